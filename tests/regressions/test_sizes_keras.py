@@ -14,7 +14,7 @@ import keras
 from keras import layers as L
 
 from outrange.frontends.keras import load_keras
-from outrange.frontends.keras.declared import LARGEST_CONFIG
+from outrange.frontends.keras.declared_sizes import LARGEST_CONFIG
 
 
 def model():
@@ -101,7 +101,7 @@ def test_a_bomb_for_a_config(tmp_path):
         return content + b" " * LARGEST_CONFIG if name == "config.json" else content
 
     path = rewritten(tmp_path, change, zipfile.ZIP_DEFLATED)
-    with pytest.raises(ModelError, match=r"`config.json` in a Keras file may hold"):
+    with pytest.raises(ModelError, match=r"`config.json` in a Keras file may have"):
         load_keras(path)
 
 
@@ -110,7 +110,7 @@ def test_a_bomb_for_weights(tmp_path):
         return content + bytes(2**27) if name.endswith(".h5") else content
 
     path = rewritten(tmp_path, change, zipfile.ZIP_DEFLATED)
-    with pytest.raises(ModelError, match=r"weights.h5` in a Keras file may hold"):
+    with pytest.raises(ModelError, match=r"weights.h5` in a Keras file may have"):
         load_keras(path)
 
 

@@ -40,21 +40,21 @@ def fresh(monkeypatch, tmp_path):
 )
 def test_an_installed_backend_is_taken(fresh, installed, choice):
     fresh("keras", *installed)
-    assert api._choice() == choice
+    assert api._backend_to_set() == choice
 
 
 def test_the_users_choice_stands(fresh, monkeypatch):
     fresh("keras", "jax", "torch")
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    assert api._choice() is None
+    assert api._backend_to_set() is None
 
 
 def test_the_settings_file_stands_if_its_backend_is_there(fresh):
     fresh("keras", "jax", "torch")
     (fresh.home / "keras.json").write_text('{"backend": "torch"}')
-    assert api._choice() is None
+    assert api._backend_to_set() is None
     (fresh.home / "keras.json").write_text('{"backend": "tensorflow"}')
-    assert api._choice() == "jax"
+    assert api._backend_to_set() == "jax"
 
 
 def test_a_chosen_backend_that_is_missing(fresh, monkeypatch):

@@ -10,7 +10,7 @@ import keras
 
 import zoo
 from outrange.frontends.keras import load_keras
-from outrange.frontends.keras.compiled import CompiledCall, _compiled
+from outrange.frontends.keras.compiled import CompiledCall, _compile
 from outrange.frontends.keras.signature import signature
 
 
@@ -23,13 +23,13 @@ def values(model, x):
 
 
 def compilations():
-    return _compiled.cache_info().misses
+    return _compile.cache_info().misses
 
 
 @pytest.mark.parametrize("name", ["mlp", "simple_rnn", "batch_normalization", "own_activation"])
 def test_a_model_that_is_read_again_compiles_once(name):
     model = zoo.build(name)
-    _compiled.cache_clear()  # other tests of this process may have run the same program
+    _compile.cache_clear()  # other tests of this process may have run the same program
     before = compilations()
     load_keras(model)
     assert compilations() == before + 1

@@ -58,7 +58,7 @@ UNSUPPORTED = {
     "numpy function": (lambda: own(np.tanh), "keras.ops"),
     "half": (lambda: own(lambda x: ops.cast(x, "float16")), "float16"),
     "variable index": (
-        lambda: own(lambda x: ops.take(x, ops.cast(x[0], "int32"), 0)), "constant is needed"),
+        lambda: own(lambda x: ops.take(x, ops.cast(x[0], "int32"), 0)), "must be constant"),
     "quantized": (quantized, "quantized"),
     "bfloat16": (
         lambda: Sequential([Input((4,)), L.Dense(3, dtype="mixed_bfloat16", name="culprit")]),

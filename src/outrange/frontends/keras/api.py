@@ -1,4 +1,4 @@
-"""The one file that imports Keras: picks a backend that is there, and checks the version."""
+"""Import of Keras on an installed backend, with a check of its version; nothing else imports it."""
 
 import importlib
 import importlib.util
@@ -17,43 +17,42 @@ OLDEST = (3, 12)
 
 
 def keras() -> Any:
-    """The module `keras`, on the backend the user chose, or else on one that is installed.
+    """Import and return `keras`, on the user's chosen backend or else on an installed one.
 
     Raises:
         ModelError: Keras or every backend is missing, or Keras is too old.
-        InputError: Keras has no backend of the name that it is set to.
-        InputError: Keras has no backend of the name that it is set to.
+        InputError: Keras is configured to a backend that does not exist.
     """
     loaded = sys.modules.get("keras")
     if loaded is not None and hasattr(loaded, "__version__"):
-        return _checked(loaded)
+        return _check_version(loaded)
     if importlib.util.find_spec("keras") is None:
         raise ModelError(
-            "Keras is needed to read a Keras model, and is not installed. "
+            "Reading a Keras model needs Keras, which is not installed. "
             f"Run {pip_install('keras', 'h5py', 'jax')}; jax is the lightest backend."
         )
-    choice = _choice()
+    choice = _backend_to_set()
     if choice is None:
-        return _checked(_import_keras())
+        return _check_version(_import_keras())
     os.environ["KERAS_BACKEND"] = choice
     try:
-        return _checked(_import_keras())
+        return _check_version(_import_keras())
     finally:
         del os.environ["KERAS_BACKEND"]
 
 
 def _import_keras() -> Any:
-    """Import Keras on the backend that it is set to."""
-    named = os.environ.get("KERAS_BACKEND") or _settled()
+    """Import Keras on the backend that it is configured to."""
+    configured = os.environ.get("KERAS_BACKEND") or _configured_backend()
     try:
         return importlib.import_module("keras")
     except (ValueError, ImportError) as error:
-        if named in BACKENDS:
+        if configured in BACKENDS:
             raise
         raise InputError(
             "Keras has no such backend, or cannot import it. Set the environment variable "
             f"KERAS_BACKEND to one that is installed ({', '.join(_installed_backends())}). "
-            f"Received: {named!r}.{did_you_mean(named, BACKENDS)}"
+            f"Received: {configured!r}.{did_you_mean(configured, BACKENDS)}"
         ) from error
 
 
@@ -62,15 +61,15 @@ def _installed_backends() -> list[str]:
 
 
 def is_keras_object(model: Any) -> bool:
-    """Whether `model` is built by Keras, without importing it."""
+    """Return whether `model` is an object of Keras, without importing Keras."""
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
 
 
-def _choice() -> str | None:
-    """The backend to ask for; None leaves Keras to its own settings.
+def _backend_to_set() -> str | None:
+    """Return the backend to set; None leaves Keras to its own settings.
 
-    Keras writes its default, TensorFlow, into its settings file by itself. So that entry is no
-    decision of the user's where TensorFlow is missing.
+    Keras itself writes its default, TensorFlow, into its settings file. If TensorFlow is not
+    installed, that entry is therefore not the user's decision.
     """
     named = os.environ.get("KERAS_BACKEND")
     installed = _installed_backends()
@@ -78,23 +77,23 @@ def _choice() -> str | None:
         if named in BACKENDS and named not in installed:
             raise ModelError(
                 f"KERAS_BACKEND names a backend that is not installed; {pip_install(named)}, or "
-                f"set it to one that is ({', '.join(installed) or 'none is'}). "
+                f"set it to an installed one ({', '.join(installed) or 'none is'}). "
                 f"Received: {named!r}."
             )
         return None
     if not installed:
         raise ModelError(
             f"Keras needs a backend, and none is installed. {pip_install('jax')} is the lightest; "
-            "tensorflow and torch do as well."
+            "tensorflow and torch work as well."
         )
-    settled = _settled()
-    if settled in installed or settled not in BACKENDS:
+    configured = _configured_backend()
+    if configured in installed or configured not in BACKENDS:
         return None
     return installed[0]
 
 
-def _settled() -> str:
-    """The backend in Keras's settings file, or Keras's own default."""
+def _configured_backend() -> str:
+    """Return the backend in Keras's settings file, or Keras's own default."""
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
         return str(json.loads((home / "keras.json").read_text("utf-8"))["backend"])
@@ -103,18 +102,18 @@ def _settled() -> str:
         return "tensorflow"
 
 
-def _checked(module: Any) -> Any:
+def _check_version(module: Any) -> Any:
     version = tuple(
         int("".join(filter(str.isdigit, part)) or 0) for part in module.__version__.split(".")[:2]
     )
     if version < OLDEST:
         raise ModelError(
-            f"Keras {OLDEST[0]}.{OLDEST[1]} or later is needed to read a model. Run "
+            f"Reading a Keras model needs Keras {OLDEST[0]}.{OLDEST[1]} or later. Run "
             f"{pip_install('--upgrade', 'keras')}. Received: keras {module.__version__}."
         )
     return module
 
 
 def is_keras_class(kind: type) -> bool:
-    """Whether a class is one of Keras's, not one derived from it."""
+    """Return whether a class is defined by Keras, not derived from one of its classes."""
     return kind.__module__.startswith("keras.")

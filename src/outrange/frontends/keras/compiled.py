@@ -1,7 +1,7 @@
-"""A model on JAX as one compiled program.
+"""Models on JAX as one compiled program.
 
-Run by Keras layer by layer, every operation of a new shape is compiled by itself, which takes most
-of the time of a first answer. One program for all of them compiles in a fraction of it.
+When Keras runs a model layer by layer, every operation on a new shape is compiled by itself, which
+takes most of the time of a first answer. One program for all of them compiles much faster.
 """
 
 import hashlib
@@ -15,18 +15,18 @@ from .signature import Signature
 
 
 PROGRAMS = 64
-"""Compiled programs kept for models that are read again."""
+"""Number of compiled programs kept, for models that are read again."""
 
 
 @dataclass(frozen=True)
 class LoweredModel:
-    """What is compiled, known by its program and the structure around it.
+    """A lowered model, identified by its program and by the structure of its arguments and results.
 
     Args:
-        program: Digest of the lowered program, which holds every constant, those of functions
-            inside functions too.
-        structure: Of arguments and results.
-        lowered: What JAX compiles; taken out by the compilation, because it holds the model.
+        program: Digest of the lowered program, which includes every constant, even those of nested
+            functions.
+        structure: Structure of arguments and results.
+        lowered: JAX's lowered program; removed by the compilation, because it holds the model.
     """
 
     program: str
@@ -35,7 +35,7 @@ class LoweredModel:
 
 
 @lru_cache(PROGRAMS)
-def _compiled(program: LoweredModel) -> Callable:
+def _compile(program: LoweredModel) -> Callable:
     return program.lowered.pop().compile()
 
 
@@ -44,7 +44,7 @@ class CompiledCall:
 
     Args:
         model: A Keras model or layer, on JAX.
-        signature: Of its inputs.
+        signature: The signature of its inputs.
     """
 
     def __init__(self, model: Any, signature: Signature) -> None:
@@ -52,7 +52,7 @@ class CompiledCall:
         self._calls: dict[int, Callable] = {}
 
     def __call__(self, parts: list[Any]) -> Any:
-        """The outputs, in the model's structure, of one array an input."""
+        """Return the outputs, in the model's structure, for one array per input."""
         weights = self._weights()
         rows = len(parts[0])
         if rows not in self._calls:
@@ -68,14 +68,14 @@ class CompiledCall:
 
     def _trace(self, weights: tuple[list[Any], list[Any]], parts: list[Any]) -> Callable:
         def run(trainable: list[Any], others: list[Any], parts: list[Any]) -> Any:
-            given = self._signature.packed(parts)
-            return self._model.stateless_call(trainable, others, given, training=False)[0]
+            inputs = self._signature.pack(parts)
+            return self._model.stateless_call(trainable, others, inputs, training=False)[0]
 
         traced = jax().jit(run).trace(*weights, parts)
         lowered = traced.lower()
         text = lowered.as_text()
-        if "callback" in text:  # of Python code, which the text does not tell apart
+        if "callback" in text:  # Python callbacks, which the text does not distinguish
             return lowered.compile()
         program = hashlib.sha256(text.encode()).hexdigest()
         structure = f"{traced.in_tree} {traced.out_info}"
-        return _compiled(LoweredModel(program, structure, [lowered]))
+        return _compile(LoweredModel(program, structure, [lowered]))

@@ -1,4 +1,4 @@
-"""Reading `.keras` and `.h5` files, with errors that say what to do."""
+"""Reading of `.keras` and `.h5` files, with helpful errors."""
 
 import contextlib
 import importlib
@@ -14,33 +14,33 @@ import numpy as np
 
 from ...core import InputError, ModelError
 from .api import keras
-from .declared import check_archive, check_datasets, counted
+from .declared_sizes import check_archive, check_datasets, count_weights
 
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 
-OWN = ("outrange.layers", "outrange.losses")
-"""Importing these registers the layers and losses of this library with Keras."""
+REGISTERING_MODULES = ("outrange.layers", "outrange.losses")
+"""Modules that register the layers and losses of this library with Keras when imported."""
 
 
 def read(
     path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool, *, compiled: bool = False
 ) -> Any:
-    """The model in a file; `compiled` with the loss and the optimizer stored in it.
+    """Read the model in a file; with `compiled`, also its loss and its optimizer.
 
     Raises:
-        InputError: There is no such file, or its name has another ending.
-        ModelError: It cannot be read; the message says why.
+        InputError: There is no such file, or its name has another suffix.
+        ModelError: The file cannot be read; the message explains why.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"A Keras file ends in {', '.join(SUFFIXES)}. Received: `{path}`.")
+        raise InputError(f"A Keras file must end in {', '.join(SUFFIXES)}. Received: `{path}`.")
     if not path.is_file():
         raise InputError(f"There is no such model file. Received: `{path}`.")
-    stored = _genuine(path)
+    stored = _check_kind(path)
     k = keras()
-    for module in OWN:
+    for module in REGISTERING_MODULES:
         importlib.import_module(module)
-    with counted(k, stored) as sums:
+    with count_weights(k, stored) as sums:
         try:
             with contextlib.nullcontext() if safe_mode else _names_for_lambdas(k):
                 return k.models.load_model(
@@ -48,12 +48,12 @@ def read(
                 )
         except Exception as error:
             refusal = next((s.refusal for s in sums if s.refusal is not None), None)
-            raise refusal or _explained(error, path, safe_mode) from error
+            raise refusal or _explain(error, path, safe_mode) from error
 
 
 @contextlib.contextmanager
 def _names_for_lambdas(k: Any) -> Iterator[None]:
-    """A lambda read from a file knows no global name; give it those that nearly all of them use."""
+    """Give a lambda read from a file, which has no globals, the names that most lambdas use."""
     kind, names = k.layers.Lambda, {
         "keras": k, "ops": k.ops, "np": np, "numpy": np, "math": math, "layers": k.layers,
     }  # fmt: skip
@@ -63,9 +63,9 @@ def _names_for_lambdas(k: Any) -> Iterator[None]:
         layer = old.__func__(cls, *args, **kwargs)
         f = layer.function
         if isinstance(f, types.FunctionType) and f.__globals__["__name__"].startswith("keras.src"):
-            known = {**f.__globals__, **names}
+            scope = {**f.__globals__, **names}
             layer.function = types.FunctionType(
-                f.__code__, known, f.__name__, f.__defaults__, f.__closure__
+                f.__code__, scope, f.__name__, f.__defaults__, f.__closure__
             )
         return layer
 
@@ -76,8 +76,8 @@ def _names_for_lambdas(k: Any) -> Iterator[None]:
         kind.from_config = old
 
 
-def _genuine(path: Path) -> int | None:
-    """Refuse a file that is not what its name says; how many weights it stores, if it says so."""
+def _check_kind(path: Path) -> int | None:
+    """Raise if a file is not of the kind its name says; return its number of weights, if stored."""
     if path.suffix.lower() == ".keras":
         good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()
         kind = "a zip archive with a `config.json` (what `model.save(...)` writes)"
@@ -95,14 +95,14 @@ def _genuine(path: Path) -> int | None:
     return check_datasets(path, path)
 
 
-def _explained(error: Exception, path: Path, safe_mode: bool) -> ModelError:
+def _explain(error: Exception, path: Path, safe_mode: bool) -> ModelError:
     text = str(error).replace("\x1b[1m", "").replace("\x1b[0m", "")
     where = f"Received: `{path}`."
     if safe_mode and ("safe_mode" in text or "unsafe" in text.lower()):
         return ModelError(
-            "The file holds a Lambda layer, that is, Python code that would run on this machine. "
-            "If you trust whoever wrote it, load it with `safe_mode=False` (on the command line, "
-            f"`--unsafe`). {where}"
+            "The file contains a Lambda layer, that is, Python code that would run on this "
+            "machine. If you trust its author, load it with `safe_mode=False` (on the command "
+            f"line, `--unsafe`). {where}"
         )
     missing = re.search(r"Could not locate (?:class|function) '([^']+)'", text) or re.search(
         r"Unknown (?:layer|object|activation function)[^']*'([^']+)'", text
@@ -117,12 +117,12 @@ def _explained(error: Exception, path: Path, safe_mode: bool) -> ModelError:
     if unknown:
         return ModelError(
             f"A Lambda layer in the file uses the name `{unknown.group(1)}`, which a file does not "
-            "carry. Write it as a registered layer or function, save again, and pass "
+            "store. Rewrite it as a registered layer or function, save again, and pass "
             f"`custom_objects`. {where}"
         )
     if "No model config found" in text or path.name.endswith(".weights.h5"):
         return ModelError(
-            "The file holds weights, and no model. Save the model (`model.save('m.keras')`), or "
+            "The file holds weights, but no model. Save the model (`model.save('m.keras')`), or "
             f"build it in Python, call `model.load_weights(path)`, and pass the model. {where}"
         )
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")

@@ -1,4 +1,4 @@
-"""Entry point: a Keras model, live or in a file, as a `Network`."""
+"""Loader of Keras models, live or in a file."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ from .lower.lower import lower
 from .predict import predictor, prober, run
 from .refuse import first_line
 from .signature import Signature, batch_struct, output_names, signature
-from .trace.records import Trace, same_constants
+from .trace.records import Trace, first_different
 from .trace.trace import trace
 
 
@@ -34,9 +34,9 @@ def load_keras(
     safe_mode: bool = True,
     like: Any = None,
 ) -> Network:
-    """Read a Keras 3 model, and make sure that the graph read from it is the model.
+    """Read a Keras 3 model into a graph, and check that the graph matches the model.
 
-    The model is run once on symbols and its operations are recorded; nothing in it is changed.
+    The model is run once on symbols and its operations are recorded; the model is not changed.
 
     Args:
         model: A Keras model or layer that is built, or the path of a `.keras`, `.h5` or `.hdf5`
@@ -44,15 +44,17 @@ def load_keras(
         custom_objects: As in `keras.models.load_model`; files only.
         safe_mode: As in `keras.models.load_model`; files only. False lets the file run its own
             Python code.
-        like: Arrays in the structure of the model's inputs, for the sizes that it leaves open.
+        like: Arrays in the structure of the model's inputs, for the sizes that the model leaves
+            open.
 
     Returns:
-        The network: its graph, the model itself as `predict`, its layers.
+        The network, with the model itself as `predict`, and its layers.
 
     Raises:
-        InputError: `model` is no Keras model, or there is no such file.
-        ModelError: The file is damaged, a weight is not finite, or the graph is not the model.
-        UnsupportedError: The model does something that is not described; the layer is named.
+        InputError: `model` is not a Keras model, or there is no such file.
+        ModelError: The file is damaged, a weight is not finite, or the graph differs from the
+            model.
+        UnsupportedError: The model does something unsupported; the layer is named.
 
     Example:
         >>> import keras as K
@@ -60,26 +62,26 @@ def load_keras(
         >>> load_keras(model).graph.outputs
         (Slot(name='y', shape=(1,)),)
     """
-    with within_memory(model):
+    with report_lack_of_memory(model):
         return _load(model, custom_objects, safe_mode, like)
 
 
 @contextlib.contextmanager
-def within_memory(model: Any) -> Iterator[None]:
-    """Let a lack of memory be an error about the model.
+def report_lack_of_memory(model: Any) -> Iterator[None]:
+    """Convert a lack of memory to an error about the model.
 
     Args:
-        model: What is read.
+        model: The model, or its path.
 
     Raises:
-        ModelError: The memory does not suffice.
+        ModelError: There is not enough memory.
     """
     try:
         yield
     except MemoryError as error:
         raise ModelError(
-            "A model must fit the memory of this computer; make its layers narrower, or its images "
-            f"smaller. Received: `{getattr(model, 'name', model)}`."
+            "A model must fit in the memory of this computer; make its layers narrower, or its "
+            f"images smaller. Received: `{getattr(model, 'name', model)}`."
         ) from error
 
 
@@ -89,97 +91,92 @@ def _load(model: Any, custom_objects: dict[str, Any] | None, safe_mode: bool, li
         model = read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode)
     if not isinstance(model, k.Layer):
         raise InputError(
-            "A Keras model is a `keras.Model` or another `keras.Layer`, or the path of a file. "
+            "A Keras model must be a `keras.Model` or another `keras.Layer`, or a path of a file. "
             f"Received: {type(model).__module__}.{type(model).__qualname__}."
         )
-    taken = signature(model, like)
-    recording = recorded(model, taken)
-    does_the_same_again(model, taken, recording)
-    network = network_of(model, taken, recording)
-    check_batches(network, model, taken, recording)
-    compare(network, model, taken)
+    inputs = signature(model, like)
+    recording = record_model(model, inputs)
+    check_repeatable(model, inputs, recording)
+    network = build_network(model, inputs, recording)
+    check_batches(network, model, inputs, recording)
+    compare(network, model, inputs)
     return network
 
 
-def recorded(model: Any, taken: Signature, *, zeros_recorded: bool = False) -> Trace:
-    """Record what a model does.
+def record_model(model: Any, inputs: Signature, *, record_zeros: bool = False) -> Trace:
+    """Record the operations of a model.
 
     Args:
         model: A built Keras model.
-        taken: Its inputs.
-        zeros_recorded: See `trace`.
+        inputs: Signature of its inputs.
 
     Raises:
         ModelError: A weight is not finite.
         UnsupportedError: The model does something that cannot be recorded.
     """
-    _finite_weights(keras(), model)
-    return trace(model, taken.struct, zeros_recorded=zeros_recorded)
+    _check_finite_weights(keras(), model)
+    return trace(model, inputs.struct, record_zeros=record_zeros)
 
 
-def network_of(model: Any, taken: Signature, recording: Trace) -> Network:
-    """Make a network of what a model was recorded to do; nothing is compared.
+def build_network(model: Any, inputs: Signature, recording: Trace) -> Network:
+    """Build the network of a recording, without comparing it with the model.
 
     Args:
-        model: The model.
-        taken: Its inputs.
-        recording: What it does.
+        inputs: Signature of its inputs.
     """
     names = output_names(model, recording.outputs)
-    lowered = lower(recording, taken.slots, names)
+    lowered = lower(recording, inputs.slots, names)
     return Network(
         graph=lowered.graph,
-        predict=predictor(model, taken),
+        predict=predictor(model, inputs),
         name=model.name,
         origin="keras",
         layers=lowered.layers,
-        probe=prober(recording, lowered, taken),
+        probe=prober(recording, lowered, inputs),
         plain=lowered.plain,
         places=lowered.places,
         bypassed=lowered.bypassed,
     )
 
 
-def does_the_same_again(
-    model: Any, taken: Signature, recording: Trace, *, zeros_recorded: bool = False
+def check_repeatable(
+    model: Any, inputs: Signature, recording: Trace, *, record_zeros: bool = False
 ) -> None:
-    """Refuse a model that does something else at every run.
+    """Raise if a model behaves differently in a second run.
 
     Args:
-        model: The model.
-        taken: Its inputs.
-        recording: What it did just now.
-        zeros_recorded: As it was recorded.
+        inputs: Signature of its inputs.
+        recording: The operations of the first run.
+        record_zeros: As in the first run.
 
     Raises:
-        UnsupportedError: A second recording is another one.
+        UnsupportedError: A second recording differs.
     """
-    _same_again(recording, trace(model, taken.struct, zeros_recorded=zeros_recorded))
+    _check_same_recording(recording, trace(model, inputs.struct, record_zeros=record_zeros))
 
 
 def check_batches(
     network: Network,
     model: Any,
-    taken: Signature,
+    inputs: Signature,
     recording: Trace,
     *,
-    zeros_recorded: bool = False,
+    record_zeros: bool = False,
 ) -> None:
-    """Refuse a model whose graph of several rows is not that of each row.
+    """Raise if a model's graph of several rows is not that of each row.
 
     The points of `compare` may miss a step, or a branch on the number of rows.
 
     Args:
         network: The network of one row.
-        model: The model.
-        taken: Its inputs.
-        recording: The recording that the network was made of.
-        zeros_recorded: The same as for the recording.
+        inputs: Signature of its inputs.
+        recording: The recording that the network was built from.
+        record_zeros: As in that recording.
 
     Raises:
         UnsupportedError: The model mixes the rows of a batch.
     """
-    if taken.batch:
+    if inputs.batch:
         return
     tensors = keras().tree.flatten(recording.outputs)
     alone = [tuple(getattr(t, "shape", ())) for t in tensors]
@@ -190,55 +187,54 @@ def check_batches(
         if not fits(network.written, rows):
             continue
         try:
-            batch = _batch_graph(network, model, taken, rows, zeros_recorded)
+            batch = _batch_graph(network, model, inputs, rows, record_zeros)
             part = mixing_part(network.written, batch, alone)
             if part is None:
                 continue
-            again = _batch_graph(network, model, taken, rows, zeros_recorded)
+            again = _batch_graph(network, model, inputs, rows, record_zeros)
         except ModelError:
-            continue  # Evaluation alone decides about a batch of that size.
+            continue  # only the evaluation can check a batch of that size
         if graph_digest(again.graph) == graph_digest(batch.graph):
-            raise _rows_mixed(network, f" Received: {part}.")
-        return  # It computes something else at every run, which `compare` reports.
+            raise _rows_mixed_error(network, f" Received: {part}.")
+        return  # the model behaves differently at every run, which `compare` reports
 
 
 def _batch_graph(
-    network: Network, model: Any, taken: Signature, rows: int, zeros_recorded: bool
+    network: Network, model: Any, inputs: Signature, rows: int, record_zeros: bool
 ) -> BatchGraph:
-    several = trace(model, batch_struct(taken, rows), zeros_recorded=zeros_recorded)
-    slots = [replace(slot, shape=(rows, *slot.shape)) for slot in taken.slots]
+    several = trace(model, batch_struct(inputs, rows), record_zeros=record_zeros)
+    slots = [replace(slot, shape=(rows, *slot.shape)) for slot in inputs.slots]
     lowered = lower(several, slots, [slot.name for slot in network.graph.outputs])
     shapes = [tuple(getattr(t, "shape", ())) for t in keras().tree.flatten(several.outputs)]
-    sizes = [slot.size for slot in taken.slots]
+    sizes = [slot.size for slot in inputs.slots]
     return BatchGraph(lowered.plain or lowered.graph, rows, sizes, shapes)
 
 
-def compare(network: Network, model: Any, taken: Signature) -> None:
-    """Compare a network with the model it was made of.
+def compare(network: Network, model: Any, inputs: Signature) -> None:
+    """Compare a network with the model that it was built from.
 
     Args:
-        network: As `network_of` made it, with the weights of now.
-        model: The model.
-        taken: Its inputs.
+        network: The network of `build_network`, with the current weights.
+        inputs: Signature of its inputs.
 
     Raises:
         ModelError: They differ.
         UnsupportedError: The model mixes the rows of a batch.
     """
-    predict = network.predict or predictor(model, taken)
+    predict = network.predict or predictor(model, inputs)
 
     def predict_one(x: np.ndarray) -> np.ndarray:
-        return run(model, taken, x[: taken.batch or 1])
+        return run(model, inputs, x[: inputs.batch or 1])
 
-    _rows_apart(network, predict, predict_one)
+    _check_rows_independent(network, predict, predict_one)
     try:
         check_same(network)
     except ModelError:
-        _same_size(network, predict, predict_one)
+        _check_row_position(network, predict, predict_one)
         raise
 
 
-def _finite_weights(k: Any, model: Any) -> None:
+def _check_finite_weights(k: Any, model: Any) -> None:
     for weight in model.weights:
         if not k.backend.is_float_dtype(weight.dtype):
             continue
@@ -252,59 +248,60 @@ def _finite_weights(k: Any, model: Any) -> None:
             )
 
 
-def _same_again(first: Any, second: Any) -> None:
-    changed = same_constants(first, second)
+def _check_same_recording(first: Any, second: Any) -> None:
+    changed = first_different(first, second)
     if changed is not None or len(first.records) != len(second.records):
         where = "The model" if changed is None else f"Layer `{changed.source}`"
-        raise _other_at_every_run(where)
+        raise _not_repeatable(where)
 
 
-def _other_at_every_run(where: str) -> UnsupportedError:
+def _not_repeatable(where: str) -> UnsupportedError:
     return UnsupportedError(
         f"{where} computes something else at every run (random numbers, a counter, the time), "
-        "so its output is no function of its input."
+        "so its output is not a function of its input."
     )
 
 
-def _rows_apart(
+def _check_rows_independent(
     network: Network,
     predict: Callable[[np.ndarray], np.ndarray],
     predict_one: Callable[[np.ndarray], np.ndarray],
 ) -> None:
-    """Refuse a model that looks at the other rows of a batch.
+    """Raise if a model's output for a row depends on the other rows of a batch.
 
-    A dependence on the size of the batch shows in the final comparison: the graph is of one row.
+    A dependence on the size of the batch shows in the final comparison, since the graph is for one
+    row.
 
     Args:
-        network: What was read.
-        predict: The model on rows.
-        predict_one: The model on the first of some rows, with no others beside it.
+        network: The network of one row.
+        predict: Function that runs the model on rows.
+        predict_one: Function that runs the model on the first of some rows, without the others.
     """
     begin_phase(COMPARING)
     graph = network.written
     x = points(graph, None, 0, few=is_large(graph))
-    kept = np.abs(x).max(axis=1, initial=0.0) < 10.0
+    small = np.abs(x).max(axis=1, initial=0.0) < 10.0
     reason = ""
     try:
-        found, again = predict(x)[kept], predict(np.where(kept[:, None], x, 0.5))[kept]
+        outputs, changed = predict(x)[small], predict(np.where(small[:, None], x, 0.5))[small]
         alone = predict(np.where((np.arange(len(x)) == _ALONE)[:, None], x, 0.5))[_ALONE]
     except Exception as error:
         _check_runs(network, predict_one, x)
         reason = f" Received: {type(error).__name__}: {first_line(error)[:200]}"
     else:
-        where = int(kept[:_ALONE].sum())
-        shapes = {found.shape[1:], again.shape[1:], alone.shape}
+        where = int(small[:_ALONE].sum())
+        shapes = {outputs.shape[1:], changed.shape[1:], alone.shape}
         if shapes != {(graph.value_size(graph.output),)}:
-            raise _rows_mixed(network)
-        with np.errstate(invalid="ignore"):  # At a pole both are infinite.
-            moved = np.abs(found - again)
-            moved[where] = np.fmax(moved[where], np.abs(found[where] - alone))
-        # What rounding explains takes long in a large model; mostly nothing has moved.
-        rows = np.flatnonzero((moved != 0).any(axis=1))
-        chosen = x[kept][rows]
+            raise _rows_mixed_error(network)
+        with np.errstate(invalid="ignore"):  # at a pole both are infinite
+            change = np.abs(outputs - changed)
+            change[where] = np.fmax(change[where], np.abs(outputs[where] - alone))
+        # The tolerance is expensive for a large model, and usually no output has changed.
+        rows = np.flatnonzero((change != 0).any(axis=1))
+        chosen = x[small][rows]
         same = all(
             not (
-                moved[rows[part]]
+                change[rows[part]]
                 > 2.0 * tolerance(graph, run_with_error_bounds(graph, chosen[part]))
             ).any()
             for part in at_once(graph, len(rows))
@@ -312,50 +309,50 @@ def _rows_apart(
         if same:
             return
         allowed = 2.0 * tolerance(graph, run_with_error_bounds(graph, chosen[:1]))
-        _same_twice(predict, x, float(allowed.max()))
-    raise _rows_mixed(network, reason)
+        _check_same_outputs(predict, x, float(allowed.max()))
+    raise _rows_mixed_error(network, reason)
 
 
-def _rows_mixed(network: Network, reason: str = "") -> UnsupportedError:
+def _rows_mixed_error(network: Network, reason: str = "") -> UnsupportedError:
     return UnsupportedError(
-        f"Model `{network.name}` mixes the rows of a batch: an input gives other outputs in other "
-        "company, so its output is no function of one input. Look for a reduction or a "
-        "reshape over axis 0, or a constant with another number of rows than the batch "
+        f"Model `{network.name}` mixes the rows of a batch: its output for an input depends on the "
+        "other inputs of the batch, so it is not a function of one input. Look for a reduction or "
+        "a reshape over axis 0, or a constant with another number of rows than the batch "
         f"(`ops.shape(x)[0]`).{reason}"
     )
 
 
-def _same_twice(predict: Callable, x: np.ndarray, allowed: float) -> None:
-    """Refuse a model that returns two outputs for one batch."""
+def _check_same_outputs(predict: Callable, x: np.ndarray, allowed: float) -> None:
+    """Raise if a model returns two different outputs for the same batch."""
     with np.errstate(invalid="ignore"):
         if (np.abs(predict(x) - predict(x)) > allowed).any():
-            raise _other_at_every_run("The model")
+            raise _not_repeatable("The model")
 
 
-def _same_size(network: Network, predict: Callable, predict_one: Callable) -> None:
-    """Refuse a model whose output for a row depends on its place, or on the number of rows.
+def _check_row_position(network: Network, predict: Callable, predict_one: Callable) -> None:
+    """Raise if a model's output for a row depends on its position, or on the number of rows.
 
-    It is asked where the graph, which is of one row, is not the model.
+    This is checked if the graph, which is for one row, differs from the model.
     """
     x = points(network.written, None, 0, few=True)
     last_first = x[::-1]
     allowed = (
         2.0 * tolerance(network.written, run_with_error_bounds(network.written, last_first[:1]))[0]
     )
-    together, alone = predict(x)[-1], np.ravel(predict_one(last_first))[: allowed.size]
+    batched, alone = predict(x)[-1], np.ravel(predict_one(last_first))[: allowed.size]
     with np.errstate(invalid="ignore"):
-        if (np.abs(together - alone) > allowed).any():
-            _same_twice(predict_one, x, allowed.max())
-            raise _rows_mixed(network)
+        if (np.abs(batched - alone) > allowed).any():
+            _check_same_outputs(predict_one, x, allowed.max())
+            raise _rows_mixed_error(network)
 
 
 def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:
-    """Refuse a model that fails on a single row too: other rows are not to blame then."""
+    """Raise if a model also fails on a single row, since then other rows are not the cause."""
     try:
         predict_one(x)
     except Exception as error:
         raise ModelError(
-            f"Model `{network.name}` fails when Keras runs it on one input (its symbols are fine): "
+            f"Model `{network.name}` fails when Keras runs it on one input (tracing succeeded): "
             f"make `model.predict` run, on this backend ({keras().backend.backend()}) or on "
             "another, by the environment variable KERAS_BACKEND. "
             f"Received: {type(error).__name__}: {first_line(error)[:300]}"
@@ -363,4 +360,4 @@ def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:
 
 
 _ALONE = 4
-"""The point that is also run among rows that are all the same."""
+"""Index of the point that is also run in a batch where all other rows are the same."""

@@ -1,4 +1,4 @@
-"""Dicts of inputs and of targets, by the names that a model gives them."""
+"""Conversion of dicts of inputs and targets to a model's own structure, by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,40 +8,39 @@ from .api import keras
 
 
 def named_inputs(model: Any, x: Any) -> Any:
-    """A dict of inputs in the structure of the model's inputs; anything else as it is.
+    """Arrange a dict of inputs in the structure of the model's inputs; return others unchanged.
 
     Raises:
-        InputError: The dict has other keys than the model's inputs have names.
+        InputError: The keys of the dict differ from the names of the model's inputs.
     """
-    return _placed(x, "x", getattr(model, "_inputs_struct", None), _names(model, "inputs"))
+    return _arrange_by_name(x, "x", getattr(model, "_inputs_struct", None), _names(model, "inputs"))
 
 
 def named_targets(model: Any, y: Any) -> Any:
-    """Targets in the structure of the model's outputs, as the loss brings them there.
+    """Arrange targets in the structure of the model's outputs, like a Keras loss does.
 
-    A dict goes by names, a list of arrays by the order in which Keras flattens outputs; anything
-    else is left as it is.
+    A dict is arranged by names, a list of arrays in the order in which Keras flattens outputs;
+    anything else is returned unchanged.
 
     Raises:
-        InputError: The dict has other keys than the model's outputs have names.
+        InputError: The keys of the dict differ from the names of the model's outputs.
     """
     names = list(getattr(model, "output_names", None) or [])
     struct = getattr(model, "_outputs_struct", None)
-    placed = _placed(y, "y", struct, names)
-    return packed(keras(), placed, getattr(model, "output", None))
+    arranged = _arrange_by_name(y, "y", struct, names)
+    return pack_targets(keras(), arranged, getattr(model, "output", None))
 
 
-def packed(k: Any, data: Any, struct: Any) -> Any:
-    """A list of arrays in another structure of so many leaves, as a loss packs its targets.
+def pack_targets(k: Any, data: Any, struct: Any) -> Any:
+    """Pack a list of arrays in another structure with as many leaves, like a loss packs targets.
 
     Args:
-        k: Keras.
-        data: Targets.
-        struct: Of the outputs; None where a model does not state them.
+        data: Targets in any structure.
+        struct: Structure of the outputs; None if the model does not state it.
     """
     if struct is None or not isinstance(data, list | tuple) or isinstance(struct, list | tuple):
         return data
-    arrays = all(len(getattr(one, "shape", ())) > 0 for one in data)  # others are rows in a list
+    arrays = all(len(getattr(array, "shape", ())) > 0 for array in data)  # otherwise a list of rows
     if not arrays or len(data) != len(k.tree.flatten(struct)):
         return data
     return k.tree.pack_sequence_as(struct, list(data))
@@ -51,7 +50,7 @@ def _names(model: Any, which: str) -> list[str]:
     return [tensor.name for tensor in getattr(model, which, None) or []]
 
 
-def _placed(data: Any, what: str, struct: Any, names: list[str]) -> Any:
+def _arrange_by_name(data: Any, what: str, struct: Any, names: list[str]) -> Any:
     as_dict = isinstance(struct, Mapping)
     names = list(struct) if as_dict else names
     if not isinstance(data, Mapping) or not names:
@@ -63,12 +62,12 @@ def _placed(data: Any, what: str, struct: Any, names: list[str]) -> Any:
         )
     if as_dict:
         return data
-    # A list is in the model's own order; a dict would be flattened in that of its keys.
-    placed = [data[name] for name in names]
-    return placed if len(placed) > 1 else placed[0]
+    # A list follows the model's own order; a dict would be flattened in the order of its keys.
+    arranged = [data[name] for name in names]
+    return arranged if len(arranged) > 1 else arranged[0]
 
 
 def takes_rows(model: Any) -> bool:
-    """Whether a model states its inputs, each with an axis beside that of the batch."""
+    """Return whether a model states its inputs, each with an axis besides the batch axis."""
     inputs = getattr(model, "inputs", None) or ()
     return bool(inputs) and all(len(tensor.shape) > 1 for tensor in inputs)

@@ -1,4 +1,4 @@
-"""The user's own model, in its own float32, on flat vectors."""
+"""Evaluation of the user's own model, in its own float32, on flat vectors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,26 +8,26 @@ import numpy as np
 from .api import keras
 from .compiled import CompiledCall
 from .lower.lower import KerasGraph
-from .lower.recurrent import is_stateful, remembering
+from .lower.recurrent import is_stateful, keep_states
 from .signature import Signature
 from .trace.records import Trace
 
 
 _CHUNK = 1 << 22
-"""Input entries given to the model at once."""
+"""Number of input entries passed to the model at once."""
 
 _BUCKET = 128
-"""On JAX batches are filled up to this many rows, or twice, four times ...: each size compiles."""
+"""Rows of a JAX batch, padded to this number or 2, 4, ... times it, since each size compiles."""
 
 _LARGE = 1 << 13
-"""Input entries from which on a bucket is a quarter of that: what is filled up is work as well."""
+"""Input entries from which a bucket is a quarter of that, because padding costs time as well."""
 
 _HUGE = 1 << 19
-"""Input entries from which on nothing is filled up."""
+"""Input entries from which batches are not padded."""
 
 
 def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.ndarray]:
-    """Flat inputs `(batch, size)` to flat outputs `(batch, outputs)`, by `model` at inference."""
+    """Return `model` at inference as a function from flat inputs to flat outputs, `(batch, n)`."""
     k = keras()
     size = sum(slot.size for slot in signature.slots)
     least = _BUCKET if size < _LARGE else _BUCKET // 4 if size < _HUGE else 1
@@ -37,15 +37,15 @@ def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.nda
 
     def predict(x: np.ndarray) -> np.ndarray:
         x = np.asarray(x)
-        found = []
+        outputs = []
         for start in range(0, len(x), rows):
             chunk = x[start : start + rows]
             count = len(chunk)
-            whole = signature.batch or (_bucket(count, least) if compiles else count)
-            if count < whole:
-                chunk = np.concatenate([chunk, np.repeat(chunk[-1:], whole - count, axis=0)])
-            found.append(_run_fast(call, model, signature, chunk)[:count])
-        return np.concatenate(found) if found else predict(np.zeros((1, size)))[:0]
+            padded = signature.batch or (_bucket(count, least) if compiles else count)
+            if count < padded:
+                chunk = np.concatenate([chunk, np.repeat(chunk[-1:], padded - count, axis=0)])
+            outputs.append(_run_fast(call, model, signature, chunk)[:count])
+        return np.concatenate(outputs) if outputs else predict(np.zeros((1, size)))[:0]
 
     return predict
 
@@ -58,17 +58,17 @@ def _run_fast(
     try:
         outputs = call(split(x, signature))
     except Exception:
-        # Not every model compiles (it may look at values, or at its own weights as arrays). What
-        # is wrong with the model itself, Keras says when it runs it layer by layer.
+        # Not every model compiles (it may read values, or its own weights as arrays). An error in
+        # the model itself is raised again when Keras runs it layer by layer.
         return run(model, signature, x)
     return _flat(outputs, len(x))
 
 
 def run(model: Any, signature: Signature, x: np.ndarray) -> np.ndarray:
-    """One batch, as it is, layer by layer: no rows are filled up."""
+    """Run one batch layer by layer, without padding."""
     k = keras()
-    with remembering(k, model):
-        outputs = model(signature.packed(split(x, signature)), training=False)
+    with keep_states(k, model):
+        outputs = model(signature.pack(split(x, signature)), training=False)
     return _flat(outputs, len(x))
 
 
@@ -83,7 +83,7 @@ def _bucket(count: int, least: int) -> int:
 
 
 def split(x: np.ndarray, signature: Signature) -> list[Any]:
-    """Flat rows as one tensor per input."""
+    """Split flat rows into one tensor per input."""
     k, parts, start = keras(), [], 0
     for slot, dtype in zip(signature.slots, signature.dtypes, strict=True):
         part = x[:, start : start + slot.size].reshape(len(x), *slot.shape)
@@ -93,9 +93,9 @@ def split(x: np.ndarray, signature: Signature) -> list[Any]:
 
 
 def prober(trace: Trace, lowered: KerasGraph, signature: Signature) -> Callable:
-    """One point `(1, size)` to the model's own value of every recorded tensor.
+    """Return a function from one point `(1, size)` to the model's own value of each graph value.
 
-    The recorded operations are run again one by one, each by Keras itself.
+    Keras itself runs the recorded operations again, one by one.
 
     Returns:
         A function to a dict from graph value to array.
@@ -103,13 +103,13 @@ def prober(trace: Trace, lowered: KerasGraph, signature: Signature) -> Callable:
     k = keras()
 
     def probe(x: np.ndarray) -> dict[int, np.ndarray]:
-        known = {
+        tensors = {
             id(symbol): tensor
             for symbol, tensor in zip(trace.inputs, split(x, signature), strict=True)
         }
 
         def concrete(t: Any) -> Any:
-            return known.get(id(t), t) if isinstance(t, k.KerasTensor) else t
+            return tensors.get(id(t), t) if isinstance(t, k.KerasTensor) else t
 
         for record in trace.records:
             args, kwargs = k.tree.map_structure(concrete, (record.args, record.kwargs))
@@ -117,14 +117,14 @@ def prober(trace: Trace, lowered: KerasGraph, signature: Signature) -> Callable:
             if any(isinstance(t, k.KerasTensor) for t in flat):
                 continue
             outputs = k.tree.flatten(record.op(*args, **kwargs))
-            known.update(
+            tensors.update(
                 (id(symbol), tensor)
                 for symbol, tensor in zip(k.tree.flatten(record.outputs), outputs, strict=True)
             )
         return {
-            value: np.ravel(k.ops.convert_to_numpy(known[id(symbol)]))
+            value: np.ravel(k.ops.convert_to_numpy(tensors[id(symbol)]))
             for symbol, value in lowered.values
-            if id(symbol) in known
+            if id(symbol) in tensors
         }
 
     return probe

@@ -1,4 +1,4 @@
-"""Refusal of models that cannot be read soundly."""
+"""Errors about models that cannot be read soundly."""
 
 import re
 from typing import Any
@@ -18,15 +18,15 @@ MOVING = (
     "RandomSaturation", "RandomSharpness", "AugMix", "CutMix", "MixUp", "RandAugment",
     "MaxNumBoundingBoxes", "Solarization", "AutoContrast",
 )  # fmt: skip
-"""Layers of Keras for images that at inference only choose entries, or do nothing at all."""
+"""Keras image layers that at inference only select entries, or do nothing at all."""
 
 TABULATED = ("IntegerLookup", "Hashing")
-"""Layers of Keras that give each whole number another, by tables outside of the model."""
+"""Keras layers that map integers to integers, by tables outside of the model."""
 
 OPAQUE = (
     "Rescaling", "Normalization", "PReLU", "Resizing", "Discretization", *TABULATED, *MOVING,
 )  # fmt: skip
-"""Layers of Keras that call the backend past Keras's operations: `rules/layers.py` reads them."""
+"""Keras layers that call the backend directly, not Keras's operations; see `rules/layers.py`."""
 
 NOT_YET = {
     "sorting with ranks between two places is": ("Quantile", "Percentile", "Argpartition"),
@@ -34,85 +34,88 @@ NOT_YET = {
 _REASON = {name: reason for reason, names in NOT_YET.items() for name in names}
 
 
-def layer(layer: Any, where: str) -> None:
-    """Refuse a layer for what it is.
+def check_layer(layer: Any, where: str) -> None:
+    """Raise if a layer is not supported because of its number format.
 
     Raises:
-        UnsupportedError: Quantized, or in low precision.
+        UnsupportedError: It is quantized, or computes in low precision.
     """
     if getattr(layer, "quantization_mode", None) is not None:
         raise UnsupportedError(
             f"{where} is quantized ({layer.quantization_mode}); only real-valued layers are "
-            "described. Load the model before `quantize`."
+            "supported. Load the model before `quantize`."
         )
     if layer.compute_dtype in LOW_PRECISION:
         raise UnsupportedError(
-            f"{where} computes in {layer.compute_dtype}, whose rounding is not described. Build "
+            f"{where} computes in {layer.compute_dtype}, whose rounding is not supported. Build "
             'the model with `dtype="float32"`.'
         )
 
 
 def is_opaque(k: Any, layer: Any, args: tuple, kwargs: dict) -> bool:
-    """Whether a rule reads `layer` whole (a subclass with its own `call` is the user's code)."""
+    """Return whether one rule lowers the whole `layer` (not so a subclass with its own `call`)."""
     softmax = k.layers.Softmax
     if isinstance(layer, softmax) and type(layer).call is softmax.call:
-        # Only so it calls the backend past Keras's operations.
+        # In this case it calls the backend directly, not Keras's operations.
         return np.size(layer.axis) > 1 or len(args) > 1 or kwargs.get("mask") is not None
     for name in OPAQUE:
-        known = getattr(k.layers, name, None)
-        if known is not None and isinstance(layer, known) and type(layer).call is known.call:
+        kind = getattr(k.layers, name, None)
+        if kind is not None and isinstance(layer, kind) and type(layer).call is kind.call:
             return True
     return False
 
 
-def unknown(kind: str, where: str) -> UnsupportedError:
-    """The error for an operation without a rule."""
+def unsupported_operation(kind: str, where: str) -> UnsupportedError:
+    """Build the error for an operation without a rule."""
     reason = _REASON.get(kind, f"`keras.ops` operation {kind} is")
     return UnsupportedError(
-        f"{where} uses the operation {kind}: {reason} not described yet. "
+        f"{where} uses the operation {kind}: {reason} not supported yet. "
         "Write the layer with other operations; the page on supported models lists them."
     )
 
 
-def unread(kind: str, where: str, error: Exception) -> UnsupportedError:
-    """The error for arguments of an operation that its rule does not expect."""
+def unsupported_arguments(kind: str, where: str, error: Exception) -> UnsupportedError:
+    """Build the error for arguments of an operation that its rule does not expect."""
     return UnsupportedError(
-        f"{where} uses the operation {kind} in a way that is not described yet; please report it. "
+        f"{where} uses the operation {kind} in a way that is not supported yet; please report it. "
         f"Received: {type(error).__name__}: {first_line(error)[:300]}"
     )
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's text that says something, without Keras's colors."""
+    """Return the first informative line of an error's text, without Keras's colors."""
     lines = (line.strip() for line in re.sub(r"\x1b\[[0-9]*m", "", str(error)).splitlines())
-    told = [line for line in lines if line]
-    return next((line for line in told if not line.startswith(_WRAPPED)), "".join(told[:1]))
+    lines_with_text = [line for line in lines if line]
+    return next(
+        (line for line in lines_with_text if not line.startswith(_WRAPPED)),
+        "".join(lines_with_text[:1]),
+    )
 
 
 _WRAPPED = "Exception encountered when calling"
-"""How Keras begins an error that another one caused."""
+"""Start of Keras's message for an error that another error caused."""
 
 
-def explained(error: Exception, where: str, layer: Any = None) -> ModelError:
-    """An exception raised while tracing or lowering, in words about the user's `layer`."""
+def explain(error: Exception, where: str, layer: Any = None) -> ModelError:
+    """Convert an exception of tracing or lowering to an error about the user's `layer`."""
     text = str(error)
     if isinstance(error, ModelError):
-        named = re.sub(r"^Layer `[^`]*`(?= \w)", where.replace("\\", ""), text)
-        return type(error)(named if where in named else f"{where}: {text}")
+        renamed = re.sub(r"^Layer `[^`]*`(?= \w)", where.replace("\\", ""), text)
+        return type(error)(renamed if where in renamed else f"{where}: {text}")
     first = first_line(error)
     if "cannot be used as a boolean" in text:
         rule = (
-            "chooses a Python branch by a tensor's value, so one run does not show all it does. "
-            "Write it with `keras.ops` without a branch"
+            "selects a Python branch by a tensor's value, so one run does not show everything it "
+            "does. Write it with `keras.ops` without a branch"
         )
     elif type(layer).__module__.startswith("keras.src.models"):
-        # A layer inside would have been named: it is what Keras does between the layers.
-        rule = "joins its layers in a way that is not described yet; please report it"
+        # A layer inside would have been named, so the failure is in Keras's code between layers.
+        rule = "connects its layers in a way that is not supported yet; please report it"
     elif type(layer).__module__.startswith("keras."):
-        rule = "is a layer of Keras that is not described yet"
+        rule = "is a Keras layer that is not supported yet"
     else:
         rule = (
-            "cannot be followed symbolically. Its code must be written with `keras.ops` (not with "
+            "cannot be traced symbolically. Its code must be written with `keras.ops` (not with "
             "a backend's own functions or NumPy), and the model must be built"
         )
     return UnsupportedError(f"{where} {rule}. Received: {type(error).__name__}: {first[:300]}")

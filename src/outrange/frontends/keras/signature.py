@@ -16,11 +16,10 @@ from .api import keras
 class Signature:
     """The inputs of a model, in the order in which Keras flattens them.
 
-    Args:
-        struct: The symbols that stand for them, with a batch axis of 1, in the model's structure.
-        slots: Name and shape of each.
-        dtypes: Dtype of each.
-        batch: The batch size the model insists on, if it does.
+    struct: Symbols of the inputs, with a batch axis of 1, in the model's structure.
+    slots: Name and shape of each input.
+    dtypes: Dtype of each input.
+    batch: The batch size that the model requires; None for any.
     """
 
     struct: Any
@@ -28,23 +27,23 @@ class Signature:
     dtypes: list[str]
     batch: int | None
 
-    def packed(self, arrays: Sequence[Any]) -> Any:
-        """Arrays, one per input, in the model's structure."""
+    def pack(self, arrays: Sequence[Any]) -> Any:
+        """Pack arrays, one per input, in the model's structure."""
         return keras().tree.pack_sequence_as(self.struct, list(arrays))
 
 
 def signature(model: Any, like: Any = None) -> Signature:
-    """The signature of a built model or layer.
+    """Return the signature of a built model or layer.
 
     Args:
         model: The model or layer.
-        like: Arrays in the structure of its inputs, rows first: what the model leaves open of its
-            inputs' sizes, or of their structure, is as in these.
+        like: Arrays in the structure of its inputs, rows first. They determine sizes, or the
+            structure, that the model leaves open.
 
     Raises:
-        InputError: `like` has another number of arrays than the model has inputs.
-        ModelError: It is not built, or a size is left open.
-        UnsupportedError: An input is of strings or complex numbers.
+        InputError: `like` does not have one array per input of the model.
+        ModelError: The model is not built, or a size is left open.
+        UnsupportedError: An input holds strings or complex numbers.
     """
     k = keras()
     struct = _declared_or_like(k, model, like)
@@ -52,18 +51,18 @@ def signature(model: Any, like: Any = None) -> Signature:
     names = _names(k, struct, flat)
     shapes = [tuple(tensor.shape) for tensor in flat]
     if like is not None:
-        shapes = _filled(names, shapes, k.tree.flatten(like))
+        shapes = _fill_open_sizes(names, shapes, k.tree.flatten(like))
     slots, batches = [], set()
     for name, tensor, shape in zip(names, flat, shapes, strict=True):
         if not shape or any(n is None for n in shape[1:]):
             raise ModelError(
-                f"Every size of an input but the batch must be fixed; input `{name}` leaves one "
-                "open. Rebuild the model with `keras.Input` of a full shape. "
+                f"Every size of an input except the batch must be fixed; input `{name}` leaves "
+                "one open. Rebuild the model with `keras.Input` of a full shape. "
                 f"Received: shape {shape}."
             )
         if tensor.dtype not in INTEGER_LIMITS and tensor.dtype not in ("float32", "float64"):
             raise UnsupportedError(
-                "Inputs must be real numbers of dtype float32 or float64, or whole numbers. "
+                "Inputs must be real numbers of dtype float32 or float64, or integers. "
                 f"Received: input `{name}` of dtype {tensor.dtype}."
             )
         batches.add(shape[0])
@@ -81,19 +80,19 @@ def signature(model: Any, like: Any = None) -> Signature:
     )
 
 
-def batch_struct(taken: Signature, rows: int) -> Any:
+def batch_struct(inputs: Signature, rows: int) -> Any:
     """Return the symbols of the inputs for a batch of `rows`, in the model's structure."""
     k = keras()
     return k.tree.map_structure(
-        lambda t: k.KerasTensor((rows, *t.shape[1:]), dtype=t.dtype, name=t.name), taken.struct
+        lambda t: k.KerasTensor((rows, *t.shape[1:]), dtype=t.dtype, name=t.name), inputs.struct
     )
 
 
 def _declared_or_like(k: Any, model: Any, like: Any) -> Any:
     try:
-        return _declared(k, model)
+        return declared_struct(k, model)
     except ModelError:
-        # A model with code of its own may state no shape at all: the data have one.
+        # A user's model may not state any shape; the data have one.
         if like is None or not model.built:
             raise
     return k.tree.map_structure(
@@ -102,13 +101,13 @@ def _declared_or_like(k: Any, model: Any, like: Any) -> Any:
 
 
 def _dtype_of(array: Any) -> str:
-    """The dtype in which a fit hands data to a model."""
+    """Return the dtype in which `fit` passes data to a model."""
     name = str(array.dtype)
     return "float32" if name.startswith("float") else name
 
 
-def _filled(names: list[str], shapes: list[tuple], arrays: list[Any]) -> list[tuple]:
-    """The shapes, sizes that are open taken from the arrays."""
+def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -> list[tuple]:
+    """Return the shapes, with open sizes taken from the arrays."""
     if len(arrays) != len(shapes):
         raise InputError(
             f"Data need one array for each input of the model, {names}. "
@@ -116,20 +115,20 @@ def _filled(names: list[str], shapes: list[tuple], arrays: list[Any]) -> list[tu
         )
     filled = []
     for shape, array in zip(shapes, arrays, strict=True):
-        seen = adjusted(np.shape(array), shape)
-        sizes = seen[1:] if len(seen) == len(shape) else shape[1:]
+        data_shape = adjust_shape(np.shape(array), shape)
+        sizes = data_shape[1:] if len(data_shape) == len(shape) else shape[1:]
         filled.append(
             (*shape[:1], *(m if n is None else n for n, m in zip(shape[1:], sizes, strict=True)))
         )
     return filled
 
 
-def adjusted(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int, ...]:
-    """The shape of data as a fit hands them on: a last axis of 1 comes or goes by itself.
+def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int, ...]:
+    """Return the shape of data as `fit` passes them on: it adds or drops a last axis of 1.
 
     Args:
-        shape: Of the data, rows first.
-        declared: Of the input, batch axis first.
+        shape: Shape of the data, rows first.
+        declared: Shape of the input, batch axis first.
     """
     if len(shape) == len(declared) - 1 and declared[-1] == 1:
         return (*shape, 1)
@@ -138,8 +137,8 @@ def adjusted(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int,
     return tuple(shape)
 
 
-def _declared(k: Any, model: Any) -> Any:
-    """KerasTensors in the structure the model was declared or built with."""
+def declared_struct(k: Any, model: Any) -> Any:
+    """Return KerasTensors in the structure that the model was declared or built with."""
     if isinstance(model, k.Sequential):
         if not model.built or not getattr(model, "inputs", None):
             raise ModelError(
@@ -152,11 +151,11 @@ def _declared(k: Any, model: Any) -> Any:
     config = model.get_build_config() if model.built else None
     shapes = (config or {}).get("input_shape")
     if shapes is None:
-        given = sorted((config or {}).get("shapes_dict", {}))
-        what = f"called with several arguments ({', '.join(given)})" if given else "not built"
+        names = sorted((config or {}).get("shapes_dict", {}))
+        what = f"called with several arguments ({', '.join(names)})" if names else "not built"
         raise ModelError(
-            f"A {type(model).__name__} must know its input shape, of one argument (a list or dict "
-            "of tensors is one): call it once on an example before. "
+            f"A {type(model).__name__} must know the input shape of its one argument (a tensor, or "
+            "a list or dict of tensors): call it once on an example before. "
             f"Received: `{model.name}`, {what}."
         )
     dtype = model.input_dtype
@@ -174,21 +173,21 @@ def _shapes_to_symbols(k: Any, shapes: Any, dtype: str) -> Any:
 
 
 def _names(k: Any, struct: Any, flat: list) -> list[str]:
-    """Dict keys where the model takes a dict, the names of its `keras.Input` otherwise."""
+    """Return dict keys if the model takes a dict, else the names of its `keras.Input` layers."""
     if isinstance(struct, dict) and len(struct) == len(flat):
         by_tensor = {id(tensor): str(key) for key, tensor in struct.items()}
         return [by_tensor[id(tensor)] for tensor in flat]
-    return distinct([_name_of(tensor) for tensor in flat])
+    return make_unique([_name_of(tensor) for tensor in flat])
 
 
 def _name_of(tensor: Any) -> str:
-    """The name of the `keras.Input` that made a tensor; tensors have none worth showing."""
+    """Return the name of a tensor's `keras.Input`; the names of tensors are not informative."""
     history = getattr(tensor, "_keras_history", None)
     return str(history[0].name if history else tensor.name)
 
 
 def output_names(model: Any, outputs: Any) -> list[str]:
-    """A name for each output: dict keys, names of output layers, or numbers."""
+    """Return a name for each output: dict keys, names of output layers, or numbers."""
     k = keras()
     flat = k.tree.flatten(outputs)
     if isinstance(outputs, dict) and len(outputs) == len(flat):
@@ -197,18 +196,18 @@ def output_names(model: Any, outputs: Any) -> list[str]:
             return [by_tensor[id(tensor)] for tensor in flat]
     names = getattr(model, "output_names", None)
     if names and len(names) == len(flat):
-        return distinct([str(name) for name in names])
+        return make_unique([str(name) for name in names])
     if isinstance(model, k.Sequential) and len(flat) == 1 and model.layers:
         return [model.layers[-1].name]
     return ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
 
 
-def distinct(names: list[str]) -> list[str]:
-    """The names, repeated ones numbered."""
-    found: list[str] = []
+def make_unique(names: list[str]) -> list[str]:
+    """Return the names, with repeated ones numbered."""
+    unique: list[str] = []
     for name in names:
         fresh, count = name, 2
-        while fresh in found:
+        while fresh in unique:
             fresh, count = f"{name}_{count}", count + 1
-        found.append(fresh)
-    return found
+        unique.append(fresh)
+    return unique

@@ -8,17 +8,17 @@ import numpy as np
 from ...core import Box, InputError
 from ...frontends.keras.api import keras
 from ...frontends.keras.load import (
+    build_network,
     check_batches,
+    check_repeatable,
     compare,
-    does_the_same_again,
-    network_of,
-    recorded,
-    within_memory,
+    record_model,
+    report_lack_of_memory,
 )
 from ...frontends.keras.lower.lower import lower
 from ...frontends.keras.names import named_inputs
 from ...frontends.keras.predict import prober
-from ...frontends.keras.signature import adjusted, output_names, signature
+from ...frontends.keras.signature import adjust_shape, output_names, signature
 from ...frontends.keras.trace.records import Trace
 from ...frontends.keras.trace.trace import trace
 from ...frontends.network import Network
@@ -50,14 +50,14 @@ class Structure:
         x = None if x is None else named_inputs(model, x)
         self.signature = signature(model, x)
         self.inputs = None if x is None else self._fitting(x)
-        with within_memory(model):
-            self.recording = recorded(model, self.signature, zeros_recorded=True)
+        with report_lack_of_memory(model):
+            self.recording = record_model(model, self.signature, record_zeros=True)
             if compared:
                 self._does_the_same_again()
-            self.network = network_of(model, self.signature, self.recording)
+            self.network = build_network(model, self.signature, self.recording)
             if compared:
                 check_batches(
-                    self.network, model, self.signature, self.recording, zeros_recorded=True
+                    self.network, model, self.signature, self.recording, record_zeros=True
                 )
                 compare(self.network, model, self.signature)
         self.fixed = not _holds_numbers(self.recording)
@@ -73,7 +73,7 @@ class Structure:
             ModelError: They differ; see `outrange.load`.
         """
         model, taken = self.model, self.signature
-        with within_memory(model):
+        with report_lack_of_memory(model):
             self._does_the_same_again()
             compare(network, model, taken)
         self.compared = True
@@ -86,7 +86,7 @@ class Structure:
                 evaluate a few rows costs less without.
         """
         if not self.fixed:
-            self.recording = trace(self.model, self.signature.struct, zeros_recorded=True)
+            self.recording = trace(self.model, self.signature.struct, record_zeros=True)
         names = output_names(self.model, self.recording.outputs)
         lowered = lower(self.recording, self.signature.slots, names, fused=fused)
         probe = prober(self.recording, lowered, self.signature)
@@ -127,20 +127,20 @@ class Structure:
         )
 
     def _does_the_same_again(self) -> None:
-        does_the_same_again(self.model, self.signature, self.recording, zeros_recorded=True)
+        check_repeatable(self.model, self.signature, self.recording, record_zeros=True)
 
     def _fitting(self, x: Any) -> Any:
         """Data in the shapes of the model's inputs, packed in its structure."""
         arrays = []
         for slot, array in zip(self.signature.slots, self.k.tree.flatten(x), strict=True):
-            shape = adjusted(np.shape(array), (None, *slot.shape))
+            shape = adjust_shape(np.shape(array), (None, *slot.shape))
             if shape[1:] != slot.shape:
                 raise InputError(
                     f"Data for input `{slot.name}` need the model's input shape {slot.shape}, rows "
                     f"first. Received: an array of shape {np.shape(array)}."
                 )
             arrays.append(np.reshape(array, shape))
-        return self.signature.packed(arrays)
+        return self.signature.pack(arrays)
 
 
 def _holds_numbers(recording: Trace) -> bool:

@@ -1,4 +1,4 @@
-"""One operation as a rule sees it."""
+"""The argument of a lowering rule: one recorded operation with values of the graph."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,9 @@ class KerasCall:
     """Dtype of each positional argument that is a tensor, else the name of its type."""
 
     def get(self, place: int, name: str, default: Any = None) -> Any:
-        """Return the argument at `place` or of this name; a Python float as the model uses it."""
-        found = self.args[place] if place < len(self.args) else self.kwargs.get(name, default)
-        return single(found) if isinstance(found, float) else found
+        """Return the argument at `place` or of this name; a Python float is rounded to float32."""
+        argument = self.args[place] if place < len(self.args) else self.kwargs.get(name, default)
+        return round_to_float32(argument) if isinstance(argument, float) else argument
 
     @property
     def x(self) -> Operand:
@@ -40,54 +40,54 @@ class KerasCall:
         return self.operand(0, "x")
 
     def operand(self, place: int, name: str) -> Operand:
-        """An argument as a value or a float64 array."""
+        """Return an argument as a value or a float64 array."""
         return operand(self.get(place, name))
 
     def constant(self, place: int, name: str) -> np.ndarray | None:
-        """An argument that must not depend on the input, as float64; None if it is not given."""
-        given = self.get(place, name)
-        if given is None:
+        """Return an input-independent argument as float64; None if it is absent."""
+        argument = self.get(place, name)
+        if argument is None:
             return None
-        if isinstance(given, Value):
+        if isinstance(argument, Value):
             raise UnsupportedError(
                 f"the argument `{name}` of {type(self.op).__name__} depends on the input, which "
-                "is not described yet"
+                "is not supported yet"
             )
-        return np.asarray(given, np.float64)
+        return np.asarray(argument, np.float64)
 
-    def only(self, **defaults: Any) -> None:
-        """Refuse arguments that the rule does not read, unless they have their defaults."""
+    def reject_other_options(self, **defaults: Any) -> None:
+        """Raise for arguments that the rule does not read, unless they have their defaults."""
         for name, default in defaults.items():
             value = self.kwargs.get(name, self.config.get(name, default))
             if value is not default and value != default:
                 raise UnsupportedError(
-                    f"{type(self.op).__name__} with `{name}={value!r}` is not described yet"
+                    f"{type(self.op).__name__} with `{name}={value!r}` is not supported yet"
                 )
 
 
 def operand(x: Any) -> Operand:
-    """A value as it is, anything else as a finite float64 array."""
+    """Return a value unchanged, and anything else as a finite float64 array."""
     if isinstance(x, Value):
         return x
-    return np.asarray(single(x) if isinstance(x, float) else x, np.float64)
+    return np.asarray(round_to_float32(x) if isinstance(x, float) else x, np.float64)
 
 
-def single(number: float) -> float:
-    """A Python number as the model uses it: every backend makes it float32 before it computes.
+def round_to_float32(number: float) -> float:
+    """Round a Python number to float32, like every backend does before it computes.
 
-    An exported file stores the same float32, so that both are one function.
+    An exported file stores the same float32 number, so both are the same function.
     """
     with np.errstate(over="ignore"):
         return float(np.float32(number))
 
 
 def is_value(x: Any) -> "TypeIs[Value]":
-    """Whether `x` depends on the model's input."""
+    """Return whether `x` depends on the model's input."""
     return isinstance(x, Value)
 
 
 def array(x: Operand) -> np.ndarray:
-    """An operand known to be constant."""
+    """Return an operand that must be constant as an array."""
     if isinstance(x, Value):
-        raise UnsupportedError("a constant is needed here, and this depends on the input")
+        raise UnsupportedError("this operand must be constant, but depends on the input")
     return x

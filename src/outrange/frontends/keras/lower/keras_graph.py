@@ -1,4 +1,4 @@
-"""A recording of a Keras model as a graph, and where its tensors are in it."""
+"""The graph of a recorded Keras model, with the location of its tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...network import LayerInfo
 
 @dataclass(frozen=True, eq=False)
 class KerasGraph:
-    """A graph, and where each recorded tensor is in it."""
+    """A graph, and the location of each recorded tensor in it."""
 
     graph: Graph
     layers: tuple[LayerInfo, ...]
@@ -20,6 +20,6 @@ class KerasGraph:
     plain: Graph | None
     """The graph as written, if elementwise sub-graphs became single curves."""
     places: dict[int, int]
-    """From each value of `graph` to the same value of the graph as written."""
+    """Map from each value of `graph` to the same value of the graph as written."""
     bypassed: frozenset[int]
     """The values of `graph` that such a curve bypasses."""

@@ -1,4 +1,4 @@
-"""A recording as a graph: one rule a Keras operation, only for what the outputs need."""
+"""Lowering of a recording to a graph, one rule per Keras operation, for what the outputs need."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ MAY_BE_INFINITE = ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")
 
 
 INTEGERS = frozenset(RANGES) - {"bool"}
-"""Dtypes in which arithmetic may wrap around."""
+"""Dtypes whose arithmetic may wrap around."""
 
 
 def lower(
@@ -36,7 +36,6 @@ def lower(
     """Lower every record that the outputs need.
 
     Args:
-        trace: The recording.
         inputs: Name and shape of each input, in the order of `trace.inputs`.
         outputs: Name of each output.
         fused: Whether elementwise sub-graphs become single curves.
@@ -52,7 +51,7 @@ class _Lowering:
         self.k = keras()
         self.trace = trace
         self.builder = Builder(inputs, source="inputs")
-        self.known: dict[int, Operand] = {}
+        self.values_by_tensor: dict[int, Operand] = {}
         self.tensors: dict[int, Any] = {}
         self.holders: Counter[int] = Counter()
         self.limits: list[ValueLimit] = []
@@ -61,48 +60,52 @@ class _Lowering:
             self.enter(tensor, self.builder.reshape(value, tuple(tensor.shape)))
 
     def enter(self, tensor: Any, value: Operand) -> None:
-        self.known[id(tensor)] = value
+        self.values_by_tensor[id(tensor)] = value
         self.tensors[id(tensor)] = tensor
         if isinstance(value, Value):
             self.holders[value.index] += 1
 
     def run(self, names: list[str], fused: bool = True) -> KerasGraph:
-        for record in self.needed():
+        for record in self.needed_records():
             check_deadline()
             self.record(record)
         outputs = [self.output(t) for t in self.k.tree.flatten(self.trace.outputs)]
         infos = self.layers()
         self.builder.source = "outputs"
         self.builder.inputs = limited_inputs(self.builder, self.limits)
-        kept = [v for info in infos for v in (info.before, info.after) if v is not None]
-        graph = self.builder.finish(outputs, names, kept, fused=fused)
-        moved = self.builder.moved
+        keep = [v for info in infos for v in (info.before, info.after) if v is not None]
+        graph = self.builder.finish(outputs, names, keep, fused=fused)
+        new_indices = self.builder.moved
         infos = tuple(
-            replace(i, after=moved[i.after], before=None if i.before is None else moved[i.before])
+            replace(
+                i,
+                after=new_indices[i.after],
+                before=None if i.before is None else new_indices[i.before],
+            )
             for i in infos
         )
         values = [
             (self.tensors[key], value.index)
-            for key, value in self.known.items()
+            for key, value in self.values_by_tensor.items()
             if isinstance(value, Value)
         ]
         b = self.builder
         return KerasGraph(graph, infos, values, b.plain, b.places, b.bypassed)
 
-    def needed(self) -> list[OperationRecord]:
-        """The records the outputs depend on; masks nobody reads are not among them."""
+    def needed_records(self) -> list[OperationRecord]:
+        """Return the records that the outputs depend on; unused masks are not among them."""
         tensor = self.k.KerasTensor
-        wanted = {id(t) for t in self.k.tree.flatten(self.trace.outputs)}
-        kept = []
+        required = {id(t) for t in self.k.tree.flatten(self.trace.outputs)}
+        records = []
         for record in reversed(self.trace.records):
-            if any(id(t) in wanted for t in self.k.tree.flatten(record.outputs)):
-                kept.append(record)
+            if any(id(t) in required for t in self.k.tree.flatten(record.outputs)):
+                records.append(record)
                 read = self.k.tree.flatten((record.args, record.kwargs))
-                wanted.update(id(t) for t in read if isinstance(t, tensor))
-        return kept[::-1]
+                required.update(id(t) for t in read if isinstance(t, tensor))
+        return records[::-1]
 
     def count_uses(self) -> Counter[int]:
-        """How often each tensor is read; those that layers show count as read once more."""
+        """Count the reads of each tensor; a tensor shown for a layer counts once more."""
         flatten = self.k.tree.flatten
         uses: Counter[int] = Counter()
         for record in self.trace.records:
@@ -112,8 +115,8 @@ class _Lowering:
         uses.update(id(t) for t in flatten(self.trace.outputs))
         return uses
 
-    def bias_added(self, record: OperationRecord, args: tuple) -> Operand | None:
-        """`affine + constant` as one affine node, where only this addition reads the first."""
+    def fuse_bias(self, record: OperationRecord, args: tuple) -> Operand | None:
+        """Fuse `affine + constant` into one affine node, if only this addition reads the first."""
         if record.kind != "Add" or len(args) != 2 or not self.builder.nodes:
             return None
         x, constant = (args[0], args[1]) if isinstance(args[0], Value) else (args[1], args[0])
@@ -135,7 +138,7 @@ class _Lowering:
         self.builder.source, self.builder.operation = record.source, record.kind
         rule = RULES.get(record.kind)
         if rule is None:
-            raise refuse.unknown(record.kind, where)
+            raise refuse.unsupported_operation(record.kind, where)
         args, kwargs = self.k.tree.map_structure(self.operand, (record.args, record.kwargs))
         self.check_finite(record.kind, (args, kwargs))
         shapes = [tuple(t.shape) for t in self.k.tree.flatten(record.outputs)]
@@ -151,30 +154,30 @@ class _Lowering:
         )
         count = len(self.builder.nodes)
         try:
-            fused = self.bias_added(record, args)
-            result = with_roundings(rule, record, call) if fused is None else fused
+            with_bias = self.fuse_bias(record, args)
+            result = with_roundings(rule, record, call) if with_bias is None else with_bias
         except UnsupportedError as error:
-            raise refuse.explained(error, where) from error
+            raise refuse.explain(error, where) from error
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise refuse.unread(record.kind, where, error) from error
+            raise refuse.unsupported_arguments(record.kind, where, error) from error
         results = list(result) if isinstance(result, list | tuple) else [result]
-        self.limits += self.kept_within(record, results, count)
+        self.limits += self.integer_limits(record, results, count)
         for t, value in zip(self.k.tree.flatten(record.outputs), results, strict=True):
             if tuple(value.shape) != tuple(t.shape):
                 raise ModelError(
                     f"{where}: the rule for {record.kind} must return the shape {tuple(t.shape)} "
-                    f"that Keras states. Received: {tuple(value.shape)}. Please report it."
+                    f"that Keras states. Received: {tuple(value.shape)}. Please report this."
                 )
             self.enter(t, value)
 
-    def kept_within(
+    def integer_limits(
         self, record: OperationRecord, results: list, count: int
     ) -> Iterator[ValueLimit]:
-        """What the dtypes of whole numbers hold, for each result of an operation.
+        """Yield the limits of integer dtypes for the results of an operation.
 
-        Inside a layer of the backend's own code every value counts: its types are not recorded.
+        In a layer of the backend's own code they apply to every value, since dtypes are unknown.
         """
-        why = f"layer `{record.source}` computes {record.kind} in a type of whole numbers that "
+        why = f"layer `{record.source}` computes {record.kind} in an integer type that "
         tensors = self.k.tree.flatten(record.outputs)
         for t, value in zip(tensors, results, strict=True):
             if isinstance(value, Value) and str(t.dtype) in INTEGERS:
@@ -187,24 +190,24 @@ class _Lowering:
                 yield ValueLimit(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
 
     def config(self, op: Any) -> dict:
-        """The constructor arguments of an operation; a layer's rule reads the layer itself."""
+        """Return the constructor arguments of an operation; a layer's rule reads the layer."""
         if isinstance(op, self.k.Layer):
             return {}
         try:
             return op.get_config()
         except NotImplementedError:
-            # Keras notes the arguments only if all are plain numbers and strings.
+            # Keras records the arguments only if all are plain numbers and strings.
             return vars(op)
 
     def operand(self, x: Any) -> Any:
-        """A recorded argument as rules take it: a value, an array, or a plain Python object."""
+        """Convert a recorded argument for rules: a value, an array, or a plain Python object."""
         if isinstance(x, self.k.KerasTensor):
-            if id(x) not in self.known:
+            if id(x) not in self.values_by_tensor:
                 raise ModelError(
-                    f"Layer `{self.builder.source}` reads a tensor made outside of its call. "
+                    f"Layer `{self.builder.source}` reads a tensor computed outside of its call. "
                     "Compute it inside the call."
                 )
-            return self.known[id(x)]
+            return self.values_by_tensor[id(x)]
         if x is None or isinstance(x, bool | int | float | str | slice | type(Ellipsis)):
             return x
         if not hasattr(x, "shape"):
@@ -212,7 +215,7 @@ class _Lowering:
         return np.asarray(self.k.ops.convert_to_numpy(x))
 
     def check_finite(self, kind: str, args: Any) -> None:
-        """Refuse constants that no real arithmetic can be done with."""
+        """Raise for constants that real arithmetic cannot use."""
         for x in self.k.tree.flatten(args):
             array = np.asarray(x) if isinstance(x, float | np.ndarray) else np.zeros(0)
             if array.dtype.kind != "f" or np.isfinite(array).all():
@@ -229,11 +232,11 @@ class _Lowering:
             tensor = np.asarray(self.k.ops.convert_to_numpy(tensor), np.float64)
             value: Operand = tensor
         else:
-            value = self.known[id(tensor)]
+            value = self.values_by_tensor[id(tensor)]
         rows = self.trace.inputs[0].shape[0]
         if not value.shape or value.shape[0] != rows:
             raise UnsupportedError(
-                "The model must keep the batch axis, each row of a batch giving one row of the "
+                "The model must keep the batch axis: each row of a batch must give one row of the "
                 f"output. Received: an output of shape {tuple(value.shape)} for a batch of {rows}."
             )
         return value
@@ -241,45 +244,45 @@ class _Lowering:
     # ---- layers ---------------------------------------------------------------------------
 
     def layers(self) -> tuple[LayerInfo, ...]:
-        """Mark every layer's values, and describe each call of a layer in order."""
-        found, counted = [], set()
+        """Mark every layer's values, and return a description of each layer call, in order."""
+        infos, counted = [], set()
         for visit in self.trace.visits:
-            value = self.joined(visit.outputs, visit.path)
+            value = self.concatenate(visit.outputs, visit.path)
             if value is None:
                 continue
             self.builder.mark_layer(visit.path, value)
-            own = [v for v in getattr(visit.layer, "weights", ()) if id(v) not in counted]
+            uncounted = [v for v in getattr(visit.layer, "weights", ()) if id(v) not in counted]
             if isinstance(visit.layer, self.k.Model):
                 continue
-            counted.update(id(v) for v in own)
-            parameters = sum(int(np.prod(v.shape, dtype=np.int64)) for v in own)
+            counted.update(id(v) for v in uncounted)
+            parameters = sum(int(np.prod(v.shape, dtype=np.int64)) for v in uncounted)
             kind = type(visit.layer).__name__
             before = self.before(visit, value)
             info = LayerInfo(
                 visit.path, kind, tuple(value.shape[1:]), parameters, before, value.index
             )
-            found.append(info)
-        return tuple(found)
+            infos.append(info)
+        return tuple(infos)
 
-    def joined(self, outputs: Any, path: str) -> Value | None:
-        """What a layer returned as one value; None if the model's output does not use it."""
-        parts = [self.known.get(id(t)) for t in self.k.tree.flatten(outputs)]
+    def concatenate(self, outputs: Any, path: str) -> Value | None:
+        """Concatenate a layer's outputs to one value; None if the model's output ignores them."""
+        parts = [self.values_by_tensor.get(id(t)) for t in self.k.tree.flatten(outputs)]
         if not parts or any(part is None for part in parts):
             return None
         if len(parts) == 1:
             return parts[0] if isinstance(parts[0], Value) else None
         self.builder.source = path
         flat = [self.builder.reshape(part, (1, -1)) for part in parts if part is not None]
-        joined = self.builder.concat(flat, axis=1)
-        return joined if isinstance(joined, Value) else None
+        result = self.builder.concat(flat, axis=1)
+        return result if isinstance(result, Value) else None
 
     def before(self, visit: Any, after: Value) -> int | None:
-        """The value that enters the layer's activation, if it has one."""
+        """Return the value that enters the layer's activation; None without one."""
         tensor = visit.before
         if tensor is None and _is_activation(self.k, visit.layer):
             tensor = self.k.tree.flatten(visit.inputs)[0]
         if tensor is not None:
-            value = self.known.get(id(tensor))
+            value = self.values_by_tensor.get(id(tensor))
             return value.index if isinstance(value, Value) else None
         if after.index == 0:
             return None

@@ -1,4 +1,4 @@
-"""As much of a recording as can be written as a graph; the rest are inputs that may be anything."""
+"""Lowering of a part of a recording; tensors that cannot be lowered become unbounded inputs."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,14 +14,14 @@ from .lower import KerasGraph, _Lowering
 
 @dataclass(frozen=True, eq=False)
 class LoweredPart:
-    """A graph of part of a model, and where the recorded tensors are in it.
+    """A graph of part of a model, and the location of the recorded tensors in it.
 
     Args:
         lowered: The graph, whose inputs are the model's and then the unknown tensors.
         reasons: Layer and reason of each unknown tensor.
         values: `id` of a tensor to its value in the graph; those inside a fused curve have none.
         places: `id` of a tensor to its value in the graph as written.
-        constants: `id` of a tensor that depends on no input to what it is.
+        constants: `id` of a tensor that depends on no input to its array.
     """
 
     lowered: KerasGraph
@@ -32,21 +32,20 @@ class LoweredPart:
 
 
 def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> LoweredPart:
-    """The graph of a model, given that nothing is known of some records.
+    """Lower a model, with the outputs of some records treated as unknown.
 
     Args:
         trace: The recording of the model (no losses).
         slots: Name and shape of each input.
-        unknown: `id` of a record to why nothing is known of it; records that no rule describes
-            join them.
+        unknown: `id` of a record to the reason why it is unknown. Records without a rule are added.
 
     Raises:
-        ModelError, InputError: No graph can be made at all.
+        ModelError, InputError: The rest cannot be lowered either.
     """
     k = keras()
     unknown = dict(unknown)
     first = _Lowering(trace, slots)
-    needed = first.needed()
+    needed = first.needed_records()
     for record in needed:
         if id(record) not in unknown:
             try:
@@ -61,27 +60,29 @@ def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> Lowe
     boxes = [r for r in needed if id(r) in unknown]
     tensors = [t for r in boxes for t in k.tree.flatten(r.outputs)]
     reasons = [(r.source, unknown[id(r)]) for r in boxes for _ in k.tree.flatten(r.outputs)]
-    given = {id(t) for t in tensors}
-    kept = [r for r in trace.records if not _gives(k, r, given)]
+    unknown_ids = {id(t) for t in tensors}
+    records = [r for r in trace.records if not _computes_any(k, r, unknown_ids)]
     extra = [Slot(f"unknown {i}", tuple(t.shape)) for i, t in enumerate(tensors)]
-    whole = replace(trace, inputs=[*trace.inputs, *tensors], records=kept)
-    lowering = _Lowering(whole, [*slots, *extra])
-    # A builder gives its inputs a batch axis of 1, which these tensors already count.
+    extended = replace(trace, inputs=[*trace.inputs, *tensors], records=records)
+    lowering = _Lowering(extended, [*slots, *extra])
+    # A builder gives its inputs a batch axis of 1, which these tensors already include.
     for tensor in tensors:
-        value = lowering.known[id(tensor)]
+        value = lowering.values_by_tensor[id(tensor)]
         if isinstance(value, Value):
             shape = tuple(tensor.shape)
-            lowering.known[id(tensor)] = Value(lowering.builder, value.index, shape)
+            lowering.values_by_tensor[id(tensor)] = Value(lowering.builder, value.index, shape)
     outputs = k.tree.flatten(trace.outputs)
     lowered = lowering.run([f"output {i}" for i in range(len(outputs))])
-    places = {key: v.index for key, v in lowering.known.items() if isinstance(v, Value)}
-    moved = lowering.builder.moved
-    values = {key: moved[v] for key, v in places.items() if v in moved}
+    places = {key: v.index for key, v in lowering.values_by_tensor.items() if isinstance(v, Value)}
+    new_indices = lowering.builder.moved
+    values = {key: new_indices[v] for key, v in places.items() if v in new_indices}
     constants = {
-        key: np.asarray(v) for key, v in lowering.known.items() if not isinstance(v, Value)
+        key: np.asarray(v)
+        for key, v in lowering.values_by_tensor.items()
+        if not isinstance(v, Value)
     }
     return LoweredPart(lowered, reasons, values, places, constants)
 
 
-def _gives(k: Any, record: OperationRecord, tensors: set[int]) -> bool:
+def _computes_any(k: Any, record: OperationRecord, tensors: set[int]) -> bool:
     return any(id(t) in tensors for t in k.tree.flatten(record.outputs))

@@ -1,8 +1,8 @@
-"""Recurrent layers as loops over their cell, whichever cell it is.
+"""Recurrent layers as unrolled loops over their cell, for any cell.
 
-A recurrent layer hands its loop to the backend. While it is traced, that one method is replaced by
-a loop over the steps of the sequence, which calls the cell as Keras does: what the cell computes is
-then recorded like everything else. A stateful layer is read at the state it is in.
+A recurrent layer passes its loop to the backend. During a trace, that method is replaced by a loop
+over the steps of the sequence, which calls the cell as Keras does, so that the operations of the
+cell are recorded too. A stateful layer is lowered in its current state.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ....core import UnsupportedError
 
 
 MOST_STEPS = 2**13
-"""Each step is some fifteen operations, which are traced and bounded one by one."""
+"""Step limit. Each step is some fifteen operations, which are traced and bounded one by one."""
 
 
-class Given:
-    """A tensor made outside of the trace, entered as a constant so that nothing is rounded."""
+class ConstantTensor:
+    """A tensor from outside of the trace, recorded as a constant so that nothing is rounded."""
 
     name = "given"
 
@@ -34,89 +34,88 @@ class Given:
 
 
 @contextlib.contextmanager
-def unrolled(
-    k: Any, layer: Any, constant: Callable[[Any], Any], *, zeros_recorded: bool = False
+def unroll(
+    k: Any, layer: Any, constant: Callable[[Any], Any], *, record_zeros: bool = False
 ) -> Iterator[None]:
-    """Replaces the loop of a recurrent `layer` for the duration of its call.
+    """Replace the loop of a recurrent layer for the duration of its call.
 
     Args:
-        k: The module `keras`.
-        layer: Any layer; those that do not loop are left alone.
-        constant: Turns a tensor into a symbol that stands for it.
-        zeros_recorded: Whether an initial state of zeros is such a symbol, too; if not, it is a
+        layer: Any layer; those without a loop are left unchanged.
+        constant: Function that records a tensor as a constant, and returns its symbol.
+        record_zeros: Whether an initial state of zeros is such a constant, too. If not, it is a
             tensor, with which the backend computes by itself.
     """
-    put: dict[str, Any] = {}
+    replacements: dict[str, Any] = {}
     if isinstance(layer, k.layers.Bidirectional):
         # Keras may try a kernel of the backend that runs both directions at once.
         for name in ("_can_attempt_fused_lstm", "_can_attempt_fused_gru"):
             if hasattr(layer, name):
-                put[name] = lambda *args, **kwargs: False
+                replacements[name] = lambda *args, **kwargs: False
     for name in ("get_dropout_mask", "get_recurrent_dropout_mask"):
-        # Cells draw masks of dropout before they ask whether it is training, and drop them if not.
+        # Cells draw dropout masks before they check the training mode, and drop them at inference.
         if hasattr(type(layer), name):
-            put[name] = lambda *args, **kwargs: None
+            replacements[name] = lambda *args, **kwargs: None
     if isinstance(layer, k.layers.RNN):
-        put["inner_loop"] = _loop(k, layer)
-        put["_maybe_config_dropout_masks"] = lambda *args, **kwargs: None
-        put |= _at_its_state(k, layer)
-        before = put.get("get_initial_state", layer.get_initial_state)
-        put["get_initial_state"] = lambda *args, **kwargs: k.tree.map_structure(
-            lambda t: _entered(k, t, constant), before(*args, **kwargs)
+        replacements["inner_loop"] = _loop(k, layer)
+        replacements["_maybe_config_dropout_masks"] = lambda *args, **kwargs: None
+        replacements |= _current_state_attributes(k, layer)
+        before = replacements.get("get_initial_state", layer.get_initial_state)
+        replacements["get_initial_state"] = lambda *args, **kwargs: k.tree.map_structure(
+            lambda t: _record_nonzero(k, t, constant), before(*args, **kwargs)
         )
-        if zeros_recorded and not layer.stateful and _starts_at_zero(k, layer):
-            put["get_initial_state"] = lambda batch_size=1: [
+        if record_zeros and not layer.stateful and _starts_at_zero(k, layer):
+            replacements["get_initial_state"] = lambda batch_size=1: [
                 constant(np.zeros((batch_size, size), layer.cell.compute_dtype))
                 for size in k.tree.flatten(layer.cell.state_size)
             ]
-    with _replaced(layer, put):
+    with _replace_attributes(layer, replacements):
         yield
 
 
 def _starts_at_zero(k: Any, layer: Any) -> bool:
-    """Whether a layer is one of Keras's own that starts from zeros, in a type of NumPy.
+    """Return whether a layer is one of Keras's own that starts from zeros, in a type of NumPy.
 
-    They need not be made by the backend then, which may compile for that, and for whatever is
-    computed with them; and the recording holds no number that weights may change.
+    The backend then need not create the zeros, nor compile operations on them. The recording also
+    contains no number that a change of weights could change.
     """
-    cell, own = layer.cell, (k.layers.LSTMCell, k.layers.GRUCell, k.layers.SimpleRNNCell)
+    cell, keras_cells = layer.cell, (k.layers.LSTMCell, k.layers.GRUCell, k.layers.SimpleRNNCell)
     plain = type(layer).get_initial_state is k.layers.RNN.get_initial_state
-    return type(cell) in own and plain and cell.compute_dtype in ("float32", "float64")
+    return type(cell) in keras_cells and plain and cell.compute_dtype in ("float32", "float64")
 
 
 def is_stateful(k: Any, model: Any) -> bool:
-    """Whether some recurrent layer of `model` starts from a state that it keeps."""
+    """Return whether a recurrent layer of `model` keeps its state between calls."""
     return any(
         isinstance(layer, k.layers.RNN) and layer.stateful for layer in model._flatten_layers()
     )
 
 
 @contextlib.contextmanager
-def remembering(k: Any, model: Any) -> Iterator[None]:
-    """While this lasts, every stateful layer of `model` starts from its state and keeps it."""
+def keep_states(k: Any, model: Any) -> Iterator[None]:
+    """Let every stateful layer of `model` start from its state and leave it unchanged."""
     with contextlib.ExitStack() as undo:
         for layer in model._flatten_layers():
             if isinstance(layer, k.layers.RNN) and layer.stateful:
-                undo.enter_context(_replaced(layer, _at_its_state(k, layer)))
+                undo.enter_context(_replace_attributes(layer, _current_state_attributes(k, layer)))
         yield
 
 
 @contextlib.contextmanager
-def _replaced(layer: Any, put: dict[str, Any]) -> Iterator[None]:
-    """Attributes of one layer, past `Layer.__setattr__`, so that nothing in it notices."""
-    own = vars(layer)
-    kept = {name: own[name] for name in put if name in own}
-    own.update(put)
+def _replace_attributes(layer: Any, put: dict[str, Any]) -> Iterator[None]:
+    """Replace attributes of one layer, bypassing `Layer.__setattr__`; restore them afterward."""
+    attributes = vars(layer)
+    saved = {name: attributes[name] for name in put if name in attributes}
+    attributes.update(put)
     try:
         yield
     finally:
         for name in put:
-            del own[name]
-        own.update(kept)
+            del attributes[name]
+        attributes.update(saved)
 
 
-def _at_its_state(k: Any, layer: Any) -> dict[str, Any]:
-    """What makes a stateful layer one that starts from the state it is in."""
+def _current_state_attributes(k: Any, layer: Any) -> dict[str, Any]:
+    """Return replacements that make a stateful layer start from its current state."""
     if not layer.stateful:
         return {}
     state = _row(k, layer, layer.states)
@@ -128,14 +127,14 @@ def _at_its_state(k: Any, layer: Any) -> dict[str, Any]:
 
 
 def _row(k: Any, layer: Any, states: Any) -> Any:
-    """The state as one row, if all rows of the batch are in the same."""
+    """Return the state as one row, or raise if the rows of the batch have different states."""
 
     def row(variable: Any) -> Any:
         array = np.asarray(k.ops.convert_to_numpy(variable))
         if not (array == array[:1]).all():
             raise UnsupportedError(
                 f"Layer `{layer.name}` is stateful, and the rows of its batch are in different "
-                "states, so a row's output depends on where it stands. Give all rows one state, "
+                "states, so a row's output depends on its position. Give all rows the same state, "
                 f"or build it for a batch of 1. Received: states of {len(array)} rows."
             )
         return k.ops.convert_to_tensor(array[:1])
@@ -143,17 +142,17 @@ def _row(k: Any, layer: Any, states: Any) -> Any:
     return k.tree.map_structure(row, states)
 
 
-def _entered(k: Any, tensor: Any, constant: Callable[[Any], Any]) -> Any:
-    """Zeros fold without rounding; whatever else is computed with must not fold in float32."""
+def _record_nonzero(k: Any, tensor: Any, constant: Callable[[Any], Any]) -> Any:
+    """Record a tensor as a constant; zeros stay tensors, because they fold without rounding."""
     if isinstance(tensor, k.KerasTensor) or not np.any(k.ops.convert_to_numpy(tensor)):
         return tensor
     return constant(tensor)
 
 
 def _loop(k: Any, layer: Any) -> Callable:
-    """What stands in for `layer.inner_loop`."""
+    """Return the replacement of `layer.inner_loop`."""
     ops, tree = k.ops, k.tree
-    # On JAX, a rolled loop repeats the first state where a step is masked; others the last output.
+    # On JAX, a rolled loop repeats the first state at a masked step, other loops the last output.
     by_state = k.backend.backend() == "jax" and not layer.unroll
     zeros = layer.zero_output_for_mask and not (k.backend.backend() == "jax" and layer.unroll)
 
@@ -161,18 +160,18 @@ def _loop(k: Any, layer: Any) -> Callable:
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         cell = layer.cell
         takes = inspect.signature(cell.call if isinstance(cell, k.Layer) else cell).parameters
-        given = {"training": training} if "training" in takes else {}
+        options = {"training": training} if "training" in takes else {}
         states = initial_state if tree.is_nested(initial_state) else [initial_state]
         steps = tree.flatten(sequences)[0].shape[1]
         if steps > MOST_STEPS:
             raise UnsupportedError(
-                f"a sequence of more than {MOST_STEPS} steps is not described; cut it. "
+                f"a sequence of more than {MOST_STEPS} steps is not supported; cut it. "
                 f"Received: {steps} steps."
             )
         outputs: list[Any] = []
         for t in range(steps - 1, -1, -1) if layer.go_backwards else range(steps):
             x = tree.map_structure(lambda s, t=t: s[:, t], sequences)
-            output, new = cell(x, states, **given)
+            output, new = cell(x, states, **options)
             new = new if tree.is_nested(new) else [new]
             if mask is not None:
                 first = states[-1][0] if tree.is_nested(states[0]) else states[0]
@@ -180,9 +179,9 @@ def _loop(k: Any, layer: Any) -> Callable:
                 last = first if by_state else last
                 last = ops.zeros_like(output) if zeros else last
                 on = mask[:, t]
-                output = _selected(ops, on, output, last)
+                output = _select(ops, on, output, last)
                 new = tree.map_structure(
-                    lambda a, b, on=on: _selected(ops, on, a, b), list(new), list(states)
+                    lambda a, b, on=on: _select(ops, on, a, b), list(new), list(states)
                 )
             outputs.append(output)
             states = new
@@ -192,8 +191,8 @@ def _loop(k: Any, layer: Any) -> Callable:
     return run
 
 
-def _selected(ops: Any, on: Any, x: Any, y: Any) -> Any:
-    """`x` in the rows where the mask is on, `y` in the others."""
+def _select(ops: Any, on: Any, x: Any, y: Any) -> Any:
+    """Select `x` in the rows where the mask is on, `y` in the others."""
     for _ in range(len(x.shape) - 1):
         on = ops.expand_dims(on, -1)
     return ops.where(on, x, y)

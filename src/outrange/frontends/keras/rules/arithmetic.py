@@ -1,4 +1,4 @@
-"""Sums, products with constants, contractions."""
+"""Rules of sums, products with constants, and contractions."""
 
 import string
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites.softmax import log_add_exp
 from ...rule_table import rule_decorator
-from ..lower.call import KerasCall, array, is_value, operand, single
+from ..lower.call import KerasCall, array, is_value, operand, round_to_float32
 
 
 RULES: dict[str, Callable] = {}
@@ -61,7 +61,7 @@ def _minimum(c: KerasCall) -> Operand:
 
 
 def largest(c: KerasCall, x: Operand, y: Operand, negate: bool) -> Operand:
-    """The larger (with `negate` the smaller) of two operands; against a constant it is a curve."""
+    """Return the larger (with `negate` the smaller) operand; a constant operand gives a curve."""
     b = c.builder
     if not is_value(x):
         x, y = y, x
@@ -86,7 +86,9 @@ def _clip(c: KerasCall) -> Operand:
     hi = c.config.get("x_max", c.get(2, "x_max"))
     if np.ndim(lo) == 0 and np.ndim(hi) == 0:
         return c.builder.clip(
-            c.x, -np.inf if lo is None else single(lo), np.inf if hi is None else single(hi)
+            c.x,
+            -np.inf if lo is None else round_to_float32(lo),
+            np.inf if hi is None else round_to_float32(hi),
         )
     return largest(c, largest(c, c.x, operand(lo), False), operand(hi), True)
 
@@ -141,9 +143,9 @@ def _einsum(c: KerasCall) -> Operand:
     spec = c.config["subscripts"].replace(" ", "")
     operands = [operand(x) for x in c.args]
     if len(operands) > 2:
-        raise UnsupportedError("an einsum of more than two tensors is not described yet")
+        raise UnsupportedError("an einsum of more than two tensors is not supported yet")
     left, _, out = spec.partition("->")
-    terms = [list(term) for term in _named(left, operands)]
+    terms = [list(term) for term in _expand_dots(left, operands)]
     dots = list(_dots(operands, left))
     if "->" in spec:
         result = list(out.replace("...", "".join(dots)))
@@ -156,11 +158,11 @@ def _einsum(c: KerasCall) -> Operand:
 
 
 _SPARE = "αβγδεζηθ"
-"""Letters for the axes under `...`, which no user's subscripts hold."""
+"""Letters for the axes of `...`, which users' subscripts do not contain."""
 
 
 def _dots(operands: list, left: str) -> str:
-    """Letters for the axes under `...`: the last ones are shared."""
+    """Return letters for the axes of `...`; operands with fewer axes share the last ones."""
     widest = 0
     for term, x in zip(left.split(","), operands, strict=True):
         if "..." in term:
@@ -168,7 +170,7 @@ def _dots(operands: list, left: str) -> str:
     return _SPARE[:widest]
 
 
-def _named(left: str, operands: list) -> list[str]:
+def _expand_dots(left: str, operands: list) -> list[str]:
     dots = _dots(operands, left)
     terms = []
     for term, x in zip(left.split(","), operands, strict=True):
@@ -178,10 +180,10 @@ def _named(left: str, operands: list) -> list[str]:
 
 
 def contract(c: KerasCall, left: list, right: list, out: list, x: Operand, y: Operand) -> Operand:
-    """`einsum` by lists of axis names; an axis of length 1 broadcasts."""
+    """Compute `einsum` on lists of axis names; an axis of length 1 broadcasts."""
     b = c.builder
     if not all((*x.shape, *y.shape)):
-        raise UnsupportedError("a product of tensors with no entries is not described yet")
+        raise UnsupportedError("a product of tensors with no entries is not supported yet")
     size: dict[str, int] = {}
     for names, z in ((left, x), (right, y)):
         for q, n in zip(names, z.shape, strict=True):

@@ -1,4 +1,4 @@
-"""Convolutions: what each operation's options mean in terms of the graph's two convolutions."""
+"""Rules of convolutions, which map options to those of the graph's two convolutions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,18 +18,18 @@ rule = rule_decorator(RULES)
 
 @rule("Conv")
 def _conv(c: KerasCall) -> Operand:
-    return _convolved(c, c.x, _kernel(c, 1, "kernel"))
+    return _convolve(c, c.x, _kernel(c, 1, "kernel"))
 
 
 @rule("DepthwiseConv")
 def _depthwise(c: KerasCall) -> Operand:
-    return _convolved(c, c.x, _apart(_kernel(c, 1, "kernel")))
+    return _convolve(c, c.x, _group_by_channel(_kernel(c, 1, "kernel")))
 
 
 @rule("SeparableConv")
 def _separable(c: KerasCall) -> Operand:
-    # Two steps, as the model computes it: one kernel for both would cost more and be rounded.
-    parts = _convolved(c, c.x, _apart(_kernel(c, 1, "depthwise_kernel")))
+    # In two steps, like the model: one combined kernel would cost more and be rounded.
+    parts = _convolve(c, c.x, _group_by_channel(_kernel(c, 1, "depthwise_kernel")))
     pointwise = _kernel(c, 2, "pointwise_kernel")
     rank = pointwise.ndim - 2
     return convolve(
@@ -68,15 +68,15 @@ def _conv_transpose(c: KerasCall) -> Operand:
 
 
 def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> int:
-    """How much of the whole result Keras cuts off in front; a negative number puts zeros there."""
+    """Return the number of entries that Keras cuts off before the result; negative adds zeros."""
     if padding == "valid":
         return 0
-    # The result is to have `n * stride` entries, or `(n - 1) * stride + reach % 2 + extra`.
+    # The result must have `n * stride` entries, or `(n - 1) * stride + reach % 2 + extra`.
     total = reach - stride if extra is None else reach - reach % 2 - extra
     return max(total // 2, 0)
 
 
-def _convolved(c: KerasCall, x: Operand, kernel: np.ndarray) -> Operand:
+def _convolve(c: KerasCall, x: Operand, kernel: np.ndarray) -> Operand:
     rank, first = kernel.ndim - 2, _channels_first(c)
     strides, dilation = each(c.op.strides, rank), each(c.op.dilation_rate, rank)
     channels = x.shape[1] if first else x.shape[-1]
@@ -88,7 +88,7 @@ def _convolved(c: KerasCall, x: Operand, kernel: np.ndarray) -> Operand:
             for n, k, d, s in zip(spatial, kernel.shape, dilation, strides, strict=False)
         ]
     elif c.op.padding != "valid":
-        raise UnsupportedError(f"a convolution padded {c.op.padding!r} is not described yet")
+        raise UnsupportedError(f"a convolution padded {c.op.padding!r} is not supported yet")
     return convolve(
         c.builder,
         x,
@@ -108,8 +108,8 @@ def _kernel(c: KerasCall, place: int, name: str) -> np.ndarray:
     return kernel
 
 
-def _apart(kernel: np.ndarray) -> np.ndarray:
-    """A depthwise kernel `(*spatial, channels, multiplier)` as one with a group a channel."""
+def _group_by_channel(kernel: np.ndarray) -> np.ndarray:
+    """Convert a depthwise kernel `(*spatial, channels, multiplier)` to one group per channel."""
     return kernel.reshape(*kernel.shape[:-2], 1, -1)
 
 
@@ -119,11 +119,11 @@ def _channels_first(c: KerasCall) -> bool:
 
 
 def same_padding(length: int, reach: int, stride: int) -> tuple[int, int]:
-    """Padding before and after for `ceil(length / stride)` results; the odd one goes after."""
+    """Return the padding before and after for `ceil(length / stride)` results; odd goes after."""
     total = max((-(-length // stride) - 1) * stride + reach - length, 0)
     return total // 2, total - total // 2
 
 
 def each(value: Any, rank: int) -> list[int]:
-    """One number a dimension."""
+    """Return one number per dimension."""
     return [int(value)] * rank if np.ndim(value) == 0 else [int(v) for v in value]

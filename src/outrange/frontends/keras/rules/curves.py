@@ -1,4 +1,4 @@
-"""Elementwise functions: the name and the attributes by which `outrange.ops` knows each."""
+"""Rules of elementwise functions, with each curve's name and attributes in `outrange.ops`."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites.power import power
 from ...rule_table import rule_decorator
-from ..lower.call import KerasCall, is_value, single
+from ..lower.call import KerasCall, is_value, round_to_float32
 
 
 RULES: dict[str, Callable] = {}
@@ -35,7 +35,7 @@ WITH = {
     "Threshold": ("threshold", {"threshold": "threshold", "default_value": "default"}),
     "Squareplus": ("squareplus", {"b": "b"}),
 }
-"""Operation to its curve, and Keras's name of each attribute to ours."""
+"""Operation to its curve, with Keras's and our name of each attribute."""
 
 SCALED = {
     "Exp2": (np.log(2.0), "exp", 1.0),
@@ -53,12 +53,12 @@ def _plain(c: KerasCall) -> Operand:
 @rule(*WITH)
 def _with(c: KerasCall) -> Operand:
     name, attributes = WITH[type(c.op).__name__]
-    given = {ours: single(c.config[theirs]) for theirs, ours in attributes.items()}
-    return c.builder.curve(name, c.x, **given)
+    options = {ours: round_to_float32(c.config[theirs]) for theirs, ours in attributes.items()}
+    return c.builder.curve(name, c.x, **options)
 
 
 @rule(*SCALED)
-def _scaled(c: KerasCall) -> Operand:
+def _scaled_curve(c: KerasCall) -> Operand:
     inner, name, outer = SCALED[type(c.op).__name__]
     x = c.x if inner == 1.0 else c.builder.affine_map(c.x, inner, ulps=2)
     y = c.builder.curve(name, x)
@@ -82,12 +82,12 @@ def _gelu(c: KerasCall) -> Operand:
 
 @rule("ReLU")
 def _relu(c: KerasCall) -> Operand:
-    slope = single(c.config.get("negative_slope") or 0.0)
-    threshold = single(c.config.get("threshold") or 0.0)
+    slope = round_to_float32(c.config.get("negative_slope") or 0.0)
+    threshold = round_to_float32(c.config.get("threshold") or 0.0)
     limit = c.config.get("max_value")
-    limit = None if limit is None else single(limit)
+    limit = None if limit is None else round_to_float32(limit)
     if threshold < 0:
-        raise UnsupportedError(f"a relu with a threshold below 0 ({threshold}) is not described")
+        raise UnsupportedError(f"a relu with a threshold below 0 ({threshold}) is not supported")
     if threshold == 0.0 and limit is None:
         if slope == 0.0:
             return c.builder.curve("relu", c.x)
@@ -103,7 +103,7 @@ def _relu(c: KerasCall) -> Operand:
 def _power(c: KerasCall) -> Operand:
     x, exponent = c.operand(0, "x1"), c.get(1, "x2")
     if is_value(exponent) or np.unique(exponent).size != 1:
-        raise UnsupportedError("a power by anything but one constant is not described yet")
+        raise UnsupportedError("a power whose exponent is not one constant is not supported yet")
     shape, exponent = np.broadcast_shapes(x.shape, np.shape(exponent)), float(np.ravel(exponent)[0])
     if is_value(x):
         x = c.builder.broadcast(x, shape)

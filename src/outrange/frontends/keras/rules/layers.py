@@ -1,4 +1,4 @@
-"""Batch normalization, and layers that call the backend past Keras's operations."""
+"""Rules of batch normalization, and of layers that call the backend directly."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from ....core import UnsupportedError
 from ....graph import Operand
 from ....graph.composites import logic
 from ...rule_table import rule_decorator
-from ..lower.call import KerasCall, array, is_value, single
+from ..lower.call import KerasCall, array, is_value, round_to_float32
 from ..refuse import MOVING
 from .resizing import resized_crop
 
@@ -22,7 +22,7 @@ rule = rule_decorator(RULES)
 def _batch_norm(c: KerasCall) -> Operand:
     mean, variance = array(c.operand(1, "mean")), array(c.operand(2, "variance"))
     offset, scale = c.constant(3, "offset"), c.constant(4, "scale")
-    epsilon = single(c.config["epsilon"])
+    epsilon = round_to_float32(c.config["epsilon"])
     if not (variance + epsilon > 0).all():
         raise UnsupportedError(
             f"a variance below -epsilon has no root (the smallest is {variance.min():g})"
@@ -58,7 +58,7 @@ def _rescaling(c: KerasCall) -> Operand:
 @rule("Normalization")
 def _normalization(c: KerasCall) -> Operand:
     mean, variance = _weight(c, c.op.mean), _weight(c, c.op.variance)
-    spread = np.maximum(np.sqrt(variance), single(c.keras.config.epsilon()))
+    spread = np.maximum(np.sqrt(variance), round_to_float32(c.keras.config.epsilon()))
     if c.op.invert:
         return c.builder.affine_map(c.x, spread, mean, name="normalization", ulps=2)
     centered = c.builder.affine_map(c.x, 1.0, -mean, name="normalization")
@@ -76,7 +76,7 @@ def _prelu(c: KerasCall) -> Operand:
 @rule("Discretization")
 def _discretization(c: KerasCall) -> Operand:
     if c.op.output_mode != "int":
-        raise UnsupportedError(f"an output mode {c.op.output_mode!r} is not described yet")
+        raise UnsupportedError(f"an output mode {c.op.output_mode!r} is not supported yet")
     bins = np.asarray(np.float32(c.op.bin_boundaries), np.float64)
     x = c.builder.reshape(c.x, (*c.x.shape, 1))
     above = logic.compare(c.builder, "greater_equal", x, bins)
@@ -89,17 +89,21 @@ def _moving(c: KerasCall) -> Operand:
 
     def run(marked: list[np.ndarray]) -> np.ndarray:
         # Positions as float32, which an image layer expects; exact up to 2 ** 24.
-        moved = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)), training=False)
-        moved = np.asarray(ops.convert_to_numpy(moved), np.float64)
-        whole = np.rint(moved)
-        if not (np.array_equal(moved, whole) and whole.min() >= 0 and whole.max() <= c.x.size):
+        entries = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)), training=False)
+        entries = np.asarray(ops.convert_to_numpy(entries), np.float64)
+        positions = np.rint(entries)
+        if not (
+            np.array_equal(entries, positions)
+            and positions.min() >= 0
+            and positions.max() <= c.x.size
+        ):
             raise UnsupportedError(f"{type(c.op).__name__} computes with its image at inference")
-        return whole.astype(np.int64)
+        return positions.astype(np.int64)
 
     if c.x.size >= 2**24:
         raise UnsupportedError(f"an image of {c.x.size} entries is too large for this layer's rule")
     if type(c.op).__name__ == "CenterCrop":
-        found = resized_crop(c)
-        if found is not None:
-            return found
+        crop = resized_crop(c)
+        if crop is not None:
+            return crop
     return c.builder.structural(run, [c.x], name="crop")

@@ -1,4 +1,4 @@
-"""Comparisons, selections, orders: operations that jump where their input crosses a threshold."""
+"""Rules of comparisons, selections and sorting, which jump where an input crosses a threshold."""
 
 from collections.abc import Callable
 
@@ -27,9 +27,9 @@ def _compare(c: KerasCall) -> Operand:
 
 
 def _truths(c: KerasCall) -> list:
-    """The first two arguments as 0 or 1."""
-    found = [c.operand(0, "x1"), c.operand(1, "x2")]
-    return [x if _is_bool(c, i) else logic.truth(c.builder, x) for i, x in enumerate(found)]
+    """Return the first two arguments as 0 or 1."""
+    operands = [c.operand(0, "x1"), c.operand(1, "x2")]
+    return [x if _is_bool(c, i) else logic.truth(c.builder, x) for i, x in enumerate(operands)]
 
 
 def _is_bool(c: KerasCall, place: int) -> bool:
@@ -61,7 +61,7 @@ def _not(c: KerasCall) -> Operand:
 def _where(c: KerasCall) -> Operand:
     condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
     if x is None or y is None:
-        raise UnsupportedError("the places where a condition holds have no fixed number")
+        raise UnsupportedError("the positions where a condition holds have no fixed number")
     condition = operand(condition)
     if not _is_bool(c, 0) and is_value(condition):
         condition = logic.truth(c.builder, condition)
@@ -81,7 +81,7 @@ def _select(c: KerasCall) -> Operand:
 def _heaviside(c: KerasCall) -> Operand:
     at_zero = c.constant(1, "x2")
     if at_zero is None or np.unique(at_zero).size != 1:
-        raise UnsupportedError("a unit step with several values at 0 is not described yet")
+        raise UnsupportedError("a unit step with several values at 0 is not supported yet")
     x = c.builder.broadcast(operand(c.args[0]), c.shapes[0])
     return c.builder.curve("heaviside", x, at_zero=float(np.ravel(at_zero)[0]))
 
@@ -178,12 +178,12 @@ def _argmax(c: KerasCall) -> Operand:
 
 @rule("OneHot")
 def _one_hot(c: KerasCall) -> Operand:
-    found = logic.one_hot(c.builder, operand(c.args[0]), int(c.config["num_classes"]))
+    encoded = logic.one_hot(c.builder, operand(c.args[0]), int(c.config["num_classes"]))
     axis = int(c.config.get("axis", -1))
-    return c.builder.structural(lambda a: np.moveaxis(a[0], -1, axis), [found])
+    return c.builder.structural(lambda a: np.moveaxis(a[0], -1, axis), [encoded])
 
 
-def _sorted(c: KerasCall, x: Operand, axis: int) -> Operand:
+def _sort_values(c: KerasCall, x: Operand, axis: int) -> Operand:
     if not is_value(x):
         return np.sort(x, axis=axis)
     return logic.sort(c.builder, x, axis)
@@ -191,7 +191,7 @@ def _sorted(c: KerasCall, x: Operand, axis: int) -> Operand:
 
 @rule("Sort")
 def _sort(c: KerasCall) -> Operand:
-    return _sorted(c, operand(c.args[0]), int(c.config.get("axis", -1)))
+    return _sort_values(c, operand(c.args[0]), int(c.config.get("axis", -1)))
 
 
 @rule("Argsort")
@@ -205,7 +205,7 @@ def _argsort(c: KerasCall) -> Operand:
 @rule("TopK")
 def _top_k(c: KerasCall) -> list[Operand]:
     b, x, k = c.builder, operand(c.args[0]), int(c.config["k"])
-    best = b.structural(lambda a: a[0][..., ::-1][..., :k], [_sorted(c, x, -1)])
+    best = b.structural(lambda a: a[0][..., ::-1][..., :k], [_sort_values(c, x, -1)])
     places = logic.argsort(b, x, -1, downward=True) if is_value(x) else np.argsort(-x, axis=-1)
     return [best, b.structural(lambda a: a[0][..., :k], [places])]
 
@@ -216,12 +216,14 @@ def _median(c: KerasCall) -> Operand:
     if axis is None:
         x, axis = b.reshape(x, (x.size,)), 0
     if np.size(axis) != 1:
-        raise UnsupportedError("a median over several axes is not described yet")
+        raise UnsupportedError("a median over several axes is not supported yet")
     axis = int(np.ravel(axis)[0]) % len(x.shape)
     n = x.shape[axis]
     middle = np.unique([(n - 1) // 2, n // 2])
-    found = b.structural(lambda a: np.take(a[0], middle, axis=axis), [_sorted(c, x, axis)])
-    return b.reshape(b.reduce("mean", found, axis), c.shapes[0])
+    middle_entries = b.structural(
+        lambda a: np.take(a[0], middle, axis=axis), [_sort_values(c, x, axis)]
+    )
+    return b.reshape(b.reduce("mean", middle_entries, axis), c.shapes[0])
 
 
 @rule("Digitize")

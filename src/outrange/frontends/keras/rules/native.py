@@ -1,4 +1,4 @@
-"""Layers whose code is the backend's."""
+"""Rule of layers in the backend's own code."""
 
 from collections.abc import Callable
 
@@ -19,5 +19,5 @@ def _native(c: KerasCall) -> list[Operand]:
     symbols = c.keras.tree.flatten((c.op.args, c.op.kwargs))
     tensor = c.keras.KerasTensor
     operands = [x for x, s in zip(flat, symbols, strict=True) if isinstance(s, tensor)]
-    found = c.op.read(c.builder, operands)
-    return [x if isinstance(x, Value) else np.asarray(x, np.float64) for x in found]
+    results = c.op.read(c.builder, operands)
+    return [x if isinstance(x, Value) else np.asarray(x, np.float64) for x in results]

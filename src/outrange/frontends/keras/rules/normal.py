@@ -1,4 +1,4 @@
-"""Normalization by statistics of the input, attention, and products along an axis."""
+"""Rules of normalization by statistics of the input, attention, and products along an axis."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from ....graph import Operand
 from ....graph.composites import attention, logic, normalization as normal
 from ....graph.composites.products import product_along, running_product
 from ...rule_table import rule_decorator
-from ..lower.call import KerasCall, array, is_value, operand, single
+from ..lower.call import KerasCall, array, is_value, operand, round_to_float32
 
 
 RULES: dict[str, Callable] = {}
@@ -22,12 +22,12 @@ def _axes(c: KerasCall) -> list[int]:
 
 
 def _epsilon(c: KerasCall) -> float:
-    given = c.config.get("epsilon")
-    return single(c.keras.config.epsilon() if given is None else given)
+    epsilon = c.config.get("epsilon")
+    return round_to_float32(c.keras.config.epsilon() if epsilon is None else epsilon)
 
 
 def _weight(c: KerasCall, place: int, name: str) -> np.ndarray | None:
-    """A weight in a shape that broadcasts to the input."""
+    """Return a weight in a shape that broadcasts to the input."""
     weight, axes, rank = c.constant(place, name), _axes(c), len(c.x.shape)
     if weight is None or weight.ndim == rank or axes == [rank - 1]:
         return weight
@@ -59,7 +59,7 @@ def _rms_norm(c: KerasCall) -> Operand:
 def _normalize(c: KerasCall) -> Operand:
     order = c.config.get("order", 2)
     if order not in (1, 2, np.inf):
-        raise UnsupportedError(f"normalizing by a norm of order {order} is not described yet")
+        raise UnsupportedError(f"normalizing by a norm of order {order} is not supported yet")
     return normal.by_norm(c.builder, c.x, _axes(c), order, _epsilon(c))
 
 
@@ -81,7 +81,7 @@ def _attention(c: KerasCall) -> Operand:
     if scale is None:
         scale = 1.0 / np.sqrt(query.shape[-1])
     cap = c.config.get("attn_logits_soft_cap")
-    cap = None if cap is None else single(cap)
+    cap = None if cap is None else round_to_float32(cap)
     return attention.attention(
         c.builder, query, key, value, scale=float(scale), bias=bias, mask=mask, soft_cap=cap
     )
@@ -97,11 +97,12 @@ def _glu(c: KerasCall) -> Operand:
 
 @rule("Sparsemax")
 def _sparsemax(c: KerasCall) -> Operand:
-    """`relu(x - tau)` with the `tau` that Keras computes, which is not that of the literature.
+    """Lower `relu(x - tau)` with the `tau` of Keras, which is not that of the literature.
 
-    Of the entries sorted downward, `S_j` sums the first `j`. Those with `z_j > (S_j - 1) / j` are
-    the support; Keras adds up `S_j` over all of it where only the last is meant, so with two or
-    more entries in the support the result does not sum to 1, and it jumps where an entry joins.
+    With the entries sorted in descending order, `S_j` is the sum of the first `j`. The entries with
+    `z_j > (S_j - 1) / j` are the support. Keras adds up `S_j` over the whole support, where only
+    the last one is meant. So with two or more entries in the support the result does not sum to 1,
+    and it jumps where an entry joins.
     """
     b, x = c.builder, operand(c.args[0])
     axis = int(c.config.get("axis", -1)) % len(x.shape)

@@ -1,4 +1,4 @@
-"""Windows that slide over the spatial axes."""
+"""Rules of pooling: windows that slide over the spatial axes."""
 
 import math
 from collections.abc import Callable
@@ -24,10 +24,10 @@ def _max_pool(c: KerasCall) -> Operand:
 
 @rule("AveragePool")
 def _average_pool(c: KerasCall) -> Operand:
-    # Keras on PyTorch repeats the border where it must pad one side more than the other.
+    # Keras on PyTorch repeats the border if it must pad one side more than the other.
     repeats = c.keras.backend.backend() == "torch" and not _is_even(c)
     windows, shape = _windows(c, repeats)
-    # Other padding does not count: each window is averaged over what it holds.
+    # Other padding does not count: each window is averaged over its entries in the input.
     present = windows >= 0
     weight = present / present.sum(axis=1, keepdims=True)
     return c.builder.gather_sum(c.x, windows, weight, shape, name="average_pool", ulps=1)
@@ -44,7 +44,7 @@ def _adaptive(c: KerasCall) -> Operand:
         end = -(-(np.arange(m) + 1) * n // m)
         index = start[:, None] + np.arange((end - start).max())
         along.append(np.where(index < end[:, None], index, -1))
-    windows = _picked(c, first, along)
+    windows = _combine_axes(c, first, along)
     if type(c.op).__name__ == "AdaptiveMaxPool":
         x = c.x if is_value(c.x) else c.builder.constant_value(array(c.x))
         return c.builder.largest(x, windows, c.shapes[0])
@@ -56,14 +56,14 @@ def _adaptive(c: KerasCall) -> Operand:
 
 
 def _is_even(c: KerasCall) -> bool:
-    """Whether `padding="same"` adds as much before as after, on every axis."""
+    """Return whether `padding="same"` adds as many entries before as after, on every axis."""
     _, spatial, size, stride = _geometry(c)
     padding = [same_padding(n, k, s) for n, k, s in zip(spatial, size, stride, strict=True)]
     return c.config.get("padding", "valid") != "same" or all(a == b for a, b in padding)
 
 
 def _geometry(c: KerasCall) -> tuple[bool, tuple[int, ...], list[int], list[int]]:
-    """Whether channels come first, the spatial shape, the pool size and the strides."""
+    """Return whether channels come first, the spatial shape, the pool size and the strides."""
     rank = len(c.x.shape) - 2
     size = each(c.config["pool_size"], rank)
     stride = each(c.config.get("strides") or size, rank)
@@ -73,7 +73,7 @@ def _geometry(c: KerasCall) -> tuple[bool, tuple[int, ...], list[int], list[int]
 
 
 def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The positions in each window, `-1` outside of the input, and the result's shape."""
+    """Return the positions in each window, `-1` outside of the input, and the result's shape."""
     first, spatial, size, stride = _geometry(c)
     padding = c.config.get("padding", "valid")
     along = []
@@ -90,22 +90,22 @@ def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int
         index = np.arange(count)[:, None] * s + np.arange(k) - lead
         inside = np.clip(index, 0, n - 1)
         along.append(inside if repeats else np.where(index == inside, index, -1))
-    return _picked(c, first, along), c.shapes[0]
+    return _combine_axes(c, first, along), c.shapes[0]
 
 
-def _picked(c: KerasCall, first: bool, along: list[np.ndarray]) -> np.ndarray:
-    """Positions `(results, places)`, the places of a window in each axis given: `(count, size)`.
+def _combine_axes(c: KerasCall, first: bool, along: list[np.ndarray]) -> np.ndarray:
+    """Combine window positions along each axis, `(count, size)`, to flat `(results, places)`.
 
-    A place of `-1` is outside of the input.
+    A position of `-1` is outside of the input.
     """
     positions = np.arange(c.x.size).reshape(c.x.shape)
     if first:
         positions = np.moveaxis(positions, 1, -1)
     for axis, index in enumerate(along, 1):
-        picked = np.take(positions, np.maximum(index, 0), axis=axis)
+        entries = np.take(positions, np.maximum(index, 0), axis=axis)
         outside = (index < 0).reshape(index.shape + (1,) * (positions.ndim - axis - 1))
-        # The places in a window go to a new last axis.
-        positions = np.moveaxis(np.where(outside, -1, picked), axis + 1, -1)
+        # The positions in a window go to a new last axis.
+        positions = np.moveaxis(np.where(outside, -1, entries), axis + 1, -1)
     windows = positions.reshape(*positions.shape[: len(along) + 2], -1)
     if first:
         windows = np.moveaxis(windows, len(along) + 1, 1)

@@ -1,4 +1,4 @@
-"""Operations over whole axes."""
+"""Rules of operations over whole axes."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ HOW = {"Sum": "sum", "Mean": "mean", "Max": "max", "Min": "min", "Amax": "max", 
 
 @rule(*HOW)
 def _reduce(c: KerasCall) -> Operand:
-    c.only(initial=None, where=None)
+    c.reject_other_options(initial=None, where=None)
     how = HOW[type(c.op).__name__]
     return c.builder.reduce(how, c.x, c.config.get("axis"), c.config.get("keepdims", False))
 
@@ -48,8 +48,8 @@ def _average(c: KerasCall) -> Operand:
 @rule("Var", "Std")
 def _variance(c: KerasCall) -> Operand:
     axis, keep = c.config.get("axis"), c.config.get("keepdims", False)
-    found = variance(c.builder, c.x, axis, keep)
-    return found if type(c.op).__name__ == "Var" else c.builder.curve("sqrt", found)
+    result = variance(c.builder, c.x, axis, keep)
+    return result if type(c.op).__name__ == "Var" else c.builder.curve("sqrt", result)
 
 
 @rule("Moments")
@@ -65,7 +65,7 @@ def _norm(c: KerasCall) -> Operand:
     if order in (None, "fro") or (rank == 1 and order in (1, 2, np.inf)):
         order = 2 if order in (None, "fro") else order
         return vector_norm(c.builder, c.x, float(order), axis, keep)
-    raise UnsupportedError(f"a norm of order {order!r} over {rank} axes is not described yet")
+    raise UnsupportedError(f"a norm of order {order!r} over {rank} axes is not supported yet")
 
 
 @rule("Cumsum")
@@ -90,25 +90,25 @@ def _softmax(c: KerasCall) -> Operand:
 
 
 _MASKED = -1e9
-"""What Keras's layer puts in the place of a masked score, in float32 and float64."""
+"""Value that Keras's layer puts in place of a masked score, in float32 and float64."""
 
 
 def _softmax_layer(c: KerasCall) -> Operand:
-    """The layer where it calls the backend itself: over several axes, or with a mask."""
+    """Lower the layer where it calls the backend directly: over several axes, or with a mask."""
     axes, mask = [int(a) for a in np.ravel(c.op.axis)], c.get(1, "mask")
     if len(axes) > 1:
-        # Its error grows with the scores, and nothing states by how much.
+        # Its error grows with the scores, and no bound on it is known.
         raise UnsupportedError(
-            "a Softmax layer over several axes is not described: it computes exp(x - logsumexp(x)) "
+            "a Softmax layer over several axes is not supported: it computes exp(x - logsumexp(x)) "
             "in float32, which loses digits where scores are large; use "
             f"keras.ops.softmax(x, axis={tuple(axes)}), which does not"
         )
     if mask is None:
         return softmax(c.builder, c.x, axes[0])
     if is_value(mask):
-        raise UnsupportedError("a mask that depends on the input is not described yet")
-    kept = np.broadcast_to(np.asarray(mask, np.float64) > 0.5, c.x.shape)
-    return softmax_of_filled(c.builder, c.x, kept, axes, _MASKED)
+        raise UnsupportedError("a mask that depends on the input is not supported yet")
+    unmasked = np.broadcast_to(np.asarray(mask, np.float64) > 0.5, c.x.shape)
+    return softmax_of_filled(c.builder, c.x, unmasked, axes, _MASKED)
 
 
 @rule("LogSoftmax")
@@ -117,7 +117,7 @@ def _log_softmax(c: KerasCall) -> Operand:
 
 
 def _along(c: KerasCall, function: Callable) -> Operand:
-    """`function` along the configured axes, all of them for `axis=None`."""
+    """Apply `function` along the configured axes, all of them for `axis=None`."""
     axis = c.config.get("axis", -1)
     axes = range(len(c.x.shape)) if axis is None else np.ravel(axis)
     return over_axes(c.builder, function, c.x, [int(a) for a in axes])
@@ -129,7 +129,7 @@ def _log_sum_exp(c: KerasCall) -> Operand:
     rank = len(x.shape)
     axes = range(rank) if axis is None else np.atleast_1d(axis)
     axes = sorted({int(a) % rank for a in axes})
-    kept = [i for i in range(rank) if i not in axes]
-    x = b.transpose(x, [*kept, *axes])
-    x = b.reshape(x, [*(x.shape[i] for i in range(len(kept))), -1])
-    return b.reshape(log_sum_exp(b, x, len(kept)), c.shapes[0])
+    remaining = [i for i in range(rank) if i not in axes]
+    x = b.transpose(x, [*remaining, *axes])
+    x = b.reshape(x, [*(x.shape[i] for i in range(len(remaining))), -1])
+    return b.reshape(log_sum_exp(b, x, len(remaining)), c.shapes[0])

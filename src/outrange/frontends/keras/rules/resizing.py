@@ -1,4 +1,4 @@
-"""Resizing images: moved entries, or means of neighbors."""
+"""Rules of resizing images, by moved entries or by means of neighbors."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -19,39 +19,39 @@ rule = rule_decorator(RULES)
 
 @rule("Resize")
 def _resize(c: KerasCall) -> Operand:
-    return _resized(c, c.op.size, c.op)
+    return _resize_to(c, c.op.size, c.op)
 
 
 @rule("Resizing")
 def _resizing(c: KerasCall) -> Operand:
-    return _resized(c, (c.op.height, c.op.width), c.op)
+    return _resize_to(c, (c.op.height, c.op.width), c.op)
 
 
-def _resized(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
-    """`size` is height and width; the other arguments are attributes of `options`."""
+def _resize_to(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
+    """Lower a resize to height and width `size`; `options` has the other arguments."""
     if options.crop_to_aspect_ratio or options.pad_to_aspect_ratio:
         raise UnsupportedError("resizing that crops or pads to an aspect ratio")
     rank = len(c.x.shape)
     last = options.data_format == "channels_last"
     axes = (rank - 3, rank - 2) if last else (rank - 2, rank - 1)
     if options.interpolation == "nearest":
-        return _moved(c)
+        return _move_entries(c)
     check_along(size, f"layer `{c.builder.source}`")
     if options.interpolation != "bilinear":
         raise UnsupportedError(f"resizing with interpolation {options.interpolation!r}")
     along = {}
     for axis, m in zip(axes, size, strict=True):
         n = c.x.shape[axis]
-        # To shrink an image without jagged lines, each mean reaches as far as its pixels are wide.
+        # To avoid jagged lines in a shrunk image, each mean reaches as far as its pixels are wide.
         reach = max(Fraction(n, m), Fraction(1)) if options.antialias else Fraction(1)
         along[axis] = linear_weights(half_pixel(n, m), n, reach)
     return resample(c.builder, c.x, along)
 
 
 def resized_crop(c: KerasCall) -> Operand | None:
-    """The largest crop in the middle with the aspect of a larger target, resized to it.
+    """Crop the middle of an image to the aspect ratio of a larger target, and resize the crop.
 
-    None where the image is not smaller than the target: then it is cropped alone.
+    Return None if the image is not smaller than the target, so that cropping is enough.
     """
     rank, target = len(c.x.shape), (c.op.height, c.op.width)
     last = c.op.data_format == "channels_last"
@@ -60,27 +60,27 @@ def resized_crop(c: KerasCall) -> Operand | None:
     if height >= target[0] and width >= target[1]:
         return None
     check_along(target, f"layer `{c.builder.source}`")
-    # Keras rounds these quotients of floats down.
+    # Keras rounds these float quotients down.
     sizes = int(float(width * target[0]) / target[1]), int(float(height * target[1]) / target[0])
-    kept, along = [slice(None)] * rank, {}
+    crop, along = [slice(None)] * rank, {}
     for axis, n, size, m in zip(axes, (height, width), sizes, target, strict=True):
         length = max(min(n, size), 1)
         start = int(float(n - length) / 2)
-        kept[axis] = slice(start, start + length)
+        crop[axis] = slice(start, start + length)
         along[axis] = linear_weights(half_pixel(length, m), length, Fraction(1))
-    cropped = c.builder.structural(lambda a: a[0][tuple(kept)], [c.x], name="crop")
+    cropped = c.builder.structural(lambda a: a[0][tuple(crop)], [c.x], name="crop")
     return resample(c.builder, cropped, along)
 
 
-def _moved(c: KerasCall) -> Operand:
-    """Backends do not agree on which entry is nearest: the operation itself says it."""
+def _move_entries(c: KerasCall) -> Operand:
+    """Run the operation itself on positions, because backends differ in the nearest entry."""
     ops = c.keras.ops
     if c.x.size >= 2**24:
         raise UnsupportedError(f"an image of {c.x.size} entries is too large for this rule")
 
     def run(marked: list[np.ndarray]) -> np.ndarray:
         # Positions as float32, which resizing keeps exact up to 2 ** 24.
-        moved = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)))
-        return np.asarray(ops.convert_to_numpy(moved)).astype(np.int64)
+        entries = c.op(ops.convert_to_tensor(marked[0].astype(np.float32)))
+        return np.asarray(ops.convert_to_numpy(entries)).astype(np.int64)
 
     return c.builder.structural(run, [c.x], name="resize")

@@ -1,4 +1,4 @@
-"""Operations that only move entries about: each is run on positions, so none is written out."""
+"""Rules of operations that only move entries: each is run on positions."""
 
 import contextlib
 from collections.abc import Callable
@@ -46,9 +46,9 @@ IN_NUMPY: dict[str, Callable[[KerasCall, list[np.ndarray]], Any]] = {
     "Reshape": lambda c, x: np.reshape(x[0], c.op.newshape),
     "Transpose": lambda c, x: np.transpose(x[0], c.op.axes),
 }
-"""Operations that NumPy does alike: JAX compiles each of them for every shape.
+"""Operations that NumPy performs identically, and without compiling each shape, as JAX would.
 
-None where it is not known that it does.
+A function returns None if that is not certain.
 """
 
 
@@ -57,9 +57,9 @@ def _one(c: KerasCall) -> Operand:
     others = c.keras.tree.flatten((c.args[1:], c.kwargs))
     if any(is_value(x) for x in others):
         raise UnsupportedError(
-            f"{type(c.op).__name__} at positions that depend on the input is not described yet"
+            f"{type(c.op).__name__} at positions that depend on the input is not supported yet"
         )
-    return _moved(c, [c.args[0]])
+    return _move_entries(c, [c.args[0]])
 
 
 @rule("Take")
@@ -70,32 +70,34 @@ def _take(c: KerasCall) -> Operand:
     table = array(c.x)
     if axis is None:
         table, axis = table.ravel(), 0
-    found = logic.lookup(c.builder, np.moveaxis(table, axis, 0), index)
+    rows = logic.lookup(c.builder, np.moveaxis(table, axis, 0), index)
     rank, before = len(index.shape), int(axis) % table.ndim
-    places = [*range(rank, rank + before), *range(rank), *range(rank + before, len(found.shape))]
-    return c.builder.transpose(found, places)
+    places = [*range(rank, rank + before), *range(rank), *range(rank + before, len(rows.shape))]
+    return c.builder.transpose(rows, places)
 
 
 @rule(*MANY)
 def _many(c: KerasCall) -> Operand:
-    return _moved(c, [x for x in c.keras.tree.flatten((c.args, c.kwargs)) if hasattr(x, "shape")])
+    return _move_entries(
+        c, [x for x in c.keras.tree.flatten((c.args, c.kwargs)) if hasattr(x, "shape")]
+    )
 
 
-def _moved(c: KerasCall, operands: list) -> Operand:
+def _move_entries(c: KerasCall, operands: list) -> Operand:
     """Run the operation on the positions of the entries of `operands`."""
     tree, ops = c.keras.tree, c.keras.ops
 
     def run(marked: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
-        alike = IN_NUMPY.get(type(c.op).__name__)
-        if alike is not None:
+        in_numpy = IN_NUMPY.get(type(c.op).__name__)
+        if in_numpy is not None:
             with contextlib.suppress(IndexError, ValueError, TypeError):
-                found = alike(c, marked)
-                if found is not None:
-                    return found
+                result_in_numpy = in_numpy(c, marked)
+                if result_in_numpy is not None:
+                    return result_in_numpy
         marks = iter(marked)
 
         def mark(x: Any) -> Any:
-            if any(x is known for known in operands):
+            if any(x is operand for operand in operands):
                 return ops.convert_to_tensor(next(marks))
             return x
 
@@ -112,14 +114,14 @@ def _moved(c: KerasCall, operands: list) -> Operand:
 def _pad(c: KerasCall) -> Operand:
     mode, value = c.config.get("mode", "constant"), c.get(1, "constant_values")
     if mode != "constant" or value is None or np.all(np.asarray(value) == 0):
-        return _moved(c, [c.args[0]])
+        return _move_entries(c, [c.args[0]])
     if np.ndim(value):
-        raise UnsupportedError("Pad with several `constant_values` is not described yet")
+        raise UnsupportedError("Pad with several `constant_values` is not supported yet")
     ops, plain = c.keras.ops, type(c.op)(c.config["pad_width"], mode)
 
     def run(marked: list[np.ndarray]) -> np.ndarray:
-        moved = np.asarray(ops.convert_to_numpy(plain(ops.convert_to_tensor(marked[0]))))
-        return np.where(moved == 0, marked[1], moved)
+        marks = np.asarray(ops.convert_to_numpy(plain(ops.convert_to_tensor(marked[0]))))
+        return np.where(marks == 0, marked[1], marks)
 
     return c.builder.structural(run, [c.args[0], np.full((), float(value))], name="pad")
 
@@ -129,8 +131,8 @@ def _same(c: KerasCall) -> Operand:
     return c.x
 
 
-@rule("Given")
-def _given(c: KerasCall) -> Operand:
+@rule("ConstantTensor")
+def _constant_tensor(c: KerasCall) -> Operand:
     return c.x
 
 
@@ -140,14 +142,14 @@ def _cast(c: KerasCall) -> Operand:
     if not is_value(c.args[0]) or dtype in ("", "float32", "float64", before):
         return c.x
     if dtype in LOW_PRECISION:
-        raise UnsupportedError(f"a cast to {dtype}, whose rounding is not described")
+        raise UnsupportedError(f"a cast to {dtype}, whose rounding is not supported")
     if dtype == "bool":
         return logic.truth(c.builder, c.x)
     return c.x if before == "bool" or "int" in before else logic.truncate(c.builder, c.x)
 
 
 @rule("ZerosLike", "OnesLike", "FullLike")
-def _filled(c: KerasCall) -> Operand:
+def _fill(c: KerasCall) -> Operand:
     fill = {"ZerosLike": 0.0, "OnesLike": 1.0}.get(type(c.op).__name__)
     if fill is None:
         fill = c.constant(1, "fill_value")

@@ -1,4 +1,4 @@
-"""Layers that give every whole number another one: they are run once on each that may come."""
+"""Rule of layers that map integers to integers: they are run once on every possible input."""
 
 from collections.abc import Callable
 
@@ -17,24 +17,24 @@ RULES: dict[str, Callable] = {}
 rule = rule_decorator(RULES)
 
 MOST = 2**20
-"""Largest number of whole numbers that a layer is run on."""
+"""Largest number of integers that a layer is run on."""
 
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 
 
 @rule(*TABULATED)
-def _tabulated(c: KerasCall) -> Operand:
+def _lookup(c: KerasCall) -> Operand:
     x = c.x
     if not is_value(x) or not is_integer_valued(c.builder, x):
         raise UnsupportedError(
-            f"{type(c.op).__name__} of numbers that need not be whole is not described: give the "
+            f"{type(c.op).__name__} of numbers that may not be integers is not supported: give the "
             'model an input of `dtype="int32"`'
         )
     mode = c.op.output_mode
     if mode not in MODES or (mode != "int" and getattr(c.op, "mask_token", None) is not None):
         raise UnsupportedError(
-            f"{type(c.op).__name__} with `output_mode={mode!r}` (and a mask) is not described yet"
+            f"{type(c.op).__name__} with `output_mode={mode!r}` (and a mask) is not supported yet"
         )
     first, last, endless = _limits(c)
     if last - first >= MOST:
@@ -45,20 +45,20 @@ def _tabulated(c: KerasCall) -> Operand:
     plain = type(c.op).from_config({k: v for k, v in config.items() if k != "name"})
     numbers = np.arange(first, last + 1)
     table = np.asarray(c.keras.ops.convert_to_numpy(plain(numbers.reshape(-1, 1)))).ravel()
-    found = logic.look_up_integer(c.builder, table.astype(np.float64), x, first, endless=endless)
-    return _encoded(c, found, mode, c.shapes[0])
+    index = logic.look_up_integer(c.builder, table.astype(np.float64), x, first, endless=endless)
+    return _encode(c, index, mode, c.shapes[0])
 
 
 def _limits(c: KerasCall) -> tuple[int, int, bool]:
-    """The first and the last whole number of the table, and whether its ends go on for ever.
+    """Return the first and the last integer of the table, and whether its ends repeat forever.
 
-    A table of known keys is the same for all others: one more at either end stands for them.
+    A table of known keys is the same for all other integers; one more row at either end is theirs.
     """
     if type(c.op).__name__ == "Hashing":
         return 0, MOST - 1, False
     keys = [int(key) for key in c.op.get_vocabulary(include_special_tokens=False)]
     if c.op.invert:
-        raise UnsupportedError("IntegerLookup with `invert=True` is not described")
+        raise UnsupportedError("IntegerLookup with `invert=True` is not supported")
     if c.op.mask_token is not None:
         keys.append(int(c.op.mask_token))
     if c.op.num_oov_indices > 1:
@@ -66,14 +66,14 @@ def _limits(c: KerasCall) -> tuple[int, int, bool]:
     if c.op.num_oov_indices == 0:
         if max(keys) - min(keys) + 1 != len(set(keys)):
             raise UnsupportedError(
-                "IntegerLookup with `num_oov_indices=0` fails at the numbers its keys leave out"
+                "IntegerLookup with `num_oov_indices=0` fails at integers between its keys"
             )
         return min(keys), max(keys), False
     return min(keys) - 1, max(keys) + 1, True
 
 
-def _encoded(c: KerasCall, index: Operand, mode: str, shape: tuple[int, ...]) -> Operand:
-    """Whole numbers as the layer returns them."""
+def _encode(c: KerasCall, index: Operand, mode: str, shape: tuple[int, ...]) -> Operand:
+    """Encode integers as the layer returns them."""
     if mode == "int":
         return c.builder.reshape(index, shape)
     hot = logic.one_hot(c.builder, index, shape[-1])

@@ -1,1 +1,1 @@
-"""Runs a Keras model once on symbols and records what it does."""
+"""Recording of a Keras model's operations in one symbolic run."""

@@ -1,4 +1,4 @@
-"""Layers written for the backend itself: that one call is traced by the backend's own tracer."""
+"""Layers that use the backend's own functions, whose call the backend's own tracer records."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from ..api import keras
 
 
 class NativeCall:
-    """`layer.call` as one recorded operation.
+    """The `call` of a layer as one recorded operation.
 
     Args:
-        layer: The layer.
-        args: Its arguments, KerasTensors among them.
-        kwargs: The same.
-        refusal: What is raised if the backend cannot trace the call either.
+        args: Its arguments, with KerasTensors.
+        kwargs: Its keyword arguments, likewise.
+        refusal: The error to raise if the backend cannot trace the call either.
     """
 
     def __init__(self, layer: Any, args: tuple, kwargs: dict, refusal: Exception) -> None:
@@ -33,36 +32,36 @@ class NativeCall:
             return self.layer.call(*args, **kwargs)
 
     def get_config(self) -> dict:
-        """Nothing: the layer knows."""
+        """Return an empty config; the layer has its own."""
         return {}
 
     def outputs(self) -> Any:
-        """Symbols of what the call returns, by the backend's own shape inference."""
+        """Infer symbols of the results, by the backend's own shape inference."""
         stated = self.layer.compute_output_spec(*self.args, **self.kwargs)
         tensor = self.keras.KerasTensor
         rows = next((t.shape[0] for t in self.symbols if t.shape), 1)
 
         def for_one(t: Any) -> Any:
-            """Fill in the size of the batch, which a stated shape may leave open."""
+            """Fill in the batch size, which a stated shape may leave open."""
             shape = getattr(t, "shape", ())
             return tensor((rows, *shape[1:]), t.dtype) if shape and shape[0] is None else t
 
         return self.keras.tree.map_structure(for_one, stated)
 
     def function(self, *tensors: Any) -> list[Any]:
-        """The call as a function of its tensors alone, with a flat result."""
-        given = iter(tensors)
+        """Run the call as a function of its tensors alone, with a flat result."""
+        remaining = iter(tensors)
         tree, tensor = self.keras.tree, self.keras.KerasTensor
         args, kwargs = tree.map_structure(
-            lambda t: next(given) if isinstance(t, tensor) else t, (self.args, self.kwargs)
+            lambda t: next(remaining) if isinstance(t, tensor) else t, (self.args, self.kwargs)
         )
         return tree.flatten(self(*args, **kwargs))
 
     def read(self, b: Any, operands: list[Operand]) -> list[Operand]:
-        """What the call returns, as values of the builder.
+        """Lower the call to values of the builder.
 
         Raises:
-            UnsupportedError: An operation of the backend is not described.
+            UnsupportedError: An operation of the backend is not supported.
         """
         backend = self.keras.backend.backend()
         dtypes = [str(t.dtype) for t in self.symbols]
@@ -73,7 +72,7 @@ class NativeCall:
         elif backend == "jax":
             from ...jax import read
         else:
-            raise UnsupportedError(f"code for the backend {backend} is not described")
+            raise UnsupportedError(f"code for the backend {backend} is not supported")
         try:
             return read(b, self.function, operands, dtypes)
         except UnsupportedError as error:

@@ -15,12 +15,12 @@ def _for(k: Any, op: Any, init: Any) -> Any:
 def _while(k: Any, op: Any, loop_vars: Any) -> Any:
     value, rounds = loop_vars, 0
     while op.maximum_iterations is None or rounds < op.maximum_iterations:
-        go_on = op.cond(*value)
-        if isinstance(go_on, k.KerasTensor):
+        continues = op.cond(*value)
+        if isinstance(continues, k.KerasTensor):
             raise UnsupportedError(
                 "`keras.ops.while_loop` runs a number of rounds that depends on the input."
             )
-        if not bool(go_on):
+        if not bool(continues):
             break
         value = op.body(*value)
         value = tuple(value) if isinstance(value, list | tuple) else (value,)
@@ -31,18 +31,18 @@ def _while(k: Any, op: Any, loop_vars: Any) -> Any:
 def _scan(k: Any, op: Any, f: Any, init: Any, xs: Any = None) -> Any:
     rounds = op.length if op.length is not None else k.tree.flatten(xs)[0].shape[0]
     order = range(rounds - 1, -1, -1) if op.reverse else range(rounds)
-    carry, found = init, {}
+    carry, rows = init, {}
     for i in order:
-        carry, found[i] = f(carry, k.tree.map_structure(lambda t, i=i: t[i], xs))
-    return carry, _stacked(k, [found[i] for i in range(rounds)])
+        carry, rows[i] = f(carry, k.tree.map_structure(lambda t, i=i: t[i], xs))
+    return carry, _stack(k, [rows[i] for i in range(rounds)])
 
 
 def _map(k: Any, op: Any, f: Any, xs: Any) -> Any:
     rounds = k.tree.flatten(xs)[0].shape[0]
-    return _stacked(k, [f(k.tree.map_structure(lambda t, i=i: t[i], xs)) for i in range(rounds)])
+    return _stack(k, [f(k.tree.map_structure(lambda t, i=i: t[i], xs)) for i in range(rounds)])
 
 
-def _stacked(k: Any, rows: list) -> Any:
+def _stack(k: Any, rows: list) -> Any:
     return k.tree.map_structure(lambda *parts: k.ops.stack(parts), *rows)
 
 

@@ -1,4 +1,4 @@
-"""Keras's own methods, replaced for the duration of a trace, under a lock."""
+"""Replacement of Keras's own methods for the duration of a trace, under a lock."""
 
 import contextlib
 import threading
@@ -12,29 +12,29 @@ _LOCK = threading.RLock()
 
 
 @contextlib.contextmanager
-def activation_seen(layer: Any, visit: Visit) -> Iterator[None]:
-    """Writes what enters `layer.activation` on `visit`, while the layer runs."""
-    own = vars(layer)
-    activation = own.get("activation")
+def record_activation(layer: Any, visit: Visit) -> Iterator[None]:
+    """Record the argument of `layer.activation` in `visit` while the layer runs."""
+    attributes = vars(layer)
+    activation = attributes.get("activation")
     if not callable(activation) or getattr(activation, "__name__", "") == "linear":
         yield
         return
 
-    def seen(x: Any, *args: Any, **kwargs: Any) -> Any:
+    def record(x: Any, *args: Any, **kwargs: Any) -> Any:
         visit.before = x
         return activation(x, *args, **kwargs)
 
-    # Past `Layer.__setattr__`, so that nothing in the layer notices.
-    own["activation"] = seen
+    # Bypass `Layer.__setattr__`, so that the layer does not track the change.
+    attributes["activation"] = record
     try:
         yield
     finally:
-        own["activation"] = activation
+        attributes["activation"] = activation
 
 
 @contextlib.contextmanager
 def hooks(tracer: Any) -> Iterator[None]:
-    """Replaces Keras's methods by the tracer's, and puts everything back."""
+    """Replace Keras's methods by the tracer's, and restore them afterward."""
     k = tracer.keras
     tensor, variable = k.KerasTensor, k.Variable
     with _LOCK, contextlib.ExitStack() as undo:
@@ -49,7 +49,7 @@ def hooks(tracer: Any) -> Iterator[None]:
         put(k.Operation, "symbolic_call", lambda op, *a, **kw: tracer.operation(op, a, kw))
         put(k.Layer, "symbolic_call", lambda layer, *a, **kw: tracer.layer(layer, a, kw))
         put(k.random.SeedGenerator, "next", lambda *a, **kw: tracer.random())
-        # NumPy would take a symbol for a scalar object: it is to leave `array + symbol` to it.
+        # NumPy would take a symbol for a scalar object; `array + symbol` must call the symbol.
         put(tensor, "__array_ufunc__", None)
         for name, function in _operators(k.ops).items():
             put(variable, name, _left_of_symbol(getattr(variable, name), function, tensor))
@@ -58,7 +58,7 @@ def hooks(tracer: Any) -> Iterator[None]:
 
 
 def _operators(ops: Any) -> dict[str, Any]:
-    """The operators of a variable on the left of a symbol, which Keras leaves to the backend."""
+    """Return the operators of a variable left of a symbol, which Keras leaves to the backend."""
     return {
         "__add__": ops.add, "__sub__": ops.subtract, "__mul__": ops.multiply,
         "__truediv__": ops.true_divide, "__matmul__": ops.matmul, "__pow__": ops.power,
@@ -74,9 +74,9 @@ def _left_of_symbol(old: Any, function: Any, tensor: Any) -> Any:
 
 
 def _activations(k: Any, put: Any) -> None:
-    """Some of `keras.activations` hand their argument to the backend; symbols must not go there."""
-    own = k.activations.mish.__globals__
-    convert, mish = own["backend"].convert_to_tensor, own["Mish"]
+    """Keep symbols out of those `keras.activations` that pass their argument to the backend."""
+    module_globals = k.activations.mish.__globals__
+    convert, mish = module_globals["backend"].convert_to_tensor, module_globals["Mish"]
     old = mish.static_call
 
     def to_tensor(x: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -84,7 +84,7 @@ def _activations(k: Any, put: Any) -> None:
             return convert(x, dtype, *args, **kwargs)
         return x if dtype is None or dtype == x.dtype else k.ops.cast(x, dtype)
 
-    put(own["backend"], "convert_to_tensor", to_tensor)
+    put(module_globals["backend"], "convert_to_tensor", to_tensor)
     put(
         mish,
         "static_call",

@@ -17,9 +17,9 @@ class OperationRecord:
     kwargs: dict
     outputs: Any
     source: str
-    """Path of the innermost layer around it; its own name if it is a step of a functional model."""
+    """Path of the innermost enclosing layer; its own name if it is a step of a functional model."""
     layer: Any
-    """That layer; None if it is a step of its own."""
+    """That layer; None if it is a step of a functional model."""
 
     @property
     def kind(self) -> str:
@@ -28,19 +28,19 @@ class OperationRecord:
 
 @dataclass(eq=False)
 class Visit:
-    """One call of one layer (or of an operation that stands in a functional model)."""
+    """One call of a layer, or of an operation that is a step of a functional model."""
 
     path: str
     layer: Any
     outputs: Any
     before: Any = None
-    """What entered its activation, if it has one."""
+    """The argument of its activation, if it has one."""
     inputs: tuple = ()
 
 
 @dataclass(eq=False)
 class Trace:
-    """Everything one symbolic run did, in order."""
+    """All operations and layer calls of one symbolic run, in order."""
 
     inputs: list = field(default_factory=list)
     outputs: Any = None
@@ -48,21 +48,21 @@ class Trace:
     visits: list[Visit] = field(default_factory=list)
 
 
-def same_constants(first: Trace, second: Trace) -> OperationRecord | None:
-    """The first operation of which two runs disagree on a constant, or None.
+def first_different(first: Trace, second: Trace) -> OperationRecord | None:
+    """Return the first operation with a different constant in two runs, or None.
 
-    What is drawn outside Keras's generators (NumPy, the time, a call counter) shows only so.
+    This reveals numbers drawn outside Keras's generators (NumPy, the time, a call counter).
     """
     k = keras()
-    for one, two in zip(first.records, second.records, strict=False):
-        left = k.tree.flatten((one.args, one.kwargs))
-        right = k.tree.flatten((two.args, two.kwargs))
-        if one.kind != two.kind or len(left) != len(right):
-            return two
+    for left_record, right_record in zip(first.records, second.records, strict=False):
+        left = k.tree.flatten((left_record.args, left_record.kwargs))
+        right = k.tree.flatten((right_record.args, right_record.kwargs))
+        if left_record.kind != right_record.kind or len(left) != len(right):
+            return right_record
         for a, b in zip(left, right, strict=True):
             if isinstance(a, k.KerasTensor) or a is b or not hasattr(a, "shape"):
                 continue
             a, b = np.asarray(k.ops.convert_to_numpy(a)), np.asarray(k.ops.convert_to_numpy(b))
             if not np.array_equal(a, b, equal_nan=True):
-                return two
+                return right_record
     return None

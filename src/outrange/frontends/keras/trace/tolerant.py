@@ -1,8 +1,8 @@
-"""A symbolic run that continues past layers that cannot be traced, and into the loss.
+"""Symbolic runs that continue past layers that cannot be traced, and into the loss.
 
-What the ordinary trace refuses becomes one opaque record here: its outputs have a shape, and
-nothing else is known of them. Reads of a variable outside of a recorded operation are noted, so
-that nobody claims to know all uses of it.
+A layer that the ordinary trace rejects becomes one opaque record, whose outputs have a known shape
+and nothing else. Reads of a variable outside of a recorded operation are noted, so that no analysis
+assumes that it knows all uses of the variable.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ from typing import Any
 from ....core import ModelError
 from .. import refuse
 from ..api import keras
-from ..signature import _declared
+from ..signature import declared_struct
 from .hooks import hooks
 from .records import OperationRecord, Trace, Visit
 from .trace import Tracer, _operations
 
 
 class TolerantTracer(Tracer):
-    """A tracer to which a layer may be a closed box."""
+    """A tracer for which a layer may be opaque."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class TolerantTracer(Tracer):
         self.busy = 0
 
     def operation(self, op: Any, args: tuple, kwargs: dict) -> Any:
-        """Record `op`; what it reads of variables meanwhile, for shapes, is no use of them."""
+        """Record `op`; reads of variables for its shape inference do not count as uses."""
         self.busy += 1
         try:
             return super().operation(op, args, kwargs)
@@ -38,7 +38,7 @@ class TolerantTracer(Tracer):
             self.busy -= 1
 
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Run the layer; if that fails, what it returns is of known shape and nothing more."""
+        """Run the layer; if that fails, record it as opaque, with outputs of known shape only."""
         trace = self.trace
         counts = len(trace.records), len(trace.visits)
         try:
@@ -46,7 +46,7 @@ class TolerantTracer(Tracer):
         except Exception as error:
             if not self.stack:
                 raise
-            reason = str(refuse.explained(error, f"Layer `{self.path_of(layer)}`", layer))
+            reason = str(refuse.explain(error, f"Layer `{self.path_of(layer)}`", layer))
         del trace.records[counts[0] :], trace.visits[counts[1] :]
         self.failure = None
         self.busy += 1
@@ -62,35 +62,35 @@ class TolerantTracer(Tracer):
         return outputs
 
     def read(self, variable: Any) -> None:
-        """A variable's value was taken."""
+        """Note that a variable's value was read."""
         if not self.busy:
             self.escaped[id(variable)] = self.escaped.get(id(variable), 0) + 1
 
 
 def _spec(k: Any, layer: Any, args: tuple, kwargs: dict) -> Any:
-    """Symbols of the shapes that a layer returns."""
+    """Return symbols of the shapes that a layer returns."""
     try:
         return layer.compute_output_spec(*args, **kwargs)
     except Exception:
-        # A layer whose code fails on symbols may still know its shapes.
+        # A layer whose code fails on symbols may still compute its shapes.
         shape = layer.compute_output_shape(k.tree.flatten(args)[0].shape)
         return k.KerasTensor(shape, layer.compute_dtype)
 
 
 @dataclass(eq=False)
-class Followed:
-    """What a symbolic run of model and losses left.
+class TolerantRun:
+    """The result of a symbolic run of a model and its losses.
 
     Args:
-        trace: Every record, those of the losses at the end.
-        inside: How many records are the model's.
-        losses: The tensor of each loss; None where its code could not be followed.
-        targets: The symbols that stand for the targets.
+        trace: All records, those of the losses at the end.
+        inside: Number of records of the model itself.
+        losses: The tensor of each loss; None if its code could not be traced.
+        targets: The symbols of the targets.
         opaque: `id` of an opaque record to the reason.
-        escaped: `id` of every variable read where it cannot be followed, and how often; infinite
-            where a closed box has it, or the model sets it.
-        assigned: `id` of every variable that the model sets.
-        reasons: Why a loss could not be followed.
+        escaped: `id` of every variable read where its use cannot be traced, to the number of
+            reads; infinite if an opaque layer has it, or the model assigns it.
+        assigned: `id` of every variable that the model assigns.
+        reasons: Reasons why losses could not be traced.
     """
 
     trace: Trace
@@ -105,59 +105,59 @@ class Followed:
 
 def follow(
     model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]], training: bool = False
-) -> Followed:
-    """Run `model` and then its losses on symbols.
+) -> TolerantRun:
+    """Run a model and then its losses on symbols.
 
     Args:
         model: A built Keras model.
         struct: Its input, KerasTensors with a batch axis of 1.
-        losses: Loss object, index of its output, the KerasTensor that stands for its targets, and
-            its weight.
-        training: Whether it is the run of a step of training.
+        losses: For each loss: the loss object, the index of its output, the KerasTensor of its
+            targets, and its weight.
+        training: Whether to run the model in training mode.
 
     Returns:
-        The recording. Nothing in the model is changed.
+        The recording. The model is not changed.
 
     Raises:
         ModelError: The model's own `call` (not only a layer's) cannot be run on symbols.
     """
     tracer = TolerantTracer()
     k = tracer.keras
-    found = Followed(tracer.trace)
-    found.trace.inputs = k.tree.flatten(struct)
-    found.targets = [target for _, _, target, _ in losses]
+    run = TolerantRun(tracer.trace)
+    run.trace.inputs = k.tree.flatten(struct)
+    run.targets = [target for _, _, target, _ in losses]
     nodes = [(op, len(op._inbound_nodes), len(op._outbound_nodes)) for op in _operations(model)]
     try:
-        with hooks(tracer), _reads(k, tracer), k.StatelessScope() as scope:
+        with hooks(tracer), _note_reads(k, tracer), k.StatelessScope() as scope:
             try:
-                found.trace.outputs = model(struct, training=training)
+                run.trace.outputs = model(struct, training=training)
             except Exception as error:
-                raise tracer.failure or refuse.explained(error, f"Model `{model.name}`") from error
-            found.inside = len(found.trace.records)
-            outputs = k.tree.flatten(found.trace.outputs)
+                raise tracer.failure or refuse.explain(error, f"Model `{model.name}`") from error
+            run.inside = len(run.trace.records)
+            outputs = k.tree.flatten(run.trace.outputs)
             for loss, index, target, _ in losses:
-                found.losses.append(_loss(tracer, found, loss, target, outputs[index]))
+                run.losses.append(_loss(tracer, run, loss, target, outputs[index]))
     finally:
         for op, inbound, outbound in nodes:
             del op._inbound_nodes[inbound:]
             del op._outbound_nodes[outbound:]
-    found.opaque, found.escaped = tracer.opaque, tracer.escaped
-    found.assigned = {id(v) for v in model.variables if scope.get_current_value(v) is not None}
+    run.opaque, run.escaped = tracer.opaque, tracer.escaped
+    run.assigned = {id(v) for v in model.variables if scope.get_current_value(v) is not None}
     for variable in model.trainable_variables:
-        if id(variable) in found.assigned:
-            found.escaped[id(variable)] = math.inf
-    return found
+        if id(variable) in run.assigned:
+            run.escaped[id(variable)] = math.inf
+    return run
 
 
-def _loss(tracer: TolerantTracer, found: Followed, loss: Any, target: Any, output: Any) -> Any:
-    """The loss of one output as a symbol."""
-    count = len(found.trace.records)
+def _loss(tracer: TolerantTracer, run: TolerantRun, loss: Any, target: Any, output: Any) -> Any:
+    """Return the loss of one output as a symbol."""
+    count = len(run.trace.records)
     try:
         return loss(target, output)
     except Exception as error:
-        del found.trace.records[count:]
+        del run.trace.records[count:]
         first = str(error).strip().splitlines() or [""]
-        found.reasons.append(
+        run.reasons.append(
             f"the loss `{getattr(loss, 'name', loss)}` could not be followed on symbols "
             f"({type(error).__name__}: {first[0][:160]})"
         )
@@ -165,11 +165,11 @@ def _loss(tracer: TolerantTracer, found: Followed, loss: Any, target: Any, outpu
 
 
 @contextlib.contextmanager
-def _reads(k: Any, tracer: TolerantTracer) -> Iterator[None]:
-    """Tells the tracer of every read of a variable's value."""
+def _note_reads(k: Any, tracer: TolerantTracer) -> Iterator[None]:
+    """Report every read of a variable's value to the tracer."""
     kind = k.Variable
     old = kind.value
-    own = "value" in vars(kind)
+    is_own = "value" in vars(kind)
 
     def value(self: Any) -> Any:
         tracer.read(self)
@@ -179,34 +179,34 @@ def _reads(k: Any, tracer: TolerantTracer) -> Iterator[None]:
     try:
         yield
     finally:
-        if own:
+        if is_own:
             kind.value = old
         else:
             del kind.value
 
 
 def _symbol_dtype(array: Any) -> str:
-    """The dtype in which a fit hands data to a model."""
+    """Return the dtype in which `fit` passes data to a model."""
     name = str(array.dtype)
     return "float32" if name.startswith("float") else name
 
 
 def symbols(model: Any, x: Any) -> Any:
-    """Symbols for a model's input, sizes it leaves open taken from the data."""
+    """Return symbols for a model's input, with open sizes taken from the data."""
     k = keras()
-    given = k.tree.flatten(x)
+    arrays = k.tree.flatten(x)
     try:
-        declared = _declared(k, model)
+        declared = declared_struct(k, model)
     except ModelError:
-        # A model with code of its own may state no shape at all: the data have one.
-        made = [k.KerasTensor((1, *a.shape[1:]), dtype=_symbol_dtype(a)) for a in given]
-        return k.tree.pack_sequence_as(x, made)
+        # A user's model may not state any shape; the data have one.
+        tensors = [k.KerasTensor((1, *a.shape[1:]), dtype=_symbol_dtype(a)) for a in arrays]
+        return k.tree.pack_sequence_as(x, tensors)
     flat = k.tree.flatten(declared)
-    made = []
-    for tensor, data in zip(flat, given, strict=True):
+    tensors = []
+    for tensor, data in zip(flat, arrays, strict=True):
         shape = tuple(tensor.shape)[1:]
-        seen = tuple(data.shape)[1:]
-        if len(seen) == len(shape) and any(n is None for n in shape):
-            shape = tuple(n if m is None else m for m, n in zip(shape, seen, strict=True))
-        made.append(k.KerasTensor((1, *shape), dtype=tensor.dtype, name=tensor.name))
-    return k.tree.pack_sequence_as(declared, made)
+        data_shape = tuple(data.shape)[1:]
+        if len(data_shape) == len(shape) and any(n is None for n in shape):
+            shape = tuple(n if m is None else m for m, n in zip(shape, data_shape, strict=True))
+        tensors.append(k.KerasTensor((1, *shape), dtype=tensor.dtype, name=tensor.name))
+    return k.tree.pack_sequence_as(declared, tensors)

@@ -1,9 +1,9 @@
-"""Runs a model once on symbols and records every primitive operation it performs.
+"""Recording of every primitive operation that a model performs in one run on symbols.
 
 For the duration of a trace two public methods are replaced. `Operation.symbolic_call` records the
-operation instead of adding to Keras's own graph; `Layer.symbolic_call` runs the layer's `call`, so
-that what is inside it is recorded too. The layers' own `__call__` still runs: casts, masks, the
-training flag, nested models and shared layers are handled by Keras itself.
+operation instead of adding it to Keras's own graph; `Layer.symbolic_call` runs the layer's `call`,
+so that its inner operations are recorded too. The layers' own `__call__` still runs, so Keras
+itself handles casts, masks, the training flag, nested models and shared layers.
 """
 
 from typing import Any
@@ -14,23 +14,23 @@ from ....core import ModelError, UnsupportedError
 from ....core.sizes import VALUES, Tally
 from .. import refuse
 from ..api import keras
-from ..declared import sizes
-from ..lower.recurrent import Given, unrolled
+from ..declared_sizes import sizes
+from ..lower.recurrent import ConstantTensor, unroll
 from .backend_code import NativeCall
 from .control import EXPAND
-from .hooks import activation_seen, hooks
+from .hooks import hooks, record_activation
 from .records import OperationRecord, Trace, Visit
 
 
 MISSTATED = ("AdaptiveAveragePool", "AdaptiveMaxPool")
-"""Operations for whose results Keras (3.15) states a shape they do not have."""
+"""Operations for whose results Keras (3.15) states a wrong shape."""
 
 
 class Tracer:
-    """The state of one symbolic run, and the two methods that stand in for Keras's."""
+    """State of one symbolic run, with the two replacement methods."""
 
-    def __init__(self, *, zeros_recorded: bool = False) -> None:
-        self.keras, self.zeros_recorded = keras(), zeros_recorded
+    def __init__(self, *, record_zeros: bool = False) -> None:
+        self.keras, self.record_zeros = keras(), record_zeros
         self.trace = Trace()
         self.stack: list[Any] = []
         self.visiting: list[Visit] = []
@@ -41,27 +41,27 @@ class Tracer:
     # ---- names ----------------------------------------------------------------------------
 
     def path_of(self, layer: Any) -> str:
-        """The names of the layers around `layer` and its own, joined; the model has none."""
+        """Return the joined names of the enclosing layers and of `layer`; the model has none."""
         if id(layer) not in self.paths:
-            around = self.paths[id(self.stack[-1])] if self.stack else None
-            path = "" if around is None else f"{around}/{layer.name}".lstrip("/")
-            taken, fresh, count = set(self.paths.values()), path, 2
-            while fresh in taken:
+            outer = self.paths[id(self.stack[-1])] if self.stack else None
+            path = "" if outer is None else f"{outer}/{layer.name}".lstrip("/")
+            used, fresh, count = set(self.paths.values()), path, 2
+            while fresh in used:
                 fresh, count = f"{path}#{count}", count + 1
             self.paths[id(layer)] = fresh
         return self.paths[id(layer)]
 
     @property
-    def around(self) -> str:
-        """The innermost layer as messages name it."""
+    def where(self) -> str:
+        """The innermost layer, for messages."""
         layer = self.stack[-1]
         path = self.paths[id(layer)] or layer.name
         return f"Layer `{path}` ({type(layer).__name__})"
 
-    # ---- the stand-ins --------------------------------------------------------------------
+    # ---- replacements of Keras's methods --------------------------------------------------
 
     def operation(self, op: Any, args: tuple, kwargs: dict) -> Any:
-        """Record `op`, or run what is inside it."""
+        """Record `op`, or run the operations inside it."""
         expand = EXPAND.get(type(op).__name__)
         if expand is not None:
             return expand(self.keras, op, *args, **kwargs)
@@ -73,33 +73,33 @@ class Tracer:
                 outputs = self._attention(outputs, *args, **kwargs)
         except Exception:
             # Keras's own shape rule of some operations is narrower than the operation (grouped
-            # convolutions); the base class infers the shape by running it.
-            outputs = self._inferred(op, args, kwargs)
+            # convolutions); the base class infers the shape by running the operation.
+            outputs = self._infer_outputs(op, args, kwargs)
         inner = self.stack[-1] if self.stack else None
         path = self.paths[id(inner)] if inner is not None else ""
-        named = inner is not None and _stands_in(op, inner)
+        is_step = inner is not None and _is_step_of(op, inner)
         source = path or getattr(inner, "name", op.name)
-        if named:
+        if is_step:
             source, inner = f"{path}/{op.name}".lstrip("/"), None
         self.count(outputs, source)
         self.trace.records.append(OperationRecord(op, args, kwargs, outputs, source, inner))
-        if named:
+        if is_step:
             self.trace.visits.append(Visit(source, op, outputs, None, args))
         return outputs
 
     def count(self, outputs: Any, source: str) -> None:
-        """Add up what an operation returns for one row, before a graph of it is made."""
+        """Add up the result sizes of an operation for one row, before it becomes a graph."""
         for tensor in self.keras.tree.flatten(outputs):
             if isinstance(tensor, self.keras.KerasTensor):
                 self.values.add(sizes(tensor)[1:], f"a result of layer `{source}`")
 
     def _attention(self, outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> Any:
-        """Correct the last axis: Keras (3.15) states that of the queries in place of the values."""
+        """Correct the last axis: Keras (3.15) states that of the queries instead of the values."""
         shape = (*outputs.shape[:-1], value.shape[-1])
         return self.keras.KerasTensor(shape, dtype=outputs.dtype)
 
-    def _inferred(self, op: Any, args: tuple, kwargs: dict) -> Any:
-        """The shape of the result, found by running `op`; backends take no variables there."""
+    def _infer_outputs(self, op: Any, args: tuple, kwargs: dict) -> Any:
+        """Infer the result's shape by running `op`, on tensors instead of variables."""
         k = self.keras
 
         def plain(x: Any) -> Any:
@@ -109,7 +109,7 @@ class Tracer:
         return k.Operation.compute_output_spec(op, *args, **kwargs)
 
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Run `layer.call` on the symbols, with the layer's name on what it records."""
+        """Run `layer.call` on the symbols; its records carry the layer's name."""
         path = self.path_of(layer)
         if self.stack and getattr(self.stack[-1], "activation", None) is layer:
             self.visiting[-1].before = self.keras.tree.flatten(args)[0]
@@ -118,20 +118,18 @@ class Tracer:
         self.visiting.append(visit)
         start = len(self.trace.records), len(self.trace.visits)
         try:
-            refuse.layer(layer, self.around)
+            refuse.check_layer(layer, self.where)
             if refuse.is_opaque(self.keras, layer, args, kwargs):
                 outputs = self._opaque(layer, args, kwargs)
             else:
-                loop = unrolled(
-                    self.keras, layer, self.constant, zeros_recorded=self.zeros_recorded
-                )
-                with activation_seen(layer, visit), loop:
+                loop = unroll(self.keras, layer, self.constant, record_zeros=self.record_zeros)
+                with record_activation(layer, visit), loop:
                     outputs = self.symbols(layer.call(*args, **kwargs))
         except Exception as error:
             outputs = self._native(layer, args, kwargs, error, start)
             if outputs is None:
                 if self.failure is None:
-                    self.failure = refuse.explained(error, self.around, layer)
+                    self.failure = refuse.explain(error, self.where, layer)
                 raise
         finally:
             self.stack.pop()
@@ -142,9 +140,9 @@ class Tracer:
         return outputs
 
     def _opaque(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """A layer that computes past Keras's operations is one record, with its own rule."""
+        """Record a layer that calls the backend directly as one operation with its own rule."""
         x = self.keras.tree.flatten(args)[0]
-        if type(layer).__name__ in refuse.TABULATED:  # Its dtype may be one of whole numbers.
+        if type(layer).__name__ in refuse.TABULATED:  # its dtype may be an integer type
             outputs = layer.compute_output_spec(x)
         else:
             shape = self._moved_shape(layer, x) or layer.compute_output_shape(x.shape)
@@ -156,35 +154,35 @@ class Tracer:
         return outputs
 
     def _moved_shape(self, layer: Any, x: Any) -> tuple[int, ...] | None:
-        """The shape that a layer for images returns; `RandomCrop` states one it does not have."""
+        """Return the result's shape of an image layer by running it; `RandomCrop` misstates its."""
         if type(layer).__name__ not in refuse.MOVING or None in x.shape:
             return None
         try:
             return tuple(layer(self.keras.ops.zeros(x.shape, x.dtype), training=False).shape)
         except Exception:
-            return None  # Its rule says more.
+            return None  # its rule raises a better error
 
     def _native(
         self, layer: Any, args: tuple, kwargs: dict, error: Exception, start: tuple[int, int]
     ) -> Any:
-        """A layer in the backend's own code is one record; None if that cannot be run either.
+        """Record a layer in the backend's own code as one operation; None if that fails too.
 
-        What was recorded of the layer up to its failure, from `start` on, is dropped.
+        The layer's records up to its failure, from `start` on, are dropped.
         """
         if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
             return None
-        call = NativeCall(layer, args, kwargs, refuse.explained(error, self.around, layer))
+        call = NativeCall(layer, args, kwargs, refuse.explain(error, self.where, layer))
         try:
             outputs = call.outputs()
         except Exception:
-            return None  # The first error says more.
+            return None  # the first error is more informative
         del self.trace.records[start[0] :], self.trace.visits[start[1] :]
         path = self.paths[id(layer)]
         self.trace.records.append(OperationRecord(call, args, kwargs, outputs, path, layer))
         return outputs
 
     def symbols(self, outputs: Any) -> Any:
-        """What a layer returned; constants that it made (`ops.zeros`, an array) as symbols, too."""
+        """Return a layer's outputs, with constants (`ops.zeros`, an array) replaced by symbols."""
         k = self.keras
 
         def symbol(part: Any) -> Any:
@@ -195,34 +193,36 @@ class Tracer:
         return k.tree.map_structure(symbol, outputs)
 
     def constant(self, tensor: Any) -> Any:
-        """A symbol that stands for a tensor."""
+        """Record a tensor as a constant, and return its symbol."""
         symbol = self.keras.KerasTensor(tensor.shape, dtype=tensor.dtype)
         layer = self.stack[-1]
         path = self.paths[id(layer)]
-        self.trace.records.append(OperationRecord(Given(), (tensor,), {}, symbol, path, layer))
+        self.trace.records.append(
+            OperationRecord(ConstantTensor(), (tensor,), {}, symbol, path, layer)
+        )
         return symbol
 
     def random(self) -> None:
-        """A random generator was asked for numbers."""
-        where = self.around if self.stack else "The model"
+        """Raise, because a random generator was called."""
+        where = self.where if self.stack else "The model"
         raise UnsupportedError(
-            f"{where} draws random numbers at inference: its output is no function of its input."
+            f"{where} draws random numbers at inference: its output is not a function of its input."
         )
 
 
-def _stands_in(op: Any, layer: Any) -> bool:
-    """Whether `op` is a named step of the functional model `layer`."""
+def _is_step_of(op: Any, layer: Any) -> bool:
+    """Return whether `op` is a named step of the functional model `layer`."""
     return any(op is step for step in getattr(layer, "operations", ()) or ())
 
 
-def trace(model: Any, struct: Any, *, zeros_recorded: bool = False) -> Trace:
-    """Run `model` on symbols, at inference.
+def trace(model: Any, struct: Any, *, record_zeros: bool = False) -> Trace:
+    """Run `model` on symbols, at inference, and record its operations.
 
     Args:
-        model: A Keras layer or model, built.
-        struct: Its input: KerasTensors with a batch axis of 1, in whatever structure it takes.
-        zeros_recorded: Whether what recurrent layers compute with their initial zeros is recorded,
-            or left to the backend, which may compile for it.
+        model: A built Keras layer or model.
+        struct: Its input: KerasTensors with a batch axis of 1, in the structure that it takes.
+        record_zeros: Whether to record operations of recurrent layers on their initial zeros, or
+            leave them to the backend, which may compile for them.
 
     Returns:
         The recording.
@@ -230,7 +230,7 @@ def trace(model: Any, struct: Any, *, zeros_recorded: bool = False) -> Trace:
     Raises:
         ModelError: The model's code cannot be run on symbols; the message names the layer.
     """
-    tracer = Tracer(zeros_recorded=zeros_recorded)
+    tracer = Tracer(record_zeros=record_zeros)
     k = tracer.keras
     tracer.trace.inputs = k.tree.flatten(struct)
     nodes = [(op, len(op._inbound_nodes), len(op._outbound_nodes)) for op in _operations(model)]
@@ -240,8 +240,8 @@ def trace(model: Any, struct: Any, *, zeros_recorded: bool = False) -> Trace:
                 tracer.trace.outputs = model(struct, training=False)
             except Exception as error:
                 where = f"Model `{model.name}`"
-                told = tracer.values.refusal or tracer.failure
-                raise told or refuse.explained(error, where) from error
+                refusal = tracer.values.refusal or tracer.failure
+                raise refusal or refuse.explain(error, where) from error
     finally:
         for op, inbound, outbound in nodes:
             del op._inbound_nodes[inbound:]
@@ -258,10 +258,10 @@ def trace(model: Any, struct: Any, *, zeros_recorded: bool = False) -> Trace:
 
 
 def _operations(model: Any) -> list[Any]:
-    """The model, every layer inside it, and every operation of a functional model inside it."""
-    found: dict[int, Any] = {}
+    """Return the model, every layer in it, and every operation of its functional models."""
+    operations: dict[int, Any] = {}
     for layer in model._flatten_layers():
-        found[id(layer)] = layer
+        operations[id(layer)] = layer
         for op in getattr(layer, "operations", ()) or ():
-            found[id(op)] = op
-    return list(found.values())
+            operations[id(op)] = op
+    return list(operations.values())

@@ -16,7 +16,6 @@ def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
     that share a name.
 
     Args:
-        k: Keras.
         model: A built model; nothing in it is changed.
         struct: Its inputs as symbols, one row each.
 

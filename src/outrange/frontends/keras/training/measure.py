@@ -25,7 +25,6 @@ class Measurement:
     """Runs one model; what is compiled for one measurement serves the others.
 
     Args:
-        k: Keras.
         model: A built model; it is not changed.
         index: `id` of a variable to its number in the program.
         noisy: Whether the model computes something else in training.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..api import is_keras_class
-from ..trace.tolerant import Followed
+from ..trace.tolerant import TolerantRun
 from .training import own_training
 
 
@@ -169,11 +169,10 @@ def unlike(k: Any, model: Any) -> bool:
     )
 
 
-def modes(k: Any, model: Any, found: Followed) -> list[Mode]:
+def modes(k: Any, model: Any, found: TolerantRun) -> list[Mode]:
     """What training makes of each visit of a recording.
 
     Args:
-        k: Keras.
         model: The model as the user compiled it.
         found: A recording of it, or of its copy.
     """
@@ -204,7 +203,7 @@ def _of_batches(k: Any, layer: Any) -> bool:
     return is_own(layer) and may_differ(layer)
 
 
-def _containers(k: Any, model: Any, found: Followed) -> dict[str, bool]:
+def _containers(k: Any, model: Any, found: TolerantRun) -> dict[str, bool]:
     """Path of each layer that may differ itself, and whether nobody knows in what."""
     around = {"": True} if unlike(k, model) else {}
     for visit in found.trace.visits:
@@ -220,7 +219,7 @@ def _prefixes(path: str) -> Iterator[str]:
         yield "/".join(parts[:count])
 
 
-def unknown_records(k: Any, model: Any, found: Followed) -> set[int]:
+def unknown_records(k: Any, model: Any, found: TolerantRun) -> set[int]:
     """`id` of records that the user's own code may replace by others in training."""
     around = {path for path, own in _containers(k, model, found).items() if own}
     ends = {
@@ -238,7 +237,7 @@ def unknown_records(k: Any, model: Any, found: Followed) -> set[int]:
     }
 
 
-def moving(k: Any, model: Any, found: Followed) -> set[int]:
+def moving(k: Any, model: Any, found: TolerantRun) -> set[int]:
     """`id` of variables, trainable ones aside, that training may change."""
     visited = {id(visit.layer): visit.layer for visit in found.trace.visits}
     held = [one for layer in visited.values() for one in _held(k, layer)]

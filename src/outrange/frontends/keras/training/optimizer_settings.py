@@ -12,7 +12,6 @@ def fresh_optimizer(
     """An optimizer as the model's, which has taken no step.
 
     Args:
-        model: Compiled.
         settings: What it is made with.
         variables: Those that it will move, in the order of the model's own; None for these.
     """

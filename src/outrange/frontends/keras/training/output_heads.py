@@ -33,10 +33,6 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     """The head of one output.
 
     Args:
-        k: Keras.
-        model: The model.
-        trace: Its recording.
-        output: The output's symbol.
         number: `id` of a symbol to its tensor number.
         loss: Name of the loss put on it, `""` for none.
     """

@@ -10,7 +10,7 @@ from ....graph import Slot
 from ....program import PartialGraph
 from ..lower.partial_graph import lower_part
 from ..trace.records import Trace
-from ..trace.tolerant import Followed
+from ..trace.tolerant import TolerantRun
 from .modes import moving, unknown_records
 
 
@@ -18,14 +18,14 @@ LARGEST = 20_000_000
 """Weights beyond which no graph is made: their float64 copies alone would fill the memory."""
 
 
-def model_part(found: Followed) -> Trace:
+def model_part(found: TolerantRun) -> Trace:
     """The recording without the losses."""
     trace = found.trace
     return Trace(trace.inputs, trace.outputs, trace.records[: found.inside], trace.visits)
 
 
 def parts(
-    k: Any, model: Any, found: Followed | None, number: dict[int, int], struct: Any
+    k: Any, model: Any, found: TolerantRun | None, number: dict[int, int], struct: Any
 ) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
     """`whole` and `free` of the program, and what is missing in them."""
     if found is None:
@@ -50,7 +50,7 @@ def slots_of(k: Any, struct: Any) -> list[Slot]:
 
 
 def whole_again(
-    k: Any, found: Followed | None, number: Mapping[int, int], struct: Any
+    k: Any, found: TolerantRun | None, number: Mapping[int, int], struct: Any
 ) -> PartialGraph | None:
     """The graph of the whole model once more, with the values that the weights have now."""
     if found is None:
@@ -78,7 +78,7 @@ def _part(
     )  # fmt: skip
 
 
-def _changing(k: Any, model: Any, found: Followed) -> dict[int, str]:
+def _changing(k: Any, model: Any, found: TolerantRun) -> dict[int, str]:
     """Records whose result training can change by more than their inputs."""
     moved = moving(k, model, found)
     changing = dict.fromkeys(

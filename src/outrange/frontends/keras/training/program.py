@@ -13,9 +13,9 @@ from ....core import InputError, ModelError
 from ....program import Head, Layer, Loss, Program, Weight
 from ..api import is_keras_object, keras
 from ..files import read
-from ..precision import formats, in_float32, taken
+from ..precision import cast_inputs, copy_in_float32, formats
 from ..signature import output_names
-from ..trace.tolerant import Followed, follow, symbols
+from ..trace.tolerant import TolerantRun, follow, symbols
 from .batch_statistics import batch_statistics
 from .copies.lent import numbers_kept
 from .measure import Measurement
@@ -53,7 +53,7 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
     _built(k, model, x)
     index = {id(v): i for i, v in enumerate(model.weights)}
     struct = _fitting(k, model, x)
-    wide = in_float32(k, model)
+    wide = copy_in_float32(k, model)
     if wide is not model:
         # The recording is of the wide copy, whose variables stand in the same order.
         index |= {id(v): i for i, v in enumerate(wide.weights)}
@@ -96,7 +96,7 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
         chance_in_training=draws,
         own_chance=own_code_may_draw(k, model),
         batch_statistics=partial(batch_statistics, k, model, struct),
-        taken=partial(taken, k, k.tree.flatten(struct)),
+        taken=partial(cast_inputs, k, k.tree.flatten(struct)),
         **_steps_ahead(k, model, wide, found, index, compiled, whole, again),
         repair=repairer(k, rehearser, x, y, read_program) if compiled else None,
         **when_run(k, model, struct, x, measurement),
@@ -106,7 +106,7 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
 
 
 def _heads(
-    k: Any, model: Any, found: Followed | None, outputs: list[Any], number: dict[int, int],
+    k: Any, model: Any, found: TolerantRun | None, outputs: list[Any], number: dict[int, int],
     records: list[Loss],
 ) -> tuple[Head, ...]:  # fmt: skip
     if found is None:
@@ -116,14 +116,14 @@ def _heads(
     return tuple(head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs))
 
 
-def _escaped(found: Followed | None, index: dict[int, int]) -> frozenset[int]:
+def _escaped(found: TolerantRun | None, index: dict[int, int]) -> frozenset[int]:
     """Weights with uses that are not recorded."""
     read = found.escaped if found else index
     return frozenset(index[i] for i in read if i in index)
 
 
 def _outputs(
-    model: Any, found: Followed | None, outputs: list[Any]
+    model: Any, found: TolerantRun | None, outputs: list[Any]
 ) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Name and shape of each."""
     labels = output_names(model, found.trace.outputs) if found else []
@@ -165,7 +165,7 @@ def _fitting(k: Any, model: Any, x: Any) -> Any:
 
 def _followed(
     k: Any, model: Any, struct: Any, y: Any, compiled: Any
-) -> tuple[Followed | None, list[Any], list[str]]:
+) -> tuple[TolerantRun | None, list[Any], list[str]]:
     """The recording with its losses, the loss objects, and what could not be read."""
     try:
         first = follow(model, struct, [])
@@ -195,7 +195,7 @@ def _in_training(
     )
 
 
-def _losses(found: Followed | None, objects: list, number: dict[int, int]) -> list[Loss]:
+def _losses(found: TolerantRun | None, objects: list, number: dict[int, int]) -> list[Loss]:
     if found is None:
         return []
     k = keras()
@@ -225,7 +225,7 @@ def _weight(k: Any, variable: Any) -> Weight:
 
 
 def _layers(
-    k: Any, found: Followed, number: dict[int, int], narrow: dict[int, str], made_of: list[Mode]
+    k: Any, found: TolerantRun, number: dict[int, int], narrow: dict[int, str], made_of: list[Mode]
 ) -> Iterator[Layer]:
     for visit, mode in zip(found.trace.visits, made_of, strict=True):
         outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
@@ -253,7 +253,7 @@ def _steps_ahead(
     k: Any,
     model: Any,
     wide: Any,
-    found: Followed | None,
+    found: TolerantRun | None,
     index: dict[int, int],
     compiled: bool,
     whole: Any,

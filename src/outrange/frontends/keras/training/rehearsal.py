@@ -55,10 +55,8 @@ class Rehearser:
 
         Args:
             x: Inputs in the model's structure.
-            y: Targets.
             steps: How many at most; fewer where they take long, never fewer than 12 of them.
             batch: Rows a step, drawn as `fit` draws them. None: the first rows, always the same.
-            seed: Of the draw.
             rate: By what the learning rate is multiplied.
             weights: Weight index to other values to start with.
             without: What is left out: `"penalties"`, `"noise"` (dropout), `"clipping"` or

@@ -20,10 +20,7 @@ def repairer(
     """A function to the program with some changes; the model stays as it is.
 
     Args:
-        k: Keras.
         rehearser: Of the compiled model; where only numbers of the data change, it goes on.
-        x: Its inputs.
-        y: Its targets.
         read: Makes a program of a model, its data, and a rehearser if there is one.
     """
     model = rehearser.measurement.model

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ....program import PartialGraph, Stepping
-from ..trace.tolerant import Followed
+from ..trace.tolerant import TolerantRun
 from .optimizer_settings import settings_of
 from .randomness import own_loss
 from .training import own_training
@@ -152,7 +152,6 @@ def varied(
     """A function to the graph with other values of some weights; the model keeps its own.
 
     Args:
-        k: Keras.
         variables: The weights that were recorded.
         part: Makes the graph of the values at hand.
     """
@@ -168,7 +167,7 @@ def varied(
     return lower
 
 
-def understood(k: Any, found: Followed, index: Mapping[int, int]) -> dict[int, str]:
+def understood(k: Any, found: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
     """Weights of Keras's own layers that are read past the recording, and what they are.
 
     A convolution reads its bias once a call, a cell its kernel where its state is no symbol.
@@ -205,13 +204,11 @@ def _from_zeros(k: Any, inputs: tuple) -> bool:
     )
 
 
-def steady(k: Any, model: Any, found: Followed, index: Mapping[int, int]) -> frozenset[int]:
+def steady(k: Any, model: Any, found: TolerantRun, index: Mapping[int, int]) -> frozenset[int]:
     """Weights that nothing but the optimizer changes: of classes of Keras that do not.
 
     Args:
-        k: Keras.
         model: The model that was recorded.
-        found: The recording.
         index: `id` of a variable to its number.
     """
     return frozenset(

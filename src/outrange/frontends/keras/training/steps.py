@@ -6,7 +6,7 @@ from typing import Any
 from ....program import KernelProduct, RecordedStep
 from ..api import is_keras_class
 from ..trace.records import OperationRecord
-from ..trace.tolerant import Followed
+from ..trace.tolerant import TolerantRun
 
 
 NO_GRADIENT = frozenset({
@@ -35,13 +35,11 @@ OPTIONS = ("axis", "dtype", "from_logits", "num_classes", "axes", "keepdims")
 
 
 def steps(
-    k: Any, found: Followed, weights: Mapping[int, int]
+    k: Any, found: TolerantRun, weights: Mapping[int, int]
 ) -> tuple[list[RecordedStep], dict[int, int]]:
     """Every record as a `RecordedStep`.
 
     Args:
-        k: Keras.
-        found: The recording.
         weights: `id` of a variable to its index.
 
     Returns:

@@ -4,15 +4,13 @@ from typing import Any
 
 from ....program import Loss, Optimizer
 from ..api import is_keras_class
-from ..trace.tolerant import Followed
+from ..trace.tolerant import TolerantRun
 
 
 def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple], list[str]]:
     """The loss object of each output.
 
     Args:
-        k: Keras.
-        model: Perhaps compiled.
         y: Its targets, or None.
         outputs: A symbol for each output.
 
@@ -84,11 +82,7 @@ def loss_record(
     """A Keras loss object, and its weight among the losses, as a record.
 
     Args:
-        k: Keras.
-        loss: The object.
         output: Index of the output it is of.
-        tensor: Its tensor's number.
-        weight: Its weight.
         rank: Axes of the output, that of the rows included.
         masked: Whether the output may carry a mask: what that leaves out, the loss leaves out.
     """
@@ -128,7 +122,7 @@ def _is_native(k: Any, loss: Any, function: Any) -> bool:
     return function is None or getattr(home, getattr(function, "__name__", ""), None) is function
 
 
-def makes_masks(k: Any, found: Followed) -> bool:
+def makes_masks(k: Any, found: TolerantRun) -> bool:
     """Whether a layer that was run may tell those behind it which steps do not count."""
     return any(
         isinstance(layer, k.layers.Masking)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ....tensorflow.api import tensorflow
-from ...names import packed
+from ...names import pack_targets
 from ..randomness import given_losses, own_code, own_functions
 from ..stepping import moves_entries_alone
 
@@ -27,7 +27,6 @@ class TensorFlowTraining:
     """A compiled model's training as functions of data; steps change the model's variables.
 
     Args:
-        k: Keras.
         model: A built, compiled model.
         noisy: Whether it computes something else in training.
     """
@@ -125,7 +124,7 @@ class TensorFlowTraining:
             return
         targets = tree.map_structure(lambda t: symbol((None, *t.shape[1:]), dtype(t.dtype)), y)
         with contextlib.suppress(Exception):  # it is the call itself that tells what is wrong
-            compiled.build(packed(self.k, targets, output), output)
+            compiled.build(pack_targets(self.k, targets, output), output)
 
     def outputs(self, x: Any) -> list[Any]:
         """The outputs at inference."""

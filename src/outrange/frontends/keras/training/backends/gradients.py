@@ -8,7 +8,6 @@ def gradients(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list
     """A scalar and its gradient by every trainable variable, as NumPy arrays.
 
     Args:
-        k: Keras.
         model: Its `trainable_variables` are differentiated by.
         value: Computes the scalar from the model's present weights.
 

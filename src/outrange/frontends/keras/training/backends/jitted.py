@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...names import packed
+from ...names import pack_targets
 from ..optimizer_settings import fresh_optimizer, settings_of, unclipped
 from .gradients import jax_module
 
@@ -40,7 +40,6 @@ class JaxTraining:
     """A compiled model's training as functions of its variables; the model is not changed.
 
     Args:
-        k: Keras.
         model: A built, compiled model.
         noisy: Whether it computes something else in training.
     """
@@ -75,7 +74,7 @@ class JaxTraining:
             rows = self.k.tree.map_structure(lambda a: self.k.KerasTensor(a.shape, a.dtype), (x, y))
             with contextlib.suppress(Exception):  # what is wrong with it, the call will tell
                 outputs = self.model.compute_output_spec(rows[0])
-                compiled.build(packed(self.k, rows[1], outputs), outputs)
+                compiled.build(pack_targets(self.k, rows[1], outputs), outputs)
 
     def stored(self) -> tuple[list[Any], list[Any]]:
         """The model's present values: trainable, others."""

@@ -23,7 +23,6 @@ class TorchTraining:
     """A compiled model's training as functions of data; steps change the model's variables.
 
     Args:
-        k: Keras.
         model: A built, compiled model with a built optimizer.
         noisy: Whether it computes something else in training.
     """

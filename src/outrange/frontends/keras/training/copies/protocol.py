@@ -12,7 +12,6 @@ class Look(NamedTuple):
 
     Args:
         loss: In training, penalties included.
-        outputs: At inference.
         in_training: The outputs in training; empty where they are the same.
     """
 
@@ -33,7 +32,6 @@ class Copy(Protocol):
 
         Args:
             x: Inputs of each step, one after the other along a first axis more.
-            y: Their targets.
             due: Whether a look comes before each step.
             rows: Inputs and targets of the looks.
 

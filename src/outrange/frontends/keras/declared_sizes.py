@@ -1,4 +1,4 @@
-"""What a Keras file declares, added up before Keras allocates it. The one file that uses `h5py`."""
+"""Declared size of a Keras file, limited before Keras allocates it; the only use of `h5py`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ...core.sizes import LARGEST_UNPACKED, VALUES, WEIGHTS, SizeLimit, Tally, u
 
 
 STATES = 4
-"""Numbers that a file may store for each weight: itself, and what an optimizer keeps of it."""
+"""Numbers that a file may store per weight: the weight itself, and optimizer state."""
 
 LARGEST_CONFIG = 2**26
-"""Bytes of `config.json`, or of another member that is not weights. A thousand layers take 2^20."""
+"""Limit in bytes of `config.json`, or another member without weights. 1000 layers take 2^20."""
 
 _WEIGHTS = (".h5", ".npz")
 
@@ -28,17 +28,17 @@ _LOCK = threading.RLock()
 
 _FREE_WEIGHTS = 2**20
 _MOST_EXPANSION = 16
-"""Entries a weight file may declare for each byte that it stores of them."""
+"""Entries that a weight file may declare for each byte that it stores."""
 
 
 def check_archive(path: Path) -> int | None:
-    """Refuse a `.keras` file whose members are too large once they are unpacked.
+    """Raise if a member of a `.keras` file is too large after decompression.
 
     Returns:
-        How many numbers it stores as weights; None where it does not say.
+        Number of entries that the file stores as weights; None if it is unreadable.
 
     Raises:
-        ModelError: One is.
+        ModelError: A member is too large.
     """
     stored = None
     with zipfile.ZipFile(path) as archive:
@@ -49,10 +49,11 @@ def check_archive(path: Path) -> int | None:
                 most = STATES * LARGEST_UNPACKED
             if member.file_size > most:
                 raise ModelError(
-                    f"`{member.filename}` in a Keras file may hold {most} bytes at most, unpacked; "
-                    "save the model again with `model.save`. If it is not so large, the file is "
-                    f"damaged or hostile. Received: {member.file_size} bytes, "
-                    f"{member.compress_size} of them packed, in `{path}`."
+                    f"`{member.filename}` in a Keras file may have at most {most} bytes, "
+                    "decompressed; save the model again with `model.save`. If it is not that "
+                    "large, the file is damaged or hostile. Received: "
+                    f"{member.file_size} bytes, "
+                    f"{member.compress_size} of them compressed, in `{path}`."
                 )
         for name in archive.namelist():
             if name.endswith(".h5"):
@@ -62,60 +63,60 @@ def check_archive(path: Path) -> int | None:
 
 
 def check_datasets(file: Any, path: Path) -> int | None:
-    """Refuse an HDF5 file that declares too many numbers, or keeps them elsewhere.
+    """Raise if an HDF5 file declares too many entries, or stores them in another file.
 
     Args:
-        file: What to read: a path, or an open file.
-        path: As messages name it.
+        file: The path, or an open file.
+        path: The path, for messages.
 
     Returns:
-        How many numbers it stores as weights; None where it cannot be read.
+        Number of entries that the file stores as weights; None if it is unreadable.
 
     Raises:
         ModelError: It declares too many.
     """
-    # What an optimizer keeps is read only with the optimizer, and as much as it fits the weights.
+    # Optimizer state is read only with the optimizer, and only as far as it fits the weights.
     limit = SizeLimit(STATES * WEIGHTS.most, WEIGHTS.rule, WEIGHTS.remedy)
     weights, stored = Tally(WEIGHTS), Tally(limit)
     import h5py
 
-    def visit(name: str, found: Any) -> None:
-        if not isinstance(found, h5py.Dataset) or found.shape is None:
+    def visit(name: str, dataset: Any) -> None:
+        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
             return
-        if found.external or found.is_virtual:
+        if dataset.external or dataset.is_virtual:
             raise ModelError(
                 "A Keras file must hold its weights itself; save the model again with "
-                f"`model.save`. Received: `{name}` in `{path}`, which lies in another file."
+                f"`model.save`. Received: `{name}` in `{path}`, which is stored in another file."
             )
         where = f"`{name}` in `{path}`"
-        stored.add(found.shape, where)
-        if found.size > _FREE_WEIGHTS + _MOST_EXPANSION * found.id.get_storage_size():
+        stored.add(dataset.shape, where)
+        if dataset.size > _FREE_WEIGHTS + _MOST_EXPANSION * dataset.id.get_storage_size():
             raise ModelError(
-                "A Keras file must hold the weights that it declares; it is cut short, damaged or "
-                f"hostile. Received: {found.size} entries in {where}, stored in "
-                f"{found.id.get_storage_size()} bytes."
+                "A Keras file must hold the weights that it declares; it is truncated, damaged or "
+                f"hostile. Received: {dataset.size} entries in {where}, stored in "
+                f"{dataset.id.get_storage_size()} bytes."
             )
         if not name.startswith("optimizer"):
-            weights.add(found.shape, where)
+            weights.add(dataset.shape, where)
 
     try:
         with h5py.File(file, "r") as content:
             content.visititems(visit)
     except (OSError, RuntimeError, ValueError, KeyError):
-        return None  # Damaged: Keras says how when it reads the file.
+        return None  # damaged; Keras reports how when it reads the file
     return weights.total
 
 
 @contextlib.contextmanager
-def counted(k: Any, stored: int | None) -> Iterator[list[Tally]]:
-    """Adds up the weights that Keras makes meanwhile, before it does; looks at symbols one by one.
+def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
+    """Count the weights that Keras creates meanwhile, before it allocates them; limit symbols too.
 
     Args:
-        k: Keras.
-        stored: How many weights the file stores: Keras makes them all before it reads one.
+        stored: Number of weights that the file stores. Keras creates all weights before it reads
+            the first one.
 
     Yields:
-        The sums; Keras may lose what they raised.
+        The tallies, which keep the error they raised; Keras may replace it.
     """
     limit = WEIGHTS
     if stored is not None and 2 * stored + _FREE_WEIGHTS < WEIGHTS.most:
@@ -133,13 +134,13 @@ def counted(k: Any, stored: int | None) -> Iterator[list[Tally]]:
             kwargs["initializer"] = "zeros"
         return add_weight(layer, *args, **kwargs)
 
-    def made(tensor: Any, shape: Any, *args: Any, **kwargs: Any) -> None:
+    def init_symbol(tensor: Any, shape: Any, *args: Any, **kwargs: Any) -> None:
         symbol(tensor, shape, *args, **kwargs)
-        # Not added up: Keras makes several symbols of one value. Whoever traces the model adds.
+        # Not added up: Keras creates several symbols for one value. Tracing the model adds up.
         values.check_room(sizes(tensor), f"`{tensor.name}`")
 
     with _LOCK:
-        k.Layer.add_weight, k.KerasTensor.__init__ = counting, made
+        k.Layer.add_weight, k.KerasTensor.__init__ = counting, init_symbol
         try:
             yield [weights, values]
         finally:
@@ -147,11 +148,11 @@ def counted(k: Any, stored: int | None) -> Iterator[list[Tally]]:
 
 
 def is_drawn(layer: Any, initializer: Any) -> bool:
-    """Whether the first values of a weight are random numbers that the file replaces.
+    """Return whether the initial values of a weight are random numbers that the file replaces.
 
-    Keras's own layers read all their weights from the file, or Keras refuses it; a layer of the
-    user's may leave some as they were made. To draw them, JAX compiles a program for each shape,
-    which takes most of the time of reading a small model.
+    Keras's own layers read all their weights from the file, or Keras rejects it. A user's layer may
+    leave some at their initial values. To draw random numbers, JAX compiles a program for each
+    shape, which takes most of the time of reading a small model.
     """
     return type(layer).__module__.startswith("keras.src.layers.") and any(
         kind.__name__ == "RandomInitializer" for kind in type(initializer).__mro__
@@ -159,5 +160,5 @@ def is_drawn(layer: Any, initializer: Any) -> bool:
 
 
 def sizes(tensor: Any) -> list[int]:
-    """The sizes of a symbol for one row; what is open counts as 1."""
+    """Return the shape of a symbol for one row; an open size counts as 1."""
     return [n if isinstance(n, int) else 1 for n in tensor.shape or ()]
