@@ -9,9 +9,9 @@ import pytest
 
 from cases import some
 from outrange.frontends.keras.training.backends.jitted import JaxTraining
+from outrange.frontends.keras.training.copies.borrowed import BorrowedModel
 from outrange.frontends.keras.training.copies.clone import Clone
-from outrange.frontends.keras.training.copies.lent import Lent
-from outrange.frontends.keras.training.copies.state import State
+from outrange.frontends.keras.training.copies.value_copy import ValueCopy
 
 
 keras = pytest.importorskip("keras")
@@ -199,7 +199,7 @@ def copy_of(model, x, y, noisy=True):
         return Clone(keras, model, noisy, "", (), "")
     jitted = JaxTraining(keras, model, noisy)
     jitted.prepare(*keras.tree.map_structure(lambda a: a[:BATCH], (x, y)))
-    return State(keras, jitted, "", (), "")
+    return ValueCopy(keras, jitted, "", (), "")
 
 
 def batches(data, count):
@@ -303,7 +303,7 @@ def test_a_model_that_is_lent_takes_the_same_steps_and_gets_all_back(name):
     again.set_weights(model.get_weights())
     many = batches((x, y), STEPS)
     before = state_of(model)
-    lent = Lent(keras, model, True, "", (), "")
+    lent = BorrowedModel(keras, model, True, "", (), "")
     for _ in range(2):
         with lent.in_use():
             ours, looks = steps(lent, many, np.arange(STEPS) == 3, cut((x, y), slice(0, BATCH)))
@@ -319,7 +319,7 @@ def test_a_model_that_is_lent_takes_the_same_steps_and_gets_all_back(name):
     bent, other = tuple(o.name for o in model.layers), "mae" if name == "penalties" else ""
     for change in (("noise", (), ""), ("penalties", (), other), ("freezing", (), ""),
                    ("clipping", bent, "")):  # fmt: skip
-        changed = Lent(keras, model, True, *change)
+        changed = BorrowedModel(keras, model, True, *change)
         with pytest.raises(KeyboardInterrupt), changed.in_use():
             steps(changed, cut(many, slice(0, 2)), np.ones(2, bool), cut((x, y), slice(0, 4)))
             raise KeyboardInterrupt
@@ -373,7 +373,7 @@ def test_an_activation_of_ones_own_that_counts_is_not_recorded(kind):
     model.compile(optimizers.SGD(0.0), "mse")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(ROWS, 5)).astype("float32"), np.ones((ROWS, 1), "float32")
-    copy = Lent(keras, model, False, "", (), "")
+    copy = BorrowedModel(keras, model, False, "", (), "")
     with copy.in_use():
         calls[0] = start
         ours, _ = steps(copy, keras.tree.map_structure(lambda a: np.stack([a] * STEPS), (x, y)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.frontends.keras.training.modes import SURE, UNLESS, may_differ
+from outrange.frontends.keras.training.modes import SAME_IF_UNSET, SAME_IN_TRAINING, may_differ
 from outrange.frontends.keras.training.program import read_program
 
 
@@ -327,9 +327,11 @@ def test_the_tables_name_layers_of_keras_and_none_twice():
         getattr(layers, name).__name__ for name in dir(layers)
         if isinstance(getattr(layers, name), type)
     }  # fmt: skip
-    since = {"ReversibleEmbedding"} | {n for n in SURE if n.startswith("Adaptive")}  # not in 3.8
-    assert (SURE | set(UNLESS)) - known - inner <= since
-    assert not SURE.intersection(UNLESS)
+    since = {"ReversibleEmbedding"} | {
+        n for n in SAME_IN_TRAINING if n.startswith("Adaptive")
+    }  # not in 3.8
+    assert (SAME_IN_TRAINING | set(SAME_IF_UNSET)) - known - inner <= since
+    assert not SAME_IN_TRAINING.intersection(SAME_IF_UNSET)
 
 
 class Handing(keras.Model):

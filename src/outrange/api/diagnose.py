@@ -93,9 +93,9 @@ def diagnose(
     from ..diagnosis.plan import cut_rows, history_of, plan_of, split_rows
     from ..frontends.keras.api import keras
     from ..frontends.keras.names import named_inputs, named_targets, takes_rows
-    from ..frontends.keras.training.measure import losses_unbuilt
+    from ..frontends.keras.training.measure import preserve_unbuilt_loss
     from ..frontends.keras.training.program import read_compiled, read_program
-    from ..frontends.keras.training.randomness import chance_kept
+    from ..frontends.keras.training.randomness import preserve_random_state
     from ..frontends.load import source_of
     from ..questions.inputs.columns import column_names
     from ..train.expected import expected
@@ -122,7 +122,7 @@ def diagnose(
             [a[:train_rows] for a in flat_x],
             flat_y and [a[:train_rows] for a in flat_y],
         )
-    with chance_kept(keras()), losses_unbuilt(model):
+    with preserve_random_state(keras()), preserve_unbuilt_loss(model):
         program = read_program(model, inputs, targets)
         program = replace(program, dead_start=partial(expected, model, inputs))
         answer = ask(

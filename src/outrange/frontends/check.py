@@ -74,7 +74,6 @@ def check_at(network: Network, x: np.ndarray, actual: np.ndarray, *, seed: int =
 
     Args:
         network: The network built by a front-end.
-        x: `(count, size)` points.
         actual: `(count, outputs)` the model's outputs at these points.
         seed: Seed of the random roundings.
 

@@ -27,7 +27,6 @@ def with_points_inside(
 
     Args:
         graph: The graph as written.
-        x: `(count, size)` points.
         parts: Batches to evaluate the graph in.
         seed: Seed of the random points.
 

@@ -127,7 +127,6 @@ class LayerInfo:
         path: Its name (prefixed by the names of the enclosing models): a key of `Graph.layers`.
         kind: Its class or operator, such as `"Dense"`.
         shape: Output shape without the batch axis.
-        parameters: Number of weights.
         before: The graph value before its activation; None without an activation.
         after: The graph value it returns.
     """

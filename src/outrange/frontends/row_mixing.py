@@ -44,7 +44,6 @@ class BatchGraph:
     Args:
         graph: The nodes as they are written. Value 0 holds the inputs one after another, each for
             all rows.
-        rows: Number of rows.
         sizes: Entries of one row of each input.
         shapes: Shape of each output.
     """

@@ -13,7 +13,6 @@ def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None
     """Add rules to a table.
 
     Args:
-        table: Name to rule.
         rules: Name to rule; no name may be in `table` already.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which layers may do something else in training than at inference, which is what is recorded."""
+"""Detection of layers that may behave differently in training than in the recorded inference."""
 
 import ast
 import inspect
@@ -10,10 +10,10 @@ from typing import Any
 
 from ..api import is_keras_class
 from ..trace.tolerant import TolerantRun
-from .training import own_training
+from .training import overridden_training_method
 
 
-SURE = frozenset({
+SAME_IN_TRAINING = frozenset({
     "InputLayer", "Identity", "ActivityRegularization", "Masking", "Flatten", "Reshape", "Permute",
     "RepeatVector", "Wrapper", "TimeDistributed", "Bidirectional", "StackedRNNCells", "Sequential",
     "Functional", "Model", "Dense", "EinsumDense", "Embedding", "ReversibleEmbedding", "Dot", "Add",
@@ -31,11 +31,11 @@ SURE = frozenset({
     "CategoryEncoding", "Discretization", "Hashing", "HashedCrossing", "IntegerLookup",
     "StringLookup", "TextVectorization", "MelSpectrogram", "STFTSpectrogram",
 })  # fmt: skip
-"""Layers of Keras that do in training what they do at inference; what is inside them is apart."""
+"""Keras layers that behave the same in training and at inference, apart from the layers inside."""
 
 _RATES = ("dropout", "recurrent_dropout")
 
-UNLESS = {
+SAME_IF_UNSET = {
     **dict.fromkeys(("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
                      "AlphaDropout", "GaussianDropout"), ("rate",)),
     "GaussianNoise": ("stddev",),
@@ -46,7 +46,7 @@ UNLESS = {
     **dict.fromkeys(("Attention", "AdditiveAttention", "MultiHeadAttention",
                      "GroupedQueryAttention"), ("dropout",)),
 }  # fmt: skip
-"""Layers of Keras that do so where none of these is set."""
+"""Keras layers that also do so if none of these attributes is set."""
 
 DROPPING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
             "GaussianDropout")  # fmt: skip
@@ -54,13 +54,13 @@ DROPPING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D
 
 @dataclass(frozen=True)
 class Mode:
-    """What training makes of one call of a layer.
+    """Differences of one layer call between training and inference.
 
     Args:
         noisy: Whether the layer may compute something else.
-        behind: Whether it may get other inputs.
-        statistics: Whether statistics of the batch, or something that nobody knows, may take the
-            place of what it computes at inference.
+        behind: Whether its inputs may differ.
+        statistics: Whether batch statistics, or something unknown, may replace its inference
+            computation.
     """
 
     noisy: bool
@@ -69,42 +69,42 @@ class Mode:
 
 
 def is_own(layer: Any) -> bool:
-    """Whether the code of a layer is not Keras's."""
+    """Return whether a layer has user code."""
     return type(layer).__name__ == "Lambda" or not is_keras_class(type(layer))
 
 
-def dropped(k: Any, layer: Any) -> float:
-    """The rate of a dropout; 0 of other layers."""
+def dropout_rate(k: Any, layer: Any) -> float:
+    """Return the rate of a dropout layer; 0 for other layers."""
     kinds = tuple(getattr(k.layers, name) for name in DROPPING)
     rate = getattr(layer, "rate", 0.0) if isinstance(layer, kinds) else 0.0
     return float(rate) if isinstance(rate, int | float) else 0.0
 
 
 def may_differ(layer: Any) -> bool:
-    """False only if a layer's own code is known to do the same in training.
+    """Return whether a layer's own code may behave differently in training.
 
-    Of code that is not Keras's that is known if it does not receive the training flag, or only
-    hands it on. The layers inside count by themselves.
+    User code is known to behave the same if it does not receive the training flag, or only passes
+    it to other layers. The layers inside are judged separately.
     """
     kind = type(layer)
     if "call" in vars(layer) or getattr(layer, "quantization_mode", None) is not None:
         return True
     if kind.__name__ == "Lambda" and is_keras_class(kind):
         return getattr(layer, "_fn_expects_training_arg", True)
-    base = _inherited(kind)
+    base = _keras_base(kind)
     if base is not None:
-        if base.__name__ in UNLESS:
-            return any(getattr(layer, name, True) for name in UNLESS[base.__name__])
-        return base.__name__ not in SURE
-    return getattr(layer, "_call_has_training_arg", True) and not _hands_on(layer)
+        if base.__name__ in SAME_IF_UNSET:
+            return any(getattr(layer, name, True) for name in SAME_IF_UNSET[base.__name__])
+        return base.__name__ not in SAME_IN_TRAINING
+    return getattr(layer, "_call_has_training_arg", True) and not _only_forwards_flag(layer)
 
 
-def _inherited(kind: type) -> type | None:
-    """The class of Keras whose way of computing a class has; None if it has its own."""
-    for one in kind.__mro__:
-        if is_keras_class(one):
-            return one
-        for name, value in vars(one).items():
+def _keras_base(kind: type) -> type | None:
+    """Return the Keras class whose computation a class inherits; None if it has its own."""
+    for base in kind.__mro__:
+        if is_keras_class(base):
+            return base
+        for name, value in vars(base).items():
             if name in ("call", "__call__") or "training" in _arguments(value):
                 return None
     return None
@@ -115,11 +115,11 @@ def _arguments(value: Any) -> tuple[str, ...]:
     return () if code is None else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
-def _hands_on(layer: Any) -> bool:
-    """Whether a layer's `call` does nothing with the flag but name it to layers that it holds."""
+def _only_forwards_flag(layer: Any) -> bool:
+    """Return whether a layer's `call` only passes the training flag to its own layers by name."""
     kind = type(layer)
-    own = itertools.takewhile(lambda one: not is_keras_class(one), kind.__mro__)
-    if any("__call__" in vars(one) for one in own):
+    user_classes = itertools.takewhile(lambda base: not is_keras_class(base), kind.__mro__)
+    if any("__call__" in vars(base) for base in user_classes):
         return False
     try:
         code = ast.parse(textwrap.dedent(inspect.getsource(kind.call))).body[0]
@@ -132,19 +132,21 @@ def _hands_on(layer: Any) -> bool:
         part.target.id: part.iter for part in parts
         if isinstance(part, ast.For | ast.comprehension) and isinstance(part.target, ast.Name)
     }  # fmt: skip
-    handed = {
+    forwarded = {
         id(word.value)
         for part in parts if isinstance(part, ast.Call)
         for word in part.keywords
         if word.arg == "training" and _holds_layers(layer, code.args.args[0].arg, part.func, loops)
     }  # fmt: skip
     return all(
-        id(part) in handed for part in parts if isinstance(part, ast.Name) and part.id == "training"
+        id(part) in forwarded
+        for part in parts
+        if isinstance(part, ast.Name) and part.id == "training"
     )
 
 
 def _holds_layers(layer: Any, itself: str, called: ast.expr, loops: dict[str, ast.expr]) -> bool:
-    """Whether an expression is a layer of `layer`, each of which takes the flag by its name."""
+    """Return whether an expression is a layer, or layers, of `layer` that accept the flag."""
     if isinstance(called, ast.Name):
         called = loops.get(called.id, called)
     elif isinstance(called, ast.Subscript):
@@ -155,101 +157,103 @@ def _holds_layers(layer: Any, itself: str, called: ast.expr, loops: dict[str, as
         and called.value.id == itself
     ):
         return False
-    held = getattr(layer, called.attr, None)
-    if isinstance(held, dict):
-        held = list(held.values())
-    held = list(held) if isinstance(held, list | tuple) else [held]
-    return bool(held) and all(getattr(one, "_call_has_training_arg", False) for one in held)
+    layers = getattr(layer, called.attr, None)
+    if isinstance(layers, dict):
+        layers = list(layers.values())
+    layers = list(layers) if isinstance(layers, list | tuple) else [layers]
+    return bool(layers) and all(getattr(part, "_call_has_training_arg", False) for part in layers)
 
 
-def unlike(k: Any, model: Any) -> bool:
-    """Whether what a model does in training may be something else as a whole."""
-    return bool(isinstance(model, k.Model) and own_training(k, model)) or (
+def may_differ_as_whole(k: Any, model: Any) -> bool:
+    """Return whether the model as a whole may behave differently in training."""
+    return bool(isinstance(model, k.Model) and overridden_training_method(k, model)) or (
         is_own(model) and may_differ(model)
     )
 
 
-def modes(k: Any, model: Any, found: TolerantRun) -> list[Mode]:
-    """What training makes of each visit of a recording.
+def modes(k: Any, model: Any, run: TolerantRun) -> list[Mode]:
+    """Return the training mode of each layer call of a recording.
 
     Args:
         model: The model as the user compiled it.
-        found: A recording of it, or of its copy.
+        run: A recording of it, or of its copy.
     """
-    visits, around = found.trace.visits, _containers(k, model, found)
-    made, behind = [], False
+    visits, around = run.trace.visits, _containers(k, model, run)
+    result, behind = [], False
     for visit in visits:
         inside = [around[path] for path in _prefixes(visit.path) if path in around]
-        held = _held(k, visit.layer)
-        noisy = bool(inside) or any(map(may_differ, held))
-        made.append(
+        layers = _inner_layers(k, visit.layer)
+        noisy = bool(inside) or any(map(may_differ, layers))
+        result.append(
             Mode(
                 noisy,
                 behind or bool(inside),
-                any(inside) or any(_of_batches(k, one) for one in held),
+                any(inside) or any(_uses_batch_statistics(k, inner) for inner in layers),
             )
         )
         behind = behind or noisy
-    return made
+    return result
 
 
-def _held(k: Any, layer: Any) -> list[Any]:
+def _inner_layers(k: Any, layer: Any) -> list[Any]:
     return layer._flatten_layers() if isinstance(layer, k.Layer) else []
 
 
-def _of_batches(k: Any, layer: Any) -> bool:
+def _uses_batch_statistics(k: Any, layer: Any) -> bool:
     if isinstance(layer, k.layers.BatchNormalization | k.layers.SpectralNormalization):
         return True
     return is_own(layer) and may_differ(layer)
 
 
-def _containers(k: Any, model: Any, found: TolerantRun) -> dict[str, bool]:
-    """Path of each layer that may differ itself, and whether nobody knows in what."""
-    around = {"": True} if unlike(k, model) else {}
-    for visit in found.trace.visits:
+def _containers(k: Any, model: Any, run: TolerantRun) -> dict[str, bool]:
+    """Map the path of each layer that may differ to whether its difference is unknown."""
+    around = {"": True} if may_differ_as_whole(k, model) else {}
+    for visit in run.trace.visits:
         if isinstance(visit.layer, k.Layer) and may_differ(visit.layer):
-            around[visit.path] = _of_batches(k, visit.layer)
+            around[visit.path] = _uses_batch_statistics(k, visit.layer)
     return around
 
 
 def _prefixes(path: str) -> Iterator[str]:
-    """The paths of what is around a layer, the model's first."""
+    """Yield the paths of the layers around a layer, starting with the model's."""
     parts = path.split("/")
     for count in range(len(parts)):
         yield "/".join(parts[:count])
 
 
-def unknown_records(k: Any, model: Any, found: TolerantRun) -> set[int]:
-    """`id` of records that the user's own code may replace by others in training."""
-    around = {path for path, own in _containers(k, model, found).items() if own}
+def unknown_records(k: Any, model: Any, run: TolerantRun) -> set[int]:
+    """Return the `id` of records that user code may replace by others in training."""
+    around = {path for path, is_unknown in _containers(k, model, run).items() if is_unknown}
     ends = {
         id(t)
-        for visit in found.trace.visits
+        for visit in run.trace.visits
         if visit.path in around
         for t in k.tree.flatten(visit.outputs)
     }
     return {
         id(record)
-        for record in found.trace.records[: found.inside]
+        for record in run.trace.records[: run.inside]
         if "" in around
         or any(path in around for path in (record.source, *_prefixes(record.source)))
         or any(id(t) in ends for t in k.tree.flatten(record.outputs))
     }
 
 
-def moving(k: Any, model: Any, found: TolerantRun) -> set[int]:
-    """`id` of variables, trainable ones aside, that training may change."""
-    visited = {id(visit.layer): visit.layer for visit in found.trace.visits}
-    held = [one for layer in visited.values() for one in _held(k, layer)]
-    moved = set(found.assigned)
-    if unlike(k, model) or any(is_own(one) and may_differ(one) for one in held):
-        # Code that knows of training may set any variable that it can reach.
-        moved.update(id(v) for one in held for v in one.variables)
-    for one in held:
-        dropping = type(one).__name__ in UNLESS and not getattr(one, "stateful", False)
-        if may_differ(one) and not dropping:
-            moved.update(id(v) for v in one.variables)
-    for record in found.trace.records[: found.inside]:
-        if id(record) in found.opaque and is_own(record.layer):
-            moved.update(id(v) for v in record.layer.variables)
-    return moved
+def changeable_variables(k: Any, model: Any, run: TolerantRun) -> set[int]:
+    """Return the `id` of variables, except trainable ones, that training may change."""
+    visited = {id(visit.layer): visit.layer for visit in run.trace.visits}
+    layers = [inner for layer in visited.values() for inner in _inner_layers(k, layer)]
+    variables = set(run.assigned)
+    if may_differ_as_whole(k, model) or any(
+        is_own(inner) and may_differ(inner) for inner in layers
+    ):
+        # Code that receives the training flag may set any variable that it can reach.
+        variables.update(id(v) for inner in layers for v in inner.variables)
+    for inner in layers:
+        dropping = type(inner).__name__ in SAME_IF_UNSET and not getattr(inner, "stateful", False)
+        if may_differ(inner) and not dropping:
+            variables.update(id(v) for v in inner.variables)
+    for record in run.trace.records[: run.inside]:
+        if id(record) in run.opaque and is_own(record.layer):
+            variables.update(id(v) for v in record.layer.variables)
+    return variables

@@ -1,4 +1,4 @@
-"""The graphs of a model, as far as they can be written."""
+"""Graphs of a model, as far as it can be lowered."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,35 +11,35 @@ from ....program import PartialGraph
 from ..lower.partial_graph import lower_part
 from ..trace.records import Trace
 from ..trace.tolerant import TolerantRun
-from .modes import moving, unknown_records
+from .modes import changeable_variables, unknown_records
 
 
 LARGEST = 20_000_000
-"""Weights beyond which no graph is made: their float64 copies alone would fill the memory."""
+"""Number of weights above which no graph is built; float64 copies would fill the memory."""
 
 
-def model_part(found: TolerantRun) -> Trace:
-    """The recording without the losses."""
-    trace = found.trace
-    return Trace(trace.inputs, trace.outputs, trace.records[: found.inside], trace.visits)
+def model_part(run: TolerantRun) -> Trace:
+    """Return the recording without the losses."""
+    trace = run.trace
+    return Trace(trace.inputs, trace.outputs, trace.records[: run.inside], trace.visits)
 
 
 def parts(
-    k: Any, model: Any, found: TolerantRun | None, number: dict[int, int], struct: Any
+    k: Any, model: Any, run: TolerantRun | None, number: dict[int, int], struct: Any
 ) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
-    """`whole` and `free` of the program, and what is missing in them."""
-    if found is None:
+    """Return the graphs `whole` and `free` of the program, and a list of missing parts."""
+    if run is None:
         return None, None, []
     slots = slots_of(k, struct)
     count = sum(int(np.prod(v.shape, dtype=np.int64)) for v in model.weights)
-    trace = model_part(found)
+    trace = model_part(run)
     missing = []
     whole = None
     if count <= LARGEST:
-        whole = _part(trace, slots, found.opaque, number)
+        whole = _part(trace, slots, run.opaque, number)
     else:
         missing.append(f"ranges with the stored weights: the model has {count:,} of them")
-    free = _part(trace, slots, {**found.opaque, **_changing(k, model, found)}, number)
+    free = _part(trace, slots, {**run.opaque, **_changing(k, model, run)}, number)
     if whole is not None:
         missing += [f"{reason}" for _, reason in whole.unknown]
     return whole, free, missing
@@ -49,51 +49,52 @@ def slots_of(k: Any, struct: Any) -> list[Slot]:
     return [Slot(f"input {i}", tuple(t.shape[1:])) for i, t in enumerate(k.tree.flatten(struct))]
 
 
-def whole_again(
-    k: Any, found: TolerantRun | None, number: Mapping[int, int], struct: Any
+def lower_whole_again(
+    k: Any, run: TolerantRun | None, number: Mapping[int, int], struct: Any
 ) -> PartialGraph | None:
-    """The graph of the whole model once more, with the values that the weights have now."""
-    if found is None:
+    """Lower the whole model again, with the current values of the weights."""
+    if run is None:
         return None
-    return _part(model_part(found), slots_of(k, struct), found.opaque, number)
+    return _part(model_part(run), slots_of(k, struct), run.opaque, number)
 
 
 def _part(
     trace: Trace, slots: list[Slot], unknown: dict[int, str], number: Mapping[int, int]
 ) -> PartialGraph | None:
     try:
-        found = lower_part(trace, slots, unknown)
+        part = lower_part(trace, slots, unknown)
     except (ModelError, InputError):
         return None
-    lowered = found.lowered
+    lowered = part.lowered
 
-    def numbered(table: dict[int, Any]) -> dict[int, Any]:
+    def by_number(table: dict[int, Any]) -> dict[int, Any]:
         return {number[i]: what for i, what in table.items() if i in number}
 
     return PartialGraph(
-        lowered.graph, sum(slot.size for slot in slots), tuple(found.reasons),
-        numbered(found.values), numbered(found.constants), numbered(found.places),
+        lowered.graph, sum(slot.size for slot in slots), tuple(part.reasons),
+        by_number(part.values), by_number(part.constants), by_number(part.places),
         written=lowered.graph if lowered.plain is None else lowered.plain,
         bypassed=lowered.bypassed,
     )  # fmt: skip
 
 
-def _changing(k: Any, model: Any, found: TolerantRun) -> dict[int, str]:
-    """Records whose result training can change by more than their inputs."""
-    moved = moving(k, model, found)
+def _changing(k: Any, model: Any, run: TolerantRun) -> dict[int, str]:
+    """Map the `id` of each record whose result training changes directly to the reason."""
+    changeable = changeable_variables(k, model, run)
     changing = dict.fromkeys(
-        unknown_records(k, model, found), "code of your own may do something else in training"
+        unknown_records(k, model, run), "your own code may behave differently in training"
     )
-    for record in found.trace.records[: found.inside]:
+    for record in run.trace.records[: run.inside]:
         flat = k.tree.flatten((record.args, record.kwargs))
-        # A layer that is one operation, a PReLU say, has its weights itself.
-        held = record.op.variables if isinstance(record.op, k.Layer) else ()
-        own = any(
-            isinstance(v, k.Variable) and (v.trainable or id(v) in moved) for v in (*flat, *held)
+        # A layer that is one operation, such as a PReLU, holds its weights itself.
+        own_variables = record.op.variables if isinstance(record.op, k.Layer) else ()
+        trained = any(
+            isinstance(v, k.Variable) and (v.trainable or id(v) in changeable)
+            for v in (*flat, *own_variables)
         )
-        hidden = bool(found.escaped) and any(
+        hidden = bool(run.escaped) and any(
             hasattr(v, "shape") and not isinstance(v, k.KerasTensor | k.Variable) for v in flat
         )
-        if own or hidden:
+        if trained or hidden:
             changing[id(record)] = "it depends on weights that training changes"
     return changing

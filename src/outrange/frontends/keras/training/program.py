@@ -1,4 +1,4 @@
-"""Entry point: a Keras model, compiled or not, and its data as a `Program`."""
+"""Reader of a Keras model, compiled or not, and its data as a `Program`."""
 
 import os
 from collections.abc import Iterator
@@ -17,31 +17,38 @@ from ..precision import cast_inputs, copy_in_float32, formats
 from ..signature import output_names
 from ..trace.tolerant import TolerantRun, follow, symbols
 from .batch_statistics import batch_statistics
-from .copies.lent import numbers_kept
+from .copies.borrowed import preserve_variables
 from .measure import Measurement
-from .modes import Mode, dropped, modes, unlike
-from .output_heads import dropping, head
-from .parts import model_part, whole_again
-from .randomness import chance_kept, may_draw, own_code_may_draw
+from .modes import Mode, dropout_rate, may_differ_as_whole, modes
+from .output_heads import head, without_inactive_dropout
+from .parts import lower_whole_again, model_part
+from .randomness import may_draw, preserve_random_state, user_code_may_draw
 from .rehearsal import Rehearser
 from .repair import repairer
-from .runnable import lasting_parts, when_run
-from .stepping import slots, steady, stepping, understood, uneven, varied
+from .runnable import lasting_parts, run_fields
+from .stepping import (
+    describe_stepping,
+    known_reads,
+    lower_with_weights,
+    position_dependent_code,
+    steady_weights,
+    weight_state,
+)
 from .steps import steps
 from .training import loss_record, losses, makes_masks, optimizer_record
 
 
 def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None) -> Program:
-    """Everything that diagnosis wants to know of a model.
+    """Read everything about a model that a diagnosis uses.
 
     Args:
-        model: A built Keras model; nothing in it is changed.
+        model: A built Keras model; it is not changed.
         x: Its inputs: arrays in the model's structure, rows first.
         y: Its targets, or None.
-        rehearser: One of the same model that goes on; None for a new one.
+        rehearser: A rehearser of the same model to reuse; None for a new one.
 
     Returns:
-        The program. What could not be followed is named in `unread`.
+        The program. Its `unread` names everything that could not be traced.
 
     Raises:
         ModelError: The model is not built.
@@ -49,89 +56,89 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
     """
     k = keras()
     if not isinstance(model, k.Layer):
-        raise InputError(f"A Keras model is needed. Received: {type(model).__qualname__}.")
-    _built(k, model, x)
+        raise InputError(f"The model must be a Keras model. Received: {type(model).__qualname__}.")
+    _ensure_built(k, model, x)
     index = {id(v): i for i, v in enumerate(model.weights)}
-    struct = _fitting(k, model, x)
+    struct = _check_inputs(k, model, x)
     wide = copy_in_float32(k, model)
     if wide is not model:
-        # The recording is of the wide copy, whose variables stand in the same order.
+        # The recording is of the float32 copy, whose variables have the same order.
         index |= {id(v): i for i, v in enumerate(wide.weights)}
-    found, objects, unread = _followed(k, wide, struct, y, model)
-    made, number = steps(k, found, index) if found else ([], {})
-    outputs = k.tree.flatten(found.trace.outputs) if found else []
-    records = _losses(found, objects, number)
-    heads = dropping(k, model, x, _heads(k, model, found, outputs, number, records))
+    run, objects, unread = _follow_model(k, wide, struct, y, model)
+    recorded_steps, number = steps(k, run, index) if run else ([], {})
+    outputs = k.tree.flatten(run.trace.outputs) if run else []
+    records = _losses(run, objects, number)
+    heads = without_inactive_dropout(k, model, x, _heads(k, model, run, outputs, number, records))
     weights = tuple(_weight(k, v) for v in model.weights)
-    whole, free, missing = lasting_parts(k, model, found, number, struct)
+    whole, free, missing = lasting_parts(k, model, run, number, struct)
     compiled = getattr(model, "_compile_loss", None) is not None
-    asked = compiled and y is not None
-    made_of = modes(k, model, found) if found else []
-    layers = tuple(_layers(k, found, number, formats(model, wide), made_of)) if found else ()
-    changed = not found or unlike(k, model) or any(mode.noisy for mode in made_of)
+    has_targets = compiled and y is not None
+    layer_modes = modes(k, model, run) if run else []
+    layers = tuple(_layers(k, run, number, formats(model, wide), layer_modes)) if run else ()
+    is_changed = not run or may_differ_as_whole(k, model) or any(mode.noisy for mode in layer_modes)
     draws = may_draw(k, model)
-    rehearser = rehearser or Rehearser(Measurement(k, model, index, draws or changed))
+    rehearser = rehearser or Rehearser(Measurement(k, model, index, draws or is_changed))
     measurement = rehearser.measurement
-    again = partial(whole_again, k, found, number, struct)
+    again = partial(lower_whole_again, k, run, number, struct)
     program = Program(
         name=model.name,
         backend=k.backend.backend(),
         inputs=tuple(tuple(t.shape[1:]) for t in k.tree.flatten(struct)),
-        outputs=_outputs(model, found, outputs),
+        outputs=_outputs(model, run, outputs),
         output_tensors=tuple(number[id(t)] for t in outputs),
         layers=layers,
         weights=weights,
-        escaped=_escaped(found, index),
-        steps=tuple(made),
+        escaped=_untraced_weights(run, index),
+        steps=tuple(recorded_steps),
         heads=heads,
         losses=tuple(records),
         optimizer=optimizer_record(k, model) if compiled else None,
         whole=whole,
         free=free,
         predict=measurement.predict,
-        measure=measurement.measure if asked else None,
-        rehearse=rehearser.rehearse if asked and rehearser.possible else None,
+        measure=measurement.measure if has_targets else None,
+        rehearse=rehearser.rehearse if has_targets and rehearser.possible else None,
         unread=tuple(dict.fromkeys([*unread, *missing])),
-        changed_in_training=changed,
+        changed_in_training=is_changed,
         chance_in_training=draws,
-        own_chance=own_code_may_draw(k, model),
+        own_chance=user_code_may_draw(k, model),
         batch_statistics=partial(batch_statistics, k, model, struct),
         taken=partial(cast_inputs, k, k.tree.flatten(struct)),
-        **_steps_ahead(k, model, wide, found, index, compiled, whole, again),
+        **_steps_ahead(k, model, wide, run, index, compiled, whole, again),
         repair=repairer(k, rehearser, x, y, read_program) if compiled else None,
-        **when_run(k, model, struct, x, measurement),
+        **run_fields(k, model, struct, x, measurement),
     )
-    run = partial(_in_training, program, k, model, wide, struct, objects, index)
-    return replace(program, in_training=run) if changed and objects else program
+    in_training = partial(_in_training, program, k, model, wide, struct, objects, index)
+    return replace(program, in_training=in_training) if is_changed and objects else program
 
 
 def _heads(
-    k: Any, model: Any, found: TolerantRun | None, outputs: list[Any], number: dict[int, int],
+    k: Any, model: Any, run: TolerantRun | None, outputs: list[Any], number: dict[int, int],
     records: list[Loss],
 ) -> tuple[Head, ...]:  # fmt: skip
-    if found is None:
+    if run is None:
         return ()
     names = {loss.output: loss.name for loss in records}
-    part = model_part(found)
+    part = model_part(run)
     return tuple(head(k, model, part, t, number, names.get(i, "")) for i, t in enumerate(outputs))
 
 
-def _escaped(found: TolerantRun | None, index: dict[int, int]) -> frozenset[int]:
-    """Weights with uses that are not recorded."""
-    read = found.escaped if found else index
+def _untraced_weights(run: TolerantRun | None, index: dict[int, int]) -> frozenset[int]:
+    """Return the weights with uses that are not recorded."""
+    read = run.escaped if run else index
     return frozenset(index[i] for i in read if i in index)
 
 
 def _outputs(
-    model: Any, found: TolerantRun | None, outputs: list[Any]
+    model: Any, run: TolerantRun | None, outputs: list[Any]
 ) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Name and shape of each."""
-    labels = output_names(model, found.trace.outputs) if found else []
+    """Return name and shape of each output."""
+    labels = output_names(model, run.trace.outputs) if run else []
     return tuple((n, tuple(t.shape[1:])) for n, t in zip(labels, outputs, strict=True))
 
 
-def _built(k: Any, model: Any, x: Any) -> None:
-    """A model whose layers wait for their first call gets it: a row of the data."""
+def _ensure_built(k: Any, model: Any, x: Any) -> None:
+    """Build the layers of a model that are not built yet, by a call on one row of the data."""
     if all(layer.built for layer in model._flatten_layers()):
         return
     try:
@@ -144,7 +151,7 @@ def _built(k: Any, model: Any, x: Any) -> None:
         ) from error
 
 
-def _fitting(k: Any, model: Any, x: Any) -> Any:
+def _check_inputs(k: Any, model: Any, x: Any) -> Any:
     try:
         struct = symbols(model, x)
     except ModelError:
@@ -163,52 +170,52 @@ def _fitting(k: Any, model: Any, x: Any) -> Any:
     return struct
 
 
-def _followed(
+def _follow_model(
     k: Any, model: Any, struct: Any, y: Any, compiled: Any
 ) -> tuple[TolerantRun | None, list[Any], list[str]]:
-    """The recording with its losses, the loss objects, and what could not be read."""
+    """Return the recording with its losses, the loss objects, and a list of unread parts."""
     try:
         first = follow(model, struct, [])
         outputs = k.tree.flatten(first.trace.outputs)
         objects, unread = losses(k, compiled, y, outputs)
-        found = follow(model, struct, objects) if objects else first
+        run = follow(model, struct, objects) if objects else first
     except ModelError as error:
         return None, [], [str(error)]
-    return found, objects, [*unread, *found.reasons]
+    return run, objects, [*unread, *run.reasons]
 
 
 def _in_training(
     program: Program, k: Any, model: Any, wide: Any, struct: Any, objects: list, index: dict
 ) -> Program | None:
-    """The program with the steps of a run in training; None if that cannot be recorded."""
+    """Return the program with the steps of a run in training; None if it cannot be recorded."""
     try:
-        with chance_kept(k), numbers_kept(k, model):
-            found = follow(wide, struct, objects, training=True)
+        with preserve_random_state(k), preserve_variables(k, model):
+            run = follow(wide, struct, objects, training=True)
     except ModelError:
         return None
-    made, number = steps(k, found, index)
+    recorded_steps, number = steps(k, run, index)
     return replace(
         program,
-        steps=tuple(made),
-        losses=tuple(_losses(found, objects, number)),
-        escaped=_escaped(found, index),
+        steps=tuple(recorded_steps),
+        losses=tuple(_losses(run, objects, number)),
+        escaped=_untraced_weights(run, index),
     )
 
 
-def _losses(found: TolerantRun | None, objects: list, number: dict[int, int]) -> list[Loss]:
-    if found is None:
+def _losses(run: TolerantRun | None, objects: list, number: dict[int, int]) -> list[Loss]:
+    if run is None:
         return []
     k = keras()
-    # What a layer that is not followed does to a mask is not seen.
-    unseen = bool(found.opaque) and makes_masks(k, found)
-    outputs = k.tree.flatten(found.trace.outputs)
+    # The effect of an opaque layer on a mask is unknown.
+    unseen = bool(run.opaque) and makes_masks(k, run)
+    outputs = k.tree.flatten(run.trace.outputs)
     return [
         loss_record(
             k, loss, output, None if tensor is None else number.get(id(tensor)), weight,
             len(outputs[output].shape),
             unseen or getattr(outputs[output], "_keras_mask", None) is not None,
         )
-        for (loss, output, _, weight), tensor in zip(objects, found.losses, strict=True)
+        for (loss, output, _, weight), tensor in zip(objects, run.losses, strict=True)
     ]  # fmt: skip
 
 
@@ -225,9 +232,13 @@ def _weight(k: Any, variable: Any) -> Weight:
 
 
 def _layers(
-    k: Any, found: TolerantRun, number: dict[int, int], narrow: dict[int, str], made_of: list[Mode]
+    k: Any,
+    run: TolerantRun,
+    number: dict[int, int],
+    narrow: dict[int, str],
+    layer_modes: list[Mode],
 ) -> Iterator[Layer]:
-    for visit, mode in zip(found.trace.visits, made_of, strict=True):
+    for visit, mode in zip(run.trace.visits, layer_modes, strict=True):
         outputs = [t for t in k.tree.flatten(visit.outputs) if isinstance(t, k.KerasTensor)]
         if not outputs or isinstance(visit.layer, k.Model):
             continue
@@ -243,7 +254,7 @@ def _layers(
             mode.noisy,
             narrow.get(id(visit.layer), "float32") if real else "float32",
             tuple(number[id(t)] for t in outputs[1:] if id(t) in number),
-            dropped(k, visit.layer),
+            dropout_rate(k, visit.layer),
             mode.behind,
             mode.statistics,
         )  # fmt: skip
@@ -253,29 +264,29 @@ def _steps_ahead(
     k: Any,
     model: Any,
     wide: Any,
-    found: TolerantRun | None,
+    run: TolerantRun | None,
     index: dict[int, int],
     compiled: bool,
     whole: Any,
     again: Any,
 ) -> dict[str, Any]:
-    """What the program says of the steps that training takes."""
+    """Return the fields of the program about the steps of training."""
     return {
-        "stepping": stepping(k, model) if compiled else None,
-        "understood": understood(k, found, index) if found else {},
-        "steady": steady(k, wide, found, index) if found else frozenset(),
-        "uneven": uneven(k, model),
-        "slots": partial(slots, k, model, index),
-        "varied": None if whole is None else varied(k, wide.weights, again),
+        "stepping": describe_stepping(k, model) if compiled else None,
+        "understood": known_reads(k, run, index) if run else {},
+        "steady": steady_weights(k, wide, run, index) if run else frozenset(),
+        "uneven": position_dependent_code(k, model),
+        "slots": partial(weight_state, k, model, index),
+        "varied": None if whole is None else lower_with_weights(k, wide.weights, again),
     }
 
 
 def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = True) -> Any:
-    """The Keras model itself, from a file with the loss and optimizer stored in it.
+    """Return the Keras model itself, read from a file with its loss and optimizer if necessary.
 
     Raises:
-        InputError: It is no Keras model, or there is no such file.
-        ModelError: The file is damaged or holds code.
+        InputError: The argument is not a Keras model, or there is no such file.
+        ModelError: The file is damaged or contains code.
     """
     if isinstance(model, str | os.PathLike):
         return read(Path(os.fsdecode(os.fspath(model))), custom_objects, safe_mode, compiled=True)

@@ -10,20 +10,20 @@ import numpy as np
 from ....core.clock import read_processor_clock
 from ....program import Rehearsal
 from .backends.jitted import JaxTraining
+from .copies.borrowed import BorrowedModel
 from .copies.clone import Clone, clone
-from .copies.lent import Lent
 from .copies.protocol import Copy
-from .copies.state import State
+from .copies.value_copy import ValueCopy
 from .measure import ROWS, Measurement, first_line
-from .randomness import own_loss
-from .training import own_training
+from .randomness import has_user_loss
+from .training import overridden_training_method
 
 
 class Rehearser:
-    """Trains copies of a model, from its stored weights on.
+    """Training of copies of a model, starting from its stored weights.
 
     Args:
-        measurement: Of the model; what it compiled is shared.
+        measurement: Measurement of the model, whose compiled functions are shared.
     """
 
     def __init__(self, measurement: Measurement) -> None:
@@ -32,9 +32,11 @@ class Rehearser:
 
     @property
     def possible(self) -> bool:
-        """Whether there is anything to train."""
+        """Whether there is an optimizer, and training is Keras's own."""
         k, model = self.measurement.k, self.measurement.model
-        return getattr(model, "optimizer", None) is not None and not own_training(k, model)
+        return getattr(model, "optimizer", None) is not None and not overridden_training_method(
+            k, model
+        )
 
     def rehearse(
         self,
@@ -51,79 +53,86 @@ class Rehearser:
         bent: tuple[str, ...] = (),
         other: str = "",
     ) -> Rehearsal:
-        """What some steps on a copy do to the loss, the outputs and the weights.
+        """Measure the effect of some steps on the loss, the outputs and the weights of a copy.
 
         Args:
             x: Inputs in the model's structure.
-            steps: How many at most; fewer where they take long, never fewer than 12 of them.
-            batch: Rows a step, drawn as `fit` draws them. None: the first rows, always the same.
-            rate: By what the learning rate is multiplied.
-            weights: Weight index to other values to start with.
-            without: What is left out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
+            y: Targets in the structure of the outputs.
+            steps: Largest number of steps; fewer if they are slow, but at least 12 of them.
+            batch: Rows per step, drawn like in `fit`. None: always the first rows.
+            seed: Seed of the order of rows.
+            rate: Factor of the learning rate.
+            weights: Weight index to other values to start from.
+            without: Part to leave out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
                 `"freezing"`.
-            among: The rows that batches are drawn from; None for all.
-            seconds: No further step is taken after so long, as the processor counts them.
-            bent: Layers that get a relu for their activation.
+            among: Indices of the rows that batches are drawn from; None for all.
+            seconds: Limit of processor time, after which no further step is taken.
+            bent: Layers whose activation becomes a relu.
             other: Name of another loss to train with.
         """
-        one = self.measurement
-        x, y = one.k.tree.map_structure(one.array, (x, y))
-        first = one.k.tree.map_structure(lambda a: a[:ROWS], (x, y))
+        measurement = self.measurement
+        x, y = measurement.k.tree.map_structure(measurement.array, (x, y))
+        first = measurement.k.tree.map_structure(lambda a: a[:ROWS], (x, y))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                before = [one.numpy(v) for v in one.model.weights]
+                before = [measurement.numpy(v) for v in measurement.model.weights]
                 copy = self._copy(without, bent, other, first)
                 with copy.in_use():
                     if rate != 1.0:
                         copy.multiply_rate(rate)
                     if weights:
                         copy.start_with(
-                            {i: weights.get(one.index[i]) for i in map(id, one.model.weights)}
+                            {
+                                i: weights.get(measurement.index[i])
+                                for i in map(id, measurement.model.weights)
+                            }
                         )
-                    losses, looks = _run(
-                        one.k, copy, (x, y), first, steps, batch, seed, among, seconds
+                    losses, looks = _train(
+                        measurement.k, copy, (x, y), first, steps, batch, seed, among, seconds
                     )
                     last = copy.look(*first)
                     looks.append((len(losses), last.loss))
                     after = copy.weights()
             except Exception as error:
-                # The loss is the user's code: a failing step is what the user would see.
+                # The loss is user code; a failing step is what the user would see.
                 return Rehearsal((), {}, {}, first_line(error))
-        moved, size = _moved(one, before, after)
+        changes, size = _largest_changes(measurement, before, after)
         return Rehearsal(
-            tuple(losses), moved, size, "", tuple(looks), tuple(last.outputs),
+            tuple(losses), changes, size, "", tuple(looks), tuple(last.outputs),
             tuple(last.in_training),
         )  # fmt: skip
 
     def _copy(self, without: str, bent: tuple[str, ...], other: str, first: Any) -> Copy:
-        one = self.measurement
-        if one.jitted is None:
+        measurement = self.measurement
+        if measurement.jitted is None:
             key = without, bent, other
             if key not in self._clones:
-                self._clones[key] = self._changeable(*key)
+                self._clones[key] = self._changeable_copy(*key)
             return self._clones[key]
-        jitted = self._unfrozen if without == "freezing" else one.jitted
+        jitted = self._unfrozen if without == "freezing" else measurement.jitted
         jitted.prepare(*first)
-        return State(one.k, jitted, without, bent, other)
+        return ValueCopy(measurement.k, jitted, without, bent, other)
 
-    def _changeable(self, *change: Any) -> Clone:
-        one = self.measurement
-        if own_loss(one.k, one.model):
-            return Lent(one.k, one.model, one.noisy, *change)
+    def _changeable_copy(self, *change: Any) -> Clone:
+        measurement = self.measurement
+        if has_user_loss(measurement.k, measurement.model):
+            return BorrowedModel(measurement.k, measurement.model, measurement.noisy, *change)
         try:
-            return Clone(one.k, one.model, one.noisy, *change)
-        except Exception:  # code of the user's own that Keras cannot make again; it has no one name
-            return Lent(one.k, one.model, one.noisy, *change)
+            return Clone(measurement.k, measurement.model, measurement.noisy, *change)
+        except Exception:  # user code that Keras cannot rebuild may raise any error
+            return BorrowedModel(measurement.k, measurement.model, measurement.noisy, *change)
 
     @cached_property
     def _unfrozen(self) -> JaxTraining:
-        """Under JAX: the functions of a clone in which everything is trained."""
-        one = self.measurement
-        return JaxTraining(one.k, clone(one.k, one.model, "freezing"), one.noisy)
+        """Functions of a clone in which everything is trained; JAX only."""
+        measurement = self.measurement
+        return JaxTraining(
+            measurement.k, clone(measurement.k, measurement.model, "freezing"), measurement.noisy
+        )
 
 
-def _run(
+def _train(
     k: Any,
     copy: Copy,
     data: Any,
@@ -134,7 +143,7 @@ def _run(
     among: np.ndarray | None,
     seconds: float,
 ) -> tuple[list[float], list[tuple[int, float]]]:
-    """The loss of each step's rows, and looks at that of the first rows now and then."""
+    """Return the loss of each step's rows, and the loss of the first rows at some steps."""
     rows = len(k.tree.flatten(data)[0])
     whole = among is None and (batch is None or batch >= rows)
     order = _order(np.arange(rows) if among is None else among, batch or rows, seed)
@@ -152,36 +161,36 @@ def _run(
             count = min(count, max(1, int((seconds - (last - start)) / max(pace, 1e-9))))
         due = np.array([not whole and _due(i + j) for j in range(count)])
         if whole:
-            x, y = _repeated(k, first, count)
-            found, _ = copy.steps(x, y, due, first)
-            looks += [(i + j, loss) for j, loss in enumerate(found)]
+            x, y = _repeat(k, first, count)
+            step_losses, _ = copy.steps(x, y, due, first)
+            looks += [(i + j, loss) for j, loss in enumerate(step_losses)]
         else:
             at = np.stack([next(order) for _ in range(count)])
             x, y = k.tree.map_structure(lambda a, at=at: a[at], data)
-            found, seen = copy.steps(x, y, due, first)
-            looks += zip((i + np.flatnonzero(due)).tolist(), seen, strict=False)
-        losses += found
+            step_losses, looked_at = copy.steps(x, y, due, first)
+            looks += zip((i + np.flatnonzero(due)).tolist(), looked_at, strict=False)
+        losses += step_losses
         now = read_processor_clock()
         pace, last = (now - last) / count, now
         if i <= COMPILING:
-            start = now  # what came before was compiled
+            start = now  # the time before was spent on compiling
         if not np.isfinite(losses[-1]) or (len(losses) > LEAST and now - start > seconds):
             break
     return losses, looks
 
 
 LEAST = 12
-"""Steps that are taken however long they take."""
+"""Smallest number of steps, however slow they are."""
 
 COMPILING = 1
-"""Steps after the first that may still compile something."""
+"""Number of steps after the first that may still compile something."""
 
 AT_ONCE = 2**24
-"""Bytes of data that are handed over at once, for several steps."""
+"""Bytes of data passed at once, for several steps."""
 
 
 def _order(rows: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
-    """Rows of each step, as `fit` draws them."""
+    """Yield the rows of each step, drawn like in `fit`."""
     rng, left = np.random.default_rng(seed), np.zeros(0, int)
     while True:
         if len(left) < batch:
@@ -191,30 +200,30 @@ def _order(rows: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def _most_at_once(k: Any, data: Any, batch: int) -> int:
-    """Steps whose data may be handed over together."""
+    """Return the number of steps whose data may be passed together."""
     row = sum(a[:1].nbytes for a in k.tree.flatten(data))
     return max(1, AT_ONCE // max(1, row * batch))
 
 
-def _repeated(k: Any, data: Any, count: int) -> Any:
-    """The same rows for every step."""
+def _repeat(k: Any, data: Any, count: int) -> Any:
+    """Repeat the same rows for every step."""
     return k.tree.map_structure(lambda a: np.broadcast_to(a, (count, *a.shape)), data)
 
 
 def _due(step: int) -> bool:
-    """Every step at first, then the more rarely the later."""
+    """Return whether to measure at a step: at every early step, and more rarely later."""
     return step % (2 ** max(step.bit_length() - 2, 0)) == 0
 
 
-def _moved(
-    one: Measurement, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
+def _largest_changes(
+    measurement: Measurement, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """The largest change of an entry of each weight, and its largest entry before."""
-    moved, size = {}, {}
-    for variable, a, b in zip(one.model.weights, before, after, strict=True):
+    """Return the largest change of an entry of each weight, and its largest entry before."""
+    changes, size = {}, {}
+    for variable, a, b in zip(measurement.model.weights, before, after, strict=True):
         if a.dtype.kind == "f" or str(a.dtype) == "bfloat16":
             a, b = a.astype(np.float64), b.astype(np.float64)
             with np.errstate(invalid="ignore"):
-                moved[one.index[id(variable)]] = float(np.abs(b - a).max(initial=0.0))
-            size[one.index[id(variable)]] = float(np.abs(a).max(initial=0.0))
-    return moved, size
+                changes[measurement.index[id(variable)]] = float(np.abs(b - a).max(initial=0.0))
+            size[measurement.index[id(variable)]] = float(np.abs(a).max(initial=0.0))
+    return changes, size

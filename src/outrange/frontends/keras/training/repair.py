@@ -1,56 +1,56 @@
-"""A copy of a compiled model with something changed: what a finding says to write instead."""
+"""Copies of a compiled model with changes, as suggested by a finding."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ....core import InputError, ModelError
 from ....program import ModelChange, Program
-from .copies.clone import uncompiled
+from .copies.clone import not_compiling
 from .optimizer_settings import fresh_optimizer, settings_of
 from .rehearsal import Rehearser
 
 
 ACTIVATIONS = ("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "PReLU")
-"""Layers that are nothing but an activation."""
+"""Layers that consist of an activation only."""
 
 
 def repairer(
     k: Any, rehearser: Rehearser, x: Any, y: Any, read: Callable[..., Program]
 ) -> Callable[[Sequence[ModelChange], Any, Any], Program | None]:
-    """A function to the program with some changes; the model stays as it is.
+    """Return a function that reads the program of a changed model; the model itself is unchanged.
 
     Args:
-        rehearser: Of the compiled model; where only numbers of the data change, it goes on.
-        read: Makes a program of a model, its data, and a rehearser if there is one.
+        rehearser: Rehearser of the compiled model, reused if only numbers of the data change.
+        read: Function from a model, its data, and a rehearser or None to a program.
     """
     model = rehearser.measurement.model
-    given = _kinds(k, x, y)
+    kinds = _kinds(k, x, y)
 
     def repair(changes: Sequence[ModelChange], x: Any, y: Any) -> Program | None:
         try:
-            if not changes and _kinds(k, x, y) == given:
-                # PyTorch's records hold what went through NumPy, as look-ups do, as it was.
+            if not changes and _kinds(k, x, y) == kinds:
+                # A PyTorch record freezes values that went through NumPy, as look-ups do.
                 return read(model, x, y, None if k.backend.backend() == "torch" else rehearser)
-            return read(changed(k, model, changes), x, y)
+            return read(apply_changes(k, model, changes), x, y)
         except (InputError, ModelError):
             raise
         except Exception:
-            # A model of its own class, or a layer that its configuration does not describe.
+            # A model of a user's class, or a layer whose config does not describe it.
             return None
 
     return repair
 
 
 def _kinds(k: Any, x: Any, y: Any) -> list[tuple[tuple[int, ...], str]]:
-    """Shape of a row and type of each array."""
+    """Return the row shape and the dtype of each array."""
     return [(a.shape[1:], str(a.dtype)) for a in k.tree.flatten((x, y)) if a is not None]
 
 
-def changed(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
-    """A compiled copy with the changes, and the weights that still fit.
+def apply_changes(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
+    """Return a compiled copy with the changes, and with the weights that still fit.
 
     Raises:
-        ValueError: There is no place for a change.
+        ValueError: No layer fits a change.
     """
     plans = {id(layer): [] for layer in model.layers}
     for change in changes:
@@ -59,19 +59,19 @@ def changed(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
     fresh: set[str] = set()
 
     def clone(layer: Any) -> Any:
-        made = layer
+        current = layer
         for change in plans.get(id(layer), ()):
-            made = _applied(k, made, change)
+            current = _apply_change(k, current, change)
             if change.kind in ("initializer", "bias", "units", "hidden"):
                 fresh.add(layer.name)
-        return made.__class__.from_config(made.get_config()) if made is layer else made
+        return current.__class__.from_config(current.get_config()) if current is layer else current
 
-    with uncompiled(model):
+    with not_compiling(model):
         copy = k.models.clone_model(model, clone_function=clone)
     if not copy.built:
         copy.build(model.input_shape)
     for old, new in zip(model.layers, copy.layers, strict=True):
-        shapes = [[tuple(v.shape) for v in one.weights] for one in (old, new)]
+        shapes = [[tuple(v.shape) for v in layer.weights] for layer in (old, new)]
         if old.name not in fresh and shapes[0] == shapes[1] and shapes[0]:
             new.set_weights(old.get_weights())
         if hasattr(new, "finalize_state"):
@@ -83,7 +83,7 @@ def changed(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
 
 
 def _places(model: Any, change: ModelChange) -> list[Any]:
-    """The layers that a change is made in."""
+    """Return the layers to which a change applies."""
     if change.kind in ("loss", "from_logits", "optimizer", "trainable"):
         return []
     if change.layer == "*":
@@ -93,9 +93,11 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
             "bias": "bias_initializer",
         }[change.kind]
         if change.kind != "activation":
-            return [one for one in model.layers if hasattr(one, name)]
+            return [layer for layer in model.layers if hasattr(layer, name)]
         hidden = model.layers[:-1]
-        return [one for one in hidden if hasattr(one, name) or type(one).__name__ in ACTIVATIONS]
+        return [
+            layer for layer in hidden if hasattr(layer, name) or type(layer).__name__ in ACTIVATIONS
+        ]
     names = [layer for layer in model.layers if layer.name == change.layer.split("/")[-1]]
     if change.kind == "units" and not any(hasattr(layer, "units") for layer in names):
         names = [layer for layer in model.layers if hasattr(layer, "units")][-1:]
@@ -108,12 +110,12 @@ def _places(model: Any, change: ModelChange) -> list[Any]:
     return names
 
 
-def _applied(k: Any, layer: Any, change: ModelChange) -> Any:
-    """The layer with one change."""
+def _apply_change(k: Any, layer: Any, change: ModelChange) -> Any:
+    """Return the layer with one change applied."""
     kind = type(layer).__name__
     if change.kind == "remove" or (change.kind == "activation" and kind in ACTIVATIONS):
-        wanted = change.value if change.kind == "activation" else None
-        return k.layers.Activation(wanted or "linear", name=layer.name)
+        activation = change.value if change.kind == "activation" else None
+        return k.layers.Activation(activation or "linear", name=layer.name)
     config = layer.get_config()
     if change.kind == "hidden":
         before = k.layers.Dense(change.value, **change.options)
@@ -137,8 +139,8 @@ def _compile(k: Any, model: Any, copy: Any, changes: Iterable[ModelChange]) -> N
     compiled = model._compile_loss
     loss = compiled._user_loss
     same = [tuple(v.shape) for v in model.variables] == [tuple(v.shape) for v in copy.variables]
-    own = copy.variables if same else None
-    optimizer = fresh_optimizer(model, settings_of(model.optimizer), own)
+    own_variables = copy.variables if same else None
+    optimizer = fresh_optimizer(model, settings_of(model.optimizer), own_variables)
     for change in changes:
         if change.kind == "loss":
             new = getattr(k.losses, change.value)(**change.options) if change.options else (
@@ -148,10 +150,10 @@ def _compile(k: Any, model: Any, copy: Any, changes: Iterable[ModelChange]) -> N
         elif change.kind == "from_logits":
             loss = _with_logits(k, loss, change.value)
         elif change.kind == "optimizer":
-            given = dict(change.options)
-            if "learning_rate" not in given and type(optimizer).__name__ == change.value:
-                given = {**settings_of(optimizer), **given}
-            optimizer = getattr(k.optimizers, change.value)(**given)
+            options = dict(change.options)
+            if "learning_rate" not in options and type(optimizer).__name__ == change.value:
+                options = {**settings_of(optimizer), **options}
+            optimizer = getattr(k.optimizers, change.value)(**options)
     copy.compile(
         optimizer=optimizer,
         loss=loss,
@@ -162,7 +164,7 @@ def _compile(k: Any, model: Any, copy: Any, changes: Iterable[ModelChange]) -> N
 
 
 def _with_loss(model: Any, losses: Any, new: Any, layer: str) -> Any:
-    """The losses of a model, the one of the output that a layer makes being new."""
+    """Return the losses of a model with the loss of one layer's output replaced."""
     count = len(model.outputs)
     if count == 1:
         return new
@@ -177,7 +179,7 @@ def _with_loss(model: Any, losses: Any, new: Any, layer: str) -> Any:
 
 
 def _with_logits(k: Any, loss: Any, value: bool) -> Any:
-    """A loss that reads logits, or does not."""
+    """Return a loss with its `from_logits` set."""
     if isinstance(loss, str):
         loss = k.losses.get(loss)
     if not isinstance(loss, k.losses.Loss):

@@ -1,4 +1,4 @@
-"""What can be run row by row, and what holds at every batch: not a state that goes on."""
+"""Parts of a program that exist only without persistent state: graphs, and runs of rows."""
 
 from typing import Any
 
@@ -8,28 +8,28 @@ from .randomness import more_than_losses
 
 
 def _stateful(model: Any) -> str:
-    """Which layer begins with what the batch before has left, as a sentence; `""` if none."""
+    """Name a layer that starts from the previous state, in a sentence; `""` without one."""
     names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
     return f"layer `{names[0]}` is stateful, and goes on from the batch before" if names else ""
 
 
 def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
-    """Graphs of the model, see `parts`; none that would hold for the state at hand alone."""
+    """Return the graphs of `parts`; none for a stateful model, whose state would be fixed."""
     stateful = _stateful(model)
     return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
 
 
-def when_run(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement) -> dict[str, Any]:
-    """What the program says of running the model, and training it."""
+def run_fields(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement) -> dict[str, Any]:
+    """Return the fields of the program about running the model, and training it."""
     return {
         "input_dtypes": tuple(str(t.dtype) for t in k.tree.flatten(struct)),
         "more_than_losses": more_than_losses(k, model),
-        "not_run": _not_run(k, model, x, measurement),
+        "not_run": _reason_not_run(k, model, x, measurement),
     }
 
 
-def _not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
-    """Why the model is not run on rows as they come, or `""`."""
+def _reason_not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
+    """Return why the model cannot be run on the rows of `x`, or `""`."""
     stateful = _stateful(model)
     if stateful:
         return stateful

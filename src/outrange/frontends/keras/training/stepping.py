@@ -1,4 +1,4 @@
-"""What the steps of a compiled optimizer are made with, and graphs with other weights."""
+"""Description of a compiled optimizer's steps, and graphs with other weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,31 +8,31 @@ import numpy as np
 from ....program import PartialGraph, Stepping
 from ..trace.tolerant import TolerantRun
 from .optimizer_settings import settings_of
-from .randomness import own_loss
-from .training import own_training
+from .randomness import has_user_loss
+from .training import overridden_training_method
 
 
 MOST_CALLS = 256
-"""Steps of a schedule that are asked for one by one, where they cannot be asked for together."""
+"""Limit of steps of a schedule that are evaluated one by one, if they cannot be vectorized."""
 
 CONVOLUTIONS = (
     "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
     "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
 )  # fmt: skip
-"""Layers of Keras that reshape their bias before they add it."""
+"""Keras layers that reshape their bias before adding it."""
 
 CELLS = ("SimpleRNNCell", "LSTMCell")
-"""Cells of Keras that multiply their state by one kernel, and by nothing else."""
+"""Keras cells that multiply their state by one kernel, and by nothing else."""
 
 STEADY = (
     "Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Embedding",
     "Normalization", "Rescaling",
 )  # fmt: skip
-"""Layers whose weights that are not trained do not change in training."""
+"""Layers whose non-trainable weights do not change in training."""
 
 
-def stepping(k: Any, model: Any) -> Stepping | None:
-    """The compiled optimizer's way of taking steps; None if there is no optimizer."""
+def describe_stepping(k: Any, model: Any) -> Stepping | None:
+    """Describe the steps of the compiled optimizer; None without an optimizer."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return None
@@ -52,10 +52,10 @@ def stepping(k: Any, model: Any) -> Stepping | None:
 
 
 def _refusal(k: Any, model: Any, optimizer: Any) -> str:
-    """Why the steps are not those of Keras's own optimizer on float32 weights."""
-    own = own_training(k, model)
-    if own:
-        return f"the model has its own `{own}`"
+    """Return why the steps are not those of a Keras optimizer on float32 weights, or `""`."""
+    overridden = overridden_training_method(k, model)
+    if overridden:
+        return f"the model has its own `{overridden}`"
     if not _is_keras_own(k, type(optimizer)):
         return f"`{type(optimizer).__name__}` is not an optimizer of Keras"
     for variable in model.trainable_variables:
@@ -66,32 +66,32 @@ def _refusal(k: Any, model: Any, optimizer: Any) -> str:
         if getattr(variable, "overwrite_with_gradient", False):
             return f"weight `{variable.path}` is overwritten by its gradient"
     if not (int(k.ops.convert_to_numpy(optimizer.iterations)) or _is_fresh(k, optimizer)):
-        return "the optimizer has taken no step, but its moments are not those it starts with"
+        return "the optimizer has taken no step, but its moments are not the initial ones"
     policies = {layer.compute_dtype for layer in model._flatten_layers()}
     narrow = sorted(str(name) for name in policies - {"float32", None})
     return f"layers compute in {narrow[0]}" if narrow else ""
 
 
 def _is_fresh(k: Any, optimizer: Any) -> bool:
-    """Whether what an optimizer keeps of its gradients is what it starts with."""
+    """Return whether the state of an optimizer is its initial state."""
     rest = {id(optimizer._iterations), id(optimizer._learning_rate)}
     grown = getattr(optimizer, "initial_accumulator_value", 0.0)
     product = getattr(optimizer, "_u_product", None)
     return not any(
-        bool(k.ops.any(k.ops.not_equal(kept, 1.0 if kept is product else grown)))
-        for kept in optimizer.variables
-        if id(kept) not in rest
+        bool(k.ops.any(k.ops.not_equal(variable, 1.0 if variable is product else grown)))
+        for variable in optimizer.variables
+        if id(variable) not in rest
     )
 
 
 ELEMENTWISE = (
     "SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Ftrl", "Lion",
 )  # fmt: skip
-"""Optimizers that move an entry of a weight by what its own gradients were, and by nothing else."""
+"""Optimizers that update an entry of a weight from its own gradients only."""
 
 
 def moves_entries_alone(k: Any, model: Any) -> bool:
-    """Whether a step is the same when all weights are laid side by side in one vector."""
+    """Return whether a step is the same for all weights concatenated into one vector."""
     optimizer, variables = model.optimizer, model.trainable_variables
     kind = type(optimizer)
     of_a_weight = ("clipnorm", "use_ema", "gradient_accumulation_steps",
@@ -110,14 +110,16 @@ def moves_entries_alone(k: Any, model: Any) -> bool:
 
 
 def _is_keras_own(k: Any, kind: type) -> bool:
-    """Whether a class is one of Keras's, or what its backend makes of it.
+    """Return whether a class is one of Keras's, or its backend's version of one.
 
-    On PyTorch an `Adam` is made of a class of that name that takes the same steps, all weights at
-    once.
+    On PyTorch, `Adam` is replaced by a class of the same name that takes the same steps for all
+    weights at once.
     """
-    own = getattr(k.optimizers, kind.__name__, None)
-    made = kind.__module__.startswith("keras.src.backend.")
-    return own is not None and (kind is own or (made and issubclass(kind, own)))
+    keras_class = getattr(k.optimizers, kind.__name__, None)
+    is_backend_class = kind.__module__.startswith("keras.src.backend.")
+    return keras_class is not None and (
+        kind is keras_class or (is_backend_class and issubclass(kind, keras_class))
+    )
 
 
 def _rates(k: Any, optimizer: Any, count: int) -> np.ndarray | None:
@@ -128,54 +130,53 @@ def _rates(k: Any, optimizer: Any, count: int) -> np.ndarray | None:
         return None  # a function without an argument may return anything next time
     first = int(k.ops.convert_to_numpy(optimizer.iterations))
 
-    def one(step: int) -> float:
+    def rate_at(step: int) -> float:
         return float(k.ops.convert_to_numpy(rate(step)))
 
     if count <= MOST_CALLS:
-        return np.array([one(first + i) for i in range(count)])
+        return np.array([rate_at(first + i) for i in range(count)])
     try:
         steps = k.ops.convert_to_tensor(np.arange(first, first + count, dtype="int32"))
-        found = np.asarray(k.ops.convert_to_numpy(k.ops.vectorized_map(rate, steps)), np.float64)
+        rates = np.asarray(k.ops.convert_to_numpy(k.ops.vectorized_map(rate, steps)), np.float64)
     except Exception:
-        # A schedule is the user's code: what cannot be mapped over steps is not known.
+        # A schedule is user code; without mapping it over steps, its values are unknown.
         return None
     places = np.unique(np.linspace(0, count - 1, 9).astype(int))
-    if found.shape != (count,) or not np.isfinite(found).all():
+    if rates.shape != (count,) or not np.isfinite(rates).all():
         return None
-    same = [abs(found[i] - one(first + i)) <= 1e-5 * abs(found[i]) for i in places]
-    return found * (1.0 + 1e-5) if all(same) else None
+    same = [abs(rates[i] - rate_at(first + i)) <= 1e-5 * abs(rates[i]) for i in places]
+    return rates * (1.0 + 1e-5) if all(same) else None
 
 
-def varied(
+def lower_with_weights(
     k: Any, variables: Sequence[Any], part: Callable[[], PartialGraph | None]
 ) -> Callable[[Mapping[int, np.ndarray]], PartialGraph | None]:
-    """A function to the graph with other values of some weights; the model keeps its own.
+    """Return a function that lowers the model with other values of some weights.
 
     Args:
-        variables: The weights that were recorded.
-        part: Makes the graph of the values at hand.
+        part: Function that lowers the model with its current weights.
     """
 
     def lower(values: Mapping[int, np.ndarray]) -> PartialGraph | None:
-        given = [
+        assignments = [
             (variables[i], k.ops.convert_to_tensor(np.asarray(value, "float32")))
             for i, value in values.items()
         ]
-        with k.StatelessScope(state_mapping=given):
+        with k.StatelessScope(state_mapping=assignments):
             return part()
 
     return lower
 
 
-def understood(k: Any, found: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
-    """Weights of Keras's own layers that are read past the recording, and what they are.
+def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
+    """Return the weights of Keras's own layers with unrecorded but known reads, and their role.
 
-    A convolution reads its bias once a call, a cell its kernel where its state is no symbol.
-    Whoever else reads them makes the count differ.
+    A convolution reads its bias once per call; a cell reads its kernel there if its state is not a
+    symbol. If other code reads them too, the number of reads differs, and the weight is left out.
     """
     reads: dict[int, int] = {}
     kinds: dict[int, str] = {}
-    for visit in found.trace.visits:
+    for visit in run.trace.visits:
         layer, kind = visit.layer, type(visit.layer).__name__
         if type(layer) is not getattr(k.layers, kind, None):
             continue
@@ -188,14 +189,12 @@ def understood(k: Any, found: TolerantRun, index: Mapping[int, int]) -> dict[int
         reads[id(weight)] = reads.get(id(weight), 0) + 1
         kinds[id(weight)] = what
     return {
-        index[i]: what
-        for i, what in kinds.items()
-        if i in index and reads[i] == found.escaped.get(i)
+        index[i]: what for i, what in kinds.items() if i in index and reads[i] == run.escaped.get(i)
     }
 
 
 def _from_zeros(k: Any, inputs: tuple) -> bool:
-    """Whether the state that a cell is given, behind its input, is an array of zeros."""
+    """Return whether the state passed to a cell, after its input, is an array of zeros."""
     state = k.tree.flatten(inputs[1:])[:1]
     return (
         len(state) == 1
@@ -204,11 +203,12 @@ def _from_zeros(k: Any, inputs: tuple) -> bool:
     )
 
 
-def steady(k: Any, model: Any, found: TolerantRun, index: Mapping[int, int]) -> frozenset[int]:
-    """Weights that nothing but the optimizer changes: of classes of Keras that do not.
+def steady_weights(
+    k: Any, model: Any, run: TolerantRun, index: Mapping[int, int]
+) -> frozenset[int]:
+    """Return the weights that only the optimizer changes, judged by the Keras class of their layer.
 
     Args:
-        model: The model that was recorded.
         index: `id` of a variable to its number.
     """
     return frozenset(
@@ -217,58 +217,60 @@ def steady(k: Any, model: Any, found: TolerantRun, index: Mapping[int, int]) -> 
         if type(layer) is getattr(k.layers, type(layer).__name__, None)
         and type(layer).__name__ in STEADY
         for variable in (*layer._trainable_variables, *layer._non_trainable_variables)
-        if id(variable) in index and id(variable) not in found.assigned
+        if id(variable) in index and id(variable) not in run.assigned
     )
 
 
-def uneven(k: Any, model: Any) -> str:
-    """What may treat the entries of a weight unlike, whatever order they stand in; `""` if nothing.
+def position_dependent_code(k: Any, model: Any) -> str:
+    """Name the code that may treat the entries of a weight differently by position; `""` if none.
 
-    Keras's optimizers and the sums of its penalties below do the same with entries in another
-    order. Code that is not Keras's may read a weight itself.
+    Keras's optimizers, and the sums of its penalties below, do not depend on the order of entries.
+    User code may read a weight itself.
     """
     optimizer = getattr(model, "optimizer", None)
-    for one in (optimizer, getattr(optimizer, "inner_optimizer", None)):
-        if one is not None and not _is_keras_own(k, type(one)):
-            return f"`{type(one).__name__}`, which is not an optimizer of Keras"
-    if own_loss(k, model):
+    for part in (optimizer, getattr(optimizer, "inner_optimizer", None)):
+        if part is not None and not _is_keras_own(k, type(part)):
+            return f"`{type(part).__name__}`, which is not an optimizer of Keras"
+    if has_user_loss(k, model):
         return "a loss that is not Keras's"
     sums = (k.regularizers.L1, k.regularizers.L2, k.regularizers.L1L2)
     for variable in model.variables:
-        given = getattr(variable, "regularizer", None)
-        if given is not None and type(given) not in sums:
+        regularizer = getattr(variable, "regularizer", None)
+        if regularizer is not None and type(regularizer) not in sums:
             return f"the regularizer of `{variable.path}`"
     for layer in model._flatten_layers():
-        given = getattr(layer, "activity_regularizer", None)
-        if given is not None and type(given) not in sums:
+        regularizer = getattr(layer, "activity_regularizer", None)
+        if regularizer is not None and type(regularizer) not in sums:
             return f"the activity regularizer of `{layer.name}`"
         if type(layer).losses is not k.Layer.losses:
             return f"the losses of `{layer.name}`"
     return ""
 
 
-def slots(k: Any, model: Any, index: Mapping[int, int], weight: int) -> list[np.ndarray] | None:
-    """What the optimizer keeps of a weight (moments, sums), each in the weight's shape.
+def weight_state(
+    k: Any, model: Any, index: Mapping[int, int], weight: int
+) -> list[np.ndarray] | None:
+    """Return the optimizer's state of a weight (moments, sums), each in the weight's shape.
 
-    None if it keeps arrays that stand beside no weight and whose entries differ.
+    None if the optimizer has other state arrays, of no weight, with unequal entries.
     """
     optimizer = getattr(model, "optimizer", None)
-    found, beside = [], set()
+    arrays, in_slots = [], set()
     parts = [p for p in (optimizer, getattr(optimizer, "inner_optimizer", None)) if p is not None]
     for part in parts:
         weights = list(getattr(part, "_trainable_variables", None) or ())
-        for kept in vars(part).values():
-            if not isinstance(kept, list) or len(kept) != len(weights):
+        for state in vars(part).values():
+            if not isinstance(state, list) or len(state) != len(weights):
                 continue
-            for variable, slot in zip(weights, kept, strict=True):
+            for variable, slot in zip(weights, state, strict=True):
                 if not isinstance(slot, k.Variable) or slot.shape != variable.shape:
                     continue
-                beside.add(id(slot))
+                in_slots.add(id(slot))
                 if index.get(id(variable)) == weight and slot is not variable:
-                    found.append(np.asarray(k.ops.convert_to_numpy(slot)))
+                    arrays.append(np.asarray(k.ops.convert_to_numpy(slot)))
     for variable in (v for part in parts for v in part.variables):
-        if id(variable) not in beside:
+        if id(variable) not in in_slots:
             array = np.asarray(k.ops.convert_to_numpy(variable))
             if array.size and not (array == array.flat[0]).all():
                 return None
-    return found
+    return arrays

@@ -1,4 +1,4 @@
-"""A recording as numbered steps, with what passes a gradient and what does not."""
+"""A recording as numbered steps, with the arguments that pass a gradient and those that do not."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
@@ -20,24 +20,24 @@ NO_GRADIENT = frozenset({
     "RightShift", "Round", "SearchSorted", "Sign", "Signbit", "Size", "StopGradient", "Trunc",
     "ZerosLike",
 })  # fmt: skip
-"""Operations constant between their jumps: no backend passes a gradient through any of them."""
+"""Operations that are constant between jumps: no backend passes a gradient through them."""
 
 CONDITION = {"Where": ("condition", 0), "Select": ("condlist", 0)}
-"""Operations one argument of which only chooses."""
+"""Operations with an argument that only selects, and its position."""
 
 INDICES = {
     "Take": ("indices", 1), "TakeAlongAxis": ("indices", 1), "GetItem": ("key", 1),
     "SparseCategoricalCrossentropy": ("target", 0),
 }  # fmt: skip
-"""Operations one argument of which holds whole numbers."""
+"""Operations with an argument of integers, and its position."""
 
 OPTIONS = ("axis", "dtype", "from_logits", "num_classes", "axes", "keepdims")
 
 
 def steps(
-    k: Any, found: TolerantRun, weights: Mapping[int, int]
+    k: Any, run: TolerantRun, weights: Mapping[int, int]
 ) -> tuple[list[RecordedStep], dict[int, int]]:
-    """Every record as a `RecordedStep`.
+    """Convert every record to a `RecordedStep`.
 
     Args:
         weights: `id` of a variable to its index.
@@ -47,38 +47,38 @@ def steps(
     """
     number: dict[int, int] = {}
 
-    def numbered(t: Any) -> int:
+    def number_of(t: Any) -> int:
         return number.setdefault(id(t), len(number))
 
-    for tensor in (*found.trace.inputs, *found.targets):
-        numbered(tensor)
-    made = []
-    for place, record in enumerate(found.trace.records):
-        made.append(_step(k, record, numbered, weights, place < found.inside, found.opaque))
-    for tensor in k.tree.flatten(found.trace.outputs):
-        numbered(tensor)
-    return made, number
+    for tensor in (*run.trace.inputs, *run.targets):
+        number_of(tensor)
+    recorded = []
+    for place, record in enumerate(run.trace.records):
+        recorded.append(_step(k, record, number_of, weights, place < run.inside, run.opaque))
+    for tensor in k.tree.flatten(run.trace.outputs):
+        number_of(tensor)
+    return recorded, number
 
 
 def _step(
     k: Any,
     record: OperationRecord,
-    numbered: Any,
+    number_of: Any,
     weights: Mapping[int, int],
     inside: bool,
     opaque: Container[int],
 ) -> RecordedStep:
     flat = k.tree.flatten((record.args, record.kwargs))
-    held = _held(k, record)
+    selecting = _selecting_arguments(k, record)
     tensors = [t for t in flat if isinstance(t, k.KerasTensor)]
     variables = [v for v in flat if isinstance(v, k.Variable) and id(v) in weights]
     stops = _stops(record)
-    reads = () if stops else tuple(numbered(t) for t in tensors if id(t) not in held)
-    blocked = tuple(numbered(t) for t in tensors if stops or id(t) in held)
-    passing = () if stops else tuple(weights[id(v)] for v in variables if id(v) not in held)
-    held_weights = tuple(weights[id(v)] for v in variables if stops or id(v) in held)
+    reads = () if stops else tuple(number_of(t) for t in tensors if id(t) not in selecting)
+    blocked = tuple(number_of(t) for t in tensors if stops or id(t) in selecting)
+    passing = () if stops else tuple(weights[id(v)] for v in variables if id(v) not in selecting)
+    held_weights = tuple(weights[id(v)] for v in variables if stops or id(v) in selecting)
     is_opaque = id(record) in opaque
-    whole = is_opaque or isinstance(record.op, k.Layer)  # its weights are no arguments
+    whole = is_opaque or isinstance(record.op, k.Layer)  # its weights are not arguments
     if whole and not stops:
         owner = record.layer if is_opaque else record.op
         passing = tuple(weights[id(v)] for v in owner.variables if id(v) in weights)
@@ -91,23 +91,23 @@ def _step(
             if name in OPTIONS and isinstance(value, str | int | float | bool | type(None))
         }
     )
-    gives = tuple(numbered(t) for t in k.tree.flatten(record.outputs))
+    gives = tuple(number_of(t) for t in k.tree.flatten(record.outputs))
     layer = record.source if inside else ""
     return RecordedStep(
         record.kind, layer, gives, reads, blocked, passing, held_weights, inside, is_opaque,
-        options, *_laid_out(k, record, weights),
+        options, *_layout_fields(k, record, weights),
     )  # fmt: skip
 
 
 DENSE, CONVOLUTIONS = ("Dense",), ("Conv1D", "Conv2D", "Conv3D")
 
 
-def _laid_out(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> tuple[Any, ...]:
-    """The fields of a `RecordedStep` from `shape` on."""
+def _layout_fields(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> tuple[Any, ...]:
+    """Return the fields of a `RecordedStep` from `shape` on."""
     outputs = [t for t in k.tree.flatten(record.outputs) if isinstance(t, k.KerasTensor)]
     shape = tuple(outputs[0].shape) if outputs else ()
     if not is_keras_class(type(record.op)):
-        return shape, None, (), True  # an operation of the user's own, by whatever name
+        return shape, None, (), True  # a user's operation, whatever its name
     entering = [*k.tree.flatten((record.args, record.kwargs)), *vars(record.op).values()]
     return shape, _product(k, record, weights), _over(k, record), any(map(_array(k), entering))
 
@@ -133,12 +133,12 @@ def _product(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> Ker
     rank, dense = len(x.shape), record.kind == "Matmul"
     axis = rank - 1 if dense or not _channels_first(k, record.op) else 1
     rightly = len(kernel.shape) == (2 if dense else rank) and rank >= (2 if dense else 3)
-    # A kernel with fewer rows than channels belongs to a convolution in groups.
+    # A kernel with fewer rows than channels belongs to a grouped convolution.
     if not rightly or id(kernel) not in weights or x.shape[axis] != kernel.shape[-2]:
         return None
     layer, names = record.layer, DENSE if dense else CONVOLUTIONS
-    own = any(type(layer) is getattr(k.layers, name) for name in names)
-    if layer is None or not own or layer.kernel is not kernel:
+    is_keras_layer = any(type(layer) is getattr(k.layers, name) for name in names)
+    if layer is None or not is_keras_layer or layer.kernel is not kernel:
         return KernelProduct(weights[id(kernel)], axis)
     bias = layer.bias if layer.use_bias else None
     return KernelProduct(weights[id(kernel)], axis, True, weights.get(id(bias)))
@@ -163,15 +163,15 @@ def _over(k: Any, record: OperationRecord) -> tuple[int, ...]:
     return tuple(sorted(a % rank for a in (axes if isinstance(axes, list | tuple) else (axes,))))
 
 
-def _held(k: Any, record: OperationRecord) -> set[int]:
-    """`id` of the arguments that only choose or count."""
+def _selecting_arguments(k: Any, record: OperationRecord) -> set[int]:
+    """Return the `id` of the arguments that only select or count."""
     for table in (CONDITION, INDICES):
         if record.kind in table:
             name, place = table[record.kind]
-            given = record.kwargs.get(name)
-            if given is None and place < len(record.args):
-                given = record.args[place]
-            return {id(t) for t in k.tree.flatten(given)}
+            argument = record.kwargs.get(name)
+            if argument is None and place < len(record.args):
+                argument = record.args[place]
+            return {id(t) for t in k.tree.flatten(argument)}
     return set()
 
 

@@ -8,27 +8,29 @@ from ..trace.tolerant import TolerantRun
 
 
 def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple], list[str]]:
-    """The loss object of each output.
+    """Return the loss object of each output.
 
     Args:
-        y: Its targets, or None.
+        y: The model's targets, or None.
         outputs: A symbol for each output.
 
     Returns:
-        `(loss object, output index, symbol of its targets, weight)` of each; and what could not be
-        read.
+        For each loss: the loss object, the output's index, the symbol of its targets, and its
+        weight. Then a list of what could not be read.
     """
     compiled = getattr(model, "_compile_loss", None)
     if compiled is None or y is None:
         return [], []
-    own = own_training(k, model)
-    if own:
-        return [], [f"the loss: the model has its own `{own}`, which need not use what is compiled"]
-    given = k.tree.flatten(y)
-    if len(given) != len(outputs):
-        return [], [f"{len(given)} arrays of targets for {len(outputs)} outputs"]
-    targets = [k.KerasTensor((1, *t.shape[1:]), dtype=_dtype(k, t)) for t in given]
-    # A fresh copy resolves names and structures without building the model's own.
+    overridden = overridden_training_method(k, model)
+    if overridden:
+        return [], [
+            f"the loss: the model has its own `{overridden}`, which may ignore the compiled loss"
+        ]
+    targets_given = k.tree.flatten(y)
+    if len(targets_given) != len(outputs):
+        return [], [f"{len(targets_given)} arrays of targets for {len(outputs)} outputs"]
+    targets = [k.KerasTensor((1, *t.shape[1:]), dtype=_dtype(k, t)) for t in targets_given]
+    # A new copy resolves names and structures without building the model's own loss.
     fresh = type(compiled)(
         compiled._user_loss, compiled._user_loss_weights, output_names=compiled.output_names
     )
@@ -37,40 +39,40 @@ def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple],
         packed = k.tree.pack_sequence_as(structure, outputs)
         fresh.build(k.tree.pack_sequence_as(structure, targets), packed)
         at = {id(t): i for i, t in enumerate(outputs)}
-        found = []
+        records = []
         for path, loss, weight, _ in fresh._flat_losses:
-            output = _resolved(packed, path)
+            output = _follow_path(packed, path)
             index = at[id(output)]
-            found.append((loss, index, targets[index], 1.0 if weight is None else float(weight)))
+            records.append((loss, index, targets[index], 1.0 if weight is None else float(weight)))
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         return [], [f"the compiled loss could not be read ({type(error).__name__}: {first[:160]})"]
-    return found, []
+    return records, []
 
 
 TRAINING = (
     "train_step", "compute_loss", "_compute_loss", "compute_loss_and_updates",
     "stateless_compute_loss", "make_train_function",
 )  # fmt: skip
-"""The methods of a model that make its training."""
+"""The methods of a model that define its training."""
 
 
-def own_training(k: Any, model: Any) -> str:
-    """Name of the method by which a model replaces Keras's way of training; `""` if it does not."""
+def overridden_training_method(k: Any, model: Any) -> str:
+    """Return the name of a method by which a model overrides Keras's training; `""` if none."""
     for name in TRAINING:
-        kept = getattr(type(model), name, None) is getattr(k.Model, name, None)
-        if not kept or name in vars(model):
+        is_inherited = getattr(type(model), name, None) is getattr(k.Model, name, None)
+        if not is_inherited or name in vars(model):
             return name
     return ""
 
 
 def _dtype(k: Any, array: Any) -> str:
-    """The dtype in which a fit hands targets to a loss."""
+    """Return the dtype in which `fit` passes targets to a loss."""
     name = str(array.dtype)
     return k.backend.floatx() if name.startswith("float") else name
 
 
-def _resolved(struct: Any, path: Any) -> Any:
+def _follow_path(struct: Any, path: Any) -> Any:
     for key in path:
         struct = struct[key]
     return struct
@@ -79,12 +81,12 @@ def _resolved(struct: Any, path: Any) -> Any:
 def loss_record(
     k: Any, loss: Any, output: int, tensor: int | None, weight: float, rank: int, masked: bool
 ) -> Loss:
-    """A Keras loss object, and its weight among the losses, as a record.
+    """Convert a Keras loss object, and its weight among the losses, to a record.
 
     Args:
-        output: Index of the output it is of.
-        rank: Axes of the output, that of the rows included.
-        masked: Whether the output may carry a mask: what that leaves out, the loss leaves out.
+        output: Index of its output.
+        rank: Number of axes of the output, including the batch axis.
+        masked: Whether the output may carry a mask; the loss ignores masked entries.
     """
     kind = type(loss)
     function = getattr(loss, "fn", None)
@@ -98,7 +100,7 @@ def loss_record(
     plain = {n: v for n, v in options.items() if isinstance(v, int | float | str)}
     reduction, dtype = getattr(loss, "reduction", None), getattr(loss, "dtype", None)
     plain |= {"weight": weight, "reduction": str(reduction), "dtype": str(dtype)}
-    known = (
+    is_known = (
         native
         and not masked
         and options.get("axis") in (None, -1, rank - 1)
@@ -106,38 +108,38 @@ def loss_record(
         and reduction not in (None, "none")
         and k.config.epsilon() == EPSILON
     )
-    return Loss(name, known, output, from_logits, float(smoothing), tensor, plain, native)
+    return Loss(name, is_known, output, from_logits, float(smoothing), tensor, plain, native)
 
 
 EPSILON = 1e-7
-"""What Keras clips probabilities at, unless it is told otherwise."""
+"""Keras's default limit at which it clips probabilities."""
 
 
 def _is_native(k: Any, loss: Any, function: Any) -> bool:
-    """Whether class and function are Keras's themselves: a wrapper takes their names and homes."""
+    """Return whether class and function are Keras's own; a wrapper may copy name and module."""
     home = k.src.losses.losses
-    kind, own = type(loss), {"call", "__call__"} & set(vars(loss))
-    if getattr(home, kind.__name__, None) is not kind or own:
+    kind, overridden = type(loss), {"call", "__call__"} & set(vars(loss))
+    if getattr(home, kind.__name__, None) is not kind or overridden:
         return False
     return function is None or getattr(home, getattr(function, "__name__", ""), None) is function
 
 
-def makes_masks(k: Any, found: TolerantRun) -> bool:
-    """Whether a layer that was run may tell those behind it which steps do not count."""
+def makes_masks(k: Any, run: TolerantRun) -> bool:
+    """Return whether a layer may create a mask, which tells later layers to ignore steps."""
     return any(
         isinstance(layer, k.layers.Masking)
         or getattr(layer, "mask_zero", False)
         or (
             type(layer).compute_mask is not k.Layer.compute_mask and not is_keras_class(type(layer))
         )
-        for visit in found.trace.visits
+        for visit in run.trace.visits
         if isinstance(visit.layer, k.Layer)
         for layer in visit.layer._flatten_layers()
     )
 
 
 def optimizer_record(k: Any, model: Any) -> Optimizer | None:
-    """The compiled optimizer as a record."""
+    """Convert the compiled optimizer to a record."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return None
@@ -146,7 +148,7 @@ def optimizer_record(k: Any, model: Any) -> Optimizer | None:
     scheduled = callable(rate) and not hasattr(rate, "shape")
     if scheduled:
         if isinstance(rate, k.optimizers.schedules.LearningRateSchedule):
-            # It may start at 0 to warm up: the rate that counts is the largest soon after.
+            # It may start at 0 to warm up, so the rate is the largest one of some early steps.
             rate = max(float(k.ops.convert_to_numpy(rate(step))) for step in (0, 1, 10, 100, 1000))
         else:
             rate = rate()

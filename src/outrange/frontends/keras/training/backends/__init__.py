@@ -1,1 +1,1 @@
-"""Steps of training as each backend takes them."""
+"""Training steps in each backend."""

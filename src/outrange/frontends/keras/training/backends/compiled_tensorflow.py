@@ -1,6 +1,6 @@
 """Loss, gradients and steps of training under TensorFlow, each traced once for all calls.
 
-What `fit` does, in a graph too, but many steps of it in one call: a call costs more than a small
+Steps run in a graph, like in `fit`, but many steps per call, because a call costs more than a small
 model's step.
 """
 
@@ -15,12 +15,12 @@ import numpy as np
 
 from ....tensorflow.api import tensorflow
 from ...names import pack_targets
-from ..randomness import given_losses, own_code, own_functions
+from ..randomness import compiled_losses, has_user_code, has_user_functions
 from ..stepping import moves_entries_alone
 
 
 EAGER = 4
-"""Calls of a function that are made without tracing it, which takes as long as some ten of them."""
+"""Number of calls of a function without tracing it, which takes as long as about ten calls."""
 
 
 class TensorFlowTraining:
@@ -28,7 +28,7 @@ class TensorFlowTraining:
 
     Args:
         model: A built, compiled model.
-        noisy: Whether it computes something else in training.
+        noisy: Whether it behaves differently in training.
     """
 
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
@@ -36,23 +36,23 @@ class TensorFlowTraining:
         self._functions: dict[Any, Callable[..., Any]] = {}
         self._calls: dict[str, int] = {}
         self._eager: bool | None = None
-        self._own_code = own_code(k, model) or own_functions(model)
+        self._own_code = has_user_code(k, model) or has_user_functions(model)
         self._vector: Any = None
 
-    def build(self, apart: bool) -> list[Any]:
-        """Make what steps need; return the variables that they change and the model has not.
+    def build(self, one_by_one: bool) -> list[Any]:
+        """Build the optimizer; return the variables that steps change besides the model's.
 
-        An optimizer does some twenty operations a weight: where they are the same on one vector of
-        all weights, tracing and running it takes a fifth as long.
+        An optimizer runs some twenty operations per weight. If they can run on one vector of all
+        weights instead, tracing and running take a fifth of the time.
 
         Args:
-            apart: The optimizer must get one weight after the other.
+            one_by_one: Whether the optimizer must update the weights one by one.
         """
         optimizer, variables = self.model.optimizer, self.model.trainable_variables
         layers = self.model._flatten_layers()
-        # The gradient of a table of rows is sparse, and optimizers have another way with it.
+        # The gradient of an embedding is sparse, and optimizers apply it in another way.
         sparse = self._own_code or any(type(o).__name__ == "Embedding" for o in layers)
-        if apart or sparse or not moves_entries_alone(self.k, self.model):
+        if one_by_one or sparse or not moves_entries_alone(self.k, self.model):
             optimizer.build(variables)
             return list(optimizer.variables)
         size = sum(int(np.prod(v.shape)) for v in variables)
@@ -61,26 +61,26 @@ class TensorFlowTraining:
         return list(optimizer.variables)
 
     def load(self) -> None:
-        """Take the values that the model's weights have now."""
+        """Load the current values of the model's weights."""
         if self._vector is not None:
             values = [v.value for v in self.model.trainable_variables]
-            self._vector.assign(_flat(self.tf, values))
+            self._vector.assign(_concat_flat(self.tf, values))
 
-    def _traced(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        # As `fit` does it: user code is not rewritten, and runs eagerly where that is asked for.
+    def _trace(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        # As in `fit`, user code is not rewritten, and runs eagerly if the model requires it.
         if self.model.run_eagerly:
             return function
         traced = self.tf.function(function, autograph=False, **options)
 
-        def run(*given: Any) -> Any:
-            with self._unoptimized():
-                return traced(*given)
+        def run(*arguments: Any) -> Any:
+            with self._without_graph_optimizer():
+                return traced(*arguments)
 
         return run
 
     @contextlib.contextmanager
-    def _unoptimized(self) -> Iterator[None]:
-        """Graphs run as they are: to better one takes longer than its few hundred runs."""
+    def _without_graph_optimizer(self) -> Iterator[None]:
+        """Run graphs unoptimized, since optimizing takes longer than a few hundred runs."""
         options, name = self.tf.config.optimizer, "disable_meta_optimizer"
         before = options.get_experimental_options().get(name, False)
         options.set_experimental_options({name: True})
@@ -90,118 +90,120 @@ class TensorFlowTraining:
             options.set_experimental_options({name: before})
 
     def _specs(self, data: Any, first: tuple[int | None, ...]) -> Any:
-        """Shapes and types of arrays, with other first sizes."""
+        """Return shapes and dtypes of arrays, with other leading sizes."""
         return self.k.tree.map_structure(
             lambda t: self.tf.TensorSpec([*first, *t.shape[len(first) :]], t.dtype), data
         )
 
     def _rows(self, data: Any) -> tuple[int | None]:
-        """How many rows are looked at: left open, so that for fewer nothing is traced anew.
+        """Return the number of measured rows; None without user code, to avoid retracing.
 
-        Code of the user's own may want to know.
+        User code may depend on the number of rows.
         """
         return (self.k.tree.flatten(data)[0].shape[0] if self._own_code else None,)
 
     def _function(
         self, key: Any, function: Callable[..., Any], specs: Sequence[Any]
     ) -> Callable[..., Any]:
-        """A function traced for some shapes, made when it is first asked for."""
+        """Return a function traced for these shapes, from the second call on without tracing."""
         if key not in self._functions:
-            self._functions[key] = self._traced(function, input_signature=specs)
+            self._functions[key] = self._trace(function, input_signature=specs)
         return self._functions[key]
 
     def prepare(self, y: Any) -> None:
-        """Make the variables that count the losses of several outputs.
+        """Create the variables that count the losses of multiple outputs.
 
-        A function that makes them while it is traced is traced twice.
+        A function that creates variables while it is traced would be traced twice.
 
         Args:
-            y: Targets; their number of rows does not matter.
+            y: Targets, with any number of rows.
         """
         tree, symbol, dtype = self.k.tree, self.k.KerasTensor, self.k.backend.standardize_dtype
         compiled, output = self.model._compile_loss, getattr(self.model, "output", None)
         if compiled is None or compiled.built or not tree.is_nested(output):
             return
         targets = tree.map_structure(lambda t: symbol((None, *t.shape[1:]), dtype(t.dtype)), y)
-        with contextlib.suppress(Exception):  # it is the call itself that tells what is wrong
+        with contextlib.suppress(Exception):  # the call itself raises the real error
             compiled.build(pack_targets(self.k, targets, output), output)
 
     def outputs(self, x: Any) -> list[Any]:
-        """The outputs at inference."""
-        return self._once(self._outputs, x)
+        """Compute the outputs at inference."""
+        return self._call_few_times(self._outputs, x)
 
     def _outputs(self, x: Any) -> list[Any]:
         return self.k.tree.flatten(self.model(x, training=False))
 
     def measure(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """Loss, gradients and outputs, at inference; None where there is no path."""
-        return self._once(self._measure, x, y)
+        """Compute loss, gradients and outputs at inference; a gradient is None without a path."""
+        return self._call_few_times(self._measure, x, y)
 
     def _measure(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
         with self.tf.GradientTape() as tape:
             outputs = self.model(x, training=False)
             loss = self.model.compute_loss(x=x, y=y, y_pred=outputs, training=False)
-        found = tape.gradient(loss, [v.value for v in self.model.trainable_variables])
-        dense = [None if g is None else self.tf.convert_to_tensor(g) for g in found]
+        grads = tape.gradient(loss, [v.value for v in self.model.trainable_variables])
+        dense = [None if g is None else self.tf.convert_to_tensor(g) for g in grads]
         return loss, dense, self.k.tree.flatten(outputs)
 
-    def _once(self, function: Callable[..., Any], *given: Any) -> Any:
-        """Call what is called a few times only; as a graph where that may make a difference."""
+    def _call_few_times(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function that is rarely called; as a graph if that makes a difference."""
         name = function.__name__
         calls = self._calls[name] = self._calls.get(name, 0) + 1
-        if calls <= EAGER and self._same_eagerly(given[0]):
-            return function(*given)
+        if calls <= EAGER and self._same_eagerly(arguments[0]):
+            return function(*arguments)
         if name not in self._functions:
-            self._functions[name] = self._traced(function, reduce_retracing=True)
-        return self._functions[name](*given)
+            self._functions[name] = self._trace(function, reduce_retracing=True)
+        return self._functions[name](*arguments)
 
     def _same_eagerly(self, x: Any) -> bool:
-        """Whether operations run one by one give what they give in the graph that `fit` makes.
+        """Return whether eager operations give the same results as the graph that `fit` builds.
 
-        Code of the user's own may ask, and loops over steps take longer. A cross-entropy looks for
-        the logits: in a graph it sees which operation made its input, else only what an activation
-        of Keras left there.
+        User code may test for a graph, and loops over steps are slow eagerly. A cross-entropy
+        searches for the logits of its input: in a graph it finds the operation that computed the
+        input, but eagerly only logits that a Keras activation attached.
         """
         if self._eager is None:
             k, model = self.k, self.model
-            crossing = any("crossentropy" in _name_of(k, loss) for loss in given_losses(k, model))
+            crossing = any(
+                "crossentropy" in _name_of(k, loss) for loss in compiled_losses(k, model)
+            )
             loops = any(isinstance(layer, k.layers.RNN) for layer in model._flatten_layers())
             self._eager = not (self._own_code or loops) and (not crossing or self._tells_logits(x))
         return self._eager
 
     def _tells_logits(self, x: Any) -> bool:
-        """Whether outputs bear their logits, or are no activation of logits."""
-        outputs, makers = self._outputs(x), _makers(self.k, self.model)
+        """Return whether outputs have their logits attached, or are not activations of logits."""
+        outputs, makers = self._outputs(x), _output_layers(self.k, self.model)
         return len(outputs) == len(makers) and all(
             hasattr(tensor, "_keras_logits") or type(layer) is self.k.layers.Dense
             for tensor, layer in zip(outputs, makers, strict=True)
         )
 
     def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """The loss in training and the outputs: see `Look`; nothing is changed."""
+        """Compute the loss in training and the outputs, as in `Look`, without any change."""
         specs = self._specs((x, y), self._rows(x))
         return self._function(("look", str(specs)), self._look, specs)(x, y)
 
     def _look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
         model, flatten = self.model, self.k.tree.flatten
         others = model.non_trainable_variables
-        kept = [self.tf.identity(v.value) for v in others]
-        seen = model(x, training=True)
-        loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
-        for variable, value in zip(others, kept, strict=True):
+        saved = [self.tf.identity(v.value) for v in others]
+        predictions = model(x, training=True)
+        loss = model.compute_loss(x=x, y=y, y_pred=predictions, training=True)
+        for variable, value in zip(others, saved, strict=True):
             variable.assign(value)
         if not self.noisy:
-            return loss, flatten(seen), []
-        return loss, flatten(model(x, training=False)), flatten(seen)
+            return loss, flatten(predictions), []
+        return loss, flatten(model(x, training=False)), flatten(predictions)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Losses of steps and of looks: see `Copy.steps`."""
+        """Take steps, and return their losses and those of the looks, as in `Copy.steps`."""
         tree = self.k.tree
         data, rows = tree.map_structure(self.k.ops.convert_to_tensor, ((x, y), rows))
         self.prepare(rows[1])
         batch = len(tree.flatten(data)[0][0])
         shapes = self._specs(data, (None, batch)), self._specs(rows, self._rows(rows))
-        # A loop that can look need not: to trace another takes longer than not to look.
+        # A loop that can look need not do so; tracing another one takes longer than the branch.
         looks = bool(np.any(due)) or ("steps", str(shapes), True) in self._functions
         specs = [shapes[0], self.tf.TensorSpec([None], "bool"), shapes[1]]
         run = self._function(("steps", str(shapes), looks), partial(self._several, looks), specs)
@@ -209,7 +211,7 @@ class TensorFlowTraining:
         return losses[:done].tolist(), seen[:done][np.asarray(due)[:done]].tolist()
 
     def _several(self, looks: bool, data: Any, due: Any, rows: Any) -> Any:
-        """Losses of the steps, of the looks before them, and how many steps there were."""
+        """Return the losses of the steps, of the looks before them, and the number of steps."""
         tf, tree, model = self.tf, self.k.tree, self.model
         optimizer, values = model.optimizer, [v.value for v in model.trainable_variables]
 
@@ -221,7 +223,7 @@ class TensorFlowTraining:
                 seen = seen.write(i, tf.cond(due[i], look, lambda: 0.0))
             x, y = tree.map_structure(lambda a: a[i], data)
             with tf.GradientTape() as tape:
-                # A layer that was made frozen has variables that are not watched of themselves.
+                # Variables of a frozen layer are not watched automatically.
                 tape.watch(values)
                 loss = model.compute_loss(x=x, y=y, y_pred=model(x, training=True), training=True)
                 scaled = optimizer.scale_loss(loss)
@@ -238,39 +240,39 @@ class TensorFlowTraining:
         )  # fmt: skip
         return losses.stack(), seen.stack() if looks else tf.zeros(count), done
 
-    def _apply(self, found: list[Any]) -> None:
-        """Hand gradients to the optimizer; all in one vector, where that is the same."""
+    def _apply(self, grads: list[Any]) -> None:
+        """Apply gradients with the optimizer, as one vector if that is equivalent."""
         tf, model = self.tf, self.model
         variables = model.trainable_variables
         if self._vector is None:
-            model.optimizer.apply(found, variables)
+            model.optimizer.apply(grads, variables)
             return
         values = [v.value for v in variables]
-        dense = [tf.zeros_like(v) if g is None else g for v, g in zip(values, found, strict=True)]
-        model.optimizer.apply([_flat(tf, dense)], [self._vector])
+        dense = [tf.zeros_like(v) if g is None else g for v, g in zip(values, grads, strict=True)]
+        model.optimizer.apply([_concat_flat(tf, dense)], [self._vector])
         parts = tf.split(self._vector.value, [int(np.prod(v.shape)) for v in values])
-        for value, part, gradient in zip(values, parts, found, strict=True):
-            if gradient is not None:  # where there is none Keras does nothing, not even decay
+        for value, part, gradient in zip(values, parts, grads, strict=True):
+            if gradient is not None:  # without a gradient Keras does nothing, not even decay
                 value.assign(tf.reshape(part, value.shape))
 
 
-def _flat(tf: Any, tensors: list[Any]) -> Any:
+def _concat_flat(tf: Any, tensors: list[Any]) -> Any:
     return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
 
 
-def _makers(k: Any, model: Any) -> list[Any]:
-    """The layer that makes each output; None where that is not known."""
+def _output_layers(k: Any, model: Any) -> list[Any]:
+    """Return the layer that computes each output; None if it is unknown."""
     symbols = k.tree.flatten(getattr(model, "output", None))
     return [getattr(getattr(t, "_keras_history", None), "operation", None) for t in symbols]
 
 
 def _name_of(k: Any, loss: Any) -> str:
-    """Of a loss as it was given; `"crossentropy"` of what Keras chooses by the targets' shape."""
+    """Return the name of a user's loss; `"crossentropy"` if Keras chooses it by the targets."""
     if loss is None:
         return ""
     try:
-        found = k.losses.get(loss)
+        function = k.losses.get(loss)
     except ValueError:
         return "crossentropy"
-    found = getattr(found, "fn", found)
-    return getattr(found, "__name__", type(found).__name__).lower()
+    function = getattr(function, "fn", function)
+    return getattr(function, "__name__", type(function).__name__).lower()

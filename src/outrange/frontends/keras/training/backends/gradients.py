@@ -1,27 +1,27 @@
-"""Loss and gradients by the backend's own differentiation."""
+"""Loss and gradients by the backend's automatic differentiation."""
 
 from collections.abc import Callable
 from typing import Any
 
 
 def gradients(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    """A scalar and its gradient by every trainable variable, as NumPy arrays.
+    """Compute a scalar and its gradient by every trainable variable, as NumPy arrays.
 
     Args:
-        model: Its `trainable_variables` are differentiated by.
-        value: Computes the scalar from the model's present weights.
+        model: The model whose `trainable_variables` are differentiated by.
+        value: Function that computes the scalar from the model's current weights.
 
     Returns:
-        The scalar, and per trainable variable an array, or None where the backend says that there
-        is no path at all (TensorFlow, PyTorch; JAX returns zeros there).
+        The scalar, and one array per trainable variable. An array is None if the backend reports
+        that there is no path (TensorFlow, PyTorch; JAX returns zeros).
     """
     return {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[k.backend.backend()](
         k, model, value
     )
 
 
-def _arrays(k: Any, scalar: Any, found: Any) -> tuple[float, list[Any]]:
-    arrays = [None if g is None else k.ops.convert_to_numpy(_dense(k, g)) for g in found]
+def _arrays(k: Any, scalar: Any, grads: Any) -> tuple[float, list[Any]]:
+    arrays = [None if g is None else k.ops.convert_to_numpy(_dense(k, g)) for g in grads]
     return float(k.ops.convert_to_numpy(scalar)), arrays
 
 
@@ -39,13 +39,13 @@ def _tensorflow(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, li
     def run() -> tuple[Any, list[Any]]:
         with tf.GradientTape() as tape:
             scalar = value()
-        found = tape.gradient(scalar, [v.value for v in model.trainable_variables])
-        missing[:] = [g is None for g in found]
-        return scalar, [tf.convert_to_tensor(g) for g in found if g is not None]
+        grads = tape.gradient(scalar, [v.value for v in model.trainable_variables])
+        missing[:] = [g is None for g in grads]
+        return scalar, [tf.convert_to_tensor(g) for g in grads if g is not None]
 
-    # In a graph, as `fit` does: there a cross-entropy sees which operation made its input.
-    scalar, found = (run if model.run_eagerly else tf.function(run))()
-    left = iter(found)
+    # In a graph, like in `fit`: there a cross-entropy finds the operation behind its input.
+    scalar, grads = (run if model.run_eagerly else tf.function(run))()
+    left = iter(grads)
     return _arrays(k, scalar, [None if gone else next(left) for gone in missing])
 
 
@@ -57,23 +57,23 @@ def _jax(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]
         with k.StatelessScope(state_mapping=mapping, collect_losses=True):
             return value()
 
-    scalar, found = jax_module().value_and_grad(run)([v.value for v in variables])
-    return _arrays(k, scalar, found)
+    scalar, grads = jax_module().value_and_grad(run)([v.value for v in variables])
+    return _arrays(k, scalar, grads)
 
 
 def _torch(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
     from ....torch.api import torch
 
     scalar = value()
-    wanted = [v.value for v in model.trainable_variables]
+    values = [v.value for v in model.trainable_variables]
     if not scalar.requires_grad:
-        return _arrays(k, scalar, [None] * len(wanted))
-    found = torch().autograd.grad(scalar, wanted, allow_unused=True)
-    return _arrays(k, scalar, found)
+        return _arrays(k, scalar, [None] * len(values))
+    grads = torch().autograd.grad(scalar, values, allow_unused=True)
+    return _arrays(k, scalar, grads)
 
 
 def jax_module() -> Any:
-    """JAX itself, for those who compile a training program of their own."""
+    """Return JAX itself, for modules that compile their own training programs."""
     from ....jax.api import jax
 
     return jax()

@@ -1,7 +1,7 @@
 """Loss, gradients and steps of training under JAX, each compiled once for all calls.
 
-Run one by one, every small operation is compiled by itself: half a minute for a deep model. As one
-function they take as long as a first batch of `fit`.
+Run one by one, every small operation is compiled by itself, which takes half a minute for a deep
+model. As one function they compile as fast as the first batch of `fit`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from typing import Any
 import numpy as np
 
 from ...names import pack_targets
-from ..optimizer_settings import fresh_optimizer, settings_of, unclipped
+from ..optimizer_settings import fresh_optimizer, settings_of, without_clipping
 from .gradients import jax_module
 
 
 @cache
 def quick_options() -> dict[str, Any]:
-    """Options of XLA for what runs a few hundred times: compiled soon rather than to the fastest.
+    """Return XLA options that favor fast compilation, for functions that run a few hundred times.
 
-    At level 0 the slope of a maximum along an axis comes out wrong, NaN behind batch statistics:
-    fused kernels compute a value twice, and round it differently. Without the emitters of fused
-    kernels, where a version has them, compiling takes a half to two thirds of the time.
+    Level 0 is not an option: the slope of a maximum along an axis is wrong there, and NaN after
+    batch statistics, because fused kernels compute a value twice and round it differently. Without
+    the emitters of fused kernels, in versions that have them, compilation takes a half to two
+    thirds of the time.
     """
     jax, options = jax_module(), {"xla_backend_optimization_level": 1}
     more = options | {"xla_cpu_use_fusion_emitters": False}
     try:
         jax.jit(lambda x: x + 1.0, compiler_options=more)(0.0)
-    except Exception:  # another version: it has no such kernels
+    except Exception:  # another version without such kernels
         return options
     return more
 
@@ -41,7 +42,7 @@ class JaxTraining:
 
     Args:
         model: A built, compiled model.
-        noisy: Whether it computes something else in training.
+        noisy: Whether it behaves differently in training.
     """
 
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
@@ -52,32 +53,32 @@ class JaxTraining:
 
     def _jit(self, function: Any) -> Any:
         if getattr(self.model, "run_eagerly", False):
-            return function  # it may hold Python code that only numbers can take
+            return function  # it may contain Python code that needs concrete numbers
         quick = self.jax.jit(function, compiler_options=quick_options())
         plain = self.jax.jit(function)
         failed = []
 
-        def run(*given: Any) -> Any:
+        def run(*arguments: Any) -> Any:
             if not failed:
                 try:
-                    return quick(*given)
-                except Exception as error:  # some versions do not take options, or constants
+                    return quick(*arguments)
+                except Exception as error:  # some versions do not accept options, or constants
                     failed.append(error)
-            return plain(*given)
+            return plain(*arguments)
 
         return run
 
     def prepare(self, x: Any, y: Any) -> None:
-        """Let the loss make its counters before anything is traced: they would hold tracers."""
+        """Build the loss before anything is traced; else its counters would hold tracers."""
         compiled = self.model._compile_loss
         if compiled is not None and not compiled.built:
             rows = self.k.tree.map_structure(lambda a: self.k.KerasTensor(a.shape, a.dtype), (x, y))
-            with contextlib.suppress(Exception):  # what is wrong with it, the call will tell
+            with contextlib.suppress(Exception):  # the call itself raises the real error
                 outputs = self.model.compute_output_spec(rows[0])
                 compiled.build(pack_targets(self.k, rows[1], outputs), outputs)
 
-    def stored(self) -> tuple[list[Any], list[Any]]:
-        """The model's present values: trainable, others."""
+    def current_values(self) -> tuple[list[Any], list[Any]]:
+        """Return the model's current values: trainable, others."""
         model = self.model
         return (
             [v.value for v in model.trainable_variables],
@@ -102,7 +103,7 @@ class JaxTraining:
             *((v, np.asarray(v.value)) for v in _counters(model)),
         ]
         scope = self.k.StatelessScope(state_mapping=mapping, collect_losses=True)
-        with scope, activated(self.k, model, bent):
+        with scope, with_relu(self.k, model, bent):
             outputs = model(x, training=training)
             if other:
                 loss = sum(scope.losses, self.k.ops.mean(self.k.losses.get(other)(y, outputs)))
@@ -110,42 +111,42 @@ class JaxTraining:
                 loss = model.compute_loss(x=x, y=y, y_pred=outputs, training=training)
             else:
                 loss = model._compile_loss(y, outputs, None)
-        left = [scope.get_current_value(v) for v in model.non_trainable_variables]
-        return loss, (self.k.tree.flatten(outputs), left)
+        updated = [scope.get_current_value(v) for v in model.non_trainable_variables]
+        return loss, (self.k.tree.flatten(outputs), updated)
 
     @cached_property
     def measure(self) -> Any:
-        """`(trainable, others, x, y)` to loss, outputs, gradients, at inference."""
+        """Function of `(trainable, others, x, y)` to loss, outputs and gradients at inference."""
 
         def run(trainable: list[Any], others: list[Any], x: Any, y: Any) -> Any:
             def loss(values: list[Any]) -> Any:
                 return self._loss(values, others, x, y, False)
 
-            (value, (outputs, _)), found = self.jax.value_and_grad(loss, has_aux=True)(trainable)
-            return value, outputs, found
+            (value, (outputs, _)), results = self.jax.value_and_grad(loss, has_aux=True)(trainable)
+            return value, outputs, results
 
         return self._jit(run)
 
     @cached_property
     def outputs(self) -> Any:
-        """`(trainable, others, x)` to the outputs at inference."""
+        """Function of `(trainable, others, x)` to the outputs at inference."""
 
         def run(trainable: list[Any], others: list[Any], x: Any) -> Any:
-            found, _ = self.model.stateless_call(trainable, others, x, training=False)
-            return self.k.tree.flatten(found)
+            results, _ = self.model.stateless_call(trainable, others, x, training=False)
+            return self.k.tree.flatten(results)
 
         return self._jit(run)
 
     def look(self, bent: tuple[str, ...] = ()) -> Any:
-        """`(trainable, others, x, y)` to the loss in training, and the outputs: see `Look`."""
+        """Return a function of `(trainable, others, x, y)` to loss and outputs, as in `Look`."""
         if not self.noisy and not bent:
-            return lambda *given: (*self.measure(*given)[:2], [])
+            return lambda *arguments: (*self.measure(*arguments)[:2], [])
 
         def run(trainable: list[Any], others: list[Any], x: Any, y: Any) -> Any:
-            loss, (seen, _) = self._loss(trainable, others, x, y, True, bent=bent)
+            loss, (predictions, _) = self._loss(trainable, others, x, y, True, bent=bent)
             if not self.noisy:
-                return loss, seen, []
-            return loss, self._loss(trainable, others, x, y, False, bent=bent)[1][0], seen
+                return loss, predictions, []
+            return loss, self._loss(trainable, others, x, y, False, bent=bent)[1][0], predictions
 
         if bent not in self._looks:
             self._looks[bent] = self._jit(run)
@@ -153,7 +154,7 @@ class JaxTraining:
 
     @cached_property
     def _optimizer(self) -> Any:
-        """A fresh optimizer of the same settings."""
+        """A new optimizer with the model's settings."""
         return self._fresh(settings_of(self.model.optimizer))
 
     def _fresh(self, settings: dict[str, Any]) -> Any:
@@ -165,14 +166,14 @@ class JaxTraining:
                     fresh.build(self.model.trainable_variables)
                     for variable in fresh.variables:
                         _start_with_numpy(variable)
-            except ValueError:  # it makes a variable with a value, which no scope allows
+            except ValueError:  # it creates a variable from a value, which no scope allows
                 fresh = fresh_optimizer(self.model, settings)
                 fresh.build(self.model.trainable_variables)
         return fresh
 
     @property
     def rate_slot(self) -> int:
-        """Which of the optimizer's variables is its learning rate.
+        """Index of the learning rate among the optimizer's variables.
 
         Raises:
             TypeError: The rate follows a schedule.
@@ -181,11 +182,11 @@ class JaxTraining:
         return next(i for i, v in enumerate(self._optimizer.variables) if v is rate)
 
     def step(self, without: str = "", bent: tuple[str, ...] = (), other: str = "") -> Any:
-        """`(state, x, y)` to the loss before the step, and the state after it.
+        """Return a function of `(state, x, y)` to the loss before the step, and the state after it.
 
         Args:
-            without: What is left out: `"penalties"`, `"noise"` or `"clipping"`.
-            bent: Layers that get a relu for their activation.
+            without: Part to leave out: `"penalties"`, `"noise"` or `"clipping"`.
+            bent: Layers whose activation becomes a relu.
             other: Name of another loss.
         """
         key = without, bent, other
@@ -196,14 +197,14 @@ class JaxTraining:
     def _step(self, without: str, bent: tuple[str, ...], other: str) -> Any:
         optimizer = self._optimizer
         if without == "clipping":
-            settings = unclipped(settings_of(self.model.optimizer))
+            settings = without_clipping(settings_of(self.model.optimizer))
             optimizer = self._fresh(settings)
 
         def run(state: Any, x: Any, y: Any) -> Any:
             trainable, others, slots = state
 
             def loss(values: list[Any]) -> Any:
-                value, (_, left) = self._loss(
+                value, (_, updated) = self._loss(
                     values,
                     others,
                     x,
@@ -213,40 +214,40 @@ class JaxTraining:
                     bent,
                     other,
                 )
-                # Mixed precision: the optimizer divides by the scale again.
+                # In mixed precision, the optimizer divides by the scale again.
                 mapping = list(zip(optimizer.variables, slots, strict=True))
                 with self.k.StatelessScope(state_mapping=mapping):
                     scaled = optimizer.scale_loss(value)
-                return scaled, (value, left)
+                return scaled, (value, updated)
 
-            (_, (value, left)), found = self.jax.value_and_grad(loss, has_aux=True)(trainable)
-            trainable, slots = optimizer.stateless_apply(slots, found, trainable)
-            return value, (trainable, left, slots)
+            (_, (value, updated)), results = self.jax.value_and_grad(loss, has_aux=True)(trainable)
+            trainable, slots = optimizer.stateless_apply(slots, results, trainable)
+            return value, (trainable, updated, slots)
 
         return run
 
     def start(self) -> Any:
-        """The state before the first step: stored weights, fresh optimizer."""
-        return (*self.stored(), [v.value for v in self._optimizer.variables])
+        """Return the state before the first step: stored weights, and a new optimizer's state."""
+        return (*self.current_values(), [v.value for v in self._optimizer.variables])
 
 
 def _counters(model: Any) -> list[Any]:
-    """The variables of metrics: a loss counts itself in them."""
+    """Return the variables of metrics, in which a loss counts itself."""
     metrics = [*getattr(model, "metrics", ()), *getattr(model._compile_loss, "metrics", ())]
     return list({id(v): v for metric in metrics for v in metric.variables}.values())
 
 
 def _start_with_numpy(variable: Any) -> None:
-    """Let a variable that waits for its zeros get them without a compilation for its shape."""
+    """Initialize a variable with zeros of NumPy, without a compilation for its shape."""
     if variable._value is None and type(variable._initializer).__name__ == "Zeros":
         variable._initializer = lambda shape, dtype=None: np.zeros(shape, dtype)
 
 
 def rate_owner(optimizer: Any) -> Any:
-    """The optimizer that holds the learning rate, inside one that scales the loss.
+    """Return the optimizer that holds the learning rate, inside one that scales the loss.
 
     Raises:
-        TypeError: The rate follows a schedule, and no factor can be put on it.
+        TypeError: The rate follows a schedule, which cannot be multiplied.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if not hasattr(inner._learning_rate, "shape"):
@@ -255,8 +256,8 @@ def rate_owner(optimizer: Any) -> Any:
 
 
 @contextlib.contextmanager
-def activated(k: Any, model: Any, names: tuple[str, ...]) -> Iterator[None]:
-    """Layers of these names have a relu for a while, where they have an activation at all."""
+def with_relu(k: Any, model: Any, names: tuple[str, ...]) -> Iterator[None]:
+    """Temporarily replace the activation of the named layers, if they have one, by a relu."""
     layers = [
         layer for layer in model._flatten_layers()
         if layer.name in names and "activation" in vars(layer)

@@ -1,4 +1,4 @@
-"""Steps of training under PyTorch, without what Keras adds to each."""
+"""Steps of training under PyTorch, without the overhead of Keras."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 
 from ....torch.api import torch
 from ....torch.replay import ReplayedFunction
-from ..randomness import own_code, own_functions
+from ..randomness import has_user_code, has_user_functions
 from ..stepping import moves_entries_alone
 
 
 LARGEST = 1_000_000
-"""Weights beyond which nothing is recorded: operations on them cost more than what is between."""
+"""Number of weights above which nothing is recorded, because operations dominate the overhead."""
 
 
 class TorchTraining:
     """A compiled model's training as functions of data; steps change the model's variables.
 
     Args:
-        model: A built, compiled model with a built optimizer.
-        noisy: Whether it computes something else in training.
+        model: A built, compiled model.
+        noisy: Whether it behaves differently in training.
     """
 
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
@@ -32,22 +32,21 @@ class TorchTraining:
         self._functions: dict[Any, ReplayedFunction | Callable[..., list[Any]]] = {}
         self._vector: Any = None
         count = sum(v.value.numel() for v in model.variables)
-        # The user's own code may do something else at every call, as no record does.
-        own = own_code(k, model) or own_functions(model)
-        self._records = count <= LARGEST and not model.run_eagerly and not own
+        # User code may behave differently in every call, which a record cannot.
+        has_own_code = has_user_code(k, model) or has_user_functions(model)
+        self._records = count <= LARGEST and not model.run_eagerly and not has_own_code
 
-    def build(self, apart: bool) -> list[Any]:
-        """Make what steps need; return the variables that they change and the model has not.
+    def build(self, one_by_one: bool) -> list[Any]:
+        """Build the optimizer; return the variables that steps change besides the model's.
 
-        Where an optimizer does the same on one vector of all weights, the weights become parts of
-        such a vector.
+        If the optimizer can update one vector of all weights, the weights become views of it.
 
         Args:
-            apart: They must not become parts of anything.
+            one_by_one: Whether the weights must stay separate.
         """
         model, optimizer = self.model, self.model.optimizer
         variables = model.trainable_variables
-        if not apart and moves_entries_alone(self.k, model):
+        if not one_by_one and moves_entries_alone(self.k, model):
             values = [v.value for v in variables]
             self._vector = self.k.Variable(
                 self.k.ops.concatenate([t.detach().reshape(-1) for t in values]), name="weights"
@@ -57,16 +56,16 @@ class TorchTraining:
                 value.data = part.view(value.shape)
             variables = [self._vector]
         optimizer.build(variables)
-        own = {id(v): v.value for v in (*model.variables, *optimizer.variables)}
-        self._held = list(own.values())
+        values_by_id = {id(v): v.value for v in (*model.variables, *optimizer.variables)}
+        self._variables = list(values_by_id.values())
         return list(optimizer.variables)
 
     def load(self) -> None:
-        """The weights are parts of the vector: nothing is to be done."""
+        """Do nothing; weights that are views of the vector are always current."""
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """One thread while small operations are run: two spend their time waiting."""
+    def single_threaded(self) -> Iterator[None]:
+        """Use one thread for small operations, since several would mostly wait."""
         before = torch().get_num_threads()
         torch().set_num_threads(1 if self._records else before)
         try:
@@ -75,78 +74,79 @@ class TorchTraining:
             torch().set_num_threads(before)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Losses of steps and of looks: see `Copy.steps`."""
+        """Take steps, and return their losses and those of the looks, as in `Copy.steps`."""
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
         flat = self.k.tree.flatten(data)
         losses: list[float] = []
         seen: list[float] = []
-        with self.alone():
+        with self.single_threaded():
             for looks, *batch in zip(due, *flat, strict=True):
                 if looks:
                     seen.append(float(self.look(*rows)[0]))
-                losses.append(float(self._run("step", data, batch)[0]))
+                losses.append(float(self._call("step", data, batch)[0]))
                 if not np.isfinite(losses[-1]):
                     break
         return losses, seen
 
     def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """The loss in training and the outputs: see `Look`; nothing is changed."""
+        """Compute the loss in training and the outputs, as in `Look`, without any change."""
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
-        with self.alone():
-            loss, *outputs = self._run("look", data, self.k.tree.flatten(data))
+        with self.single_threaded():
+            loss, *outputs = self._call("look", data, self.k.tree.flatten(data))
         count = len(outputs) // 2 if self.noisy else len(outputs)
         return loss, outputs[:count], outputs[count:]
 
-    def _run(self, what: str, structure: Any, flat: Any) -> list[Any]:
+    def _call(self, what: str, structure: Any, flat: Any) -> list[Any]:
         key = what, *((tuple(t.shape), t.dtype) for t in flat)
         if key not in self._functions:
             self._functions[key] = self._function(what, structure)
         return self._functions[key](*flat)
 
     def _function(self, what: str, structure: Any) -> ReplayedFunction | Callable[..., list[Any]]:
-        def packed(function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        def pack(function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
             return lambda *flat: function(*self.k.tree.pack_sequence_as(structure, flat))
 
         if what == "look":
-            function, plain = packed(self._look), None
+            function, plain = pack(self._look), None
         else:
-            function, plain = packed(self._step), packed(self._step_of_each)
-        return ReplayedFunction(function, self._held, plain) if self._records else function
+            function, plain = pack(self._step), pack(self._step_of_each)
+        return ReplayedFunction(function, self._variables, plain) if self._records else function
 
     def _step(self, x: Any, y: Any) -> list[Any]:
         model, optimizer = self.model, self.model.optimizer
-        seen = model(x, training=True)
-        loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
+        predictions = model(x, training=True)
+        loss = model.compute_loss(x=x, y=y, y_pred=predictions, training=True)
         variables = model.trainable_variables
         if variables:
             values = [v.value for v in variables]
-            found = torch().autograd.grad(optimizer.scale_loss(loss), values, allow_unused=True)
+            grads = torch().autograd.grad(optimizer.scale_loss(loss), values, allow_unused=True)
             with torch().no_grad():
-                self._apply(list(found))
+                self._apply(list(grads))
         return [loss.detach()]
 
-    def _apply(self, found: list[Any]) -> None:
+    def _apply(self, grads: list[Any]) -> None:
         variables = self.model.trainable_variables
         if self._vector is None:
-            self.model.optimizer.apply(found, variables)
+            self.model.optimizer.apply(grads, variables)
             return
         dense = [
             torch().zeros_like(v.value) if g is None else g
-            for v, g in zip(variables, found, strict=True)
+            for v, g in zip(variables, grads, strict=True)
         ]
         flat = torch().cat([g.reshape(-1) for g in dense])
-        # Where there is no gradient Keras does nothing, not even decay.
-        kept = [
-            (v.value, v.value.clone()) for v, g in zip(variables, found, strict=True) if g is None
+        # Without a gradient Keras does nothing, not even decay.
+        saved = [
+            (v.value, v.value.clone()) for v, g in zip(variables, grads, strict=True) if g is None
         ]
         self.model.optimizer.apply([flat], [self._vector])
-        for value, before in kept:
+        for value, before in saved:
             value.copy_(before)
 
     def _step_of_each(self, x: Any, y: Any) -> list[Any]:
-        """The same, with one weight after the other.
+        """Take a step that updates the weights one by one.
 
-        All at once, some optimizers ask for their rate as a number, which no record holds.
+        When updating all at once, some optimizers read their rate as a number, which prevents a
+        recording.
         """
         optimizer, name = self.model.optimizer, "_backend_update_step"
         _, *others = (kind for kind in type(optimizer).__mro__ if name in vars(kind))
@@ -162,10 +162,10 @@ class TorchTraining:
         model, tree = self.model, self.k.tree
         with torch().no_grad():
             others = [v.value for v in model.non_trainable_variables]
-            kept = [t.clone() for t in others]
-            seen = model(x, training=True)
-            loss = model.compute_loss(x=x, y=y, y_pred=seen, training=True)
-            for tensor, value in zip(others, kept, strict=True):
+            saved = [t.clone() for t in others]
+            predictions = model(x, training=True)
+            loss = model.compute_loss(x=x, y=y, y_pred=predictions, training=True)
+            for tensor, value in zip(others, saved, strict=True):
                 tensor.copy_(value)
             outputs = [*tree.flatten(model(x, training=False))] if self.noisy else []
-            return [loss, *outputs, *tree.flatten(seen)]
+            return [loss, *outputs, *tree.flatten(predictions)]

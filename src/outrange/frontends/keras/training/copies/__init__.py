@@ -1,1 +1,1 @@
-"""What is trained in a model's place: values under JAX, elsewhere a clone or, lent, itself."""
+"""Trainable copies of a model: values under JAX, else a clone, or the model itself, restored."""

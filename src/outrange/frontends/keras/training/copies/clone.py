@@ -1,4 +1,4 @@
-"""Under TensorFlow and PyTorch: a clone of the model."""
+"""A trainable clone of the model, under TensorFlow and PyTorch."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -9,82 +9,84 @@ import numpy as np
 from ..backends.compiled_tensorflow import TensorFlowTraining
 from ..backends.jitted import rate_owner
 from ..backends.torch_steps import TorchTraining
-from ..optimizer_settings import fresh_optimizer, settings_of, unclipped
+from ..optimizer_settings import fresh_optimizer, settings_of, without_clipping
 from .protocol import Look
 
 
 class Clone:
-    """Elsewhere: a clone of the model, whose variables are changed."""
+    """A clone of the model whose variables are changed by training."""
 
     def __init__(
         self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
     ) -> None:
         self._k, self._original = k, model
         self._model = clone(k, model, without, bent, other)
-        self._prepare(noisy, apart=False)
+        self._prepare(noisy, one_by_one=False)
 
-    def _prepare(self, noisy: bool, apart: bool) -> None:
+    def _prepare(self, noisy: bool, one_by_one: bool) -> None:
         kinds = {"tensorflow": TensorFlowTraining, "torch": TorchTraining}
         self._training = kinds[self._k.backend.backend()](self._k, self._model, noisy)
-        held = {id(v): v for v in (*self._model.variables, *self._training.build(apart))}
+        variables = {id(v): v for v in (*self._model.variables, *self._training.build(one_by_one))}
         self._training.load()
-        self._first = [(v, self._k.ops.copy(v.value)) for v in held.values()]
+        self._first = [(v, self._k.ops.copy(v.value)) for v in variables.values()]
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """While it is trained, from the stored weights on."""
+        """Train within this context, starting from the stored weights."""
         self.restart()
         yield
 
     def restart(self) -> None:
-        """Put everything back to where it was; what is compiled or recorded is kept."""
+        """Restore the initial values; compiled and recorded functions are kept."""
         for variable, value in self._first:
             variable.assign(value)
         self._training.load()
 
     def multiply_rate(self, factor: float) -> None:
-        """Train at another rate; a schedule raises."""
+        """Multiply the learning rate; raise for a schedule."""
         optimizer = rate_owner(self._model.optimizer)
         optimizer.learning_rate = factor * float(
             self._k.ops.convert_to_numpy(optimizer.learning_rate)
         )
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Put other values in, by `id` of the model's variable."""
-        for own, variable in zip(self._model.weights, self._original.weights, strict=True):
+        """Set other values, by `id` of the model's variable."""
+        for variable_of_clone, variable in zip(
+            self._model.weights, self._original.weights, strict=True
+        ):
             new = values.get(id(variable))
             if new is not None:
-                own.assign(new)
+                variable_of_clone.assign(new)
         self._training.load()
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take steps, up to the first whose loss is not finite: see `Copy.steps`."""
+        """Take steps, up to the first whose loss is not finite, as in `Copy.steps`."""
         return self._training.steps(x, y, due, rows)
 
     def look(self, x: Any, y: Any) -> Look:
-        """Loss and outputs at the weights reached."""
+        """Compute loss and outputs at the current weights."""
         x, y = self._k.tree.map_structure(self._k.ops.convert_to_tensor, (x, y))
         loss, *outputs = self._training.look(x, y)
         number = self._k.ops.convert_to_numpy
         return Look(float(number(loss)), *([np.asarray(number(t)) for t in o] for o in outputs))
 
     def weights(self) -> list[np.ndarray]:
-        """The weights reached, in the model's order."""
+        """Return the current weights, in the model's order."""
         return [np.asarray(self._k.ops.convert_to_numpy(v)) for v in self._model.weights]
 
 
 def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: str = "") -> Any:
-    """A model of the same weights, loss and optimizer that shares nothing with the first."""
-    with uncompiled(model):
+    """Clone a model with its weights, loss and optimizer; the clone shares nothing with it."""
+    with not_compiling(model):
         copy = k.models.clone_model(model)
     if not copy.built:
         copy.build(model.input_shape)
     if {id(v) for v in copy.variables} & {id(v) for v in model.variables}:
-        # A configuration may hold a layer itself, or a function that does.
+        # A config may contain a layer itself, or a function that refers to it.
         raise ValueError("the clone has variables of the model's own")
     copy.set_weights(model.get_weights())
     for layer in copy._flatten_layers():
-        # What an adapted layer computes with is derived from its weights, and not by `set_weights`.
+        # The values that an adapted layer uses are derived from its weights by `finalize_state`.
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
     for owner, name, value in changes(k, copy, without, bent):
@@ -101,14 +103,14 @@ def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: s
 
 
 def settings(model: Any, without: str) -> dict[str, Any]:
-    """What the optimizer of a copy is made with."""
-    own = settings_of(model.optimizer)
-    return unclipped(own) if without == "clipping" else own
+    """Return the settings of the optimizer of a copy."""
+    model_settings = settings_of(model.optimizer)
+    return without_clipping(model_settings) if without == "clipping" else model_settings
 
 
 @contextlib.contextmanager
-def uncompiled(model: Any) -> Iterator[None]:
-    """Keras compiles a clone from written settings, which hold no function of the user's own."""
+def not_compiling(model: Any) -> Iterator[None]:
+    """Clone without compiling, since Keras compiles from a config, which lacks user functions."""
     before = model.compiled
     model.compiled = False
     try:
@@ -120,7 +122,7 @@ def uncompiled(model: Any) -> Iterator[None]:
 def changes(
     k: Any, model: Any, without: str, bent: tuple[str, ...]
 ) -> Iterator[tuple[Any, str, Any]]:
-    """Owner, name and new value of the attributes that what is left out or bent comes to."""
+    """Yield owner, name and new value of each attribute to change for `without` and `bent`."""
     for layer in model._flatten_layers():
         if without == "freezing":
             yield layer, "trainable", True
@@ -131,5 +133,5 @@ def changes(
                 yield variable, "regularizer", None
             if getattr(layer, "activity_regularizer", None) is not None:
                 yield layer, "activity_regularizer", None
-        if layer.name in bent and "activation" in vars(layer):  # a recurrent one only shows it
+        if layer.name in bent and "activation" in vars(layer):  # a recurrent layer only exposes it
             yield layer, "activation", k.activations.relu

@@ -1,4 +1,4 @@
-"""What every copy can do."""
+"""Interface of all trainable copies of a model."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -8,11 +8,12 @@ import numpy as np
 
 
 class Look(NamedTuple):
-    """What a copy does at some rows.
+    """Loss and outputs of a copy at some rows.
 
     Args:
-        loss: In training, penalties included.
-        in_training: The outputs in training; empty where they are the same.
+        loss: The loss in training, including penalties.
+        outputs: The outputs at inference.
+        in_training: The outputs in training; empty if they are the same.
     """
 
     loss: float
@@ -21,37 +22,38 @@ class Look(NamedTuple):
 
 
 class Copy(Protocol):
-    """Something that is trained in the model's place."""
+    """A stand-in for the model that can be trained."""
 
     def in_use(self) -> AbstractContextManager[None]:
-        """While it is trained, from the stored weights on."""
+        """Train within this context, starting from the stored weights."""
         ...
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
         """Take steps, up to the first whose loss is not finite.
 
         Args:
-            x: Inputs of each step, one after the other along a first axis more.
+            x: Inputs of each step, stacked along an additional first axis.
+            y: Targets of each step, stacked likewise.
             due: Whether a look comes before each step.
             rows: Inputs and targets of the looks.
 
         Returns:
-            The loss before each step, of its own rows; and that of each look.
+            The loss before each step, on its own rows; and the loss of each look.
         """
         ...
 
     def look(self, x: Any, y: Any) -> Look:
-        """Loss and outputs at the weights reached."""
+        """Compute loss and outputs at the current weights."""
         ...
 
     def weights(self) -> list[np.ndarray]:
-        """The weights reached, in the model's order."""
+        """Return the current weights, in the model's order."""
         ...
 
     def multiply_rate(self, factor: float) -> None:
-        """Train at another rate; a schedule raises."""
+        """Multiply the learning rate; raise for a schedule."""
         ...
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Put other values in, by `id` of the model's variable."""
+        """Set other values, by `id` of the model's variable."""
         ...

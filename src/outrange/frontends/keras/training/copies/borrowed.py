@@ -1,19 +1,19 @@
-"""The model itself, where it cannot be cloned: what a training changes is put back after it."""
+"""The model itself as its own trainable copy, if it cannot be cloned; it is restored afterward."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from ..optimizer_settings import fresh_optimizer
-from ..randomness import given_losses
+from ..randomness import compiled_losses
 from .clone import Clone, changes, settings
 
 
-class Lent(Clone):
-    """A model that Keras cannot make a second time: a class, a layer or a function of one's own.
+class BorrowedModel(Clone):
+    """A model that Keras cannot clone, because a class, a layer or a function is the user's.
 
-    Its optimizer is another one meanwhile. Weights, states, counters and attributes have their
-    values again at the end, however it ends.
+    It gets another optimizer meanwhile. Weights, states, counters and attributes are restored at
+    the end, also after an error.
     """
 
     def __init__(
@@ -26,46 +26,48 @@ class Lent(Clone):
             (model, "_compile_loss", type(loss)(other) if other else loss),
             *changes(k, model, without, bent),
         ]
-        with self._changed():
-            # Weights that are parts of one vector would stay so.
-            self._prepare(noisy, apart=True)
+        with self._apply_changes():
+            # Weights that became parts of one vector would remain so.
+            self._prepare(noisy, one_by_one=True)
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """While it is trained, from the stored weights on."""
-        with self._changed():
+        """Train within this context, starting from the stored weights."""
+        with self._apply_changes():
             self.restart()
             yield
 
     @contextlib.contextmanager
-    def _changed(self) -> Iterator[None]:
+    def _apply_changes(self) -> Iterator[None]:
         model = self._model
-        # Before any is set: a layer's own layers, and its weights, come up again by themselves.
+        # Before any is set, since setting a layer also sets its own layers and weights.
         before = [(owner, name, getattr(owner, name)) for owner, name, _ in self._changes]
-        # A layer tells all its layers and weights, shared ones and those frozen by themselves too.
+        # A layer's flag also sets its layers and weights, even shared or individually frozen ones.
         flags = [
             (owner, "_trainable", owner._trainable)
             for owner in (*model._flatten_layers(), *model.variables)
             if hasattr(owner, "_trainable")
         ]
-        needed = [(v.value, v.value.requires_grad) for v in model.variables if self._is_torch]
+        gradient_flags = [
+            (v.value, v.value.requires_grad) for v in model.variables if self._is_torch
+        ]
         modes = [
             (module, module.training)
             for layer in (model._flatten_layers() if self._is_torch else ())
             for module in layer.modules()
         ]
         try:
-            with numbers_kept(self._k, model):
+            with preserve_variables(self._k, model):
                 for owner, name, value in self._changes:
                     setattr(owner, name, value)
                 yield
         finally:
-            # In the same order: what a layer is set to, its own layers are too.
+            # In the same order, because setting a layer also sets its own layers.
             for owner, name, value in before:
                 setattr(owner, name, value)
             for owner, name, value in flags:
                 setattr(owner, name, value)
-            for tensor, value in needed:
+            for tensor, value in gradient_flags:
                 tensor.requires_grad_(value)
             for module, value in modes:
                 module.training = value
@@ -75,29 +77,30 @@ class Lent(Clone):
         return self._k.backend.backend() == "torch"
 
 
-def held_by(k: Any, model: Any) -> list[Any]:
-    """What holds numbers that a training may change: variables, known to the model or not.
+def all_variables(k: Any, model: Any) -> list[Any]:
+    """Return the variables that a training may change, known to the model or not.
 
-    States of recurrent layers, TensorFlow's own variables and PyTorch's buffers are in no list.
+    States of recurrent layers, TensorFlow's own variables and PyTorch's buffers are in none of the
+    model's lists.
     """
-    found = [*model.variables, *model.metrics_variables]
-    for owner in (*model._flatten_layers(), *given_losses(k, model)):
+    variables = [*model.variables, *model.metrics_variables]
+    for owner in (*model._flatten_layers(), *compiled_losses(k, model)):
         for value in tuple(getattr(owner, "__dict__", {}).values()):
             leaves = value.values() if isinstance(value, dict) else value
             for leaf in tuple(leaves) if isinstance(value, dict | list | tuple) else (value,):
-                one = getattr(leaf, "state", leaf)  # of a generator of random numbers
-                if callable(getattr(one, "assign", None)) and hasattr(one, "shape"):
-                    found.append(one)
-    found.append(k.src.random.seed_generator.global_seed_generator().state)
+                variable = getattr(leaf, "state", leaf)  # the state of a random generator
+                if callable(getattr(variable, "assign", None)) and hasattr(variable, "shape"):
+                    variables.append(variable)
+    variables.append(k.src.random.seed_generator.global_seed_generator().state)
     if k.backend.backend() == "torch":
-        found += [b for layer in model._flatten_layers() for b in layer.buffers()]
-    return list({id(v): v for v in found}.values())
+        variables += [b for layer in model._flatten_layers() for b in layer.buffers()]
+    return list({id(v): v for v in variables}.values())
 
 
 @contextlib.contextmanager
-def numbers_kept(k: Any, model: Any) -> Iterator[None]:
-    """What is held by a model has the same numbers again at the end."""
-    values = [(v, k.ops.copy(k.ops.convert_to_tensor(v))) for v in held_by(k, model)]
+def preserve_variables(k: Any, model: Any) -> Iterator[None]:
+    """Restore all variables of a model at the end."""
+    values = [(v, k.ops.copy(k.ops.convert_to_tensor(v))) for v in all_variables(k, model)]
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Under JAX: values are handed on, and nothing is changed."""
+"""A trainable copy under JAX, as values that are passed on; nothing is changed."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -10,8 +10,8 @@ from ..backends.jitted import JaxTraining
 from .protocol import Look
 
 
-class State:
-    """Under JAX: the variables' values, handed from one compiled step to the next."""
+class ValueCopy:
+    """The values of a model's variables under JAX, passed from one compiled step to the next."""
 
     def __init__(
         self, k: Any, jitted: JaxTraining, without: str, bent: tuple[str, ...], other: str
@@ -21,18 +21,18 @@ class State:
         self._state = jitted.start()
 
     def in_use(self) -> AbstractContextManager[None]:
-        """While it is trained: nothing is to be put back."""
+        """Train within this context; nothing has to be restored."""
         return nullcontext()
 
     def multiply_rate(self, factor: float) -> None:
-        """Train at another rate; a schedule raises."""
+        """Multiply the learning rate; raise for a schedule."""
         trainable, others, slots = self._state
         place = self._jitted.rate_slot
         slots = [s * np.float32(factor) if i == place else s for i, s in enumerate(slots)]
         self._state = trainable, others, slots
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Put other values in, by `id` of the model's variable."""
+        """Set other values, by `id` of the model's variable."""
         trainable, others, slots = self._state
         variables = self._jitted.model.trainable_variables
         new = [values.get(id(v)) for v in variables]
@@ -43,7 +43,7 @@ class State:
         self._state = trainable, others, slots
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take steps, up to the first whose loss is not finite: see `Copy.steps`."""
+        """Take steps, up to the first whose loss is not finite, as in `Copy.steps`."""
         losses: list[float] = []
         seen: list[float] = []
         for i, looks in enumerate(due):
@@ -57,14 +57,14 @@ class State:
         return losses, seen
 
     def look(self, x: Any, y: Any) -> Look:
-        """Loss and outputs at the weights reached."""
+        """Compute loss and outputs at the current weights."""
         loss, *outputs = self._look(*self._state[:2], x, y)
         return Look(float(loss), *([np.asarray(t) for t in part] for part in outputs))
 
     def weights(self) -> list[np.ndarray]:
-        """The weights reached, in the model's order."""
+        """Return the current weights, in the model's order."""
         model = self._jitted.model
-        found = {
+        values_by_id = {
             id(v): value
             for variables, values in (
                 (model.trainable_variables, self._state[0]),
@@ -72,4 +72,6 @@ class State:
             )
             for v, value in zip(variables, values, strict=True)
         }
-        return [np.asarray(self._k.ops.convert_to_numpy(found[id(v)])) for v in model.weights]
+        return [
+            np.asarray(self._k.ops.convert_to_numpy(values_by_id[id(v)])) for v in model.weights
+        ]
