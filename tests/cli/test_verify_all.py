@@ -265,11 +265,11 @@ def test_files_that_cannot_be_read_are_errors_of_their_own(call, folder):
 @pytest.mark.slow
 def test_out_of_memory_costs_one_instance(call, folder):
     # NumPy's address space alone takes most of it; the weights of this file do not fit.
-    from frontends.onnx_models import model, node, saved
+    from frontends.onnx_models import model, node, save_model
 
     wide = np.zeros((1, 2**24), np.float32)
     proto = model([node("MatMul", "x w", "y")], {"w": wide}, inputs={"x": (1, 1)})
-    saved(folder, proto, "wide.onnx")
+    save_model(folder, proto, "wide.onnx")
     text = "".join(f"(declare-const Y_{j} Real)" for j in range(2))
     (folder / "wide.vnnlib").write_text(f"(declare-const X_0 Real){text}(assert (>= Y_0 0))")
     rows = [("wide.onnx", "wide.vnnlib", 9), ("small.onnx", "p1.0.vnnlib", 9)]

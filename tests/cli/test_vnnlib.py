@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cli.verify_files import random_net, sum_and_difference
-from frontends.onnx_models import model, node, saved
+from frontends.onnx_models import model, node, save_model
 from outrange import __version__
 
 
@@ -29,7 +29,7 @@ def models(tmp_path_factory):
     sum_and_difference(path, "f.onnx")
     constants = {"w": np.float32([[1, 2], [1, 0]])}
     nodes = [node("MatMul", "x w", "z"), node("Relu", "z", "y")]
-    saved(path, model(nodes, constants, inputs={"x": (1, 2)}), "g.onnx")
+    save_model(path, model(nodes, constants, inputs={"x": (1, 2)}), "g.onnx")
     return path
 
 
@@ -160,7 +160,7 @@ def test_errors_print_no_word(call, models, parts, given, code, told):
     nodes = [node("MatMul", "x w", "z"), node("Relu", "z", "y")]
     double = {"w": np.float64([[1, 1], [1, -1]])}
     proto = model(nodes, double, inputs={"x": (1, 2)}, kind=TensorProto.DOUBLE)
-    saved(models, proto, "double.onnx")
+    save_model(models, proto, "double.onnx")
     name = query(models, *parts)
     networks = [part for item in given for part in ("--network", item)]
     found, out, err = call("verify", name, *networks)
@@ -277,7 +277,7 @@ def test_float32_and_real_differ_where_a_sum_rounds(call, models):
     """`(x + 1e8) - 1e8` is x in real arithmetic, and a multiple of 8 in float32."""
     constants = {"w": np.float32([[1.0]]), "b": np.float32([1e8]), "c": np.float32([-1e8])}
     nodes = [node("MatMul", "x w", "m"), node("Add", "m b", "z"), node("Add", "z c", "y")]
-    saved(models, model(nodes, constants, inputs={"x": (1, 1)}), "rounds.onnx")
+    save_model(models, model(nodes, constants, inputs={"x": (1, 1)}), "rounds.onnx")
     declared = "(declare-network f (declare-input X {0} [1,1]) (declare-output Y {0} [1,1]))"
     asked = "(assert (>= X[0,0] 1.0))", "(assert (<= X[0,0] 2.0))", "(assert (<= Y[0,0] 0.5))"
     words = []

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from frontends.onnx_models import f32, model, node, saved
+from frontends.onnx_models import f32, model, node, save_model
 
 
 def vnnlib(path, box, unsafe, outputs):
@@ -24,7 +24,7 @@ def sum_and_difference(folder, name="small.onnx"):
     """Write `relu(x0 + x1)` and `relu(x0 - x1)`."""
     constants = {"w": np.float32([[1, 1], [1, -1]])}
     nodes = [node("MatMul", "x w", "z"), node("Relu", "z", "y")]
-    return saved(folder, model(nodes, constants, inputs={"x": (1, 2)}), name)
+    return save_model(folder, model(nodes, constants, inputs={"x": (1, 2)}), name)
 
 
 def random_net(folder, name, sizes, seed):
@@ -38,7 +38,7 @@ def random_net(folder, name, sizes, seed):
             nodes.append(node("Relu", last, f"r{k}"))
             last = f"r{k}"
     proto = model(nodes, constants, inputs={"x": (1, sizes[0])}, outputs=(last,))
-    return saved(folder, proto, name)
+    return save_model(folder, proto, name)
 
 
 def hard(folder):

@@ -1,6 +1,6 @@
-"""Models of one ONNX operator at any element type, for the law over all of them.
+"""Models of one ONNX operator at any element type, for laws over all operators.
 
-The inputs are float32 numbers that are cast to the type asked for, and the results are cast back.
+The inputs are float32 numbers that are cast to the element type, and the results are cast back.
 """
 
 from dataclasses import dataclass, field
@@ -18,21 +18,21 @@ NUMBERS = {
 
 
 def number(kind):
-    """`TensorProto.DataType` of an element type by its name in a schema."""
+    """Return the `TensorProto.DataType` of an element type by its name in a schema."""
     return getattr(TensorProto, kind.upper())
 
 
 def counts(kind):
-    """Whether a type is one of integers."""
+    """Return whether a type is an integer type."""
     return kind.startswith(("int", "uint"))
 
 
 @dataclass
 class Draft:
-    """A node being drafted.
+    """A node under construction.
 
     Args:
-        rng: For whatever is free.
+        rng: Source of all random choices.
         form: `"values"`: the first operand depends on the input, others may; `"constants"`: none.
         opset: Version of the operator set.
     """
@@ -46,7 +46,7 @@ class Draft:
     casts: list = field(default_factory=list)
 
     def data(self, kind, *shape, low=-4.0, high=4.0, fixed=False):
-        """An operand; returns the constant, if it is one."""
+        """Add an operand; return the constant, if it is one."""
         some = bool(self.inputs) and self.rng.random() < 0.5
         if fixed or self.form == "constants" or some:
             return self.constant(self.numbers(kind, shape, low, high), kind)
@@ -62,16 +62,16 @@ class Draft:
         return None
 
     def numbers(self, kind, shape, low=-4.0, high=4.0):
-        """An array of numbers that an element type holds."""
+        """Draw an array of numbers that an element type can hold."""
         if kind.startswith("uint") or kind == "bool":
             low = max(low, 0.0)
-        found = self.rng.uniform(low, high, shape)
+        numbers = self.rng.uniform(low, high, shape)
         if counts(kind) or kind == "bool":
-            found = np.clip(np.rint(found), np.ceil(low), np.floor(high))
-        return found.astype(NUMBERS.get(kind, np.float32))
+            numbers = np.clip(np.rint(numbers), np.ceil(low), np.floor(high))
+        return numbers.astype(NUMBERS.get(kind, np.float32))
 
     def constant(self, array, kind=None):
-        """A constant operand; of a type that NumPy lacks it is cast while the file is read."""
+        """Add a constant operand; a type that NumPy lacks is cast while the file is read."""
         name = f"k{len(self.constants)}"
         self.constants[name] = np.asarray(array)
         if kind is None or kind in NUMBERS:
@@ -82,22 +82,22 @@ class Draft:
         return self.constants[name]
 
     def ints(self, *values, scalar=False):
-        """A constant operand of int64."""
+        """Add a constant operand of int64."""
         return self.constant(np.array(values[0] if scalar else values, np.int64))
 
     def absent(self):
-        """No operand."""
+        """Add an absent operand."""
         self.words.append("")
 
     def choice(self, *options):
-        """One of some options."""
+        """Choose one of some options."""
         return options[int(self.rng.integers(len(options)))]
 
     def model(self, op, outputs=1, **attributes):
-        """The file."""
+        """Build the model."""
         names = [f"r{i}" for i in range(outputs)]
-        given = {k: v for k, v in attributes.items() if v is not None}
-        nodes = [*self.casts, helper.make_node(op, self.words, names, name="it", **given)]
+        options = {k: v for k, v in attributes.items() if v is not None}
+        nodes = [*self.casts, helper.make_node(op, self.words, names, name="it", **options)]
         ends = [f"y{i}" for i in range(outputs)]
         nodes += [
             helper.make_node("Cast", [a], [b], to=TensorProto.DOUBLE)
@@ -118,7 +118,7 @@ class Draft:
         return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
     def box(self):
-        """The range of every flat input."""
+        """Return the range of every flat input."""
         sizes = [int(np.prod(shape)) for _, shape, *_ in self.inputs]
         return tuple(
             np.repeat([part[2 + end] for part in self.inputs], sizes).astype(float)

@@ -1,4 +1,4 @@
-"""How each operator that is described is drafted at an element type, with whatever else is legal.
+"""Drafts of every supported operator at an element type, with random legal options.
 
 A function takes a `Draft` and the element type of each parameter of the operator's schema; it
 returns the model. An operator without an entry fails the law of element types.
@@ -12,7 +12,7 @@ CASES = {}
 
 
 def case(*names, opset=21):
-    """Enter a function under the names of some operators; `opset`: the newest they are tried at."""
+    """Register a function for some operators; `opset` is the newest operator set to test."""
 
     def enter(function):
         for name in names:
@@ -23,13 +23,13 @@ def case(*names, opset=21):
 
 
 def shape(d, rank=None):
-    """A small shape with a batch axis of 1."""
+    """Draw a small shape with a batch axis of 1."""
     rank = int(d.rng.integers(1, 4)) if rank is None else rank
     return (1, *(int(n) for n in d.rng.integers(1, 4, rank)))
 
 
 def unary(low=-4.0, high=4.0, **options):
-    """One operand, and attributes drawn from what is given for each."""
+    """Draft one operand, and attributes drawn from the given choices."""
 
     def draft(d, name, T):
         d.data(T, *shape(d), low=low, high=high)
@@ -39,7 +39,7 @@ def unary(low=-4.0, high=4.0, **options):
 
 
 def plain(name, *parameters):
-    """The same, where the schema has another letter for the type."""
+    """Draft one operand, for a schema with another letter for the type."""
 
     def draft(d, op, **kinds):
         d.data(next(iter(kinds.values())), *shape(d))
@@ -107,7 +107,7 @@ def prelu(d, name, T):
 
 
 def pair(d, T, **options):
-    """Two operands that broadcast."""
+    """Draft two operands that broadcast."""
     size = shape(d)
     d.data(T, *size)
     d.data(T, *size[d.choice(0, len(size) - 1) :], **options)
@@ -138,7 +138,7 @@ def divide(d, name, T):
 
 
 def divisor(d, T):
-    """Constants other than 0; some are negative."""
+    """Draw constants other than 0; some are negative."""
     low, high = d.choice((1.0, 4.0), (-4.0, -1.0), (2.0, 9.0))
     return (
         {"low": 1.0 if T.startswith("uint") else low, "high": abs(high) + 1, "fixed": True}

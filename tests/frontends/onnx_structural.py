@@ -1,4 +1,4 @@
-"""Drafts of operators that move entries, make constants, or are layers; see `onnx_operators`."""
+"""Drafts of operators that move entries, build constants, or are layers; see `onnx_operators`."""
 
 import numpy as np
 from onnx import helper, numpy_helper
@@ -104,8 +104,8 @@ def constant(d, name, T):
     d.form = "constants"
     array = d.numbers(T, (2,))
     if T not in NUMBERS:
-        one = [b"1"] if T == "string" else [1]
-        return d.model(name, value=helper.make_tensor("v", number(T), (1,), one))
+        entries = [b"1"] if T == "string" else [1]
+        return d.model(name, value=helper.make_tensor("v", number(T), (1,), entries))
     return d.model(name, value=numpy_helper.from_array(array))
 
 
@@ -128,7 +128,7 @@ def arange(d, name, T):
 
 @case("Cast")
 def cast(d, name, T1, T2):
-    # Numbers that lie within every type, their fractions included.
+    # Numbers within the range of every type, including their fractions.
     d.data(T1, *shape(d), low=0.0 if T2.startswith("uint") else -4.0)
     return d.model(name, to=number(T2))
 

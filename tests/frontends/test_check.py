@@ -1,4 +1,4 @@
-"""The comparison of graph and model sees every wrong reading, and no rounding."""
+"""The comparison of graph and model detects every misreading, and tolerates rounding."""
 
 from itertools import pairwise
 
@@ -110,7 +110,7 @@ def test_a_swap_of_two_outputs_is_seen():
 
 
 def jumping():
-    """`threshold(x - 1, ...)` after a sum that rounds differently in float32."""
+    """Build `threshold(x - 1, ...)` after a sum that rounds differently in float32."""
     b = Builder([Slot("x", (3,))])
     (value,) = b.input_values()
     w = np.array([[0.1], [0.2], [0.7]], np.float32)
@@ -125,13 +125,13 @@ def jumping():
 
 
 def test_a_point_at_a_jump_is_not_a_difference():
-    found = jumping()
-    check_same(found, Box(np.ones(3), np.ones(3)))
+    network = jumping()
+    check_same(network, Box(np.ones(3), np.ones(3)))
     x = np.ones((1, 3))
-    assert run_with_error_bounds(found.graph, x).near_jump.all()
-    # The two sides of the jump are 6 apart: at the jump that much is allowed, elsewhere not.
-    assert tolerance(found.graph, run_with_error_bounds(found.graph, x))[0, 0] >= 6
-    assert tolerance(found.graph, run_with_error_bounds(found.graph, 2 * x))[0, 0] < 1e-3
+    assert run_with_error_bounds(network.graph, x).near_jump.all()
+    # The two sides of the jump differ by 6, which is allowed at the jump but not elsewhere.
+    assert tolerance(network.graph, run_with_error_bounds(network.graph, x))[0, 0] >= 6
+    assert tolerance(network.graph, run_with_error_bounds(network.graph, 2 * x))[0, 0] < 1e-3
 
 
 def test_overflow_on_the_way_is_not_a_difference():
@@ -143,13 +143,13 @@ def test_overflow_on_the_way_is_not_a_difference():
 def test_the_box_is_compared_too():
     matrices = weights(2, 8, 1)
     far = model_of(matrices, lambda x: np.where(np.abs(x) > 1e6, 2 * x, relu(x)))
-    found = Network(graph_of(matrices, "relu"), far, "net", "test")
-    check_same(found)
+    network = Network(graph_of(matrices, "relu"), far, "net", "test")
+    check_same(network)
     with pytest.raises(ModelError):
-        check_same(found, Box(np.full(2, 1e7), np.full(2, 2e7)))
+        check_same(network, Box(np.full(2, 1e7), np.full(2, 2e7)))
     check_same(network(matrices, relu), Box(np.full(2, -np.inf), np.full(2, 0.0)))
     with pytest.raises(InputError, match="2"):
-        check_same(found, Box(np.zeros(3), np.ones(3)))
+        check_same(network, Box(np.zeros(3), np.ones(3)))
 
 
 def test_the_error_names_the_layer():
@@ -167,16 +167,16 @@ def test_the_error_names_the_layer():
         return seen
 
     predict = model_of(wrong, relu)
-    found = Network(graph_of(matrices, "relu"), predict, "net", "test", probe=probe)
+    network = Network(graph_of(matrices, "relu"), predict, "net", "test", probe=probe)
     with pytest.raises(ModelError, match="first in layer `layer_1`, operation `dense`"):
-        check_same(found)
+        check_same(network)
 
 
 def test_another_number_of_outputs():
     matrices = weights(3, 8, 2)
-    found = Network(graph_of(matrices, "relu"), lambda x: x, "net", "test")
+    network = Network(graph_of(matrices, "relu"), lambda x: x, "net", "test")
     with pytest.raises(ModelError, match="as many numbers"):
-        check_same(found)
+        check_same(network)
 
 
 def test_nothing_to_compare_with():
@@ -217,8 +217,8 @@ def test_the_points_keep_the_limits_of_the_inputs(limits):
     assert limits[0] == limits[1] or len(np.unique(x)) > 100
 
 
-def counted(divide):
-    """The whole part of `x`, halved as integers are or as real numbers."""
+def halve_integer_part(divide):
+    """Build the integer part of `x`, halved like integers or like real numbers."""
     b = Builder([Slot("x", (2,))])
     whole = logic.truncate(b, b.input_values()[0])
     halved = integers.quotient(b, whole, np.array([2.0])) if divide else b.affine_map(whole, 0.5)
@@ -226,18 +226,20 @@ def counted(divide):
 
 
 def test_integers_read_as_real_numbers_are_seen():
-    """What picks one of its operands rounds nothing, so no point is beside a jump for it."""
+    """Check that operations that select an operand do not round, so no point is near a jump."""
     for graph, predict in (
-        (counted(False), lambda x: np.trunc(np.trunc(x) / 2)),
-        (counted(True), lambda x: np.trunc(x) / 2),
+        (halve_integer_part(False), lambda x: np.trunc(np.trunc(x) / 2)),
+        (halve_integer_part(True), lambda x: np.trunc(x) / 2),
     ):
         with pytest.raises(ModelError, match="Received: the input"):
             check_same(Network(graph, predict, "net", "test"))
-    check_same(Network(counted(True), lambda x: np.trunc(np.trunc(x) / 2), "net", "test"))
+    check_same(
+        Network(halve_integer_part(True), lambda x: np.trunc(np.trunc(x) / 2), "net", "test")
+    )
 
 
 def test_whole_numbers_are_exact_in_float32():
-    graph = counted(True)
+    graph = halve_integer_part(True)
     strayed = run_with_error_bounds(graph, np.array([[3.0, -7.0], [6.5, 1e5]]))
     assert not strayed.near_jump.any() and (strayed.bounds[graph.output] == 0).all()
     assert run_with_error_bounds(graph, np.array([[3.0, 2.0**30]])).bounds[graph.output].max() >= 0

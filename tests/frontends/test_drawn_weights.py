@@ -1,4 +1,4 @@
-"""A file's weights replace those that layers begin with: nothing is drawn in vain, nothing kept."""
+"""Weights in a file replace initial weights, so no random numbers are drawn to initialize them."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_reading_draws_no_weights_and_reads_them_all(tmp_path, monkeypatch):
 
 @keras.saving.register_keras_serializable("outrange_tests")
 class KeepsOne(keras.layers.Layer):
-    """Saves nothing: what it began with is what it computes with."""
+    """A layer that saves nothing, and computes with its initial values."""
 
     def build(self, shape):
         start = keras.initializers.RandomNormal(seed=3)

@@ -1,4 +1,4 @@
-"""NumPy's functions, written down by calling them: the graph computes what NumPy does."""
+"""Tracing of NumPy functions: the graph computes what NumPy computes."""
 
 import numpy as np
 import pytest
@@ -92,10 +92,10 @@ def test_a_graph_computes_what_numpy_does(name):
     graph = graph_of(function)
     x = np.random.default_rng(0).uniform(-1.5, 1.5, (200, 3))
     expected = np.stack([np.ravel(function(row)) for row in x])
-    found = graph.run(x)
-    np.testing.assert_allclose(found, expected, 1e-12, 1e-13)
+    values = graph.run(x)
+    np.testing.assert_allclose(values, expected, 1e-12, 1e-13)
     lo, hi = bounds(graph, x.min(axis=0), x.max(axis=0))[-1]
-    assert (lo <= found + 1e-9).all() and (found - 1e-9 <= hi).all()
+    assert (lo <= values + 1e-9).all() and (values - 1e-9 <= hi).all()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every ONNX operator against `onnxruntime`, an evaluation we did not write."""
+"""Every ONNX operator against `onnxruntime`, an independent evaluator."""
 
 from importlib.util import find_spec
 
@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from frontends.onnx_models import f32, model, node, saved
+from frontends.onnx_models import f32, model, node, save_model
 from frontends.real import real_files
 from frontends.test_onnx_element_types import CASES as KINDS
 from outrange.core import InputError, ModelError
@@ -32,20 +32,20 @@ def scalar(v):
 
 
 def one(op, constants=None, rest="", *, inputs=None, opset=13, outputs="y", **attributes):
-    """A model of one node that reads `x` and the constants."""
+    """Build a model of one node that reads `x` and the constants."""
     words = " ".join(["x", *(constants or {}), *rest.split()])
-    found = tuple(outputs.split())
+    names = tuple(outputs.split())
     return model(
         [node(op, words, outputs, **attributes)],
         constants,
         inputs=inputs,
         opset=opset,
-        outputs=found,
+        outputs=names,
     )
 
 
 def positive(op, **attributes):
-    """A model of one operator defined on positive numbers only."""
+    """Build a model of one operator that is defined on positive numbers only."""
     return model([node("Exp", "x", "p"), node(op, "p", "y", **attributes)])
 
 
@@ -225,11 +225,11 @@ CASES = {
 @RUNTIME
 @pytest.mark.parametrize("name", CASES)
 def test_the_graph_is_the_file(name, tmp_path, rng):
-    network = load_onnx(saved(tmp_path, CASES[name]), check="runtime")
+    network = load_onnx(save_model(tmp_path, CASES[name]), check="runtime")
     x = rng.uniform(-2.0, 2.0, (4, network.graph.size)).astype(np.float32)
     expected = network.predict(x)
-    found = network.graph.run(x.astype(np.float64))
-    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=4e-6)
+    values = network.graph.run(x.astype(np.float64))
+    np.testing.assert_allclose(values, expected, rtol=2e-6, atol=4e-6)
 
 
 def test_every_operator_is_tested():
@@ -263,7 +263,7 @@ def test_layers_carry_the_names_of_the_nodes(tmp_path):
         node("Gemm", "r v", "y", name="last"),
     ]
     constants = {"w": f32(4, 3), "b": f32(3), "v": f32(3, 2)}
-    network = load_onnx(saved(tmp_path, model(nodes, constants), "small.net.onnx"))
+    network = load_onnx(save_model(tmp_path, model(nodes, constants), "small.net.onnx"))
     assert network.name == "small.net"
     assert [(r.path, r.kind, r.shape, r.parameters) for r in network.layers] == [
         ("first", "MatMul+Add", (3,), 15), ("bend", "Relu", (3,), 0), ("last", "Gemm", (2,), 6),
@@ -278,25 +278,25 @@ def test_a_product_read_twice_keeps_its_own_value(tmp_path):
         node("MatMul", "x w", "h"), node("Add", "h b", "g"), node("Sub", "g h", "d"),
         node("Relu", "d", "y"),
     ]  # fmt: skip
-    network = load_onnx(saved(tmp_path, model(nodes, {"w": f32(4, 3), "b": f32(3)})))
+    network = load_onnx(save_model(tmp_path, model(nodes, {"w": f32(4, 3), "b": f32(3)})))
     assert [row.kind for row in network.layers] == ["MatMul", "Add", "Sub", "Relu"]
 
 
 @RUNTIME
 def test_reference_and_runtime_agree(tmp_path, rng):
     nodes = [node("Gemm", "x w b", "h", transB=1), node("Tanh", "h", "y")]
-    path = saved(tmp_path, model(nodes, {"w": f32(3, 4), "b": f32(3)}))
+    path = save_model(tmp_path, model(nodes, {"w": f32(3, 4), "b": f32(3)}))
     x = rng.standard_normal((5, 4)).astype(np.float32)
     for check in ("runtime", "reference", "auto", None):
-        found = load_onnx(path, check=check).predict(x)
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found, load_onnx(path).graph.run(x.astype(float)), atol=1e-6)
+        values = load_onnx(path, check=check).predict(x)
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(values, load_onnx(path).graph.run(x.astype(float)), atol=1e-6)
     with pytest.raises(InputError, match="check"):
         load_onnx(path, check="maybe")
 
 
 def test_a_wrong_graph_is_not_returned(tmp_path, monkeypatch):
-    path = saved(tmp_path, model([node("Relu", "x", "h", name="bend"), node("Neg", "h", "y")]))
+    path = save_model(tmp_path, model([node("Relu", "x", "h", name="bend"), node("Neg", "h", "y")]))
     monkeypatch.setitem(TABLE, "Relu", lambda c: c.b.clip(c.x, 0.0, 6.0))
     for check in ("auto", "reference"):
         with pytest.raises(ModelError, match="first in layer `bend`"):
@@ -306,6 +306,6 @@ def test_a_wrong_graph_is_not_returned(tmp_path, monkeypatch):
 def test_without_the_runtime_the_reference_judges(tmp_path, monkeypatch):
     monkeypatch.setattr("outrange.frontends.onnx.run.has_runtime", lambda: False)
     monkeypatch.setattr("outrange.frontends.onnx.load.has_runtime", lambda: False)
-    assert load_onnx(saved(tmp_path, CASES["gemm"])).predict(f32(2, 4)).shape == (2, 3)
+    assert load_onnx(save_model(tmp_path, CASES["gemm"])).predict(f32(2, 4)).shape == (2, 3)
     with pytest.raises(ModelError, match="onnxruntime"):
-        load_onnx(saved(tmp_path, CASES["softmax 11"]))  # which the reference misreads
+        load_onnx(save_model(tmp_path, CASES["softmax 11"]))  # which the reference misinterprets

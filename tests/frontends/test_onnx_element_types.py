@@ -1,4 +1,4 @@
-"""Recurrent operators, products, comparisons and orders of ONNX against `onnxruntime`."""
+"""Recurrent operators, products, comparisons and sorting of ONNX against `onnxruntime`."""
 
 from importlib.util import find_spec
 
@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from frontends.onnx_models import f32, model, node, saved
+from frontends.onnx_models import f32, model, node, save_model
 from outrange.domains import bounds
 from outrange.frontends.onnx import load_onnx
 
@@ -22,7 +22,7 @@ def chain(*nodes, constants=None, **options):
 
 
 def as_number(op, words="x", constants=None, **attributes):
-    """One operator whose result is cast to float."""
+    """Build one operator whose result is cast to float."""
     return chain(
         node(op, words, "h", **attributes), node("Cast", "h", "y", to=TO_FLOAT),
         constants=constants, opset=17,
@@ -104,7 +104,7 @@ CASES = {
 @RUNTIME
 @pytest.mark.parametrize("name", CASES)
 def test_is_what_the_runtime_computes(name, tmp_path):
-    network = load_onnx(saved(tmp_path, CASES[name]), check="runtime")
+    network = load_onnx(save_model(tmp_path, CASES[name]), check="runtime")
     graph = network.graph
     rng = np.random.default_rng(0)
     x = rng.uniform(-2.0, 2.0, (30, graph.size)).astype(np.float32)

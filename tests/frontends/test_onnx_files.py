@@ -1,4 +1,4 @@
-"""Damaged, hostile and unsupported ONNX files end in an error that says what to do."""
+"""Damaged, hostile and unsupported ONNX files raise a helpful error."""
 
 import gzip
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from frontends.onnx_models import f32, model, node, onnx, saved
+from frontends.onnx_models import f32, model, node, onnx, save_model
 from outrange.core import InputError, ModelError, OutrangeError, UnsupportedError
 from outrange.frontends.load import load
 from outrange.frontends.network import Network
@@ -22,9 +22,9 @@ def small():
     return model(nodes, {"w": f32(4, 3), "b": f32(3)})
 
 
-def refused(tmp_path, proto, kind, *words):
+def check_rejected(tmp_path, proto, kind, *words):
     with pytest.raises(kind) as caught:
-        load_onnx(saved(tmp_path, proto))
+        load_onnx(save_model(tmp_path, proto))
     for word in words:
         assert word in str(caught.value)
     assert "Received: " in str(caught.value)
@@ -87,45 +87,45 @@ def test_damaged_gz(tmp_path, damage):
 def test_cycle(tmp_path):
     nodes = [node("Add", "x b", "a", name="one"), node("Relu", "a", "b", name="two"),
              node("Relu", "b", "y")]  # fmt: skip
-    refused(tmp_path, model(nodes), ModelError, "cycle", "`one`", "`b`")
+    check_rejected(tmp_path, model(nodes), ModelError, "cycle", "`one`", "`b`")
 
 
 def test_tensor_returned_twice(tmp_path):
     nodes = [node("Relu", "x", "y"), node("Tanh", "x", "y", name="again")]
-    refused(tmp_path, model(nodes), ModelError, "`y` twice", "again")
+    check_rejected(tmp_path, model(nodes), ModelError, "`y` twice", "again")
 
 
 def test_missing_output(tmp_path):
-    refused(tmp_path, model([node("Relu", "x", "z")]), ModelError, "`y`")
+    check_rejected(tmp_path, model([node("Relu", "x", "z")]), ModelError, "`y`")
 
 
 def test_absurd_sizes(tmp_path):
     proto = small()
     proto.graph.initializer[0].dims[:] = [10**9, 10**9]
-    refused(tmp_path, proto, ModelError, "`w`", "hostile")
+    check_rejected(tmp_path, proto, ModelError, "`w`", "hostile")
     nodes = [node("ConstantOfShape", "s", "c", name="huge"), node("Add", "x c", "y")]
     shape = {"s": np.array([10**6, 10**6, 4])}
-    refused(tmp_path, model(nodes, shape), ModelError, "`huge`", "hostile")
+    check_rejected(tmp_path, model(nodes, shape), ModelError, "`huge`", "hostile")
     wide = model([node("Relu", "x", "y")], inputs={"x": (1, 10**12)})
-    refused(tmp_path, wide, ModelError, "`x`")
+    check_rejected(tmp_path, wide, ModelError, "`x`")
     nodes = [node("Expand", "x s", "y", name="huge")]
-    refused(tmp_path, model(nodes, {"s": np.array([10**10, 4])}), ModelError, "`huge`")
+    check_rejected(tmp_path, model(nodes, {"s": np.array([10**10, 4])}), ModelError, "`huge`")
 
 
 def test_wrong_tensor_length(tmp_path):
     proto = small()
     proto.graph.initializer[0].dims[:] = [5, 3]
-    refused(tmp_path, proto, ModelError, "`w`")
+    check_rejected(tmp_path, proto, ModelError, "`w`")
 
 
 def test_not_a_number(tmp_path):
     w = f32(4, 3)
     w[2, 1] = np.nan
     proto = model([node("MatMul", "x w", "y")], {"w": w})
-    refused(tmp_path, proto, ModelError, "NaN in `w` at index (2, 1)")
+    check_rejected(tmp_path, proto, ModelError, "NaN in `w` at index (2, 1)")
     w[2, 1] = np.inf
     proto = model([node("MatMul", "x w", "y", name="m")], {"w": w})
-    refused(tmp_path, proto, ModelError, "infinity in `w`", "`m`")
+    check_rejected(tmp_path, proto, ModelError, "infinity in `w`", "`m`")
 
 
 @pytest.mark.parametrize("location", ["../secret", "/etc/hostname", "absent.bin", ""])
@@ -135,7 +135,7 @@ def test_external_data_outside_the_folder(tmp_path, location):
     (tmp_path / "secret").write_bytes(bytes(48))
     (folder / "link").symlink_to(tmp_path / "secret")
     for place in (location, "link"):
-        refused(folder, external(place), ModelError, "`w`", "folder")
+        check_rejected(folder, external(place), ModelError, "`w`", "folder")
 
 
 def external(location, **more):
@@ -150,21 +150,21 @@ def external(location, **more):
 
 def test_external_data_beside_the_file(tmp_path):
     (tmp_path / "weights.bin").write_bytes(b"12345678" + f32(4, 3).tobytes() + b"rest")
-    path = saved(tmp_path, external("weights.bin", offset=8, length=48))
+    path = save_model(tmp_path, external("weights.bin", offset=8, length=48))
     x = f32(2, 4, seed=5)
-    expected = load_onnx(saved(tmp_path, small(), "whole.onnx")).graph.run(x.astype(float))
+    expected = load_onnx(save_model(tmp_path, small(), "whole.onnx")).graph.run(x.astype(float))
     network = load_onnx(path)
     np.testing.assert_array_equal(network.graph.run(x.astype(float)), expected)
     np.testing.assert_allclose(network.predict(x), expected, atol=1e-5)
     too_long = external("weights.bin", offset=8, length=10**9)
-    refused(tmp_path, too_long, ModelError, "`w`", "weights.bin")
+    check_rejected(tmp_path, too_long, ModelError, "`w`", "weights.bin")
 
 
 def test_open_axes(tmp_path):
-    assert load_onnx(saved(tmp_path, model([node("Relu", "x", "y")], inputs={"x": ("n", 3)})))
+    assert load_onnx(save_model(tmp_path, model([node("Relu", "x", "y")], inputs={"x": ("n", 3)})))
     for shape in ((1, "t", 4), ("n",), ("n", None)):
         proto = model([node("Relu", "x", "y")], inputs={"x": shape})
-        refused(tmp_path, proto, ModelError, "`x`", "first axis")
+        check_rejected(tmp_path, proto, ModelError, "`x`", "first axis")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_open_axes(tmp_path):
     ids=lambda value: "",
 )  # fmt: skip
 def test_what_is_not_understood_is_named(tmp_path, proto, words):
-    refused(tmp_path, proto, UnsupportedError, *words)
+    check_rejected(tmp_path, proto, UnsupportedError, *words)
 
 
 @pytest.mark.parametrize(
@@ -201,14 +201,14 @@ def test_what_is_not_understood_is_named(tmp_path, proto, words):
     ids=lambda value: "",
 )
 def test_illegal_nodes_are_named(tmp_path, proto):
-    refused(tmp_path, proto, ModelError, "`bad`")
+    check_rejected(tmp_path, proto, ModelError, "`bad`")
 
 
 def test_other_domain(tmp_path):
     proto = small()
     proto.graph.node[1].domain = "com.example"
     proto.opset_import.append(onnx.helper.make_opsetid("com.example", 1))
-    refused(tmp_path, proto, UnsupportedError, "com.example.Relu", "`r`")
+    check_rejected(tmp_path, proto, UnsupportedError, "com.example.Relu", "`r`")
 
 
 def test_wrong_paths_and_kinds(tmp_path):
@@ -223,16 +223,16 @@ def test_wrong_paths_and_kinds(tmp_path):
         "model.txt": ".keras",
         3: "builtins.int",
     }
-    for given, word in cases.items():
+    for argument, word in cases.items():
         with pytest.raises(InputError) as caught:
-            load(given)
+            load(argument)
         assert word in str(caught.value)
         assert "Received: " in str(caught.value)
         assert "Did you mean" not in str(caught.value)
 
 
 def test_reading_a_file_imports_nothing_heavy(tmp_path):
-    path = saved(tmp_path, small())
+    path = save_model(tmp_path, small())
     code = (
         "import sys; from outrange.frontends.onnx import load_onnx; "
         f"load_onnx({str(path)!r}, check='reference'); print(*sys.modules)"

@@ -1,4 +1,4 @@
-"""Convolutions and resizing of ONNX in all their options, against `onnxruntime`."""
+"""Convolutions and resizing of ONNX with all options, against `onnxruntime`."""
 
 from importlib.util import find_spec
 
@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from frontends.onnx_models import f32, model, node, saved
+from frontends.onnx_models import f32, model, node, save_model
 from outrange.core import UnsupportedError
 from outrange.frontends.onnx import load_onnx
 
@@ -19,7 +19,7 @@ IMAGE, SIGNAL, VOLUME = {"x": (1, 2, 5, 6)}, {"x": (1, 2, 7)}, {"x": (1, 2, 4, 3
 
 
 def conv(*shape, inputs=IMAGE, bias=0, op="Conv", opset=13, **attributes):
-    """A convolution with a kernel of `shape` and a bias of `bias` entries (0: none)."""
+    """Build a convolution with a kernel of `shape` and a bias of `bias` entries (0: none)."""
     constants = {"w": f32(*shape)} | ({"b": f32(bias, seed=1)} if bias else {})
     words = " ".join(["x", *constants])
     return model([node(op, words, "y", **attributes)], constants, inputs=inputs, opset=opset)
@@ -29,7 +29,7 @@ def back(*shape, **options):
     return conv(*shape, op="ConvTranspose", **options)
 
 
-def resized(scales=(), sizes=(), opset=13, inputs=IMAGE, **attributes):
+def build_resize(scales=(), sizes=(), opset=13, inputs=IMAGE, **attributes):
     constants = {"roi": np.zeros(0, np.float32), "scales": np.array(scales, np.float32)}
     if sizes:
         constants["sizes"] = np.array(sizes, np.int64)
@@ -37,7 +37,7 @@ def resized(scales=(), sizes=(), opset=13, inputs=IMAGE, **attributes):
     return model([node("Resize", words, "y", **attributes)], constants, inputs=inputs, opset=opset)
 
 
-def upsampled(scales, opset, **attributes):
+def build_upsample(scales, opset, **attributes):
     if opset >= 9:
         return model(
             [node("Upsample", "x s", "y", **attributes)],
@@ -72,43 +72,46 @@ CASES = {
     "transposed same upper": back(2, 3, 3, 3, strides=[2, 2], auto_pad="SAME_UPPER"),
     "transposed same lower": back(2, 3, 3, 3, strides=[2, 2], auto_pad="SAME_LOWER"),
     "transposed 1d": back(2, 3, 4, inputs=SIGNAL, strides=[2], pads=[1, 1]),
-    "nearest": resized((1, 1, 2, 3)),
-    "nearest asymmetric": resized(
+    "nearest": build_resize((1, 1, 2, 3)),
+    "nearest asymmetric": build_resize(
         (1, 1, 2, 0.5), coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
-    "nearest sizes": resized(sizes=(1, 2, 7, 4)),
-    "nearest ceil": resized(
+    "nearest sizes": build_resize(sizes=(1, 2, 7, 4)),
+    "nearest ceil": build_resize(
         sizes=(1, 2, 7, 4), coordinate_transformation_mode="align_corners", nearest_mode="ceil"),
-    "linear": resized((1, 1, 2, 2), mode="linear"),
-    "linear sizes": resized(sizes=(1, 2, 7, 4), mode="linear"),
-    "linear corners": resized(
+    "linear": build_resize((1, 1, 2, 2), mode="linear"),
+    "linear sizes": build_resize(sizes=(1, 2, 7, 4), mode="linear"),
+    "linear corners": build_resize(
         sizes=(1, 2, 8, 3), mode="linear", coordinate_transformation_mode="align_corners"),
-    "linear pytorch": resized(
+    "linear pytorch": build_resize(
         sizes=(1, 2, 3, 9), mode="linear", coordinate_transformation_mode="pytorch_half_pixel"),
-    "linear asymmetric": resized(
+    "linear asymmetric": build_resize(
         (1, 1, 2, 2), mode="linear", coordinate_transformation_mode="asymmetric"),
-    "upsample 9": upsampled((1, 1, 2, 3), 9),
-    "upsample 9 linear": upsampled((1, 1, 2, 2), 9, mode="linear"),
-    "upsample 7": upsampled((1, 1, 2, 2), 7, mode="nearest"),
+    "upsample 9": build_upsample((1, 1, 2, 3), 9),
+    "upsample 9 linear": build_upsample((1, 1, 2, 2), 9, mode="linear"),
+    "upsample 7": build_upsample((1, 1, 2, 2), 7, mode="nearest"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_graph_is_the_file(name, tmp_path, rng):
-    network = load_onnx(saved(tmp_path, CASES[name]), check="runtime")
+    network = load_onnx(save_model(tmp_path, CASES[name]), check="runtime")
     x = rng.uniform(-2.0, 2.0, (4, network.graph.size)).astype(np.float32)
     expected = network.predict(x)
-    found = network.graph.run(x.astype(np.float64))
-    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=4e-6)
+    values = network.graph.run(x.astype(np.float64))
+    np.testing.assert_allclose(values, expected, rtol=2e-6, atol=4e-6)
 
 
 @pytest.mark.parametrize(
     ("proto", "words"),
     [
         (conv(3, 2, 2, 2, kernel_shape=[3, 3]), "kernel"),
-        (resized((1, 1, 2, 2), mode="cubic"), "cubic"),
-        (resized((1, 1, 2, 2), coordinate_transformation_mode="tf_crop_and_resize"), "tf_crop"),
+        (build_resize((1, 1, 2, 2), mode="cubic"), "cubic"),
+        (
+            build_resize((1, 1, 2, 2), coordinate_transformation_mode="tf_crop_and_resize"),
+            "tf_crop",
+        ),
     ],
 )
 def test_what_is_not_described_is_refused(proto, words, tmp_path):
     with pytest.raises(UnsupportedError, match=words):
-        load_onnx(saved(tmp_path, proto), check=None)
+        load_onnx(save_model(tmp_path, proto), check=None)

@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn compute what the graphs read from them compute."""
+"""Graphs of scikit-learn estimators compute what the estimators compute."""
 
 import warnings
 from fractions import Fraction
@@ -103,24 +103,24 @@ MODELS = {
 }  # fmt: skip
 
 
-def fitted(name, table):
+def fit_quietly(name, table):
     model, target = MODELS[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Convergence is not the matter here.
         return model.fit(table, target)
 
 
-def returned(model, table):
+def outputs_of(model, table):
     run = model.predict_proba if hasattr(model, "predict_proba") else model.predict
     return np.asarray(run(table)).reshape(len(table), -1)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_graph_is_the_estimator_in_float64(name):
-    model = fitted(name, TABLE)
+    model = fit_quietly(name, TABLE)
     network = outrange.load(model)
-    expected, found = returned(model, TABLE), network.graph.run(TABLE.to_numpy(np.float64))
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+    expected, outputs = outputs_of(model, TABLE), network.graph.run(TABLE.to_numpy(np.float64))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-9, atol=1e-11)
     assert [slot.name for slot in network.graph.inputs] == list(TABLE.columns)
     np.testing.assert_array_equal(network.predict(TABLE.to_numpy(np.float64)), expected)
     assert network.source is not None and len(network.source.sha256) == 64
@@ -128,17 +128,17 @@ def test_the_graph_is_the_estimator_in_float64(name):
 
 @pytest.mark.parametrize("name", ["standard", "min max", "columns"])
 def test_a_range_holds_what_is_predicted_in_the_box(name, rng):
-    model = fitted(name, TABLE)
+    model = fit_quietly(name, TABLE)
     box = {"speed": (5, 10), "mode": 1.0, "temperature": (18, 20)}
     answer = outrange.output_range(model, box, tol=1e-4, time_limit=20)
     table = pd.DataFrame(
         {"speed": rng.uniform(5, 10, 300), "mode": 1.0, "temperature": rng.uniform(18, 20, 300)}
     )
-    seen = returned(model, table)
+    seen = outputs_of(model, table)
     assert (answer.lo - 1e-9 <= seen.min(axis=0)).all()
     assert (seen.max(axis=0) <= answer.hi + 1e-9).all()
     attained = pd.DataFrame(answer.at_hi).iloc[[0]]
-    assert returned(model, attained)[0, 0] == pytest.approx(answer.seen_hi[0], abs=1e-6)
+    assert outputs_of(model, attained)[0, 0] == pytest.approx(answer.seen_hi[0], abs=1e-6)
 
 
 def test_whitening_divides_by_the_smallest_deviations():
@@ -152,7 +152,7 @@ def test_whitening_divides_by_the_smallest_deviations():
 
 @pytest.mark.parametrize("whiten", [False, True])
 def test_means_that_cancel_are_subtracted_from_the_data(whiten):
-    """`(x - mean) @ components.T`, not what rounding makes of `mean @ components.T`."""
+    """Check `(x - mean) @ components.T`, without the rounding of `mean @ components.T`."""
     model = PCA(1, whiten=whiten).fit(np.random.default_rng(0).normal(size=(9, 2)))
     model.mean_, model.components_ = np.array([1e12, 3e12 + 0.25]), np.array([[0.3, -0.1]])
     model.explained_variance_ = np.array([4.0])
@@ -166,16 +166,16 @@ def test_means_that_cancel_are_subtracted_from_the_data(whiten):
 def test_numbers_fitted_to_float32_are_read_as_they_are():
     x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     for model in (MaxAbsScaler(), RobustScaler(), MinMaxScaler()):
-        given = x.astype(np.float64)
-        expected = model.fit(x).transform(given)
-        np.testing.assert_allclose(outrange.load(model).graph.run(given), expected, rtol=1e-14)
+        data = x.astype(np.float64)
+        expected = model.fit(x).transform(data)
+        np.testing.assert_allclose(outrange.load(model).graph.run(data), expected, rtol=1e-14)
     assert outrange.load(MaxAbsScaler().fit(x)).computed is FLOAT32
     assert outrange.load(MaxAbsScaler().fit(x.astype(np.float64))).computed is FLOAT64
 
 
 @pytest.mark.parametrize("off", [1e-12, 1e-9, 1e-7])
 def test_an_estimator_in_float64_is_compared_in_float64(off):
-    model = fitted("standard", TABLE)
+    model = fit_quietly("standard", TABLE)
     predict = model.predict
     outrange.load(model)
     model.predict = lambda x: predict(x) * (1.0 + off)
@@ -187,13 +187,13 @@ def test_an_estimator_in_float64_is_compared_in_float64(off):
 
 
 def test_arrays_leave_the_features_without_names():
-    model = fitted("relu", TABLE.to_numpy())
+    model = fit_quietly("relu", TABLE.to_numpy())
     assert [slot.name for slot in outrange.load(model).graph.inputs] == ["x"]
     assert outrange.output_range(model, (0, 1), tol=1e-2).at_lo.shape == (1, 3)
 
 
 def test_a_summary_names_steps_and_layers():
-    model = fitted("standard", TABLE)
+    model = fit_quietly("standard", TABLE)
     layers = [(layer.path, layer.kind, layer.parameters) for layer in outrange.load(model).layers]
     assert layers == [
         ("standardscaler", "StandardScaler", 0),
@@ -205,16 +205,16 @@ def test_a_summary_names_steps_and_layers():
 
 
 def test_classes_are_places_in_classes():
-    model = fitted("three classes", TABLE)
+    model = fit_quietly("three classes", TABLE)
     labels = [list(model.classes_).index(label) for label in THREE[:6]]
     answer = outrange.robust_accuracy(model, TABLE[:6], labels, 0.0)
     assert answer.accuracy == pytest.approx((model.predict(TABLE[:6]) == THREE[:6]).mean())
 
 
 def test_another_fit_has_another_hash():
-    first = outrange.load(fitted("standard", TABLE)).source
-    assert outrange.load(fitted("standard", TABLE)).source == first
-    moved = outrange.load(fitted("standard", TABLE * [1.0, 1.0, 2.0])).source
+    first = outrange.load(fit_quietly("standard", TABLE)).source
+    assert outrange.load(fit_quietly("standard", TABLE)).source == first
+    moved = outrange.load(fit_quietly("standard", TABLE * [1.0, 1.0, 2.0])).source
     assert moved != first
 
 
@@ -231,7 +231,7 @@ def test_what_cannot_be_read_is_named():
 
     with pytest.raises(UnsupportedError, match="Mine"):
         outrange.load(Mine(**SMALL).fit(TABLE, TARGET))
-    broken = fitted("relu", TABLE)
+    broken = fit_quietly("relu", TABLE)
     broken.predict = lambda x: np.zeros(len(x))
     with pytest.raises(ModelError, match="must compute what the model computes"):
         outrange.load(broken)

@@ -17,7 +17,7 @@ import outrange
 from cases import cases
 from checker.exact import evaluate
 from frontends.onnx_drafts import Draft
-from frontends.onnx_models import model, node, saved
+from frontends.onnx_models import model, node, save_model
 from frontends.onnx_operators import CASES
 from outrange.frontends.onnx import load_onnx
 from outrange.frontends.onnx.fuse import FUSED
@@ -78,9 +78,9 @@ def test_operators_with_defaults_are_among_the_drafts():
 @pytest.mark.parametrize("name", OPERATORS)
 def test_left_out_is_as_written_out(name, tmp_path):
     for seed in range(cases(1, 8)):
-        proto, box = draft_model(name, seed)
-        short = load_onnx(saved(tmp_path, proto), check=None)
-        long = load_onnx(saved(tmp_path, with_defaults(proto, name), "long.onnx"), check=None)
+        proto, box = drafted(name, seed)
+        short = load_onnx(save_model(tmp_path, proto), check=None)
+        long = load_onnx(save_model(tmp_path, with_defaults(proto, name), "long.onnx"), check=None)
         apart = outrange.difference_range(short, long, outrange.Box(*box))
         assert not apart.lo.any() and not apart.hi.any() and apart.is_exact
 
@@ -103,7 +103,7 @@ def test_both_readers_take_the_same_defaults(name, tmp_path):
             checked = read_bytes(bare.SerializeToString(), "model.onnx")
         except Refused:
             continue
-        graph = load_onnx(saved(tmp_path, bare), check=None).graph
+        graph = load_onnx(save_model(tmp_path, bare), check=None).graph
         x = np.random.default_rng(seed).uniform(*box)
         np.testing.assert_allclose(graph.run(x[None])[0], evaluate(checked, x), rtol=1e-13)
         read_some = True
@@ -112,11 +112,9 @@ def test_both_readers_take_the_same_defaults(name, tmp_path):
 
 @pytest.mark.parametrize("alpha", [None, 0.01])
 def test_the_slope_of_leaky_relu_is_the_float32_of_the_runtime(alpha, tmp_path):
-    """The range at -1 was around the decimal 0.01, and excluded the runtime's value."""
-    attributes_given = {} if alpha is None else {"alpha": alpha}
-    path = saved(
-        tmp_path, model([node("LeakyRelu", "x", "y", **attributes_given)], inputs={"x": (1, 1)})
-    )
+    """The range at -1 was about the decimal 0.01, and left out what the runtime returns."""
+    given = {} if alpha is None else {"alpha": alpha}
+    path = save_model(tmp_path, model([node("LeakyRelu", "x", "y", **given)], inputs={"x": (1, 1)}))
     answer = outrange.output_range(path, (-1.0, -1.0))
     returned = -float(np.float32(0.01))
     assert answer.lo[0] <= returned <= answer.hi[0]
@@ -124,11 +122,13 @@ def test_the_slope_of_leaky_relu_is_the_float32_of_the_runtime(alpha, tmp_path):
 
 
 def test_hard_swish_has_the_float32_sixth_of_its_definition(tmp_path):
-    path = saved(tmp_path, model([node("HardSwish", "x", "y")], inputs={"x": (1, 1)}, opset=14))
+    path = save_model(
+        tmp_path, model([node("HardSwish", "x", "y")], inputs={"x": (1, 1)}, opset=14)
+    )
     body = [
         node("HardSigmoid", "x", "h", alpha=1.0 / 6.0, beta=0.5), node("Mul", "x h", "y"),
     ]  # fmt: skip
-    written = saved(tmp_path, model(body, inputs={"x": (1, 1)}, opset=14), "written.onnx")
+    written = save_model(tmp_path, model(body, inputs={"x": (1, 1)}, opset=14), "written.onnx")
     ends = [outrange.output_range(p, (1.0, 1.0)) for p in (path, written)]
     assert ends[0].lo[0] == ends[1].lo[0] and ends[0].hi[0] == ends[1].hi[0]
     assert abs(ends[0].lo[0] - 2.0 / 3.0) > 4e-9

@@ -8,7 +8,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 import outrange
-from frontends.onnx_models import model, node, onnx, saved
+from frontends.onnx_models import model, node, onnx, save_model
 from outrange import y
 from outrange.frontends.onnx import load_onnx
 from outrange.frontends.onnx.rules.table import TABLE
@@ -21,7 +21,7 @@ def counted(path, *nodes, kind="INT32", shape=(1, 1), check="auto", **constants)
     """`x` cast to a type of integers, nodes from `i` to `d`, and `d` cast back."""
     first, last = node("Cast", "x", "i", to=getattr(KIND, kind)), node("Cast", "d", "y", to=1)
     return load_onnx(
-        saved(path, model([first, *nodes, last], constants, inputs={"x": shape})), check=check
+        save_model(path, model([first, *nodes, last], constants, inputs={"x": shape})), check=check
     )
 
 
@@ -53,7 +53,7 @@ def test_reductions_of_integers(tmp_path, op, lo, hi, least, most):
 
 def test_an_index_of_floats_is_cast_first(tmp_path):
     constants = {"n": np.array(3, np.float32), "v": np.float32([0, 1])}
-    network = load_onnx(saved(tmp_path, model([node("OneHot", "x n v", "y")], constants)))
+    network = load_onnx(save_model(tmp_path, model([node("OneHot", "x n v", "y")], constants)))
     x = np.float32([[1.5, -0.5, 2.0, 0.0]])
     assert np.array_equal(network.graph.run(x.astype(float)), network.predict(x))
 
@@ -108,7 +108,7 @@ def test_a_table_that_ends(tmp_path):
     """Rows beyond the last were 0, and the runtime fails there."""
     table = np.float32([3.0, 5.0, 4.0])
     nodes = [node("Cast", "x", "i", to=7), node("Gather", "t i", "y")]
-    network = load_onnx(saved(tmp_path, model(nodes, {"t": table}, inputs={"x": (1, 1)})))
+    network = load_onnx(save_model(tmp_path, model(nodes, {"t": table}, inputs={"x": (1, 1)})))
     assert outrange.output_range(network, (0, 2.5)).hi[0] == 5.0
     with pytest.raises(outrange.InputError, match="table"):
         outrange.output_range(network, (0, 9))
@@ -118,19 +118,19 @@ def test_a_table_that_ends(tmp_path):
 def test_half_of_a_float_is_refused(tmp_path, kind):
     nodes = [node("Cast", "x", "h", to=getattr(KIND, kind)), node("Cast", "h", "y", to=1)]
     with pytest.raises(outrange.UnsupportedError, match=f"type {kind.lower()}.*float32.*Received"):
-        load_onnx(saved(tmp_path, model(nodes)))
+        load_onnx(save_model(tmp_path, model(nodes)))
 
 
 def test_weights_kept_in_half_are_read(tmp_path):
     nodes = [node("Cast", "h", "w", to=1), node("Mul", "x w", "y")]
     constants = {"h": np.float16([0.1, 0.2, 0.3, 0.4])}
-    network = load_onnx(saved(tmp_path, model(nodes, constants)))
+    network = load_onnx(save_model(tmp_path, model(nodes, constants)))
     assert np.array_equal(network.graph.run(np.ones((1, 4)))[0], constants["h"].astype(float))
 
 
 def test_types_that_do_not_fit_each_other(tmp_path):
     """NumPy would have made floats of both."""
-    path = saved(tmp_path, model([node("Add", "x k", "y")], {"k": np.arange(4)}))
+    path = save_model(tmp_path, model([node("Add", "x k", "y")], {"k": np.arange(4)}))
     with pytest.raises(outrange.ModelError, match=r"element types.*int64"):
         load_onnx(path)
 

@@ -25,7 +25,7 @@ from outrange.graph import Builder, Slot
 
 pytest.importorskip("onnx")
 
-from frontends.onnx_models import f32, model, node, onnx, saved
+from frontends.onnx_models import f32, model, node, onnx, save_model
 from outrange.frontends.onnx import load_onnx
 
 
@@ -109,7 +109,7 @@ HOSTILE = {
 def test_small_files_of_huge_tensors(name, tmp_path, little_memory):
     """34 doubling Concats, a file of a kilobyte, took 7 GiB."""
     with pytest.raises(ModelError) as caught:
-        load_onnx(saved(tmp_path, HOSTILE[name]))
+        load_onnx(save_model(tmp_path, HOSTILE[name]))
     text = str(caught.value)
     assert "Received: " in text
     assert "memory of this computer" not in text
@@ -140,7 +140,7 @@ def test_a_recurrent_layer_of_many_rounds(tmp_path, monkeypatch):
     nodes = [onnx.helper.make_node("LSTM", ["x", "w", "r"], ["", "y"], hidden_size=2)]
     proto = model(nodes, constants, inputs={"x": (9000 // share, 1, 3)})
     with pytest.raises(ModelError, match="operations of a model"):
-        load_onnx(saved(tmp_path, proto))
+        load_onnx(save_model(tmp_path, proto))
 
 
 def stored(shape):
@@ -155,7 +155,7 @@ def test_stored_tensors_are_added_up_before_one_is_read(tmp_path):
     for i in range(2):
         proto.graph.initializer.append(onnx.TensorProto(name=f"w{i}", data_type=1, dims=(2**27,)))
     with pytest.raises(ModelError, match=r"weights of a model.*`w1`"):
-        load_onnx(saved(tmp_path, proto))
+        load_onnx(save_model(tmp_path, proto))
 
 
 def test_functions_that_double(tmp_path):
@@ -171,7 +171,7 @@ def test_functions_that_double(tmp_path):
         ]
         proto.functions.append(onnx.helper.make_function("own", f"f{i}", "a", "c", nodes, opsets))
     with pytest.raises(ModelError, match="operations of a model"):
-        load_onnx(saved(tmp_path, proto))
+        load_onnx(save_model(tmp_path, proto))
 
 
 def test_functions_that_call_themselves(tmp_path):
@@ -181,7 +181,7 @@ def test_functions_that_call_themselves(tmp_path):
     nodes = [onnx.helper.make_node("f", ["a"], ["c"], domain="own")]
     proto.functions.append(onnx.helper.make_function("own", "f", "a", "c", nodes, [opset]))
     with pytest.raises(ModelError, match="call itself"):
-        load_onnx(saved(tmp_path, proto))
+        load_onnx(save_model(tmp_path, proto))
 
 
 def test_loops_in_loops(tmp_path, monkeypatch):
@@ -203,7 +203,7 @@ def test_loops_in_loops(tmp_path, monkeypatch):
     twice = looped(once, "o")
     proto = model([twice, node("Relu", "c", "y")], {"n": np.array(9999, np.int64)})
     with pytest.raises(ModelError, match="operations of a model"):
-        load_onnx(saved(tmp_path, proto))
+        load_onnx(save_model(tmp_path, proto))
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ import h5py
 import onnxruntime
 
 import outrange
-from frontends.onnx_models import model, node, onnx, saved
+from frontends.onnx_models import model, node, onnx, save_model
 from outrange_check.network import Refused
 from outrange_check.readers import read, read_bytes
 
@@ -94,7 +94,7 @@ def test_an_empty_list_of_axes_is_refused_as_runtimes_squeeze_all(tmp_path):
     with pytest.raises(Refused, match="empty list of axes"):
         read_bytes(proto.SerializeToString(), "model.onnx")
     with pytest.raises(outrange.OutrangeError, match="list of axes is empty"):
-        outrange.output_range(saved(tmp_path, proto), (0, 1))
+        outrange.output_range(save_model(tmp_path, proto), (0, 1))
 
 
 def ran(data, x):

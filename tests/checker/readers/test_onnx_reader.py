@@ -21,7 +21,7 @@ from cases import cases
 from checker.exact import evaluate
 from frontends import onnx_structural as onnx_structural  # which adds to the drafts
 from frontends.onnx_drafts import Draft
-from frontends.onnx_models import f32, model, node, saved
+from frontends.onnx_models import f32, model, node, save_model
 from frontends.onnx_operators import CASES
 from frontends.real import data_folder, real_files
 from outrange_check.build import text
@@ -349,7 +349,7 @@ def same_as_graph(path):
 
 
 def test_the_digest_is_that_of_the_file(tmp_path):
-    path = saved(tmp_path, model([node("Relu", "x", "y")]))
+    path = save_model(tmp_path, model([node("Relu", "x", "y")]))
     assert read(path)[1] == hashlib.sha256(path.read_bytes()).hexdigest()
     with pytest.raises(Refused, match="cannot be opened"):
         read(tmp_path / "none.onnx")

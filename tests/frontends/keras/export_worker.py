@@ -1,8 +1,8 @@
-"""The same property of a Keras model and of the ONNX file that Keras exports of it.
+"""Comparison of properties of a Keras model with those of the ONNX file that Keras exports of it.
 
-    KERAS_BACKEND=torch python export_worker.py FOLDER
+KERAS_BACKEND=torch python export_worker.py FOLDER
 
-Writes `found.json`: model name to what was found of the model, and of the file.
+Writes `found.json`: model name to the results for the model, and for the file.
 """
 
 import json
@@ -44,35 +44,35 @@ TOLERANCE = 1e-10
 
 
 def ends(network):
-    """The range, flat."""
+    """Return the ends of the range, flattened."""
     answer = outrange.output_range(network, BOX, tol=TOLERANCE, time_limit=30)
     parts = (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
     return [np.ravel(part).tolist() for part in parts]
 
 
 def properties(inputs: int, lo: float, hi: float):
-    """Conditions on flat vectors: some hold, some do not, by a known distance."""
+    """Build conditions on flat vectors; some hold, some do not, with a known margin."""
     width = hi - lo
     for share in (0.05, -0.05, 0.01, -0.01):
         yield lambda x, y, t=hi + share * width: y[0] <= t
         yield lambda x, y, t=lo - share * width: (y[0] >= t) | (x[inputs - 1] >= 0.7)
 
 
-def asked(network, lo: float, hi: float):
-    """Verdict and margin of every property, the names of inputs and outputs set aside."""
+def decide_all(network, lo: float, hi: float):
+    """Return verdict and margin of every property, regardless of input and output names."""
     graph = network.graph
     x = [outrange.graph.Slot("x", (graph.size,))]
     y = [outrange.graph.Slot("y", (graph.value_size(graph.output),))]
-    found = []
+    verdicts = []
     for condition in properties(graph.size, lo, hi):
         unsafe = negate(resolve(condition, x, y))
         verdict = verify(network, unsafe, regions(graph.inputs, BOX), text="", time_limit=30)
-        found.append([verdict.status, verdict.margin if verdict.holds else None])
-    return found
+        verdicts.append([verdict.status, verdict.margin if verdict.holds else None])
+    return verdicts
 
 
 def main(folder: Path) -> None:
-    """Every model, both ways."""
+    """Analyze every model and its exported file."""
     warnings.simplefilter("ignore")
     result = {}
     for name in MODELS:
@@ -90,7 +90,7 @@ def main(folder: Path) -> None:
         lo, hi = first_ends[2][0], first_ends[3][0]
         result[name] = {
             "ends": [first_ends, second_ends],
-            "verdicts": [asked(first, lo, hi), asked(second, lo, hi)],
+            "verdicts": [decide_all(first, lo, hi), decide_all(second, lo, hi)],
         }
     (folder / "found.json").write_text(json.dumps(result))
 

@@ -1,4 +1,4 @@
-"""Which backend Keras is started on, and what is said where none is there."""
+"""Choice of the backend that Keras is started on, and the errors if none is installed."""
 
 import importlib.util
 import sys
@@ -11,18 +11,18 @@ from outrange.frontends.keras import api
 
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
-    """Keras not imported, no settings; returns a function that says what is installed."""
+    """Unload Keras and its settings; return a function that sets the installed packages."""
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     real = importlib.util.find_spec
 
     def install(*names):
-        known = (*api.BACKENDS, "keras")
+        find_spec = (*api.BACKENDS, "keras")
         monkeypatch.setattr(
             importlib.util,
             "find_spec",
-            lambda name, *rest: (name in names or None) if name in known else real(name, *rest),
+            lambda name, *rest: (name in names or None) if name in find_spec else real(name, *rest),
         )
 
     install.home = tmp_path

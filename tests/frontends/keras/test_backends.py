@@ -1,4 +1,4 @@
-"""One saved zoo, three backends: the same graphs, the same ranges. One process per backend."""
+"""One saved zoo gives the same graphs and ranges on three backends, each in its own process."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ TESTS = Path(__file__).parents[2]
 
 
 def run(backend: str, what: str, folder: Path) -> None:
-    """The worker on one backend; its own error text is the test's."""
+    """Run the worker on one backend; fail with the worker's own error text."""
     paths = [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(paths)}
     worker = Path(__file__).with_name("backend_worker.py")
@@ -30,14 +30,14 @@ def run(backend: str, what: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The zoo, saved once."""
+    """Save the zoo once."""
     folder = tmp_path_factory.mktemp("zoo")
     run("torch", "save", folder)
     return folder
 
 
-def found(folder: Path, backend: str) -> dict[str, np.ndarray]:
-    """What a backend read; asked for twice, it is run once."""
+def results_of(folder: Path, backend: str) -> dict[str, np.ndarray]:
+    """Return the results of a backend, whose worker runs at most once."""
     if find_spec(backend) is None:
         pytest.fail(f"{backend} is not installed; run `make backends`")
     result = folder / f"{backend}.npz"
@@ -48,7 +48,7 @@ def found(folder: Path, backend: str) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_model_is_read(folder, backend):
-    assert sum(name.endswith(" values") for name in found(folder, backend)) >= 25
+    assert sum(name.endswith(" values") for name in results_of(folder, backend)) >= 25
 
 
 WRITTEN_OTHERWISE = {"masked"}
@@ -57,7 +57,7 @@ WRITTEN_OTHERWISE = {"masked"}
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_graphs_are_the_same(folder, backend):
-    first, other = found(folder, BACKENDS[0]), found(folder, backend)
+    first, other = results_of(folder, BACKENDS[0]), results_of(folder, backend)
     assert sorted(first) == sorted(other)
     apart = []
     for name, array in first.items():
@@ -72,7 +72,7 @@ def test_graphs_are_the_same(folder, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_ranges_are_the_same(folder, backend):
-    first, other = found(folder, BACKENDS[0]), found(folder, backend)
+    first, other = results_of(folder, BACKENDS[0]), results_of(folder, backend)
     both = [
         name.removesuffix(" closed")
         for name in first
@@ -81,7 +81,7 @@ def test_ranges_are_the_same(folder, backend):
     assert len(both) >= 25
     for name in both:
         (lo, hi), (other_lo, other_hi) = first[f"{name} range"], other[f"{name} range"]
-        # Each is closed to 1e-6 of the range seen, and floats of 1e-12 lie between the graphs.
+        # Each is closed to 1e-6 of the observed range; the graphs differ by floats of about 1e-12.
         allowed = 2e-6 * (hi - lo) + 1e-9
         assert (np.abs(lo - other_lo) <= allowed).all(), name
         assert (np.abs(hi - other_hi) <= allowed).all(), name

@@ -1,4 +1,4 @@
-"""On JAX a model is run as one compiled program, which must be the model as it is."""
+"""Models on JAX run as one compiled program, which must equal the model itself."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_arrays_that_a_model_holds_are_part_of_its_program():
 
 
 def scaled_within(how, held):
-    """A layer that multiplies by numbers which only a function inside a function holds."""
+    """Build a layer that multiplies by constants of a nested function."""
     import jax
 
     class Scaled(keras.layers.Layer):
@@ -92,15 +92,15 @@ def test_numbers_in_functions_inside_functions_are_part_of_the_program(how):
     for first in (1.0, 1.0000002, 4.0, 1.0):
         held = np.array([first, 2.0, 3.0], "float32")
         model = scaled_within(how, held)
-        found = CompiledCall(model, signature(model))
-        np.testing.assert_array_equal(found([x]), np.tile(held, (2, 1)))
+        outputs = CompiledCall(model, signature(model))
+        np.testing.assert_array_equal(outputs([x]), np.tile(held, (2, 1)))
 
 
 def test_a_model_that_does_not_compile_is_run_as_it_is():
     class Peeks(keras.layers.Layer):
         def call(self, x):
             if not isinstance(x, keras.KerasTensor):
-                np.asarray(x)  # what JAX traces with is no array
+                np.asarray(x)  # fails on a JAX tracer
             return 2.0 * x
 
         def compute_output_spec(self, x):

@@ -1,4 +1,4 @@
-"""Layers that make constants: they are read, and what is computed of them counts its roundings."""
+"""Layers that create constants are supported, and rounding on constants is counted."""
 
 import numpy as np
 import pytest
@@ -41,8 +41,8 @@ def test_a_constant_is_its_own_range(name):
 
 def test_a_constant_beside_the_input_is_joined_to_it():
     inputs = Input((2,))
-    made = L.Lambda(lambda x: ops.full((rows(x), 2), 0.3), name="made")(inputs)
-    hidden = L.Dense(5, activation="tanh")(L.Concatenate()([inputs, made]))
+    constant = L.Lambda(lambda x: ops.full((rows(x), 2), 0.3), name="made")(inputs)
+    hidden = L.Dense(5, activation="tanh")(L.Concatenate()([inputs, constant]))
     model = Model(inputs, L.Dense(1)(hidden))
     answer = outrange.output_range(model, (0, 0.5), time_limit=20)
     x = np.random.default_rng(0).uniform(0, 0.5, (256, 2)).astype("float32")
@@ -52,7 +52,7 @@ def test_a_constant_beside_the_input_is_joined_to_it():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_layers_on_constants_alone_are_no_contradiction(seed):
-    """They were folded in float64 without a rounding, and the model computes in float32."""
+    """Check layers that were folded in float64 without rounding, though the model uses float32."""
     rng = np.random.default_rng(seed)
     model = Sequential(
         [

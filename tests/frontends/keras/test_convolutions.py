@@ -1,4 +1,4 @@
-"""Convolutions in random options: the graph is the framework's own layer, to float32 rounding."""
+"""Convolutions with random options: the graph equals the framework's layer, to float32 rounding."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ KINDS = ("Conv", "DepthwiseConv", "SeparableConv", "Transpose", "MaxPooling", "A
 
 
 def layer(rng, kind: str, rank: int, data_format: str, channels: int):
-    """A random layer that Keras accepts on every backend."""
+    """Build a random layer that Keras accepts on every backend."""
     kernel = tuple(int(k) for k in rng.integers(1, 4, rank))
     dilated = rng.random() < 0.3
     stride = 1 if dilated else int(rng.integers(1, 4))
@@ -67,16 +67,16 @@ def test_the_graph_is_the_layer(kind, seed):
     spatial = [int(n) for n in rng.integers(7, 10, rank)]
     channels = int(rng.integers(1, 4))
     shape = (channels, *spatial) if first else (*spatial, channels)
-    made = layer(rng, kind, rank, "channels_first" if first else "channels_last", channels)
-    model = zoo.randomize(Sequential([Input(shape), made]), seed)
-    taken = signature(model)
-    recording = trace(model, taken.struct)
-    graph = lower(recording, taken.slots, output_names(model, recording.outputs)).graph
+    tested = layer(rng, kind, rank, "channels_first" if first else "channels_last", channels)
+    model = zoo.randomize(Sequential([Input(shape), tested]), seed)
+    inputs = signature(model)
+    recording = trace(model, inputs.struct)
+    graph = lower(recording, inputs.slots, output_names(model, recording.outputs)).graph
     x = rng.normal(size=(4, graph.size)).astype("float32")
     expected = keras.ops.convert_to_numpy(model(x.reshape(4, *shape), training=False))
-    found = graph.run(x.astype(np.float64))
+    values = graph.run(x.astype(np.float64))
     allowed = tolerance(graph, run_with_error_bounds(graph, x.astype(np.float64)))
-    assert (np.abs(found - expected.reshape(4, -1)) <= allowed).all()
+    assert (np.abs(values - expected.reshape(4, -1)) <= allowed).all()
 
 
 @pytest.mark.backends

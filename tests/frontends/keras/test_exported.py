@@ -1,4 +1,4 @@
-"""A Keras model and the ONNX file Keras exports of it: same verdicts, same bounds."""
+"""A Keras model and the ONNX file that Keras exports of it have the same verdicts and bounds."""
 
 import json
 import os
@@ -17,8 +17,8 @@ TESTS = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    """What the worker found; PyTorch's is the exporter that needs no other package."""
+def results(tmp_path_factory):
+    """Return the worker's results, on PyTorch, whose exporter needs no other package."""
     if find_spec("torch") is None:
         pytest.fail("torch is not installed; run `make backends`")
     folder = tmp_path_factory.mktemp("exported")
@@ -37,17 +37,17 @@ REWRITTEN = {"batch_normalization": 1e-7}
 """The exporter folds these layers into new float32 constants: another network, by that much."""
 
 
-def test_same_bounds(found):
-    assert len(found) >= 10
-    for name, both in found.items():
+def test_same_bounds(results):
+    assert len(results) >= 10
+    for name, both in results.items():
         keras, onnx = (np.array(part) for part in both["ends"])
         scale = np.maximum(1.0, np.abs(keras))
         assert (np.abs(keras - onnx) <= REWRITTEN.get(name, 1e-9) * scale).all(), name
 
 
-def test_same_verdicts(found):
+def test_same_verdicts(results):
     decided = 0
-    for name, both in found.items():
+    for name, both in results.items():
         for (keras, low), (onnx, high) in zip(*both["verdicts"], strict=True):
             assert keras == onnx, name
             decided += keras != "UNKNOWN"

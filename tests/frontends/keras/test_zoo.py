@@ -1,4 +1,4 @@
-"""Every model of the zoo is read, is the model, and is left as it was."""
+"""Every model of the zoo is read to a graph that equals it, and is left unchanged."""
 
 import numpy as np
 import pytest
@@ -43,25 +43,25 @@ def test_what_is_read_is_the_model(name):
 def graph_is_the_model(model, read, by_keras):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(3, read.graph.size)).astype("float32")
-    found = read.predict(x)
-    np.testing.assert_allclose(read.graph.run(x.astype(float)), found, rtol=3e-5, atol=3e-5)
+    predictions = read.predict(x)
+    np.testing.assert_allclose(read.graph.run(x.astype(float)), predictions, rtol=3e-5, atol=3e-5)
     if by_keras:
-        np.testing.assert_allclose(found, outputs(model, read.graph, x), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(predictions, outputs(model, read.graph, x), rtol=1e-5, atol=1e-5)
 
 
 def outputs(model, graph, x):
-    """What Keras computes of rows of all inputs."""
+    """Compute the outputs of Keras for rows of all inputs."""
     parts, start = [], 0
     for slot in graph.inputs:
         parts.append(x[:, start : start + slot.size].reshape(3, *slot.shape))
         start += slot.size
     struct = getattr(model, "input", None) if hasattr(model, "operations") else None
-    given = parts[0] if len(parts) == 1 else parts
+    arguments = parts[0] if len(parts) == 1 else parts
     if isinstance(struct, dict):
-        given = dict(zip((slot.name for slot in graph.inputs), parts, strict=True))
-    # As one program where there is one to ask for: on JAX each operation would be compiled alone.
+        arguments = dict(zip((slot.name for slot in graph.inputs), parts, strict=True))
+    # As one program if possible, since JAX would compile every operation by itself.
     run = getattr(model, "predict_on_batch", None) or (lambda x: model(x, training=False))
-    returned = run(given)
+    returned = run(arguments)
     if isinstance(returned, dict):
         returned = [returned[slot.name] for slot in graph.outputs]
     arrays = [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(returned)]
@@ -199,9 +199,9 @@ def test_a_subclassed_model_with_a_dict():
             super().__init__()
             self.dense = keras.layers.Dense(3)
 
-        def call(self, given):
-            both = keras.ops.concatenate([given["b"], given["a"]], axis=-1)
-            return {"out": self.dense(both), "again": given["a"]}
+        def call(self, arguments):
+            both = keras.ops.concatenate([arguments["b"], arguments["a"]], axis=-1)
+            return {"out": self.dense(both), "again": arguments["a"]}
 
     model = Both()
     model({"b": np.zeros((1, 3), "float32"), "a": np.zeros((1, 2), "float32")})

@@ -1,4 +1,4 @@
-"""Scripts that tests run in processes of their own: collecting them would load every backend."""
+"""Exclusion of worker scripts from collection, which would load every backend."""
 
 collect_ignore = [
     "native_worker.py",

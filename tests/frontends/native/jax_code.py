@@ -1,4 +1,4 @@
-"""Layers in JAX's own words."""
+"""Layers written with JAX functions."""
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,8 @@ from keras import layers as L
 UNKNOWN = "lgamma"
 
 
-def mixed(x):
-    """A sigmoid for one channel, a ReLU for the rest."""
+def mix_activations(x):
+    """Apply a sigmoid to one channel, and a ReLU to the rest."""
     return jnp.concatenate([jax.nn.sigmoid(x[..., 0:1]), jax.nn.relu(x[..., 1:5])], axis=3)
 
 
@@ -24,7 +24,7 @@ def unknown(x):
 
 
 class Halves(keras.Layer):
-    """A product with a weight of its own, and the two halves of it treated differently."""
+    """A product with a weight, whose two halves are treated differently."""
 
     def build(self, shape):
         self.w = self.add_weight(shape=(shape[-1], 4), name="w")

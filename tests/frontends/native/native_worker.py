@@ -1,8 +1,8 @@
-"""Run in a process of its own per backend: loads models whose layers hold the backend's own code.
+"""Worker process for one backend: loads models whose layers use the backend's own functions.
 
-    KERAS_BACKEND=tensorflow python native_worker.py
+KERAS_BACKEND=tensorflow python native_worker.py
 
-Every load compares the graph with the model; here the ops that must have come out are checked too.
+Every load compares the graph with the model; this script also checks the expected operations.
 """
 
 import importlib
@@ -20,8 +20,8 @@ from outrange.ops import Curve
 code = importlib.import_module(f"{keras.backend.backend()}_code")
 
 
-def randomized(model):
-    """Weights from NumPy."""
+def randomize(model):
+    """Set random weights from NumPy."""
     rng = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(rng.normal(0, 0.7, weight.shape))
@@ -29,7 +29,7 @@ def randomized(model):
 
 
 def curves(network) -> list[Curve]:
-    """The curves that the output needs."""
+    """Return the curves that the output depends on."""
     needed = {network.graph.output}
     for v in range(len(network.graph.nodes), 0, -1):
         if v in needed:
@@ -39,7 +39,7 @@ def curves(network) -> list[Curve]:
 
 
 def encloses(network) -> None:
-    """The range of the outputs holds what the model itself returns."""
+    """Check that the range of the outputs contains the model's own outputs."""
     answer = outrange.output_range(network, (-0.5, 0.5), time_limit=1)
     x = np.random.default_rng(1).uniform(-0.5, 0.5, (200, network.graph.size))
     y = network.predict(x.astype(np.float32))
@@ -47,22 +47,22 @@ def encloses(network) -> None:
 
 
 def channels() -> None:
-    """The activation that is a sigmoid in one channel and a ReLU in the others, three ways."""
+    """Build an activation that is a sigmoid in one channel and a ReLU in the rest, three ways."""
     inside = keras.Input((5, 4, 5))
     for name, layer in {
-        "a Lambda": L.Lambda(code.mixed),
-        "an Activation": L.Activation(code.mixed),
-        "an activation": L.Dense(5, activation=code.mixed),
+        "a Lambda": L.Lambda(code.mix_activations),
+        "an Activation": L.Activation(code.mix_activations),
+        "an activation": L.Dense(5, activation=code.mix_activations),
     }.items():
-        network = load_keras(randomized(keras.Model(inside, layer(inside))))
+        network = load_keras(randomize(keras.Model(inside, layer(inside))))
         assert sorted(c.name for c in curves(network)) in (["relu", "sigmoid"], ["clip", "sigmoid"])
         encloses(network)
         print("ok", name)
 
 
 def gates() -> None:
-    """`x * sigmoid(2 x)` is one curve with one turn."""
-    network = load_keras(randomized(Sequential([
+    """Check that `x * sigmoid(2 x)` is one curve with one turn."""
+    network = load_keras(randomize(Sequential([
         keras.Input((3,)), L.Dense(5, activation=code.gate), L.Dense(2),
     ])))  # fmt: skip
     (only,) = curves(network)
@@ -72,17 +72,17 @@ def gates() -> None:
 
 
 def others() -> None:
-    """Every other piece of code that this backend's file has."""
+    """Check every other piece of code in this backend's file."""
     for name, (shape, make) in code.LAYERS.items():
         network = load_keras(
-            randomized(Sequential([keras.Input(shape), make(), L.Flatten(), L.Dense(2)]))
+            randomize(Sequential([keras.Input(shape), make(), L.Flatten(), L.Dense(2)]))
         )
         encloses(network)
         print("ok", name)
 
 
 def refusals() -> None:
-    """What nobody describes is named, with its layer."""
+    """Check that unsupported code is named, with its layer."""
     model = Sequential([keras.Input((3,)), L.Lambda(code.unknown, name="odd"), L.Dense(1)])
     try:
         load_keras(model)
@@ -93,7 +93,7 @@ def refusals() -> None:
 
 
 def odd() -> None:
-    """Code that is no function of its input, or has no value: the error says which."""
+    """Check the errors about code that is not a function of its input, or has no value."""
     for name, (function, text) in code.ODD.items():
         model = Sequential([keras.Input((3,)), L.Lambda(function, output_shape=(3,), name="odd")])
         try:

@@ -1,4 +1,4 @@
-"""Layers in TensorFlow's own words."""
+"""Layers written with TensorFlow functions."""
 
 import keras
 import tensorflow as tf
@@ -8,8 +8,8 @@ from keras import layers as L
 UNKNOWN = "Lgamma"
 
 
-def mixed(x):
-    """The activation of an old question: a sigmoid for one channel, a ReLU for the rest."""
+def mix_activations(x):
+    """Apply a sigmoid to one channel, and a ReLU to the rest."""
     return tf.concat([tf.sigmoid(x[:, :, :, 0:1]), tf.nn.relu(x[:, :, :, 1:5])], axis=3)
 
 
@@ -22,7 +22,7 @@ def unknown(x):
 
 
 class Halves(keras.Layer):
-    """A product with a weight of its own, and the two halves of it treated differently."""
+    """A product with a weight, whose two halves are treated differently."""
 
     def build(self, shape):
         self.w = self.add_weight(shape=(shape[-1], 4), name="w")

@@ -1,4 +1,4 @@
-"""Functions of `jax.nn`, `jax.numpy` and `jax.lax`: read and compared with JAX, or refused by name.
+"""Functions of `jax.nn`, `jax.numpy` and `jax.lax` are compared with JAX, or rejected by name.
 
 The functions are those of `benchmarks/jax_functions.py`.
 """
@@ -32,7 +32,7 @@ REFUSED = {
     "numpy.linalg.inv": "lu",
     "numpy.take of the input": "gather",
     "lax.erf_inv": "erf_inv",
-    # Their binary search counts in `uint32`, which intervals do not show to stay at 0 or above.
+    # Their binary search counts in `uint32`, whose lower limit 0 intervals cannot prove.
     "numpy.interp": "wrap around",
     "numpy.digitize": "wrap around",
     "numpy.searchsorted": "wrap around",
@@ -44,7 +44,7 @@ CASES = cases()
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in REFUSED])
 def test_a_function_is_read(name):
-    """The graph is the function at 500 samples, and its bounds hold."""
+    """Check that the graph equals the function at 500 samples, and that its bounds hold."""
     assert examine(*CASES[name], 500) == ""
 
 
@@ -54,16 +54,16 @@ def test_a_refusal_names_the_operation(name):
 
 
 def network(function, size: int) -> Network:
-    """The network of a function of one vector, in float32."""
+    """Build the network of a function of one vector, in float32."""
     b = Builder([Slot("x", (size,))], source="function")
-    (found,) = read(b, lambda x: [function(x)], b.input_values(), ["float32"])
+    (outputs,) = read(b, lambda x: [function(x)], b.input_values(), ["float32"])
     b.inputs = limited_inputs(b, [])
-    graph = b.finish([found if isinstance(found, Value) else np.asarray(found, float)], ["y"])
+    graph = b.finish([outputs if isinstance(outputs, Value) else np.asarray(outputs, float)], ["y"])
     return Network(graph, lambda x: np.asarray(function(jnp.asarray(x))), "function", "jax")
 
 
 def test_a_type_of_integers_limits_the_inputs():
-    """Beyond 127 an `int8` wraps around."""
+    """Check that inputs are limited where an `int8` would wrap around beyond 127."""
     small = network(lambda x: (x.astype("int8") + jnp.int8(100)).astype("float32"), 2)
     answer = outrange.output_range(small, (-3.5, 20.5))
     assert (answer.lo.tolist(), answer.hi.tolist()) == ([97.0, 97.0], [120.0, 120.0])
@@ -72,14 +72,14 @@ def test_a_type_of_integers_limits_the_inputs():
 
 
 def test_a_narrower_type_limits_the_inputs():
-    """A cast of moved integers to `int8` wraps around too."""
+    """Check that inputs are limited where a cast to `int8` would wrap around."""
     moved = network(lambda x: x.astype("int32").T.astype("int8").astype("float32").T, 2)
     with pytest.raises(InputError, match="wrap around"):
         outrange.output_range(moved, (0, 200))
 
 
 def test_infinities_are_constants_or_refused():
-    """No number is infinite; a condition on the input must not choose infinity."""
+    """Check that no value is infinite, and that a condition must not select infinity."""
     same = network(lambda x: jnp.where(jnp.isinf(x), jnp.inf, x), 2)
     assert outrange.output_range(same, (-1, 2)).hi.tolist() == [2.0, 2.0]
     with pytest.raises(UnsupportedError, match="must be finite"):
@@ -103,7 +103,7 @@ def test_writes_without_one_place_are_refused(name):
 
 
 def test_constants_in_branches_and_closures():
-    """A closed-over array, a checkpoint, and both branches of a condition."""
+    """Check a closed-over array, a checkpoint, and both branches of a condition."""
     weights = np.linspace(-1.0, 1.0, 4, dtype=np.float32)
 
     @jax.checkpoint

@@ -1,4 +1,4 @@
-"""Layers written for a backend, read through the backend's own tracer. One process per backend."""
+"""Layers written for a backend, traced by the backend itself, in one process per backend."""
 
 import os
 import subprocess

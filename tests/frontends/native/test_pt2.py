@@ -1,4 +1,4 @@
-"""What a `.pt2` file may hold is looked at before PyTorch opens it, and needs no PyTorch."""
+"""Safety check of `.pt2` files before PyTorch opens them, without PyTorch installed."""
 
 import json
 import zipfile
@@ -10,7 +10,7 @@ from outrange.frontends.torch.files import check
 
 
 def archive(tmp_path, **fields):
-    """An archive with one node of these fields."""
+    """Write an archive with one node of these fields."""
     node = {"target": "torch.ops.aten.relu.default", "inputs": [], **fields}
     path = tmp_path / "model.pt2"
     with zipfile.ZipFile(path, "w") as z:

@@ -1,4 +1,4 @@
-"""PyTorch modules, exported programs and `.pt2` files. One process: PyTorch and JAX do not mix."""
+"""PyTorch modules, exported programs and `.pt2` files, in a process without JAX."""
 
 import subprocess
 import sys

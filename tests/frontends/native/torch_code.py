@@ -1,4 +1,4 @@
-"""Layers in PyTorch's own words."""
+"""Layers written with PyTorch functions."""
 
 import keras
 import torch
@@ -9,8 +9,8 @@ from keras import layers as L
 UNKNOWN = "lgamma"
 
 
-def mixed(x):
-    """A sigmoid for one channel, a ReLU for the rest."""
+def mix_activations(x):
+    """Apply a sigmoid to one channel, and a ReLU to the rest."""
     return torch.cat([torch.sigmoid(x[..., 0:1]), torch.relu(x[..., 1:5])], dim=3)
 
 
@@ -23,7 +23,7 @@ def unknown(x):
 
 
 class Halves(keras.Layer):
-    """A product with a weight of its own, and the two halves of it treated differently."""
+    """A product with a weight, whose two halves are treated differently."""
 
     def build(self, shape):
         self.w = self.add_weight(shape=(shape[-1], 4), name="w")
@@ -36,7 +36,7 @@ class Halves(keras.Layer):
 
 
 class Image(keras.Layer):
-    """A strided convolution and pooling, channels first on the inside."""
+    """A strided convolution and pooling, with channels first inside."""
 
     def build(self, shape):
         self.k = self.add_weight(shape=(4, shape[-1], 3, 3), name="k")

@@ -1,6 +1,6 @@
-"""Run in a process of its own: modules of `torch.nn` and functions of `torch` are read, or refused.
+"""Worker process: modules of `torch.nn` and functions of `torch` are read, or rejected.
 
-    python torch_functions.py FOLDER
+python torch_functions.py FOLDER
 
 They are those of `benchmarks/torch_modules.py`, compared with PyTorch at random samples.
 """
@@ -75,7 +75,7 @@ def odd_functions_are_refused() -> None:
 
 
 def types_of_integers_limit_the_inputs() -> None:
-    """Beyond 127 an `int8` wraps around."""
+    """Check that inputs are limited where an `int8` would wrap around beyond 127."""
     small = Function(lambda x: (x.to(torch.int8) + 100).float())
     network = outrange.load(small, input_shape=(2,))
     answer = outrange.output_range(network, (-3.5, 20.5))
@@ -89,14 +89,14 @@ def types_of_integers_limit_the_inputs() -> None:
 
 
 def integers_are_compared_with_fractions() -> None:
-    """Between 0 and 1 no integer lies, and 0.5 does."""
+    """Check a comparison of integers with 0.5, though no integer lies between 0 and 1."""
     function = Function(lambda x: ((x.long() > 0.5) & (x.long() <= 1)).float())
     graph = outrange.load(function, input_shape=(4,)).graph
     assert graph.run(np.array([[0.9, 1.5, 2.5, -3.0]])).tolist() == [[0.0, 1.0, 0.0, 0.0]]
 
 
 def resizing_has_the_weights_of_pytorch() -> None:
-    """In float64 the graph is the operation itself."""
+    """Check that the graph equals the operation in float64."""
     x = np.random.default_rng(0).normal(size=(50, 2, 4, 5))
     for mode in ("bilinear", "area"):
         function = Function(

@@ -1,8 +1,8 @@
-"""Modules that no real arithmetic can be done with, or that PyTorch computes otherwise.
+"""Modules without real-valued semantics, or that PyTorch computes differently.
 
-    python torch_odd.py
+python torch_odd.py
 
-Each ends in an error of outrange that says what it is about; nothing is written on the way.
+Each raises an error of outrange that names the cause, and nothing is printed before.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from outrange.core import ModelError, OutrangeError, UnsupportedError
 NAN, INFINITE = float("nan"), float("inf")
 
 
-def spoiled(module, name, value):
-    """A module with one entry of a parameter or buffer replaced."""
+def replace_entry(module, name, value):
+    """Return a module with one entry of a parameter or buffer replaced."""
     tensor = {**dict(module.named_parameters()), **dict(module.named_buffers())}[name]
     with torch.no_grad():
         tensor.view(-1)[0] = value
@@ -36,12 +36,12 @@ def network():
 
 
 def a_number_that_is_not_finite_is_refused_by_name() -> None:
-    """A law over every parameter and buffer of real numbers."""
+    """Check every real-valued parameter and buffer."""
     state = {**dict(network().named_parameters()), **dict(network().named_buffers())}
     for name in (name for name, tensor in state.items() if tensor.is_floating_point()):
-        refused(ModelError, name, spoiled(network(), name, NAN))
+        check_rejected(ModelError, name, replace_entry(network(), name, NAN))
     for name, _ in network().named_parameters():
-        refused(ModelError, name, spoiled(network(), name, INFINITE))
+        check_rejected(ModelError, name, replace_entry(network(), name, INFINITE))
 
 
 CONSTANTS = {
@@ -81,8 +81,8 @@ ODD = {
 """Modules, and what their errors say."""
 
 
-def refused(error, text, module, shape=(4,)) -> None:
-    """The module is refused, with that text, and nothing is printed."""
+def check_rejected(error, text, module, shape=(4,)) -> None:
+    """Check that the module is rejected with this text, and that nothing is printed."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -97,16 +97,16 @@ def refused(error, text, module, shape=(4,)) -> None:
 
 def odd_modules_are_refused() -> None:
     for name, function in CONSTANTS.items():
-        refused(ModelError, "finite", Fn(function))
+        check_rejected(ModelError, "finite", Fn(function))
         print("ok", name, flush=True)
     for name, (make, text) in ODD.items():
-        refused(ModelError, text, make())
+        check_rejected(ModelError, text, make())
         print("ok", name, flush=True)
-    refused(UnsupportedError, "float16", nn.Linear(4, 2).half())
+    check_rejected(UnsupportedError, "float16", nn.Linear(4, 2).half())
 
 
 def policies_are_read() -> None:
-    """A distribution of logits has no check that real numbers could fail."""
+    """Check a distribution of logits, which has no check that real numbers could fail."""
     for validated in (True, False):
         policy = Fn(lambda x, v=validated: Categorical(logits=x, validate_args=v).probs)
         answer = outrange.output_range(outrange.load(policy, input_shape=(2,)), (-1, 1))
@@ -122,7 +122,7 @@ class Numbered(Fn):
 
 
 def numbers_are_rounded_as_the_model_rounds_them() -> None:
-    """A number of the code is float32 in a model of float32, and float64 in one of float64."""
+    """Check that constants are float32 in a float32 model, and float64 in a float64 model."""
     x, single = np.full((1, 4), 0.75), float(np.float32(0.1))
     for name, function in {
         "pad": lambda x, c: np.array([c, *x[0], c]),
@@ -149,7 +149,7 @@ def plants_are_computed_in_float64() -> None:
 
 
 def masks_are_exact() -> None:
-    """What is masked with minus infinity has no share, and the others are as without it."""
+    """Check that entries masked with minus infinity have no share and no effect on others."""
     masked = torch.tensor([0.0, -INFINITE, 0.0, 0.0])
     network = outrange.load(Fn(lambda x: torch.softmax(x + masked, -1)), input_shape=(4,))
     x = np.random.default_rng(0).normal(0, 1, (5, 4))
@@ -176,7 +176,7 @@ def items_of_buffers_are_numbers() -> None:
 
 
 class Counting(nn.Module):
-    """A module that counts its calls, one part of which is in evaluation mode."""
+    """A module that counts its calls, with one part in evaluation mode."""
 
     def __init__(self, mixes):
         super().__init__()

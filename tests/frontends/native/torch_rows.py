@@ -1,4 +1,4 @@
-"""Modules whose output for a row is that row's own, or is not: a law over all of them.
+"""Modules whose output for a row does, or does not, depend on the other rows of the batch.
 
 python torch_rows.py FOLDER
 """
@@ -37,7 +37,7 @@ class Masked(nn.Module):
 
 
 class Standardized(nn.Module):
-    """Batch statistics in evaluation mode, too."""
+    """Batch statistics, also in evaluation mode."""
 
     def __init__(self):
         super().__init__()
@@ -48,7 +48,7 @@ class Standardized(nn.Module):
 
 
 def unlike_for_one(x):
-    """Statistics of the batch, where there is one."""
+    """Use statistics of the batch if it has more than one row."""
     return x - x.mean(0) if x.shape[0] > 1 else x
 
 
@@ -115,24 +115,24 @@ MIXED = {
 
 
 def batches_are_their_rows(network, module, shape) -> None:
-    """A batch of several different rows gives what the graph gives for each of them."""
+    """Check that a batch of different rows gives the graph's output for each of them."""
     rng = np.random.default_rng(0)
     dtype = next((p.dtype for p in module.parameters()), torch.float32)
     for size in (1, 2, 5):
         x = rng.normal(0, 1, (size, *shape)).astype(np.float32)
         try:
             with torch.no_grad():
-                found = module(torch.as_tensor(x, dtype=dtype))
+                outputs = module(torch.as_tensor(x, dtype=dtype))
         except (RuntimeError, ValueError):
-            assert size > 1  # it takes one row only
+            assert size > 1  # the module accepts one row only
             continue
-        leaves = found if isinstance(found, tuple) else (found,)
+        leaves = outputs if isinstance(outputs, tuple) else (outputs,)
         expected = network.graph.run(x.reshape(size, -1).astype(np.float64))
         for leaf, slot in zip(leaves, network.graph.outputs, strict=True):
             part, expected = expected[:, : slot.size], expected[:, slot.size :]
-            found = leaf.numpy().reshape(-1, slot.size)
-            assert len(found) in (1, size), leaf.shape
-            np.testing.assert_allclose(np.broadcast_to(found, part.shape), part, 1e-4, 1e-5)
+            outputs = leaf.numpy().reshape(-1, slot.size)
+            assert len(outputs) in (1, size), leaf.shape
+            np.testing.assert_allclose(np.broadcast_to(outputs, part.shape), part, 1e-4, 1e-5)
 
 
 def law() -> None:
@@ -152,7 +152,7 @@ def law() -> None:
 
 
 def programs_of_a_free_batch(folder: Path) -> None:
-    """The batch of an exported program may be free: the same law."""
+    """Check the same for an exported program with a free batch size."""
     batch = torch.export.Dim("batch")
     for function, wanted in ((lambda x: torch.tanh(x), ""), (lambda x: x - x.mean(0), "mean")):
         program = torch.export.export(

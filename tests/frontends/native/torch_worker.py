@@ -1,8 +1,8 @@
-"""Run in a process of its own: reads PyTorch modules, programs and files.
+"""Worker process: reads PyTorch modules, programs and files.
 
-    python torch_worker.py FOLDER
+python torch_worker.py FOLDER
 
-Each graph is compared with the module in float64 at random points: known answers from outside.
+Each graph is compared with the module in float64 at random points.
 """
 
 import sys
@@ -30,7 +30,7 @@ class Net(nn.Module):
 
 
 class Own(nn.Module):
-    """An activation of its own, two halves, a residual connection."""
+    """A custom activation, two halves, and a residual connection."""
 
     def __init__(self):
         super().__init__()
@@ -44,7 +44,7 @@ class Own(nn.Module):
 
 
 def activations() -> nn.Module:
-    """Every activation layer that PyTorch has and we read, one after another."""
+    """Return every supported activation layer of PyTorch, one after another."""
     layers = [
         nn.ELU(), nn.SELU(), nn.CELU(0.5), nn.Softplus(), nn.Softplus(2.0), nn.Hardswish(),
         nn.Hardsigmoid(), nn.Hardtanh(), nn.ReLU6(), nn.PReLU(4), nn.SiLU(), nn.Mish(),
@@ -56,7 +56,7 @@ def activations() -> nn.Module:
 
 
 def moving() -> nn.Module:
-    """Strided, grouped and transposed convolutions, average pooling."""
+    """Return strided, grouped and transposed convolutions, and average pooling."""
     return nn.Sequential(
         nn.Conv2d(2, 4, 3, stride=2, groups=2), nn.LeakyReLU(), nn.ConvTranspose2d(4, 2, 2, 2),
         nn.AvgPool2d(2, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 1),
@@ -77,7 +77,7 @@ MODULES = {
 
 
 def compare(network, module, shape) -> None:
-    """The graph is the module in float64."""
+    """Check that the graph equals the module in float64."""
     x = np.random.default_rng(0).normal(0, 1, (20, int(np.prod(shape))))
     with torch.no_grad():
         whole = module.double().eval()
@@ -104,14 +104,14 @@ def files(folder: Path) -> None:
     torch.export.save(program, folder / "own.pt2")
     compare(outrange.load(folder / "own.pt2"), module, (3,))
     compare(outrange.load(program), module, (3,))
-    assert outrange.load(module).graph.size == 3  # the first layer says what it takes
+    assert outrange.load(module).graph.size == 3  # the input size of the first layer
     batches = torch.export.Dim("batch")
     free = torch.export.export(module, (torch.zeros(2, 3),), dynamic_shapes=[{0: batches}])
     torch.export.save(free, folder / "free.pt2")
     compare(outrange.load(folder / "free.pt2"), module, (3,))
 
 
-def refused(error, text, *args, **kwargs) -> None:
+def check_rejected(error, text, *args, **kwargs) -> None:
     try:
         outrange.load(*args, **kwargs)
     except error as found:
@@ -121,12 +121,12 @@ def refused(error, text, *args, **kwargs) -> None:
 
 
 def refusals(folder: Path) -> None:
-    refused(InputError, "input_shape", nn.Conv2d(1, 1, 3))
+    check_rejected(InputError, "input_shape", nn.Conv2d(1, 1, 3))
     odd = nn.Sequential(nn.Linear(2, 2), nn.RReLU())
     odd[1].forward = torch.lgamma
-    refused(UnsupportedError, "lgamma", odd)
+    check_rejected(UnsupportedError, "lgamma", odd)
     (folder / "cut.pt2").write_bytes((folder / "own.pt2").read_bytes()[:200])
-    refused(ModelError, "Received", folder / "cut.pt2")
+    check_rejected(ModelError, "Received", folder / "cut.pt2")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A second way to read a property file, and random files to read."""
+"""A second, independent reader of property files, and random files to read."""
 
 import math
 import random
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 
 def forms(text):
-    """The forms of a text as nested lists."""
+    """Parse the forms of a text to nested lists."""
     stack = [[]]
     for word in re.findall(r"[()]|[^\s()]+", re.sub(";.*", "", text)):
         if word == "(":
@@ -41,35 +41,35 @@ MEANING = {
 }
 
 
-def evaluated(form, env):
-    """The value of a form: a bool or a Fraction; `env["gaps"]` gets what compared terms differ."""
+def evaluate(form, env):
+    """Evaluate a form to a bool or a Fraction; add compared terms' differences to `env["gaps"]`."""
     if isinstance(form, str):
         if form in MEANING:
             return MEANING[form]([])
         return env[form] if form in env else Fraction(form)
     if form[0] == "let":
-        return evaluated(form[2], env | {name: evaluated(v, env) for name, v in form[1]})
-    v = [evaluated(part, env) for part in form[1:]]
+        return evaluate(form[2], env | {name: evaluate(v, env) for name, v in form[1]})
+    v = [evaluate(part, env) for part in form[1:]]
     if form[0][0] in "<>!" or form[0] in ("=", "=="):
         env["gaps"] += [abs(a - b) for a, b in pairwise(v)]
     return MEANING[form[0]](v)
 
 
-def asserted(text, values):
-    """Whether all assertions hold, and the smallest difference of two compared terms."""
+def all_assertions_hold(text, values):
+    """Return whether all assertions hold, and the smallest difference of two compared terms."""
     env = {name: Fraction(v) for name, v in values.items()} | {"gaps": [Fraction(10**9)]}
-    held = [evaluated(form[1], env) for form in forms(text) if form[0] == "assert"]
+    held = [evaluate(form[1], env) for form in forms(text) if form[0] == "assert"]
     return all(held), min(env["gaps"])
 
 
 class Writer:
-    """Writes random conditions; all that differs between the versions is a field.
+    """Writer of random conditions; its fields hold the differences between the versions.
 
     Args:
-        seed: Of the choices.
-        names: Of the variables.
-        number: From a `random.Random` to a literal.
-        full: Whether the connectives and chains that only version 1.0 has are used.
+        seed: Seed of the random choices.
+        names: Names of the variables.
+        number: Function from a `random.Random` to a literal.
+        full: Whether to use the connectives and chains that only version 1.0 has.
     """
 
     def __init__(self, seed, names, number, full=True):
@@ -77,12 +77,12 @@ class Writer:
         self.names, self.number, self.full = names, number, full
 
     def constant(self):
-        """A literal, perhaps inside an operator."""
+        """Write a literal, perhaps inside an operator."""
         literal = self.number(self.r)
         return f"(- {literal})" if self.r.random() < 0.15 else literal
 
     def term(self, depth):
-        """A linear term."""
+        """Write a linear term."""
         if depth == 0 or self.r.random() < 0.4:
             return self.r.choice(self.names) if self.r.random() < 0.6 else self.constant()
         parts = [self.term(depth - 1) for _ in range(self.r.randint(1, 3))]
@@ -98,7 +98,7 @@ class Writer:
         return f"({shape} {' '.join(parts)})"
 
     def condition(self, depth):
-        """A condition."""
+        """Write a condition."""
         if depth == 0 or self.r.random() < 0.25:
             if self.full and self.r.random() < 0.05:
                 return self.r.choice(["true", "false"])
@@ -108,7 +108,7 @@ class Writer:
             return f"({self.r.choice(signs)} {' '.join(parts)})"
         shape = self.r.choice("and or not => let".split() if self.full else ["and", "or"])
         if shape == "let":
-            # Bound names hide variables now and then.
+            # Bound names occasionally hide variables.
             name = self.r.choice(["t", "u", self.names[0]])
             first, second = self.term(1), self.term(1)
             self.names.append(name)
@@ -121,7 +121,7 @@ class Writer:
 
 
 def first_version(seed, inputs, outputs, number):
-    """A random file of version 1.0, its declarations in any order."""
+    """Write a random file of version 1.0, with its declarations in any order."""
     names = [f"X_{i}" for i in range(inputs)] + [f"Y_{j}" for j in range(outputs)]
     writer = Writer(seed, list(names), number)
     writer.r.shuffle(names)

@@ -1,4 +1,4 @@
-"""Counterexamples: what is written reads back as the same doubles, here and in the judges' way."""
+"""Written counterexamples read back as the same doubles, here and by the competition's checker."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from outrange.core import InputError, ModelError
 from outrange.frontends.vnnlib import read_counterexample, write_counterexample
 
 
-def judged(text):
-    """Read as the competition's checker does: split at every closing parenthesis."""
+def parse_as_checker(text):
+    """Parse like the competition's checker, which splits at every closing parenthesis."""
     content = text.replace("\n", " ").strip()
     assert content[0] == "(" and content[-1] == ")"
     values = {"X_": [], "Y_": []}
@@ -20,7 +20,7 @@ def judged(text):
     return np.array(values["X_"]), np.array(values["Y_"])
 
 
-@pytest.mark.parametrize("reader", [judged, read_counterexample])
+@pytest.mark.parametrize("reader", [parse_as_checker, read_counterexample])
 def test_values_come_back_to_the_bit(rng, reader):
     for _ in range(200):
         x = rng.normal(size=rng.integers(1, 20)) * 10.0 ** rng.integers(-300, 300)

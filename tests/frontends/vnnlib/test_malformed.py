@@ -1,4 +1,4 @@
-"""Damaged, hostile and unsupported property files end in an error that names the line."""
+"""Damaged, hostile and unsupported property files raise an error that names the line."""
 
 import gzip
 import subprocess
@@ -17,7 +17,7 @@ HEAD = "(declare-const X_0 Real)\n(declare-const X_1 Real)\n(declare-const Y_0 R
 GOOD = HEAD + "(assert (or (and (<= X_0 1.5)\n  (>= X_1 Y_0)) (not (= X_1 2))))\n"
 
 
-def refused(tmp_path, content, kind, line, *words, name="p.vnnlib"):
+def check_rejected(tmp_path, content, kind, line, *words, name="p.vnnlib"):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(kind) as caught:
@@ -83,7 +83,7 @@ CONDITIONS = [
 
 @pytest.mark.parametrize(("condition", "kind", "word"), CONDITIONS, ids=range(len(CONDITIONS)))
 def test_conditions(tmp_path, condition, kind, word):
-    refused(tmp_path, f"{HEAD}(assert {condition})\n(check-sat)\n", kind, 4, word)
+    check_rejected(tmp_path, f"{HEAD}(assert {condition})\n(check-sat)\n", kind, 4, word)
 
 
 FILES = [
@@ -129,7 +129,7 @@ FILES = [
 
 @pytest.mark.parametrize(("content", "kind", "line", "word"), FILES, ids=range(len(FILES)))
 def test_files(tmp_path, content, kind, line, word):
-    refused(tmp_path, content, kind, line, word)
+    check_rejected(tmp_path, content, kind, line, word)
 
 
 def test_cut_anywhere(tmp_path):
@@ -137,7 +137,9 @@ def test_cut_anywhere(tmp_path):
     path.write_text(GOOD)
     read_vnnlib(path)
     for end in range(len(GOOD.rstrip())):
-        refused(tmp_path, GOOD[:end], ModelError, GOOD[:end].count("\n") + 1 if end < 70 else None)
+        check_rejected(
+            tmp_path, GOOD[:end], ModelError, GOOD[:end].count("\n") + 1 if end < 70 else None
+        )
 
 
 def test_deep_but_legal(tmp_path):
@@ -149,14 +151,14 @@ def test_deep_but_legal(tmp_path):
 def test_gzip_cut_short_and_damaged(tmp_path):
     packed = gzip.compress(GOOD.encode() * 50)
     for content in (packed[: len(packed) // 2], packed[:5], packed[:20] + b"?" * 30 + packed[50:]):
-        refused(tmp_path, content, ModelError, None, "cannot be read", name="p.vnnlib.gz")
+        check_rejected(tmp_path, content, ModelError, None, "cannot be read", name="p.vnnlib.gz")
 
 
 def test_unpacked_size_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LARGEST_FILE", 2**21)
     bomb = gzip.compress(b" " * 2**24)
     assert len(bomb) < 2**15
-    refused(tmp_path, bomb, ModelError, None, "at most", name="p.vnnlib.gz")
+    check_rejected(tmp_path, bomb, ModelError, None, "at most", name="p.vnnlib.gz")
 
 
 def test_no_file(tmp_path):
@@ -194,7 +196,7 @@ def test_hostile_files_end_soon_in_little_memory(tmp_path, what):
         "from outrange.frontends.vnnlib import read_vnnlib\n"
         "try:\n    read_vnnlib(sys.argv[1])\n"
         "except OutrangeError as error:\n    print(error)\n"
-        # Not ru_maxrss, which a process inherits from the one that started it.
+        # Not ru_maxrss, which a process inherits from its parent.
         "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What is read means what the file says, told by a second reader; and real files are read."""
+"""Property files have the meaning that a second reader gives them; real files can be read."""
 
 import gzip
 import random
@@ -9,18 +9,18 @@ import pytest
 
 from cases import cases
 from frontends.real import real_files
-from frontends.vnnlib.property_files import asserted, first_version
+from frontends.vnnlib.property_files import all_assertions_hold, first_version
 from outrange.core.formula import And, Atom, Or, atoms, holds, value
 from outrange.frontends.vnnlib import read_vnnlib
 
 
 def dyadic(r):
-    """A literal that a double holds exactly."""
+    """Draw a literal that a double represents exactly."""
     return r.choice([str(r.randint(-4, 4)), f"{r.randint(-16, 16) / 8}", "2.5e-1", ".5", "+1."])
 
 
 def decimal(r):
-    """A literal that no double holds, as a rule."""
+    """Draw a literal that usually no double represents exactly."""
     return r.choice([f"{r.uniform(-3, 3):.3f}", "1e-3", "-0.1", "(/ 1 3)", "0.30000000000000001"])
 
 
@@ -31,9 +31,9 @@ def read(tmp_path, text):
 
 
 def check(text, spec, v, exact):
-    """The formula at `v` says what the second reader says."""
+    """Check that the formula at `v` has the value of the second reader."""
     names = [f"X_{i}" for i in range(spec.inputs)] + [f"Y_{j}" for j in range(spec.outputs)]
-    expected, least = asserted(text, dict(zip(names, v.tolist(), strict=True)))
+    expected, least = all_assertions_hold(text, dict(zip(names, v.tolist(), strict=True)))
     if not exact and least < 1e-9:
         return None
     assert holds(spec.unsafe, v, v) is expected, text[-1000:]
@@ -44,7 +44,7 @@ def check(text, spec, v, exact):
 
 @pytest.mark.parametrize(("number", "exact"), [(dyadic, True), (decimal, False)])
 def test_random_files_mean_what_they_say(tmp_path, number, exact):
-    found = []
+    margins = []
     count = cases(40, 300)
     for seed in range(count):
         r = random.Random(seed)
@@ -55,8 +55,8 @@ def test_random_files_mean_what_they_say(tmp_path, number, exact):
         for _ in range(12):
             # A coarse grid, so that compared terms are often equal.
             v = np.array([r.randint(-12, 12) / 4 for _ in range(inputs + outputs)])
-            found.append(check(text, spec, v, exact))
-    assert min(found.count(True), found.count(False)) > count
+            margins.append(check(text, spec, v, exact))
+    assert min(margins.count(True), margins.count(False)) > count
 
 
 DECLARED = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"
@@ -71,7 +71,7 @@ DECLARED = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 R
         ("(>= X_0 0)", Atom(((0, -1.0),), 0.0)),
         ("(< Y_0 X_1)", Atom(((1, -1.0), (2, 1.0)), 0.0, True)),
         ("(not (<= Y_0 X_1))", Atom(((1, 1.0), (2, -1.0)), -0.0, True)),
-        # Three tenths less one tenth is the double nearest to two tenths: rounded once.
+        # 0.3 - 0.1 is rounded once, to the double nearest to 0.2.
         ("(<= (- (* 0.3 X_0) (* 0.1 X_0)) 0)", Atom(((0, 0.2),), 0.0)),
         ("(<= (* X_0 (/ 1 3)) (+ 0.1 0.2))", Atom(((0, 1 / 3),), -0.3)),
         ("(<= (- X_0 X_0) (* 0 X_1))", And(())),
@@ -122,11 +122,11 @@ def test_real_files(path):
     spec = read_vnnlib(path)
     for letter, size in (("X", spec.inputs), ("Y", spec.outputs)):
         assert size == len(re.findall(rf"\(declare-const {letter}_\d+ ", text))
-    found = list(atoms(spec.unsafe))
-    assert len(found) == len(re.findall("[<>]=", text))
-    # Points that satisfy the bounds of the inputs where they can, so that the outputs decide.
+    bounds = list(atoms(spec.unsafe))
+    assert len(bounds) == len(re.findall("[<>]=", text))
+    # Points that satisfy the input bounds if possible, so that the outputs decide.
     lo, hi = np.full((2, spec.inputs + spec.outputs), -1.0)
-    for atom in found:
+    for atom in bounds:
         if len(atom.terms) == 1:
             ((i, c),) = atom.terms
             (hi if c > 0 else lo)[i] = -atom.offset / c

@@ -1,4 +1,4 @@
-"""Bounds that are read in one go say what each says by itself."""
+"""Bounds that are read as one run have the same meaning as one by one."""
 
 import re
 
@@ -30,10 +30,10 @@ def _parts(tmp_path, text):
     ],
 )
 def test_a_run_of_comparisons_is_what_each_is_alone(inside, tmp_path, monkeypatch):
-    found = _parts(tmp_path, f"(assert (and {inside}))")
-    # Nothing is taken in one go where no bound is recognised.
+    in_runs = _parts(tmp_path, f"(assert (and {inside}))")
+    # No run is recognized where there is no bound.
     monkeypatch.setattr(version1, "BOUND", re.compile("never"))
-    assert found == _parts(tmp_path, f"(assert (and {inside}))")
+    assert in_runs == _parts(tmp_path, f"(assert (and {inside}))")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Version 2.0: what the package `vnnlib` reads becomes the same formulas, or a clear error."""
+"""Version 2.0: files parsed by the package `vnnlib` give the same formulas, or a clear error."""
 
 import os
 import random
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cases import cases
-from frontends.vnnlib.property_files import Writer, asserted
+from frontends.vnnlib.property_files import Writer, all_assertions_hold
 from outrange.core import InputError, ModelError, OutrangeError, UnsupportedError
 from outrange.core.formula import And, Atom, Or, holds
 from outrange.frontends.vnnlib import read_vnnlib, version2 as second
@@ -32,7 +32,7 @@ NAMES = [f"X[{i},{j}]" for i in range(2) for j in range(3)] + ["Y[0,0]", "Y[0,1]
 
 
 def six_inputs():
-    """A graph with six inputs and two outputs."""
+    """Build a graph with six inputs and two outputs."""
     op = Rearrange("two", np.arange(2), (6,), np.zeros(2))
     return Graph((Slot("x", (2, 3)),), (Node(op, (0,), 2, (1, 2)),), 1, (Slot("y", (1, 2)),))
 
@@ -61,7 +61,7 @@ def test_another_package_of_that_name(tmp_path, monkeypatch):
 
 
 def test_random_files_mean_what_they_say(tmp_path, package):
-    found = []
+    margins = []
     count = cases(40, 200)
     for seed in range(count):
         r = random.Random(seed)
@@ -71,10 +71,10 @@ def test_random_files_mean_what_they_say(tmp_path, package):
         assert (spec.inputs, spec.outputs) == (6, 2)
         for _ in range(10):
             v = np.array([r.randint(-12, 12) / 4 for _ in NAMES])
-            expected, _ = asserted(text, dict(zip(NAMES, v.tolist(), strict=True)))
+            expected, _ = all_assertions_hold(text, dict(zip(NAMES, v.tolist(), strict=True)))
             assert holds(spec.unsafe, v, v) is expected, text
-            found.append(expected)
-    assert min(found.count(True), found.count(False)) > count
+            margins.append(expected)
+    assert min(margins.count(True), margins.count(False)) > count
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_size_is_bounded(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("written", ["float16", "bfloat16", "float64", "Float32", "foo", "Unknown"])
 def test_types_that_are_not_proved_are_refused_by_name(tmp_path, package, written):
-    """The package calls `foo` unknown, as it does `Real`; neither may pass for the other."""
+    """Check that `foo` and `Real`, both unknown to the package, are not confused."""
     text = REAL.replace("real", written) + "(assert (<= X[0,0] 1.0))"
     with pytest.raises(UnsupportedError, match=f"type `{written}`.*`float32`.*Received"):
         read(tmp_path, text)
@@ -241,7 +241,7 @@ FLOAT = REAL.replace("real", "float32")
              "1.00000017881393432617187499", "1.00000017881393432617187500"],
 )  # fmt: skip
 def test_constants_of_a_float32_query_are_float32_numbers(tmp_path, package, text):
-    """As a library that parses float32 itself rounds them: once."""
+    """Check that constants are rounded once, like in a library that parses float32 directly."""
     import ctypes
 
     if os.name == "nt":

@@ -41,7 +41,7 @@ def read_bytes(path: Path) -> bytes:
                         f"`{path.name}` must hold at most {most} bytes"
                         f"{', decompressed' * is_gzip}: it is damaged or hostile; if neither, "
                         "store it uncompressed, with its "
-                        f"weights in a file beside it. Received: more, in a file of {size} bytes."
+                        f"weights in a separate file. Received: more, in a file of {size} bytes."
                     )
             content = b"".join(parts)
     except (EOFError, zlib.error, OSError) as error:

@@ -58,7 +58,7 @@ def lower_complex(c: TracedCall, rules: dict[str, Callable]) -> Complex | Operan
         return _apply_to_parts(c, rules, c.inputs)
     if c.kind in ("reshape", "transpose", "squeeze", "expand_dims", "slice", "broadcast_in_dim"):
         return _apply_to_parts(c, rules, c.inputs)
-    raise UnsupportedError(f"{c.kind} of complex numbers is not described yet")
+    raise UnsupportedError(f"{c.kind} of complex numbers is not supported yet")
 
 
 def _apply_to_parts(c: TracedCall, rules: dict[str, Callable], inputs: Sequence) -> Complex:

@@ -105,7 +105,7 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
         if step.kind not in rules and not any(isinstance(x, Value | Complex) for x in inputs):
             return list(step.run(*inputs))
         if step.kind not in rules:
-            raise UnsupportedError(f"the operation {step.kind} is not described yet")
+            raise UnsupportedError(f"the operation {step.kind} is not supported yet")
         results = rules[step.kind](TracedCall(b, step, inputs))
     except OutrangeError as error:
         suffix = f" (operation {step.kind})" * (step.kind not in str(error))

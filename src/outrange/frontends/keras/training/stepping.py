@@ -171,8 +171,8 @@ def lower_with_weights(
 def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
     """Return the weights of Keras's own layers with unrecorded but known reads, and their role.
 
-    A convolution reads its bias once per call; a cell reads its kernel there if its state is not a
-    symbol. If other code reads them too, the number of reads differs, and the weight is left out.
+    A convolution reads its bias once per call, and a cell its recurrent kernel, if its state is not
+    a symbol. If other code reads the weight too, the number of reads differs, and it is left out.
     """
     reads: dict[int, int] = {}
     kinds: dict[int, str] = {}
