@@ -44,7 +44,7 @@ def model_of(matrices, function):
     return predict
 
 
-def network(matrices, function, curve="relu", **attributes):
+def build_network(matrices, function, curve="relu", **attributes):
     graph = graph_of(matrices, curve, **attributes)
     return Network(graph, model_of(matrices, function), "net", "test")
 
@@ -69,7 +69,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_reading_is_seen(name, widths):
     with pytest.raises(ModelError, match="Received: the input"):
-        check_same(network(weights(*widths), WRONG[name]))
+        check_same(build_network(weights(*widths), WRONG[name]))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -77,7 +77,7 @@ def test_a_wrong_reading_is_seen(name, widths):
     "widths", [(4, 32, 3), (784, 64, 10), (2, *[64] * 12, 1), (1, 3, 1)], ids=str
 )
 def test_rounding_is_not_a_difference(widths, seed):
-    check_same(network(weights(*widths, seed=seed), relu), seed=seed)
+    check_same(build_network(weights(*widths, seed=seed), relu), seed=seed)
 
 
 def test_swapped_leaky_slopes_are_seen():
@@ -137,7 +137,7 @@ def test_a_point_at_a_jump_is_not_a_difference():
 def test_overflow_on_the_way_is_not_a_difference():
     matrices = weights(3, 8, 2)
     with np.errstate(all="ignore"):
-        check_same(network(matrices, np.exp, "exp"))
+        check_same(build_network(matrices, np.exp, "exp"))
 
 
 def test_the_box_is_compared_too():
@@ -147,7 +147,7 @@ def test_the_box_is_compared_too():
     check_same(network)
     with pytest.raises(ModelError):
         check_same(network, Box(np.full(2, 1e7), np.full(2, 2e7)))
-    check_same(network(matrices, relu), Box(np.full(2, -np.inf), np.full(2, 0.0)))
+    check_same(build_network(matrices, relu), Box(np.full(2, -np.inf), np.full(2, 0.0)))
     with pytest.raises(InputError, match="2"):
         check_same(network, Box(np.zeros(3), np.ones(3)))
 
