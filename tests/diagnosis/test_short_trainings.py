@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cases import some
-from outrange.frontends.keras.training.backends.jitted import JaxTraining
+from outrange.frontends.keras.training.backends.jax_steps import JaxTraining
 from outrange.frontends.keras.training.copies.borrowed import BorrowedModel
 from outrange.frontends.keras.training.copies.clone import Clone
 from outrange.frontends.keras.training.copies.value_copy import ValueCopy

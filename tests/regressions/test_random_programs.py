@@ -8,7 +8,7 @@ from keras import layers as L
 import outrange
 from cases import combined, some
 from outrange.diagnosis.wording import at_least
-from outrange.frontends.keras.training.backends.jitted import JaxTraining
+from outrange.frontends.keras.training.backends.jax_steps import JaxTraining
 
 
 X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")

@@ -16,7 +16,6 @@ from ...graph.composites.products import product_along, running_product
 from ..rule_table import rule_decorator
 from ..traced.call import INTEGERS, TracedCall
 from ..traced.complex import Complex, real_fourier
-from ..traced.orders import arg_extremum, running_extremum
 from ..traced.program import with_constant_folding
 from ..traced.rules import (
     affine_rule,
@@ -43,7 +42,8 @@ from ..traced.rules import (
     truth,
     windows,
 )
-from .orders import RULES as ORDERS, WRITES, gather
+from ..traced.sorting import arg_extremum, running_extremum
+from .sorting import RULES as ORDERS, WRITES, gather
 
 
 MOVING = (

@@ -1,8 +1,8 @@
 """Recurrent layers as unrolled loops over their cell, for any cell.
 
 A recurrent layer passes its loop to the backend. During a trace, that method is replaced by a loop
-over the steps of the sequence, which calls the cell as Keras does, so that the operations of the
-cell are recorded too. A stateful layer is lowered in its current state.
+over the steps of the sequence, which calls the cell as Keras does. So the operations of the cell
+are recorded too. A stateful layer is lowered in its current state.
 """
 
 from __future__ import annotations

@@ -13,19 +13,19 @@ from . import (
     curves,
     layers,
     logic,
+    lookup_tables,
     native,
-    normal,
+    normalization,
     pooling,
     reductions,
     resizing,
     shapes,
-    tabulated,
 )
 
 
 TABLES = (
     shapes, arithmetic, curves, reductions, pooling, convolution, resizing, layers,
-    native, logic, normal, tabulated,
+    native, logic, normalization, lookup_tables,
 )  # fmt: skip
 
 RULES: dict[str, Callable] = {}

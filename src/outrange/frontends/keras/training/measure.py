@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ....program import Measured
-from .backends.compiled_tensorflow import TensorFlowTraining
 from .backends.gradients import gradients
-from .backends.jitted import JaxTraining
+from .backends.jax_steps import JaxTraining
+from .backends.tensorflow_steps import TensorFlowTraining
 from .copies.borrowed import preserve_variables
 from .randomness import has_user_code
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....core.clock import read_processor_clock
 from ....program import Rehearsal
-from .backends.jitted import JaxTraining
+from .backends.jax_steps import JaxTraining
 from .copies.borrowed import BorrowedModel
 from .copies.clone import Clone, clone
 from .copies.protocol import Copy

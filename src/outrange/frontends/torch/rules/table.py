@@ -40,7 +40,7 @@ from ...traced.rules import (
 from .arguments import get, number, round_as_model, tensor
 from .layers import RULES as LAYERS
 from .linear import RULES as LINEAR
-from .orders import RULES as ORDERS
+from .sorting import RULES as ORDERS
 from .writes import RULES as WRITES
 
 

@@ -12,7 +12,7 @@ from ....graph import Operand, Value
 from ....graph.composites import logic
 from ...rule_table import rule_decorator
 from ...traced.call import INTEGERS, TracedCall
-from ...traced.orders import placement, write
+from ...traced.sorting import placement, write
 from .arguments import get, number, tensor
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.compiled_tensorflow import TensorFlowTraining
-from ..backends.jitted import rate_owner
+from ..backends.jax_steps import rate_owner
+from ..backends.tensorflow_steps import TensorFlowTraining
 from ..backends.torch_steps import TorchTraining
 from ..optimizer_settings import fresh_optimizer, settings_of, without_clipping
 from .protocol import Look

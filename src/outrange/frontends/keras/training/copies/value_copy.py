@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.jitted import JaxTraining
+from ..backends.jax_steps import JaxTraining
 from .protocol import Look
 
 

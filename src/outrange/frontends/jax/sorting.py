@@ -12,7 +12,7 @@ from ...graph import Operand, Value
 from ...graph.composites import logic
 from ..rule_table import rule_decorator
 from ..traced.call import TracedCall
-from ..traced.orders import argsort, placement, sort, take_first, write
+from ..traced.sorting import argsort, placement, sort, take_first, write
 
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {}

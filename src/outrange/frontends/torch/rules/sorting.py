@@ -14,8 +14,8 @@ from ....graph.composites.products import product_along, running_product
 from ....graph.composites.statistics import variance, vector_norm
 from ...rule_table import rule_decorator
 from ...traced.call import TracedCall
-from ...traced.orders import arg_extremum, argsort, running_extremum, sort, take_first
 from ...traced.rules import integer_quotient, modulo
+from ...traced.sorting import arg_extremum, argsort, running_extremum, sort, take_first
 from .arguments import get, number, tensor
 
 
