@@ -78,7 +78,7 @@ def test_operators_with_defaults_are_among_the_drafts():
 @pytest.mark.parametrize("name", OPERATORS)
 def test_left_out_is_as_written_out(name, tmp_path):
     for seed in range(cases(1, 8)):
-        proto, box = drafted(name, seed)
+        proto, box = draft_model(name, seed)
         short = load_onnx(save_model(tmp_path, proto), check=None)
         long = load_onnx(save_model(tmp_path, with_defaults(proto, name), "long.onnx"), check=None)
         apart = outrange.difference_range(short, long, outrange.Box(*box))
@@ -112,9 +112,11 @@ def test_both_readers_take_the_same_defaults(name, tmp_path):
 
 @pytest.mark.parametrize("alpha", [None, 0.01])
 def test_the_slope_of_leaky_relu_is_the_float32_of_the_runtime(alpha, tmp_path):
-    """The range at -1 was about the decimal 0.01, and left out what the runtime returns."""
-    given = {} if alpha is None else {"alpha": alpha}
-    path = save_model(tmp_path, model([node("LeakyRelu", "x", "y", **given)], inputs={"x": (1, 1)}))
+    """The range at -1 was around the decimal 0.01, and excluded the runtime's value."""
+    attributes_given = {} if alpha is None else {"alpha": alpha}
+    path = save_model(
+        tmp_path, model([node("LeakyRelu", "x", "y", **attributes_given)], inputs={"x": (1, 1)})
+    )
     answer = outrange.output_range(path, (-1.0, -1.0))
     returned = -float(np.float32(0.01))
     assert answer.lo[0] <= returned <= answer.hi[0]

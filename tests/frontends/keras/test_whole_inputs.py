@@ -102,13 +102,13 @@ def test_numbers_that_the_table_does_not_have(price_model, box, told):
 
 @pytest.mark.parametrize("ask", [outrange.gradient_range, outrange.monotone, outrange.lipschitz])
 def test_slopes_need_fixed_words(price_model, ask):
-    with pytest.raises(outrange.InputError, match="whole numbers only"):
+    with pytest.raises(outrange.InputError, match="integers only"):
         ask(price_model, {"words": (0, 5), "price": (-1, 1)})
     ask(price_model, {"words": np.array([1, 2, 3]), "price": (-1, 1)}, time_limit=5)
 
 
 def test_a_radius_needs_real_inputs(price_model):
-    with pytest.raises(outrange.InputError, match="whole numbers"):
+    with pytest.raises(outrange.InputError, match="takes integers"):
         outrange.robustness(price_model, {"words": np.array([1, 2, 3]), "price": np.zeros(2)}, 0)
 
 
