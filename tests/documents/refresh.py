@@ -22,7 +22,7 @@ from documents.results import OPTIONS, Results
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def printed(example: doctest.Example, names: dict) -> str:
+def run_example(example: doctest.Example, names: dict) -> str:
     """Run an example with these names and return its output."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
@@ -30,19 +30,19 @@ def printed(example: doctest.Example, names: dict) -> str:
     return out.getvalue()
 
 
-def result(example: doctest.Example, names: dict) -> str:
+def current_output(example: doctest.Example, names: dict) -> str:
     """Return the output to show below an example: the present one if it is still right."""
     if example.exc_msg is not None:
         with contextlib.suppress(Exception):
-            printed(example, names)
+            run_example(example, names)
         return example.want
-    got = printed(example, names)
-    if Results().check_output(example.want, got, OPTIONS):
+    output = run_example(example, names)
+    if Results().check_output(example.want, output, OPTIONS):
         return example.want
-    return re.sub(r"^[ \t]*$", "<BLANKLINE>", got.removesuffix("\n"), flags=re.MULTILINE) + "\n"
+    return re.sub(r"^[ \t]*$", "<BLANKLINE>", output.removesuffix("\n"), flags=re.MULTILINE) + "\n"
 
 
-def refreshed(text: str) -> str:
+def refresh_page(text: str) -> str:
     """Return the page with current outputs."""
     names: dict = {}
     parts, end = [], 0
@@ -55,11 +55,11 @@ def refreshed(text: str) -> str:
                 continue
             for i, line in enumerate(piece.source.splitlines()):
                 parts.append(f"{'...' if i else '>>>'} {line}".rstrip() + "\n")
-            parts.append(result(piece, names))
+            parts.append(current_output(piece, names))
     return "".join([*parts, text[end:]])
 
 
 if __name__ == "__main__":
     for page in [Path(name).resolve() for name in sys.argv[1:]]:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-            page.write_text(refreshed(page.read_text()))
+            page.write_text(refresh_page(page.read_text()))

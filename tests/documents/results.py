@@ -36,7 +36,7 @@ class Results(doctest.OutputChecker):
 
 def _without_gaps(text: str) -> str:
     """Return the text with an empty column of gaps, which is right-aligned below its title."""
-    kept, end = [], 0
+    lines, end = [], 0
     for line in text.split("\n"):
         if GAP in line:
             end = line.index(GAP) + len(GAP)
@@ -44,8 +44,8 @@ def _without_gaps(text: str) -> str:
             end = 0
         elif end:
             line = f"{line[: end - len(GAP)]} gap {line[end:]}"
-        kept.append(line)
-    return "\n".join(kept)
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _without_cost(text: str) -> str:

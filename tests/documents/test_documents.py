@@ -12,7 +12,7 @@ import pytest
 
 import independent_milp
 import outrange
-from documents.refresh import refreshed
+from documents.refresh import refresh_page
 from documents.results import OPTIONS, Results
 
 
@@ -27,36 +27,36 @@ force    -3.5  2.1    {}  ███"""
 
 def examples(text: str) -> str:
     """Return the page with everything but its Python blocks blanked, to keep line numbers."""
-    kept, inside = [], False
+    lines, inside = [], False
     for line in text.splitlines():
         fence = re.match(r"\s*```(\w*)", line)
         if fence:
             inside = fence[1] == "python" and not inside
-        kept.append(line if inside and not fence else "")
-    return "\n".join(kept) + "\n"
+        lines.append(line if inside and not fence else "")
+    return "\n".join(lines) + "\n"
 
 
 def run(page: Path) -> dict:
     """Run a page's examples and return the names they define."""
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(Results(), optionflags=OPTIONS)
-    found = parser.get_doctest(examples(page.read_text()), {}, page.name, str(page), 0)
+    example = parser.get_doctest(examples(page.read_text()), {}, page.name, str(page), 0)
     report = []
-    runner.run(found, out=report.append, clear_globs=False)
+    runner.run(example, out=report.append, clear_globs=False)
     assert not runner.failures, "".join(report)
-    return found.globs
+    return example.globs
 
 
 def _name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def _marked(page: Path):
+def _page_parameter(page: Path):
     """Return the page, marked `wallclock` if its examples use executors."""
     has_executors = "Executor(" in examples(page.read_text())
     return pytest.param(page, marks=[pytest.mark.wallclock] if has_executors else [])
 
 
-@pytest.mark.parametrize("page", [_marked(page) for page in PAGES], ids=map(_name, PAGES))
+@pytest.mark.parametrize("page", [_page_parameter(page) for page in PAGES], ids=map(_name, PAGES))
 def test_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(page)
@@ -87,11 +87,11 @@ def test_links_to_scripts_lead_to_built_pages_in_the_built_documentation():
 
 def test_every_public_name_is_in_the_reference():
     pages = [ROOT / "docs" / "api.md", *(ROOT / "docs" / "api").glob("*.md")]
-    told = "\n".join(page.read_text() for page in pages)
+    reference = "\n".join(page.read_text() for page in pages)
     described = set(
-        re.findall(r"^\.\. auto(?:function|class|exception):: outrange\.(\S+)", told, re.M)
+        re.findall(r"^\.\. auto(?:function|class|exception):: outrange\.(\S+)", reference, re.M)
     )
-    listed = set(re.findall(r"^   outrange\.(\S+)", told, re.M))
+    listed = set(re.findall(r"^   outrange\.(\S+)", reference, re.M))
     assert described == listed
     values = {"x", "y", "u", "layers", "losses", "callbacks"}
     assert {name for name in outrange.__all__ if name.isidentifier()} - values <= described
@@ -150,7 +150,7 @@ def test_results_are_compared_by_what_they_say(want, got, same):
 def test_a_page_is_refreshed_where_it_is_wrong_and_only_there():
     page = "Text\n\n```python\n>>> 1 + 1\n3\n>>> print('a\\n\\nb')\n>>> 0.5\n0...\n\n```\nend\n"
     right = page.replace("\n3\n", "\n2\n").replace("b')\n", "b')\na\n<BLANKLINE>\nb\n")
-    assert refreshed(page) == right
+    assert refresh_page(page) == right
 
 
 def test_links_inside_the_pages_are_checked(tmp_path):

@@ -71,8 +71,8 @@ def test_paths_that_pages_name_exist():
 def test_pages_have_no_history_of_the_project():
     pages = _pages()
     assert len(pages) > 40
-    found = {page.relative_to(ROOT).as_posix(): history(page.read_text()) for page in pages}
-    assert not {page: words for page, words in found.items() if words}
+    words_by_page = {page.relative_to(ROOT).as_posix(): history(page.read_text()) for page in pages}
+    assert not {page: words for page, words in words_by_page.items() if words}
 
 
 def test_words_of_history_are_seen():
