@@ -30,7 +30,7 @@ PYTHON = re.compile(r"names=|outrange\.load|DataFrame|A dict box|scikit-learn|`N
         (["range", "M", "--input", "speed", "0", "1"], "`--names NAME,NAME,...`"),
         (
             ["range", "M", "--names", "speed,load", "--input", "sped", "0", "1"],
-            "`--input` names every input",
+            "`--input` must name every input",
         ),
         (["range", "M", "--names", "speed,load", "--input", "speed", "0", "1"], "0 0` fixes it"),
         (["range", "M", "--names", "a,b,c", "--box", "0", "1"], "`--names` holds one name"),

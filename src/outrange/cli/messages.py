@@ -16,7 +16,7 @@ TRANSLATIONS = (
         r"pass `names=\[\.\.\.\]` to `outrange\.load`, or a DataFrame as data",
         "pass `--names NAME,NAME,...`, or data with titles by `--data`",
     ),
-    (r"A dict box names every input", "`--input` names every input"),
+    (r"A dict box must name every input", "`--input` must name every input"),
     (r"\(a number or one array fixes it\)", "(`--input NAME 0 0` fixes it at 0)"),
     (r"`names` holds one name", "`--names` holds one name"),
     (r"; if the last \d+ columns of a DataFrame .*?\)`", ""),
