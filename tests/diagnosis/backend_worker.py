@@ -15,8 +15,8 @@ import outrange
 from diagnosis.programs import PROGRAMS, soft_index
 
 
-def tried(build, epochs: int = 3) -> dict:
-    """What the backend itself does in a few epochs: an error, or how far weights move."""
+def train_briefly(build, epochs: int = 3) -> dict:
+    """Train for a few epochs; return the error, or the movement of the weights."""
     model, x, y = build(keras)
     before = [np.array(w) for w in model.get_weights()]
     try:
@@ -27,7 +27,7 @@ def tried(build, epochs: int = 3) -> dict:
     return {"moved": moved, "loss": history.history["loss"]}
 
 
-def diagnosed(build) -> dict:
+def diagnose_untouched(build) -> dict:
     """Codes and levels, and that the model is left as it was."""
     model, x, y = build(keras)
     before = [np.array(w) for w in model.get_weights()]
@@ -40,7 +40,7 @@ def diagnosed(build) -> dict:
 
 
 def budget(kind: str, loss: str) -> dict:
-    """What is said of three epochs, and the losses after each of them in two trainings."""
+    """Return the finding about three epochs, and the losses after each of them in two trainings."""
     keras.utils.set_random_seed(2)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 3)).astype("float32")
@@ -89,11 +89,11 @@ def main(target: Path) -> None:
     found = {}
     for name, (faulty, healthy, _, _) in PROGRAMS.items():
         found[name] = {
-            "faulty": diagnosed(faulty),
-            "healthy": diagnosed(healthy),
-            "fit": tried(faulty),
+            "faulty": diagnose_untouched(faulty),
+            "healthy": diagnose_untouched(healthy),
+            "fit": train_briefly(faulty),
         }
-    found["soft index"] = {"fit": tried(soft_index, 60)}
+    found["soft index"] = {"fit": train_briefly(soft_index, 60)}
     found["step budget"] = {
         f"{kind}, {loss}": budget(kind, loss)
         for kind, loss in (

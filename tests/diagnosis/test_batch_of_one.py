@@ -13,7 +13,7 @@ layers = keras.layers if keras else None
 OTHERS = sorted(set(RULES) - {"OR038"})
 
 
-def found(model, rows=33, **plan):
+def findings_and_notes(model, rows=33, **plan):
     """Findings of the rule alone, and its notes."""
     shape = model.input_shape[1:]
     x = np.random.default_rng(0).normal(size=(rows, *shape)).astype("float32")
@@ -36,10 +36,10 @@ def normal(**options):
 
 def test_a_batch_of_one_row_gives_beta_as_is_said():
     model = stack(layers.Dense(5), normal(name="one"))
-    (one,), _ = found(model, batch_size=1)
+    (one,), _ = findings_and_notes(model, batch_size=1)
     assert one.layer == "one"
     assert one.level.name == "PROVED"
-    assert found(model, rows=32, batch_size=2) == ([], [])
+    assert findings_and_notes(model, rows=32, batch_size=2) == ([], [])
     layer = model.get_layer("one")
     layer.beta.assign(np.arange(5.0))
     x = np.random.default_rng(0).normal(size=(1, 5)).astype("float32")
@@ -48,26 +48,29 @@ def test_a_batch_of_one_row_gives_beta_as_is_said():
 
 
 def test_places_count_beside_rows():
-    assert found(stack(layers.Conv1D(3, 2), normal(), shape=(6, 2)), batch_size=1) == ([], [])
-    assert found(stack(layers.Conv1D(3, 6), normal(), shape=(6, 2)), batch_size=1)[0]
+    assert findings_and_notes(stack(layers.Conv1D(3, 2), normal(), shape=(6, 2)), batch_size=1) == (
+        [],
+        [],
+    )
+    assert findings_and_notes(stack(layers.Conv1D(3, 6), normal(), shape=(6, 2)), batch_size=1)[0]
     # Of one place the axis says which are channels: over the others there are 6 numbers.
-    assert found(stack(normal(axis=1), shape=(1, 6)), batch_size=1) == ([], [])
-    assert found(stack(normal(axis=-1), shape=(1, 6)), batch_size=1)[0]
+    assert findings_and_notes(stack(normal(axis=1), shape=(1, 6)), batch_size=1) == ([], [])
+    assert findings_and_notes(stack(normal(axis=-1), shape=(1, 6)), batch_size=1)[0]
 
 
 def test_without_a_batch_size_nothing_is_said_but_of_one_row():
     model = stack(normal())
-    assert found(model) == ([], [])
-    assert found(model, epochs=3)[0] == []
-    assert found(model, rows=1)[0]
-    assert found(model, rows=1, batch_size=32)[0]
+    assert findings_and_notes(model) == ([], [])
+    assert findings_and_notes(model, epochs=3)[0] == []
+    assert findings_and_notes(model, rows=1)[0]
+    assert findings_and_notes(model, rows=1, batch_size=32)[0]
 
 
 def test_a_last_batch_of_one_row_is_a_note():
-    findings, notes = found(stack(normal()), batch_size=16)
+    findings, notes = findings_and_notes(stack(normal()), batch_size=16)
     assert findings == []
     assert "33 rows in batches of 16" in notes[0].message
-    assert found(stack(normal()), rows=32, batch_size=16) == ([], [])
+    assert findings_and_notes(stack(normal()), rows=32, batch_size=16) == ([], [])
 
 
 def frozen():
@@ -107,7 +110,7 @@ class AtInference(layers.Layer):
     ],
 )
 def test_layers_that_do_not_take_the_batch_are_left_alone(build):
-    assert found(build(), batch_size=1) == ([], [])
+    assert findings_and_notes(build(), batch_size=1) == ([], [])
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -117,7 +120,7 @@ def test_what_is_called_as_at_inference_follows_what_keras_does(whole):
     i = keras.Input((4,))
     model = keras.Model(i, layers.Dense(1)(base(i, training=None if whole else False)))
     model.compile("sgd", "mse")
-    said = bool(found(model, batch_size=1)[0])
+    said = bool(findings_and_notes(model, batch_size=1)[0])
     before = np.array(base.get_layer("inner").moving_mean)
     x = np.random.default_rng(0).normal(3, 1, (8, 4))
     model.fit(x, x[:, :1], batch_size=1, verbose=0)
@@ -127,20 +130,20 @@ def test_what_is_called_as_at_inference_follows_what_keras_does(whole):
 
 def test_a_layer_inside_models_and_one_that_is_called_twice():
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(5), normal(name="deep")], name="in")
-    (one,), _ = found(stack(inner), batch_size=1)
+    (one,), _ = findings_and_notes(stack(inner), batch_size=1)
     assert one.layer.split("/")[-1] == "deep"
     i, shared = keras.Input((4,)), normal()
     h = layers.Add()([shared(i), shared(layers.Dense(4)(i))])
     model = keras.Model(i, layers.Dense(1)(h))
     model.compile("sgd", "mse")
-    assert len(found(model, batch_size=1)[0]) == 1
+    assert len(findings_and_notes(model, batch_size=1)[0]) == 1
 
 
 def test_the_model_is_left_as_it_was():
     model = stack(layers.Dense(5), normal(name="one"))
     layer = model.get_layer("one")
     before = [np.array(w) for w in model.get_weights()], sorted(vars(layer))
-    found(model, batch_size=1)
+    findings_and_notes(model, batch_size=1)
     for old, new in zip(before[0], model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert sorted(vars(layer)) == before[1]
@@ -153,4 +156,4 @@ def test_a_way_of_training_of_ones_own_is_not_known():
 
     model = Own([keras.Input((4,)), normal(), layers.Dense(1)])
     model.compile("sgd", "mse")
-    assert found(model, batch_size=1) == ([], [])
+    assert findings_and_notes(model, batch_size=1) == ([], [])

@@ -24,7 +24,7 @@ def program(*, rate=0.01, batch=None, inner=(16,), initializer="glorot_uniform",
     return model, x, y.astype("float32")
 
 
-def found(built, code, **options):
+def findings_of(built, code, **options):
     """The findings of a rule, and no others above a suspicion."""
     answer = outrange.diagnose(*built, **options)
     assert {f.code for f in answer.at_least("measured")} <= {code}, answer
@@ -33,22 +33,22 @@ def found(built, code, **options):
 
 def test_a_rate_far_too_low_is_named_by_one_that_learns():
     """Soft targets: at the rate given the loss stays, though not above that of a constant."""
-    (finding,) = found(program(rate=1e-7), "OR017", epochs=30)
+    (finding,) = findings_of(program(rate=1e-7), "OR017", epochs=30)
     assert finding.level is Level.MEASURED
     assert "too small" in finding.message
-    assert not found(program(), "OR017", epochs=30)
+    assert not findings_of(program(), "OR017", epochs=30)
 
 
 def test_too_few_epochs_are_named_by_more_of_them():
-    (finding,) = found(program(rate=0.005), "OR030", epochs=1, batch_size=64)
+    (finding,) = findings_of(program(rate=0.005), "OR030", epochs=1, batch_size=64)
     assert finding.level is Level.MEASURED
     assert finding.cost["steps"] == 3
     assert "more epochs" in finding.message
-    assert not found(program(), "OR030", epochs=40, batch_size=64)
+    assert not findings_of(program(), "OR030", epochs=40, batch_size=64)
 
 
 def test_one_batch_of_all_rows_is_named_by_smaller_ones():
-    (finding,) = found(program(rate=0.003, rows=384), "OR030", epochs=4, batch_size=384)
+    (finding,) = findings_of(program(rate=0.003, rows=384), "OR030", epochs=4, batch_size=384)
     assert "nearly all of your rows" in finding.message
     assert "batch_size=32" in finding.fix
 
@@ -57,7 +57,7 @@ def test_a_rule_that_compares_losses_above_the_least_says_so():
     trials = _trials(program(rate=0.02))
     assert trials.least > 0.2
     assert trials.ratios()[0] < 0.2
-    assert "above the least there is" in trials.said((0.9, 0.1), "with more")
+    assert "above the least possible" in trials.describe_gain((0.9, 0.1), "with more")
 
 
 def _trials(built):
@@ -72,9 +72,9 @@ def test_rows_in_the_order_of_their_classes_are_named_with_unequal_classes_too()
     model, x, y = program()
     labels = (y > 0.35).astype("float32")
     at = np.argsort(labels[:, 0], kind="stable")
-    (finding,) = found((model, x[at], labels[at]), "OR028", validation_split=0.3, steps=0)
+    (finding,) = findings_of((model, x[at], labels[at]), "OR028", validation_split=0.3, steps=0)
     assert "sorted" in finding.message
-    assert not found((model, x, labels), "OR028", validation_split=0.3)
+    assert not findings_of((model, x, labels), "OR028", validation_split=0.3)
 
 
 def test_a_start_that_is_alive_by_luck_is_a_note():
@@ -85,7 +85,7 @@ def test_a_start_that_is_alive_by_luck_is_a_note():
     answer = outrange.diagnose(model, x, 2 * x + 1)
     assert "OR034" not in answer.codes
     (note,) = [one for one in answer.notes if one.code == "OR034"]
-    assert "50 % of fresh starts (exactly)" in note.message
+    assert "50 % of random initializations (exactly)" in note.message
 
 
 def test_targets_of_one_of_two_outputs_that_depend_on_nothing():
@@ -97,5 +97,5 @@ def test_targets_of_one_of_two_outputs_that_depend_on_nothing():
     model = keras.Model(x, [L.Dense(1, name="sum")(h), L.Dense(1, name="noise")(h)])
     model.compile(keras.optimizers.Adam(0.01), ["mse", "mse"])
     y = [rows.sum(axis=1, keepdims=True), rng.normal(size=(160, 1)).astype("float32")]
-    (finding,) = found((model, rows, y), "OR025")
+    (finding,) = findings_of((model, rows, y), "OR025")
     assert "of output `noise`" in finding.message

@@ -10,7 +10,7 @@ keras = pytest.importorskip("keras")
 pd = pytest.importorskip("pandas")
 
 
-def compiled(model):
+def compile_model(model):
     model.compile("sgd", "mse")
     return model
 
@@ -18,7 +18,7 @@ def compiled(model):
 def test_a_finding_names_the_column():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"age": rng.uniform(0, 1, 40), "income": rng.uniform(0, 1e5, 40)})
-    model = compiled(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+    model = compile_model(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
     found = outrange.diagnose(model, frame, frame["age"], steps=0)
     (scaled,) = [finding for finding in found.findings if finding.code == "OR014"]
     assert "(`income`)" in str(scaled.message)
@@ -27,7 +27,7 @@ def test_a_finding_names_the_column():
 
 
 def test_numbers_in_a_row_are_rows_of_one_feature():
-    model = compiled(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    model = compile_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
     x = np.linspace(0, 1, 8)
     assert (
         outrange.diagnose(model, x, 2 * x, steps=0).codes
@@ -35,6 +35,6 @@ def test_numbers_in_a_row_are_rows_of_one_feature():
     )
     a, b = keras.Input((2,), name="a"), keras.Input((1,), name="b")
     joined = keras.layers.Concatenate()([a, b])
-    several = compiled(keras.Model([a, b], keras.layers.Dense(1)(joined)))
+    several = compile_model(keras.Model([a, b], keras.layers.Dense(1)(joined)))
     data = [np.ones((8, 2)), x]
     assert outrange.diagnose(several, data, x, steps=0).rows == 8

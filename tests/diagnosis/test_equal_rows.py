@@ -15,14 +15,14 @@ layers = keras.layers if keras else None
 OTHERS = sorted(set(RULES) - {"OR036"})
 
 
-def found(model, x, y, **options):
+def findings_and_notes(model, x, y, **options):
     """Findings and notes of the rule alone."""
     answer = outrange.diagnose(model, x, y, steps=0, ignore=OTHERS, **options)
     return [*answer.findings, *answer.notes]
 
 
 def floors(model, x, y):
-    return [one.cost["loss_floor"] for one in found(model, x, y)]
+    return [one.cost["loss_floor"] for one in findings_and_notes(model, x, y)]
 
 
 def dense(units=1, activation=None, loss="mse", shape=(3,), **options):
@@ -33,7 +33,7 @@ def dense(units=1, activation=None, loss="mse", shape=(3,), **options):
     return model
 
 
-def grouped(seed=0, rows=60, kinds=4):
+def make_grouped_rows(seed=0, rows=60, kinds=4):
     """Rows of a few kinds, and the number of each row's kind."""
     rng = np.random.default_rng(seed)
     kind = rng.integers(0, kinds, rows)
@@ -41,7 +41,7 @@ def grouped(seed=0, rows=60, kinds=4):
 
 
 class _Program:
-    """What `floor_of` reads of a program."""
+    """The part of a program that `floor_of` reads."""
 
     def __init__(self, shape, activation):
         self.outputs = (("out", shape),)
@@ -49,7 +49,7 @@ class _Program:
 
 
 def targets(name, rng, rows, places, width):
-    """Of a loss, with the activation that fits."""
+    """Build a program with a loss and the activation that fits it."""
     if name == "sparse_categorical_crossentropy":
         return rng.integers(0, width, (rows, *places)).astype(float), "softmax"
     y = rng.normal(3, 2, (rows, *places, width))
@@ -131,10 +131,10 @@ def test_squares_far_from_zero_have_the_variance_of_their_groups():
 
 
 def test_training_does_not_get_below_what_is_said():
-    x, kind, rng = grouped()
+    x, kind, rng = make_grouped_rows()
     y = (kind % 2 + rng.normal(0, 2, 60))[:, None]
     model = dense()
-    (one,) = found(model, x, y)
+    (one,) = findings_and_notes(model, x, y)
     assert one.level.name == "PROVED"
     assert "equal to another row in x" in one.message
     model.compile(keras.optimizers.Adam(0.05), "mse")
@@ -144,9 +144,9 @@ def test_training_does_not_get_below_what_is_said():
 
 def test_all_rows_equal_is_said_so():
     y = np.arange(20.0)[:, None]
-    (one,) = found(dense(), np.zeros((20, 3)), y)
+    (one,) = findings_and_notes(dense(), np.zeros((20, 3)), y)
     assert one.message.startswith("x is 0 everywhere")
-    (one,) = found(dense(), np.tile([[1.0, 0.0, 2.0]], (20, 1)), y)
+    (one,) = findings_and_notes(dense(), np.tile([[1.0, 0.0, 2.0]], (20, 1)), y)
     assert one.message.startswith("every row of x is the same, [1, 0, 2]")
     assert one.cost["loss_floor"] == pytest.approx(np.var(y))
 
@@ -175,7 +175,7 @@ def test_a_model_in_float64_tells_them_apart():
         model = dense()
         # JAX has no 64 bits unless it is told: the rows are equal there.
         made = keras.backend.standardize_dtype(keras.ops.convert_to_tensor(x, "float64").dtype)
-        assert bool(found(model, x, np.arange(30.0))) is (made == "float32")
+        assert bool(findings_and_notes(model, x, np.arange(30.0))) is (made == "float32")
     finally:
         keras.config.set_floatx(before)
         keras.config.set_dtype_policy(policy)
@@ -184,20 +184,20 @@ def test_a_model_in_float64_tells_them_apart():
 def test_whole_numbers_are_compared_as_they_are():
     """Beyond 2**24 neighbours are one number in float32; a lookup may tell them apart."""
     x = (2**24 + np.arange(30))[:, None] + np.zeros((30, 3), np.int64)
-    assert not found(dense(), x, np.arange(30.0))
+    assert not findings_and_notes(dense(), x, np.arange(30.0))
 
 
 def test_minus_zero_is_another_row():
     x = np.zeros((30, 3), "float32")
     x[::2] = -0.0
     y = np.arange(30.0)
-    (one,) = found(dense(), x, y)
+    (one,) = findings_and_notes(dense(), x, y)
     assert one.cost["loss_floor"] <= np.mean([np.var(y[::2]), np.var(y[1::2])])
 
 
 def test_rows_that_are_not_finite_are_equal_to_none():
     x = np.full((30, 3), np.nan, "float32")
-    assert not found(dense(), x, np.arange(30.0))
+    assert not findings_and_notes(dense(), x, np.arange(30.0))
 
 
 def test_several_inputs_must_all_be_equal():
@@ -206,7 +206,7 @@ def test_several_inputs_must_all_be_equal():
     model.compile("sgd", "mse")
     y = np.arange(24.0)
     zeros, free = np.zeros((24, 2)), np.random.default_rng(0).normal(size=(24, 2))
-    assert not found(model, [zeros, free], y)
+    assert not findings_and_notes(model, [zeros, free], y)
     assert floors(model, [zeros, zeros + 1], y) == [pytest.approx(np.var(y))]
 
 
@@ -214,8 +214,8 @@ def test_a_few_rows_that_came_twice_are_no_finding():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(100, 3))
     x[90:] = x[:10]
-    assert not found(dense(), x, rng.normal(size=100))
-    assert not found(dense(), np.repeat(x[:30], 3, axis=0), np.repeat(x[:30, 0], 3))
+    assert not findings_and_notes(dense(), x, rng.normal(size=100))
+    assert not findings_and_notes(dense(), np.repeat(x[:30], 3, axis=0), np.repeat(x[:30, 0], 3))
 
 
 def test_a_table_with_little_noise_is_silent_and_with_more_a_note():
@@ -223,7 +223,7 @@ def test_a_table_with_little_noise_is_silent_and_with_more_a_note():
     x = np.eye(4)[kind]
     rng = np.random.default_rng(0)
     model = dense(shape=(4,))
-    assert not found(model, x, kind + rng.normal(0, 0.3, 200))
+    assert not findings_and_notes(model, x, kind + rng.normal(0, 0.3, 200))
     answer = outrange.diagnose(model, x, kind + rng.normal(0, 0.8, 200), steps=0, ignore=OTHERS)
     assert not answer.findings
     assert [one.code for one in answer.notes] == ["OR036"]
@@ -231,7 +231,7 @@ def test_a_table_with_little_noise_is_silent_and_with_more_a_note():
 
 @pytest.mark.parametrize("labels", ["whole", "column", "hot", "soft"])
 def test_labels_in_every_form(labels):
-    x, kind, rng = grouped(rows=80, kinds=2)
+    x, kind, rng = make_grouped_rows(rows=80, kinds=2)
     y = rng.integers(0, 3, 80)
     loss = (
         "sparse_categorical_crossentropy"
@@ -242,7 +242,7 @@ def test_labels_in_every_form(labels):
         "whole": y, "column": y[:, None].astype("int8"), "hot": np.eye(3)[y],
         "soft": 0.9 * np.eye(3)[y] + 0.1 / 3,
     }[labels]  # fmt: skip
-    (one,) = found(dense(3, "softmax", loss), x, given)
+    (one,) = findings_and_notes(dense(3, "softmax", loss), x, given)
     shares = np.eye(3)[y] if labels != "soft" else given
     exact = -sum(
         (kind == g).mean() * (m * np.log(m)).sum()
@@ -268,27 +268,27 @@ SILENT = {
 
 @pytest.mark.parametrize("name", SILENT)
 def test_nothing_is_proved_of_other_losses(name):
-    x, _, rng = grouped()
+    x, _, rng = make_grouped_rows()
     y = rng.integers(0, 2, 60).astype("float32")
-    assert not found(SILENT[name](), x, y)
-    said = found(SILENT[name](), np.zeros((60, 3)), y)
+    assert not findings_and_notes(SILENT[name](), x, y)
+    said = findings_and_notes(SILENT[name](), np.zeros((60, 3)), y)
     assert all(one.level.name == "SUSPECTED" for one in said)
 
 
 def test_targets_that_do_not_fit_the_loss_are_left_to_other_rules():
-    x, _, rng = grouped()
+    x, _, rng = make_grouped_rows()
     labels = dense(3, "softmax", "sparse_categorical_crossentropy")
     for y in (rng.integers(0, 9, 60), rng.random(60), rng.integers(-1, 2, 60)):
-        assert not found(labels, x, y)
+        assert not findings_and_notes(labels, x, y)
     binary = dense(1, "sigmoid", "binary_crossentropy")
-    assert not found(binary, x, rng.integers(0, 3, 60))
+    assert not findings_and_notes(binary, x, rng.integers(0, 3, 60))
     y = rng.normal(size=60)
     y[3] = np.nan
-    assert not found(dense(), x, y)
-    assert not found(dense(3), x, rng.normal(size=60))  # broadcast over three outputs
+    assert not findings_and_notes(dense(), x, y)
+    assert not findings_and_notes(dense(3), x, rng.normal(size=60))  # broadcast over three outputs
 
 
-def masked(reads_mask=True):
+def masked_model(reads_mask=True):
     model = keras.Sequential(
         [
             keras.Input((4,)),
@@ -304,8 +304,10 @@ def masked(reads_mask=True):
 def test_a_mask_that_reaches_the_loss_is_no_mean():
     rng = np.random.default_rng(0)
     x, y = np.tile([[3, 2, 0, 0]], (40, 1)), rng.integers(0, 2, (40, 4))
-    assert not [one for one in found(masked(), x, y) if one.level.name == "PROVED"]
-    assert floors(masked(False), x, y)
+    assert not [
+        one for one in findings_and_notes(masked_model(), x, y) if one.level.name == "PROVED"
+    ]
+    assert floors(masked_model(False), x, y)
 
 
 @keras.saving.register_keras_serializable("outrange tests")
@@ -338,24 +340,24 @@ class Numbered(layers.Layer):
 def test_nothing_is_said_where_equal_rows_get_different_outputs(layer):
     model = keras.Sequential([keras.Input((3,)), layer(), layers.Dense(1)])
     model.compile("sgd", "mse")
-    assert not found(model, np.zeros((30, 3)), np.arange(30.0))
+    assert not findings_and_notes(model, np.zeros((30, 3)), np.arange(30.0))
 
 
 def test_rows_that_are_mixed_are_no_function_of_themselves():
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1), layers.Softmax(axis=0)])
     model.compile("sgd", "mse")
-    x, _, rng = grouped()
-    assert not found(model, x, rng.normal(size=60))
+    x, _, rng = make_grouped_rows()
+    assert not findings_and_notes(model, x, rng.normal(size=60))
 
 
 def test_dropout_does_not_matter_and_outputs_are_told_apart():
-    x, kind, rng = grouped()
+    x, kind, rng = make_grouped_rows()
     i = keras.Input((3,))
     h = layers.Dropout(0.5)(layers.Dense(4, "relu")(i))
     model = keras.Model(i, [layers.Dense(1, name="a")(h), layers.Dense(1, name="b")(h)])
     model.compile("sgd", ["mse", "mae"], loss_weights=[1.0, 3.0])
     y = [kind.astype(float), rng.normal(size=60)]
-    (one,) = found(model, x, y)
+    (one,) = findings_and_notes(model, x, y)
     assert "MAE of output `b`" in one.message
     exact = np.mean([abs(v - np.median(y[1][kind == g])) for v, g in zip(y[1], kind, strict=True)])
     assert one.cost["loss_floor"] == pytest.approx(exact)
@@ -363,4 +365,4 @@ def test_dropout_does_not_matter_and_outputs_are_told_apart():
 
 def test_rows_kept_for_validation_do_not_count():
     x = np.concatenate([np.random.default_rng(0).normal(size=(40, 3)), np.zeros((40, 3))])
-    assert not found(dense(), x, np.arange(80.0), validation_split=0.5)
+    assert not findings_and_notes(dense(), x, np.arange(80.0), validation_split=0.5)

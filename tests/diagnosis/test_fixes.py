@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import outrange
-from outrange.diagnosis.repairs.read_fix import repairs
+from outrange.diagnosis.repairs.read_fix import parse_repairs
 
 
 keras = pytest.importorskip("keras")
@@ -41,7 +41,7 @@ READ = [
 
 @pytest.mark.parametrize(("fix", "kinds"), READ)
 def test_fixes_are_read_as_printed(fix, kinds):
-    found = repairs(fix, "dense")
+    found = parse_repairs(fix, "dense")
     read = [
         [c.kind for c in r.model] + [c.of for c in r.data]
         + ([f"{r.plan.epochs} epochs"] if r.plan else [])
@@ -53,13 +53,13 @@ def test_fixes_are_read_as_printed(fix, kinds):
 
 
 def test_scaling_back_is_read_with_its_interval():
-    (repair,) = repairs("y = (y - y.min()) / (y.max() - y.min()) * 2 + -1", "")
-    _, y = repair.data[0].applied(None, np.array([3.0, 5.0, 7.0]))
+    (repair,) = parse_repairs("y = (y - y.min()) / (y.max() - y.min()) * 2 + -1", "")
+    _, y = repair.data[0].apply(None, np.array([3.0, 5.0, 7.0]))
     assert y.tolist() == [-1.0, 0.0, 1.0]
     assert repair.data[0].unit(np.array([3.0, 7.0])) == 2.0
 
 
-def tried(model, x, y, code, **options):
+def try_fix_of(model, x, y, code, **options):
     """The finding of a code, with its fix tried."""
     found = outrange.diagnose(model, x, y, steps=40, try_fixes=True, **options)
     return next(f for f in found if f.code == code)
@@ -75,12 +75,12 @@ def line():
 def test_a_fix_that_helps_says_by_how_much():
     model, x, y = line()
     before = [np.array(w) for w in model.get_weights()]
-    finding = tried(model, x, y, "OR001")
+    finding = try_fix_of(model, x, y, "OR001")
     made = finding.cost["tried"]
     assert made["lowers"]
     assert made["gone"]
     assert made["loss"] < 0.5 * made["loss_without"]
-    assert "40 steps reach a loss of" in str(finding).replace("\n       ", " ")
+    assert "the loss after 40 steps is" in str(finding).replace("\n       ", " ")
     assert "this finding is gone" in finding.tried
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
     assert model.layers[-1].activation is keras.activations.sigmoid
@@ -90,7 +90,7 @@ def test_losses_of_scaled_targets_are_told_in_the_users_unit():
     x = np.linspace(-1, 1, 64)[:, None].astype("float32")
     model = keras.Sequential([keras.Input((1,)), layers.Dense(1, name="last")])
     model.compile(keras.optimizers.Adam(0.05), "mse")
-    finding = tried(model, x, 1000 * x + 5000, "OR030", epochs=2)
+    finding = try_fix_of(model, x, 1000 * x + 5000, "OR030", epochs=2)
     made = finding.cost["tried"]
     assert made["fix"].startswith("y = (y - y.mean()) / y.std()")
     # In units of the scaled targets, whose deviation is 1, no loss would be above 100.
@@ -119,11 +119,11 @@ def test_labels_functional_models_and_separate_activations():
     z = layers.Dense(3, name="scores")(layers.Dense(8, "tanh")(inputs))
     model = keras.Model(inputs, layers.Activation("softmax", name="head")(z))
     model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
-    finding = tried(model, x, x[:, :3].argmax(axis=1)[:, None] + 1, "OR010")
+    finding = try_fix_of(model, x, x[:, :3].argmax(axis=1)[:, None] + 1, "OR010")
     assert finding.cost["tried"]["gone"]
     model.compile(keras.optimizers.Adam(0.05), keras.losses.CategoricalCrossentropy(True))
     if keras.backend.backend() == "jax":
-        finding = tried(model, x, np.eye(3)[x[:, :3].argmax(axis=1)], "OR007")
+        finding = try_fix_of(model, x, np.eye(3)[x[:, :3].argmax(axis=1)], "OR007")
         assert finding.layer == "head"
         assert finding.cost["tried"]["gone"]
 
@@ -144,14 +144,14 @@ def of_ones_own(activation, loss):
 
 def test_what_cannot_be_made_is_not_tried():
     _, x, y = line()
-    finding = tried(of_ones_own("softmax", "binary_crossentropy"), x, y > 0, "OR002")
+    finding = try_fix_of(of_ones_own("softmax", "binary_crossentropy"), x, y > 0, "OR002")
     assert finding.tried == ""
     assert "tried" not in finding.cost
 
 
 def test_other_numbers_need_no_other_model():
     _, x, y = line()
-    finding = tried(of_ones_own("sigmoid", "mse"), x, y, "OR001")
+    finding = try_fix_of(of_ones_own("sigmoid", "mse"), x, y, "OR001")
     assert finding.cost["tried"]["lowers"] and "y - y.min()" in finding.tried
 
 
@@ -200,14 +200,14 @@ def test_what_has_no_other_cause_keeps_its_own_fix():
 
     from outrange.answers.diagnosis import Level
     from outrange.diagnosis import RULES
-    from outrange.diagnosis.run_rules import pointing
+    from outrange.diagnosis.run_rules import resolve_references
 
-    own = RULES["OR023"].found(
+    own = RULES["OR023"].finding(
         Level.MEASURED, "a", "text", "see the other findings, or x = (x - x.mean(0)) / x.std(0)"
     )
-    (alone,) = pointing([own])
+    (alone,) = resolve_references([own])
     assert alone.fix == "x = (x - x.mean(0)) / x.std(0)"
     later = replace(own, code="OR030", fix="model.fit(x, y, epochs=9, batch_size=32)")
-    assert pointing([own, later])[0].fix == alone.fix
+    assert resolve_references([own, later])[0].fix == alone.fix
     cause = replace(own, code="OR014", layer="b", fix="x = (x - x.mean(0)) / x.std(0)")
-    assert pointing([own, cause])[0].fix.endswith("# see OR014")
+    assert resolve_references([own, cause])[0].fix.endswith("# see OR014")

@@ -1,4 +1,4 @@
-"""What is proved and does no harm is a note, and what does harm stays a finding."""
+"""Proved facts that do no harm become notes; those that do harm stay findings."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from outrange.answers.diagnosis import Level
 from outrange.diagnosis import RULES
 from outrange.diagnosis.context import DiagnosisContext
 from outrange.diagnosis.harm import notes
-from outrange.diagnosis.harm.rehearsed import Harmless
+from outrange.diagnosis.harm.comparison import Harmless
 from outrange.diagnosis.harm.scores import scores
 from outrange.frontends.keras.training.program import read_program
 
@@ -209,11 +209,11 @@ def test_beside_another_fault_nothing_is_said():
 @pytest.mark.parametrize(("level", "noted"), [("PROVED", True), ("MEASURED", False)])
 def test_what_is_measured_is_a_note_beside_a_harmless_proof_alone(level, noted, monkeypatch):
     seen = Harmless(200, 80, {"right": 0.99}, {})
-    monkeypatch.setattr(notes, "harmless", lambda case, repairs: seen)
+    monkeypatch.setattr(notes, "compare_with_fixes", lambda case, repairs: seen)
     case = SimpleNamespace(history=None, program=SimpleNamespace(stepping=None))
     levels = {"OR013": Level[level], "OR005": Level.MEASURED}
-    found = [RULES[code].found(of, "dense", "It is so.", "") for code, of in levels.items()]
-    after = notes.harmless_as_notes(case, found)
+    found = [RULES[code].finding(of, "dense", "It is so.", "") for code, of in levels.items()]
+    after = notes.demote_harmless(case, found)
     assert [one.note for one in after] == [noted, noted]
 
 
@@ -247,7 +247,7 @@ def test_few_rows_are_no_evidence():
     assert "OR011" in {one.code for one in found.at_least("proved")}
 
 
-def scored(last, loss, y, said):
+def score_outputs(last, loss, y, said):
     made = model(last, loss=loss)
     x = rows(len(y))
     case = DiagnosisContext(read_program(made, x, y), [x], [y], (x, y))
@@ -272,17 +272,19 @@ NUMBERS = np.linspace(-1, 2, 12)[:, None]
     ],
 )
 def test_perfect_is_1_and_the_best_constant_0(last, loss, y, right, constant):
-    perfect = scored(last, loss, y, right)
+    perfect = score_outputs(last, loss, y, right)
     assert perfect
     assert set(perfect.values()) == {1.0}
-    assert set(scored(last, loss, y, constant).values()) == {0.0}
+    assert set(score_outputs(last, loss, y, constant).values()) == {0.0}
 
 
 @pytest.mark.parametrize("activation", [None, "sigmoid"])
 def test_logits_are_cut_at_0_and_chances_at_one_half(activation):
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     said = np.where(FLAGS > 0, 0.4, 0.1)
-    found = scored(L.Dense(1, activation), loss, FLAGS, said - (0.2 if activation is None else 0))
+    found = score_outputs(
+        L.Dense(1, activation), loss, FLAGS, said - (0.2 if activation is None else 0)
+    )
     assert found["right"] == (1.0 if activation is None else 0.0)
 
 
@@ -290,14 +292,14 @@ def test_each_label_counts_alike_and_each_column():
     y = np.array([[0.0, 0.0]] * 9 + [[1.0, 1.0]])
     said = y.copy()
     said[-1, 0] = 0.0
-    found = scored(L.Dense(2, "sigmoid"), "binary_crossentropy", y, said)
+    found = score_outputs(L.Dense(2, "sigmoid"), "binary_crossentropy", y, said)
     assert found["right"] == 0.5
 
 
 def test_what_cannot_be_scored_has_no_score():
-    assert not scored(L.Dense(1), lambda y, p: keras.ops.abs(y - p), NUMBERS, NUMBERS)
-    assert not scored(L.Dense(1), "mse", NUMBERS, NUMBERS * np.nan)
-    assert not scored(L.Dense(1), "mse", NUMBERS * 0, NUMBERS)
+    assert not score_outputs(L.Dense(1), lambda y, p: keras.ops.abs(y - p), NUMBERS, NUMBERS)
+    assert not score_outputs(L.Dense(1), "mse", NUMBERS, NUMBERS * np.nan)
+    assert not score_outputs(L.Dense(1), "mse", NUMBERS * 0, NUMBERS)
 
 
 @JAX

@@ -1,4 +1,4 @@
-"""What `diagnose(model, x, y, history=...)` says of trainings, and of what is no history."""
+"""Findings of `diagnose(model, x, y, history=...)`, and errors for invalid histories."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def line(optimizer="sgd"):
     return model, x, 2 * x
 
 
-def said(history, **options):
+def finding_of(history, **options):
     """The finding about a training; None if there is none."""
     found = outrange.diagnose(*line(), history=history, steps=0, **options)
     return next((f for f in found if f.code == "OR031"), None)
@@ -27,7 +27,7 @@ FALLING = np.geomspace(1.0, 0.01, 20).tolist()
 
 HISTORIES = {
     "NaN": ([1.0, 40.0, float("nan")], None, "in epoch 3, after 1 in the first and 40"),
-    "at once": ([float("nan")] * 2, None, "in the first epoch already"),
+    "at once": ([float("nan")] * 2, None, "already in the first epoch"),
     "diverged": ([1.1, 1.7e8, 1.3e8], None, "rose from 1.1 to 1.3e+08 in 3 epochs by way of"),
     "still": ([0.7, 0.7, 0.7, 0.7], None, "did not change at all"),
     "nearly still": ([1.0, 1.00001, 1.00002], None, "moved by 2e-05 only"),
@@ -35,7 +35,8 @@ HISTORIES = {
     "a constant": ([1.5, 1.43, 1.42, 1.418], None, "predicting the mean of the targets"),
     "early": ([9.0, 8.9, 8.8], None, "fell by 0.1 in the last epoch"),
     "departs": (
-        FALLING, [1.0, 0.6, 0.4, *np.linspace(0.4, 1.5, 17)], "least in epoch 3, 0.4, and is 1.5"
+        FALLING, [1.0, 0.6, 0.4, *np.linspace(0.4, 1.5, 17)],
+        "lowest in epoch 3, at 0.4, and is 1.5",
     ),
 }  # fmt: skip
 
@@ -44,7 +45,7 @@ HISTORIES = {
 def test_what_a_history_shows(name):
     losses, validation, words = HISTORIES[name]
     history = {"loss": losses} if validation is None else {"loss": losses, "val_loss": validation}
-    found = said(history)
+    found = finding_of(history)
     assert found is not None
     assert words in found.message
     assert found.level.name == "MEASURED"
@@ -63,7 +64,7 @@ def test_what_a_history_shows(name):
     ],
 )
 def test_nothing_is_said_of_a_good_one(history):
-    assert said(history) is None
+    assert finding_of(history) is None
 
 
 def test_what_fit_returns_is_taken():
@@ -77,7 +78,7 @@ def test_what_fit_returns_is_taken():
 @pytest.mark.parametrize("history", [3, {}, {"loss": "no"}, {"loss": []}, {"loss": [[1.0]]}])
 def test_what_is_no_history_is_refused(history):
     with pytest.raises(InputError, match="history"):
-        said(history)
+        finding_of(history)
 
 
 @pytest.mark.parametrize(
@@ -85,4 +86,4 @@ def test_what_is_no_history_is_refused(history):
 )
 def test_plans_are_whole_numbers(options):
     with pytest.raises(InputError, match="Received"):
-        said(None, **options)
+        finding_of(None, **options)

@@ -29,7 +29,7 @@ def diagnose(model, x=X, y=Y, **options):
 def test_seven_of_seven_targets_are_unreachable(activation):
     (finding,) = diagnose(one(activation))
     assert (finding.code, finding.level.name, finding.layer) == ("OR001", "PROVED", "line")
-    assert "7 of 7 targets are unreachable, MSE cannot go below 80.0" in finding.message
+    assert "7 of 7 targets are unreachable, and MSE cannot go below 80.0" in finding.message
     assert finding.cost["loss_floor"] == pytest.approx(80.0, rel=1e-9)
     assert finding.cost["loss_floor"] <= 80.0
     assert finding.interval == {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}[activation]
@@ -44,7 +44,7 @@ def test_a_relu_that_starts_off_is_proved_dead():
     answer = diagnose(one("relu", -1.0))
     (finding,) = answer.at_least("proved")
     assert finding.code == "OR003"
-    assert "its only unit gets [-7, -1]" in finding.message
+    assert "its only unit receives inputs in [-7, -1]" in finding.message
     assert finding.cost["share"] == 1.0
 
 
@@ -126,7 +126,7 @@ def test_codes_can_be_explained_and_ignored():
     answer = diagnose(one("sigmoid"), ignore=["OR001"])
     assert not answer.findings
     assert answer.ignored == ("OR001",)
-    assert "whatever the trainable weights" in answer.explain("OR001").lower()
+    assert "for all trainable weights" in answer.explain("OR001").lower()
     with pytest.raises(outrange.InputError, match="OR001"):
         answer.explain("R1")
     with pytest.raises(outrange.InputError, match="Received: 'R1'"):

@@ -42,7 +42,7 @@ NEIGHBOURS = list(zip(list(PARTS)[::2], list(PARTS)[1::2], strict=True))
 ROWS, STEP = 10, 2e-3
 
 
-def randomized(model, rng):
+def randomize(model, rng):
     """`model` with random weights, and a last layer so flat that the response counts as none."""
     for variable in model.weights:
         array = rng.normal(size=variable.shape)
@@ -94,17 +94,17 @@ def _maximum(z):
     return L.Maximum()([L.Activation("tanh")(z), L.LeakyReLU()(z)])
 
 
-def _shared(z):
+def _shared_model(z):
     """One layer called twice, the second time near the output."""
     twice = L.Dense(6, "tanh", name="shared")
     return L.Add()([twice(L.ReLU()(twice(z))), z])
 
 
-BRANCHES = (_gate, _gate_read_twice, _skip, _line, _maximum, _shared)
+BRANCHES = (_gate, _gate_read_twice, _skip, _line, _maximum, _shared_model)
 
 
 def response(model, layer, x):
-    """How far single steps of each entry that `layer` returns move the output, added up, a step."""
+    """Sum the output's changes per unit of change of each entry that `layer` returns."""
     shape = tuple(layer.output.shape[1:]) if len(layer._inbound_nodes) == 1 else (6,)
     size = int(np.prod(shape))
     steps = STEP * np.eye(size, dtype="float32")
@@ -165,7 +165,7 @@ def _is_unresponsive(model, x, finding):
 def _is_affine(model, x, finding):
     """OR009 holds for all weights: others are drawn."""
     kept = model.get_weights()
-    randomized(model, np.random.default_rng(7))
+    randomize(model, np.random.default_rng(7))
     middle = 0.5 * (x[::2] + x[1::2])
     y, between = (keras.ops.convert_to_numpy(model(a, training=False)) for a in (x, middle))
     allowed = 1e-4 * np.abs(y).max()
@@ -183,7 +183,7 @@ CHECKS = {
 def test_what_is_proved_of_a_chain_is_true(first, second):
     i = list(PARTS).index(second)
     rng = np.random.default_rng([list(PARTS).index(first), i])
-    model = randomized(chain(first, second, (None, "relu", "tanh")[i % 3]), rng)
+    model = randomize(chain(first, second, (None, "relu", "tanh")[i % 3]), rng)
     x = rng.normal(size=(ROWS, 3)).astype("float32")
     assert check(model, x) == len(model.layers) - 1, (first, second)
 
@@ -192,5 +192,5 @@ def test_what_is_proved_of_a_chain_is_true(first, second):
 def test_what_is_proved_of_branches_is_true(joined):
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(1)
-    model = randomized(_branches(joined), rng)
+    model = randomize(_branches(joined), rng)
     assert check(model, rng.normal(size=(ROWS, 3)).astype("float32")) >= 3

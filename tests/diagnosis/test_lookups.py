@@ -26,7 +26,7 @@ def words(size=10, dtype="float32", length=4):
     return model
 
 
-def found(model, x, rows=None):
+def findings_and_notes(model, x, rows=None):
     """Findings of the rule alone, and its notes."""
     count = rows or len(x)
     answer = outrange.diagnose(model, x, np.arange(count) / count, steps=0, ignore=OTHERS)
@@ -40,13 +40,13 @@ def numbers(seed=0, rows=20, length=4, most=10):
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 @pytest.mark.parametrize("given", ["int64", "uint8", "float32", "float64"])
 def test_places_of_the_table_are_fine(dtype, given):
-    assert found(words(dtype=dtype), numbers().astype(given)) == ([], [])
+    assert findings_and_notes(words(dtype=dtype), numbers().astype(given)) == ([], [])
 
 
 def test_a_number_beyond_the_table_does_what_is_said():
     x = numbers(most=11)
     x[0, 0] = 10
-    (one,), _ = found(words(), x)
+    (one,), _ = findings_and_notes(words(), x)
     assert one.cost["outside"] == (x == 10).sum()
     assert "0..9" in one.message
     assert one.fix.startswith("Embedding(11, ...)")
@@ -65,9 +65,9 @@ def test_a_number_beyond_the_table_does_what_is_said():
 
 def test_fractions_are_cut_as_is_said():
     x = numbers() / 10
-    (one,), _ = found(words(), x)
+    (one,), _ = findings_and_notes(words(), x)
     assert one.cost["left"] == 1
-    assert "1 is left" in one.message
+    assert "1 remains" in one.message
     model = words()
     cut = model.predict(np.trunc(x), verbose=0)
     np.testing.assert_array_equal(model.predict(x, verbose=0), cut)
@@ -76,35 +76,35 @@ def test_fractions_are_cut_as_is_said():
 
 
 def test_a_fraction_that_float32_does_not_have_is_none():
-    assert found(words(), numbers(most=9) + 1 - 1e-12) == ([], [])
+    assert findings_and_notes(words(), numbers(most=9) + 1 - 1e-12) == ([], [])
 
 
 def test_numbers_below_0_read_from_the_end():
     x = numbers(most=9)
     x[:, 3] = -1
-    assert found(words(), x)[0] == []
-    (one,) = found(words(), x)[1]
+    assert findings_and_notes(words(), x)[0] == []
+    (one,) = findings_and_notes(words(), x)[1]
     assert "-1 reads row 9 of 10" in one.message
     model = words()
     last = np.where(x == -1, 9, x)
     np.testing.assert_array_equal(model.predict(x, verbose=0), model.predict(last, verbose=0))
     x[0, 0] = 9
-    ((one,), _) = found(words(), x)
-    assert "Row 9 is read for 9 as well" in one.message
+    ((one,), _) = findings_and_notes(words(), x)
+    assert "Row 9 is also read for 9" in one.message
     x[0, 0] = -11
-    assert any("outside" in one.message for one in found(words(), x)[0])
+    assert any("outside" in one.message for one in findings_and_notes(words(), x)[0])
 
 
 def test_the_edges_of_the_table_are_in_it():
     x = np.array([[0, 9, 9, 0]] * 8)
-    assert found(words(), x) == ([], [])
-    assert found(words(), -x - 1)[0] == []
+    assert findings_and_notes(words(), x) == ([], [])
+    assert findings_and_notes(words(), -x - 1)[0] == []
 
 
 def test_numbers_that_are_not_finite_are_left_to_other_rules():
     x = numbers().astype(float)
     x[0] = np.nan, np.inf, -np.inf, 1e30
-    assert found(words(), x) == ([], [])
+    assert findings_and_notes(words(), x) == ([], [])
 
 
 def test_one_table_of_two_inputs_is_told_by_input():
@@ -114,9 +114,9 @@ def test_one_table_of_two_inputs_is_told_by_input():
     model = keras.Model([a, b], layers.Dense(1)(joined))
     model.compile("sgd", "mse")
     good, bad = numbers(length=2), numbers(length=2) + 10
-    (one,), _ = found(model, [good, bad], 20)
+    (one,), _ = findings_and_notes(model, [good, bad], 20)
     assert "of input 1" in one.message
-    assert found(model, [good, good], 20) == ([], [])
+    assert findings_and_notes(model, [good, good], 20) == ([], [])
 
 
 @pytest.mark.parametrize("prepared", ["divided", "column", "modulo"])
@@ -132,7 +132,7 @@ def test_numbers_that_are_prepared_inside_are_not_judged(prepared):
     model.compile("sgd", "mse")
     x = numbers()
     x[:, 2:] += 50
-    assert found(model, x) == ([], [])
+    assert findings_and_notes(model, x) == ([], [])
 
 
 def test_a_shape_that_changes_before_the_table_is_followed():
@@ -141,6 +141,6 @@ def test_a_shape_that_changes_before_the_table_is_followed():
     model = keras.Model(i, layers.Dense(1)(layers.Flatten()(layers.Embedding(10, 3)(places))))
     model.compile("sgd", "mse")
     x = numbers().reshape(20, 2, 2)
-    assert found(model, x) == ([], [])
-    (one,), _ = found(model, x + 10)
+    assert findings_and_notes(model, x) == ([], [])
+    (one,), _ = findings_and_notes(model, x + 10)
     assert one.cost["outside"] == 80

@@ -1,6 +1,6 @@
-"""What is measured at the start is what TensorFlow's graph computes, in which `evaluate` runs.
+"""Measurements at the start equal those of TensorFlow's graph, in which `evaluate` runs.
 
-A cross-entropy reads other numbers there where it sees the operation that made its input.
+There a cross-entropy reads the logits if it recognizes the operation that made its input.
 """
 
 import numpy as np

@@ -21,7 +21,7 @@ def data(n=20, features=3, seed=0):
     return x, x[:, :1] - x[:, 1:2]
 
 
-def compiled(model, loss="mse"):
+def compile_model(model, loss="mse"):
     model.compile("adam", loss)
     return model
 
@@ -56,65 +56,69 @@ def sequential(*parts, shape=(3,)):
     return keras.Sequential([keras.Input(shape), *parts])
 
 
-def normalized():
+def normalized_model():
     x = keras.Input((3,))
     z = layers.Dense(4, "softplus")(x)
-    return compiled(
+    return compile_model(
         keras.Model(x, z / ops.sum(z, axis=-1, keepdims=True)), "categorical_crossentropy"
     )
 
 
 HEALTHY = {
     "straight-through rounding": lambda: (
-        compiled(sequential(layers.Dense(4), layers.Lambda(straight_through), layers.Dense(1))),
+        compile_model(
+            sequential(layers.Dense(4), layers.Lambda(straight_through), layers.Dense(1))
+        ),
         *data(),
     ),
-    "a kernel that is squared": lambda: (compiled(sequential(Squared())), *data()),
-    "code that branches": lambda: (compiled(Branching()), *data()),
+    "a kernel that is squared": lambda: (compile_model(sequential(Squared())), *data()),
+    "code that branches": lambda: (compile_model(Branching()), *data()),
     "batch normalization before a relu": lambda: (
-        compiled(sequential(
+        compile_model(sequential(
             layers.Dense(8, bias_initializer=keras.initializers.Constant(-100.0)),
             layers.BatchNormalization(), layers.ReLU(), layers.Dense(1),
         )), *data(),
     ),
     "probabilities by division": lambda: (
-        normalized(), data()[0], np.eye(4, dtype="float32")[np.arange(20) % 4]
+        normalized_model(), data()[0], np.eye(4, dtype="float32")[np.arange(20) % 4]
     ),
     "hinge and targets of -1": lambda: (
-        compiled(sequential(layers.Dense(1, "tanh")), "hinge"), data()[0], np.sign(data()[1])
+        compile_model(sequential(layers.Dense(1, "tanh")), "hinge"), data()[0], np.sign(data()[1])
     ),
     "a loss of the user's over a sigmoid": lambda: (
-        compiled(
+        compile_model(
             sequential(layers.Dense(1, "sigmoid")),
             lambda t, p: ops.mean(ops.square(t - 10.0 * p)),
         ), data()[0], 3 + np.abs(data()[1]),
     ),
     "a target a rounding above 1": lambda: (
-        compiled(sequential(layers.Dense(1, "sigmoid"))), data()[0],
+        compile_model(sequential(layers.Dense(1, "sigmoid"))), data()[0],
         np.linspace(0, 1, 20)[:, None] * (1 + 2e-16),
     ),
     "a low-rank linear autoencoder": lambda: (
-        compiled(sequential(layers.Dense(1), layers.Dense(3))), data()[0], data()[0]
+        compile_model(sequential(layers.Dense(1), layers.Dense(3))), data()[0], data()[0]
     ),
     "one class column": lambda: (
-        compiled(sequential(layers.Dense(3, "softmax")), "sparse_categorical_crossentropy"),
+        compile_model(sequential(layers.Dense(3, "softmax")), "sparse_categorical_crossentropy"),
         data()[0], data()[0].argmax(axis=1),
     ),
     "a last layer that starts at 0": lambda: (
-        compiled(sequential(layers.Dense(8, "tanh"), layers.Dense(1, kernel_initializer="zeros"))),
+        compile_model(
+            sequential(layers.Dense(8, "tanh"), layers.Dense(1, kernel_initializer="zeros"))
+        ),
         *data(),
     ),
     "two outputs, one loss": lambda: _two_outputs(),
     "two outputs by name, in another order": lambda: _named_outputs(),
     "an embedding": lambda: (
-        compiled(keras.Sequential([
+        compile_model(keras.Sequential([
             keras.Input((5,), dtype="int32"), layers.Embedding(10, 4),
             layers.GlobalAveragePooling1D(), layers.Dense(1, "sigmoid"),
         ]), "binary_crossentropy"),
         np.arange(100).reshape(20, 5) % 10, np.arange(20) % 2,
     ),
     "a recurrent layer": lambda: (
-        compiled(sequential(layers.LSTM(4), layers.Dense(1), shape=(5, 3))),
+        compile_model(sequential(layers.LSTM(4), layers.Dense(1), shape=(5, 3))),
         np.random.default_rng(0).normal(size=(20, 5, 3)), data()[1],
     ),
     "not compiled": lambda: (sequential(layers.Dense(1, "sigmoid")), data()[0], 5 + data()[1]),
@@ -171,7 +175,7 @@ def test_what_could_not_be_looked_at_is_said():
 
 
 def test_a_refused_layer_does_not_hide_what_comes_after():
-    model = compiled(sequential(layers.LSTM(4), layers.Dense(1, "sigmoid"), shape=(5, 3)))
+    model = compile_model(sequential(layers.LSTM(4), layers.Dense(1, "sigmoid"), shape=(5, 3)))
     x = np.random.default_rng(0).normal(size=(20, 5, 3))
     answer = outrange.diagnose(model, x, 5 + data()[1], steps=0)
     assert "OR001" in [finding.code for finding in answer.at_least("proved")]
@@ -186,7 +190,7 @@ def test_a_layer_that_hides_its_weights_is_measured_not_proved():
         def call(self, x):
             return ops.matmul(x, ops.round(self.kernel)) + self.bias
 
-    answer = outrange.diagnose(compiled(sequential(Rounded())), *data(), steps=0)
+    answer = outrange.diagnose(compile_model(sequential(Rounded())), *data(), steps=0)
     (finding,) = answer
     assert (finding.code, finding.level.name) == ("OR005", "MEASURED")
     assert finding.cost["weights"] == ["rounded/kernel"]
@@ -198,7 +202,7 @@ def test_the_operation_and_its_weights_are_named():
         layers.Lambda(lambda t: ops.round(t), name="steps"),
         layers.Dense(1, name="last"),
     )
-    (finding,) = outrange.diagnose(compiled(model), *data(), steps=0).at_least("proved")
+    (finding,) = outrange.diagnose(compile_model(model), *data(), steps=0).at_least("proved")
     assert finding.layer == "steps"
     assert finding.cost["operations"] == ["round"]
     assert finding.cost["weights"] == ["first/kernel", "first/bias"]
@@ -232,7 +236,7 @@ def test_no_slope_is_steeper_than_the_bound(name):
 
 def test_the_response_of_a_network_is_within_its_bound():
     keras.utils.set_random_seed(2)
-    model = compiled(sequential(
+    model = compile_model(sequential(
         layers.Dense(6, "tanh", name="first"), layers.Dense(5, "sigmoid"), layers.Dense(2),
     ), "mse")  # fmt: skip
     x, _ = data()

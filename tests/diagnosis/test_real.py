@@ -14,7 +14,7 @@ FAST = ("SO 62641394", "SO 34229140", "SO 46926809", "SO 42516484")
 """What the project started from runs always; the others are slow together."""
 
 
-def diagnosed(case):
+def diagnose_both(case):
     """The diagnosis of both programs."""
     keras.utils.set_random_seed(0)
     return outrange.diagnose(*case.faulty(keras)), outrange.diagnose(*case.fixed(keras))
@@ -27,7 +27,7 @@ def detects(case, answer) -> bool:
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.source in FAST], ids=lambda c: c.source)
 def test_the_first_questions(case):
-    faulty, fixed = diagnosed(case)
+    faulty, fixed = diagnose_both(case)
     assert detects(case, faulty), faulty
     assert not fixed.at_least("measured"), fixed
 
@@ -37,7 +37,7 @@ def test_the_scorecard():
     detected, alarms = 0, Counter()
     missed = []
     for case in CASES:
-        faulty, fixed = diagnosed(case)
+        faulty, fixed = diagnose_both(case)
         detected += detects(case, faulty)
         missed += [] if detects(case, faulty) else [case.source]
         alarms.update(finding.level.name for finding in fixed)

@@ -37,10 +37,10 @@ def is_contradiction(x, rows, multipliers, classes, others):
 def certificate(x, labels, classes=2):
     """The certificate of some rows, checked; None if there is none."""
     margins = Margins.of_classes(np.asarray(x, float), np.asarray(labels), classes)
-    found = find_certificate(margins)
-    if found is None:
+    first = find_certificate(margins)
+    if first is None:
         return None
-    for one in disjoint_certificates(margins, found):
+    for one in disjoint_certificates(margins, first):
         rows = one.margins.rows
         units = np.eye(classes, dtype=int)[:, :-1]
         wrong = [
@@ -49,10 +49,10 @@ def certificate(x, labels, classes=2):
         ]
         right = [int(labels[r]) for r in rows]
         assert is_contradiction(x, rows, one.multipliers.reduced, right, wrong)
-    return found
+    return first
 
 
-def drawn(seed):
+def draw_separable(seed):
     """Rows, and the side of a plane of each: integers or floats, exactly off the plane."""
     rng = np.random.default_rng(seed)
     features = int(rng.integers(2, 11))
@@ -73,13 +73,13 @@ def drawn(seed):
 
 @pytest.mark.parametrize("seed", SETS)
 def test_separable_rows_have_no_certificate(seed):
-    x, labels, _ = drawn(seed)
+    x, labels, _ = draw_separable(seed)
     assert certificate(x, labels) is None
 
 
 @pytest.mark.parametrize("seed", SETS)
 def test_one_contradiction_among_separable_rows_is_found(seed):
-    x, labels, rng = drawn(seed)
+    x, labels, rng = draw_separable(seed)
     of_one = np.flatnonzero(labels == 1)
     if seed % 3 == 0:
         new = x[of_one[0]]  # the same row with the other label
@@ -119,9 +119,9 @@ def test_three_classes(seed):
 def test_gates_at_any_scale(scale):
     x = TABLE * scale
     for labels in (XOR, XNOR):
-        found = certificate(x, labels)
-        assert found is not None
-        assert found.multipliers.reduced == [1, 1, 1, 1]
+        proof = certificate(x, labels)
+        assert proof is not None
+        assert proof.multipliers.reduced == [1, 1, 1, 1]
     for labels in (AND, OR):
         assert certificate(x, labels) is None
 
@@ -167,7 +167,7 @@ def neuron(activation="sigmoid", loss="binary_crossentropy", units=1, inputs=2, 
     return model
 
 
-def found(model, x, y, **options):
+def findings_and_notes(model, x, y, **options):
     """Findings and notes of the rule alone."""
     answer = outrange.diagnose(model, x, y, steps=0, ignore=OTHERS, **options)
     return [*answer.findings, *answer.notes]
@@ -192,7 +192,7 @@ def test_one_neuron_is_told_what_it_cannot_learn(targets):
 
 @pytest.mark.parametrize("targets", [AND, OR])
 def test_gates_that_a_line_separates_are_silent(targets):
-    assert not found(neuron(), TABLE, np.array(targets))
+    assert not findings_and_notes(neuron(), TABLE, np.array(targets))
 
 
 @pytest.mark.parametrize(
@@ -210,24 +210,24 @@ def test_gates_that_a_line_separates_are_silent(targets):
 )
 def test_other_heads_and_losses(activation, loss, targets, floor):
     y = np.array(targets)
-    (one,) = found(neuron(activation, loss), TABLE, y)
+    (one,) = findings_and_notes(neuron(activation, loss), TABLE, y)
     assert one.cost["accuracy"] == 0.75
     assert one.cost.get("loss_floor") == (None if floor is None else pytest.approx(floor))
 
 
 def test_logits_and_softmax():
     logits = keras.losses.BinaryCrossentropy(from_logits=True)
-    (one,) = found(neuron(None, logits), TABLE, np.array(XOR))
+    (one,) = findings_and_notes(neuron(None, logits), TABLE, np.array(XOR))
     assert one.cost["loss_floor"] == pytest.approx(np.log(2), rel=1e-6)
     sparse = neuron("softmax", "sparse_categorical_crossentropy", 2)
-    (two,) = found(sparse, TABLE, np.array(XOR))
+    (two,) = findings_and_notes(sparse, TABLE, np.array(XOR))
     hot = neuron("softmax", "categorical_crossentropy", 2)
-    (three,) = found(hot, TABLE, np.eye(2)[XOR])
+    (three,) = findings_and_notes(hot, TABLE, np.eye(2)[XOR])
     for each in (two, three):
         assert each.cost["loss_floor"] == pytest.approx(np.log(2), rel=1e-6)
     # A class without rows is no help.
     more = neuron("softmax", "sparse_categorical_crossentropy", 5)
-    (four,) = found(more, TABLE, np.array([1, 4, 4, 1]))
+    (four,) = findings_and_notes(more, TABLE, np.array([1, 4, 4, 1]))
     assert four.cost["classes"] == [1, 4, 4, 1]
     assert four.cost["loss_floor"] == pytest.approx(np.log(2), rel=1e-5)
 
@@ -236,7 +236,7 @@ def test_three_classes_on_a_line():
     """The class in the middle of two others has no place: scores along a line are convex."""
     x = np.array([[0.0], [1.0], [2.0], [3.0]])
     y = np.array([0, 1, 0, 2])
-    (one,) = found(neuron("softmax", "sparse_categorical_crossentropy", 3, 1), x, y)
+    (one,) = findings_and_notes(neuron("softmax", "sparse_categorical_crossentropy", 3, 1), x, y)
     keys = ("rows", "multipliers", "classes", "others")
     assert is_contradiction(x, *(one.cost[key] for key in keys))
     assert "no linear scores separate the 3 classes" in one.message
@@ -247,7 +247,7 @@ def test_layers_without_a_curve_are_still_linear():
         layers.Normalization(mean=[0.5, 0.5], variance=[2.0, 2.0]), layers.Dense(7),
         layers.Dropout(0.2), layers.BatchNormalization(), layers.Reshape((7, 1)), layers.Flatten(),
     ]  # fmt: skip
-    assert found(neuron(before=affine), TABLE, np.array(XOR))
+    assert findings_and_notes(neuron(before=affine), TABLE, np.array(XOR))
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_layers_without_a_curve_are_still_linear():
     ],
 )  # fmt: skip
 def test_networks_that_bend_are_silent(before):
-    assert not found(neuron(before=before()), TABLE, np.array(XOR))
+    assert not findings_and_notes(neuron(before=before()), TABLE, np.array(XOR))
 
 
 def test_layers_of_images_without_a_curve_are_linear_too():
@@ -276,7 +276,7 @@ def test_layers_of_images_without_a_curve_are_linear_too():
         layers.GlobalAveragePooling2D(), layers.Dense(1, "sigmoid"),
     ])  # fmt: skip
     model.compile("sgd", "binary_crossentropy")
-    (one,) = found(model, x, np.array(XOR))
+    (one,) = findings_and_notes(model, x, np.array(XOR))
     assert one.cost["multipliers"] == [1, 1, 1, 1]
 
 
@@ -285,18 +285,18 @@ def test_a_product_of_inputs_is_no_linear_unit():
     a, b = layers.Dense(1)(i), layers.Dense(1)(i)
     model = keras.Model(i, layers.Dense(1, "sigmoid")(layers.Multiply()([a, b])))
     model.compile("sgd", "binary_crossentropy")
-    assert not found(model, TABLE, np.array(XOR))
+    assert not findings_and_notes(model, TABLE, np.array(XOR))
 
 
 @pytest.mark.parametrize("activation", ["gelu", "silu", "mish"])
 def test_activations_that_turn_are_silent(activation):
     """After such a unit one threshold is two before it: it can learn XOR alone."""
-    assert not found(neuron(activation, "mse"), TABLE, np.array(XOR))
+    assert not findings_and_notes(neuron(activation, "mse"), TABLE, np.array(XOR))
 
 
 def test_numbers_are_no_classes():
-    assert not found(neuron(None, "mse"), TABLE, np.array([0.0, 1.5, 1.0, 0.0]))
-    assert not found(neuron(), TABLE, np.array([0.1, 0.9, 0.9, 0.1]))
+    assert not findings_and_notes(neuron(None, "mse"), TABLE, np.array([0.0, 1.5, 1.0, 0.0]))
+    assert not findings_and_notes(neuron(), TABLE, np.array([0.1, 0.9, 0.9, 0.1]))
 
 
 def quadrants(rows=200):
@@ -307,22 +307,22 @@ def quadrants(rows=200):
 
 def test_quadrants_are_a_finding_and_noise_is_a_note():
     x, y, rng = quadrants()
-    (one,) = found(neuron(), x, y)
+    (one,) = findings_and_notes(neuron(), x, y)
     assert not one.note
     # Keras clips chances: without clips more is proved.
     assert 0.3 < one.cost["loss_floor"] < one.cost["loss_floor_unclipped"] < np.log(2)
     assert one.cost["accuracy"] < 0.85
     noisy = (x[:, 0] + 0.4 * rng.normal(size=200) > 0).astype(int)
-    (note,) = found(neuron(), x, noisy)
+    (note,) = findings_and_notes(neuron(), x, noisy)
     assert note.note
-    (chance,) = found(neuron(), x, rng.integers(0, 2, 200))
+    (chance,) = findings_and_notes(neuron(), x, rng.integers(0, 2, 200))
     assert chance.note
 
 
 def test_training_stays_above_what_is_proved():
     x, y, _ = quadrants(64)
     model = neuron()
-    (one,) = found(model, x, y)
+    (one,) = findings_and_notes(model, x, y)
     model.fit(x, y, epochs=60, batch_size=64, verbose=0)
     assert model.evaluate(x, y, verbose=0) >= one.cost["loss_floor_unclipped"]
     right = (model.predict(x, verbose=0)[:, 0] > 0.5) == y
@@ -340,7 +340,7 @@ def test_a_hidden_layer_as_printed_mends_it():
 def test_rows_of_x_that_are_equal_count_for_every_network():
     """A hidden layer is no help where nothing but equal rows contradict each other."""
     x = np.repeat([[0.0, 0.0], [1.0, 1.0]], 4, axis=0)
-    (one,) = found(neuron(), x, np.array([0, 1, 0, 1, 0, 1, 1, 1]))
+    (one,) = findings_and_notes(neuron(), x, np.array([0, 1, 0, 1, 0, 1, 1, 1]))
     assert one.note
 
 
@@ -348,7 +348,7 @@ def test_many_rows_are_drawn_from():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(12_000, 9)).astype("float32")
     y = (x[:, 0] * x[:, 1] > 0).astype(int)
-    (one,) = found(neuron(inputs=9), x, y)
+    (one,) = findings_and_notes(neuron(inputs=9), x, y)
     assert max(one.cost["rows"]) > 5000
     assert one.cost["classes"] == y[one.cost["rows"]].tolist()
     keys = ("rows", "multipliers", "classes", "others")

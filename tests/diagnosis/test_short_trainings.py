@@ -171,7 +171,7 @@ NOT_RECORDED = (
 )  # fmt: skip
 
 
-def compiled(name):
+def compile_model(name):
     keras.utils.set_random_seed(7)
     make, (kind, options), loss = MODELS[name]
     model = make()
@@ -218,7 +218,7 @@ def steps(copy, data, due=None, rows=None):
 
 @pytest.mark.parametrize("name", some(MODELS, 4) if BACKEND == "jax" else MODELS)
 def test_losses_are_those_of_train_on_batch(name):
-    model, x, y = compiled(name)
+    model, x, y = compile_model(name)
     many = batches((x, y), STEPS)
     copy = copy_of(model, x, y)
     ours = [*steps(copy, cut(many, slice(0, 1)))[0], *steps(copy, cut(many, slice(1, STEPS)))[0]]
@@ -234,7 +234,7 @@ def test_losses_are_those_of_train_on_batch(name):
 
 
 def test_a_weight_that_is_spared_of_decay_is_spared_in_a_copy():
-    model, x, y = compiled("dense, SGD")
+    model, x, y = compile_model("dense, SGD")
     optimizer = optimizers.SGD(0.05, weight_decay=5.0)
     optimizer.exclude_from_weight_decay(var_list=[model.layers[0].kernel])
     model.compile(optimizer, "mse")
@@ -246,7 +246,7 @@ def test_a_weight_that_is_spared_of_decay_is_spared_in_a_copy():
 
 @pytest.mark.parametrize("name", ["images", "LSTM", "counting loss"])
 def test_looking_changes_nothing(name):
-    model, x, y = compiled(name)
+    model, x, y = compile_model(name)
     many = batches((x, y), STEPS)
     plain, seen, between = (copy_of(model, x, y) for _ in range(3))
     first = cut((x, y), slice(0, BATCH))
@@ -270,7 +270,7 @@ def test_looking_changes_nothing(name):
 @pytest.mark.skipif(BACKEND == "jax", reason="values are handed on there")
 @pytest.mark.parametrize("name", ["images", "LSTM", "schedule", "momentum", "averaged"])
 def test_a_copy_that_is_restarted_does_the_same_again(name):
-    model, x, y = compiled(name)
+    model, x, y = compile_model(name)
     many = batches((x, y), STEPS)
     copy = copy_of(model, x, y)
     first, _ = steps(copy, many)
@@ -297,9 +297,9 @@ def state_of(model):
              "own loss", "own rate", "schedule", "averaged", "eager", "bfloat16"],
 )  # fmt: skip
 def test_a_model_that_is_lent_takes_the_same_steps_and_gets_all_back(name):
-    model, x, y = compiled(name)
+    model, x, y = compile_model(name)
     model.train_on_batch(*cut((x, y), slice(0, BATCH)))  # it has a past
-    again, *_ = compiled(name)
+    again, *_ = compile_model(name)
     again.set_weights(model.get_weights())
     many = batches((x, y), STEPS)
     before = state_of(model)
@@ -312,7 +312,7 @@ def test_a_model_that_is_lent_takes_the_same_steps_and_gets_all_back(name):
             theirs = [float(np.ravel(again.train_on_batch(*cut(many, i)))[0]) for i in range(STEPS)]
             near = 2e-2 if name == "bfloat16" else 2e-4
             np.testing.assert_allclose(ours, theirs, rtol=near)
-            again, *_ = compiled(name)
+            again, *_ = compile_model(name)
             again.set_weights(model.get_weights())
         assert len(looks) == 1
         assert any((a != b).any() for a, b in zip(moved, model.get_weights(), strict=True))
@@ -332,7 +332,7 @@ def test_a_model_that_is_lent_takes_the_same_steps_and_gets_all_back(name):
 @pytest.mark.skipif(BACKEND != "torch", reason="operations are recorded there")
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_keras_own_is_recorded_and_nothing_else(name):
-    model, x, y = compiled(name)
+    model, x, y = compile_model(name)
     copy = copy_of(model, x, y)
     steps(copy, batches((x, y), STEPS))
     functions = list(copy._training._functions.values())
@@ -364,12 +364,12 @@ def test_an_activation_of_ones_own_that_counts_is_not_recorded(kind):
     start = keras.ops.convert_to_tensor(0.0) if kind == "tensor" else 0
     calls = [start]
 
-    def annealed(x):
+    def annealed_model(x):
         calls[0] = calls[0] + 1
         return keras.ops.tanh(x) if calls[0] <= 5 else keras.ops.relu(x)
 
     keras.utils.set_random_seed(0)
-    model = vectors(L.Dense(8, annealed))
+    model = vectors(L.Dense(8, annealed_model))
     model.compile(optimizers.SGD(0.0), "mse")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(ROWS, 5)).astype("float32"), np.ones((ROWS, 1), "float32")

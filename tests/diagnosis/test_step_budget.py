@@ -62,7 +62,7 @@ KINDS = tuple("growing for Adam|growing for few betas|growing fast|constant|spar
               "random".split("|"))  # fmt: skip
 
 
-def compiled(optimizer, loss="mse"):
+def compile_model(optimizer, loss="mse"):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
     model.compile(optimizer, loss)
     return model
@@ -77,7 +77,7 @@ def biased(model):
 
 def stepping_of(optimizer):
     x = np.zeros((4, 3), "float32")
-    return read_program(compiled(optimizer), x, x[:, :1]).stepping
+    return read_program(compile_model(optimizer), x, x[:, :1]).stepping
 
 
 @pytest.mark.parametrize("name", cases(tuple(OPTIMIZERS)[:4], tuple(OPTIMIZERS)))
@@ -131,7 +131,7 @@ def test_a_used_optimizer_goes_on_with_its_moments(name):
         (lambda: optimizers.Adam(0.01, epsilon=1e-16), "epsilon"),
         (lambda: optimizers.Adam(0.01, beta_2=0.9999999), "betas"),
         (lambda: optimizers.Adam(lambda: 0.01), "beforehand"),
-        (lambda: optimizers.Adadelta(), "nothing bounds"),
+        (lambda: optimizers.Adadelta(), "no bound on a step"),
         (lambda: type("Adam", (optimizers.Adam,), {})(), "not an optimizer of Keras"),
     ],
 )
@@ -148,7 +148,7 @@ def test_constraints_and_used_optimizers_are_refused():
     )
     model.compile("adam", "mse")
     assert "constraint" in reach_of(read_program(model, x, x[:, :1]).stepping, 5)
-    model = compiled("nadam")
+    model = compile_model("nadam")
     model.fit(x, x[:, :1], epochs=1, verbose=0)
     assert "already taken 1 steps" in reach_of(read_program(model, x, x[:, :1]).stepping, 5)
 
@@ -219,7 +219,7 @@ def test_normalization_that_is_trained_has_no_box():
     assert "statistics" in weight_box(read_program(model, x, x[:, :1]))
     found = outrange.diagnose(model, x, 1e6 + x[:, :1], epochs=2, steps=0)
     assert "OR030" not in found.codes
-    assert any("floor of the loss" in reason for reason in found.unread)
+    assert any("lower bound of the loss" in reason for reason in found.unread)
 
 
 LOSSES = ("mse", "mae", "binary_crossentropy", "logits", "sparse_categorical_crossentropy")

@@ -28,7 +28,7 @@ def program(optimizer=None, loss="mse"):
     return model, x, x[:, :1]
 
 
-def rehearsed(model, x, y, **options):
+def rehearse(model, x, y, **options):
     index = {id(v): i for i, v in enumerate(model.weights)}
     return Rehearser(Measurement(keras, model, index, True)).rehearse(x, y, 12, 32, 0, **options)
 
@@ -36,15 +36,15 @@ def rehearsed(model, x, y, **options):
 def test_what_is_changed_is_changed_in_the_copy_alone():
     model, x, y = program()
     before = [np.array(w) for w in model.get_weights()]
-    plain = rehearsed(model, x, y)
+    plain = rehearse(model, x, y)
     assert not plain.error
     assert plain.moved[0] == 0 < plain.moved[2]
-    slow = rehearsed(model, x, y, rate=0.1)
+    slow = rehearse(model, x, y, rate=0.1)
     assert slow.moved[2] == pytest.approx(0.1 * plain.moved[2], rel=0.3)
-    assert rehearsed(model, x, y, without="freezing").moved[0] > 0
-    assert rehearsed(model, x, y, bent=(model.layers[2].name,)).looks != plain.looks
+    assert rehearse(model, x, y, without="freezing").moved[0] > 0
+    assert rehearse(model, x, y, bent=(model.layers[2].name,)).looks != plain.looks
     for what in some(LEFT_OUT, 1):
-        assert not rehearsed(model, x, y, without=what).error
+        assert not rehearse(model, x, y, without=what).error
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert [layer.trainable for layer in model.layers] == [False, True, True, True]
@@ -56,15 +56,15 @@ def test_what_is_changed_is_changed_in_the_copy_alone():
 @pytest.mark.parametrize("kind", ["SGD", "Nadam", "Ftrl", "Lion", "Adafactor"])
 def test_every_optimizer_can_be_rehearsed(kind):
     model, x, y = program(getattr(keras.optimizers, kind)(0.01))
-    one = rehearsed(model, x, y)
+    one = rehearse(model, x, y)
     assert not one.error
     assert len(one.losses) == 12
 
 
 def test_a_schedule_is_kept_and_not_multiplied():
     model, x, y = program(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 50)))
-    assert not rehearsed(model, x, y).error
-    assert "schedule" in rehearsed(model, x, y, rate=0.1).error
+    assert not rehearse(model, x, y).error
+    assert "schedule" in rehearse(model, x, y, rate=0.1).error
 
 
 def test_several_heads_count_themselves_outside_of_the_trace():

@@ -1,4 +1,4 @@
-"""What findings say: the cause at hand and not another, and everything once."""
+"""The texts of findings: they name the right cause, and each statement occurs once."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from cases import cases
 from outrange.answers.diagnosis import Finding, Level
 from outrange.diagnosis import RULES
 from outrange.diagnosis.changes import AS_IS, Change
-from outrange.diagnosis.run_rules import pointing, said_once
+from outrange.diagnosis.run_rules import merge_notes, resolve_references
 from outrange.diagnosis.trials import Trials
-from outrange.diagnosis.wording import of_constant, reached, steps_said
+from outrange.diagnosis.wording import describe_copies, format_steps, of_constant
 from outrange.program import Rehearsal
 
 
@@ -54,7 +54,7 @@ def test_notes_are_said_once():
     same = [finding("OR020", f"lstm_{i}", "2 units are idle.", note=True) for i in (1, 2, 2)]
     other = finding("OR020", "dense", "3 units are idle.", note=True)
     again = [finding("OR003", "cell", "dead.", note=True)] * 5
-    notes = said_once([*same, other, *again])
+    notes = merge_notes([*same, other, *again])
     assert [note.layer for note in notes] == ["lstm_1", "dense", "cell"]
     assert "lstm_2" in notes[0].message
     assert "(5 calls.)" in notes[2].message
@@ -64,25 +64,28 @@ def test_what_points_at_others_carries_the_fix_of_the_surest():
     cause = finding("OR013", "hidden", "equal.", 'kernel_initializer="glorot_uniform"   # it is',
                     Level.PROVED)  # fmt: skip
     symptom = finding("OR021", "", "nothing moves.", "see the other findings for the cause")
-    _, told = pointing([cause, symptom])
+    _, told = resolve_references([cause, symptom])
     assert told.layer == "hidden"
     assert told.fix == 'kernel_initializer="glorot_uniform"   # see OR013'
-    assert pointing([symptom]) == [symptom]
+    assert resolve_references([symptom]) == [symptom]
 
 
 def test_steps_and_shares_are_said_as_people_say_them():
-    assert [steps_said(count) for count in (1, 12, 1200)] == ["1 step", "12 steps", "1,200 steps"]
+    assert [format_steps(count) for count in (1, 12, 1200)] == ["1 step", "12 steps", "1,200 steps"]
     assert of_constant(0.974) == "97 % of the best constant's loss"
     assert of_constant(1.2, "hinge") == "120 % of the best constant's hinge"
     assert of_constant(1234.0) == "1,200 times the best constant's loss"
     assert of_constant(np.inf) == "no finite loss"
-    assert reached(200, (0.9, 0.05), "without dropout") == (
-        "In 200 steps copies get to 90 % of the best constant's loss; without dropout to 5 %."
+    assert describe_copies(200, (0.9, 0.05), "without dropout") == (
+        "After 200 steps, trained copies reach 90 % of the best constant's loss; without dropout "
+        "they reach 5 %."
     )
-    assert "; anew to 4 times the best constant's loss." in reached(200, (90.0, 4.0), "anew")
+    assert "; anew they reach 4 times the best constant's loss." in describe_copies(
+        200, (90.0, 4.0), "anew"
+    )
 
 
-def dropped(rate):
+def dropout_model(rate):
     """A classifier whose outputs are dropped."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(128, 4)).astype("float32")
@@ -95,15 +98,15 @@ def dropped(rate):
 
 
 def dropped_ones(rate):
-    """What is said of it; by this rule alone where few cases are run."""
-    return outrange.diagnose(*dropped(rate), ignore=cases(set(RULES) - {"OR027"}, set()))
+    """Return its findings, by this rule alone if few cases are run."""
+    return outrange.diagnose(*dropout_model(rate), ignore=cases(set(RULES) - {"OR027"}, set()))
 
 
 def test_a_loss_that_is_no_number_after_one_step_is_no_percentage():
     """It was said to keep 9900 % of the best constant's loss in 1 steps."""
     (strong,) = [f for f in dropped_ones(0.9) if f.code == "OR027"]
     assert strong.level is Level.MEASURED
-    assert "NaN or infinite after 1 step; without dropout they get to" in strong.message
+    assert "copies is NaN or infinite; without dropout they reach" in strong.message
     assert "1 steps" not in strong.message
     assert "9900" not in strong.message
 

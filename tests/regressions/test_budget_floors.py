@@ -203,7 +203,7 @@ def test_what_weight_decay_takes_is_said():
     said = floor(model, X, FAR, epochs=4)
     assert reached(model, X, FAR, 4) >= said.cost["loss_floor"]
     assert model.get_weights()[0].item() < 40
-    assert "beside the weight decay, which takes at most 34.4 % of it" in said.message
+    assert "in addition to weight decay, which removes at most 34.4 % of it" in said.message
 
 
 @pytest.mark.parametrize("how", ["sum", "none", "weight", "dtype", "mask"])

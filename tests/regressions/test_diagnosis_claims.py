@@ -138,7 +138,7 @@ def test_what_is_said_of_negative_losses_is_what_keras_does():
         model.set_weights([np.zeros((8, 1)), np.array([bias])])
         losses.append(model.evaluate(X, y, verbose=0))
     falls = losses[1] < losses[0] - 1
-    assert ("without end" in message) is falls
+    assert ("falls forever" in message) is falls
 
 
 def test_rows_are_counted_as_the_loss_reads_them():
@@ -151,8 +151,8 @@ def test_rows_are_counted_as_the_loss_reads_them():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"ignore": "OR001"}, "list of codes"), ({"ignore": 3}, "list of codes"),
-     ({"steps": "a"}, "whole number"), ({"steps": -1}, "whole number")],
+    [({"ignore": "OR001"}, "list of rule codes"), ({"ignore": 3}, "list of rule codes"),
+     ({"steps": "a"}, "non-negative integer"), ({"steps": -1}, "non-negative integer")],
 )  # fmt: skip
 def test_options_of_another_kind(options, message):
     model = keras.Sequential([keras.Input((8,)), L.Dense(1)])

@@ -54,7 +54,7 @@ def test_a_rate_above_the_largest_is_proved(optimizer):
     for bias in (True, False):
         model = line(optimizer.from_config(optimizer.get_config()), use_bias=bias)
         message = proved("OR017", model, LINE, 2 * LINE + 1)
-        assert "diverges for every rate above" in message
+        assert "diverges for every learning rate above" in message
         losses = model.fit(LINE, 2 * LINE + 1, epochs=40, verbose=0).history["loss"]
         assert not losses[-1] < 1e3 * losses[0]
 

@@ -309,18 +309,18 @@ def test_arguments_that_break_a_rule(change, message):
 def test_what_build_must_return():
     with pytest.raises(outrange.InputError, match="not built"):
         outrange.compare(lambda a: keras.Sequential([keras.layers.Dense(1)]), X, XOR, **ASKED)
-    with pytest.raises(outrange.InputError, match="returns a new Keras model"):
+    with pytest.raises(outrange.InputError, match="that returns a new Keras model"):
         outrange.compare(lambda a: a, X, XOR, **ASKED)
     with pytest.raises(outrange.InputError, match="one output per target column or class"):
         outrange.compare(mlp(3), X, XOR, **ASKED)
-    with pytest.raises(outrange.InputError, match="as many rows"):
+    with pytest.raises(outrange.InputError, match="the same number of rows"):
         outrange.compare(mlp(1), X[:3], XOR, **ASKED)
 
 
 @pytest.mark.parametrize("engine", ["auto", "one by one"])
 @pytest.mark.parametrize(("build", "message"), [
     (lambda a: keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, a)]),
-     r"takes the rows of `x`.*data of shape \(4, 2\).*input shape \(None, 5\): ValueError"),
+     r"accepts the rows of `x`.*data of shape \(4, 2\).*input shape \(None, 5\): ValueError"),
     (lambda a: keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "rellu")]),
      r"`build\('tanh'\)` raises ValueError: Could not interpret.*rellu"),
     (lambda a: keras.layers.Dense(1 // 0), "raises ZeroDivisionError"),

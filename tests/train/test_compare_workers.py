@@ -63,7 +63,7 @@ def same(study, other):
 
 
 class Toy(Group):
-    """What "trains" hangs on the epoch's order and on the state, and nothing is compiled."""
+    """A toy group whose results depend only on the epoch's order and the state."""
 
     engine = "toy"
 
@@ -176,7 +176,7 @@ def test_an_activation_that_kills_workers_stays_where_it_is(toys):
     assert {c.activation: c.trials[0].epochs for c in study.combinations} == {
         "sigmoid": 0, "tanh": 12,
     }  # fmt: skip
-    assert "lost over" in study.notes[-1] and "sigmoid" in study.notes[-1]
+    assert "lost repeatedly" in study.notes[-1] and "sigmoid" in study.notes[-1]
 
 
 def test_hung_workers_are_given_up(alone, monkeypatch):
@@ -241,12 +241,12 @@ def test_nobody_runs_far_ahead():
 def test_what_cannot_be_sent_is_named():
     lock = threading.Lock()
 
-    def locked(activation):
+    def make_locked(activation):
         with lock:
             return noisy(activation)
 
     with pytest.raises(InputError, match=r"`build`: TypeError: cannot pickle '_thread.lock'"):
-        on(ScriptedPool(Scripted()), build=locked)
+        on(ScriptedPool(Scripted()), build=make_locked)
     with pytest.raises(InputError, match="`metric`"):
         on(ScriptedPool(Scripted()), metric=lambda y, p: lock and 0.0, better="lower")
 
@@ -255,7 +255,7 @@ def test_workers_that_differ_are_refused(toys, monkeypatch):
     own = slices.keras_settings()
     told = iter([own, {**own, "backend": "torch"}])
     monkeypatch.setattr(slices, "keras_settings", lambda: next(told))
-    with pytest.raises(InputError, match="backend torch on a worker, asked by jax"):
+    with pytest.raises(InputError, match="backend torch on a worker, but jax in"):
         on(ScriptedPool(Scripted(workers=1)), seed=1)
 
 

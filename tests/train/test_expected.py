@@ -152,7 +152,7 @@ def test_it_renders():
 
 
 def test_a_layer_that_keras_cannot_make_again_belongs_in_a_model():
-    with pytest.raises(InputError, match="put it in a model"):
+    with pytest.raises(InputError, match="Put the layer in a model"):
         outrange.expected(relu(4, kernel_initializer=Positive()), LINE)
 
 
@@ -161,7 +161,7 @@ def test_arguments_that_break_a_rule():
         outrange.expected(relu(), LINE, trials=0)
     with pytest.raises(outrange.InputError, match="confidence=1"):
         outrange.expected(relu(), LINE, confidence=1)
-    with pytest.raises(outrange.InputError, match="layer is needed"):
+    with pytest.raises(outrange.InputError, match="must be a Keras model or layer"):
         outrange.expected("model.onnx", LINE)
     with pytest.raises(outrange.InputError, match=r"input shape \(2,\)"):
         outrange.expected(model(relu(), inputs=2), LINE)

@@ -124,7 +124,7 @@ def nothing_is_cheap(monkeypatch):
 
 def test_what_cannot_be_paid_is_not_done_and_the_user_is_told(monkeypatch):
     nothing_is_cheap(monkeypatch)
-    with pytest.warns(UserWarning, match=r"no time to look.*are NaN.*share=1"):
+    with pytest.warns(UserWarning, match=r"no time to measure.*are NaN.*share=1"):
         history = fit(mlp(), RangeMonitor(X, Y, share=1e-9), epochs=3)
     assert np.isnan(history["ranges/epoch"]).all() and np.isnan(history["ranges/hi"]).all()
     assert len({len(values) for values in history.values()}) == 1

@@ -202,7 +202,7 @@ def test_whatever_fails_in_a_look_is_told_and_the_training_goes_on(monkeypatch):
     monkeypatch.setattr(watched, "moment", broken)
     model, x, y = CASES["a sequence"]()
     model.compile("sgd", "mse")
-    with pytest.warns(RangeWarning, match="goes on. MemoryError: no room") as told:
+    with pytest.warns(RangeWarning, match="continues. MemoryError: no room") as told:
         history = model.fit(
             x, y, epochs=3, verbose=0, callbacks=[RangeMonitor(x, y, share=1.0)]
         ).history
@@ -211,13 +211,13 @@ def test_whatever_fails_in_a_look_is_told_and_the_training_goes_on(monkeypatch):
 
 
 def test_wrong_data_are_told_when_the_callback_is_made():
-    with pytest.raises(outrange.InputError, match="holds numbers in arrays"):
+    with pytest.raises(outrange.InputError, match="must consist of numeric arrays"):
         RangeMonitor(iter([real(3)]))
-    with pytest.raises(outrange.InputError, match="holds numbers in arrays"):
+    with pytest.raises(outrange.InputError, match="must consist of numeric arrays"):
         RangeMonitor(np.array(["a", "b"]))
-    with pytest.raises(outrange.InputError, match="`x` needs rows"):
+    with pytest.raises(outrange.InputError, match="`x` must have at least one row"):
         RangeMonitor([real(3), real(3)[:4]])
-    with pytest.raises(outrange.InputError, match="`x` needs rows"):
+    with pytest.raises(outrange.InputError, match="`x` must have at least one row"):
         RangeMonitor(real(3)[:0])
     with pytest.raises(outrange.InputError, match="24 rows of inputs and 4 of targets"):
         RangeMonitor(real(3), Y[:4])

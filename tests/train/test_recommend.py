@@ -117,7 +117,7 @@ def test_it_renders():
         (X, np.zeros((ROWS, 2, 2)), "shape"),
         (X[:3], CASES["real"], "60 targets"),
         (np.full((ROWS, 1), np.inf), CASES["real"], r"x\[0, 0\] = inf"),
-        (np.array([["a"]] * ROWS), CASES["real"], "array of numbers"),
+        (np.array([["a"]] * ROWS), CASES["real"], "numeric array"),
     ],
 )
 def test_data_that_break_a_rule(x, y, message):

@@ -1,4 +1,4 @@
-"""What makes no sense is refused, and the message says what came and what to do."""
+"""Invalid arguments are refused with a message that says what was received and what to do."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ A = {"name": "A", "units": 2, "input": True}
 B, C = ({"name": n, "units": 3, "activation": "relu"} for n in "BC")
 
 
-def wired(**changes):
+def wired_with(**changes):
     spec = {"nodes": [A, B, C], "edges": [("A", "B"), ("B", "C")], "outputs": "C", **changes}
     return lambda: wire(spec)
 
@@ -32,7 +32,7 @@ BAD = {
     "overlap": (on(lambda: ChannelActivation([(0, "relu"), (range(2), "tanh")]), 4), "channel 0"),
     "outside": (on(lambda: ChannelActivation({7: "relu"}), 4), "channel 7"),
     "empty slice": (on(lambda: ChannelActivation([(slice(3, 9), "relu")]), 4), "slice"),
-    "no key": (lambda: ChannelActivation({}), "maps channels"),
+    "no key": (lambda: ChannelActivation({}), "must map channels"),
     "batch axis": (on(lambda: ChannelActivation({0: "relu"}, axis=0), 4), "batch"),
     "open axis": (on(lambda: ChannelActivation({0: "relu"}, axis=1), None, 4), "axis 1"),
     "mask shape": (lambda: MaskedDense(3, np.ones((2, 2))), "(2, 2)"),
@@ -49,25 +49,26 @@ BAD = {
     "by": (lambda: MonotoneIndexPenalty(2, by="argmax"), "argmax"),
     "weight": (lambda: MonotoneIndexPenalty(2, weight=-1), "-1"),
     "loss groups": (lambda: GroupedCrossentropy([[0, 1], 2]), "groups"),
-    "cycle": (wired(edges=[("A", "B"), ("B", "C"), ("C", "B")]), "C -> B"),
-    "unknown node": (wired(edges=[("A", "B"), ("B", "D")]), "'D'"),
-    "into input": (wired(edges=[("A", "B"), ("B", "C"), ("B", "A")]), "B -> A"),
-    "same name": (wired(nodes=[A, B, B]), "twice"),
-    "same edge": (wired(edges=[("A", "B"), ("B", "C"), ("B", "C")]), "twice"),
-    "no passes": (wired(edges=[("A", "B"), ("B", "C"),
+    "cycle": (wired_with(edges=[("A", "B"), ("B", "C"), ("C", "B")]), "C -> B"),
+    "unknown node": (wired_with(edges=[("A", "B"), ("B", "D")]), "'D'"),
+    "into input": (wired_with(edges=[("A", "B"), ("B", "C"), ("B", "A")]), "B -> A"),
+    "same name": (wired_with(nodes=[A, B, B]), "twice"),
+    "same edge": (wired_with(edges=[("A", "B"), ("B", "C"), ("B", "C")]), "twice"),
+    "no passes": (wired_with(edges=[("A", "B"), ("B", "C"),
                                {"from": "C", "to": "B", "feedback": True}]), "passes=1"),
-    "idle passes": (wired(passes=3), "passes=3"),
-    "only feedback": (wired(edges=[("A", "B"), {"from": "B", "to": "C", "feedback": True}],
+    "idle passes": (wired_with(passes=3), "passes=3"),
+    "only feedback": (wired_with(edges=[("A", "B"), {"from": "B", "to": "C", "feedback": True}],
                             passes=2), "`C`"),
-    "no effect": (wired(outputs="B"), "['C']"),
-    "feedback of input": (wired(edges=[("A", "B"), ("B", "C"),
+    "no effect": (wired_with(outputs="B"), "['C']"),
+    "feedback of input": (wired_with(edges=[("A", "B"), ("B", "C"),
                                        {"from": "A", "to": "C", "feedback": True}], passes=2),
                           "`A`"),
-    "shared shapes": (wired(edges=[{"from": "A", "to": "B", "shared": "w"},
+    "shared shapes": (wired_with(edges=[{"from": "A", "to": "B", "shared": "w"},
                                    {"from": "B", "to": "C", "shared": "w"}]), "shared='w'"),
-    "units": (wired(nodes=[A, {**B, "units": 0}, C]), "Received: 0"),
-    "key": (wired(steps=3), "steps"),
-    "edge mask": (wired(edges=[{"from": "A", "to": "B", "mask": [[1, 1]]}, ("B", "C")]), "(1, 2)"),
+    "units": (wired_with(nodes=[A, {**B, "units": 0}, C]), "Received: 0"),
+    "key": (wired_with(steps=3), "steps"),
+    "edge mask": (wired_with(edges=[{"from": "A", "to": "B", "mask": [[1, 1]]}, ("B", "C")]),
+                  "(1, 2)"),
 }  # fmt: skip
 
 

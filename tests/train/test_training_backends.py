@@ -19,7 +19,7 @@ TESTS = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What a backend found; asked for twice, it is run once."""
+    """Return the results of a backend, which runs only once."""
     folder = tmp_path_factory.mktemp("training")
 
     @functools.cache

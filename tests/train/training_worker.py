@@ -64,7 +64,7 @@ def compared() -> dict:
 
 
 def monitored(folder: Path) -> dict:
-    """What `CSVLogger` and `History` got, and the warnings."""
+    """Return the logs of `CSVLogger` and `History`, and the warnings."""
     x = np.arange(1.0, 8.0, dtype=np.float32)[:, None]
     model = keras.Sequential(
         [

@@ -1,4 +1,4 @@
-"""What the activation of a layer does over given ranges, from the facts of its curves."""
+"""The behavior of a layer's activation over given ranges, from the facts of its curves."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from .context import DiagnosisContext
 
 @dataclass(frozen=True, eq=False)
 class Behaviour:
-    """Masks in the shape of the ranges asked about."""
+    """The behavior of an activation, as masks in the shape of the given ranges."""
 
     dead: np.ndarray
     always_on: np.ndarray
@@ -20,7 +20,10 @@ class Behaviour:
 
 
 def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
-    """The curves of a layer's activation, if all that it returns comes through them; else none."""
+    """Return the curves of a layer's activation.
+
+    The list is empty if part of the layer's output does not pass through curves.
+    """
     part, ends = case.program.whole, [t for t in (layer.before, layer.after) if t is not None]
     if part is None or len(ends) < 2 or not all(t in part.places for t in ends):
         return []
@@ -32,44 +35,42 @@ def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
 def behaviour_at(
     case: DiagnosisContext, layer: Layer, lo: np.ndarray, hi: np.ndarray
 ) -> Behaviour | None:
-    """Where the activation is flat, linear or saturated; None if it has no curve.
+    """Return where a layer's activation is flat, linear or saturated; None if it has no curve.
 
-    Sound: of what the backend computes, its roundings included; at rows where no unit is dead at
-    all of them and few are saturated, of real arithmetic.
+    Sound: for the values that the backend computes, including its roundings. If no unit is dead at
+    all rows and few pairs are saturated, the masks hold for real arithmetic only.
 
     Args:
-        case: What is diagnosed.
-        layer: Whose activation it is.
-        lo: Lower ends of what enters it: `(rows, units)` at the rows that are bounded, `(units,)`
+        lo: Lower bounds of the activation's input: `(rows, units)` at the bounded rows, `(units,)`
             over the box of the data.
-        hi: Its upper ends.
+        hi: Upper bounds, in the shape of `lo`.
     """
     curves = curves_of(case, layer)
     if not curves:
         return None
     linear = _linear_behind(case, layer)
 
-    def told(off: np.ndarray | float) -> Behaviour:
+    def compute_masks(off: np.ndarray | float) -> Behaviour:
         facts = [behaviour(curve, *_with_edges(curve, lo, hi, off)) for curve in curves]
         dead, on, saturated = (np.logical_and.reduce([f[i] for f in facts]) for i in range(3))
         return Behaviour(dead, on & linear, saturated)
 
-    found, at_rows = told(0.0), lo.ndim > 1
-    # Roundings only take away from this, and to follow them costs as much as the ranges did.
-    if not _matters(found, at_rows):
-        return found
+    masks, at_rows = compute_masks(0.0), lo.ndim > 1
+    # Roundings can only clear entries of the masks, and bounding them costs as much as the ranges.
+    if not _matters(masks, at_rows):
+        return masks
     roundings = case.roundings
-    return told((roundings.at_rows if at_rows else roundings.over_box)(layer.before))
+    return compute_masks((roundings.at_rows if at_rows else roundings.over_box)(layer.before))
 
 
-def _matters(found: Behaviour, at_rows: bool) -> bool:
-    """Whether something is there to tell: of units at all rows, or of most pairs of the two."""
-    dead = found.dead.all(axis=0) if at_rows else found.dead | found.always_on
-    return bool(dead.any()) or float(found.saturated.mean()) > 0.5
+def _matters(masks: Behaviour, at_rows: bool) -> bool:
+    """Return whether a unit is dead or linear throughout, or most unit-row pairs are saturated."""
+    dead = masks.dead.all(axis=0) if at_rows else masks.dead | masks.always_on
+    return bool(dead.any()) or float(masks.saturated.mean()) > 0.5
 
 
 def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
-    """Whether what a layer does after the first curves of its activation is linear."""
+    """Return whether a layer is linear after the first curves of its activation."""
     part = case.program.whole
     before = None if part is None or layer.before is None else part.places.get(layer.before)
     if part is None or before is None or layer.after not in part.places:
@@ -78,18 +79,19 @@ def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
 
 
 CLOSE = 2.0**-16
-"""Of the size of a unit's inputs: how near a kink counts as at it, whatever roundings say."""
+"""Distance, relative to the size of a unit's inputs, within which an input counts as at a kink."""
 
 
 def _with_edges(
     curve: Curve, lo: np.ndarray, hi: np.ndarray, off: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ranges of what the backend computes, that reach beyond a kink near which they end.
+    """Return ranges that enclose the backend's values and extend beyond kinks near their ends.
 
-    But for a relu's at 0 itself, where nothing is rounded.
+    A relu's range that ends exactly at 0 is not extended if nothing is rounded.
 
-    In float32 such an input may be the kink, or beyond it. There the value is flat and the slope
-    is the backend's choice: 0 of a relu everywhere; of a clip, 1 on TensorFlow and one half on JAX.
+    In float32 an input near the kink may be at the kink or beyond it. There the value is flat, and
+    the backend chooses the slope: 0 for a relu on all backends; for a clip, 1 on TensorFlow and
+    one half on JAX.
     """
     ends = np.maximum(np.abs(lo), np.abs(hi))
     size = ends.max(axis=0, keepdims=True) if ends.ndim > 1 else ends
@@ -103,6 +105,6 @@ def _with_edges(
 
 
 def behind_noise(case: DiagnosisContext, layer: Layer) -> bool:
-    """Whether training may bring other numbers to a layer's activation: statistics, dropout."""
+    """Return whether training may change an activation's input: batch statistics or dropout."""
     del case
     return layer.behind or layer.noisy

@@ -1,4 +1,4 @@
-"""What a loss is of predictions, and of the best constant; computed from the targets alone."""
+"""Losses of given predictions and of the best constant prediction, computed in NumPy."""
 
 from collections.abc import Callable
 
@@ -8,16 +8,15 @@ from ..program import Loss
 
 
 EPSILON = 1e-7
-"""Where Keras clips probabilities."""
+"""Keras clips probabilities to `[EPSILON, 1 - EPSILON]`."""
 
 
 def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
-    """A loss as Keras computes it; None if it is not one of those known here.
+    """Compute a loss as Keras does; None if the loss is not supported here.
 
     Args:
-        loss: The loss of one output.
-        y: Its targets, float64, rows first.
-        p: Its predictions, float64, rows first.
+        y: Targets of the output, float64, rows first.
+        p: Predictions of the output, float64, rows first.
     """
     function = _VALUES.get(loss.name)
     if function is None or not loss.known or not np.isfinite(p).all():
@@ -25,19 +24,18 @@ def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
     try:
         return function(loss, y, p)
     except (ValueError, IndexError):
-        return None  # shapes or labels that do not fit: other rules tell
+        return None  # other rules report shapes or labels that do not fit
 
 
 def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
-    """The least that a loss can be if every row gets the same prediction.
+    """Compute the least loss of a prediction that is the same for every row.
 
     Args:
-        loss: The loss of one output.
-        y: Its targets, float64, rows first.
+        y: Targets of the output, float64, rows first.
         width: Entries of a prediction along its last axis.
 
     Returns:
-        None where that is not known here, or where the targets do not fit the loss.
+        The loss; None if the loss is not supported or the targets do not fit it.
     """
     function = _CONSTANTS.get(loss.name)
     if function is None or not loss.known or not y.size or not np.isfinite(y).all():
@@ -46,11 +44,11 @@ def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
 
 
 def least(loss: Loss, y: np.ndarray) -> float:
-    """What no predictions get below: 0 but for targets that are chances or counts.
+    """Compute the least loss of any predictions: 0 unless targets are probabilities or counts.
 
     Args:
-        loss: A loss of which `constant` knows something.
-        y: Its targets, float64, rows first.
+        loss: A loss that `constant` supports.
+        y: Targets of the output, float64, rows first.
     """
     if loss.name == "binary_crossentropy":
         y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing
@@ -62,38 +60,38 @@ def least(loss: Loss, y: np.ndarray) -> float:
 
 
 def _columns(y: np.ndarray, width: int) -> np.ndarray:
-    """Targets as rows of entries of the last axis."""
+    """Return the targets as rows of entries of the last axis."""
     return y.reshape(-1, y.shape[-1] if y.ndim > 1 and y.shape[-1] == width else 1)
 
 
-def _fitted(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+def _reshape_targets(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     return y.reshape(p.shape)
 
 
 def _square(_: Loss, y: np.ndarray, p: np.ndarray) -> float:
-    return float(np.mean(np.square(_fitted(y, p) - p)))
+    return float(np.mean(np.square(_reshape_targets(y, p) - p)))
 
 
 def _absolute(_: Loss, y: np.ndarray, p: np.ndarray) -> float:
-    return float(np.mean(np.abs(_fitted(y, p) - p)))
+    return float(np.mean(np.abs(_reshape_targets(y, p) - p)))
 
 
 def _huber(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
-    far, delta = np.abs(_fitted(y, p) - p), float(loss.options.get("delta", 1.0))
+    far, delta = np.abs(_reshape_targets(y, p) - p), float(loss.options.get("delta", 1.0))
     inside = 0.5 * np.square(far)
     return float(np.mean(np.where(far <= delta, inside, delta * far - 0.5 * delta**2)))
 
 
 def _poisson(_: Loss, y: np.ndarray, p: np.ndarray) -> float:
     with np.errstate(invalid="ignore"):
-        found = float(np.mean(p - _fitted(y, p) * np.log(p + EPSILON)))
-    if not np.isfinite(found):
+        mean = float(np.mean(p - _reshape_targets(y, p) * np.log(p + EPSILON)))
+    if not np.isfinite(mean):
         raise ValueError
-    return found
+    return mean
 
 
 def _binary(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
-    y = _fitted(y, p)
+    y = _reshape_targets(y, p)
     y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing
     if loss.from_logits:
         return float(np.mean(np.logaddexp(0.0, p) - y * p))
@@ -111,12 +109,12 @@ def _logs(loss: Loss, p: np.ndarray) -> np.ndarray:
 
 
 def _classes(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
-    y = _fitted(y, p)
+    y = _reshape_targets(y, p)
     y = y * (1 - loss.smoothing) + loss.smoothing / p.shape[-1]
     return float(-np.mean((y * _logs(loss, p)).sum(axis=-1)))
 
 
-def _numbered(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
+def _sparse_classes(loss: Loss, y: np.ndarray, p: np.ndarray) -> float:
     logs = _logs(loss, p).reshape(-1, p.shape[-1])
     y = y.reshape(-1).astype(int)
     if len(y) != len(logs) or y.min() < 0:
@@ -145,7 +143,7 @@ def _constant_classes(loss: Loss, y: np.ndarray, width: int) -> float | None:
     return _entropy(mean * (1 - loss.smoothing) + loss.smoothing / width)
 
 
-def _constant_numbered(_: Loss, y: np.ndarray, width: int) -> float | None:
+def _constant_sparse_classes(_: Loss, y: np.ndarray, width: int) -> float | None:
     if (y != np.floor(y)).any() or y.min() < 0 or y.max() >= width:
         return None
     return _entropy(np.bincount(y.reshape(-1).astype(int), minlength=width) / y.size)
@@ -161,7 +159,7 @@ def _constant_absolute(_: Loss, y: np.ndarray, width: int) -> float:
 
 
 def _constant_huber(loss: Loss, y: np.ndarray, width: int) -> float:
-    """The constant at which the pulls of all rows cancel, by bisection."""
+    """Find by bisection the constant at which the gradients of all rows cancel; return its loss."""
     columns, delta = _columns(y, width), float(loss.options.get("delta", 1.0))
     lo, hi = columns.min(axis=0), columns.max(axis=0)
     for _ in range(60):
@@ -185,12 +183,12 @@ _VALUES: dict[str, Value] = {
     "mean_squared_error": _square, "mean_absolute_error": _absolute,
     "huber": _huber, "poisson": _poisson,
     "binary_crossentropy": _binary, "categorical_crossentropy": _classes,
-    "sparse_categorical_crossentropy": _numbered,
+    "sparse_categorical_crossentropy": _sparse_classes,
 }  # fmt: skip
 
 _CONSTANTS: dict[str, Constant] = {
     "mean_squared_error": _constant_square, "mean_absolute_error": _constant_absolute,
     "huber": _constant_huber, "poisson": _constant_poisson,
     "binary_crossentropy": _constant_binary, "categorical_crossentropy": _constant_classes,
-    "sparse_categorical_crossentropy": _constant_numbered,
+    "sparse_categorical_crossentropy": _constant_sparse_classes,
 }  # fmt: skip

@@ -1,6 +1,6 @@
-"""Bounds of every value of a graph that may hold inputs of which nothing is known.
+"""Bounds of every value of a graph whose inputs may be unbounded.
 
-They are bounds of real arithmetic; `rounding` tells how far the backend's own may be from it.
+The bounds hold for real arithmetic; `rounding` bounds the distance of the backend's values.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,12 +18,12 @@ from ..program import PartialGraph
 
 
 AT_ONCE = 4_000_000
-"""Values of a graph times rows that are held at once."""
+"""Values of a graph times rows that are kept in memory at once."""
 
 
 @dataclass(eq=False)
 class Ranges:
-    """Ends of every value; `leaves` lists nodes whose inputs may leave their op's domain."""
+    """Bounds of every value; `leaves` lists nodes whose inputs may leave their op's domain."""
 
     ends: list[Bounds]
     leaves: list[int] = field(default_factory=list)
@@ -31,49 +31,51 @@ class Ranges:
 
 @dataclass(frozen=True, eq=False)
 class UnitRanges:
-    """What a tensor is at each row of the data: `(rows, units)` enclosures."""
+    """Bounds of a tensor at each row of the data, `(rows, units)`."""
 
     lo: np.ndarray
     hi: np.ndarray
 
 
 def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
-    """Interval bounds over boxes, infinite ends allowed.
+    """Compute interval bounds over boxes that may be unbounded.
 
-    Where an op is not defined on all its input may be, its result may be anything, and its value is
-    listed in `leaves`. The result of an op without a rule (graphs as written have such ops) may be
-    anything too.
+    If an op is not defined on its whole input range, its result is unbounded and its value is
+    listed in `leaves`. The result of an op without a rule is unbounded too; graphs as written have
+    such ops.
 
     Sound: the rules are those of the domain `intervals`. Cost: one forward pass.
 
     Args:
-        graph: What is computed.
-        lo: `(boxes, graph.size)`, infinite where nothing is known.
-        hi: The same.
+        lo: Lower bounds of the inputs, `(boxes, graph.size)`; `-inf` for unbounded inputs.
+        hi: Upper bounds, in the shape of `lo`; `inf` for unbounded inputs.
     """
-    found = Ranges([(lo, hi)])
+    ranges = Ranges([(lo, hi)])
     for value, node in enumerate(graph.nodes, 1):
-        before = [found.ends[j] for j in node.inputs]
+        before = [ranges.ends[j] for j in node.inputs]
         rule: Callable | None = RULES.get(type(node.op))
         ends = None
         try:
             if rule is not None:
                 ends = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
         except InputError:
-            found.leaves.append(value)
+            ranges.leaves.append(value)
         if ends is None:
             shape = (len(lo), node.size)
             ends = np.full(shape, -np.inf), np.full(shape, np.inf)
         low, high = ends
-        # No rule returns NaN for boxes it is made for; with infinite ends, take it as no bound.
-        found.ends.append(
+        # Rules return NaN only for unbounded boxes; replace it by no bound.
+        ranges.ends.append(
             (np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
         )
-    return found
+    return ranges
 
 
 def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
-    """Tighter bounds over one finite box; None where an op has no rule or may leave its domain."""
+    """Compute tighter bounds over one finite box.
+
+    Returns None if an op has no rule or its input may leave its domain.
+    """
     if any(type(node.op) not in RULES for node in graph.nodes):
         return None
     try:
@@ -85,7 +87,7 @@ def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | 
 def ends_of(
     part: PartialGraph | None, tensor: int | None, ends: list[Bounds] | None
 ) -> Bounds | None:
-    """Range of a tensor over one box, `(units,)` each, by those of the values of a graph."""
+    """Return the range of a tensor over one box, `(units,)` each, from the graph's bounds."""
     if part is None or ends is None or tensor is None:
         return None
     if tensor in part.constants:
@@ -100,28 +102,27 @@ def ends_of(
 def ends_of_both(
     part: PartialGraph | None, tensor: int, fused: Ranges | None, written: Ranges | None
 ) -> Bounds | None:
-    """The same by the graph, and by the graph as written where that is another.
+    """Intersect the ranges of a tensor from the fused graph and from the graph as written.
 
-    A curve that is fused of several may have no value where one end is infinite, although each of
-    them has.
+    A fused curve may have no bound over an infinite range although each of its parts has one.
     """
-    found = ends_of(part, tensor, fused.ends if fused else None)
-    if part is None or found is None or written is None or tensor not in part.places:
-        return found
+    ends = ends_of(part, tensor, fused.ends if fused else None)
+    if part is None or ends is None or written is None or tensor not in part.places:
+        return ends
     lo, hi = (end[0] for end in written.ends[part.places[tensor]])
-    return np.maximum(found[0], lo), np.minimum(found[1], hi)
+    return np.maximum(ends[0], lo), np.minimum(ends[1], hi)
 
 
 def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[int, Bounds]:
-    """Enclosures of some tensors of `part.values` at rows `x`, `(rows, part.data)`."""
-    kept = {t: part.values[t] for t in tensors if t in part.values}
-    pieces: dict[int, list[Bounds]] = {t: [] for t in kept}
+    """Compute bounds of some tensors of `part.values` at rows `x`, `(rows, part.data)`."""
+    values = {t: part.values[t] for t in tensors if t in part.values}
+    pieces: dict[int, list[Bounds]] = {t: [] for t in values}
     for rows in at_once(part.graph, len(x)):
         lo = np.full((len(x[rows]), part.graph.size), -np.inf)
         hi = np.full((len(x[rows]), part.graph.size), np.inf)
         lo[:, : part.data] = hi[:, : part.data] = x[rows]
         ends = interval_ends(part.graph, lo, hi).ends
-        for tensor, value in kept.items():
+        for tensor, value in values.items():
             pieces[tensor].append(ends[value])
     return {
         t: (np.concatenate([lo for lo, _ in p]), np.concatenate([hi for _, hi in p]))
@@ -130,13 +131,13 @@ def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[
 
 
 def at_once(graph: Graph, count: int) -> list[slice]:
-    """Parts of so many rows whose values are held together."""
+    """Split `count` rows into slices whose graph values fit in memory together."""
     rows = max(1, AT_ONCE // max(sum(n.size for n in graph.nodes) + graph.size, 1))
     return [slice(start, start + rows) for start in range(0, count, rows)]
 
 
 def steepest(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """A bound on `|f'|` over each `[lo, hi]`; infinite where there is a jump or no bound.
+    """Bound `|f'|` over each `[lo, hi]`; infinite at jumps and if there is no bound.
 
     Between neighboring knots the slope is monotone, so it is largest at an end of the piece.
     """

@@ -1,4 +1,4 @@
-"""What short trainings need of a program, and what may be different in one of them."""
+"""The part of a diagnosed program that short trainings need, and changes of such a training."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,69 +10,69 @@ from .plan import Plan
 
 
 class Case(Protocol):
-    """What of a diagnosed program the trainings need; see `DiagnosisContext`."""
+    """The part of `DiagnosisContext` that short trainings need."""
 
     program: Program
-    given: tuple[Any, Any]
+    user_data: tuple[Any, Any]
     steps: int | None
     unread: list[str]
     plan: Plan | None
-    taken: np.ndarray | None
+    training_rows: np.ndarray | None
 
     @property
     def rows(self) -> int:
-        """Rows of data."""
+        """The number of data rows."""
         ...
 
     @property
     def flat(self) -> np.ndarray:
-        """The inputs, `(rows, size)`."""
+        """The flattened inputs, `(rows, size)`."""
         ...
 
     @property
-    def sound_rows(self) -> np.ndarray:
-        """Which rows are finite."""
+    def finite_rows(self) -> np.ndarray:
+        """Mask of the rows whose entries are all finite."""
         ...
 
     @property
     def runs(self) -> bool:
-        """Whether the framework is run."""
+        """Whether the framework may be run."""
         ...
 
     @property
     def batch_size(self) -> int | None:
-        """Rows of a batch, where the user said so."""
+        """Rows per batch; None if the user did not specify it."""
         ...
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training sees other numbers than inference."""
+        """Whether training may use batch statistics in place of those of inference."""
         ...
 
     def targets(self, loss: Loss) -> np.ndarray | None:
-        """The targets of one loss."""
+        """Return the targets of one loss."""
         ...
 
     def head(self, loss: Loss) -> Head | None:
-        """The head that a loss reads."""
+        """Return the head that a loss reads."""
         ...
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is different in a training.
+    """Differences of one short training from the user's program.
 
     Args:
-        rate: By what the learning rate is multiplied.
-        scaled_x: Whether the inputs have mean 0 and deviation 1.
-        scaled_y: Whether the targets have.
-        redrawn: Whether it starts from other weights.
-        without: What is left out: `"penalties"`, `"noise"`, `"clipping"` or `"freezing"`.
-        held_out: Whether a quarter of the rows is left out of the batches.
-        bent: Layers that get a relu for their activation.
-        loss: Name of another loss to train with; the results are compared by the own one.
-        steps: How many steps are taken; 0 for as many as other trainings take.
-        batch: Rows a step; 0 for the program's own.
+        rate: Factor of the learning rate.
+        scaled_x: Whether the inputs are scaled to mean 0 and standard deviation 1.
+        scaled_y: Whether the targets are scaled to mean 0 and standard deviation 1.
+        redrawn: Whether the training starts from newly drawn weights.
+        without: The disabled mechanism: `"penalties"`, `"noise"`, `"clipping"` or `"freezing"`.
+        held_out: Whether a quarter of the rows is excluded from the batches.
+        bent: Layers whose activation is replaced by a relu.
+        loss: Name of another loss to train with; results are still compared by the user's loss.
+        steps: Number of steps; 0 for the number that other trainings take.
+        batch: Rows per step; 0 for the program's batch size.
     """
 
     rate: float = 1.0
@@ -90,27 +90,27 @@ class Change:
 AS_IS = Change()
 
 
-def scaled(data: Any) -> Any:
-    """Arrays in a structure, each column of mean 0 and deviation 1."""
+def standardize(data: Any) -> Any:
+    """Scale each column of the arrays in a structure to mean 0 and standard deviation 1."""
     if isinstance(data, dict):
-        return {key: scaled(part) for key, part in data.items()}
+        return {key: standardize(part) for key, part in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(scaled(part) for part in data)
+        return type(data)(standardize(part) for part in data)
     data = data.astype(np.float64)
     spread = data.std(axis=0)
     return ((data - data.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
 
 
-def redrawn(program: Program, seed: int) -> dict[int, np.ndarray]:
-    """Matrices and kernels as `glorot_uniform` draws them, biases of 0."""
-    rng, found = np.random.default_rng(seed), {}
+def redraw_weights(program: Program, seed: int) -> dict[int, np.ndarray]:
+    """Draw matrices and kernels as `glorot_uniform` does, and set biases to 0."""
+    rng, weights = np.random.default_rng(seed), {}
     for i, weight in enumerate(program.weights):
         if not weight.trainable:
             continue
         if len(weight.shape) >= 2:
             field = int(np.prod(weight.shape[:-2]))
             limit = np.sqrt(6.0 / (field * (weight.shape[-1] + weight.shape[-2])))
-            found[i] = rng.uniform(-limit, limit, weight.shape)
+            weights[i] = rng.uniform(-limit, limit, weight.shape)
         elif weight.path.endswith("bias"):
-            found[i] = np.zeros(weight.shape)
-    return found
+            weights[i] = np.zeros(weight.shape)
+    return weights

@@ -1,4 +1,4 @@
-"""One program with its data, and what rules ask about it, computed once."""
+"""One program with its data, and the facts that rules read, each computed once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .trials import ROWS, Trials
 
 
 WORK = 40_000_000
-"""Values of a graph times rows that are bounded; beyond, the first rows stand for the data."""
+"""Limit of graph values times bounded rows; of larger data only the first rows are bounded."""
 
 LARGE, DEEP = 2_000_000, 60
 """Weights and layers beyond which the framework is not run unless the caller asks for steps."""
@@ -35,73 +35,74 @@ LARGE, DEEP = 2_000_000, 60
 
 @dataclass(eq=False)
 class DiagnosisContext:
-    """What is diagnosed.
+    """A program under diagnosis, with its data.
 
     Args:
-        program: Model, loss, optimizer.
-        x: Inputs, one array each, rows first.
-        y: Targets, one array an output, or None.
-        given: The data as the user gave it, for the model's own functions.
-        names: Of the features, where the data has columns.
-        steps: How many steps may be taken on a copy, 0 for none; None leaves that to the size of
-            the model, as whether its outputs and gradients are measured at all.
-        plan: How long training will go on, if that is known.
-        history: What was logged after each epoch of a training, if there was one.
-        held_out: Inputs and targets that are kept from training, if there are any.
-        mixed: A row whose output hangs on the rows beside it, if one was seen.
-        taken: The rows that trainings take which leave others out; drawn at random if None.
+        program: The model with its loss and optimizer.
+        x: Inputs, one array per model input, rows first.
+        y: Targets, one array per output, or None.
+        user_data: The data in the user's form, `(x, y)`, for the model's own functions.
+        steps: Maximum number of steps on a copy, 0 for none. None decides by the size of the model
+            whether steps are taken and whether outputs and gradients are measured.
+        unread: The parts that could not be inspected, with the reasons; rules add to it.
+        names: Names of the features, if the data has named columns.
+        plan: The planned length of training, if known.
+        history: Logged values after each epoch of a training, if there was one.
+        held_out: Inputs and targets excluded from training, if there are any.
+        mixed_row: A row whose output depends on other rows of its batch, if one was observed.
+        training_rows: The rows used by trainings that hold out others; drawn at random if None.
     """
 
     program: Program
     x: list[np.ndarray]
     y: list[np.ndarray] | None
-    given: tuple[Any, Any]
+    user_data: tuple[Any, Any]
     steps: int | None = None
     unread: list[str] = field(default_factory=list)
     names: tuple[str, ...] = ()
     plan: Plan | None = None
     history: Mapping[str, np.ndarray] | None = None
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None
-    mixed: Any = None
-    taken: np.ndarray | None = None
+    mixed_row: Any = None
+    training_rows: np.ndarray | None = None
 
     # ---- data -----------------------------------------------------------------------------
 
     @property
     def rows(self) -> int:
-        """Rows of data."""
+        """The number of data rows."""
         return len(self.x[0])
 
     @cached_property
     def flat(self) -> np.ndarray:
-        """`(rows, size)` float64."""
+        """The flattened inputs, `(rows, size)` float64."""
         return _side_by_side(self.x)
 
     @cached_property
-    def entering(self) -> list[np.ndarray]:
-        """`x` as the model gets it: what `fit` hands over is rounded to the type it takes."""
+    def model_inputs(self) -> list[np.ndarray]:
+        """`x` as the model receives it, rounded to the model's input types."""
         with np.errstate(all="ignore"):
             return self.program.taken(self.x) if self.program.taken else self.x
 
     @cached_property
-    def seen(self) -> np.ndarray:
-        """`entering` as `flat` is of `x`."""
-        return _side_by_side(self.entering)
+    def flat_model_inputs(self) -> np.ndarray:
+        """The flattened arrays of `model_inputs`, `(rows, size)` float64."""
+        return _side_by_side(self.model_inputs)
 
     @cached_property
-    def sound_rows(self) -> np.ndarray:
-        """Which rows of `x` are finite, and are still where the model gets them."""
-        return np.asarray(np.isfinite(self.seen).all(axis=1))
+    def finite_rows(self) -> np.ndarray:
+        """Mask of the rows that are finite as the model receives them."""
+        return np.asarray(np.isfinite(self.flat_model_inputs).all(axis=1))
 
     def targets(self, loss: Loss) -> np.ndarray | None:
-        """The targets of one loss, float64, rows first."""
+        """Return the targets of one loss as float64, rows first; None if not numeric."""
         if self.y is None or loss.output >= len(self.y):
             return None
         array = np.asarray(self.y[loss.output])
         return array.astype(np.float64) if array.dtype.kind in "biuf" else None
 
     def head(self, loss: Loss) -> Head | None:
-        """The head that a loss reads."""
+        """Return the head that a loss reads."""
         heads = self.program.heads
         return heads[loss.output] if loss.output < len(heads) else None
 
@@ -109,17 +110,17 @@ class DiagnosisContext:
 
     @cached_property
     def free(self) -> Ranges | None:
-        """Ranges whatever the trainable weights are, over the box of the data."""
+        """Ranges over the box of the data, valid for all values of the trainable weights."""
         part = self.program.free
         return None if part is None else interval_ends(part.graph, *self._box(part))
 
     def free_ends(self, tensor: int) -> Bounds | None:
-        """Range of a tensor whatever the trainable weights: `(units,)` each."""
+        """Return the range of a tensor for all trainable weights, `(units,)` each."""
         return ends_of_both(self.program.free, tensor, self.free, self.free_written)
 
     @cached_property
     def free_written(self) -> Ranges | None:
-        """`free` of the graph as written, where that is another."""
+        """Ranges as in `free`, for the graph as written; None if that is the same graph."""
         part = self.program.free
         if part is None or part.written is part.graph:
             return None
@@ -127,13 +128,13 @@ class DiagnosisContext:
 
     @cached_property
     def over_box(self) -> Ranges | None:
-        """Ranges with the stored weights, over the box of the data."""
+        """Ranges over the box of the data with the stored weights."""
         part = self.program.whole
         return None if part is None else self._over_box(part, part.graph)
 
     @cached_property
     def written_over_box(self) -> Ranges | None:
-        """The same for the values of the graph as written, `PartialGraph.written`."""
+        """Ranges as in `over_box`, for the values of `PartialGraph.written`."""
         part = self.program.whole
         if part is not None and part.written is part.graph:
             return self.over_box
@@ -141,20 +142,20 @@ class DiagnosisContext:
 
     def _over_box(self, part: PartialGraph, graph: Graph) -> Ranges:
         lo, hi = self._box(part)
-        found = interval_ends(graph, lo, hi)
+        ranges = interval_ends(graph, lo, hi)
         small = sum(n.size for n in graph.nodes) <= 4096
-        if small and np.isfinite(lo).all() and not found.leaves:
+        if small and np.isfinite(lo).all() and not ranges.leaves:
             tight = linear_ends(graph, lo, hi)
             if tight is not None:
-                found = Ranges(tight)
-        return found
+                ranges = Ranges(tight)
+        return ranges
 
     def box_ends(self, tensor: int | None) -> Bounds | None:
-        """Range of a tensor over the box of the data, stored weights."""
+        """Return the range of a tensor over the box of the data with the stored weights."""
         return ends_of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
     def _box(self, part: PartialGraph) -> Bounds:
-        x = self.seen[self.sound_rows]
+        x = self.flat_model_inputs[self.finite_rows]
         lo = np.full((1, part.graph.size), -np.inf)
         hi = np.full((1, part.graph.size), np.inf)
         if len(x):
@@ -163,27 +164,27 @@ class DiagnosisContext:
 
     @cached_property
     def bounded_rows(self) -> np.ndarray:
-        """Indices of the rows at which tensors are enclosed."""
+        """Indices of the rows at which tensors are bounded."""
         part = self.program.whole
-        found = np.flatnonzero(self.sound_rows)
+        rows = np.flatnonzero(self.finite_rows)
         if part is None:
-            return found[:0]
+            return rows[:0]
         size = sum(n.size for n in part.graph.nodes) + part.graph.size
-        return found[: max(1, WORK // max(size, 1))]
+        return rows[: max(1, WORK // max(size, 1))]
 
     @cached_property
     def at_rows(self) -> dict[int, UnitRanges]:
-        """Enclosures of every tensor that layers show, at each of `bounded_rows`."""
+        """Bounds of every layer's input to and output of its activation, at `bounded_rows`."""
         part = self.program.whole
         if part is None or not len(self.bounded_rows):
             return {}
         wanted = {t for layer in self.program.layers for t in (layer.before, layer.after)}
-        kept = [*self.program.output_tensors, *(t for t in wanted if t is not None)]
-        found = row_ends(part, self.seen[self.bounded_rows], kept)
-        return {t: UnitRanges(*ends) for t, ends in found.items()}
+        tensors = [*self.program.output_tensors, *(t for t in wanted if t is not None)]
+        bounds = row_ends(part, self.flat_model_inputs[self.bounded_rows], tensors)
+        return {t: UnitRanges(*ends) for t, ends in bounds.items()}
 
     def rows_of(self, tensor: int | None) -> UnitRanges | None:
-        """Enclosures of one tensor at each of `bounded_rows`; constants included."""
+        """Return bounds of one tensor, which may be constant, at each of `bounded_rows`."""
         if tensor is None:
             return None
         if tensor in self.at_rows:
@@ -196,12 +197,12 @@ class DiagnosisContext:
 
     @cached_property
     def roundings(self) -> Roundings:
-        """How far the backend's own numbers may be from these bounds."""
+        """Bounds on the distance between the backend's values and real arithmetic."""
         return Roundings(self)  # pyright: ignore[reportArgumentType]  # as in `trials`
 
     @property
     def these_rows(self) -> str:
-        """`"your 7 rows"`, or which of them were bounded."""
+        """A phrase for the bounded rows: `"your 7 rows"` or `"3 of your 7 rows"`."""
         if len(self.bounded_rows) == self.rows:
             return f"your {self.rows:,} rows"
         return f"{len(self.bounded_rows):,} of your {self.rows:,} rows"
@@ -210,39 +211,39 @@ class DiagnosisContext:
 
     @cached_property
     def runs(self) -> bool:
-        """Whether the framework is run: a large model takes it minutes to compile."""
+        """Whether the framework may be run: a large model takes minutes to compile."""
         if self.program.not_run:
-            self.unread.append(f"outputs, gradients and steps of training: {self.program.not_run}")
+            self.unread.append(f"outputs, gradients and training steps: {self.program.not_run}")
             return False
         size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
-        # A layer that is unrolled in time is one layer.
+        # A layer that is unrolled over time counts once.
         count = len({layer.path for layer in self.program.layers})
         small = size <= LARGE and count <= DEEP
         if not small and self.steps is None:
             self.unread.append(
-                f"outputs, gradients and steps of training, because the model is large ({size:,} "
-                f"weights, {count:,} layers); pass `steps=12` to have them measured"
+                f"outputs, gradients and training steps, because the model is large ({size:,} "
+                f"weights, {count:,} layers); pass `steps=12` to measure them"
             )
         return small or self.steps is not None
 
     @property
-    def measured_at_all(self) -> Measured | None:
-        """The measurement, if it was made at all rows and came to an end."""
-        found = self.measured if self.rows <= ROWS else None
-        return None if found is None or found.error else found
+    def complete_measurement(self) -> Measured | None:
+        """The measurement, if it covers all rows and succeeded."""
+        measurement = self.measurement if self.rows <= ROWS else None
+        return None if measurement is None or measurement.error else measurement
 
     @cached_property
     def predictions(self) -> list[np.ndarray]:
-        """What the model itself returns; empty where it is not run."""
+        """The model's own outputs; empty if it is not run."""
         if not self.runs:
             return []
-        kept = self.measured.outputs if self.measured is not None else ()
-        if kept and len(kept[0]) == self.rows:
-            return list(kept)
-        return self.predict(self.given[0])
+        outputs = self.measurement.outputs if self.measurement is not None else ()
+        if outputs and len(outputs[0]) == self.rows:
+            return list(outputs)
+        return self.predict(self.user_data[0])
 
     def predict(self, x: Any) -> list[np.ndarray]:
-        """What the model returns of some rows; empty if it fails on them, as lookups may."""
+        """Return the model's outputs for some rows; empty if the model raises an exception."""
         try:
             return self.program.predict(x)
         except Exception as error:
@@ -251,46 +252,53 @@ class DiagnosisContext:
             return []
 
     @cached_property
-    def measured(self) -> Measured | None:
+    def measurement(self) -> Measured | None:
         """Loss and gradients at the stored weights."""
         measure: Callable | None = self.program.measure
-        return measure(*self.given) if measure is not None and self.runs else None
+        return measure(*self.user_data) if measure is not None and self.runs else None
 
-    def spoiled_by(self, rows: np.ndarray) -> bool | None:
-        """Whether loss or gradient over some rows are not finite; None if that cannot be run."""
+    def is_nonfinite_at(self, rows: np.ndarray) -> bool | None:
+        """Return whether the loss or a gradient over some rows is not finite.
+
+        Returns None if they cannot be measured.
+        """
         if not self.runs:
             return None
         if self.program.measure is None:
-            x, _ = self._repeated(rows)
+            x, _ = self._repeat_rows(rows)
             return not all(np.isfinite(array).all() for array in self.predict(x))
-        found = self.measured_at(rows)
-        return None if found is None else bool(found.spoiled or not np.isfinite(found.loss))
+        measurement = self.measure_rows(rows)
+        return (
+            None
+            if measurement is None
+            else bool(measurement.has_nonfinite_gradient or not np.isfinite(measurement.loss))
+        )
 
-    def _repeated(self, rows: np.ndarray) -> tuple[Any, Any]:
-        """Some rows as often as fill the length measured anyway: another would be compiled."""
+    def _repeat_rows(self, rows: np.ndarray) -> tuple[Any, Any]:
+        """Repeat some rows up to the length measured elsewhere, to avoid another compilation."""
         rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
-        return cut(self.given[0], rows), cut(self.given[1], rows)
+        return cut(self.user_data[0], rows), cut(self.user_data[1], rows)
 
-    def measured_at(self, rows: np.ndarray) -> Measured | None:
-        """Loss and gradients over some rows; None if that cannot be run."""
+    def measure_rows(self, rows: np.ndarray) -> Measured | None:
+        """Measure loss and gradients over some rows; None if they cannot be measured."""
         if self.program.measure is None or not self.runs:
             return None
-        found = self.program.measure(*self._repeated(rows))
-        return None if found.error else found
+        measurement = self.program.measure(*self._repeat_rows(rows))
+        return None if measurement.error else measurement
 
     @cached_property
     def trials(self) -> Trials:
-        """Short trainings of copies."""
+        """Short trainings of copies of the model."""
         return Trials(self)  # pyright: ignore[reportArgumentType]  # cached properties are properties
 
     @property
     def batch_size(self) -> int | None:
-        """Rows of a batch, where the user said so."""
+        """Rows per batch; None if the user did not specify it."""
         return None if self.plan is None else self.plan.batch_size
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training sees other numbers than inference, where gradients are measured."""
+        """Whether training may use batch statistics, unlike the measured gradients."""
         return any(layer.statistics for layer in self.program.layers)
 
 

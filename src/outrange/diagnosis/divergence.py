@@ -1,4 +1,4 @@
-"""Rates at which training diverges: proved of linear models, seen in trainings of others."""
+"""Learning rates at which training diverges, proved for linear models and observed for others."""
 
 import numpy as np
 
@@ -10,30 +10,36 @@ GROWTH = 1e3
 """Factor by which the loss must have grown to count as diverging."""
 
 WILD = 10.0
-"""The same for all of the later half of a training, over the loss of the best constant too."""
+"""Factor by which the loss of a diverging training still exceeds its start at the end."""
 
 
-def diverges(one: Rehearsal | None) -> bool:
-    """Whether the loss became infinite, or grew a thousandfold and is still far above its start."""
-    if one is None or not one.looks or not np.isfinite(one.losses[0]):
+def diverges(training: Rehearsal | None) -> bool:
+    """Return whether a training diverged.
+
+    Its loss became infinite, or grew a thousandfold and is still far above its start at the end.
+    """
+    if training is None or not training.looks or not np.isfinite(training.losses[0]):
         return False
-    losses = np.array([loss for _, loss in one.looks])
+    losses = np.array([loss for _, loss in training.looks])
     first = abs(losses[0])
-    return not (np.isfinite(losses).all() and np.isfinite(one.losses).all()) or bool(
+    return not (np.isfinite(losses).all() and np.isfinite(training.losses).all()) or bool(
         losses.max() > GROWTH * first and losses[-1] > WILD * first
     )
 
 
-def late(one: Rehearsal) -> float:
-    """The mean loss of the first rows over the later half of a training; infinite if it fails."""
-    steps = len(one.losses)
-    looks = [loss for i, loss in one.looks if i >= steps / 2]
-    fine = np.isfinite(one.losses).all() and np.isfinite(looks).all()
+def late_loss(training: Rehearsal) -> float:
+    """Return the mean loss over the second half of a training; infinite if a loss is not finite."""
+    steps = len(training.losses)
+    looks = [loss for i, loss in training.looks if i >= steps / 2]
+    fine = np.isfinite(training.losses).all() and np.isfinite(looks).all()
     return float(np.mean(looks)) if fine else np.inf
 
 
 def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
-    """Layer, a lower bound of the curvature, and the largest stable rate, if it is exceeded."""
+    """Return the layer, a lower bound of the curvature and the largest stable learning rate.
+
+    Returns None unless the model is linear and its learning rate provably exceeds that rate.
+    """
     program = case.program
     if not _plain_descent(program, optimizer) or len(program.losses) != 1:
         return None
@@ -53,20 +59,20 @@ def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float,
         return None
     columns = np.concatenate([x, np.ones((len(x), biases))], axis=1)
     direction = np.linalg.svd(columns, full_matrices=False)[2][0]
-    grown = columns @ direction
+    projected = columns @ direction
     # 2 / (n k) |X v|^2 / |v|^2 bounds the largest eigenvalue from below for any v.
-    curvature = 2.0 / (len(x) * head.width) * float(grown @ grown / (direction @ direction))
+    curvature = 2.0 / (len(x) * head.width) * float(projected @ projected / (direction @ direction))
     curvature *= 1.0 - 1e-9
     limit = 2.0 * (1.0 + optimizer.momentum) / curvature if curvature > 0 else np.inf
     return (head.layer, curvature, limit) if optimizer.rate > limit * (1 + 1e-6) else None
 
 
 def _plain_descent(program: Program, optimizer: Optimizer) -> bool:
-    """Whether steps are `v = momentum v - rate gradient; w += v`, of the compiled loss alone."""
+    """Return whether steps are `v = momentum v - rate gradient; w += v` of the compiled loss."""
     steps = program.stepping
     if steps is None or steps.refusal or steps.kind != "SGD" or optimizer.scheduled:
         return False
-    # Averages that overwrite nothing have a momentum all the same.
+    # `ema_momentum` is set even if no moving average overwrites the weights.
     if any(value for name, value in steps.options.items() if name not in MOMENTA):
         return False
     noisy = program.changed_in_training or program.chance_in_training
@@ -74,13 +80,13 @@ def _plain_descent(program: Program, optimizer: Optimizer) -> bool:
 
 
 MOMENTA = ("momentum", "ema_momentum")
-"""Numbers among the settings of SGD that change nothing, or what is reckoned with."""
+"""Settings of SGD that leave its steps unchanged or that `curvature` takes into account."""
 
 
 def _biases(program: Program) -> int | None:
-    """Whether a bias is added (1 or 0) by a model that is `x W + b` of one vector, else None.
+    """Return the number of biases, 0 or 1, of a model `x W + b` of one vector; None for others.
 
-    It has no other weights, reads these nowhere else, and returns nothing else.
+    Such a model has no other weights, reads these nowhere else, and has no other output.
     """
     if len(program.outputs) != 1 or program.input_dtypes != ("float32",) or program.escaped:
         return None

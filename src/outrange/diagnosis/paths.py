@@ -1,4 +1,4 @@
-"""Which weights a gradient can reach, and where the units of a layer go, from recorded steps."""
+"""Paths through the recorded steps: of gradients to weights, and of units to the next layer."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,44 +10,45 @@ from ..program import Program, RecordedStep
 
 
 def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
-    """Trainable weights, all of whose uses are recorded, that no gradient of the losses reaches.
+    """Return the trainable weights that no gradient of the losses reaches.
 
-    Where training does something else than inference, none reaches them there either.
+    All uses of these weights are recorded. If training computes something else than inference, no
+    gradient reaches them in training either.
 
     Args:
-        program: Its losses were all followed.
+        program: A program whose losses were all traced.
 
     Returns:
-        Groups `(steps, weights)`: what stands in the way (none if the loss does not depend on the
-        weights at all), and the weights' indices.
+        Groups `(steps, weights)`: the steps that block the gradient (none if the loss does not
+        depend on the weights at all), and the indices of the weights.
     """
-    groups = _lost(program)
+    groups = _find_lost_weights(program)
     if not groups or program.in_training is None:
         return groups
     trained = program.in_training()
     if trained is None or any(loss.tensor is None for loss in trained.losses):
         return []
-    there = {i for _, weights in _lost(trained) for i in weights}
-    kept = [(walls, [i for i in weights if i in there]) for walls, weights in groups]
-    return [(walls, weights) for walls, weights in kept if weights]
+    there = {i for _, weights in _find_lost_weights(trained) for i in weights}
+    confirmed = [(walls, [i for i in weights if i in there]) for walls, weights in groups]
+    return [(walls, weights) for walls, weights in confirmed if weights]
 
 
-def _lost(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
-    """The same of the recorded run alone."""
+def _find_lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
+    """Return the weights without a gradient in the recorded run of `program` alone."""
     makers = {t: step for step in program.steps for t in step.gives}
     starts = [loss.tensor for loss in program.losses if loss.tensor is not None]
-    reached, found = _behind(makers, starts, blocked=False)
+    reached, reachable = _behind(makers, starts, blocked=False)
     touched, used = _behind(makers, starts, blocked=True)
     lost = [
         i
         for i, weight in enumerate(program.weights)
-        if weight.trainable and i not in found and i not in program.escaped
+        if weight.trainable and i not in reachable and i not in program.escaped
     ]
     del touched
     groups: list[tuple[list[RecordedStep], list[int]]] = []
     blocked = [i for i in lost if i in used]
     if blocked:
-        walls = [s for s in program.steps if _stands_before(s, reached, makers, blocked)]
+        walls = [s for s in program.steps if _blocks_gradient(s, reached, makers, blocked)]
         groups.append((walls, blocked))
     outside = [i for i in lost if i not in used]
     heads = {loss.output for loss in program.losses}
@@ -57,15 +58,11 @@ def _lost(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
 
 
 def weights_behind(program: Program, tensor: int) -> set[int] | None:
-    """The weights behind a tensor, if all of them act on the outputs through it alone.
-
-    Args:
-        program: A program.
-        tensor: Any tensor of it.
+    """Return the weights that a tensor depends on, if they affect the outputs only through it.
 
     Returns:
-        Their indices; None also where uses of such a weight could not be recorded, or where code
-        of the user's own may connect it otherwise in training.
+        Their indices; None if they affect the outputs in another way, if a use of such a weight
+        could not be recorded, or if user code may connect it differently in training.
     """
     if program.own_chance:
         return None
@@ -77,19 +74,23 @@ def weights_behind(program: Program, tensor: int) -> set[int] | None:
 
 
 def weights_after(program: Program, tensors: Iterable[int]) -> set[int]:
-    """The weights that the model reads together with what depends on some tensors."""
-    reached, found = set(tensors), set()
+    """Return the weights that the model reads together with values that depend on `tensors`."""
+    reached, weights = set(tensors), set()
     for step in program.steps:
         if step.inside and reached.intersection((*step.reads, *step.blocked)):
             reached.update(step.gives)
-            found.update((*step.weights, *step.blocked_weights))
-    return found
+            weights.update((*step.weights, *step.blocked_weights))
+    return weights
 
 
 def _behind(
     makers: dict[int, RecordedStep], starts: Iterable[int], blocked: bool
 ) -> tuple[set[int], set[int]]:
-    """Tensors and weights that lie behind some tensors; with `blocked` past every wall."""
+    """Return the tensors and weights that some tensors depend on.
+
+    Args:
+        blocked: Whether to include dependencies through which no gradient passes.
+    """
     tensors, weights, waiting = set(starts), set(), list(starts)
     while waiting:
         step = makers.get(waiting.pop())
@@ -107,10 +108,10 @@ def _behind(
     return tensors, weights
 
 
-def _stands_before(
+def _blocks_gradient(
     step: RecordedStep, reached: set[int], makers: dict[int, RecordedStep], lost: list[int]
 ) -> bool:
-    """Whether a gradient arrives at `step`, stops, and would have gone on to a lost weight."""
+    """Return whether `step` receives a gradient and blocks it on its way to a lost weight."""
     if not reached.intersection(step.gives) or not (step.blocked or step.blocked_weights):
         return False
     _, weights = _behind(makers, step.blocked, blocked=True)
@@ -126,43 +127,45 @@ ELEMENTWISE = frozenset({
 })  # fmt: skip
 
 POOLING = frozenset({"MaxPool", "AveragePool", "Mean", "Max"})
-"""What acts on each channel by itself; `Mean` and `Max` are global pooling."""
+"""Operations on each channel separately; `Mean` and `Max` are global pooling."""
 
 
 @dataclass(frozen=True)
 class Units:
-    """Where the units of a layer lie in a weight, and in what has its shape.
+    """The position of a layer's units in a weight, and in arrays of its shape.
 
     Args:
-        axis: The axis that counts them.
-        shape: The shape to give the array first; empty for its own.
+        axis: The axis that counts the units.
+        shape: The shape to which the array is reshaped first; empty to keep its own.
     """
 
     axis: int
     shape: tuple[int, ...] = ()
 
-    def alike(self, array: np.ndarray, tolerance: float = 0.0) -> bool:
-        """Whether all units have the same entries, up to a share of the largest."""
+    def are_equal(self, array: np.ndarray, tolerance: float = 0.0) -> bool:
+        """Return whether all units have the same entries.
+
+        Args:
+            tolerance: Permitted difference, relative to the largest absolute entry.
+        """
         array = array.reshape(self.shape) if self.shape else array
         apart = np.abs(array - np.take(array, [0], axis=self.axis))
         return bool((apart <= tolerance * np.abs(array).max(initial=0.0)).all())
 
 
 COLUMNS = Units(-1)
-"""Of a kernel, or of a bias."""
+"""The units in the layer's own kernel or bias."""
 
 
 @dataclass(frozen=True, eq=False)
 class UnitsPath:
-    """From a product to the one product that reads its units.
+    """A path from a product to the only product that reads its units.
 
     Args:
-        step: The first.
-        follower: The second.
-        biases: Indices of what is added on the way.
-        rows: Where the units lie in the second kernel; None if another order of them is no other
-            order of its rows, or something on the way does not do the same with each of them.
-        own: Whether both products and all biases are those of Keras's own layers.
+        biases: Indices of the biases added between the two.
+        rows: Position of the units in the second kernel. None if a permutation of the units is not
+            a permutation of its rows, or if an operation in between treats units differently.
+        own: Whether both products and all biases belong to built-in Keras layers.
     """
 
     step: RecordedStep
@@ -173,17 +176,17 @@ class UnitsPath:
 
     @property
     def kernel(self) -> int:
-        """Index of the first kernel."""
+        """Weight index of the first kernel."""
         return self.step.weights[0]
 
     @property
     def behind(self) -> int:
-        """Index of the second kernel."""
+        """Weight index of the second kernel."""
         return self.follower.weights[0]
 
 
 def is_product(step: RecordedStep) -> bool:
-    """Whether a step of the model multiplies its only input by a kernel."""
+    """Return whether a step of the model multiplies its only input by a kernel."""
     product = step.product
     return (
         product is not None
@@ -196,18 +199,16 @@ def is_product(step: RecordedStep) -> bool:
 def units_path(
     program: Program, readers: Mapping[int, Sequence[RecordedStep]], step: RecordedStep
 ) -> UnitsPath | None:
-    """The way of a product's units to the product that alone reads them; None if there is none.
+    """Follow a product's units to the only product that reads them; None if there is none.
+
+    If positions and channels are flattened into one axis, the rows of the next kernel count both.
 
     Args:
-        program: A program.
         readers: Tensor number to the steps that read it.
-        step: A product.
-
-    Where places and channels are flattened into one axis, the rows of the next kernel count both.
     """
     first, product = step, step.product
     assert product is not None
-    axis, own, biases = product.axis, product.own, []
+    axis, built_in, biases = product.axis, product.own, []
     flat: Units | None = None
     even = True
     while True:
@@ -220,15 +221,15 @@ def units_path(
             rows = program.weights[step.weights[0]].shape[-2]
             if flat is None and rows != program.weights[product.kernel].shape[-1]:
                 return None
-            found = _rows(before, step, axis, flat) if even else None
-            return UnitsPath(first, step, biases, found, own and behind.own)
+            position = _rows(before, step, axis, flat) if even else None
+            return UnitsPath(first, step, biases, position, built_in and behind.own)
         if step.kind == "Add" and len(step.reads) == 1 and step.weights:
-            own = own and step.weights == (product.bias,)
+            built_in = built_in and step.weights == (product.bias,)
             biases += step.weights
         elif (
             step.kind == "Add" and before is first and product.bias is not None and not step.weights
         ):
-            # A convolution turns its bias before it adds it, which hides whose it is.
+            # A convolution reshapes its bias before adding it, which hides the weight index.
             biases.append(product.bias)
         elif step.kind == "Reshape":
             flat = flat or Units(axis - 1, (*before.shape[1:], -1))
@@ -242,7 +243,7 @@ def units_path(
 
 
 def _rows(before: RecordedStep, step: RecordedStep, axis: int, flat: Units | None) -> Units | None:
-    """Where the units lie in a product's kernel."""
+    """Return the position of the units in the kernel of the product that reads them."""
     product = step.product
     if flat is None:
         return Units(-2) if product is not None and product.axis == axis else None

@@ -1,4 +1,4 @@
-"""What the user says of the training that is planned, or that has been."""
+"""The user's description of a planned or finished training."""
 
 from __future__ import annotations
 
@@ -12,109 +12,115 @@ from ..core import InputError
 
 
 BATCH = 32
-"""Rows of a batch where `fit` is told none."""
+"""Default number of rows per batch in Keras's `fit`."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long training goes on.
+    """The planned length of training.
 
     Args:
-        epochs: Passes over the data.
-        batch_size: Rows of a batch.
+        epochs: Number of passes over the data.
+        batch_size: Number of rows per batch.
     """
 
     epochs: int
     batch_size: int = BATCH
 
     def steps(self, rows: int) -> int:
-        """Steps of the optimizer, at most, over this many rows."""
+        """Return the maximum number of optimizer steps over `rows` rows."""
         return self.epochs * -(-rows // self.batch_size)
 
 
 def plan_of(epochs: Any, batch_size: Any) -> Plan | None:
-    """The plan that the arguments of `diagnose` state; None if they state none.
+    """Build the plan from the arguments of `diagnose`; None without `epochs`.
 
     Raises:
-        InputError: They are not whole numbers from 1 on, or a batch size comes without epochs.
+        InputError: They are not positive integers, or there is a batch size without epochs.
     """
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if value is not None and not (whole and value >= 1):
-            raise InputError(f"`{name}` is a whole number from 1 on. Received: {name}={value!r}.")
+            raise InputError(f"`{name}` must be a positive integer. Received: {name}={value!r}.")
     if epochs is None:
         if batch_size is not None:
             raise InputError(
-                "`batch_size` counts the steps of an epoch, so it needs `epochs` beside it. "
-                f"Received: batch_size={batch_size!r} alone."
+                "`batch_size` has an effect only together with `epochs`. "
+                f"Received: batch_size={batch_size!r} alone. Pass `epochs` too."
             )
         return None
     return Plan(int(epochs), BATCH if batch_size is None else int(batch_size))
 
 
 def history_of(history: Any) -> dict[str, np.ndarray] | None:
-    """What was logged after each epoch, by its name; None if nothing is given.
+    """Return the logged values of each epoch by name; None without a history.
 
     Args:
-        history: What `fit` returned, or its `history`: names to lists of numbers.
+        history: The result of `fit`, or its `history` attribute: names to lists of numbers.
 
     Raises:
-        InputError: It is neither, or its lists hold no numbers.
+        InputError: It is neither of these, or its lists are not numeric.
     """
     if history is None:
         return None
-    given = getattr(history, "history", history)
-    if not isinstance(given, Mapping) or not given:
+    logged = getattr(history, "history", history)
+    if not isinstance(logged, Mapping) or not logged:
         raise InputError(
-            "`history` is what `fit` returned, or a dict of lists, one number an epoch. "
-            f"Received: {type(history).__name__}{' without entries' if given == {} else ''}."
+            "`history` must be the result of `fit`, or a dict of lists with one number per epoch. "
+            f"Received: {type(history).__name__}{' without entries' if logged == {} else ''}."
         )
-    return {str(name): _numbers(str(name), values) for name, values in given.items()}
+    return {str(name): _numbers(str(name), values) for name, values in logged.items()}
 
 
 def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
     try:
-        found = np.asarray(values, np.float64)
+        numbers = np.asarray(values, np.float64)
     except (TypeError, ValueError):
-        found = np.zeros((0, 0))
-    if found.ndim != 1 or not len(found):
+        numbers = np.zeros((0, 0))
+    if numbers.ndim != 1 or not len(numbers):
         raise InputError(
-            f"`history[{name!r}]` is a list of numbers, one an epoch. Received: {values!r}."[:300]
+            f"`history[{name!r}]` must be a list of one number per epoch. Received: {values!r}."[
+                :300
+            ]
         )
-    return found
+    return numbers
 
 
-def split_rows(rows: int, share: Any) -> int:
-    """How many rows `fit` trains on if it keeps a share of them, the last ones, for validation.
+def split_rows(rows: int, fraction: Any) -> int:
+    """Return the number of rows that `fit` trains on if it keeps the last ones for validation.
+
+    Args:
+        fraction: The fraction of rows kept for validation.
 
     Raises:
-        InputError: The share is not in [0, 1), or leaves no row on a side.
+        InputError: The fraction is not in [0, 1), or leaves one side without rows.
     """
-    number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
-    if not number or not 0.0 <= share < 1.0:
+    number = isinstance(fraction, int | float | np.number) and not isinstance(fraction, bool)
+    if not number or not 0.0 <= fraction < 1.0:
         raise InputError(
-            f"`validation_split` is a share in [0, 1). Received: validation_split={share!r}."
+            "`validation_split` must be a fraction in [0, 1). "
+            f"Received: validation_split={fraction!r}."
         )
-    kept = int(np.floor(rows * (1.0 - float(share))))
-    if share and not 0 < kept < rows:
+    fitted = int(np.floor(rows * (1.0 - float(fraction))))
+    if fraction and not 0 < fitted < rows:
         raise InputError(
-            "`validation_split` must leave rows on both sides. "
-            f"Received: validation_split={share!r} of {rows} rows."
+            "`validation_split` must leave rows for both training and validation. "
+            f"Received: validation_split={fraction!r} of {rows} rows."
         )
-    return kept if share else rows
+    return fitted if fraction else rows
 
 
-def cut_rows(data: Any, kept: int) -> Any:
-    """The first rows of arrays in a structure."""
+def cut_rows(data: Any, count: int) -> Any:
+    """Return the first rows of the arrays in a structure."""
     if isinstance(data, dict):
-        return {key: cut_rows(part, kept) for key, part in data.items()}
+        return {key: cut_rows(part, count) for key, part in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(cut_rows(part, kept) for part in data)
-    return None if data is None else data[:kept]
+        return type(data)(cut_rows(part, count) for part in data)
+    return None if data is None else data[:count]
 
 
 def cut(data: Any, rows: np.ndarray) -> Any:
-    """Some rows of arrays in a structure."""
+    """Return some rows of the arrays in a structure."""
     if isinstance(data, dict):
         return {key: cut(part, rows) for key, part in data.items()}
     if isinstance(data, list | tuple):

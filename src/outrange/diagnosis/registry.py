@@ -1,4 +1,4 @@
-"""The one table of rules, filled when `outrange.diagnosis` is imported."""
+"""The table of all rules, filled when `outrange.diagnosis` is imported."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 
 ModelAndData = tuple[Any, np.ndarray, np.ndarray]
-"""`(model, x, y)`, the model compiled."""
+"""`(model, x, y)` with a compiled model."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A small program that shows a fault, and one that does the same job without it.
+    """A small program with a fault, and one that does the same task without it.
 
     Args:
-        faulty: `faulty(keras)` to `(model, x, y)`; the framework is handed in, never imported.
-        healthy: The twin.
-        level: What the finding on the faulty one must be at.
-        backends: Where the fault shows; elsewhere nothing above a suspicion may be said.
-        options: Of `outrange.diagnose`, where the fault shows only with them.
-        twin_options: Those of the twin, where they are others.
+        faulty: `faulty(keras)` returns `(model, x, y)`. The framework is an argument; examples
+            never import it.
+        healthy: The same for the program without the fault.
+        level: The level that the finding on the faulty program must have.
+        backends: Backends on which the fault shows; on others only a suspicion is permitted.
+        options: Arguments of `outrange.diagnose` without which the fault does not show.
+        twin_options: Arguments for the healthy program, if they differ.
     """
 
     faulty: Callable[[ModuleType], ModelAndData]
@@ -43,22 +44,22 @@ class Example:
     twin_options: Mapping[str, Any] | None = None
 
 
-HARMLESS = " A proved fact is a note where copies do as well with it as with its fix."
-"""What the explanation of a rule whose facts may do no harm ends with."""
+HARMLESS = " A proved fact becomes a note if trained copies do as well with it as with its fix."
+"""The end of the explanation of a rule whose facts may be harmless."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule.
+    """A rule of the diagnosis.
 
     Args:
-        code: `"OR001"`; never given to another rule.
-        title: In a few words.
-        why: What it looks for, what the levels rest on, what to do: the text of `explain`.
-        check: From a case to findings.
-        examples: Faulty and healthy programs.
-        may_be_harmless: Whether a program can learn as well with what is proved as without it, so
-            that copies are asked.
+        code: Its permanent code, for example `"OR001"`; codes are never reused.
+        title: A title of a few words.
+        why: The text of `explain`: what the rule checks, the basis of its levels, and remedies.
+        check: Maps a case to findings.
+        examples: Pairs of a faulty and a healthy program.
+        may_be_harmless: Whether a program may learn as well with the proved fact as without it.
+            If so, trained copies decide whether the fact is a finding or a note.
     """
 
     code: str
@@ -70,12 +71,12 @@ class Rule:
 
     @property
     def text(self) -> str:
-        """What `explain` says."""
+        """The text of `explain`."""
         more = HARMLESS if self.may_be_harmless else ""
         return f"{self.code} {self.title}. {self.why}{more}"
 
-    def found(self, level: Level, layer: str, message: str, fix: str, **more: Any) -> Finding:
-        """A finding of this rule."""
+    def finding(self, level: Level, layer: str, message: str, fix: str, **more: Any) -> Finding:
+        """Create a finding of this rule."""
         title = more.pop("title", self.title)
         return Finding(self.code, title, level, layer, message, fix, **more)
 
@@ -88,15 +89,15 @@ RULES: dict[str, Rule] = {}
 def register(
     code: str, title: str, why: str, *examples: Example, may_be_harmless: bool = False
 ) -> Callable[[Check], Check]:
-    """Enter the decorated check; it is called as `check(rule, case)`.
+    """Register the decorated check, which is called as `check(rule, case)`.
 
     Raises:
-        OutrangeError: The code is taken.
+        OutrangeError: Another rule has this code.
     """
 
     def enter(check: Check) -> Check:
         if code in RULES:
-            raise OutrangeError(f"Rule {code} is described twice; each has one file.")
+            raise OutrangeError(f"Rule {code} is registered twice. Give each rule its own code.")
         text = " ".join(why.split())
         RULES[code] = Rule(
             code, title, text, lambda case: check(RULES[code], case), examples, may_be_harmless

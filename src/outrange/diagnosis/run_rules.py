@@ -1,4 +1,4 @@
-"""Runs every rule on one case."""
+"""The diagnosis: runs every rule on one case."""
 
 import importlib
 import pkgutil
@@ -15,77 +15,80 @@ from ..core.progress import Stage, report_progress
 from ..program import Program
 from . import rules
 from .context import DiagnosisContext
-from .harm.notes import harmless_as_notes
+from .harm.notes import demote_harmless
 from .plan import Plan
 from .registry import RULES
-from .repairs.read_fix import repairs
-from .repairs.trial import with_fixes_tried
+from .repairs.read_fix import parse_repairs
+from .repairs.trial import add_trials
 from .rules.rows import look_for_mixed_rows
 from .wording import names as listed
 
 
-for _found in pkgutil.iter_modules(rules.__path__):
-    importlib.import_module(f"{rules.__name__}.{_found.name}")
+for _module in pkgutil.iter_modules(rules.__path__):
+    importlib.import_module(f"{rules.__name__}.{_module.name}")
 
 
 SEE_OTHERS = "see the other findings"
 
 CONSEQUENCES = ("OR025", "OR030")
-"""Rules that tell what follows from a start or from data that other rules find at fault."""
+"""Rules about consequences of an initialization or of data that other rules report."""
 
-OF_THE_DATA = ("OR036", "OR037")
-"""Rules about what enters: they come first of what is as sure, as dead units may follow from it."""
+DATA_RULES = ("OR036", "OR037")
+"""Rules about the data. They come first within a level, because bad data may cause dead units."""
 
 
-def pointing(found: Sequence[Finding]) -> list[Finding]:
-    """Findings that only point at the others, with the fix of the surest of those."""
+def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
+    """Complete the findings whose fix refers to other findings.
+
+    Such a finding gets the layer and the fix of the most certain cause.
+    """
     causes = [
-        f for f in found
+        f for f in findings
         if not f.note and not f.fix.startswith(SEE_OTHERS) and f.code not in CONSEQUENCES
     ]  # fmt: skip
-    made = []
-    for finding in found:
-        sure = [c for c in causes if c.level >= Level.MEASURED and repairs(c.fix, c.layer)]
+    resolved = []
+    for finding in findings:
+        sure = [c for c in causes if c.level >= Level.MEASURED and parse_repairs(c.fix, c.layer)]
         if not finding.fix.startswith(SEE_OTHERS):
-            made.append(finding)
+            resolved.append(finding)
             continue
         if sure:
             cause = sure[0]
             lines = "\n".join(line.split("   #")[0] for line in cause.fix.splitlines())
             finding = replace(finding, layer=cause.layer, fix=f"{lines}   # see {cause.code}")
-        own = finding.fix.removeprefix(f"{SEE_OTHERS}, or ")
-        made.append(finding if own == finding.fix else replace(finding, fix=own))
-    return made
+        remedy = finding.fix.removeprefix(f"{SEE_OTHERS}, or ")
+        resolved.append(finding if remedy == finding.fix else replace(finding, fix=remedy))
+    return resolved
 
 
 BUDGET = "OR030"
-"""The rule of the floor after so many steps."""
+"""The rule about a floor of the loss after a number of steps."""
 
-NO_MORE = 1.05
-"""Up to so much of a floor that holds after any number of steps, one after few tells no more."""
+REDUNDANT = 1.05
+"""A floor after few steps is redundant up to this multiple of a floor after any number of steps."""
 
 
-def without_vain_budget(case: DiagnosisContext, found: Sequence[Finding]) -> list[Finding]:
-    """Findings, without a floor after few steps where one of all weights is as high.
+def drop_redundant_budget(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
+    """Drop a floor after few steps if a floor over all weights is about as high.
 
-    More epochs would not help: what else is found does.
+    More epochs would not help then; the other finding does.
     """
     floors = [
-        float(f.cost["loss_floor"]) for f in found
+        float(f.cost["loss_floor"]) for f in findings
         if f.level is Level.PROVED and f.code != BUDGET and "loss_floor" in f.cost
     ]  # fmt: skip
     if len(case.program.losses) != 1 or not floors:
-        return list(found)
-    beside = NO_MORE * max(floors)
-    return [f for f in found if f.code != BUDGET or f.cost.get("loss_floor", np.inf) > beside]
+        return list(findings)
+    limit = REDUNDANT * max(floors)
+    return [f for f in findings if f.code != BUDGET or f.cost.get("loss_floor", np.inf) > limit]
 
 
-def said_once(notes: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Notes that say the same of several layers, or of several calls of one, as one note."""
+def merge_notes(notes: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Merge notes with the same message about several layers, or several calls of one."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for note in notes:
         groups.setdefault((note.code, note.message), []).append(note)
-    made = []
+    merged = []
     for same in groups.values():
         layers = list(dict.fromkeys(note.layer for note in same))
         first = same[0]
@@ -93,8 +96,8 @@ def said_once(notes: Sequence[Finding]) -> tuple[Finding, ...]:
             first = replace(first, message=f"{first.message} So do {listed(layers[1:])}.")
         elif len(same) > 1:
             first = replace(first, message=f"{first.message} ({len(same)} calls.)")
-        made.append(first)
-    return tuple(made)
+        merged.append(first)
+    return tuple(merged)
 
 
 def diagnose(
@@ -111,16 +114,19 @@ def diagnose(
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
     try_fixes: bool = False,
 ) -> Diagnosis:
-    """Apply every rule; see `outrange.diagnose`."""
+    """Apply every rule and collect the findings; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
-        raise InputError(f'`ignore` is a list of codes, ["OR014"]. Received: ignore={ignore!r}.')
+        raise InputError(
+            '`ignore` must be a list of rule codes, such as ["OR014"]. '
+            f"Received: ignore={ignore!r}."
+        )
     if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 0):
-        raise InputError(f"`steps` is a whole number from 0 on. Received: steps={steps!r}.")
+        raise InputError(f"`steps` must be a non-negative integer. Received: steps={steps!r}.")
     left_out = tuple(ignore)
     for code in left_out:
         if code not in RULES:
             raise InputError(
-                f"`ignore` lists codes of rules, {', '.join(sorted(RULES))}. Received: {code!r}."
+                f"`ignore` must list rule codes: {', '.join(sorted(RULES))}. Received: {code!r}."
             )
     start = read_clock()
     case = DiagnosisContext(
@@ -137,21 +143,23 @@ def diagnose(
     look_for_mixed_rows(case)
     if program.measure is None:
         what = "pass the targets `y`" if y is None else "compile the model with a loss"
-        case.unread.append(f"the loss, the targets and the training: {what} to have them looked at")
+        case.unread.append(f"the loss, the targets and the training: {what} to include them")
     applied = {code: rule for code, rule in sorted(RULES.items()) if code not in left_out}
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for code, rule in applied.items():
         report_progress(Stage(f"{code} {rule.title}"))
-        found += rule.check(case)
-    found.sort(key=lambda one: (-one.level, one.code not in OF_THE_DATA, one.code))
-    found = pointing(harmless_as_notes(case, without_vain_budget(case, found)))
+        findings += rule.check(case)
+    findings.sort(
+        key=lambda finding: (-finding.level, finding.code not in DATA_RULES, finding.code)
+    )
+    findings = resolve_references(demote_harmless(case, drop_redundant_budget(case, findings)))
     if try_fixes:
-        found = with_fixes_tried(case, found)
+        findings = add_trials(case, findings)
     return Diagnosis(
         model=program.name,
         backend=program.backend,
-        findings=tuple(f for f in found if not f.note),
-        notes=said_once([f for f in found if f.note]),
+        findings=tuple(f for f in findings if not f.note),
+        notes=merge_notes([f for f in findings if f.note]),
         unread=tuple(dict.fromkeys([*program.unread, *case.unread])),
         rules={code: rule.title for code, rule in applied.items()},
         explanations={code: rule.text for code, rule in RULES.items()},

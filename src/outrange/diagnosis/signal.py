@@ -1,4 +1,4 @@
-"""How much of the targets a simple model learns from the inputs: a ridge on a kernel."""
+"""The share of the targets that kernel ridge regression learns from the inputs."""
 
 from dataclasses import dataclass
 
@@ -6,23 +6,24 @@ import numpy as np
 
 
 ROWS, FEATURES, COLUMNS = 320, 4096, 16
-"""More is not looked at."""
+"""Maximum numbers of rows, features and target columns that are used."""
 
 PARTS = 4
-"""Into which the rows are divided; each is predicted from the others."""
+"""Number of cross-validation folds."""
 
 
 @dataclass(frozen=True)
 class Signal:
-    """What a kernel ridge explains of rows it was not fitted to.
+    """The cross-validated fit of kernel ridge regression.
 
     Args:
-        explained: Share of the targets' variance, at most 1; negative for worse than their mean.
-        by_chance: The same with the targets' rows exchanged at random, one number a try; empty
-            where so much is explained that nobody asks.
-        rows: How many were used.
-        linear: What a linear ridge gets right of what the most frequent class, or the mean, leaves
-            wrong: a share of rows where the columns are classes, of the variance elsewhere.
+        explained: Explained share of the targets' variance, at most 1; negative if worse than the
+            mean.
+        by_chance: Explained shares after random permutations of the targets' rows, one number per
+            permutation; empty if `explained` is clearly above chance.
+        rows: Number of rows used.
+        linear: Skill of linear ridge regression beyond the most frequent class or the mean: a
+            share of the rows if the columns are classes, else of the variance.
     """
 
     explained: float
@@ -32,12 +33,12 @@ class Signal:
 
 
 def signal(x: np.ndarray, y: np.ndarray, tries: int = 19) -> Signal | None:
-    """Measure it; None if there is too little to say.
+    """Measure the signal by cross-validation; None if there is too little data.
 
     Args:
-        x: `(rows, features)`, finite.
-        y: `(rows, columns)`, finite.
-        tries: How often rows are exchanged.
+        x: Inputs, `(rows, features)`, finite.
+        y: Targets, `(rows, columns)`, finite.
+        tries: Number of random permutations of the targets.
     """
     rng = np.random.default_rng(0)
     pick = rng.permutation(len(x))[:ROWS]
@@ -59,34 +60,36 @@ def signal(x: np.ndarray, y: np.ndarray, tries: int = 19) -> Signal | None:
     distances = np.maximum(squares[:, None] + squares - 2 * products, 0.0)
     near = np.exp(-distances / max(float(np.median(distances)), 1e-12))
     kernels = [(products, 0.1), (products, 3.0), (near, 0.03), (near, 0.3)]
-    found = _explained(kernels, [y])[0]
+    explained = _explained_shares(kernels, [y])[0]
     linear = _skill(products, plain)
-    if found > CLEAR:
-        return Signal(found, (), len(x), linear)
+    if explained > CLEAR:
+        return Signal(explained, (), len(x), linear)
     exchanged = [y[rng.permutation(len(y))] for _ in range(tries)]
-    return Signal(found, tuple(_explained(kernels, exchanged)), len(x), linear)
+    return Signal(explained, tuple(_explained_shares(kernels, exchanged)), len(x), linear)
 
 
 CLEAR = 0.1
-"""Share explained from which on chance is no question."""
+"""Explained share above which permutations are not needed."""
 
 
-def _explained(kernels: list[tuple[np.ndarray, float]], targets: list[np.ndarray]) -> list[float]:
-    """What the best of some ridges explains of each targets."""
+def _explained_shares(
+    kernels: list[tuple[np.ndarray, float]], targets: list[np.ndarray]
+) -> list[float]:
+    """Return the share of each target array that the best kernel and penalty explains."""
     stacked = np.concatenate(targets, axis=1)
     best = np.full(len(targets), -np.inf)
     for kernel, penalty in kernels:
-        left = _left(kernel, stacked, penalty).reshape(len(targets), -1)
+        left = _residuals(kernel, stacked, penalty).reshape(len(targets), -1)
         best = np.maximum(best, 1.0 - left.mean(axis=1))
     return best.tolist()
 
 
 def _skill(kernel: np.ndarray, y: np.ndarray) -> float:
-    """What a ridge gets right of held-out rows, beyond the best constant."""
+    """Return the skill of ridge regression on held-out rows, beyond the best constant."""
     best = -np.inf
     classes = bool(np.isin(y, (0.0, 1.0)).all())
     for penalty in (0.01, 0.3):
-        guess = _guesses(kernel, y, penalty)
+        guess = _predictions(kernel, y, penalty)
         if not classes:
             best = max(
                 best, 1.0 - float(np.square(y - guess).sum() / np.square(y - y.mean(0)).sum())
@@ -99,19 +102,19 @@ def _skill(kernel: np.ndarray, y: np.ndarray) -> float:
     return best
 
 
-def _left(kernel: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Mean square of what is left of each column at rows that were not fitted."""
-    return np.square(y - _guesses(kernel, y, penalty)).mean(axis=0)
+def _residuals(kernel: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """Return the mean squared residual of each column on held-out rows."""
+    return np.square(y - _predictions(kernel, y, penalty)).mean(axis=0)
 
 
-def _guesses(kernel: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """A ridge's predictions of rows that it was not fitted to."""
+def _predictions(kernel: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """Return cross-validated predictions of ridge regression."""
     part = np.arange(len(y)) % PARTS
-    found = np.zeros(y.shape)
+    predictions = np.zeros(y.shape)
     for i in range(PARTS):
         fit, rest = part != i, part == i
         square = kernel[np.ix_(fit, fit)] + penalty * np.eye(int(fit.sum()))
         mean = y[fit].mean(axis=0)
         weights = np.linalg.solve(square, y[fit] - mean)
-        found[rest] = kernel[np.ix_(rest, fit)] @ weights + mean
-    return found
+        predictions[rest] = kernel[np.ix_(rest, fit)] @ weights + mean
+    return predictions

@@ -1,4 +1,4 @@
-"""Numbers and counts as messages say them."""
+"""Numbers and counts formatted for messages."""
 
 from collections.abc import Iterable
 
@@ -6,58 +6,58 @@ import numpy as np
 
 
 FLOAT32 = 2.0**-23
-"""What a number that was stored in float32 may be off by, relative to its size."""
+"""Relative rounding error of a number stored in float32."""
 
 
 def span(lo: float, hi: float) -> str:
-    """`[0, inf)`; finite ends are rounded outward, but for what float32 is off by."""
+    """Format a range as `[0, inf)`; finite ends are rounded outward beyond float32 rounding."""
     left = "(-inf" if np.isneginf(lo) else f"[{_outward(lo, -1.0, FLOAT32)}"
     right = "inf)" if np.isposinf(hi) else f"{_outward(hi, 1.0, FLOAT32)}]"
     return f"{left}, {right}"
 
 
 def short(value: float) -> str:
-    """A number in four digits, without a negative zero."""
+    """Format a number with four digits, without a negative zero."""
     return f"{float(f'{value:.4g}') + 0.0:g}"
 
 
 def at_least(value: float) -> str:
-    """A lower bound in four digits, rounded down.
+    """Format a lower bound with four digits, rounded down.
 
-    Up to 1e-9 of it is left out of account, which a bound pays for its own arithmetic.
+    A relative error of 1e-9 is ignored: the bound already pays for its own arithmetic.
     """
     return _outward(value, -1.0, 1e-9)
 
 
 def at_most(value: float) -> str:
-    """An upper bound in four digits, rounded up, likewise."""
+    """Format an upper bound with four digits, rounded up as in `at_least`."""
     return _outward(value, 1.0, 1e-9)
 
 
 def _outward(value: float, way: float, off: float) -> str:
     text = f"{value:.4g}"
     if way * (value - float(text)) > off * abs(value):
-        # The unit of the fourth digit of what was rounded.
+        # The unit of the fourth digit of the rounded number.
         unit = 10.0 ** (np.floor(np.log10(abs(float(text)))) - 3)
         text = f"{float(text) + way * unit:.4g}"
     return f"{float(text) + 0.0:g}"
 
 
-def steps_said(count: int) -> str:
-    """`1 step`, `1,200 steps`."""
+def format_steps(count: int) -> str:
+    """Format a number of steps: `1 step`, `1,200 steps`."""
     return f"{count:,} step{'s' * (count != 1)}"
 
 
 MANY_TIMES = 2.0
-"""From so many times the best constant's loss on percents say less than a factor."""
+"""From this multiple of the best constant's loss on, a factor is clearer than a percentage."""
 
 
 def of_constant(left: float, loss: str = "loss") -> str:
-    """What is left of the best constant's loss: `97 % of the best constant's loss`.
+    """Format a share of the best constant's loss: `97 % of the best constant's loss`.
 
     Args:
-        left: The share; infinite if there is no loss.
-        loss: What it is a share of.
+        left: The share; infinite if the loss is not finite.
+        loss: The name of the quantity.
     """
     if not np.isfinite(left):
         return "no finite loss"
@@ -66,38 +66,43 @@ def of_constant(left: float, loss: str = "loss") -> str:
     return f"{100 * max(left, 0.0):.0f} % of the best constant's {loss}"
 
 
-def reached(steps: int, left: tuple[float, float], how: str, loss: str = "loss") -> str:
-    """A sentence about copies that were trained without a change, and with it.
+def describe_copies(steps: int, left: tuple[float, float], how: str, loss: str = "loss") -> str:
+    """Describe in a sentence how copies trained without a change and with it.
 
     Args:
-        steps: How many steps those without it took.
-        left: What was left of the best constant's loss, without it and with it.
-        how: What was changed, `"without dropout"`.
-        loss: What it is a share of.
+        steps: The number of steps without the change.
+        left: The remaining shares of the best constant's loss, without the change and with it.
+        how: The change as a phrase, for example `"without dropout"`.
+        loss: The name of the quantity.
     """
     after = of_constant(left[1], loss)
     if not np.isfinite(left[0]):
         return (
-            f"The loss of copies is NaN or infinite after {steps_said(steps)}; {how} they get to "
-            f"{after}."
+            f"After {format_steps(steps)}, the loss of trained copies is NaN or infinite; "
+            f"{how} they reach {after}."
         )
     if left[1] < MANY_TIMES:
         after = f"{100 * max(left[1], 0.0):.0f} %"
-    return f"In {steps_said(steps)} copies get to {of_constant(left[0], loss)}; {how} to {after}."
+    return (
+        f"After {format_steps(steps)}, trained copies reach {of_constant(left[0], loss)}; "
+        f"{how} they reach {after}."
+    )
 
 
 def share(count: int, total: int) -> str:
-    """`7 of 7`."""
+    """Format a count of a total: `7 of 7`."""
     return f"{count:,} of {total:,}"
 
 
 def units_of(count: int, total: int, width: int) -> str:
-    """`7 of 7 units`; `8 of 8 units at each of 5 positions` of a sequence, if that is all of it.
+    """Format a number of units: `7 of 7 units`.
+
+    If all units of a sequence count: `8 of 8 units at each of 5 positions`.
 
     Args:
-        count: Entries of what a layer returns.
-        total: All of them.
-        width: Units of the layer, the last axis.
+        count: The number of entries of the layer's output that count.
+        total: The number of all its entries.
+        width: Units of the layer, that is, entries along the last axis.
     """
     if count == total and 0 < width < total and total % width == 0:
         return f"{share(width, width)} units at each of {total // width:,} positions"
@@ -105,14 +110,14 @@ def units_of(count: int, total: int, width: int) -> str:
 
 
 def names(items: Iterable[str], most: int = 3) -> str:
-    """`a, b, c and 4 more`."""
+    """Join names: `a, b, c and 4 more`."""
     items = list(items)
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(f"`{item}`" for item in items[:most]) + more
 
 
 def entries(output: np.ndarray, most: int = 3) -> str:
-    """`19.29`, or `[19.29, 7.767, 0, ...]`."""
+    """Format an array as `19.29` or `[19.29, 7.767, 0, ...]`."""
     flat = np.ravel(output)
     if len(flat) == 1:
         return short(float(flat[0]))

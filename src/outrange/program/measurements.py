@@ -1,4 +1,4 @@
-"""What the framework itself says when it is run, in records that name none of its objects."""
+"""Measurements that the framework itself made, as records free of framework objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One evaluation of loss and gradients by the framework itself, at the stored weights.
+    """One evaluation of the loss and its gradients by the framework, at the stored weights.
 
     Args:
-        loss: The mean loss.
-        gradients: Weight index to gradient; None where the backend says there is no path.
-        error: What the backend raised instead, or `""`.
-        outputs: What the model returned, one array an output; empty where it was not kept.
+        loss: The loss, averaged over the rows.
+        gradients: Weight index to gradient; None where the backend reports no gradient path.
+        error: The message of the backend's exception, or `""`.
+        outputs: The model's outputs, one array per output; empty if they were not stored.
     """
 
     loss: float
@@ -23,28 +23,28 @@ class Measured:
     outputs: tuple[np.ndarray, ...] = ()
 
     @property
-    def spoiled(self) -> bool:
-        """Whether an entry of a gradient is no finite number, so that a step spoils its weight."""
+    def has_nonfinite_gradient(self) -> bool:
+        """Whether a gradient has an entry that is not finite, so that a step ruins its weight."""
         return not all(np.isfinite(g).all() for g in self.gradients.values() if g is not None)
 
     @property
-    def lives(self) -> bool:
+    def has_nonzero_gradient(self) -> bool:
         """Whether an entry of a gradient is not 0."""
         return any(g is not None and np.any(g != 0) for g in self.gradients.values())
 
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """A few training steps on a copy of the model.
+    """The results of a few training steps on a copy of the model.
 
     Args:
-        losses: The loss of each step's rows, before the step.
-        moved: Weight index to the largest change of an entry.
-        size: Weight index to the largest entry before.
-        error: What the backend raised, or `""`.
-        looks: `(step, loss of the first rows)` before some of the steps, and after the last.
-        outputs: What the copy returns at the first rows in the end, one array an output.
-        in_training: The same as it computes it in training; empty where that is no other.
+        losses: The loss on each step's rows, before the step.
+        moved: Weight index to the largest change of any of its entries.
+        size: Weight index to its largest absolute entry before the first step.
+        error: The message of the backend's exception, or `""`.
+        looks: `(step, loss on the first rows)` before some of the steps and after the last.
+        outputs: The copy's outputs on the first rows after the last step, one array per output.
+        in_training: These outputs in training mode; empty if that mode computes the same values.
     """
 
     losses: tuple[float, ...]

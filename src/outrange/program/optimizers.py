@@ -1,4 +1,4 @@
-"""The optimizer, and what its next steps are made with."""
+"""The optimizer, and the settings that determine its next steps."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Optimizer:
-    """The optimizer.
+    """An optimizer as the diagnosis rules see it.
 
     Args:
-        kind: Its class, `"SGD"`.
-        rate: The learning rate; of a schedule, the largest of its first thousand steps.
-        momentum: 0 where it has none.
-        options: Its other numbers.
-        scheduled: Whether the rate is another one in later steps.
+        kind: Name of its Keras class, for example `"SGD"`.
+        rate: The learning rate; for a schedule, the largest rate of its first thousand steps.
+        momentum: The momentum; 0 for optimizers without one.
+        options: Its other numeric hyperparameters, by their Keras names.
+        scheduled: Whether the rate changes from step to step.
     """
 
     kind: str
@@ -28,15 +28,15 @@ class Optimizer:
 
 @dataclass(frozen=True, eq=False)
 class Stepping:
-    """What the next steps of an optimizer are made with.
+    """The settings that determine the next steps of an optimizer.
 
     Args:
-        kind: Its class, `"Adam"`.
-        options: Its plain numbers and switches, those that are not set left out.
-        taken: How many steps it has taken.
-        rates: `rates(n)`: the learning rates of the first `n` steps, float64; None if they cannot
-            be known beforehand.
-        refusal: Why nothing is known of its steps, or `""`.
+        kind: Name of its Keras class, for example `"Adam"`.
+        options: Its numeric hyperparameters and switches, without those that are unset.
+        taken: The number of steps it has already taken.
+        rates: `rates(n)` returns the learning rates of the first `n` steps as float64, or None if
+            they cannot be computed in advance.
+        refusal: The reason why its steps cannot be bounded, or `""`.
     """
 
     kind: str

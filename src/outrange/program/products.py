@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class KernelProduct:
-    """A dense layer's product, or a convolution all of whose channels read all channels.
+    """The product of a dense layer, or of a convolution whose channels all read all channels.
 
     Args:
-        kernel: Index of the weight: its last axis counts the units, the one before what they read.
-        axis: The axis of the result, and of what is multiplied, that counts units or channels.
-        own: Whether one of Keras's own layers multiplies by its own kernel.
-        bias: Index of what such a layer adds next; None if it adds nothing.
+        kernel: Index of the weight. Its last axis counts the units, the axis before it the inputs.
+        axis: The axis of the result, and of the multiplied tensor, that counts units or channels.
+        own: Whether a built-in Keras layer multiplies by its own kernel.
+        bias: Index of the bias that such a layer adds next; None if it adds none.
     """
 
     kernel: int

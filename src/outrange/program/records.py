@@ -1,4 +1,4 @@
-"""What a user trains, in records that name no framework's objects."""
+"""Records of a training program, free of framework objects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +18,11 @@ class Weight:
     """One variable of the model.
 
     Args:
-        path: Its name with its layer's, `"dense/kernel"`.
+        path: Its name behind its layer's, for example `"dense/kernel"`.
         layer: Path of the layer that owns it.
-        shape: Its shape.
         trainable: Whether training changes it.
-        read: Its present values.
-        constrained: Whether something is done to it after each step.
+        read: Returns its current values.
+        constrained: Whether a constraint changes it after each step.
     """
 
     path: str
@@ -36,24 +35,24 @@ class Weight:
 
 @dataclass(frozen=True, eq=False)
 class RecordedStep:
-    """One operation of the model or of its loss, tensors and weights as numbers.
+    """One operation of the model or of its loss, with tensors and weights as numbers.
 
     Args:
-        kind: What the operation is called in the framework, `"Matmul"`.
-        layer: Path of the layer it is in; `""` in the loss.
+        kind: The framework's name of the operation, for example `"Matmul"`.
+        layer: Path of the layer that performs it; `""` in the loss.
         gives: The tensors it returns.
-        reads: The tensors through which a gradient passes back.
+        reads: The tensors it reads and passes a gradient back to.
         blocked: The tensors it reads but passes no gradient to, on any backend.
-        weights: Indices into `Program.weights` of the variables it reads, gradient passing.
-        blocked_weights: Those it reads without passing a gradient.
-        inside: Whether it happens in the model (else in the loss).
-        opaque: Whether what it does inside is not known.
+        weights: Indices into `Program.weights` of the variables it reads and passes a gradient to.
+        blocked_weights: Indices of the variables it reads without passing a gradient.
+        inside: Whether it belongs to the model rather than to the loss.
+        opaque: Whether its inner computation is unknown.
         options: The operation's plain arguments.
-        shape: Of the first tensor it gives, the batch axis, 1, included.
-        product: What it multiplies by, where that is a kernel with one column a unit.
-        over: The axes that a pooling goes over, counted from the front.
-        arrays: Whether arrays enter it that are neither tensors of the model nor its weights, or
-            it is no operation of the framework's, so that this is not known.
+        shape: Shape of the first tensor it returns, including the batch axis of size 1.
+        product: The kernel it multiplies by, if that has one column per unit.
+        over: The axes that a pooling reduces, counted from the front.
+        arrays: Whether it reads arrays that are neither tensors of the model nor its weights. Also
+            true for operations outside the framework, whose arguments cannot be inspected.
     """
 
     kind: str
@@ -74,22 +73,22 @@ class RecordedStep:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One layer of the model, one entry a call.
+    """One call of a layer of the model.
 
     Args:
-        path: Its name, with the names of the models around it.
-        kind: Its class.
+        path: Its name, behind the names of the models that contain it.
+        kind: Name of its class.
         before: The tensor that enters its activation; None if it has none.
-        after: The tensor it returns (the first of several).
+        after: The tensor it returns, or the first of several.
         others: The other tensors it returns.
-        rate: Of a dropout; 0 elsewhere.
-        shape: Of `after`, without the batch axis.
-        noisy: Whether it may compute something else in training (dropout, batch statistics, code
-            of the user's own that is told of it).
-        behind: Whether training may give it other inputs than inference does.
-        statistics: Whether training may put statistics of the batch, or something that nobody
-            knows, in place of what it computes at inference.
-        dtype: What it computes in.
+        rate: The rate of a dropout layer; 0 for other layers.
+        shape: Shape of `after`, without the batch axis.
+        noisy: Whether it may compute something else in training: a dropout, a layer with batch
+            statistics, or user code that receives the `training` flag.
+        behind: Whether its inputs in training may differ from those at inference.
+        statistics: Whether training may replace its inference values by batch statistics or by
+            unknown values.
+        dtype: The floating-point type it computes in.
     """
 
     path: str
@@ -107,22 +106,22 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """How the model's output is made.
+    """The last operations that compute one output of the model.
 
     Args:
         activation: `"linear"` (a layer with a trainable bias and nothing after it), `"softmax"`,
-            `"sigmoid"`, `"tanh"`, `"relu"` and others by Keras's names, or `"other"`.
+            `"sigmoid"`, `"tanh"`, `"relu"` and others by their Keras names, or `"other"`.
         layer: The layer that applies it.
         width: Entries along the last axis.
-        axis: The softmax's axis, counted from the end.
-        logits: The tensor before the activation; None for `"linear"` and `"other"`, and where it is
-            applied to each step of a sequence by itself.
+        axis: The softmax axis, counted from the end.
+        logits: The tensor before the activation; None for `"linear"` and `"other"`, and if the
+            activation is applied to each step of a sequence separately.
         inner: The activation whose result enters this one directly, or `""`: `"softmax"` for a
             softmax of a softmax.
-        dropped: The rate of a dropout that comes last, 0 if none does.
-        recovered: Whether this backend lets a cross-entropy read `logits` in place of the output.
-        moved: What comes last before the activation and is trained: `"bias"`, which makes any
-            number of any input, `"kernel"`, which leaves zeros where they are, or `""`.
+        dropped: The rate of a final dropout; 0 if there is none.
+        recovered: Whether this backend lets a cross-entropy read `logits` instead of the output.
+        moved: The last trained operand before the activation: `"bias"`, which can reach any value
+            from any input, `"kernel"`, which maps zeros to zeros, or `""`.
     """
 
     activation: str
@@ -141,15 +140,16 @@ class Loss:
     """The loss of one output.
 
     Args:
-        name: `"mean_squared_error"`; a user's own function has its own name.
-        known: Whether it is one of Keras's and computed as usual: over all entries of the output
-            (nothing is left out by a mask), along the last axis, clipped at 1e-7, in 32 bits.
-        output: Index of the output it is of.
-        from_logits: As declared; None where the loss has no such argument.
-        smoothing: Label smoothing.
-        tensor: The loss's tensor in `Program.steps`; None if it could not be followed.
-        options: Its other arguments.
-        native: Whether it is one of Keras's, however it is computed.
+        name: Its Keras name, for example `"mean_squared_error"`, or the name of the user's
+            function.
+        known: Whether it is a Keras loss in its usual form: over all entries of the output (no
+            mask removes any), along the last axis, clipped at 1e-7, in 32 bits.
+        output: Index of the output it reads.
+        from_logits: The declared value; None if the loss has no such argument.
+        smoothing: The label smoothing, from 0 to 1.
+        tensor: The loss's tensor in `Program.steps`; None if the loss could not be traced.
+        options: Its other arguments, by name.
+        native: Whether it is a Keras loss, in its usual form or not.
     """
 
     name: str
@@ -164,20 +164,20 @@ class Loss:
 
 @dataclass(frozen=True, eq=False)
 class PartialGraph:
-    """What of the model could be written as a graph.
+    """The part of the model that could be written as a graph.
 
     Args:
-        graph: Its first `data` inputs are the model's, flat; the others stand for tensors of which
-            nothing is assumed.
-        data: How many flat inputs are the model's.
-        unknown: Layer and reason of each tensor of which nothing is assumed.
+        graph: Its first `data` inputs are the flat model inputs; the others represent tensors
+            without any assumption.
+        data: The number of flat model inputs.
+        unknown: Layer and reason of each tensor without any assumption.
         values: Tensor number to value of the graph.
         constants: Tensor number to array, for tensors that depend on no input.
         places: Tensor number to value of `written`.
-        written: The same graph operation by operation, as the model computes it. What depends on
-            what is read off this one: elsewhere curves are fused across layers.
-        bypassed: The values of `graph` that a fused curve bypasses. Bounds of them hold; what
-            depends on them does not read them.
+        written: The same graph operation by operation, as the model computes it. Dependencies
+            are read from this graph, because `graph` fuses curves across layers.
+        bypassed: The values of `graph` that a fused curve bypasses. Their bounds hold, but later
+            values do not read them.
     """
 
     graph: Graph
@@ -195,50 +195,51 @@ class Program:
     """A model, its loss and its optimizer.
 
     Args:
-        name: The model's name.
+        name: Name of the Keras model.
         backend: `"jax"`, `"tensorflow"` or `"torch"`.
         inputs: Shape of each input, without the batch axis.
         outputs: Name and shape of each output, without the batch axis.
-        output_tensors: Their tensor numbers.
-        layers: In order of their calls.
-        weights: Every variable.
-        escaped: Indices of weights that are read where it cannot be followed.
-        steps: What model and loss do, in order; empty if they could not be followed.
-        heads: One an output.
-        losses: One an output that has a loss; empty if there is none.
-        optimizer: None if there is none.
+        output_tensors: Tensor number of each output.
+        layers: The layer calls, in order.
+        weights: All variables, trainable or not.
+        escaped: Indices of weights that are read by code that could not be traced.
+        steps: The operations of model and loss, in order; empty if they could not be traced.
+        heads: One record per output.
+        losses: One record per output that has a loss; empty if there is none.
+        optimizer: The optimizer; None if the model is not compiled with one.
         whole: The model with its stored weights; None if nothing could be read.
-        free: The model with nothing assumed of what its trainable weights touch.
-        predict: Data in the user's form to the outputs, float32, one array an output.
-        measure: `(x, y)` to loss and gradients.
-        rehearse: `(x, y, steps, batch, seed)` to what a few steps do, on the first rows or on
-            batches drawn from all; None if the model cannot be copied.
-        unread: What could not be looked at, and why.
+        free: The model without any assumption about values that trainable weights affect.
+        predict: Maps data in the user's form to the outputs: float32, one array per output.
+        measure: Maps `(x, y)` to the loss and its gradients.
+        rehearse: Runs a few steps, `(x, y, steps, batch, seed)`, on the first rows or on batches
+            drawn from all rows; None if the model cannot be copied.
+        unread: The parts that could not be inspected, with the reasons.
         changed_in_training: Whether some layer may compute something else in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
-        own_chance: Whether code that is not Keras's may draw them.
-        stepping: How the optimizer steps; None if there is none.
-        varied: `varied(values)`: the graph of `whole` with other values of some weights, by their
-            index; None where it cannot be written.
-        understood: Of `escaped`, those whose use is known all the same, by what they are: `"bias"`
-            of a convolution, which is added to what that returns, or `"state"`, multiplied by the
-            zeros that a recurrent layer starts from.
-        steady: Indices of weights that change by being trained or not at all.
-        taken: Inputs to what the model gets of them, in the types of its backend; None: the same.
-        uneven: What may move the entries of one weight by other rules than each other's, or `""`.
-        slots: Weight index to what the optimizer keeps of it, each in the weight's shape; None
-            where what it keeps cannot be told apart by weights.
-        repair: `(changes, x, y)` to the program with some changes; None where it has no copy.
-        input_dtypes: What the model takes each input as, `"float32"`.
-        more_than_losses: Whether training may heed more than the compiled losses: a penalty, or
-            what code of the user's own adds.
-        not_run: Why the framework cannot be run on the data row by row, or `""`.
-        in_training: The program with the steps that training records, or None where they cannot be
-            recorded; no function where they are those of inference.
-        dead_start: `(trials=…, names=…, least=…)` to the chances of a dead start, as
-            `train.expected` answers; None where nobody can be asked.
-        batch_statistics: Asked when it is needed: names of layers that take the statistics of the
-            batch in training, to the entries of one row that these are over.
+        own_chance: Whether user code may draw random numbers in training.
+        stepping: The settings of the next optimizer steps; None if there is no optimizer.
+        varied: `varied(values)` returns the graph of `whole` with other values of some weights, by
+            their index; None if that graph cannot be written.
+        understood: The members of `escaped` whose use is known, with their role: `"bias"` of a
+            convolution, added to its result, or `"state"`, multiplied by the zeros that a
+            recurrent layer starts from.
+        steady: Indices of weights that only training can change.
+        taken: Maps inputs to the values that the model receives in its backend's types; None if
+            they are unchanged.
+        uneven: The mechanism that may move entries of one weight by different rules, or `""`.
+        slots: Maps a weight index to the optimizer's slot variables for it, each in the weight's
+            shape; None if slot variables cannot be assigned to weights.
+        repair: Maps `(changes, x, y)` to the changed program; None if the model has no copy.
+        input_dtypes: The type in which the model receives each input, for example `"float32"`.
+        more_than_losses: Whether training may minimize more than the compiled losses: a penalty or
+            a term added by user code.
+        not_run: The reason why the framework cannot evaluate the data row by row, or `""`.
+        in_training: Returns the program with the steps that training records, or None if they
+            cannot be recorded. The field is None if they equal the steps of inference.
+        dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as in
+            `train.expected`; None if they cannot be computed.
+        batch_statistics: Returns the names of layers that use batch statistics in training, with
+            the number of entries of one row that each statistic covers.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A change of a model that can be made mechanically."""
+"""A mechanical edit of a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,16 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class ModelChange:
-    """One change.
+    """One mechanical edit of a model, such as another activation or loss.
 
     Args:
         kind: `"activation"`, `"units"`, `"initializer"`, `"bias"`, `"remove"`, `"loss"`,
             `"from_logits"`, `"optimizer"`, `"trainable"` or `"hidden"` (a new Dense layer before
             this one).
-        layer: Path of the layer it is made in; `""` for the one that makes the output, or for all
-            where the change has no single layer; `"*"` for every hidden layer.
+        layer: Path of the edited layer; `""` for the output layer, or if the edit concerns no
+            single layer; `"*"` for every hidden layer.
         value: The new activation, number of units, initializer, loss or optimizer, by its name;
-            whether the loss reads logits.
+            for `"from_logits"`, whether the loss reads logits.
         options: Arguments of the new loss, optimizer, initializer or layer.
     """
 

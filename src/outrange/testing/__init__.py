@@ -1,4 +1,4 @@
-"""The battery that every op must pass, for authors of ops; needs `mpmath`."""
+"""The test suite that every op must pass, for authors of ops; needs `mpmath`."""
 
 from .broken import LawBroken as LawBroken
 from .definition import Oracle as Oracle

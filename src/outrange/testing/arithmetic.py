@@ -1,10 +1,10 @@
-"""Arithmetic of many digits; the one file that imports mpmath."""
+"""Multiple-precision arithmetic. No other file imports mpmath."""
 
 from typing import Any
 
 
 def many_bits(bits: int) -> Any:
-    """A context of mpmath of its own, so that nobody else's precision changes."""
+    """Return a new mpmath context, which leaves the precision of other contexts unchanged."""
     import mpmath
 
     context = mpmath.MPContext()

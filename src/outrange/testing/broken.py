@@ -1,10 +1,10 @@
-"""What a law raises."""
+"""The exception that a failed law raises."""
 
 from ..core import OutrangeError
 
 
 class LawBroken(OutrangeError, AssertionError):
-    """A stated fact, or a bound derived from it, is wrong; the message holds the witness."""
+    """An error for a wrong fact, or a wrong bound derived from it; the message has the witness."""
 
 
 def require(holds: bool, message: str) -> None:

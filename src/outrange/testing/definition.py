@@ -1,4 +1,4 @@
-"""Sixty-digit values of a curve, and the places where a wrong fact would show."""
+"""Sixty-digit values of a curve, and the points at which a wrong fact would show."""
 
 import math
 from functools import cached_property
@@ -13,7 +13,7 @@ from .arithmetic import many_bits
 
 BITS = 202  # 60 decimal digits
 TINY = 1e-20
-"""Points nearer to 0 than this are evaluated with as many digits as it takes."""
+"""Points closer to 0 than this are evaluated with enough digits to add them to 1 exactly."""
 
 FRACTIONS = np.array([0.0, 1e-3, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.999, 1.0])
 SCALES = 10.0 ** np.array([-9.0, -6.0, -3.0, -1.0, 0.0, 1.0])
@@ -27,10 +27,11 @@ FIXED = (
 
 
 class Oracle:
-    """A curve's definition, evaluated once per point with 60 digits.
+    """The definition of a curve, evaluated once per point with 60 digits.
 
     Args:
-        curve: Its `exact` is the definition. Curves that share it may share the oracle.
+        curve: The curve whose `exact` is the definition. Curves with the same `exact` may share
+            an oracle.
 
     Raises:
         OutrangeError: The curve has no `exact`.
@@ -38,18 +39,22 @@ class Oracle:
 
     def __init__(self, curve: Curve) -> None:
         if curve.exact is None:
-            raise OutrangeError(f"`{curve.name}` has no `exact` definition to be compared with.")
+            raise OutrangeError(f"`{curve.name}` has no `exact` definition to compare with.")
         self.mp = many_bits(BITS)
         self.exact = curve.exact
         self._seen: dict[float, tuple[float, float]] = {}
 
     @cached_property
     def _finest(self) -> Any:
-        """Digits enough for the sum of any float64 and 1."""
+        """A context with enough digits for the sum of any float64 and 1."""
         return many_bits(BITS + 1100)
 
     def real(self, x: Any, mp: Any = None) -> Any:
-        """The value at the mpmath number `x`, in another precision if told; NaN where is none."""
+        """Return the value at the mpmath number `x`, or NaN if undefined.
+
+        Args:
+            mp: The context to compute in; the oracle's own by default.
+        """
         mp = mp or self.mp
         try:
             value = self.exact(mp, x)
@@ -58,19 +63,19 @@ class Oracle:
         return value if isinstance(value, mp.mpf) else mp.nan
 
     def at(self, x: float) -> Any:
-        """The value at the float64 `x`, as an mpmath number."""
-        # Beside 1, sixty digits would lose what is smaller than that.
+        """Return the value at the float64 `x`, as an mpmath number."""
+        # A sum with 1 in sixty digits would lose smaller numbers.
         mp = self._finest if 0.0 < abs(x) < TINY else self.mp
         return self.real(mp.mpf(float(x)), mp)
 
     def slope(self, x: float) -> Any:
-        """The derivative at `x`, to about 40 digits."""
+        """Return the derivative at `x`, to about 40 digits."""
         x = self.mp.mpf(float(x))
         step = self.mp.mpf(10) ** -20 * (abs(x) if x else self.mp.mpf(10) ** -10)
         return (self.real(x + step) - self.real(x - step)) / (2 * step)
 
     def values(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values as unevaluated sums of two float64 arrays."""
+        """Return the values as unevaluated sums of two float64 arrays."""
         flat = np.ravel(x)
         for p in set(flat.tolist()) - self._seen.keys():
             value = self.at(p)
@@ -81,32 +86,32 @@ class Oracle:
 
 
 def special(curve: Curve, most: int = 9) -> list[float]:
-    """The points that the facts name, those nearest to 0 and the outermost ones."""
+    """Return the points that the facts name: those nearest to 0 and the outermost ones."""
     named = sorted({*curve.knots, *curve.turns, *curve.jumps, *curve.holes}, key=abs)
     named = named if len(named) <= most else [*named[: most - 2], *named[-2:]]
     return [p for p in (*named, *curve.on) if math.isfinite(p)]
 
 
 def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Intervals of all sizes, random ones and ones about each special point."""
+    """Return intervals of all sizes: random ones, and some around each special point."""
     rng = np.random.default_rng(seed)
     middle, radius = rng.normal(0.0, 3.0, 40), 10.0 ** rng.uniform(-9.0, 1.0, 40)
     pairs = [np.stack([middle - radius, middle + radius], 1), np.array(FIXED, np.float64)]
     for p in special(curve):
         pairs += [np.stack([p - SCALES * a, p + SCALES * b], 1) for a, b in SHAPES]
-    found = np.concatenate(pairs)
+    intervals = np.concatenate(pairs)
     if curve.beyond is None:
-        found = np.clip(found, *curve.on)
+        intervals = np.clip(intervals, *curve.on)
     for pole in curve.poles:
-        found = found[(pole < found[:, 0]) | (found[:, 1] < pole)]
-    return found[:, 0].copy(), found[:, 1].copy()
+        intervals = intervals[(pole < intervals[:, 0]) | (intervals[:, 1] < pole)]
+    return intervals[:, 0].copy(), intervals[:, 1].copy()
 
 
 def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Points of every interval, `(intervals, points)`: even ones, and the special ones inside."""
+    """Return points of every interval, `(intervals, points)`: evenly spaced and special ones."""
     a, b = np.clip(lo, -1e3, 1e3), np.clip(hi, -1e3, 1e3)
     even = np.clip(a[:, None] + (b - a)[:, None] * FRACTIONS, a[:, None], b[:, None])
-    even[:, -1] = b  # where rounding moved it
+    even[:, -1] = b  # rounding may have moved it
     named = special(curve, 5)
     named = np.array([*named, *(f(p) for p in curve.jumps for f in (up, down))], np.float64)
     near = np.clip(named + np.zeros((len(lo), 1)), a[:, None], b[:, None])
@@ -114,20 +119,22 @@ def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def probes(curve: Curve, seed: int = 0) -> np.ndarray:
-    """Single points of all sizes inside `on`, the tails of common functions included."""
+    """Return single points of all sizes inside `on`, including the tails of common functions."""
     rng = np.random.default_rng(seed)
     tens = 10.0 ** rng.uniform(-9.0, 1.5, 60)
     far = [0.0, 1e-300, 1e5, 1e17, 20.0, 37.0, 38.4, 300.0, 700.0, 744.0, 745.1]
     close = [
         p + s * q for p in special(curve) for s in (-1, 1) for q in (0.0, 1e-12, 1e-6, 1e-3, 0.1)
     ]
-    found = np.concatenate([rng.normal(0.0, 3.0, 150), tens, -tens, far, np.negative(far), close])
-    found = found[(found >= curve.on[0]) & (found <= curve.on[1]) & ~np.isin(found, curve.poles)]
-    return np.unique(found)
+    points = np.concatenate([rng.normal(0.0, 3.0, 150), tens, -tens, far, np.negative(far), close])
+    points = points[
+        (points >= curve.on[0]) & (points <= curve.on[1]) & ~np.isin(points, curve.poles)
+    ]
+    return np.unique(points)
 
 
 def ladder(a: float, b: float, reach: float = 12.0) -> np.ndarray:
-    """Increasing points strictly inside `(a, b)`, ever closer towards finite ends."""
+    """Return increasing points strictly inside `(a, b)`, which get denser toward finite ends."""
     finite_a, finite_b = math.isfinite(a), math.isfinite(b)
     left = a if finite_a else (b if finite_b else 0.0) - reach
     right = b if finite_b else (a if finite_a else 0.0) + reach
@@ -138,5 +145,5 @@ def ladder(a: float, b: float, reach: float = 12.0) -> np.ndarray:
         inner.append(left + steps)
     if finite_b:
         inner.append(right - steps)
-    found = np.unique(np.concatenate(inner))
-    return found[(found > left) & (found < right)]
+    points = np.unique(np.concatenate(inner))
+    return points[(points > left) & (points < right)]

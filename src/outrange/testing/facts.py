@@ -1,4 +1,4 @@
-"""Laws of the facts that a `Curve` states. Each compares with the definition in 60 digits."""
+"""Laws of the facts that a `Curve` states, each compared with the definition in 60 digits."""
 
 import math
 from collections.abc import Iterator
@@ -13,24 +13,24 @@ from .definition import Oracle, boxes, ladder, probes, samples, special
 
 
 def check_definition(curve: Curve, oracle: Oracle | None = None) -> None:
-    """`f` is within its stated error of the definition, and keeps NaN."""
+    """Check that `f` is within its stated error of the definition and propagates NaN."""
     oracle = oracle or Oracle(curve)
     x = probes(curve)
     with np.errstate(all="ignore"):
-        got = np.asarray(curve.f(x), np.float64)
+        values = np.asarray(curve.f(x), np.float64)
         require(bool(np.isnan(curve.f(np.array([np.nan]))[0])), f"`{curve.name}` hides NaN")
     high, low = oracle.values(x)
     inside = (x > curve.on[0]) & (x < curve.on[1])
     lost = np.isnan(high) & inside
     require(not lost.any(), f"`{curve.name}` is not defined on all of {curve.on}")
-    wrong = np.isnan(got)
+    wrong = np.isnan(values)
     require(not wrong.any(), f"`{curve.name}.f` is NaN at {x[wrong][:1]}")
-    # A value beyond all float64 has no error to speak of.
-    seen = np.isfinite(got) & np.isfinite(high)
+    # The error of a value beyond the float64 range is not defined.
+    seen = np.isfinite(values) & np.isfinite(high)
     with np.errstate(all="ignore"):
-        far = np.abs((got - high) - low)
-        allowed = curve.off + curve.ulps * np.spacing(np.abs(got))
-        allowed = np.where((x == 0) & (got == 0), 0.0, allowed)
+        far = np.abs((values - high) - low)
+        allowed = curve.off + curve.ulps * np.spacing(np.abs(values))
+        allowed = np.where((x == 0) & (values == 0), 0.0, allowed)
     bad = np.flatnonzero(seen & (far > allowed))
     if bad.size:
         i = bad[0]
@@ -39,15 +39,15 @@ def check_definition(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_slope(curve: Curve, oracle: Oracle | None = None) -> None:
-    """`df` is within its stated error of the derivative, away from knots and right beside them."""
+    """Check that `df` is within its stated error of the derivative, away from the knots."""
     oracle = oracle or Oracle(curve)
     x = probes(curve)
     beside = np.min(np.abs(x[:, None] - np.array([*curve.knots, np.inf])), axis=1)
     sizes = (np.abs(x) < 50.0) & ((np.abs(x) > 1e-9) | (x == 0))
     x = x[(beside > 1e-9) & sizes & (x > curve.on[0]) & (x < curve.on[1])][::3]
     with np.errstate(all="ignore"):
-        got = np.asarray(curve.df(x), np.float64)
-    for p, slope in zip(x.tolist(), got.tolist(), strict=True):
+        slopes = np.asarray(curve.df(x), np.float64)
+    for p, slope in zip(x.tolist(), slopes.tolist(), strict=True):
         true = oracle.slope(p)
         allowed = curve.slope_error * (1 + abs(true)) + 1e-30 * (1 + abs(true))
         require(
@@ -61,7 +61,10 @@ def _gaps(curve: Curve) -> Iterator[tuple[float, float, int]]:
 
 
 def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
-    """In every gap `f` bends as stated: chord slopes rise in a cup, fall in a cap, or stay."""
+    """Check that `f` bends as stated between knots.
+
+    Chord slopes rise in a cup, fall in a cap, and are constant on a line.
+    """
     oracle = oracle or Oracle(curve)
     lines = curve.lines or (None,) * len(curve.bends)
     for a, b, i in _gaps(curve):
@@ -71,8 +74,8 @@ def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
         steps = [t - s for s, t in pairwise(rises)]
         tiny = oracle.mp.mpf(10) ** -38 * max(1, *(abs(s) for s in rises))
         rising, falling = any(s > tiny for s in steps), any(s < -tiny for s in steps)
-        found = {(False, False): "line", (True, False): "cup", (False, True): "cap"}
-        bend = found.get((rising, falling), "both ways")
+        shapes = {(False, False): "line", (True, False): "cup", (False, True): "cap"}
+        bend = shapes.get((rising, falling), "both ways")
         name, place = f"`{curve.name}`", f"between {a:.6g} and {b:.6g}"
         require(bend == curve.bends[i], f"{name} bends {bend}, not {curve.bends[i]}, {place}")
         line = lines[i]
@@ -82,7 +85,7 @@ def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Between turns `f` only rises, only falls, or is constant; every jump is a turn."""
+    """Check that `f` is monotone or constant between turns, and that every jump is a turn."""
     oracle = oracle or Oracle(curve)
     require(set(curve.jumps) <= set(curve.turns), f"`{curve.name}` has a jump that is no turn")
     ends = sorted({curve.on[0], *curve.turns, *curve.holes, curve.on[1]})
@@ -96,7 +99,7 @@ def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
-    """At a knot the two limits differ if it is a jump, and agree with the value if it is not."""
+    """Check that the limits at a knot differ at jumps and equal the value elsewhere."""
     oracle = oracle or Oracle(curve)
     require(set(curve.jumps) <= set(curve.knots), f"`{curve.name}` has a jump that is no knot")
     step = oracle.mp.mpf(10) ** -45
@@ -112,10 +115,10 @@ def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
-    """`on`, `beyond` and `holes` say where `f` is defined, and how large it gets there."""
+    """Check `on`, `beyond` and `holes`: where `f` is defined, and its range there."""
     oracle = oracle or Oracle(curve)
     for end, sign in zip(curve.on, (-1.0, 1.0), strict=True):
-        # A pole may be the end of one half of a function.
+        # A pole may be the end of one branch of a function.
         if curve.beyond is None and math.isfinite(end) and oracle.mp.isfinite(oracle.at(end)):
             outside = any(oracle.mp.isfinite(oracle.at(end + sign * d)) for d in (1e-6, 0.5))
             require(not outside, f"`{curve.name}` goes on past {end}, but has no `beyond`")
@@ -136,7 +139,7 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> None:
-    """No value lies outside `beyond`, and its ends are approached, or really infinite."""
+    """Check that no value leaves `beyond`, and that values approach both of its ends."""
     least, most = ends
     far = [
         0.0,
@@ -152,7 +155,7 @@ def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> No
 
 
 def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
-    """`range` holds every value, and its ends are reached but for the stated error."""
+    """Check that `range` encloses every value, and that its ends are attained up to the error."""
     oracle = oracle or Oracle(curve)
     lo, hi = boxes(curve)
     least, most = curve.range(lo, hi)
@@ -167,7 +170,7 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
         require(
             False, f"`{curve.name}.range` of {box} is {ends}, but f({x[i, j]!r}) = {high[i, j]!r}"
         )
-    # Limits at jumps and constants outside `on` need not be reached; not all turns are samples.
+    # Limits at jumps and constants outside `on` need not be attained; not all turns are sampled.
     inside = (lo >= max(curve.on[0], -1e3)) & (hi <= min(curve.on[1], 1e3))
     for skipped in (*curve.jumps, *(set(curve.turns) - set(special(curve, 5)))):
         inside &= ~((lo <= skipped) & (skipped <= hi))
@@ -183,14 +186,14 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Where a curve is called saturated its slope is below 2 % of its steepest; far out it is."""
+    """Check `saturated`: there the slope is below 2 % of the steepest; flat tails are saturated."""
     if curve.saturated is None:
         return
     x = np.linspace(-12.0, 12.0, 961)
     slope = np.abs(curve.df(x))
-    said = np.asarray(curve.saturated(x[:-1], x[1:]))
+    saturated = np.asarray(curve.saturated(x[:-1], x[1:]))
     steep = np.maximum(slope[:-1], slope[1:]) > 0.02 * slope.max()
-    require(not (said & steep).any(), f"`{curve.name}` is called saturated where it is steep")
+    require(not (saturated & steep).any(), f"`{curve.name}` is called saturated where it is steep")
     whole = curve.saturated(np.array([-12.0]), np.array([12.0]))[0]
     require(not whole, f"`{curve.name}` is called saturated on all of [-12, 12]")
     far = np.array([-1e6, 1e5]), np.array([-1e5, 1e6])
@@ -201,7 +204,7 @@ def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_crossings(curve: Curve, oracle: Oracle | None = None) -> None:
-    """At a crossing `f` is what is stated, to the last digit, and it rises all along."""
+    """Check that `f` has exactly the stated value at each crossing, and rises everywhere."""
     if not curve.crossings:
         return
     oracle = oracle or Oracle(curve)

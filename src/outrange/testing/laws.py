@@ -1,4 +1,4 @@
-"""All laws of one kind of op, in one call each."""
+"""One call that checks all laws of a curve."""
 
 from ..ops import Curve
 from .definition import Oracle
@@ -29,18 +29,18 @@ CURVE_LAWS = (
     check_tightness,
     check_relax,
 )
-"""Cheap ones first."""
+"""The laws of a curve, in order of their cost."""
 
 
 def check_curve(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Every law of a `Curve`.
+    """Check every law of a `Curve`.
 
     Args:
-        curve: The facts, `exact` included.
-        oracle: Reused between curves that share their definition; a new one by default.
+        curve: The curve, with an `exact` definition.
+        oracle: An oracle to reuse between curves of one definition; a new one by default.
 
     Raises:
-        LawBroken: With the witness.
+        LawBroken: A law fails; the message has the witness.
     """
     oracle = oracle or Oracle(curve)
     for law in CURVE_LAWS:

@@ -1,7 +1,7 @@
-"""Laws of what is derived from the facts: sound lines of any slope, and how tight they are.
+"""Laws of the lines derived from the facts: soundness for any slope, and tightness.
 
-A line is compared with the definition exactly: where the difference is not plainly positive, the
-five terms `f_high + f_low - (product_high + product_low) - offset` are summed without rounding.
+A line is compared with the definition exactly. If the difference is not clearly positive, the five
+terms `f_high + f_low - (product_high + product_low) - offset` are summed without rounding.
 """
 
 import math
@@ -20,7 +20,7 @@ SPLIT = 2.0**27 + 1.0
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`a * b` as an unevaluated sum of two float64, exact short of overflow and underflow."""
+    """Return `a * b` as an unevaluated sum of two float64; exact without over- and underflow."""
     high = a * b
     a1, b1 = a * SPLIT, b * SPLIT
     a1, b1 = a1 - (a1 - a), b1 - (b1 - b)
@@ -31,13 +31,13 @@ def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def first_violation(
     value: tuple[np.ndarray, np.ndarray], slope: np.ndarray, offset: np.ndarray, x: np.ndarray
 ) -> tuple[int, int] | None:
-    """The index of the first point at which a line is above the value; None if there is none.
+    """Return the index of the first point at which a line exceeds the value, or None.
 
     Args:
         value: `(high, low)`, the exact values as sums of two float64, `(intervals, points)`.
-        slope: `(intervals,)`.
-        offset: `(intervals,)`; `-inf` is below everything.
-        x: The points.
+        slope: The slope of each interval's line, `(intervals,)`.
+        offset: The offset of each line, `(intervals,)`; `-inf` is below everything.
+        x: The points of each interval, `(intervals, points)`.
     """
     high, low = value
     m, t = np.broadcast_to(slope[:, None], x.shape), np.broadcast_to(offset[:, None], x.shape)
@@ -48,7 +48,7 @@ def first_violation(
         skip = plain | ~np.isfinite(high) | np.isneginf(t) | ~np.isfinite(x)
     for i, j in np.argwhere(~skip):
         terms = [high[i, j], low[i, j], -product[i, j], -rest[i, j], -t[i, j]]
-        # Two float64 hold the value to 106 bits.
+        # Two float64 represent the value to 106 bits.
         if not math.fsum(terms) >= -(2.0**-104) * abs(high[i, j]):
             return int(i), int(j)
     return None
@@ -63,7 +63,7 @@ def _check_below(
     x: np.ndarray,
     what: str,
 ) -> None:
-    """Raise if a lower line of `sign * f` crosses it."""
+    """Raise `LawBroken` if a lower line of `sign * f` crosses it."""
     high, low = value
     require(bool(np.isfinite(slope).all()), f"`{curve.name}`: {what} has no finite slope")
     require(
@@ -78,17 +78,20 @@ def _check_below(
 
 
 def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
-    """The lines of `relax` enclose the curve for every `theta`, `least_offset` for any slope."""
+    """Check that the lines of `relax` enclose the curve for every `theta`.
+
+    `least_offset` and `most_offset` must give sound lines for any slope.
+    """
     oracle = oracle or Oracle(curve)
     lo, hi = boxes(curve)
     x = samples(curve, lo, hi)
     value = oracle.values(x)
     default = relax(curve, lo, hi)
     for theta in THETAS:
-        found = default if theta is None else relax(curve, lo, hi, np.full(lo.shape, theta))
+        lines = default if theta is None else relax(curve, lo, hi, np.full(lo.shape, theta))
         what = f"line for theta={theta}"
-        _check_below(curve, 1.0, value, found.lo_slope, found.lo_offset, x, f"lower {what}")
-        _check_below(curve, -1.0, value, -found.hi_slope, -found.hi_offset, x, f"upper {what}")
+        _check_below(curve, 1.0, value, lines.lo_slope, lines.lo_offset, x, f"lower {what}")
+        _check_below(curve, -1.0, value, -lines.hi_slope, -lines.hi_offset, x, f"upper {what}")
     _check_theta(curve, lo, hi, default)
     rng = np.random.default_rng(1)
     slopes = (
@@ -103,17 +106,17 @@ def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def _check_theta(curve: Curve, lo: np.ndarray, hi: np.ndarray, default: LinePair) -> None:
-    """The theta that a default line names gives this line again."""
+    """Check that `relax` reproduces a default line from the `theta` that it reports."""
     size = np.maximum(np.abs(lo), np.abs(hi))
     for side in ("lo", "hi"):
         theta, gain = getattr(default, f"{side}_theta"), getattr(default, f"{side}_gain")
         require(bool(np.all((theta >= 0) & (theta <= 1))), f"`{curve.name}`: theta leaves [0, 1]")
         again = relax(curve, lo, hi, theta)
         for part in ("slope", "offset"):
-            one, two = getattr(default, f"{side}_{part}"), getattr(again, f"{side}_{part}")
+            first, second = getattr(default, f"{side}_{part}"), getattr(again, f"{side}_{part}")
             with np.errstate(all="ignore"):
-                off = np.abs(one - two) > 1e-6 * (1 + np.abs(one) + np.abs(gain) * size)
-            off &= np.isfinite(one) & np.isfinite(two) & (size < 1e100)
+                off = np.abs(first - second) > 1e-6 * (1 + np.abs(first) + np.abs(gain) * size)
+            off &= np.isfinite(first) & np.isfinite(second) & (size < 1e100)
             place = "".join(f" on [{lo[i]!r}, {hi[i]!r}]" for i in np.flatnonzero(off)[:1])
             require(
                 not off.any(), f"`{curve.name}`: {side}_theta is not of the default line{place}"
@@ -123,9 +126,13 @@ def _check_theta(curve: Curve, lo: np.ndarray, hi: np.ndarray, default: LinePair
 def envelopes(
     curve: Curve, lo: np.ndarray, hi: np.ndarray, count: int = 96
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The convex and the concave envelope at the midpoint, from `2 * count + 1` values each."""
+    """Compute the convex and the concave envelope at the midpoint from sampled values.
+
+    Args:
+        count: Evenly spaced points on each side of the midpoint.
+    """
     z = 0.5 * lo + 0.5 * hi
-    # Even points, and points close to either end and to the midpoint, where curves are steep.
+    # Evenly spaced points, and points near both ends and the midpoint, where curves are steep.
     near = 2.0 ** -np.arange(2.0, 40.0)
     part = np.unique(np.concatenate([np.linspace(0, 1, count), near, 1 - near]))
     left, right = z[:, None] - (z - lo)[:, None] * part, z[:, None] + (hi - z)[:, None] * part
@@ -145,25 +152,29 @@ def envelopes(
 
 
 def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 1.02) -> None:
-    """At the midpoint the default lines are as close as the envelopes of `f`, times `factor`."""
+    """Check that the default lines are tight at the midpoint.
+
+    Args:
+        factor: The permitted distance between the lines, relative to that of the envelopes of `f`.
+    """
     lo, hi = boxes(curve)
     keep = (np.abs(lo) <= 100) & (np.abs(hi) <= 100) & (lo > curve.on[0]) & (hi < curve.on[1])
     for jump in curve.jumps:  # the limits there lie between any two float64
         keep &= ~((lo <= jump) & (jump <= hi) & (hi - lo < 1e-3))
-        if not curve.lines or None in curve.lines:  # nor is it known which one is taken
+        if not curve.lines or None in curve.lines:  # the value at the jump is not known either
             keep &= (lo != jump) & (hi != jump)
     keep &= hi - lo > 1e-7 * np.maximum(np.abs(lo), np.abs(hi))
     lo, hi = lo[keep], hi[keep]
     z = 0.5 * lo + 0.5 * hi
     with np.errstate(all="ignore"):
         least, most = envelopes(curve, lo, hi)
-        found = relax(curve, lo, hi)
-        below = found.lo_slope * z + found.lo_offset
-        above = found.hi_slope * z + found.hi_offset
-    sizes = np.abs(found.lo_slope * z) + np.abs(found.hi_slope * z) + np.abs(least) + np.abs(most)
+        lines = relax(curve, lo, hi)
+        below = lines.lo_slope * z + lines.lo_offset
+        above = lines.hi_slope * z + lines.hi_offset
+    sizes = np.abs(lines.lo_slope * z) + np.abs(lines.hi_slope * z) + np.abs(least) + np.abs(most)
     noise = 4 * curve.off + (8.0 + 4 * curve.ulps) * np.spacing(sizes) + 1e-9 * (most - least)
     noise = noise + 8 * curve.slope_error * (
-        1 + np.abs(found.lo_slope) + np.abs(found.hi_slope)
+        1 + np.abs(lines.lo_slope) + np.abs(lines.hi_slope)
     ) * (hi - lo)
     step = (factor - 1.0) * (most - least) + noise
     loose = np.maximum(least - below, above - most) - step

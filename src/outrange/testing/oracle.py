@@ -1,4 +1,4 @@
-"""A graph evaluated in 200-bit arithmetic: what published bounds are compared with."""
+"""Evaluation of a graph in 200-bit arithmetic, as a reference for published bounds."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,13 +16,13 @@ BITS = 200
 
 
 def _matrices(op: Affine) -> list[np.ndarray]:
-    """The matrix of each input; every entry is one product with 1, so without rounding."""
-    found = []
+    """Return the matrix of each input. Every entry is one product with 1 and thus not rounded."""
+    matrices = []
     for i, n in enumerate(op.sizes):
         units = [np.zeros((n, size)) for size in op.sizes]
         units[i] = np.eye(n)
-        found.append(op.apply(tuple(units), False))
-    return found
+        matrices.append(op.apply(tuple(units), False))
+    return matrices
 
 
 def _affine(mp: Any, op: Affine, source: list) -> list:
@@ -49,14 +49,14 @@ def _value(mp: Any, op: Op, source: list) -> list:
 
 
 def evaluate(graph: Graph, x: Iterable[float]) -> list:
-    """The output at one point, in real arithmetic to 200 bits.
+    """Evaluate the output at one point in 200-bit arithmetic.
 
     Args:
         graph: Any graph whose curves have an `exact` definition.
-        x: `(graph.size,)` float64.
+        x: The input point, `(graph.size,)` float64.
 
     Returns:
-        The output entries, mpmath numbers.
+        The output entries as mpmath numbers.
 
     Raises:
         OutrangeError: A curve has no `exact` definition.

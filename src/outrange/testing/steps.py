@@ -1,4 +1,4 @@
-"""Laws of step functions that rise, staircases among them."""
+"""Laws of increasing step functions, including staircases."""
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from .lines import check_relax
 
 
 def check_step(step: Step, oracle: Oracle | None = None) -> None:
-    """Every law of a step function that rises: a staircase, or a single jump.
+    """Check every law of an increasing step function: a staircase or a single jump.
 
     Args:
-        step: The facts, `exact` included.
-        oracle: Reused between steps that share their definition; a new one by default.
+        step: The step function, with an `exact` definition.
+        oracle: An oracle to reuse between steps of one definition; a new one by default.
 
     Raises:
-        LawBroken: With the witness.
+        LawBroken: A law fails; the message has the witness.
     """
     oracle = oracle or Oracle(step)
     for law in (check_definition, check_range, check_relax):
@@ -32,12 +32,12 @@ def _jumps(step: Step, lo: float, hi: float) -> np.ndarray:
     if not step.is_staircase:
         return np.array([j for j in step.jumps if lo <= j <= hi])
     k = np.arange(np.ceil((lo - step.start) / step.spacing), np.floor(hi / step.spacing) + 1)
-    found = step.start + k * step.spacing
-    return found[(found >= lo) & (found <= hi)]
+    jumps = step.start + k * step.spacing
+    return jumps[(jumps >= lo) & (jumps <= hi)]
 
 
 def check_jumps_of(step: Step) -> None:
-    """`f` is constant between the stated jumps, and rises by one height at each."""
+    """Check that `f` is constant between the stated jumps and rises by one height at each."""
     at = _jumps(step, -40.0, 40.0)
     left, right, middle = step.f(down(at)), step.f(up(at)), step.f(at)
     ends = np.concatenate([[-40.0], at, [40.0]])
@@ -51,17 +51,17 @@ def check_jumps_of(step: Step) -> None:
 
 
 def check_hull(step: Step) -> None:
-    """At the midpoint, the default lines are those of the hull of all values and limits."""
+    """Check that the default lines at the midpoint touch the hull of all values and limits."""
     lo, hi = boxes(step)
     few = (np.abs(lo) < 60) & (np.abs(hi) < 60) & (lo < hi)
     lo, hi = lo[few], hi[few]
-    found = relax(step, lo, hi)
+    lines = relax(step, lo, hi)
     for i, (a, b) in enumerate(zip(lo.tolist(), hi.tolist(), strict=True)):
         at = _jumps(step, a, b)
         z = 0.5 * a + 0.5 * b
         sides = [(at[at > a], down), (at[at < b], up)]
-        below = found.lo_slope[i] * z + found.lo_offset[i]
-        above = found.hi_slope[i] * z + found.hi_offset[i]
+        below = lines.lo_slope[i] * z + lines.lo_offset[i]
+        above = lines.hi_slope[i] * z + lines.hi_offset[i]
         for sign, (inside, near), height in zip((1.0, -1.0), sides, (below, above), strict=True):
             x = np.concatenate([[a, b], inside])
             y = sign * np.concatenate([step.f(np.array([a, b])), step.f(near(inside))])
@@ -72,7 +72,7 @@ def check_hull(step: Step) -> None:
 
 
 def _hull_at(x: np.ndarray, y: np.ndarray, z: float) -> float:
-    """The lower convex hull of the points, at `z`."""
+    """Return the lower convex hull of the points, evaluated at `z`."""
     left, right = x <= z, x >= z
     u, v = x[left][:, None], x[right][None]
     run = np.where(v > u, v - u, 1.0)

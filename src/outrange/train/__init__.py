@@ -1,5 +1,5 @@
-"""What belongs to training: building blocks, chances, advice, comparisons, and a monitor.
+"""Tools for training: layers and losses, dead-start probabilities, advice, comparisons, a monitor.
 
-Layers and losses are written with `keras.ops` alone, the same on every backend, and registered with
-Keras under the package `outrange`, so that saved models load again.
+Layers and losses use only `keras.ops`, so they are the same on every backend. They are registered
+with Keras under the package `outrange`, so that saved models can be loaded.
 """

@@ -1,4 +1,4 @@
-"""Arguments of layers and losses, checked with one sentence."""
+"""Checks of the arguments of layers and losses."""
 
 from __future__ import annotations
 
@@ -12,104 +12,108 @@ from ..core import InputError
 from .framework import keras
 
 
-def whole_number(given: Any, name: str, where: str) -> int:
-    """An integer >= 1.
+def positive_integer(value: Any, name: str, where: str) -> int:
+    """Return a positive integer.
 
     Raises:
-        InputError: It is none.
+        InputError: The value is not one.
     """
-    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
-        raise InputError(f"{where}: `{name}` is a whole number >= 1. Received: {name}={given!r}.")
-    return int(given)
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{where}: `{name}` must be an integer >= 1. Received: {name}={value!r}.")
+    return int(value)
 
 
-def finite_number(given: Any, name: str, where: str, least: float = -np.inf) -> float:
-    """A finite number, not below `least`.
+def finite_number(value: Any, name: str, where: str, least: float = -np.inf) -> float:
+    """Return a finite number that is at least `least`.
 
     Raises:
-        InputError: It is none.
+        InputError: The value is not one.
     """
-    number = isinstance(given, int | float | np.number) and not isinstance(given, bool)
-    if not number or not isfinite(given) or given < least:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not isfinite(value) or value < least:
         bound = "" if least == -np.inf else f" >= {least:g}"
-        raise InputError(f"{where}: `{name}` is a number{bound}. Received: {name}={given!r}.")
-    return float(given)
+        raise InputError(
+            f"{where}: `{name}` must be a finite number{bound}. Received: {name}={value!r}."
+        )
+    return float(value)
 
 
-def activation_of(given: Any, where: str) -> Any:
-    """The activation that Keras knows by this name, or the function itself.
-
-    Raises:
-        InputError: Keras knows none.
-    """
-    rule = f"{where}: an activation is a name that Keras knows, a function or a layer."
-    return _known(keras.activations.get, given, f"{rule} Received: {given!r}.")
-
-
-def loss_of(given: Any, where: str) -> Any:
-    """The loss that Keras knows by this name, or the loss itself.
+def activation_of(value: Any, where: str) -> Any:
+    """Return the Keras activation of this name, or the given function.
 
     Raises:
-        InputError: Keras knows none.
+        InputError: Keras has no such activation.
     """
-    rule = f"{where}: `loss` is a name that Keras knows, a loss or a function."
-    return _known(keras.losses.get, given, f"{rule} Received: loss={given!r}.")
+    rule = f"{where}: an activation must be a name that Keras knows, a function or a layer."
+    return _lookup(keras.activations.get, value, f"{rule} Received: {value!r}.")
 
 
-def data_arrays(given: Any, name: str) -> Any:
-    """Training data with NumPy arrays of numbers at its leaves.
+def loss_of(value: Any, where: str) -> Any:
+    """Return the Keras loss of this name, or the given loss.
+
+    Raises:
+        InputError: Keras has no such loss.
+    """
+    rule = f"{where}: `loss` must be a name that Keras knows, a loss or a function."
+    return _lookup(keras.losses.get, value, f"{rule} Received: loss={value!r}.")
+
+
+def data_arrays(value: Any, name: str) -> Any:
+    """Convert training data to a structure of numeric NumPy arrays.
 
     Args:
-        given: As a fit takes it: an array, rows first, or a list, tuple or dict of such.
-        name: What the user calls it.
+        value: Data as `fit` accepts them: an array, rows first, or a list, tuple or dict of arrays.
+        name: The user's name of the argument, for messages.
 
     Raises:
-        InputError: It holds something else, or arrays of different lengths or of no rows.
+        InputError: The data contain something else, or arrays of different lengths or without
+            rows.
     """
-    data, flat = _with_arrays(given, name)
+    data, flat = _with_arrays(value, name)
     lengths = {len(array) if array.ndim else 0 for array in flat}
     if len(lengths) != 1 or 0 in lengths:
         raise InputError(
-            f"`{name}` needs rows, as many in each of its arrays, at least one. "
+            f"`{name}` must have at least one row, and as many rows in each of its arrays. "
             f"Received: arrays of shapes {[array.shape for array in flat]}."
         )
     return data
 
 
-def _with_arrays(given: Any, name: str) -> tuple[Any, list[np.ndarray]]:
-    if isinstance(given, Mapping):
-        parts = {key: _with_arrays(part, name) for key, part in given.items()}
+def _with_arrays(value: Any, name: str) -> tuple[Any, list[np.ndarray]]:
+    if isinstance(value, Mapping):
+        parts = {key: _with_arrays(part, name) for key, part in value.items()}
         return {key: part[0] for key, part in parts.items()}, [
             a for p in parts.values() for a in p[1]
         ]
-    several = isinstance(given, list | tuple) and any(hasattr(part, "shape") for part in given)
-    if several and any(np.ndim(part) for part in given):
-        parts = [_with_arrays(part, name) for part in given]
+    several = isinstance(value, list | tuple) and any(hasattr(part, "shape") for part in value)
+    if several and any(np.ndim(part) for part in value):
+        parts = [_with_arrays(part, name) for part in value]
         return [part[0] for part in parts], [a for part in parts for a in part[1]]
-    array = _array(given)
+    array = _array(value)
     if array is None or array.dtype.kind not in "biuf":
         raise InputError(
-            f"`{name}` holds numbers in arrays; collect what a data set or generator yields into "
-            f"arrays first. Received: {type(given).__module__}.{type(given).__qualname__}"
+            f"`{name}` must consist of numeric arrays; collect the batches of a data set or "
+            "generator into arrays first. "
+            f"Received: {type(value).__module__}.{type(value).__qualname__}"
             f"{'' if array is None else f' of dtype {array.dtype}'}."
         )
     return array, [array]
 
 
-def _array(given: Any) -> np.ndarray | None:
-    """Anything that is one array, as NumPy's."""
-    if hasattr(given, "to_numpy"):
-        return given.to_numpy()
+def _array(value: Any) -> np.ndarray | None:
+    """Convert an array-like object to a NumPy array; None if it is not one array."""
+    if hasattr(value, "to_numpy"):
+        return value.to_numpy()
     try:
-        if keras.ops.is_tensor(given):
-            return keras.ops.convert_to_numpy(given)
-        return np.asarray(given)
+        if keras.ops.is_tensor(value):
+            return keras.ops.convert_to_numpy(value)
+        return np.asarray(value)
     except (ValueError, TypeError):
         return None
 
 
-def _known(find: Callable[[Any], Any], given: Any, message: str) -> Any:
+def _lookup(find: Callable[[Any], Any], value: Any, message: str) -> Any:
     try:
-        return find(given)
+        return find(value)
     except (ValueError, TypeError) as error:
         raise InputError(message) from error

@@ -27,10 +27,10 @@ from .comparison.structure import Structure
 
 
 FEW = 64
-"""Rows tried first: a unit that is alive there needs no others."""
+"""Number of rows tried first; a unit that is alive on them needs no others."""
 
 FIRST = 20
-"""Fresh starts that are drawn however long they take."""
+"""Minimum number of random initializations, even if they are slow."""
 
 
 def expected(
@@ -44,22 +44,22 @@ def expected(
     least: float = 0.0,
     seconds: float = np.inf,
 ) -> DeadStart:
-    """See `outrange.expected`.
+    """Estimate the probability of dead units at initialization; see `outrange.expected`.
 
     Args:
         model: A Keras model or layer.
-        x: Its data.
-        trials: Fresh starts to draw.
-        confidence: Of the intervals.
-        seed: Of the draw.
-        names: Layers that are asked about; None for all.
-        least: Layers are left out of which it is known, without a draw, that the chance that all
-            units start dead is below this, those of the layers before them included.
-        seconds: No further start is drawn after so long, but of `FIRST`.
+        x: The data, as `fit` accepts them.
+        trials: Number of random initializations to draw.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the random initializations.
+        names: Paths of the layers to report; None for all.
+        least: Layers are skipped if their probability of an entirely dead start, including the
+            layers before them, is provably below this value.
+        seconds: Time limit in seconds of processor time; at least `FIRST` starts are drawn.
     """
     check_confidence(confidence)
     if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
-        raise InputError(f"`trials` is a whole number >= 1. Received: trials={trials!r}.")
+        raise InputError(f"`trials` must be an integer >= 1. Received: trials={trials!r}.")
     model = _model(model, x)
     structure = Structure(model, data_arrays(x, "x"))
     rows = structure.rows()
@@ -69,25 +69,29 @@ def expected(
     for info in structure.network.layers:
         if not _flat_curves(structure.network, info):
             continue
-        # What comes after a dead layer is dead too: chances add up along the way.
-        bound += _most_often(model, structure.network, info)
+        # Layers after a dead layer are dead too, so probabilities add up along the path.
+        bound += _bound_dead_start(model, structure.network, info)
         if (names is None or info.path in names) and bound >= least:
             bent.append(info)
-    known = {
+    closed = {
         info.path: exact
         for info in bent
         if (exact := closed_form(model, structure.network, info, rows)) is not None
     }
-    drawn = [info for info in bent if info.path not in known]
-    shares = _sampled(structure, makers, drawn, rows, int(trials), seed, seconds) if drawn else {}
+    drawn = [info for info in bent if info.path not in closed]
+    shares = (
+        _sample_dead_shares(structure, makers, drawn, rows, int(trials), seed, seconds)
+        if drawn
+        else {}
+    )
     trials = len(next(iter(shares.values()))) if shares else trials
     layers = []
     for info in bent:
         units = info.shape[-1] if info.shape else 1
-        if info.path in known:
-            chance, both = known[info.path], known[info.path] ** units
+        if info.path in closed:
+            chance, both = closed[info.path], closed[info.path] ** units
             ends = (chance, chance), (both, both)
-            found = (chance, both, CLOSED, 0)
+            result = (chance, both, CLOSED, 0)
         else:
             share = shares[info.path]
             chance, whole = float(share.mean()), int((share == 1.0).sum())
@@ -98,32 +102,23 @@ def expected(
                 else bounded_mean(chance, int(trials), confidence),
                 clopper_pearson(whole, int(trials), confidence),
             )
-            found = (chance, whole / trials, SAMPLED, int(trials))
+            result = (chance, whole / trials, SAMPLED, int(trials))
         (lo, hi), (all_lo, all_hi) = ends
         layers.append(
             DeadLayer(
-                info.path,
-                info.kind,
-                units,
-                found[0],
-                lo,
-                hi,
-                found[1],
-                all_lo,
-                all_hi,
-                found[2],
-                found[3],
+                info.path, info.kind, units,
+                result[0], lo, hi, result[1], all_lo, all_hi, result[2], result[3],
             )
-        )
+        )  # fmt: skip
     return DeadStart(model.name, tuple(layers), len(rows), confidence, seed, tuple(makers.kept))
 
 
 def _model(model: Any, x: Any) -> Any:
-    """A model; a layer by itself is built on the data."""
+    """Return the model; a single unbuilt layer is put into a model of the data's shape."""
     k = keras()
     if not isinstance(model, k.Layer):
         raise InputError(
-            "A Keras model or layer is needed, for its initializers. "
+            "The argument must be a Keras model or layer, because its initializers are needed. "
             f"Received: {type(model).__module__}.{type(model).__qualname__}."
         )
     if isinstance(model, k.Model) or model.built:
@@ -131,16 +126,16 @@ def _model(model: Any, x: Any) -> Any:
     shape = np.shape(x)[1:]
     try:
         again = type(model).from_config(model.get_config())
-    except Exception as error:  # code of the user's own, which Keras has no name for
+    except Exception as error:  # user code may raise anything
         raise InputError(
-            f"Layer `{model.name}` is not built, and Keras cannot make another one of its "
-            f"configuration; put it in a model. Received: {type(error).__name__}: {error}"
+            f"Layer `{model.name}` is not built, and Keras cannot recreate it from its "
+            f"configuration. Received: {type(error).__name__}: {error} Put the layer in a model."
         ) from error
     return k.Sequential([k.Input(shape), again])
 
 
 def _flat_curves(network: Network, info: LayerInfo) -> list[Curve]:
-    """The activations of a layer, if each has a piece of slope 0; else none."""
+    """Return the activations of a layer if each has a piece of slope 0; else an empty list."""
     curves = activation_curves(network, info)
     return curves if curves and all(_has_flat_piece(curve) for curve in curves) else []
 
@@ -155,16 +150,16 @@ def _has_flat_piece(curve: Curve) -> bool:
 
 
 def _layer(model: Any, info: LayerInfo) -> Any:
-    """The Keras layer itself, if it stands at the model's top level."""
+    """Return the Keras layer if it is at the model's top level, else None."""
     return next(
         (layer for layer in getattr(model, "layers", [model]) if layer.name == info.path), None
     )
 
 
 def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
-    """Whether the units of a layer are independent draws: a dense layer on the inputs themselves.
+    """Return whether the units of a layer are drawn independently: a dense layer on the inputs.
 
-    Its numbers are independent and its inputs are data, not what other random layers made of it.
+    Its weights are independent, and its inputs are data rather than outputs of random layers.
     """
     layer = _layer(model, info)
     before = info.before
@@ -174,16 +169,16 @@ def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
     reads = network.graph.nodes[before - 1].inputs
     makers = [initializer_of(layer, v) for v in layer.trainable_variables]
     if not any(v.name == "kernel" for v in layer.trainable_variables):
-        return False  # frozen: whether its weights are drawn anew, nobody says
+        return False  # a frozen kernel may be kept rather than drawn anew
     return reads == (0,) and all(m is not None and (is_fixed(m) or is_centered(m)) for m in makers)
 
 
-def _most_often(model: Any, network: Network, info: LayerInfo) -> float:
-    """An upper bound on the chance that all units of a layer start dead on inputs that are not 0.
+def _bound_dead_start(model: Any, network: Network, info: LayerInfo) -> float:
+    """Bound the probability that all units of a layer start dead on inputs that are not 0.
 
-    A unit `relu(w . x)` is dead where no row has `w . x > 0`. With `-w`, which is as likely, it is
-    dead only if no row has `w . x < 0`; both hold where all `w . x` are 0, which has no chance. So
-    a unit is dead in half of the starts at most, and units are drawn independently.
+    A unit `relu(w . x)` is dead if no row has `w . x > 0`. With the equally likely `-w`, it is dead
+    only if no row has `w . x < 0`. Both hold only if all `w . x` are 0, which has probability 0. So
+    a unit is dead in at most half of the starts, and units are drawn independently.
     """
     layer = _layer(model, info)
     sums = type(layer).__name__ in SUMS and is_keras_own(layer)
@@ -196,7 +191,7 @@ def _most_often(model: Any, network: Network, info: LayerInfo) -> float:
 
 
 SUMS = ("Dense", "Conv1D", "Conv2D", "Conv3D")
-"""Layers whose units have a column of the kernel each, and sum up."""
+"""Layers whose units are sums weighted by one column of the kernel each."""
 
 
 def _makers(layer: Any) -> dict[str, Any]:
@@ -204,7 +199,7 @@ def _makers(layer: Any) -> dict[str, Any]:
 
 
 def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> bool:
-    """Whether `w` and `-w` are as likely, and the activation is flat up to 0 and rises after it."""
+    """Return whether `w` and `-w` are equally likely, and the activation is flat only up to 0."""
     if not is_centered(makers["kernel"]) or ("bias" in makers and not is_zero(makers["bias"])):
         return False
     curves = _flat_curves(network, info)
@@ -212,12 +207,13 @@ def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> 
 
 
 def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray) -> float | None:
-    """The chance itself, where it is known; None elsewhere.
+    """Compute the probability of a dead unit in closed form; None if there is none.
 
-    A dense layer on the inputs, without bias at the start, weights independent and alike on both
-    sides of 0, an activation flat up to 0 and rising after it. A unit is dead if `w · x <= 0` at
-    every row. Where all rows are multiples of one direction, the sign of `w · d` decides: one half
-    if all point the same way, nothing if both ways occur (then only `w · d = 0` would do).
+    It exists for a dense layer on the inputs with a zero initial bias, independent symmetric
+    weights, and an activation that is flat up to 0 and increases after it. A unit is dead if
+    `w · x <= 0` at every row. If all rows are multiples of one direction `d`, the sign of `w · d`
+    decides. The probability is one half if all rows point the same way. It is 0 if both directions
+    occur, since only `w · d = 0` would do.
     """
     if not _independent(model, network, info):
         return None
@@ -228,14 +224,14 @@ def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray)
         return 1.0
     first = nonzero[0]
     at = int(np.argmax(np.abs(first)))
-    # Cross products decide exactly: no division, and data of few digits multiply exactly.
+    # Cross products avoid division, and data with few digits multiply exactly.
     if not np.array_equal(nonzero * first[at], np.outer(nonzero[:, at], first)):
         return None
     signs = np.sign(nonzero[:, at] * first[at])
     return 0.5 if (signs == 1.0).all() else 0.0
 
 
-def _sampled(
+def _sample_dead_shares(
     structure: Structure,
     makers: Initializers,
     layers: list[LayerInfo],
@@ -244,30 +240,30 @@ def _sampled(
     seed: int,
     seconds: float,
 ) -> dict[str, np.ndarray]:
-    """Per layer and fresh start, the share of units that are dead at every row."""
+    """Return the share of units that are dead at every row, per layer and initialization."""
     start = read_processor_clock()
     rng = np.random.default_rng(seed)
-    found = {info.path: np.zeros(trials) for info in layers}
+    shares = {info.path: np.zeros(trials) for info in layers}
     plain = structure.now(fused=False)
-    # Where an activation is one recorded operation, its flat pieces are seen without fusing.
-    fused = any(info.path in found and not _flat_curves(plain, info) for info in plain.layers)
+    # If an activation is one recorded operation, its flat pieces are visible without fusing.
+    fused = any(info.path in shares and not _flat_curves(plain, info) for info in plain.layers)
     for trial in range(trials):
         with structure.k.StatelessScope(state_mapping=makers.draw(rng)):
             network = structure.now(fused=fused)
-        few = _dead(network, network.graph, rows[:FEW], found)
+        few = _dead(network, network.graph, rows[:FEW], shares)
         if len(rows) > FEW and any(mask.any() for mask in few.values()):
-            few = _dead(network, network.graph, rows, found)
+            few = _dead(network, network.graph, rows, shares)
         for path, mask in few.items():
-            found[path][trial] = mask.mean()
+            shares[path][trial] = mask.mean()
         if trial + 1 >= FIRST and read_processor_clock() - start > seconds:
-            return {path: shares[: trial + 1] for path, shares in found.items()}
-    return found
+            return {path: values[: trial + 1] for path, values in shares.items()}
+    return shares
 
 
 def _dead(
     network: Network, graph: Graph, rows: np.ndarray, wanted: Container[str]
 ) -> dict[str, np.ndarray]:
-    """Per layer, which units are flat at all the rows, at every position they are used at."""
+    """Return a mask per layer of the units that are flat at all rows and positions."""
     values = graph.run_all(rows)
     masks = {}
     for info in network.layers:
@@ -279,7 +275,7 @@ def _dead(
                 (np.asarray(curve.df(z)) == 0.0).all(axis=0)
                 for curve in _flat_curves(network, info)
             ]
-        # With other weights the activation may have no flat piece: then nothing is dead.
+        # A trainable activation may have no flat piece with other weights; then no unit is dead.
         mask = np.logical_and.reduce(flat) if flat else np.zeros(z.shape[1], bool)
         masks[info.path] = mask.reshape(-1, info.shape[-1] if info.shape else 1).all(axis=0)
     return masks

@@ -1,15 +1,15 @@
-"""Keras itself, through the one file that imports it, and how classes are registered with it."""
+"""The module `keras` and the registration of classes with it."""
 
 from typing import Any
 
-from ..frontends.keras.api import keras as door
+from ..frontends.keras.api import keras as import_keras
 
 
 Shape = tuple[int | None, ...]
-"""Of a tensor in a layer; None where a size is not fixed."""
+"""Shape of a tensor in a layer; None for a size that is not fixed."""
 
-keras: Any = door()
+keras: Any = import_keras()
 """The module `keras`."""
 
 registered = keras.saving.register_keras_serializable(package="outrange")
-"""Class decorator: saved models find the class again by its name."""
+"""Class decorator with which saved models find the class by its name."""

@@ -9,28 +9,28 @@ from .targets import Targets
 
 
 OUTLIERS = 10.0
-"""Deviations from the median, in median absolute deviations, beyond which a target is far out."""
+"""A target is an outlier beyond this distance from the median, in median absolute deviations."""
 
 FAR = 0.005
-"""Share of far-out targets from which on squares are dominated by them."""
+"""From this share of outliers on, they dominate squared errors."""
 
 SCALES = (0.1, 10.0)
-"""Standard deviations, of inputs and of targets, that need no scaling."""
+"""Range of standard deviations of inputs and targets that need no scaling."""
 
 
 @dataclass(frozen=True)
 class LastLayer:
-    """A last layer with its loss, and the facts of the targets it follows from.
+    """A last layer with its loss, and the reasons for both.
 
     Args:
         units: Width of the last layer.
-        activation: Its activation, by Keras's name.
-        loss: The loss, by Keras's name.
-        metric: The metric to watch, by Keras's name.
-        activation_why: What speaks for the activation.
-        loss_why: What speaks for the loss.
-        targets: The targets to train on, an expression of `y`.
-        targets_why: What speaks for them, if they are not `y` itself.
+        activation: Keras name of its activation.
+        loss: Keras name of the loss.
+        metric: Keras name of the metric to watch.
+        activation_why: The reason for the activation.
+        loss_why: The reason for the loss.
+        targets: The targets to train on, as an expression of `y`.
+        targets_why: The reason for them, if they are not `y` itself.
     """
 
     units: int
@@ -44,7 +44,7 @@ class LastLayer:
 
 
 def span(values: np.ndarray) -> str:
-    """`least to most`, as a reason shows it."""
+    """Format the range of some values as `least to most`."""
     lo, hi = float(values.min()), float(values.max())
     return f"{lo:.3g}" if lo == hi else f"{lo:.3g} to {hi:.3g}"
 
@@ -52,7 +52,7 @@ def span(values: np.ndarray) -> str:
 def _binary(t: Targets) -> LastLayer:
     fix, why = "y", ""
     if t.names == (-1, 1):
-        fix, why = "(y + 1) / 2", "labels -1 and 1 become 0 and 1, what a cross-entropy takes"
+        fix, why = "(y + 1) / 2", "labels -1 and 1 become 0 and 1, as a cross-entropy expects"
     elif t.renamed:
         fix = f"(y == {t.names[1]!r}).astype('float32')"
         why = f"{t.names[0]!r} becomes 0, {t.names[1]!r} becomes 1"
@@ -61,10 +61,10 @@ def _binary(t: Targets) -> LastLayer:
         "sigmoid",
         "binary_crossentropy",
         "accuracy",
-        "one number in (0, 1) is the chance of the second class; a softmax over one unit is always "
-        "1",
-        "the likelihood of two classes; its gradient does not vanish where the sigmoid is "
-        "flat and wrong, unlike that of MSE",
+        "one number in (0, 1) is the probability of the second class; a softmax over one unit is "
+        "always 1",
+        "the likelihood of two classes; unlike that of MSE, its gradient does not vanish where the "
+        "sigmoid is flat and wrong",
         fix,
         why,
     )
@@ -74,14 +74,14 @@ def _classes(t: Targets) -> LastLayer:
     fix, why = "y", ""
     if t.renamed:
         fix = "np.unique(y, return_inverse=True)[1]"
-        why = f"the {t.classes} labels become 0 to {t.classes - 1}, what a sparse loss takes"
+        why = f"the {t.classes} labels become 0 to {t.classes - 1}, as a sparse loss expects"
     return LastLayer(
         t.classes,
         "softmax",
         "sparse_categorical_crossentropy",
         "accuracy",
-        f"{t.classes} classes, of which one is right: chances that sum to 1",
-        "takes class numbers as they are; the likelihood of one class among several",
+        f"{t.classes} classes, of which one is right: probabilities that sum to 1",
+        "accepts class numbers directly; the likelihood of one class among several",
         fix,
         why,
     )
@@ -93,8 +93,8 @@ def _one_hot(t: Targets) -> LastLayer:
         "softmax",
         "categorical_crossentropy",
         "accuracy",
-        f"each row has a single 1 among {t.classes}: chances that sum to 1",
-        "takes one-hot rows; the likelihood of one class among several",
+        f"each row has a single 1 among {t.classes}: probabilities that sum to 1",
+        "accepts one-hot rows; the likelihood of one class among several",
     )
 
 
@@ -105,9 +105,9 @@ def _multi_label(t: Targets) -> LastLayer:
         "sigmoid",
         "binary_crossentropy",
         "binary_accuracy",
-        f"up to {most} of {t.classes} answers are 1 in a row: each is its own chance, a softmax "
-        "would make them compete",
-        "the likelihood of each answer by itself",
+        f"up to {most} of {t.classes} answers are 1 in a row: each has its own probability, "
+        "whereas a softmax would make them compete",
+        "the likelihood of each answer separately",
     )
 
 
@@ -117,23 +117,24 @@ def _distribution(t: Targets) -> LastLayer:
         "softmax",
         "kl_divergence",
         "kl_divergence",
-        "rows are chances that sum to 1, and so are those of a softmax",
-        "0 exactly where the prediction is the target, unlike the cross-entropy",
+        "rows are probabilities that sum to 1, like the outputs of a softmax",
+        "0 exactly if the prediction equals the target, unlike the cross-entropy",
     )
 
 
 def _unit_interval(t: Targets) -> LastLayer:
     ends = bool(((t.values == 0) | (t.values == 1)).any())
-    why = "targets lie in [0, 1], and so does a sigmoid"
+    why = "targets lie in [0, 1], like the outputs of a sigmoid"
     if ends:
-        why += "; it only comes close to the 0 and 1 among them"
+        why += "; it can only approach the 0 and 1 among them"
     return LastLayer(
         t.values.shape[1],
         "sigmoid",
         "binary_crossentropy",
         "mean_absolute_error",
         why,
-        "least at the target for every target in [0, 1], with a gradient where the sigmoid is flat",
+        "smallest at the target for every target in [0, 1], with a gradient where the sigmoid is "
+        "flat",
     )
 
 
@@ -144,7 +145,7 @@ def _counts(t: Targets) -> LastLayer:
         "exponential",
         "poisson",
         "mean_absolute_error",
-        f"whole numbers from {v.min():.0f} to {v.max():.0f}: a rate is above 0 and has no top",
+        f"integers from {v.min():.0f} to {v.max():.0f}: a rate is positive and unbounded",
         f"the likelihood of counts (mean {v.mean():.3g}, variance {v.var():.3g})",
     )
 
@@ -157,9 +158,9 @@ def _positive(t: Targets) -> LastLayer:
         "mse",
         "mean_absolute_error",
         "the logarithm of a positive number can be any number",
-        "on logarithms it weighs relative errors, the same for small and large targets",
+        "on logarithms it weighs relative errors, equally for small and large targets",
         "np.log(y)",
-        f"targets from {v.min():.3g} to {v.max():.3g} span magnitudes",
+        f"targets from {v.min():.3g} to {v.max():.3g} span several orders of magnitude",
     )
 
 
@@ -175,23 +176,23 @@ def _real(t: Targets) -> LastLayer:
     if scaled.any():
         fix = "(y - y.mean(axis=0)) / y.std(axis=0)"
         why = (
-            f"mean {span(mean)} and standard deviation {span(std)}: at the start a network's "
-            "outputs are of size 1; keep both numbers to turn predictions back"
+            f"mean {span(mean)} and standard deviation {span(std)}: an untrained network's outputs "
+            "have size about 1; keep both numbers to rescale predictions"
         )
     loss, loss_why = "mse", "the likelihood of a normal error; its best constant is the mean"
     if share >= FAR:
         loss = "huber"
         loss_why = (
-            f"{share:.1%} of the targets are more than {OUTLIERS:g} median deviations out: their "
-            "squares would dominate"
+            f"{share:.1%} of the targets are more than {OUTLIERS:g} median deviations from the "
+            "median: their squares would dominate"
         )
     return LastLayer(
         v.shape[1],
         "linear",
         loss,
         "mean_absolute_error",
-        f"targets in [{v.min():.4g}, {v.max():.4g}]: a bounded activation could not reach them "
-        "all, or those beyond them",
+        f"targets in [{v.min():.4g}, {v.max():.4g}]: a bounded activation might not reach them "
+        "all, or values beyond them",
         loss_why,
         fix,
         why,
@@ -209,4 +210,4 @@ LAST_LAYERS: dict[str, Callable[[Targets], LastLayer]] = {
     "positive": _positive,
     "real": _real,
 }
-"""Kind of targets to what fits them."""
+"""Kind of targets to the function that chooses the last layer for them."""

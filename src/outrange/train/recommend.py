@@ -1,6 +1,6 @@
-"""Last activation, loss, optimizer and scaling, from what the targets and inputs are.
+"""Recommends last activation, loss, optimizer and scaling from the targets and inputs.
 
-Every choice states the fact of the data it follows from; nothing is trained.
+Every choice states the fact of the data that it follows from; nothing is trained.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ from .targets import KINDS, Targets, read_targets
 
 
 RARE = 0.1
-"""A class rarer than this gets a warning."""
+"""A class gets a warning below this share of the average class size."""
 
 
 def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
-    """See `outrange.recommend`."""
+    """Recommend settings for training; see `outrange.recommend`."""
     targets = read_targets(y, kind)
     inputs = _inputs(x, len(targets.values))
     last = LAST_LAYERS[targets.kind](targets)
@@ -62,8 +62,8 @@ def _imbalance(t: Targets) -> list[str]:
         return []
     name = t.names[rarest] if t.names else rarest
     return [
-        f"Class {name!r} is {share[rarest]:.2%} of the rows: accuracy says little; look at recall, "
-        "or give `class_weight`."
+        f"Class {name!r} has only {share[rarest]:.2%} of the rows, so accuracy says little; watch "
+        "recall, or pass `class_weight`."
     ]
 
 
@@ -74,21 +74,22 @@ def _inputs(x: Any, rows: int) -> np.ndarray:
     array = np.asarray(x)
     if array.dtype.kind not in "biuf" or array.ndim < 1 or len(array) != rows:
         raise InputError(
-            "Inputs are one array of numbers, a row for each target. "
+            "Inputs must be one numeric array with a row for each target. "
             f"Received: {array.dtype} of shape {array.shape} for {rows} targets."
         )
     values = array.astype(np.float64)
     if not np.isfinite(values).all():
         at = ", ".join(str(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise InputError(
-            "Inputs must be finite numbers; remove such rows or fill them in. "
-            f"Received: x[{at}] = {values[~np.isfinite(values)][0]}."
+            "Inputs must be finite numbers. "
+            f"Received: x[{at}] = {values[~np.isfinite(values)][0]}. Remove such rows or fill them "
+            "in."
         )
     return values if values.ndim > 1 else values[:, None]
 
 
 def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
-    """A scaling layer for the inputs (or `""`), the reason, and warnings."""
+    """Return a scaling layer for the inputs (or `""`), the reason, and warnings."""
     odd = []
     if x.ndim == 4 and x.min() >= 0 and 1 < x.max() <= 255:
         return "keras.layers.Rescaling(1 / 255)", "images from 0 to 255 become 0 to 1", odd
@@ -97,13 +98,13 @@ def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
     constant = np.flatnonzero(std == 0)
     if constant.size:
         shown = ", ".join(map(str, constant[:5]))
-        odd.append(f"Inputs that never change teach nothing: feature {shown}.")
+        odd.append(f"Constant inputs carry no information: feature {shown}.")
     live = std > 0
     if not live.any():
-        return "", "no input ever changes", odd
+        return "", "all inputs are constant", odd
     size = np.sqrt(mean[live] ** 2 + std[live] ** 2)
     if (std[live] >= SCALES[0]).all() and (size <= SCALES[1]).all():
-        why = f"standard deviations {span(std[live])}, means {span(mean[live])}: of size 1"
+        why = f"standard deviations {span(std[live])}, means {span(mean[live])}: of size about 1"
         return "", why, odd
     why = (
         f"standard deviations {span(std[live])}, means {span(mean[live])}: initializers assume "
@@ -113,7 +114,7 @@ def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
 
 
 def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
-    """Optimizer and rate; the reason names the largest rate that gradient descent would bear."""
+    """Return optimizer, rate and reason, which names the largest stable rate of plain SGD."""
     flat = x.reshape(len(x), -1)
     if "Normalization" in scaling:
         std = flat.std(axis=0)
@@ -125,14 +126,15 @@ def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
         "Adam",
         1e-3 if len(x) >= 1000 else 1e-2,
         (
-            "steps of about the learning rate for every weight, whatever the scale of loss and "
-            f"gradient; plain SGD on the squared error of a linear layer diverges above {bound:.2g}"
+            "its steps are about as large as the learning rate for every weight, at any scale of "
+            "loss and gradient; plain SGD on the squared error of a linear layer diverges above "
+            f"{bound:.2g}"
         ),
     )
 
 
 def _curvature(x: np.ndarray) -> float:
-    """The largest eigenvalue of the Hessian of the mean squared error of `x w + b`."""
+    """Compute the largest eigenvalue of the Hessian of the mean squared error of `x w + b`."""
     whole = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     small = whole if len(whole) <= whole.shape[1] else whole.T
     singular = (
@@ -142,4 +144,4 @@ def _curvature(x: np.ndarray) -> float:
 
 
 _DENSE = 2000
-"""Beyond this size the sum of all eigenvalues replaces the largest: an upper bound."""
+"""Beyond this size, the sum of all eigenvalues is used as an upper bound of the largest."""

@@ -1,4 +1,4 @@
-"""The ranges and dead units of a network's layers at one moment of its training."""
+"""Ranges and dead units of a network's layers at one moment of its training."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -17,24 +17,25 @@ from ..questions.summary import activation_curves, layer_row
 
 
 OUTPUTS = 8
-"""Outputs differentiated; of more, the first."""
+"""Maximum number of differentiated outputs; only the first ones are used."""
 
 NUMBERS = 32_000_000
-"""Float64 numbers held at once for values and derivatives at rows: a quarter of a gigabyte."""
+"""Float64 numbers in memory for values and derivatives at rows: a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerMoment:
-    """One layer with an activation.
+    """The measurements of one layer with an activation.
 
     Args:
         name: Its path, with the number of the call if it is called several times.
-        units: How many.
-        dead: Units whose activation is flat for every input in the box: proved.
-        saturated: Units in the flat tail of a smooth activation for every input in the box: proved.
-        idle: Units whose activation is flat at every row of the data.
+        dead: Number of units whose activation is flat for every input in the box (proved).
+        saturated: Number of units in the flat tail of a smooth activation for every input in the
+            box (proved).
+        idle: Number of units whose activation is flat at every row of the data.
         gradient: Least and largest norm, over the rows of the data, of the derivatives of the
-            outputs by what enters its activation; NaN if an operation on the way has none here.
+            outputs with respect to the activation's input; NaN if an operation in between has no
+            supported derivative.
     """
 
     name: str
@@ -47,12 +48,12 @@ class LayerMoment:
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """All layers.
+    """The measurements of all layers at one moment.
 
     Args:
-        layers: Those with an activation.
-        lo: Least value of each output over the box: proved.
-        hi: Largest.
+        layers: The layers with an activation.
+        lo: Lower bound of each output over the box (proved).
+        hi: Upper bound of each output over the box (proved).
     """
 
     layers: tuple[LayerMoment, ...]
@@ -60,7 +61,7 @@ class Moment:
     hi: np.ndarray
 
     def share(self, what: str) -> float:
-        """The share of units that are `what`, over all layers."""
+        """Return the share of units that are `what`, such as `"dead"`, over all layers."""
         units = sum(layer.units for layer in self.layers)
         return sum(getattr(layer, what) for layer in self.layers) / max(units, 1)
 
@@ -69,11 +70,9 @@ def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True)
     """Bound a network over a box, and evaluate it at some rows of data in it.
 
     Args:
-        network: The network.
-        box: The inputs for which something is proved.
-        rows: `(n, inputs)`: those at which something is measured.
-        linear: Whether values are bounded by lines; if not, by intervals, which are wider and take
-            a small part of the time.
+        box: The inputs for which bounds are proved.
+        rows: The rows to measure, `(n, inputs)`.
+        linear: Whether to use linear bounds; otherwise intervals, which are wider but much faster.
     """
     graph = network.graph
     ends = _ends(graph, box, linear)
@@ -91,7 +90,7 @@ def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True)
 
 
 def names_of(network: Network) -> list[str]:
-    """A name for each call of a layer with an activation; calls of one layer are numbered."""
+    """Name each call of a layer with an activation; several calls of one layer are numbered."""
     paths = [info.path for info in network.layers if info.before is not None]
     return [
         path if paths.count(path) == 1 else f"{path}:{paths[:i].count(path)}"
@@ -100,12 +99,12 @@ def names_of(network: Network) -> list[str]:
 
 
 def _ends(graph: Graph, box: Box, linear: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Bounds of every value over the box; infinite ones where an op may leave its domain."""
+    """Bound every value over the box; bounds are infinite if an op may leave its domain."""
     if linear:
         with contextlib.suppress(InputError):
             return [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, "linear")]
-    found = interval_ends(graph, box.lo[None], box.hi[None])
-    return [(lo[0], hi[0]) for lo, hi in found.ends]
+    ranges = interval_ends(graph, box.lo[None], box.hi[None])
+    return [(lo[0], hi[0]) for lo, hi in ranges.ends]
 
 
 def _layer(
@@ -122,10 +121,10 @@ def _layer(
 
 
 class _Rows:
-    """Flat units and gradients of layers at rows of data, in batches.
+    """Flat units and gradients of layers at rows of data, accumulated in batches.
 
     Args:
-        network: The network.
+        network: The network with its current weights.
         layers: Its layers with an activation.
     """
 
@@ -142,7 +141,7 @@ class _Rows:
         self.gradients = [(np.inf, 0.0)] * len(layers)
 
     def add(self, rows: np.ndarray) -> None:
-        """Add rows."""
+        """Add the results of some rows."""
         network = self.network
         values = network.graph.run_all(rows)
         norms = gradient_norms(network.graph, values)
@@ -153,10 +152,10 @@ class _Rows:
                 with np.errstate(all="ignore"):
                     flat = np.asarray(curve.df(values[value])) == 0.0
                 self.idle[i] &= flat.all(axis=0)
-            found = written[network.places[value]] if value in bypassed else norms[value]
+            norm = written[network.places[value]] if value in bypassed else norms[value]
             least, most = self.gradients[i]
             self.gradients[i] = (
-                float(np.minimum(least, found.min())), float(np.maximum(most, found.max()))
+                float(np.minimum(least, norm.min())), float(np.maximum(most, norm.max()))
             )  # fmt: skip
 
 
@@ -197,29 +196,29 @@ PULL: dict[type, Callable] = {
     Curve: _curve,
     Largest: _largest,
 }
-"""Per kind of op: derivatives by its result, `(outputs, n, size)`, to those by its inputs."""
+"""Vector-Jacobian products by kind of op: derivatives with respect to the result, `(outputs, n,
+size)`, to those with respect to the inputs."""
 
 
 def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
-    """The norm of the derivatives of the outputs by each value, at each row.
+    """Compute the norm of the outputs' derivatives with respect to each value, at each row.
 
     Args:
-        graph: The graph.
-        values: Every value at the rows, as `Graph.run_all` returns them.
+        values: All values at the rows, as `Graph.run_all` returns them.
 
     Returns:
-        `(n,)` per value: NaN where some kind of op on the way has no rule here, 0 where nothing is
-        on the way. Of a value that a fused curve bypasses it is the norm without that curve.
+        `(n,)` per value: NaN if some op in between has no rule here, 0 if the outputs do not depend
+        on the value. For a value that a fused curve bypasses, the norm without that curve.
     """
     count, outputs = len(values[0]), min(OUTPUTS, graph.value_size(graph.output))
     norms = [np.zeros(count) for _ in values]
     seed = np.zeros((outputs, count, graph.value_size(graph.output)))
     seed[np.arange(outputs), :, np.arange(outputs)] = 1.0
-    found: dict[int, np.ndarray] = {graph.output: seed}
+    pending: dict[int, np.ndarray] = {graph.output: seed}
     unknown: set[int] = set()
     for i in range(graph.output, -1, -1):
         node = graph.nodes[i - 1] if i else None
-        rows = found.pop(i, None)
+        rows = pending.pop(i, None)
         pull = None if node is None else PULL.get(type(node.op))
         if node is not None and (i in unknown or (rows is not None and pull is None)):
             unknown.update(node.inputs)
@@ -231,5 +230,5 @@ def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
             continue
         xs = tuple(values[j] for j in node.inputs)
         for j, part in zip(node.inputs, pull(node, node.op, xs, rows), strict=True):
-            found[j] = found[j] + part if j in found else part
+            pending[j] = pending[j] + part if j in pending else part
     return norms

@@ -1,4 +1,4 @@
-"""What kind of thing the targets are: classes, probabilities, counts, real numbers."""
+"""The kinds of targets: classes, probabilities, counts, real numbers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,37 +9,37 @@ from ..core import InputError
 
 
 KINDS = {
-    "binary": "two classes, one number a row",
-    "classes": "classes, one whole number a row",
+    "binary": "two classes, one number per row",
+    "classes": "classes, one integer per row",
     "one_hot": "classes, one row of 0 and a single 1",
-    "multi_label": "several yes-or-no answers a row",
+    "multi_label": "several yes-or-no answers per row",
     "distribution": "probabilities that sum to 1 in each row",
     "unit_interval": "numbers in [0, 1]",
-    "counts": "whole numbers from 0 on",
-    "positive": "numbers above 0, of several magnitudes",
+    "counts": "integers from 0 on",
+    "positive": "positive numbers of several orders of magnitude",
     "real": "real numbers",
 }
 
 CLASSES = ("binary", "classes", "one_hot", "multi_label")
 
 ROWS_PER_CLASS = 2
-"""Whole numbers are classes only if each occurs about this often."""
+"""Integers are classes only if each occurs on average this often."""
 
 MAGNITUDES = 20.0
-"""Positive targets whose largest is this many times their median spread over magnitudes."""
+"""Positive targets span magnitudes if the largest is this many times their median."""
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Targets, and what they are.
+    """Targets with their kind.
 
     Args:
-        kind: One of `KINDS`.
-        values: `(rows, columns)` float64: class numbers from 0, or the targets themselves.
+        kind: The kind, a key of `KINDS`.
+        values: Class numbers from 0, or the targets themselves, `(rows, columns)` float64.
         classes: Number of classes for `"binary"`, `"classes"`, `"one_hot"`; columns otherwise.
         names: The user's label of each class number.
-        sure: Whether the data leave no other reading.
-        other: The other reading, if there is one.
+        sure: Whether the data allow no other interpretation.
+        other: The kind of the other interpretation, or `""`.
     """
 
     kind: str
@@ -51,64 +51,67 @@ class Targets:
 
     @property
     def renamed(self) -> bool:
-        """Whether the user's labels are not the class numbers 0, 1, 2, ... already."""
+        """Whether the user's labels differ from the class numbers 0, 1, 2, ..."""
         return bool(self.names) and list(self.names) != list(range(len(self.names)))
 
 
 def read_targets(y: Any, kind: str | None = None) -> Targets:
-    """Targets as the user gives them, with their kind.
+    """Read the user's targets and determine their kind.
 
     Args:
-        y: `(rows,)` or `(rows, columns)`: numbers, booleans or labels.
-        kind: One of `KINDS`, to decide what the data leave open.
+        y: Numbers, booleans or labels, `(rows,)` or `(rows, columns)`.
+        kind: A key of `KINDS`, to resolve an ambiguity.
 
     Raises:
-        InputError: Targets are missing, not finite, of more axes, or not of that kind.
+        InputError: Targets are missing, not finite, have more axes, or are not of that kind.
     """
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim not in (1, 2) or not array.size:
         raise InputError(
-            "Targets are one number or one row of numbers for each input row. "
+            "Targets must be one number or one row of numbers for each input row. "
             f"Received: targets of shape {np.shape(y)}."
         )
     if kind is not None and kind not in KINDS:
-        raise InputError(f"A kind of targets is one of {sorted(KINDS)}. Received: kind={kind!r}.")
+        raise InputError(f"`kind` must be one of {sorted(KINDS)}. Received: kind={kind!r}.")
     if array.dtype.kind not in "biuf":
         return _labels(array, kind)
     values = array.astype(np.float64)
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))[0])
         raise InputError(
-            "Targets must be finite numbers; remove such rows or fill them in. "
-            f"Received: {array[bad]} in row {bad}."
+            "Targets must be finite numbers. "
+            f"Received: {array[bad]} in row {bad}. Remove such rows or fill them in."
         )
-    found = _rows(values) if values.ndim == 2 else _column(values, array.dtype.kind)
-    return found if kind in (None, found.kind) else _as(kind, values)
+    targets = _rows(values) if values.ndim == 2 else _column(values, array.dtype.kind)
+    return targets if kind in (None, targets.kind) else _as(kind, values)
 
 
 def _labels(array: np.ndarray, kind: str | None) -> Targets:
     if array.ndim != 1:
         raise InputError(
-            "Labels that are not numbers come one a row. "
+            "Labels that are not numbers must come one per row. "
             f"Received: {array.dtype} targets of shape {array.shape}."
         )
     names, numbers = np.unique(array.astype(str), return_inverse=True)
     if kind not in (None, "binary", "classes"):
-        raise InputError(f"Labels name classes. Received: kind={kind!r} with labels {names[:4]}.")
-    found = "binary" if len(names) == 2 and kind != "classes" else "classes"
-    return Targets(found, numbers[:, None].astype(float), len(names), tuple(names.tolist()))
+        raise InputError(
+            'Labels that are not numbers need `kind` "binary" or "classes". '
+            f"Received: kind={kind!r} with labels {names[:4]}."
+        )
+    inferred = "binary" if len(names) == 2 and kind != "classes" else "classes"
+    return Targets(inferred, numbers[:, None].astype(float), len(names), tuple(names.tolist()))
 
 
 def _rows(values: np.ndarray) -> Targets:
     columns = values.shape[1]
     inside = bool(((values >= 0) & (values <= 1)).all())
-    one = bool(np.allclose(values.sum(axis=1), 1.0, rtol=0, atol=1e-6))
+    sums_to_one = bool(np.allclose(values.sum(axis=1), 1.0, rtol=0, atol=1e-6))
     if inside and bool(np.isin(values, (0, 1)).all()):
-        return Targets("one_hot" if one else "multi_label", values, columns)
+        return Targets("one_hot" if sums_to_one else "multi_label", values, columns)
     if inside:
-        return Targets("distribution" if one else "unit_interval", values, columns)
+        return Targets("distribution" if sums_to_one else "unit_interval", values, columns)
     return Targets(_numbers(values), values, columns)
 
 
@@ -140,7 +143,7 @@ def _numbers(values: np.ndarray) -> str:
 
 
 def _as(kind: str, values: np.ndarray) -> Targets:
-    """The targets read as the user says."""
+    """Read the targets as the kind that the user specified."""
     column = values if values.ndim == 2 else values[:, None]
     fits = {
         "one_hot": values.ndim == 2,
@@ -155,7 +158,7 @@ def _as(kind: str, values: np.ndarray) -> Targets:
     }
     if not fits[kind]:
         raise InputError(
-            f"Targets of kind {kind!r} are {KINDS[kind]}. Received: targets of shape "
+            f"Targets of kind {kind!r} must be {KINDS[kind]}. Received: targets of shape "
             f"{values.shape} in [{values.min():.6g}, {values.max():.6g}]."
         )
     if kind in ("binary", "classes"):

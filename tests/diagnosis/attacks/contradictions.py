@@ -62,13 +62,13 @@ class Attack:
         return self.program.compiled.setdefault(name, jax.jit(function))
 
     def _traced(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The same for TensorFlow, where every graph is traced anew for a new function."""
+        """Compile a function for TensorFlow, which traces a new graph for every new function."""
         import tensorflow as tf
 
         return self.program.compiled.setdefault(name, tf.function(function, autograph=False))
 
     def values(self, name: str, x: np.ndarray | None = None) -> np.ndarray:
-        """What a layer returns."""
+        """Return the output of a layer."""
         layer = self.model.get_layer(name)
         inner = self.keras.Model(self.model.inputs, layer.output)
         x = self.program.x if x is None else x
@@ -76,7 +76,7 @@ class Attack:
         return np.asarray(self.keras.ops.convert_to_numpy(found), np.float64)
 
     def outputs_of(self, layer: str) -> list[int]:
-        """Which outputs a layer makes, or one of the layers behind it."""
+        """Return the model outputs that come from a layer or from one of the layers after it."""
         found = []
         for i, tensor in enumerate(self.keras.tree.flatten(self.model.outputs)):
             maker = tensor._keras_history.operation
@@ -124,7 +124,7 @@ class Attack:
             )
             return whole(out, ys, extra)
 
-        def taped(x: Any, ys: Any) -> Any:
+        def compute_tape_gradients(x: Any, ys: Any) -> Any:
             import tensorflow as tf
 
             with tf.GradientTape() as tape:
@@ -140,7 +140,8 @@ class Attack:
             loss, found = jax.tree.map(np.asarray, run(*self._state(), x, ys))
         elif k.backend.backend() == "tensorflow":
             loss, found = k.tree.map_structure(
-                lambda t: None if t is None else t.numpy(), self._traced(name, taped)(x, ys)
+                lambda t: None if t is None else t.numpy(),
+                self._traced(name, compute_tape_gradients)(x, ys),
             )
         else:
             loss, found = gradients(k, model, value)
@@ -187,7 +188,7 @@ Check = Callable[[Attack, Any], str]
 
 
 def contradiction(keras: ModuleType, program: RandomProgram, finding: Any) -> str | None:
-    """What contradicts a PROVED finding; `""` if nothing does, None if there is no attack on it."""
+    """Return a contradiction of a PROVED finding; `""` if there is none, None without an attack."""
     from .checks import CHECKS
 
     check = CHECKS.get(finding.code)

@@ -35,7 +35,7 @@ def alive(attack: Attack, finding: Any) -> str:
 
 
 def is_bent(attack: Attack, finding: Any) -> str:
-    """Whether the middle of two outputs of a layer is not that of the middle of what enters it."""
+    """Report a layer whose output at a midpoint of inputs is not the midpoint of outputs."""
     layer = attack.model.get_layer(finding.layer)
     kept = getattr(layer, "activation", None)
     if kept is None or len(layer._inbound_nodes) != 1:
@@ -59,7 +59,7 @@ def is_bent(attack: Attack, finding: Any) -> str:
 
 
 def reached(attack: Attack, finding: Any) -> str:
-    """Whether a weight that is said to get no gradient gets one."""
+    """Report a gradient of a weight that allegedly gets none."""
     if "no weight of this layer" not in finding.message:
         return ""
     layer = attack.model.get_layer(finding.layer)

@@ -112,15 +112,15 @@ def gives_probabilities(attack: Attack, finding: Any) -> str:
     if "cannot go below" in finding.message:
         floor = float(re.search(r"cannot go below ([-+.e\d]*\d)", finding.message)[1])
         return below_floor(attack, _With(finding, floor), at)
-    if "is 0 whatever" in finding.message:
+    if "is always 0" in finding.message:
         worst = max(sound(abs(attack.loss(at))) for _ in attack.drawn())
         return f"a loss of {worst}" if 1e-5 < worst < np.inf else ""
-    if "reads the logits behind" in finding.message:
+    if "reads the logits before" in finding.message:
         pairs = [(attack.loss(at), attack.loss_of(attack.run()[at], at)) for _ in attack.drawn(16)]
         known = [(a, b) for a, b in pairs if np.isfinite([a, b]).all()]
         alike = all(abs(a - b) <= 1e-5 * (1 + abs(b)) for a, b in known)
         return "the loss is that of the outputs as they are" if known and alike else ""
-    several = "binary" not in finding.message.split(" reads ")[0]
+    several = "binary" not in finding.message.split(" expects ")[0]
     for _ in attack.drawn(16):
         out = attack.run()[at]
         if not np.isfinite(out).all() or out.min() < -FLOAT or out.max() > 1 + FLOAT:
@@ -180,7 +180,7 @@ def labels_fit(attack: Attack, finding: Any) -> str:
     }.get(loss, False)
     if fits:
         return "the labels fit"
-    if "add nothing to the loss" in finding.message and y.shape[-1] == 1:
+    if "silently ignored by the loss" in finding.message and y.shape[-1] == 1:
         outside = (np.trunc(y) < 0) | (np.trunc(y) > width - 1)
         rows = np.flatnonzero(outside.reshape(len(y), -1).all(axis=1))
         for row in rows[:2]:

@@ -120,7 +120,7 @@ def tagged(seed: int, draw: Draw) -> Program:
 
 
 def attention(seed: int, draw: Draw) -> Program:
-    """Which of the steps stands out decides: self-attention over them."""
+    """Build a self-attention model for sequences whose class is the position of an outlier."""
     rows, length, width = draw.rows() + NEW, draw.whole(5, 8), draw.whole(4, 6)
     x = draw.normal(rows, length, width)
     at = np.abs(x[..., 0]).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""What the bases share: random choices, rows of several kinds, heads."""
+"""Shared parts of the bases: random choices, rows of several kinds, heads."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Draw:
         return float(f"{value:.2g}")
 
     def activation(self, *more: str) -> str:
-        """Of a hidden layer."""
+        """Draw the number of units of a hidden layer."""
         return self.one("relu", "relu", "tanh", "elu", "selu", "gelu", "swish", *more)
 
     def rows(self) -> int:
-        """How many rows are trained on."""
+        """Draw the number of training rows."""
         return 32 * self.whole(8, 14)
 
     def normal(self, *shape: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Whether a mutant does worse than its base: an effect size and a p-value of ten starts each.
+"""Comparison of a mutant with its base by effect size and p-value over ten starts each.
 
 Three things are compared on rows that nobody trained on: how good the predictions are; what is left
 of a constant's loss, which is what `fit` prints; and, under a cross-entropy, how good the chances
@@ -26,12 +26,12 @@ SLIGHT = 0.03
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison found.
+    """The result of a comparison.
 
     Args:
         kind: `"harmful"`, `"harmless"` or `"undecided"`.
         drop: How much of the skill is lost, in the mean.
-        effect: Cohen's d.
+        effect: Effect size, Cohen's d.
         chance: The p-value that the mutant is no worse, by Mann and Whitney.
     """
 
@@ -64,14 +64,14 @@ def verdict(base: np.ndarray, mutant: np.ndarray) -> Verdict:
 
 
 def worse_of(one: Verdict, other: Verdict) -> Verdict:
-    """What two comparisons say together: harm in one is harm, and a doubt in one is a doubt."""
+    """Combine two comparisons: harm in one is harm, and a doubt in one is a doubt."""
     if one.kind == "harmful" or (one.kind == "undecided" and other.kind == "harmless"):
         return one
     return one if one.kind == other.kind == "undecided" else other
 
 
 def fingerprint(program: Program) -> str:
-    """The same for the same program: layers, losses, optimizer and every number of the data."""
+    """Return a digest of a program: layers, losses, optimizer and every number of the data."""
     found = hashlib.sha256()
     arrays = (*program.x, *program.y, *program.x_new, *program.y_new)
     for array in arrays:

@@ -63,7 +63,7 @@ def _same(one: Program, other: Program) -> bool:
 
 
 def heads_of(program: Program, *tasks: str) -> list[int]:
-    """Which outputs are of some tasks."""
+    """Return the outputs of some tasks."""
     return [i for i, head in enumerate(program.heads) if head.task in tasks]
 
 

@@ -18,7 +18,7 @@ class Spec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def but(self, **options: Any) -> Spec:
-        """The same layer with other arguments."""
+        """Return a copy of the layer with other arguments."""
         return Spec(self.kind, {**self.options, **options})
 
     @property
@@ -59,7 +59,7 @@ class Head:
         return self.layers[-1]
 
     def but(self, **options: Any) -> Head:
-        """The same head, the last layer with other arguments."""
+        """Return a copy of the head whose last layer has other arguments."""
         return replace(self, layers=(*self.layers[:-1], self.last.but(**options)))
 
 

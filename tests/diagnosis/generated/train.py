@@ -20,7 +20,7 @@ STARTS = 10
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of each start.
+    """The results of all starts.
 
     Args:
         skills: See `skill`.
@@ -37,10 +37,10 @@ class Trained:
 
 
 def trained(keras: ModuleType, program: Program, starts: int = STARTS) -> Trained:
-    """How well each of some trainings does on rows it has not seen; see `skill`.
+    """Return the skill of each training on held-out rows; see `skill`.
 
-    The starts are trained together, with `fit`'s batches: shuffled anew in every epoch, the last
-    rows kept apart where there is a validation split. New rows are predicted together and one by
+    The starts are trained together, with `fit`'s batches: shuffled again in every epoch, the last
+    rows held out if there is a validation split. New rows are predicted together and one by
     one; the worse counts. A program that raises has the worst skill.
     """
     with warnings.catch_warnings():
@@ -72,9 +72,9 @@ def _gains(losses: np.ndarray, constant: float) -> np.ndarray:
 def _trained_outputs(
     keras: ModuleType, model: Any, program: Program, starts: int
 ) -> tuple[list[list[np.ndarray]], np.ndarray]:
-    """What each start says of new rows, together and one by one, and its loss on rows kept apart.
+    """Return each start's predictions for new rows, in a batch and one by one, and held-out loss.
 
-    The loss is NaN where there are no such rows.
+    The loss is NaN without held-out rows.
     """
     import jax
 
@@ -194,7 +194,7 @@ def _skill(head: Head, out: np.ndarray, y: np.ndarray) -> float:
 
 
 def _classified(head: Head, out: np.ndarray, y: np.ndarray) -> float:
-    """How much better than the most frequent label."""
+    """Return the accuracy beyond that of the most frequent label."""
     if head.task == "classes":
         truth = y.argmax(axis=-1) if y.ndim == out.ndim and y.shape[-1] > 1 else y
         truth = truth.reshape(out.shape[:-1])
@@ -211,10 +211,10 @@ def _classified(head: Head, out: np.ndarray, y: np.ndarray) -> float:
 
 
 def told_chances(program: Program, outputs: list[np.ndarray]) -> float:
-    """How good the predicted chances are, the mean over the heads under a cross-entropy.
+    """Return the Brier score of the predicted probabilities, averaged over cross-entropy heads.
 
-    The quadratic score: 1 is perfect, 0 what the frequencies of the labels reach, -1 the worst
-    counted. Outputs that are no chances at all, or do not add up to 1, are scored as they are. NaN
+    A score of 1 is perfect, 0 is that of the label frequencies, and scores are clipped at -1.
+    Outputs that are not probabilities, or do not add up to 1, are scored unchanged. NaN
     where no head tells chances.
     """
     found = [

@@ -1,4 +1,4 @@
-"""What the rebuilt programs share: a case, seeded dense networks, data of the kind asked about."""
+"""Shared parts of the rebuilt programs: a case, seeded dense networks, data of the right kind."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""How far a given number of training steps can get: a proof before the first of them."""
+"""Proofs, before training, of the loss that a number of training steps cannot get below."""

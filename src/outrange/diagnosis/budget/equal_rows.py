@@ -1,7 +1,7 @@
-"""Floors of a loss where rows of one group get one output, whatever that is.
+"""Floors of a loss if all rows of a group get the same output.
 
-Within a group the mean of the targets is best for squares and cross-entropies, their median for
-absolute errors: what is left there is the floor.
+Within a group, the best output is the mean of the targets for squared errors and cross-entropies,
+and their median for absolute errors. The loss of that output is the floor.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from ..baselines import EPSILON
 
 
 WORK = 20_000_000
-"""Numbers among the targets beyond which no floor is computed: they are sorted."""
+"""Maximum number of target entries; for more, no floor is computed, because they are sorted."""
 
 ROUNDED = 1e-9
-"""Share of a floor that pays for the rounding of its own arithmetic."""
+"""Relative amount by which a floor is lowered to cover the rounding of its own arithmetic."""
 
 
 def is_plain_mean(program: Program, loss: Loss) -> bool:
-    """Whether a loss is the mean over all entries of what it is at each, without masks."""
-    given = {t: step for step in program.steps if not step.inside for t in step.gives}
-    last = given.get(-1 if loss.tensor is None else loss.tensor)
+    """Return whether a loss is the mean of its values at all entries, without masks."""
+    makers = {t: step for step in program.steps if not step.inside for t in step.gives}
+    last = makers.get(-1 if loss.tensor is None else loss.tensor)
     if not loss.known or loss.name not in FLOORS or loss.smoothing or last is None:
         return False
-    summed = given.get(last.reads[0]) if last.reads else None
+    summed = makers.get(last.reads[0]) if last.reads else None
     if last.kind != "DivideNoNan" or summed is None or summed.kind != "Sum":
         return False
     plain = loss.options.get("axis", -1) == -1 and loss.options.get("weight", 1.0) > 0
     # The symbols of inputs come first, then those of the targets.
     targets = range(len(program.inputs), len(program.inputs) + len(program.losses))
-    leaves, left = set(), [last]
-    while left:
-        step = left.pop()
+    leaves, waiting = set(), [last]
+    while waiting:
+        step = waiting.pop()
         for tensor in (*step.reads, *step.blocked):
-            if tensor in given:
-                left.append(given[tensor])
+            if tensor in makers:
+                waiting.append(makers[tensor])
             else:
                 leaves.add(tensor)
     allowed = {program.output_tensors[loss.output], *targets}
@@ -49,7 +49,7 @@ def is_plain_mean(program: Program, loss: Loss) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Grouping:
-    """Rows in the order of their groups."""
+    """The rows in the order of their groups."""
 
     order: np.ndarray
     starts: np.ndarray
@@ -62,24 +62,24 @@ class _Grouping:
         return cls(order, starts, counts)
 
     def sums(self, y: np.ndarray) -> np.ndarray:
-        """Of each group."""
+        """Return the sum of each group."""
         return np.add.reduceat(y[self.order], self.starts, axis=0)
 
     def means(self, y: np.ndarray) -> np.ndarray:
-        """Of each group."""
+        """Return the mean of each group."""
         return self.sums(y) / self.counts.reshape(-1, *[1] * (y.ndim - 1))
 
 
 def _square(y: np.ndarray, groups: _Grouping) -> float:
     far = y[groups.order] - np.repeat(groups.means(y), groups.counts, axis=0)
     sums = np.add.reduceat(far, groups.starts, axis=0)
-    # The mean is rounded: this takes back what squares around another number are too large by.
+    # The mean is rounded. Squares around a rounded mean are too large; this subtracts the excess.
     more = np.square(sums) / groups.counts[:, None]
     return float((np.square(far).sum() - more.sum()) / y.size)
 
 
 def _absolute(y: np.ndarray, groups: _Grouping) -> float:
-    """Around the median: the upper half of sorted numbers less the lower half."""
+    """Return the mean distance to the group's median: upper half minus lower half, sorted."""
     counts = np.repeat(groups.counts, groups.counts)
     place = np.arange(len(y)) - np.repeat(groups.starts, groups.counts)
     sign = np.sign(2 * place - (counts - 1))
@@ -101,15 +101,15 @@ def _binary(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Of `(rows, places, classes)`, whose entries need not add up to 1."""
+    """Return the floor for targets `(rows, places, classes)`, which need not add up to 1."""
     p = groups.means(y)
     mass = p.sum(axis=-1)
     left = _entropy(p).sum(axis=-1) - _entropy(mass)
     return float(left.mean(axis=1) @ groups.counts / len(y))
 
 
-def _numbered(y: np.ndarray, groups: _Grouping) -> float:
-    """Of `(rows, places)` class numbers, by how often each occurs in a group at a place."""
+def _sparse_classes(y: np.ndarray, groups: _Grouping) -> float:
+    """Return the floor for class numbers `(rows, places)`, from their counts in each group."""
     classes, places = int(y.max()) + 1, y.shape[1]
     number = np.repeat(np.arange(len(groups.counts)), groups.counts)[:, None]
     keys = (number * places + np.arange(places)) * classes + y[groups.order].astype(np.int64)
@@ -121,13 +121,13 @@ def _numbered(y: np.ndarray, groups: _Grouping) -> float:
 FLOORS: dict[str, Callable[[np.ndarray, _Grouping], float]] = {
     "mean_squared_error": _square, "mean_absolute_error": _absolute,
     "binary_crossentropy": _binary, "categorical_crossentropy": _classes,
-    "sparse_categorical_crossentropy": _numbered,
+    "sparse_categorical_crossentropy": _sparse_classes,
 }  # fmt: skip
-"""What is left of each loss at the best outputs of groups."""
+"""The value of each loss at the best outputs of the groups."""
 
 
 def _rows_of(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Targets in the form that `FLOORS` read; None if they do not fit loss and output."""
+    """Return the targets in the form that `FLOORS` read; None if they do not fit the output."""
     if not shape:
         return None
     width, flat = shape[-1], y.reshape(len(y), -1)
@@ -149,11 +149,12 @@ def _are_classes(y: np.ndarray, width: int) -> bool:
 
 
 def floor_of(program: Program, loss: Loss, y: np.ndarray) -> Callable[[np.ndarray], float] | None:
-    """The function from groups of rows to a lower bound of a loss; None if it is not known.
+    """Return a function from group numbers of the rows to a lower bound of a loss.
+
+    Returns None if no bound is known.
 
     Args:
-        program: The model and its losses.
-        loss: One that `is_plain_mean`.
+        loss: A loss for which `is_plain_mean` holds.
         y: Its targets, float64, finite, rows first.
     """
     if loss.output >= len(program.heads) or y.size > WORK:
@@ -161,12 +162,12 @@ def floor_of(program: Program, loss: Loss, y: np.ndarray) -> Callable[[np.ndarra
     shape, head = program.outputs[loss.output][1], program.heads[loss.output]
     rows = _rows_of(loss, y, shape)
     chances = loss.name.endswith("categorical_crossentropy") and not loss.from_logits
-    # Of outputs below 0 Keras makes numbers that are no chances, and may add up to more than 1.
+    # Keras turns negative outputs into numbers that are no probabilities: their sum may exceed 1.
     sound = head.axis == -1 and head.activation in ("softmax", "sigmoid")
     if rows is None or (chances and not sound):
         return None
     narrow = rows.astype(np.float32).astype(np.float64)
-    # Clipped from below, chances add up to as much more than 1.
+    # Clipping from below lets the sum of the probabilities exceed 1 by this amount.
     clipped = 2 * EPSILON * shape[-1] if loss.name.endswith("crossentropy") else 0.0
 
     of = FLOORS[loss.name]

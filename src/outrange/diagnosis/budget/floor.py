@@ -1,4 +1,4 @@
-"""A floor of the training loss after a number of steps."""
+"""A lower bound of the training loss after a number of steps."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ from .weight_box import WeightBox
 
 
 WORK = 4_000_000
-"""Values of a graph times rows that are bounded; beyond, evenly spaced rows stand for the data."""
+"""Limit of graph values times bounded rows; of larger data only evenly spaced rows are bounded."""
 
 MOST, SECONDS = 200_000, 0.5
-"""Steps and time in which a number of steps that is too small is looked for."""
+"""Limits, in steps and seconds, of the search for an insufficient number of steps."""
 
 
 @dataclass(frozen=True, eq=False)
 class BudgetedLoss:
-    """One loss of a program, at rows of its data, whose floor can be asked for.
+    """One loss of a program at rows of its data, with a lower bound for any reach of the weights.
 
     Args:
-        program: What is trained.
-        box: Its network, with weights that move.
-        x: `(rows, inputs)` as the model gets them, in float64.
+        box: The network with a box of weights.
+        x: `(rows, inputs)` as the model receives them, in float64.
         rows: The loss of each row.
-        loss: Which one.
+        loss: The loss to bound.
     """
 
     program: Program
@@ -42,7 +41,7 @@ class BudgetedLoss:
     loss: Loss
 
     def floor(self, reach: Reach) -> float:
-        """A lower bound of the mean loss for all weights that `reach` allows."""
+        """Compute a lower bound of the mean loss for all weights that `reach` allows."""
         try:
             values = self.box.ends(self.x, reach)
         except InputError:
@@ -52,9 +51,9 @@ class BudgetedLoss:
             return 0.0
         lo, hi = values[place]
         with np.errstate(over="ignore"):
-            apart = float(self.rows.least(lo, hi).mean())
-        found = max(apart, self._common(values, place, reach))
-        return max(0.0, float(down(found * (1.0 - 1e-9)))) if np.isfinite(found) else 0.0
+            by_rows = float(self.rows.least(lo, hi).mean())
+        bound = max(by_rows, self._common(values, place, reach))
+        return max(0.0, float(down(bound * (1.0 - 1e-9)))) if np.isfinite(bound) else 0.0
 
     def _place(self) -> int | None:
         part, output = self.program.whole, self.loss.output
@@ -67,14 +66,14 @@ class BudgetedLoss:
         return None if part is None else part.places.get(tensor)
 
     def _over_rows(self, logits: int, output: int) -> bool:
-        """Whether a softmax makes the output itself, not pieces that it is put together of."""
+        """Return whether a softmax returns the output itself rather than pieces of it."""
         return any(
             step.kind == "Softmax" and step.reads == (logits,) and output in step.gives
             for step in self.program.steps
         )
 
     def _common(self, values: list[Bounds], place: int, reach: Reach) -> float:
-        """With one last layer for all rows."""
+        """Compute a lower bound that uses the same last layer for all rows."""
         if not self.rows.inside(*values[place]):
             return 0.0
         moved = self.box.moved.get(place - 1)
@@ -84,18 +83,19 @@ class BudgetedLoss:
         return common_weights_floor(node.op, moved, values[node.inputs[0]], reach, self.rows)
 
     def least_steps(self, mark: float, known: int) -> int:
-        """A number of steps that is too small for a loss of `mark`, as large as is cheap to find.
+        """Find a number of steps that is provably too small for a loss of `mark`.
+
+        The search stops when a larger number would be expensive to find.
 
         Args:
-            mark: The loss wanted.
-            known: A number of steps that is too small.
+            known: A number of steps that is known to be too small.
         """
         stepping = self.program.stepping
         low, high = known, 2 * known
         last, ends = 0.0, read_clock() + SECONDS
         while stepping is not None and high <= MOST and read_clock() < ends:
             reach = reach_of(stepping, high)
-            # Rates that fall fast enough get nowhere however many steps there are.
+            # Quickly decaying rates have a bounded reach for any number of steps.
             if isinstance(reach, str) or reach.far < 1.05 * last:
                 break
             last = reach.far

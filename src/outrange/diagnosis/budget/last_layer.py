@@ -1,16 +1,16 @@
-"""The least that a loss can be where the weights of the last layer are the same for all rows.
+"""A lower bound of a loss whose last layer has the same weights for all rows.
 
-Over intervals every row has weights of its own: one row may raise an output while another lowers
-it. Here the last layer `z = (A + D) x + b + d` has one `D` and one `d` for all rows, in their box;
-only what enters it, `x = m + e` with `|e| <= r`, still is any row's own, which moves `z` by at most
-`s = (|A| + |D|) r`. The mean of `least(z - s, z + s)` is convex in `(D, d)`, so at any point
+Interval bounds let every row choose its own weights: one row may raise an output while another
+lowers it. Here the last layer `z = (A + D) x + b + d` has one `D` and one `d` for all rows, within
+their box. Only its input `x = m + e` with `|e| <= r` may still vary by row, which moves `z` by at
+most `s = (|A| + |D|) r`. The mean of `least(z - s, z + s)` is convex in `(D, d)`, so at any point
 
     minimum >= value - <gradient, point> - sum |gradient| * half width of the box
 
-(the gap of Frank and Wolfe). A point with a small gap is found by accelerated projected gradients;
-the bound holds at any.
+(the Frank-Wolfe gap). Accelerated projected gradients find a point with a small gap; the bound
+holds at any point.
 
-Sound: as the ranges of what enters the layer; sums are lowered by more than float64 loses.
+Sound: if the ranges of the layer's input are; sums are lowered by more than float64 rounding.
 Complete: for networks of one layer, up to the gap. Cost: at most `STEPS` times two products.
 
 Reference: M. Jaggi, *Revisiting Frank-Wolfe*, ICML 2013; A. Beck, M. Teboulle, *A fast iterative
@@ -29,26 +29,25 @@ from .weight_box import Perturbed, far_and_part
 
 
 STEPS = 300
-"""At most so many gradients."""
+"""Maximum number of gradients."""
 
 GAP = 0.01
-"""The share of the value at which a gap is small enough."""
+"""A gap below this share of the value is small enough."""
 
 MOST = 4096
-"""Results times inputs of a last layer beyond which rows keep weights of their own."""
+"""Maximum of outputs times inputs of the last layer; in larger layers rows may choose weights."""
 
 
 def common_weights_floor(
     op: Affine, moved: Perturbed, before: Bounds, reach: Reach, loss: RowLoss
 ) -> float:
-    """A lower bound of the mean loss; 0 where the layer is too large.
+    """Compute a lower bound of the mean loss; 0 if the layer is too large.
 
     Args:
-        op: The last layer.
-        moved: What its weights can do.
-        before: Ranges of what enters it, `(rows, inputs)`.
-        reach: How far the weights can move.
-        loss: Of its results.
+        moved: The role of the weights in the layer.
+        before: Ranges of the layer's input, `(rows, inputs)`.
+        reach: Bounds on the movement of the weights.
+        loss: The loss as a function of the layer's output.
     """
     if len(op.sizes) != 1 or op.size * op.sizes[0] > MOST or not moved.kernel:
         return 0.0
@@ -70,15 +69,15 @@ def common_weights_floor(
     base = middle @ kernel.T + op.bias
     size = np.abs(middle) @ (np.abs(kernel) + width[:, :-1]).T + np.abs(op.bias) + width[:, -1]
     slack = slack * (1.0 + 1e-9) + 1e-11 * size
-    return _descended(base, inputs, width, slack, loss)
+    return _best_bound(base, inputs, width, slack, loss)
 
 
-def _descended(
+def _best_bound(
     base: np.ndarray, inputs: np.ndarray, width: np.ndarray, slack: np.ndarray, loss: RowLoss
 ) -> float:
-    """Accelerated projected gradients in units of the box, and the best bound met."""
+    """Run accelerated projected gradients in units of the box; return the best bound."""
     rows = len(inputs)
-    scaled = np.abs(inputs) @ width.T  # (rows, units): how far each row can be moved
+    scaled = np.abs(inputs) @ width.T  # (rows, units): largest movement of each output
     curve = loss.curved * float(np.square(scaled).sum(axis=1).max() + 1e-300)
     curve = min(curve, loss.curved * float(np.square(scaled).sum() / rows) * 1.5 + 1e-300)
     point = ahead = np.zeros_like(width)
@@ -88,15 +87,15 @@ def _descended(
         value = float(loss.least(z - slack, z + slack).mean())
         slope = loss.slope(z - slack, z + slack) / rows
         gradient = (slope.T @ inputs) * width
-        lost = float((gradient * ahead).sum() + np.abs(gradient).sum())
-        paid = 1e-9 * (abs(value) + float(np.abs(gradient).sum()))
-        best = max(best, value - lost - paid)
-        if lost <= GAP * max(value, 1e-300):
+        gap = float((gradient * ahead).sum() + np.abs(gradient).sum())
+        rounding = 1e-9 * (abs(value) + float(np.abs(gradient).sum()))
+        best = max(best, value - gap - rounding)
+        if gap <= GAP * max(value, 1e-300):
             break
         fresh = np.clip(ahead - gradient / curve, -1.0, 1.0)
         later = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2))
         if float((gradient * (fresh - point)).sum()) > 0:
-            later = momentum = 1.0  # restart where the momentum points uphill
+            later = momentum = 1.0  # restart if the momentum points uphill
         ahead = np.clip(fresh + (momentum - 1.0) / later * (fresh - point), -1.0, 1.0)
         point, momentum = fresh, later
     return best

@@ -1,6 +1,6 @@
-"""The least that a loss can be over ranges of the output, and what the best constant reaches.
+"""The least loss over ranges of the output, and the loss of the best constant.
 
-Losses are meant as Keras evaluates them over all rows, without weights of samples and penalties.
+Losses are the ones that Keras evaluates over all rows, without sample weights and penalties.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from ...program import Head, Loss
 
 
 CLIPPED = 15.9
-"""Keras clips probabilities at 1e-7, which is a logit of 16.1: beyond this one, nothing is said."""
+"""Keras clips probabilities at 1e-7, a logit of 16.1; bounds use logits up to this one only."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowLoss:
-    """A loss as a function of the outputs, or of the logits where `logits` says so.
+    """A loss as a function of the outputs, or of the logits if `logits` is true.
 
     Args:
-        least: `least(lo, hi)`, `(rows, units)` each, to `(rows,)`: a lower bound of the loss there.
-        slope: Its derivative, `(rows, units)`, as both ends move together; `least` is convex so.
-        curved: The largest curvature of `least`, about.
+        least: Maps `lo` and `hi`, `(rows, units)` each, to a lower bound of the loss, `(rows,)`.
+        slope: The derivative of `least`, `(rows, units)`, if `lo` and `hi` are shifted together;
+            `least` is convex in that shift.
+        curved: The approximate largest curvature of `least`.
         constant: The loss of the best constant prediction.
-        says: What that constant is.
-        logits: Whether `lo` and `hi` are of what enters the last activation.
-        inside: `inside(lo, hi)`: whether no clip is met between these, so that the loss is convex.
+        says: A description of that constant.
+        logits: Whether `lo` and `hi` bound the input of the last activation.
+        inside: `inside(lo, hi)` returns whether no value in between is clipped, so that the loss
+            is convex.
     """
 
     least: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -41,28 +43,26 @@ class RowLoss:
 
 
 MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
-"""Reductions that are the mean over the rows where they have no weights."""
+"""Reductions that equal the mean over rows without sample weights."""
 
 
 def row_loss(loss: Loss, head: Head, y: np.ndarray, shape: tuple[int, ...]) -> RowLoss | None:
-    """The loss of one output as rows of numbers; None if it is not described.
+    """Build the loss of one output as a function of each row; None if it is not supported.
 
     Args:
-        loss: As compiled.
-        head: How the output is made.
         y: `(rows, ...)` finite targets.
-        shape: Of the output at a row.
+        shape: Shape of the output for one row.
     """
     if not loss.known or not len(y) or not _is_mean(loss):
         return None
     rows, units = y.reshape(len(y), -1), int(np.prod(shape))
-    alike = _alike(y.shape[1:], shape)
-    if loss.name in DISTANCES and alike and loss.smoothing == 0:
+    matches = _alike(y.shape[1:], shape)
+    if loss.name in DISTANCES and matches and loss.smoothing == 0:
         return _distance(loss.name, rows)
     reads = head.activation == "linear" if loss.from_logits else head.logits is not None
     if not reads:
         return None
-    if loss.name == "binary_crossentropy" and alike:
+    if loss.name == "binary_crossentropy" and matches:
         right = loss.from_logits or head.activation == "sigmoid"
         return _binary(rows, loss) if right and ((rows >= 0) & (rows <= 1)).all() else None
     if loss.from_logits or head.activation == "softmax":
@@ -72,21 +72,21 @@ def row_loss(loss: Loss, head: Head, y: np.ndarray, shape: tuple[int, ...]) -> R
 
 
 def _is_mean(loss: Loss) -> bool:
-    """Whether `evaluate` returns the mean over the rows of a loss, in at least 32 bits."""
-    given = loss.options
+    """Return whether `evaluate` returns the mean of the loss over rows, in at least 32 bits."""
+    options = loss.options
     return (
-        given.get("weight", 1.0) == 1.0
-        and given.get("reduction", MEANS[0]) in MEANS
-        and given.get("dtype", "float32") in ("float32", "float64")
+        options.get("weight", 1.0) == 1.0
+        and options.get("reduction", MEANS[0]) in MEANS
+        and options.get("dtype", "float32") in ("float32", "float64")
     )
 
 
-def _alike(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether targets stand beside an output entry by entry; others Keras broadcasts.
+def _alike(targets: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Return whether targets match an output entry by entry, without broadcasting.
 
-    It adds or takes away one last axis of 1.
+    Keras adds or removes one last axis of size 1.
     """
-    return given == shape or (*given, 1) == shape or given == (*shape, 1)
+    return targets == shape or (*targets, 1) == shape or targets == (*shape, 1)
 
 
 DISTANCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -115,7 +115,7 @@ def _distance(name: str, y: np.ndarray) -> RowLoss:
 
 
 def softplus(z: np.ndarray) -> np.ndarray:
-    """`log(1 + exp(z))`."""
+    """Compute `log(1 + exp(z))`."""
     return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
 
 
@@ -169,28 +169,28 @@ def _categorical(loss: Loss, head: Head, y: np.ndarray, units: int) -> RowLoss |
     end = np.inf if loss.from_logits else CLIPPED
 
     def least(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(lo))
+        total = np.zeros(len(lo))
         for k in np.flatnonzero(y.any(axis=0)):
             others = np.delete(lo, k, axis=1) - hi[:, k : k + 1]
             top = np.maximum(others.max(axis=1), 0.0)
             with np.errstate(invalid="ignore"):
                 value = top + np.log(np.exp(-top) + np.exp(others - top[:, None]).sum(axis=1))
-            found += y[:, k] * np.minimum(np.where(np.isnan(value), 0.0, value), end)
-        return found * (1.0 - 1e-9)
+            total += y[:, k] * np.minimum(np.where(np.isnan(value), 0.0, value), end)
+        return total * (1.0 - 1e-9)
 
     def slope(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        found = np.zeros_like(lo)
+        total = np.zeros_like(lo)
         for k in np.flatnonzero(y.any(axis=0)):
             z = lo.copy()
             z[:, k] = hi[:, k]
             p = np.exp(z - z.max(axis=1, keepdims=True))
             p /= p.sum(axis=1, keepdims=True)
             p[:, k] -= 1.0
-            found += y[:, k : k + 1] * p
-        return found
+            total += y[:, k : k + 1] * p
+        return total
 
     def inside(lo: np.ndarray, hi: np.ndarray) -> bool:
-        # log(sum exp z) - z_k is at most the distance of the ends, and the log of how many.
+        # log(sum exp z) - z_k is at most the width of the range plus the log of the class count.
         return bool((hi.max(axis=1) - lo.min(axis=1)).max() + np.log(units) <= end)
 
     constant = float(_entropy(y.mean(axis=0)).sum())

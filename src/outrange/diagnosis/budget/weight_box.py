@@ -1,16 +1,16 @@
 """Ranges of every value of a network over a box of weights, at given inputs.
 
-The graph is lowered three times: with the stored weights, with 1 and with 0 in the place of each
-trainable entry. Only operations that are linear in their weights read any, so an affine op is
-`A x + b` with `A = A_0 + L(w)`, `b = b_0 + l(w)`, `L` and `l` selections of entries. Either it has
-no fixed part in `A` (`A_0 = 0`: a kernel), or no weights in it (a bias). If `w` changes by at most
-`far + part |w|`, entry by entry, then for `|x| <= h`
+The graph is lowered three times: with the stored weights, with 1, and with 0 for each trainable
+entry. Only operations that are linear in their weights read any, so an affine op is `A x + b` with
+`A = A_0 + L(w)`, `b = b_0 + l(w)`, where `L` and `l` select entries. Either `A` has no fixed part
+(`A_0 = 0`: a kernel), or it has no weights (a bias). If `w` changes by at most `far + part |w|`,
+entry by entry, then for `|x| <= h`
 
     |change of the result| <= far (L(1) h + l(1)) + part (|A| h + |b|).
 
-Sound: for every `x` in the box given and every weight in its own box, independently: weights that
-are read twice are taken to differ. Complete: no. Cost: an interval pass with one or two more
-products per affine op.
+Sound: for every `x` in its box and every weight in its own box, independently; two reads of a
+weight may have different values. Complete: no. Cost: an interval pass with one or two more products
+per affine op.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ LINEAR = ("Matmul", "Add", "Conv", "DepthwiseConv", "Einsum")
 """Operations that are linear in the weights they read, for fixed inputs."""
 
 CONVOLUTIONS = ("Conv", "DepthwiseConv")
-"""Those of them to whose results a bias is added that was reshaped before."""
+"""Linear operations whose bias Keras reshapes before adding it to the result."""
 
 
 @dataclass(frozen=True, eq=False)
 class Perturbed:
-    """What the weights do in one affine op.
+    """The role of the weights in one affine op.
 
     Args:
-        ones: The op with 1 in the place of each weight.
-        bias: `l(1)`.
-        kernel: Whether its matrix holds weights.
+        ones: The op with 1 in place of each weight.
+        bias: `l(1)`, the number of weights in each entry of the bias, `(op.size,)`.
+        kernel: Whether the matrix of the op consists of weights.
     """
 
     ones: Affine
@@ -52,12 +52,12 @@ class Perturbed:
 
 @dataclass(frozen=True, eq=False)
 class WeightBox:
-    """A network whose trainable weights may move.
+    """A network with a box of trainable weights.
 
     Args:
-        graph: With the stored weights, operation by operation.
-        moved: Node index to what its weights can do.
-        tables: Nodes each entry of whose result is an entry of a table of weights.
+        graph: The network with its stored weights, operation by operation.
+        moved: Node index to the role of its weights.
+        tables: Nodes whose result consists of entries of a table of weights.
     """
 
     graph: Graph
@@ -65,14 +65,14 @@ class WeightBox:
     tables: frozenset[int] = frozenset()
 
     def ends(self, x: np.ndarray, reach: Reach) -> list[Bounds]:
-        """Ranges of every value, `(rows, size)` each.
+        """Compute ranges of every value, `(rows, size)` each.
 
         Args:
-            x: `(rows, inputs)`, the inputs.
-            reach: How far the weights can move.
+            x: The inputs, `(rows, inputs)`.
+            reach: Bounds on the movement of the weights.
 
         Raises:
-            InputError: An op may be asked where it is not defined.
+            InputError: The input of an op may leave its domain.
         """
         values: list[Bounds] = [(x, x)]
         for i, node in enumerate(self.graph.nodes):
@@ -80,7 +80,7 @@ class WeightBox:
         return values
 
     def step(self, i: int, node: Node, before: Sequence[Bounds], reach: Reach) -> Bounds:
-        """Range of one node's result."""
+        """Compute the range of one node's result."""
         rule = RULES[type(node.op)]
         lo, hi = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
         if i in self.tables:
@@ -100,7 +100,7 @@ class WeightBox:
 
 
 def change(op: Affine, moved: Perturbed, size: tuple[np.ndarray, ...], reach: Reach) -> np.ndarray:
-    """How much the weights can change `A x + b`, for `|x|` up to `size`."""
+    """Bound the change of `A x + b` by the weights, for `|x|` up to `size`."""
     far, part = far_and_part(reach)
     out = far * moved.bias
     if np.any(moved.bias):
@@ -111,7 +111,7 @@ def change(op: Affine, moved: Perturbed, size: tuple[np.ndarray, ...], reach: Re
 
 
 def far_and_part(reach: Reach) -> tuple[float, float]:
-    """An entry `w` moves by at most `far + part |w|`."""
+    """Return `far` and `part`: an entry `w` moves by at most `far + part |w|`."""
     return (
         reach.far * (1.0 + reach.stored) * (1.0 + 1e-9),
         (reach.stored + 1.0 - reach.shrunk) * (1.0 + 1e-9),
@@ -119,7 +119,7 @@ def far_and_part(reach: Reach) -> tuple[float, float]:
 
 
 def weight_box(program: Program) -> WeightBox | str:
-    """The network of a program with movable weights, or why it has no such box."""
+    """Build the weight box of a program's network, or return the reason why there is none."""
     part = program.whole
     if part is None or part.unknown or program.varied is None:
         return "the model cannot be written as a graph"
@@ -129,16 +129,16 @@ def weight_box(program: Program) -> WeightBox | str:
     if any(type(node.op) not in RULES for node in part.written.nodes):
         return "an operation has no interval rule"
     trainable = {i: w.shape for i, w in enumerate(program.weights) if w.trainable}
-    found = [
+    variants = [
         program.varied({i: np.full(shape, fill) for i, shape in trainable.items()})
         for fill in (1.0, 0.0)
     ]
-    if found[0] is None or found[1] is None:
+    if variants[0] is None or variants[1] is None:
         return "the model cannot be written as a graph"
     biases = _hidden_biases(program)
     if biases is None:
-        return "some weights are read where it cannot be followed"
-    moved = _compared(part.written, found[0].written, found[1].written, biases)
+        return "some weights are read by code that could not be traced"
+    moved = _locate_weights(part.written, variants[0].written, variants[1].written, biases)
     tables = frozenset(
         part.places[step.gives[0]] - 1 for step in program.steps if _looks_up(program, step, part)
     )
@@ -146,36 +146,38 @@ def weight_box(program: Program) -> WeightBox | str:
 
 
 def _looks_up(program: Program, step: RecordedStep, part: PartialGraph) -> bool:
-    """Whether a step picks entries of a table of weights by whole numbers from the data.
+    """Return whether a step selects entries of a table of weights by integers from the data.
 
-    On TensorFlow its gradient is one slice a look-up, and Keras steps once for each of them: an
-    entry that is looked up often in a batch moves as often, and nothing bounds that.
+    On TensorFlow its gradient has one slice per look-up, and Keras takes one step per slice. An
+    entry that a batch looks up often moves as often, so its movement is not bounded.
     """
     if program.backend == "tensorflow":
         return False
-    one = step.kind == "Take" and len(step.weights) == 1 and not step.reads and not step.opaque
-    return one and step.inside and bool(step.blocked) and step.gives[0] in part.places
+    is_lookup = (
+        step.kind == "Take" and len(step.weights) == 1 and not step.reads and not step.opaque
+    )
+    return is_lookup and step.inside and bool(step.blocked) and step.gives[0] in part.places
 
 
 def _unsteady(program: Program) -> str:
-    """Why something but the trainable weights may change in training, or `""`."""
+    """Return why training may change more than the trainable weights, or `""`."""
     if program.own_chance:
-        return "code that is not Keras's may set weights in training"
+        return "code outside Keras may set weights in training"
     for layer in program.layers:
         if layer.statistics:
-            return f"`{layer.path}` may use statistics of a batch, or other code, in training"
+            return f"`{layer.path}` may use batch statistics or other code in training"
     for i, weight in enumerate(program.weights):
         if not weight.trainable and i not in program.steady:
-            return f"`{weight.path}` may change in training without being trained"
+            return f"`{weight.path}` is not trainable, but may change in training"
     return ""
 
 
 def _not_linear(program: Program) -> str:
-    """Why some weight is not read by a linear operation alone, or `""`."""
+    """Return why some weight is read by more than linear operations, or `""`."""
     part = program.whole
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     if trainable & program.escaped - set(program.understood) or not program.steps:
-        return "some weights are read where it cannot be followed"
+        return "some weights are read by code that could not be traced"
     for step in program.steps:
         read = trainable.intersection(step.weights) | trainable.intersection(step.blocked_weights)
         if not read or not step.inside or (part is not None and _looks_up(program, step, part)):
@@ -187,8 +189,8 @@ def _not_linear(program: Program) -> str:
 
 
 def _hidden_biases(program: Program) -> set[int] | None:
-    """Values that a convolution's bias is added to give; None where one is not found."""
-    part, found = program.whole, set()
+    """Return the values that result from adding a convolution's bias; None if one is missing."""
+    part, values = program.whole, set()
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     for i in trainable & program.escaped:
         if program.understood.get(i) != "bias":
@@ -202,41 +204,41 @@ def _hidden_biases(program: Program) -> set[int] | None:
         for step in added:
             if step.weights or len(step.reads) != 1 or step.gives[0] not in part.places:
                 return None
-            found.add(part.places[step.gives[0]])
-    return found
+            values.add(part.places[step.gives[0]])
+    return values
 
 
-def _compared(
+def _locate_weights(
     graph: Graph, ones: Graph, zeros: Graph, biases: set[int]
 ) -> dict[int, Perturbed] | str:
-    """Which nodes the weights are in; a reason if the graphs differ in more than numbers."""
+    """Locate the weights in the nodes, or return a reason if the graphs differ in structure."""
     if not len(graph.nodes) == len(ones.nodes) == len(zeros.nodes):
         return "its graph depends on the values of the weights"
     moved: dict[int, Perturbed] = {}
-    for i, (node, one, zero) in enumerate(zip(graph.nodes, ones.nodes, zeros.nodes, strict=True)):
-        kinds = {type(n.op) for n in (node, one, zero)}
-        if len(kinds) > 1 or not node.inputs == one.inputs == zero.inputs:
+    for i, (node, unit, zero) in enumerate(zip(graph.nodes, ones.nodes, zeros.nodes, strict=True)):
+        kinds = {type(n.op) for n in (node, unit, zero)}
+        if len(kinds) > 1 or not node.inputs == unit.inputs == zero.inputs:
             return "its graph depends on the values of the weights"
-        if not isinstance(one.op, Affine) or not isinstance(zero.op, Affine):
+        if not isinstance(unit.op, Affine) or not isinstance(zero.op, Affine):
             continue
-        if not isinstance(node.op, Affine) or not node.op.sizes == one.op.sizes == zero.op.sizes:
+        if not isinstance(node.op, Affine) or not node.op.sizes == unit.op.sizes == zero.op.sizes:
             return "its graph depends on the values of the weights"
-        units = tuple(np.ones((1, n)) for n in one.op.sizes)
-        with_ones, fixed = one.op.apply(units, True), zero.op.apply(units, True)
+        units = tuple(np.ones((1, n)) for n in unit.op.sizes)
+        with_ones, fixed = unit.op.apply(units, True), zero.op.apply(units, True)
         kernel = not np.array_equal(with_ones, fixed)
         if kernel and fixed.any():
             return f"layer `{node.source}` mixes weights and constants in one operation"
-        bias = np.abs(one.op.bias - zero.op.bias)
+        bias = np.abs(unit.op.bias - zero.op.bias)
         if i + 1 in biases:
             bias = np.ones_like(bias)
         if kernel or bias.any():
-            moved[i] = Perturbed(one.op, bias, kernel)
+            moved[i] = Perturbed(unit.op, bias, kernel)
     missing = [v for v in biases if v - 1 not in moved]
     return "its graph depends on the values of the weights" if missing else moved
 
 
 def box_or_reason(program: Program, x: np.ndarray, reach: Reach) -> list[Bounds] | str:
-    """Ranges of every value of `whole.written` at rows of inputs, or why there are none."""
+    """Compute ranges of the values of `whole.written` at rows, or return why there are none."""
     box = weight_box(program)
     if isinstance(box, str):
         return box

@@ -1,1 +1,1 @@
-"""Whether a fault that is proved does harm: copies with it and without it, at rows held out."""
+"""Tests of whether a proved fault does harm, by copies with and without it on held-out rows."""

@@ -1,4 +1,4 @@
-"""A fact that is proved and does no harm in the program at hand becomes a note."""
+"""Demotes a proved fact to a note if it does no harm in the diagnosed program."""
 
 from __future__ import annotations
 
@@ -9,51 +9,55 @@ from ...answers.diagnosis import Finding, Level
 from ...core.progress import Stage, report_progress
 from ..context import DiagnosisContext
 from ..registry import RULES
-from ..repairs.read_fix import plain, repairs_of
-from ..wording import steps_said
-from .order import harmless_order
-from .rehearsed import Harmless, harmless
+from ..repairs.read_fix import parse_joint_repairs, strip_comments
+from ..wording import format_steps
+from .comparison import Harmless, compare_with_fixes
+from .order import compare_with_shuffled
 
 
-CALLED = {"right": "a balanced accuracy", "explained": "an R²", "loss": "a loss"}
-"""What the numbers are called that are told, in the order in which they are."""
+METRIC_NAMES = {"right": "a balanced accuracy", "explained": "an R²", "loss": "a loss"}
+"""The names of the reported numbers, in the order of the report."""
 
 ORDER = "OR028"
-"""The rule whose fix is another order of the rows; what it measures is the data alone."""
+"""The rule whose fix is another order of the rows; it measures the data alone."""
 
-NOTHING = 0.005
-"""Score below which a difference is none."""
+NEGLIGIBLE = 0.005
+"""A smaller difference of scores counts as none."""
 
 
-def harmless_as_notes(case: DiagnosisContext, found: Sequence[Finding]) -> list[Finding]:
-    """The findings, those that are proved and seen to do no harm as notes.
+def demote_harmless(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
+    """Turn proved findings that do no harm into notes.
 
-    Copies are trained only where nothing else is found for sure: beside another fault, a program
-    that does as badly without one of them says nothing of this one. What was measured beside a
-    proved fact may be its consequence, and is a note with it.
-
-    Args:
-        case: What was diagnosed.
-        found: Findings and notes.
+    Copies are trained only if there are no other certain findings. With another fault, a program
+    that stays bad after removing one of them gives no evidence about it. A measured finding may be
+    the consequence of a proved one, and becomes a note with it.
     """
-    sure = [one for one in found if not one.note and one.level >= Level.MEASURED]
-    if not any(map(_asked, sure)) or not all(map(_may_be_harmless, sure)) or _trained(case):
-        return list(found)
-    same = {(one.code, plain(one.fix)) for one in sure}
-    layers = tuple(dict.fromkeys(one.layer for one in sure))
-    report_progress(Stage(f"{sure[0].code}: training copies with and without it"))
-    # One of several faults may hide what the others do: then nothing may be left to gain.
-    if {one.code for one in sure} == {ORDER}:
-        seen = harmless_order(case)
+    certain = [
+        finding for finding in findings if not finding.note and finding.level >= Level.MEASURED
+    ]
+    if (
+        not any(map(_needs_comparison, certain))
+        or not all(map(_may_be_harmless, certain))
+        or _is_trained(case)
+    ):
+        return list(findings)
+    same = {(finding.code, strip_comments(finding.fix)) for finding in certain}
+    layers = tuple(dict.fromkeys(finding.layer for finding in certain))
+    report_progress(Stage(f"{certain[0].code}: training copies with and without it"))
+    # One of several faults may hide the effect of others: then nothing may be left to gain.
+    if {finding.code for finding in certain} == {ORDER}:
+        result = compare_with_shuffled(case)
     else:
-        seen = harmless(case, repairs_of(sure[0].fix, layers) if len(same) == 1 else ())
-    if seen is None:
-        return list(found)
-    return [_as_note(one, seen) if one in sure else one for one in found]
+        result = compare_with_fixes(
+            case, parse_joint_repairs(certain[0].fix, layers) if len(same) == 1 else ()
+        )
+    if result is None:
+        return list(findings)
+    return [_as_note(finding, result) if finding in certain else finding for finding in findings]
 
 
-def _trained(case: DiagnosisContext) -> bool:
-    """Whether the weights may have seen the rows that copies would be asked about."""
+def _is_trained(case: DiagnosisContext) -> bool:
+    """Return whether the weights may have been trained on the rows used for scoring."""
     stepping = case.program.stepping
     return case.history is not None or (stepping is not None and stepping.taken > 0)
 
@@ -62,42 +66,38 @@ def _may_be_harmless(finding: Finding) -> bool:
     return RULES[finding.code].may_be_harmless
 
 
-def _asked(finding: Finding) -> bool:
+def _needs_comparison(finding: Finding) -> bool:
     return finding.level is Level.PROVED or finding.code == ORDER
 
 
-def _as_note(finding: Finding, seen: Harmless) -> Finding:
+def _as_note(finding: Finding, result: Harmless) -> Finding:
     cost = {
-        "steps": seen.steps, "rows": seen.rows, "with": dict(seen.before),
-        "without": dict(seen.after),
+        "steps": result.steps, "rows": result.rows, "with": dict(result.before),
+        "without": dict(result.after),
     }  # fmt: skip
     return replace(
-        finding, note=True, message=f"{finding.message} {said(seen)}",
+        finding, note=True, message=f"{finding.message} {describe_harmless(result)}",
         cost={**finding.cost, "harmless": cost},
     )  # fmt: skip
 
 
-def said(seen: Harmless) -> str:
-    """In the user's numbers, why nothing has to be done.
-
-    Args:
-        seen: What copies reached.
-    """
-    kinds = [kind for kind in CALLED if kind in seen.before]
-    numbers = _listed([f"{CALLED[kind]} of {_number(seen.before[kind])}" for kind in kinds])
-    harm = "no harm" if seen.lost <= NOTHING else "hardly any harm"
+def describe_harmless(result: Harmless) -> str:
+    """Explain in the user's metrics why a fault does no harm."""
+    kinds = [kind for kind in METRIC_NAMES if kind in result.before]
+    numbers = _join([f"{METRIC_NAMES[kind]} of {_number(result.before[kind])}" for kind in kinds])
+    harm = "no harm" if result.lost <= NEGLIGIBLE else "hardly any harm"
     text = (
-        f"It does {harm} here: copies trained for {steps_said(seen.steps)} reach {numbers} on "
-        f"{seen.rows} rows they have not seen"
+        f"It does {harm} here: copies trained for {format_steps(result.steps)} reach {numbers} on "
+        f"{result.rows} held-out rows"
     )
-    if not seen.changed:
-        return f"{text}, so there is hardly anything left to gain."
-    fixed = _listed([_number(seen.after[kind]) for kind in kinds])
-    return f"{text}; with {seen.changed} they reach {fixed}."
+    if not result.changed:
+        return f"{text}, so there is little left to gain."
+    fixed = _join([_number(result.after[kind]) for kind in kinds])
+    return f"{text}; with {result.changed} they reach {fixed}."
 
 
-def _listed(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
+def _join(parts: Sequence[str]) -> str:
+    """Join parts: `a, b and c`."""
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 

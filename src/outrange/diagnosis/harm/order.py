@@ -1,4 +1,4 @@
-"""Whether it does harm that the rows kept for validation, the last, are of another kind."""
+"""Tests of whether it does harm that the last rows, kept for validation, are of another kind."""
 
 from __future__ import annotations
 
@@ -10,45 +10,54 @@ import numpy as np
 from ..context import DiagnosisContext
 from ..repairs.data_changes import leaves
 from ..trials import ROWS
-from .rehearsed import Harmless, as_good, learned, reached
+from .comparison import Harmless, score_copies, score_unless_better, summarize
 
 
-def harmless_order(case: DiagnosisContext) -> Harmless | None:
-    """Whether copies trained on the first rows do as well as copies trained on rows of all kinds.
+def compare_with_shuffled(case: DiagnosisContext) -> Harmless | None:
+    """Compare copies trained on the first rows with copies trained on shuffled rows.
 
-    Both are asked about rows of all kinds that neither has seen, and take as many rows as often.
+    Both are scored on the same held-out rows of all kinds, and train on equally many rows.
 
     Args:
-        case: The program, with rows held out.
+        case: The program, with held-out rows.
 
     Returns:
-        What was reached; None if shuffling does clearly better, or if that cannot be told.
+        The scores; None if shuffling does clearly better, or if that cannot be decided.
     """
     if case.held_out is None:
         return None
-    # The kept rows come first: copies are asked about the first rows only.
-    x, y = (_joined(part, iter(kept)) for part, kept in zip(case.given, case.held_out, strict=True))
-    kept, rng = len(case.held_out[0][0]), np.random.default_rng(0)
-    asked, others = np.split(rng.permutation(kept + case.rows), [(kept + case.rows) // 4])
-    first = np.sort(others[others >= kept])
+    # The held-out rows come first, because copies are scored on the first rows only.
+    x, y = (
+        _prepend(part, iter(held_out))
+        for part, held_out in zip(case.user_data, case.held_out, strict=True)
+    )
+    count, rng = len(case.held_out[0][0]), np.random.default_rng(0)
+    scored, others = np.split(rng.permutation(count + case.rows), [(count + case.rows) // 4])
+    first = np.sort(others[others >= count])
     mixed = np.sort(rng.choice(others, len(first), replace=False))
-    asked = np.sort(asked[asked < ROWS])
+    scored = np.sort(scored[scored < ROWS])
     sorted_rows, shuffled = (
         DiagnosisContext(
-            case.program, leaves(x), leaves(y), (x, y), case.steps, plan=case.plan, taken=rows
+            case.program,
+            leaves(x),
+            leaves(y),
+            (x, y),
+            case.steps,
+            plan=case.plan,
+            training_rows=rows,
         )
         for rows in (first, mixed)
     )
-    own = learned(sorted_rows, asked)
-    after = as_good(sorted_rows, shuffled, own, asked) if own else None
-    return reached(sorted_rows, own, after, asked, "the rows shuffled") if after else None
+    before = score_copies(sorted_rows, scored)
+    after = score_unless_better(sorted_rows, shuffled, before, scored) if before else None
+    return summarize(sorted_rows, before, after, scored, "the rows shuffled") if after else None
 
 
-def _joined(data: Any, first: Iterator[np.ndarray]) -> Any:
-    """Arrays in a structure, each behind one of a list that is in the order of `leaves`."""
+def _prepend(data: Any, first: Iterator[np.ndarray]) -> Any:
+    """Prepend to each array of a structure the next of `first`, in the order of `leaves`."""
     if isinstance(data, dict):
-        made = {key: _joined(data[key], first) for key in sorted(data)}
-        return {key: made[key] for key in data}
+        parts = {key: _prepend(data[key], first) for key in sorted(data)}
+        return {key: parts[key] for key in data}
     if isinstance(data, list | tuple):
-        return type(data)(_joined(part, first) for part in data)
+        return type(data)(_prepend(part, first) for part in data)
     return np.concatenate([next(first), data])

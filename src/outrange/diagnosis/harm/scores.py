@@ -1,4 +1,4 @@
-"""How good predictions are at rows that nobody trained on, whatever the loss that led to them."""
+"""Scores of predictions on held-out rows that do not depend on the training loss."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,23 +11,23 @@ from ..context import DiagnosisContext
 
 
 WORST = -1.0
-"""The least that a score counts: beyond, a prediction is only worse than useless."""
+"""Scores are clipped from below at this value, since worse predictions are equally useless."""
 
 
 class Score(NamedTuple):
-    """One thing that is scored.
+    """The value of one metric.
 
     Args:
-        value: 1 is perfect, 0 what the best constant gets.
-        told: The number that a user knows: an accuracy, a share of the variance, a loss.
+        value: The normalized score: 1 is perfect, 0 is the best constant.
+        reported: The reported value: an accuracy, a share of the variance, or a loss.
     """
 
     value: float
-    told: float
+    reported: float
 
 
 Scores = Mapping[tuple[int, str], Score]
-"""Output and what is scored there, to its score."""
+"""Output index and metric, to the score."""
 
 CROSSENTROPIES = (
     "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy",
@@ -36,30 +36,30 @@ HINGES = ("hinge", "squared_hinge")
 
 
 def scores(case: DiagnosisContext, outputs: Sequence[np.ndarray], rows: np.ndarray) -> Scores:
-    """Score what a program says of some rows, output by output.
+    """Score the predictions for some rows, output by output.
 
     Args:
         case: The program, with its targets.
-        outputs: What it returns, one array an output, at the first rows of the data or more.
-        rows: Which of these rows to score.
+        outputs: The model's outputs, one array per output, for at least the first rows.
+        rows: Indices of the rows to score.
 
     Returns:
-        `"right"`, the balanced accuracy, of classes and labels, and `"chances"`, the quadratic
-        score of the probabilities, under a cross-entropy; `"explained"`, the share of the variance,
-        of other targets; `"loss"` where it is one of those that `baselines` knows. Empty where the
-        targets of an output cannot be scored.
+        For classes and labels `"right"`, the balanced accuracy, and under a cross-entropy
+        `"chances"`, the Brier score of the probabilities. For other targets `"explained"`, the
+        share of the variance. `"loss"` if `baselines` supports the loss. Empty if the targets of an
+        output cannot be scored.
     """
-    found: dict[tuple[int, str], Score] = {}
+    result: dict[tuple[int, str], Score] = {}
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or not loss.known or not np.isfinite(y).all():
             return {}
-        said = np.asarray(outputs[loss.output], np.float64)[rows]
-        of_head = _of_head(loss, head, y[rows], said)
+        predictions = np.asarray(outputs[loss.output], np.float64)[rows]
+        of_head = _of_head(loss, head, y[rows], predictions)
         if not of_head:
             return {}
-        found.update({(loss.output, name): score for name, score in of_head.items()})
-    return found
+        result.update({(loss.output, name): score for name, score in of_head.items()})
+    return result
 
 
 def _of_head(loss: Loss, head: Head, y: np.ndarray, p: np.ndarray) -> dict[str, Score]:
@@ -67,25 +67,25 @@ def _of_head(loss: Loss, head: Head, y: np.ndarray, p: np.ndarray) -> dict[str, 
         return {}
     classes, labels = _classes(loss, y, p), _labels(y, p)
     if classes is not None:
-        told = p.reshape(-1, p.shape[-1]).argmax(axis=1)
-        found = {"right": _balanced(classes[:, None], told[:, None])}
+        predicted = p.reshape(-1, p.shape[-1]).argmax(axis=1)
+        metrics = {"right": _balanced_accuracy(classes[:, None], predicted[:, None])}
     elif labels is not None:
         cut = 0.5 if _in_unit(loss, head, y) else 0.0
-        found = {"right": _balanced(labels, p.reshape(labels.shape) > cut)}
+        metrics = {"right": _balanced_accuracy(labels, p.reshape(labels.shape) > cut)}
     else:
-        found = {"explained": _explained(y, p)}
-    found["chances"] = _chances(loss, head, classes, labels, p)
-    found["loss"] = _loss(loss, head, y, p)
-    known = {name: score for name, score in found.items() if score is not None}
-    return known if known.keys() & {"right", "explained"} else {}
+        metrics = {"explained": _explained_variance(y, p)}
+    metrics["chances"] = _brier_score(loss, head, classes, labels, p)
+    metrics["loss"] = _loss(loss, head, y, p)
+    supported = {name: score for name, score in metrics.items() if score is not None}
+    return supported if supported.keys() & {"right", "explained"} else {}
 
 
-def _score(value: float, told: float | None = None) -> Score:
-    return Score(max(WORST, float(value)), float(value if told is None else told))
+def _score(value: float, reported: float | None = None) -> Score:
+    return Score(max(WORST, float(value)), float(value if reported is None else reported))
 
 
 def _classes(loss: Loss, y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
-    """The true class of every prediction along the last axis; None if there are none."""
+    """Return the true class of every prediction; None if the targets are not classes."""
     width = p.shape[-1] if p.ndim > 1 else 1
     if width < 2:
         return None
@@ -98,7 +98,7 @@ def _classes(loss: Loss, y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
 
 
 def _labels(y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
-    """Labels that are on or off, `(rows, columns)`; None if the targets are something else."""
+    """Return binary labels, `(rows, columns)`; None if the targets are not binary."""
     binary = np.isin(y, (0.0, 1.0)).all() or np.isin(y, (-1.0, 1.0)).all()
     if not binary or y.size != p.size or not y.size:
         return None
@@ -106,7 +106,7 @@ def _labels(y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
 
 
 def _in_unit(loss: Loss, head: Head, y: np.ndarray) -> bool:
-    """Whether an output of 0.5 is where one label ends and the other begins."""
+    """Return whether an output of 0.5 (rather than 0) separates the two labels."""
     if y.min() < 0 and loss.name not in CROSSENTROPIES:
         return False
     if head.activation in ("sigmoid", "softmax"):
@@ -114,20 +114,23 @@ def _in_unit(loss: Loss, head: Head, y: np.ndarray) -> bool:
     return not loss.from_logits and loss.name not in HINGES
 
 
-def _balanced(truth: np.ndarray, said: np.ndarray) -> Score | None:
-    """The mean over columns: how often each label is found, each counting alike."""
-    values, told = [], []
-    for true, guess in zip(truth.T, said.T, strict=True):
+def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> Score | None:
+    """Return the balanced accuracy, averaged over the columns."""
+    values, rates = [], []
+    for true, guess in zip(truth.T, predicted.T, strict=True):
         labels = np.unique(true)
         if len(labels) > 1:
-            hit = float(np.mean([(guess[true == one] == one).mean() for one in labels]))
-            told.append(hit)
+            hit = float(np.mean([(guess[true == label] == label).mean() for label in labels]))
+            rates.append(hit)
             values.append((hit - 1 / len(labels)) / (1 - 1 / len(labels)))
-    return _score(float(np.mean(values)), float(np.mean(told))) if values else None
+    return _score(float(np.mean(values)), float(np.mean(rates))) if values else None
 
 
-def _explained(y: np.ndarray, p: np.ndarray) -> Score | None:
-    """The share of the variance, averaged over the columns; targets may match several of `p`."""
+def _explained_variance(y: np.ndarray, p: np.ndarray) -> Score | None:
+    """Return the explained share of the variance (R²), averaged over the columns.
+
+    Targets are broadcast to the shape of `p`.
+    """
     if y.size != p.size:
         try:
             y = np.broadcast_to(y if y.ndim == p.ndim else y[..., None], p.shape)
@@ -142,31 +145,31 @@ def _explained(y: np.ndarray, p: np.ndarray) -> Score | None:
     return _score(np.maximum(WORST, 1.0 - error / whole).mean())
 
 
-def _chances(
+def _brier_score(
     loss: Loss, head: Head, classes: np.ndarray | None, labels: np.ndarray | None, p: np.ndarray
 ) -> Score | None:
-    """The quadratic score of what is told of each class, under a cross-entropy."""
+    """Return the Brier score of the class probabilities, under a cross-entropy."""
     if loss.name not in CROSSENTROPIES:
         return None
     logits = loss.from_logits and head.activation not in ("sigmoid", "softmax")
     if classes is not None:
-        told = p.reshape(-1, p.shape[-1])
-        truth = np.eye(told.shape[1])[classes]
+        chances = p.reshape(-1, p.shape[-1])
+        truth = np.eye(chances.shape[1])[classes]
         if logits and loss.name != "binary_crossentropy":
-            told = np.exp(told - told.max(axis=1, keepdims=True))
-            told /= told.sum(axis=1, keepdims=True)
+            chances = np.exp(chances - chances.max(axis=1, keepdims=True))
+            chances /= chances.sum(axis=1, keepdims=True)
     elif labels is not None:
-        truth, told = labels.astype(np.float64), p.reshape(labels.shape)
+        truth, chances = labels.astype(np.float64), p.reshape(labels.shape)
     else:
         return None
     if logits and loss.name == "binary_crossentropy":
-        told = 0.5 + 0.5 * np.tanh(0.5 * told)
+        chances = 0.5 + 0.5 * np.tanh(0.5 * chances)
     usual = np.square(truth - truth.mean(axis=0)).sum()
-    return None if usual <= 0 else _score(1.0 - np.square(truth - told).sum() / usual)
+    return None if usual <= 0 else _score(1.0 - np.square(truth - chances).sum() / usual)
 
 
 def _loss(loss: Loss, head: Head, y: np.ndarray, p: np.ndarray) -> Score | None:
-    """The loss, scored by the best constant's at these rows, above the least there is."""
+    """Return the loss relative to the best constant's, both above the least possible loss."""
     constant = baselines.constant(loss, y, head.width)
     if constant is None or constant - baselines.least(loss, y) < 1e-12:
         return None

@@ -1,1 +1,1 @@
-"""What findings say to write instead: read as changes, made on a copy, and tried."""
+"""The fixes of findings, parsed into changes, applied to a copy, and tried."""

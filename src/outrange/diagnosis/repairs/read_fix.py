@@ -1,6 +1,6 @@
-"""A fix as it is printed, read as changes that can be made mechanically.
+"""Parses the printed text of a fix into mechanical changes.
 
-What is tried is what the user reads: a text that is not understood here is not tried.
+The tried change is the one that the user reads: a text that cannot be parsed here is not tried.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .data_changes import DataChange
 
 @dataclass(frozen=True, eq=False)
 class Repair:
-    """One way to mend a program.
+    """One way to repair a program.
 
     Args:
-        text: As printed.
+        text: The fix as printed.
         model: Changes of the model, its loss and its optimizer.
         data: Changes of the data.
-        plan: How long to train instead.
-        layers: The layers that it mends at once, where several findings ask for the same.
+        plan: The new length of training; None to leave it unchanged.
+        layers: The layers to change together, if several findings have the same fix.
     """
 
     text: str
@@ -37,42 +37,44 @@ class Repair:
 NUMBER = r"(-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)"
 
 OR = re.compile(r"\n\s*or (?:scale: )?|\s+or\s{2,}|\s{2,}or\s+")
-"""What stands between alternatives."""
+"""The separator between alternatives."""
 
 
 EVERY = re.compile(r"in every (?:hidden )?layer")
 
 
-def plain(fix: str) -> str:
-    """A fix without its comments: what two findings that ask for the same have in common."""
+def strip_comments(fix: str) -> str:
+    """Return a fix without its comments, to compare the fixes of two findings."""
     return "\n".join(line.split("#")[0].strip() for line in fix.splitlines())
 
 
-def repairs_of(fix: str, layers: Sequence[str]) -> list[Repair]:
-    """The alternatives of a fix, each made in several layers at once: one alone mends nothing.
+def parse_joint_repairs(fix: str, layers: Sequence[str]) -> list[Repair]:
+    """Return the alternatives of a fix, each applied to several layers at once.
+
+    Changing only one of the layers would repair nothing.
 
     Args:
-        fix: As printed.
-        layers: The layers of all findings that ask for it.
+        fix: The fix as printed.
+        layers: The layers of all findings with this fix.
     """
-    made = []
-    for same in zip(*(repairs(fix, layer) for layer in layers), strict=True):
+    joint = []
+    for alternatives in zip(*(parse_repairs(fix, layer) for layer in layers), strict=True):
         changes: list[ModelChange] = []
-        for change in (change for one in same for change in one.model):
+        for change in (change for repair in alternatives for change in repair.model):
             if change not in changes:
                 changes.append(change)
-        made.append(replace(same[0], model=tuple(changes), layers=tuple(layers)))
-    return made
+        joint.append(replace(alternatives[0], model=tuple(changes), layers=tuple(layers)))
+    return joint
 
 
-def repairs(fix: str, layer: str) -> list[Repair]:
-    """The alternatives of a fix that are understood, in their order.
+def parse_repairs(fix: str, layer: str) -> list[Repair]:
+    """Return the alternatives of a fix that can be parsed, in their order.
 
     Args:
-        fix: As printed.
-        layer: The layer that the finding is about.
+        fix: The fix as printed.
+        layer: The layer of the finding.
     """
-    found = []
+    result = []
     for text in OR.split(fix):
         code = text.split("#")[0].strip()
         changes = list(_changes(code, layer))
@@ -80,8 +82,8 @@ def repairs(fix: str, layer: str) -> list[Repair]:
             model = tuple(c for c in changes if isinstance(c, ModelChange))
             data = tuple(c for c in changes if isinstance(c, DataChange))
             plan = next((c for c in changes if isinstance(c, Plan)), None)
-            found.append(Repair(text.strip(), model, data, plan))
-    return found
+            result.append(Repair(text.strip(), model, data, plan))
+    return result
 
 
 def _changes(code: str, layer: str) -> Iterator[ModelChange | DataChange | Plan]:
@@ -101,21 +103,21 @@ def _dense(match: re.Match, layer: str) -> Iterator[ModelChange]:
 
 
 def _name(text: str) -> str | None:
-    """`"relu"` or `None` as written."""
+    """Return a quoted name such as `"relu"` without its quotes, and None for `None`."""
     return None if text == "None" else text.strip("\"'")
 
 
 def _optimizer(match: re.Match, _: str) -> Iterator[ModelChange]:
-    kind, given = match.groups()
+    kind, arguments = match.groups()
     options: dict[str, float] = {}
-    for part in filter(None, (p.strip() for p in given.split(","))):
+    for part in filter(None, (p.strip() for p in arguments.split(","))):
         name, _, value = part.rpartition("=")
         options[name.strip() or "learning_rate"] = float(value)
     yield ModelChange("optimizer", value=kind, options=options)
 
 
-def _one(kind: str, **fixed: object) -> Callable[[re.Match, str], Iterator[ModelChange]]:
-    """A change whose value is the first group, made in the layer of the finding."""
+def _single_change(kind: str, **fixed: object) -> Callable[[re.Match, str], Iterator[ModelChange]]:
+    """Return a parser of a change of the finding's layer whose value is the first group."""
 
     def make(match: re.Match, layer: str) -> Iterator[ModelChange]:
         value = _name(match.group(1)) if match.groups() else fixed.get("value")
@@ -124,7 +126,9 @@ def _one(kind: str, **fixed: object) -> Callable[[re.Match, str], Iterator[Model
     return make
 
 
-def _of_data(make: Callable[..., DataChange]) -> Callable[[re.Match, str], Iterator[DataChange]]:
+def _data_change(
+    make: Callable[..., DataChange],
+) -> Callable[[re.Match, str], Iterator[DataChange]]:
     def read(match: re.Match, _: str) -> Iterator[DataChange]:
         yield make(*(float(number) for number in match.groups()))
 
@@ -133,7 +137,7 @@ def _of_data(make: Callable[..., DataChange]) -> Callable[[re.Match, str], Itera
 
 def _scaled_into(match: re.Match, _: str) -> Iterator[DataChange]:
     width, low = map(float, match.groups())
-    yield data_changes.into(low, low + width)
+    yield data_changes.scale_into(low, low + width)
 
 
 def _units(match: re.Match, layer: str) -> Iterator[ModelChange]:
@@ -161,7 +165,7 @@ def _longer(match: re.Match, _: str) -> Iterator[Plan]:
     yield Plan(int(match.group(1)), int(match.group(2)))
 
 
-def _last_away(_: re.Match, __: str) -> Iterator[ModelChange]:
+def _remove_last(_: re.Match, __: str) -> Iterator[ModelChange]:
     yield ModelChange("remove")
 
 
@@ -172,40 +176,40 @@ def _constant_bias(match: re.Match, layer: str) -> Iterator[ModelChange]:
 PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (
-        (r"\by = \(y - y\.mean\(\)\) / y\.std\(\)", _of_data(data_changes.scaled_targets)),
+        (r"\by = \(y - y\.mean\(\)\) / y\.std\(\)", _data_change(data_changes.scale_targets)),
         (
             rf"\by = \(y - y\.min\(\)\) / \(y\.max\(\) - y\.min\(\)\) \* {NUMBER} \+ {NUMBER}",
             _scaled_into,
         ),
         (
             r"\by = \(y - y\.min\(\)\) / \(y\.max\(\) - y\.min\(\)\)",
-            _of_data(data_changes.labels_0_and_1),
+            _data_change(data_changes.map_labels_to_0_and_1),
         ),
-        (rf"\by = np\.rint\(y \* {NUMBER}\)", _of_data(data_changes.whole_again)),
-        (r"\by = \(y \+ 1\) / 2", _of_data(data_changes.halved)),
-        (rf"\by = y - {NUMBER}", _of_data(data_changes.shifted)),
-        (r"\by = y\[:, None\]", _of_data(data_changes.in_columns)),
+        (rf"\by = np\.rint\(y \* {NUMBER}\)", _data_change(data_changes.restore_classes)),
+        (r"\by = \(y \+ 1\) / 2", _data_change(data_changes.map_signs_to_labels)),
+        (rf"\by = y - {NUMBER}", _data_change(data_changes.shift_labels)),
+        (r"\by = y\[:, None\]", _data_change(data_changes.add_column_axis)),
         (
             r"\bx = \(x - x\.mean\(0\)\) / x\.std\(0\)|keras\.layers\.Normalization\(\) first, "
             r"adapted to x|scaled? (?:the )?(?:x|inputs)",
-            _of_data(data_changes.scaled_inputs),
+            _data_change(data_changes.scale_inputs),
         ),
-        (r"\bkeep = np\.isfinite", _of_data(data_changes.finite_rows)),
+        (r"\bkeep = np\.isfinite", _data_change(data_changes.keep_finite_rows)),
         (r"keras\.optimizers\.(\w+)\(([^)]*)\)", _optimizer),
         (r"loss=keras\.losses\.(\w+)\(from_logits=True\)", _logits_loss),
         (r'\bloss="(\w+)"', _loss),
-        (r"\bfrom_logits=False", _one("from_logits", value=False)),
-        (r"\bfrom_logits=True", _one("from_logits", value=True)),
+        (r"\bfrom_logits=False", _single_change("from_logits", value=False)),
+        (r"\bfrom_logits=True", _single_change("from_logits", value=True)),
         (r"\bunits=(\d+)", _units),
         (r'keras\.layers\.Dense\((\d+), activation="(\w+)"\),$', _hidden),
         (r'\bDense\((\d+)(?:, (?:activation=)?"?(\w+)"?)?\)', _dense),
         (r"\bkeras\.initializers\.Constant\(([^)]*)\)", _constant_bias),
         (r'\bkernel_initializer="(\w+)"', _initializer),
-        (r'\bactivation=("\w+"|None)', _one("activation")),
-        (r"take the last activation away", _one("activation", value=None)),
-        (r"Dropout before|take the dropout away|[Dd]ropout .*before the last", _last_away),
+        (r'\bactivation=("\w+"|None)', _single_change("activation")),
+        (r"remove the last activation", _single_change("activation", value=None)),
+        (r"Dropout before|remove the dropout|[Dd]ropout.* before the last", _remove_last),
         (r"model\.fit\(x, y, epochs=(\d+), batch_size=(\d+)\)", _longer),
-        (r"layer\.trainable = True", _one("trainable")),
+        (r"layer\.trainable = True", _single_change("trainable")),
     )
 )
-"""What code of a fix means, longer patterns first."""
+"""Patterns of a fix with their parsers, longer patterns first."""

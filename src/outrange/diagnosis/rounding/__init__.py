@@ -1,1 +1,1 @@
-"""What the rounding of the backend leaves of bounds."""
+"""Bounds on the rounding errors of the backend."""

@@ -1,8 +1,8 @@
-"""How far what the backend computes may be from the real values that are bounded.
+"""Bounds on the distance between the backend's values and those of real arithmetic.
 
-A sum of large numbers that cancel is anywhere within their rounding, however narrow its range in
-real arithmetic is; a type of whole numbers wraps around, and what overflows is infinite. What is
-said to be proved of units must hold all the same.
+A sum of large numbers that cancel may be anywhere within their rounding, however narrow its range
+in real arithmetic is. Integer types wrap around, and overflowing values become infinite. A proved
+statement about units must hold in spite of that.
 """
 
 from __future__ import annotations
@@ -31,41 +31,41 @@ from ..bounds import Ranges, at_once, steepest
 
 
 class RoundedCase(Protocol):
-    """What is asked of a `DiagnosisContext`."""
+    """The part of `DiagnosisContext` that rounding bounds need."""
 
     program: Program
 
     @property
-    def seen(self) -> np.ndarray:
-        """Inputs as the model gets them."""
+    def flat_model_inputs(self) -> np.ndarray:
+        """The flattened inputs as the model receives them."""
         ...
 
     @property
-    def sound_rows(self) -> np.ndarray:
-        """Which of them are finite."""
+    def finite_rows(self) -> np.ndarray:
+        """Mask of the finite rows."""
         ...
 
     @property
     def bounded_rows(self) -> np.ndarray:
-        """Which rows tensors are enclosed at."""
+        """Indices of the rows at which tensors are bounded."""
         ...
 
     @property
     def at_rows(self) -> Mapping[int, object]:
-        """The tensors that are."""
+        """The bounded tensors, with their bounds."""
         ...
 
     @property
     def written_over_box(self) -> Ranges | None:
-        """Ranges of real arithmetic."""
+        """Ranges over the box of the data in real arithmetic."""
         ...
 
 
 class Roundings:
-    """How far the backend may be from the real values of one case.
+    """Bounds on the distance of the backend's values from the real values of one case.
 
     Args:
-        case: What is diagnosed.
+        case: The diagnosed program with its data.
     """
 
     def __init__(self, case: RoundedCase) -> None:
@@ -73,11 +73,11 @@ class Roundings:
         self.computed = coarsest(layer.dtype for layer in case.program.layers)
 
     def at_rows(self, tensor: int | None) -> np.ndarray | float:
-        """Of a tensor at each of the rows that are bounded, `(rows, units)`."""
+        """Return the bound for a tensor at each of the bounded rows, `(rows, units)`."""
         return self._of_constant(tensor, self._at_rows)
 
     def over_box(self, tensor: int | None) -> np.ndarray | float:
-        """Of a tensor anywhere in the box of the data, `(units,)`."""
+        """Return the bound for a tensor anywhere in the box of the data, `(units,)`."""
         part, off = self.part, self._over_box
         at = {} if part is None or off is None else {t: off[v][0] for t, v in part.places.items()}
         return self._of_constant(tensor, at)
@@ -91,7 +91,7 @@ class Roundings:
     def _at_rows(self) -> dict[int, np.ndarray]:
         if self.part is None:
             return {}
-        x = self.case.seen[self.case.bounded_rows]
+        x = self.case.flat_model_inputs[self.case.bounded_rows]
         return rows_off(self.part, x, self.case.at_rows, self.computed)
 
     @cached_property
@@ -100,13 +100,13 @@ class Roundings:
         if self.part is None or ranges is None:
             return None
         off = box_off(self.part.written, ranges.ends, self.computed)
-        x = self.case.seen[self.case.sound_rows]
+        x = self.case.flat_model_inputs[self.case.finite_rows]
         inside = bool(within_limits(self.part, x, x).all())
         return off if inside else [np.full(e.shape, np.inf) for e in off]
 
     @cached_property
     def ranges(self) -> Ranges | None:
-        """What the backend computes over the box of the data, in the graph as written."""
+        """Ranges of the backend's values over the box of the data, for the graph as written."""
         off, real = self._over_box, self.case.written_over_box
         if off is None or real is None:
             return None
@@ -114,7 +114,7 @@ class Roundings:
 
 
 def coarsest(dtypes: Iterable[str]) -> FloatType:
-    """What has the largest roundings of the types that layers compute in."""
+    """Return the least precise of the types that layers compute in."""
     names = set(dtypes)
     return BFLOAT16 if "bfloat16" in names else FLOAT16 if "float16" in names else FLOAT32
 
@@ -122,41 +122,42 @@ def coarsest(dtypes: Iterable[str]) -> FloatType:
 def rows_off(
     part: PartialGraph, x: np.ndarray, tensors: Iterable[int], computed: FloatType
 ) -> dict[int, np.ndarray]:
-    """How far what the backend computes may be from the real values of some tensors.
+    """Bound the distance between the backend's and the real values of some tensors at rows.
 
     Args:
-        part: The model; the operations are followed as they are written.
-        x: `(rows, part.data)`, numbers that the model gets.
-        tensors: Those without a place in the graph as written get no entry.
-        computed: What the backend computes with.
+        part: The model; its operations are evaluated as written.
+        x: `(rows, part.data)`, as the model receives them.
+        tensors: Tensor numbers; tensors outside the graph as written get no entry.
+        computed: The floating-point type of the backend's arithmetic.
 
     Returns:
-        For each tensor `(rows, units)`; infinite at rows at which something may overflow, wrap
-        around or jump on the way.
+        A bound for each tensor, `(rows, units)`. It is infinite at rows at which an operation may
+        overflow, wrap around or jump.
 
     Sound: in any order of summation. Cost: two forward passes.
     """
-    kept = {t: part.places[t] for t in tensors if t in part.places}
-    pieces: dict[int, list[np.ndarray]] = {t: [] for t in kept}
+    places = {t: part.places[t] for t in tensors if t in part.places}
+    pieces: dict[int, list[np.ndarray]] = {t: [] for t in places}
     inside = within_limits(part, x, x)
     for rows in at_once(part.written, len(x)):
         full = np.full((len(x[rows]), part.written.size), np.nan)
         full[:, : part.data] = x[rows]
-        found = run_with_error_bounds(part.written, full, OPERATIONS, computed, sums=1)
-        sure = inside[rows] & ~found.near_jump & ~found.overflows
-        for tensor, place in kept.items():
-            off = np.where(sure[:, None], found.bounds[place], np.inf)
+        errors = run_with_error_bounds(part.written, full, OPERATIONS, computed, sums=1)
+        sure = inside[rows] & ~errors.near_jump & ~errors.overflows
+        for tensor, place in places.items():
+            off = np.where(sure[:, None], errors.bounds[place], np.inf)
             pieces[tensor].append(np.where(np.isnan(off), np.inf, off))
     return {t: np.concatenate(p) for t, p in pieces.items()}
 
 
 def within_limits(part: PartialGraph, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """`(boxes,)`: where the graph is known to be the model; a type of whole numbers wraps around.
+    """Return a mask `(boxes,)` of the boxes in which the graph is known to equal the model.
+
+    Outside the limits of an input, its integer type wraps around.
 
     Args:
-        part: The model.
-        lo: `(boxes, part.data)`.
-        hi: The same.
+        lo: Lower bounds of the inputs, `(boxes, part.data)`.
+        hi: Upper bounds, in the shape of `lo`.
     """
     ends = [np.repeat([slot.limits], slot.size, axis=0) for slot in part.written.inputs]
     limits = np.concatenate(ends) if ends else np.zeros((0, 2))
@@ -167,29 +168,29 @@ def within_limits(part: PartialGraph, lo: np.ndarray, hi: np.ndarray) -> np.ndar
 
 
 def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[np.ndarray]:
-    """How far what the backend computes may be from the real values, anywhere in a box.
+    """Bound the distance between the backend's and the real values anywhere in a box.
 
     Args:
-        graph: What is computed, as it is written.
+        graph: The model's graph as written.
         ends: Ranges of its values over the box, `(1, n)` each.
-        computed: What the backend computes with.
+        computed: The floating-point type of the backend's arithmetic.
 
     Returns:
-        For each value `(1, n)`; infinite where something may overflow or jump, and where an
-        operation is of a kind without a rule.
+        A bound for each value, `(1, n)`. It is infinite if an operation may overflow or jump, or
+        has no rule.
     """
-    found = [np.zeros(ends[0][0].shape)]
+    errors = [np.zeros(ends[0][0].shape)]
     with np.errstate(all="ignore"):
         for value, node in enumerate(graph.nodes, 1):
-            before = tuple(found[j] for j in node.inputs)
-            off = _moved(node, [ends[j] for j in node.inputs], before, computed)
+            before = tuple(errors[j] for j in node.inputs)
+            off = _node_error(node, [ends[j] for j in node.inputs], before, computed)
             most = np.maximum(*map(np.abs, ends[value])) + off
             lost = ~(most < computed.largest)  # NaN is lost too
-            found.append(np.where(lost, np.inf, off))
-    return found
+            errors.append(np.where(lost, np.inf, off))
+    return errors
 
 
-def _moved(
+def _node_error(
     node: Node, ends: Sequence[Bounds], before: tuple[np.ndarray, ...], computed: FloatType
 ) -> np.ndarray:
     """Bound the error of a node's value; see `graph.float32` for the derivation."""
@@ -214,7 +215,7 @@ def _moved(
         moved = np.where(before[0] == 0.0, 0.0, steepest(op, lo, hi) * before[0])
         try:
             size = np.maximum(*map(np.abs, op.range(lo, hi)))
-        except InputError:  # where it is not defined
+        except InputError:  # the curve is not defined there
             return np.full((1, node.size), np.inf)
         flat = 0.0 if op.is_piecewise_linear else computed.absolute
         return moved + relative * size + OPERATIONS * (computed.tiny + flat)

@@ -1,1 +1,1 @@
-"""The rules, one file each; a file enters its rule in the table when it is imported."""
+"""The rules, one file each; importing a file registers its rule."""

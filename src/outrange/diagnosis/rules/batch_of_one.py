@@ -8,10 +8,10 @@ import numpy as np
 from ...answers.diagnosis import Finding, Level
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import names, steps_said
+from ..wording import format_steps, names
 
 
-def _normalized(keras: ModuleType) -> ModelAndData:
+def _normalized_model(keras: ModuleType) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     model = keras.Sequential(
@@ -29,19 +29,19 @@ def _normalized(keras: ModuleType) -> ModelAndData:
 
 @register(
     "OR038", "batch normalization over a single number",
-    """In training a BatchNormalization takes mean and variance over the rows of the batch and the
-    places of the layer. Over one number the mean is that number and the variance 0: the layer
-    returns its beta, the same for every row, and nothing before it is trained through it; at
-    inference it uses what it collected, and returns something else. PROVED from the shapes and the
-    batch size given (`batch_size=`, or a single row), for all weights. A note where only the last
-    batch of an epoch has one row. Use larger batches, or LayerNormalization, or none.""",
+    """In training, BatchNormalization takes mean and variance over the rows of the batch and the
+    positions of the layer. The mean of a single number is that number, and its variance is 0. So
+    the layer returns its beta for every row, and no gradient passes to the layers before it. At
+    inference it uses its moving statistics and returns other values. PROVED from the shapes and the
+    batch size (`batch_size=`, or a single row), for all weights. A note if only the last batch of
+    an epoch has one row. Use larger batches, LayerNormalization, or no normalization.""",
     Example(
-        _normalized, _normalized,
+        _normalized_model, _normalized_model,
         options={"epochs": 3, "batch_size": 1}, twin_options={"epochs": 3, "batch_size": 16},
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Count the numbers over which statistics are taken."""
+    """Count the numbers over which batch statistics are taken."""
     program = case.program
     batch = 1 if case.rows == 1 else case.batch_size
     if batch is None or program.batch_statistics is None or not program.losses:
@@ -52,29 +52,31 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         return
     single = {name for name, count in program.batch_statistics().items() if count == 1}
     paths = [
-        one.path for one in program.layers
-        if one.kind == "BatchNormalization" and one.path.split("/")[-1] in single
+        layer.path for layer in program.layers
+        if layer.kind == "BatchNormalization" and layer.path.split("/")[-1] in single
     ]  # fmt: skip
     paths = list(dict.fromkeys(paths))
     if not paths:
         return
     more = f" So do {names(paths[1:])}." if len(paths) > 1 else ""
     if batch == 1:
-        yield rule.found(
+        yield rule.finding(
             Level.PROVED, paths[0],
-            "in training it takes mean and variance over one number (batches of one row), and "
-            "returns its beta for every row, up to rounding: nothing before it is trained through "
-            f"it, and at inference it returns something else.{more}",
+            "in training, batches of one row give it a single number to normalize, so it returns "
+            "its "
+            "beta for every row, up to rounding: no gradient passes to the layers before it, and "
+            "at "
+            f"inference it returns other values.{more}",
             "batch_size=32   # or LayerNormalization in place of BatchNormalization",
             cost={"layers": len(paths)},
             holds_for="all weights and all inputs, in training with batches of one row",
         )  # fmt: skip
         return
     steps = -(-case.rows // batch)
-    yield rule.found(
+    yield rule.finding(
         Level.SUSPECTED, paths[0],
         f"the last batch of an epoch has one row ({case.rows:,} rows in batches of {batch:,}): in "
-        f"one of {steps_said(steps)} it returns its beta whatever enters.{more}",
+        f"one of {format_steps(steps)} it returns its beta for any input.{more}",
         f"x, y = x[:{case.rows - 1}], y[:{case.rows - 1}]   # or another batch_size",
         note=True,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""OR024: predictions so sure and wrong that the loss is clipped and its gradient 0."""
+"""OR024: predictions so confident and wrong that the loss is clipped and its gradient is 0."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,10 +14,10 @@ from ..wording import share, short
 
 
 CLIP = -np.log(0.5e-7)
-"""A difference of logits beyond which a probability is far below the 1e-7 where Keras clips it."""
+"""Beyond this difference of logits, a probability is far below the 1e-7 where Keras clips it."""
 
 MOST = 0.2
-"""Share of the rows from which on it is no outlier."""
+"""A smaller share of clipped rows counts as outliers."""
 
 
 def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
@@ -38,14 +38,14 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
 
 @register(
     "OR024", "the output starts saturated",
-    """What enters the last softmax or sigmoid is so large that the probability of the right answer
-    is below 1e-7 at many rows. There Keras clips it: the loss is 16.1, and its gradient exactly 0,
-    so these rows teach nothing. The logits are enclosed at each row, rounding included. PROVED from
-    a fifth of the rows on, for the stored weights; MEASURED where layers do something else in
-    training, and short trainings get nowhere; on TensorFlow, where the cross-entropies read
-    the logits themselves and nothing is clipped, nothing is said; where the other rows get short
-    trainings going all the same, it is a note. Scale the inputs, or start from
-    smaller weights (glorot_uniform).""",
+    """The inputs of the last softmax or sigmoid are so large that the probability of the right
+    answer is below 1e-7 at many rows. Keras clips such a probability: the loss is 16.1 and its
+    gradient exactly 0, so nothing is learned from these rows. The logits are bounded at each row,
+    including rounding. PROVED from a fifth of the rows on, for the stored weights. MEASURED if
+    layers compute something else in training and short trainings do not learn. A note if short
+    trainings learn from the other rows. Not reported on TensorFlow, where the cross-entropies read
+    the logits directly and nothing is clipped. Scale the inputs, or start from smaller weights
+    (glorot_uniform).""",
     Example(lambda k: _sure(k, 60.0, 1), lambda k: _sure(k, 0.5, 1), backends=("jax", "torch")),
     Example(lambda k: _sure(k, 60.0, 3), lambda k: _sure(k, 0.5, 3), backends=("jax", "torch")),
 )  # fmt: skip
@@ -57,10 +57,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         if loss.smoothing or loss.options.get("weight", 1.0) == 0 or head.inner:
             continue
-        clipped = _clipped(case, loss, head)
+        clipped = _find_clipped_rows(case, loss, head)
         if clipped is None or not clipped.size or clipped.mean() < MOST:
             continue
-        if _contradicted(case, loss, clipped):
+        if _is_contradicted(case, loss, clipped):
             continue
         rows = case.rows_of(head.logits)
         size = float(np.abs(rows.lo).max()) if rows is not None else np.inf
@@ -68,12 +68,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         whole = _consequence(case, clipped)
         changed = case.program.changed_in_training
         if changed and not case.trials.stuck:
-            continue  # in training the logits are others
+            continue  # the logits differ in training
         level, elsewhere = (Level.MEASURED, " (inference)") if changed else (Level.PROVED, "")
-        yield rule.found(
+        yield rule.finding(
             level, head.layer,
-            f"at {share(count, clipped.size)} rows the right answer gets a probability below 1e-7, "
-            f"because logits reach {short(size)}: the loss is clipped there and its gradient is "
+            f"at {share(count, clipped.size)} rows the right answer has a probability below 1e-7, "
+            f"because logits reach {short(size)}: there the loss is clipped and its gradient is "
             f"exactly 0, so {whole}.",
             "x = (x - x.mean(0)) / x.std(0)   or   kernel_initializer=\"glorot_uniform\"",
             cost={"rows": count, "share": float(clipped.mean())}, note=over and not clipped.all(),
@@ -82,17 +82,17 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
-    """What gradients of 0 come to: other losses, penalties and rows may have some."""
+    """Describe the consequence; other losses, penalties and rows may still have gradients."""
     if not clipped.all():
         return "this loss learns nothing from them"
-    measured = case.measured_at_all
-    if measured is not None and not measured.lives:
+    measured = case.complete_measurement
+    if measured is not None and not measured.has_nonzero_gradient:
         return "none of the weights gets a gradient"
     return "this loss gives no weight a gradient"
 
 
-def _clipped(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:
-    """At which of the rows looked at the gradient is proved to be 0 by clipping."""
+def _find_clipped_rows(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:
+    """Return a mask of the bounded rows whose gradient is provably 0 by clipping."""
     rows, y = case.rows_of(head.logits), case.targets(loss)
     if rows is None or y is None or not len(rows.lo):
         return None
@@ -120,12 +120,12 @@ def _clipped(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | Non
     return rows.lo.max(axis=1) - rows.hi[at, labels] > CLIP
 
 
-def _contradicted(case: DiagnosisContext, loss: Loss, clipped: np.ndarray) -> bool:
-    """Whether the backend's own loss or gradient says something else."""
-    measured = case.measured
+def _is_contradicted(case: DiagnosisContext, loss: Loss, clipped: np.ndarray) -> bool:
+    """Return whether the backend's measured loss or gradient contradicts the proof."""
+    measured = case.measurement
     if measured is None or measured.error:
         return False
     if len(case.program.losses) == 1 and measured.loss < 0.9 * CLIP * clipped.mean():
         return len(clipped) <= len(measured.outputs[0]) if measured.outputs else True
     everywhere = bool(clipped.all()) and len(clipped) == case.rows
-    return everywhere and case.measured_at_all is not None and measured.lives
+    return everywhere and case.complete_measurement is not None and measured.has_nonzero_gradient

@@ -1,4 +1,4 @@
-"""OR009: a stack of layers that is one affine map."""
+"""OR009: a stack of layers that composes to one affine map."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from ..registry import Example, ModelAndData, Rule, register
 
 
 ENOUGH = 0.9
-"""Share of what the best constant leaves open that counts as nearly all."""
+"""Learning this share of what the best constant misses counts as nearly all."""
 
 
 def _digits(keras: ModuleType, activation: str | None) -> ModelAndData:
@@ -54,14 +54,13 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
 @register(
     "OR009", "the layers collapse into a single linear one",
     """Without an activation between them, layers compose to one affine map: the network can do no
-    more than a single Dense layer (with the last activation, logistic regression). The graph up to
-    the last activation, as written, is checked to hold affine operations only, with two or more
-    layers of weights in it. PROVED is an exact fact of the graph, for all weights. Where a layer
-    between is narrower than input and output, the stack is a low-rank map, perhaps on purpose: a
-    note; and so it is where a linear model gets nearly all of your data right, held-out rows or
-    those of a short training. A stretch inside a network that bends elsewhere is only SUSPECTED,
-    and MEASURED where copies get much further in the same steps with a relu in it, in each of the
-    trainings.""",
+    more than a single Dense layer (with the last activation, logistic regression). The rule checks
+    that the graph up to the last activation has only affine operations, with two or more layers of
+    weights. PROVED is an exact fact of the graph, for all weights. It is a note if a layer in
+    between is narrower than input and output, since the stack may be a low-rank map on purpose. It
+    is also a note if a linear model fits nearly all of your data, held-out rows or those of a short
+    training. Linear layers inside a nonlinear network are only SUSPECTED, and MEASURED if copies
+    with a relu in between get much further in the same steps, in each of the trainings.""",
     Example(lambda k: _digits(k, None), lambda k: _digits(k, "relu")),
     Example(
         lambda k: _stretch(k, None), lambda k: _stretch(k, "relu"), level=Level.SUSPECTED
@@ -69,13 +68,13 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Walk the graph back from the last activation; then look for stretches inside."""
-    found = list(_whole(rule, case))
-    yield from found or _inside(rule, case)
+    """Check the graph up to the last activation; then look for linear stretches inside."""
+    findings = list(_check_outputs(rule, case))
+    yield from findings or _find_stretches(rule, case)
 
 
-def _whole(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """The network up to its last activations."""
+def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Report outputs that are affine up to their last activation."""
     program = case.program
     part = program.whole
     if part is None:
@@ -90,26 +89,26 @@ def _whole(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         if _reads_unknown(part, nodes):
             continue
-        layers = _weighted(program, behind, part)
+        layers = _layers_with_weights(program, behind, part)
         if len(layers) < 2:
             continue
         ends = [int(np.prod(program.inputs[0])), int(np.prod(program.outputs[i][1]))]
         between = [int(np.prod(layer.shape)) for layer in layers[:-1]]
         narrow = min(between) < min(ends)
-        last = f" and its {head.activation}" if head.logits is not None else ""
+        last = f" followed by a {head.activation}" if head.logits is not None else ""
         enough = not narrow and _suffices(case)
-        more = " (of low rank)" if narrow else "; on your data that is enough" if enough else ""
-        yield rule.found(
+        more = " (of low rank)" if narrow else "; for your data that is enough" if enough else ""
+        yield rule.finding(
             Level.PROVED, layers[0].path,
-            f"{_called([layer.path for layer in layers])} have no activation between them: "
-            f"together they are one affine map{last}, and cannot do more than one layer{more}.",
+            f"{_name_layers([layer.path for layer in layers])} have no activation between them: "
+            f"together they are one affine map{last} and can do no more than one layer{more}.",
             'activation="relu" in every layer but the last', note=narrow or enough,
             cost={"layers": len(layers)}, holds_for="all weights and all inputs",
         )  # fmt: skip
 
 
-def _called(paths: list[str]) -> str:
-    """The layers of some calls, each named once: a recurrent one is called at every step."""
+def _name_layers(paths: list[str]) -> str:
+    """Name the layers of some calls, each once: a recurrent layer is called at every step."""
     named = list(dict.fromkeys(paths))
     if len(named) == 1:
         return f"the {len(paths)} calls of layer {named[0]!r}"
@@ -117,39 +116,42 @@ def _called(paths: list[str]) -> str:
 
 
 def _suffices(case: DiagnosisContext) -> bool:
-    """Whether a linear model gets nearly all right: a ridge, or the network itself."""
-    seen = case.trials.signal
-    if seen is not None and seen.linear > ENOUGH:
+    """Return whether a linear model fits nearly all data: a ridge, or the network itself."""
+    signal = case.trials.signal
+    if signal is not None and signal.linear > ENOUGH:
         return True
     run = case.trials.run()
     ratio = None if run is None else case.trials.ratio(run)
     return ratio is not None and ratio < 1.0 - ENOUGH
 
 
-def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Layers of weights that follow each other with nothing bent between them."""
+def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Report layers that follow each other without a nonlinearity between them."""
     pairs = stretches(case.program)
     first = list(dict.fromkeys(a for a, _ in pairs))
     if not first:
         return
     named = list(dict.fromkeys(name for pair in pairs for name in pair))
     gained = case.trials.gain(Change(bent=tuple(path.split("/")[-1] for path in first)))
-    text = f"nothing bends between {' and '.join(map(repr, named[:4]))}: they are one linear map."
+    text = (
+        f"there is no activation between {' and '.join(map(repr, named[:4]))}: together they are "
+        "one linear map."
+    )
     if gained is not None:
-        behind = f"with a relu behind {' and '.join(map(repr, first[:3]))}"
-        text += f" {case.trials.said(gained, behind)}"
-    yield rule.found(
+        behind = f"with a relu after {' and '.join(map(repr, first[:3]))}"
+        text += f" {case.trials.describe_gain(gained, behind)}"
+    yield rule.finding(
         Level.SUSPECTED if gained is None else Level.MEASURED, first[0], text,
-        'activation="relu"   # of the first of them', title="layers without an activation between",
+        'activation="relu"   # in the first of them', title="layers without an activation between",
         cost={"layers": len(named)}, holds_for="" if gained is None
         else "trainings from the stored weights",
     )  # fmt: skip
 
 
 def stretches(program: Program) -> list[tuple[str, str]]:
-    """Pairs of layers of weights with nothing bent between them, bottlenecks left out.
+    """Return pairs of layers without a nonlinearity between them, except bottlenecks.
 
-    A maximum over places is not counted as bent; a layer that is unrolled or shared is left out.
+    Max pooling does not count as a nonlinearity. Unrolled and shared layers are ignored.
     """
     readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:
@@ -161,7 +163,7 @@ def stretches(program: Program) -> list[tuple[str, str]]:
         and len(step.reads) == 1 and len(program.weights[step.weights[0]].shape) >= 2
     }  # fmt: skip
     used = Counter(step.weights[0] for step in products.values())
-    found = []
+    pairs = []
     for tensor, step in products.items():
         follower = _follower(program, readers, tensor)
         if follower is None or follower.gives[0] not in products or step.layer == follower.layer:
@@ -169,8 +171,8 @@ def stretches(program: Program) -> list[tuple[str, str]]:
         kernel, behind = (program.weights[s.weights[0]].shape for s in (step, follower))
         narrow = kernel[-1] < min(int(np.prod(kernel[:-1])), behind[-1])
         if not narrow and used[step.weights[0]] == used[follower.weights[0]] == 1:
-            found.append((step.layer, follower.layer))
-    return found
+            pairs.append((step.layer, follower.layer))
+    return pairs
 
 
 STRAIGHT = frozenset({"Add", "Reshape", "ConvertToTensor", "Cast", "MaxPool", "AveragePool"})
@@ -179,7 +181,10 @@ STRAIGHT = frozenset({"Add", "Reshape", "ConvertToTensor", "Cast", "MaxPool", "A
 def _follower(
     program: Program, readers: dict[int, list[RecordedStep]], tensor: int
 ) -> RecordedStep | None:
-    """What first reads a tensor behind biases, shapes and pooling; None if several do."""
+    """Return the first reader of a tensor after biases, reshapes and pooling.
+
+    Returns None if there are several readers, or none.
+    """
     while True:
         following = readers.get(tensor, [])
         if len(following) != 1 or tensor in program.output_tensors:
@@ -191,7 +196,7 @@ def _follower(
 
 
 def _reads_unknown(part: PartialGraph, nodes: Sequence[Node]) -> bool:
-    """Whether a node reads past the model's own inputs."""
+    """Return whether a node reads graph inputs beyond those of the model."""
     if part.written.size == part.data:
         return False
     for node in nodes:
@@ -203,21 +208,23 @@ def _reads_unknown(part: PartialGraph, nodes: Sequence[Node]) -> bool:
     return False
 
 
-def _weighted(program: Program, behind: Iterable[int], part: PartialGraph) -> list[Layer]:
-    """The layers with a kernel on the way, of which one stands on another."""
+def _layers_with_weights(
+    program: Program, behind: Iterable[int], part: PartialGraph
+) -> list[Layer]:
+    """Return the layers with a kernel that depend on another such layer or feed one."""
     kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
-    found = []
+    layers = []
     for layer in program.layers:
         inner = layer.path.split("/")[-1]
         place = part.places.get(layer.after)
         if inner in kernels and place is not None and place in behind:
-            found.append(layer)
-    before = {id(layer): part.written.ancestors(part.places[layer.after]) for layer in found}
+            layers.append(layer)
+    before = {id(layer): part.written.ancestors(part.places[layer.after]) for layer in layers}
 
     def stands_on(one: Layer, other: Layer) -> bool:
         return one is not other and part.places[other.after] in before[id(one)]
 
     return [
-        layer for layer in found
-        if any(stands_on(layer, other) or stands_on(other, layer) for other in found)
+        layer for layer in layers
+        if any(stands_on(layer, other) or stands_on(other, layer) for other in layers)
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""OR002: an output that is one number whatever the weights are."""
+"""OR002: an output that is one number for all weights."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -25,12 +25,12 @@ def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelA
 
 @register(
     "OR002", "the output is the same number for every input",
-    """With every trainable weight set free, the range of the output is still a single number: a
-    softmax over one unit is 1, a multiplication by 0 is 0. predict() returns that number after any
-    training. What the loss does is another matter and is said separately: on TensorFlow, Keras's
-    cross-entropies read the logits behind a softmax or sigmoid, so the loss falls while predict()
-    does not change; on JAX and PyTorch no weight gets a gradient. PROVED holds for all weights. For
-    two classes use one unit with a sigmoid, or two units with a softmax.""",
+    """Even for arbitrary trainable weights, the range of the output is a single number: a softmax
+    over one unit is 1, a multiplication by 0 is 0. predict() returns that number after any
+    training. The loss may still change: on TensorFlow, Keras's cross-entropies read the logits
+    before a softmax or sigmoid, so the loss falls while predict() does not change. On JAX and
+    PyTorch no weight gets a gradient. PROVED holds for all weights. For two classes use one unit
+    with a sigmoid, or two units with a softmax.""",
     Example(
         lambda k: _binary(k, 1, "softmax", "binary_crossentropy"),
         lambda k: _binary(k, 1, "sigmoid", "binary_crossentropy"),
@@ -41,7 +41,7 @@ def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelA
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Look for outputs whose free range is a point."""
+    """Find outputs whose range is a single point for all trainable weights."""
     program = case.program
     for i, tensor in enumerate(program.output_tensors):
         ends = case.free_ends(tensor)
@@ -50,19 +50,19 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         head, name = program.heads[i], program.outputs[i][0]
         value = entries(ends[0][:1] if np.ptp(ends[0]) == 0.0 else ends[0])
         what = (
-            f"the output is {value} for every input in the range of your data, whatever the "
-            "trainable weights are"
+            f"the output is {value} for every input in the range of your data and all trainable "
+            "weights"
         )
-        one = head.activation == "softmax" and head.width == 1
-        if one:
-            what = f"a softmax over {head.width} unit is always {value}, whatever the weights are"
+        single_unit = head.activation == "softmax" and head.width == 1
+        if single_unit:
+            what = f"a softmax over {head.width} unit is always {value}, for all weights"
         elif not _varies(case):
-            continue  # at one input even what does not depend on the weights is one number
+            continue  # at a single input, an output that ignores the weights is no fault
         message = f"{what}, so predict() cannot learn anything. {_loss(case, head)}"
         fix = 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'
-        if not one:
-            fix = "let the output depend on the weights"
-        yield rule.found(
+        if not single_unit:
+            fix = "make the output depend on the weights"
+        yield rule.finding(
             Level.PROVED, head.layer or name, message.strip(), fix,
             interval=(float(ends[0].min()), float(ends[1].max())),
             cost={"share": 1.0, "value": ends[0].tolist()},
@@ -71,21 +71,21 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _loss(case: DiagnosisContext, head: Head) -> str:
-    """What training does meanwhile, on this backend."""
+    """Describe how the loss behaves in training on this backend."""
     if head.recovered:
         return (
-            "The loss still falls, because on TensorFlow this loss reads the logits behind the "
-            "softmax; what it learns never reaches predict()."
+            "The loss still falls, because on TensorFlow it reads the logits before the softmax; "
+            "predict() does not change."
         )
-    measured = case.measured_at_all
+    measured = case.complete_measurement
     if measured is None or case.program.changed_in_training:
         return ""
-    if measured.lives:
+    if measured.has_nonzero_gradient:
         return ""
-    return "No weight gets a gradient: the loss stays where it is."
+    return "No weight gets a gradient, so the loss does not change."
 
 
 def _varies(case: DiagnosisContext) -> bool:
-    """Whether two rows that the model gets differ."""
-    x = case.seen[case.sound_rows]
+    """Return whether the model receives two different rows."""
+    x = case.flat_model_inputs[case.finite_rows]
     return bool(len(x) and (x != x[0]).any())

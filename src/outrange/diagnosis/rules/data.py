@@ -11,19 +11,19 @@ from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..trials import ROWS
-from ..wording import names, share, short, steps_said
+from ..wording import format_steps, names, share, short
 from .low_ends import computed_ends
 
 
 ENOUGH = 100
-"""Rows below which independence is no question that can be answered."""
+"""Minimum number of rows to test whether the targets are independent of the inputs."""
 
 OF_A_CLASS = 10
-"""Rows a class that must be there for a class without any to be worth a word."""
+"""A missing class is reported only if there are on average this many rows per class."""
 
 
 def three_classes(keras: ModuleType) -> ModelAndData:
-    """A small classifier, rows of three classes, and the number of each row's class."""
+    """Return a small classifier, rows of three classes, and the class number of each row."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(160, 4)).astype("float32")
     model = keras.Sequential(
@@ -50,30 +50,31 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
 
 @register(
     "OR025", "the targets leave nothing to learn",
-    """All targets are equal; or a class of the output has no row at all, so that it is only ever
-    unlearned: PROVED, facts of the data given. Or nothing predicts the targets, as when rows were
-    shuffled on one side only (a wave finer than the rows looks the same): MEASURED by a permutation
-    test. A ridge on two kernels predicts held-out rows no better than with targets exchanged at
-    random 19 times, and the outputs of copies of the network, trained on three quarters of the
-    rows, are not correlated with the targets of the rest beyond two deviations, in any training. A
-    first class without rows, as labels from 1 on have it, is a note.""",
+    """All targets are equal, or a class of the output has no row at all, so the network only learns
+    to avoid it: PROVED, as facts of the data. Or nothing predicts the targets, for example because
+    only one of x and y was shuffled (a wave finer than the rows looks the same): MEASURED by a
+    permutation test. Kernel ridge regression predicts held-out rows no better than with randomly
+    permuted targets, in 19 permutations. And the outputs of copies of the network, trained on three
+    quarters of the rows, correlate with the targets of the rest by at most two standard deviations
+    of chance, in each training. A note if only the first class has no rows, because labels may
+    count from 1.""",
     Example(lambda k: _three(k, "equal"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "missing"), lambda k: _three(k, "")),
     Example(lambda k: _three(k, "shuffled"), lambda k: _three(k, ""), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Count the targets, then ask whether anything predicts them."""
+    """Count the targets, then test whether anything predicts them."""
     for loss in case.program.losses:
         y = case.targets(loss)
         if y is None or case.rows < 2 or not np.isfinite(y).all():
             continue
         if (y == y[:1]).all():
-            yield rule.found(
+            yield rule.finding(
                 Level.PROVED, _layer(case, loss),
-                f"the targets of all {case.rows:,} rows{_trained(case)} are the same"
+                f"the targets of all {case.rows:,} rows{_training_phrase(case)} are the same"
                 + (f", {short(float(y.flat[0]))}" if y[0].size == 1 else "")
-                + ("." if _out_of_reach(case, loss, y) else ": a constant output fits them."),
-                "look at how y is made: y[:5], np.unique(y)",
+                + ("." if _out_of_reach(case, loss, y) else ", so a constant output fits them."),
+                "check how y is made: y[:5], np.unique(y)",
                 title="all targets are equal", holds_for="the data you gave",
             )  # fmt: skip
             return
@@ -82,12 +83,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         yield from _independent(rule, case, loss)
 
 
-def _trained(case: DiagnosisContext) -> str:
-    return "" if case.held_out is None else " that are trained"
+def _training_phrase(case: DiagnosisContext) -> str:
+    return "" if case.held_out is None else " used for training"
 
 
 def _out_of_reach(case: DiagnosisContext, loss: Loss, y: np.ndarray) -> bool:
-    """Whether the output can be known not to become what the targets are."""
+    """Return whether the output provably cannot become equal to the targets."""
     ends = computed_ends(case, case.program.output_tensors[loss.output])
     if ends is None or ends[0].size != y[0].size:
         return False
@@ -100,13 +101,13 @@ def _layer(case: DiagnosisContext, loss: Loss) -> str:
 
 
 def _of_output(case: DiagnosisContext, loss: Loss) -> str:
-    """Which targets, where there are several."""
+    """Return a phrase that names the output, if there are several."""
     outputs = case.program.outputs
     return f" of output `{outputs[loss.output][0]}`" if len(outputs) > 1 else ""
 
 
 def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> Iterator[Finding]:
-    """Classes of a softmax without a row."""
+    """Report classes of a softmax that have no row."""
     head = case.head(loss)
     if head is None or not loss.known or head.width < 2:
         return
@@ -115,7 +116,7 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
         if (y != np.floor(y)).any() or y.min() < 0 or y.max() >= head.width:
             return
         if y.size != case.rows * places:
-            return  # labels of another form, which OR010 tells
+            return  # labels of another form, which OR010 reports
         counts = np.bincount(y.reshape(-1).astype(int), minlength=head.width)
     elif (
         loss.name == "categorical_crossentropy"
@@ -129,14 +130,14 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
     if not gone or counts.sum() < OF_A_CLASS * head.width:
         return
     tail = gone == list(range(gone[0], head.width))
-    trained = _trained(case)
+    trained = _training_phrase(case)
     note = gone == [0] or (tail and len(gone) > head.width // 2)
-    yield rule.found(
+    yield rule.finding(
         Level.PROVED, head.layer,
-        f"no row{' that is trained' if trained else ''} is of class {names(map(str, gone))}: "
+        f"no row{trained} has class {names(map(str, gone))}: "
         f"{share(len(gone), head.width)} classes of the output never occur in "
-        f"{'rows' if trained else 'your targets'}{trained}, and are not learned.",
-        "rows of every class in the training data"
+        f"{'the rows' if trained else 'your targets'}{trained}, and cannot be learned.",
+        "add rows of every class to the training data"
         if gone != [0] else f"y = y - 1 and Dense({head.width - 1})   # count classes from 0",
         title="a class never occurs", note=note, cost={"classes": gone},
         holds_for="the data you gave",
@@ -144,26 +145,27 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
 
 
 def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Finding]:
-    """A permutation test, and copies that are asked for rows they have not seen."""
+    """Report targets that neither a kernel ridge nor trained copies predict on held-out rows."""
     trials = case.trials
     if case.rows < ENOUGH or trials.run() is None:
         return
-    seen = trials.signal_of(loss)
-    if seen is None or seen.explained > max((0.02, *seen.by_chance)) or not seen.by_chance:
+    signal = trials.signal_of(loss)
+    if signal is None or signal.explained > max((0.02, *signal.by_chance)) or not signal.by_chance:
         return
-    unseen = trials.unseen(Change(held_out=True), loss)
+    unseen = trials.heldout_correlation(Change(held_out=True), loss)
     if unseen is None or unseen > 2.0:
         return
     steps = len(trials.all(Change(held_out=True))[0].losses)
-    yield rule.found(
+    yield rule.finding(
         Level.MEASURED, _layer(case, loss),
-        f"nothing predicts the targets{_of_output(case, loss)} of rows it has not seen: not a "
-        f"simple model (a ridge on two kernels, {seen.rows:,} rows; targets exchanged at random do "
-        f"as well), and not this network, whose outputs after {steps_said(steps)} on three "
-        "quarters of the rows go with the targets of the others no more than by chance.",
-        "look whether x and y are in the same order: shuffle both by one permutation"
+        f"nothing predicts the targets{_of_output(case, loss)} of held-out rows. A simple model "
+        f"(kernel ridge regression on {signal.rows:,} rows) does no better than with randomly "
+        "permuted "
+        f"targets. The outputs of this network, after {format_steps(steps)} on three quarters of "
+        "the rows, match the targets of the other rows no better than by chance.",
+        "check that x and y are in the same order: shuffle both by one permutation"
         "   # if they are, the relation is too fine for these rows, or there is none",
         title="nothing predicts the targets",
-        cost={"explained": seen.explained, "unseen": unseen},
+        cost={"explained": signal.explained, "unseen": unseen},
         holds_for=f"your {min(case.rows, ROWS):,} first rows",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""OR003: a layer that passes no gradient on the data given."""
+"""OR003: a layer that passes no gradient on the data."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -53,13 +53,13 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
 
 @register(
     "OR003", "a layer is dead: no gradient passes it",
-    """Every unit of a hidden layer (or a unit of the output) stays on a flat piece of its
-    activation at every row of the data: a relu whose input is never above 0. No gradient
-    passes it: from the loss its own weights and everything before it get exactly 0, and training
-    cannot bring it back. The inputs of the activation are enclosed at each row, rounding errors
-    included. PROVED holds for the stored weights and the rows given. Start again with another
-    initializer (he_normal), a small positive bias, or leaky_relu; a learning rate that was too high
-    is a frequent cause.""",
+    """Every unit of a hidden layer (or a unit of the output) is on a flat piece of its activation
+    at every row of the data: for example, a relu whose input is never above 0. No gradient passes
+    the layer: its own weights and everything before it get exactly 0 from the loss, and training
+    cannot revive it. The inputs of the activation are bounded at each row, including rounding
+    errors. PROVED holds for the stored weights and the given rows. Restart with another initializer
+    (he_normal), a small positive bias, or leaky_relu. A frequent cause is a learning rate that was
+    too high.""",
     Example(lambda k: _relu(k, -1.5, 0.0), lambda k: _relu(k, 1.5, 0.0)),
     Example(
         lambda k: _gate(k, "relu", "mse"), lambda k: _gate(k, "sigmoid", "binary_crossentropy")
@@ -67,22 +67,22 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     Example(lambda k: _hidden(k, -20.0), lambda k: _hidden(k, 0.1)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Enclose what enters each activation, at every row."""
+    """Bound the inputs of each activation at every row."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
         if rows is None or not rows.lo.size or behind_noise(case, layer):
             continue
-        # Sums of zeros come back as [-5e-324, 5e-324]; no float32 lies in between but 0.
+        # Sums of zeros have the bounds [-5e-324, 5e-324]; 0 is the only float32 in between.
         hi = np.where(rows.hi < TINY, np.minimum(rows.hi, 0.0), rows.hi)
-        found = behaviour_at(case, layer, np.minimum(rows.lo, hi), hi)
-        if found is None:
+        behaviour = behaviour_at(case, layer, np.minimum(rows.lo, hi), hi)
+        if behaviour is None:
             continue
-        units = np.all(found.dead, axis=0)
+        units = np.all(behaviour.dead, axis=0)
         if not (units.all() or (layer.after in outputs and units.any())):
             continue
         still = _gets_nothing(case, layer, units)
-        # At the very point where the activation bends, its slope is the backend's choice.
+        # At the kink itself, the backend chooses the slope.
         if still is False or (still is None and not (rows.hi[:, units] < 0).all()):
             continue
         yield _finding(rule, case, layer, rows, units, still)
@@ -93,25 +93,25 @@ TINY = 2.0**-150
 
 
 def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bool | None:
-    """Whether the backend itself gives the layer's weights a gradient of 0; None if not known."""
-    measured = case.measured
+    """Return whether the measured gradients of the layer's weights are 0; None if unknown."""
+    measured = case.measurement
     if measured is None or measured.error:
         return None
-    own = [
+    gradients = [
         np.asarray(measured.gradients[i]) for i, weight in enumerate(case.program.weights)
         if weight.layer == layer.path.split("/")[-1] and measured.gradients.get(i) is not None
     ]  # fmt: skip
-    mine = [g[..., units] if g.shape and g.shape[-1] == units.size else g for g in own]
-    return not any(np.any(np.nan_to_num(g) != 0) for g in mine) if mine else None
+    parts = [g[..., units] if g.shape and g.shape[-1] == units.size else g for g in gradients]
+    return not any(np.any(np.nan_to_num(g) != 0) for g in parts) if parts else None
 
 
 def _nothing_before(case: DiagnosisContext, layer: Layer) -> bool:
-    """Whether what stands before a layer gets no gradient either, penalties on it included."""
-    behind, measured = weights_behind(case.program, layer.after), case.measured
+    """Return whether weights before a layer get no gradient either, not even from penalties."""
+    behind, measured = weights_behind(case.program, layer.after), case.measurement
     if behind is None or measured is None or measured.error:
         return False
-    found = [measured.gradients.get(i) for i in behind]
-    return not any(g is not None and np.any(np.nan_to_num(g) != 0) for g in found)
+    gradients = [measured.gradients.get(i) for i in behind]
+    return not any(g is not None and np.any(np.nan_to_num(g) != 0) for g in gradients)
 
 
 def _finding(
@@ -126,16 +126,16 @@ def _finding(
     count, total = int(units.sum()), units.size
     who = "its only unit" if total == 1 else units_of(count, total, _width(layer))
     message = (
-        f"{who} get{'s' if total == 1 else ''} {span(lo, hi)} before the activation on all of "
-        f"{case.these_rows}, where it is flat: no gradient gets through"
+        f"{who} receive{'s' if total == 1 else ''} inputs in {span(lo, hi)} on all of "
+        f"{case.these_rows}, where the activation is flat: no gradient passes"
     )
-    # A weight may have a penalty, and other calls of a shared layer: gradients have to be measured,
-    # at all of the rows.
-    if count == total and still and case.measured_at_all is not None:
+    # A weight may have a penalty or belong to a layer with other calls, so gradients are measured
+    # at all rows.
+    if count == total and still and case.complete_measurement is not None:
         before = " or before it" if _nothing_before(case, layer) else ""
         message += f", and no weight of this layer{before} gets one"
     elsewhere = " (inference)" if case.program.changed_in_training else ""
-    return rule.found(
+    return rule.finding(
         Level.PROVED, layer.path, message + ".",
         f'kernel_initializer="he_normal", bias_initializer={_bias()}   or   '
         'activation="leaky_relu"',
@@ -145,7 +145,7 @@ def _finding(
 
 
 def _width(layer: Layer) -> int:
-    """Units of a layer that takes each position of a sequence by itself; else 0."""
+    """Return the units of a layer that processes each position separately; 0 for others."""
     return layer.shape[-1] if len(layer.shape) > 1 and "Conv" not in layer.kind else 0
 
 

@@ -1,4 +1,4 @@
-"""OR034: a layer that often starts dead."""
+"""OR034: a layer whose random initialization is often dead."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -16,19 +16,19 @@ from ..wording import short
 
 
 FEW = 8
-"""Units of a layer beyond which they do not all start dead, unless something else is wrong."""
+"""Maximum units of a layer to check; wider layers do not start dead unless something is wrong."""
 
 OFTEN = 0.05
-"""Chance from which on it is worth a word."""
+"""Minimum probability of a dead start to report."""
 
 LOOK = 40
-"""Fresh starts drawn first: if none of them is dead, a chance of 9 % is unlikely (2 %)."""
+"""Number of starts drawn first; if none is dead, a probability of 9 % is unlikely (2 %)."""
 
 STARTS = 200
-"""Fresh starts drawn to tell the chance: 18 dead ones are enough for `OFTEN`."""
+"""Number of initializations to estimate the probability; 18 dead ones are enough for `OFTEN`."""
 
 SECONDS = 1.0
-"""Of processor time for either: starts of an unrolled layer take a twentieth of a second each."""
+"""Processor time for each of the two estimates; an unrolled layer takes 0.05 s per start."""
 
 FLAT = ("relu", "relu6", "hardsigmoid", "hardtanh", "hardshrink", "softshrink", "threshold")
 """Recorded operations with a flat piece."""
@@ -44,12 +44,12 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
 
 @register(
     "OR034", "the layer often starts dead",
-    """The chance, over the layer's own initializers, that all units of a narrow layer (up to 8)
-    start on a flat piece of their activation at every row of the data: in closed form where it is
-    known, by symmetry where that bounds it (five relus: 1 in 32), else counted in 200 fresh starts
-    (40 where none of them is dead; fewer where they take long), and told from 5 % on by the lower
-    end of its confidence interval. Where the stored weights are such a start it is MEASURED: to
-    draw again may not help for long. Where they are alive it is a note: this training is well,
+    """The probability, over the layer's initializers, that all units of a narrow layer (up to 8)
+    start on a flat piece of their activation at every row of the data. It is computed in closed
+    form if one is known, bounded by symmetry (five relus: 1 in 32), or else counted in 200 random
+    initializations (40 if none of them is dead; fewer if they are slow). It is reported if the
+    lower end of its confidence interval is at least 5 %. MEASURED if the stored weights are such a
+    start: drawing new ones may fail again. A note if they are not: this training is fine, but
     another may not be.""",
     Example(
         lambda k: _neuron(k, -1.5, "relu"), lambda k: _neuron(k, -1.5, "leaky_relu"),
@@ -57,7 +57,7 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Ask for the chances where a layer is narrow enough."""
+    """Estimate the probability of a dead start for each narrow layer."""
     program = case.program
     flat = {step.layer for step in program.steps if step.kind.lower() in FLAT and step.inside}
     narrow = {
@@ -68,30 +68,40 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if not narrow or program.dead_start is None or not case.runs:
         return
     try:
-        asked = {"names": narrow, "least": OFTEN, "seconds": SECONDS}
-        found = program.dead_start(trials=LOOK, **asked)
-        if any(one.name in narrow and one.trials and one.all_dead > 0 for one in found.layers):
-            found = program.dead_start(trials=STARTS, **asked)
+        options = {"names": narrow, "least": OFTEN, "seconds": SECONDS}
+        chances = program.dead_start(trials=LOOK, **options)
+        if any(
+            estimate.name in narrow and estimate.trials and estimate.all_dead > 0
+            for estimate in chances.layers
+        ):
+            chances = program.dead_start(trials=STARTS, **options)
     except OutrangeError:
-        return  # a layer that is not described: its reason is in `unread` already
-    for one in found.layers:
-        if one.name in narrow and one.all_lo >= OFTEN:
-            yield _finding(rule, case, narrow[one.name], one)
+        return  # the layer is not supported; the reason is already in `unread`
+    for estimate in chances.layers:
+        if estimate.name in narrow and estimate.all_lo >= OFTEN:
+            yield _finding(rule, case, narrow[estimate.name], estimate)
 
 
-def _finding(rule: Rule, case: DiagnosisContext, layer: Layer, one: DeadLayer) -> Finding:
+def _finding(rule: Rule, case: DiagnosisContext, layer: Layer, estimate: DeadLayer) -> Finding:
     rows = case.rows_of(layer.before)
     now = None if rows is None else behaviour_at(case, layer, rows.lo, rows.hi)
     dead = now is not None and bool(np.all(now.dead))
-    chance = f"{short(100 * one.all_dead)} %"
-    how = "exactly" if one.trials == 0 else (
-        f"{short(100 * one.all_lo)} to {short(100 * one.all_hi)} %, of {one.trials} drawn"
+    chance = f"{short(100 * estimate.all_dead)} %"
+    how = "exactly" if estimate.trials == 0 else (
+        f"{short(100 * estimate.all_lo)} to {short(100 * estimate.all_hi)} %, from "
+        f"{estimate.trials} starts"
     )  # fmt: skip
-    who = "its only unit starts" if one.units == 1 else f"all of its {one.units} units start"
-    return rule.found(
+    who = (
+        "its only unit starts"
+        if estimate.units == 1
+        else f"all of its {estimate.units} units start"
+    )
+    return rule.finding(
         Level.MEASURED, layer.path,
-        f"in {chance} of fresh starts ({how}) {who} where the activation is flat at every row, and "
-        f"nothing before it can learn; {'so it is' if dead else 'not so'} with the stored weights.",
-        "more units, or leaky_relu in their place", note=not dead,
-        cost={"chance": one.all_dead}, holds_for=f"the initializers and {case.these_rows}",
+        f"in {chance} of random initializations ({how}) {who} where the activation is flat at "
+        "every "
+        "row, so that nothing before it can learn; "
+        f"{'this is the case' if dead else 'this is not the case'} with the stored weights.",
+        "more units, or leaky_relu instead", note=not dead,
+        cost={"chance": estimate.all_dead}, holds_for=f"the initializers and {case.these_rows}",
     )  # fmt: skip

@@ -27,30 +27,30 @@ def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData
 @register(
     "OR008", "a softmax of a softmax, or inside the network",
     """The softmax of probabilities is nearly uniform: its inputs lie in [0, 1], so its outputs lie
-    between 1/(1 + (K-1)e) and e/(e + K-1) whatever the weights are. PROVED by that range. A softmax
-    between two dense layers makes the units of a hidden layer compete and passes little gradient;
-    it is only SUSPECTED, because attention uses one on purpose, and MEASURED where copies get much
-    further with a relu in its place, in every training.""",
+    between 1/(1 + (K-1)e) and e/(e + K-1) for all weights. PROVED by that range. A softmax between
+    two dense layers makes the units of a hidden layer compete and passes little gradient. It is
+    only SUSPECTED, because attention uses one on purpose, and MEASURED if copies with a relu
+    instead get much further, in every training.""",
     Example(lambda k: _stack(k, True), lambda k: _stack(k, False)),
     Example(lambda k: _stack(k, False, "softmax"), lambda k: _stack(k, False),
             level=Level.SUSPECTED),
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Look at what enters each softmax, and what reads it."""
+    """Check the inputs and the readers of each softmax."""
     program = case.program
     for i, head in enumerate(program.heads):
         if head.activation == "softmax" and head.inner in ("softmax", "sigmoid") and head.width > 1:
             ends = case.free_ends(program.output_tensors[i])
-            # A softmax in float32 is off by less than its terms, and some more, in roundoffs.
+            # The error of a softmax in float32 is below this many roundoffs.
             slack = (head.width + 16) * 2.0**-23
             most = float(ends[1].max()) * (1 + slack) if ends is not None else 1.0
             least = float(ends[0].min()) * (1 - slack) if ends is not None else 0.0
-            yield rule.found(
+            yield rule.finding(
                 Level.PROVED, head.layer,
-                f"a softmax of a {head.inner}: no class can get more than {at_most(most)} or less "
-                f"than {at_least(least)}, whatever the weights are.",
-                "one softmax: take the last activation away", interval=(least, most),
+                f"a softmax follows a {head.inner}: no class can get more than {at_most(most)} or "
+                f"less than {at_least(least)}, for all weights.",
+                "one softmax: remove the last activation", interval=(least, most),
                 cost={"most": most},
                 holds_for="all trainable weights, and all inputs within the range of your data",
             )  # fmt: skip
@@ -58,10 +58,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Softmaxes between two products, and what a relu in their place does to copies."""
+    """Report softmaxes between two products, and test a relu instead in trained copies."""
     program = case.program
     makers = {t: step for step in program.steps for t in step.gives}
-    found: dict[str, str] = {}
+    readers: dict[str, str] = {}
     for step in program.steps:
         if step.kind not in ("Matmul", "Conv") or not step.weights or len(step.reads) != 1:
             continue
@@ -69,18 +69,19 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         while maker is not None and maker.kind in PASSING and len(maker.reads) == 1:
             maker = makers.get(maker.reads[0])
         if maker is not None and maker.kind == "Softmax" and maker.layer != step.layer:
-            found.setdefault(maker.layer, step.layer)
-    names = tuple(layer.split("/")[-1] for layer in found)
-    gained = case.trials.gain(Change(bent=names)) if found else None
-    more = "" if gained is None else f" {case.trials.said(gained, 'with relu instead')}"
-    for layer, reader in found.items():
-        yield rule.found(
+            readers.setdefault(maker.layer, step.layer)
+    names = tuple(layer.split("/")[-1] for layer in readers)
+    gained = case.trials.gain(Change(bent=names)) if readers else None
+    more = "" if gained is None else f" {case.trials.describe_gain(gained, 'with a relu instead')}"
+    for layer, reader in readers.items():
+        yield rule.finding(
             Level.SUSPECTED if gained is None else Level.MEASURED, layer,
-            f"its softmax feeds layer '{reader}': a hidden layer whose units add up to 1.{more}",
+            f"its softmax feeds layer '{reader}': the units of this hidden layer add up to "
+            f"1.{more}",
             'activation="relu"',
             holds_for="" if gained is None else "trainings from the stored weights",
         )  # fmt: skip
 
 
 PASSING = ("Reshape", "MaxPool", "AveragePool")
-"""What may stand between a softmax and its reader."""
+"""Operations that may lie between a softmax and its reader."""

@@ -1,4 +1,4 @@
-"""OR027: dropout that takes more than it gives."""
+"""OR027: dropout that does more harm than good."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -13,12 +13,12 @@ from ..wording import names, short
 
 
 MOST = 0.7
-"""Rate from which on little is left."""
+"""Dropout rate from which on few units remain."""
 
 DROPOUTS = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout")
 
 
-def _dropped(keras: ModuleType, rate: float) -> ModelAndData:
+def _dropout_model(keras: ModuleType, rate: float) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(128, 4)).astype("float32")
     y = x[:, :1] * x[:, 1:2]
@@ -36,41 +36,44 @@ def _dropped(keras: ModuleType, rate: float) -> ModelAndData:
 
 @register(
     "OR027", "dropout takes too much",
-    """A dropout of 0.7 and more leaves less than a third of the units in a step, and several in a
-    row multiply. SUSPECTED; MEASURED where copies trained without dropout get much further in the
-    same steps, in every training. A dropout before a batch normalization is SUSPECTED too: the
-    variance that it collects in training is that of dropped values, and at inference nothing is
-    dropped.""",
-    Example(lambda k: _dropped(k, 0.9), lambda k: _dropped(k, 0.2), level=Level.SUSPECTED),
+    """A dropout of 0.7 or more leaves less than a third of the units in a step, and several in a
+    row multiply. SUSPECTED; MEASURED if copies trained without dropout get much further in the same
+    steps, in every training. A dropout before a batch normalization is SUSPECTED too: in training
+    the normalization learns the variance of dropped values, which do not occur at inference.""",
+    Example(
+        lambda k: _dropout_model(k, 0.9), lambda k: _dropout_model(k, 0.2), level=Level.SUSPECTED
+    ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """The rates of dropout layers, and what stands behind them."""
+    """Check the rates of dropout layers, and the layers after them."""
     layers = case.program.layers
-    strong = {one.path: one.rate for one in layers if one.kind in DROPOUTS and one.rate >= MOST}
+    strong = {
+        layer.path: layer.rate for layer in layers if layer.kind in DROPOUTS and layer.rate >= MOST
+    }
     if strong:
         gained = case.trials.gain(Change(without="noise"))
-        kept = float(np.prod([1.0 - rate for rate in strong.values()]))
+        survival = float(np.prod([1.0 - rate for rate in strong.values()]))
         text = (
             f"{names(strong)} drop{'s' if len(strong) == 1 else ''} {short(max(strong.values()))} "
             f"of {'its' if len(strong) == 1 else 'their'} units"
         )
         if len(strong) > 1:
-            text += f"; a path through all of them is left with probability {short(kept)}"
+            text += f"; a path through all of them survives with probability {short(survival)}"
         text += "."
         if gained is not None:
-            text += f" {case.trials.said(gained, 'without dropout')}"
-        yield rule.found(
+            text += f" {case.trials.describe_gain(gained, 'without dropout')}"
+        yield rule.finding(
             Level.SUSPECTED if gained is None else Level.MEASURED, next(iter(strong)), text,
             "keras.layers.Dropout(0.2)", cost={"rate": max(strong.values())},
             holds_for="" if gained is None else "trainings from the stored weights",
         )  # fmt: skip
     for i, layer in enumerate(layers):
-        before = [one for one in layers[:i] if one.kind in DROPOUTS and one.rate > 0]
+        before = [layer for layer in layers[:i] if layer.kind in DROPOUTS and layer.rate > 0]
         if layer.kind == "BatchNormalization" and before:
-            yield rule.found(
+            yield rule.finding(
                 Level.SUSPECTED, layer.path,
-                f"it stands behind the dropout {before[-1].path!r}: the variance it learns is that "
-                "of dropped values, which inference does not see.",
+                f"it follows the dropout {before[-1].path!r}: it learns the variance of dropped "
+                "values, which do not occur at inference.",
                 "BatchNormalization before Dropout", title="dropout before batch normalization",
             )  # fmt: skip
             break

@@ -1,4 +1,4 @@
-"""OR019: a dropout behind the output."""
+"""OR019: a dropout applied to the output."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -13,14 +13,14 @@ from ..wording import short
 
 
 DISTANCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
-"""Losses that are least, over a dropped output, at (1 - rate) of the target or less."""
+"""Losses whose minimum over a dropped output is at (1 - rate) times the target or less."""
 
 HOLDS = {
     Level.PROVED: "every step of training",
     Level.MEASURED: "trainings from the stored weights",
     Level.SUSPECTED: "",
 }
-"""What a finding of each level holds for."""
+"""The scope of a finding at each level."""
 
 
 def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
@@ -45,12 +45,12 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
 
 @register(
     "OR019", "dropout is applied to the output",
-    """The last layer is a dropout: in training every output is set to 0 with that probability and
-    otherwise enlarged, so the loss compares targets with random zeros, and a softmax no longer adds
-    up to 1. PROVED where the loss measures a distance to the targets (it is least at outputs that
-    are too small), or where everything is dropped. Under other losses, such as a cross-entropy, the
-    order of the outputs may survive: MEASURED where copies trained without any dropout get further
-    on rows they have not seen, else SUSPECTED. Dropout belongs between hidden layers.""",
+    """The last layer is a dropout: in training it sets every output to 0 with its rate as
+    probability, and enlarges it otherwise. So the loss compares targets with random zeros, and a
+    softmax no longer adds up to 1. PROVED if the loss measures a distance to the targets (its
+    minimum is at outputs that are too small), or if everything is dropped. Under other losses, such
+    as a cross-entropy, the order of the outputs may survive: MEASURED if copies trained without any
+    dropout do better on held-out rows, else SUSPECTED. Dropout belongs between hidden layers.""",
     Example(lambda k: _last(k, True, "mse"), lambda k: _last(k, False, "mse")),
     Example(
         lambda k: _last(k, True, "categorical_crossentropy"),
@@ -60,21 +60,25 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """A dropout layer that returns the output itself."""
-    distances = {one.output for one in case.program.losses if one.known and one.name in DISTANCES}
+    """Find dropout layers that return an output of the model."""
+    distances = {
+        loss.output for loss in case.program.losses if loss.known and loss.name in DISTANCES
+    }
     for i, head in enumerate(case.program.heads):
         if head.dropped <= 0:
             continue
         level, gained = Level.PROVED, None
         if i not in distances and head.dropped < 1:
-            gained = case.trials.gain_unseen(Change(without="noise"))
+            gained = case.trials.heldout_gain(Change(without="noise"))
             level = Level.SUSPECTED if gained is None else Level.MEASURED
-        said = "" if gained is None else f" {case.trials.said(gained, 'without any dropout')}"
-        yield rule.found(
+        gain = (
+            "" if gained is None else f" {case.trials.describe_gain(gained, 'without any dropout')}"
+        )
+        yield rule.finding(
             level, head.layer,
-            f"a dropout comes last: in training each output is 0 with probability "
-            f"{short(head.dropped)}{_otherwise(head.dropped)}, whatever the target is.{said}",
-            "take the last Dropout away, or put it before the last layer",
+            f"the last layer is a dropout: in training each output is 0 with probability "
+            f"{short(head.dropped)}{_otherwise(head.dropped)}, for any target.{gain}",
+            "remove the last Dropout, or move it before the last layer",
             cost={"share": head.dropped},
             holds_for=HOLDS[level],
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """OR036: rows of x that are equal while their targets differ.
 
-A network is a function of its input: rows that are equal get one output, whatever the weights are.
-What is left of the loss at the best outputs, one for each group of equal rows, is a floor of it:
-within a group the mean of the targets is best for squares and cross-entropies, their median for
+A network is a function of its input: equal rows get the same output, for all weights. The loss of
+the best outputs, one for each group of equal rows, is therefore a lower bound. Within a group, the
+best output is the mean of the targets for squared errors and cross-entropies, and their median for
 absolute errors.
 """
 
@@ -24,14 +24,15 @@ from .targets import POWERS
 
 
 LARGE, NOTED = 0.5, 0.2
-"""Share of what outputs can win over the best constant that equal rows take away. From a half on
-most of it is lost whatever else is changed, so this comes first; from a fifth on it is a note, as
-data of few values (a table of cases, one word) have honest duplicates."""
+"""Shares of the possible gain over the best constant that equal rows make impossible. From the
+first share on it is a finding, since most of the gain is lost whatever else is changed. From the
+second on it is a note, since data with few values (a table of cases, one word) have legitimate
+duplicates."""
 
 ALIKE = 1e-3
-"""Share of the outputs' size within which outputs of equal rows are the same."""
+"""Outputs of equal rows count as the same within this share of the outputs' size."""
 
-CALLED = {
+LOSS_NAMES = {
     "binary_crossentropy": "binary cross-entropy",
     "categorical_crossentropy": "categorical cross-entropy",
     "sparse_categorical_crossentropy": "sparse categorical cross-entropy",
@@ -41,12 +42,12 @@ CALLED = {
 ALL_EQUAL = "every row of x is the same"
 
 FIX = (
-    "np.unique(x, axis=0)   # what made rows equal: division of integers, scaling by row, a wrong "
+    "np.unique(x, axis=0)   # why are rows equal: an integer division, scaling by row, a wrong "
     "column?"
 )
 
 
-def _scaled(keras: ModuleType, fault: str) -> ModelAndData:
+def _scaled_model(keras: ModuleType, fault: str) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.uniform(1, 9, (120, 4)).astype("float32")
     y = x.sum(axis=1, keepdims=True) / 20
@@ -59,28 +60,29 @@ def _scaled(keras: ModuleType, fault: str) -> ModelAndData:
     elif fault == "column":
         x = np.repeat(np.floor(x[:, :1] / 5), 4, axis=1)
     else:
-        x, x[7:10] = x / 10, x[6] / 10  # a few rows came twice, which is no fault
+        x, x[7:10] = x / 10, x[6] / 10  # a few duplicate rows are no fault
     return model, x, y
 
 
 @register(
     "OR036", "rows of x are equal and their targets differ",
-    """A network gives equal rows one output, so where their targets differ, the loss of every
-    network has a floor: the variance of the targets within groups of equal rows under MSE, their
-    mean distance from the median under MAE, the entropy of the labels given x under a
-    cross-entropy. Rows are compared as the model gets them, in float32. PROVED holds for all
-    weights of every network on these rows; it is said where equal rows take half of what outputs
-    can win over the best constant, and a note from a fifth on: inputs of few values have equal
-    rows by nature. SUSPECTED under other losses, where all rows are equal. Look at what made the
-    rows equal: a division of integers, scaling by row in place of by column, the wrong column.""",
-    Example(lambda k: _scaled(k, "integers"), lambda k: _scaled(k, "")),
-    Example(lambda k: _scaled(k, "column"), lambda k: _scaled(k, "")),
+    """A network gives equal rows the same output. If their targets differ, the loss of every
+    network has a lower bound: the variance of the targets within groups of equal rows for MSE,
+    their mean distance from the median for MAE, and the entropy of the labels given x for a
+    cross-entropy. Rows are compared as the model receives them, in float32. PROVED holds for all
+    weights of every network on these rows. It is reported if equal rows make at least half of the
+    possible gain over the best constant impossible, and as a note from a fifth on, since inputs
+    with few values naturally have equal rows. SUSPECTED for other losses if all rows are equal.
+    Find out why the rows are equal: an integer division, scaling by row instead of by column, or
+    the wrong column.""",
+    Example(lambda k: _scaled_model(k, "integers"), lambda k: _scaled_model(k, "")),
+    Example(lambda k: _scaled_model(k, "column"), lambda k: _scaled_model(k, "")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Group equal rows, and compute what is left of each loss at the best outputs of groups."""
+    """Group equal rows, and compute each loss at the best outputs of the groups."""
     program = case.program
     steady = program.steps and not any(s.opaque for s in program.steps if s.inside)
-    if case.y is None or case.rows < 2 or not steady or program.own_chance or case.mixed:
+    if case.y is None or case.rows < 2 or not steady or program.own_chance or case.mixed_row:
         return
     groups = _groups(case)
     if groups.max() + 1 == case.rows or not _same_outputs(case, groups):
@@ -93,42 +95,42 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if floor is not None:
             yield from _finding(rule, case, loss, y, groups, floor)
         elif not groups.any() and (y != y[:1]).any():
-            yield rule.found(
+            yield rule.finding(
                 Level.SUSPECTED, "", f"{_all_equal(case)}: no network can tell the rows apart.",
                 FIX, title=ALL_EQUAL, holds_for="these rows",
             )  # fmt: skip
 
 
 def _groups(case: DiagnosisContext) -> np.ndarray:
-    """A number for each row, the same for rows that are equal bit by bit.
+    """Return a group number for each row, the same for rows that are equal bit by bit.
 
-    Rows that are not finite are equal to none: what they give is NaN, which no floor is about.
+    Each row that is not finite is a group of its own: its output is NaN, which no bound covers.
     """
     parts = []
-    for array in case.entering:
+    for array in case.model_inputs:
         flat = array.reshape(len(array), -1)
         parts.append(np.ascontiguousarray(flat).view(np.uint8).reshape(len(flat), -1))
-    known: dict[int, list[int]] = {}
+    rows_by_hash: dict[int, list[int]] = {}
     groups = np.zeros(case.rows, np.int64)
     count = 0
-    for row, sound in enumerate(case.sound_rows.tolist()):
-        first = known.setdefault(hash(tuple(p[row].tobytes() for p in parts)), [])
+    for row, sound in enumerate(case.finite_rows.tolist()):
+        first = rows_by_hash.setdefault(hash(tuple(p[row].tobytes() for p in parts)), [])
         same = (r for r in first if all((p[r] == p[row]).all() for p in parts))
-        found = next(same, None) if sound else None
-        if found is None:
+        match = next(same, None) if sound else None
+        if match is None:
             groups[row], count = count, count + 1
             first += [row] if sound else []
         else:
-            groups[row] = groups[found]
+            groups[row] = groups[match]
     return groups
 
 
 def _same_outputs(case: DiagnosisContext, groups: np.ndarray) -> bool:
-    """Whether the model, where it is run, is seen to give equal rows one output.
+    """Return whether the model, if it is run, gives equal rows the same output.
 
-    It need not: code of the user's own may count its calls or read the places of rows.
+    User code may violate this: it may count its calls or read the positions of rows.
     """
-    measured = case.measured
+    measured = case.measurement
     if measured is None:
         return True
     if measured.error:
@@ -145,7 +147,7 @@ def _same_outputs(case: DiagnosisContext, groups: np.ndarray) -> bool:
     return True
 
 
-# ---- words --------------------------------------------------------------------------------------
+# ---- messages -----------------------------------------------------------------------------------
 
 
 def _finding(
@@ -157,10 +159,10 @@ def _finding(
     floor: Callable[[np.ndarray], float],
 ) -> Iterator[Finding]:
     least, constant = floor(np.arange(len(y))), floor(np.zeros(len(y), np.int64))
-    found = floor(groups)
-    if found <= 0 or constant - least < 1e-12 or found - least < NOTED * (constant - least):
+    bound = floor(groups)
+    if bound <= 0 or constant - least < 1e-12 or bound - least < NOTED * (constant - least):
         return
-    name = CALLED[loss.name]
+    name = LOSS_NAMES[loss.name]
     outputs = case.program.outputs
     if len(outputs) > 1:
         name += f" of output `{outputs[loss.output][0]}`"
@@ -170,23 +172,23 @@ def _finding(
     count = int(np.isin(groups, groups[apart]).sum())
     if groups.any():
         title, what = rule.title, (
-            f"{count:,} of your {len(y):,} rows are equal to another row in x and their targets "
-            f"differ: no network can get the {name} below {at_least(found)}; the best constant "
+            f"{count:,} of your {len(y):,} rows are equal to another row in x, but their targets "
+            f"differ: no network can get the {name} below {at_least(bound)}; the best constant "
             f"gives {short(constant)}."
         )  # fmt: skip
     else:
         title, what = ALL_EQUAL, (
-            f"{_all_equal(case)}: no network can get the {name} below {at_least(found)}, which is "
-            "what the best constant gives."
+            f"{_all_equal(case)}: no network can get the {name} below {at_least(bound)}, the value "
+            "of the best constant."
         )  # fmt: skip
-    yield rule.found(
+    yield rule.finding(
         Level.PROVED, "",
         what,
         FIX,
         title=title,
-        cost={"rows": count, "loss_floor": found, "constant": constant},
+        cost={"rows": count, "loss_floor": bound, "constant": constant},
         holds_for="all weights of every network that gives equal rows one output, on these rows",
-        note=found - least < LARGE * (constant - least),
+        note=bound - least < LARGE * (constant - least),
     )  # fmt: skip
 
 

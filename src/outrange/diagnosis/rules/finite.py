@@ -37,17 +37,17 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
 @register(
     "OR016", "NaN or infinity",
     """One NaN in the data, or one logarithm of 0, can make every weight NaN at the first step.
-    PROVED is a witness: an entry of the data at whose row loss or gradient is no finite number,
-    or a row at which the model itself returns none, or the loss at the stored weights. A
-    program that handles such entries itself is left alone. SUSPECTED: entries of data where
-    nothing could be run; or the range of what enters a logarithm, a root or a division holds
-    points where it is not defined, and no such input was seen. What the backend raises when
-    asked for the loss is shown as MEASURED.""",
+    PROVED by a witness: a row with such an entry at which the loss or the gradient is not finite, a
+    row at which the model itself returns no finite number, or the loss at the stored weights.
+    Programs that handle such entries themselves are not reported. SUSPECTED: such entries in the
+    data if nothing could be run; or a logarithm, a root or a division whose input range leaves its
+    domain, although no such input was observed. An exception of the backend when it computes the
+    loss is reported as MEASURED.""",
     Example(lambda k: _log(k, 0.0), lambda k: _log(k, 1e-3)),
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Data first, then outputs, then the loss; the first that fails explains the others."""
+    """Check data, outputs and loss, in this order: the first failure explains the later ones."""
     in_data = [*_data(rule, case, case.x, "x"), *_data(rule, case, case.y or [], "y")]
     if in_data:
         yield from in_data
@@ -66,17 +66,17 @@ def _data(
         if array.dtype.kind != "f" or np.isfinite(array).all():
             continue
         bad = ~np.isfinite(array)
-        row, known = _witness(case, np.unique(np.nonzero(bad)[0]))
+        row, witnessed = _witness(case, np.unique(np.nonzero(bad)[0]))
         if row is None:
             continue
         place = (row, *(int(i) for i in np.argwhere(bad[row])[0]))
         then = {
-            "": "such a row spoils the loss",
+            "": "with such a row the loss is not finite",
             "gradient": "the gradient of such a row is not finite",
             "weights": "one step on such a row makes weights NaN",
-        }[_harm(case, case.measured_at(np.array([row])))]
-        yield rule.found(
-            Level.PROVED if known else Level.SUSPECTED, "",
+        }[_harm(case, case.measure_rows(np.array([row])))]
+        yield rule.finding(
+            Level.PROVED if witnessed else Level.SUSPECTED, "",
             f"{share(int(bad.sum()), array.size)} entries of {name} are not finite, such as "
             f"{name}{list(place)} = {array[place]}: {then}.",
             f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1)   # drop the rest",
@@ -85,18 +85,18 @@ def _data(
 
 
 CARRYING = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam")
-"""Optimizers of Keras that make a weight NaN where its gradient is: no sign, no comparison."""
+"""Keras optimizers that make a weight NaN if its gradient is; they use no sign or comparison."""
 
 HOLDING = (
     "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps",
     "loss_scale_factor",
 )  # fmt: skip
-"""Settings with which a step does something else with a gradient, or nothing."""
+"""Settings that change how a step uses the gradient, or that skip steps."""
 
 
-def _harm(case: DiagnosisContext, found: Measured | None) -> str:
-    """What a gradient spoils: `"weights"` in one step, `"gradient"` alone, or `""`."""
-    if found is None or not found.spoiled:
+def _harm(case: DiagnosisContext, measured: Measured | None) -> str:
+    """Return what is not finite: `"weights"` after one step, the `"gradient"` only, or `""`."""
+    if measured is None or not measured.has_nonfinite_gradient:
         return ""
     steps, program = case.program.stepping, case.program
     carried = (
@@ -104,26 +104,28 @@ def _harm(case: DiagnosisContext, found: Measured | None) -> str:
         and not steps.refusal
         and steps.kind in CARRYING
         and not any(steps.options.get(name) for name in HOLDING)
-        # Noise may leave out the entry that is NaN.
+        # Random layers may drop the entry that is NaN.
         and not (program.changed_in_training or program.chance_in_training)
     )
-    nan = any(np.isnan(g).any() for g in found.gradients.values() if g is not None)
+    nan = any(np.isnan(g).any() for g in measured.gradients.values() if g is not None)
     return "weights" if nan and carried else "gradient"
 
 
 def _witness(case: DiagnosisContext, rows: np.ndarray) -> tuple[int | None, bool]:
-    """`(row, True)` of which loss or gradient are not finite, `(None, True)` if there is none.
+    """Find a row whose loss or gradient is not finite.
 
-    Where nothing can be run the first row, and False: the program may handle it.
+    Returns:
+        `(row, True)`, or `(None, True)` if there is no such row. If nothing can be run, the first
+        row and False, since the program may handle it.
     """
     for start in range(0, len(rows), AT_ONCE):
         left = rows[start : start + AT_ONCE]
-        harm = case.spoiled_by(left)
+        harm = case.is_nonfinite_at(left)
         while harm and len(left) > 1:
             half = left[: len(left) // 2]
-            left = half if case.spoiled_by(half) else left[len(half) :]
+            left = half if case.is_nonfinite_at(half) else left[len(half) :]
         if harm is not False:
-            return int(left[0]), case.spoiled_by(left[:1]) is True
+            return int(left[0]), case.is_nonfinite_at(left[:1]) is True
     return None, True
 
 
@@ -132,7 +134,7 @@ def _outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         bad = ~np.isfinite(output.reshape(len(output), -1)).all(axis=1)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
-            yield rule.found(
+            yield rule.finding(
                 Level.PROVED, name,
                 f"the model returns NaN or infinity at {share(int(bad.sum()), len(output))} rows, "
                 f"the first is row {row}.",
@@ -143,20 +145,20 @@ def _outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 EDGES = ("Log", "Log1p", "Log10", "Log2", "Sqrt", "Rsqrt", "Divide", "TrueDivide", "Reciprocal")
 SCALED = 10.0
-"""Size of inputs up to which they are not what makes numbers overflow."""
+"""Inputs up to this size are not the cause of an overflow."""
 
 GROWING = ("Exp", "Expm1", "Exponential", "Power", "Square", "Sinh", "Cosh")
 
 
 def _instead(case: DiagnosisContext) -> str:
-    """What to write, by what the model computes."""
+    """Propose a fix that depends on the model's operations."""
     if not all(np.isfinite(weight.read().astype(np.float64)).all() for weight in _floats(case)):
         return "start from fresh weights: the stored ones are not finite"
     kinds = {step.kind for step in case.program.steps if step.inside}
     if kinds.intersection(EDGES) or not kinds.intersection(GROWING):
         return "keep logarithms, roots and divisions away from 0: ops.log(x + 1e-6)"
-    small = "keep what enters exponentials and powers small: ops.exp(ops.clip(x, -30, 30))"
-    x = case.flat[case.sound_rows]
+    small = "keep the inputs of exponentials and powers small: ops.exp(ops.clip(x, -30, 30))"
+    x = case.flat[case.finite_rows]
     if len(x) and np.abs(x).max(initial=0.0) <= SCALED:
         return f"see the other findings, or {small}"
     return f"{small}   or   x = (x - x.mean(0)) / x.std(0)"
@@ -167,22 +169,24 @@ def _floats(case: DiagnosisContext) -> list[Weight]:
 
 
 def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    measured = case.measured
+    measured = case.measurement
     if measured is None:
         return
     if measured.error:
-        yield rule.found(
-            Level.MEASURED, "", f"the loss cannot be computed; the backend says {measured.error}",
-            "targets of the shape and kind the loss reads", title="the loss raises an error",
+        yield rule.finding(
+            Level.MEASURED, "",
+            f"the loss cannot be computed, because the backend raises {measured.error}",
+            "pass targets of the shape and kind that the loss "
+            "reads", title="the loss raises an error",
             holds_for="the data you gave",
         )  # fmt: skip
-    elif not np.isfinite(measured.loss) or (measured.spoiled and not _skips(case)):
+    elif not np.isfinite(measured.loss) or (measured.has_nonfinite_gradient and not _skips(case)):
         then = {
             "": "", "gradient": ", and its gradient is not finite",
             "weights": ", and its gradient is NaN: one step on these rows makes weights NaN",
         }[_harm(case, measured)]  # fmt: skip
-        fix = "see the other findings: what the loss reads is outside its domain"
-        yield rule.found(
+        fix = "see the other findings: the inputs of the loss are outside its domain"
+        yield rule.finding(
             Level.PROVED, "",
             f"at the stored weights the loss on your data is {short(measured.loss)}{then}.",
             _away_from_edges(case) if np.isfinite(measured.loss) else fix,
@@ -191,15 +195,15 @@ def _loss(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _skips(case: DiagnosisContext) -> bool:
-    """Whether the optimizer takes no step where a gradient is not finite."""
+    """Return whether the optimizer skips steps whose gradient is not finite."""
     optimizer = case.program.stepping
     return optimizer is not None and optimizer.kind == "LossScaleOptimizer"
 
 
 def _away_from_edges(case: DiagnosisContext) -> str:
-    """What to write where a loss is a number and its slope is none."""
+    """Propose a fix for a finite loss whose gradient is not finite."""
     if any(step.kind in ("Sqrt", "Norm") for step in case.program.steps):
-        return "ops.sqrt(x + 1e-12) in place of ops.sqrt(x), whose slope at 0 is infinite"
+        return "ops.sqrt(x + 1e-12) instead of ops.sqrt(x), whose slope at 0 is infinite"
     return "keep roots, logarithms and divisions away from 0: a clip or an epsilon before them"
 
 
@@ -210,9 +214,9 @@ def _reachable(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for value in ranges.leaves[:3]:
         node = part.graph.nodes[value - 1]
         if part.graph.size > part.data and not np.isfinite(ranges.ends[node.inputs[0]]).all():
-            continue  # its input is not known at all
-        yield rule.found(
+            continue  # its input is unbounded
+        yield rule.finding(
             Level.SUSPECTED, node.source,
-            f"`{node.op.name}` may be asked where it is not defined: the range of its input over "
-            "your data's box is not inside its domain.", "a clip or an epsilon before it",
+            f"`{node.op.name}` may receive an input at which it is not defined: the range of its "
+            "input over your data's box leaves its domain.", "a clip or an epsilon before it",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""OR007: a loss that takes the output for logits, after an activation."""
+"""OR007: a loss that treats the output of an activation as logits."""
 
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -27,12 +27,12 @@ def _camel(name: str, from_logits: bool) -> Callable[[ModuleType], Any]:
 
 @register(
     "OR007", "from_logits=True after an activation",
-    """With from_logits=True the loss applies a softmax or sigmoid itself. After an activation the
-    logits it sees are confined to the activation's range, [0, 1] for a softmax or a sigmoid, so no
-    class can ever be near 1 and the loss has a floor, which is computed with all weights free.
-    PROVED on JAX and PyTorch. On TensorFlow, Keras looks through an activation given by name and
-    uses the logits behind it: there the model trains as meant, which is only a suspicion that the
-    same program is wrong elsewhere. Use a linear last layer, or from_logits=False.""",
+    """With from_logits=True the loss applies a softmax or sigmoid itself. After an activation, the
+    logits are confined to the activation's range, [0, 1] for a softmax or a sigmoid. So no class
+    can ever be close to 1, and the loss has a lower bound, which is computed for all weights.
+    PROVED on JAX and PyTorch. On TensorFlow, Keras recognizes an activation given by name and uses
+    the logits before it. There the model trains as intended, and it is only a suspicion that the
+    same program is wrong on other backends. Use a linear last layer, or from_logits=False.""",
     Example(
         lambda k: _three(k, "softmax", _camel("CategoricalCrossentropy", True)),
         lambda k: _three(k, "softmax", _camel("CategoricalCrossentropy", False)),
@@ -46,7 +46,7 @@ def _camel(name: str, from_logits: bool) -> Callable[[ModuleType], Any]:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Range of what the loss takes for logits, weights free."""
+    """Bound the values that the loss treats as logits, for all weights."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or loss.name not in LOGITS or not loss.from_logits or not loss.native:
@@ -55,10 +55,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         fix = "activation=None in the last layer   or   from_logits=False"
         if head.recovered:
-            yield rule.found(
+            yield rule.finding(
                 Level.SUSPECTED, head.layer,
-                f"the {head.activation} is applied twice as written; on this backend Keras looks "
-                "through it and trains as meant, on JAX and PyTorch it would not.", fix,
+                f"as written, the {head.activation} is applied twice; on this backend Keras "
+                "recognizes it and trains as intended, but on JAX and PyTorch it would not.", fix,
             )  # fmt: skip
             continue
         ends = computed_ends(case, case.program.output_tensors[loss.output])
@@ -71,20 +71,20 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             floor = _floor(loss, read[0], read[1][-1], lo, hi)
         message = (
             f"the loss applies a {'sigmoid' if loss.name.startswith('b') else 'softmax'} to the "
-            f"output, which the {head.activation} already keeps in {span(lo, hi)}"
+            f"output, which the {head.activation} already confines to {span(lo, hi)}"
         )
         cost = {}
         if floor is not None and floor > 0:
             cost["loss_floor"] = floor = float(down(floor * weight))
             message += f"; the loss can never fall below {at_least(as_shown(case, floor))}"
-        yield rule.found(
+        yield rule.finding(
             Level.PROVED, head.layer, message + ".", fix, interval=(lo, hi), cost=cost,
             holds_for="all trainable weights, and all inputs within the range of your data",
         )  # fmt: skip
 
 
 def _floor(loss: Loss, y: np.ndarray, width: int, lo: float, hi: float) -> float | None:
-    """A lower bound of the mean loss over all logits in `[lo, hi]`; None where none is known."""
+    """Compute a lower bound of the mean loss over all logits in `[lo, hi]`; None if unknown."""
     if loss.smoothing or not np.isfinite(y).all():
         return None
     if loss.name == "binary_crossentropy":
@@ -99,13 +99,13 @@ def _floor(loss: Loss, y: np.ndarray, width: int, lo: float, hi: float) -> float
     else:
         if not np.isfinite(hi - lo):
             return 0.0
-        one = np.log1p((width - 1) * np.exp(lo - hi))
+        least = np.log1p((width - 1) * np.exp(lo - hi))
         if loss.name == "categorical_crossentropy":
             if not np.isin(y, (0.0, 1.0)).all():
                 return None
-            counted = y.any(axis=-1)  # a row of zeros adds nothing
+            counted = y.any(axis=-1)  # a row of zeros adds nothing to the loss
         else:
             skipped = loss.options.get("ignore_class")
             counted = (np.trunc(y) >= 0) & (np.trunc(y) <= width - 1) & (y != skipped)
-        values = np.where(counted, one, 0.0)
+        values = np.where(counted, least, 0.0)
     return max(0.0, float(down(float(np.mean(values)) * (1 - 1e-12))))

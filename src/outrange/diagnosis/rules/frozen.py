@@ -1,4 +1,4 @@
-"""OR029: layers that are frozen before they learned anything."""
+"""OR029: layers that are frozen at their random initial weights."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -13,7 +13,7 @@ from ..registry import Example, ModelAndData, Rule, register
 from ..wording import names, share
 
 
-def _frozen(keras: ModuleType, frozen: bool) -> ModelAndData:
+def _frozen_model(keras: ModuleType, frozen: bool) -> ModelAndData:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(128, 4)).astype("float32")
     y = (x[:, :1] * x[:, 1:2] > 0).astype("float32")
@@ -27,28 +27,29 @@ def _frozen(keras: ModuleType, frozen: bool) -> ModelAndData:
 
 @register(
     "OR029", "layers are frozen at random weights",
-    """Kernels that training does not change, and that look as an initializer draws them: all
-    entries within the limit of its fans, of mean 0 and of the right spread, beside biases of 0.
-    Layers that learned something elsewhere do not look like that, and are meant to be frozen.
-    SUSPECTED; MEASURED where copies with everything trainable get much further in the same
-    steps, in every training.""",
-    Example(lambda k: _frozen(k, True), lambda k: _frozen(k, False), level=Level.SUSPECTED),
+    """Kernels that are not trainable and look as if an initializer had just drawn them: entries of
+    mean 0 with the usual spread for their fans, and biases of 0. Pretrained layers, which are
+    frozen on purpose, do not look like that. SUSPECTED; MEASURED if copies with all layers
+    trainable get much further in the same steps, in every training.""",
+    Example(
+        lambda k: _frozen_model(k, True), lambda k: _frozen_model(k, False), level=Level.SUSPECTED
+    ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare frozen kernels with what initializers draw."""
+    """Compare frozen kernels with the distributions of initializers."""
     kernels = [w for w in case.program.weights if len(w.shape) >= 2 and "embed" not in w.path]
     moved = {w.layer for w in case.program.weights if not w.trainable and np.any(_bias(w))}
-    fresh = [w for w in kernels if not w.trainable and w.layer not in moved and _drawn(w)]
+    fresh = [w for w in kernels if not w.trainable and w.layer not in moved and _looks_drawn(w)]
     if not fresh or len(fresh) == len(kernels) or not any(w.trainable for w in kernels):
         return
     gained = case.trials.gain(Change(without="freezing"))
     text = (
-        f"{share(len(fresh), len(kernels))} kernels are not trained and still as they were drawn: "
+        f"{share(len(fresh), len(kernels))} kernels are frozen at their random initial values: "
         f"{names(w.path for w in fresh)}."
     )
     if gained is not None:
-        text += f" {case.trials.said(gained, 'with all layers trainable')}"
-    yield rule.found(
+        text += f" {case.trials.describe_gain(gained, 'with all layers trainable')}"
+    yield rule.finding(
         Level.SUSPECTED if gained is None else Level.MEASURED, fresh[0].layer, text,
         "layer.trainable = True, then compile again", cost={"kernels": len(fresh)},
         holds_for="" if gained is None else "trainings from the stored weights",
@@ -59,8 +60,8 @@ def _bias(weight: Weight) -> np.ndarray:
     return weight.read() if weight.path.endswith("bias") else np.zeros(1)
 
 
-def _drawn(weight: Weight) -> bool:
-    """Whether a kernel looks like a fresh draw of mean 0: uniform or normal, scaled by its fans."""
+def _looks_drawn(weight: Weight) -> bool:
+    """Return whether a kernel looks newly drawn: mean 0, and a usual spread for its fans."""
     kernel = np.asarray(weight.read(), np.float64)
     field = float(np.prod(weight.shape[:-2]))
     fans = field * weight.shape[-2], field * weight.shape[-1]

@@ -1,4 +1,4 @@
-"""OR005: weights to which no gradient finds its way."""
+"""OR005: weights that no gradient reaches."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
@@ -37,7 +37,7 @@ def _argmax(keras: ModuleType) -> Callable[[Any, Any], Any]:
     return class_distance
 
 
-def _rounded(keras: ModuleType) -> Callable[[Any, Any], Any]:
+def _rounded_loss(keras: ModuleType) -> Callable[[Any, Any], Any]:
     def rounded(y_true: Any, y_pred: Any) -> Any:
         return keras.ops.mean(keras.ops.square(y_true - keras.ops.round(y_pred)))
 
@@ -62,135 +62,139 @@ def _plain(keras: ModuleType) -> Callable[[Any, Any], Any]:
 SOFT = {
     "Argmax": "index = ops.sum(p * ops.arange(n), axis=-1)   # p: softmax; a soft index",
     "Argmin": "index = ops.sum(ops.softmax(-x) * ops.arange(n), axis=-1)",
-    "Round": "leave the rounding to predict(): train on the number itself",
-    "Floor": "leave the rounding to predict(): train on the number itself",
-    "Ceil": "leave the rounding to predict(): train on the number itself",
-    "Cast": "keep floats until after the loss: no cast to integers on the way",
+    "Round": "round after predict() only: train on the unrounded number",
+    "Floor": "round after predict() only: train on the unrounded number",
+    "Ceil": "round after predict() only: train on the unrounded number",
+    "Cast": "keep floats up to the loss: remove the cast to integers",
     "Sign": "ops.tanh(beta * x)   # a soft sign",
-    "StopGradient": "take the stop_gradient away, or set trainable = False on purpose",
+    "StopGradient": "remove the stop_gradient, or set trainable = False on purpose",
 }
-"""What to write instead of an operation."""
+"""Replacements of operations that pass no gradient."""
 
 SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
 
 
 @register(
     "OR005", "no gradient reaches some weights",
-    """Between the loss and these weights stand only operations that are constant between their
+    """Every path from the loss to these weights passes an operation that is constant between its
     jumps (argmax, round, floor, sign, comparisons, casts to integers) or a stop_gradient, or there
-    is no connection at all. The recorded operations of model and loss are followed backwards.
-    PROVED where every use of the weight was recorded; MEASURED where the code could not be followed
-    but the backend's own differentiation says so; SUSPECTED where a stop_gradient inside the model
-    cuts off a part and short trainings learn without it: it may be meant. TensorFlow raises "No
-    gradients provided" if no weight has a gradient; JAX trains on silently with the weights frozen;
-    PyTorch raises, or gives zeros and is silent, depending on the operation. Replace the operation
-    by a soft one, for the
-    loss at least.""",
+    is no path at all. The rule follows the recorded operations of model and loss backwards. PROVED
+    if every use of the weight was recorded. MEASURED if the code could not be traced, but the
+    backend's own differentiation returns no gradient. SUSPECTED if a stop_gradient inside the model
+    cuts off a part and short trainings learn without it, since that may be intended. TensorFlow
+    raises "No gradients provided" if no weight has a gradient. JAX trains on silently with the
+    weights frozen. PyTorch raises, or silently returns zeros, depending on the operation. Replace
+    the operation by a soft one, at least in the loss.""",
     Example(lambda k: _classes(k, _argmax), lambda k: _classes(k, _soft_index)),
-    Example(lambda k: _classes(k, _rounded), lambda k: _classes(k, _plain)),
+    Example(lambda k: _classes(k, _rounded_loss), lambda k: _classes(k, _plain)),
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Follow the recording backwards from the losses."""
+    """Follow the recorded operations backwards from the losses."""
     program = case.program
     if not program.losses:
         return
     if any(loss.tensor is None for loss in program.losses):
-        yield from _measured(rule, case)
+        yield from _check_measured(rule, case)
         return
     hidden = [i for i in sorted(program.escaped) if program.weights[i].trainable]
     if hidden and not case.batch_normalized:
-        yield from _measured(rule, case, hidden)
+        yield from _check_measured(rule, case, hidden)
     for steps, weights in lost_weights(program):
         total = sum(w.trainable for w in program.weights)
         paths = [program.weights[i].path for i in weights]
-        if _contradicted(case, weights):
+        if _is_contradicted(case, weights):
             continue
         level = Level.PROVED
         if steps:
-            # A part that is cut off on purpose is usual, where the rest learns without it.
+            # It is common to cut off a part on purpose, if the rest learns without it.
             meant = all(step.kind == "StopGradient" and step.inside for step in steps)
             level = Level.SUSPECTED if meant and _learns(case) else level
             reason = f"{' and '.join(_place(step) for step in steps[:3])} passes no gradient"
             fix = SOFT.get(steps[0].kind, SOFT_COMPARISON)
         else:
             reason = "the loss does not depend on them"
-            fix = "use the output in the loss, or take these layers out"
-        yield rule.found(
+            fix = "use the output in the loss, or remove these layers"
+        yield rule.finding(
             level, steps[0].layer if steps else program.weights[weights[0]].layer,
             f"{share(len(weights), total)} trainable weights get no gradient: {names(paths, 4)}; "
             f"{reason}. {_consequence(case, weights, len(weights) == total)}",
             fix, cost={"share": len(weights) / total, "weights": paths,
-                       "operations": [_called(step.kind) for step in steps]},
+                       "operations": [_operation_name(step.kind) for step in steps]},
             holds_for="" if level is Level.SUSPECTED
-            else "all weights and all inputs: it is a fact of the graph, penalties aside",
+            else "all weights and all inputs, as a fact of the graph, apart from penalties",
         )  # fmt: skip
 
 
 def _learns(case: DiagnosisContext) -> bool:
-    """Whether short trainings take most of the best constant's loss away all the same."""
+    """Return whether short trainings still remove most of the best constant's loss."""
     ratios = case.trials.ratios()
     return bool(ratios) and max(ratios) < 0.5
 
 
 def _place(step: RecordedStep) -> str:
-    return f"`{_called(step.kind)}` in " + (f"layer {step.layer!r}" if step.inside else "the loss")
+    return f"`{_operation_name(step.kind)}` in " + (
+        f"layer {step.layer!r}" if step.inside else "the loss"
+    )
 
 
-def _called(kind: str) -> str:
+def _operation_name(kind: str) -> str:
     return {"ConvertToTensor": "cast"}.get(kind, kind.lower())
 
 
-def _contradicted(case: DiagnosisContext, weights: Iterable[int]) -> bool:
-    """Whether the backend finds a gradient after all, or cannot be asked: nothing is claimed then.
+def _is_contradicted(case: DiagnosisContext, weights: Iterable[int]) -> bool:
+    """Return whether the backend measures a gradient, or cannot measure: then nothing is claimed.
 
-    Losses that layers add by themselves are in the measured gradient, and not in the recording.
+    Losses that layers add themselves are part of the measured gradient, but not of the recording.
     """
-    measured = case.measured
+    measured = case.measurement
     if measured is None or measured.error:
         return True
-    found = [measured.gradients.get(i) for i in weights]
-    return any(g is not None and np.any(g != 0) for g in found)
+    gradients = [measured.gradients.get(i) for i in weights]
+    return any(g is not None and np.any(g != 0) for g in gradients)
 
 
 def _consequence(case: DiagnosisContext, weights: Sequence[int], everything: bool) -> str:
-    """What `fit` does about these weights, on this backend."""
+    """Describe what `fit` does with these weights on this backend."""
     name = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}[case.program.backend]
-    measured = case.measured
+    measured = case.measurement
     gradients = {} if measured is None else measured.gradients
     missing = bool(gradients) and all(gradients.get(i) is None for i in weights)
     if missing and everything and name == "TensorFlow":
         return 'On TensorFlow `fit` raises "No gradients provided for any variable".'
     if missing and everything and name == "PyTorch":
         return 'On PyTorch `fit` raises "element 0 of tensors does not require grad".'
-    does = "`fit` warns" if missing and name == "TensorFlow" else "this raises nothing"
-    return f"On {name} {does}: training goes on {_meanwhile(case)}."
+    does = "`fit` only warns" if missing and name == "TensorFlow" else "there is no error"
+    return f"On {name} {does}: training continues {_meanwhile(case)}."
 
 
 def _meanwhile(case: DiagnosisContext) -> str:
-    """What becomes of weights without a gradient: decay, and momentum of before, move them."""
+    """Describe how weights without a gradient move: weight decay and old momentum may move them."""
     optimizer, stepping = case.program.optimizer, case.program.stepping
     still = (
         optimizer is not None
         and stepping is not None
         and not (stepping.refusal or stepping.taken or optimizer.options.get("weight_decay"))
     )
-    return "with these weights frozen" if still else "and the loss has no say in these weights"
+    return (
+        "with these weights frozen" if still else "without any effect of the loss on these weights"
+    )
 
 
 LOOK_FOR = "look for argmax, round, comparisons, casts to integers or NumPy calls in the loss"
 
 
 def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
-    """Layer, reason and fix of gradients that exist and are exactly 0."""
+    """Return layer, reason and fix for gradients that exist and are exactly 0."""
     for weight in case.program.weights:
         if weight.trainable and len(weight.shape) >= 2 and np.prod(weight.shape[:-1]) > 1:
             values = weight.read()
             if np.all(values == values.flat[0]):
                 return (
                     weight.layer,
-                    f"All {values.size:,} entries of `{weight.path}` are {values.flat[0]:g}: what "
-                    "passes through it is the same everywhere, or nothing.",
+                    f"All {values.size:,} entries of `{weight.path}` are {values.flat[0]:g}, so "
+                    "all "
+                    "its units return the same value.",
                     'kernel_initializer="glorot_uniform" in every layer',
                 )
     for (name, _), output, head in zip(
@@ -200,8 +204,9 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
         if flat:
             return (
                 head.layer or name,
-                f"The {head.activation} returns exactly 0 or 1 at every row: it is saturated, and "
-                "flat there.",
+                f"The {head.activation} returns exactly 0 or 1 at every row: it is saturated, so "
+                "its "
+                "slope is 0.",
                 "x = (x - x.mean(0)) / x.std(0)\n"
                 'or kernel_initializer="glorot_uniform" in every layer',
             )
@@ -209,23 +214,23 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
 
 
 def _only_at_first(case: DiagnosisContext, weights: Iterable[int]) -> bool:
-    """Whether a kernel that starts at 0 is in the way, gets a gradient, and copies soon move."""
-    measured, one = case.measured, case.trials.run()
-    if measured is None or one is None:
+    """Return whether only a kernel that starts at 0 blocks the gradient, and copies soon move."""
+    measured, training = case.measurement, case.trials.run()
+    if measured is None or training is None:
         return False
     leaves = any(
         g is not None and np.any(g != 0) and len(case.program.weights[i].shape) >= 2
         and not np.any(case.program.weights[i].read())
         for i, g in measured.gradients.items()
     )  # fmt: skip
-    return leaves and all(one.moved.get(i, 0.0) > 0.0 for i in weights)
+    return leaves and all(training.moved.get(i, 0.0) > 0.0 for i in weights)
 
 
-def _measured(
+def _check_measured(
     rule: Rule, case: DiagnosisContext, among: Iterable[int] | None = None
 ) -> Iterator[Finding]:
-    """What could not be followed: what the backend's differentiation says of these weights."""
-    measured = case.measured
+    """Report untraceable weights that get no gradient from the backend's differentiation."""
+    measured = case.measurement
     if measured is None or measured.error or not measured.gradients:
         return
     weights = [
@@ -241,7 +246,7 @@ def _measured(
     if not cut:
         layer, why, fix = _zero(case, layer)
     then = _consequence(case, weights, len(weights) == total) if fix == LOOK_FOR else why
-    yield rule.found(
+    yield rule.finding(
         Level.MEASURED, layer,
         f"{share(len(weights), total)} trainable weights get {'no gradient' if cut else ''}"
         f"{'' if cut else 'a gradient of exactly 0'}: {names(paths, 4)}. {then}", fix,

@@ -1,4 +1,4 @@
-"""The floor of a hinge loss over an output that is confined: a part of OR006."""
+"""A lower bound of a hinge loss over a confined output, as a part of OR006."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ...program import Head, Loss
 from ..context import DiagnosisContext
 from ..wording import at_least
 from .low_ends import computed_ends
-from .shapes import squeezed
+from .shapes import squeeze_shapes
 from .targets import as_shown, weight_shown
 
 
@@ -16,17 +16,17 @@ HINGES = ("hinge", "squared_hinge")
 
 
 def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
-    """A floor above 0, from the range of the output whatever the weights are."""
+    """Report a lower bound above 0 from the range of the output for all weights."""
     y = case.targets(loss)
     ends = computed_ends(case, case.program.output_tensors[loss.output])
     if y is None or ends is None or not np.isin(y, (-1.0, 0.0, 1.0)).all():
         return None
-    seen = squeezed(y.shape, (len(y), *case.program.outputs[loss.output][1]))
+    seen = squeeze_shapes(y.shape, (len(y), *case.program.outputs[loss.output][1]))
     weight = weight_shown(case, loss)
     if seen[0] != seen[1] or weight <= 0:
         return None
     if np.isin(y, (0.0, 1.0)).all():
-        y = 2 * y - 1  # as Keras does
+        y = 2 * y - 1  # as in Keras
     lo, hi = float(ends[0].min()), float(ends[1].max())
     left = np.where(y > 0, max(0.0, 1.0 - hi), np.where(y < 0, max(0.0, 1.0 + lo), 1.0))
     floor = float(np.mean(left ** (2 if loss.name == "squared_hinge" else 1)))
@@ -35,6 +35,7 @@ def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, 
     shown = as_shown(case, float(down(floor * (1 - 1e-12) * weight)))
     short = loss.name.replace("_", " ")
     return Level.PROVED, (
-        f"the {short} loss wants outputs of 1 and -1, and the {head.activation} gives none below "
-        f"{lo:g}: it cannot go below {at_least(shown)}, whatever the weights are."
+        f"the {short} loss expects outputs of 1 and -1, but the {head.activation} returns none "
+        "below "
+        f"{lo:g}, so the loss cannot go below {at_least(shown)}, for all weights."
     ), 'activation="tanh"   or   loss="binary_crossentropy"'  # fmt: skip

@@ -1,4 +1,4 @@
-"""OR031: what the history of a bad training shows."""
+"""OR031: signs of a failed training in its history."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ..wording import short
 
 
 STILL = 1e-4
-"""Share of a loss by which it must change over a whole training to count as moving."""
+"""Relative change of the loss over a whole training from which on it counts as moving."""
 
 GREW = 2.0
-"""Factor by which the last loss exceeds the first where a training diverged."""
+"""Factor by which the last loss exceeds the first if a training diverged."""
 
 FAR = 10.0
-"""The same, where the losses in between do not matter."""
+"""Factor of the last loss over the first that is enough, whatever the losses in between are."""
 
 SWING = 0.3
-"""Typical rise or fall from one epoch to the next, as a share of the loss, where it oscillates."""
+"""Typical change of an oscillating loss from one epoch to the next, relative to the loss."""
 
 DEPARTS = 1.3
-"""Factor by which the validation loss has risen above its least where the model overfits."""
+"""Factor by which the validation loss of an overfitting model has risen above its minimum."""
 
 NEAR = 0.98
 """Share of the best constant's loss above which nothing was learned."""
@@ -41,38 +41,39 @@ def _line(keras: ModuleType) -> ModelAndData:
     return model, x, 2 * x
 
 
-def _logged(*losses: float, **more: list[float]) -> dict[str, dict[str, list[float]]]:
+def _history_option(*losses: float, **more: list[float]) -> dict[str, dict[str, list[float]]]:
     return {"history": {"loss": list(losses), **more}}
 
 
 @register(
     "OR031", "the training went badly",
-    """Only with `history`, what `fit` returned. MEASURED by the losses that it logged after each
-    epoch: one of them is NaN or infinite; they jump up and down; the last is far above the first;
-    all of them are the same; the training ended where the best constant prediction is as good; the
-    validation loss rose while the training loss fell. The other findings look for the cause; this
-    one says what to do about what was seen.""",
+    """Only with `history`, the result of `fit`. MEASURED by the losses logged after each epoch: one
+    is NaN or infinite; they jump up and down; the last is far above the first; all are the same;
+    the training ended no better than the best constant prediction; or the validation loss rose
+    while the training loss fell. The other findings look for the cause; this one proposes a remedy
+    for the symptom.""",
     Example(
         _line, _line, Level.MEASURED,
-        options=_logged(1.0, 5.0, 90.0, float("nan")), twin_options=_logged(1.0, 0.3, 0.1, 0.05),
+        options=_history_option(1.0, 5.0, 90.0, float("nan")),
+        twin_options=_history_option(1.0, 0.3, 0.1, 0.05),
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """The training loss first, then the validation loss."""
+    """Check the training loss first, then the validation loss."""
     history = case.history
     if history is None or "loss" not in history:
         return
     losses = history["loss"]
-    for look in (_not_finite, _oscillates, _diverged, _never_moved, _as_a_constant):
-        said = look(case, losses)
-        if said is not None:
-            yield _found(rule, case, losses, *said)
+    for look in (_not_finite, _oscillates, _diverges, _never_moved, _as_a_constant):
+        symptom = look(case, losses)
+        if symptom is not None:
+            yield _make_finding(rule, case, losses, *symptom)
             break
     validation = history.get("val_loss")
     if validation is not None and len(validation) == len(losses):
-        said = _departs(case, losses, validation)
-        if said is not None:
-            yield _found(rule, case, validation, *said)
+        symptom = _departs(case, losses, validation)
+        if symptom is not None:
+            yield _make_finding(rule, case, validation, *symptom)
 
 
 Said = tuple[str, str, str]
@@ -81,18 +82,18 @@ Said = tuple[str, str, str]
 Look = Callable[[DiagnosisContext, np.ndarray], Said | None]
 
 
-def _found(
+def _make_finding(
     rule: Rule, case: DiagnosisContext, losses: np.ndarray, title: str, message: str, fix: str
 ) -> Finding:
     layer = case.program.heads[0].layer if case.program.heads else ""
-    return rule.found(
+    return rule.finding(
         Level.MEASURED, layer, message, fix, title=title, cost={"losses": losses.tolist()},
         holds_for="the training whose history you gave",
     )  # fmt: skip
 
 
 def _slower(case: DiagnosisContext, factor: float = 10.0) -> str:
-    """The optimizer with a smaller rate."""
+    """Propose the optimizer with a smaller learning rate."""
     stepping: Stepping | None = case.program.stepping
     optimizer = case.program.optimizer
     if stepping is None or optimizer is None or optimizer.rate <= 0:
@@ -107,26 +108,26 @@ def _not_finite(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         return None
     first = int(bad[0])
     if first == 0:
-        before = "in the first epoch already"
+        before = "already in the first epoch"
     else:
         before = f"in epoch {first + 1}, after {short(losses[0])} in the first"
         if first > 1:
             before += f" and {short(losses[first - 1])} in the one before"
     return (
         "the loss became NaN or infinite",
-        f"the training loss became {losses[first]} {before}; every weight is lost from there on.",
+        f"the training loss became {losses[first]} {before}; from then on the weights are useless.",
         _slower(case),
     )
 
 
-def _diverged(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
+def _diverges(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
     if len(losses) < 2 or not losses[-1] > GREW * losses[0] > 0:
         return None
     early, late = np.array_split(losses, 2)
     if not (losses[-1] > FAR * losses[0] or np.median(late) > GREW * np.median(early)):
         return None
     top = int(losses.argmax())
-    over = f" by way of {short(losses[top])}" if losses[top] > 1.2 * losses[-1] else ""
+    over = f", with a peak of {short(losses[top])}" if losses[top] > 1.2 * losses[-1] else ""
     return (
         "the training diverged",
         f"the training loss rose from {short(losses[0])} to {short(losses[-1])} in "
@@ -139,12 +140,12 @@ def _never_moved(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
     spread = float(np.ptp(losses))
     if len(losses) < 3 or spread > STILL * float(np.abs(losses).max()):
         return None
-    what = "did not change at all" if spread == 0 else f"moved by {short(spread)} only"
+    what = "did not change at all" if spread == 0 else f"changed by only {short(spread)}"
     return (
         "the loss never moved",
         f"the training loss was {short(losses[0])} in the first epoch and {short(losses[-1])} "
         f"after {len(losses)}: it {what}.",
-        "see the other findings for what stands between the loss and the weights; if there is "
+        "see the other findings for the reason why the weights do not learn; if there is "
         f"none: {_faster(case)}",
     )
 
@@ -157,7 +158,7 @@ def _faster(case: DiagnosisContext) -> str:
 
 
 def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Ups and downs that are large beside the loss, and no trend."""
+    """Report losses that jump up and down by a large share, without a trend."""
     if len(losses) < 8:
         return None
     late = losses[len(losses) // 3 :]
@@ -172,14 +173,14 @@ def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         return None
     return (
         "the loss jumps up and down",
-        f"from epoch to epoch the training loss changes by {short(typical)} typically, at a level "
+        f"from epoch to epoch the training loss typically changes by {short(typical)}, at a level "
         f"of {short(level)}; it rose after {ups} of the last {len(steps)} epochs.",
         _slower(case),
     )
 
 
 def _row_loss(case: DiagnosisContext) -> RowLoss | None:
-    """The one loss of a program as a function of its rows."""
+    """Return the only loss of a program as a function of its rows; None if there are several."""
     if len(case.program.losses) != 1:
         return None
     loss = case.program.losses[0]
@@ -190,7 +191,7 @@ def _row_loss(case: DiagnosisContext) -> RowLoss | None:
 
 
 def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Whether the training ended where a constant prediction is as good."""
+    """Report a training that ended no better than the best constant prediction."""
     rows = _row_loss(case)
     if rows is None or len(losses) < 2:
         return None
@@ -199,24 +200,24 @@ def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
         return None
     falls = float(losses[-2] - losses[-1])
     message = (
-        f"after {len(losses)} epochs the training loss is {short(losses[-1])}; predicting "
-        f"{rows.says} for every row gives {short(rows.constant)}."
+        f"after {len(losses)} epochs the training loss is {short(losses[-1])}, but predicting "
+        f"{rows.says} for every row already gives {short(rows.constant)}."
     )
     if falls > 0 and last > 1.05 * rows.constant:
         left = (last - rows.constant) / falls
         message += f" It still fell by {short(falls)} in the last epoch"
-        far = "" if left > 1e6 else f", {short(np.ceil(left))} more of which would get there"
+        far = "" if left > 1e6 else f"; {short(np.ceil(left))} more such epochs would get there"
         epochs = int(min(3 * (left + len(losses)), 100_000))
         fix = f"model.fit(x, y, epochs={epochs})   # or {_faster(case)}"
         return "the training ended too early", message + far + ".", fix
     return (
-        "nothing was learned that a constant does not know",
+        "nothing was learned beyond a constant prediction",
         message, "see the other findings; if there is none: " + _faster(case),
     )  # fmt: skip
 
 
 def _departs(case: DiagnosisContext, losses: np.ndarray, validation: np.ndarray) -> Said | None:
-    """Whether the validation loss turned while the training loss went on falling."""
+    """Report a validation loss that rose while the training loss kept falling."""
     if len(losses) < 4 or not (np.isfinite(losses).all() and np.isfinite(validation).all()):
         return None
     least = int(validation.argmin())
@@ -227,9 +228,10 @@ def _departs(case: DiagnosisContext, losses: np.ndarray, validation: np.ndarray)
         return None
     return (
         "the validation loss departs from the training loss",
-        f"the validation loss was least in epoch {least + 1}, {short(validation[least])}, and is "
-        f"{short(validation[-1])} after {len(validation)}, while the training loss went on falling "
-        f"from {short(losses[least])} to {short(losses[-1])}.",
+        f"the validation loss was lowest in epoch {least + 1}, at {short(validation[least])}, and "
+        "is "
+        f"{short(validation[-1])} after {len(validation)} epochs, while the training loss kept "
+        f"falling from {short(losses[least])} to {short(losses[-1])}.",
         'keras.callbacks.EarlyStopping("val_loss", patience=5, restore_best_weights=True)'
         "\nor keras.layers.Dropout(0.3) after the hidden layers   or a smaller model",
     )

@@ -1,4 +1,4 @@
-"""OR020: units that do nothing on the data's range; true of many healthy networks, so notes."""
+"""OR020: units without an effect on the data; usually notes, since healthy networks have them."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,10 +14,10 @@ from ..wording import share
 
 
 MOST = 0.9
-"""Share of dead units in a wide layer from which on it is a finding."""
+"""Share of dead units from which on a wide layer is a finding."""
 
 WIDE = 10
-"""Units from which on a layer is wide: so many do not start dead by chance."""
+"""Units from which on a layer is wide, since so many units do not start dead by chance."""
 
 
 def _wide(keras: ModuleType, dead: int) -> ModelAndData:
@@ -41,28 +41,27 @@ def _wide(keras: ModuleType, dead: int) -> ModelAndData:
 
 @register(
     "OR020", "units do nothing on your data",
-    """Units that are dead (flat on all rows), always on (a relu that is linear on all of the data's
-    range) or copies of each other. Every bound is PROVED; but some of them are normal, half of the
-    relus of a fresh first layer on positive inputs are dead, so they are notes and no findings.
-    Only a wide layer with nine dead units in ten is a finding. A layer that is dead as a whole is
-    OR003.""",
+    """Units that are dead (flat at all rows), always on (a relu that is linear over the whole range
+    of the data) or copies of each other. Every bound is PROVED. But such units are normal: in a new
+    first layer on positive inputs, half of the relus are dead. So they are notes. Only a wide layer
+    in which nine of ten units are dead is a finding. A completely dead layer is OR003.""",
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Count per layer, over the rows (dead) and over the box (always on)."""
+    """Count dead units over the rows and always-on units over the box, layer by layer."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
         if rows is None or not rows.lo.size or layer.after in outputs:
             continue
-        found = behaviour_at(case, layer, rows.lo, rows.hi)
-        if found is None or behind_noise(case, layer):
+        behaviour = behaviour_at(case, layer, rows.lo, rows.hi)
+        if behaviour is None or behind_noise(case, layer):
             continue
-        dead = np.all(found.dead, axis=0)
+        dead = np.all(behaviour.dead, axis=0)
         count, total = int(dead.sum()), dead.size
         if 0 < count < total:
             part = count / total
-            yield rule.found(
+            yield rule.finding(
                 Level.PROVED, layer.path,
                 f"{share(count, total)} units are dead on {case.these_rows}.",
                 'kernel_initializer="he_normal"   or   activation="leaky_relu"',
@@ -76,25 +75,26 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 def _always_on(rule: Rule, case: DiagnosisContext, layer: Layer) -> Iterator[Finding]:
     ends = case.box_ends(layer.before)
-    found = None if ends is None else behaviour_at(case, layer, *ends)
-    if found is not None and found.always_on.all():
-        yield rule.found(
+    behaviour = None if ends is None else behaviour_at(case, layer, *ends)
+    if behaviour is not None and behaviour.always_on.all():
+        yield rule.finding(
             Level.PROVED, layer.path,
-            f"all {found.always_on.size} units are on everywhere in the range of your data: there "
-            "the layer is linear.", "nothing, unless the network is too simple for the task",
+            f"all {behaviour.always_on.size} units are on everywhere in the range of your data, "
+            "so the "
+            "layer is linear there.", "nothing, unless the network is too simple for the task",
             note=True, holds_for="the stored weights and all inputs within the range of your data",
         )  # fmt: skip
 
 
 def _copies(rule: Rule, layer: Layer, rows: UnitRanges, dead: np.ndarray) -> Iterator[Finding]:
-    """Units whose inputs are enclosed by the very same numbers at all rows."""
+    """Report units whose inputs have the same bounds at all rows."""
     if len(rows.lo) < 3 or not np.isfinite(rows.lo).all():
         return
     live = np.flatnonzero(~dead)
     columns = np.round(rows.lo[:, live], 12)
     kinds = np.unique(columns, axis=1).shape[1] if live.size else 0
     if kinds < live.size:
-        yield rule.found(
+        yield rule.finding(
             Level.MEASURED, layer.path,
             f"{live.size - kinds} of {live.size} units are copies of others on your rows.",
             "fewer units, or another initializer", note=True,

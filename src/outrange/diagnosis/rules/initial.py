@@ -1,4 +1,4 @@
-"""OR032: initial weights from which the network hardly learns."""
+"""OR032: initial weights that hinder learning."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,7 +14,7 @@ from ..wording import names, share, short
 
 
 LARGE, SMALL = 3.0, 0.1
-"""Spread of a kernel, over the largest and the least that initializers give it, that is unusual."""
+"""Unusual spread of a kernel, relative to the largest and the smallest of usual initializers."""
 
 
 def _start(keras: ModuleType, deviation: float) -> ModelAndData:
@@ -35,20 +35,20 @@ def _start(keras: ModuleType, deviation: float) -> ModelAndData:
 
 @register(
     "OR032", "the initial weights hinder learning",
-    """Kernels whose entries spread three times as far as any usual initializer draws them for their
-    fans, or a tenth as far. Such weights saturate, explode or pass nothing on, and may be wanted
-    all the same (a model that was trained before has them). MEASURED only: copies from the stored
-    weights keep most of the best constant's loss, and copies with weights drawn anew
-    (glorot_uniform) get much further in the same steps, in each of three trainings.""",
+    """Kernels whose entries are spread three times as widely as with any usual initializer for
+    their fans, or a tenth as widely. Such weights saturate or explode the activations, or pass
+    nothing on. They may still be intended, for example in a pretrained model. MEASURED only: copies
+    from the stored weights keep most of the best constant's loss, and copies with newly drawn
+    weights (glorot_uniform) get much further in the same steps, in each of three trainings.""",
     Example(lambda k: _start(k, 10.0), lambda k: _start(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the spread of each kernel with what initializers draw; then train copies."""
+    """Compare the spread of each kernel with usual initializers; then train copies."""
     kernels = [
         w for w in case.program.weights
         if w.trainable and len(w.shape) >= 2 and "embed" not in w.path
     ]  # fmt: skip
-    times = {w.path: found for w in kernels if (found := _times(w)) is not None}
+    times = {w.path: ratio for w in kernels if (ratio := _times(w)) is not None}
     odd = {path: ratio for path, ratio in times.items() if not SMALL < ratio < LARGE}
     if not odd:
         return
@@ -56,18 +56,18 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if gained is None:
         return
     most = max(odd.values(), key=lambda ratio: abs(np.log(ratio)))
-    yield rule.found(
+    yield rule.finding(
         Level.MEASURED, next(w.layer for w in kernels if w.path in odd),
         f"{share(len(odd), len(kernels))} kernels start with entries {short(most)} times as large "
-        f"as initializers draw them: {names(odd)}. "
-        f"{case.trials.said(gained, 'with weights drawn anew')}",
+        f"as those of usual initializers: {names(odd)}. "
+        f"{case.trials.describe_gain(gained, 'with newly drawn weights')}",
         'kernel_initializer="glorot_uniform" in every layer', cost={"times": most},
         holds_for="trainings from the stored weights",
     )  # fmt: skip
 
 
 def _times(weight: Weight) -> float | None:
-    """A kernel's spread over the nearest of what initializers give it; 1 between them."""
+    """Return a kernel's spread relative to the closest usual one; 1 within the usual range."""
     kernel = np.asarray(weight.read(), np.float64)
     spread = float(kernel.std())
     if kernel.size < 4 or not spread > 0 or not np.isfinite(spread):

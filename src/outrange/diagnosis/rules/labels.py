@@ -1,4 +1,4 @@
-"""OR010: labels that the loss does not understand."""
+"""OR010: labels that do not fit the loss."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -39,11 +39,11 @@ def _sparse(
 
 @register(
     "OR010", "labels do not fit the loss",
-    """A sparse categorical cross-entropy over K units counts classes from 0 to K-1: a label outside
-    is an error on TensorFlow and PyTorch and silently ignored on JAX; fractions are cut to whole
-    numbers. A categorical one wants a row of K numbers that add up to 1. A binary one wants labels
-    in [0, 1]: outside, "negative losses" appear, of logits without a lower bound. PROVED is a fact
-    of the labels given.""",
+    """A sparse categorical cross-entropy over K units counts classes from 0 to K-1. A label outside
+    is an error on TensorFlow and PyTorch and is silently ignored on JAX; fractions are truncated to
+    integers. A categorical cross-entropy expects rows of K numbers that add up to 1. A binary
+    cross-entropy expects labels in [0, 1]; outside, the loss becomes negative, and has no lower
+    bound with logits. PROVED as a fact of the given labels.""",
     Example(lambda k: _sparse(k, shift=1), lambda k: _sparse(k)),
     Example(lambda k: _sparse(k, scale=1 / 255), lambda k: _sparse(k)),
     Example(
@@ -53,15 +53,15 @@ def _sparse(
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the values of the labels with what the loss reads."""
+    """Compare the values of the labels with those that the loss expects."""
     for loss in case.program.losses:
         head, read = case.head(loss), as_read(case, loss)
         if head is None or read is None or not loss.known or not np.isfinite(read[0]).all():
             continue
-        # As the loss casts them: what is next to a whole number may be one.
+        # The loss casts labels to its type, which may round them to integers.
         y, shape = read[0].astype(loss.options.get("dtype", "float32")).astype(np.float64), read[1]
         if shape[1:] != case.program.outputs[loss.output][1] and loss.name in CLASSES:
-            continue  # Keras squeezes the output: its last axis is not that of the classes
+            continue  # Keras squeezes the output, so its last axis does not count the classes
         look = {
             "sparse_categorical_crossentropy": _of_classes,
             "categorical_crossentropy": _of_rows,
@@ -72,20 +72,20 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             y = np.where(y == skipped, 0.0, y)
         for message, fix, cost in look(case, loss, y, head) if look else ():
             level = Level.SUSPECTED if "rows" in cost else Level.PROVED
-            yield rule.found(
+            yield rule.finding(
                 level, head.layer, message, fix, cost=cost,
                 interval=(float(y.min()), float(y.max())), holds_for="the labels you gave",
             )  # fmt: skip
 
 
 IGNORED = -100
-"""The label that PyTorch's functions leave out."""
+"""The label that PyTorch's losses ignore."""
 
 SCALES = (2.0, 9.0, 10.0, 100.0, 255.0)
-"""What class numbers are divided by, together with pictures or other columns."""
+"""Usual scales by which class numbers are divided along with images or other columns."""
 
 Complaint = tuple[str, str, dict[str, Any]]
-"""What is wrong, what to do, and what it costs."""
+"""The message, the fix and the cost of a finding."""
 
 
 def _of_classes(
@@ -94,43 +94,43 @@ def _of_classes(
     shape = case.program.outputs[loss.output][1]
     if y.shape[1:] == shape and head.width > 1:
         yield (
-            f"sparse categorical crossentropy reads one class number a row, and gets rows of "
+            f"sparse categorical crossentropy expects one class number per row, but gets rows of "
             f"{y.shape[-1]} numbers.", 'loss="categorical_crossentropy"', {},
         )  # fmt: skip
         return
     fractions = y != np.floor(y)
     if fractions.any():
-        kept = np.unique(np.trunc(y))
+        classes = np.unique(np.trunc(y))
         yield (
-            f"{share(int(fractions.sum()), y.size)} labels are no whole numbers; the loss cuts "
-            f"them off, and {len(kept)} class{'es are' if len(kept) > 1 else ' is'} left.",
-            _whole_again(y, head.width), {},
+            f"{share(int(fractions.sum()), y.size)} labels are not integers; the loss truncates "
+            f"them, which leaves {len(classes)} class{'es' if len(classes) > 1 else ''}.",
+            _restore_classes(y, head.width), {},
         )  # fmt: skip
     outside = (np.trunc(y) < 0) | (np.trunc(y) > head.width - 1)
     if outside.any():
         least, most = int(y.min()), int(y.max())
         ends = {
-            "jax": "On JAX their rows add nothing to the loss, silently.",
+            "jax": "On JAX their rows are silently ignored by the loss.",
             "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError, or gives NaN on a GPU "
             "or with jit_compile=True.",
         }.get(case.program.backend, "On PyTorch `fit` raises an out-of-bounds error.")
         if case.program.backend == "torch" and (np.trunc(y)[outside] == IGNORED).all():
-            ends = f"PyTorch leaves labels of {IGNORED} out, silently."
+            ends = f"PyTorch silently ignores labels of {IGNORED}."
         fix = f"y = y - {least}" if most - least < head.width else f"Dense({most + 1})"
         yield (
             f"{share(int(outside.sum()), y.size)} labels are outside 0..{head.width - 1}, the "
-            f"classes of {head.width} units; yours go from {least} to {most}. {ends}",
+            f"classes of {head.width} units; yours range from {least} to {most}. {ends}",
             fix, {"outside": int(outside.sum())},
         )  # fmt: skip
 
 
-def _whole_again(y: np.ndarray, classes: int) -> str:
-    """How scaled class numbers become whole numbers again, if a usual scale does it."""
+def _restore_classes(y: np.ndarray, classes: int) -> str:
+    """Propose how to restore scaled class numbers, by a usual scale if one fits."""
     for scale in SCALES:
         near = np.abs(y * scale - np.rint(y * scale)).max() < 1e-3
         if near and np.rint(y.max() * scale) < classes:
-            return f"y = np.rint(y * {scale:g})   # class numbers as they were, not scaled"
-    return "y = y.astype(int)   # class numbers as they were, not scaled"
+            return f"y = np.rint(y * {scale:g})   # class numbers without scaling"
+    return "y = y.astype(int)   # class numbers without scaling"
 
 
 def _of_rows(case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head) -> Iterator[Complaint]:
@@ -138,17 +138,17 @@ def _of_rows(case: DiagnosisContext, loss: Loss, y: np.ndarray, head: Head) -> I
         return
     if y.ndim == 1 or y.shape[-1] != head.width:
         yield (
-            f"categorical crossentropy reads rows of {head.width} numbers, and gets labels of "
+            f"categorical crossentropy expects rows of {head.width} numbers, but gets labels of "
             f"shape {y.shape}.", 'loss="sparse_categorical_crossentropy"', {},
         )  # fmt: skip
         return
     sums = y.sum(axis=-1)
-    wrong = (np.abs(sums - 1.0) > 1e-3) & (sums != 0)  # rows of zeros are left out on purpose
+    wrong = (np.abs(sums - 1.0) > 1e-3) & (sums != 0)  # rows of zeros are masked on purpose
     if wrong.any():
         yield (
             f"{share(int(wrong.sum()), sums.size)} rows of labels do not add up to 1 (their sums "
-            f"are in {span(float(sums.min()), float(sums.max()))}), and no softmax can fit such a "
-            "row.", 'several labels a row: activation="sigmoid" with loss="binary_crossentropy"',
+            f"are in {span(float(sums.min()), float(sums.max()))}), so no softmax can fit them.",
+            'several labels per row: activation="sigmoid" with loss="binary_crossentropy"',
             {"rows": int(wrong.sum())},
         )  # fmt: skip
 
@@ -174,34 +174,35 @@ def _of_probabilities(
     smoothed = f" after label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
     yield (
         f"{share(int(outside.sum()), y.size)} targets are outside [0, 1]{smoothed} (they are in "
-        f"[{_exact(float(y.min()))}, {_exact(float(y.max()))}]); {_then(case, loss, head)}", fix,
+        f"[{_exact(float(y.min()))}, {_exact(float(y.max()))}]); "
+        f"{_consequence(case, loss, head)}", fix,
         {"outside": int(outside.sum())},
     )  # fmt: skip
 
 
 ROUNDING = 1e-6
-"""What a label may be outside of [0, 1] by the rounding of a scaler, without the least being below
-0: a probability clipped at 1e-7 costs `16.1 * 1e-6` less and 1e-7 more."""
+"""A label may leave [0, 1] this far by the rounding of a scaler without a negative minimum of the
+loss: a probability clipped at 1e-7 costs `16.1 * 1e-6` less and 1e-7 more."""
 
 
 def _exact(value: float) -> str:
-    """In four digits, or as many as tell it from 0 and 1."""
+    """Format a number with four digits, or with more to distinguish it from 0 and 1."""
     text = short(value)
     return f"{value:.9g}" if text in ("0", "1") and value not in (0.0, 1.0) else text
 
 
-def _then(case: DiagnosisContext, loss: Loss, head: Head) -> str:
-    """What becomes of labels outside [0, 1]."""
+def _consequence(case: DiagnosisContext, loss: Loss, head: Head) -> str:
+    """Describe the consequence of labels outside [0, 1]."""
     if case.program.backend == "torch" and not loss.from_logits:
-        return "PyTorch refuses them with an error."
+        return "PyTorch rejects them with an error."
     if head.recovered or (loss.from_logits and head.activation == "linear"):
         return (
-            "for them binary crossentropy has no lower bound: it goes below 0 and falls without "
-            "end as the logit grows to one side."
+            "for them binary crossentropy has no lower bound: it becomes negative and falls "
+            "forever as the logit grows in one direction."
         )
     if loss.from_logits:
         return "for them binary crossentropy falls all the way to one end of the output."
     return (
-        "for them binary crossentropy goes below 0, and is least where Keras clips the prediction "
-        "and its gradient ends."
+        "for them binary crossentropy becomes negative, with its minimum where Keras clips the "
+        "prediction and the gradient vanishes."
     )

@@ -1,4 +1,4 @@
-"""OR037: numbers that enter a lookup in a table and are no places of it."""
+"""OR037: table lookups by numbers that are not valid indices."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from ..wording import share, short, span
 
 
 KEPT = ("Cast", "ConvertToTensor", "ExpandDims", "Flatten", "Identity", "Reshape", "Squeeze")
-"""Operations whose result holds the numbers of their argument, all of them, fractions aside."""
+"""Operations whose result has the same numbers as their argument, apart from fractions."""
 
 WIDE = (None, "float32", "float64", "int32", "int64")
-"""Formats that hold the places of any table."""
+"""Types that can represent the indices of any table."""
 
 MOST = 2.0**31
-"""Numbers from here on are no places on any backend, and turn into others as they are cast."""
+"""Larger numbers are not valid indices on any backend, and casts change them."""
 
 OUTSIDE = {
-    "jax": "On JAX what is looked up for them is NaN, silently.",
+    "jax": "On JAX their lookup silently returns NaN.",
     "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError on a CPU.",
     "torch": "On PyTorch `fit` raises IndexError on a CPU.",
 }
-"""What a place beyond the table does, as tried on each backend."""
+"""The effect of an index beyond the table, as measured on each backend."""
 
 
 def _words(keras: ModuleType, fault: str) -> ModelAndData:
@@ -53,40 +53,40 @@ def _words(keras: ModuleType, fault: str) -> ModelAndData:
 
 
 @register(
-    "OR037", "numbers that are no places of the table they are looked up in",
-    """An Embedding with input_dim=N reads row k of a table for the whole number k in 0..N-1.
-    Fractions are cut off, so that scaled numbers all read the first rows. A number from N on, or
-    below -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number from -N to -1
-    reads from the end of the table, as Python lists do; where no other number reads these rows
-    that is a note. PROVED is a fact of the data given, where an input of the model enters the
-    lookup as it is. Number the words or classes from 0 and do not scale them, or give numbers that
-    are no names of things to a Dense layer.""",
+    "OR037", "numbers that are not valid indices of the table they are looked up in",
+    """An Embedding with input_dim=N reads row k of a table for an integer k in 0..N-1. Fractions
+    are truncated, so that scaled numbers all read the first rows. A number of N or more, or below
+    -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number from -N to -1 reads
+    from the end of the table, as in Python lists; it is a note if no other number reads these rows.
+    PROVED as a fact of the data, if an input of the model enters the lookup unchanged. Number the
+    words or classes from 0 and do not scale them. Pass numbers that are measurements to a Dense
+    layer instead.""",
     Example(lambda k: _words(k, "scaled"), lambda k: _words(k, "")),
     Example(lambda k: _words(k, "beyond"), lambda k: _words(k, "")),
     Example(lambda k: _words(k, "below"), lambda k: _words(k, "")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Follow the places of each lookup back to an input, and look at its numbers."""
-    said = set()
-    for found in _lookups(case.program):
-        numbers = _numbers(case, found.input)
-        key = (found.layer, found.input, found.size)
-        if key in said or not numbers.size:
+    """Trace the indices of each lookup back to an input, and check its numbers."""
+    seen = set()
+    for lookup in _lookups(case.program):
+        numbers = _numbers(case, lookup.input)
+        key = (lookup.layer, lookup.input, lookup.size)
+        if key in seen or not numbers.size:
             continue
-        said.add(key)
-        yield from _outside(rule, case, found, numbers)
-        yield from _fractions(rule, case, found, numbers)
-        yield from _from_the_end(rule, case, found, numbers)
+        seen.add(key)
+        yield from _outside(rule, case, lookup, numbers)
+        yield from _fractions(rule, case, lookup, numbers)
+        yield from _from_the_end(rule, case, lookup, numbers)
 
 
 @dataclass(frozen=True)
 class _Lookup:
-    """A lookup in a table of weights, at places that are an input of the model.
+    """A lookup in a table of weights whose indices are an input of the model.
 
     Args:
-        layer: Where it happens.
-        input: Which input the places are.
-        size: Rows of the table.
+        layer: Path of the layer that looks up.
+        input: Index of the model input.
+        size: Number of rows of the table.
     """
 
     layer: str
@@ -97,13 +97,20 @@ class _Lookup:
 def _lookups(program: Program) -> Iterator[_Lookup]:
     by = {tensor: step for step in program.steps for tensor in step.gives}
     for step in program.steps:
-        one = step.kind == "Take" and len(step.weights) == 1 and not step.reads and not step.opaque
-        if not one or not step.inside or len(step.blocked) != 1 or step.options.get("axis") != 0:
+        is_lookup = (
+            step.kind == "Take" and len(step.weights) == 1 and not step.reads and not step.opaque
+        )
+        if (
+            not is_lookup
+            or not step.inside
+            or len(step.blocked) != 1
+            or step.options.get("axis") != 0
+        ):
             continue
         tensor = step.blocked[0]
         while tensor in by and _keeps(by[tensor]):
             tensor = (*by[tensor].reads, *by[tensor].blocked)[0]
-        # The symbols of inputs are numbered first.
+        # Tensor numbers of inputs come first.
         if tensor < len(program.inputs):
             yield _Lookup(step.layer, tensor, program.weights[step.weights[0]].shape[0])
 
@@ -115,37 +122,37 @@ def _keeps(step: RecordedStep) -> bool:
 
 
 def _numbers(case: DiagnosisContext, place: int) -> np.ndarray:
-    """The numbers of an input below `MOST`, as the model gets them."""
-    flat = case.entering[place].reshape(-1).astype(np.float64)
+    """Return the numbers of an input below `MOST`, as the model receives them."""
+    flat = case.model_inputs[place].reshape(-1).astype(np.float64)
     return flat[np.abs(flat) < MOST]
 
 
-def _which(case: DiagnosisContext, found: _Lookup) -> str:
-    return f" of input {found.input}" if len(case.x) > 1 else ""
+def _which(case: DiagnosisContext, lookup: _Lookup) -> str:
+    return f" of input {lookup.input}" if len(case.x) > 1 else ""
 
 
 def _outside(
-    rule: Rule, case: DiagnosisContext, found: _Lookup, numbers: np.ndarray
+    rule: Rule, case: DiagnosisContext, lookup: _Lookup, numbers: np.ndarray
 ) -> Iterator[Finding]:
     whole = np.trunc(numbers)
-    outside = (whole >= found.size) | (whole < -found.size)
+    outside = (whole >= lookup.size) | (whole < -lookup.size)
     if not outside.any():
         return
     lo, hi = float(numbers.min()), float(numbers.max())
     fits = (numbers == whole).all() and lo >= 0
-    yield rule.found(
-        Level.PROVED, found.layer,
-        f"{share(int(outside.sum()), numbers.size)} numbers{_which(case, found)} are outside "
-        f"0..{found.size - 1}, the places of a table with input_dim={found.size}; yours are in "
+    yield rule.finding(
+        Level.PROVED, lookup.layer,
+        f"{share(int(outside.sum()), numbers.size)} numbers{_which(case, lookup)} are outside "
+        f"0..{lookup.size - 1}, the indices of a table with input_dim={lookup.size}; yours are in "
         f"{span(lo, hi)}. {OUTSIDE.get(case.program.backend, '')}".rstrip(),
         f"Embedding({int(hi) + 1}, ...)   # or number them from 0 without gaps"
-        if fits else "whole numbers from 0 on for an Embedding; a Dense layer for measurements",
+        if fits else "integers from 0 on for an Embedding; a Dense layer for measurements",
         interval=(lo, hi), cost={"outside": int(outside.sum())}, holds_for="the data you gave",
     )  # fmt: skip
 
 
 def _fractions(
-    rule: Rule, case: DiagnosisContext, found: _Lookup, numbers: np.ndarray
+    rule: Rule, case: DiagnosisContext, lookup: _Lookup, numbers: np.ndarray
 ) -> Iterator[Finding]:
     whole = np.trunc(numbers)
     cut = numbers != whole
@@ -153,38 +160,38 @@ def _fractions(
         return
     before, after = len(np.unique(numbers)), len(np.unique(whole))
     example = float(numbers[cut][0])
-    yield rule.found(
-        Level.PROVED, found.layer,
-        f"{share(int(cut.sum()), numbers.size)} numbers{_which(case, found)} that are looked up "
-        f"are no whole numbers; what follows the point is cut off ({short(example)} is read as "
-        f"{short(float(np.trunc(example)))}): of {before:,} different numbers {after:,} "
-        f"{'are' if after > 1 else 'is'} left.",
-        "whole numbers from 0 on for an Embedding, not scaled; a Dense layer for measurements",
-        title="numbers that are looked up are cut to whole numbers",
+    yield rule.finding(
+        Level.PROVED, lookup.layer,
+        f"{share(int(cut.sum()), numbers.size)} numbers{_which(case, lookup)} that are looked up "
+        f"are not integers and are truncated ({short(example)} is read as "
+        f"{short(float(np.trunc(example)))}): of {before:,} different numbers, {after:,} "
+        f"{'remain' if after > 1 else 'remains'}.",
+        "integers from 0 on for an Embedding, not scaled; a Dense layer for measurements",
+        title="numbers that are looked up are truncated to integers",
         cost={"fractions": int(cut.sum()), "left": after}, holds_for="the data you gave",
     )  # fmt: skip
 
 
 def _from_the_end(
-    rule: Rule, case: DiagnosisContext, found: _Lookup, numbers: np.ndarray
+    rule: Rule, case: DiagnosisContext, lookup: _Lookup, numbers: np.ndarray
 ) -> Iterator[Finding]:
     whole = np.trunc(numbers)
-    below = (whole < 0) & (whole >= -found.size)
+    below = (whole < 0) & (whole >= -lookup.size)
     if not below.any():
         return
-    rows = np.unique(whole[below] + found.size)
+    rows = np.unique(whole[below] + lookup.size)
     both = np.intersect1d(rows, whole[whole >= 0])
-    one = float(whole[below].max())
+    example = float(whole[below].max())
     also = (
-        f" Row {short(float(both[0]))} is read for {short(float(both[0]))} as well."
+        f" Row {short(float(both[0]))} is also read for {short(float(both[0]))}."
         if len(both) else ""
     )  # fmt: skip
-    yield rule.found(
-        Level.PROVED, found.layer,
-        f"{share(int(below.sum()), numbers.size)} numbers{_which(case, found)} that are looked up "
-        f"are below 0 and read the table from its end: {short(one)} reads row "
-        f"{short(one + found.size)} of {found.size}.{also}",
-        "count from 0: x - x.min(), and as many more in input_dim",
-        title="numbers that are looked up are below 0",
+    yield rule.finding(
+        Level.PROVED, lookup.layer,
+        f"{share(int(below.sum()), numbers.size)} numbers{_which(case, lookup)} that are looked up "
+        f"are negative and read the table from its end: {short(example)} reads row "
+        f"{short(example + lookup.size)} of {lookup.size}.{also}",
+        "count from 0: x - x.min(), and increase input_dim accordingly",
+        title="numbers that are looked up are negative",
         cost={"below": int(below.sum())}, holds_for="the data you gave", note=not len(both),
     )  # fmt: skip

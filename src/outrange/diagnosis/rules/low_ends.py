@@ -1,4 +1,4 @@
-"""Ranges of outputs, weights free, that hold for what is computed in 16 bits too."""
+"""Ranges of outputs for all weights that also hold for models computed in 16 bits."""
 
 import numpy as np
 
@@ -13,21 +13,21 @@ NATURAL = {
     "Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Softsign": (-1.0, 1.0),
     "Relu": (0.0, np.inf), "Relu6": (0.0, 6.0), "HardSigmoid": (0.0, 1.0),
 }  # fmt: skip
-"""Ranges that every format keeps: their ends are numbers of it, and rounding is monotone."""
+"""Ranges that hold in every format, since it represents their ends and rounding is monotone."""
 
 SAME = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
-"""Operations that return the numbers they get."""
+"""Operations that return their input's numbers unchanged."""
 
 
 def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
-    """`case.free_ends`, of the model as it is computed.
+    """Return `case.free_ends` for the model in its own precision.
 
-    Bounds are of a copy in 32 bits. Where 16 bits are used behind the last weights, rounding may
-    leave them: nothing is known then but the range of an activation that comes last.
+    The graph's bounds hold for a copy in 32 bits. If an operation after the last weights uses 16
+    bits, its rounding may leave them. Then only the range of a final activation is known.
     """
-    found = case.free_ends(tensor)
-    if found is None or not in_16_bits(case.program, tensor):
-        return found
+    ends = case.free_ends(tensor)
+    if ends is None or not in_16_bits(case.program, tensor):
+        return ends
     makers = _makers(case.program)
     step = makers.get(tensor)
     while step is not None and step.kind in SAME:
@@ -35,11 +35,11 @@ def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
     if step is None or step.kind not in NATURAL:
         return None
     lo, hi = NATURAL[step.kind]
-    return np.full_like(found[0], lo), np.full_like(found[1], hi)
+    return np.full_like(ends[0], lo), np.full_like(ends[1], hi)
 
 
 def in_16_bits(program: Program, tensor: int) -> bool:
-    """Whether a layer behind the last trainable weights before a tensor computes in 16 bits."""
+    """Return whether an operation between the last trainable weights and a tensor uses 16 bits."""
     formats = {layer.path: layer.dtype for layer in program.layers}
     if not any(dtype in SHORT for dtype in formats.values()):
         return False
@@ -49,7 +49,7 @@ def in_16_bits(program: Program, tensor: int) -> bool:
         step = makers.get(todo.pop())
         if step is None or any(program.weights[i].trainable for i in step.weights):
             continue
-        # An operation outside of layers computes in the format of what it reads.
+        # An operation outside of layers computes in the format of its inputs.
         if formats.get(step.layer, SHORT[0]) in SHORT:
             return True
         todo += [t for t in (*step.reads, *step.blocked) if t not in seen]

@@ -1,4 +1,4 @@
-"""OR018: numbers that a 16-bit float cannot hold."""
+"""OR018: numbers that a 16-bit float cannot represent."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -20,16 +20,16 @@ LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 """The largest finite number of each 16-bit format."""
 
 UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
-"""Half the distance of 1 to the next number."""
+"""Unit roundoff: half the distance from 1 to the next number."""
 
 TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133}
-"""The least number above 0."""
+"""The smallest positive number."""
 
 FEW = 4
-"""Units of roundoff by which an operation may be off beside those of its sum."""
+"""Relative error of an operation in unit roundoffs, apart from the errors of its sum."""
 
 AT_ONCE = 4_000_000
-"""Values that are enclosed together."""
+"""Number of values that are bounded together."""
 
 
 def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
@@ -53,15 +53,15 @@ def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
 
 @register(
     "OR018", "numbers do not fit a 16-bit float",
-    """A layer that computes in float16 holds nothing beyond 65504, and nothing but 0 below 6e-8.
-    The model is read as if it computed in float32, and what its layers return is enclosed at each
-    row, whatever the format's rounding of weights and of every operation does to it. PROVED if a
-    value is larger than the format's largest number at some row: that is infinity there, or NaN.
-    Scale the inputs, or use bfloat16, or keep the layer in float32.""",
+    """A layer that computes in float16 cannot represent numbers beyond 65504, and rounds numbers
+    below 3e-8 to 0. The model is read as if it computed in float32, and the outputs of its layers
+    are bounded at each row, including the format's rounding of weights and of every operation.
+    PROVED if a value exceeds the format's largest number at some row: there it is infinity or NaN.
+    Scale the inputs, use bfloat16, or keep the layer in float32.""",
     Example(lambda k: _large(k, "float16"), lambda k: _large(k, "float32")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare enclosures with the format of each layer."""
+    """Compare the bounds of each layer's values with the range of its format."""
     part = case.program.whole
     for layer in case.program.layers if part is not None else ():
         limit = LARGEST.get(layer.dtype)
@@ -69,7 +69,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         for tensor in (layer.before, layer.after):
             rows = case.rows_of(tensor)
-            # Half a step beyond the largest number, rounding still goes back to it.
+            # Numbers up to half a step beyond the largest one are rounded to it.
             beyond = limit * (1 + UNIT[layer.dtype])
             if rows is None or not (np.maximum(rows.lo, -rows.hi) > beyond).any():
                 continue
@@ -78,11 +78,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             if not over.any():
                 continue
             count = int(over.any(axis=1).sum())
-            yield rule.found(
+            yield rule.finding(
                 Level.PROVED, layer.path,
-                f"computes in {layer.dtype}, which ends at {short(limit)}; at "
-                f"{share(count, len(over))} rows it must hold {at_least(float(least.max()))} or "
-                f"more, which is infinity or NaN there.",
+                f"it computes in {layer.dtype}, whose largest number is {short(limit)}; at "
+                f"{share(count, len(over))} rows its values reach {at_least(float(least.max()))} "
+                "or "
+                "more, which becomes infinity or NaN.",
                 'dtype="float32" for this layer   or   scale its inputs',
                 interval=(float(rows.lo.min()), float(rows.hi.max())), cost={"rows": count},
                 holds_for=f"the stored weights and {case.these_rows}",
@@ -91,7 +92,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _least_sizes(case: DiagnosisContext, dtype: str, tensor: int | None) -> np.ndarray:
-    """How large each entry of a tensor is at least, at each of the bounded rows, in a format."""
+    """Bound the absolute values of a tensor from below at each bounded row, in a 16-bit format."""
     part = case.program.whole
     if part is None or tensor is None or tensor not in part.places:
         return np.zeros((len(case.bounded_rows), 1))
@@ -108,47 +109,47 @@ def _least_sizes(case: DiagnosisContext, dtype: str, tensor: int | None) -> np.n
 
 
 def rounded_ends(graph: Graph, box: Bounds, value: int, dtype: str) -> Bounds:
-    """Ends of one value where every operation up to it is rounded to a format of 16 bits.
+    """Bound one value if every operation up to it is rounded to a 16-bit format.
 
-    Of an affine operation `|fl(W x + b) - (W x + b)| <= g (|W| |x| + |b|)` whatever the order of
-    its sum, with `g` the unit of roundoff times its terms and some more, for the rounding of `W`,
-    `x`, `b` and the result (Higham, Accuracy and Stability, section 3.1). A sum some part of
-    which may overflow may be anything to what reads it. Other operations are exact but for some
-    units of roundoff of what they read and return.
+    An affine operation has `|fl(W x + b) - (W x + b)| <= g (|W| |x| + |b|)` for any order of its
+    sum. Here `g` is the unit roundoff times the number of terms plus `FEW`, for the rounding of
+    `W`, `x`, `b` and the result (Higham, Accuracy and Stability, section 3.1). If a partial sum may
+    overflow, the result is unbounded for its readers. Other operations are exact up to a few unit
+    roundoffs of their inputs and results.
 
     Args:
-        graph: What is computed, operation by operation.
-        box: `(boxes, graph.size)` each.
-        value: Which value.
-        dtype: The format.
+        graph: The model, operation by operation.
+        box: Bounds of the inputs, `(boxes, graph.size)` each.
+        value: Index of the value to bound.
+        dtype: Name of the 16-bit format.
     """
     unit, limit = UNIT[dtype], LARGEST[dtype]
-    given = [_overflowed(box, limit)]
+    values = [_apply_overflow(box, limit)]
     ends = box
     for node in graph.nodes[:value]:
         op = node.op
         share = unit * (FEW + (op.terms if isinstance(op, Affine) else 0))
-        before = [_widened(given[j], share) for j in node.inputs]
+        before = [_widen(values[j], share) for j in node.inputs]
         rule = RULES.get(type(op)) if share < 0.5 else None
         with np.errstate(all="ignore"):
             ends = _ends(rule, node, before, len(box[0]))
-            given.append(_overflowed(ends, limit))
+            values.append(_apply_overflow(ends, limit))
             if isinstance(op, Affine):
                 sizes = tuple(np.maximum(np.abs(lo), np.abs(hi)) for lo, hi in before)
                 tiny = op.terms * TINY[dtype] * (1.0 + max(float(s.max(initial=0)) for s in sizes))
                 pad = share * np.abs(op.bias) + tiny
                 ends = ends[0] - pad, ends[1] + pad
-                # The sum of sizes bounds every part of the sum.
+                # The sum of absolute values bounds every partial sum.
                 fits = op.apply(sizes, True) + np.abs(op.bias) + pad <= limit
-                given[-1] = np.where(fits, ends[0], -np.inf), np.where(fits, ends[1], np.inf)
-            ends = _widened(ends, FEW * unit)
+                values[-1] = np.where(fits, ends[0], -np.inf), np.where(fits, ends[1], np.inf)
+            ends = _widen(ends, FEW * unit)
     return ends
 
 
 def _ends(rule: Callable | None, node: Node, before: Sequence[Bounds], boxes: int) -> Bounds:
-    """Ends of a node's result; infinite where nothing is known."""
+    """Bound a node's result; the bounds are infinite if there is no rule."""
     ends = None
-    with contextlib.suppress(InputError):  # outside of where it is defined
+    with contextlib.suppress(InputError):  # the input leaves the domain
         if rule is not None:
             ends = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
     if ends is None:
@@ -157,11 +158,11 @@ def _ends(rule: Callable | None, node: Node, before: Sequence[Bounds], boxes: in
     return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
 
-def _widened(ends: Bounds, share: float) -> Bounds:
+def _widen(ends: Bounds, share: float) -> Bounds:
     return ends[0] - share * np.abs(ends[0]), ends[1] + share * np.abs(ends[1])
 
 
-def _overflowed(ends: Bounds, limit: float) -> Bounds:
-    """What may be beyond the largest number may be infinite."""
+def _apply_overflow(ends: Bounds, limit: float) -> Bounds:
+    """Replace bounds beyond the largest number by infinity."""
     lo, hi = ends
     return np.where(lo < -limit, -np.inf, lo), np.where(hi > limit, np.inf, hi)

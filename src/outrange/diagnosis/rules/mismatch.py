@@ -1,4 +1,4 @@
-"""OR006: a loss that reads something else than what the last layer gives."""
+"""OR006: a loss that does not fit the outputs of the last layer."""
 
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -20,7 +20,7 @@ from .shapes import as_read
 
 
 PROBABILITIES = {
-    "binary_crossentropy": "one probability a unit",
+    "binary_crossentropy": "one probability per unit",
     "categorical_crossentropy": "probabilities that add up to 1",
     "sparse_categorical_crossentropy": "probabilities that add up to 1",
     "kl_divergence": "probabilities that add up to 1",
@@ -40,10 +40,10 @@ GIVES = (
     "softplus",
     "exponential",
 )
-"""Activations that give no probabilities."""
+"""Activations that do not return probabilities."""
 
 POSITIVE = ("softplus", "exponential")
-"""Those that become probabilities when a loss divides them by their sum."""
+"""Activations that become probabilities when a loss divides them by their sum."""
 
 
 def _three(
@@ -87,15 +87,15 @@ def _two(
 
 @register(
     "OR006", "the loss does not read what the last layer gives",
-    """A cross-entropy without from_logits reads probabilities. A linear, relu or tanh layer gives
-    none: Keras divides by the sum and clips to [1e-7, 1 - 1e-7], where the gradient is 0 and, with
-    all zeros, the quotient NaN. Independent sigmoids do not add up to 1, so a categorical
-    cross-entropy over them is that of another, normalized, prediction (on TensorFlow: of the
-    softmax of the logits). A hinge wants outputs on both sides of 0: over a softmax or sigmoid it
-    has a floor, which is computed. PROVED is a fact of the last operation and the declared loss.
-    A softmax or sigmoid with a squared or absolute error trains, slowly where it is confidently
-    wrong: SUSPECTED, and MEASURED where copies trained with the crossentropy have a much smaller
-    error of that very kind after the same steps, in every training.""",
+    """A cross-entropy without from_logits expects probabilities. A linear, relu or tanh layer does
+    not return any: Keras divides by the sum and clips to [1e-7, 1 - 1e-7], where the gradient is 0;
+    if all outputs are 0, the quotient is NaN. Independent sigmoids do not add up to 1, so a
+    categorical cross-entropy of them scores another, normalized prediction (on TensorFlow, the
+    softmax of the logits). A hinge expects outputs on both sides of 0: for a softmax or sigmoid it
+    has a positive lower bound, which is computed. PROVED as a fact of the last operation and the
+    declared loss. A softmax or sigmoid with a squared or absolute error does train, but slowly
+    where it is confidently wrong: SUSPECTED, and MEASURED if copies trained with the crossentropy
+    have a much smaller error of the original kind after the same steps, in every training.""",
     Example(
         lambda k: _three(k, None, "categorical_crossentropy"),
         lambda k: _three(k, None, lambda k: k.losses.CategoricalCrossentropy(from_logits=True)),
@@ -133,20 +133,20 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if head is None or not loss.native:
             continue
         if loss.name in PROBABILITIES and not loss.from_logits:
-            found = _probabilities(case, loss, head)
+            result = _probabilities(case, loss, head)
         elif not loss.known:
-            found = None
+            result = None
         elif loss.name in ("mean_squared_error", "mean_absolute_error"):
-            found = _squared(case, loss, head)
+            result = _check_distance(case, loss, head)
         elif loss.name in HINGES:
-            found = hinge_floor(case, loss, head)
+            result = hinge_floor(case, loss, head)
         else:
-            found = None
-        if found is not None:
-            level, message, fix = found
-            yield rule.found(
+            result = None
+        if result is not None:
+            level, message, fix = result
+            yield rule.finding(
                 level, head.layer, message, fix,
-                holds_for="all weights: it is a fact of the last layer and the loss"
+                holds_for="all weights, as a fact of the last layer and the loss"
                 if level is Level.PROVED else "",
             )  # fmt: skip
 
@@ -157,11 +157,11 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
     read = as_read(case, loss)
     rows = read is not None and read[1][1:] != case.program.outputs[loss.output][1]
     if rows and loss.name != "binary_crossentropy":
-        return None  # Keras squeezes the output: rows of the loss are not those of the last axis
+        return None  # Keras squeezes the output, so rows of the loss are not those of the last axis
     if loss.known and loss.name == "categorical_crossentropy" and head.width == 1:
         return Level.PROVED, (
-            f"{short} over a single unit is 0 whatever the unit returns: the loss divides the "
-            "output by its own sum."
+            f"{short} over a single unit is always 0, because the loss divides the output by its "
+            "own sum."
         ), 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'  # fmt: skip
     if head.activation in GIVES and _within_one(case, loss):
         return None  # a tanh of a sigmoid
@@ -172,80 +172,80 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
         if head.activation == "linear" and loss.name != "kl_divergence":
             fix += f"   or   loss=keras.losses.{camel}(from_logits=True)"
         return Level.PROVED if _leaves(case, loss, head) else Level.SUSPECTED, (
-            f"{short} reads {wants}, and the last layer ({head.activation}) gives "
+            f"{short} expects {wants}, but the last layer ({head.activation}) returns "
             f"{_gives(case, loss, head)}. {outside(case, loss)}"
         ), fix  # fmt: skip
     if not loss.known:
         return None
     if head.activation == "sigmoid" and loss.name in (*CLASSES, "kl_divergence"):
         what = (
-            "on this backend the loss reads the logits behind the sigmoid, so a softmax is trained "
+            "on this backend the loss reads the logits before the sigmoid, so a softmax is trained "
             "while predict() returns sigmoids"
             if head.recovered
-            else "the loss divides each row by its sum, predict() does not"
+            else "the loss divides each row by its sum, but predict() does not"
             if loss.name in CLASSES
-            else "the loss does not divide by the sum, and is least where all of them are 1"
+            else "the loss does not divide by the sum, and is smallest if all of them are 1"
         )  # fmt: skip
         return (
             Level.PROVED,
-            f"{short} reads {wants}, and {head.width} sigmoids are not made to; {what}.",
+            f"{short} expects {wants}, but nothing makes {head.width} sigmoids do so; {what}.",
             _one_or_several(case, loss),
         )
     if head.activation == "softmax" and loss.name == "binary_crossentropy" and head.width > 1:
         fix = 'loss="categorical_crossentropy"'
         if head.recovered:
             return Level.PROVED, (
-                "on this backend the loss reads the logits behind the softmax and trains "
-                f"{head.width} independent sigmoids, while predict() returns their softmax."
+                "on this backend the loss reads the logits before the softmax and trains "
+                f"{head.width} independent sigmoids, while predict() returns a softmax."
             ), fix  # fmt: skip
         return Level.SUSPECTED, (
-            f"binary crossentropy over a softmax of {head.width} classes; the accuracy shown "
-            "beside it is then binary accuracy, which looks too good."
+            f"binary crossentropy is applied to a softmax of {head.width} classes; the reported "
+            "accuracy is then binary accuracy, which looks too good."
         ), fix  # fmt: skip
     return None
 
 
 def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
-    """What to write over sigmoids, by whether each row of labels adds up to 1."""
-    one = 'activation="softmax" in the last layer'
+    """Propose a fix for sigmoids, depending on whether each row of labels adds up to 1."""
+    single = 'activation="softmax" in the last layer'
     several = 'loss="binary_crossentropy"   # a row may have several labels'
     y = case.targets(loss)
     if loss.name.startswith("sparse") or y is None or y.ndim < 2:
-        return one
+        return single
     alone = bool(np.all(np.abs(y.sum(axis=-1) - 1.0) < 1e-3))
-    return f"{one}\nor {several}" if alone else several
+    return f"{single}\nor {several}" if alone else several
 
 
 def _gives(case: DiagnosisContext, loss: Loss, head: Head) -> str:
-    """What is known of the numbers that the last layer gives."""
+    """Describe the numbers that the last layer returns."""
     ends = computed_ends(case, case.program.output_tensors[loss.output])
     lo, hi = (-np.inf, np.inf) if ends is None else (float(ends[0].min()), float(ends[1].max()))
     if np.isfinite(lo) or np.isfinite(hi):
         return f"numbers in {span(lo, hi)}"
-    free = head.activation == "linear" and head.moved == "bias" and not _constrained(case, head)
-    return "any number" if free else "numbers that nothing keeps between 0 and 1"
+    free = head.activation == "linear" and head.moved == "bias" and not _is_constrained(case, head)
+    return "any number" if free else "numbers that are not confined to [0, 1]"
 
 
 def _within_one(case: DiagnosisContext, loss: Loss) -> bool:
-    """Whether the output is between 0 and 1 whatever the weights are."""
+    """Return whether the output lies in [0, 1] for all weights."""
     ends = computed_ends(case, case.program.output_tensors[loss.output])
     return ends is not None and bool(np.all(ends[0] >= -1e-9) and np.all(ends[1] <= 1 + 1e-9))
 
 
-def _constrained(case: DiagnosisContext, head: Head) -> bool:
-    """Whether weights of the last layer may be kept from some values."""
+def _is_constrained(case: DiagnosisContext, head: Head) -> bool:
+    """Return whether a constraint may exclude some values of the last layer's weights."""
     trained = [w for w in case.program.weights if w.trainable]
-    own = [w for w in trained if w.layer == head.layer.split("/")[-1]]
-    return any(w.constrained for w in own or trained)
+    last = [w for w in trained if w.layer == head.layer.split("/")[-1]]
+    return any(w.constrained for w in last or trained)
 
 
 def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
-    """Whether it is known that some weights give an output outside [0, 1].
+    """Return whether some weights provably give an output outside [0, 1].
 
-    A trained bias does; so does a trained kernel where what it multiplies is not 0 at all rows,
-    which the output tells if the activation of 0 is 0. Or it is outside as it is.
+    A trained bias does. So does a trained kernel unless its input is 0 at all rows, which a nonzero
+    output excludes if the activation of 0 is 0. Or the current output is outside.
     """
-    free = bool(head.moved) and not _constrained(case, head)
+    free = bool(head.moved) and not _is_constrained(case, head)
     if free and head.moved == "bias":
         return True
     if not case.predictions:
@@ -256,7 +256,9 @@ def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
     return bool(((output < 0) | (output > 1)).any())
 
 
-def _squared(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
+def _check_distance(
+    case: DiagnosisContext, loss: Loss, head: Head
+) -> tuple[Level, str, str] | None:
     y = case.targets(loss)
     if y is None or head.activation not in ("softmax", "sigmoid"):
         return None
@@ -271,14 +273,14 @@ def _squared(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str
     gained = case.trials.gain(Change(loss=name)) if alone else None
     level, more = Level.SUSPECTED, ""
     if gained is not None:
-        # Where it learns all the same, the other loss is faster, and no more is known.
+        # If the original loss learns too, the other one is merely faster.
         level = Level.MEASURED if gained[0] > LEARNED else Level.SUSPECTED
-        more = f" {case.trials.said(gained, 'trained with the crossentropy', what)}"
+        more = f" {case.trials.describe_gain(gained, 'with the crossentropy', what)}"
     elif head.activation == "sigmoid":
         return None
     article = "an" if what[0] == "a" else "a"
     return level, (
-        f"{article} {what} over a {head.activation} has a small gradient exactly where the "
-        f"{head.activation} is sure and wrong; with labels of 0 and 1 the crossentropy is its "
-        f"partner.{more}"
+        f"{article} {what} of a {head.activation} has a small gradient exactly where the "
+        f"{head.activation} is confident and wrong; for labels of 0 and 1 the crossentropy is the "
+        f"matching loss.{more}"
     ), f'loss="{name}"'  # fmt: skip

@@ -1,4 +1,4 @@
-"""OR033: a layer that is too narrow for what has to pass it."""
+"""OR033: a bottleneck layer that is too narrow."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ...program import Layer, ModelChange, Program
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..repairs.read_fix import Repair
-from ..repairs.trial import repaired
+from ..repairs.trial import apply_repair
 from ..short_trainings import SEEDS
 from ..trials import BETTER, FEW, HALFWAY
 
 
 WIDE = 32
-"""Units that a narrow layer gets on a copy, at most as many as enter it."""
+"""Number of units that a narrow layer gets on a copy, limited to its number of inputs."""
 
 STUCK = 0.8
-"""Share of the best constant's loss that two copies keep where a third one had a lucky start."""
+"""Share of the best constant's loss that two copies must keep if a third one had a lucky start."""
 
 
 def _classes(keras: ModuleType, units: int) -> ModelAndData:
@@ -43,16 +43,16 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
 
 @register(
     "OR033", "a bottleneck lets too little through",
-    """A hidden Dense layer on every way to an output, with fewer units than that output has, or a
-    single one. A bottleneck may be wanted, so nothing is said of it by itself, nor where the
-    targets are the inputs (an autoencoder). MEASURED only: copies keep a large part of the best
-    constant's loss, and copies in which this layer alone is wider (its weights and those that read
-    it drawn anew) get much further in the same steps, in each of three
-    trainings; one of the three may have a lucky start without it, if the others learn nothing.""",
+    """A hidden Dense layer on every path to an output, with fewer units than that output, or a
+    single one. A bottleneck may be intended, so it is not reported on its own, nor if the targets
+    are the inputs (an autoencoder). MEASURED only: copies keep a large part of the best constant's
+    loss, and copies in which only this layer is wider (with new weights in and out of it) get much
+    further in the same steps, in each of three trainings. One of the three original copies may have
+    a lucky start if the others learn nothing.""",
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Look for narrow layers, then widen one on a copy."""
+    """Find narrow layers, then widen one on a copy."""
     for layer, width, entering in _narrow(case.program):
         if _returns_inputs(case):
             return
@@ -62,27 +62,28 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         if first is None or ratio is None or ratio < HALFWAY:
             return
         if not np.isfinite(ratio) or len(first.losses) < FEW:
-            return  # no bottleneck makes a loss infinite, and a few steps show none
+            return  # a bottleneck makes no loss infinite, and does not show in a few steps
         before = sorted(trials.ratios())
         if len(before) < SEEDS:
             return
-        # A start may be lucky: it is no harm to the others that learn nothing.
+        # One start may be lucky; the others that learn nothing still count.
         lucky = before[0] < HALFWAY
         left = before[1] if lucky else before[0]
         if lucky and left < STUCK:
             return
         fix = f"units={min(WIDE, entering)}"
         change = ModelChange("units", layer.path, min(WIDE, entering))
-        wider = repaired(case, Repair(fix, (change,), ()))
+        wider = apply_repair(case, Repair(fix, (change,), ()))
         after = [] if wider is None else wider.trials.ratios()
         if len(after) < SEEDS or max(after) > BETTER * left:
             continue
         more = " That is two of three copies." if lucky else ""
-        yield rule.found(
+        yield rule.finding(
             Level.MEASURED, layer.path,
-            f"all that reaches the output passes its {width} unit{'s' * (width > 1)}, a bottleneck "
-            f"between {entering} and {case.program.heads[0].width}. "
-            f"{trials.said((left, max(after)), f'with {fix}')}{more}",
+            f"every path to the output passes its {width} unit{'s' * (width > 1)}, a bottleneck "
+            f"between {entering} inputs and {case.program.heads[0].width} "
+            f"output{'s' * (case.program.heads[0].width > 1)}. "
+            f"{trials.describe_gain((left, max(after)), f'with {fix}')}{more}",
             f"{fix}   # of layer {layer.path!r}", cost={"units": width},
             holds_for="trainings from the stored weights",
         )  # fmt: skip
@@ -90,7 +91,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _returns_inputs(case: DiagnosisContext) -> bool:
-    """Whether some targets are the inputs."""
+    """Return whether some targets are the inputs, as in an autoencoder."""
     flat = [np.asarray(x, np.float64).reshape(len(x), -1) for x in case.x]
     targets = [case.targets(loss) for loss in case.program.losses]
     return any(
@@ -100,10 +101,10 @@ def _returns_inputs(case: DiagnosisContext) -> bool:
 
 
 def _narrow(program: Program) -> list[tuple[Layer, int, int]]:
-    """Layers, their units and what enters them, that some output hangs on alone."""
+    """Return narrow layers on every path to an output, with their units and number of inputs."""
     kernels = {w.layer: w.shape for w in program.weights if len(w.shape) == 2}
     last = {head.layer for head in program.heads}
-    found = []
+    layers = []
     for layer in program.layers:
         shape = kernels.get(layer.path.split("/")[-1])
         if layer.kind != "Dense" or shape is None or layer.path in last:
@@ -113,13 +114,13 @@ def _narrow(program: Program) -> list[tuple[Layer, int, int]]:
             continue
         for tensor, head in zip(program.output_tensors, program.heads, strict=True):
             if width < max(2, head.width) and _passes(program, tensor, layer.after):
-                found.append((layer, width, entering))
+                layers.append((layer, width, entering))
                 break
-    return found
+    return layers
 
 
 def _passes(program: Program, output: int, tensor: int) -> bool:
-    """Whether every way from the inputs to an output passes a tensor."""
+    """Return whether every path from the inputs to an output passes a tensor."""
     makers = {t: step for step in program.steps for t in step.gives}
     waiting, seen, met = [output], {output}, False
     while waiting:

@@ -14,7 +14,7 @@ from ..wording import short
 
 
 MOST = 0.5
-"""Share of the best constant's loss that a penalty must have for its removal to be tried."""
+"""A penalty of at least this share of the best constant's loss is removed in trial trainings."""
 
 
 def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
@@ -40,20 +40,20 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
 
 @register(
     "OR026", "a penalty outweighs the loss",
-    """The penalties on weights or outputs (kernel_regularizer, activity_regularizer, add_loss) are
-    at the start at least half as large as the whole loss of the best constant. MEASURED where
-    copies that are trained without them get much further in the same steps, in every training;
-    SUSPECTED where penalties are larger than that loss and nothing could be trained. A penalty is
-    meant to be a small part of the loss: 1e-4 to 1e-2 a square.""",
+    """At the start, the penalties on weights or outputs (kernel_regularizer, activity_regularizer,
+    add_loss) are at least half as large as the loss of the best constant. MEASURED if copies
+    trained without them get much further in the same steps, in every training. SUSPECTED if
+    penalties are larger than that loss and nothing could be trained. A penalty should be a small
+    part of the loss: usual L2 factors are 1e-4 to 1e-2.""",
     Example(lambda k: _ridge(k, 1.0), lambda k: _ridge(k, 1e-5), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Subtract the loss of the outputs from the loss; train copies without the rest."""
-    measured, trials = case.measured, case.trials
+    """Subtract the data loss from the total loss; train copies without the remaining penalties."""
+    measured, trials = case.measurement, case.trials
     constant = trials.constant
     if measured is None or measured.error or not np.isfinite(measured.loss) or not constant:
         return
-    data = trials.reached([p[:ROWS] for p in case.predictions])
+    data = trials.loss_of([p[:ROWS] for p in case.predictions])
     if data is None:
         return
     penalty = measured.loss - data
@@ -63,12 +63,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if gained is None and (trials.run() is not None or penalty < constant):
         return
     message = (
-        f"the penalties add {short(penalty)} to the loss; the loss itself is {short(data)}, and "
-        f"that of the best constant {short(constant)}."
+        f"the penalties add {short(penalty)} to the loss, but the loss of the data is only "
+        f"{short(data)}, and that of the best constant {short(constant)}."
     )
     if gained is not None:
-        message += f" {trials.said(gained, 'without the penalties')}"
-    yield rule.found(
+        message += f" {trials.describe_gain(gained, 'without the penalties')}"
+    yield rule.finding(
         Level.SUSPECTED if gained is None else Level.MEASURED, "", message,
         "kernel_regularizer=keras.regularizers.L2(1e-4)   # or none",
         cost={"penalty": penalty, "loss": data}, holds_for="the stored weights and your first rows",

@@ -1,4 +1,4 @@
-"""How many predictions are no probabilities where a cross-entropy reads them: a part of OR006."""
+"""Counts predictions outside [0, 1] that a cross-entropy reads, as a part of OR006."""
 
 import numpy as np
 
@@ -11,35 +11,39 @@ CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 def outside(case: DiagnosisContext, loss: Loss) -> str:
-    """How many predictions are no probabilities now, and what becomes of them."""
+    """Describe how many predictions are currently no probabilities, and the consequence."""
     entries = _entries(case, loss) if loss.known and case.predictions else None
     if entries is None:
-        return "Nothing keeps it a probability."
+        return "Nothing confines these numbers to probabilities."
     output, read = entries
-    what = "it"
+    what = "the output"
     if loss.name in CLASSES:
-        what = "the share of the row's sum, which the loss reads,"
+        what = "the output divided by the row's sum, which the loss reads,"
         with np.errstate(all="ignore"):
             output = output / output.sum(axis=-1, keepdims=True)
     bad = read & ~((output >= 0) & (output <= 1))
     rows, total = bad.reshape(len(bad), -1), read.reshape(len(bad), -1)
     count, lost = int(rows.any(axis=1).sum()), int((rows == total).all(axis=1).sum())
-    lost -= int((~total.any(axis=1)).sum())  # rows that the loss does not read at all
+    lost -= int((~total.any(axis=1)).sum())  # rows that the loss ignores
     if not count:
-        return "Nothing keeps it a probability, although it is one at your rows now."
-    text = f"At {count:,} of {len(output):,} rows {what} is outside [0, 1] now"
-    measured = case.measured
+        return "Nothing confines them to probabilities, although they are at your rows now."
+    text = f"At {count:,} of {len(output):,} rows {what} is now outside [0, 1]"
+    measured = case.measurement
     if measured is not None and not measured.error and not np.isfinite(measured.loss):
         return text + ", and the loss is not a finite number."
     if lost == count:
-        return text + ", where the loss clips it and its gradient is 0."
-    return text + " in some entry, which the loss clips; the gradient of " + (
-        f"{lost:,} of them is 0." if lost else "that entry is 0."
+        return text + ", where the loss clips it, so its gradient is 0."
+    return text + " in some entry, which the loss clips; " + (
+        f"{lost:,} of these rows have a gradient of 0."
+        if lost else "the gradient of that entry is 0."
     )  # fmt: skip
 
 
 def _entries(case: DiagnosisContext, loss: Loss) -> tuple[np.ndarray, np.ndarray] | None:
-    """Predictions as the loss reads them, and which of their entries count; None if not known."""
+    """Return predictions as the loss reads them, and a mask of the entries that count.
+
+    Returns None if the targets do not fit.
+    """
     seen = as_read(case, loss)
     if seen is None or len(case.predictions[loss.output]) != len(seen[0]):
         return None

@@ -1,8 +1,8 @@
-"""OR035: rows of a batch that are mixed.
+"""OR035: models that mix the rows of a batch.
 
-Graphs are of one row. A softmax or a mean over axis 0 is 1 or the row itself there, and something
-else in a batch: nothing that is proved about one row would hold for the model. So this is asked
-before any rule is.
+Graphs describe a single row. There, a softmax over axis 0 is 1 and a mean over axis 0 is the row
+itself, but in a batch they are something else. Proofs about one row would not hold for such a
+model, so this check runs before all rules.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from ..wording import entries
 
 
 MOST = 512
-"""Rows that are looked at: what runs on them is compiled for so many of the data anyway."""
+"""Number of rows to check; measurements are compiled for this many rows anyway."""
 
 APART = 1e-3
-"""Share of an output's size by which it must move: rounding moves it by some 1e-6."""
+"""Relative change of an output that counts; rounding changes it by about 1e-6."""
 
 
 def _classes(keras: ModuleType, axis: int) -> ModelAndData:
@@ -42,36 +42,36 @@ def _classes(keras: ModuleType, axis: int) -> ModelAndData:
 
 @register(
     "OR035", "the rows of a batch are mixed",
-    """A row's output changes when the rows beside it in the batch change: a softmax, a mean or a
-    reshape works along axis 0. What is predicted for a row then hangs on its company, and a single
-    row is predicted otherwise than in training. MEASURED: the model ran on your rows, on the same
-    in reverse, and with every other row replaced. Nothing is proved about ranges of such a model:
-    as a function of one row it has none.""",
+    """A row's output changes with the other rows of its batch: a softmax, a mean or a reshape acts
+    along axis 0. Then the prediction for a row depends on its batch, and a single row gets another
+    prediction than in training. MEASURED: the model ran on your rows, on the same rows in reverse
+    order, and with every other row replaced. No ranges of such a model are proved, because it is
+    not a function of one row.""",
     Example(lambda k: _classes(k, 0), lambda k: _classes(k, -1), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Tell what was seen before the rules were asked."""
-    if case.mixed is None:
+    """Report the row that `look_for_mixed_rows` found before the rules ran."""
+    if case.mixed_row is None:
         return
-    before, after = (entries(part) for part in (case.mixed.before, case.mixed.after))
-    yield rule.found(
+    before, after = (entries(part) for part in (case.mixed_row.before, case.mixed_row.after))
+    yield rule.finding(
         Level.MEASURED, "",
-        f"row {case.mixed.row} gives {before} among your rows, and {after} among others: its "
-        "output hangs on the rows of the batch beside it.",
-        "axis=-1 in place of axis=0, in softmax, mean, sum and reshape",
+        f"the output of row {case.mixed_row.row} is {before} among your rows and {after} among "
+        "others: it depends on the other rows of the batch.",
+        "axis=-1 instead of axis=0, in softmax, mean, sum and reshape",
         holds_for="these rows",
     )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
-class RowInCompany:
-    """A row whose output moves when the others change.
+class BatchDependence:
+    """A row whose output changes with the other rows of its batch.
 
     Args:
-        row: Which one.
-        output: Which output of the model.
-        before: What the model makes of it among the rows of the data.
-        after: What it makes of it in other company.
+        row: Index of the row in the data.
+        output: Index of the model output.
+        before: The output for the row among the rows of the data.
+        after: The output for the row among other rows.
     """
 
     row: int
@@ -80,83 +80,85 @@ class RowInCompany:
     after: np.ndarray
 
 
-def row_in_company(case: DiagnosisContext) -> RowInCompany | None:
-    """The first row whose output moves with its company; None if no row's is seen to.
+def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
+    """Find the first row whose output changes with the other rows; None if there is none.
 
-    The model runs on the data, on the same rows in reverse, and with every other row replaced by
-    one of them: rows that are there must give what they gave. Rows that are not finite are replaced
-    before. A model that says something else at every call tells nothing, nor does one whose code
-    may draw noise and gives one row another output at another place.
+    The model runs on the data, on the same rows in reverse order, and with every other row replaced
+    by one of them. The remaining rows must keep their outputs. Rows that are not finite are
+    replaced first. A model whose outputs change with every call gives no evidence, nor does one
+    whose code may draw noise by the position of a row.
     """
     count = min(case.rows, MOST)
-    sound = case.sound_rows[:count]
+    sound = case.finite_rows[:count]
     if not case.runs:
         why = case.program.not_run or "the model is large"
-        case.unread.append(f"whether a row's output hangs on the rows beside it: {why}")
+        case.unread.append(f"whether a row's output depends on the rows beside it: {why}")
         return None
     donor = int(sound.argmax())
     base = np.where(sound, np.arange(count), donor)
     if not (case.flat[base] != case.flat[donor]).any():
-        return None  # Of rows that are all the same nothing is seen.
-    known = case.measured.outputs if sound.all() and case.measured is not None else ()
-    before = list(known) or _outputs(case, base)
+        return None  # Equal rows give no evidence.
+    measured = case.measurement.outputs if sound.all() and case.measurement is not None else ()
+    before = list(measured) or _outputs(case, base)
     if not before:
-        return None  # It fails on these rows.
+        return None  # The model fails on these rows.
     half = np.where(np.arange(count) % 2 == 1, base, donor)
-    for rows, kept in ((base[::-1], np.arange(count)[::-1]), (half, np.arange(count))):
-        # Which rows of `before` are there again, and where.
-        there = np.flatnonzero(rows == base[kept])
+    for rows, originals in ((base[::-1], np.arange(count)[::-1]), (half, np.arange(count))):
+        # The rows of `before` that occur again, with their new positions.
+        there = np.flatnonzero(rows == base[originals])
         after = _outputs(case, rows)
-        moved = _moved(before, after, kept[there], there)
-        if moved and not _moved(before, _outputs(case, base), np.arange(count), np.arange(count)):
+        moved = _first_difference(before, after, originals[there], there)
+        if moved and not _first_difference(
+            before, _outputs(case, base), np.arange(count), np.arange(count)
+        ):
             if case.program.own_chance and _differ_alone(case, np.full(count, donor)):
                 return None
             output, row, place = moved
-            return RowInCompany(row, output, before[output][row], after[output][place])
+            return BatchDependence(row, output, before[output][row], after[output][place])
     return None
 
 
 def _differ_alone(case: DiagnosisContext, same: np.ndarray) -> bool:
-    """Whether one row, many times over, gives several outputs: noise that goes by the place."""
-    made = _outputs(case, same)
+    """Return whether copies of one row get different outputs, by noise that depends on position."""
+    outputs = _outputs(case, same)
     first = np.zeros(len(same), int)
-    return _moved(made, made, first, np.arange(len(same))) is not None
+    return _first_difference(outputs, outputs, first, np.arange(len(same))) is not None
 
 
 def look_for_mixed_rows(case: DiagnosisContext) -> None:
-    """Note a row whose output hangs on its company, and take away what is known of one row."""
-    case.mixed = row_in_company(case)
-    if case.mixed is not None:
+    """Record a row whose output depends on other rows, and remove the program's graphs if so."""
+    case.mixed_row = find_batch_dependence(case)
+    if case.mixed_row is not None:
         case.program = without_graphs(case.program)
         case.unread.append("ranges, because the model mixes the rows of a batch")
 
 
 def without_graphs(program: Program) -> Program:
-    """The program without what is known of one row by itself."""
+    """Return the program without its graphs and heads, which describe a single row."""
     heads = tuple(replace(h, activation="other", logits=None, inner="") for h in program.heads)
     return replace(program, whole=None, free=None, heads=heads, dead_start=None)
 
 
 def _outputs(case: DiagnosisContext, rows: np.ndarray) -> list[np.ndarray]:
-    """Of these rows; what is compiled is what tells the loss too, if that tells outputs."""
-    x, y = (cut(part, rows) for part in case.given)
+    """Return the outputs at these rows, from the compiled training function if it returns them."""
+    x, y = (cut(part, rows) for part in case.user_data)
     if case.program.measure is not None and case.program.backend == "jax":
-        found = case.program.measure(x, y).outputs
-        if found:
-            return list(found)
+        outputs = case.program.measure(x, y).outputs
+        if outputs:
+            return list(outputs)
     return case.predict(x)
 
 
-def _moved(
+def _first_difference(
     before: list[np.ndarray], after: list[np.ndarray], rows: np.ndarray, places: np.ndarray
 ) -> tuple[int, int, int] | None:
-    """Output, row and place of the first that differs, where both are finite.
+    """Find the first row whose two outputs differ; return output, row and position, or None.
 
     Args:
-        before: Outputs at the rows as they are.
-        after: Outputs at the rows as they were changed.
-        rows: Those of `before` that are compared.
-        places: Where each of them is in `after`.
+        before: Outputs for the original rows.
+        after: Outputs for the changed rows.
+        rows: Indices into `before` of the compared rows.
+        places: Position of each of these rows in `after`.
     """
     for output, (first, second) in enumerate(zip(before, after, strict=True)):
         if first.dtype.kind != "f":

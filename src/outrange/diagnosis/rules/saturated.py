@@ -13,7 +13,7 @@ from ..wording import span
 
 
 MOST = 0.85
-"""Share of (unit, row) pairs in the tails from which on a layer counts as saturated."""
+"""A layer counts as saturated from this share of (unit, row) pairs in the tails on."""
 
 
 def _powers(keras: ModuleType, scale: float) -> ModelAndData:
@@ -36,15 +36,15 @@ def _powers(keras: ModuleType, scale: float) -> ModelAndData:
 
 @register(
     "OR004", "a hidden layer is saturated",
-    """A sigmoid or tanh far from 0 is flat: its slope there is so small that hardly any gradient
-    passes, and different inputs give the same output. The inputs of the activation are enclosed at
-    each row; the share of (unit, row) pairs proved to lie in the tails is counted. PROVED from 85 %
-    on, for the stored weights and the rows looked at. Almost always the inputs are not scaled, or
-    the weights started too large.""",
+    """A sigmoid or tanh far from 0 is flat: its slope is so small that hardly any gradient passes,
+    and different inputs give nearly the same output. The inputs of the activation are bounded at
+    each row, and the (unit, row) pairs that provably lie in the tails are counted. PROVED from 85 %
+    on, for the stored weights and the checked rows. The usual cause is inputs that are not scaled,
+    or initial weights that are too large.""",
     Example(lambda k: _powers(k, 1.0), lambda k: _powers(k, 0.01)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Count the pairs of unit and row in the tails."""
+    """Count the (unit, row) pairs in the tails of each hidden layer."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
@@ -52,16 +52,16 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue
         if behind_noise(case, layer):
             continue
-        found = behaviour_at(case, layer, rows.lo, rows.hi)
-        part = float(found.saturated.mean()) if found is not None else 0.0
-        if found is None or part < MOST:
+        behaviour = behaviour_at(case, layer, rows.lo, rows.hi)
+        part = float(behaviour.saturated.mean()) if behaviour is not None else 0.0
+        if behaviour is None or part < MOST:
             continue
         lo, hi = float(rows.lo.min()), float(rows.hi.max())
-        yield rule.found(
+        yield rule.finding(
             Level.PROVED, layer.path,
-            f"{100 * part:.0f} % of its (unit, row) pairs lie in the flat tails of the activation: "
-            f"what enters it is in {span(lo, hi)} on {case.these_rows}. There its slope is a small "
-            "part of its steepest.",
+            f"{100 * part:.0f} % of its (unit, row) pairs lie in the flat tails of the activation, "
+            f"whose inputs are in {span(lo, hi)} on {case.these_rows}. There its slope is close to "
+            "0.",
             "keras.layers.Normalization() first, adapted to x\nor   x = (x - x.mean(0)) / x.std(0)",
             interval=(lo, hi), cost={"share": part},
             holds_for=f"the stored weights and {case.these_rows}",

@@ -1,4 +1,4 @@
-"""OR014, OR015: inputs and targets of awkward scale."""
+"""OR014, OR015: inputs and targets that are not scaled."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -13,16 +13,16 @@ from ..wording import of_constant, short, span
 
 
 LARGE = 100.0
-"""Entries beyond which inputs count as not scaled."""
+"""Inputs with larger entries count as not scaled."""
 
 APART = 1000.0
-"""Ratio of the spreads of two features from which on they count as not scaled to each other."""
+"""Two features with a larger ratio of their spreads count as not scaled to each other."""
 
 FAR, SMALL = 20.0, 0.01
-"""Mean over spread from which on all rows look alike; spread below which inputs say nothing."""
+"""A larger ratio of mean to spread makes all rows look alike; a smaller spread has no effect."""
 
 ALIKE = 0.1
-"""Share of the widest column's spread from which on targets may be scaled all alike."""
+"""Target columns whose spread is below this share of the widest are scaled separately."""
 
 SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding",
            "UnitNormalization", "GroupNormalization")  # fmt: skip
@@ -45,34 +45,33 @@ def _houses(keras: ModuleType, scaled: bool) -> ModelAndData:
     return model, x.astype("float32"), y.astype("float32")
 
 
-def _helped(case: DiagnosisContext, helped: tuple[float, float] | None, what: str) -> str:
-    """What scaling did to copies."""
+def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, what: str) -> str:
+    """Describe the effect of scaling on trained copies."""
     if helped is None:
         return ""
-    return f" {case.trials.said(helped, f'with scaled {what}')}"
+    return f" {case.trials.describe_gain(helped, f'with scaled {what}')}"
 
 
 @register(
     "OR014", "inputs are not scaled",
-    """Initializers and learning rates assume inputs of about size 1. Large ones saturate sigmoids,
-    kill relus and make the loss steep in some directions and flat in others. SUSPECTED at first:
-    many networks learn all the same. MEASURED where copies do not get below the best constant in
-    200 steps, and do so clearly with the same inputs scaled, or err much less at rows they have not
-    seen. Nothing is said if the model scales
-    its inputs itself.""",
+    """Initializers and learning rates assume inputs of size about 1. Large inputs saturate
+    sigmoids, kill relus and make the loss steep in some directions and flat in others. SUSPECTED by
+    default, since many networks learn anyway. MEASURED if copies do not get below the best constant
+    in 200 steps, but clearly do with scaled inputs, or if scaled inputs much reduce their error on
+    held-out rows. Not reported if the model scales its inputs itself.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Size and spread of the raw features, where they reach weights unscaled."""
+    """Check size and spread of the features, unless the first layer scales them."""
     first = next((x for x in case.program.layers if x.kind not in ("InputLayer", "Flatten")), None)
     if first is None or first.kind in SCALERS:
         return
-    x = case.flat[case.sound_rows]
+    x = case.flat[case.finite_rows]
     if not x.size:
         return
     size, spread = float(np.abs(x).max()), x.std(axis=0)
     offset = np.abs(x.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
-    # Of many features, pixels say, some are nearly constant anyway.
+    # Among many features, such as pixels, some are nearly constant anyway.
     far = float(offset.max() if len(offset) <= 64 else np.median(offset))
     named = case.names if len(case.names) == x.shape[1] else ()
     moving = np.flatnonzero(spread > 0)
@@ -84,24 +83,25 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     small = bool(spread.size) and spread.max() < SMALL
     if size <= LARGE and apart <= APART and far <= FAR and not small:
         return
-    what = f"inputs go up to {short(size)}{largest}" if size > LARGE else (
+    what = f"inputs are as large as {short(size)}{largest}" if size > LARGE else (
         f"the spreads of the features differ by a factor of {short(apart)}{between}"
         if apart > APART
-        else f"no feature spreads by more than {short(float(spread.max()))}"
+        else f"no feature has a standard deviation above {short(float(spread.max()))}"
         if small
-        else f"a feature's mean is {short(far)} times its spread, so all rows look alike"
+        else f"a feature's mean is {short(far)} times its spread, so all rows look almost the same"
     )  # fmt: skip
     change = Change(scaled_x=True)
     helped = case.trials.improves(change)
-    unseen = case.trials.gain_unseen(change) if helped is None and case.trials.complete else None
-    if unseen is not None:
+    heldout = case.trials.heldout_gain(change) if helped is None and case.trials.complete else None
+    if heldout is not None:
         what += (
-            f"; copies that never see a quarter of your rows get to {of_constant(unseen[0])} "
-            f"there, with scaled inputs to {of_constant(unseen[1])}"
+            f"; on a quarter of your rows that is held out, trained copies reach "
+            f"{of_constant(heldout[0])}; with scaled inputs they reach {of_constant(heldout[1])}"
         )
-    yield rule.found(
-        Level.SUSPECTED if helped is None and unseen is None else Level.MEASURED, first.path,
-        f"{what}; weights start for inputs of about size 1.{_helped(case, helped, 'inputs')}",
+    yield rule.finding(
+        Level.SUSPECTED if helped is None and heldout is None else Level.MEASURED, first.path,
+        f"{what}; initial weights assume inputs of size about "
+        f"1.{_scaling_phrase(case, helped, 'inputs')}",
         "keras.layers.Normalization() first, adapted to x   or   x = (x - x.mean(0)) / x.std(0)",
         interval=(float(x.min()), float(x.max())),
     )  # fmt: skip
@@ -109,14 +109,14 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 @register(
     "OR015", "targets are not scaled",
-    """A linear last layer starts near 0 and moves by about the learning rate a step: targets in the
-    thousands take it a very long time, and make squared errors and gradients huge. SUSPECTED at
-    first; MEASURED where copies do not get below the best constant in 200 steps, and do so clearly
-    with the same targets scaled.""",
+    """A linear last layer starts near 0 and moves by about the learning rate per step. It takes
+    very long to reach targets in the thousands, which also make squared errors and gradients huge.
+    SUSPECTED by default; MEASURED if copies do not get below the best constant in 200 steps, but
+    clearly do with scaled targets.""",
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Size of the targets of a regression."""
+    """Check the size of the targets of a regression."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or not loss.known or loss.name.endswith("crossentropy"):
@@ -125,16 +125,17 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         y = y[np.isfinite(y)]
         if y.size and float(np.abs(y).max()) > 1000.0:
             helped = case.trials.improves(Change(scaled_y=True))
-            yield rule.found(
+            yield rule.finding(
                 Level.SUSPECTED if helped is None else Level.MEASURED, head.layer,
-                f"targets are in {span(float(y.min()), float(y.max()))}; the output starts near 0."
-                + _helped(case, helped, "targets"),
+                f"targets are in {span(float(y.min()), float(y.max()))}, but the output starts "
+                "near 0."
+                + _scaling_phrase(case, helped, "targets"),
                 fix, interval=(float(y.min()), float(y.max())),
             )  # fmt: skip
 
 
 def scaling(y: np.ndarray) -> str:
-    """How to scale targets: each column by itself where one would drown in another's spread."""
+    """Propose code that scales the targets, column by column if their spreads differ much."""
     rows = y.reshape(len(y), -1)
     rows = rows[np.isfinite(rows).all(axis=1)]
     spreads = rows.std(axis=0) if len(rows) else np.zeros(0)

@@ -1,4 +1,4 @@
-"""OR039: a network without a hidden layer, on rows that no line separates."""
+"""OR039: a network without a hidden layer on classes that are not linearly separable."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ..separability.farkas import Certificate
 from ..separability.floors import LinearFloor, linear_floor
 from ..separability.problem import LinearProblem, is_fault, linear_problem
 from ..wording import at_least, at_most, entries, short
-from .equal_rows import CALLED
+from .equal_rows import LOSS_NAMES
 
 
 LISTED = 6
-"""Rows of a certificate that a message lists."""
+"""Maximum number of rows of a certificate that a message lists."""
 
 UNITS = 16
-"""Units of the hidden layer in the fix."""
+"""Number of units of the hidden layer in the fix."""
 
 MOST_BITS = 10_000
-"""Larger multipliers are left out: files hold integers in digits, whose number Python limits."""
+"""Larger multipliers are omitted, since Python limits the digits of integers in text files."""
 
 
 def _table(keras: ModuleType, targets: list[int]) -> ModelAndData:
@@ -41,20 +41,20 @@ def _table(keras: ModuleType, targets: list[int]) -> ModelAndData:
 
 @register(
     "OR039", "no line separates the classes",
-    """A network without a hidden layer is a linear unit, or one for each class, with a monotone
-    activation or a softmax: its classes are divided by lines (planes with more features). A linear
-    program looks for weights of rows with which the margins of all rows add up to zero (Farkas);
-    for two classes, a point that is a weighted mean of rows of either class. They are verified in
-    rational numbers; if that fails, nothing is said. PROVED holds for all weights: at least one
-    row of each such set is wrong. The floor of a cross-entropy comes from the dual of logistic
-    regression, verified in the same way. It is a finding where linear scores leave half of the
-    entropy of the classes unexplained and, from 40 rows on, where a curved model explains
-    more of held-out rows; else a note, as data with noise are hardly ever separable.""",
+    """A network without a hidden layer is a linear unit, or one per class, with a monotone
+    activation or a softmax: lines (planes with more features) divide its classes. A linear program
+    finds weights of rows with which the margins of all rows add up to zero (Farkas). For two
+    classes, this is a point that is a weighted mean of rows of either class. The weights are
+    verified in rational numbers; if that fails, nothing is reported. PROVED holds for all weights:
+    at least one row of each such set is misclassified. The lower bound of a cross-entropy comes
+    from the dual of logistic regression, verified in the same way. It is a finding if linear scores
+    leave half of the class entropy unexplained and, from 40 rows on, a nonlinear model explains
+    more of held-out rows. Otherwise it is a note, because noisy data are rarely separable.""",
     Example(lambda k: _table(k, [0, 1, 1, 0]), lambda k: _table(k, [0, 0, 0, 1])),
     Example(lambda k: _table(k, [1, 0, 0, 1]), lambda k: _table(k, [0, 1, 1, 1])),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Look for a certificate at each output, and for the floor of its loss."""
+    """Find a certificate for each output, and a lower bound of its loss."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or (head.activation == "softmax" and head.width == 1):
@@ -73,12 +73,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         wrong = len(problem.certificates)
         text = (
             f"{_why(problem, problem.certificate)} At least {wrong:,} of {problem.total:,} rows "
-            f"{'is' if wrong == 1 else 'are'} wrong whatever the weights are: the accuracy is at "
+            f"{'is' if wrong == 1 else 'are'} misclassified for all weights: the accuracy is at "
             f"most {at_most(problem.accuracy)}."
         )
         if floor is not None:
             text += f" {_floor(loss, floor, best)}"
-        yield rule.found(
+        yield rule.finding(
             Level.PROVED, layer, text,
             f'keras.layers.Dense({UNITS}, activation="relu"),   # a hidden layer, before '
             f"layer {layer!r}",
@@ -90,7 +90,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def last_weighted(program: Program) -> str:
     """Return the path of the last layer whose kernel is trained, or `""`."""
     kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
-    paths = [one.path for one in program.layers if one.path.split("/")[-1] in kernels]
+    paths = [layer.path for layer in program.layers if layer.path.split("/")[-1] in kernels]
     return paths[-1] if paths else ""
 
 
@@ -100,13 +100,13 @@ def _cost(
     """Return the certificate and its bounds.
 
     `multipliers` belong to the margins of `rows`, of their class (`classes`) over `others`. They
-    are left out if they have more than `MOST_BITS` bits.
+    are omitted if they have more than `MOST_BITS` bits.
     """
     rows = certificate.margins.rows
     names = np.array(problem.names)
     others = _others(problem, certificate)
     cost: dict[str, object] = {
-        "rows": problem.taken[rows].tolist(),
+        "rows": problem.indices[rows].tolist(),
         "classes": names[problem.labels[rows]].tolist(),
         "others": names[others].tolist(),
         "wrong": len(problem.certificates),
@@ -125,10 +125,10 @@ def _others(problem: LinearProblem, certificate: Certificate) -> np.ndarray:
     margins, classes = certificate.margins, len(problem.names)
     unit = np.eye(classes, dtype=np.int64)[:, :-1]
     wrong = unit[problem.labels[margins.rows]] - margins.effects
-    return np.array([np.flatnonzero((unit == one).all(axis=1))[0] for one in wrong])
+    return np.array([np.flatnonzero((unit == row).all(axis=1))[0] for row in wrong])
 
 
-# ---- words --------------------------------------------------------------------------------------
+# ---- messages -----------------------------------------------------------------------------------
 
 
 def _why(problem: LinearProblem, certificate: Certificate) -> str:
@@ -150,8 +150,8 @@ def _why(problem: LinearProblem, certificate: Certificate) -> str:
 
 
 def _rows(problem: LinearProblem, rows: np.ndarray) -> str:
-    """Write `rows 0 and 3`, with the numbers that the rows have in the data."""
-    numbers = [str(n) for n in problem.taken[rows].tolist()]
+    """Format row numbers of the data: `rows 0 and 3`."""
+    numbers = [str(n) for n in problem.indices[rows].tolist()]
     if len(numbers) > LISTED:
         return f"{len(numbers)} rows"
     if len(numbers) == 1:
@@ -160,11 +160,11 @@ def _rows(problem: LinearProblem, rows: np.ndarray) -> str:
 
 
 def _floor(loss: Loss, floor: LinearFloor, best: float | None) -> str:
-    name = CALLED[loss.name]
+    name = LOSS_NAMES[loss.name]
     text = f"No weights bring the {name} below {at_least(floor.every)}"
     if floor.within > 1.01 * floor.every:
         text += (
-            f", nor below {at_least(floor.within)} while logits stay within ±{CLIPPED:g}, where "
-            "Keras does not clip"
+            f", nor below {at_least(floor.within)} as long as logits stay within ±{CLIPPED:g}, "
+            "where Keras does not clip"
         )
     return f"{text}." if best is None else f"{text}; the best constant gives {short(best)}."

@@ -33,63 +33,64 @@ def _columns(keras: ModuleType, units: int) -> ModelAndData:
 
 @register(
     "OR011", "targets and predictions have different shapes",
-    """A loss of differences broadcasts: targets of shape (n, 1) against predictions of shape (n, 3)
-    train three copies of one output, and nothing is said on any backend. The shapes are compared
-    after the squeezing that Keras does by itself. PROVED is a fact of the two shapes. Where the
-    backend cannot even compute the loss, its error is reported.""",
+    """A loss of differences broadcasts: targets of shape (n, 1) with predictions of shape (n, 3)
+    train three copies of one output, without a warning on any backend. The shapes are compared
+    after Keras's own squeezing. PROVED as a fact of the two shapes. If the backend cannot compute
+    the loss at all, its error is reported.""",
     Example(lambda k: _columns(k, 3), lambda k: _columns(k, 1)),
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare shapes as the loss will see them."""
+    """Compare the shapes of targets and predictions as the loss reads them."""
     program = case.program
     for loss in program.losses:
         if case.y is None or loss.output >= len(case.y):
             continue
         y, (name, shape) = case.y[loss.output].shape, program.outputs[loss.output]
         p = (case.rows, *shape)
-        seen_y, seen_p = squeezed(y, p)
+        seen_y, seen_p = squeeze_shapes(y, p)
         if loss.name not in ELEMENTWISE or not loss.known or seen_y == seen_p:
             continue
         try:
             joint = np.broadcast_shapes(seen_y, seen_p)
         except ValueError:
-            continue  # the backend raises: `finite` shows its error
+            continue  # the backend raises an error, which rule OR016 reports
         head, last = case.head(loss), y[-1] if len(y) > 1 else 1
         fix = f"targets of shape {p}"
         if last != p[-1]:
             fix = f"Dense({last}) as the last layer   or   {fix}"
-        yield rule.found(
+        yield rule.finding(
             Level.PROVED, head.layer if head else name,
-            f"targets of shape {y} meet predictions of shape {p}: the loss broadcasts them to "
-            f"{_of_a_batch(seen_y, seen_p)} and compares entries of one with several of the other. "
-            "No backend says a word.", fix,
+            f"targets have shape {y}, but predictions have shape {p}: the loss broadcasts both to "
+            f"{_of_a_batch(seen_y, seen_p)} and compares each entry of one with several of the "
+            "other, without a warning.", fix,
             cost={"shape": list(joint)}, holds_for="these shapes",
         )  # fmt: skip
 
 
 def _of_a_batch(y: tuple[int, ...], p: tuple[int, ...]) -> str:
-    """The joint shape, with the axes that a batch makes shorter by their name."""
+    """Format the broadcast shape, with `batch` for the axes that count the rows."""
     joint, other = (np.broadcast_shapes((n, *y[1:]), (n, *p[1:])) for n in (y[0], 1))
-    said = ["batch" if a != b else str(a) for a, b in zip(joint, other, strict=True)]
-    return f"({', '.join(said)})"
+    axes = ["batch" if a != b else str(a) for a, b in zip(joint, other, strict=True)]
+    return f"({', '.join(axes)})"
 
 
 def as_read(case: DiagnosisContext, loss: Loss) -> tuple[np.ndarray, tuple[int, ...]] | None:
-    """Targets, float64, and the shape of predictions, both as the loss reads them.
+    """Return the targets in float64 and the shape of predictions, both as the loss reads them.
 
-    Returns:
-        None without targets in numbers.
+    Returns None without numeric targets.
     """
     y = case.targets(loss)
     if y is None or loss.output >= len(case.program.outputs):
         return None
-    seen, p = squeezed(y.shape, (len(y), *case.program.outputs[loss.output][1]))
+    seen, p = squeeze_shapes(y.shape, (len(y), *case.program.outputs[loss.output][1]))
     return y.reshape(seen), p
 
 
-def squeezed(y: tuple[int, ...], p: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Both shapes after Keras squeezed or added a last axis of 1, as it does before every loss."""
+def squeeze_shapes(
+    y: tuple[int, ...], p: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return both shapes after Keras removed or added a last axis of 1, as before every loss."""
     if len(y) == len(p) + 1 and y[-1] == 1:
         return (y, (*p, 1)) if len(p) == 1 else (y[:-1], p)
     if len(p) == len(y) + 1 and p[-1] == 1:

@@ -1,4 +1,4 @@
-"""OR023: a network that returns the same for every row, and does not stop to."""
+"""OR023: a network that returns the same output for every row, also after training."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -10,17 +10,17 @@ from ...answers.diagnosis import Finding, Level
 from ..changes import Change
 from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
-from ..wording import short, steps_said
+from ..wording import format_steps, short
 
 
 EQUAL = 1e-3
-"""Spread of the outputs over the rows, as a share of the targets' spread, that counts as none."""
+"""A smaller spread of the outputs over the rows, relative to that of the targets, counts as 0."""
 
 SMALL = 0.05
-"""Spread of the inputs below which it is they that are too much alike."""
+"""With a smaller spread, the inputs themselves are too similar."""
 
 DEEP = 3
-"""Sigmoids in a row from which on they are to blame, and not the start."""
+"""From this many sigmoids on, they are the likely cause rather than the initial weights."""
 
 
 def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
@@ -38,23 +38,23 @@ def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
 @register(
     "OR023", "the network returns the same for every row",
     """At the stored weights the outputs of all rows are equal, to a thousandth of the spread of the
-    targets, although rows and targets differ; and they still are after up to 200 steps on copies.
-    MEASURED, in several trainings with the program's own optimizer and batches, if new weights
-    (glorot_uniform) make the copies learn, or if the layer is found in which the rows become equal.
-    A last layer that starts at 0 is no fault: its outputs part at the first steps.""",
+    targets, although rows and targets differ. They are still equal after up to 200 steps on copies.
+    MEASURED in several trainings with the program's optimizer and batches, if new weights
+    (glorot_uniform) make the copies learn, or if a layer is identified in which the rows become
+    equal. A last layer that starts at 0 is no fault: its outputs differ after the first steps.""",
     Example(lambda k: _deep(k, 0.01), lambda k: _deep(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the spread of outputs with that of the targets, before and after the trainings."""
+    """Compare the spread of outputs with that of the targets, before and after training."""
     if not case.predictions or not _differ(case, case.predictions):
         return
     trials = case.trials
-    if not trials.stuck or all(map(partial(_fixed, case), case.program.output_tensors)):
+    if not trials.stuck or all(map(partial(_is_constant, case), case.program.output_tensors)):
         return
     runs = trials.all()
-    if not runs or any(not np.isfinite(one.losses).all() for one in runs):
+    if not runs or any(not np.isfinite(run.losses).all() for run in runs):
         return
-    if not all(_differ(case, one.outputs) for one in runs):
+    if not all(_differ(case, run.outputs) for run in runs):
         return
     helped = trials.helps(Change(redrawn=True))
     layer, text = _where(case)
@@ -64,38 +64,38 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     steps = len(runs[0].losses)
     message = (
         f"at the stored weights the outputs of your {case.rows:,} rows differ by at most "
-        f"{short(spread)}, and after {steps_said(steps)} on copies they are still equal{text}."
+        f"{short(spread)}, and after {format_steps(steps)} on copies they are still equal{text}."
     )
     if helped is not None:
         message += (
-            f" With weights drawn anew {100 * (1 - helped[1]):.0f} % of the best constant's loss "
-            "are gone in as many steps."
+            f" With newly drawn weights, copies remove {100 * (1 - helped[1]):.0f} % of the best "
+            "constant's loss in as many steps."
         )
     fix = (
         'see the other findings, or kernel_initializer="glorot_uniform", '
-        "bias_initializer=keras.initializers.Constant(0.0) in every layer   # or skips"
+        "bias_initializer=keras.initializers.Constant(0.0) in every layer   # or skip connections"
     )
     bounded = [s for s in case.program.steps if s.inside and s.kind in ("Sigmoid", "HardSigmoid")]
-    if float(np.ptp(case.flat[case.sound_rows], axis=0).max(initial=0.0)) < SMALL:
+    if float(np.ptp(case.flat[case.finite_rows], axis=0).max(initial=0.0)) < SMALL:
         fix = "keras.layers.Normalization() first, adapted to x"
     elif len(bounded) >= DEEP:
         fix = 'activation="relu", kernel_initializer="he_normal" in every hidden layer'
-    yield rule.found(
+    yield rule.finding(
         Level.MEASURED, layer, message, fix, cost={"spread": spread},
-        holds_for=f"trainings from the stored weights, {trials.batch:,} rows a step",
+        holds_for=f"trainings from the stored weights, {trials.batch:,} rows per step",
     )  # fmt: skip
 
 
-def _fixed(case: DiagnosisContext, tensor: int) -> bool:
-    """Whether no weights change an output: no start is to blame then."""
+def _is_constant(case: DiagnosisContext, tensor: int) -> bool:
+    """Return whether an output is the same for all weights, so that no start is to blame."""
     ends = case.free_ends(tensor)
     return ends is not None and bool((ends[0] == ends[1]).all())
 
 
 def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
-    """Whether the outputs are equal at all rows while inputs and targets are not."""
+    """Return whether the outputs are equal at all rows although inputs and targets differ."""
     arrays = [np.asarray(p, np.float64) for p in outputs]
-    found = False
+    varies = False
     for loss in case.program.losses:
         y, p = case.targets(loss), arrays[loss.output]
         if y is None or not len(p) or not np.isfinite(p).all():
@@ -104,12 +104,12 @@ def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
         p = p.reshape(len(p), -1)
         if np.ptp(p, axis=0).max() > EQUAL * min(1.0, float(np.ptp(y, axis=0).max())):
             return False
-        found |= bool(np.ptp(y, axis=0).max() > 0)
-    return found and bool(np.ptp(case.flat[case.sound_rows], axis=0).max(initial=0.0) > 0)
+        varies |= bool(np.ptp(y, axis=0).max() > 0)
+    return varies and bool(np.ptp(case.flat[case.finite_rows], axis=0).max(initial=0.0) > 0)
 
 
 def _where(case: DiagnosisContext) -> tuple[str, str]:
-    """The first layer whose results are equal at all rows, and how that is said."""
+    """Return the first layer whose outputs are equal at all rows, and a phrase about it."""
     for layer in case.program.layers:
         rows = case.rows_of(layer.after)
         if rows is None or len(rows.lo) < 2 or not np.isfinite(rows.lo).all():
@@ -118,7 +118,7 @@ def _where(case: DiagnosisContext) -> tuple[str, str]:
         size = float(np.abs(rows.hi).max(initial=0.0))
         if layer.kind != "InputLayer" and size > 0 and apart <= 1e-4 * max(size, 1e-30):
             return layer.path, (
-                f"; from layer {layer.path!r} on the rows are equal to {short(apart)} at a size of "
-                f"{short(size)}"
+                f"; from layer {layer.path!r} on, the values of all rows are equal within "
+                f"{short(apart)}, at a size of {short(size)}"
             )
     return "", ""

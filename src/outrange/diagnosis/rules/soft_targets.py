@@ -1,4 +1,4 @@
-"""OR022: a floor of a cross-entropy that the targets themselves set."""
+"""OR022: a lower bound of a cross-entropy that the targets themselves set."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -16,10 +16,10 @@ from .targets import as_shown
 
 
 MOST = 0.9
-"""Share of the best constant's loss from which on the floor leaves nothing to learn."""
+"""A larger bound, relative to the best constant's loss, leaves nothing to learn."""
 
 SHARES = ("softmax", "sigmoid", "relu", "softplus", "exponential", "hard_sigmoid")
-"""Activations without negative values: divided by their sum, they are shares of 1."""
+"""Nonnegative activations: divided by their sum, they are probabilities."""
 
 
 def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
@@ -41,14 +41,14 @@ def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
 
 @register(
     "OR022", "soft targets leave a floor under the loss",
-    """A cross-entropy is never less than the entropy of its targets: with labels that are not 0 or
-    1, or with label smoothing, a perfect network has that loss. The mean entropy is PROVED, for all
-    weights. It is a note, for a loss near it is a good one; a finding if it is 90 % or more of the
-    loss of the best constant, because then there is next to nothing to learn.""",
+    """A cross-entropy is never less than the entropy of its targets. With labels between 0 and 1,
+    or with label smoothing, even a perfect network has that loss. The mean entropy is PROVED, for
+    all weights. It is a note, because a loss close to it is a good one. It is a finding if it is
+    90 % or more of the best constant's loss, because then there is almost nothing to learn.""",
     Example(lambda k: _votes(k, False), lambda k: _votes(k, True)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Add up the entropies of the targets."""
+    """Compute the mean entropy of the targets of each loss."""
     for loss in case.program.losses:
         head, y = case.head(loss), case.targets(loss)
         floor = None if head is None or y is None else _floor(loss, y, head)
@@ -63,17 +63,17 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             "cross-entropy below that"
         )
         if constant is not None:
-            text += f"; the best constant has {short(constant)}"
-        yield rule.found(
+            text += f"; the best constant gives {short(constant)}"
+        yield rule.finding(
             Level.PROVED, head.layer, text + ".",
-            "targets of 0 and 1, from the sharper source they were made of" if hopeless
+            "targets of 0 and 1, if you have the labels behind these averages" if hopeless
             else "nothing: compare the loss with that number",
             note=not hopeless, cost={"loss_floor": floor}, holds_for="all weights",
         )  # fmt: skip
 
 
 def _floor(loss: Loss, y: np.ndarray, head: Head) -> float | None:
-    """The mean entropy of the targets, rounded down."""
+    """Return the mean entropy of the targets, rounded down; None if there is no such bound."""
     if not loss.known or not np.isfinite(y).all() or y.min() < 0 or y.max() > 1:
         return None
     width, weight = head.width, float(loss.options.get("weight", 1.0))
@@ -86,9 +86,9 @@ def _floor(loss: Loss, y: np.ndarray, head: Head) -> float | None:
         if np.abs(y.sum(axis=-1) - 1.0).max() > 1e-6:
             return None
         if not (loss.from_logits or head.activation in SHARES):
-            return None  # divided by a sum of both signs, several of them are clipped to 1
+            return None  # division by a sum with mixed signs may clip several outputs to 1
         y = y * (1 - loss.smoothing) + loss.smoothing / width
-        # Clipped to 1e-7 and more, probabilities may add up to a little more than 1.
+        # Probabilities that are clipped to at least 1e-7 may add up to slightly more than 1.
         mean, slack = float(np.mean(_terms(y).sum(axis=-1))), np.log1p(width * 2e-6)
     else:
         return None

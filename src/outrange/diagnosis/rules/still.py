@@ -1,4 +1,4 @@
-"""OR021: a program in which nothing can be learned."""
+"""OR021: a program that trains no weight."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -12,7 +12,7 @@ from ..registry import Example, ModelAndData, Rule, register
 
 
 RESTS = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Lion")
-"""Optimizers that move no weight at a rate of 0, if they hold no momentum of steps before."""
+"""Optimizers that move no weight at a rate of 0, unless they have momentum from earlier steps."""
 
 
 def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> ModelAndData:
@@ -27,18 +27,18 @@ def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> Mode
     "OR021", "no weight is trained",
     """No weight is trainable, the learning rate is 0, or at the stored weights the gradient of
     every weight is exactly 0 on the data. The first two are PROVED; the last is MEASURED, and the
-    other findings say why.""",
+    other findings give the cause.""",
     Example(lambda k: _plain(k, rate=0.0), lambda k: _plain(k)),
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Weights, rate, then the measured gradient."""
+    """Check the trainable weights, the learning rate, and the measured gradient."""
     program = case.program
     if program.optimizer is None or not program.losses:
         return
     trainable = [i for i, w in enumerate(program.weights) if w.trainable]
     if not trainable:
-        yield rule.found(
+        yield rule.finding(
             Level.PROVED, "", "no weight of the model is trainable.",
             "layer.trainable = True, then compile again", holds_for="all data",
         )  # fmt: skip
@@ -46,27 +46,28 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if program.optimizer.rate <= 0 and not program.optimizer.scheduled:
         yield _no_rate(rule, case, program.optimizer)
         return
-    measured = case.measured
+    measured = case.measurement
     if case.batch_normalized or measured is None or measured.error:
         return
     if not np.isfinite(measured.loss) or measured.loss == 0:
         return
-    if not measured.lives:
-        yield rule.found(
+    if not measured.has_nonzero_gradient:
+        yield rule.finding(
             Level.MEASURED, "",
-            f"the gradient of all {len(trainable)} trainable weights is exactly 0 on your data: "
-            "nothing moves.", "see the other findings for the cause",
+            f"the gradient of all {len(trainable)} trainable weights is exactly 0 on your data, so "
+            "training changes nothing.", "see the other findings for the cause",
             holds_for="the stored weights and your first rows",
         )  # fmt: skip
 
 
 def _no_rate(rule: Rule, case: DiagnosisContext, optimizer: Optimizer) -> Finding:
-    """A rate of 0, and one below it."""
+    """Report a learning rate of 0, or a negative one."""
     fix = f"keras.optimizers.{optimizer.kind}(1e-3)"
     if optimizer.rate < 0:
-        return rule.found(
+        return rule.finding(
             Level.PROVED, "",
-            f"the learning rate is {optimizer.rate:g}: each step goes up the gradient, not down.",
+            f"the learning rate is {optimizer.rate:g}, so each step goes uphill instead of "
+            "downhill.",
             fix, title="the learning rate is negative", holds_for="all data",
         )  # fmt: skip
     stepping = case.program.stepping
@@ -77,7 +78,7 @@ def _no_rate(rule: Rule, case: DiagnosisContext, optimizer: Optimizer) -> Findin
         and not stepping.taken
         and not optimizer.options.get("use_ema")
     )
-    return rule.found(
+    return rule.finding(
         Level.PROVED if rests else Level.SUSPECTED, "", "the learning rate is 0.", fix,
         holds_for="all data" if rests else "",
     )  # fmt: skip

@@ -52,16 +52,16 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
 
 @register(
     "OR013", "all units of a layer are equal and stay equal",
-    """If all units of a hidden layer have the same weights in and the same weights out, they
-    compute the same number and get the same gradient, at every step: the layer acts as a single
-    unit for ever, and so do the channels of a convolution. Constant and zero initializers do that.
-    PROVED holds in exact arithmetic, and follows from the stored weights, from what the optimizer
-    keeps of them, and from losses, penalties and an optimizer of Keras's, which treat the entries
-    of a weight alike; rounding may tell units apart, as it does on PyTorch. A dropout between the
-    layer and the next tells its units apart by chance, and where only the weights in are equal,
-    those out do so slowly: MEASURED where copies do not get below the best constant and do so from
-    weights drawn anew, else SUSPECTED. Zero weights in the last layer only, or in a single layer,
-    do no harm and are not reported.""",
+    """If all units of a hidden layer have the same incoming and the same outgoing weights, they
+    compute the same number and get the same gradient, at every step. So the layer always acts as a
+    single unit; the same holds for the channels of a convolution. Constant and zero initializers
+    cause this. PROVED holds in exact arithmetic. It follows from the stored weights, from the
+    optimizer's slot variables, and from Keras losses, penalties and optimizers, which treat the
+    entries of a weight alike. Rounding may still separate the units, as on PyTorch. A dropout
+    before the next layer separates the units at random. If only the incoming weights are equal, the
+    outgoing ones separate the units slowly. Then it is MEASURED if copies do not get below the best
+    constant but do with newly drawn weights, else SUSPECTED. Zero weights in the last layer only,
+    or in a single layer, do no harm and are not reported.""",
     Example(
         lambda k: _xor(k, lambda k: "zeros"),
         lambda k: _xor(k, lambda k: k.initializers.GlorotUniform(seed=1)),
@@ -74,7 +74,7 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the columns of each kernel, and the rows of the kernel behind it."""
+    """Compare the columns of each kernel, and the rows of the kernel that reads its units."""
     program = case.program
     readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:
@@ -82,45 +82,47 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             readers.setdefault(t, []).append(step)
     for step in filter(is_product, program.steps):
         kernel = program.weights[step.weights[0]].read()
-        if kernel.shape[-1] < 2 or not COLUMNS.alike(kernel):
+        if kernel.shape[-1] < 2 or not COLUMNS.are_equal(kernel):
             continue
         path = units_path(program, readers, step)
         if path is None or not all(_constant(program.weights[i].read()) for i in path.biases):
             continue
         behind = program.weights[path.behind].read()
-        out = path.rows is not None and path.rows.alike(behind)
-        yield from _said(rule, case, path, kernel.shape[-1], out)
+        out = path.rows is not None and path.rows.are_equal(behind)
+        yield from _make_finding(rule, case, path, kernel.shape[-1], out)
 
 
 def _constant(array: np.ndarray) -> bool:
     return bool((array == array.flat[0]).all()) if array.size else True
 
 
-def _said(
+def _make_finding(
     rule: Rule, case: DiagnosisContext, path: UnitsPath, width: int, out: bool
 ) -> Iterator[Finding]:
     step = path.step
-    proved = out and path.own and not _told_apart(case.program, step, path.follower)
-    proved = proved and _kept_alike(case, path)
+    proved = out and path.own and not _may_be_separated(case.program, step, path.follower)
+    proved = proved and _stays_equal(case, path)
     helped = None if proved else case.trials.helps(Change(redrawn=True))
     if not proved and not out and helped is None:
         return
     what = "channels" if "Conv" in step.kind else "units"
     level = Level.PROVED if proved else Level.MEASURED if helped else Level.SUSPECTED
     message = (
-        f"its {width} {what} have the same weights in and out, so in exact arithmetic they get the "
-        "same gradient and stay equal for ever: the layer acts as one unit, and nothing but "
-        "rounding can tell its units apart."
+        f"its {width} {what} have the same incoming and outgoing weights, so in exact arithmetic "
+        "they get the same gradient and stay equal forever: the layer acts as one unit, and only "
+        "rounding can separate its units."
     )
     if not proved:
-        message = f"its {width} {what} start with the same weights in and compute the same number."
+        message = (
+            f"its {width} {what} start with the same incoming weights and compute the same number."
+        )
     if helped is not None:
         message += (
-            f" Copies get to {of_constant(helped[0])}; with weights drawn anew, to "
+            f" Trained copies reach {of_constant(helped[0])}; with newly drawn weights they reach "
             f"{100 * helped[1]:.0f} %."
         )
-    later = "" if case.program.optimizer else ", with a loss and an optimizer of Keras's"
-    yield rule.found(
+    later = "" if case.program.optimizer else ", with a loss and an optimizer from Keras"
+    yield rule.finding(
         level, step.layer, message,
         'kernel_initializer="glorot_uniform" in every layer   # the default', cost={"units": width},
         holds_for="the stored weights, any data and any number of steps, in exact arithmetic"
@@ -128,12 +130,12 @@ def _said(
     )  # fmt: skip
 
 
-def _kept_alike(case: DiagnosisContext, path: UnitsPath) -> bool:
-    """Whether training gives equal units equal steps.
+def _stays_equal(case: DiagnosisContext, path: UnitsPath) -> bool:
+    """Return whether training provably gives equal units equal steps.
 
-    With its units in another order the model is the same one, if nothing but the path reads their
-    weights. So equal units have equal gradients, and equal steps if the optimizer keeps the same
-    of each of them and treats the entries of a weight alike.
+    If only the path reads the weights of the units, the model is invariant under permutations of
+    the units. So equal units have equal gradients. They also have equal steps if the optimizer has
+    equal slot variables for them and treats the entries of a weight alike.
     """
     program = case.program
     if path.rows is None:
@@ -141,26 +143,26 @@ def _kept_alike(case: DiagnosisContext, path: UnitsPath) -> bool:
     weights = {path.behind: path.rows, path.kernel: COLUMNS} | dict.fromkeys(path.biases, COLUMNS)
     if program.uneven or not all(_read_once(program, i) for i in weights):
         return False
-    gradients = case.measured.gradients if case.measured is not None else {}
+    gradients = case.measurement.gradients if case.measurement is not None else {}
     for i, units in weights.items():
-        kept, gradient = program.slots(i), gradients.get(i)
-        if program.weights[i].constrained or kept is None:
+        slots, gradient = program.slots(i), gradients.get(i)
+        if program.weights[i].constrained or slots is None:
             return False
-        if not all(units.alike(array) for array in kept):
+        if not all(units.are_equal(array) for array in slots):
             return False
-        # What could not be seen of the program may still show in its gradient.
-        if gradient is not None and not units.alike(np.nan_to_num(gradient), UNLIKE):
+        # The gradient may reveal effects that the recording missed.
+        if gradient is not None and not units.are_equal(np.nan_to_num(gradient), UNLIKE):
             return False
     return True
 
 
 UNLIKE = 1e-3
-"""Of a gradient's largest entry. Sums in another order differ by some 1e-7 of what is added, and
-terms that cancel leave a few digits less."""
+"""Permitted difference, relative to a gradient's largest entry. Sums in another order differ by
+about 1e-7 of their terms, and cancellation costs a few more digits."""
 
 
 def _read_once(program: Program, weight: int) -> bool:
-    """Whether nothing but one recorded step reads a weight, or one known use past the recording."""
+    """Return whether a weight has one reader only: a recorded step, or a known bias addition."""
     uses = sum((*s.weights, *s.blocked_weights).count(weight) for s in program.steps)
     if weight in program.escaped:
         return uses == 0 and program.understood.get(weight) == "bias"
@@ -169,11 +171,11 @@ def _read_once(program: Program, weight: int) -> bool:
 
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
           "GaussianDropout", "GaussianNoise", "AlphaDropout")  # fmt: skip
-"""Layers by which chance may tell units apart: those between a layer and the next one only."""
+"""Layers that may separate units at random, if they lie between a layer and the next one."""
 
 
-def _told_apart(program: Program, step: RecordedStep, follower: RecordedStep) -> bool:
-    """Whether chance in training may give the units of a layer different gradients."""
+def _may_be_separated(program: Program, step: RecordedStep, follower: RecordedStep) -> bool:
+    """Return whether randomness in training may give the units of a layer different gradients."""
     if not program.chance_in_training:
         return False
     if program.own_chance:
@@ -182,9 +184,9 @@ def _told_apart(program: Program, step: RecordedStep, follower: RecordedStep) ->
     noisy = [i for i, layer in enumerate(program.layers) if layer.kind in RANDOM]
     if step.layer not in order or follower.layer not in order:
         return True
-    known = {layer.kind for layer in program.layers} <= QUIET | set(RANDOM)
+    all_known = {layer.kind for layer in program.layers} <= QUIET | set(RANDOM)
     first, last = order.index(step.layer), order.index(follower.layer)
-    return not known or any(first < i < last for i in noisy)
+    return not all_known or any(first < i < last for i in noisy)
 
 
 QUIET = frozenset({
@@ -194,4 +196,4 @@ QUIET = frozenset({
     "GlobalMaxPooling2D", "ZeroPadding2D", "Rescaling", "Normalization", "BatchNormalization",
     "InputLayer", "Add", "Concatenate",
 })  # fmt: skip
-"""Layers that draw nothing in training."""
+"""Layers that draw no random numbers in training."""

@@ -1,4 +1,4 @@
-"""OR001: targets that no weights can reach."""
+"""OR001: targets that the output cannot reach for any weights."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,25 +14,25 @@ from ..context import DiagnosisContext
 from ..registry import Example, ModelAndData, Rule, register
 from ..wording import at_least, share, span
 from .low_ends import computed_ends, in_16_bits
-from .shapes import squeezed
+from .shapes import squeeze_shapes
 
 
 POWERS = {
     "mean_squared_error": (2, "MSE"), "mean_absolute_error": (1, "MAE"),
 }  # fmt: skip
-"""Losses that are a mean of `|target - output| ** power`, and how people call them."""
+"""Losses that are a mean of `|target - output| ** power`, with the power and the usual name."""
 
 REGRESSION = (
     *POWERS, "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "huber",
     "log_cosh",
 )  # fmt: skip
-"""Losses that are 0 only where the output is the target; of a user's own nothing is known."""
+"""Keras losses that are 0 only if the output equals the target."""
 
 SLACK = 1e-5
-"""Share of the targets' span by which a target may lie outside: rounding of a scaler, no fault."""
+"""Targets may lie outside by this share of their span, because of a scaler's rounding."""
 
 LITTLE = 0.01
-"""Share of the best constant's loss below which a floor is hardly missed."""
+"""A smaller lower bound, relative to the best constant's loss, hardly matters."""
 
 
 def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
@@ -45,20 +45,20 @@ def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
 
 @register(
     "OR001", "targets are outside what the network can output",
-    """Whatever the trainable weights are, the last layers confine the output to an interval: (0, 1)
-    for a sigmoid, (-1, 1) for tanh, [0, inf) for relu, and any composition of fixed operations
-    after the last weights. Targets outside of it cannot be reached, and the loss has a floor above
-    0. The interval is computed with every trainable weight set free, so it is the range of the
-    whole end of the graph, not a table of activations; the floor is rounded down. PROVED holds for
-    all weights and all inputs within the data's range; a floor below 1 % of what the best constant
-    loses is a note: it is out of reach, and hardly missed. Use an activation whose range holds the
-    targets, or scale the targets into it.""",
+    """For all trainable weights, the last layers confine the output to an interval: (0, 1) for a
+    sigmoid, (-1, 1) for tanh, [0, inf) for relu, and others for compositions of fixed operations
+    after the last weights. Targets outside the interval are unreachable, and the loss has a lower
+    bound above 0. The interval is the range of the graph with arbitrary trainable weights, not an
+    entry in a table of activations; the bound is rounded down. PROVED holds for all weights and all
+    inputs within the data's range. A bound below 1 % of the best constant's loss is a note, since
+    it hardly matters. Use an activation whose range contains the targets, or scale the targets into
+    its range.""",
     Example(lambda k: _line(k, "sigmoid"), lambda k: _line(k, None)),
     Example(lambda k: _line(k, "tanh"), lambda k: _line(k, "relu")),
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare targets with the range of the output, weights free."""
+    """Compare the targets with the range of the output for all weights."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or loss.name not in REGRESSION or not loss.known:
@@ -66,9 +66,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         tensor = case.program.output_tensors[loss.output]
         ends = computed_ends(case, tensor)
         name, shape = case.program.outputs[loss.output]
-        seen = squeezed(y.shape, (len(y), *shape))
+        seen = squeeze_shapes(y.shape, (len(y), *shape))
         if ends is None or seen[0] != seen[1] or not np.isfinite(y).all():
-            continue  # shapes that only match by broadcasting: OR011 tells
+            continue  # OR011 reports shapes that only match by broadcasting
         y = y.reshape(len(y), -1)
         lo, hi = ends
         sums = None if in_16_bits(case.program, tensor) else _sums(head, loss, y)
@@ -84,7 +84,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
-    """How far each row's sum is from 1, if that of every output is 1 and some target's is not."""
+    """Return the distance of each target row's sum from 1, for a softmax with such targets.
+
+    Returns None if the outputs do not add up to 1, or if all targets do.
+    """
     if head.activation != "softmax" or head.axis != -1 or not 1 < y.shape[1] == head.width:
         return None
     far = np.abs(y.sum(axis=1) - 1.0)
@@ -94,31 +97,34 @@ def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
 def _simplex(
     rule: Rule, case: DiagnosisContext, loss: Loss, head: Head, y: np.ndarray, far: np.ndarray
 ) -> Finding:
-    """The distance of a point from the plane of rows that add up to 1 is `far / sqrt(width)`."""
+    """Report targets that do not add up to 1, like the outputs of the softmax.
+
+    The distance of a point from the plane of rows that add up to 1 is `far / sqrt(width)`.
+    """
     count = int((far > 1e-3).sum())
     floor = max(0.0, float(down(float(np.mean(np.square(far))) / head.width**2 * (1 - 1e-12))))
     message = (
-        f"the {head.width} outputs of the softmax add up to 1 at every row, the targets of "
-        f"{share(count, len(y))} rows do not: they are unreachable"
+        f"the {head.width} outputs of the softmax add up to 1 at every row, but the targets of "
+        f"{share(count, len(y))} rows do not, so they are unreachable"
     )
     more, cost = _floor(case, loss, floor, y)
-    return rule.found(
+    return rule.finding(
         Level.PROVED, head.layer, f"{message}{more}.",
-        'activation="sigmoid" with loss="binary_crossentropy"   # several labels a row',
+        'activation="sigmoid" with loss="binary_crossentropy"   # several labels per row',
         interval=(0.0, 1.0), cost={"unreachable": count, "targets": len(y), **cost},
         holds_for="all weights and all inputs",
     )  # fmt: skip
 
 
 def weight_shown(case: DiagnosisContext, loss: Loss) -> float:
-    """What a loss is multiplied by where Keras shows it: of several, each is shown as it is."""
+    """Return the weight of a loss in Keras's report; with several losses, each is unweighted."""
     return float(loss.options.get("weight", 1.0)) if len(case.program.losses) == 1 else 1.0
 
 
 def as_shown(case: DiagnosisContext, floor: float) -> float:
-    """A floor less what Keras may lose as it adds up the losses of batches in float32.
+    """Lower a bound by the rounding of Keras's float32 sum of batch losses.
 
-    Up to 1e-5 of it nobody sees in four digits.
+    A relative error up to 1e-5 is ignored, since it does not show in four digits.
     """
     lost = 2.0**-24 * case.rows / (case.batch_size or 32)
     return float(down(floor * (1.0 - lost))) if lost > 1e-5 else floor
@@ -127,13 +133,13 @@ def as_shown(case: DiagnosisContext, floor: float) -> float:
 def _floor(
     case: DiagnosisContext, loss: Loss, floor: float, y: np.ndarray
 ) -> tuple[str, dict[str, float]]:
-    """What a message says of a floor and of the loss now; and the floor as a cost."""
+    """Return a phrase about a lower bound and the current loss, and the bound as a cost."""
     weight = weight_shown(case, loss)
     if weight <= 0.0:
         return "", {}
     name = POWERS[loss.name][1]
     name = name if weight == 1.0 else f"the loss, {weight:g} times the {name},"
-    text = f", {name} cannot go below {_shown(as_shown(case, floor * weight))}"
+    text = f", and {name} cannot go below {_format_floor(as_shown(case, floor * weight))}"
     now = None
     if loss.output < len(case.predictions) and len(case.predictions[loss.output]) == len(y):
         p = case.predictions[loss.output].astype(np.float64)
@@ -157,7 +163,7 @@ def _finding(
     lo, hi = float(ends[0].min()), float(ends[1].max())
     by = f" ({head.activation})" if head.activation != "other" else ""
     message = (
-        f"the output{by} stays in {span(lo, hi)} whatever the weights are; your targets are in "
+        f"the output{by} stays in {span(lo, hi)} for all weights, but your targets are in "
         f"{span(float(y.min()), float(y.max()))}. {share(count, total)} targets are unreachable"
     )
     cost: dict[str, float] = {"unreachable": count, "targets": total}
@@ -173,16 +179,16 @@ def _finding(
     if np.isfinite([lo, hi]).all():
         fix += f"\nor scale: y = (y - y.min()) / (y.max() - y.min()) * {hi - lo:g} + {lo:g}"
     elif hi == np.inf and lo == 0.0:
-        fix += "        # relu cannot return what is below 0"
+        fix += "        # relu returns no negative numbers"
     yield_layer = head.layer or name
     elsewhere = " (inference)" if case.program.changed_in_training else ""
-    return rule.found(
+    return rule.finding(
         Level.PROVED, yield_layer, message + ".", fix, interval=(lo, hi), cost=cost,
         holds_for=f"all trainable weights{elsewhere}, and all inputs within the range of your data",
         note=little,
     )  # fmt: skip
 
 
-def _shown(value: float) -> str:
+def _format_floor(value: float) -> str:
     text = at_least(value)
     return text if any(c in text for c in ".e") else f"{text}.0"

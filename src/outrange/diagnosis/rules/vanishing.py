@@ -1,4 +1,4 @@
-"""OR012: gradients that vanish or explode on their way through the layers."""
+"""OR012: gradients that vanish or explode through the layers."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -16,16 +16,16 @@ from ..wording import short
 
 
 RATIO = 1e-6
-"""First layer's gradient over the last one's, from which on learning reaches only the end."""
+"""Below this ratio of the first to the last layer's gradient, only the last layers learn."""
 
 ROOM = 10.0
-"""Times that ratio, from which on what is measured comes another way than through the output."""
+"""A measured gradient above this multiple of the ratio does not come through the output alone."""
 
 FEWEST = 4
-"""Layers of weights below which depth is no explanation."""
+"""Minimum number of layers with weights; with fewer, depth is not the cause."""
 
 FLATTENING = ("sigmoid", "tanh", "softsign", "hardsigmoid", "hardtanh")
-"""Recorded activations that flatten off on both sides."""
+"""Recorded activations that are flat on both sides."""
 
 
 def _deep(keras: ModuleType, depth: int, activation: str, scale: float) -> ModelAndData:
@@ -57,16 +57,16 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
 
 @register(
     "OR012", "the gradient vanishes or explodes through the layers",
-    """Through each layer the gradient is multiplied by weights and slopes. With every slope bounded
-    over the data's range, the product bounds the derivative of the output by what the first layer
-    returns. PROVED if that bound is below 1e-6, and below a millionth of the same bound for the
-    last layer of weights, unless a gradient is measured that gets there all the same (a penalty on
+    """Each layer multiplies the gradient by its weights and slopes. With every slope bounded over
+    the data's range, the product bounds the derivative of the output with respect to the first
+    layer's output. PROVED if that bound is below 1e-6, and below a millionth of the same bound for
+    the last layer with weights, unless a larger gradient is measured (for example, by a penalty on
     the first layer). MEASURED if at the stored weights the first layer's gradient is a million
-    times smaller than the last one's, root mean square an entry, or if gradients are above a
-    million while outputs are ten thousand times larger than the targets; or if four or more layers
-    flatten off on both sides (sigmoid, tanh), copies keep a large part of the best constant's loss,
-    and copies with relu in these layers get much further. Use relu with he_normal, batch
-    normalization or skip connections; clip gradients that explode.""",
+    times smaller than the last one's (root mean square per entry), or if gradients exceed a million
+    and outputs are ten thousand times larger than the targets. Also MEASURED if four or more layers
+    have activations that are flat on both sides (sigmoid, tanh), copies keep a large part of the
+    best constant's loss, and copies with relu in these layers get much further. Use relu with
+    he_normal, batch normalization or skip connections; clip gradients that explode.""",
     Example(lambda k: _deep(k, 12, "sigmoid", 0.2), lambda k: _deep(k, 2, "sigmoid", 1.0)),
     Example(
         lambda k: _deep(k, 14, "linear", 12.0), lambda k: _deep(k, 4, "tanh", 1.0),
@@ -76,82 +76,84 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Bound the response of the output to the first layer, then measure the gradients."""
+    """Bound the response of the output to the first layer, then compare measured gradients."""
     kernels = [
         (i, w) for i, w in enumerate(case.program.weights) if w.trainable and len(w.shape) >= 2
     ]
     if len(kernels) < FEWEST or case.batch_normalized:
-        return  # what batch statistics make of a gradient in training, inference does not show
+        return  # gradients with batch statistics differ from those at inference
     fix = (
         'activation="relu", kernel_initializer="he_normal" in every hidden layer   or   skip '
         "connections"
     )
-    # A kernel that starts at 0 passes nothing until its first step, and then it does.
+    # A kernel that starts at 0 passes no gradient until its first step.
     empty = any(not np.any(weight.read()) for _, weight in kernels)
-    found = None if empty else _proved(rule, case, kernels, fix)
-    if found is not None:
-        yield found
+    finding = None if empty else _prove_small_bound(rule, case, kernels, fix)
+    if finding is not None:
+        yield finding
         return
-    yield from list(_measured(rule, case, kernels, fix)) or list(_flattened(rule, case))
+    yield from list(_compare_gradients(rule, case, kernels, fix)) or list(
+        _check_flat_stack(rule, case)
+    )
 
 
-def _proved(
+def _prove_small_bound(
     rule: Rule, case: DiagnosisContext, kernels: list[tuple[int, Weight]], fix: str
 ) -> Finding | None:
-    """The derivatives of the output by the first layer, beside those by the last one."""
+    """Report a first layer on which the output provably hardly depends, unlike on the last one."""
     index, weight = kernels[0]
     calls = _calls(case, weight.layer) if _only_in(case, index, weight.layer) else []
     bound = sensitivity(case, calls) if calls else None
     if bound is None or bound >= RATIO:
         return None
     behind = weights_after(case.program, [t for c in calls for t in (c.after, *c.others)])
-    way = [(index, weight), *((i, w) for i, w in kernels if i in behind)]
-    layers = len({w.layer for _, w in way})
-    # The unit of the outputs, and of the loss, is in the derivatives by the last layer too.
-    last = sensitivity(case, _calls(case, way[-1][1].layer))
-    if layers < FEWEST or last is None or bound > RATIO * last or _gets_there(case, index, bound):
+    path = [(index, weight), *((i, w) for i, w in kernels if i in behind)]
+    layers = len({w.layer for _, w in path})
+    # A comparison with the last layer cancels the units of the outputs and of the loss.
+    last = sensitivity(case, _calls(case, path[-1][1].layer))
+    if layers < FEWEST or last is None or bound > RATIO * last or _has_gradient(case, index, bound):
         return None
-    small = f"add up to at most {bound:.1e}: hardly any"
-    if bound == 0.0:  # Something behind it is constant, which other rules tell of.
-        small, fix = "are 0: no", f"see the other findings, or {fix}"
+    small = f"add up to at most {bound:.1e}, so hardly any"
+    if bound == 0.0:  # Something after it is constant, which other rules report.
+        small, fix = "are 0, so no", f"see the other findings, or {fix}"
     elsewhere = " (inference)" if case.program.changed_in_training else ""
-    return rule.found(
+    return rule.finding(
         Level.PROVED, calls[0].path,
-        f"through {layers} layers of weights, the derivatives of the network's output by "
-        f"what layer {calls[0].path!r} returns {small} gradient gets back to it through the "
+        f"through {layers} layers of weights, the derivatives of the network's output with respect "
+        f"to the output of layer {calls[0].path!r} {small} gradient reaches this layer through the "
         "output.",
         fix, interval=(0.0, bound), cost={"bound": bound, "layer": calls[0].path},
         holds_for=f"the stored weights{elsewhere} and all inputs within the range of your data",
     )  # fmt: skip
 
 
-def _gets_there(case: DiagnosisContext, index: int, bound: float) -> bool:
-    """Whether the backend's own gradient of a weight is not small beside those of the others."""
-    measured = case.measured
+def _has_gradient(case: DiagnosisContext, index: int, bound: float) -> bool:
+    """Return whether the measured gradient of a weight is not small compared with the others."""
+    measured = case.measurement
     if measured is None or measured.error:
         return False
     sizes = {
         i: float(np.abs(np.nan_to_num(np.asarray(g, np.float64))).max(initial=0.0))
         for i, g in measured.gradients.items() if g is not None
     }  # fmt: skip
-    # A kernel's gradient has the inputs as a factor, those of the others what is of size one.
-    inputs = float(np.abs(case.seen[case.sound_rows]).max(initial=1.0))
+    # The first kernel's gradient has the inputs as a factor; the others have values of size 1.
+    inputs = float(np.abs(case.flat_model_inputs[case.finite_rows]).max(initial=1.0))
     most = 0.0 if bound == 0.0 else ROOM * RATIO * inputs * max(sizes.values(), default=0.0)
     return sizes.get(index, 0.0) > most
 
 
 def _only_in(case: DiagnosisContext, index: int, name: str) -> bool:
-    """Whether a weight acts through what the layers of this name return, and in no other way."""
+    """Return whether a weight acts only through the outputs of the layers of this name."""
     program = case.program
     users = [s for s in program.steps if index in s.weights or index in s.blocked_weights]
     inside = all(s.inside and name in s.layer.split("/") for s in users)
     return bool(users) and inside and index not in program.escaped
 
 
-def _measured(
+def _compare_gradients(
     rule: Rule, case: DiagnosisContext, kernels: list[tuple[int, Weight]], fix: str
 ) -> Iterator[Finding]:
-    measured = case.measured
+    measured = case.measurement
     if measured is None or measured.error:
         return
     sizes = []
@@ -163,7 +165,7 @@ def _measured(
     if len(sizes) < FEWEST or not np.isfinite([s for _, s in sizes]).all():
         return
     (start, first), (end, last) = sizes[0], sizes[-1]
-    grown = _grown(case)
+    grown = _oversized_outputs(case)
     if 0 < first < RATIO * last:
         what = f"is {short(last / first)} times smaller than"
     elif grown is not None and max(first, last) > 1.0 / RATIO:
@@ -171,41 +173,43 @@ def _measured(
         what = f"explodes: outputs reach {short(grown)}. Compare"
     else:
         return
-    yield rule.found(
+    yield rule.finding(
         Level.MEASURED, start.layer,
-        f"the gradient of `{start.path}` ({first:.1e} an entry) {what} that of `{end.path}` "
+        f"the gradient of `{start.path}` ({first:.1e} per entry) {what} that of `{end.path}` "
         f"({last:.1e}).", fix, cost={"first": first, "last": last},
         holds_for="the stored weights and your first rows",
     )  # fmt: skip
 
 
-def _flattened(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """A stack of activations that flatten off, where relus in their place get much further."""
+def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
+    """Report a stack of sigmoid-like activations if relus in their place get much further."""
     ends = {head.layer for head in case.program.heads}
     stack = list(dict.fromkeys(
         step.layer for step in case.program.steps
         if step.inside and step.kind.lower() in FLATTENING and step.layer not in ends
     ))  # fmt: skip
-    own = {one.path for one in case.program.layers if one.kind.startswith(("Dense", "Conv"))}
-    bent = tuple(path.split("/")[-1] for path in stack if path in own)
+    replaceable = {
+        layer.path for layer in case.program.layers if layer.kind.startswith(("Dense", "Conv"))
+    }
+    bent = tuple(path.split("/")[-1] for path in stack if path in replaceable)
     if len(bent) < FEWEST:
         return
     gained = case.trials.gain(Change(bent=bent))
     if gained is None:
         return
-    said = case.trials.said(gained, "with a relu in each of them")
-    yield rule.found(
+    gain = case.trials.describe_gain(gained, "with a relu in each of them")
+    yield rule.finding(
         Level.MEASURED, stack[0],
-        f"{len(bent)} layers have activations that flatten off on both sides: where they are flat "
-        f"the gradient shrinks, and what tells rows apart. {said}",
+        f"{len(bent)} layers have activations that are flat on both sides; there the gradient "
+        f"shrinks, and so do the differences between rows. {gain}",
         'activation="relu", kernel_initializer="he_normal" in every hidden layer',
-        title="a stack of activations that flatten off", cost={"layers": len(bent)},
+        title="a stack of saturating activations", cost={"layers": len(bent)},
         holds_for="trainings from the stored weights",
     )  # fmt: skip
 
 
-def _grown(case: DiagnosisContext) -> float | None:
-    """The size of the outputs, where it is far beyond that of the targets."""
+def _oversized_outputs(case: DiagnosisContext) -> float | None:
+    """Return the size of the outputs if it far exceeds that of the targets, else None."""
     if case.y is None or not case.predictions:
         return None
     most = max(float(np.abs(p[np.isfinite(p)]).max(initial=0.0)) for p in case.predictions)
@@ -214,5 +218,5 @@ def _grown(case: DiagnosisContext) -> float | None:
 
 
 def _calls(case: DiagnosisContext, name: str) -> list[Layer]:
-    """Every call of the layers of this name, whatever models are around them."""
+    """Return all calls of the layers of this name, in any surrounding model."""
     return [x for x in case.program.layers if x.path.split("/")[-1] == name]

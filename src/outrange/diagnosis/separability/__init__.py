@@ -1,1 +1,1 @@
-"""Proofs that no linear unit separates the classes of some rows, and floors of losses from them."""
+"""Proofs that classes are not linearly separable, and lower bounds of losses from them."""

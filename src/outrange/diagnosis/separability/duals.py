@@ -1,37 +1,39 @@
 """Lower bounds of losses of linear classifiers, from points of the dual problem.
 
-For margins `m_c = z_y - z_c` of a row the cross-entropy is `log(1 + sum exp(-m_c))`, and for any
+For margins `m_c = z_y - z_c` of a row the cross-entropy is `log(1 + sum exp(-m_c))`. For any
 `q_c >= 0` with `sum q_c <= 1` it is at least `H(q) - sum q_c m_c`, where `H` is the entropy of `q`
-and `1 - sum q`. Where the weighted margins of all rows add up to zero, the loss of all rows is at
-least the sum of their entropies, whatever the weights are. The best such `q` are the wrong
-chances at the optimum.
+and `1 - sum q`. If the weighted margins of all rows add up to zero, the loss of all rows is at
+least the sum of their entropies, for all weights of the classifier. The best such `q` are the
+probabilities of the wrong classes at the optimum.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .farkas import Certificate, certified
+from .farkas import Certificate, exact_certificate
 from .margins import HomogeneousRows, Margins
 
 
 STEPS, DAMPED = 60, 1e-7
-"""Newton steps at most, and the weight of a ridge that keeps weights finite, a row."""
+"""Maximum number of Newton steps, and the weight per row of a ridge that keeps weights finite."""
 
 ROUNDED, OFF = 1e-10, 1e-12
-"""Share of a bound that pays for the rounding of its own arithmetic, and a number a row, which pays
-for that of the chance that is left."""
+"""Relative amount that covers the rounding of a bound's own arithmetic, and an absolute amount per
+row that covers the rounding of the remaining probability."""
 
 SCALES = np.linspace(0.05, 1.0, 20)
-"""Factors at which multipliers of a certificate are tried, in parts of the largest possible."""
+"""Scales of a certificate's multipliers to try, relative to the largest feasible one."""
 
 
 def entropies(margins: Margins, q: np.ndarray) -> np.ndarray:
-    """Compute the entropy of each row that has a margin, of its wrong chances and the chance left.
+    """Compute the entropy of each row with a margin, from its wrong-class probabilities.
+
+    The remaining probability, of the right class, counts too.
 
     Args:
-        margins: The columns.
-        q: `(columns,)` in [0, 1].
+        margins: The margins of the rows, one column each.
+        q: Probabilities of the wrong classes, `(columns,)` in [0, 1].
     """
     rows, number = np.unique(margins.rows, return_inverse=True)
     right = np.clip(1.0 - np.bincount(number, q, len(rows)), 0.0, 1.0)
@@ -54,18 +56,17 @@ def certificate_cross_entropy(certificate: Certificate) -> float:
 
 
 def least_cross_entropy(margins: Margins, labels: np.ndarray, classes: int) -> float:
-    """Bound the mean cross-entropy of all rows from below; 0 where nothing is proved.
+    """Bound the mean cross-entropy of all rows from below; 0 if nothing is proved.
 
     Args:
-        margins: Of all rows and wrong classes.
-        labels: `(n,)` class numbers.
-        classes: Number of classes.
+        margins: The margins of all rows and wrong classes.
+        labels: Class numbers from 0, `(n,)`.
     """
-    chances = _fitted(margins, labels, classes)
+    chances = _fit_probabilities(margins, labels, classes)
     wrong = np.nonzero(np.arange(classes) != labels[:, None])
     q = chances[wrong]
     right = chances[np.arange(len(labels)), labels][margins.rows]
-    point = certified(margins, q, np.minimum(q, right))
+    point = exact_certificate(margins, q, np.minimum(q, right))
     if point is None:
         return 0.0
     whole, unit = point.multipliers.whole, point.multipliers.denominator
@@ -73,12 +74,12 @@ def least_cross_entropy(margins: Margins, labels: np.ndarray, classes: int) -> f
     np.add.at(totals, point.margins.rows, whole)
     if any(total > unit for total in totals):
         return 0.0
-    found = entropies(point.margins, point.multipliers.floats).sum() / len(labels)
-    return max(0.0, float(found) * (1.0 - ROUNDED) - OFF)
+    total = entropies(point.margins, point.multipliers.floats).sum() / len(labels)
+    return max(0.0, float(total) * (1.0 - ROUNDED) - OFF)
 
 
-def _fitted(margins: Margins, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Fit a logistic regression by damped Newton steps, and return its chances `(n, classes)`."""
+def _fit_probabilities(margins: Margins, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Fit logistic regression by damped Newton steps; return probabilities `(n, classes)`."""
     x = margins.points.scaled
     width, free, ridge = x.shape[1], classes - 1, DAMPED * len(x)
     hot = np.eye(classes)[labels]
@@ -116,14 +117,10 @@ def _fitted(margins: Margins, labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def least_squares(points: HomogeneousRows, y: np.ndarray) -> float:
-    """Bound the mean squared error of a linear unit from below; 0 where nothing is proved.
+    """Bound the mean squared error of a linear unit from below; 0 if nothing is proved.
 
-    A vector `r` at right angles to all features and to the ones makes `|z - y|^2` at least
-    `(r . y)^2 / |r|^2` (Cauchy-Schwarz); the best one is what least squares leave.
-
-    Args:
-        points: The rows.
-        y: `(n,)` targets.
+    If `r` is orthogonal to all features and to the ones, `|z - y|^2` is at least
+    `(r . y)^2 / |r|^2` (Cauchy-Schwarz). The best `r` is the residual of least squares.
     """
     count = len(y)
     sums = Margins(points, np.arange(count), np.ones((count, 1), np.int64))
@@ -135,6 +132,6 @@ def least_squares(points: HomogeneousRows, y: np.ndarray) -> float:
     size = float(np.square(r).sum())
     if size == 0.0:
         return 0.0
-    # What is rounded in the product may be as large as its parts, if they cancel.
+    # If the terms of the product cancel, its rounding error is relative to their size.
     product = abs(float(r @ y)) - 1e-12 * float(np.abs(r) @ np.abs(y))
     return max(product, 0.0) ** 2 / size / count * (1.0 - ROUNDED)

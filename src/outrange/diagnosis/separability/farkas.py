@@ -1,4 +1,4 @@
-"""Certificates that rows are not linearly separable: a linear program, then exact multipliers."""
+"""Certificates that rows are not linearly separable, from a linear program in exact integers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .margins import ExactMultipliers, Margins
 
 
 SUPPORT = 1e-9
-"""Multipliers of the linear program up to this one count as 0; all of them add up to 1."""
+"""Multipliers of the linear program up to this value count as 0; their sum is 1."""
 
 WORK, SETS = 700_000, (8, 256)
-"""Entries of the linear programs that are solved for certificates without a common row, and how
-many of these are looked for at least and at most."""
+"""Total size of the linear programs that are solved for disjoint certificates, and the minimum and
+maximum number of these certificates."""
 
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """Margins that add up to zero with multipliers that are not negative.
+    """Margins that add up to zero under nonnegative multipliers.
 
     Args:
-        margins: The columns with a multiplier above 0.
-        multipliers: Theirs, exact.
+        margins: The margins with a positive multiplier.
+        multipliers: The exact multipliers of these margins.
     """
 
     margins: Margins
@@ -32,15 +32,12 @@ class Certificate:
 
     @property
     def rows(self) -> np.ndarray:
-        """The rows it is about, each once."""
+        """The rows in the certificate, each once."""
         return np.unique(self.margins.rows)
 
 
 def find_certificate(margins: Margins) -> Certificate | None:
     """Find a certificate of few rows, and verify it in integers.
-
-    Args:
-        margins: Of rows and wrong classes.
 
     Returns:
         None if the linear program has no solution (the classes are separable), or if its solution
@@ -51,23 +48,23 @@ def find_certificate(margins: Margins) -> Certificate | None:
         return None
     matrix = np.concatenate([margins.scaled, np.ones((1, columns))])
     right = np.append(np.zeros(margins.equations), 1.0)
-    found = least_linear(
+    solution = least_linear(
         np.zeros(columns), np.zeros(columns), np.ones(columns), matrix, right, right
     )
-    if found is None:
+    if solution is None:
         return None
-    near = found[0]
+    near = solution[0]
     support = np.flatnonzero(near > SUPPORT)
-    return certified(margins.of(support), near[support], near[support])
+    return exact_certificate(margins.of(support), near[support], near[support])
 
 
-def certified(margins: Margins, near: np.ndarray, room: np.ndarray) -> Certificate | None:
-    """Make multipliers exact; None unless they are verified and none is negative.
+def exact_certificate(margins: Margins, near: np.ndarray, room: np.ndarray) -> Certificate | None:
+    """Make multipliers exact; None unless they are verified and nonnegative.
 
     Args:
-        margins: The columns.
-        near: `(columns,)`: multipliers in float64.
-        room: `(columns,)`: how far each may be moved.
+        margins: The margins, one column each.
+        near: Approximate multipliers in float64, `(columns,)`.
+        room: Permitted change of each multiplier, `(columns,)`.
     """
     exact = margins.exact(near, room) if len(near) else None
     if exact is None or any(w < 0 for w in exact.whole):
@@ -77,20 +74,19 @@ def certified(margins: Margins, near: np.ndarray, room: np.ndarray) -> Certifica
 
 
 def disjoint_certificates(margins: Margins, first: Certificate) -> list[Certificate]:
-    """Find certificates of which no two have a row in common, one after the other.
+    """Find certificates without common rows, one after the other.
 
-    Whatever the weights are, each has a row that is wrong.
+    For any weights, each certificate has a misclassified row.
 
     Args:
-        margins: Of rows and wrong classes.
-        first: One of them.
+        margins: The margins of all rows and wrong classes.
     """
-    found, left = [first], margins
+    certificates, left = [first], margins
     most = int(np.clip(WORK // max(margins.scaled.size, 1), *SETS))
-    while len(found) < most:
-        left = left.of(~np.isin(left.rows, found[-1].rows))
-        one = find_certificate(left)
-        if one is None:
+    while len(certificates) < most:
+        left = left.of(~np.isin(left.rows, certificates[-1].rows))
+        certificate = find_certificate(left)
+        if certificate is None:
             break
-        found.append(one)
-    return found
+        certificates.append(certificate)
+    return certificates

@@ -1,9 +1,9 @@
-"""Floors of compiled losses that follow from certificates.
+"""Lower bounds of compiled losses that follow from certificates.
 
-Each certificate has a row that is wrong, whatever the weights are. With one output, two of its
-rows of different classes have outputs in the wrong order, or equal ones: then the squares of their
-errors add up to at least half the squared distance of the targets, their absolute errors to the
-distance. With a softmax the chance of a wrong class is at least that of the right one.
+For any weights, each certificate has a misclassified row. With one output, two of its rows of
+different classes have equal outputs or outputs in the wrong order. The sum of their squared errors
+is then at least half the squared distance of the targets, and that of their absolute errors at
+least the distance. With a softmax, a wrong class is at least as probable as the right one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class LinearFloor:
     """Lower bounds of a mean loss over all rows of the data.
 
     Args:
-        every: For all weights.
-        within: For weights with which no logit is so large that Keras clips the chance.
+        every: The bound for all weights.
+        within: The bound for weights with which Keras clips no probability.
     """
 
     every: float
@@ -35,12 +35,12 @@ class LinearFloor:
 
 
 def linear_floor(program: Program, loss: Loss, problem: LinearProblem) -> LinearFloor | None:
-    """Bound a loss from below; None where nothing is known of it.
+    """Bound a loss from below; None if no bound is known.
 
     Args:
-        program: Model and losses.
-        loss: One of its losses.
-        problem: Not separable.
+        program: The program of `loss`.
+        loss: The loss to bound.
+        problem: A linear problem that is not separable.
     """
     head = program.heads[loss.output]
     if not is_plain_mean(program, loss):
@@ -55,13 +55,13 @@ def linear_floor(program: Program, loss: Loss, problem: LinearProblem) -> Linear
         least = 0.5 * distance**2 if squares else distance
     else:
         least = (0.5 if squares else 1.0) / head.width
-    found = least * len(problem.certificates) / problem.total
+    bound = least * len(problem.certificates) / problem.total
     if squares and head.width == 1 and head.activation == "linear":
         y = np.array(problem.names, np.float64)[problem.labels]
         share = len(y) / problem.total
-        found = max(found, least_squares(problem.margins.points, y) * share)
-    found = max(0.0, float(down(down(found))))
-    return LinearFloor(found, found) if found else None
+        bound = max(bound, least_squares(problem.margins.points, y) * share)
+    bound = max(0.0, float(down(down(bound))))
+    return LinearFloor(bound, bound) if bound else None
 
 
 def _cross_entropy(loss: Loss, head: Head, problem: LinearProblem) -> LinearFloor | None:
@@ -72,9 +72,9 @@ def _cross_entropy(loss: Loss, head: Head, problem: LinearProblem) -> LinearFloo
     if -1 in problem.names:
         return None
     whole = problem.cross_entropy * len(problem.labels)
-    parts = [certificate_cross_entropy(one) for one in problem.certificates]
+    parts = [certificate_cross_entropy(certificate) for certificate in problem.certificates]
     within = max(whole, sum(parts))
-    # A clipped row costs less than its margin says, but at least as much as where the clip begins.
+    # A clipped row costs less than its margin implies, but at least the loss where clipping begins.
     end = np.inf if loss.from_logits or head.recovered else CLIPPED
     every = max(min(whole, end), sum(min(part, end) for part in parts))
     clipped = 2 * EPSILON * max(head.width, 2)

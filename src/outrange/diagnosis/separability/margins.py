@@ -1,13 +1,14 @@
-"""Margins of linear classifiers, and multipliers in integers under which they add up to zero.
+"""Margins of linear classifiers, and integer multipliers under which they add up to zero.
 
-A linear unit of each class gives a row `x` the scores `z = W x + b`. The row is right if the margin
-`z_y - z_c` is above 0 for every wrong class `c`. Multipliers `m >= 0`, not all 0, with
+One linear unit per class gives a row `x` the scores `z = W x + b`. The row is classified correctly
+if the margin `z_y - z_c` is positive for every wrong class `c`. Multipliers `m >= 0`, not all 0,
+with
 
     sum over (row, wrong class) of m * (e_y - e_c) (x, 1)^T = 0
 
-prove that no `W` and `b` do that for all rows (Farkas): the weighted margins would add up to a
-number above 0, and they add up to 0 whatever `W` and `b` are. A single unit with a threshold is
-the case of two classes.
+prove that no `W` and `b` classify all rows correctly (Farkas): the weighted margins would have a
+positive sum, but their sum is 0 for all `W` and `b`. A single unit with a threshold is the case of
+two classes.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from ...search.gradients.exact_affine import integers
 
 
 BITS = 50
-"""Multipliers are rounded to multiples of two to minus this power before they are repaired."""
+"""Multipliers are rounded to multiples of `2**-BITS` before they are corrected."""
 
 DEPENDENT = 1e-9
-"""Part of its length that a column adds to those before it, up to which it counts as a sum."""
+"""A column is linearly dependent if its new component is at most this share of the longest one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,8 @@ class ExactMultipliers:
     """Multipliers of margins as exact fractions: `whole / denominator`.
 
     Args:
-        whole: `(columns,)` Python integers.
-        denominator: Above 0.
+        whole: Numerators as Python integers, `(columns,)`.
+        denominator: The common positive denominator.
     """
 
     whole: np.ndarray
@@ -44,38 +45,34 @@ class ExactMultipliers:
 
     @cached_property
     def floats(self) -> np.ndarray:
-        """`(columns,)` float64, each within one rounding."""
+        """The multipliers in float64, `(columns,)`, each correctly rounded."""
         return np.array([float(Fraction(int(w), self.denominator)) for w in self.whole])
 
     @property
     def reduced(self) -> list[int]:
-        """The same proportions in the smallest integers."""
+        """The smallest integers in the same proportions."""
         divisor = reduce(gcd, (int(w) for w in self.whole), 0)
         return [int(w) // max(divisor, 1) for w in self.whole]
 
 
 @dataclass(frozen=True, eq=False)
 class HomogeneousRows:
-    """Rows with a 1 at their end.
+    """Rows in homogeneous coordinates, that is, with a 1 appended.
 
     Args:
-        values: `(n, d + 1)` float64.
+        values: The rows, `(n, d + 1)` float64.
     """
 
     values: np.ndarray
 
     @classmethod
     def of(cls, x: np.ndarray) -> HomogeneousRows:
-        """Append the 1.
-
-        Args:
-            x: `(n, d)`.
-        """
+        """Append a 1 to each row of `x`, `(n, d)`."""
         return cls(np.concatenate([x, np.ones((len(x), 1))], axis=1))
 
     @cached_property
     def scaled(self) -> np.ndarray:
-        """`(n, d + 1)`: centered features of deviation 1 (an invertible map)."""
+        """Features of mean 0 and standard deviation 1, `(n, d + 1)` (an invertible map)."""
         x = self.values[:, :-1]
         spread = x.std(axis=0)
         x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
@@ -83,21 +80,21 @@ class HomogeneousRows:
 
     @cached_property
     def whole(self) -> np.ndarray:
-        """`(n, d + 1)` Python integers: each column times a power of two (an invertible map)."""
+        """Each column times a power of two, `(n, d + 1)` Python integers (an invertible map)."""
         return np.stack([integers(column)[0] for column in self.values.T], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """One column for each row and wrong class: `effects[j] (x) points[rows[j]]`.
+    """Margins of rows and wrong classes; column `j` is `effects[j] (x) points[rows[j]]`.
 
-    Invertible maps of the points leave the multipliers as they are, so that each computation takes
-    the points as it likes.
+    Invertible maps of the points do not change the multipliers, so each computation may use the
+    most convenient coordinates.
 
     Args:
-        points: All rows.
-        rows: `(columns,)`: the row of each margin.
-        effects: `(columns, t)` integers: how the margin reads the scores.
+        points: All rows of the data.
+        rows: The row of each margin, `(columns,)`.
+        effects: Coefficients of the scores in each margin, `(columns, t)` integers.
     """
 
     points: HomogeneousRows
@@ -106,14 +103,14 @@ class Margins:
 
     @classmethod
     def of_classes(cls, x: np.ndarray, labels: np.ndarray, classes: int) -> Margins:
-        """Make the margins of rows against all their wrong classes.
+        """Build the margins of rows against all their wrong classes.
 
-        Adding one number to all scores of a row changes no margin, so the last class has score 0.
+        Adding a constant to all scores of a row changes no margin, so the last class has score 0.
 
         Args:
-            x: `(n, d)`.
-            labels: `(n,)` class numbers.
-            classes: Number of classes.
+            x: The rows, `(n, d)`.
+            labels: Class numbers from 0, `(n,)`.
+            classes: The number of classes.
         """
         row, wrong = np.nonzero(np.arange(classes) != labels[:, None])
         unit = np.eye(classes, dtype=np.int64)[:, :-1]
@@ -121,7 +118,7 @@ class Margins:
 
     @property
     def equations(self) -> int:
-        """Number of sums that must be zero."""
+        """The number of sums that must be zero."""
         return self.points.values.shape[1] * self.effects.shape[1]
 
     def of(self, keep: np.ndarray) -> Margins:
@@ -130,7 +127,7 @@ class Margins:
 
     @cached_property
     def scaled(self) -> np.ndarray:
-        """`(equations, columns)`: the columns, of scaled points."""
+        """The columns of scaled points, `(equations, columns)`."""
         points = self.points.scaled[self.rows]
         return (self.effects[:, :, None] * points[:, None, :]).reshape(len(self.rows), -1).T
 
@@ -145,13 +142,13 @@ class Margins:
     def exact(self, near: np.ndarray, room: np.ndarray) -> ExactMultipliers | None:
         """Find multipliers close to float64 ones with weighted sums of exactly zero.
 
-        The float64 ones are rounded to multiples of `2**-BITS`. Those of independent columns are
-        then corrected by the exact solution of a linear system. The sums are computed once more in
-        integers at the end, so that nothing rests on how the columns were chosen.
+        The float64 multipliers are rounded to multiples of `2**-BITS`. Those of independent columns
+        are then corrected by the exact solution of a linear system. Finally the sums are recomputed
+        in integers, so that the result does not depend on the choice of columns.
 
         Args:
-            near: `(columns,)`.
-            room: `(columns,)`: how far each may be moved; those with most room are corrected.
+            room: Permitted change of each multiplier, `(columns,)`; those with most room are
+                corrected.
 
         Returns:
             None if the sums cannot be made zero. Signs are not checked.
@@ -160,7 +157,7 @@ class Margins:
         basis = self._basis(room)
         columns = self._columns(basis)
         left = self.sums(whole).reshape(-1)
-        # The normal equations have one solution wherever the columns are independent.
+        # The normal equations have a unique solution if the columns are independent.
         square = columns @ columns.T
         solved = solve_integers(square.tolist(), (-(columns @ left)).tolist())
         if solved is None:

@@ -1,4 +1,4 @@
-"""Programs that are one linear unit, or one a class, and their rows as classes."""
+"""Programs that are linear classifiers: one linear unit, or one per class."""
 
 from __future__ import annotations
 
@@ -19,57 +19,57 @@ MONOTONE = frozenset(
     "linear sigmoid hard_sigmoid log_sigmoid tanh hard_tanh relu relu6 leaky_relu elu celu selu "
     "softplus softsign exponential".split()
 )
-"""Activations that never decrease: a threshold after one is a threshold before it."""
+"""Nondecreasing activations: a threshold on the output is a threshold on the input."""
 
 AFFINE_STEPS = frozenset(
     "ConvertToTensor Cast Reshape Transpose ExpandDims Squeeze GetItem Pad Repeat Concatenate "
     "Stack Matmul Einsum Conv ConvTranspose DepthwiseConv SeparableConv AveragePool Mean Sum Add "
     "Subtract Multiply Negative Rescaling Normalization BatchNorm".split()
 )
-"""Operations that are affine in the data whatever the weights are, if they are for some."""
+"""Operations that are affine in the data for all weights if they are for some weights."""
 
 WORK = 100_000
-"""Entries of the linear program: beyond, rows drawn at random stand for the data."""
+"""Maximum size of the linear program; of larger data, randomly drawn rows are used."""
 
 
 LOST = 0.5
-"""Share of the entropy of the classes that linear scores must leave unexplained for a finding."""
+"""A finding requires that linear scores leave this share of the class entropy unexplained."""
 
 BEND = 0.15
-"""Share of the variance that a curved model must explain beyond a linear one, on held-out rows."""
+"""Share of the held-out variance that a nonlinear model must explain beyond a linear one."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearProblem:
-    """Rows and classes of a linear classifier.
+    """The rows and classes of a linear classifier.
 
     Args:
-        x: `(n, d)`: rows as the model gets them.
-        labels: `(n,)` numbers of the classes that occur, from 0.
-        names: Their targets.
-        taken: `(n,)`: the rows of the data that these are.
-        total: Rows of the data.
+        x: The rows as the model receives them, `(n, d)`.
+        labels: Numbers from 0 of the occurring classes, `(n,)`.
+        names: The target of each class number.
+        indices: Indices of these rows in the data, `(n,)`.
+        total: The number of rows of the data.
     """
 
     x: np.ndarray
     labels: np.ndarray
     names: tuple[int, ...]
-    taken: np.ndarray
+    indices: np.ndarray
     total: int
 
     @cached_property
     def margins(self) -> Margins:
-        """One for each row and wrong class."""
+        """The margins of all rows and wrong classes."""
         return Margins.of_classes(self.x, self.labels, len(self.names))
 
     @cached_property
     def certificate(self) -> Certificate | None:
-        """A proof that these rows are not separable, if one is found."""
+        """A proof that these rows are not separable; None if there is none."""
         return find_certificate(self.margins)
 
     @cached_property
     def certificates(self) -> list[Certificate]:
-        """Proofs without a common row: in each of them a row is wrong."""
+        """Proofs without common rows, each of which has a misclassified row."""
         first = self.certificate
         return [] if first is None else disjoint_certificates(self.margins, first)
 
@@ -80,14 +80,14 @@ class LinearProblem:
 
     @cached_property
     def cross_entropy(self) -> float:
-        """A lower bound of the mean cross-entropy over these rows, without clips."""
+        """A lower bound of the mean cross-entropy over these rows, without clipping."""
         return least_cross_entropy(self.margins, self.labels, len(self.names))
 
     @cached_property
-    def lost(self) -> float:
-        """Share of the entropy of the classes that linear scores cannot explain.
+    def unexplained(self) -> float:
+        """The share of the class entropy that linear scores cannot explain.
 
-        The entropy that rows leave which are equal is not counted: no network explains it.
+        The entropy within groups of equal rows does not count, since no network explains it.
         """
         groups = np.unique(self.x, axis=0, return_inverse=True)[1].reshape(-1)
         every = conditional_entropy(self.labels, groups)
@@ -112,41 +112,41 @@ def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
         loss: The loss of the output.
 
     Returns:
-        None where the network is not linear up to a last monotone activation or softmax, where the
-        targets are no classes, or where the program cannot be followed.
+        The problem. None if the network is not linear up to a last monotone activation or softmax,
+        if the targets are not classes, or if the program cannot be traced.
     """
     program, head, y = case.program, case.head(loss), case.targets(loss)
-    if head is None or y is None or not is_linear(program, loss.output) or case.mixed:
+    if head is None or y is None or not is_linear(program, loss.output) or case.mixed_row:
         return None
     labels = _labels(loss, head, y, program.outputs[loss.output][1])
-    x = case.seen
+    x = case.flat_model_inputs
     with np.errstate(all="ignore"):
-        plain = case.sound_rows.all() and bool((x == x.astype(np.float32)).all())
+        plain = case.finite_rows.all() and bool((x == x.astype(np.float32)).all())
     if labels is None or not plain:
         return None
     names, numbers = np.unique(labels, return_inverse=True)
     if len(names) < 2:
         return None
     count = WORK // ((x.shape[1] + 1) * (len(names) - 1) ** 2)
-    taken = np.arange(len(x))
+    rows = np.arange(len(x))
     if count < len(x):
-        taken = np.sort(np.random.default_rng(0).permutation(len(x))[:count])
-    kept, classes = np.unique(numbers[taken], return_inverse=True)
-    if len(kept) < 2:
+        rows = np.sort(np.random.default_rng(0).permutation(len(x))[:count])
+    present, classes = np.unique(numbers[rows], return_inverse=True)
+    if len(present) < 2:
         return None
-    named = tuple(int(names[k]) for k in kept)
-    return LinearProblem(x[taken], classes.reshape(-1), named, taken, len(x))
+    named = tuple(int(names[k]) for k in present)
+    return LinearProblem(x[rows], classes.reshape(-1), named, rows, len(x))
 
 
 def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool:
-    """Return whether a curve is missing, and not only noise in the data.
+    """Return whether a nonlinear model would help, rather than the data being noisy.
 
     Args:
-        case: The program.
+        case: The program with its data.
         loss: The loss of the output.
-        problem: Not separable.
+        problem: A problem that is not separable.
     """
-    if problem.lost < LOST:
+    if problem.unexplained < LOST:
         return False
     signal = case.trials.signal_of(loss)
     if signal is None:
@@ -158,12 +158,11 @@ def is_linear(program: Program, output: int) -> bool:
     """Return whether an output is affine in the inputs up to its last activation, for all weights.
 
     Args:
-        program: What was read.
-        output: Its number.
+        output: Index of the output.
     """
     part, head = program.whole, program.heads[output]
-    known = head.activation in MONOTONE or head.activation == "softmax"
-    if part is None or not known or head.dropped or program.own_chance or part.unknown:
+    supported = head.activation in MONOTONE or head.activation == "softmax"
+    if part is None or not supported or head.dropped or program.own_chance or part.unknown:
         return False
     tensor = head.logits if head.logits is not None else program.output_tensors[output]
     if tensor not in part.places or (head.logits is None and head.activation != "linear"):
@@ -191,7 +190,7 @@ def is_linear(program: Program, output: int) -> bool:
 
 
 def _labels(loss: Loss, head: Head, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Class of each row; None if the targets are no classes that this head decides between."""
+    """Return the class of each row; None if the targets are not classes of this head."""
     width = int(np.prod(shape))
     if width == 1:
         flat = y.reshape(-1)

@@ -1,1 +1,1 @@
-"""Trains every combination of activation, loss and optimizer, and keeps what was measured."""
+"""Comparison of all combinations of activation, loss and optimizer by training them."""

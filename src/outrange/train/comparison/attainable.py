@@ -1,4 +1,4 @@
-"""Bounds of the accuracy that candidates can reach, and the candidates that `recommend` names."""
+"""Upper bounds of the candidates' accuracy, and the candidate that `recommend` proposes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .trainings import Trainings
 
 
 class Attainable:
-    """Accuracy that models without a hidden layer cannot exceed; computed when it is first read.
+    """An upper bound of the accuracy of models without a hidden layer, computed on first use.
 
     Args:
-        groups: The trainings, one group an activation.
-        targets: What they learn.
+        groups: The trainings, one group per activation.
+        targets: The targets that all of them learn.
     """
 
     def __init__(self, groups: Sequence[Group], targets: Targets) -> None:
@@ -29,44 +29,40 @@ class Attainable:
     def _ceilings(self) -> list[float]:
         if self._targets.kind not in ("binary", "classes", "one_hot"):
             return []
-        found = []
+        ceilings = []
         for group in self._groups:
-            # It is compiled: one that is being trained must not be.
+            # Use a new model, because it gets compiled; a model in training must not be.
             model = group.rebuild()
             outputs = tuple(model.outputs[0].shape[1:])
             y = encode(self._targets, outputs, False)
             problem = linear_problem_of(model, group.data.x, y)
-            found += [] if problem is None else [problem.accuracy]
-        return found
+            ceilings += [] if problem is None else [problem.accuracy]
+        return ceilings
 
     @property
     def accuracy(self) -> float:
-        """The largest bound of all models that have one; 0 if none has."""
+        """The largest bound of the models that have one; 0 if none has."""
         return max(self._ceilings, default=0.0)
 
     @property
     def proof(self) -> str:
-        """A sentence for what is proved, or `""`."""
+        """A sentence about the proved bound, or `""`."""
         if not self._ceilings:
             return ""
         count = len(self._groups)
         which = "every model" if len(self._ceilings) == count else "models without a hidden layer"
         return (
             f"no line separates the classes, so the accuracy of {which} is at most "
-            f"{self.accuracy:.4g}, whatever the weights are. A hidden layer is missing."
+            f"{self.accuracy:.4g}, for all weights. Add a hidden layer."
         )
 
 
-def recommended(trainings: Trainings, groups: Sequence[Group]) -> tuple[str, str]:
-    """Return the labels of the activation and the loss that `recommend` names.
-
-    Args:
-        trainings: All candidates.
-        groups: Their models.
+def recommended_labels(trainings: Trainings, groups: Sequence[Group]) -> tuple[str, str]:
+    """Return the labels of the activation and the loss that `recommend` proposes.
 
     Returns:
-        An empty label where no candidate is the recommended one, and for the activation where
-        `build` does not put it at the end of the model.
+        A label is empty if no candidate is the recommended one. The activation's label is also
+        empty if `build` does not put the activation at the end of the model.
     """
     last = LAST_LAYERS[trainings.targets.kind](trainings.targets)
     activation = ""
@@ -82,5 +78,5 @@ def recommended(trainings: Trainings, groups: Sequence[Group]) -> tuple[str, str
 
 def _ends_in(model: Any, activation: str) -> bool:
     """Return whether the last layer applies an activation."""
-    own = getattr(model.layers[-1], "activation", None)
-    return getattr(own, "__name__", "") == activation
+    last = getattr(model.layers[-1], "activation", None)
+    return getattr(last, "__name__", "") == activation

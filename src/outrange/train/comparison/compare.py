@@ -1,4 +1,4 @@
-"""Trains every combination of activation, loss and optimizer from several starts."""
+"""Training of every combination of activation, loss and optimizer from several starts."""
 
 import hashlib
 import math
@@ -16,9 +16,9 @@ from ...core.clock import read_clock
 from ...executors.pool import Pool
 from ...frontends.keras.api import keras
 from ..targets import read_targets
-from .attainable import Attainable, recommended
+from .attainable import Attainable, recommended_labels
 from .failures import reasons
-from .objectives import labelled, optimizer_choice
+from .objectives import label_things, optimizer_choice
 from .plan import Options, TrainingData
 from .record import ComparisonRecord
 from .seeds import arrays_of
@@ -27,7 +27,7 @@ from .trainings import Trainings, engine_of
 
 
 POINTS = 100
-"""Points of a curve."""
+"""Number of points of a training curve."""
 
 SAVE_EVERY = 5.0
 """Seconds between two writes of the file."""
@@ -61,13 +61,13 @@ LOSSES = {
 """Default losses for each kind of targets, the recommended one first."""
 
 
-def compare(build: Callable[[Any], Any], x: Any, y: Any, **asked: Any) -> Study:
-    """See `outrange.compare`."""
-    return Comparison(build, x, y, **asked).run()
+def compare(build: Callable[[Any], Any], x: Any, y: Any, **options: Any) -> Study:
+    """Train and compare all combinations; see `outrange.compare`."""
+    return Comparison(build, x, y, **options).run()
 
 
 class Comparison:
-    """One comparison under way; the arguments are those of `outrange.compare`."""
+    """A running comparison; the arguments are those of `outrange.compare`."""
 
     def __init__(
         self, build: Callable[[Any], Any], x: Any, y: Any, *, activations: Any, losses: Any,
@@ -81,17 +81,17 @@ class Comparison:
         self.limit = seconds_of(time_limit)
         for name, value in (("starts", starts), ("epochs", epochs), ("batch_size", batch_size)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-                raise InputError(f"`{name}` is a whole number >= 1. Received: {name}={value!r}.")
+                raise InputError(f"`{name}` must be an integer >= 1. Received: {name}={value!r}.")
         targets = read_targets(y, kind)
         engine_of(engine)
         chosen = _default_optimizers() if optimizers is None else optimizers
         self.trainings = Trainings(
             build,
-            labelled(
+            label_things(
                 ACTIVATIONS[targets.kind] if activations is None else activations, "activations"
             ),
-            labelled(LOSSES[targets.kind] if losses is None else losses, "losses"),
-            [optimizer_choice(k, thing) for k, thing in labelled(chosen, "optimizers").items()],
+            label_things(LOSSES[targets.kind] if losses is None else losses, "losses"),
+            [optimizer_choice(k, thing) for k, thing in label_things(chosen, "optimizers").items()],
             targets,
             _data(x, len(targets.values)),
             Options(int(epochs), int(batch_size), -(-int(epochs) // POINTS), int(seed)),
@@ -106,44 +106,44 @@ class Comparison:
     # ---- setting up -------------------------------------------------------------------------
 
     def make_groups(self) -> ComparisonRecord:
-        """A group per activation, all at their starts."""
-        made = [self.trainings.group(label) for label in self.trainings.activations]
-        groups = [group for group, _ in made]
+        """Create a group per activation, all at their initial weights."""
+        pairs = [self.trainings.group(label) for label in self.trainings.activations]
+        groups = [group for group, _ in pairs]
         engine = sorted({group.engine for group in groups})
         return ComparisonRecord(
             groups=groups,
             labels=self.trainings.labels,
-            yardstick=made[0][1],
+            yardstick=pairs[0][1],
             goal=self.goal,
             options=self.trainings.options,
             backend=f"{keras().backend.backend()} ({', '.join(engine)})",
             plan=self.plan(),
             attainable=Attainable(groups, self.trainings.targets),
-            recommended=recommended(self.trainings, groups),
+            recommended=recommended_labels(self.trainings, groups),
         )
 
     def plan(self) -> dict[str, Any]:
-        """What a saved study must agree in to be resumed."""
-        asked, digest = self.trainings, hashlib.sha256()
-        for array in [*keras().tree.flatten(asked.data.x), asked.targets.values]:
+        """Return the settings in which a saved study must agree to be resumed."""
+        trainings, digest = self.trainings, hashlib.sha256()
+        for array in [*keras().tree.flatten(trainings.data.x), trainings.targets.values]:
             digest.update(np.ascontiguousarray(array).tobytes())
-        activations, losses, optimizers = asked.labels
+        activations, losses, optimizers = trainings.labels
         return {
             "activations": activations,
             "losses": losses,
             "optimizers": optimizers,
-            "starts": asked.starts,
-            "epochs": asked.options.epochs,
-            "batch_size": asked.options.batch_size,
-            "seed": asked.options.seed,
+            "starts": trainings.starts,
+            "epochs": trainings.options.epochs,
+            "batch_size": trainings.options.batch_size,
+            "seed": trainings.options.seed,
             "data": digest.hexdigest(),
-            "kind": asked.targets.kind,
+            "kind": trainings.targets.kind,
         }
 
     # ---- running ------------------------------------------------------------------------------
 
     def run(self) -> Study:
-        """Train until done, until the time is over, or until Ctrl-C."""
+        """Train until all is done, the time is over, or the user presses Ctrl-C."""
         record = self.make_groups()
         if self.file is not None and self.file.exists():
             old = Study.load(self.file)
@@ -153,8 +153,14 @@ class Comparison:
         self.saved = read_clock()
         try:
             if self.pool is not None:
-                spread(record, self.trainings, self.pool, self.left, lambda: self.told(record))
-            # What workers leave when their pool breaks is trained here.
+                spread(
+                    record,
+                    self.trainings,
+                    self.pool,
+                    self.seconds_left,
+                    lambda: self.report(record),
+                )
+            # If the pool breaks, the remaining trainings run in this process.
             record.measure_starts()
             status = "interrupted" if record.unfinished else self.train(record)
         except KeyboardInterrupt:
@@ -166,10 +172,10 @@ class Comparison:
         return study
 
     def train(self, record: ComparisonRecord) -> str:
-        """Train in this process, and say how it ended."""
+        """Train in this process; return `"complete"`, or `"time"` if the time is over."""
         for tick in range(record.first_tick, record.ticks):
             for group in range(len(record.groups)):
-                if self.left() <= 0:
+                if self.seconds_left() <= 0:
                     return "time"
                 self.advance(record, group, tick)
         return "complete"
@@ -178,26 +184,26 @@ class Comparison:
     def seconds(self) -> float:
         return read_clock() - self.begun
 
-    def left(self) -> float:
-        """Seconds until the time is over."""
+    def seconds_left(self) -> float:
+        """Return the seconds until the time limit."""
         return math.inf if self.limit is None else self.limit - self.seconds
 
     def advance(self, record: ComparisonRecord, group: int, tick: int) -> None:
-        """One group from one tick to the next; a group that is there already (resumed) is not."""
+        """Train one group from a tick to the next, unless it is already further (resumed)."""
         if record.at(group) > tick:
             return
-        kept = record.groups[group].carried
+        before = record.groups[group].carried
         try:
             record.groups[group].advance_from(tick)
             record.note(group)
         except BaseException:
-            # Ctrl-C between the two: the weights must not be ahead of the curves.
-            record.groups[group].carried = kept
+            # After Ctrl-C between the two calls, the weights would be ahead of the curves.
+            record.groups[group].carried = before
             raise
-        self.told(record)
+        self.report(record)
 
-    def told(self, record: ComparisonRecord) -> None:
-        """Tell how far it is, and keep it from time to time."""
+    def report(self, record: ComparisonRecord) -> None:
+        """Report the progress, and save the study from time to time."""
         if self.file is not None and read_clock() - self.saved > SAVE_EVERY:
             record.save(self.file, "interrupted", self.earlier + self.seconds)
             self.saved = read_clock()
@@ -214,7 +220,7 @@ class Comparison:
 
 
 def seconds_of(time_limit: Any) -> float | None:
-    """`60`, `"60s"`, `"2min"`, `"1.5h"` or None as seconds."""
+    """Convert `60`, `"60s"`, `"2min"`, `"1.5h"` or None to seconds."""
     if time_limit is None:
         return None
     units = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
@@ -223,7 +229,7 @@ def seconds_of(time_limit: Any) -> float | None:
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|min|m|h|)\s*", str(time_limit))
     if not isinstance(time_limit, str) or match is None:
         raise InputError(
-            '`time_limit` is a time: 60, "60s", "2min", "1h", or None for no limit. '
+            '`time_limit` must be a duration such as 60, "60s", "2min" or "1h", or None. '
             f"Received: time_limit={time_limit!r}."
         )
     return float(match[1]) * units[match[2]]
@@ -234,7 +240,7 @@ def _data(x: Any, rows: int) -> TrainingData:
     for array in keras().tree.flatten(arrays):
         if array.ndim == 0 or len(array) != rows:
             raise InputError(
-                "Inputs and targets have as many rows. "
+                "Inputs and targets must have the same number of rows. "
                 f"Received: inputs of shape {array.shape} for {rows} targets."
             )
     real = keras().tree.map_structure(
@@ -244,7 +250,7 @@ def _data(x: Any, rows: int) -> TrainingData:
 
 
 def _default_optimizers() -> dict[str, Any]:
-    """Learning rates large enough for a small problem to converge within a minute."""
+    """Return optimizers with which a small problem converges within a minute."""
     o = keras().optimizers
     return {
         "sgd 0.1": o.SGD(0.1),

@@ -1,4 +1,4 @@
-"""Findings of `outrange.diagnose` for one training; the only file that reads its records."""
+"""Findings of `outrange.diagnose` for one training, converted to reasons."""
 
 import warnings
 from typing import Any
@@ -13,29 +13,32 @@ from ...frontends.keras.training.program import read_program
 from .plan import Group, TrainingData
 
 
-def diagnosed(group: Group, lane: int, data: TrainingData, from_start: bool) -> list[Reason]:
-    """Proved and measured findings of a lane's model, with its weights and its loss.
+def diagnose_lane(group: Group, lane: int, data: TrainingData, from_start: bool) -> list[Reason]:
+    """Return the proved and measured findings of a lane's model, with its weights and loss.
 
     Args:
-        group: The trainings.
-        lane: Which.
-        data: What it was trained on.
-        from_start: Look at the weights of its start (those of its end are no numbers).
+        group: The group of trainings.
+        lane: Index of the training in the group.
+        from_start: Whether to use the initial weights, because the final ones are not finite.
     """
     optimizer, loss, start = group.place(lane)
     objective = group.objectives[loss]
     model = group.models[start]
     with warnings.catch_warnings():
-        # Keras's own warnings about the loss were given when the model was trained.
+        # Keras already issued its own warnings about the loss in the training.
         warnings.simplefilter("ignore")
         if from_start:
-            return _found(model, group.optimizers[optimizer].fresh(), objective, data)
-        kept = [keras().ops.convert_to_numpy(v) for v in model.trainable_variables]
+            return _compile_and_diagnose(
+                model, group.optimizers[optimizer].fresh(), objective, data
+            )
+        initial = [keras().ops.convert_to_numpy(v) for v in model.trainable_variables]
         try:
             _assign(model, group.weights(lane))
-            return _found(model, group.optimizers[optimizer].fresh(), objective, data)
+            return _compile_and_diagnose(
+                model, group.optimizers[optimizer].fresh(), objective, data
+            )
         finally:
-            _assign(model, kept)
+            _assign(model, initial)
 
 
 def _assign(model: Any, arrays: Any) -> None:
@@ -43,7 +46,9 @@ def _assign(model: Any, arrays: Any) -> None:
         variable.assign(array)
 
 
-def _found(model: Any, optimizer: Any, objective: Any, data: TrainingData) -> list[Reason]:
+def _compile_and_diagnose(
+    model: Any, optimizer: Any, objective: Any, data: TrainingData
+) -> list[Reason]:
     model.compile(optimizer=optimizer, loss=objective.keras_loss)
     return [
         Reason(f.code, f.level.name, f.message, f.fix)
@@ -52,15 +57,16 @@ def _found(model: Any, optimizer: Any, objective: Any, data: TrainingData) -> li
 
 
 def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
-    """Read a model as a linear classifier of rows that no line separates.
+    """Read a model as a linear classifier of rows that are not linearly separable.
 
     Args:
-        model: Built; it is compiled anew.
-        x: The rows.
-        y: Classes: one number a row, or a row of 0 and a single 1.
+        model: A built model, which is compiled again.
+        x: The rows, as the model accepts them.
+        y: The classes, as one number or one one-hot row per row.
 
     Returns:
-        None if it has a hidden layer, if the rows are separable, or if they are but for noise.
+        The problem. None if the model has a hidden layer, or if the rows are separable, at least up
+        to noise.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -68,15 +74,15 @@ def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
         program = read_program(model, x, y)
     flat_x, flat_y = keras().tree.flatten(x), keras().tree.flatten(y)
     case = DiagnosisContext(program, flat_x, flat_y, (x, y), 0)
-    found = [linear_problem(case, loss) for loss in program.losses]
-    problem = found[0] if len(found) == 1 else None
+    problems = [linear_problem(case, loss) for loss in program.losses]
+    problem = problems[0] if len(problems) == 1 else None
     if problem is None or problem.certificate is None:
         return None
     return problem if is_fault(case, program.losses[0], problem) else None
 
 
 def findings(model: Any, x: Any, y: Any) -> tuple[Finding, ...]:
-    """Proved and measured findings of a compiled model, without training it."""
+    """Return the proved and measured findings of a compiled model, without training it."""
     program = read_program(model, x, y)
     flat_x, flat_y = keras().tree.flatten(x), keras().tree.flatten(y)
     return diagnose(program, flat_x, flat_y, (x, y), steps=0).at_least("measured")

@@ -1,4 +1,4 @@
-"""Fresh starts: weights drawn from the layers' own initializers."""
+"""Random initial weights, drawn from the layers' own initializers."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from ...frontends.keras.api import is_keras_class, keras
 
 
 CENTERED = ("VarianceScaling", "RandomNormal", "TruncatedNormal", "RandomUniform")
-"""Initializers whose numbers are independent and continuous; see `is_centered`."""
+"""Initializers with independent, continuous numbers; see `is_centered`."""
 
 
 class Initializers:
     """The initializers of a model's weights.
 
-    Keras names them after the weight: `kernel_initializer` makes `kernel`. What is drawn is what
-    the initializer itself draws, with another seed each time, whatever seed it was given.
+    Keras names them after the weight: `kernel_initializer` creates `kernel`. Each draw uses the
+    initializer itself with a new seed, even if it has a fixed one.
 
     Args:
         model: A built Keras model.
@@ -36,28 +36,28 @@ class Initializers:
                 self.makers.append((variable, maker, config if seeded else None))
 
     def draw(self, rng: np.random.Generator) -> list[tuple[Any, Any]]:
-        """Pairs of a variable and a fresh value."""
-        found = []
+        """Draw new values; return pairs of a variable and its value."""
+        values = []
         for variable, maker, config in self.makers:
             if config is not None:
                 maker = type(maker).from_config({**config, "seed": int(rng.integers(2**31))})
             value = maker(variable.shape, dtype=variable.dtype)
-            found.append((variable, self.k.ops.convert_to_tensor(value, dtype=variable.dtype)))
-        return found
+            values.append((variable, self.k.ops.convert_to_tensor(value, dtype=variable.dtype)))
+        return values
 
 
 def initializer_of(layer: Any, variable: Any) -> Any:
-    """The initializer that made a weight; None if the layer does not say."""
+    """Return the initializer of a weight; None if the layer has no such attribute."""
     maker = getattr(layer, f"{variable.name}_initializer", None)
     return maker if hasattr(maker, "get_config") and callable(maker) else None
 
 
 def is_centered(initializer: Any) -> bool:
-    """Whether it draws independent, continuous numbers, alike on both sides of 0.
+    """Return whether an initializer draws independent numbers of a symmetric, continuous law.
 
-    Keras's named ones (Glorot, He, LeCun) are variance scalings; orthogonal matrices are not
-    independent, constants not continuous. What code of the user's own draws nobody knows, whatever
-    it was derived from.
+    Keras's named initializers (Glorot, He, LeCun) are variance scalings. Entries of orthogonal
+    matrices are not independent, and constants are not continuous. User classes may draw anything,
+    whatever they are derived from.
     """
     if not is_keras_own(initializer):
         return False
@@ -72,15 +72,15 @@ def is_centered(initializer: Any) -> bool:
 
 
 def is_zero(initializer: Any) -> bool:
-    """Whether it makes zeros."""
+    """Return whether an initializer creates zeros."""
     return type(initializer).__name__ == "Zeros" and is_keras_own(initializer)
 
 
 def is_fixed(initializer: Any) -> bool:
-    """Whether it makes the same numbers every time."""
+    """Return whether an initializer creates the same numbers every time."""
     return is_keras_own(initializer) and "seed" not in initializer.get_config()
 
 
-def is_keras_own(made: Any) -> bool:
-    """Whether an initializer or a layer is of a class of Keras, not of one derived from it."""
-    return is_keras_class(type(made))
+def is_keras_own(thing: Any) -> bool:
+    """Return whether an initializer or a layer is of a Keras class rather than a derived one."""
+    return is_keras_class(type(thing))

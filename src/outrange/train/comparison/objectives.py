@@ -1,4 +1,4 @@
-"""Losses with the targets each needs, and the metric that all of them share."""
+"""Losses with their targets, and the metric by which all of them are compared."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from .plan import Objective, OptimizerChoice
 
 @dataclass(frozen=True, eq=False)
 class Yardstick:
-    """What is compared across losses.
+    """The metric by which trainings with different losses are compared.
 
     Args:
         name: `"accuracy"`, `"mse"`, or the name of the user's function.
-        better: `"higher"` or `"lower"`.
-        baseline: What the best constant prediction has.
-        function: `function(targets, predictions)`, the user's; None for the built-in ones.
+        better: Which values are better, `"higher"` or `"lower"`.
+        baseline: The metric of the best constant prediction.
+        function: The user's `function(targets, predictions)`; None for the built-in metrics.
     """
 
     name: str
@@ -30,31 +30,31 @@ class Yardstick:
     function: Callable[[Any, Any], Any] | None = None
 
 
-def labelled(things: Any, what: str) -> dict[str, Any]:
-    """Label to thing, from a dict, a list, or one thing.
+def label_things(things: Any, what: str) -> dict[str, Any]:
+    """Return a dict from labels to things, from a dict, a list, or a single thing.
 
     Raises:
-        InputError: There is none, or two have the same label.
+        InputError: There are no things, or two have the same label.
     """
     if isinstance(things, Mapping):
-        found = {str(key): value for key, value in things.items()}
+        labelled = {str(key): value for key, value in things.items()}
     else:
         many = things if isinstance(things, Sequence) and not isinstance(things, str) else [things]
-        found = {}
+        labelled = {}
         for thing in many:
-            if label(thing) in found:
+            if label(thing) in labelled:
                 raise InputError(
-                    f"Two {what} have the same label; give a dict from label to each. "
-                    f"Received: {label(thing)!r} twice."
+                    f"Labels of {what} must differ. Received: {label(thing)!r} twice. Pass a dict "
+                    "from labels to these objects."
                 )
-            found[label(thing)] = thing
-    if not found:
-        raise InputError(f"At least one of `{what}` is needed. Received: {things!r}.")
-    return found
+            labelled[label(thing)] = thing
+    if not labelled:
+        raise InputError(f"`{what}` must have at least one entry. Received: {things!r}.")
+    return labelled
 
 
 def label(thing: Any) -> str:
-    """What a table calls an activation, a loss or an optimizer."""
+    """Return the name of an activation, a loss or an optimizer in tables."""
     if thing is None:
         return "linear"
     if isinstance(thing, str):
@@ -64,13 +64,13 @@ def label(thing: Any) -> str:
 
 
 def optimizer_choice(name: str, thing: Any) -> OptimizerChoice:
-    """An optimizer as a way to make fresh ones."""
+    """Convert an optimizer to a labelled factory of new ones."""
     k = keras()
     try:
         model = k.optimizers.get(thing() if isinstance(thing, type) else thing)
     except (ValueError, TypeError) as error:
         raise InputError(
-            "An optimizer is a name that Keras knows, an optimizer, or its class. "
+            "An optimizer must be a name that Keras knows, an optimizer, or its class. "
             f"Received: {thing!r}."
         ) from error
     kind, config = type(model), model.get_config()
@@ -80,13 +80,17 @@ def optimizer_choice(name: str, thing: Any) -> OptimizerChoice:
 def objective(
     name: str, thing: Any, targets: Targets, outputs: tuple[int, ...], yardstick: Yardstick
 ) -> Objective:
-    """A loss, with the targets it needs for a model of these outputs (batch axis left out)."""
+    """Combine a loss with its targets and metric, for a model of this output shape.
+
+    Args:
+        outputs: Shape of the model's output, without the batch axis.
+    """
     k = keras()
     try:
         loss = k.losses.get(thing() if isinstance(thing, type) else thing)
     except (ValueError, TypeError) as error:
         raise InputError(
-            "A loss is a name that Keras knows, a loss, its class, or a function "
+            "A loss must be a name that Keras knows, a loss, its class, or a function "
             f"`loss(y_true, y_pred)`. Received: {thing!r}."
         ) from error
     kind = _kind(k, loss)
@@ -103,19 +107,19 @@ def objective(
 
 
 def _kind(k: Any, loss: Any) -> str:
-    """The loss's own name, `"sparse_categorical_crossentropy"`, whatever the user calls it."""
-    own = getattr(loss, "__name__", None) or getattr(loss, "name", None) or type(loss).__name__
-    return str(own).lower()
+    """Return the loss's own name, such as `"sparse_categorical_crossentropy"`."""
+    name = getattr(loss, "__name__", None) or getattr(loss, "name", None) or type(loss).__name__
+    return str(name).lower()
 
 
 def _threshold(loss: Any, kind: str, targets: Targets) -> float:
-    """Where a single output decides between two classes."""
+    """Return the threshold at which a single output decides between two classes."""
     margin = kind in ("hinge", "squared_hinge") or getattr(loss, "from_logits", False)
     return 0.0 if margin or targets.names == (-1, 1) else 0.5
 
 
 def encode(targets: Targets, outputs: tuple[int, ...], sparse: bool) -> np.ndarray:
-    """Targets in the shape that a model of these outputs needs.
+    """Convert the targets to the shape that a model of this output shape needs.
 
     Raises:
         InputError: They do not fit.
@@ -137,22 +141,22 @@ def encode(targets: Targets, outputs: tuple[int, ...], sparse: bool) -> np.ndarr
             return values.argmax(axis=1).astype(np.int32)
         return values.astype(np.float32).reshape(-1, *outputs)
     raise InputError(
-        f"A model needs one output per target column or class ({targets.classes} here), or one "
-        f"for all classes. Received: outputs of shape {outputs} for {targets.kind} targets."
+        f"The model must have one output per target column or class ({targets.classes} here), or "
+        f"one for all classes. Received: outputs of shape {outputs} for {targets.kind} targets."
     )
 
 
 def yardstick(
     metric: Any, better: str | None, targets: Targets, outputs: tuple[int, ...]
 ) -> Yardstick:
-    """The metric to compare by: the user's, or what fits the targets."""
+    """Return the metric to compare by: the user's, or the default for the targets."""
     decides = targets.kind in ("binary", "classes", "one_hot", "multi_label")
     if metric is None:
         metric = "accuracy" if decides else "mse"
     if callable(metric):
         if better not in ("higher", "lower"):
             raise InputError(
-                'A metric of your own needs better="higher" or better="lower". '
+                'A custom metric needs better="higher" or better="lower". '
                 f"Received: better={better!r}."
             )
         dense = encode(targets, outputs, False)
@@ -161,7 +165,7 @@ def yardstick(
         return Yardstick(label(metric), better, float(baseline), metric)
     if metric not in ("accuracy", "mse") or (metric == "accuracy" and not decides):
         raise InputError(
-            '`metric` is "accuracy" (for classes), "mse", or a function of targets and '
+            '`metric` must be "accuracy" (for classes), "mse", or a function of targets and '
             f"predictions in keras.ops. Received: metric={metric!r} for {targets.kind} targets."
         )
     values = targets.values
@@ -182,7 +186,7 @@ def _metric(
     outputs: tuple[int, ...],
     threshold: float,
 ) -> Callable[[Any], Any]:
-    """`metric(predictions)`, one number, in Keras operations."""
+    """Return `metric(predictions)`, which computes one number in Keras operations."""
     dense = k.ops.convert_to_tensor(encode(targets, outputs, False))
     if yardstick.function is not None:
         function = yardstick.function
@@ -196,12 +200,12 @@ def _metric(
     if targets.kind in ("binary", "multi_label"):
         high = dense > 0.5
         return lambda p: _share(k, (p > threshold) == high, p)
-    # Several classes on one output: the nearest whole number decides.
+    # With several classes on one output, the nearest integer decides.
     return lambda p: _share(k, k.ops.abs(p - dense) < 0.5, p)
 
 
 def _share(k: ModuleType, right: Any, predictions: Any) -> Any:
-    """Share of right answers; a prediction that is no number is never right."""
+    """Compute the share of right answers; 0 if a prediction is not finite."""
     fine = k.ops.all(k.ops.isfinite(predictions))
     share = k.ops.mean(k.ops.cast(right, "float32"))
     return k.ops.where(fine, share, k.ops.zeros_like(share))

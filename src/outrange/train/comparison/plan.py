@@ -1,4 +1,4 @@
-"""What a comparison trains: data, losses with the targets they need, optimizers, groups."""
+"""The trainings of a comparison: data, losses with their targets, optimizers, groups."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -12,11 +12,11 @@ from ...core import InputError
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Training data as Keras takes it.
+    """Training data as Keras accepts them.
 
     Args:
         x: An array of inputs, batch axis first, or a list or dict of them.
-        rows: How many.
+        rows: Number of data rows.
     """
 
     x: Any
@@ -25,14 +25,15 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """A loss, the targets in the form it needs, and the metric for what it reaches.
+    """A loss, the targets in the form it needs, and the metric of its predictions.
 
     Args:
-        label: How tables call the loss.
-        keras_loss: What `Model.compile` takes.
-        value: `value(y, predictions)`: the loss of a batch, one number, in Keras operations.
-        targets: `(rows, ...)`.
-        metric: `metric(predictions)`: one number over all the data, in Keras operations.
+        label: Name of the loss in tables.
+        keras_loss: The loss as an argument of `Model.compile`.
+        value: `value(y, predictions)` computes the loss of a batch, one number, in Keras
+            operations.
+        targets: The targets in the form of the loss, `(rows, ...)`.
+        metric: `metric(predictions)` computes one number over all the data, in Keras operations.
     """
 
     label: str
@@ -44,7 +45,7 @@ class Objective:
 
 @dataclass(frozen=True, eq=False)
 class OptimizerChoice:
-    """An optimizer by label, and a way to make fresh ones."""
+    """A labelled factory of optimizers."""
 
     label: str
     fresh: Callable[[], Any]
@@ -52,13 +53,13 @@ class OptimizerChoice:
 
 @dataclass(frozen=True)
 class Options:
-    """How every training goes.
+    """The settings of every training.
 
     Args:
-        epochs: Passes over the data.
-        batch_size: Rows a step.
-        stride: Epochs between two points of a curve.
-        seed: Of the first start; the others follow it.
+        epochs: Number of passes over the data.
+        batch_size: Number of rows per step.
+        stride: Number of epochs between two points of a curve.
+        seed: Seed of the first start; the others use the following integers.
     """
 
     epochs: int
@@ -68,23 +69,23 @@ class Options:
 
     @property
     def ticks(self) -> int:
-        """Steps of the curves, from tick 0 to the last."""
+        """Number of steps of the curves, from tick 0 to the last."""
         return -(-self.epochs // self.stride)
 
     def epoch(self, tick: int) -> int:
-        """Epochs trained at a tick."""
+        """Return the number of epochs trained at a tick."""
         return min(tick * self.stride, self.epochs)
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedPart:
-    """What a worker measured, a tick after the other, and where the group is now.
+    """The measurements of a worker, tick by tick, and the resulting state of the group.
 
     Args:
-        losses: Of every lane, at each tick.
-        metrics: Likewise.
-        spreads: At the last of them.
-        state: As `Group.state` returns it, then.
+        losses: Losses of all lanes at each tick.
+        metrics: Metrics of all lanes at each tick.
+        spreads: Output spreads of all lanes at the last tick.
+        state: The state at the last tick, as `Group.state` returns it.
     """
 
     losses: Sequence[np.ndarray]
@@ -94,22 +95,22 @@ class TrainedPart:
 
 
 class Group(ABC):
-    """Trainings of one activation, side by side.
+    """The trainings of one activation, one lane each.
 
     Lanes are numbered `(optimizer * losses + loss) * starts + start`.
 
     Args:
         models: One built, uncompiled model per start.
-        rebuild: Makes another such model.
-        objectives: The losses.
-        optimizers: The optimizers.
-        data: The training data.
-        options: How to train.
+        rebuild: Creates another such model.
+        objectives: The losses with their targets and metrics.
+        optimizers: The labelled optimizer factories.
+        data: The data that all lanes train on.
+        options: The settings of every training.
     """
 
     engine: str
     carried: Any
-    """The state of all lanes; never changed in place, so that a copy of the reference is one."""
+    """The state of all lanes; never changed in place, so a reference to it is a snapshot."""
 
     def __init__(
         self,
@@ -129,58 +130,59 @@ class Group(ABC):
 
     @property
     def lanes(self) -> int:
-        """How many trainings."""
+        """Number of trainings."""
         return len(self.optimizers) * len(self.objectives) * len(self.models)
 
     def place(self, lane: int) -> tuple[int, int, int]:
-        """Optimizer, loss and start of a lane."""
+        """Return the indices of optimizer, loss and start of a lane."""
         rest, start = divmod(lane, len(self.models))
         optimizer, loss = divmod(rest, len(self.objectives))
         return optimizer, loss, start
 
     def advance_from(self, tick: int) -> None:
-        """Train from a tick to the next."""
+        """Train from a tick to the next one."""
         before, after = self.options.epoch(tick), self.options.epoch(tick + 1)
         self.advance(epoch_orders(self.options, self.data.rows, before, after - before))
 
     @abstractmethod
     def advance(self, orders: np.ndarray) -> None:
-        """Train one epoch per row of `orders`: the order in which it takes the data's rows."""
+        """Train one epoch per row of `orders`, each a permutation of the data's rows."""
 
     @abstractmethod
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Loss, metric, and the largest spread of an output over the data, per lane."""
+        """Return loss, metric, and the largest spread of an output over the data, per lane."""
 
     @abstractmethod
     def steepness(self) -> np.ndarray:
-        """The Euclidean norm of the loss's gradient over all the data, per lane."""
+        """Return the Euclidean norm of the loss's gradient over all the data, per lane."""
 
     @abstractmethod
     def predictions(self, lane: int) -> np.ndarray:
-        """What a lane's model returns for the data now."""
+        """Return the predictions of a lane's model for the data, with its current weights."""
 
     @abstractmethod
     def weights(self, lane: int) -> list[np.ndarray]:
-        """The trainable weights of a lane now, in the model's order."""
+        """Return the current trainable weights of a lane, in the model's order."""
 
     @abstractmethod
     def state(self) -> list[np.ndarray]:
-        """The state needed to resume."""
+        """Return the state needed to resume."""
 
     @abstractmethod
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
-        """Resume from what `state` returned.
+        """Resume from a result of `state`.
 
         Raises:
-            InputError: The arrays are those of other trainings.
+            InputError: The arrays belong to other trainings.
         """
 
 
 def epoch_orders(options: Options, rows: int, first: int, count: int) -> np.ndarray:
-    """The order of the data's rows in epochs `first .. first + count`, `(count, rows)`.
+    """Return the order of the data's rows in epochs `first .. first + count`, `(count, rows)`.
 
-    Of the seed alone: all combinations and starts see the same batches, and a resumed study sees
-    those it would have seen. With one batch an epoch there is nothing to shuffle: `(count, 0)`.
+    It depends on the seed alone: all combinations and starts get the same batches, and a resumed
+    study continues with the same ones. With one batch per epoch there is nothing to shuffle, and
+    the result is `(count, 0)`.
     """
     if options.batch_size >= rows:
         return np.zeros((count, 0), np.int32)
@@ -192,12 +194,12 @@ def epoch_orders(options: Options, rows: int, first: int, count: int) -> np.ndar
     ).astype(np.int32)
 
 
-def same_shapes(arrays: Sequence[np.ndarray], expected: Sequence[Any]) -> None:
-    """Raise `InputError` unless saved arrays fit."""
+def check_shapes(arrays: Sequence[np.ndarray], expected: Sequence[Any]) -> None:
+    """Raise `InputError` unless saved arrays have the expected shapes."""
     shapes = [tuple(np.shape(a)) for a in arrays]
     if shapes != [tuple(np.shape(a)) for a in expected]:
         raise InputError(
-            "A study goes on with the models, losses and optimizers it was begun with; the saved "
-            "state is that of others. Choose another file, or delete this one. "
-            f"Received: {len(shapes)} arrays for {len(expected)}, or other shapes."
+            "A study can only be resumed with its original models, losses and optimizers. "
+            f"Received: a saved state of {len(shapes)} arrays where {len(expected)} are expected, "
+            "or with other shapes. Choose another file, or delete this one."
         )

@@ -1,4 +1,4 @@
-"""Measurements of a comparison; become a `Study`, and are saved and restored."""
+"""The measurements of a comparison, which can be saved, restored and turned into a `Study`."""
 
 import math
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from .plan import Group, Options, TrainedPart
 LEADERS = 5
 
 GOAL_SHARE = 0.95
-"""Of the way from a constant prediction to the best that was reached."""
+"""The goal, as a share of the way from a constant prediction to the best result."""
 
 
 SAME = 1e-6
-"""Accuracies are means in float32: up to so much they are the same."""
+"""Accuracies count as equal within this distance, because they are means in float32."""
 
 
 class ComparisonRecord:
-    """Curves of every lane of every group."""
+    """The curves of every lane of every group."""
 
     def __init__(
         self,
@@ -47,80 +47,80 @@ class ComparisonRecord:
         self.metrics: list[list[np.ndarray]] = [[] for _ in groups]
         self.spreads: list[np.ndarray] = [np.zeros(g.lanes) for g in groups]
         self.unfinished: list[str] = []
-        """Activations that no worker trained to the end."""
+        """Activations that no worker could train to the end."""
 
     @property
     def ticks(self) -> int:
-        """Steps of the curves, from tick 0 to the last."""
+        """Number of steps of the curves, from tick 0 to the last."""
         return self.options.ticks
 
     @property
     def first_tick(self) -> int:
-        """The least of the last ticks measured."""
+        """The last measured tick of the group that is furthest behind."""
         return min(self.at(g) for g in range(len(self.groups)))
 
     def epoch(self, tick: int) -> int:
-        """Epochs trained at a tick."""
+        """Return the number of epochs trained at a tick."""
         return self.options.epoch(tick)
 
     def at(self, group: int) -> int:
-        """The last tick measured of a group."""
+        """Return the last measured tick of a group."""
         return len(self.losses[group]) - 1
 
     def note(self, group: int) -> None:
-        """Measure a group where it is."""
+        """Measure a group in its current state."""
         losses, metrics, self.spreads[group] = self.groups[group].evaluate()
         self.losses[group].append(losses)
         self.metrics[group].append(metrics)
 
     def enter(self, group: int, part: TrainedPart) -> None:
-        """Take over what a worker trained on from where the group is."""
-        own = self.groups[group]
-        kept = own.carried, self.losses[group], self.metrics[group], self.spreads[group]
+        """Add the results of a worker that continued from the group's state."""
+        trained = self.groups[group]
+        before = trained.carried, self.losses[group], self.metrics[group], self.spreads[group]
         try:
-            own.restore(part.state)
-            self.losses[group] = [*kept[1], *part.losses]
-            self.metrics[group] = [*kept[2], *part.metrics]
+            trained.restore(part.state)
+            self.losses[group] = [*before[1], *part.losses]
+            self.metrics[group] = [*before[2], *part.metrics]
             self.spreads[group] = part.spreads
         except BaseException:
-            # Ctrl-C between them: weights and curves are of one moment.
-            own.carried, self.losses[group], self.metrics[group], self.spreads[group] = kept
+            # After Ctrl-C in between, weights and curves must still belong together.
+            trained.carried, self.losses[group], self.metrics[group], self.spreads[group] = before
             raise
 
     def measure_starts(self) -> None:
-        """Tick 0 of every group that has none."""
-        for group, found in enumerate(self.losses):
-            if not found:
+        """Measure tick 0 of every group that has no measurement yet."""
+        for group, losses in enumerate(self.losses):
+            if not losses:
                 self.note(group)
 
     def lanes_of(self, group: int, loss: int, optimizer: int) -> list[int]:
-        """The lanes of one combination, one a start."""
-        own = self.groups[group]
-        first = (optimizer * len(own.objectives) + loss) * len(own.models)
-        return list(range(first, first + len(own.models)))
+        """Return the lanes of one combination, one per start."""
+        trained = self.groups[group]
+        first = (optimizer * len(trained.objectives) + loss) * len(trained.models)
+        return list(range(first, first + len(trained.models)))
 
     def places(self) -> list[tuple[int, int, int]]:
-        """Group, loss and optimizer of every combination, in the study's order."""
+        """Return group, loss and optimizer of every combination, in the study's order."""
         sizes = [range(len(part)) for part in self.labels]
         return [(a, lo, o) for a in sizes[0] for lo in sizes[1] for o in sizes[2]]
 
     @property
     def leaders(self) -> tuple[tuple[str, float, float, float], ...]:
-        """The best combinations now: label, median, least and most metric of their starts."""
+        """The current best combinations: label, median, least and largest metric of the starts."""
         sign = -1.0 if self.yardstick.better == "higher" else 1.0
-        found = []
+        ranked = []
         for a, lo, o in self.places():
             values = np.sort(self.metrics[a][-1][self.lanes_of(a, lo, o)])
             middle, least, most = (float(values[i]) for i in ((len(values) - 1) // 2, 0, -1))
             name = ", ".join((self.labels[0][a], self.labels[1][lo], self.labels[2][o]))
             order = math.inf if math.isnan(middle) else sign * middle
-            found.append((order, len(found), (name, middle, least, most)))
-        return tuple(leader for _, _, leader in sorted(found)[:LEADERS])
+            ranked.append((order, len(ranked), (name, middle, least, most)))
+        return tuple(leader for _, _, leader in sorted(ranked)[:LEADERS])
 
     # ---- as a study ---------------------------------------------------------------------------
 
     def target(self) -> float:
-        """What counts as success."""
+        """Return the metric from which on a training succeeds."""
         if self.goal is not None:
             return float(self.goal)
         last = np.concatenate([metrics[-1] for metrics in self.metrics])
@@ -129,14 +129,14 @@ class ComparisonRecord:
         best = (last.max() if higher else last.min()) if last.size else base
         bar = self.bar(float(best))
         if (best <= bar + SAME) if higher else (best >= base):
-            # Nothing beats a constant prediction, or what is proved to be out of reach of a linear
-            # model: then nothing has succeeded.
+            # If nothing beats a constant prediction, or the proved bound of linear models, then no
+            # training has succeeded.
             best = 1.0 if higher and base < 1.0 else 0.0
         goal = base + GOAL_SHARE * (best - base)
         return 0.5 * (bar + best) if base < bar and goal <= bar + SAME else goal
 
     def bar(self, best: float) -> float:
-        """The metric that a training must exceed to solve the task.
+        """Return the metric that a training must exceed to solve the task.
 
         Args:
             best: The best metric of all trainings.
@@ -147,7 +147,7 @@ class ComparisonRecord:
         return max(base, self.attainable.accuracy)
 
     def study(self, status: str, seconds: float) -> Study:
-        """Everything measured, as a study; reasons are not yet in it."""
+        """Return the measurements as a study, without reasons."""
         goal, better = self.target(), self.yardstick.better
         ticks = np.array([self.epoch(t) for t in range(max(map(len, self.losses)))])
         combinations = []
@@ -161,16 +161,16 @@ class ComparisonRecord:
             combinations.append(combination_of(names, trials, ticks, goal, better))
         notes = []
         if any(len(losses) <= self.ticks for losses in self.losses):
-            notes.append("Stopped early: what fell short may only need longer.")
+            notes.append("Stopped early: trainings that fell short may only need more time.")
         if self.unfinished:
             lost = ", ".join(self.unfinished)
-            notes.append(f"Workers were lost over these again and again, and they ended: {lost}.")
+            notes.append(f"Abandoned, because workers were lost repeatedly: {lost}.")
         if "one by one" in self.backend:
-            notes.append("Trained one by one; on the JAX backend small models train side by side.")
+            notes.append("Trained one by one; the JAX backend trains small models side by side.")
         proof = ""
         if self.goal is None and not any(c.solved.any() for c in combinations):
             proof = self.attainable.proof if self.bar(0.0) > self.yardstick.baseline else ""
-        asked = tuple((name, str(value)) for name, value in self.plan.items())
+        settings = tuple((name, str(value)) for name, value in self.plan.items())
         return Study(
             combinations=tuple(combinations),
             metric=self.yardstick.name,
@@ -186,13 +186,13 @@ class ComparisonRecord:
             plan=self.plan,
             recommended=self.recommended,
             proof=proof,
-            provenance=Provenance("compare", VERSION, arguments=asked),
+            provenance=Provenance("compare", VERSION, arguments=settings),
         )
 
     # ---- files --------------------------------------------------------------------------------
 
     def save(self, path: Path, status: str, seconds: float, study: Study | None = None) -> None:
-        """Write the study; beside it the state to go on from, as long as there is more to do."""
+        """Write the study and, unless it is complete, the state to resume from beside it."""
         state = state_path(path)
         if status == "complete":
             (study or self.study(status, seconds)).save(path)
@@ -210,36 +210,37 @@ class ComparisonRecord:
         (study or self.study(status, seconds)).save(path)
 
     def matches(self, old: Study, path: Path) -> bool:
-        """True; or an `InputError` that says in what a saved study differs."""
+        """Return True, or raise an `InputError` that names a difference to the saved study."""
         for key, value in self.plan.items():
             if old.plan.get(key) != value:
                 what = "" if key == "data" else f" `{key}`: {old.plan.get(key)!r}, not {value!r}"
                 raise InputError(
-                    "A study goes on with what it was begun with; choose another file, or delete "
-                    f"this one. Received: `{path}` with other {key}.{what}"
+                    "A study can only be resumed with its original settings. "
+                    f"Received: `{path}` with other {key}.{what} Choose another file, or delete "
+                    "this one."
                 )
         return True
 
     def restore(self, old: Study, path: Path) -> float:
-        """Go on from a saved study; returns the seconds it took so far."""
+        """Resume from a saved study; return the seconds it took so far."""
         try:
             with np.load(state_path(path), allow_pickle=False) as saved:
-                found = {name: saved[name] for name in saved.files}
+                arrays = {name: saved[name] for name in saved.files}
         except (OSError, ValueError) as error:
             raise InputError(
-                "An unfinished study goes on from its state, in the file beside it. Without that, "
-                f"delete the study to begin anew. Received: `{state_path(path)}`: {error}"
+                "An unfinished study needs the state file beside it to be resumed. "
+                f"Received: `{state_path(path)}`: {error} Delete the study to start again."
             ) from error
         for g, group in enumerate(self.groups):
-            count = sum(name.startswith(f"{g}/") for name in found)
-            group.restore([found[f"{g}/{i}"] for i in range(count)])
-            # Curves and weights come from one file, so that they are of one moment.
-            self.losses[g] = list(found[f"losses/{g}"])
-            self.metrics[g] = list(found[f"metrics/{g}"])
+            count = sum(name.startswith(f"{g}/") for name in arrays)
+            group.restore([arrays[f"{g}/{i}"] for i in range(count)])
+            # Curves and weights come from one file, so they belong together.
+            self.losses[g] = list(arrays[f"losses/{g}"])
+            self.metrics[g] = list(arrays[f"metrics/{g}"])
             self.spreads[g] = group.evaluate()[2]
         return old.seconds
 
 
 def state_path(path: Path) -> Path:
-    """Where the state of an unfinished study is kept."""
+    """Return the path of the state file of an unfinished study."""
     return path.with_name(path.name + ".state.npz")

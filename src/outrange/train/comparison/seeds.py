@@ -1,4 +1,4 @@
-"""Models with known starts, without a trace in the user's own random numbers."""
+"""Models with reproducible initial weights, without side effects on the user's generators."""
 
 import contextlib
 import random
@@ -13,11 +13,11 @@ from ...frontends.keras.api import keras
 
 
 @contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Python's and NumPy's generators start at `seed` inside, and go on as before afterwards.
+def seed_generators(seed: int) -> Iterator[None]:
+    """Seed Python's and NumPy's generators inside the context, and restore them afterwards.
 
-    An initializer of Keras that was given no seed draws one from Python's generator when it is
-    made: inside, it is the same every time.
+    A Keras initializer without a seed draws one from Python's generator when it is created, so
+    inside the context it is the same every time.
     """
     python, numpy = random.getstate(), np.random.get_state()
     random.seed(seed)
@@ -29,79 +29,84 @@ def seeded(seed: int) -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def built(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
-    """`build(activation)` with the weights that belong to `seed`.
+def build_model(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
+    """Call `build(activation)` with the weights that belong to `seed`.
 
     Raises:
-        InputError: It raises, or returns no built Keras model of one output.
+        InputError: `build` raises an exception, or returns no built Keras model of one output.
     """
     k = keras()
     try:
-        with seeded(seed):
+        with seed_generators(seed):
             model = build(activation)
     except InputError:
         raise
     except Exception as error:
         raise InputError(
-            "`build` is a function of an activation that returns a new Keras model. "
-            f"Received: `build({activation!r})` raises {_in_short(error)}"
+            "`build` must be a function of an activation that returns a new Keras model. "
+            f"Received: `build({activation!r})` raises {_short_message(error)}"
         ) from error
     if not isinstance(model, k.Model):
         raise InputError(
-            "`build` is a function of an activation that returns a new Keras model. "
+            "`build` must be a function of an activation that returns a new Keras model. "
             f"Received: {type(model).__module__}.{type(model).__qualname__} from it."
         )
     if not model.built or not getattr(model, "outputs", None):
         raise InputError(
-            "`build` returns a model that knows its input shape: start it with `keras.Input`. "
-            f"Received: `{model.name}`, which is not built."
+            "`build` must return a model with a known input shape. "
+            f"Received: `{model.name}`, which is not built. Start the model with `keras.Input`."
         )
     if len(model.outputs) != 1:
         raise InputError(
-            f"A comparison is of models of one output. Received: {len(model.outputs)} outputs."
+            f"`build` must return a model of one output. Received: {len(model.outputs)} outputs."
         )
     if not model.trainable_variables:
         raise InputError(
-            f"There must be a weight to train. Received: `{model.name}`, which has none."
+            "`build` must return a model with trainable weights. "
+            f"Received: `{model.name}`, which has none."
         )
     return model
 
 
 def check_takes(model: Any, x: Any) -> None:
-    """Run a model on the first row of the data.
+    """Check a model by running it on the first row of the data.
 
     Raises:
-        InputError: It does not take it.
+        InputError: The model does not accept the row.
     """
     tree = keras().tree
     try:
         model(tree.map_structure(lambda part: part[:1], x), training=False)
     except Exception as error:
         shapes = [tuple(np.shape(part)) for part in tree.flatten(x)]
-        wanted = [tuple(one.shape) for one in model.inputs]
+        wanted = [tuple(tensor.shape) for tensor in model.inputs]
         raise InputError(
-            "`build` returns a model that takes the rows of `x`. Received: data of shape "
+            "`build` must return a model that accepts the rows of `x`. Received: data of shape "
             f"{', '.join(map(str, shapes))}, and `{model.name}` of input shape "
-            f"{', '.join(map(str, wanted))}: {_in_short(error)}"
+            f"{', '.join(map(str, wanted))}: {_short_message(error)}"
         ) from error
 
 
-def _in_short(error: Exception) -> str:
-    """An error of Keras or of the user in one line, without its colors."""
+def _short_message(error: Exception) -> str:
+    """Format an exception of Keras or of user code in one line, without colors."""
     lines = re.sub(r"\x1b\[[\d;]*m", "", str(error)).splitlines()
-    # Keras says first where it was, and then what is wrong.
-    told = [line.strip() for line in lines if line.strip()]
-    told = told[1:] if len(told) > 1 and told[0].startswith("Exception encountered") else told
-    return f"{type(error).__name__}: {told[0] if told else 'without a message'}"
+    # Keras names the layer in the first line and the error in the next.
+    messages = [line.strip() for line in lines if line.strip()]
+    messages = (
+        messages[1:]
+        if len(messages) > 1 and messages[0].startswith("Exception encountered")
+        else messages
+    )
+    return f"{type(error).__name__}: {messages[0] if messages else 'without a message'}"
 
 
 def arrays_of(x: Any) -> Any:
-    """Data with NumPy arrays at its leaves; a list of plain numbers is one array, not many."""
+    """Convert the leaves of a structure to NumPy arrays; a list of numbers is one array."""
     if isinstance(x, list | tuple) and not all(hasattr(part, "shape") for part in x):
         return np.asarray(x)
     return keras().tree.map_structure(np.asarray, x)
 
 
 def weights_of(model: Any) -> list[np.ndarray]:
-    """The trainable weights of a model."""
+    """Return the trainable weights of a model as NumPy arrays."""
     return [np.array(keras().ops.convert_to_numpy(v)) for v in model.trainable_variables]

@@ -1,4 +1,4 @@
-"""Trainings one by one, by `Model.train_on_batch`: on any backend, and as Keras does it."""
+"""Trainings one by one with `Model.train_on_batch`, on any backend."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,18 +8,18 @@ import numpy as np
 
 from ...frontends.keras.api import keras
 from ...frontends.keras.training.backends.gradients import gradients
-from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, same_shapes
+from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, check_shapes
 
 
 ROWS = 4096
-"""Rows predicted at once."""
+"""Number of rows predicted at once."""
 
 
 class Loops(Group):
-    """The trainings of one activation; see `Group`.
+    """The trainings of one activation, one after the other; see `Group`.
 
-    Per loss and optimizer there is one compiled model; the lanes' states take turns in it, so that
-    every lane is as far as the others whenever the time is over.
+    There is one compiled model per loss and optimizer. The lanes' states are loaded into it in
+    turn, so that all lanes are equally far when the time is over.
     """
 
     engine = "one by one"
@@ -45,8 +45,8 @@ class Loops(Group):
                 model.compile(optimizer=fresh, loss=objective.keras_loss)
                 fresh.build(model.trainable_variables)
                 self.compiled.append(model)
-                own = _arrays(fresh.variables)
-                self.carried += [[*start, *own] for start in starts]
+                slots = _arrays(fresh.variables)
+                self.carried += [[*start, *slots] for start in starts]
 
     # ---- one lane in its model --------------------------------------------------------------
 
@@ -58,32 +58,32 @@ class Loops(Group):
         ]
 
     def _enter(self, lane: int) -> Any:
-        """The lane's compiled model, holding the lane's state."""
+        """Load a lane's state into its compiled model, and return the model."""
         model = self.compiled[lane // len(self.models)]
         for variable, array in zip(self._variables(model), self.carried[lane], strict=True):
             variable.assign(array)
         return model
 
     def _predict(self, model: Any) -> Any:
-        """Predictions for all the data."""
+        """Return the predictions for all the data."""
         parts = []
         for start in range(0, self.data.rows, ROWS):
             rows = np.arange(start, min(start + ROWS, self.data.rows))
-            parts.append(model(self._taken(rows), training=False))
+            parts.append(model(self._select_rows(rows), training=False))
         return self.k.ops.concatenate(parts, axis=0)
 
     def _loss_by_keras(self, model: Any, objective: Objective) -> float:
-        """The loss over all the data as `evaluate` has it.
+        """Return the loss over all the data as `evaluate` computes it.
 
-        In a TensorFlow graph Keras reads a cross-entropy from what entered a softmax or sigmoid;
-        outside of one it does not. What is trained is what is reported.
+        In a TensorFlow graph Keras computes a cross-entropy from the logits before a softmax or
+        sigmoid, but not outside a graph. The reported loss must be the trained one.
         """
         model.reset_metrics()
         if self.data.rows <= ROWS:
             return float(model.test_on_batch(self.data.x, objective.targets))
         return float(model.evaluate(self.data.x, objective.targets, batch_size=ROWS, verbose=0))
 
-    def _taken(self, rows: np.ndarray) -> Any:
+    def _select_rows(self, rows: np.ndarray) -> Any:
         return self.k.tree.map_structure(lambda a: a[rows], self.data.x)
 
     def _loss(self, model: Any, objective: Objective) -> Any:
@@ -93,7 +93,7 @@ class Loops(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """See `Group`; nothing is kept of an advance that is interrupted."""
+        """Train as `Group.advance`; an interrupted call changes nothing."""
         size, rows = self.options.batch_size, self.data.rows
         after = []
         for lane in range(self.lanes):
@@ -105,13 +105,13 @@ class Loops(Group):
                     continue
                 for start in range(0, rows, size):
                     batch = order[start : start + size]
-                    model.train_on_batch(self._taken(batch), y[batch])
+                    model.train_on_batch(self._select_rows(batch), y[batch])
             after.append(_arrays(self._variables(model)))
         self.carried = after
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See `Group`; the loss is Keras's own."""
-        found = []
+        """Evaluate as `Group.evaluate`, with the loss of Keras's `evaluate`."""
+        results = []
         for lane in range(self.lanes):
             objective = self.objectives[self.place(lane)[1]]
             model = self._enter(lane)
@@ -119,13 +119,13 @@ class Loops(Group):
             metric = self.k.ops.convert_to_numpy(objective.metric(p))
             flat = self.k.ops.convert_to_numpy(p).reshape(self.data.rows, -1)
             spread = (flat.max(axis=0) - flat.min(axis=0)).max()
-            found.append((loss, float(metric), float(spread)))
-        losses, metrics, spreads = np.array(found).T
+            results.append((loss, float(metric), float(spread)))
+        losses, metrics, spreads = np.array(results).T
         return losses, metrics, spreads
 
     def steepness(self) -> np.ndarray:
-        """See `Group`; by the backend's own differentiation."""
-        found = np.zeros(self.lanes)
+        """Compute `Group.steepness` by the backend's differentiation."""
+        norms = np.zeros(self.lanes)
         for lane in range(self.lanes):
             objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)
 
@@ -133,8 +133,8 @@ class Loops(Group):
             squares = [
                 float(np.sum(np.square(g, dtype=np.float64))) for g in grads if g is not None
             ]
-            found[lane] = np.sqrt(sum(squares))
-        return found
+            norms[lane] = np.sqrt(sum(squares))
+        return norms
 
     def predictions(self, lane: int) -> np.ndarray:
         return self.k.ops.convert_to_numpy(self._predict(self._enter(lane)))
@@ -146,13 +146,13 @@ class Loops(Group):
         return [array for state in self.carried for array in state]
 
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
-        """See `Group`."""
-        same_shapes(arrays, self.state())
-        rest, found = list(arrays), []
+        """Resume as `Group.restore`."""
+        check_shapes(arrays, self.state())
+        rest, states = list(arrays), []
         for state in self.carried:
-            found.append(rest[: len(state)])
+            states.append(rest[: len(state)])
             rest = rest[len(state) :]
-        self.carried = found
+        self.carried = states
 
 
 def _arrays(variables: Sequence[Any]) -> list[np.ndarray]:

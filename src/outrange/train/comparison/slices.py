@@ -1,4 +1,4 @@
-"""On a worker: one activation, trained on for some seconds from the state that it was sent."""
+"""The worker's side of a comparison: trains one activation for some seconds from a given state."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .trainings import Trainings
 
 @dataclass(frozen=True)
 class TrainingSlice:
-    """What a worker is to do.
+    """A slice of training for a worker.
 
     Args:
-        label: Of the activation.
-        first: The tick where it is.
-        until: The tick where it ends.
-        seconds: Of training after the first tick, which may compile, until it ends earlier.
-        left: Seconds that are left for the whole comparison.
+        label: Label of the activation.
+        first: The tick at which the slice starts.
+        until: The tick at which it ends at the latest.
+        seconds: Time limit of training after the first tick, which may compile.
+        left: Remaining seconds of the whole comparison.
     """
 
     label: str
@@ -39,7 +39,7 @@ class TrainingSlice:
 
 
 def keras_settings() -> dict[str, str]:
-    """What the arithmetic of a training hangs on, beside the model."""
+    """Return the settings other than the model that affect training arithmetic."""
     k = keras()
     return {
         "Keras": k.__version__,
@@ -51,11 +51,11 @@ def keras_settings() -> dict[str, str]:
     }
 
 
-def parcel_of(trainings: Trainings) -> Parcel:
-    """What workers get once.
+def pack_trainings(trainings: Trainings) -> Parcel:
+    """Pack the trainings and settings, which each worker receives once.
 
     Raises:
-        InputError: A part of it cannot be sent.
+        InputError: A part of them cannot be pickled.
     """
     try:
         return Parcel.of((keras_settings(), trainings))
@@ -65,81 +65,83 @@ def parcel_of(trainings: Trainings) -> Parcel:
         named = ((name, getattr(trainings, name)) for name in ("build", "losses", "metric"))
         which = next((name for name, part in named if not _packs(part)), "activations")
         raise InputError(
-            "What workers train with must be something that cloudpickle can send, without locks "
-            f"or open files in it. Received: `{which}`: {type(error).__name__}: {error}"
+            "The arguments of a comparison on workers must be picklable by cloudpickle, that is, "
+            "without locks or open files. "
+            f"Received: `{which}`: {type(error).__name__}: {error}"
         ) from error
 
 
 def _packs(thing: Any) -> bool:
     try:
         packed(thing)
-    except Exception:  # whatever it is, the caller has it already, and tells it
+    except Exception:  # the caller already has the exception and reports it
         return False
     return True
 
 
-def train_slice(kept: Kept, asked: TrainingSlice, state: Sequence[np.ndarray]) -> TrainedPart:
-    """Train an activation on.
+def train_slice(cached: Kept, task: TrainingSlice, state: Sequence[np.ndarray]) -> TrainedPart:
+    """Continue the training of an activation.
 
     Args:
-        kept: What `parcel_of` made.
-        asked: How far.
-        state: Of the group, where it is.
+        cached: The worker's cache of the packed trainings.
+        task: The slice to train.
+        state: The current state of the group.
 
     Raises:
         InputError: This worker would not compute the same, or lacks a module.
     """
-    begin, name = read_clock(), f"group of {asked.label}"
-    # A slice that nobody waits for any more may still run in this process.
-    with kept.once(f"turn of {asked.label}", lambda _: threading.Lock()):
-        group = kept.once(name, lambda _: _group(kept, asked.label, state))
+    begin, name = read_clock(), f"group of {task.label}"
+    # An abandoned slice may still run in this process.
+    with cached.once(f"turn of {task.label}", lambda _: threading.Lock()):
+        group = cached.once(name, lambda _: _group(cached, task.label, state))
         group.restore(state)
-        found, compiled = [], None
-        for tick in range(asked.first, asked.until):
+        results, compiled = [], None
+        for tick in range(task.first, task.until):
             group.advance_from(tick)
-            found.append(group.evaluate())
+            results.append(group.evaluate())
             now = read_clock()
             compiled = now if compiled is None else compiled
-            if now - begin >= asked.left or now - compiled >= asked.seconds:
+            if now - begin >= task.left or now - compiled >= task.seconds:
                 break
-        losses, metrics, spreads = zip(*found, strict=True)
+        losses, metrics, spreads = zip(*results, strict=True)
         part = TrainedPart(losses, metrics, spreads[-1], group.state())
-        is_last = asked.first + len(found) == group.options.ticks
-        if is_last or read_clock() - begin >= asked.left:
-            kept.drop(name)
+        is_last = task.first + len(results) == group.options.ticks
+        if is_last or read_clock() - begin >= task.left:
+            cached.drop(name)
     return part
 
 
 @cache
 def _building() -> threading.Lock:
-    """Held while models are built: that sets the generators of the process, and sets them back."""
+    """Return a lock for building models, which changes the process's generators temporarily."""
     return threading.Lock()
 
 
-def _group(kept: Kept, label: str, state: Sequence[np.ndarray]) -> Group:
+def _group(cached: Kept, label: str, state: Sequence[np.ndarray]) -> Group:
     with _building():
-        group, _ = kept.once("trainings", _trainings).group(label)
+        group, _ = cached.once("trainings", _trainings).group(label)
     types = [array.dtype for array in group.state()]
     if types != [array.dtype for array in state]:
         raise InputError(
-            "Workers train in the number types of the process that asks (JAX_ENABLE_X64, say). "
-            f"Received: {sorted(set(map(str, types)))} on a worker."
+            "Workers must use the same number types as the calling process. "
+            f"Received: {sorted(set(map(str, types)))} on a worker. Set JAX_ENABLE_X64, for "
+            "example, to the same value."
         )
     return group
 
 
 def _trainings(data: bytes) -> Trainings:
     try:
-        asker, trainings = unpacked(data)
+        caller, trainings = unpacked(data)
     except Exception as error:
         raise InputError(
-            "Workers need Keras, and the modules that `build`, losses and metric are written in. "
+            "Workers need Keras and the modules that define `build`, losses and metric. "
             f"Received: {type(error).__name__}: {error}"
         ) from error
-    for name, own in keras_settings().items():
-        if own != asker[name]:
+    for name, value in keras_settings().items():
+        if value != caller[name]:
             raise InputError(
-                "Workers need the Keras, backend and settings of the process that asks. "
-                f"Received: {name} {own} on a worker, asked by {asker[name]}."
+                "Workers need the same Keras, backend and settings as the calling process. "
+                f"Received: {name} {value} on a worker, but {caller[name]} in the calling process."
             )
     return trainings

@@ -1,4 +1,4 @@
-"""A comparison over workers: an activation at a time, those that are behind go first."""
+"""Distribution of a comparison over workers: activations that are behind go first."""
 
 from __future__ import annotations
 
@@ -12,76 +12,76 @@ from ...executors.crew import ATTEMPTS, TICK, Crew, Done
 from ...executors.pool import Pool
 from .plan import TrainedPart
 from .record import ComparisonRecord
-from .slices import TrainingSlice, parcel_of, train_slice
+from .slices import TrainingSlice, pack_trainings, train_slice
 from .trainings import Trainings
 
 
 SECONDS = 10.0
-"""Seconds of a slice, which a lost worker or Ctrl-C costs: most small comparisons are one each."""
+"""Length of a slice, which a lost worker or Ctrl-C costs; small trainings take one slice."""
 
 LAPS = 4
-"""Slices of each activation within the time limit, at least: they end about equally far."""
+"""Minimum number of slices per activation within the time limit, so that all end equally far."""
 
 LATE = 10.0
-"""Seconds after the time limit for tasks in hand, which end by themselves: one may start late."""
+"""Seconds after the time limit to wait for running tasks, which end by themselves."""
 
 SLOWER = 10.0
-"""A slice takes this many times the longest one, at most: another worker compiles anew."""
+"""Maximum time of a slice in multiples of the longest one, since a new worker must compile."""
 
 GRACE = 60.0
-"""Seconds beyond that until it is taken for hung: its worker may start meanwhile."""
+"""Additional seconds until a slice counts as hung, since its worker may still be starting."""
 
 
 class Laps:
-    """Which activation goes on next, and how far.
+    """The scheduler that decides which activation continues, and how far.
 
     Args:
-        record: What is measured so far.
+        record: The measurements so far.
     """
 
     def __init__(self, record: ComparisonRecord) -> None:
         self.record = record
         self.given_up: set[int] = set()
         self.gained: dict[int, int] = {}
-        """Ticks of the last slice of each activation that had one."""
+        """Number of ticks of the last slice of each activation that had one."""
         self._lost: Counter[int] = Counter()
 
     @property
     def open(self) -> list[int]:
-        """Activations that are not at their end."""
+        """Activations that are neither complete nor given up."""
         at, ticks = self.record.at, self.record.ticks
         return [
             g for g in range(len(self.record.groups)) if at(g) < ticks and g not in self.given_up
         ]
 
     def until(self, group: int) -> int:
-        """How far it may go now: not far beyond the last one, and its time may end it before."""
+        """Return the tick up to which a group may train: not far beyond the slowest one."""
         if group not in self.gained:
             return self.record.ticks
         last = min(self.open, key=self.record.at)
         if last not in self.gained:
-            return self.record.at(group)  # How fast that one is will be known soon.
+            return self.record.at(group)  # The speed of the slowest one is not known yet.
         return min(self.record.ticks, self.record.at(last) + 2 * self.gained[last])
 
     def next(self, busy: set[int]) -> int | None:
-        """The one furthest behind that may go on; None if none may."""
+        """Return the idle group furthest behind that may continue; None if there is none."""
         ready = [g for g in self.open if g not in busy and self.record.at(g) < self.until(g)]
         return min(ready, key=self.record.at, default=None)
 
     def lose(self, group: int) -> None:
-        """Its worker is gone."""
+        """Record the loss of a group's worker."""
         self._lost[group] += 1
         if self._lost[group] >= ATTEMPTS:
             self.given_up.add(group)
 
     def enter(self, group: int, part: TrainedPart) -> None:
-        """Take over what a worker trained."""
+        """Add the results of a worker."""
         self.record.enter(group, part)
         self.gained[group], self._lost[group] = len(part.losses), 0
 
 
 class Spread:
-    """Workers on the way; the arguments are those of `spread`."""
+    """A running distribution over workers; the arguments are those of `spread`."""
 
     def __init__(
         self,
@@ -94,16 +94,16 @@ class Spread:
         self.record, self.pool, self.left, self.told = record, pool, left, told
         self.labels = list(trainings.activations)
         self.laps, self.crew = Laps(record), Crew(pool)
-        self.parcel, self.seconds = parcel_of(trainings), left()
+        self.parcel, self.seconds = pack_trainings(trainings), left()
         self.given: dict[int, float] = {}
         self.longest = math.inf
 
     def run(self) -> None:
-        """Until all is trained, the time is over, or the pool is broken."""
+        """Train until all is done, the time is over, or the pool breaks."""
         try:
             while self.laps.open and self.left() > 0 and not self.pool.broken:
                 self.give()
-                # Workers import meanwhile.
+                # Workers import Keras in the meantime.
                 self.record.measure_starts()
                 self.hear(self.left())
             end = read_wall_clock() + LATE
@@ -115,13 +115,13 @@ class Spread:
             self.record.unfinished = [self.labels[g] for g in sorted(self.laps.given_up)]
 
     def give(self) -> None:
-        """A slice to everybody who has none, as long as there is one to give."""
+        """Submit slices as long as there are idle workers and groups that may continue."""
         while self.crew.room(0) > 0:
             group = self.laps.next({int(str(t)) for t in self.crew.tickets})
             if group is None:
                 return
             rounds = math.ceil(len(self.labels) / max(1, self.pool.size))
-            asked = TrainingSlice(
+            task = TrainingSlice(
                 self.labels[group],
                 max(0, self.record.at(group)),
                 self.laps.until(group),
@@ -131,21 +131,21 @@ class Spread:
             self.given[group] = read_wall_clock()
             self.crew.give(
                 group,
-                f"train {asked.label}",
+                f"train {task.label}",
                 self.parcel,
                 train_slice,
-                asked,
+                task,
                 self.record.groups[group].state(),
                 limit=SLOWER * self.longest + GRACE,
             )
 
     def hear(self, seconds: float) -> None:
-        """What has ended within a moment."""
+        """Process the slices that end within a short wait."""
         for done in self.crew.wait(max(0.0, min(TICK, seconds))):
             self.conclude(int(str(done.ticket)), done)
 
     def conclude(self, group: int, done: Done) -> None:
-        """One slice."""
+        """Process the end of one slice."""
         if done.lost:
             if not self.pool.broken:
                 self.laps.lose(group)
@@ -165,13 +165,12 @@ def spread(
     left: Callable[[], float],
     told: Callable[[], None],
 ) -> None:
-    """Train on workers; what a broken pool leaves is to be trained here.
+    """Train on workers; if the pool breaks, the caller must train the rest.
 
     Args:
-        record: Gets what they measure.
-        trainings: What is trained.
-        pool: The workers.
-        left: Seconds that are left.
+        trainings: All trainings of the comparison.
+        pool: The pool of workers.
+        left: Returns the remaining seconds.
         told: Called after every slice.
 
     Raises:
@@ -179,7 +178,7 @@ def spread(
     """
     if pool.forks:
         raise InputError(
-            "Keras hangs in processes that are forked: make the pool with "
-            'mp_context=multiprocessing.get_context("spawn"). Received: a pool that forks.'
+            "The pool must not fork, because Keras hangs in forked processes. Received: a pool "
+            'that forks. Create it with mp_context=multiprocessing.get_context("spawn").'
         )
     Spread(record, trainings, pool, left, told).run()

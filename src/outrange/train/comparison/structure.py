@@ -1,4 +1,4 @@
-"""A model's structure, read once, and its weights, read again on request."""
+"""A model's recorded structure, into which its current weights can be inserted."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,18 +26,18 @@ from ...questions.inputs.parse_box import input_box
 
 
 class Structure:
-    """A model that is being trained.
+    """The recorded structure of a model in training.
 
-    Its operations are recorded once, and compared with the model itself once: at the beginning, or
-    when `compare` is called. Later the recorded
-    operations are only filled with the weights of the moment. Layers that compute something from
-    their weights before any input comes in (batch normalization casts its statistics) leave a
-    number in the recording where the weight should be: such models are recorded anew each time.
+    The operations are recorded once, and compared with the model once: at construction, or when
+    `compare` is called. Later, only the current weights are inserted into the recording. Some
+    layers compute values from their weights without an input; batch normalization casts its
+    statistics. Their recording has numbers in place of weights, so such models are recorded again
+    each time.
 
     Args:
         model: A built Keras model.
-        x: Data as a fit takes them, in arrays; sizes that the model leaves open are as in these.
-        compared: Whether it is compared with the model now.
+        x: Data as `fit` accepts them, in arrays; they determine sizes that the model leaves open.
+        compared: Whether to compare the recording with the model now.
 
     Raises:
         InputError: The data do not fit the model.
@@ -64,26 +64,26 @@ class Structure:
         self.compared = compared
 
     def compare(self, network: Network) -> None:
-        """Compare what was read with the model itself, with the weights of this moment.
+        """Compare the recording with the model, with its current weights.
 
         Args:
-            network: As `now` has just made it.
+            network: A result of `now` with the current weights.
 
         Raises:
             ModelError: They differ; see `outrange.load`.
         """
-        model, taken = self.model, self.signature
+        model, expected = self.model, self.signature
         with report_lack_of_memory(model):
             self._does_the_same_again()
-            compare(network, model, taken)
+            compare(network, model, expected)
         self.compared = True
 
     def now(self, *, fused: bool = True) -> Network:
-        """The network with the weights of this moment; nothing is compared again.
+        """Return the network with the current weights, without another comparison.
 
         Args:
-            fused: Whether elementwise sub-graphs become single curves: bounds want it, while to
-                evaluate a few rows costs less without.
+            fused: Whether to fuse elementwise sub-graphs into single curves. Fusing helps bounds,
+                but costs more than the evaluation of a few rows.
         """
         if not self.fixed:
             self.recording = trace(self.model, self.signature.struct, record_zeros=True)
@@ -97,21 +97,21 @@ class Structure:
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        """The data of each input, in the order of the graph."""
+        """The data of each input, in the order of the graph's inputs."""
         return self.k.tree.flatten(self.inputs)
 
     def rows(self, which: Any = slice(None)) -> np.ndarray:
-        """Data as rows `(n, inputs)` of the graph, float64; `which` picks some of them."""
+        """Return data as float64 rows `(n, inputs)` of the graph; `which` selects rows."""
         parts = [np.asarray(a[which], np.float64) for a in self.arrays]
         return np.concatenate([a.reshape(len(a), -1) for a in parts], axis=1)
 
-    def sound_rows(self) -> np.ndarray:
-        """Indices of the rows of data whose entries are all finite."""
+    def finite_rows(self) -> np.ndarray:
+        """Return the indices of the data rows whose entries are all finite."""
         finite = [np.isfinite(a.reshape(len(a), -1)).all(axis=1) for a in self.arrays]
         return np.flatnonzero(np.logical_and.reduce(finite))
 
     def data_box(self, which: np.ndarray) -> Box:
-        """The box of the least and the largest entries of some rows of data."""
+        """Return the box of the least and the largest entries of some data rows."""
         parts = [a if len(which) == len(a) else a[which] for a in self.arrays]
         lo, hi = (
             np.concatenate([np.ravel(end(a, axis=0)) for a in parts]) for end in (np.min, np.max)
@@ -119,7 +119,7 @@ class Structure:
         return input_box(self.network.graph.inputs, Box(lo, hi))
 
     def is_finite(self) -> bool:
-        """Whether all weights are finite numbers now: with others there is no network."""
+        """Return whether all current weights are finite; otherwise there is no network."""
         return all(
             np.isfinite(np.asarray(self.k.ops.convert_to_numpy(v), np.float64)).all()
             for v in self.model.weights
@@ -130,21 +130,21 @@ class Structure:
         check_repeatable(self.model, self.signature, self.recording, record_zeros=True)
 
     def _fitting(self, x: Any) -> Any:
-        """Data in the shapes of the model's inputs, packed in its structure."""
+        """Reshape data to the model's inputs, and pack them in its structure."""
         arrays = []
         for slot, array in zip(self.signature.slots, self.k.tree.flatten(x), strict=True):
             shape = adjust_shape(np.shape(array), (None, *slot.shape))
             if shape[1:] != slot.shape:
                 raise InputError(
-                    f"Data for input `{slot.name}` need the model's input shape {slot.shape}, rows "
-                    f"first. Received: an array of shape {np.shape(array)}."
+                    f"Data for input `{slot.name}` must have the model's input shape {slot.shape}, "
+                    f"rows first. Received: an array of shape {np.shape(array)}."
                 )
             arrays.append(np.reshape(array, shape))
         return self.signature.pack(arrays)
 
 
 def _holds_numbers(recording: Trace) -> bool:
-    """Whether a recorded operation reads a tensor of the backend that is no variable."""
+    """Return whether a recorded operation reads a backend tensor that is not a variable."""
     k = keras()
     read = [(record.args, record.kwargs) for record in recording.records]
     return any(

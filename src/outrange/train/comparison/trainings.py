@@ -1,4 +1,4 @@
-"""All that a process needs to train: the same here and on a worker."""
+"""The complete specification of a comparison's trainings, used here and on workers."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ from ...frontends.keras.api import keras
 from ..targets import Targets
 from .objectives import Yardstick, objective, yardstick
 from .plan import Group, OptimizerChoice, Options, TrainingData
-from .seeds import built, check_takes
+from .seeds import build_model, check_takes
 
 
 LANE_NUMBERS = 5e7
-"""Weights of all lanes of a group, beyond which they are not trained side by side."""
+"""Maximum number of weights of all lanes of a group to train side by side."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trainings:
-    """What is trained, and how.
+    """The specification of all trainings of a comparison.
 
     Args:
-        build: As the user gave it.
-        activations: By label, as the losses.
-        losses: The losses.
-        optimizers: The optimizers.
-        targets: What is to be learnt.
-        data: From what.
-        options: How long, in which order.
-        starts: How many.
-        metric: As the user gave it.
-        better: Likewise.
+        build: The user's function from an activation to a new model.
+        optimizers: The labelled optimizer factories.
+        targets: The targets with their kind.
+        data: The inputs of the training.
+        options: The settings of every training.
+        starts: Number of initial weights per combination.
+        metric: The user's metric, or None.
+        better: Which values of a custom metric are better, or None.
         engine: `"auto"`, `"lanes"` or `"one by one"`.
     """
 
@@ -52,13 +50,13 @@ class Trainings:
 
     @property
     def labels(self) -> tuple[list[str], list[str], list[str]]:
-        """What tables call activations, losses and optimizers."""
+        """The labels of activations, losses and optimizers."""
         return list(self.activations), list(self.losses), [o.label for o in self.optimizers]
 
     def group(self, label: str) -> tuple[Group, Yardstick]:
-        """The trainings of one activation, at their starts, and what they are measured by."""
+        """Create the trainings of one activation at their initial weights, and their metric."""
         activation, seed = self.activations[label], self.options.seed
-        models = [built(self.build, activation, seed + s) for s in range(self.starts)]
+        models = [build_model(self.build, activation, seed + s) for s in range(self.starts)]
         check_takes(models[0], self.data.x)
         outputs = tuple(models[0].outputs[0].shape[1:])
         measure = yardstick(self.metric, self.better, self.targets, outputs)
@@ -72,7 +70,7 @@ class Trainings:
             kind = engine_of("one by one")
         group = kind(
             models,
-            lambda: built(self.build, activation, seed),
+            lambda: build_model(self.build, activation, seed),
             objectives,
             self.optimizers,
             self.data,
@@ -82,13 +80,15 @@ class Trainings:
 
 
 def engine_of(name: str) -> type[Group]:
-    """The kind of group that an engine means on this backend."""
+    """Return the class of groups for an engine on this backend."""
     if name not in ("auto", "lanes", "one by one"):
-        raise InputError(f'`engine` is "auto", "lanes" or "one by one". Received: engine={name!r}.')
+        raise InputError(
+            f'`engine` must be "auto", "lanes" or "one by one". Received: engine={name!r}.'
+        )
     backend = keras().backend.backend()
     if name == "lanes" and backend != "jax":
         raise InputError(
-            'Trainings run side by side (engine="lanes") on the JAX backend only. '
+            'engine="lanes", which trains side by side, needs the JAX backend. '
             f"Received: backend {backend}."
         )
     if backend == "jax" and name != "one by one":

@@ -1,9 +1,9 @@
-"""Many trainings at once under JAX: one compiled program a model, one lane a training.
+"""Many simultaneous trainings under JAX: one compiled program per model, one lane per training.
 
-All combinations of loss, optimizer and start share a model's forward
-and backward pass: their weights are stacked, `Model.stateless_call` is mapped over them, each loss
-sees the predictions of its lanes, and each optimizer updates its lanes by its own
-`Optimizer.stateless_apply`. What Keras computes for one training is what a lane computes.
+All combinations of loss, optimizer and start share a model's forward and backward pass. Their
+weights are stacked, and `Model.stateless_call` is mapped over them. Each loss reads the predictions
+of its lanes, and each optimizer updates its lanes with `Optimizer.stateless_apply`. A lane computes
+the same as Keras for one training.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 
 from ...frontends.keras.training.backends.gradients import jax_module
-from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, same_shapes
+from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, check_shapes
 
 
 jax = jax_module()
 
 
 Array = Any
-"""An array of JAX, or what stands for one while JAX traces."""
+"""A JAX array, or a tracer while JAX traces."""
 
 Carried = tuple[list[Array], list[Array], list[list[Array]]]
-"""Weights, other variables and the state of each optimizer, a lane a row."""
+"""Weights, other variables and the state of each optimizer, with one row per lane."""
 
 
 class Lanes(Group):
-    """The trainings of one model; see `Group`."""
+    """The trainings of one activation, side by side; see `Group`."""
 
     engine = "lanes"
 
@@ -68,7 +68,7 @@ class Lanes(Group):
         self._evaluate = jax.jit(self._measures)
         self._steepness = jax.jit(self._norms)
 
-    # ---- what the compiler sees -----------------------------------------------------------
+    # ---- compiled functions ---------------------------------------------------------------
 
     def _forward(
         self, weights: list[Array], rest: list[Array], x: Array, training: bool
@@ -81,19 +81,19 @@ class Lanes(Group):
     def _losses(
         self, weights: list[Array], rest: list[Array], rows: Array | None, training: bool
     ) -> tuple[Array, tuple[Array, list[Array]]]:
-        """The loss of every lane, shape `(optimizers * losses * starts,)`, and what it took."""
+        """Return the loss of every lane, `(optimizers * losses * starts,)`, outputs and state."""
         x = self.inputs if rows is None else jax.tree.map(lambda a: a[rows], self.inputs)
         forward = jax.vmap(lambda w, r: self._forward(w, r, x, training))
         outputs, rest, extra = forward(weights, rest)
         per_loss = outputs.reshape(
             len(self.optimizers), len(self.objectives), -1, *outputs.shape[1:]
         )
-        found = []
+        per_objective = []
         for i, objective in enumerate(self.objectives):
             y = self.targets[i] if rows is None else self.targets[i][rows]
             of_loss = jax.vmap(jax.vmap(lambda p, y=y, o=objective: o.value(y, p)))
-            found.append(of_loss(per_loss[:, i]))
-        losses = jax.numpy.stack(found, axis=1).reshape(-1)
+            per_objective.append(of_loss(per_loss[:, i]))
+        losses = jax.numpy.stack(per_objective, axis=1).reshape(-1)
         return losses + extra, (outputs, rest)
 
     def _step(self, carried: Carried, rows: Array | None) -> Carried:
@@ -101,7 +101,7 @@ class Lanes(Group):
 
         def total(weights: list[Array]) -> tuple[Array, list[Array]]:
             losses, (_, after) = self._losses(weights, rest, rows, True)
-            return jax.numpy.sum(losses), after  # Lanes share nothing: each gets its own gradient.
+            return jax.numpy.sum(losses), after  # Lanes are independent, so gradients stay apart.
 
         grads, rest = jax.grad(total, has_aux=True)(weights)
         lanes = len(self.objectives) * len(self.models)
@@ -120,7 +120,7 @@ class Lanes(Group):
         return weights, rest, after
 
     def _epochs(self, carried: Carried, orders: Array, count: Array) -> Carried:
-        """One epoch per row of `orders`, the order in which it takes the data's rows."""
+        """Train one epoch per row of `orders`, each a permutation of the data's rows."""
         size, rows = self.options.batch_size, self.data.rows
         whole, left = divmod(rows, size)
 
@@ -155,11 +155,11 @@ class Lanes(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """See `Group`."""
+        """Train as `Group.advance`."""
         self.carried = self._advance(self.carried, jax.numpy.asarray(orders), len(orders))
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See `Group`."""
+        """Evaluate as `Group.evaluate`."""
         losses, metrics, spreads = self._evaluate(self.carried)
         return _double(losses), _double(metrics), _double(spreads)
 
@@ -173,13 +173,13 @@ class Lanes(Group):
         return [np.asarray(leaf) for leaf in jax.tree.leaves(self.carried)]
 
     def predictions(self, lane: int) -> np.ndarray:
-        """See `Group`."""
+        """Predict as `Group.predictions`."""
         weights, rest, _ = jax.tree.map(lambda a: a[lane], (*self.carried[:2], []))
         return np.asarray(self.model.stateless_call(weights, rest, self.inputs)[0])
 
     def restore(self, arrays: Sequence[Any]) -> None:
-        """See `Group`."""
-        same_shapes(arrays, jax.tree.leaves(self.carried))
+        """Resume as `Group.restore`."""
+        check_shapes(arrays, jax.tree.leaves(self.carried))
         tree = jax.tree.structure(self.carried)
         self.carried = jax.tree.unflatten(tree, [jax.numpy.asarray(a) for a in arrays])
 

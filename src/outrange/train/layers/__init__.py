@@ -1,1 +1,1 @@
-"""Keras layers: activations per channel, masked connections, wirings, grouped classes."""
+"""Keras layers: channel-wise activations, masked connections, wirings, grouped classes."""

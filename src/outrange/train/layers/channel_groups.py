@@ -1,4 +1,4 @@
-"""A function applied to each of several groups of channels, and the channels put back in order."""
+"""Application of functions to groups of channels, which keeps the order of the channels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ...core import InputError
 from ..framework import keras
 
 
-def picked(x: Any, part: Sequence[int], axis: int) -> Any:
-    """The channels `part` of `x`; a slice where they stand side by side."""
+def pick_channels(x: Any, part: Sequence[int], axis: int) -> Any:
+    """Return the channels `part` of `x`, as a slice if they are contiguous."""
     first, last = part[0], part[-1]
     if list(part) == list(range(first, last + 1)):
         if last - first + 1 == x.shape[axis]:
@@ -23,20 +23,22 @@ def picked(x: Any, part: Sequence[int], axis: int) -> Any:
     return keras.ops.take(x, np.asarray(part, "int32"), axis=axis)
 
 
-def by_pieces(
+def apply_by_groups(
     x: Any, parts: Sequence[Sequence[int]], functions: Sequence[Callable | None], axis: int
 ) -> Any:
-    """`functions[i]` (None: nothing) of the channels `parts[i]`, in the order of `x`.
+    """Apply `functions[i]` (None: nothing) to the channels `parts[i]`, in the order of `x`.
 
     Args:
         x: A tensor whose axis `axis` has a known length.
-        parts: Channels, each of them in exactly one part.
-        functions: One a part; each keeps the shape of what it is given.
-        axis: Counted from 0.
+        parts: The channels of each part; every channel is in exactly one part.
+        functions: One function per part, which preserves the shape of its argument.
+        axis: The channel axis, counted from 0.
     """
     done = [
         part if function is None else function(part)
-        for part, function in zip((picked(x, p, axis) for p in parts), functions, strict=True)
+        for part, function in zip(
+            (pick_channels(x, p, axis) for p in parts), functions, strict=True
+        )
     ]
     together = done[0] if len(done) == 1 else keras.ops.concatenate(done, axis=axis)
     order = np.concatenate([np.asarray(p) for p in parts])
@@ -47,30 +49,30 @@ def by_pieces(
 
 
 def axis_of(axis: int, rank: int, where: str) -> int:
-    """`axis` counted from 0; the batch axis is none.
+    """Return `axis` counted from 0, which must not be the batch axis.
 
     Raises:
         InputError: There is no such axis.
     """
     if not (1 <= axis < rank or -rank < axis <= -1):
         raise InputError(
-            f"{where}: `axis` is one of 1 to {rank - 1}, or counts from the end (axis 0 is the "
-            f"batch). Received: axis={axis}."
+            f"{where}: `axis` must be in 1 to {rank - 1}, or negative to count from the end (axis "
+            f"0 is the batch). Received: axis={axis}."
         )
     return axis % rank
 
 
 def channels(shape: Sequence[int | None], axis: int, where: str) -> tuple[int, int]:
-    """The axis counted from 0, and its length.
+    """Return the axis counted from 0, and its length.
 
     Raises:
         InputError: There is no such axis, or its length is not known.
     """
-    found = axis_of(axis, len(shape), where)
-    size = shape[found]
+    place = axis_of(axis, len(shape), where)
+    size = shape[place]
     if size is None:
         raise InputError(
-            f"{where} needs to know the number of channels (axis {axis}). "
+            f"{where} needs a known number of channels (axis {axis}). "
             f"Received: input shape {tuple(shape)}."
         )
-    return found, int(size)
+    return place, int(size)

@@ -1,4 +1,4 @@
-"""Which channels of an axis a key means, and whether several keys fit together."""
+"""Conversion of keys to channels of an axis, and checks that several keys fit together."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ...core import InputError
 
 
 def places(key: Any, size: int, where: str) -> list[int]:
-    """The channels that `key` means on an axis of `size`.
+    """Return the channels that `key` selects on an axis of length `size`.
 
     Args:
         key: An integer (negative ones count from the end), a slice, a range, or a list of
             integers.
         size: Length of the axis.
-        where: What asks, for messages.
+        where: Description of the caller, for messages.
 
     Raises:
         InputError: The key is of another kind, empty, or points outside the axis.
@@ -26,56 +26,53 @@ def places(key: Any, size: int, where: str) -> list[int]:
     """
     if isinstance(key, slice):
         outside = [e for e in (key.start, key.stop) if e is not None and not -size <= e <= size]
-        found = list(range(*key.indices(size)))
-        if outside or not found:
+        selected = list(range(*key.indices(size)))
+        if outside or not selected:
             raise InputError(
-                f"{where} has {size} channels; a slice must pick some of them and end within them. "
-                f"Received: {key}."
+                f"{where} has {size} channels; a slice must select some of them and end within "
+                f"them. Received: {key}."
             )
-        return found
+        return selected
     listed = list(key) if isinstance(key, range | tuple | list) else [key]
-    found = []
+    selected = []
     for i in listed:
         if isinstance(i, bool) or not hasattr(i, "__index__"):
             raise InputError(
-                f"{where} names channels by an integer, a slice, a range or a list of integers. "
+                f"{where}: channels must be an integer, a slice, a range or a list of integers. "
                 f"Received: {key!r}."
             )
         i = i.__index__()
         if not -size <= i < size:
             raise InputError(f"{where} has channels 0 to {size - 1}. Received: channel {i}.")
-        found.append(i % size)
-    if not found:
-        raise InputError(f"{where}: a key must name at least one channel. Received: {key!r}.")
-    return found
+        selected.append(i % size)
+    if not selected:
+        raise InputError(f"{where}: a key must select at least one channel. Received: {key!r}.")
+    return selected
 
 
-def apart(parts: Sequence[Sequence[int]], where: str) -> None:
-    """Check that no channel is named twice.
+def check_disjoint(parts: Sequence[Sequence[int]], where: str) -> None:
+    """Check that no channel is in two parts.
 
     Raises:
-        InputError: One is.
+        InputError: A channel is.
     """
     seen: set[int] = set()
     for part in parts:
         for i in part:
             if i in seen:
-                raise InputError(
-                    f"{where} names each channel at most once; keys must not overlap. "
-                    f"Received: channel {i} twice."
-                )
+                raise InputError(f"{where}: keys must not overlap. Received: channel {i} twice.")
             seen.add(i)
 
 
-def encoded(key: Any) -> Any:
-    """A key as JSON can hold it."""
+def encode_key(key: Any) -> Any:
+    """Convert a key to a form that JSON can represent."""
     if isinstance(key, slice):
         return {"start": key.start, "stop": key.stop, "step": key.step}
     return [int(i) for i in key] if isinstance(key, range | tuple | list) else int(key)
 
 
-def decoded(key: Any) -> Any:
-    """The key that `encoded` wrote."""
+def decode_key(key: Any) -> Any:
+    """Convert a key back from the form of `encode_key`."""
     if isinstance(key, dict):
         return slice(key["start"], key["stop"], key["step"])
     return tuple(key) if isinstance(key, list) else key

@@ -1,4 +1,4 @@
-"""Another activation for every channel."""
+"""A layer with a separate activation for each group of channels."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 from ...core import InputError
 from ..arguments import activation_of
 from ..framework import Shape, keras, registered
-from .channel_groups import by_pieces, channels
-from .channel_index import apart, decoded, encoded, places
+from .channel_groups import apply_by_groups, channels
+from .channel_index import check_disjoint, decode_key, encode_key, places
 
 
 @registered
 class ChannelActivation(keras.layers.Layer):
-    """Applies another activation to every group of channels.
+    """Applies a separate activation to each group of channels.
 
-    Each key names channels of one axis, its value the activation they get; together they replace
-    the split, apply and concatenate of a hand-written activation. Put it after a layer, or hand it
-    to one as `activation=`.
+    Each key selects channels of one axis, and its value is their activation. This replaces the
+    split, apply and concatenate of a hand-written activation. Use it after a layer, or pass it to a
+    layer as `activation=`.
 
     Args:
         activations: Maps an integer, a slice, a range or a tuple of integers to an activation: a
-            name Keras knows, a function, or a layer. An activation over several channels (softmax)
-            sees those of its own key. Pairs `(key, activation)` do too: a slice can be a key of a
-            dict only from Python 3.12 on.
+            name that Keras knows, a function, or a layer. An activation over several channels
+            (softmax) acts on those of its own key. A list of pairs `(key, activation)` is accepted
+            too, since a slice can be a key of a dict only from Python 3.12 on.
         axis: The channel axis; never the batch axis 0.
-        others: The activation of channels that no key names.
-        **kwargs: Those of `keras.layers.Layer`, `name` say.
+        others: The activation of channels without a key.
+        **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        InputError: Keys overlap, or point outside the axis (raised when the layer is built).
+        InputError: Keys overlap or exceed the axis (raised when the layer is built).
 
     Example:
         >>> import numpy as np
@@ -50,7 +50,7 @@ class ChannelActivation(keras.layers.Layer):
         pairs = _pairs(activations)
         if isinstance(axis, bool) or not isinstance(axis, int):
             raise InputError(
-                f"Layer `{self.name}` (ChannelActivation): `axis` is a whole number. "
+                f"Layer `{self.name}` (ChannelActivation): `axis` must be an integer. "
                 f"Received: axis={axis!r}."
             )
         self.axis = axis
@@ -60,46 +60,47 @@ class ChannelActivation(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
-        """Settle which channels each key means."""
+        """Determine the channels of each key."""
         axis, parts = self._places(input_shape)
         for part, function in zip(parts, self._functions, strict=True):
             if part and isinstance(function, keras.layers.Layer) and not function.built:
                 function.build((*input_shape[:axis], len(part), *input_shape[axis + 1 :]))
         self.built = True
 
-    def _activation(self, key: Any, given: Any) -> Any:
-        if isinstance(given, keras.layers.Layer):
-            return given
+    def _activation(self, key: Any, value: Any) -> Any:
+        if isinstance(value, keras.layers.Layer):
+            return value
         where = f"Layer `{self.name}` (ChannelActivation), channels {key}"
-        found = activation_of(given, where)
-        if not callable(found):
+        activation = activation_of(value, where)
+        if not callable(activation):
             raise InputError(
-                f"{where}: an activation is a name, a function or a layer. Received: {given!r}."
+                f"{where}: an activation must be a name, a function or a layer. "
+                f"Received: {value!r}."
             )
-        return found
+        return activation
 
     def _places(self, shape: Shape) -> tuple[int, list[list[int]]]:
         where = f"Layer `{self.name}` (ChannelActivation)"
         axis, size = channels(shape, self.axis, where)
         parts = [places(key, size, where) for key in self._keys]
-        apart(parts, where)
+        check_disjoint(parts, where)
         named = {i for part in parts for i in part}
         return axis, [*parts, [i for i in range(size) if i not in named]]
 
     def call(self, inputs: Any) -> Any:
-        """The activations of `inputs`, in the same shape."""
+        """Apply the activations to `inputs`, in the same shape."""
         axis, parts = self._places(inputs.shape)
         used = [(p, f) for p, f in zip(parts, self._functions, strict=True) if p]
-        return by_pieces(inputs, [p for p, _ in used], [f for _, f in used], axis)
+        return apply_by_groups(inputs, [p for p, _ in used], [f for _, f in used], axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's own."""
+        """Return the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, keys as JSON holds them."""
+        """Return the arguments, with keys in JSON form."""
         saved = [keras.saving.serialize_keras_object(f) for f in self._functions]
-        pairs = [[encoded(k), f] for k, f in zip(self._keys, saved[:-1], strict=True)]
+        pairs = [[encode_key(k), f] for k, f in zip(self._keys, saved[:-1], strict=True)]
         return {
             **super().get_config(),
             "activations": pairs,
@@ -109,21 +110,21 @@ class ChannelActivation(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ChannelActivation:
-        """The layer that `get_config` described."""
+        """Create the layer from a result of `get_config`."""
         config = dict(config)
         read = keras.saving.deserialize_keras_object
-        config["activations"] = [(decoded(k), read(f)) for k, f in config["activations"]]
+        config["activations"] = [(decode_key(k), read(f)) for k, f in config["activations"]]
         config["others"] = read(config["others"])
         return cls(**config)
 
 
-def _pairs(given: Any) -> list[tuple[Any, Any]]:
-    pairs = list(given.items()) if isinstance(given, Mapping) else given
+def _pairs(activations: Any) -> list[tuple[Any, Any]]:
+    pairs = list(activations.items()) if isinstance(activations, Mapping) else activations
     good = isinstance(pairs, list | tuple) and pairs
     if not good or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
         raise InputError(
-            "`activations` maps channels to activations: "
-            '`{0: "sigmoid", range(1, 5): "relu"}`, or pairs `[(0, "sigmoid"), ...]`. '
-            f"Received: {given!r}."
+            "`activations` must map channels to activations, such as "
+            '`{0: "sigmoid", range(1, 5): "relu"}`, or be pairs `[(0, "sigmoid"), ...]`. '
+            f"Received: {activations!r}."
         )
     return [(key, activation) for key, activation in pairs]

@@ -1,4 +1,4 @@
-"""One softmax a group of outputs."""
+"""A layer with a separate softmax for each group of outputs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 
 from ...core import InputError
 from ..framework import Shape, keras, registered
-from .channel_groups import by_pieces, channels, picked
-from .channel_index import apart, encoded, places
+from .channel_groups import apply_by_groups, channels, pick_channels
+from .channel_index import check_disjoint, encode_key, places
 
 
 def groups_of(groups: Any, size: int, where: str) -> list[list[int]]:
-    """Which channels make each group; every channel is in exactly one.
+    """Return the channels of each group; every channel is in exactly one group.
 
     Args:
-        groups: How many equal groups, the size of each, or the channels of each.
-        size: Number of channels.
-        where: What asks, for messages.
+        groups: The number of equal groups, the size of each group, or the channels of each.
+        size: The total number of channels.
+        where: Description of the caller, for messages.
 
     Raises:
-        InputError: They overlap, leave a channel out, or do not fit; a group has one class.
+        InputError: Groups overlap, omit a channel or do not fit, or a group has one class only.
 
     Example:
         >>> groups_of([2, 3], 5, "Layer `a`")
@@ -33,8 +33,8 @@ def groups_of(groups: Any, size: int, where: str) -> list[list[int]]:
     if isinstance(groups, int | np.integer):
         if size % int(groups):
             raise InputError(
-                f"{where}: {size} channels do not make {groups} equal groups. Name the size of "
-                f"each. Received: groups={groups}."
+                f"{where}: {size} channels cannot be split into {groups} equal groups. "
+                f"Received: groups={groups}. Pass the size of each group."
             )
         groups = [size // int(groups)] * int(groups)
     if all(isinstance(g, int | np.integer) for g in groups):
@@ -47,23 +47,23 @@ def groups_of(groups: Any, size: int, where: str) -> list[list[int]]:
         parts = [list(range(a, b)) for a, b in pairwise(ends)]
     else:
         parts = [places(g, size, where) for g in groups]
-    apart(parts, where)
+    check_disjoint(parts, where)
     left = sorted(set(range(size)) - {i for part in parts for i in part})
     if left:
         raise InputError(
-            f"{where}: every channel belongs to a group. Received: {size} channels, and "
+            f"{where}: every channel must belong to a group. Received: {size} channels, with "
             f"{left[:8]} in no group."
         )
     if any(len(part) < 2 for part in parts):
         raise InputError(
-            f"{where}: a softmax over one class is always 1; a group needs at least two. "
+            f"{where}: a group needs at least two classes, because a softmax over one is always 1. "
             f"Received: sizes {[len(part) for part in parts]}."
         )
     return parts
 
 
 def check_groups(groups: Any, where: str) -> None:
-    """Check the kind of the argument `groups`.
+    """Check the type of the argument `groups`.
 
     Raises:
         InputError: It is neither a number nor a list of sizes or of channels.
@@ -78,40 +78,38 @@ def check_groups(groups: Any, where: str) -> None:
         if not any(plain):
             return
     raise InputError(
-        f"{where}: `groups` is how many equal groups there are, a list of their sizes, or a list "
+        f"{where}: `groups` must be the number of equal groups, a list of their sizes, or a list "
         f"of the channels of each. Received: {groups!r}."
     )
 
 
 def saved_groups(groups: Any) -> Any:
-    """`groups` as JSON can hold it."""
+    """Convert `groups` to a form that JSON can represent."""
     if isinstance(groups, int | np.integer):
         return int(groups)
-    return [int(g) if isinstance(g, int | np.integer) else _listed(g) for g in groups]
+    return [int(g) if isinstance(g, int | np.integer) else _list_channels(g) for g in groups]
 
 
-def _listed(group: Any) -> Any:
+def _list_channels(group: Any) -> Any:
     if isinstance(group, slice):
         if group.stop is None or min(group.start or 0, group.stop) < 0:
-            raise InputError(
-                f"The slice of a group needs ends counted from the front. Received: {group}."
-            )
+            raise InputError(f"The slice of a group must have nonnegative ends. Received: {group}.")
         return list(range(group.start or 0, group.stop, group.step or 1))
-    return encoded(group)
+    return encode_key(group)
 
 
 @registered
 class GroupedSoftmax(keras.layers.Layer):
-    """A softmax over each of several groups of channels.
+    """Applies a separate softmax to each group of channels.
 
     Args:
-        groups: How many equal groups (4), the size of each (`[3, 3, 5]`), or the channels of each
-            (`[[0, 2], [1, 3]]`). Every channel belongs to exactly one.
+        groups: The number of equal groups (4), the size of each (`[3, 3, 5]`), or the channels of
+            each (`[[0, 2], [1, 3]]`). Every channel belongs to exactly one group.
         axis: The channel axis; never the batch axis 0.
-        **kwargs: Those of `keras.layers.Layer`, `name` say.
+        **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        InputError: The groups overlap, leave a channel out, do not fit, or have a single class.
+        InputError: The groups overlap, omit a channel, do not fit, or have a single class.
 
     Example:
         >>> import numpy as np
@@ -131,29 +129,29 @@ class GroupedSoftmax(keras.layers.Layer):
         return axis, groups_of(self.groups, size, where)
 
     def build(self, input_shape: Shape) -> None:
-        """Settle which channels each group has."""
+        """Check that the groups fit the input shape."""
         self._parts(input_shape)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Probabilities that add up to 1 in each group, in the shape of `inputs`."""
+        """Return probabilities that add up to 1 in each group, in the shape of `inputs`."""
         axis, parts = self._parts(inputs.shape)
 
         def softmax(part: Any) -> Any:
             return keras.ops.softmax(part, axis=axis)
 
-        return by_pieces(inputs, parts, [softmax] * len(parts), axis)
+        return apply_by_groups(inputs, parts, [softmax] * len(parts), axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's own."""
+        """Return the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """Return the arguments of the layer."""
         return {**super().get_config(), "groups": self.groups, "axis": self.axis}
 
 
 def split_groups(x: Any, groups: Any, where: str) -> list[Any]:
-    """The groups of the last axis of `x`, one tensor each."""
+    """Split the last axis of `x` into one tensor per group."""
     parts = groups_of(groups, int(x.shape[-1]), where)
-    return [picked(x, part, len(x.shape) - 1) for part in parts]
+    return [pick_channels(x, part, len(x.shape) - 1) for part in parts]

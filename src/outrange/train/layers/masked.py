@@ -1,4 +1,4 @@
-"""A dense layer some of whose connections do not exist."""
+"""A dense layer with missing connections."""
 
 from __future__ import annotations
 
@@ -7,51 +7,51 @@ from typing import Any
 import numpy as np
 
 from ...core import InputError
-from ..arguments import activation_of, whole_number
+from ..arguments import activation_of, positive_integer
 from ..framework import Shape, keras, registered
 
 
 class _KeepZero:
-    """The constraint of a masked kernel: whatever an optimizer did, forbidden entries are 0."""
+    """A constraint that sets the forbidden entries of a kernel to 0 after every optimizer step."""
 
     def __init__(self, allowed: np.ndarray, inner: Any) -> None:
         self.allowed, self.inner = allowed, inner
 
     def __call__(self, kernel: Any) -> Any:
-        return _kept(self.allowed, kernel if self.inner is None else self.inner(kernel))
+        return _apply_mask(self.allowed, kernel if self.inner is None else self.inner(kernel))
 
 
-def _kept(allowed: np.ndarray, kernel: Any) -> Any:
-    """`kernel`, 0 where it is not allowed: unlike a product, 0 for infinities and NaN too."""
+def _apply_mask(allowed: np.ndarray, kernel: Any) -> Any:
+    """Return `kernel` with 0 in the forbidden entries, even if they are infinite or NaN."""
     kernel = keras.ops.convert_to_tensor(kernel)
     return keras.ops.where(allowed, kernel, keras.ops.zeros_like(kernel))
 
 
 @registered
 class MaskedDense(keras.layers.Layer):
-    """`activation(x @ kernel + bias)`, where a mask says which entries of the kernel exist.
+    """Computes `activation(x @ kernel + bias)` with a mask of the kernel's connections.
 
-    A forbidden connection is exactly 0 from the first step to the last: it is left out of the
-    product, so no gradient reaches it, and after every step of an optimizer (momentum, weight
-    decay, orthogonalized updates, constraints) the stored entry is 0 too.
+    A forbidden connection is exactly 0 from the first to the last training step. It is excluded
+    from the product, so no gradient reaches it. After every optimizer step (with momentum, weight
+    decay, orthogonalized updates or constraints) the stored entry is 0 too.
 
     Args:
-        units: Number of outputs.
-        mask: `(inputs, units)` of 0 and 1 (or False, True): 1 where input `i` may reach unit `j`.
-            Or one string of these digits an input, as saved models hold it.
-        activation: As in `keras.layers.Dense`, like all that follow.
+        units: Number of units, that is, of outputs.
+        mask: A matrix `(inputs, units)` of 0 and 1 (or False and True), with 1 if input `i` may
+            reach unit `j`. Or one string of these digits per input, as in saved models.
+        activation: As in `keras.layers.Dense`, like all following arguments.
         use_bias: Whether to add a bias.
-        kernel_initializer: Drawn for the full kernel; then the mask is applied.
-        bias_initializer: Of the bias.
-        kernel_regularizer: Sees the masked kernel.
-        bias_regularizer: Of the bias.
-        kernel_constraint: Applied after every step; then the mask is.
-        bias_constraint: Of the bias.
-        **kwargs: Those of `keras.layers.Layer`, `name` say.
+        kernel_initializer: Initializer of the full kernel, to which the mask is then applied.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the masked kernel.
+        bias_regularizer: Regularizer of the bias.
+        kernel_constraint: Constraint applied after every step, before the mask.
+        bias_constraint: Constraint of the bias.
+        **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        InputError: The mask is no matrix of 0 and 1 with `units` columns, or does not fit the input
-            (raised when the layer is built).
+        InputError: The mask is not a matrix of 0 and 1 with `units` columns, or does not fit the
+            input (raised when the layer is built).
 
     Example:
         >>> import numpy as np
@@ -76,7 +76,7 @@ class MaskedDense(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         where = f"Layer `{self.name}` (MaskedDense)"
-        self.units = whole_number(units, "units", where)
+        self.units = positive_integer(units, "units", where)
         self._mask = mask_of(mask, self.units, self.name)
         self.activation = activation_of(activation, where)
         self.use_bias = bool(use_bias)
@@ -91,31 +91,31 @@ class MaskedDense(keras.layers.Layer):
 
     @property
     def mask(self) -> np.ndarray:
-        """`(inputs, units)` bool: which connections exist."""
+        """The existing connections as a bool matrix, `(inputs, units)`."""
         return self._mask.copy()
 
     @property
     def kernel(self) -> Any:
-        """`(inputs, units)`: the weights in force, exactly 0 where there is no connection."""
-        return _kept(self._mask, self._kernel)
+        """The effective weights, `(inputs, units)`, exactly 0 without a connection."""
+        return _apply_mask(self._mask, self._kernel)
 
     def build(self, input_shape: Shape) -> None:
-        """Make the weights; the mask must fit the input."""
+        """Create the weights; the mask must fit the input."""
         if input_shape[-1] != len(self._mask):
             raise InputError(
-                f"Layer `{self.name}` (MaskedDense): the mask has one row an input. "
+                f"Layer `{self.name}` (MaskedDense): the mask must have one row per input. "
                 f"Received: {len(self._mask)} rows for inputs of shape {tuple(input_shape)}."
             )
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: len(self._mask)})
         draw, allowed = self.kernel_initializer, self._mask
 
-        def masked(shape: Shape, dtype: Any = None) -> Any:
-            return _kept(allowed, draw(shape, dtype=dtype))
+        def draw_masked(shape: Shape, dtype: Any = None) -> Any:
+            return _apply_mask(allowed, draw(shape, dtype=dtype))
 
         self._kernel = self.add_weight(
             name="kernel",
             shape=self._mask.shape,
-            initializer=masked,
+            initializer=draw_masked,
             regularizer=self.kernel_regularizer,
             constraint=_KeepZero(self._mask, self.kernel_constraint),
         )
@@ -130,18 +130,18 @@ class MaskedDense(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """`(..., inputs)` to `(..., units)`."""
+        """Map `(..., inputs)` to `(..., units)`."""
         x = keras.ops.matmul(inputs, self.kernel)
         if self.use_bias:
             x = keras.ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's, with `units` in the last place."""
+        """Return the input shape with `units` as its last size."""
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments; the mask as one string of 0 and 1 an input."""
+        """Return the arguments, with the mask as one string of 0 and 1 per input."""
         saved: dict[str, Any] = {
             "units": self.units,
             "mask": ["".join("01"[int(m)] for m in row) for row in self._mask],
@@ -152,26 +152,26 @@ class MaskedDense(keras.layers.Layer):
             serialize = getattr(keras, f"{kind}s").serialize
             for weight in ("kernel", "bias"):
                 name = f"{weight}_{kind}"
-                own = getattr(self, name)
-                saved[name] = None if own is None else serialize(own)
+                thing = getattr(self, name)
+                saved[name] = None if thing is None else serialize(thing)
         return {**super().get_config(), **saved}
 
 
-def mask_of(given: Any, units: int, layer: str) -> np.ndarray:
-    """A mask as a bool matrix with `units` columns.
+def mask_of(value: Any, units: int, layer: str) -> np.ndarray:
+    """Convert a mask to a bool matrix with `units` columns.
 
     Raises:
-        InputError: It is none.
+        InputError: It is not such a mask.
     """
     rule = (
-        f"Layer `{layer}` (MaskedDense): `mask` is a matrix of 0 and 1, shape (inputs, {units}), "
-        "1 where an input may reach a unit."
+        f"Layer `{layer}` (MaskedDense): `mask` must be a matrix of 0 and 1, shape (inputs, "
+        f"{units}), with 1 if an input may reach a unit."
     )
-    rows = given
-    if isinstance(given, list | tuple) and given and isinstance(given[0], str):
-        if any(len(row) != len(given[0]) or set(row) - {"0", "1"} for row in given):
+    rows = value
+    if isinstance(value, list | tuple) and value and isinstance(value[0], str):
+        if any(len(row) != len(value[0]) or set(row) - {"0", "1"} for row in value):
             raise InputError(f"{rule} Received: strings that are not rows of 0 and 1.")
-        rows = [[int(digit) for digit in row] for row in given]
+        rows = [[int(digit) for digit in row] for row in value]
     try:
         mask = np.asarray(keras.ops.convert_to_numpy(rows) if hasattr(rows, "shape") else rows)
     except ValueError:
@@ -179,5 +179,5 @@ def mask_of(given: Any, units: int, layer: str) -> np.ndarray:
     if mask.ndim != 2 or mask.shape[1] != units or not len(mask):
         raise InputError(f"{rule} Received: shape {mask.shape}.")
     if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
-        raise InputError(f"{rule} Received: other values, {mask.ravel()[:4].tolist()} first.")
+        raise InputError(f"{rule} Received: values {mask.ravel()[:4].tolist()}, ...")
     return mask.astype(bool)

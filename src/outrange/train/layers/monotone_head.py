@@ -1,4 +1,4 @@
-"""A head of grouped classes whose chosen index cannot fall from group to group."""
+"""A head of grouped classes whose chosen index cannot decrease from group to group."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .grouped import GroupedSoftmax
 
 @registered
 class MonotoneIndexHead(keras.layers.Layer):
-    """Grouped classes whose argmax never falls from one group to the next, by construction.
+    """Returns grouped classes whose argmax never decreases from one group to the next.
 
-    The logits of group `g` are those of group `g - 1` plus increments that rise with the class:
+    The logits of group `g` are those of group `g - 1` plus increments that increase with the class:
     `l[g, i] = l[g - 1, i] + sum_{j <= i} softplus(d[g, j])`. If class `i` beats a lower class in
-    one group, it does so in the next by a larger margin. So the order holds for every input in
-    real arithmetic, whatever the weights: before, during and after training. (In float32 two
-    classes may round to a tie.)
+    one group, it does so in the next by a larger margin. So the order holds in real arithmetic for
+    every input and all weights: before, during and after training. (In float32 two classes may
+    round to a tie.)
 
     Args:
         groups: Number of groups, at least 2.
         classes: Number of classes in each, at least 2.
         softmax: Whether to return probabilities; False returns logits.
-        kernel_initializer: As in `keras.layers.Dense`.
-        bias_initializer: As in `keras.layers.Dense`.
-        kernel_regularizer: As in `keras.layers.Dense`.
-        **kwargs: Those of `keras.layers.Layer`, `name` say.
+        kernel_initializer: Initializer of the kernel, as in `keras.layers.Dense`.
+        bias_initializer: Initializer of the bias, as in `keras.layers.Dense`.
+        kernel_regularizer: Regularizer of the kernel, as in `keras.layers.Dense`.
+        **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
         InputError: `groups` or `classes` is less than 2.
@@ -59,7 +59,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         for name, value in (("groups", groups), ("classes", classes)):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 2:
                 raise InputError(
-                    f"Layer `{self.name}` (MonotoneIndexHead): `{name}` is an integer, at least 2. "
+                    f"Layer `{self.name}` (MonotoneIndexHead): `{name}` must be an integer >= 2. "
                     f"Received: {name}={value!r}."
                 )
         self.groups, self.classes, self.softmax = int(groups), int(classes), bool(softmax)
@@ -70,7 +70,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         self.kernel = self.bias = None
 
     def build(self, input_shape: Shape) -> None:
-        """Make the weights."""
+        """Create the weights."""
         columns = self.classes + (self.groups - 1) * (self.classes - 1)
         self.kernel = self.add_weight(
             name="kernel",
@@ -85,7 +85,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """`(..., features)` to `(..., groups * classes)`, group after group."""
+        """Map `(..., features)` to `(..., groups * classes)`, group after group."""
         ops = keras.ops
         z = ops.add(ops.matmul(inputs, self.kernel), self.bias)
         first, steps = z[..., : self.classes], ops.softplus(z[..., self.classes :])
@@ -94,7 +94,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         return self._normalize(logits) if self.softmax else logits
 
     def _sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """The first logits in every group, and which increments each later logit collects."""
+        """Return matrices that repeat the first logits and sum the increments of later ones."""
         g, k = self.groups, self.classes
         repeat = np.tile(np.eye(k, dtype="float32"), (1, g))
         group, place = np.divmod(np.arange((g - 1) * (k - 1)), k - 1)
@@ -103,11 +103,11 @@ class MonotoneIndexHead(keras.layers.Layer):
         return repeat, (later & higher).astype("float32").reshape(group.size, g * k)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's, with `groups * classes` in the last place."""
+        """Return the input shape with `groups * classes` as its last size."""
         return (*input_shape[:-1], self.groups * self.classes)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """Return the arguments of the layer."""
         return {
             **super().get_config(),
             "groups": self.groups,

@@ -14,17 +14,17 @@ from .grouped import check_groups, saved_groups, split_groups
 
 @registered
 class GroupedCrossentropy(keras.losses.Loss):
-    """The categorical cross-entropies of all groups, added up.
+    """Sum of the categorical cross-entropies of all groups.
 
     Args:
         groups: As in `outrange.layers.GroupedSoftmax`, along the last axis.
         from_logits: Whether the model returns logits (no softmax).
-        reduction: As in `keras.losses.Loss`.
-        name: As in `keras.losses.Loss`.
-        **kwargs: As in `keras.losses.Loss`.
+        reduction: The reduction over samples, as in `keras.losses.Loss`.
+        name: The name of the loss, as in `keras.losses.Loss`.
+        **kwargs: Further arguments of `keras.losses.Loss`.
 
     Raises:
-        InputError: `groups` is none; when called, the shapes differ or do not fit `groups`.
+        InputError: `groups` is invalid; when called, the shapes differ or do not fit `groups`.
 
     Example:
         >>> import numpy as np
@@ -43,12 +43,12 @@ class GroupedCrossentropy(keras.losses.Loss):
         self.groups, self.from_logits = saved_groups(groups), bool(from_logits)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """One number a sample: `(batch,)`."""
+        """Return one number per sample, `(batch,)`."""
         where = "GroupedCrossentropy"
         sizes = {y_true.shape[-1], y_pred.shape[-1]} - {None}
         if len(sizes) > 1:
             raise InputError(
-                f"{where}: targets and predictions have the same shape. "
+                f"{where}: targets and predictions must have the same shape. "
                 f"Received: {tuple(y_true.shape)} and {tuple(y_pred.shape)}."
             )
         truths, guesses = (split_groups(y, self.groups, where) for y in (y_true, y_pred))
@@ -59,33 +59,34 @@ class GroupedCrossentropy(keras.losses.Loss):
         return sum(parts[1:], parts[0])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """Return the arguments of the loss."""
         return {**super().get_config(), "groups": self.groups, "from_logits": self.from_logits}
 
 
 @registered
 class MonotoneIndexPenalty(keras.losses.Loss):
-    """What a model pays where the chosen index falls from one group to the next.
+    """Penalty for a chosen index that decreases from one group to the next.
 
     `argmax` passes no gradient, so the index is measured by the probabilities `p` of each group:
 
-    * `by="index"`: the expected index `E_g = sum_i i p[g, i]` pays `relu(E_g - E_{g+1} + margin)`;
-    * `by="cumulative"`: with `F_g[j] = p[g, 0] + ... + p[g, j]`, every class `j` pays
+    * `by="index"`: the expected index `E_g = sum_i i p[g, i]` costs
+      `relu(E_g - E_{g+1} + margin)`;
+    * `by="cumulative"`: with `F_g[j] = p[g, 0] + ... + p[g, j]`, every class `j` costs
       `relu(F_{g+1}[j] - F_g[j] + margin)`: the whole distribution must move up.
 
-    A penalty of 0 on samples proves nothing; ask `outrange.monotone(model, box, groups=...)`.
+    A penalty of 0 on samples proves nothing; use `outrange.monotone(model, box, groups=...)`.
 
     Args:
         groups: As in `outrange.layers.GroupedSoftmax`, along the last axis; in their order.
-        loss: A loss to add to, a name or a Keras loss; None for the penalty alone.
+        loss: A loss to add the penalty to, as a name or a Keras loss; None for the penalty alone.
         weight: The factor of the penalty.
-        margin: By how much the index shall rise at least (in classes by `"index"`, in
-            probability by `"cumulative"`).
-        by: `"index"` or `"cumulative"`.
-        from_logits: Whether the model returns logits; the penalty then takes their softmax.
-        reduction: As in `keras.losses.Loss`.
-        name: As in `keras.losses.Loss`.
-        **kwargs: As in `keras.losses.Loss`.
+        margin: The required increase of the index (in classes for `"index"`, in probability for
+            `"cumulative"`).
+        by: The measure of the index, `"index"` or `"cumulative"`.
+        from_logits: Whether the model returns logits; the penalty then applies a softmax.
+        reduction: The reduction over samples, as in `keras.losses.Loss`.
+        name: The name of the loss, as in `keras.losses.Loss`.
+        **kwargs: Further arguments of `keras.losses.Loss`.
 
     Raises:
         InputError: An argument breaks its rule.
@@ -108,7 +109,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         check_groups(groups, "MonotoneIndexPenalty")
         if by not in ("index", "cumulative"):
             raise InputError(
-                '`by` is "index" (expected index) or "cumulative" (distribution). '
+                '`by` must be "index" (expected index) or "cumulative" (distribution). '
                 f"Received: by={by!r}."
             )
         self.groups, self.by = saved_groups(groups), by
@@ -118,7 +119,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         self.loss = None if loss is None else loss_of(loss, "MonotoneIndexPenalty")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """One number a sample: `(batch,)`."""
+        """Return one number per sample, `(batch,)`."""
         paid = self.weight * self.penalty(y_pred)
         if self.loss is None:
             return paid
@@ -129,7 +130,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         """Compute the penalty alone, without its weight.
 
         Args:
-            y_pred: Predictions, `(batch, channels)`.
+            y_pred: The model's predictions, `(batch, channels)`.
 
         Returns:
             One number per sample, `(batch,)`.
@@ -152,7 +153,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
 
     @staticmethod
     def _above(p: Any, parts: Sequence[Any]) -> Any:
-        """The probability of an index above `j`, for each `j` but the last of the longest group."""
+        """Return the probability of an index above `j`, for `j` up to the longest group's last."""
         ops = keras.ops
         longest = max(int(part.shape[-1]) for part in parts)
         short = longest - int(p.shape[-1])
@@ -161,7 +162,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         return 1.0 - ops.cumsum(p, axis=-1)[..., :-1]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """Return the arguments of the loss."""
         saved = None if self.loss is None else keras.losses.serialize(self.loss)
         return {
             **super().get_config(), "groups": self.groups, "loss": saved, "weight": self.weight,

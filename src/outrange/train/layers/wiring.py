@@ -1,4 +1,4 @@
-"""A model from named nodes and edges."""
+"""Construction of a model from named nodes and edges."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from .wiring_spec import EdgeSpec, NodeSpec, Wiring, read_wiring
 def wire(spec: Any, *, name: str = "wired") -> Any:
     """Build a Keras model from a list of named nodes and edges; feedback is unrolled.
 
-    A node sums the values of its edges, adds a bias and applies its activation; an edge multiplies
-    by a matrix of weights. With feedback the nodes are computed `passes` times with the same
-    weights and inputs: a feedback edge carries the value of the previous pass (nothing in the first
-    pass). The outputs are the values of the last pass.
+    A node sums the values of its edges, adds a bias and applies its activation. An edge multiplies
+    by a matrix of weights. With feedback, the nodes are computed `passes` times with the same
+    weights and inputs. A feedback edge carries the value of the previous pass, and nothing in the
+    first pass. The outputs are the values of the last pass.
 
-    The result is an ordinary functional model: `fit`, `save` and every question of this library
-    take it. A node's layer has the node's name and is called once a pass (`layer="B"` bounds it in
-    every pass).
+    The result is an ordinary functional model for `fit`, `save` and every question of this library.
+    A node's layer has the node's name and is called once per pass (`layer="B"` bounds it in every
+    pass).
 
     Args:
-        spec: A dict with
+        spec: The wiring, a dict with
 
-            * `"nodes"`: a list of dicts: `"name"`, `"units"`, and for inputs `"input": True`, else
-              optionally `"activation"`, `"use_bias"`, and `"shared"`, a label: nodes of one label
-              are one layer (one bias);
-            * `"edges"`: a list of pairs `("A", "B")` or dicts: `"from"`, `"to"`, and optionally
-              `"feedback": True`, `"mask"` (which single connections exist, see `MaskedDense`),
+            * `"nodes"`: a list of dicts with `"name"`, `"units"`, and for inputs `"input": True`,
+              else optionally `"activation"`, `"use_bias"`, and `"shared"`, a label: nodes of one
+              label are one layer (one bias);
+            * `"edges"`: a list of pairs `("A", "B")` or dicts with `"from"`, `"to"`, and optionally
+              `"feedback": True`, `"mask"` (the existing connections, see `MaskedDense`),
               `"shared"`, a label: edges of one label have one matrix of weights;
             * `"outputs"`: a node's name, or a list of names;
             * `"passes"`: with feedback, how often the nodes are computed.
-        name: The model's name.
+        name: The name of the Keras model.
 
     Returns:
         A `keras.Model`, one input per input node in their order.
 
     Raises:
-        InputError: The wiring makes no sense: a loop without feedback, an unknown node, an edge
-            into an input, weights shared between different shapes, a node without effect.
+        InputError: The wiring is invalid: a loop without feedback, an unknown node, an edge into an
+            input, weights shared between different shapes, or a node without effect.
 
     Example:
         >>> model = wire({
@@ -104,11 +104,11 @@ def _edge_layers(wiring: Wiring) -> dict[str, Any]:
 def _node_layers(wiring: Wiring) -> dict[str, Any]:
     layers: dict[str, Any] = {}
 
-    def made(node: NodeSpec, label: str) -> Any:
+    def make_node(node: NodeSpec, label: str) -> Any:
         return WiredNode(node.units, node.activation, node.use_bias, name=label)
 
     for node in wiring.nodes.values():
         label = node.shared or node.name
         if not node.input and label not in layers:
-            layers[label] = made(node, label)
+            layers[label] = make_node(node, label)
     return layers

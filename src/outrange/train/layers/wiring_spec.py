@@ -1,4 +1,4 @@
-"""Reading a wiring: named nodes, the edges between them, and what a pass is."""
+"""Reads and checks a wiring: named nodes, the edges between them, and the number of passes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EDGE_KEYS = {"from", "to", "feedback", "mask", "shared"}
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """One node; see `outrange.layers.wire`."""
+    """A node of a wiring; see `outrange.layers.wire`."""
 
     name: str
     units: int
@@ -29,7 +29,7 @@ class NodeSpec:
 
 @dataclass(frozen=True)
 class EdgeSpec:
-    """One edge; see `outrange.layers.wire`."""
+    """An edge of a wiring; see `outrange.layers.wire`."""
 
     source: str
     target: str
@@ -43,12 +43,12 @@ class EdgeSpec:
 
 @dataclass(frozen=True)
 class Wiring:
-    """A wiring that makes sense.
+    """A valid wiring.
 
     Args:
-        nodes: By name, each after every node whose value it reads within one pass.
-        edges: In the order given.
-        passes: How often the nodes are computed.
+        nodes: Name to node, each after every node whose value it reads within one pass.
+        edges: The edges, in the user's order.
+        passes: The number of times that the nodes are computed.
         outputs: Names of the nodes whose last values are the outputs.
     """
 
@@ -58,7 +58,7 @@ class Wiring:
     outputs: tuple[str, ...]
 
     def into(self, name: str) -> list[EdgeSpec]:
-        """The edges that end at a node."""
+        """Return the edges that end at a node."""
         return [edge for edge in self.edges if edge.target == name]
 
 
@@ -66,9 +66,9 @@ def read_wiring(spec: Any) -> Wiring:
     """Check a wiring and put its nodes in order.
 
     Raises:
-        InputError: Something in it makes no sense; the message names the node or edge.
+        InputError: The wiring is invalid; the message names the node or edge.
     """
-    rule = '`spec` is a dict with "nodes", "edges", "outputs" and, with feedback, "passes".'
+    rule = '`spec` must be a dict with "nodes", "edges", "outputs" and, with feedback, "passes".'
     if not isinstance(spec, Mapping):
         raise InputError(f"{rule} Received: {type(spec).__name__}.")
     unknown = set(spec) - {"nodes", "edges", "outputs", "passes"}
@@ -77,97 +77,99 @@ def read_wiring(spec: Any) -> Wiring:
         raise InputError(f"{rule} Received: keys {sorted(map(str, spec))}.")
     for key in ("nodes", "edges"):
         if not isinstance(spec[key], list | tuple):
-            raise InputError(f"{rule} {key!r} is a list. Received: {spec[key]!r}.")
-    nodes = [_node(given) for given in spec["nodes"]]
+            raise InputError(f"{rule} {key!r} must be a list. Received: {spec[key]!r}.")
+    nodes = [_node(entry) for entry in spec["nodes"]]
     named: dict[str, NodeSpec] = {}
     for node in nodes:
         if node.name in named:
-            raise InputError(f"Every node has a name of its own. Received: `{node.name}` twice.")
+            raise InputError(f"Names of nodes must differ. Received: `{node.name}` twice.")
         named[node.name] = node
-    edges = tuple(_edge(given, named) for given in spec["edges"])
+    edges = tuple(_edge(entry, named) for entry in spec["edges"])
     outputs = spec["outputs"]
     if not isinstance(outputs, str | list | tuple):
-        raise InputError(f'{rule} "outputs" is a name or a list of names. Received: {outputs!r}.')
+        raise InputError(
+            f'{rule} "outputs" must be a name or a list of names. Received: {outputs!r}.'
+        )
     outputs = tuple([outputs] if isinstance(outputs, str) else outputs)
     if len(set(map(str, outputs))) < len(outputs):
-        raise InputError(f"Every output is listed once. Received: outputs {list(outputs)}.")
+        raise InputError(f"Every output must be listed once. Received: outputs {list(outputs)}.")
     for name in outputs:
         if name not in named or named[name].input:
-            raise InputError(f"An output is a node that is no input. Received: {name!r}.")
+            raise InputError(f"An output must be a node that is not an input. Received: {name!r}.")
     if not outputs or not any(node.input for node in nodes):
         raise InputError(
             'A wiring needs an output, and a node with `"input": True`. '
             f"Received: outputs {list(outputs)}, nodes {list(named)}."
         )
     passes = _passes(spec.get("passes", 1), edges)
-    _twice(edges)
-    _alike(named, edges)
+    _check_duplicates(edges)
+    _check_shared_shapes(named, edges)
     order = _order(named, edges)
     wiring = Wiring({name: named[name] for name in order}, edges, passes, outputs)
-    _all_used(wiring)
+    _check_all_used(wiring)
     return wiring
 
 
-def _node(given: Any) -> NodeSpec:
-    if not isinstance(given, Mapping) or not {"name", "units"} <= set(given) <= NODE_KEYS:
+def _node(entry: Any) -> NodeSpec:
+    if not isinstance(entry, Mapping) or not {"name", "units"} <= set(entry) <= NODE_KEYS:
         raise InputError(
-            'A node is a dict with "name" and "units", and may have "input", "activation", '
-            f'"use_bias", "shared". Received: {given!r}.'
+            'A node must be a dict with "name" and "units", and may have "input", "activation", '
+            f'"use_bias", "shared". Received: {entry!r}.'
         )
-    name, units = given["name"], given["units"]
+    name, units = entry["name"], entry["units"]
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise InputError(
-            f"The name of a node is made of letters, digits and `_`, `.`, `-`. Received: {name!r}."
+            "The name of a node must consist of letters, digits, `_`, `.` and `-`. "
+            f"Received: {name!r}."
         )
     if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-        raise InputError(f"Node `{name}`: `units` is an integer >= 1. Received: {units!r}.")
-    is_input = bool(given.get("input", False))
-    extra = sorted(set(given) & {"activation", "use_bias", "shared"})
+        raise InputError(f"Node `{name}`: `units` must be an integer >= 1. Received: {units!r}.")
+    is_input = bool(entry.get("input", False))
+    extra = sorted(set(entry) & {"activation", "use_bias", "shared"})
     if is_input and extra:
-        raise InputError(f"Node `{name}` is an input: it only has units. Received: {extra}.")
-    activation_of(given.get("activation"), f"Node `{name}`")
+        raise InputError(f"Node `{name}` is an input and can only have units. Received: {extra}.")
+    activation_of(entry.get("activation"), f"Node `{name}`")
     return NodeSpec(
         name,
         units,
         is_input,
-        given.get("activation"),
-        bool(given.get("use_bias", True)),
-        given.get("shared"),
+        entry.get("activation"),
+        bool(entry.get("use_bias", True)),
+        entry.get("shared"),
     )
 
 
-def _edge(given: Any, nodes: Mapping[str, NodeSpec]) -> EdgeSpec:
-    if isinstance(given, list | tuple) and len(given) == 2:
-        given = {"from": given[0], "to": given[1]}
-    if not isinstance(given, Mapping) or not {"from", "to"} <= set(given) <= EDGE_KEYS:
+def _edge(entry: Any, nodes: Mapping[str, NodeSpec]) -> EdgeSpec:
+    if isinstance(entry, list | tuple) and len(entry) == 2:
+        entry = {"from": entry[0], "to": entry[1]}
+    if not isinstance(entry, Mapping) or not {"from", "to"} <= set(entry) <= EDGE_KEYS:
         raise InputError(
-            'An edge is a pair `("A", "B")`, or a dict with "from" and "to" that may have '
-            f'"feedback", "mask", "shared". Received: {given!r}.'
+            'An edge must be a pair `("A", "B")`, or a dict with "from" and "to" that may have '
+            f'"feedback", "mask", "shared". Received: {entry!r}.'
         )
-    if not isinstance(given.get("feedback", False), bool):
+    if not isinstance(entry.get("feedback", False), bool):
         raise InputError(
-            f'"feedback" of an edge is True or False. Received: {given["feedback"]!r} in '
-            f"{given['from']} -> {given['to']}."
+            f'"feedback" of an edge must be True or False. Received: {entry["feedback"]!r} in '
+            f"{entry['from']} -> {entry['to']}."
         )
     edge = EdgeSpec(
-        given["from"],
-        given["to"],
-        bool(given.get("feedback", False)),
-        given.get("mask"),
-        given.get("shared"),
+        entry["from"],
+        entry["to"],
+        bool(entry.get("feedback", False)),
+        entry.get("mask"),
+        entry.get("shared"),
     )
     for end in (edge.source, edge.target):
         if end not in nodes:
             raise InputError(
-                f"Edge `{edge}`: there is no node {end!r}; the nodes are {list(nodes)}. "
-                f"Received: {end!r}."
+                f"Edge `{edge}`: both ends must be nodes: {list(nodes)}. Received: {end!r}."
             )
     if nodes[edge.target].input:
-        raise InputError(f"An edge cannot end at an input. Received: `{edge}`.")
+        raise InputError(f"An edge must not end at an input. Received: `{edge}`.")
     if edge.feedback and nodes[edge.source].input:
         raise InputError(
-            f"Feedback comes from a node computed in the pass before; `{edge.source}` is an "
-            f"input. Received: `{edge}`."
+            "A feedback edge must start at a node that is computed, not at an input. "
+            f"Received: `{edge}`."
         )
     return edge
 
@@ -175,30 +177,34 @@ def _edge(given: Any, nodes: Mapping[str, NodeSpec]) -> EdgeSpec:
 def _passes(passes: Any, edges: tuple[EdgeSpec, ...]) -> int:
     back = [edge for edge in edges if edge.feedback]
     if isinstance(passes, bool) or not isinstance(passes, int) or passes < 1:
-        raise InputError(f"`passes` is an integer >= 1. Received: passes={passes!r}.")
+        raise InputError(f"`passes` must be an integer >= 1. Received: passes={passes!r}.")
     if back and passes < 2:
         raise InputError(
-            f"Feedback is read from the second pass on: with `{back[0]}` set `passes` to 2 or "
-            f"more. Received: passes={passes}."
+            f"`passes` must be at least 2 with the feedback edge `{back[0]}`, which is read from "
+            f"the second pass on. Received: passes={passes}."
         )
     if not back and passes > 1:
         raise InputError(
-            "Without feedback every pass computes the same: mark an edge "
-            f'`"feedback": True`, or leave `passes` out. Received: passes={passes}.'
+            "`passes` has an effect only with feedback, since all passes compute the same "
+            f'otherwise. Received: passes={passes}. Mark an edge `"feedback": True`, or omit '
+            "`passes`."
         )
     return passes
 
 
-def _twice(edges: tuple[EdgeSpec, ...]) -> None:
+def _check_duplicates(edges: tuple[EdgeSpec, ...]) -> None:
     seen = set()
     for edge in edges:
         if (edge.source, edge.target, edge.feedback) in seen:
-            raise InputError(f"Two nodes share one edge of a kind. Received: `{edge}` twice.")
+            raise InputError(
+                "Two nodes can have one edge and one feedback edge in each direction. "
+                f"Received: `{edge}` twice."
+            )
         seen.add((edge.source, edge.target, edge.feedback))
 
 
-def _alike(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> None:
-    """What shares weights must have the same shape."""
+def _check_shared_shapes(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> None:
+    """Check that edges and nodes with shared weights have the same shape."""
     shapes: dict[str, tuple] = {}
     labels: dict[str, tuple] = {}
     for edge in edges:
@@ -208,9 +214,9 @@ def _alike(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> None:
         first = shapes.setdefault(edge.shared, shape)
         if first != shape:
             raise InputError(
-                f"Edges with `shared={edge.shared!r}` have one matrix of weights, so the same "
-                f"sizes and mask. Received: `{edge}`, {shape[0]} to {shape[1]} units, after one of "
-                f"{first[0]} to {first[1]}."
+                f"Edges with `shared={edge.shared!r}` share a matrix of weights, so they must have "
+                f"the same sizes and mask. Received: `{edge}`, {shape[0]} to {shape[1]} units, "
+                f"after one of {first[0]} to {first[1]}."
             )
     for node in nodes.values():
         if node.shared is None:
@@ -219,13 +225,13 @@ def _alike(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> None:
         first = labels.setdefault(node.shared, look)
         if first != look:
             raise InputError(
-                f"Nodes with `shared={node.shared!r}` are one layer: the same units, activation "
-                f"and bias. Received: `{node.name}`, {look} after {first}."
+                f"Nodes with `shared={node.shared!r}` are one layer, so they must have the same "
+                f"units, activation and bias. Received: `{node.name}`, {look} after {first}."
             )
 
 
 def _order(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> list[str]:
-    """Names so that within a pass every edge leads forward."""
+    """Sort the names so that within a pass every edge leads forward."""
     waiting = {
         name: [e.source for e in edges if e.target == name and not e.feedback] for name in nodes
     }
@@ -235,8 +241,9 @@ def _order(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> list[s
         if not ready:
             loop = _loop(waiting)
             raise InputError(
-                "Edges within a pass must not close a loop; mark the one that leads back with "
-                f'`"feedback": True`, to be read in the next pass. Received: {" -> ".join(loop)}.'
+                "Edges within a pass must not form a loop. "
+                f"Received: {' -> '.join(loop)}. Mark the edge that leads back with "
+                '`"feedback": True`, so that it is read in the next pass.'
             )
         order += ready
         for name in ready:
@@ -253,12 +260,12 @@ def _loop(waiting: Mapping[str, list[str]]) -> list[str]:
         path.append(before)
 
 
-def _all_used(wiring: Wiring) -> None:
+def _check_all_used(wiring: Wiring) -> None:
     for node in wiring.nodes.values():
         if not node.input and not any(not edge.feedback for edge in wiring.into(node.name)):
             raise InputError(
-                f"Node `{node.name}` needs an edge that is not feedback: in the first pass nothing "
-                "has come back yet. Received: no such edge."
+                f"Node `{node.name}` needs an incoming edge that is not feedback, since feedback "
+                "carries nothing in the first pass. Received: no such edge."
             )
     reached = set(wiring.outputs)
     while True:
@@ -269,5 +276,5 @@ def _all_used(wiring: Wiring) -> None:
     left = [name for name in wiring.nodes if name not in reached]
     if left:
         raise InputError(
-            f"Every node leads to an output, or it has no effect. Received: {left}, which do not."
+            f"Every node must lead to an output. Received: {left}, which have no effect."
         )

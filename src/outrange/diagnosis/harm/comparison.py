@@ -1,0 +1,200 @@
+"""Comparison of copies with and without a fault, trained alike and scored on held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..changes import AS_IS
+from ..context import DiagnosisContext
+from ..repairs.read_fix import Repair
+from ..repairs.trial import apply_repair
+from ..short_trainings import SEEDS
+from ..trials import ROWS
+from .scores import Scores, scores
+
+
+HELD_OUT = replace(AS_IS, held_out=True)
+"""A training that holds out a quarter of the rows."""
+
+LEAST_ROWS = 40
+"""Minimum number of held-out rows; with fewer, single rows would decide."""
+
+LEARNS = 0.2
+"""Score that copies with the fault must reach on average; each must reach half of it. Copies that
+learn little cannot be compared."""
+
+NEARLY = 0.9
+"""Required score if the trainings are shorter than planned, or there is no plan: with more steps,
+the fixed program must not be able to get far ahead."""
+
+ALL = 0.97
+"""Required score if no fix can be tried: then no program could do much better."""
+
+SLIGHT, CLEAR = 0.03, 0.08
+"""Largest improvement by a fix that does not count: on average, and in a single training. In a
+single training the standard deviation of the score is allowed if it is larger."""
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """The scores with a fault and without it, if the fault does no harm.
+
+    Args:
+        steps: Number of steps of each training.
+        rows: Number of held-out rows.
+        before: Metric to its reported value with the fault, the mean over trainings and outputs.
+        after: Metric to its value with the fix; empty if none was tried.
+        changed: The change as a phrase, for example "the fix (`Dense(1)`)".
+        lost: The largest average improvement of a score by the fix: at most `SLIGHT`, and negative
+            if the fix does worse.
+    """
+
+    steps: int
+    rows: int
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    changed: str = ""
+    lost: float = 0.0
+
+
+def compare_with_fixes(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | None:
+    """Compare copies with a fault with copies that have one of its fixes.
+
+    Args:
+        repairs: Fixes of the fault. Without any, the copies must leave almost nothing to gain.
+
+    Returns:
+        The scores with the best of the fixes; None if a fix does clearly better, or if that cannot
+        be decided.
+    """
+    rows = np.setdiff1d(np.arange(min(case.rows, ROWS)), case.trials.fitted)
+    before = score_copies(case, rows, ALL if not repairs else 0.0)
+    if not before:
+        return None
+    if not repairs:
+        return summarize(case, before, [], rows)
+    best = None
+    for repair in repairs:
+        renamed = any(change.same_labels for change in repair.data)
+        comparable = all(change.of == "rows" or change.same_labels for change in repair.data)
+        fixed = apply_repair(case, repair) if comparable else None
+        if fixed is None:
+            continue
+        after = score_unless_better(case, fixed, before, rows, renamed)
+        if after is None:
+            return None
+        fix = repair.text.split("#")[0].strip()
+        result = summarize(case, before, after, rows, f"the fix (`{fix}`)") if after else None
+        if result is not None and (best is None or result.lost > best.lost):
+            best = result
+    return best
+
+
+def score_copies(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -> list[Scores]:
+    """Score copies on held-out rows; empty if they learn too little.
+
+    Args:
+        case: The program to copy.
+        least: Minimum of each score, in addition to `LEARNS` or `NEARLY`.
+    """
+    trainings: list[Scores] = []
+    if len(rows) < LEAST_ROWS:
+        return trainings
+    for seed in range(SEEDS):
+        trainings.append(_score_training(case, rows, seed))
+        enough = max(least, 0.5 * LEARNS if _as_planned(case, seed) else NEARLY)
+        if min((score.value for score in trainings[-1].values()), default=-np.inf) < enough:
+            return []
+    means = [np.mean([training[key].value for training in trainings]) for key in trainings[0]]
+    return trainings if min(means) >= LEARNS else []
+
+
+def _score_training(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
+    """Return the scores of one training; empty if there are none."""
+    training = case.trials.run(HELD_OUT, seed)
+    if training is None or not training.losses or not np.isfinite(training.losses).all():
+        return {}
+    return scores(case, training.outputs, rows)
+
+
+def _as_planned(case: DiagnosisContext, seed: int) -> bool:
+    """Return whether a training took all planned epochs over its rows."""
+    training = case.trials.run(HELD_OUT, seed)
+    return (
+        case.plan is not None and training is not None
+        and len(training.losses) >= case.plan.steps(len(case.trials.fitted))
+    )  # fmt: skip
+
+
+def score_unless_better(
+    case: DiagnosisContext, fixed: DiagnosisContext, originals: Sequence[Scores], rows: np.ndarray,
+    renamed: bool = False,
+) -> list[Scores] | None:  # fmt: skip
+    """Score copies of a changed program, unless they are clearly better.
+
+    Args:
+        originals: Scores of copies of the original program, one per training.
+        renamed: Whether the changed labels are other numbers, so that losses are not comparable.
+
+    Returns:
+        The scores; None if they are better or not comparable; empty if a loss is not finite.
+    """
+    names = [[loss.name for loss in base.program.losses] for base in (case, fixed)]
+    same_losses = names[0] == names[1] and not renamed
+    results: list[Scores] = []
+    for seed, before in enumerate(originals):
+        base, other = case.trials.run(HELD_OUT, seed), fixed.trials.run(HELD_OUT, seed)
+        if base is None or other is None:
+            return None
+        if not np.isfinite(other.losses).all():
+            return []
+        after = {
+            key: score for key, score in _score_training(fixed, rows, seed).items()
+            if key in before and (key[1] != "loss" or same_losses)
+        }  # fmt: skip
+        judged = {output for output, what in after if what in ("right", "explained")}
+        if judged != {output for output, _ in before} or len(other.losses) < len(base.losses):
+            return None
+        if _largest_gain([before], [after]) > max(CLEAR, len(rows) ** -0.5):
+            return None
+        results.append(after)
+    return results if _largest_gain(originals, results) <= SLIGHT else None
+
+
+def _largest_gain(before: Sequence[Scores], after: Sequence[Scores]) -> float:
+    """Return the largest improvement of a score, averaged over trainings."""
+    pairs = list(zip(before, after, strict=True))
+    return max(
+        float(np.mean([b[key].value - a[key].value for a, b in pairs if key in b]))
+        for key in after[0]
+    )
+
+
+def summarize(
+    case: DiagnosisContext, before: Sequence[Scores], after: Sequence[Scores], rows: np.ndarray,
+    changed: str = "",
+) -> Harmless:  # fmt: skip
+    """Summarize a comparison by the scores that both sides have.
+
+    Args:
+        before: Scores of its copies, one per training.
+        after: Scores of copies with a fix; empty without a fix.
+        changed: The change as a phrase; see `Harmless`.
+    """
+    shared = set(after[0] if after else before[0])
+    return Harmless(
+        len(case.trials.all(HELD_OUT)[0].losses), len(rows), _mean_values(before, shared),
+        _mean_values(after, shared), changed, _largest_gain(before, after) if after else 0.0,
+    )  # fmt: skip
+
+
+def _mean_values(trainings: Sequence[Scores], shared: set[tuple[int, str]]) -> dict[str, float]:
+    kinds: dict[str, list[float]] = {}
+    for training in trainings:
+        for (output, what), score in training.items():
+            if (output, what) in shared:
+                kinds.setdefault(what, []).append(score.reported)
+    return {what: float(np.mean(values)) for what, values in kinds.items()}
