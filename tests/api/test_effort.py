@@ -9,6 +9,7 @@ from outrange.answers.answer import Answer
 from outrange.api import decorators
 from outrange.core import InputError
 from outrange.graph import Builder, Slot
+from outrange.search.common import tolerance
 
 
 def net(inputs=2, width=4, outputs=2):
@@ -56,6 +57,30 @@ def test_an_effort_that_ended_a_search_is_named(monkeypatch):
     rows = np.random.default_rng(0).uniform(-1, 1, (50, 30))
     share = outrange.robust_accuracy(hard, rows, np.zeros(50, int), 0.2, effort="quick")
     assert "effort quick" in share.late
+
+
+def test_a_search_whose_gap_hardly_falls_ends_before_its_effort(monkeypatch):
+    monkeypatch.setattr(tolerance, "PATIENCE", 0.0)
+    monkeypatch.setattr(tolerance, "STALLED", 0.9)
+    monkeypatch.setitem(decorators.EFFORTS, "quick", 1000.0)
+    answer = outrange.output_range(net(30, 60), BOX, effort="quick")
+    assert answer.status == "time" and "twice the time" in answer.late
+    assert answer.cost.seconds < 500.0
+
+
+def test_a_search_with_a_time_limit_never_counts_as_stalled(monkeypatch):
+    monkeypatch.setattr(tolerance, "PATIENCE", 0.0)
+    monkeypatch.setattr(tolerance, "STALLED", 1.0)
+    answer = outrange.output_range(net(30, 60), BOX, time_limit=3.0)
+    assert answer.status == "time" and answer.cost.seconds > 2.5
+
+
+def test_gaps_that_stand_still_for_half_the_time_have_stalled():
+    search = tolerance.Convergence(tolerance.Tolerance.of(None, curved=False))
+    for seconds in np.arange(0.5, 40.0, 0.5):
+        gap = max(0.3, 1.0 - 0.1 * seconds)  # falls until 7 s
+        search.watch(np.array([gap, np.inf]), seconds)
+        assert search.has_stalled() == (seconds >= 14.0)
 
 
 def test_the_environment_sets_the_default(monkeypatch):

@@ -18,11 +18,12 @@ import numpy as np
 
 from ..answers.answer import Answer
 from ..core import VERSION, InputError, Provenance, value_digest
-from ..core.clock import CountedTime, read_clock, time_source, time_unit
+from ..core.clock import CountedTime, ending_stalled, read_clock, time_source, time_unit
 from ..core.progress import record_phases
 from ..executors.cores import on_cores
 from ..live import with_progress
 from ..live.follow import argument_error
+from ..search.common.tolerance import STALLED
 
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
@@ -35,6 +36,9 @@ MOST_BUDGET = 1e15
 
 EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
 """Seconds after which a question without a limit ends. Most users wait less than a minute."""
+
+EARLY = 0.9
+"""Share of an effort's seconds before which a search that ended has stalled."""
 
 EFFORT_VARIABLE = "OUTRANGE_EFFORT"
 """Environment variable with the default effort."""
@@ -127,13 +131,23 @@ def with_effort(ask: Ask) -> Ask:
         seconds = None if limits else EFFORTS[chosen]
         if seconds is None:
             return ask(*args, **options)
-        answer = ask(*args, **(options | {"time_limit": seconds}))
+        begin = read_clock()
+        with ending_stalled():
+            answer = ask(*args, **(options | {"time_limit": seconds}))
+        took = read_clock() - begin
         if not isinstance(answer, Answer) or not _ran_out(answer):
             return answer
-        ended = (
-            f"The search ended after {seconds:g} s (effort {chosen}). Set a larger `time_limit` or "
-            '`effort="exact"` to continue it.'
-        )
+        if took < EARLY * seconds:
+            ended = (
+                f"The search ended after {took:.0f} s (effort {chosen}): in the second half of "
+                f"that time the gap fell by less than {STALLED:.0%}, so twice the time would gain "
+                'little. Set `time_limit` or `effort="exact"` to continue it all the same.'
+            )
+        else:
+            ended = (
+                f"The search ended after {seconds:g} s (effort {chosen}). Set a larger "
+                '`time_limit` or `effort="exact"` to continue it.'
+            )
         return replace(answer, late=" ".join(filter(None, (answer.late, ended))))
 
     return cast(Ask, call)

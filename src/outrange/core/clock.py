@@ -207,6 +207,24 @@ def stopped_by(flag: Flag) -> Iterator[None]:
         _stops.reset(token)
 
 
+_ends_stalled: ContextVar[bool] = ContextVar("outrange_ends_stalled", default=False)
+
+
+@contextmanager
+def ending_stalled() -> Iterator[None]:
+    """Let a search end before its deadline once its gap hardly falls."""
+    token = _ends_stalled.set(True)
+    try:
+        yield
+    finally:
+        _ends_stalled.reset(token)
+
+
+def ends_stalled() -> bool:
+    """Return whether a search ends once its gap hardly falls: see `ending_stalled`."""
+    return _ends_stalled.get()
+
+
 def is_stopped() -> bool:
     """Return whether the caller no longer waits for the answer: see `stopped_by`."""
     return any(flag.is_set() for flag in _stops.get())

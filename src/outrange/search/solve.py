@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core import Box, OutOfTime, deadline, no_deadline
 from ..core.arrays import linear_forms
+from ..core.clock import ends_stalled
 from ..graph import Graph
 from .common.domain_boxes import DomainBoxes
 from .common.failures import SearchFailedError, attempt
@@ -59,6 +60,7 @@ def solve(
     with deadline(time_limit), np.errstate(all="ignore"):
         wanted = Tolerance.of(tol, is_curved(graph))
         incumbent = Incumbent(rows, wanted, time_limit, progress)
+        incumbent.ends_stalled = ends_stalled()
         domain = DomainBoxes.of(box) if isinstance(box, Box) else box
         problem = Problem(graph, rows, offset, domain)
         try:

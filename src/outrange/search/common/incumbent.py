@@ -57,6 +57,8 @@ class Incumbent:
         """`(m,)` part of each gap that rounding alone may cause; set by the search."""
         self.target: np.ndarray | None = None
         """`(m,)` targets of a decision: a bound at or above it closes an objective."""
+        self.ends_stalled = False
+        """Whether the search ends once its gaps hardly fall."""
         self.goal: np.ndarray | None = None
         """`(m,)` goals of a decision: a point below one interrupts the search for validation."""
 
@@ -153,6 +155,8 @@ class Incumbent:
             gap = self.best - np.fmax(lower, self.known)
             gap = np.where(self.dropped | (gap <= self.tolerance()), 0.0, gap)
             self.convergence.record(relative_gap(gap, self.spread()), self._last_look, self.boxes)
+            if self.ends_stalled:
+                self.convergence.watch(gap, self._last_look)
         if self.progress is not None:
             now = (self._last_look, self.boxes, lower.copy(), self.best.copy(), waiting)
             self.progress(SearchProgress(*now))

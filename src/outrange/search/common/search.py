@@ -79,6 +79,8 @@ class Search(ABC):
                     incumbent.look(self.lower(), self.waiting)
                     if incumbent.suffices:
                         break
+                    if incumbent.convergence.has_stalled():
+                        return Stop.TIME
         except KeyboardInterrupt:
             self.recover()
             return Stop.INTERRUPTED

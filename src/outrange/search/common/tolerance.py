@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -23,6 +25,13 @@ GRACE = 2.0
 
 AGAIN = 2.0
 """Limit on the number of sub-problems for `TOL`, as a multiple of those for `ENOUGH`."""
+
+PATIENCE = 12.0
+"""Seconds before which no search counts as stalled: portfolios try each of their searches first."""
+
+STALLED = 0.02
+"""A search has stalled if no gap fell by this share in the second half of its time. As gaps fall by
+a roughly constant share whenever time doubles, twice the time would bring no more."""
 
 MILESTONES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """Relative gaps whose times are recorded: the cost of a larger tolerance."""
@@ -66,6 +75,27 @@ class Convergence:
         self.reached: dict[float, float] = {}
         """Seconds until all objectives were within each of `MILESTONES`."""
         self._enough_at: tuple[float, int] | None = None
+        self._gaps: list[tuple[float, np.ndarray]] = []
+
+    def watch(self, gaps: np.ndarray, seconds: float) -> None:
+        """Keep the gaps of all objectives for `has_stalled`.
+
+        Args:
+            gaps: `(m,)`, zero where an objective is closed.
+            seconds: Time since the search began.
+        """
+        self._gaps.append((seconds, gaps))
+
+    def has_stalled(self) -> bool:
+        """Return whether no watched gap fell by `STALLED` in the second half of the time."""
+        if not self._gaps or self._gaps[-1][0] < PATIENCE:
+            return False
+        seconds, now = self._gaps[-1]
+        at = bisect(self._gaps, 0.5 * seconds, key=itemgetter(0)) - 1
+        if at < 0:
+            return False
+        then = self._gaps[at][1]
+        return not bool((now < (1.0 - STALLED) * then).any())
 
     def record(self, gap: float, seconds: float, boxes: int) -> None:
         """Record the largest relative gap that is open."""
