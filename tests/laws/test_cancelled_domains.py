@@ -210,5 +210,5 @@ def test_constants_that_are_no_number_are_refused():
     b = Builder([Slot("x", (1,))])
     x = b.input_values()[0]
     end = b.curve("exp", b.constant_value(np.full((1, 1), 1e3)))
-    with pytest.raises(ModelError, match="must be a number"):
+    with pytest.raises(ModelError, match="must be numbers"):
         b.finish([b.add(x, b.subtract(end, end))], ["y"])
