@@ -67,22 +67,22 @@ def test_bounds_that_are_too_high(monkeypatch):
 
 
 def test_half_of_the_box_forgotten(monkeypatch):
-    made = asking.asked
+    made = asking.expand_clauses
 
     def halved(*args):
         for group in (question := made(*args)).groups:
             group.roots.hi[:] = group.roots.hi / 2 + group.roots.lo / 2
         return question
 
-    monkeypatch.setattr(asking, "asked", halved)
+    monkeypatch.setattr(asking, "expand_clauses", halved)
     assert wrong() > 3
 
 
 def test_a_property_turned_around(monkeypatch):
     from outrange.core.formula import negate
 
-    made = asking.asked
-    monkeypatch.setattr(asking, "asked", lambda unsafe, *rest: made(negate(unsafe), *rest))
+    made = asking.expand_clauses
+    monkeypatch.setattr(asking, "expand_clauses", lambda unsafe, *rest: made(negate(unsafe), *rest))
     assert wrong() > 3
 
 

@@ -28,7 +28,7 @@ def test_a_box_of_more_patterns_than_float64_counts_is_split(units):
     slopes = {v: (least[0], most[0]) for v, (least, most) in found.slopes.items()}
     ends = [(lo[0], hi[0]) for lo, hi in found.ends]
     assert found.undecided == units
-    cells = ExactCells(engine.plan, engine.asked)
+    cells = ExactCells(engine.plan, engine.derivatives)
     with np.errstate(all="ignore"):  # as in every search
         assert cells.find(box.lo, box.hi, slopes, ends, np.zeros(1)) is None
 
@@ -73,7 +73,7 @@ def test_cells_of_a_network_deeper_than_the_stack():
     found = engine.bound(box.lo[None], box.hi[None])
     slopes = {v: (least[0], most[0]) for v, (least, most) in found.slopes.items()}
     ends = [(lo[0], hi[0]) for lo, hi in found.ends]
-    cells = ExactCells(engine.plan, engine.asked)
+    cells = ExactCells(engine.plan, engine.derivatives)
     with np.errstate(all="ignore"):
         exact = cells.find(box.lo, box.hi, slopes, ends, np.full(1, 0.5))
     assert exact is not None and exact.settled and exact.least == [0.0]
