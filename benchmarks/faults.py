@@ -38,7 +38,7 @@ from distributed import Client
 
 import outrange
 from cases import data_folder
-from outrange.executors.shelf import WrongVersion
+from outrange.executors.worker_cache import WrongVersion
 from outrange.search.spread import checkpoint, search as spread
 
 
@@ -141,9 +141,9 @@ class Breaker(threading.Thread):
 
 
 def other_version():
-    from outrange.executors import shelf
+    from outrange.executors import worker_cache
 
-    shelf.VERSION = "0.0.9"
+    worker_cache.VERSION = "0.0.9"
 
 
 def asked_of(executor, network, listed, watched, folder):

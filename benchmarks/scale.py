@@ -29,9 +29,9 @@ from random_nets import layers, written
 
 import outrange
 from cases import data_folder, read_box
-from outrange.executors.crew import Crew
-from outrange.executors.parcel import Parcel
-from outrange.executors.pool import pool_of
+from outrange.executors.dispatcher import Dispatcher
+from outrange.executors.payload import Payload
+from outrange.executors.pool import as_pool
 
 
 EMPTY = 500
@@ -180,20 +180,20 @@ def nothing(_kept):
 
 def overhead(client):
     """Milliseconds of a task that does nothing: alone, in a stream, of this process's processor."""
-    crew, parcel = Crew(pool_of(client)), Parcel.of(None)
-    crew.give("first", "nothing", parcel, nothing)
-    crew.wait(60.0)
+    dispatcher, payload = Dispatcher(as_pool(client)), Payload.of(None)
+    dispatcher.submit("first", "nothing", payload, nothing)
+    dispatcher.wait(60.0)
     begin = time.perf_counter()
     for k in range(EMPTY // 5):
-        crew.give(k, "nothing", parcel, nothing)
-        crew.wait(60.0)
+        dispatcher.submit(k, "nothing", payload, nothing)
+        dispatcher.wait(60.0)
     apart = (time.perf_counter() - begin) / (EMPTY // 5)
     begin, used, given, ended = time.perf_counter(), time.process_time(), 0, 0
     while ended < EMPTY:
-        while given < EMPTY and len(crew) < 8:
-            crew.give(given, "nothing", parcel, nothing)
+        while given < EMPTY and len(dispatcher) < 8:
+            dispatcher.submit(given, "nothing", payload, nothing)
             given += 1
-        ended += len(crew.wait(60.0))
+        ended += len(dispatcher.wait(60.0))
     took, used = time.perf_counter() - begin, time.process_time() - used
     return 1e3 * apart, 1e3 * took / EMPTY, 1e3 * used / EMPTY
 

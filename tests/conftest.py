@@ -33,7 +33,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("fixed")
 
 
-TURNS = {"outrange.reach.ask": 0.1, "outrange.search.decide": 0.1}
+TURNS = {"outrange.reach.loop_search": 0.1, "outrange.search.decide": 0.1}
 """Seconds of the first turn where few cases are run: searches of small problems take turns sooner.
 
 Turns double, so a search that decides does it after as many seconds of its own, and fewer of the

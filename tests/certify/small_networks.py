@@ -1,4 +1,4 @@
-"""Small random networks in the checker's normal form, and what the checker says of a tree."""
+"""Small random networks in the checker's normal form, and the checker's verdict on a tree."""
 
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ CURVES = [*sorted(SMOOTH), "kink"]
 
 
 def small_network(rng, inputs, widths, name, outputs=1, slopes=(0, 1)):
-    """Dense layers with one curve."""
+    """Build dense layers with one curve."""
     network = Network(inputs)
     forms = entries(network)
     for width in widths:
@@ -27,7 +27,7 @@ def small_network(rng, inputs, widths, name, outputs=1, slopes=(0, 1)):
 
 
 def dense(rng, forms, width, with_bias):
-    """Sums of a layer: random weights."""
+    """Build the sums of a layer with random weights."""
     weights = rng.normal(size=(width, len(forms))) / np.sqrt(len(forms))
     bias = 0.3 * rng.normal(size=width) * with_bias
     return [
@@ -36,35 +36,37 @@ def dense(rng, forms, width, with_bias):
     ]
 
 
-def negated(form):
+def negate(form):
     return {key: -value for key, value in form.items()}
 
 
-def scaled(value, upward):
-    """A float as the checker's integer."""
+def to_fixed_point(value, upward):
+    """Convert a float to the checker's integer, rounded down or up."""
     exactly = Fraction(float(value)) * ONE_BITS
     floor = exactly.numerator // exactly.denominator
     return floor + (upward and floor != exactly)
 
 
-def checked(network, box, goals, claims, tree):
-    """The number of boxes; raises `Refused`."""
+def count_boxes(network, box, goals, claims, tree):
+    """Check a tree and return its number of boxes; raise `Refused` if it proves nothing."""
     root = region(network, box.lo, box.hi, goals)
     proof = Proof(tree)
-    least = [scaled(claim, True) for claim in claims]
+    least = [to_fixed_point(claim, True) for claim in claims]
     prove(root, dict(zip(root.goals, least, strict=True)), proof)
     assert not list(proof.data)
     return proof.boxes
 
 
 def region(network, lo, hi, goals=()):
-    """The checker's own view of a box."""
-    ends = [(scaled(a, False), scaled(b, True)) for a, b in zip(lo, hi, strict=True)]
+    """Return the checker's own region of a box."""
+    ends = [
+        (to_fixed_point(a, False), to_fixed_point(b, True)) for a, b in zip(lo, hi, strict=True)
+    ]
     return Region(network, ends, list(goals))
 
 
-def bounded(network, lo, hi):
-    """Per block, the checker's bounds `(low, high)` of every unit, and which are undecided."""
+def checker_bounds(network, lo, hi):
+    """Return the checker's `(low, high)` of every unit per block, and which are undecided."""
     box = region(network, lo, hi)
     box.bound(deep=True)
     out, first = [], network.inputs
@@ -77,19 +79,19 @@ def bounded(network, lo, hi):
 
 
 def values(network, x):
-    """The outputs at points `(n, inputs)` of a network, in float64."""
+    """Compute the outputs at points `(n, inputs)` of a network, in float64."""
     from outrange.certify.provers.float_network import ENTRY, FloatNetwork
     from outrange.ops import curve as facts
 
-    net, found = FloatNetwork(network), {ENTRY: x}
+    net, values_of = FloatNetwork(network), {ENTRY: x}
     for k, block in enumerate(net.blocks):
-        z = block.bias + sum(found[s] @ w.T for s, w in block.weights.items())
+        z = block.bias + sum(values_of[s] @ w.T for s, w in block.weights.items())
         if block.slopes is None:
-            found[k] = facts(block.curve).f(z)
+            values_of[k] = facts(block.curve).f(z)
         else:
-            found[k] = z * np.where(z >= 0, block.slopes[1], block.slopes[0])
+            values_of[k] = z * np.where(z >= 0, block.slopes[1], block.slopes[0])
     rows, constant = net.rows(network.outputs)
-    return constant + sum(found[s] @ w.T for s, w in rows.items())
+    return constant + sum(values_of[s] @ w.T for s, w in rows.items())
 
 
 def plus(form, constant):

@@ -1,15 +1,15 @@
-"""Trees of box splits: the checker takes them, and what is not true has none."""
+"""Trees of box splits: the checker accepts them, and a false claim has none."""
 
 import numpy as np
 import pytest
 
 from certify.small_networks import (
     CURVES,
-    bounded,
-    checked,
-    negated,
-    scaled,
+    checker_bounds,
+    count_boxes,
+    negate,
     small_network,
+    to_fixed_point,
     values,
 )
 from outrange.certify.provers.box_prover import prove_boxes
@@ -19,7 +19,7 @@ from outrange.certify.provers.float_network import FloatNetwork
 from outrange.core import Box, Clock, OutOfTime
 from outrange.core.clock import deadline
 from outrange_check.build import curve, entries
-from outrange_check.curves import ONE_BITS, curve as told, lines
+from outrange_check.curves import ONE_BITS, curve as checker_curve, lines
 from outrange_check.network import Network, Refused
 
 
@@ -29,7 +29,7 @@ def _case(name, seed=0):
     box = Box([-0.5, -0.3], [0.4, 0.5])
     axes = [np.linspace(a, b, 60) for a, b in zip(box.lo, box.hi, strict=True)]
     y = values(network, np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2))
-    goals = network.outputs + [negated(form) for form in network.outputs]
+    goals = network.outputs + [negate(form) for form in network.outputs]
     seen = np.concatenate([y.min(axis=0), -y.max(axis=0)])
     return network, box, goals, seen, np.tile(np.ptp(y, axis=0), 2)
 
@@ -39,18 +39,18 @@ def test_a_tree_is_accepted(name):
     network, box, goals, seen, width = _case(name)
     claims = seen - 0.02 * width
     tree = prove_boxes(network, box, goals, claims + 1e-6 * width)
-    assert checked(network, box, goals, claims, tree) == 2 * tree.count(bytes([3, 15])) - 1
+    assert count_boxes(network, box, goals, claims, tree) == 2 * tree.count(bytes([3, 15])) - 1
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_no_tree_proves_more_than_is_true(name):
+def test_no_tree_proves_a_false_claim(name):
     network, box, goals, seen, width = _case(name)
     tree = prove_boxes(network, box, goals, seen - 0.02 * width)
     for k in range(len(goals)):
         claims = seen - 0.03 * width
         claims[k] = seen[k] + 1e-9 * width[k]
         with pytest.raises(Refused, match="not proved"):
-            checked(network, box, goals, claims, tree)
+            count_boxes(network, box, goals, claims, tree)
 
 
 @pytest.mark.parametrize("name", CURVES)
@@ -61,18 +61,18 @@ def test_its_bounds_are_those_of_the_checker(name):
     for radius in (1.0, 0.3, 0.01):
         center = rng.normal(size=3)
         lo, hi = center - radius, center + radius
-        found = FloatBounds(net, lo[None], hi[None])
-        for k, (low, high, is_open) in enumerate(bounded(network, lo, hi)):
+        bounds = FloatBounds(net, lo[None], hi[None])
+        for k, (low, high, is_open) in enumerate(checker_bounds(network, lo, hi)):
             room = 1e-9 * (1 + np.abs(low) + np.abs(high))
-            # A settled kink is not bounded through lines.
-            inside = (found.low[k][0] <= low + room) & (found.high[k][0] >= high - room)
+            # The checker does not bound a decided kink through lines.
+            inside = (bounds.low[k][0] <= low + room) & (bounds.high[k][0] >= high - room)
             assert inside[is_open].all()
             if name != "kink":
-                np.testing.assert_allclose(found.low[k][0], low, rtol=1e-9, atol=1e-9)
-                np.testing.assert_allclose(found.high[k][0], high, rtol=1e-9, atol=1e-9)
+                np.testing.assert_allclose(bounds.low[k][0], low, rtol=1e-9, atol=1e-9)
+                np.testing.assert_allclose(bounds.high[k][0], high, rtol=1e-9, atol=1e-9)
 
 
-def test_what_is_false_has_no_tree():
+def test_a_false_claim_has_no_tree():
     network, box, goals, seen, width = _case("tanh")
     assert prove_boxes(network, box, goals, seen + 1e-3 * width) is None
 
@@ -96,7 +96,7 @@ def test_a_box_that_cannot_be_halved_has_no_tree():
 def test_the_lines_about_a_kink_are_those_of_the_checker(slopes, ends):
     network = Network(1)
     curve(network, "kink", entries(network), slopes)
-    exact = lines(told(network.blocks[0]), *(scaled(v, False) for v in ends))
+    exact = lines(checker_curve(network.blocks[0]), *(to_fixed_point(v, False) for v in ends))
     low, high = np.array([float(ends[0])]), np.array([float(ends[1])])
-    found = float_lines(FloatNetwork(network).blocks[0], low, high)
-    np.testing.assert_allclose(np.ravel(found), [v / ONE_BITS for v in exact], atol=1e-12)
+    float_result = float_lines(FloatNetwork(network).blocks[0], low, high)
+    np.testing.assert_allclose(np.ravel(float_result), [v / ONE_BITS for v in exact], atol=1e-12)

@@ -1,4 +1,4 @@
-"""Certificates of answers: the checker accepts them; what they do not cover is refused first."""
+"""Certificates of answers: the checker accepts them; unsupported questions are refused first."""
 
 import json
 import zipfile
@@ -18,8 +18,8 @@ def model(*activations, seed=0, inputs=3, width=8, outputs=2):
     return keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(outputs)])
 
 
-def shown(answer):
-    """The text, whatever the lines it is broken into."""
+def text_of(answer):
+    """Return the text of an answer without its line breaks."""
     return " ".join(str(answer).split())
 
 
@@ -44,11 +44,11 @@ def test_the_checker_is_run_and_the_answer_says_so(tmp_path):
     file = tmp_path / "range.proof"
     answer = outrange.output_range(model("relu"), (0, 1), certificate=file)
     assert answer.warrant.name == "CERTIFIED"
-    assert "checked by outrange-check" in shown(answer)
+    assert "checked by outrange-check" in text_of(answer)
     assert answer.warrant < outrange.output_range(model("relu"), (0, 1)).warrant or file.exists()
 
 
-def test_of_a_file_the_network_is_the_one_the_checker_reads(tmp_path):
+def test_the_network_of_a_file_is_the_one_the_checker_reads(tmp_path):
     net, file = tmp_path / "net.keras", tmp_path / "range.proof"
     model("relu", "relu").save(net)
     outrange.output_range(net, (-1, 1), certificate=file, check=False)
@@ -60,7 +60,7 @@ def test_of_a_file_the_network_is_the_one_the_checker_reads(tmp_path):
 
 def test_the_other_questions(tmp_path):
     net, other, file = model("relu", "relu"), model("relu", "relu", seed=1), tmp_path / "a.proof"
-    asked = [
+    questions = [
         lambda **more: outrange.verify(net, "y[0] <= 30 and y[1] >= -30", (-1, 1), **more),
         lambda **more: outrange.verify(net, (y[0] <= 30) | (y[1] >= 1), (-1, 1), **more),
         lambda **more: outrange.minimize(net, y[0] - 2 * y[1] + 1, (-1, 1), **more),
@@ -68,7 +68,7 @@ def test_the_other_questions(tmp_path):
         lambda **more: outrange.robustness(net, [0.1, 0.4, 0.3], **more),
         lambda **more: outrange.difference_range(net, other, (-0.1, 0.1), **more),
     ]
-    for ask in asked:
+    for ask in questions:
         answer = ask(certificate=file, check=False)
         assert "not checked yet" in answer.certificate
         assert check(str(file)).boxes >= 1
@@ -97,45 +97,49 @@ def test_a_claim_that_is_tightened_is_refused(tmp_path):
         check(str(worse))
 
 
-def refused(tmp_path, ask, match):
+def check_refused(tmp_path, ask, match):
     file = tmp_path / "a.proof"
     with pytest.raises((InputError, outrange.UnsupportedError), match=match):
         ask(file)
     assert not file.exists()
 
 
-def test_what_is_not_covered_is_refused_before_the_search(tmp_path):
+def test_unsupported_questions_are_refused_before_the_search(tmp_path):
     net = model("relu")
     normal = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization()])
     ask = outrange.output_range
-    refused(tmp_path, lambda f: ask(normal, (0, 1), certificate=f), "covers affine")
-    refused(tmp_path, lambda f: ask(net, (0, 1), layer="dense", certificate=f), "outputs|layer")
-    refused(tmp_path, lambda f: ask(net, (0, 1), arithmetic="float32", certificate=f), "real")
+    check_refused(tmp_path, lambda f: ask(normal, (0, 1), certificate=f), "covers affine")
+    check_refused(
+        tmp_path, lambda f: ask(net, (0, 1), layer="dense", certificate=f), "outputs|layer"
+    )
+    check_refused(tmp_path, lambda f: ask(net, (0, 1), arithmetic="float32", certificate=f), "real")
     ball = outrange.L2Ball([0.1, 0.2, 0.3], 0.1)
-    refused(tmp_path, lambda f: ask(net, ball, certificate=f), "box")
+    check_refused(tmp_path, lambda f: ask(net, ball, certificate=f), "box")
     least = outrange.minimize
-    refused(tmp_path, lambda f: least(net, y[0], (0, 1), where=y[1] >= 0, certificate=f), "where")
+    check_refused(
+        tmp_path, lambda f: least(net, y[0], (0, 1), where=y[1] >= 0, certificate=f), "where"
+    )
 
 
-def test_where_the_time_is_over_the_answer_says_so(tmp_path):
+def test_the_answer_reports_that_the_time_was_over(tmp_path):
     file = tmp_path / "a.proof"
     answer = outrange.output_range(
         model("relu", "relu", inputs=12, width=64), (-1, 1), time_limit=0.5, certificate=file
     )
     assert not file.exists()
-    assert "No certificate was written" in shown(answer)
+    assert "No certificate was written" in text_of(answer)
 
 
 def test_without_a_certificate_the_answer_stays_and_the_old_file_too(tmp_path, monkeypatch):
     file = tmp_path / "a.proof"
     net = model("relu")
     outrange.output_range(net, (0, 1), certificate=file, check=False)
-    kept = file.read_bytes()
+    old_bytes = file.read_bytes()
     monkeypatch.setattr("outrange.certify.certificates.prove_box", lambda *_: None)
     answer = outrange.output_range(net, (0, 1), certificate=file)
     assert answer.is_exact and answer.warrant.name == "FLOAT64_ROUNDED"
-    assert "no proof tree was found" in answer.certificate and "no proof tree" in shown(answer)
-    assert file.read_bytes() == kept and len(list(tmp_path.iterdir())) == 1
+    assert "no proof tree was found" in answer.certificate and "no proof tree" in text_of(answer)
+    assert file.read_bytes() == old_bytes and len(list(tmp_path.iterdir())) == 1
 
 
 def test_an_interrupt_leaves_the_answer(tmp_path, monkeypatch):
@@ -151,15 +155,15 @@ def test_an_interrupt_leaves_the_answer(tmp_path, monkeypatch):
         monkeypatch.undo()
 
 
-def test_a_refusal_of_the_checker_is_told(tmp_path, monkeypatch):
+def test_a_refusal_of_the_checker_is_reported(tmp_path, monkeypatch):
     file = tmp_path / "a.proof"
     monkeypatch.setattr("outrange.certify.certificates.run_checker", lambda *_: "REFUSED: so")
     verdict = outrange.verify(model("relu"), y[0] <= 100, (0, 1), certificate=file)
-    assert verdict.holds and "REFUSED: so" in shown(verdict)
+    assert verdict.holds and "REFUSED: so" in text_of(verdict)
     assert not list(tmp_path.iterdir())
 
 
-def test_places_and_sets_are_looked_at_before_the_search(tmp_path):
+def test_paths_and_sets_are_checked_before_the_search(tmp_path):
     net = model("relu")
     for path in (tmp_path / "no" / "a.proof", tmp_path):
         with pytest.raises(InputError, match="folder"):
@@ -178,10 +182,10 @@ def test_places_and_sets_are_looked_at_before_the_search(tmp_path):
 def test_no_file_is_lost_that_is_no_certificate(tmp_path):
     net, file = tmp_path / "net.keras", tmp_path / "a.proof"
     model("relu").save(net)
-    kept = net.read_bytes()
+    model_bytes = net.read_bytes()
     with pytest.raises(InputError, match="a file of another kind, which would be lost"):
         outrange.output_range(net, (0, 1), certificate=net)
-    assert net.read_bytes() == kept
+    assert net.read_bytes() == model_bytes
     file.touch()
     for _ in range(2):
         answer = outrange.output_range(net, (0, 1), certificate=file, check=False)

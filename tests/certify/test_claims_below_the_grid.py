@@ -1,4 +1,4 @@
-"""Where the checker's steps are too large for a claim: no certificate, and the answer as it was."""
+"""Claims below the checker's resolution get no certificate and leave the answer unchanged."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def model(activation, *weights, outputs=1):
     return net
 
 
-def one(activation, weight, bias, after):
+def one_unit(activation, weight, bias, after):
     return model(activation, [[weight]], [bias], [[after]], [0])
 
 
@@ -28,7 +28,7 @@ HIDDEN = [("relu", 1e-20, 1, 1, 1e20), ("relu", 1e-12, 1, 1e-12, 1), ("silu", 1e
 @pytest.mark.parametrize("run", [True, False])
 @pytest.mark.parametrize(("activation", "weight", "bias", "after", "most"), HIDDEN)
 def test_a_range_keeps_its_ends(tmp_path, activation, weight, bias, after, most, run):
-    file, net = tmp_path / "a.proof", one(activation, weight, bias, after)
+    file, net = tmp_path / "a.proof", one_unit(activation, weight, bias, after)
     plain = outrange.output_range(net, (-most, most))
     answer = outrange.output_range(net, (-most, most), certificate=file, check=run)
     assert answer.is_exact and answer.warrant == plain.warrant
@@ -39,19 +39,19 @@ def test_a_range_keeps_its_ends(tmp_path, activation, weight, bias, after, most,
 
 @pytest.mark.parametrize(("weight", "after", "most"), [(1e-10, 1, 1e10), (1e-6, 1e-6, 1)])
 def test_ends_move_within_the_tolerance(tmp_path, weight, after, most):
-    file, net = tmp_path / "a.proof", one("relu", weight, 0, after)
+    file, net = tmp_path / "a.proof", one_unit("relu", weight, 0, after)
     answer = outrange.output_range(net, (-most, most), certificate=file)
     assert answer.warrant.name == "CERTIFIED" and check(str(file)).boxes
     assert answer.is_exact and (answer.relative_gap <= answer.tol).all()
 
 
 def test_an_optimum_keeps_its_end(tmp_path):
-    file, net = tmp_path / "a.proof", one("relu", 1e-20, 1, 1)
+    file, net = tmp_path / "a.proof", one_unit("relu", 1e-20, 1, 1)
     answer = outrange.minimize(net, y[0], (-1e20, 1e20), certificate=file)
     assert answer.is_exact and 0 < answer.lo < 1e-6
     assert "steps of 2^-80" in answer.certificate and not file.exists()
-    known = outrange.minimize(one("relu", 1, 1, 1), y[0], (-1, 2), certificate=file)
-    assert known.warrant.name == "CERTIFIED" and abs(known.lo) < 1e-9
+    larger = outrange.minimize(one_unit("relu", 1, 1, 1), y[0], (-1, 2), certificate=file)
+    assert larger.warrant.name == "CERTIFIED" and abs(larger.lo) < 1e-9
 
 
 def test_an_output_that_is_always_0_does_not_stop_the_others(tmp_path):
@@ -68,7 +68,7 @@ SLOPES = [
 
 
 @pytest.mark.parametrize(("activation", "weights", "bias", "after", "most"), SLOPES)
-def test_of_slopes_the_steps_are_named(tmp_path, activation, weights, bias, after, most):
+def test_a_message_about_slopes_names_the_steps(tmp_path, activation, weights, bias, after, most):
     file, net = tmp_path / "a.proof", model(activation, weights, bias, after, [0])
     answer = outrange.gradient_range(net, (-most, most), certificate=file, time_limit=60)
     assert "fault" not in answer.certificate and "steps of 2^-80" in answer.certificate

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from certify.small_networks import checked, dense, negated, small_network, values
+from certify.small_networks import count_boxes, dense, negate, small_network, values
 from outrange.certify.prove import Goal, prove_box
 from outrange.core import Box
 from outrange.search.kernel.binding import library
@@ -23,13 +23,13 @@ def _case(seed, slopes, outputs, build=small_network):
     box = Box(np.full(3, -1.0), np.full(3, 1.0))
     x = rng.uniform(-1.3, 1.3, (20000, 3)).clip(-1, 1)  # many at faces and corners
     y = values(network, x)
-    forms = network.outputs + [negated(form) for form in network.outputs]
+    forms = network.outputs + [negate(form) for form in network.outputs]
     seen = np.concatenate([y.min(axis=0), -y.max(axis=0)])
     return network, box, forms, seen, np.tile(np.ptp(y, axis=0), 2)
 
 
 def residual_network(rng, inputs, widths, name, outputs, slopes):
-    """Every layer reads all before it."""
+    """Build layers each of which reads all before it."""
     network = Network(inputs)
     forms = entries(network)
     for width in widths:
@@ -45,7 +45,7 @@ def test_a_tree_proves_every_goal(outputs, slopes):
     claims = seen - 0.05 * width
     goals = [Goal([f], float(c), float(w)) for f, c, w in zip(forms, claims, width, strict=True)]
     tree = prove_box(network, box, goals)
-    assert checked(network, box, forms, claims, tree) > 1
+    assert count_boxes(network, box, forms, claims, tree) > 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -54,10 +54,10 @@ def test_layers_may_be_skipped(seed):
     claims = seen - 0.05 * width
     goals = [Goal([f], float(c), float(w)) for f, c, w in zip(forms, claims, width, strict=True)]
     tree = prove_box(network, box, goals)
-    assert checked(network, box, forms, claims, tree) > 1
+    assert count_boxes(network, box, forms, claims, tree) > 1
 
 
-def test_no_goal_among_others_is_proved_beyond_what_is_true():
+def test_a_false_goal_among_others_is_not_proved():
     network, box, forms, seen, width = _case(0, (0, 1), 9)
     claims = seen - 0.1 * width
     claims[13] = seen[13] + 0.01 * width[13]
@@ -66,7 +66,7 @@ def test_no_goal_among_others_is_proved_beyond_what_is_true():
 
 
 def test_cases_decide_what_weighs_most():
-    """`relu(x) - relu(x - 1/2)`, once in full and else by thousandths, whose units come first."""
+    """Decide the signs of `relu(x) - relu(x - 1/2)` in full before its copies in thousandths."""
     pairs = LEAF_UNITS // 2
     weights = np.zeros((2 * pairs, 1 + pairs))
     for i in range(2 * pairs):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import outrange
-from certify.small_networks import negated, small_network
+from certify.small_networks import negate, small_network
 from outrange import InputError
 from outrange.certify.provers.float_bounds import FloatBounds
 from outrange.certify.provers.float_gates import float_slopes, gate_lines
@@ -22,7 +22,7 @@ CURVES = ["relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "
 
 
 def model(*activations, seed=0, layers=()):
-    """Weights that are positive on the whole: output 0 rises, output 1 falls."""
+    """Build a model with mostly positive weights: output 0 rises, output 1 falls."""
     keras.utils.set_random_seed(seed)
     hidden = [keras.layers.Dense(5, a) for a in activations]
     net = keras.Sequential([keras.Input((2,)), *layers, *hidden, keras.layers.Dense(2)])
@@ -45,12 +45,12 @@ def test_trends_are_certified(tmp_path, activation):
     assert "not checked yet" in answer.certificate
     assert [trend.direction for trend in answer.trends] == ["rises"] * 2 + ["falls"] * 2
     first, second = check(str(file)).sentences
-    for by, said in enumerate((first, second)):
-        assert said.count(f"per unit that x[{by}] alone grows (it does not decrease)") == 2
-        assert "1.0 * y[0] + 0.0 grows" in said and "-1.0 * y[1] + 0.0 grows" in said
+    for by, sentence in enumerate((first, second)):
+        assert sentence.count(f"per unit that x[{by}] alone grows (it does not decrease)") == 2
+        assert "1.0 * y[0] + 0.0 grows" in sentence and "-1.0 * y[1] + 0.0 grows" in sentence
 
 
-def test_the_checker_is_run_and_of_a_file_the_model_is_the_one(tmp_path):
+def test_the_checker_is_run_on_the_model_of_the_file(tmp_path):
     file, net = tmp_path / "a.proof", tmp_path / "net.keras"
     model("relu", "tanh").save(net)
     answer = outrange.monotone(net, (0, 1), inputs=1, outputs=0, certificate=file)
@@ -84,8 +84,8 @@ def test_derivatives_are_certified(tmp_path, activation):
     theorem = check(str(file))
     assert (answer.lo <= plain.lo).all() and (plain.hi <= answer.hi).all()
     np.testing.assert_allclose(answer.lo, plain.lo, atol=1e-6)
-    assert any(repr(float(answer.lo[1, 0])) in said for said in theorem.sentences)
-    assert any(repr(float(-answer.hi[0, 1])) in said for said in theorem.sentences)
+    assert any(repr(float(answer.lo[1, 0])) in sentence for sentence in theorem.sentences)
+    assert any(repr(float(-answer.hi[0, 1])) in sentence for sentence in theorem.sentences)
 
 
 def test_derivatives_that_are_constant_or_0_or_tiny_are_certified(tmp_path):
@@ -114,7 +114,7 @@ def test_a_trend_that_is_not_there_gets_none(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_that_an_output_does_neither_is_no_part_of_a_certificate(tmp_path):
+def test_a_certificate_does_not_claim_that_an_output_does_neither(tmp_path):
     net = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(2, "relu"), keras.layers.Dense(2)]
     )
@@ -131,7 +131,7 @@ def test_that_an_output_does_neither_is_no_part_of_a_certificate(tmp_path):
     assert answer.warrant is Warrant.CERTIFIED
 
 
-def test_what_is_not_covered_is_refused_before_the_search(tmp_path):
+def test_unsupported_questions_are_refused_before_the_search(tmp_path):
     file, net = tmp_path / "a.proof", model("relu")
     for ask in (outrange.monotone, outrange.gradient_range):
         with pytest.raises(InputError, match="layer"):
@@ -145,7 +145,7 @@ def test_what_is_not_covered_is_refused_before_the_search(tmp_path):
     assert outrange.monotone(net, ([0, 1], [1, 1]), inputs=0, certificate=file, check=False).holds
 
 
-# What float64 sees is what the checker sees.
+# ---- float64 bounds agree with the checker's ---------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [*sorted(SMOOTH), "kink"])
@@ -157,14 +157,14 @@ def test_its_gates_are_those_of_the_checker(name):
     for radius in (0.7, 0.05):
         lo, hi = np.array([0.1, -0.3]) - radius, np.array([0.1, -0.3]) + radius
         ends = [(int(a * ONE_BITS), int(b * ONE_BITS)) for a, b in zip(lo, hi, strict=True)]
-        region = Region(whole, ends, [goal, negated(goal)])
+        region = Region(whole, ends, [goal, negate(goal)])
         region.bound(deep=True)
         exact = [region.least(1, k) / ONE_BITS for k in region.goals]
         net = FloatNetwork(whole)
         assert len(net.blocks) == 4
-        found = FloatBounds(net, lo[None], hi[None])
-        least, _, _ = found.least(*net.rows([goal, negated(goal)]), 4)
-        least = np.maximum(least, found.signed(*net.rows([goal, negated(goal)])))
+        bounds = FloatBounds(net, lo[None], hi[None])
+        least, _, _ = bounds.lower_bounds(*net.rows([goal, negate(goal)]), 4)
+        least = np.maximum(least, bounds.sign_bounds(*net.rows([goal, negate(goal)])))
         np.testing.assert_allclose(least[0], exact, rtol=1e-8, atol=1e-8)
 
 
@@ -173,9 +173,9 @@ def test_slopes_are_those_of_the_checker(name):
     block = FloatBlock(name, None, np.zeros(1), {})
     for low, high in ((-3, 2), (-1.5, -1.3), (1, 1), (-9, -2.4), (2, 2.4), (-0.5, 0.7)):
         low, high = float(low), float(high)
-        found = float_slopes(block, np.array([low]), np.array([high]))
+        float_result = float_slopes(block, np.array([low]), np.array([high]))
         exact = slopes(name, int(low * ONE_BITS), int(high * ONE_BITS))
-        np.testing.assert_allclose(np.ravel(found), [v / ONE_BITS for v in exact], atol=1e-6)
+        np.testing.assert_allclose(np.ravel(float_result), [v / ONE_BITS for v in exact], atol=1e-6)
 
 
 def test_lines_of_gates_hold_their_products():
@@ -189,8 +189,8 @@ def test_lines_of_gates_hold_their_products():
             assert (slope * z - 1e-12 <= hs * z + ht).all()
 
 
-def test_what_is_false_has_no_tree():
+def test_a_false_claim_has_no_tree():
     network = small_network(np.random.default_rng(2), 2, [5, 4], "tanh")
     box = Box([-1.0, -1.0], [1.0, 1.0])
-    forms = [network.outputs[0], negated(network.outputs[0])]
+    forms = [network.outputs[0], negate(network.outputs[0])]
     assert prove_growth(network, 0, box, forms, np.zeros(2), 1e-9) is None

@@ -1,13 +1,13 @@
-"""Trees over the signs of units: the checker takes them, and what is not true has none."""
+"""Trees over the signs of units: the checker accepts them, and a false claim has none."""
 
 import numpy as np
 import pytest
 
-from certify.small_networks import bounded, checked, negated, small_network, values
+from certify.small_networks import checker_bounds, count_boxes, negate, small_network, values
 from outrange.certify.provers.float_network import FloatNetwork
-from outrange.certify.provers.open_units import OpenUnits
 from outrange.certify.provers.tree_bytes import mask, multiplier, number
 from outrange.certify.provers.unit_prover import prove_units
+from outrange.certify.provers.unstable_units import UnstableUnits
 from outrange.core import Box, Clock, OutOfTime
 from outrange.core.clock import deadline
 from outrange_check.certificate import largest
@@ -27,7 +27,7 @@ def _case(seed, slopes=(0, 1), radius=0.4):
     x = rng.uniform(box.lo, box.hi, (4000, 6))
     x[:2000] = np.where(rng.random((2000, 6)) < 0.5, box.lo, box.hi)
     y = values(network, x)
-    goals = network.outputs + [negated(form) for form in network.outputs]
+    goals = network.outputs + [negate(form) for form in network.outputs]
     seen = np.concatenate([y.min(axis=0), -y.max(axis=0)])
     return network, box, goals, seen, np.tile(np.ptp(y, axis=0), 2), y
 
@@ -38,18 +38,18 @@ def test_a_tree_is_accepted(slopes, seed):
     network, box, goals, seen, width, _ = _case(seed, slopes)
     claims = seen - 0.3 * width
     tree = prove_units(network, box, goals, claims + 1e-9)
-    assert checked(network, box, goals, claims, tree) == 1
+    assert count_boxes(network, box, goals, claims, tree) == 1
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_no_tree_proves_more_than_is_true(seed):
+def test_no_tree_proves_a_false_claim(seed):
     network, box, goals, seen, width, _ = _case(seed)
     tree = prove_units(network, box, goals, seen - 0.3 * width)
     for k in range(len(goals)):
         claims = seen - 0.4 * width
         claims[k] = seen[k] + 1e-9
         with pytest.raises(Refused, match="not proved"):
-            checked(network, box, goals, claims, tree)
+            count_boxes(network, box, goals, claims, tree)
 
 
 def test_the_largest_of_several_forms():
@@ -59,22 +59,22 @@ def test_the_largest_of_several_forms():
     least = y.max(axis=1).min()
     claim = least - 0.3 * np.ptp(y.max(axis=1))
     tree = prove_units(whole, box, [goal], np.array([claim + 1e-9]))
-    assert checked(whole, box, [goal], [claim], tree) == 1
+    assert count_boxes(whole, box, [goal], [claim], tree) == 1
     with pytest.raises(Refused):
-        checked(whole, box, [goal], [least + 1e-9], tree)
+        count_boxes(whole, box, [goal], [least + 1e-9], tree)
 
 
 @pytest.mark.parametrize("name", ["kink", "tanh"])
-def test_the_open_units_are_those_of_the_checker(name):
+def test_the_unstable_units_are_those_of_the_checker(name):
     rng = np.random.default_rng(7)
     network = small_network(rng, 5, [8, 8, 6], name, slopes=("1/16", 1))
     for radius in (1.0, 0.2, 0.02):
         lo, hi = np.full(5, 0.1 - radius), np.full(5, 0.1 + radius)
-        exact = [part for part in bounded(network, lo, hi) if part[2].any()]
-        found = OpenUnits(FloatNetwork(network), Box(lo, hi))
-        for mine, (low, high, is_open) in zip(found.levels, exact, strict=True):
-            np.testing.assert_allclose(mine.low, low[is_open], rtol=1e-9, atol=1e-9)
-            np.testing.assert_allclose(mine.high, high[is_open], rtol=1e-9, atol=1e-9)
+        exact = [part for part in checker_bounds(network, lo, hi) if part[2].any()]
+        units = UnstableUnits(FloatNetwork(network), Box(lo, hi))
+        for level, (low, high, is_open) in zip(units.levels, exact, strict=True):
+            np.testing.assert_allclose(level.low, low[is_open], rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(level.high, high[is_open], rtol=1e-9, atol=1e-9)
 
 
 def test_the_deadline_holds():

@@ -24,7 +24,7 @@ from outrange.frontends.vnnlib import read_counterexample
 UNIT = [(0.0, 1.0)] * 2
 
 ROOMS = """answers.diagnosis answers.loops answers.monotone answers.optimum answers.reach_sets
-answers.study diagnosis domains.float32 executors.crew live.frame reach search.conflicts
+answers.study diagnosis domains.float32 executors.dispatcher live.frame reach search.conflicts
 search.differential.engine search.neuron_split search.semidefinite train"""
 """What a small decision does not ask for; each takes milliseconds to import."""
 

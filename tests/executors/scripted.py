@@ -1,4 +1,4 @@
-"""An executor whose workers are lost, hang or fail when a script says so."""
+"""A scripted executor whose workers are lost, hang or fail."""
 
 from concurrent.futures import BrokenExecutor, Executor, Future
 
@@ -6,14 +6,14 @@ from outrange.executors.pool import ExecutorPool
 
 
 class Lost(Exception):
-    """What a task of a lost worker raises."""
+    """The error of a task whose worker was lost."""
 
 
 class Scripted(Executor):
-    """Handles each task as scripted: `"do"` (also at the end), `"lose"`, `"hang"` or `"break"`.
+    """An executor that handles each task as scripted: do, lose, hang or break.
 
-    `"break"` is what a process pool does once a process of it is killed: this task and all later
-    ones raise `BrokenExecutor`.
+    After the script it does every task. `"break"` imitates a process pool after one of its
+    processes is killed: this task and all later ones raise `BrokenExecutor`.
     """
 
     is_broken = False
@@ -22,18 +22,18 @@ class Scripted(Executor):
         self.script, self.calls, self._max_workers = list(script), 0, workers
 
     def submit(self, work, /, *arguments, **options):
-        """Done at once, or never."""
+        """Return a future that is done at once, or never."""
         self.calls += 1
-        what = self.script.pop(0) if self.script else "do"
+        action = self.script.pop(0) if self.script else "do"
         future = Future()
-        if what == "break":
+        if action == "break":
             self.is_broken = True
             future.set_exception(BrokenExecutor("a process was killed"))
         elif self.is_broken:
             raise BrokenExecutor("a process was killed")
-        if what == "lose":
+        if action == "lose":
             future.set_exception(Lost())
-        elif what == "do":
+        elif action == "do":
             try:
                 future.set_result(work(*arguments))
             except Exception as error:
@@ -42,8 +42,8 @@ class Scripted(Executor):
 
 
 class ScriptedPool(ExecutorPool):
-    """That executor as a pool."""
+    """The scripted executor as a pool."""
 
     def is_loss(self, error):
-        """As those of Dask are told."""
+        """Return whether the error reports a lost worker."""
         return isinstance(error, Lost)

@@ -1,4 +1,4 @@
-"""Workers in counted time: each has a clock of its own, and no thread or process is started."""
+"""Simulated workers in counted time: each has its own clock; no thread or process is started."""
 
 import heapq
 from concurrent.futures import Executor, Future
@@ -9,11 +9,11 @@ import pytest
 
 from outrange.core.clock import START, CountedTime, time_source
 from outrange.executors.cores import on_cores
-from outrange.executors.crew import Crew
+from outrange.executors.dispatcher import Dispatcher
 
 
 WAY = 0.004
-"""Seconds that a task, or its report, is on its way."""
+"""Seconds that a task, or its report, travels."""
 
 
 class CountedSource(CountedTime):
@@ -28,10 +28,9 @@ class CountedSource(CountedTime):
 
 
 class Simulated(Executor):
-    """Runs each task when it is submitted, and reports it when its worker would have ended it.
+    """An executor that runs tasks at submission and reports them when their workers would.
 
     Args:
-        workers: How many there are.
         clock: The time source of the caller.
     """
 
@@ -40,16 +39,16 @@ class Simulated(Executor):
         self._free, self._ends, self.calls = [0.0] * workers, [], 0
 
     def submit(self, work, /, *arguments, **options):
-        """Give the task to the worker that is free first."""
+        """Assign the task to the worker that is free first."""
         worker = min(range(len(self._free)), key=self._free.__getitem__)
-        start, own = max(self.clock.now + WAY, self._free[worker]), CountedTime()
+        start, worker_clock = max(self.clock.now + WAY, self._free[worker]), CountedTime()
 
         def run():
-            with time_source(own), on_cores(1):
+            with time_source(worker_clock), on_cores(1):
                 return work(*arguments)
 
         value, future = copy_context().run(run), Future()
-        self._free[worker] = start + own.read() - START
+        self._free[worker] = start + worker_clock.read() - START
         self.calls += 1
         heapq.heappush(self._ends, (self._free[worker] + WAY, self.calls, future, value))
         return future
@@ -66,14 +65,14 @@ class Simulated(Executor):
 
 @contextmanager
 def simulated_workers(count):
-    """Yield an executor in counted time, which the caller reads, too."""
-    clock, plain = CountedSource(), Crew.wait
+    """Yield an executor whose counted time is also the caller's clock."""
+    clock, plain = CountedSource(), Dispatcher.wait
 
     def wait(self, seconds):
-        if self._news.empty():
+        if self._completed.empty():
             self.pool._executor.report(clock.now + seconds)
         return plain(self, 0.0)
 
     with pytest.MonkeyPatch.context() as patch, time_source(clock), on_cores(1):
-        patch.setattr(Crew, "wait", wait)
+        patch.setattr(Dispatcher, "wait", wait)
         yield Simulated(count, clock)

@@ -1,12 +1,12 @@
-"""A time limit on workers: as good as in one process that does the same work."""
+"""A time limit on workers: bounds as tight as in one process that does the same work."""
 
 import numpy as np
 import pytest
 
 from executors.simulated import simulated_workers
 from outrange.core.clock import CountedTime, time_source
+from outrange.executors.ambient_pool import Workers, use_workers
 from outrange.executors.pool import ExecutorPool
-from outrange.executors.seam import Workers, working_on
 from outrange.questions.output_range import output_range
 from outrange.search.spread.policy import LONGEST, seconds_of_task
 from questions.nets import dense_net
@@ -17,13 +17,13 @@ def widths(sizes, seconds, workers=None, cores=2):
     box = [-1.0] * sizes[0], [1.0] * sizes[0]
     if workers is None:
         with time_source(CountedTime()):
-            found = output_range(net, box, time_limit=cores * seconds)
+            answer = output_range(net, box, time_limit=cores * seconds)
     else:
-        with simulated_workers(workers) as pool, working_on(Workers(ExecutorPool(pool))):
-            found = output_range(net, box, time_limit=seconds)
+        with simulated_workers(workers) as pool, use_workers(Workers(ExecutorPool(pool))):
+            answer = output_range(net, box, time_limit=seconds)
         assert pool.calls > 3
-    assert found.status == "time"
-    return found.hi - found.lo
+    assert answer.status == "time"
+    return answer.hi - answer.lo
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError, x
 from outrange.api.loops.parts import read_loop
 from outrange.core import Clock, OutOfTime, deadline
+from outrange.executors.ambient_pool import Workers, ambient_workers, use_workers
 from outrange.executors.cores import on_cores
-from outrange.executors.seam import Workers, workers, working_on
-from outrange.executors.working import working
+from outrange.executors.executor_argument import use_executor
 from outrange.questions.expressions import as_temporal
-from outrange.reach import ask as asks, tubes
-from outrange.reach.ask import LoopSearch
+from outrange.reach import loop_search, tubes
 from outrange.reach.flow import Rows, Window, cover, decide_by_splits
+from outrange.reach.loop_search import LoopSearch
 from outrange.reach.spread import waves
 from reach.plants import controller, layers, plant
 
@@ -34,19 +34,19 @@ SCRIPTS = (), ("lose", "do", "lose", "lose"), ("lose",) * 1000
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
-    """Loops of tests are small: so are their batches."""
+    """Make batches small, as the loops of tests are."""
     monkeypatch.setattr(tubes, "AT_ONCE", 2)
     monkeypatch.setattr(cover, "AT_ONCE", 2)
 
 
 def on(*script, kind=Scripted):
-    """Scripted workers, and the executor that counts."""
+    """Return scripted workers and the executor that counts their tasks."""
     executor = kind(*script)
-    return executor, working_on(Workers(ScriptedPool(executor)))
+    return executor, use_workers(Workers(ScriptedPool(executor)))
 
 
 class Interrupted(Scripted):
-    """Ctrl-C while a task is given, when the script is at its end."""
+    """An executor that raises Ctrl-C at a submission once its script has ended."""
 
     def submit(self, work, /, *arguments, **options):
         if not self.script:
@@ -63,22 +63,25 @@ def decay(m, x, u, t, w):
 
 def flow_cover(limit=1.3, seconds=60.0, most=cases(12, 20)):
     graph, network = plant(decay, 2, 1), controller(layers(np.random.default_rng(5), 2, 1, "relu"))
-    asked = Rows(np.array([[1.0, 0.3]]), np.array([-np.inf]), np.array([limit]), Window(H, 2 * H))
+    rows = Rows(np.array([[1.0, 0.3]]), np.array([-np.inf]), np.array([limit]), Window(H, 2 * H))
     box = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])
-    return decide_by_splits(graph, network, box, H, 2, asked, seconds, most=most)
+    return decide_by_splits(graph, network, box, H, 2, rows, seconds, most=most)
 
 
 flow_cover_alone = cache(flow_cover)
 
 
-def same_cover(found, alone):
+def same_cover(distributed, alone):
     for name in ("lo", "hi", "proved"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
-    assert found.tried == alone.tried and found.share == alone.share
-    assert found.pipe.reached == alone.pipe.reached and found.undecided == alone.undecided
+        np.testing.assert_array_equal(getattr(distributed, name), getattr(alone, name))
+    assert distributed.tried == alone.tried and distributed.share == alone.share
+    assert (
+        distributed.pipe.reached == alone.pipe.reached and distributed.undecided == alone.undecided
+    )
     for mine, theirs in (
-        (found.pipe.segments, alone.pipe.segments), (found.pipe.instants, alone.pipe.instants)
-    ):  # fmt: skip
+        (distributed.pipe.segments, alone.pipe.segments),
+        (distributed.pipe.instants, alone.pipe.instants),
+    ):
         assert [s.start for s in mine] == [s.start for s in theirs]
         for a, b in zip(mine, theirs, strict=True):
             np.testing.assert_array_equal(a.boxes, b.boxes)
@@ -88,9 +91,9 @@ def same_cover(found, alone):
                 np.testing.assert_allclose(a.slack, b.slack, rtol=1e-12)
 
 
-def is_whole(found):
-    """The pieces are the initial set, and nothing twice."""
-    return np.isclose((found.hi - found.lo).prod(axis=1).sum(), 1.0)
+def is_whole(pieces):
+    """Return whether the pieces partition the initial set."""
+    return np.isclose((pieces.hi - pieces.lo).prod(axis=1).sum(), 1.0)
 
 
 @pytest.mark.parametrize("script", cases(SCRIPTS[1:], SCRIPTS))
@@ -98,9 +101,9 @@ def test_pieces_of_a_flow_and_their_pipes_are_the_same(script):
     alone = flow_cover_alone()
     executor, helped = on(*script)
     with helped:
-        found = flow_cover()
+        distributed = flow_cover()
     assert executor.calls > 3 and 0 < alone.share < 1  # some pieces are proved, and some open
-    same_cover(found, alone)
+    same_cover(distributed, alone)
 
 
 def test_workers_that_hang_leave_their_pieces_open(monkeypatch):
@@ -108,16 +111,16 @@ def test_workers_that_hang_leave_their_pieces_open(monkeypatch):
     executor, helped = on(*["hang"] * 1000)
     clock = Clock()
     with helped:
-        found = flow_cover(seconds=0.5)
-    assert executor.calls > 1 and not found.complete and is_whole(found)
-    assert found.share <= flow_cover_alone().share and clock.seconds < 10
+        pieces = flow_cover(seconds=0.5)
+    assert executor.calls > 1 and not pieces.complete and is_whole(pieces)
+    assert pieces.share <= flow_cover_alone().share and clock.seconds < 10
 
 
 def test_an_interrupt_keeps_what_is_proved_of_a_flow():
     executor, helped = on(*["do"] * 5, kind=Interrupted)
     with helped:
-        found = flow_cover(most=400)
-    assert executor.calls == 5 and found.interrupted and not found.complete and is_whole(found)
+        pieces = flow_cover(most=400)
+    assert executor.calls == 5 and pieces.interrupted and not pieces.complete and is_whole(pieces)
 
 
 # ---- in discrete time ---------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def net(x):
 
 
 def jumping(x, u):
-    """Two conditions, so that boxes assume how they turn out."""
+    """A plant with two conditions, whose outcomes boxes assume."""
     return [
         np.where(x[0] + 0.3 * x[1] > 0.7, 0.9 * x[0] - 0.1, x[0] + 0.1 * x[1]),
         0.9 * x[1] + 0.1 * np.where(x[1] > 0.1, 1.0, -1.0) + 0.1 * u[0],
@@ -136,12 +139,12 @@ def jumping(x, u):
 
 
 def rooted(x, u):
-    """A root of what is positive, and not known to be over a wide box."""
+    """A plant with the root of a positive term whose sign is unknown over a wide box."""
     root = np.sqrt(x[0] * x[0] - x[0] * x[1] + x[1] * x[1] + 0.02)
     return [0.9 * x[0] + 0.1 * root, 0.7 * x[1] + 0.2 * u[0]]
 
 
-# What is too large stays open, so that there is no end of boxes.
+# A claim that is too strong stays open, so that boxes never run out.
 PLANTS = {
     "jumping": (jumping, ([0.2, -0.5], [1.2, 0.5]), x[0] <= 0.9),
     "rooted": (rooted, ([-1.0, -1.0], [1.0, 1.0]), x[0] <= 0.7),
@@ -160,43 +163,43 @@ def search_of(name):
     return LoopSearch(system, as_temporal(spec.always()), "", Clock(60.0)).tubes
 
 
-def advanced(name, most=cases(24, 40)):
-    search, assumed, told = search_of(name), 0, False
+def advance_search(name, most=cases(24, 40)):
+    search, assumed, is_reset = search_of(name), 0, False
     while search.waiting and search.boxes < most:
-        if len(search.waiting) >= 4 and not told:
-            search.trouble, told = "", True  # what is said from now on comes from workers
+        if len(search.waiting) >= 4 and not is_reset:
+            search.trouble, is_reset = "", True  # later messages come from workers
         search.advance()
         assumed = max(assumed, *(len(box.assumed) for box in (*search.done, *search.waiting)), 0)
     return search, assumed
 
 
 @cache
-def advanced_alone(name, most):
+def advance_alone(name, most):
     """One batch after the other: several cores would take more boxes in the last wave."""
     with on_cores(1):
-        return advanced(name, most)
+        return advance_search(name, most)
 
 
-def same_boxes(found, alone):
-    for mine, theirs in ((found.done, alone.done), (found.waiting, alone.waiting)):
+def same_boxes(distributed, alone):
+    for mine, theirs in ((distributed.done, alone.done), (distributed.waiting, alone.waiting)):
         for a, b in zip(mine, theirs, strict=True):
             for name in ("lo", "hi", "states", "controls", "gains", "margin", "blame"):
                 np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-12)
             assert (a.share, a.reached, len(a.assumed)) == (b.share, b.reached, len(b.assumed))
             assert sorted(a.assumed.values()) == sorted(b.assumed.values())
-    assert (found.gone, found.trouble) == (alone.gone, alone.trouble)
+    assert (distributed.gone, distributed.trouble) == (alone.gone, alone.trouble)
 
 
 @pytest.mark.parametrize(("script", "name"), combined(SCRIPTS, PLANTS))
 def test_boxes_of_a_loop_are_the_same(name, script):
     executor, helped = on(*script)
     with helped:
-        found, _ = advanced(name)
-    alone, assumed = advanced_alone(name, found.boxes)
-    assert executor.calls > 3 and found.boxes == alone.boxes
+        distributed, _ = advance_search(name)
+    alone, assumed = advance_alone(name, distributed.boxes)
+    assert executor.calls > 3 and distributed.boxes == alone.boxes
     assert assumed if name == "jumping" else alone.trouble
     assert alone.done and alone.waiting
-    same_boxes(found, alone)
+    same_boxes(distributed, alone)
 
 
 @pytest.mark.parametrize(
@@ -217,23 +220,23 @@ def test_boxes_that_nobody_brings_back_are_open(monkeypatch, script, kind, error
 def test_the_loop_unrolled_is_searched_by_workers_too(monkeypatch):
     seen = []
 
-    def verify(*given, **options):
-        helpers = workers()
+    def verify(*arguments, **options):
+        helpers = ambient_workers()
         seen.append(helpers.pool)
-        helpers.at_the_end(lambda: seen.append("left"))
-        return plain(*given, **options)
+        helpers.on_close(lambda: seen.append("left"))
+        return plain(*arguments, **options)
 
-    plain = asks.verify
-    monkeypatch.setattr(asks, "verify", verify)
-    monkeypatch.setattr(asks, "FIRST_TURN", 1e-3)
+    plain = loop_search.verify
+    monkeypatch.setattr(loop_search, "verify", verify)
+    monkeypatch.setattr(loop_search, "FIRST_TURN", 1e-3)
     _, helped = on()
     with helped:
-        pool = workers().pool
-        found = outrange.closed_loop(
+        pool = ambient_workers().pool
+        answer = outrange.closed_loop(
             net, jumping, ([0.2, -0.5], [1.2, 0.5]), steps=6, spec=(x[0] <= 1.2001).always(),
             tol=5.0, time_limit=20,
         )  # fmt: skip
-    assert found.status != "VIOLATED" and seen[:2] == [pool, "left"]
+    assert answer.status != "VIOLATED" and seen[:2] == [pool, "left"]
 
 
 # ---- what users call ----------------------------------------------------------------------------
@@ -260,24 +263,24 @@ def test_verdicts_and_pipes_are_the_same(loop, limit, status):
         )  # fmt: skip
 
     with ThreadPoolExecutor(2) as pool:
-        found, alone = ask(pool), ask(None)
-    assert found.status == alone.status == status
-    assert (found.safe_until, found.covered) == (alone.safe_until, alone.covered)
+        distributed, alone = ask(pool), ask(None)
+    assert distributed.status == alone.status == status
+    assert (distributed.safe_until, distributed.covered) == (alone.safe_until, alone.covered)
     if status == "HOLDS" and "dt" in loop:
-        assert found.margin == pytest.approx(alone.margin)
-        np.testing.assert_allclose(found.pipe.lo, alone.pipe.lo, rtol=1e-9)
-        np.testing.assert_allclose(found.pipe.hi, alone.pipe.hi, rtol=1e-9)
+        assert distributed.margin == pytest.approx(alone.margin)
+        np.testing.assert_allclose(distributed.pipe.lo, alone.pipe.lo, rtol=1e-9)
+        np.testing.assert_allclose(distributed.pipe.hi, alone.pipe.hi, rtol=1e-9)
     if status == "VIOLATED":
-        assert found.counterexample is not None and alone.counterexample is not None
-        assert found.counterexample.x.tolist() == alone.counterexample.x.tolist()
+        assert distributed.counterexample is not None and alone.counterexample is not None
+        assert distributed.counterexample.x.tolist() == alone.counterexample.x.tolist()
 
 
 def test_a_process_that_is_new_bounds_both_kinds():
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, working(pool, None):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool, use_executor(pool, None):
         same_cover(flow_cover(most=12), flow_cover(most=12))
-        found, _ = advanced("jumping", most=20)
-    assert found.waves is not None
-    same_boxes(found, advanced("jumping", most=found.boxes)[0])
+        distributed, _ = advance_search("jumping", most=20)
+    assert distributed.waves is not None
+    same_boxes(distributed, advance_search("jumping", most=distributed.boxes)[0])
 
 
 def test_what_is_no_executor_is_refused():

@@ -29,7 +29,7 @@ def small_batches(monkeypatch):
 
 @pytest.fixture
 def on(monkeypatch):
-    """Return an answer on so many cores, and how many threads bounded batches of it."""
+    """Return a function that answers on `count` cores and counts the threads it used."""
 
     def run(count, ask):
         names, plain = set(), threads.map_batches
@@ -50,7 +50,7 @@ def on(monkeypatch):
     return run
 
 
-def advanced(name, most=24):
+def advance_search(name, most=24):
     search = search_of(name)
     while search.waiting and search.boxes < most:
         search.advance()
@@ -59,21 +59,21 @@ def advanced(name, most=24):
 
 @pytest.mark.parametrize("name", PLANTS)
 def test_boxes_of_a_loop_have_the_same_bits(name, on):
-    found, several = on(3, lambda: advanced(name))
-    alone, one = on(1, lambda: advanced(name, found.boxes))
-    assert several > 1 and one == 0 and found.boxes == alone.boxes
-    assert (found.gone, found.trouble) == (alone.gone, alone.trouble)
-    for mine, theirs in ((found.done, alone.done), (found.waiting, alone.waiting)):
+    parallel, threads_used = on(3, lambda: advance_search(name))
+    alone, threads_alone = on(1, lambda: advance_search(name, parallel.boxes))
+    assert threads_used > 1 and threads_alone == 0 and parallel.boxes == alone.boxes
+    assert (parallel.gone, parallel.trouble) == (alone.gone, alone.trouble)
+    for mine, theirs in ((parallel.done, alone.done), (parallel.waiting, alone.waiting)):
         for a, b in zip(mine, theirs, strict=True):
             for field in ("lo", "hi", "states", "controls", "gains", "margin", "blame"):
                 np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 
 def test_pipes_of_a_flow_have_the_same_bits(on):
-    found, several = on(3, flow_cover)
-    alone, one = on(1, flow_cover)
-    assert several > 1 and one == 0 and found.tried == alone.tried
-    for a, b in zip(found.pipe.segments, alone.pipe.segments, strict=True):
+    parallel, threads_used = on(3, flow_cover)
+    alone, threads_alone = on(1, flow_cover)
+    assert threads_used > 1 and threads_alone == 0 and parallel.tried == alone.tried
+    for a, b in zip(parallel.pipe.segments, alone.pipe.segments, strict=True):
         for field in ("boxes", "lo", "hi"):
             np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
@@ -85,11 +85,11 @@ def test_answers_have_the_same_bits(loop, limit, status, on):
             net, initial=([0.2, -0.5], [1.2, 0.5]), spec=(x[0] <= limit).always(), tol=5.0, **loop
         )
 
-    (found, several), (alone, _) = on(3, ask), on(1, ask)
-    assert several > 1 and found.status == alone.status == status
-    assert (found.margin, found.covered) == (alone.margin, alone.covered)
+    (parallel, threads_used), (alone, _) = on(3, ask), on(1, ask)
+    assert threads_used > 1 and parallel.status == alone.status == status
+    assert (parallel.margin, parallel.covered) == (alone.margin, alone.covered)
     for field in ("lo", "hi", "control_lo", "control_hi"):
-        np.testing.assert_array_equal(getattr(found.pipe, field), getattr(alone.pipe, field))
+        np.testing.assert_array_equal(getattr(parallel.pipe, field), getattr(alone.pipe, field))
 
 
 def test_an_interrupt_waits_for_batches_under_way(on):
@@ -117,7 +117,7 @@ def test_one_thread_does_all_where_time_is_counted(on):
 
 
 def test_threads_that_set_a_precision_wait_for_each_other():
-    """It is one number of the process: balls of another thread had the digits of this one."""
+    """Keep the precision, one number of the process, from leaking into another thread's balls."""
     seen, inside = [], threading.Event()
 
     def other():

@@ -55,9 +55,9 @@ def properties(folder):
 
 
 def verify_all(folder, executor):
-    pairs, known = properties(folder)
-    found = outrange.verify_all(pairs, each=20, executor=executor)
-    assert [one.verdict for one in found] == known
+    pairs, expected = properties(folder)
+    results = outrange.verify_all(pairs, each=20, executor=executor)
+    assert [result.verdict for result in results] == expected
 
 
 def robust_accuracy(folder, executor):
@@ -65,17 +65,17 @@ def robust_accuracy(folder, executor):
     points = np.random.default_rng(0).uniform(-1, 1, (8, 3))
     labels = np.array([run_model(net, point).argmax() for point in points])
     ask = {"x": points, "y": labels, "eps": 0.1}
-    found = outrange.robust_accuracy(net, **ask, executor=executor)
-    assert found.complete
-    np.testing.assert_array_equal(found.status, outrange.robust_accuracy(net, **ask).status)
+    answer = outrange.robust_accuracy(net, **ask, executor=executor)
+    assert answer.complete
+    np.testing.assert_array_equal(answer.status, outrange.robust_accuracy(net, **ask).status)
 
 
 def output_range(folder, executor):
     net = random_net(folder, "net.onnx", (6, 24, 24, 1), 0)
-    found = outrange.output_range(net, (-1, 1), tol=1e-3, executor=executor)
+    answer = outrange.output_range(net, (-1, 1), tol=1e-3, executor=executor)
     alone = outrange.output_range(net, (-1, 1), tol=1e-3)
-    assert found.status == alone.status == "exact"
-    np.testing.assert_allclose([found.lo, found.hi], [alone.lo, alone.hi], rtol=0.01)
+    assert answer.status == alone.status == "exact"
+    np.testing.assert_allclose([answer.lo, answer.hi], [alone.lo, alone.hi], rtol=0.01)
 
 
 def control(x):
@@ -87,7 +87,7 @@ def vanderpol(x, u):
 
 
 def closed_loop(folder, executor):
-    found, alone = (
+    distributed, alone = (
         outrange.closed_loop(
             control,
             vanderpol,
@@ -100,8 +100,10 @@ def closed_loop(folder, executor):
         )
         for pool in (executor, None)
     )
-    assert found.status == alone.status and found.covered == alone.covered
-    np.testing.assert_array_equal([found.pipe.lo, found.pipe.hi], [alone.pipe.lo, alone.pipe.hi])
+    assert distributed.status == alone.status and distributed.covered == alone.covered
+    np.testing.assert_array_equal(
+        [distributed.pipe.lo, distributed.pipe.hi], [alone.pipe.lo, alone.pipe.hi]
+    )
 
 
 QUESTIONS = [verify_all, robust_accuracy, output_range, closed_loop]

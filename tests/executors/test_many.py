@@ -1,4 +1,4 @@
-"""Many questions over workers: the same verdicts, whatever happens to a worker."""
+"""Many questions over workers: the same verdicts, even when workers are lost."""
 
 import csv
 import os
@@ -17,11 +17,11 @@ from outrange import InputError
 from outrange.cli.batch import spread, verify_all
 from outrange.cli.batch.spread import run_on_pool
 from outrange.cli.run import run
-from outrange.executors import crew as crews, shelf, worker_settings
-from outrange.executors.crew import Crew
-from outrange.executors.parcel import Parcel, unpacked
-from outrange.executors.pool import ExecutorPool, pool_of
-from outrange.executors.shelf import WrongVersion
+from outrange.executors import dispatcher as dispatchers, worker_cache, worker_settings
+from outrange.executors.dispatcher import Dispatcher
+from outrange.executors.payload import Payload, deserialize
+from outrange.executors.pool import ExecutorPool, as_pool
+from outrange.executors.worker_cache import WrongVersion
 
 
 pytestmark = pytest.mark.wallclock
@@ -46,88 +46,91 @@ def listed(tmp_path):
 
 @pytest.fixture
 def threads():
-    with ThreadPoolExecutor(1) as found:
-        yield found
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
 
 
-def double(kept, x):
-    return kept.once("factor", unpacked) * x
+def double(payload, x):
+    return payload.get_or_make("factor", deserialize) * x
 
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """A worker that has nothing yet."""
-    monkeypatch.setattr(shelf, "shelf", (lambda found: lambda: found)(shelf.Shelf()))
+    """Give the worker an empty cache."""
+    monkeypatch.setattr(
+        worker_cache, "process_cache", (lambda cache: lambda: cache)(worker_cache.WorkerCache())
+    )
 
 
 @pytest.mark.parametrize("light, calls", [(0, 4), (1 << 20, 3)])
-def test_a_parcel_is_sent_once(fresh, monkeypatch, light, calls):
-    monkeypatch.setattr(crews, "LIGHT", light)
+def test_a_payload_is_sent_once(fresh, monkeypatch, light, calls):
+    monkeypatch.setattr(dispatchers, "SMALL_PAYLOAD", light)
     executor = Scripted()
-    crew = Crew(ExecutorPool(executor))
-    parcel = Parcel.of(2)
+    dispatcher = Dispatcher(ExecutorPool(executor))
+    payload = Payload.of(2)
     for x in range(3):
-        crew.give(x, "double", parcel, double, x)
-        assert [(done.ticket, done.value) for done in crew.wait(5.0)] == [(x, 2 * x)]
-    # A heavy one is sent to who lacks it: the first task came again with it.
+        dispatcher.submit(x, "double", payload, double, x)
+        assert [(done.key, done.value) for done in dispatcher.wait(5.0)] == [(x, 2 * x)]
+    # A large payload is sent on request: the first task was submitted again with it.
     assert executor.calls == calls
 
 
-def test_losses_and_hangs_are_told(fresh):
-    crew = Crew(ScriptedPool(Scripted("lose", "hang")))
-    crew.give("a", "double", Parcel.of(2), double, 1)
-    crew.give("b", "double", Parcel.of(2), double, 1, limit=0.05)
-    found = {}
-    while len(crew):
-        found |= {done.ticket: done for done in crew.wait(1.0)}
-    assert found["a"].lost and isinstance(found["a"].error, Lost)
-    assert found["b"].lost and isinstance(found["b"].error, TimeoutError)
+def test_losses_and_hangs_are_reported(fresh):
+    dispatcher = Dispatcher(ScriptedPool(Scripted("lose", "hang")))
+    dispatcher.submit("a", "double", Payload.of(2), double, 1)
+    dispatcher.submit("b", "double", Payload.of(2), double, 1, limit=0.05)
+    results = {}
+    while len(dispatcher):
+        results |= {done.key: done for done in dispatcher.wait(1.0)}
+    assert results["a"].lost and isinstance(results["a"].error, Lost)
+    assert results["b"].lost and isinstance(results["b"].error, TimeoutError)
 
 
 def test_another_version_is_refused_by_name(fresh):
-    crew = Crew(ExecutorPool(Scripted()), version="0.0.9")
-    crew.give("a", "double", Parcel.of(2), double, 1)
-    (done,) = crew.wait(1.0)
+    dispatcher = Dispatcher(ExecutorPool(Scripted()), version="0.0.9")
+    dispatcher.submit("a", "double", Payload.of(2), double, 1)
+    (done,) = dispatcher.wait(1.0)
     assert isinstance(done.error, WrongVersion)
     assert "0.0.9" in str(done.error) and outrange.__version__ in str(done.error)
 
 
 def test_other_things_are_no_executors():
     with pytest.raises(InputError, match="executor"):
-        pool_of(3)
+        as_pool(3)
     with pytest.raises(InputError, match=r"Received: 'nonsense'\."):
-        pool_of("nonsense")
+        as_pool("nonsense")
 
 
 def test_verify_all_is_the_same_on_workers(listed, threads, tmp_path):
-    found = outrange.verify_all(listed, executor=threads, file=tmp_path / "r.csv")
-    assert [one.verdict for one in found] == KNOWN
-    assert all(one.model_sha256 and one.files for one in found)
-    assert len(found[0].x) == 2
-    # What is on the disk is not asked again.
+    results = outrange.verify_all(listed, executor=threads, file=tmp_path / "r.csv")
+    assert [result.verdict for result in results] == KNOWN
+    assert all(result.model_sha256 and result.files for result in results)
+    assert len(results[0].x) == 2
+    # Instances with a stored result are not asked again.
     again = outrange.verify_all(listed, executor=Scripted("lose"), file=tmp_path / "r.csv")
-    assert [one.verdict for one in again] == KNOWN
+    assert [result.verdict for result in again] == KNOWN
 
 
 def test_a_fork_is_another_process(monkeypatch):
-    before = worker_settings.here()
+    before = worker_settings.process_name()
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert worker_settings.here() != before
+    assert worker_settings.process_name() != before
 
 
 def test_processes_of_workers_keep_memory_and_one_thread():
-    before = worker_settings.settle.cache_info()  # a pool of threads may have settled this process
+    # A thread pool may have configured this process.
+    before = worker_settings.configure_worker.cache_info()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        done = pool.submit(shelf.call, outrange.__version__, "another", "", b"", b"")
+        done = pool.submit(worker_cache.run_task, outrange.__version__, "another", "", b"", b"")
         with pytest.raises(EOFError):  # an empty task
             done.result()
-        assert pool.submit(_settled).result() == (1, {1})
-    assert worker_settings.settle.cache_info() == before
+        assert pool.submit(_configured).result() == (1, {1})
+    assert worker_settings.configure_worker.cache_info() == before
 
 
-def _settled():
+def _configured():
     limits = {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
-    return worker_settings.settle.cache_info().currsize, limits
+    return worker_settings.configure_worker.cache_info().currsize, limits
 
 
 def test_pairs_on_a_process(listed):
@@ -150,8 +153,8 @@ def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch
         def submit(self, work, *arguments, **options):
             return arguments
 
-    monkeypatch.setattr(dask, "AWAY", 0.05)
-    client, large = Client(), b"x" * (dask.SCATTERED + 1)
+    monkeypatch.setattr(dask, "SCATTER_WAIT", 0.05)
+    client, large = Client(), b"x" * (dask.SCATTER_ABOVE + 1)
     pool = dask.DaskPool(client)
     for _ in range(3):
         assert pool.submit("task", len, large) == (large,)
@@ -167,8 +170,8 @@ def in_this_process(asked, log, jobs, memory, seed):
 def test_a_pool_that_breaks_loses_no_instance(script, listed, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "run_in_processes", in_this_process)
     with pytest.warns(RuntimeWarning, match="The executor broke; this process decides") as seen:
-        found = outrange.verify_all(listed, executor=Scripted(*script), file=tmp_path / "r.csv")
-    assert [one.verdict for one in found] == KNOWN
+        results = outrange.verify_all(listed, executor=Scripted(*script), file=tmp_path / "r.csv")
+    assert [result.verdict for result in results] == KNOWN
     assert len(seen) == 1
 
 
@@ -185,11 +188,11 @@ def test_shards_make_one_run(listed, tmp_path, monkeypatch, capsys):
     _refused(capsys, ["merge", *parts[:2], "--out", "m.csv"], "all but number 3, 4")
     _refused(capsys, ["merge", *parts, "--out", "merged.csv"], "contains results")
     origin = tmp_path / "r-2-of-8.shard.json"
-    kept = origin.read_text()
-    for what, new in (("version", '"0.0.9"'), ("listed", '"another"')):
-        origin.write_text(kept.replace(f'"{what}": "', f'"{what}": {new[:-1]}'))
+    text_before = origin.read_text()
+    for field, new in (("version", '"0.0.9"'), ("listed", '"another"')):
+        origin.write_text(text_before.replace(f'"{field}": "', f'"{field}": {new[:-1]}'))
         _refused(capsys, ["merge", *parts, "--out", "m.csv"], new[1:6])
-    origin.write_text(kept)
+    origin.write_text(text_before)
     for suffix in (".csv", ".jsonl", ".shard.json"):
         text = (tmp_path / f"r-3-of-8{suffix}").read_text()
         (tmp_path / f"other{suffix}").write_text(text.replace("sat", "unsat"))
@@ -207,7 +210,7 @@ def _refused(capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
-def test_slurm_tells_the_shard(monkeypatch):
+def test_slurm_sets_the_shard(monkeypatch):
     from outrange.cli.batch.shards import Shard, shard_of
 
     for name, value in (("ID", 7), ("MIN", 3), ("MAX", 9), ("STEP", 2)):
@@ -228,9 +231,9 @@ def test_robust_accuracy_is_the_same_on_workers(tmp_path, threads):
     y[0] = (y[0] + 1) % 3
     alone = outrange.robust_accuracy(path, x, y, eps=0.1)
     for executor in (threads, Scripted("do", "do")):
-        found = outrange.robust_accuracy(path, x, y, eps=0.1, executor=executor)
-        np.testing.assert_array_equal(found.status, alone.status)
-        assert set(found.adversarial) == set(alone.adversarial)
+        distributed = outrange.robust_accuracy(path, x, y, eps=0.1, executor=executor)
+        np.testing.assert_array_equal(distributed.status, alone.status)
+        assert set(distributed.adversarial) == set(alone.adversarial)
 
 
 def test_dask_runs_what_an_executor_runs(listed):
@@ -239,19 +242,19 @@ def test_dask_runs_what_an_executor_runs(listed):
     options |= {"dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         assert [r.verdict for r in outrange.verify_all(listed, executor=client)] == KNOWN
-        # Its threads are one node, which is asked by name.
-        (node,) = pool_of(client).nodes
-        assert node.cores == pool_of(client).size == 2 and node.name.partition(":")[0] == "inproc"
+        # Its threads are one node, addressed by name.
+        (node,) = as_pool(client).nodes
+        assert node.cores == as_pool(client).size == 2 and node.name.partition(":")[0] == "inproc"
         net = random_net(listed.parent, "net.onnx", (6, 16, 16, 1), 0)
-        found = outrange.output_range(net, (-1, 1), tol=1e-3, executor=client)
-        assert "sub-trees on workers" in found.methods
+        answer = outrange.output_range(net, (-1, 1), tol=1e-3, executor=client)
+        assert "sub-trees on workers" in answer.methods
     np.testing.assert_allclose(
-        found.hi, outrange.output_range(net, (-1, 1), tol=1e-3).hi, rtol=0.01
+        answer.hi, outrange.output_range(net, (-1, 1), tol=1e-3).hi, rtol=0.01
     )
 
 
 def test_a_result_that_dies_with_its_worker_is_a_loss(monkeypatch):
-    """Dask does the task again, which may take as long as it likes; nobody waits for that."""
+    """Do not wait while Dask computes the result again, which may take any time."""
     from outrange.executors import dask
 
     class Client:

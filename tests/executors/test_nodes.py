@@ -1,4 +1,4 @@
-"""Workers of several cores: one task for all of them, sizes by their speed, nothing lost."""
+"""Workers of several cores: one task uses all of them, and nothing is lost."""
 
 import time
 from collections import Counter
@@ -14,11 +14,11 @@ from executors.scripted import Scripted, ScriptedPool
 from executors.test_tree import ask, net, same, small_tasks as small_tasks
 from outrange import InputError, Nodes
 from outrange.executors.cores import cores, on_cores
-from outrange.executors.crew import Crew, Done
+from outrange.executors.dispatcher import Dispatcher, TaskResult
 from outrange.executors.nodes import WorkerNode
-from outrange.executors.parcel import Parcel, packed
-from outrange.executors.pool import ExecutorPool, pool_of
-from outrange.executors.shelf import call
+from outrange.executors.payload import Payload, serialize
+from outrange.executors.pool import ExecutorPool, as_pool
+from outrange.executors.worker_cache import run_task
 from outrange.search.input_split import frontier
 from outrange.search.spread import policy, search as spread, subtree
 from outrange.search.spread.policy import Roots, Standing, size_of_task
@@ -28,69 +28,69 @@ pytestmark = pytest.mark.wallclock
 
 
 class Cluster(ScriptedPool):
-    """Nodes with names, as those of Dask."""
+    """A pool of named nodes, like Dask's."""
 
     def __init__(self, *sizes, script=()):
         super().__init__(Scripted(*script))
         self._nodes = [WorkerNode(count, f"node {k}") for k, count in enumerate(sizes)]
-        self.told = []
+        self.submitted = []
 
     @property
     def nodes(self):
         return self._nodes
 
     def submit(self, name, work, *arguments, node=None):
-        self.told.append((node, arguments[-1]))
+        self.submitted.append((node, arguments[-1]))
         return super().submit(name, work, *arguments, node=node)
 
 
-def have(kept):
+def have(payload):
     return cores()
 
 
 def test_a_task_has_the_cores_of_its_node(monkeypatch):
     monkeypatch.setattr("outrange.executors.cores.os.sched_getaffinity", lambda _: range(8))
-    crew, parcel = Crew(Cluster(4, 1)), Parcel.of(None)
-    for k, node in enumerate([*crew.pool.nodes, None]):
-        crew.give(k, "have", parcel, have, node=node)
-    found = []
-    while len(crew):
-        found += crew.wait(1.0)
-    assert {done.ticket: done.value for done in found} == {0: 4, 1: 1, 2: 1}
+    dispatcher, payload = Dispatcher(Cluster(4, 1)), Payload.of(None)
+    for k, node in enumerate([*dispatcher.pool.nodes, None]):
+        dispatcher.submit(k, "have", payload, have, node=node)
+    results = []
+    while len(dispatcher):
+        results += dispatcher.wait(1.0)
+    assert {done.key: done.value for done in results} == {0: 4, 1: 1, 2: 1}
     with on_cores(16):
         assert cores() == 8
 
 
 def test_nodes_get_tasks_in_turns():
     pool = Cluster(4, 1, script=["hang"] * 4)
-    crew, parcel = Crew(pool), Parcel.of(None)
+    dispatcher, payload = Dispatcher(pool), Payload.of(None)
     for ahead, expected in ((0, "node 0"), (0, "node 1"), (0, None), (1, "node 0"), (1, "node 1")):
-        node = crew.next_node(ahead)
+        node = dispatcher.next_node(ahead)
         assert (node and node.name) == expected
         if node is not None:
-            crew.give(len(pool.told), "have", parcel, have, node=node)
-    # One that has been heard of, and is still to be taken, counts as if it had not ended.
-    crew.end()
+            dispatcher.submit(len(pool.submitted), "have", payload, have, node=node)
+    # An ended task whose result is not taken yet counts as running.
+    dispatcher.cancel_all()
     first, second = pool.nodes
-    assert crew.next_node(0, [Done(0, node=first)]) == second
-    assert crew.next_node(0, [Done(0, node=first), Done(1, node=second)]) is None
+    assert dispatcher.next_node(0, [TaskResult(0, node=first)]) == second
+    assert dispatcher.next_node(0, [TaskResult(0, node=first), TaskResult(1, node=second)]) is None
 
 
 def test_a_lost_task_frees_its_node():
     pool = Cluster(4, script=["lose", "hang"])
-    crew, parcel = Crew(pool), Parcel.of(None)
-    crew.give(0, "have", parcel, have, node=pool.nodes[0])
-    assert crew.next_node(0) is None
-    (done,) = crew.wait(1.0)
-    assert done.lost and done.node == pool.nodes[0] == crew.next_node(0)
-    crew.give(1, "have", parcel, have, node=pool.nodes[0], limit=0.01)
-    (done,) = crew.wait(1.0)
-    assert done.lost and crew.next_node(0) == done.node
+    dispatcher, payload = Dispatcher(pool), Payload.of(None)
+    dispatcher.submit(0, "have", payload, have, node=pool.nodes[0])
+    assert dispatcher.next_node(0) is None
+    (done,) = dispatcher.wait(1.0)
+    assert done.lost and done.node == pool.nodes[0] == dispatcher.next_node(0)
+    dispatcher.submit(1, "have", payload, have, node=pool.nodes[0], limit=0.01)
+    (done,) = dispatcher.wait(1.0)
+    assert done.lost and dispatcher.next_node(0) == done.node
 
 
-def beside(kept):
-    """How many tasks there are in this process now."""
-    count = kept.once("count", lambda _: Counter())
+def beside(payload):
+    """Count the tasks that run in this process now."""
+    count = payload.get_or_make("count", lambda _: Counter())
     count["now"] += 1
     seen = count["now"]
     time.sleep(0.02)
@@ -99,43 +99,43 @@ def beside(kept):
 
 
 def test_tasks_of_whole_nodes_follow_each_other():
-    """A worker of four threads may be given two of them: each is to have all cores."""
-    task = (outrange.__version__, "here", "whole nodes", packed((beside, ())), b"")
+    """Run two tasks of a worker with four threads in turn: each gets all cores."""
+    task = (outrange.__version__, "here", "whole nodes", serialize((beside, ())), b"")
     with ThreadPoolExecutor(4) as pool:
         for count, most in ((4, 1), (1, 4)):
-            found = [pool.submit(call, *task, count) for _ in range(4)]
-            assert max(one.result() for one in found) == most
+            futures = [pool.submit(run_task, *task, count) for _ in range(4)]
+            assert max(future.result() for future in futures) == most
 
 
 @pytest.mark.parametrize("curve", ["relu", "tanh"])
 def test_a_tree_on_nodes_of_unequal_size(curve):
     graph = net(curve, 5 if curve == "relu" else 2).graph
     pool = Cluster(4, 1, 2)
-    found = ask(graph, pool)
-    same(found, ask(graph))
-    assert {node for node, _ in pool.told} == {"node 0", "node 1", "node 2"}
-    assert {(f"node {k}", count) for k, count in enumerate((4, 1, 2))} == set(pool.told)
+    solution = ask(graph, pool)
+    same(solution, ask(graph))
+    assert {node for node, _ in pool.submitted} == {"node 0", "node 1", "node 2"}
+    assert {(f"node {k}", count) for k, count in enumerate((4, 1, 2))} == set(pool.submitted)
 
 
 def a_task(seed):
-    """What the first task with many boxes is given."""
-    kept, graph = [], net(inputs=6, width=24, seed=seed).graph
+    """Return the arguments of the first task with many boxes."""
+    calls, graph = [], net(inputs=6, width=24, seed=seed).graph
     explore = subtree.explore
 
     def watched(*task):
-        if len(task[1]) >= 8 and not kept:
-            kept.append(task[:3])
+        if len(task[1]) >= 8 and not calls:
+            calls.append(task[:3])
         return explore(*task)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subtree, "explore", watched)
         ask(graph, ExecutorPool(Scripted(workers=1)))
-    return kept[0]
+    return calls[0]
 
 
 @pytest.mark.parametrize("seed", range(cases(2, 30)))
 def test_no_box_is_lost_between_calls_that_overlap(seed, monkeypatch):
-    """A task that ends while a call of the kernel is under way takes up what that leaves."""
+    """End a task during a kernel call: it takes over the boxes that the call leaves."""
     machine, boxes, known = a_task(seed)
     monkeypatch.setattr("outrange.executors.cores.os.sched_getaffinity", lambda _: range(4))
     ends, drain = [], subtree.StepKernelSearch.drain
@@ -150,7 +150,7 @@ def test_no_box_is_lost_between_calls_that_overlap(seed, monkeypatch):
     rows = rng.integers(0, len(boxes), 2000)
     at = rng.uniform(boxes.lo[rows], boxes.hi[rows])
     values = machine.kernel.evaluate(at)
-    # With this mark a box is closed where nothing is below it, or its least value is known.
+    # With this mark a box is closed if nothing is below it or its least value is known.
     mark = np.quantile(values, 0.5, axis=0)
     asked = replace(known, target=mark, goal=np.full(mark.shape, -np.inf))
     below = (values < mark) & (boxes.open[rows] != 0)
@@ -165,15 +165,20 @@ def test_no_box_is_lost_between_calls_that_overlap(seed, monkeypatch):
 
 def test_any_executor_may_have_nodes():
     graph = net().graph
-    with ThreadPoolExecutor(1) as one:
-        nodes = Nodes(one, cores=4)
-        pool = pool_of(nodes)
+    with ThreadPoolExecutor(1) as executor_of_threads:
+        nodes = Nodes(executor_of_threads, cores=4)
+        pool = as_pool(nodes)
         assert pool.nodes == (WorkerNode(4),) and pool.cores == 4
         same(ask(graph, pool), ask(graph))
-        for executor, count in ((one, 0), (one, True), (one, 2.0), (3, 2)):
+        for executor, count in (
+            (executor_of_threads, 0),
+            (executor_of_threads, True),
+            (executor_of_threads, 2.0),
+            (3, 2),
+        ):
             with pytest.raises(InputError):
                 Nodes(executor, count)
-    assert pool_of(Scripted(workers=3)).nodes == (WorkerNode(1),) * 3
+    assert as_pool(Scripted(workers=3)).nodes == (WorkerNode(1),) * 3
 
 
 # ---- the policy --------------------------------------------------------------------------------
@@ -199,7 +204,7 @@ def test_roots_are_learned():
     for _ in range(40):
         roots.learn(40_000, 16, 40_000, 400)
     assert roots.of_task(now, 1, 40_000) == policy.ROOTS
-    # The end: what is left is given as a whole rather than by halves.
+    # At the end the remaining roots are submitted as a whole rather than by halves.
     end = Standing(30, 10**6, 100, 2, 2)
     roots = Roots()
     assert roots.of_task(end, 1, 40_000) == 7
@@ -208,7 +213,7 @@ def test_roots_are_learned():
 
 
 def test_bounds_rise_everywhere_where_time_may_end_them():
-    """As far as one process can serve all reports; a decision has no bounds on the way."""
+    """Raise all bounds as far as one process can serve the reports; a decision needs none."""
     roots, bounded = Roots(), 10**6
     limited = Standing(10**6, bounded, 1000, 2, 2, rises=True)
     assert roots.of_task(limited, 1, 40_000) == policy.WIDE_ROOTS
@@ -221,7 +226,7 @@ def test_bounds_rise_everywhere_where_time_may_end_them():
         assert roots.of_task(other, 1, 40_000) == policy.ROOTS
         assert size_of_task(other, 1, 40_000) > 40_000
         assert policy.open_bytes(other, 1) < policy.open_bytes(limited, 1)
-    # What is found at the end is to be heard before it.
+    # Results must arrive before the time is over.
     assert policy.seconds_of_task(1.0, 0) == 1.0
     assert policy.seconds_of_task(1.0, 100) < policy.seconds_of_task(1.0, 2) < 1.0
     assert policy.seconds_of_task(0.01, 2) == 0.0
@@ -229,33 +234,37 @@ def test_bounds_rise_everywhere_where_time_may_end_them():
 
 @pytest.mark.parametrize("seed", range(cases(1, 2)))
 def test_bounds_on_the_way_are_tighter_where_they_rise_everywhere(monkeypatch, seed):
-    graph, means, kept = net(inputs=7, width=32, seed=seed).graph, [], spread.SpreadSearch._take
+    graph, means, plain_take = (
+        net(inputs=7, width=32, seed=seed).graph,
+        [],
+        spread.SpreadSearch._take,
+    )
     for few in (0, 4):
         lower = []
 
         def take(search, done, lower=lower):
             boxes = 0 if done.value is None else done.value.bounded
             lower.append(search.lower().sum() * boxes)
-            kept(search, done)
+            plain_take(search, done)
 
         with monkeypatch.context() as patch:
             patch.setattr(policy, "FEW", few)
             patch.setattr(spread.SpreadSearch, "_take", take)
-            found = ask(graph, ScriptedPool(Scripted()), time_limit=1e6)
-        assert found.status == "exact"
-        means.append(np.sum(lower) / found.boxes)
+            solution = ask(graph, ScriptedPool(Scripted()), time_limit=1e6)
+        assert solution.status == "exact"
+        means.append(np.sum(lower) / solution.boxes)
     assert means[1] > means[0]
 
 
 def test_bounds_rise_everywhere_while_there_is_room(monkeypatch):
-    """What comes back is kept by the process that asks."""
+    """Raise all bounds only while the calling process has memory for the returned boxes."""
     wide = []
 
     def of_task(self, now, cores, budget):
         wide.append(now.is_wide)
-        return kept(self, now, cores, budget)
+        return plain(self, now, cores, budget)
 
-    kept = Roots.of_task
+    plain = Roots.of_task
     monkeypatch.setattr(Roots, "of_task", of_task)
     graph = net(inputs=7, width=32).graph
     for most, seen in ((1 << 30, {True}), (0, {False})):
@@ -266,7 +275,7 @@ def test_bounds_rise_everywhere_while_there_is_room(monkeypatch):
 
 
 def test_a_deep_search_leaves_little(monkeypatch):
-    """The kernel takes the least urgent box first where asked to, and proves the same."""
+    """Take the least urgent box first where the kernel is asked to, and prove the same."""
     machine, boxes, known = a_task(5)
     counts = []
     for limit in (0, 1 << 30):

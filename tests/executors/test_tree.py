@@ -1,4 +1,4 @@
-"""One hard question over workers: bounds hold at every moment, whatever happens to a worker."""
+"""One hard question over workers: bounds hold at every moment, even when workers are lost."""
 
 import errno
 import os
@@ -13,9 +13,9 @@ from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError
 from outrange.core import Box, InternalErrorWarning
+from outrange.executors.ambient_pool import Workers, use_workers
+from outrange.executors.executor_argument import use_executor
 from outrange.executors.pool import ExecutorPool
-from outrange.executors.seam import Workers, working_on
-from outrange.executors.working import working
 from outrange.questions.output_range import output_range
 from outrange.search.solve import solve
 from outrange.search.spread import checkpoint as checkpoints, policy, search as spread, subtree
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.wallclock
 
 @pytest.fixture(autouse=True)
 def small_tasks(monkeypatch):
-    """Trees of tests are small: so are their tasks."""
+    """Make tasks small, as the trees of tests are."""
     monkeypatch.setattr(spread, "ALONE", 8)
     monkeypatch.setattr(spread, "MOST", 100)
     monkeypatch.setattr(subtree, "DEEP", (4, 2, 4))
@@ -44,15 +44,15 @@ def net(curve="relu", inputs=5, width=16, seed=0):
 def ask(graph, pool=None, folder=None, seed=0, **options):
     box, rows = Box(np.zeros(graph.size), np.ones(graph.size)), np.array([[1.0], [-1.0]])
     options = {"tol": 1e-4, "solver": False} | options
-    with working_on(None if pool is None else Workers(pool, folder)):
+    with use_workers(None if pool is None else Workers(pool, folder)):
         return solve(graph, box, rows, seed=seed, **options)
 
 
-def same(found, alone):
-    assert found.status == alone.status == "exact"
+def same(distributed, alone):
+    assert distributed.status == alone.status == "exact"
     gap = 1e-4 * (alone.seen + alone.seen[::-1]).max() + 2 * alone.tolerance.max()
-    np.testing.assert_allclose(found.lower, alone.lower, atol=gap)
-    np.testing.assert_allclose(found.seen, alone.seen, atol=gap)
+    np.testing.assert_allclose(distributed.lower, alone.lower, atol=gap)
+    np.testing.assert_allclose(distributed.seen, alone.seen, atol=gap)
 
 
 @pytest.mark.parametrize("curve", ["relu", "tanh"])
@@ -60,21 +60,21 @@ def same(found, alone):
 def test_the_tree_is_closed_as_in_one_process(curve, workers):
     graph = net(curve, 5 if curve == "relu" else 2).graph
     executor = Scripted(workers=workers)
-    found = ask(graph, ExecutorPool(executor))
+    solution = ask(graph, ExecutorPool(executor))
     assert executor.calls > 3
-    assert spread.METHOD in found.methods
-    same(found, ask(graph))
+    assert spread.METHOD in solution.methods
+    same(solution, ask(graph))
 
 
 def test_one_worker_and_a_seed_are_the_same_bit_for_bit():
     graph = net(seed=3).graph
-    with ThreadPoolExecutor(1) as one:
-        first, again = (ask(graph, ExecutorPool(one), seed=7) for _ in range(2))
+    with ThreadPoolExecutor(1) as executor:
+        first, again = (ask(graph, ExecutorPool(executor), seed=7) for _ in range(2))
     other = ask(graph, ExecutorPool(Scripted(workers=1)), seed=7)
-    for found in (again, other):
-        assert found.boxes == first.boxes
+    for other_run in (again, other):
+        assert other_run.boxes == first.boxes
         for name in ("lower", "seen", "at"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(first, name))
+            np.testing.assert_array_equal(getattr(other_run, name), getattr(first, name))
 
 
 @pytest.mark.parametrize("seed", range(cases(2, 20)))
@@ -82,8 +82,8 @@ def test_bounds_hold_at_every_report_while_workers_are_lost(seed):
     graph, rng = net(seed=seed).graph, np.random.default_rng(seed)
     script = rng.choice(["do", "do", "lose"], 60).tolist()
     alone, reports = ask(graph), []
-    found = ask(graph, ScriptedPool(Scripted(*script)), progress=reports.append)
-    same(found, alone)
+    solution = ask(graph, ScriptedPool(Scripted(*script)), progress=reports.append)
+    same(solution, alone)
     for now in reports:
         assert (now.lower <= alone.seen + 1e-12).all()
 
@@ -115,20 +115,20 @@ def test_a_hanging_worker_costs_its_task_only(monkeypatch):
 def test_a_pool_that_breaks_is_done_without():
     graph = net().graph
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        with pytest.raises(Exception):  # noqa: B017 (whatever the pool says)
+        with pytest.raises(Exception):  # noqa: B017 (any error of the pool)
             pool.submit(os._exit, 1).result()
         same(ask(graph, ExecutorPool(pool)), ask(graph))
 
 
 def test_another_version_is_refused_by_name(monkeypatch):
-    from outrange.executors import shelf
+    from outrange.executors import worker_cache
 
-    monkeypatch.setattr(shelf, "VERSION", "0.0.9")
+    monkeypatch.setattr(worker_cache, "VERSION", "0.0.9")
     with pytest.raises(InputError, match=r"a worker with outrange 0\.0\.9"):
         ask(net().graph, ExecutorPool(Scripted()))
 
 
-def test_errors_of_a_task_are_told():
+def test_errors_of_a_task_are_reported():
     class Full(Scripted):
         def submit(self, work, /, *arguments, **options):
             return super().submit(lambda: 1 / 0)
@@ -147,7 +147,11 @@ def often(monkeypatch):
 
 
 class Stopped(ScriptedPool):
-    """Ctrl-C comes with the n-th task."""
+    """A pool that raises Ctrl-C at a later submission.
+
+    Args:
+        tasks: Number of submissions before it.
+    """
 
     def __init__(self, executor, tasks):
         super().__init__(executor)
@@ -170,7 +174,7 @@ def test_an_interrupted_search_goes_on_from_its_checkpoint(tmp_path, tasks):
     later = ask(graph, ExecutorPool(Scripted()), tmp_path)
     same(later, alone)
     assert later.boxes >= early.boxes
-    # What is finished is only read.
+    # A finished search is only read.
     executor = Scripted()
     same(ask(graph, ExecutorPool(executor), tmp_path), alone)
     assert executor.calls == 0
@@ -185,11 +189,11 @@ def test_a_full_disk_costs_no_result(tmp_path, monkeypatch, often):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch, warnings.catch_warnings(record=True) as told:
+    with monkeypatch.context() as patch, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         patch.setattr(checkpoints.np, "savez", full)
         same(ask(graph, ExecutorPool(Scripted()), tmp_path), ask(graph))
-    assert sum("No space left" in str(one.message) for one in told) == 1
+    assert sum("No space left" in str(warning.message) for warning in warned) == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -224,21 +228,21 @@ def test_questions_take_an_executor_and_a_folder(tmp_path):
     path = random_net(tmp_path, "net.onnx", (4, 16, 16, 1), 0)
     alone = outrange.output_range(path, (-1, 1), tol=1e-4)
     with ThreadPoolExecutor(1) as pool:
-        found = outrange.output_range(path, (-1, 1), tol=1e-4, executor=pool)
-        assert spread.METHOD in found.methods
-        np.testing.assert_allclose(found.lo, alone.lo, atol=1e-3 * alone.hi.max())
+        answer = outrange.output_range(path, (-1, 1), tol=1e-4, executor=pool)
+        assert spread.METHOD in answer.methods
+        np.testing.assert_allclose(answer.lo, alone.lo, atol=1e-3 * alone.hi.max())
         high = float(alone.seen_hi[0])
         for level, status in ((1.01 * high, "HOLDS"), (0.99 * high, "VIOLATED")):
             verdict = outrange.verify(path, outrange.y[0] <= level, (-1, 1), executor=pool)
             assert verdict.status == status
-    found = outrange.output_range(path, (-1, 1), tol=1e-4, resume=tmp_path / "state")
-    np.testing.assert_allclose(found.hi, alone.hi, atol=1e-3 * alone.hi.max())
+    answer = outrange.output_range(path, (-1, 1), tol=1e-4, resume=tmp_path / "state")
+    np.testing.assert_allclose(answer.hi, alone.hi, atol=1e-3 * alone.hi.max())
     assert list((tmp_path / "state").glob("*.npz"))
     with pytest.raises(InputError, match="resume"):
         outrange.output_range(path, (-1, 1), resume=path)
 
 
 def test_nothing_is_divided_outside():
-    with working(None, None):
+    with use_executor(None, None):
         answer = output_range(net(), (0, 1), tol=1e-3)
     assert spread.METHOD not in answer.methods

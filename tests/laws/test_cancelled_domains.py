@@ -13,8 +13,8 @@ from outrange.graph.rewrites.gates import merge_gates, simplify
 from outrange.graph.rewrites.order import reduce_to_logits
 from outrange.graph.rewrites.rewrite import extract_subgraph, fold, piecewise_to_pairs
 from outrange.ops import curve
-from outrange.ops.pointwise import Expressions, analyze, applied
-from outrange.ops.pointwise.domain import needs, rewritten
+from outrange.ops.pointwise import Expressions, analyze, apply_curve
+from outrange.ops.pointwise.domain import apply_with_domain, needs
 from outrange.ops.pointwise.nodes import PASSED
 from outrange.testing import Oracle
 from outrange.testing.facts import check_definition, check_range
@@ -120,8 +120,8 @@ INNER = ("identity", "log", "sqrt", "reciprocal", "rsqrt", "log1p", "exp", "relu
 def test_an_identity_keeps_the_domain_of_what_it_is_applied_to(name):
     for inner in INNER:
         t = Expressions()
-        u = t.x if inner == "identity" else applied(t, curve(inner), t.x)
-        e = rewritten(t, lambda v, name=name, t=t: IDENTITIES[name](t, v), [u])
+        u = t.x if inner == "identity" else apply_curve(t, curve(inner), t.x)
+        e = apply_with_domain(t, lambda v, name=name, t=t: IDENTITIES[name](t, v), [u])
         held = needs(t, e)
         # A logarithm whose side of a knot alone counts may be minus infinity.
         assert {n for n in needs(t, u) if n._replace(sign=PASSED) not in held} <= held
@@ -133,16 +133,16 @@ PARTIAL = {
     "0 / x": (["reciprocal"], lambda t, u, r: t.scale(r, 0), (-np.inf, np.inf), (0.0,)),
     "sqrt(x) ** 2": (["sqrt"], lambda t, u, r: t.power(r, 2), (0.0, np.inf), ()),
     "max(sqrt(x), -1)": (
-        ["sqrt"], lambda t, u, r: applied(t, curve("clip", least=-1.0, most=np.inf), r),
+        ["sqrt"], lambda t, u, r: apply_curve(t, curve("clip", least=-1.0, most=np.inf), r),
         (0.0, np.inf), (),
     ),
-    "relu(log(x))": (["log"], lambda t, u, r: applied(t, curve("relu"), r), (0.0, np.inf), ()),
+    "relu(log(x))": (["log"], lambda t, u, r: apply_curve(t, curve("relu"), r), (0.0, np.inf), ()),
     "step of 1 / x": (
         ["reciprocal"], lambda t, u, r: t.switch(r, (0,), (t.zero, t.one), (t.zero,)),
         (-np.inf, np.inf), (0.0,),
     ),
     "relu(x) / relu(x)": (
-        ["relu", "reciprocal"], lambda t, u, r: t.multiply(applied(t, curve("relu"), u), r),
+        ["relu", "reciprocal"], lambda t, u, r: t.multiply(apply_curve(t, curve("relu"), u), r),
         (0.0, np.inf), (0.0,),
     ),
 }  # fmt: skip
@@ -155,8 +155,8 @@ def test_facts_end_where_what_was_cancelled_does(name):
     t = Expressions()
     inner = t.x
     for each in curves:
-        inner = rewritten(t, lambda e, each=each: applied(t, curve(each), e), [inner])
-    facts = analyze(t, rewritten(t, lambda u, r: write(t, u, r), [t.x, inner]))
+        inner = apply_with_domain(t, lambda e, each=each: apply_curve(t, curve(each), e), [inner])
+    facts = analyze(t, apply_with_domain(t, lambda u, r: write(t, u, r), [t.x, inner]))
     assert (facts.on, facts.holes, facts.beyond) == (on, holes, None)
     with pytest.raises(InputError):
         facts.range(np.array([-1.0]), np.array([1.0]))
@@ -171,8 +171,8 @@ def test_the_inside_of_a_domain_is_exact():
     """On a set where no cancelled term is undefined, the answer is that of the simple formula."""
     t = Expressions()
     log = t.apply("log", t.x)
-    assert rewritten(t, t.subtract, [log, log]) != t.zero
-    facts = analyze(t, rewritten(t, t.subtract, [log, log]))
+    assert apply_with_domain(t, t.subtract, [log, log]) != t.zero
+    facts = analyze(t, apply_with_domain(t, t.subtract, [log, log]))
     least, most = facts.range(np.array([0.5]), np.array([2.0]))
     assert least[0] == most[0] == 0.0
 
@@ -180,8 +180,8 @@ def test_the_inside_of_a_domain_is_exact():
 def test_a_curve_is_its_formula_also_where_its_branches_are_not_followed():
     """Left of 1/4 the branch touches its knot, where the code of the right piece was used."""
     t = Expressions()
-    u = applied(t, curve("relu"), t.x)
-    facts = analyze(t, applied(t, curve("relu"), t.subtract(u, t.apply("tanh", u))))
+    u = apply_curve(t, curve("relu"), t.x)
+    facts = analyze(t, apply_curve(t, curve("relu"), t.subtract(u, t.apply("tanh", u))))
     x = np.array([-4.0, -0.5, 0.0, 0.1, 0.5, 3.0])
     y = np.maximum(x, 0.0) - np.tanh(np.maximum(x, 0.0))
     np.testing.assert_allclose(facts.f(x), y, rtol=1e-12, atol=1e-12)

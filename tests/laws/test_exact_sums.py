@@ -11,7 +11,7 @@ from outrange.domains import bounds
 from outrange.domains.exact_sums import exact_affine
 from outrange.graph import Builder, Slot
 from outrange.ops import dense
-from outrange.ops.affine import joined
+from outrange.ops.affine import dense_sum
 from outrange.ops.convolution import convolution
 from outrange.ops.numerics.grid import FINEST, grid_of
 
@@ -37,7 +37,7 @@ def operations(rng, unit):
         return rng.integers(-3, 4, shape) * unit
 
     yield dense(weight(6, 4), weight(4))
-    yield joined([weight(3, 4), weight(3, 4)], weight(4))
+    yield dense_sum([weight(3, 4), weight(3, 4)], weight(4))
     yield convolution(
         (6,), weight(3, 1, 2), weight(2), strides=(1,), dilation=(1,), padding=((1, 1),)
     )

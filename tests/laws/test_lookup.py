@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from outrange.ops import rows
 from outrange.ops.lookup import lookup
 from outrange.ops.relaxation.relax import most_offset, relax
+from outrange.ops.table_rows import TableRows
 from outrange.testing import LawBroken
 from outrange.testing.definition import Oracle
 from outrange.testing.facts import check_definition, check_range
@@ -59,7 +59,7 @@ def test_a_line_of_any_slope():
 
 WRONG = {
     "another table": {"f": lambda x: np.asarray(x) * 0.0},
-    "a table too short": {"rows": rows.TableRows(TABLES["a zigzag"][:4])},
+    "a table too short": {"rows": TableRows(TABLES["a zigzag"][:4])},
 }
 
 

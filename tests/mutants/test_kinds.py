@@ -128,7 +128,7 @@ CONVOLUTION = convolution(
 
 
 def _part(op: Affine, change) -> Affine:
-    return replace(op, part=lambda wanted: change(op.restricted(wanted)))
+    return replace(op, part=lambda wanted: change(op.restrict(wanted)))
 
 
 def _shifted(part: SubOp) -> SubOp:

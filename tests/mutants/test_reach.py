@@ -64,12 +64,12 @@ TRUNCATIONS = {
     "two remainders": (MULTIPLY, "(whole_b + b.rest)", "whole_b", products_of_remainders),
     "a remainder in a sum": (models.add, "a.rest + b.rest", "a.rest", sums_with_remainders),
     "a remainder times a number": (
-        models.scaled, "np.abs(factor) * a.rest + ", "", sums_with_remainders
+        models.scale, "np.abs(factor) * a.rest + ", "", sums_with_remainders
     ),
     "a number that is not known": (
-        models.scaled, "off * (size + a.rest)", "off * a.rest", sums_with_remainders
+        models.scale, "off * (size + a.rest)", "off * a.rest", sums_with_remainders
     ),
-    "a number that is added": (models.shifted, "a.rest + off", "a.rest", sums_with_remainders),
+    "a number that is added": (models.shift, "a.rest + off", "a.rest", sums_with_remainders),
     "a remainder in a matrix": (
         models.affine, " + (1.0 + g) * rest", "", sums_with_remainders
     ),
@@ -77,7 +77,7 @@ TRUNCATIONS = {
         curves._series, "np.where(last == 0.0, 0.0, tail)", "0.0 * tail", laws.reciprocals_hold
     ),
     "what a parabola leaves": (
-        curves._parabola, "found.rest + tail", "found.rest", laws.parabolas_hold
+        curves._parabola, "image.rest + tail", "image.rest", laws.parabolas_hold
     ),
     "values at its points": (
         curves._parabola, "off + 1.25 * (off_first + off_second) + 2.0**-44 * sizes", "0.0",
@@ -91,11 +91,11 @@ TRUNCATIONS = {
         curves.apply_largest, "other.rest + first.rest", "first.rest", laws.maxima_hold
     ),
     "powers of time that are cut": (
-        picard._integral, "slope.norms[..., kept * (frame.order + 1) :].sum(axis=-1)", "0.0",
+        picard._integral, "slope.norms[..., powers * (frame.order + 1) :].sum(axis=-1)", "0.0",
         integrals_with_later_powers,
     ),
     "symbols at times that are cut": (
-        picard._integral, "slope.sym_norms[..., kept:].sum(axis=-1)", "0.0",
+        picard._integral, "slope.sym_norms[..., powers:].sum(axis=-1)", "0.0",
         integrals_with_later_powers,
     ),
     "the remainder of a right side": (
@@ -111,22 +111,22 @@ TRUNCATIONS = {
         bands.Pairs.over, ".sum(axis=-1) + both", ".sum(axis=-1)", surfaces_hold
     ),
     "a surface beside the bounds": (
-        bands.Bounded.residual, "found = down(found - taken)", "pass", residuals_hold
+        bands.NetworkBounds.residual, "bound = down(bound - surface_part)", "pass", residuals_hold
     ),
     "the radius of a band": (
-        controllers.Controller._banded, "paid(band.radius + ", "paid(",
+        controllers.Controller._by_band, "with_rounding(band.radius + ", "with_rounding(",
         lambda: loops_hold(3, "relu"),
     ),
     "a remainder that becomes a symbol": (
-        controllers._renewed, "np.where(bad, 0.0, found.rest)[:, :, None]",
-        "0.0 * found.rest[:, :, None]", lambda: loops_hold(3, "tanh"),
+        controllers._with_new_symbols, "np.where(bad, 0.0, models.rest)[:, :, None]",
+        "0.0 * models.rest[:, :, None]", lambda: loops_hold(3, "tanh"),
     ),
     "how far an image is from the guess": (
-        picard._distance, "found.rest + away * (1.0 + gamma(2))", "found.rest",
+        picard._distance, "image.rest + away * (1.0 + gamma(2))", "image.rest",
         laws.distances_hold,
     ),
     "the remainder of an image": (
-        picard._distance, "found.rest + away", "away", laws.distances_hold
+        picard._distance, "image.rest + away", "away", laws.distances_hold
     ),
     "pairs of symbols": (
         zonotopes._product, "(half + mixed)", "half", zonotope_laws.all_enclosed
@@ -142,15 +142,17 @@ ROUNDINGS = {
     ),
     "sums": (models.add, " + gamma(2) * size", "", laws.sums_hold),
     "sums with numbers": (
-        models.shifted, " + gamma(1) * np.abs(coef[..., 0])", "", laws.sums_hold
+        models.shift, " + gamma(1) * np.abs(coef[..., 0])", "", laws.sums_hold
     ),
     "products with numbers": (
-        models.scaled, " + gamma(1) * np.abs(factor) * size", "", laws.sums_hold
+        models.scale, " + gamma(1) * np.abs(factor) * size", "", laws.sums_hold
     ),
     "matrices": (models.affine, "gamma(2 * op.terms + 6)", "0.0", laws.sums_hold),
     "integrals": (picard._integral, " + gamma(4) * size", "", laws.integrals_hold),
-    "ranges": (ranges.ends, "paid(gamma(coef.shape[-1] + sym.shape[-1] + 16) * size)", "0.0",
-               laws.ranges_hold),
+    "ranges": (
+        ranges.ends, "with_rounding(gamma(coef.shape[-1] + sym.shape[-1] + 16) * size)", "0.0",
+        laws.ranges_hold,
+    ),
     "control points": (ranges.Hull.of, " + gamma(frame.times + 3) * size", "", laws.hulls_hold),
     "parts of tubes": (
         ranges.piece, " + gamma(frame.times + 3) * (tube.norm + tube.sym_norm)", "",
@@ -181,12 +183,12 @@ SLOPES = {
         "return Band(slope.astype(np.float32).astype(np.float64),", thin_loops_hold,
     ),
     "of the network below and above": (
-        bands.Bounded.residual, "rows = form.rows - both",
+        bands.NetworkBounds.residual, "rows = form.rows - both",
         "rows = form.rows.astype(np.float32).astype(np.float64) - both", thin_loops_hold,
     ),
     "of a band in a model": (
-        controllers.Controller._banded, "coef = np.matmul(band.slope, given.coef)",
-        "coef = np.matmul(band.slope.astype(np.float32), given.coef)", thin_loops_hold,
+        controllers.Controller._by_band, "coef = np.matmul(band.slope, inputs.coef)",
+        "coef = np.matmul(band.slope.astype(np.float32), inputs.coef)", thin_loops_hold,
     ),
     "of zonotopes": (
         zonotopes._curve, "rows = form.rows * slope[:, None, :]",

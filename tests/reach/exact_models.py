@@ -1,4 +1,4 @@
-"""Taylor models at points, in fractions: what a model says, without any rounding."""
+"""Taylor models evaluated at points in fractions, without any rounding."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from outrange.reach.polynomials.models import Models
 
 
 def random_models(rng, frame, symbols, rest, entries=3, degree=None):
-    """Models with coefficients of every size; above `degree` in `eps` they are zero."""
+    """Draw models with coefficients of every size, which are zero above `degree` in `eps`."""
     coef = rng.normal(size=(2, entries, frame.size)) * 10.0 ** rng.integers(
         -3, 3, (2, entries, frame.size)
     )
@@ -25,7 +25,7 @@ def random_models(rng, frame, symbols, rest, entries=3, degree=None):
 
 
 def points(rng, frame: MonomialFrame, symbols: int, count: int):
-    """Corners and other points, as fractions: `(tau, eps, s)`."""
+    """Draw corners and other points, as fractions: `(tau, eps, s)`."""
     for i in range(count):
         draw = rng.uniform(-1, 1, frame.variables + symbols + 1)
         draw = np.sign(draw) if i % 2 else draw
@@ -35,7 +35,7 @@ def points(rng, frame: MonomialFrame, symbols: int, count: int):
 
 
 def value(models: Models, box: int, entry: int, point) -> Fraction:
-    """The polynomial at a point."""
+    """Evaluate the polynomial at a point."""
     tau, eps, s = point
     frame, total = models.frame, Fraction(0)
     powers = [Fraction(1)]

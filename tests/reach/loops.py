@@ -6,7 +6,7 @@ import outrange
 
 
 def controller(rng, states, controls=1, width=6, act="relu"):
-    """A network of one hidden layer, pulling the state towards 0."""
+    """Draw a network with one hidden layer that pulls the state towards 0."""
     first = rng.normal(size=(width, states))
     second = rng.normal(size=(controls, width)) / width
     shift = 0.3 * rng.normal(size=width)
@@ -22,7 +22,7 @@ def controller(rng, states, controls=1, width=6, act="relu"):
 
 
 def linear(rng, states, controls=1):
-    """A plant `A x + B u + c`."""
+    """Draw a plant `A x + B u + c`."""
     a = np.eye(states) + 0.2 * rng.normal(size=(states, states))
     return outrange.linear_plant(
         a, 0.4 * rng.normal(size=(states, controls)), 0.1 * rng.normal(size=states)
@@ -30,7 +30,7 @@ def linear(rng, states, controls=1):
 
 
 def kinked(rng, states, controls=1):
-    """A piecewise-linear plant."""
+    """Draw a piecewise-linear plant."""
     plain, weight = linear(rng, states, controls), rng.normal(size=(states, states))
 
     def plant(x, u):
@@ -40,7 +40,7 @@ def kinked(rng, states, controls=1):
 
 
 def smooth(rng, states, controls=1):
-    """A plant with sines, products and a quotient."""
+    """Draw a plant with sines, products and a quotient."""
     plain = linear(rng, states, controls)
     weight = rng.normal(size=(3, states, states))
 
@@ -51,13 +51,13 @@ def smooth(rng, states, controls=1):
     return plant
 
 
-def loops(*given, **more):
-    """A list of `every_loop`."""
-    return list(every_loop(*given, **more))
+def loops(*arguments, **options):
+    """Return the list of `every_loop`."""
+    return list(every_loop(*arguments, **options))
 
 
 def every_loop(count, kinds=(linear, kinked, smooth), acts=("relu", "tanh")):
-    """`(controller, plant, lo, hi, steps)` of so many random loops, in turn of every kind."""
+    """Yield `(controller, plant, lo, hi, steps)` of `count` random loops, of kinds in turn."""
     for seed in range(count):
         rng = np.random.default_rng(seed)
         states = 1 + seed % 3

@@ -24,22 +24,22 @@ FRAMES = [
 ]
 
 
-def _holds(found, frame, symbols, rng, truth, slack):
-    """`|truth - polynomial| <= rest` where the arguments are off by `slack` in either way."""
+def _holds(result, frame, symbols, rng, truth, slack):
+    """Assert `|truth - polynomial| <= rest` for arguments off by `slack` in either direction."""
     for point in points(rng, frame, symbols, cases(3, 6)):
-        for box in range(found.count):
-            for entry in range(found.entries):
-                here = value(found, box, entry, point)
+        for box in range(result.count):
+            for entry in range(result.entries):
+                approximation = value(result, box, entry, point)
                 for sign in (-1, 1) if slack else (0,):
-                    off = abs(truth(box, entry, point, sign) - here)
-                    assert off <= Fraction(float(found.rest[box, entry])), (frame, box, entry)
+                    off = abs(truth(box, entry, point, sign) - approximation)
+                    assert off <= Fraction(float(result.rest[box, entry])), (frame, box, entry)
 
 
 def products_hold(rest=0.0, degree=None, symbols=(1.0, 1.0)):
-    """The product of two models holds the products of their functions.
+    """Assert that the product of two models contains the products of their functions.
 
-    `degree` limits the factors in `eps` and in time, `symbols` multiplies their symbols: with few
-    of either, little is truncated and what is left must still be paid.
+    `degree` limits the factors in `eps` and in time, and `symbols` multiplies their symbols. With
+    few of either, little is truncated, and the rest must still be accounted for.
     """
     for seed, frame in enumerate(FRAMES):
         rng = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def products_hold(rest=0.0, degree=None, symbols=(1.0, 1.0)):
 
 
 def sums_hold(rest=0.0):
-    """Sums, sums with numbers, multiples, and affine maps hold those of their functions."""
+    """Assert that sums, sums with numbers, multiples and affine maps contain those of functions."""
     for seed, frame in enumerate(FRAMES):
         rng = np.random.default_rng(seed)
         a, b = (random_models(rng, frame, 2, rest) for _ in range(2))
@@ -76,18 +76,18 @@ def sums_hold(rest=0.0):
             known = Fraction(middle[box, entry]) + sign * Fraction(off[box, entry])
             return of(a, box, entry, point, sign) + known
 
-        _holds(models.shifted(a, middle, off), frame, 2, rng, moved, 1)
+        _holds(models.shift(a, middle, off), frame, 2, rng, moved, 1)
 
         def multiple(box, entry, point, sign, a=a, middle=middle, off=off):
             known = Fraction(middle[box, entry]) + sign * Fraction(off[box, entry])
             return of(a, box, entry, point, sign) * known
 
-        _holds(models.scaled(a, middle, off), frame, 2, rng, multiple, 1)
+        _holds(models.scale(a, middle, off), frame, 2, rng, multiple, 1)
 
         def plain(box, entry, point, sign, a=a, middle=middle):
             return of(a, box, entry, point, sign) * Fraction(middle[box, entry])
 
-        _holds(models.scaled(a, middle, 0.0 * off), frame, 2, rng, plain, rest)
+        _holds(models.scale(a, middle, 0.0 * off), frame, 2, rng, plain, rest)
         weight, bias = rng.normal(size=(3, 3)), rng.normal(size=3)
 
         def mapped(box, entry, point, sign, a=a, weight=weight, bias=bias):
@@ -108,41 +108,41 @@ def sums_hold(rest=0.0):
 
 
 def reciprocals_hold():
-    """`1 / (2 + z / 4)` at z = -1 is 4/7, and at other points what it is."""
+    """Assert bounds of `1 / (2 + z / 4)`, which is 4/7 at z = -1, at several points."""
     op = curve("reciprocal")
     for order in (1, 2, 3, 4):
         frame = MonomialFrame(1, order, 0)
         x = models.constant(frame, np.array([[2.0]]), np.zeros((1, 1)), 0)
         x.coef[0, 0, 1] = 0.25
-        found, bad = curves.apply_curve(op, x)
+        image, bad = curves.apply_curve(op, x)
         assert not bad.any()
         for z in (Fraction(-1), Fraction(1), Fraction(0), Fraction(1, 3)):
-            here = value(found, 0, 0, (Fraction(0), [z], []))
-            off = abs(1 / (2 + z / 4) - here)
-            assert off <= Fraction(float(found.rest[0, 0])), (order, z)
-        low, high = ranges.Hull.of(found).ends()
+            approximation = value(image, 0, 0, (Fraction(0), [z], []))
+            off = abs(1 / (2 + z / 4) - approximation)
+            assert off <= Fraction(float(image.rest[0, 0])), (order, z)
+        low, high = ranges.Hull.of(image).ends()
         assert (
             Fraction(float(low[0, 0]))
             <= Fraction(4, 9)
             < Fraction(4, 7)
             <= Fraction(float(high[0, 0]))
         )
-        # The next power of z alone is what an order leaves.
-        assert found.rest[0, 0] <= 2.0 * up(0.25 ** (order + 1) / 1.75 ** (order + 2))
+        # An order leaves only the next power of z.
+        assert image.rest[0, 0] <= 2.0 * up(0.25 ** (order + 1) / 1.75 ** (order + 2))
 
 
 def parabolas_hold(size=0.05, entries=3):
-    """Curves at an instant hold the curves of all values, and leave no more than the bound says."""
+    """Assert that curves at an instant contain all values, with no more rest than the bound."""
     rng, frame = np.random.default_rng(0), MonomialFrame(2, 2, 0)
     for name in ("exp", "tanh", "sigmoid", "sin"):
         op = curve(name)
         x = random_models(rng, frame, 1, 0.0, entries=entries)
         x = models.Models(frame, 0.0 * x.coef, 0.0 * x.sym, x.rest)
         x.coef[..., 0], x.coef[..., 1] = rng.normal(size=(2, entries)), size
-        found, bad = curves.apply_curve(op, x)
+        image, bad = curves.apply_curve(op, x)
         assert not bad.any()
         last = np.abs(op.taylor_range(x.coef[..., 0] - size, x.coef[..., 0] + size, 3)[:, 3])
-        assert (found.rest <= 0.26 * last.max(axis=0) * size**3 + 1e-12).all()
+        assert (image.rest <= 0.26 * last.max(axis=0) * size**3 + 1e-12).all()
         for z in np.linspace(-1, 1, 9 if entries < 9 else 3):
             point = Fraction(0), [Fraction(z), Fraction(0)], [Fraction(0)]
             for box in range(2):
@@ -150,20 +150,22 @@ def parabolas_hold(size=0.05, entries=3):
                     with mpmath.workdps(40):
                         at = value(x, box, entry, point)
                         true = op.exact(mpmath, mpmath.mpf(at.numerator) / at.denominator)
-                        here = value(found, box, entry, point)
-                        off = abs(true - mpmath.mpf(here.numerator) / here.denominator)
-                        assert off <= found.rest[box, entry], (name, z)
+                        approximation = value(image, box, entry, point)
+                        off = abs(
+                            true - mpmath.mpf(approximation.numerator) / approximation.denominator
+                        )
+                        assert off <= image.rest[box, entry], (name, z)
 
 
 def integrals_hold(later=0):
-    """`x0 + h int slope` holds what it says; `later` powers of time of the slope have no place."""
+    """Assert `x0 + h int slope`, where `later` powers of time of the slope are dropped."""
     for variables, order, h in ((1, 1, Fraction(1, 10)), (2, 2, Fraction(1, 3))):
         rng = np.random.default_rng(variables)
         frame = MonomialFrame(variables, order, 3)
         slope = random_models(rng, MonomialFrame(variables, order, 2 + later), 2, 0.0)
         x0 = random_models(rng, MonomialFrame(variables, order, 0), 2, 0.0)
         x0.coef[:], x0.sym[:] = 0.0, 0.0
-        found = picard._integral(slope, x0, h, frame)
+        integral = picard._integral(slope, x0, h, frame)
         width = slope.frame.width
         powers = []
         for t in range(slope.frame.times):
@@ -176,25 +178,25 @@ def integrals_hold(later=0):
             parts = (value(p, box, entry, point) / (t + 1) for t, p in enumerate(powers))
             return h * point[0] * sum(parts, Fraction(0))
 
-        _holds(found, frame, 2, rng, truth, 0)
+        _holds(integral, frame, 2, rng, truth, 0)
 
 
 def distances_hold():
-    """No function of a model is farther from a polynomial than its distance."""
+    """Assert that no function of a model is farther from a polynomial than the distance."""
     for seed, frame in enumerate(FRAMES):
         rng = np.random.default_rng(seed)
         a, b = (random_models(rng, frame, 2, rest) for rest in (0.5, 0.0))
-        found = picard._distance(a, b.plain())
+        distance = picard._distance(a, b.plain())
         for point in points(rng, frame, 2, 6):
             for box in range(2):
                 for i in range(3):
                     away = abs(value(a, box, i, point) - value(b, box, i, point))
                     most = away + Fraction(float(a.rest[box, i]))
-                    assert most <= Fraction(float(found[box, i]))
+                    assert most <= Fraction(float(distance[box, i]))
 
 
 def ranges_hold():
-    """Ends hold the values at points, and control points hold a tube at all times."""
+    """Assert that ends contain the values at points, and control points contain a tube."""
     for seed, frame in enumerate(FRAMES):
         rng = np.random.default_rng(seed)
         a = random_models(rng, frame, 2, 0.0)
@@ -216,18 +218,18 @@ def ranges_hold():
         if frame.time:
             part = ranges.piece(a, Fraction(1, 3), Fraction(1, 2))
             for tau, eps, s in points(rng, frame, 2, 6):
-                here = value(part, 1, 1, (tau, eps, s))
-                there = value(a, 1, 1, (Fraction(1, 3) + tau / 6, eps, s))
-                assert abs(there - here) <= Fraction(float(part.rest[1, 1]))
+                approximation = value(part, 1, 1, (tau, eps, s))
+                truth = value(a, 1, 1, (Fraction(1, 3) + tau / 6, eps, s))
+                assert abs(truth - approximation) <= Fraction(float(part.rest[1, 1]))
             end = ranges.at_end(a, MonomialFrame(frame.variables, frame.order, 0))
             for _, eps, s in points(rng, frame, 2, 6):
-                one = value(a, 0, 0, (Fraction(1), eps, s))
-                here = value(end, 0, 0, (Fraction(0), eps, s))
-                assert abs(one - here) <= Fraction(float(end.rest[0, 0]))
+                truth_at_end = value(a, 0, 0, (Fraction(1), eps, s))
+                approximation = value(end, 0, 0, (Fraction(0), eps, s))
+                assert abs(truth_at_end - approximation) <= Fraction(float(end.rest[0, 0]))
 
 
 def maxima_hold():
-    """The largest entry of a window is that of the values."""
+    """Assert that the largest entry of a window contains that of the values."""
     windows = np.array([[0, 1, 2], [1, 2, -1]])
     for seed in range(24):
         frame, rng = FRAMES[seed % len(FRAMES)], np.random.default_rng(seed)
@@ -235,21 +237,21 @@ def maxima_hold():
         a.coef[..., 0] = 0.1 * rng.normal(size=(2, 3))
         a.coef[..., 1:] *= seed % 2
         a.sym[:] *= seed // 2 % 2
-        found = curves.apply_largest(windows, a)
+        image = curves.apply_largest(windows, a)
 
         def truth(box, entry, point, sign, a=a):
-            some = [i for i in windows[entry].tolist() if i >= 0]
+            window = [i for i in windows[entry].tolist() if i >= 0]
             return max(
-                value(a, box, i, point) + sign * Fraction(float(a.rest[box, i])) for i in some
+                value(a, box, i, point) + sign * Fraction(float(a.rest[box, i])) for i in window
             )
 
-        _holds(found, frame, 2, rng, truth, 1)
+        _holds(image, frame, 2, rng, truth, 1)
 
 
 def series_hold():
-    """Series of coefficients that are known to lie between two numbers, at either end.
+    """Assert that series contain the values for coefficients at either end of an interval.
 
-    Of linear forms nothing is cut.
+    Linear forms are not truncated.
     """
     for seed, frame in enumerate(frame for frame in FRAMES if frame.order >= 2):
         rng = np.random.default_rng(seed)
@@ -258,18 +260,18 @@ def series_hold():
         low = rng.normal(size=(3, 2, 3))
         for place in range(3):
             high = low + 1e-3 * (np.arange(3) == place)[:, None, None]
-            found = curves._series(x, low, high, np.zeros((2, 3)))
+            image = curves._series(x, low, high, np.zeros((2, 3)))
 
             def truth(box, entry, point, sign, x=x, ends=(low, high)):
                 away = value(x, box, entry, point) - Fraction(float(x.coef[box, entry, 0]))
                 row = ends[sign > 0][:, box, entry].tolist()
                 return sum(Fraction(c) * away**j for j, c in enumerate(row))
 
-            _holds(found, frame, 2, rng, truth, 1)
+            _holds(image, frame, 2, rng, truth, 1)
 
 
 def hulls_hold():
-    """A tube is the mean of its control points at every time, to within what is paid."""
+    """Assert that a tube is a mean of its control points at every time, up to the rest."""
     frames = [frame for frame in FRAMES if frame.time]
     for seed, frame in enumerate(frames):
         rng = np.random.default_rng(seed)

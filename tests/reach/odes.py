@@ -1,6 +1,6 @@
 """Ten differential equations: for NumPy and balls as functions, for CAPD as formulas.
 
-All constants are float64 numbers of few bits, so that all sides take the same.
+All constants are float64 numbers of few bits, so that all implementations use the same.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ class Ode:
     """An initial value problem.
 
     Args:
-        function: Of `(m, x, u, t, w)`, where `m` holds sin, cos and exp.
-        formula: As CAPD reads it.
-        lo: Of the initial states.
-        hi: Of the initial states.
-        steps: Of `dt`.
+        function: Right side, called with `(m, x, u, t, w)`, where `m` holds sin, cos and exp.
+        formula: The right side in CAPD's syntax.
+        lo: Least initial states.
+        hi: Largest initial states.
+        steps: Number of steps of `dt`.
         dt: A power of two.
     """
 

@@ -1,6 +1,6 @@
-"""Trajectories of points enclosed in balls: an integrator that shares nothing with the library.
+"""Trajectories of points enclosed in balls, by an integrator independent of the library.
 
-A step adds the Taylor coefficients of the solution at the point; what is cut is the next
+A step adds the Taylor coefficients of the solution at the point. The truncation is the next
 coefficient over a ball that holds the whole step, which the plain Picard inclusion verifies.
 """
 
@@ -21,27 +21,27 @@ class BallFunctions:
 
 
 def exact(value):
-    """A fraction or float64 as a ball."""
+    """Return a fraction or float64 as a ball."""
     value = Fraction(value)
     return arb(value.numerator) / arb(value.denominator)
 
 
 def _coefficients(function, x, u, t, order):
-    """The Taylor coefficients of the solution from `x`, up to `order`."""
-    found = [[c] for c in x]
+    """Return the Taylor coefficients of the solution from `x`, up to `order`."""
+    coefficients = [[c] for c in x]
     for j in range(order):
-        series = [arb_series(c, j + 1) for c in found]
+        series = [arb_series(c, j + 1) for c in coefficients]
         clock = arb_series([t, 1], j + 1)
         held = [arb_series([v], j + 1) for v in u]
         slope = function(BallFunctions, series, held, clock, [])
-        for c, f in zip(found, slope, strict=True):
+        for c, f in zip(coefficients, slope, strict=True):
             f = f if isinstance(f, arb_series) else arb_series([arb(f)], j + 1)
             c.append(f[j] / (j + 1))
-    return found
+    return coefficients
 
 
 def _hull(function, x, u, t, h):
-    """Balls that hold the solution on all of `[0, h]`; None if that is too long."""
+    """Return balls that contain the solution on all of `[0, h]`; None if that is too long."""
     span = arb(0).union(h)
     clock = t + span
     tried = [c + span * s for c, s in zip(x, _slope(function, x, u, t), strict=True)]
@@ -56,9 +56,11 @@ def _hull(function, x, u, t, h):
 
 
 def _slope(function, x, u, t):
-    one = [arb_series([c], 1) for c in x]
-    found = function(BallFunctions, one, [arb_series([v], 1) for v in u], arb_series([t], 1), [])
-    return [f[0] if isinstance(f, arb_series) else arb(f) for f in found]
+    constants = [arb_series([c], 1) for c in x]
+    series = function(
+        BallFunctions, constants, [arb_series([v], 1) for v in u], arb_series([t], 1), []
+    )
+    return [f[0] if isinstance(f, arb_series) else arb(f) for f in series]
 
 
 def _step(function, x, u, t, h):
@@ -92,23 +94,23 @@ def _run(network, x):
 
 
 def trajectory(function, network, x, dt, steps, pieces=4):
-    """`(time, states)` at every piece of every period, from the point `x` of float64 numbers."""
+    """Return `(time, states)` at every piece of every period, from a point of float64 numbers."""
     with ctx.workprec(BITS):
         ctx.cap = ORDER + 4
-        x, found = [exact(v) for v in x], []
-        found.append((Fraction(0), x))
+        x, run = [exact(v) for v in x], []
+        run.append((Fraction(0), x))
         for k in range(steps):
             u = [] if network is None else _run(network, x)
             for j in range(pieces):
                 t = k * dt + j * dt / pieces
                 x = _step(function, x, u, exact(t), exact(dt / pieces))
-                found.append((t + dt / pieces, x))
+                run.append((t + dt / pieces, x))
         ctx.cap = 10
-        return found
+        return run
 
 
 def inside(x, lo, hi):
-    """Whether no point of the balls can be proved to lie outside of `[lo, hi]`."""
+    """Return whether no point of the balls is provably outside of `[lo, hi]`."""
     with ctx.workprec(BITS):
         return all(
             not (c < exact(a)) and not (c > exact(b))

@@ -45,7 +45,7 @@ class Term:
         return self._new(self.builder.divide(self._raw(other), self.value))
 
     def call(self, name):
-        """A curve."""
+        """Apply a curve."""
         return self._new(self.builder.curve(name, self.value))
 
 
@@ -58,7 +58,7 @@ class TermFunctions:
 
 
 def plant(function, states, controls=0, clock=False, disturbances=0):
-    """The graph of `function(m, x, u, t, w)`, where `m` holds sin, cos and exp."""
+    """Build the graph of `function(m, x, u, t, w)`, where `m` holds sin, cos and exp."""
     sizes = {"t": int(clock), "x": states, "u": controls, "w": disturbances}
     slots = [Slot(name, (size,)) for name, size in sizes.items() if size]
     builder = Builder(slots)
@@ -78,18 +78,18 @@ def plant(function, states, controls=0, clock=False, disturbances=0):
 
 
 def layers(rng, states, controls, activation, hidden=6, scale=0.6):
-    """Weights, biases and activations of a small network."""
+    """Draw weights, biases and activations of a small network."""
     sizes = [states, hidden, hidden, controls]
-    found = []
+    network = []
     for i, (a, b) in enumerate(pairwise(sizes)):
         weight = scale * rng.normal(size=(a, b))
         last = i == len(sizes) - 2
-        found.append((weight, 0.3 * rng.normal(size=b), None if last else activation))
-    return found
+        network.append((weight, 0.3 * rng.normal(size=b), None if last else activation))
+    return network
 
 
 def controller(network):
-    """The graph of such a network."""
+    """Build the graph of such a network."""
     builder = Builder([Slot("x", (len(network[0][0]),))])
     (x,) = builder.input_values()
     for weight, bias, activation in network:

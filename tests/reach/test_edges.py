@@ -1,4 +1,4 @@
-"""Limits on the very edge of the initial set: proved where nothing crosses them, and only there."""
+"""Limits on the edge of the initial set: proved where nothing crosses them, and only there."""
 
 import numpy as np
 import pytest
@@ -13,42 +13,42 @@ def hold(state):
 
 @pytest.mark.parametrize("limit", [(x[0] <= 1), (x[0] >= -1) & (x[0] <= 1), (x[0] + x[1] <= 2)])
 def test_a_limit_that_the_initial_set_touches_holds(limit):
-    found = closed_loop(
+    answer = closed_loop(
         hold, lambda s, u: [-s[0] + u[0], -s[1]], ([-1.0, 0.0], [1.0, 1.0]), steps=5, dt=0.1,
         spec=limit.always(),
     )  # fmt: skip
-    assert found.status == "HOLDS"
-    assert found.margin == 0
+    assert answer.status == "HOLDS"
+    assert answer.margin == 0
 
 
 def test_the_beginning_alone_is_exact():
-    found = closed_loop(
+    answer = closed_loop(
         hold, lambda s, u: [1 + 0 * s[0]], ([0.0], [0.1]), steps=3, dt=0.1, spec=(x[0] <= 0.1).at(0)
     )
-    assert found.status == "HOLDS"
+    assert answer.status == "HOLDS"
 
 
 @pytest.mark.parametrize("seed", range(cases(6, 200)))
-def test_what_crosses_the_edge_is_not_proved(seed):
-    """Somewhere on the face of the limit the state rises: by much, or by very little."""
+def test_a_crossed_limit_is_not_proved(seed):
+    """Let the state rise somewhere on the face of the limit, by much or by very little."""
     rng = np.random.default_rng(seed)
     slope, top = rng.uniform(-2, 2, 2), float(rng.uniform(0.5, 2))
     bump = 10.0 ** rng.uniform(-9, 0)
-    # On the face x[0] = top the rate is at most `bump`, and it is so at its corner.
+    # On the face x[0] = top the rate is at most `bump`, which its corner attains.
     lo, hi = np.array([top - 1, -1.0]), np.array([top, 1.0])
     corner = np.sign(slope[1])
 
     def plant(s, u):
         return [slope[0] * (s[0] - top) + slope[1] * (s[1] - corner) + bump, 0 * s[1]]
 
-    found = closed_loop(
+    answer = closed_loop(
         hold, plant, (lo, hi), steps=2, dt=0.05, spec=(x[0] <= top).always(), time_limit=2
     )
-    assert found.status != "HOLDS"
+    assert answer.status != "HOLDS"
 
 
 @pytest.mark.parametrize("seed", range(cases(6, 200)))
-def test_what_falls_on_its_face_holds(seed):
+def test_a_form_that_falls_on_its_face_holds(seed):
     rng = np.random.default_rng(seed)
     slope, top = rng.uniform(-2, 2, 2), float(rng.uniform(0.5, 2))
     bump = 10.0 ** rng.uniform(-3, 0)
@@ -59,15 +59,15 @@ def test_what_falls_on_its_face_holds(seed):
         falls = slope[0] * (s[0] - top) + slope[1] * (s[1] - corner) - bump
         return [falls - 0.1 * (s[0] - top) ** 2, 0 * s[1]]
 
-    found = closed_loop(
+    answer = closed_loop(
         hold, plant, (lo, hi), steps=2, dt=0.05, spec=(x[0] <= top).always(), time_limit=20
     )
-    assert found.status == "HOLDS"
+    assert answer.status == "HOLDS"
 
 
 @pytest.mark.slow
 def test_a_plant_that_is_not_defined_inside_the_initial_set_ends_without_a_limit():
-    """More cuts would always leave a piece that holds an end of what the root is defined on."""
-    found = closed_loop(hold, lambda s, u: [np.sqrt(s[0])], ([-1.0], [1.0]), steps=1, dt=0.1)
-    assert "may not be defined" in str(found)
-    assert not np.isfinite(found.pipe.hi).all()
+    """End the search although cuts always leave a piece at the end of the root's domain."""
+    answer = closed_loop(hold, lambda s, u: [np.sqrt(s[0])], ([-1.0], [1.0]), steps=1, dt=0.1)
+    assert "may not be defined" in str(answer)
+    assert not np.isfinite(answer.pipe.hi).all()

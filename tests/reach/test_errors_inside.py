@@ -1,4 +1,4 @@
-"""An internal error of one search of a closed loop loses nothing that the other proves."""
+"""An internal error of one search of a closed loop does not affect the proofs of the other."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from outrange.core import InternalErrorWarning
 PLACES = [
     "outrange.reach.tubes.Tubes.advance",
     "outrange.reach.tubes.Tubes._settle",
-    "outrange.reach.ask.pipe_of",
+    "outrange.reach.loop_search.bound_pipe",
 ]
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_search_that_is_left_decides(place, monkeypatch):
+def test_the_remaining_search_decides(place, monkeypatch):
     def broken(*_args):
         raise ZeroDivisionError("on purpose")
 
@@ -28,4 +28,4 @@ def test_the_search_that_is_left_decides(place, monkeypatch):
     pipe = answer.pipe
     assert answer.status == "HOLDS"
     assert (pipe.lo <= pipe.seen_lo).all() and (pipe.seen_hi <= pipe.hi).all()
-    np.testing.assert_array_less(pipe.hi[:, 0], 1.01)  # by whichever is left
+    np.testing.assert_array_less(pipe.hi[:, 0], 1.01)  # by the remaining search

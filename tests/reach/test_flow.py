@@ -1,4 +1,4 @@
-"""Flows that fail say when and why; questions are decided by splitting the initial set."""
+"""Flows that fail report time and reason; questions are decided by splitting the initial set."""
 
 from fractions import Fraction
 
@@ -15,7 +15,7 @@ INFINITY = np.array([np.inf])
 
 
 def vanishing(m, x, u, t, w):
-    """`x' = 1 / x` with x falling: it cannot be crossed."""
+    """Return `x' = 1 / x` with x falling, which reaches 0."""
     return [-1.0 / x[0], x[0]]
 
 
@@ -31,7 +31,7 @@ def test_a_division_by_zero_is_a_failure_with_time_and_state():
 
 
 def bursting(m, x, u, t, w):
-    """`x' = x^2`, which is infinite at 1 / x0."""
+    """Return `x' = x^2`, which is infinite at 1 / x0."""
     return [x[0] * x[0]]
 
 
@@ -54,7 +54,7 @@ def test_time_runs_out():
 
 
 def decay(m, x, u, t, w):
-    """Two states that turn and fall, pushed by a controller."""
+    """Return two states that rotate and fall, driven by a controller."""
     return [x[1] - 0.5 * x[0], -x[0] + u[0] * x[1]]
 
 
@@ -63,24 +63,24 @@ def _loop():
     return plant(decay, 2, 1), controller(layers(rng, 2, 1, "relu"))
 
 
-def test_what_is_known_of_the_whole_is_kept_when_time_runs_out_for_its_parts(monkeypatch):
+def test_the_result_for_the_whole_is_kept_when_time_runs_out_for_its_parts(monkeypatch):
     run, runs = cover._CoverSearch.run, []
 
     def twice(search, pieces):
-        found = run(search, pieces)
+        pipes = run(search, pieces)
         runs.append(pieces)
         if len(runs) == 2:
             search.clock = Clock(0.0)
-        return found
+        return pipes
 
     monkeypatch.setattr(cover._CoverSearch, "run", twice)
     monkeypatch.setattr(cover, "AT_ONCE", 1)
     graph = plant(lambda m, x, u, t, w: [-1.0 / x[0]], 1)
-    found = decide_by_splits(graph, None, [[(0.3,), (0.31,)]], H, 5, None, 60)
-    # A part, and the whole in the place of the others.
-    assert len(runs) == 2 and not found.complete and found.share == 0.0
-    assert found.lo.min() == 0.3 and found.hi.max() == 0.31 and len(found.lo) == 2
-    assert found.undecided is not None and found.undecided > Fraction(1, 40)
+    result = decide_by_splits(graph, None, [[(0.3,), (0.31,)]], H, 5, None, 60)
+    # One part, and the whole instead of the others.
+    assert len(runs) == 2 and not result.complete and result.share == 0.0
+    assert result.lo.min() == 0.3 and result.hi.max() == 0.31 and len(result.lo) == 2
+    assert result.undecided is not None and result.undecided > Fraction(1, 40)
 
 
 def test_splits_decide_what_one_box_cannot():
@@ -95,41 +95,41 @@ def test_splits_decide_what_one_box_cannot():
     sharp = fine.pipe.range(row, fine.pipe.segments)[1].max()
     assert fine.complete and sharp < rough
     limit = 0.1 * rough + 0.9 * sharp
-    asked = Rows(row, -INFINITY, np.array([limit]), Window(Fraction(0), Fraction(1)))
-    cover = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60)
+    rows = Rows(row, -INFINITY, np.array([limit]), Window(Fraction(0), Fraction(1)))
+    cover = decide_by_splits(graph, network, (lo, hi), H, 10, rows, 60)
     assert cover.complete and cover.share == 1.0 and cover.undecided is None and len(cover.lo) > 1
-    # The pieces are the whole, and nothing twice.
+    # The pieces partition the initial set.
     assert np.isclose((cover.hi - cover.lo).prod(axis=1).sum(), 1.0)
     assert cover.lo.min(axis=0).tolist() == [0.5, -0.5]
 
 
-def test_what_was_proved_is_not_proved_again(monkeypatch):
+def test_proved_pieces_are_not_run_again(monkeypatch):
     graph, network = _loop()
     lo, hi = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])
     row = np.array([[1.0, 0.0]])
-    asked = Rows(row, -INFINITY, np.array([1.2]), Window(Fraction(0), Fraction(1)))
-    first = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60, most=20)
+    rows = Rows(row, -INFINITY, np.array([1.2]), Window(Fraction(0), Fraction(1)))
+    first = decide_by_splits(graph, network, (lo, hi), H, 10, rows, 60, most=20)
     assert 0 < first.share < 1
     ran, run = [], cover._CoverSearch.run
     monkeypatch.setattr(
-        cover._CoverSearch, "run", lambda *given: (ran.extend(given[1]), run(*given))[1]
+        cover._CoverSearch, "run", lambda *arguments: (ran.extend(arguments[1]), run(*arguments))[1]
     )
-    second = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60, most=20, since=first)
+    second = decide_by_splits(graph, network, (lo, hi), H, 10, rows, 60, most=20, since=first)
     assert second.share >= first.share and not second.complete
-    # Only what was open runs again, and the pieces are still the whole.
+    # Only open pieces run again, and the pieces still partition the set.
     assert sum(piece.share for piece in ran if piece.origin in first.leaves) == pytest.approx(
         1 - first.share
     )
     assert np.isclose((second.hi - second.lo).prod(axis=1).sum(), 1.0)
 
 
-def test_what_does_not_hold_stays_open_with_its_first_time():
+def test_a_false_claim_stays_open_with_its_first_time():
     graph, network = _loop()
     lo, hi = np.array([[0.5, -0.5]]), np.array([[1.5, 0.5]])
-    asked = Rows(
+    rows = Rows(
         np.array([[1.0, 0.0]]), -INFINITY, np.array([1.2]), Window(Fraction(0), Fraction(1))
     )
-    cover = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60, most=60)
+    cover = decide_by_splits(graph, network, (lo, hi), H, 10, rows, 60, most=60)
     assert not cover.complete and 0.4 < cover.share <= 0.7 + 1e-9
     assert cover.undecided == 0 and cover.failures[0].cause == "open"
     assert (cover.hi[~cover.proved, 0] > 1.2).all()
@@ -160,8 +160,8 @@ def test_forms_are_narrower_than_hulls():
     square = plant(lambda m, x, u, t, w: [x[0] * x[0] - x[1]], 2)
     low, high = last.measure(square)
     assert low[0, 0] < high[0, 0]
-    one = pipe.segments[0].measure(plant(lambda m, x, u, t, w: [x[0] + t], 2, clock=True))
-    assert one[0][0, 0] <= 0.9 and one[1][0, 0] >= pipe.instants[1].lo[0, 0] + 0.1
+    sums = pipe.segments[0].measure(plant(lambda m, x, u, t, w: [x[0] + t], 2, clock=True))
+    assert sums[0][0, 0] <= 0.9 and sums[1][0, 0] >= pipe.instants[1].lo[0, 0] + 0.1
     light = flow_pipe(graph, network, (lo, hi), H, 2, keep=False)
     with pytest.raises(ValueError, match="keep"):
         light.segments[0].range(row)
@@ -203,8 +203,8 @@ def test_an_instant_that_is_no_end_of_a_period_is_asked_about_in_its_segment():
     limit = np.array([0.0])
     for time in (Fraction(7, 20), Fraction(1, 3), Fraction(3, 10)):
         for period in (H, None):
-            asked = Rows(np.eye(2)[:1], -INFINITY, limit, Window(time, time, period))
-            cover = decide_by_splits(graph, network, (lo, hi), H, 10, asked, 60, most=2)
+            rows = Rows(np.eye(2)[:1], -INFINITY, limit, Window(time, time, period))
+            cover = decide_by_splits(graph, network, (lo, hi), H, 10, rows, 60, most=2)
             assert not cover.complete and cover.undecided <= time
 
 
@@ -223,12 +223,12 @@ def test_any_of_several_parts_may_hold():
 
 
 def turning(m, x, u, t, w):
-    """Around a corner, along a circle."""
+    """Return a rotation, whose solution turns around a corner."""
     return [-x[1], x[0]]
 
 
 def test_a_corner_is_turned_within_a_segment():
-    # From (1, 0) by a quarter of a turn in one segment; the box ends at (0.65, 0.65).
+    # One segment rotates (1, 0) by a quarter turn; the box ends at (0.65, 0.65).
     graph, period = plant(turning, 2), Fraction(8, 5)
     always = Window(Fraction(0), period)
     parts = [Rows(np.eye(2)[i : i + 1], np.array([0.65]), INFINITY, always) for i in (0, 1)]

@@ -1,4 +1,4 @@
-"""Pipes hold the solutions: closed forms, and trajectories of random loops enclosed in balls."""
+"""Pipes contain the solutions: closed forms, and trajectories of random loops in balls."""
 
 from fractions import Fraction
 
@@ -21,11 +21,11 @@ H = Fraction(1, 10)
 
 
 def _holds(pipe, box, time, x):
-    """Whether everything that is known of one time holds the states `x`, balls."""
-    found = [s for s in (*pipe.instants, *pipe.segments) if s.start <= time <= s.end]
-    found = [s for s in found if box in s.boxes]
-    assert found or pipe.reached[box] < time
-    for segment in found:
+    """Return whether all segments at a time contain the states `x`, which are balls."""
+    segments = [s for s in (*pipe.instants, *pipe.segments) if s.start <= time <= s.end]
+    segments = [s for s in segments if box in s.boxes]
+    assert segments or pipe.reached[box] < time
+    for segment in segments:
         i = int(np.flatnonzero(segment.boxes == box)[0])
         if not inside(x, segment.lo[i], segment.hi[i]):
             return False
@@ -33,12 +33,12 @@ def _holds(pipe, box, time, x):
 
 
 def exponential(m, x, u, t, w):
-    """`x' = x`."""
+    """Return `x' = x`."""
     return [x[0]]
 
 
 def exponentials_hold(order):
-    """The ends of `x' = x` from [0.5, 1.5], at all orders: nothing of the tail is lost."""
+    """Assert the ends of `x' = x` from [0.5, 1.5], at all orders: no tail is lost."""
     pipe = flow_pipe(plant(exponential, 1), None, [[(0.5,), (1.5,)]], H, 3, order=order)
     for start in (0.5, 1.5, 1.0):
         for time, x in trajectory(exponential, None, [start], H, 3):
@@ -53,7 +53,7 @@ def test_exponential(order):
 
 
 def oscillator(m, x, u, t, w):
-    """`x'' = -x`."""
+    """Return `x'' = -x`."""
     return [x[1], -x[0]]
 
 
@@ -62,14 +62,14 @@ def test_oscillator():
     for start in ([0.9, -0.1], [1.1, 0.1], [0.9, 0.1], [1.0, 0.0]):
         for time, x in trajectory(oscillator, None, start, H, 70, pieces=1):
             assert _holds(pipe, 0, time, x)
-    # A turn is a rotation: the set is carried as what it is, and grows by next to nothing.
+    # The set is rotated as it is, and hardly grows.
     last = pipe.instants[-1]
     least, most = last.range([[np.cos(7.0), -np.sin(7.0)]])
     assert most[0, 0] - least[0, 0] <= 0.2 * (1 + 1e-6)
 
 
 def lead_car(m, x, u, t, w):
-    """The car in front of the benchmark ACC: it brakes."""
+    """Return the braking front car of the benchmark ACC."""
     return [x[1], x[2], -2.0 * x[2] - 4.0 - 0.0001 * (x[1] * x[1])]
 
 
@@ -86,7 +86,7 @@ def test_lead_car():
 
 
 def random_field(rng, n, m):
-    """A polynomial with sines: coefficients of two digits, so that all sides take the same."""
+    """Draw a polynomial with sines, with coefficients of two digits that all sides share."""
     linear = np.round(rng.normal(size=(n, n)), 2)
     pairs = [(int(rng.integers(n)), int(rng.integers(n))) for _ in range(n)]
     pull = np.round(0.5 * rng.normal(size=n), 2)
@@ -109,7 +109,7 @@ def random_field(rng, n, m):
 
 
 def loops_hold(seed, activation, steps=3, radius=0.05, points=6):
-    """Corners, corners off by a unit in the last place, and points of the inside stay inside."""
+    """Assert that corners, corners off by a last unit, and inner points stay inside."""
     rng = np.random.default_rng(seed)
     n, m = int(rng.integers(1, 4)), int(rng.integers(1, 3))
     function, network = random_field(rng, n, m), layers(rng, n, m, activation)
@@ -134,7 +134,7 @@ def test_random_loops(seed, activation):
 
 
 def thin_loops_hold():
-    """A box of a few units in the last place: what rounding adds is all there is to see."""
+    """Assert the law for a box of a few units in the last place, where rounding dominates."""
     for seed in range(4):
         for activation in ("tanh", "relu"):
             loops_hold(seed, activation, steps=2, radius=1e-15, points=3)
@@ -145,7 +145,7 @@ def test_thin_loops():
 
 
 def reverse(m, x, u, t, w):
-    """`x' = t - x^2 + w`."""
+    """Return `x' = t - x^2 + w`."""
     return [t - x[0] * x[0] + w[0]]
 
 
@@ -160,7 +160,7 @@ def test_time_and_disturbances():
 
         for time, x in trajectory(held, None, [0.45], H, 5):
             assert _holds(pipe, 0, time, x)
-    # A disturbance that switches is none of the constant ones.
+    # A disturbance that switches once.
     first = trajectory(lambda m, x, u, t, w: [t - x[0] * x[0] + 0.5], None, [0.5], H, 2)
 
     def late(m, x, u, t, w):
@@ -175,13 +175,13 @@ def test_the_last_power_of_time_that_is_dropped_is_caught(monkeypatch):
     whole = picard._integral
 
     def less(slope, x0, h, frame):
-        found = whole(slope, x0, h, frame)
-        if found.rest is None:
-            return found
-        kept = min(slope.frame.times, frame.time)
-        dropped = slope.norms[..., kept * (frame.order + 1) :].sum(axis=-1)
-        rest = np.maximum(found.rest - 1.01 * float(h) / (kept + 1) * dropped, 0.0)
-        return models.Models(frame, found.coef, found.sym, rest)
+        integral = whole(slope, x0, h, frame)
+        if integral.rest is None:
+            return integral
+        powers = min(slope.frame.times, frame.time)
+        dropped = slope.norms[..., powers * (frame.order + 1) :].sum(axis=-1)
+        rest = np.maximum(integral.rest - 1.01 * float(h) / (powers + 1) * dropped, 0.0)
+        return models.Models(frame, integral.coef, integral.sym, rest)
 
     monkeypatch.setattr(picard, "_integral", less)
     with pytest.raises(AssertionError):
@@ -206,7 +206,7 @@ def test_the_oracle_agrees_with_the_exponential():
 
 
 def linear(m, x, u, t, w):
-    """A stiff linear plant with a reference in time."""
+    """Return a stiff linear plant with a reference in time."""
     return [x[1] * 0.7 + u[0] * 0.3 - t * 0.25, x[0] * (-1.5) - x[1] * 6.0 + u[0] + 0.1]
 
 
@@ -233,33 +233,33 @@ def test_linear_plants_are_exact_at_instants():
 
 
 def linear_ends_hold():
-    """`exp(A h) x` and the shift, of every point of a model, lie where the ends say."""
+    """Assert that `exp(A h) x` and the shift of every point of a model lie in the ends."""
     h, rng = Fraction(1, 4), np.random.default_rng(0)
     frame = MonomialFrame(2, 1, 0)
     x = random_models(rng, frame, 2, 0.0, entries=2)
     graph = plant(lambda m, x, u, t, w: [x[1] * 0.7 + 0.3, x[0] * (-1.5) - x[1] * 6.0], 2)
-    found = LinearFlow.of(graph).end(x, None, Fraction(0), h)
+    mapped = LinearFlow.of(graph).end(x, None, Fraction(0), h)
     with ctx.workprec(200):
         rows = [[0.0, 0.7, 0.3], [-1.5, -6.0, 0.0], [0.0, 0.0, 0.0]]
         flow = arb_mat([[exact(v) * exact(h) for v in row] for row in rows]).exp()
         for point in points(rng, frame, 2, 6):
             for box, entry in ((0, 0), (0, 1), (1, 0), (1, 1)):
                 at = [exact(value(x, box, i, point)) for i in range(2)] + [exact(1)]
-                there = sum((flow[entry, j] * at[j] for j in range(3)), exact(0))
-                off = there - exact(value(found, box, entry, point))
-                assert abs(off) <= exact(float(found.rest[box, entry]))
+                truth = sum((flow[entry, j] * at[j] for j in range(3)), exact(0))
+                off = truth - exact(value(mapped, box, entry, point))
+                assert abs(off) <= exact(float(mapped.rest[box, entry]))
 
 
-def test_ends_of_linear_plants_pay_for_their_rounding(monkeypatch):
+def test_ends_of_linear_plants_include_their_rounding(monkeypatch):
     linear_ends_hold()
-    monkeypatch.setattr(linear_flow, "paid", np.zeros_like)
+    monkeypatch.setattr(linear_flow, "with_rounding", np.zeros_like)
     with pytest.raises(AssertionError):
         linear_ends_hold()
 
 
 @pytest.mark.parametrize("way", ["abs", "max", "relu"])
 def test_plants_with_kinks(way):
-    """`x' = -|x|`, written in three ways; on either side of 0 it is an exponential."""
+    """Write `x' = -|x|` in three ways; on either side of 0 it is an exponential."""
     builder = Builder([Slot("x", (1,))])
     (x,) = builder.input_values()
     minus = builder.affine_map(x, -1.0)

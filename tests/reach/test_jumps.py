@@ -20,7 +20,7 @@ H = Fraction(1, 10)
 
 
 def pipe_of(plant, lo, hi, steps):
-    """The pipe of a plant without a controller, whose period is `H`."""
+    """Return the pipe of a plant without a controller, with period `H`."""
     n = len(lo)
     b = Builder([Slot("x", (n,))])
     still = b.finish([b.affine_map(b.input_values()[0], 0.0)], ["u"])
@@ -31,12 +31,12 @@ def pipe_of(plant, lo, hi, steps):
 
 
 def braked(x, u):
-    """Twice as fast above 1."""
+    """Return a decay that is twice as fast above 1."""
     return [np.where(x[0] > 1, -2 * x[0], -x[0])]
 
 
 def level(t, start):
-    """What `braked` makes of a start above 1."""
+    """Return the solution of `braked` from a start above 1."""
     turn = 0.5 * math.log(start)
     return start * math.exp(-2 * t) if t < turn else math.exp(turn - t)
 
@@ -62,15 +62,15 @@ def test_a_switch_is_passed_narrowly():
 def test_a_level_that_forgets_one_side_is_caught(monkeypatch):
     def one_side(op, x):
         rest = None if x.rest is None else 0 * x.rest
-        found = constant(x.frame, op.f(x.coef[..., 0]), rest, x.sym.shape[-1])
-        return found, np.zeros(x.coef.shape[:2], bool), np.zeros(len(x.coef), bool)
+        level = constant(x.frame, op.f(x.coef[..., 0]), rest, x.sym.shape[-1])
+        return level, np.zeros(x.coef.shape[:2], bool), np.zeros(len(x.coef), bool)
 
-    monkeypatch.setattr(field, "leveled", one_side)
+    monkeypatch.setattr(field, "apply_jump", one_side)
     assert not holds_them(1.5, 1.6)
 
 
 def test_sliding_is_held():
-    """`x' = -sign(x)` reaches 0 and stays: so say the solutions of Filippov."""
+    """Keep `x' = -sign(x)` at 0 once it is there, as Filippov's solutions stay."""
     for segment in pipe_of(lambda x, u: [-np.sign(x[0])], (0.1,), (0.2,), 4).segments:
         for start in (0.1, 0.15, 0.2):
             for t in (float(segment.start), float(segment.end)):

@@ -14,7 +14,7 @@ from outrange.graph.rational import RationalEvaluator
 from outrange.questions.evidence.evaluate import enclose
 from outrange.reach import tubes
 from outrange.reach.refine import refine
-from outrange.reach.system import simulated, unrolled
+from outrange.reach.system import simulate, unroll
 from reach.loops import controller, kinked, linear, loops, smooth
 
 
@@ -24,8 +24,8 @@ NONE = {
 }  # fmt: skip
 
 
-def system_of(net, plant, lo, hi, steps, **more):
-    return read_loop(net, plant, (lo, hi), steps=steps, **NONE | more)[0]
+def system_of(net, plant, lo, hi, steps, **options):
+    return read_loop(net, plant, (lo, hi), steps=steps, **NONE | options)[0]
 
 
 def _points(rng, lo, hi, count):
@@ -36,32 +36,32 @@ def _points(rng, lo, hi, count):
 @pytest.mark.parametrize("case", loops(cases(4, 200)))
 def test_no_trajectory_leaves_the_pipe(case):
     net, plant, lo, hi, steps = case
-    found = outrange.closed_loop(net, plant, (lo, hi), steps=steps, tol=0.2)
-    graph = unrolled(system_of(*case), steps)
+    answer = outrange.closed_loop(net, plant, (lo, hi), steps=steps, tol=0.2)
+    graph = unroll(system_of(*case), steps)
     points = _points(np.random.default_rng(1), lo, hi, cases(20, 60))
     least, most = enclose(graph, points)
     n = lo.size
-    pipe_lo, pipe_hi = found.pipe.lo[1:].ravel(), found.pipe.hi[1:].ravel()
-    # The real value lies in [least, most]: it is outside for sure only if all of that is.
+    pipe_lo, pipe_hi = answer.pipe.lo[1:].ravel(), answer.pipe.hi[1:].ravel()
+    # The real value lies in [least, most], and is surely outside only if all of that is.
     assert (most[:, : steps * n] >= pipe_lo).all() and (least[:, : steps * n] <= pipe_hi).all()
-    controls = found.pipe.control_lo.ravel(), found.pipe.control_hi.ravel()
+    controls = answer.pipe.control_lo.ravel(), answer.pipe.control_hi.ravel()
     assert (most[:, steps * n :] >= controls[0]).all()
     assert (least[:, steps * n :] <= controls[1]).all()
 
 
 @pytest.mark.parametrize("case", loops(cases(6, 100), (linear, kinked), ("relu",)))
 def test_exact_trajectories_lie_in_the_zonotopes(case):
-    """Rational numbers: not even the last bit is forgiven."""
+    """Compare in rational numbers, without forgiving the last bit."""
     lo, hi, steps = case[2:]
     system = system_of(*case)
-    graph = unrolled(system, steps)
-    found = tubes.Tubes(system, _where(system, graph), [])
-    found.advance()
-    (box,) = found.done
+    graph = unroll(system, steps)
+    search = tubes.Tubes(system, _where(system, graph), [])
+    search.advance()
+    (box,) = search.done
     ends = [[Fraction(v) for v in end[1:].ravel()] for end in box.states]
     for point in _points(np.random.default_rng(2), lo, hi, 6):
         exact = RationalEvaluator(graph).at(point, [graph.output])[0]
-        if exact is None:  # A coefficient that was rounded has no exact value.
+        if exact is None:  # a rounded coefficient has no exact value
             pytest.skip("not rational")
         for value, a, b in zip(exact, *ends, strict=False):
             assert a <= value <= b
@@ -78,7 +78,7 @@ def test_verdicts_agree_with_brute_force(case):
     net, plant, lo, hi, steps = case
     system = system_of(*case)
     points = _points(np.random.default_rng(3), lo, hi, 3000)
-    states, _ = simulated(system, points, steps)
+    states, _ = simulate(system, points, steps)
     most, width = states[..., 0].max(), np.ptp(states[..., 0])
     broken = outrange.closed_loop(
         net, plant, (lo, hi), steps=steps, spec=(x[0] <= most - 0.02 * width).always(),
@@ -88,11 +88,11 @@ def test_verdicts_agree_with_brute_force(case):
     run = broken.counterexample
     assert ((lo <= run.x) & (run.x <= hi)).all()
     assert run.lo[run.step, 0] > most - 0.02 * width
-    kept = outrange.closed_loop(
+    holding = outrange.closed_loop(
         net, plant, (lo, hi), steps=steps, spec=(x[0] <= most + 0.1 * width).always(), tol=0.5
     )
-    assert kept.status == "HOLDS"
-    assert kept.margin <= 0.1 * width + 1e-9
+    assert holding.status == "HOLDS"
+    assert holding.margin <= 0.1 * width + 1e-9
 
 
 def test_a_disturbance_that_varies_reaches_further_than_one_that_stays():
@@ -102,14 +102,14 @@ def test_a_disturbance_that_varies_reaches_further_than_one_that_stays():
     def still(x):
         return 0.0 * x
 
-    found = {
+    answers = {
         varying: outrange.closed_loop(
             still, plant, ([1.0], [1.0]), steps=4, disturbance=(-1.0, 1.0), varying=varying
         )
         for varying in (False, True)
     }
     # x_k = x_0 / 2^k + sum of w_i / 2^(k - 1 - i): the same interval here, for w is linear.
-    for answer in found.values():
+    for answer in answers.values():
         assert answer.pipe.hi[4, 0] == pytest.approx(1 / 16 + 15 / 8)
 
     def swing(x, u, w):
@@ -125,32 +125,32 @@ def test_a_disturbance_that_varies_reaches_further_than_one_that_stays():
 
 
 def test_parameters_stay_the_same():
-    found = outrange.closed_loop(
+    answer = outrange.closed_loop(
         lambda x: 0.0 * x, lambda x, u, p: x + u + p - p[0] * x, ([0.0], [0.0]), steps=3,
         parameters=(0.25, 0.5), tol=1e-6,
     )  # fmt: skip
     # x_k = 1 - (1 - p)^k, monotone in p.
-    assert found.pipe.lo[3, 0] == pytest.approx(1 - 0.75**3, abs=1e-5)
-    assert found.pipe.hi[3, 0] == pytest.approx(1 - 0.5**3, abs=1e-5)
+    assert answer.pipe.lo[3, 0] == pytest.approx(1 - 0.75**3, abs=1e-5)
+    assert answer.pipe.hi[3, 0] == pytest.approx(1 - 0.5**3, abs=1e-5)
 
 
 def test_a_choice_takes_its_values_only():
-    found = outrange.closed_loop(
+    answer = outrange.closed_loop(
         lambda x: 0.0 * x, lambda x, u, c: x + u + c, ([0.0], [0.0]), steps=2, choice=[-1, 1],
         tol=0.1, spec=((x[0] <= -1.5) | (abs(x[0]) <= 0.5) | (x[0] >= 1.5)).at(2),
     )  # fmt: skip
-    assert found.status == "HOLDS"
-    assert found.pipe.lo[2, 0] == pytest.approx(-2.0)
+    assert answer.status == "HOLDS"
+    assert answer.pipe.lo[2, 0] == pytest.approx(-2.0)
 
 
 def test_the_clock_reaches_the_plant():
-    found = outrange.closed_loop(
+    answer = outrange.closed_loop(
         lambda x: 0.0 * x, lambda t, x, u: x + u + t, ([0.0], [1.0]), steps=4
     )
-    assert np.allclose([found.pipe.at(4).lo[0], found.pipe.at(4).hi[0]], [6.0, 7.0])
+    assert np.allclose([answer.pipe.at(4).lo[0], answer.pipe.at(4).hi[0]], [6.0, 7.0])
 
 
-def test_an_interrupt_says_what_is_proved(monkeypatch):
+def test_an_interrupt_reports_what_is_proved(monkeypatch):
     rng = np.random.default_rng(0)
     case = controller(rng, 2), smooth(rng, 2), np.array([-1.0, -1.0]), np.array([1.0, 1.0]), 6
     calls = []
@@ -165,60 +165,62 @@ def test_an_interrupt_says_what_is_proved(monkeypatch):
     monkeypatch.setattr(tubes.Tubes, "advance", advance)
     net, plant, lo, hi, steps = case
     system = system_of(*case)
-    states, _ = simulated(system, _points(rng, lo, hi, 2000), steps)
-    found = outrange.closed_loop(
+    states, _ = simulate(system, _points(rng, lo, hi, 2000), steps)
+    answer = outrange.closed_loop(
         net, plant, (lo, hi), steps=steps, spec=x[0] <= states[..., 0].max() + 1e-3
     )
-    assert (found.status, found.reason) == ("UNKNOWN", "interrupted")
-    assert found.safe_until is not None and "interrupted" in found.sentence
+    assert (answer.status, answer.reason) == ("UNKNOWN", "interrupted")
+    assert answer.safe_until is not None and "interrupted" in answer.sentence
 
 
 def test_all_steps_share_their_weights():
     rng = np.random.default_rng(0)
     system = system_of(controller(rng, 2), smooth(rng, 2), np.zeros(2), np.ones(2), 3)
     ops = {id(node.op) for node in system.step(0).nodes}
-    graph = unrolled(system, 3)
+    graph = unroll(system, 3)
     assert sum(id(node.op) in ops for node in graph.nodes) == 3 * len(ops)
     points = rng.uniform(0, 1, (50, 2))
-    states, controls = simulated(system, points, 3)
+    states, controls = simulate(system, points, 3)
     flat = np.concatenate([states[:, 1:].reshape(50, -1), controls.reshape(50, -1)], axis=1)
     assert np.allclose(graph.run(points), flat)
 
 
 @pytest.mark.parametrize("seed", range(cases(2, 40)))
 def test_no_part_of_a_split_initial_set_is_lost(seed):
-    """Boxes that are cut again and again still hold every trajectory, each its own."""
+    """Keep every trajectory in the box of its own while boxes are cut repeatedly."""
     rng = np.random.default_rng(seed)
     lo, hi = np.array([-0.6, -0.4]), np.array([0.5, 0.7])
     system = system_of(controller(rng, 2, act="tanh"), smooth(rng, 2), lo, hi, 4)
-    graph = unrolled(system, 4)
+    graph = unroll(system, 4)
     search = tubes.Tubes(system, _where(system, graph), [])
     search.advance()
     points = _points(rng, lo, hi, 400)
-    states, _ = simulated(system, points, 4)
+    states, _ = simulate(system, points, 4)
     for _ in range(3):
         refine(search, states.min(axis=0), states.max(axis=0))
     assert len(search.done) > 1 and sum(box.share for box in search.done) == pytest.approx(1.0)
-    held = np.zeros(len(points), int)
+    counts = np.zeros(len(points), int)
     for box in search.done:
-        mine = ((box.lo <= points) & (points <= box.hi)).all(axis=1)
-        held += mine
+        is_inside = ((box.lo <= points) & (points <= box.hi)).all(axis=1)
+        counts += is_inside
         slack = 1e-12
-        assert (states[mine] >= box.states[0] - slack).all()
-        assert (states[mine] <= box.states[1] + slack).all()
-    assert (held >= 1).all()
+        assert (states[is_inside] >= box.states[0] - slack).all()
+        assert (states[is_inside] <= box.states[1] + slack).all()
+    assert (counts >= 1).all()
 
 
 @pytest.mark.parametrize("case", loops(cases(4, 40)))
-def test_what_comes_to_pass_at_some_step(case):
+def test_eventually_holds_at_some_step(case):
     net, plant, lo, hi, steps = case
     points = _points(np.random.default_rng(4), lo, hi, 3000)
-    states, _ = simulated(system_of(*case), points, steps)
+    states, _ = simulate(system_of(*case), points, steps)
     best = states[..., 0].min(axis=1)
     latest, width = best.max(), np.ptp(states[..., 0])
     for end, status in ((latest + 0.1 * width, "HOLDS"), (latest - 0.02 * width, "VIOLATED")):
         spec = (x[0] <= end).eventually()
-        found = outrange.closed_loop(net, plant, (lo, hi), steps=steps, spec=spec, tol=0.5)
-        assert found.status == status
-        turned = outrange.closed_loop(net, plant, (lo, hi), steps=steps, spec=~~spec, tol=0.5)
-        assert turned.status == status
+        answer = outrange.closed_loop(net, plant, (lo, hi), steps=steps, spec=spec, tol=0.5)
+        assert answer.status == status
+        twice_negated = outrange.closed_loop(
+            net, plant, (lo, hi), steps=steps, spec=~~spec, tol=0.5
+        )
+        assert twice_negated.status == status

@@ -1,4 +1,4 @@
-"""Taylor models hold what they stand for; a mutant that pays less is caught."""
+"""Laws of Taylor models; mutants that account for less are caught."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ from reach.model_laws import (
 @pytest.mark.parametrize("many", [0, models.MANY])
 @pytest.mark.parametrize("rest", [0.0, 0.5])
 def test_products(rest, many, monkeypatch):
-    # Few and many are multiplied in two ways.
+    # Two multiplication algorithms, for few and for many terms.
     monkeypatch.setattr(models, "MANY", many)
     products_hold(rest)
 
@@ -39,7 +39,7 @@ def test_products_where_little_is_truncated(case):
 
 
 def test_products_of_remainders():
-    # Of constants nothing is truncated: the remainders are all there is.
+    # Constants are not truncated, so only remainders matter.
     products_hold(0.5, (0, 0), (0.0, 0.0))
 
 

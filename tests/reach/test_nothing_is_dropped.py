@@ -1,4 +1,4 @@
-"""What a user says of a loop is in the proof, or refused: never left out in silence."""
+"""Every option of a loop is part of the proof or refused: none is silently ignored."""
 
 import itertools
 
@@ -31,13 +31,13 @@ BELOW = (x[0] <= 2).always()
         (["x1 + w1"], {}),
     ],
 )
-def test_what_the_plant_does_not_take_is_refused(plant, more):
+def test_arguments_that_the_plant_does_not_take_are_refused(plant, more):
     with pytest.raises(InputError, match=r"disturbance|parameters|choice"):
         closed_loop(idle, plant, START, steps=2, spec=BELOW, **more)
 
 
 def test_a_list_is_no_pair():
-    """`[-1, 1]` as a vector would be two disturbances that never vary."""
+    """Refuse `[-1, 1]`, which as a vector would be two constant disturbances."""
     with pytest.raises(InputError, match="pair"):
         closed_loop(
             lambda x: [x[0]], lambda x, u, w: x + w, ([0.0, 0.0], [1.0, 1.0]), steps=1,
@@ -61,7 +61,7 @@ def test_two_names_that_are_one_are_refused():
 
 
 @pytest.mark.parametrize("values", [[-0.665, 0.352], [0.1, 0.2, 0.7], [3.0], [-1, 0, 1]])
-def test_a_choice_is_the_number_that_was_said(values):
+def test_a_choice_is_the_given_number(values):
     plant = lambda x, u, c: [c[0] + 0.0 * x[0]]  # noqa: E731
     for k, value in enumerate(sorted(values)):
         never = closed_loop(
@@ -71,8 +71,8 @@ def test_a_choice_is_the_number_that_was_said(values):
         assert never.counterexample.choice[0, 0] == k
 
 
-def test_what_was_seen_are_choices():
-    """Points of a relaxation between two choices are no trajectories."""
+def test_simulated_values_are_choices():
+    """Keep points of a relaxation between two choices out of the trajectories."""
     answer = closed_loop(
         idle, lambda x, u, c: [np.abs(c[0]) + 0.1 * x[0]], START, steps=2, choice=[-1, 1], tol=0.1,
         time_limit=20,
@@ -90,16 +90,16 @@ def test_a_mode_without_a_controller_is_refused():
 
 
 def test_a_plant_that_draws_random_numbers_is_refused():
-    drawn = itertools.count()
+    counter = itertools.count()
     with pytest.raises(InputError, match="disturbance"):
-        closed_loop(idle, lambda x, u: x + 0.1 * next(drawn), START, steps=2, spec=BELOW)
+        closed_loop(idle, lambda x, u: x + 0.1 * next(counter), START, steps=2, spec=BELOW)
 
 
 def test_an_initial_set_without_states_is_remarked():
     answer = closed_loop(
         idle, PLANT, START, steps=2, where=x[0] >= 5, spec=(x[0] <= -1).always(), time_limit=5
     )
-    assert any("initial state" in told for told in answer.warnings)
+    assert any("initial state" in warning for warning in answer.warnings)
 
 
 def test_a_function_as_controller_takes_what_observe_returns():
@@ -112,15 +112,15 @@ def test_a_function_as_controller_takes_what_observe_returns():
 
 
 def test_a_pipe_that_a_trajectory_leaves_is_never_returned(monkeypatch):
-    from outrange.reach import ask
+    from outrange.reach import loop_search
 
-    plain = ask.pipe_of
+    plain = loop_search.bound_pipe
 
-    def wrong(*given):
-        bounds = plain(*given)
+    def wrong(*arguments):
+        bounds = plain(*arguments)
         bounds.hi[1:] = bounds.lo[1:] + 1e-3
         return bounds
 
-    monkeypatch.setattr(ask, "pipe_of", wrong)
+    monkeypatch.setattr(loop_search, "bound_pipe", wrong)
     with pytest.raises(outrange.ContradictionError, match="after step"):
         closed_loop(idle, PLANT, START, steps=2, time_limit=20)

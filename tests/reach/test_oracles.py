@@ -1,8 +1,8 @@
 """Tubes of ten differential equations, with other enclosures of their trajectories as oracles.
 
-One is the integrator in balls of `reach/oracle.py`; the other CAPD, a library of computer-assisted
-proofs, where it is installed (`uj-capdpy`, built from its sources: it has no wheels for Linux).
-A trajectory that an oracle encloses must never be certainly outside of the tube.
+One is the integrator in balls of `reach/oracle.py`. The other is CAPD, a library of
+computer-assisted proofs, where it is installed (`uj-capdpy`, built from its sources: it has no
+wheels for Linux). A trajectory that an oracle encloses must never be certainly outside of the tube.
 """
 
 import importlib.util
@@ -24,13 +24,13 @@ from reach.oracle import inside, trajectory
 
 
 def periods(ode):
-    """How long it is followed."""
+    """Return the number of periods to follow."""
     return cases(-(-ode.steps // 2), ode.steps)
 
 
 @cache
 def tube(name):
-    """The pipe of an equation without controls."""
+    """Return the pipe of an equation without controls."""
     ode = ODES[name]
     return closed_loop(
         lambda x: [0.0 * x[0]],
@@ -52,22 +52,22 @@ def starts(ode, count):
 
 
 def capd_ends(ode, boxes):
-    """Ends of the states at the end, by CAPD, from boxes; None where it gives up."""
+    """Return CAPD's ends of the states from boxes; None where it fails."""
     if importlib.util.find_spec("capdpy") is None:
         pytest.skip("CAPD is not installed")
     time = float(periods(ode) * ode.dt)
     assert Fraction(time) == periods(ode) * ode.dt
-    asked = [
+    questions = [
         json.dumps([ode.formula, [float(v) for v in lo], [float(v) for v in hi], time])
         for lo, hi in boxes
     ]
     run = subprocess.run(
-        [sys.executable, Path(__file__).with_name("capd_ends.py")], input="\n".join(asked),
+        [sys.executable, Path(__file__).with_name("capd_ends.py")], input="\n".join(questions),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    found = [json.loads(line) for line in run.stdout.splitlines()]
-    assert len(found) == len(asked)
-    return [None if ends is None else np.array(ends) for ends in found]
+    answers = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(answers) == len(questions)
+    return [None if ends is None else np.array(ends) for ends in answers]
 
 
 @pytest.mark.parametrize("name", ODES)
@@ -79,8 +79,8 @@ def test_trajectories_in_balls(name):
     for start in islice(starts(ode, 12), cases(4, 12)):
         run = trajectory(ode.function, None, start.tolist(), ode.dt, periods(ode), pieces=1)
         for time, x in run:
-            known = [i for i, (a, b) in enumerate(zip(*times, strict=True)) if a <= time <= b]
-            assert known and all(inside(x, pipe.lo[i], pipe.hi[i]) for i in known), time
+            at_time = [i for i, (a, b) in enumerate(zip(*times, strict=True)) if a <= time <= b]
+            assert at_time and all(inside(x, pipe.lo[i], pipe.hi[i]) for i in at_time), time
 
 
 @pytest.mark.parametrize("name", ODES)
@@ -90,15 +90,15 @@ def test_trajectories_of_capd(name, capsys):
     *ends, whole = capd_ends(ode, [*zip(points, points, strict=True), (ode.lo, ode.hi)])
     for start, (lo, hi) in zip(points, ends, strict=True):
         assert (lo <= last.hi).all() and (last.lo <= hi).all(), start
-        # CAPD knows a trajectory so well that an end of the tube cannot hide within its box.
+        # CAPD's boxes are so narrow that they hide no error of a tube's end.
         assert (hi - lo <= 1e-6 * (last.hi - last.lo)).all()
     if whole is None:
         with capsys.disabled():
-            print(f"\n{name}: CAPD follows no set that is so wide")
+            print(f"\n{name}: CAPD fails on a set of this width")
         return
     lo, hi = whole
     with capsys.disabled():
         ratio = np.round((last.hi - last.lo) / (hi - lo), 3).tolist()
         print(f"\n{name}: our widths over those of CAPD, which does not split, {ratio}")
-    # Two enclosures of one set share its points.
+    # Two enclosures of one set intersect.
     assert (lo <= last.hi).all() and (last.lo <= hi).all()

@@ -1,4 +1,4 @@
-"""Exact reach sets of loops: every trajectory lies in them, step by step, and nothing else does."""
+"""Exact reach sets of loops: they contain every trajectory, step by step, and nothing else."""
 
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ from reach.loops import every_loop, kinked, linear
 LOOPS = [
     loop for _, loop in zip(range(16), every_loop(16, (linear, kinked), ("relu",)), strict=True)
 ]
-"""Random loops of straight pieces."""
+"""Random piecewise-linear loops."""
 
 
 def saturated(x):
@@ -27,7 +27,7 @@ DOUBLE = linear_plant([[1, 1], [0, 1]], [0.5, 1])
 
 
 def exact_run(state, steps):
-    """The loop of `saturated` and `DOUBLE` in rationals."""
+    """Run the loop of `saturated` and `DOUBLE` in rationals."""
     a, b = map(Fraction, state)
     run = [(a, b)]
     for _ in range(steps):
@@ -39,37 +39,37 @@ def exact_run(state, steps):
 
 def test_every_trajectory_is_in_the_sets():
     steps, rng = 8, np.random.default_rng(0)
-    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=steps)
-    assert found.exact_until == steps and len(found) == steps + 1
+    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=steps)
+    assert reached.exact_until == steps and len(reached) == steps + 1
     for start in rng.uniform([1, -1], [3, 1], (12, 2)):
         for k, (a, b) in enumerate(exact_run(start, steps)):
             state = np.array([float(a), float(b)])
-            assert found.at(k).contains(state) is not False
-            # The map of the piece that the start is in says where it goes, to within its error.
+            assert reached.at(k).contains(state) is not False
+            # The map of the piece that contains the start gives its image, up to the error.
             off = [
-                max(abs(Fraction(float(v)) - w) for v, w in zip(one.apply(start[None])[0], (a, b),
+                max(abs(Fraction(float(v)) - w) for v, w in zip(star.apply(start[None])[0], (a, b),
                                                                  strict=True))
-                for one in found.at(k).pieces if (one.a @ start <= one.b + 1e-12).all()
+                for star in reached.at(k).pieces if (star.a @ start <= star.b + 1e-12).all()
             ]  # fmt: skip
-            assert min(off) <= Fraction(float(found.at(k).error.max() * (1 + 1e-9)))
+            assert min(off) <= Fraction(float(reached.at(k).error.max() * (1 + 1e-9)))
 
 
 def test_an_equilibrium_where_all_pieces_meet_is_reached():
     rng = np.random.default_rng(2)
     first, second = rng.normal(size=(5, 2)), 0.3 * rng.normal(size=5)
-    found = loop_reach_sets(
+    reached = loop_reach_sets(
         lambda x: [second @ np.maximum(first @ x, 0)], DOUBLE, ([-1, -1], [1, 0.7]), steps=3
     )
     for k in range(4):
-        assert len(found.at(k)) > 2 * k
-        assert found.at(k).contains([0.0, 0.0]) is True
+        assert len(reached.at(k)) > 2 * k
+        assert reached.at(k).contains([0.0, 0.0]) is True
 
 
-def test_what_is_not_reached_is_not_in_them():
-    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=5)
-    last = found.at(5)
+def test_unreached_states_are_not_in_the_sets():
+    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=5)
+    last = reached.at(5)
     grid = np.stack(np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-2, 2, 17)), -1).reshape(-1, 2)
-    told = last.contains(grid)
+    contained = last.contains(grid)
     starts = np.stack(np.meshgrid(np.linspace(1, 3, 101), np.linspace(-1, 1, 101)), -1)
     a, b = starts[..., 0].ravel(), starts[..., 1].ravel()
     for _ in range(5):
@@ -77,69 +77,71 @@ def test_what_is_not_reached_is_not_in_them():
         a, b = a + b + 0.5 * u, b + u
     near = np.min(np.abs(grid[:, None, 0] - a[None]) + np.abs(grid[:, None, 1] - b[None]), axis=1)
     # Starts are 1/50 apart, and five steps move neighbors apart by less than 20 times as much.
-    assert not (np.equal(told, True) & (near > 0.4)).any()
-    assert not (np.equal(told, False) & (near < 1e-9)).any()
-    assert np.equal(told, False).any()
+    assert not (np.equal(contained, True) & (near > 0.4)).any()
+    assert not (np.equal(contained, False) & (near < 1e-9)).any()
+    assert np.equal(contained, False).any()
 
 
 @pytest.mark.parametrize("number", some(range(len(LOOPS)), 6))
 def test_random_loops(number):
     controller, plant, lo, hi, steps = LOOPS[number]
     steps = min(steps, 5)
-    found = loop_reach_sets(
+    reached = loop_reach_sets(
         controller, plant, (lo, hi), steps=steps, time_limit=5, most_pieces=2000
     )
-    states = found.trajectories
+    states = reached.trajectories
     for k in range(steps + 1):
-        one = found.at(k)
-        assert (one.lo <= states[:, k].min(axis=0) + 1e-9).all()
-        assert (one.hi >= states[:, k].max(axis=0) - 1e-9).all()
-        assert not np.equal(one.contains(np.clip(states[:4, k], one.lo, one.hi)), False).any()
+        states_after = reached.at(k)
+        assert (states_after.lo <= states[:, k].min(axis=0) + 1e-9).all()
+        assert (states_after.hi >= states[:, k].max(axis=0) - 1e-9).all()
+        assert not np.equal(
+            states_after.contains(np.clip(states[:4, k], states_after.lo, states_after.hi)), False
+        ).any()
 
 
 def test_the_hulls_are_the_pipe():
-    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6)
+    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6)
     pipe = closed_loop(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6, tol=1e-7).pipe
-    assert (found.lo >= pipe.lo - 1e-9).all() and (found.hi <= pipe.hi + 1e-9).all()
-    assert (found.lo <= pipe.seen_lo + 1e-9).all() and (found.hi >= pipe.seen_hi - 1e-9).all()
+    assert (reached.lo >= pipe.lo - 1e-9).all() and (reached.hi <= pipe.hi + 1e-9).all()
+    assert (reached.lo <= pipe.seen_lo + 1e-9).all() and (reached.hi >= pipe.seen_hi - 1e-9).all()
 
 
 def test_long_loops_lose_no_digits():
-    """What was rounded is carried on as the loop carries it: it shrinks with a stable loop."""
-    found = loop_reach_sets(saturated, DOUBLE, ([1, -0.5], [2, 0.5]), steps=cases(30, 60))
-    assert found.status == "exact"
-    assert max(one.error.max() for one in found.sets) < 1e-12
+    """Propagate rounding like the state, so that it shrinks with a stable loop."""
+    reached = loop_reach_sets(saturated, DOUBLE, ([1, -0.5], [2, 0.5]), steps=cases(30, 60))
+    assert reached.status == "exact"
+    assert max(union.error.max() for union in reached.sets) < 1e-12
 
 
 def test_pieces_end_it_with_covers():
-    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6, most_pieces=2)
-    assert found.status == "pieces" and 0 <= found.exact_until < 6
-    assert all(one.is_exact for one in found.sets[: found.exact_until + 1])
-    assert all(len(one) <= 2 for one in found.sets)
+    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6, most_pieces=2)
+    assert reached.status == "pieces" and 0 <= reached.exact_until < 6
+    assert all(union.is_exact for union in reached.sets[: reached.exact_until + 1])
+    assert all(len(union) <= 2 for union in reached.sets)
     whole = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6)
-    assert (found.lo <= whole.lo + 1e-12).all() and (found.hi >= whole.hi - 1e-12).all()
+    assert (reached.lo <= whole.lo + 1e-12).all() and (reached.hi >= whole.hi - 1e-12).all()
     for k in range(7):
-        assert not np.equal(found.at(k).contains(found.trajectories[:, k]), False).any()
-    assert f"exactly until step {found.exact_until}" in str(found)
+        assert not np.equal(reached.at(k).contains(reached.trajectories[:, k]), False).any()
+    assert f"exactly until step {reached.exact_until}" in str(reached)
 
 
 def test_time_ends_it_with_covers():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(40, 4)), rng.normal(size=(1, 40)) / 40
     plant = linear_plant(np.eye(4) + 0.1 * rng.normal(size=(4, 4)), rng.normal(size=4))
-    found = loop_reach_sets(
+    reached = loop_reach_sets(
         lambda x: second @ np.maximum(first @ x, 0.0), plant, (-1, 1), steps=4,
         time_limit=0.5, most_pieces=100_000, states=list("abcd"),
     )  # fmt: skip
-    assert found.status == "time" and found.exact_until < 4
-    assert found.cost.seconds < 10
+    assert reached.status == "time" and reached.exact_until < 4
+    assert reached.cost.seconds < 10
     for k in range(5):
-        assert (found.at(k).lo <= found.trajectories[:, k].min(axis=0) + 1e-9).all()
-        assert (found.at(k).hi >= found.trajectories[:, k].max(axis=0) - 1e-9).all()
+        assert (reached.at(k).lo <= reached.trajectories[:, k].min(axis=0) + 1e-9).all()
+        assert (reached.at(k).hi >= reached.trajectories[:, k].max(axis=0) - 1e-9).all()
 
 
 def many_pieces(**options):
-    """A loop of thousands of pieces in its second step."""
+    """Return the reach sets of a loop with thousands of pieces in its second step."""
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(20, 3)), rng.normal(size=(1, 20)) / 20
     shift = rng.normal(size=20)
@@ -153,11 +155,11 @@ def many_pieces(**options):
 
 
 def test_steps_after_the_time_cost_little():
-    found = many_pieces(steps=12, time_limit=cases(0.5, 1.0), most_pieces=100_000)
-    assert found.status == "time" and found.exact_until < 12
-    # A few hulls go on; thousands of cells would take seconds a step.
-    assert all(len(one) <= 64 for one in found.sets[found.exact_until + 1 :])
-    assert_covers(found)
+    reached = many_pieces(steps=12, time_limit=cases(0.5, 1.0), most_pieces=100_000)
+    assert reached.status == "time" and reached.exact_until < 12
+    # A few hulls are propagated; thousands of cells would take seconds a step.
+    assert all(len(union) <= 64 for union in reached.sets[reached.exact_until + 1 :])
+    assert_covers(reached)
 
 
 def test_an_interrupt_ends_cuts_at_once(monkeypatch):
@@ -170,19 +172,19 @@ def test_an_interrupt_ends_cuts_at_once(monkeypatch):
         return advance(self, start, until)
 
     monkeypatch.setattr(LinearRegions, "advance", interrupted)
-    found = many_pieces(steps=4)
-    assert (found.status, found.exact_until) == ("interrupted", 1)
-    assert len(found.at(1)) > 64 and all(1 < len(one) <= 64 for one in found.sets[2:])
-    assert_covers(found)
+    reached = many_pieces(steps=4)
+    assert (reached.status, reached.exact_until) == ("interrupted", 1)
+    assert len(reached.at(1)) > 64 and all(1 < len(union) <= 64 for union in reached.sets[2:])
+    assert_covers(reached)
 
 
-def assert_covers(found):
-    """Whether runs are in the sets, and near the map of the piece that they start in."""
-    runs = found.trajectories
-    for k, one in enumerate(found.sets):
-        assert not np.equal(one.contains(runs[:, k]), False).any()
+def assert_covers(reached):
+    """Assert that runs are in the sets, and near the map of the piece in which they start."""
+    runs = reached.trajectories
+    for k, union in enumerate(reached.sets):
+        assert not np.equal(union.contains(runs[:, k]), False).any()
         for start, state in zip(runs[:, 0], runs[:, k], strict=True):
-            for star in one.pieces:
+            for star in union.pieces:
                 if (star.a @ start < star.b - 1e-12).all():
                     assert (np.abs(star.apply(start[None])[0] - state) <= star.error + 1e-9).all()
 
@@ -191,12 +193,14 @@ def test_disturbances_are_inputs_too():
     def windy(x, u, w):
         return DOUBLE(x, u + w)
 
-    found = loop_reach_sets(
+    reached = loop_reach_sets(
         saturated, windy, ([1, -0.1], [2, 0.1]), steps=3, disturbance=(-0.1, 0.1), varying=True
     )
     calm = loop_reach_sets(saturated, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3)
-    assert found.exact_until == 3
-    assert (found.lo[1:] < calm.lo[1:] - 0.01).all() and (found.hi[1:] > calm.hi[1:] + 0.01).all()
+    assert reached.exact_until == 3
+    assert (reached.lo[1:] < calm.lo[1:] - 0.01).all() and (
+        reached.hi[1:] > calm.hi[1:] + 0.01
+    ).all()
     with pytest.raises(InputError, match="up to 8 inputs that vary"):
         loop_reach_sets(
             saturated, windy, ([1, -0.1], [2, 0.1]), steps=9, disturbance=(-0.1, 0.1), varying=True
@@ -204,17 +208,17 @@ def test_disturbances_are_inputs_too():
 
 
 def test_delayed_controls_are_not_shown():
-    found = loop_reach_sets(
+    reached = loop_reach_sets(
         saturated, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3, delay=1, states=["place", "speed"]
     )
-    assert found.states == ("place", "speed") and found.at(3).lo.shape == (2,)
+    assert reached.states == ("place", "speed") and reached.at(3).lo.shape == (2,)
     # The first control arrives after a step: until then the loop drifts.
-    assert np.allclose(found.lo[1], [0.9, -0.1]) and np.allclose(found.hi[1], [2.1, 0.1])
+    assert np.allclose(reached.lo[1], [0.9, -0.1]) and np.allclose(reached.hi[1], [2.1, 0.1])
 
 
 def test_conditions_cut_the_initial_set():
-    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=2, where=x[0] + x[1] <= 2)
-    for star in found.at(2).pieces:
+    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=2, where=x[0] + x[1] <= 2)
+    for star in reached.at(2).pieces:
         assert (star.corners.sum(axis=1) <= 2 + 1e-12).all()
 
 
@@ -228,21 +232,21 @@ def test_loops_that_bend_are_refused():
             loop_reach_sets(saturated, plant, ([1, -1], [3, 1]), steps=2)
 
 
-@pytest.mark.parametrize(("options", "told"), [
+@pytest.mark.parametrize(("options", "message"), [
     ({"steps": 0}, "`steps` is the number"),
     ({"steps": 2, "most_pieces": 0}, "`most_pieces` must be"),
     ({"steps": 2, "time_limit": -1}, "`time_limit` must be"),
     ({"steps": 2, "where": outrange.x[5] <= 1}, "Received"),
 ])  # fmt: skip
-def test_questions_that_do_not_fit(options, told):
-    with pytest.raises(InputError, match=told):
+def test_questions_that_do_not_fit(options, message):
+    with pytest.raises(InputError, match=message):
         loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), **options)
 
 
-def test_steps_that_there_are_not():
-    found = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=1)
+def test_missing_steps_are_refused():
+    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=1)
     for step in (2, -1, 0.5, True):
         with pytest.raises(InputError, match="steps 0 to 1"):
-            found.at(step)
+            reached.at(step)
     with pytest.raises(InputError, match="one of x1, x2"):
-        found.plot(x="nothing")
+        reached.plot(x="nothing")

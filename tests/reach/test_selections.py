@@ -1,4 +1,4 @@
-"""What a condition chooses: the hull of both branches, and no trajectory is lost."""
+"""Values selected by a condition: the hull of both branches; no trajectory is lost."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,10 @@ from outrange.frontends.functions import trace
 from outrange.graph import Builder, Slot
 from outrange.reach import selections, tubes
 from outrange.reach.atom_bounds import unsafe_parts
-from outrange.reach.specification import Trajectory, specified
-from outrange.reach.system import unrolled
+from outrange.reach.specification import Trajectory, to_formula
+from outrange.reach.system import unroll
 from outrange.reach.tube_boxes import branches
-from outrange.reach.zonotope_pass import through
+from outrange.reach.zonotope_pass import propagate
 from outrange.reach.zonotopes import Zonotopes, boxes
 from reach.test_loops import NONE
 
@@ -26,7 +26,7 @@ def graph_of(function, size):
 
 
 def nested(rng):
-    """A function of four states with conditions inside conditions."""
+    """Draw a function of four states with nested conditions."""
     a, b, c = rng.normal(size=(3, 4, 4))
 
     def run(x):
@@ -43,13 +43,13 @@ def encloses(seed):
     graph = graph_of(run, 4)
     for width in (0.02, 0.5):
         middle, half = rng.uniform(-1, 1, (3, 4)), width * rng.uniform(0, 1, (3, 4))
-        form = through(graph, boxes(middle - half, middle + half))
+        form = propagate(graph, boxes(middle - half, middle + half))
         at = rng.uniform(-1, 1, (300, 4))
         values = graph.run((middle[:, None] + half[:, None] * at).reshape(-1, 4)).reshape(3, 300, 4)
-        # Along any direction, with what is known of the point that a value belongs to.
-        known = form.center[:, None] + np.einsum("kg,bgn->bkn", at, form.rows[:, :4])
+        # Values minus their linear form at the same point.
+        linear_part = form.center[:, None] + np.einsum("kg,bgn->bkn", at, form.rows[:, :4])
         off = np.abs(form.rows[:, 4:]).sum(axis=1) + form.rest
-        if not (np.abs(values - known) <= off[:, None] + 1e-9).all():
+        if not (np.abs(values - linear_part) <= off[:, None] + 1e-9).all():
             return False
     return True
 
@@ -61,14 +61,14 @@ def test_values_lie_in_their_forms(seed):
 
 def test_a_choice_lies_in_the_hull_of_its_branches():
     graph = graph_of(lambda x: [np.where(x[0] > 0, x[1], x[2])], 3)
-    form = through(graph, boxes(np.array([[-1.0, 0.0, 0.5]]), np.array([[1.0, 1.0, 2.0]])))
+    form = propagate(graph, boxes(np.array([[-1.0, 0.0, 0.5]]), np.array([[1.0, 1.0, 2.0]])))
     lo, hi = form.ends()
     assert (lo[0, 0], hi[0, 0]) == pytest.approx((0.0, 2.0), abs=1e-9)
 
 
-def test_what_both_branches_share_is_kept():
+def test_the_common_part_of_both_branches_is_kept():
     graph = graph_of(lambda x: [np.where(x[0] > 0, x[1] + 0.1, x[1] - 0.1) - x[1]], 2)
-    form = through(graph, boxes(np.array([[-1.0, 0.0]]), np.array([[1.0, 5.0]])))
+    form = propagate(graph, boxes(np.array([[-1.0, 0.0]]), np.array([[1.0, 5.0]])))
     assert form.ends()[1][0, 0] == pytest.approx(0.1, abs=1e-9)
 
 
@@ -82,7 +82,7 @@ def test_the_law_catches_a_branch_that_is_dropped(monkeypatch):
 
 
 def switching(rng):
-    """A plant of two states that switches between two maps, with a memory of where it was."""
+    """Draw a plant of two states that switches between two maps, with a memory of its side."""
     a, b = 0.6 * rng.normal(size=(2, 2, 2))
     c, d = 0.3 * rng.normal(size=(2, 2))
     normal, offset = rng.normal(size=2), 0.2 * rng.normal()
@@ -95,8 +95,8 @@ def switching(rng):
     return plant, lambda points: np.array([plant(point, None) for point in points])
 
 
-def keeps_every_way(seed):
-    """Whether each trajectory is, at all steps, in one of the boxes that searches ended with."""
+def keeps_every_branch(seed):
+    """Return whether each trajectory stays in one box of a search, and whether boxes assume."""
     rng = np.random.default_rng(seed)
     plant, run = switching(rng)
     lo, hi = np.array([-0.5, -0.5, 0.0]), np.array([0.5, 0.5, 0.0])
@@ -105,24 +105,26 @@ def keeps_every_way(seed):
         seen.append(run(seen[-1]))
     runs = np.stack(seen, axis=1)
     system = read_loop(lambda x: [0 * x[0]], plant, (lo, hi), steps=6, **NONE)[0]
-    where = Trajectory(unrolled(system, 6).size, 6, system.states, system.controls)
+    where = Trajectory(unroll(system, 6).size, 6, system.states, system.controls)
     spec = (outrange.x[0] <= runs[:, :, 0].max() + 0.01).always()
-    search = tubes.Tubes(system, where, unsafe_parts(negate(specified(spec, where)), where))
+    search = tubes.Tubes(system, where, unsafe_parts(negate(to_formula(spec, where)), where))
     while search.waiting and search.boxes < 120:
         search.advance()
-    found = [*search.done, *search.waiting]
-    ends = np.stack([box.states for box in found])
-    inside = (runs[:, None] >= ends[None, :, 0] - 1e-9) & (runs[:, None] <= ends[None, :, 1] + 1e-9)
-    return inside.all(axis=(2, 3)).any(axis=1).all(), any(box.assumed for box in found)
+    all_boxes = [*search.done, *search.waiting]
+    ends = np.stack([box.states for box in all_boxes])
+    is_inside = (runs[:, None] >= ends[None, :, 0] - 1e-9) & (
+        runs[:, None] <= ends[None, :, 1] + 1e-9
+    )
+    return is_inside.all(axis=(2, 3)).any(axis=1).all(), any(box.assumed for box in all_boxes)
 
 
-def test_no_way_is_lost_where_conditions_are_assumed():
-    found = [keeps_every_way(seed) for seed in range(cases(4, 100))]
-    assert all(kept for kept, _ in found) and any(assumed for _, assumed in found)
+def test_no_branch_is_lost_where_conditions_are_assumed():
+    results = [keeps_every_branch(seed) for seed in range(cases(4, 100))]
+    assert all(is_kept for is_kept, _ in results) and any(assumed for _, assumed in results)
 
 
 def test_a_switch_with_hysteresis_is_followed():
-    """Near a threshold both ways are kept, so that the memory never is anything between."""
+    """Keep both outcomes near a threshold, so that the memory never has a value between."""
 
     def room(x, u):
         return [x[0] + 0.05 * (-0.5 * (x[0] - 10) + 8 * u[0])]
@@ -130,13 +132,13 @@ def test_a_switch_with_hysteresis_is_followed():
     def switch(x, y):
         return [np.where(x[0] < 19, 1, np.where(x[0] > 21, 0, x[1]))]
 
-    found = outrange.closed_loop(
+    answer = outrange.closed_loop(
         lambda x: [x[1]], room, ([19.5, 1], [20.5, 1]), steps=24, memory=switch, tol=1.0,
         spec=((outrange.x[0] >= 18.5) & (outrange.x[0] <= 21.5)).always(), time_limit=40,
     )  # fmt: skip
-    assert found.status == "HOLDS"
+    assert answer.status == "HOLDS"
 
 
-def test_the_law_catches_a_way_that_is_forgotten(monkeypatch):
+def test_the_law_catches_a_branch_that_is_forgotten(monkeypatch):
     monkeypatch.setattr(tubes, "branches", lambda box: branches(box)[:1])
-    assert not all(keeps_every_way(seed)[0] for seed in range(8))
+    assert not all(keeps_every_branch(seed)[0] for seed in range(8))

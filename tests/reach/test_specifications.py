@@ -1,4 +1,4 @@
-"""Conditions in time: as formulas over a trajectory they say what they say step by step."""
+"""Temporal conditions: their formulas over a trajectory agree with a check of every step."""
 
 import numpy as np
 import pytest
@@ -7,20 +7,20 @@ from outrange import InputError, avoid, u, within, x
 from outrange.api.loops.specs import read_spec
 from outrange.core.formula import holds
 from outrange.questions.expressions import as_temporal
-from outrange.reach.specification import Trajectory, remarks, specified
+from outrange.reach.specification import Trajectory, spec_warnings, to_formula
 
 
 STEPS = 4
 WHERE = Trajectory(2, STEPS, ("a", "b"), ("push",))
 
 
-def _satisfied(spec, states, controls):
-    """By looking at every step."""
+def is_satisfied(spec, states, controls):
+    """Return whether the specification holds, by checking every step."""
     spec = as_temporal(spec)
     if spec.op == "~":
-        return not _satisfied(spec.parts[0], states, controls)
+        return not is_satisfied(spec.parts[0], states, controls)
     if spec.op in "&|":
-        each = [_satisfied(part, states, controls) for part in spec.parts]
+        each = [is_satisfied(part, states, controls) for part in spec.parts]
         return all(each) if spec.op == "&" else any(each)
     uses = "u" in repr(spec.parts[0])
     first = 0 if spec.start is None else int(spec.start)
@@ -36,8 +36,8 @@ def _at(condition, state, control):
     from outrange.questions.expressions.evaluate import evaluate
     from outrange.reach.specification import _StepScope
 
-    one = Trajectory(2, 1, ("a", "b"), ("push",))
-    formula = evaluate(condition, _StepScope(one, 0)).item()
+    layout = Trajectory(2, 1, ("a", "b"), ("push",))
+    formula = evaluate(condition, _StepScope(layout, 0)).item()
     flat = np.concatenate([state, np.zeros(2), control])
     assert Slot is not None
     return holds(formula, flat, flat)
@@ -57,8 +57,8 @@ SPECS = [
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=repr)
-def test_a_formula_says_what_the_steps_say(spec):
-    formula = specified(spec, WHERE)
+def test_a_formula_agrees_with_every_step(spec):
+    formula = to_formula(spec, WHERE)
     rng = np.random.default_rng(0)
     both = set()
     for scale in (0.3, 0.6, 1.0):
@@ -66,7 +66,7 @@ def test_a_formula_says_what_the_steps_say(spec):
             states = scale * rng.uniform(-1, 1, (STEPS + 1, 2))
             controls = scale * rng.uniform(-1, 1, (STEPS, 1))
             flat = np.concatenate([states[0], states[1:].ravel(), controls.ravel()])
-            expected = _satisfied(spec, states, controls)
+            expected = is_satisfied(spec, states, controls)
             assert holds(formula, flat, flat) is expected
             both.add(expected)
     assert both == {True, False}
@@ -81,19 +81,19 @@ def test_a_formula_says_what_the_steps_say(spec):
         ("eventually: x['a'] <= 1", (x["a"] <= 1).eventually()),
     ],
 )
-def test_text_says_the_same(text, same):
-    assert specified(read_spec(text), WHERE) == specified(same, WHERE)
+def test_text_and_expressions_agree(text, same):
+    assert to_formula(read_spec(text), WHERE) == to_formula(same, WHERE)
 
 
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda: specified((x[0] <= 1).at(5), WHERE), "The loop runs for 4 steps"),
-        (lambda: specified((u[0] <= 1).at(4), WHERE), "known while it runs"),
-        (lambda: specified((x[0] <= 1).at(1.5), WHERE), "numbers of steps"),
-        (lambda: specified((x["c"] <= 1).always(), WHERE), "it has a, b"),
-        (lambda: specified((x[2] <= 1).always(), WHERE), "The loop has 2 states, a, b"),
-        (lambda: specified((x <= 1).always(), WHERE), ".all()"),
+        (lambda: to_formula((x[0] <= 1).at(5), WHERE), "The loop runs for 4 steps"),
+        (lambda: to_formula((u[0] <= 1).at(4), WHERE), "known while it runs"),
+        (lambda: to_formula((x[0] <= 1).at(1.5), WHERE), "numbers of steps"),
+        (lambda: to_formula((x["c"] <= 1).always(), WHERE), "it has a, b"),
+        (lambda: to_formula((x[2] <= 1).always(), WHERE), "The loop has 2 states, a, b"),
+        (lambda: to_formula((x <= 1).always(), WHERE), ".all()"),
         (lambda: (x[0] <= 1).during(3, 1), "must not end before it begins"),
         (lambda: (x[0] <= 1).at("noon"), "A time must be a number"),
         (lambda: (x[0] <= 1).at(2) & 3, "joined by `&`"),
@@ -102,7 +102,7 @@ def test_text_says_the_same(text, same):
         (lambda: within([1, 2], [3, 4, 5]), "list of lower and a list of upper"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_a_reason(make, word):
+def test_invalid_specifications_are_refused_with_a_reason(make, word):
     with pytest.raises(InputError) as error:
         make()
     assert word in str(error.value)
@@ -112,9 +112,11 @@ def test_an_empty_set_to_avoid_is_remarked():
     from outrange.core.formula import negate
 
     spec = avoid([0.6, None], [0.4, None])
-    (found,) = remarks(spec, negate(specified(spec, WHERE)))
-    assert "says nothing" in found
-    assert not remarks(avoid([0.4, None], [0.6, None]), negate(specified(avoid(0.4, 0.6), WHERE)))
+    (warning,) = spec_warnings(spec, negate(to_formula(spec, WHERE)))
+    assert "says nothing" in warning
+    assert not spec_warnings(
+        avoid([0.4, None], [0.6, None]), negate(to_formula(avoid(0.4, 0.6), WHERE))
+    )
 
 
 def test_a_time_counts_as_neither_true_nor_false():

@@ -1,6 +1,6 @@
-"""Tubes as users get them hold trajectories enclosed in balls.
+"""Tubes, as users get them, contain trajectories enclosed in balls.
 
-`benchmarks/closed_loop_truth.py` is the same law for loops of every kind, at scale.
+`benchmarks/closed_loop_truth.py` tests this law for loops of every kind, at scale.
 """
 
 from dataclasses import replace
@@ -21,11 +21,12 @@ from reach.test_flow_laws import random_field
 H = Fraction(1, 10)
 
 SHARES = 1.0, 1e-3, 1e-14
-"""Of a random initial set: trajectories from a small one are all near the edge of its tube."""
+"""Sizes of a random initial set: trajectories from a small one are all near the edge of its tube.
+"""
 
 
 def starts(rng, lo, hi, count):
-    """Corners, corners a unit in the last place inside, and points of the inside."""
+    """Yield corners, corners a unit in the last place inside, and inner points."""
     for i in range(count):
         corner = np.where(rng.integers(0, 2, lo.size) > 0, lo, hi)
         inner = np.nextafter(corner, 0.5 * lo + 0.5 * hi)
@@ -38,7 +39,7 @@ def initial(rng, n, share):
 
 
 def outside(pipe, runs, unit=Fraction(1)):
-    """How many points `(time, balls)` are outside of a pipe, and how many were compared."""
+    """Count the points `(time, balls)` outside of a pipe, and those compared."""
     ends = [[round(Fraction(v) / unit) * unit for v in e] for e in (pipe.start, pipe.stop)]
     out, count = 0, 0
     for time, x in runs:
@@ -51,12 +52,12 @@ def outside(pipe, runs, unit=Fraction(1)):
 
 
 def steps_of(seed, share):
-    """A pipe in discrete time, and points on its trajectories, every operation in balls."""
+    """Return a pipe in discrete time, and points on its trajectories, computed in balls."""
     rng = np.random.default_rng(seed)
     n, kind = 1 + seed % 3, (linear, kinked, smooth)[seed % 3]
     pull, plant = controller(rng, n, act=("relu", "tanh")[seed % 2]), kind(rng, n)
     lo, hi = initial(rng, n, share)
-    found = closed_loop(pull, plant, (lo, hi), steps=4, time_limit=20, tol=0.5)
+    answer = closed_loop(pull, plant, (lo, hi), steps=4, time_limit=20, tol=0.5)
     runs = []
     with ctx.workprec(BITS):
         for start in starts(rng, lo, hi, 9):
@@ -65,11 +66,11 @@ def steps_of(seed, share):
             for k in range(4):
                 x = np.array(plant(x, pull(x)), object)
                 runs.append((Fraction(k + 1), list(x)))
-    return found.pipe, runs
+    return answer.pipe, runs
 
 
 def flow_of(seed, share):
-    """The same in continuous time."""
+    """Return a pipe in continuous time, and points on its trajectories."""
     rng = np.random.default_rng(seed)
     n, m, act = 1 + seed % 3, 1 + seed % 2, ("relu", "tanh")[seed % 2]
     function, network = random_field(rng, n, m), layers(rng, n, m, act)
@@ -82,13 +83,13 @@ def flow_of(seed, share):
         return x
 
     lo, hi = initial(rng, n, share)
-    found = closed_loop(
+    answer = closed_loop(
         pull, lambda x, u: function(np, x, u, None, []), (lo, hi), steps=3, dt=H, time_limit=20
     )
     runs = []
     for start in starts(rng, lo, hi, 3):
         runs += trajectory(function, network, start.tolist(), H, 3, pieces=3)
-    return found.pipe, runs
+    return answer.pipe, runs
 
 
 @pytest.mark.parametrize("seed", range(cases(2, 60)))

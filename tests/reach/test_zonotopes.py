@@ -5,7 +5,7 @@ import pytest
 
 from cases import called, cases, combined
 from outrange.reach import zonotopes
-from outrange.reach.symbols import reduced
+from outrange.reach.symbols import reduce_symbols
 from outrange.reach.zonotopes import Zonotopes
 from reach.zonotope_laws import encloses, samples, steps_hold, thin_ones_hold, zonotope
 from small_graphs import NETS, describable
@@ -21,7 +21,7 @@ def test_values_of_400_bits_lie_inside(seed):
     thin_ones_hold(seed)
 
 
-def test_each_operation_pays_its_roundings():
+def test_each_operation_includes_its_rounding():
     steps_hold()
 
 
@@ -35,10 +35,10 @@ def test_forms_of_small_boxes_are_nearly_exact():
     assert (most - least <= 1.01 * (seen.max(axis=0) - seen.min(axis=0)) + 1e-9).all()
 
 
-def test_joined_symbols_reach_as_far():
+def test_merged_symbols_reach_as_far():
     rng = np.random.default_rng(1)
     form = Zonotopes(rng.normal(size=(3, 2)), rng.normal(size=(3, 40, 2)), rng.random((3, 2)))
-    fewer = reduced(form, 4)
+    fewer = reduce_symbols(form, 4)
     assert fewer.rows.shape[1] < 40
     assert np.array_equal(fewer.rows[:, :4], form.rows[:, :4])
     for row in rng.normal(size=(20, 2)):
@@ -52,7 +52,7 @@ def _dropped_curve_error(center, rows, rest, errors):
 
 
 def _forgetful_rows(self, count):
-    """Symbols counted from the end: two values then share symbols that only one of them has."""
+    """Count symbols from the end: values then share symbols that only one of them has."""
     rows = self.rows
     missing = count - rows.shape[1]
     none = np.zeros((rows.shape[0], missing, rows.shape[2]))
@@ -74,12 +74,12 @@ MUTANTS = {
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_the_laws_catch(mutant, monkeypatch):
-    what, change = MUTANTS[mutant]
-    if what == "of":
+    target, change = MUTANTS[mutant]
+    if target == "of":
         monkeypatch.setattr(Zonotopes, "of", change)
-    elif isinstance(what, str):
-        monkeypatch.setattr(zonotopes, what, change)
+    elif isinstance(target, str):
+        monkeypatch.setattr(zonotopes, target, change)
     else:
-        monkeypatch.setitem(zonotopes.RULES, what, change)
+        monkeypatch.setitem(zonotopes.RULES, target, change)
     caught = [not encloses(net, act) for net in NETS for act in ("tanh", "relu", "square")]
     assert any(caught)

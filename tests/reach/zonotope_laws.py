@@ -7,18 +7,18 @@ import numpy as np
 
 from outrange.ops import Product, curve, dense
 from outrange.reach import zonotopes
-from outrange.reach.zonotope_pass import through
+from outrange.reach.zonotope_pass import propagate
 from outrange.reach.zonotopes import Zonotopes, boxes
 from small_graphs import NETS, run_exactly, wild_graph
 
 
 SLOPE = 0.3
-"""Of a curve below 0: no number of few bits."""
+"""Slope of a curve below 0 that has no short binary expansion."""
 
 
 def zonotope(graph, lo, hi):
     with np.errstate(all="ignore"):
-        return through(graph, boxes(lo, hi))
+        return propagate(graph, boxes(lo, hi))
 
 
 def samples(rng, lo, hi, count=200):
@@ -27,21 +27,21 @@ def samples(rng, lo, hi, count=200):
 
 
 def encloses(net, act, seed=7):
-    """Whether the output of every sample lies in its zonotope, along random directions too."""
+    """Return whether every sample's output lies in its zonotope, also along random directions."""
     rng = np.random.default_rng(seed)
     graph = net(rng, act)
     for width in (0.01, 0.6):
         center = rng.uniform(-1.5, 1.5, (5, graph.size))
         half = width * rng.uniform(0, 1, center.shape)
         lo, hi = center - half, center + half
-        found = zonotope(graph, lo, hi)
+        image = zonotope(graph, lo, hi)
         points = samples(rng, lo, hi)
         seen = graph.run(points.reshape(-1, graph.size)).reshape(*points.shape[:2], -1)
         size = seen.shape[-1]
         for row in np.concatenate([np.eye(size), rng.normal(size=(4, size))]):
             value = seen @ row
-            middle = found.center @ row
-            reach = np.abs(found.rows @ row).sum(axis=1) + found.rest @ np.abs(row)
+            middle = image.center @ row
+            reach = np.abs(image.rows @ row).sum(axis=1) + image.rest @ np.abs(row)
             slack = 1e-11 * (1 + np.abs(value))
             if not (np.abs(value - middle) <= reach + slack).all():
                 return False
@@ -49,14 +49,14 @@ def encloses(net, act, seed=7):
 
 
 def all_enclosed():
-    """The same of some networks."""
+    """Assert `encloses` for some networks."""
     for net in NETS:
         for act in ("tanh", "relu", "square"):
             assert encloses(net, act)
 
 
 def thin_ones_hold(*seeds):
-    """Of boxes of few units in the last place, values of 400 bits lie between the ends."""
+    """Assert for boxes of few last units that values of 400 bits lie between the ends."""
     for seed in seeds or range(6):
         rng = np.random.default_rng(seed)
         graph = wild_graph(rng, ["relu", "tanh", "sin", "square"], products=True)
@@ -71,27 +71,27 @@ def thin_ones_hold(*seeds):
 
 
 def _at(form, box, symbols):
-    """The form's middle for some symbols, in fractions."""
-    found = [Fraction(float(c)) for c in form.center[box]]
+    """Return the form's middle for given symbols, in fractions."""
+    middle = [Fraction(float(c)) for c in form.center[box]]
     for e, row in zip(symbols, form.rows[box], strict=False):
-        found = [v + e * Fraction(float(c)) for v, c in zip(found, row, strict=True)]
-    return found
+        middle = [v + e * Fraction(float(c)) for v, c in zip(middle, row, strict=True)]
+    return middle
 
 
-def _holds(found, symbols, truth):
-    """Symbols that came later, and the error, reach from the form to the truth."""
-    for box in range(len(found.center)):
-        late = np.abs(found.rows[box, len(symbols) :])
+def _holds(image, symbols, truth):
+    """Assert that later symbols and the error reach from the form to the truth."""
+    for box in range(len(image.center)):
+        late = np.abs(image.rows[box, len(symbols) :])
         room = [
             Fraction(float(r)) + sum(Fraction(float(v)) for v in column)
-            for r, column in zip(found.rest[box], late.T, strict=True)
+            for r, column in zip(image.rest[box], late.T, strict=True)
         ]
-        for v, w, most in zip(_at(found, box, symbols), truth(box), room, strict=True):
+        for v, w, most in zip(_at(image, box, symbols), truth(box), room, strict=True):
             assert abs(v - w) <= most
 
 
 def steps_hold():
-    """One operation on zonotopes without errors: what is rounded is all there is."""
+    """Apply one operation to zonotopes without errors, where only rounding matters."""
     times_op = Product("multiply", np.arange(3), np.arange(3), (3, 3))
     for seed in range(8):
         rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ import numpy as np
 import outrange
 from outrange import x
 from outrange.ops import Curve
-from outrange.reach.system import unrolled
+from outrange.reach.system import unroll
 from reach.test_loops import system_of
 
 
@@ -13,7 +13,7 @@ def test_no_curve_is_described_on_a_single_point():
     plant = lambda x, u: [0.3 * np.cos(np.square(x[0]))]  # noqa: E731
     controller = lambda x: [0.0 * x[0]]  # noqa: E731
     lo, hi = np.array([0.6]), np.array([0.72])
-    graph = unrolled(system_of(controller, plant, lo, hi, 1), 1)
+    graph = unroll(system_of(controller, plant, lo, hi, 1), 1)
     curves = [node.op for node in graph.nodes if isinstance(node.op, Curve)]
     assert curves and all(op.on[0] < op.on[1] for op in curves)
     found = outrange.closed_loop(controller, plant, (lo, hi), steps=1, spec=(x[0] >= 0.29).at(1))

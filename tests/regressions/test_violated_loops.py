@@ -6,7 +6,7 @@ import pytest
 import outrange
 from outrange import x
 from outrange.reach import pipes
-from outrange.reach.continuous import ask as continuous
+from outrange.reach.continuous import flow_search as continuous
 
 
 def vanderpol(x, u):

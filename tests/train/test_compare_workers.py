@@ -13,7 +13,7 @@ import outrange
 from cases import cases
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError
-from outrange.executors import shelf
+from outrange.executors import worker_cache
 from outrange.executors.pool import ExecutorPool
 from outrange.train.comparison import compare, slices, spread, trainings
 from outrange.train.comparison.plan import Group
@@ -103,11 +103,11 @@ def toys(monkeypatch):
 
     The digest of a parcel does not tell a toy from what it stands for: neither finds the other's.
     """
-    shelf.shelf.cache_clear()
+    worker_cache.process_cache.cache_clear()
     monkeypatch.setattr(spread, "SECONDS", 0.0)
     monkeypatch.setattr(trainings, "engine_of", lambda name: Toy)
     yield
-    shelf.shelf.cache_clear()
+    worker_cache.process_cache.cache_clear()
 
 
 @pytest.fixture

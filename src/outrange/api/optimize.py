@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..certify.ask import Certifier, one_box, search_time
+from ..certify.certifier import Certifier, one_box, search_time
 from ..core import InputError
 from ..questions.common.provenance import add_provenance
 from .arguments import load_within_limit, parse_condition, time_left

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..certify.ask import Certifier, search_time
+from ..certify.certifier import Certifier, search_time
 from ..core import OutOfTime, deadline
-from ..executors.working import working
+from ..executors.executor_argument import use_executor
 from ..live import progress_listener
 from ..questions.common.provenance import add_provenance
 from .arguments import (
@@ -138,7 +138,7 @@ def verify(
     proof = Certifier.of(certificate, check, clock, "verify", network, arithmetic)
     if proof is not None:
         proof.check_covered(unsafe, regions)
-    with working(executor, resume):
+    with use_executor(executor, resume):
         answer = decide_property(
             network,
             unsafe,

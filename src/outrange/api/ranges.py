@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..certify.ask import Certifier, one_box, search_time
+from ..certify.certifier import Certifier, one_box, search_time
 from ..core import InputError
-from ..executors.working import working
+from ..executors.executor_argument import use_executor
 from ..graph.difference import difference
 from ..live import progress_listener
 from ..questions.common.provenance import add_provenance
@@ -123,7 +123,7 @@ def output_range(
             "A certificate covers the outputs of a model. Leave out `layer`. Received: `layer`."
         )
     where = None if proof is None else one_box(regions(network.graph.inputs, box))
-    with working(executor, resume):
+    with use_executor(executor, resume):
         answer = ask(
             network,
             box,

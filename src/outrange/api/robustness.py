@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..certify.ask import Certifier, search_time
+from ..certify.certifier import Certifier, search_time
 from ..core import InputError
 from ..core.formula import negate
-from ..executors.pool import pool_of
+from ..executors.pool import as_pool
 from ..live import progress_listener
 from ..questions.common.provenance import add_provenance
 from .arguments import is_float32, load_within_limit, time_left
@@ -286,7 +286,7 @@ def robust_accuracy(
         file=file,
         seed=seed,
         progress=progress_listener(progress),
-        pool=pool_of(executor),
+        pool=as_pool(executor),
     )
     if is_several(eps):
         answer = replace(

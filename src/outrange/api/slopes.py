@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..certify.ask import Certifier, check_slopes, one_box, search_time
+from ..certify.certifier import Certifier, check_slopes, one_box, search_time
 from ..core import InputError
 from ..live import progress_listener
 from ..questions.common.entries import select_pairs

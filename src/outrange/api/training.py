@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..answers.study.progress import StudyProgress
-from ..executors.pool import pool_of
+from ..executors.pool import as_pool
 from ..live import progress_listener
 from .decorators import question, with_provenance
 
@@ -128,7 +128,7 @@ def compare(
         kind=kind,
         seed=seed,
         engine=engine,
-        pool=pool_of(executor),
+        pool=as_pool(executor),
         file=file,
         progress=progress_listener(progress),
     )

@@ -1,4 +1,4 @@
-"""Certificates of answers: the claim, its proof, the file, and the verdict of the checker."""
+"""Certificates: the claim, its proof, the file, and the verdict of the checker."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from outrange_check.readers import read
 
 from ..core import Box, InputError, OutOfTime, check_deadline, seconds_left
 from ..graph import Graph
+from .errors import NoCertificateError, NoTreeError
 from .exact_network import exact_network
 from .file import Claim, ProvedBox, write_certificate
-from .grid import grid_loss
-from .missing import NoCertificateError, NoTreeError
 from .prove import AHEAD, Goal, prove_box
 from .provers.growth_prover import growth_goals
+from .resolution import resolution_loss
 
 
 PART = ".part"
-"""What a certificate's name ends with until it is whole and checked."""
+"""Suffix of a certificate's name until it is complete and checked."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The network that a certificate is about.
+    """The network of a certificate.
 
     Args:
-        network: In exact numbers.
-        file: The model file that it was read from, or None where it is a model in memory.
-        sha256: Of that file.
+        network: The network in exact numbers.
+        file: The model file, or None for a model in memory.
+        sha256: Hash of that file, if there is one.
     """
 
     network: Network
@@ -47,16 +47,16 @@ class Subject:
     sha256: str | None
 
 
-def subject(graph: Graph, file: str | None, known: str | None = None) -> Subject:
-    """The network of a model in exact numbers; of a file, as the checker itself reads it.
+def read_subject(graph: Graph, file: str | None, known: str | None = None) -> Subject:
+    """Return a model's network in exact numbers; of a file, as the checker itself reads it.
 
     Args:
-        graph: What was read of the model.
-        file: The file that it was read from; None for a model in memory.
-        known: SHA-256 of the file as it was when the graph was read.
+        graph: The graph that outrange read from the model.
+        file: The model file; None for a model in memory.
+        known: SHA-256 of the file when the graph was read.
 
     Raises:
-        InputError: Something in it is not covered by certificates; the message names it.
+        InputError: Certificates do not cover a part of it; the message names the part.
     """
     if file is None:
         return Subject(exact_network(graph), None, None)
@@ -74,16 +74,16 @@ def subject(graph: Graph, file: str | None, known: str | None = None) -> Subject
     return Subject(network, file, digest)
 
 
-def formed(network: Network, row: np.ndarray, plus: float) -> Form:
-    """`row @ outputs + plus`, exactly."""
+def output_form(network: Network, row: np.ndarray, plus: float) -> Form:
+    """Return `row @ outputs + plus`, exactly."""
     used = np.flatnonzero(row)
     terms = [(exact(float(row[i])), network.outputs[i]) for i in used]
     return combine(terms, exact(float(plus)))
 
 
 Part = tuple[Box, Sequence[tuple[Claim, float]]]
-"""A box, and what is claimed there: each claim with the size it is relative to; of a slope that is
-compared with 0 that is 0, and found where it is proved."""
+"""A box and the claims about it, each with the size that tolerances are relative to. For a slope
+compared with 0 that size is 0, and is determined during the proof."""
 
 
 def certify(
@@ -93,17 +93,17 @@ def certify(
     notes: dict[str, Any],
     check: bool,
 ) -> bool:
-    """Prove claims once more, as a tree that others can check, and write the certificate.
+    """Prove claims again, as a tree that others can check, and write the certificate.
 
     Args:
-        path: Where to.
-        about: The network.
-        parts: What to prove.
-        notes: Kept in the file, and not part of what is certified.
+        path: The file to write.
+        about: The network in exact numbers.
+        parts: The boxes and their claims.
+        notes: Stored in the file, but not certified.
         check: Whether to run the checker on it.
 
     Returns:
-        Whether the checker was run, and certified it.
+        Whether the checker ran and certified it.
 
     Raises:
         OutOfTime: The ambient deadline passed; nothing is written.
@@ -116,12 +116,12 @@ def certify(
     none: NoCertificateError | None = None
     part = path.with_name(f"{path.name}.{os.getpid()}{PART}")  # two processes may write one file
     try:
-        # A tree is found with room for what float64 rounds; or else without, and the checker says
-        # whether that was little. Where float64 cannot tell on which side of a kink a unit lies, a
-        # tree may name other units than the checker finds open; splits of the box alone name none.
+        # The first search for a tree leaves room for float64 rounding. The second leaves none, and
+        # the checker decides whether that suffices. Where float64 cannot decide the side of a kink,
+        # a tree may name other units than the checker finds undecided; box splits name none.
         for again in (False, True):
             try:
-                proved = _proved(about, parts, again)
+                proved = _prove_parts(about, parts, again)
             except NoTreeError as why:
                 none = why
                 continue
@@ -136,14 +136,14 @@ def certify(
         part.unlink(missing_ok=True)
     if none is None:
         none = NoCertificateError(
-            f"the checker does not certify what was found ({refused}), which is a fault of "
+            f"the checker does not certify the proof ({refused}), which is a fault of "
             "outrange and not of the answer"
         )
-    raise _below_the_grid(about, parts) or none
+    raise _explain_resolution(about, parts) or none
 
 
-def _below_the_grid(about: Subject, parts: Sequence[Part]) -> NoCertificateError | None:
-    """Why no claim of this size is certified, where the checker's steps are too large for it."""
+def _explain_resolution(about: Subject, parts: Sequence[Part]) -> NoCertificateError | None:
+    """Return the error that the checker's steps are too large for a claim, or None."""
     for box, claims in parts:
         by = claims[0][0].by
         forms, sizes = [_forms(about, claim) for claim, _ in claims], [size for _, size in claims]
@@ -151,9 +151,11 @@ def _below_the_grid(about: Subject, parts: Sequence[Part]) -> NoCertificateError
         if by is None:
             goals = [largest(whole, each) for each in forms]
         else:
-            goals, found = growth_goals(whole, by, box, [each[0] for each in forms])
-            sizes = [size or seen for size, seen in zip(sizes, found.tolist(), strict=True)]
-        for lost, size in zip(grid_loss(whole, box, goals), sizes, strict=True):
+            goals, largest_slopes = growth_goals(whole, by, box, [each[0] for each in forms])
+            sizes = [
+                size or slope for size, slope in zip(sizes, largest_slopes.tolist(), strict=True)
+            ]
+        for lost, size in zip(resolution_loss(whole, box, goals), sizes, strict=True):
             if not lost <= AHEAD * size:
                 what = "a value" if by is None else "a slope"
                 return NoCertificateError(
@@ -166,13 +168,14 @@ def _below_the_grid(about: Subject, parts: Sequence[Part]) -> NoCertificateError
 
 def _forms(about: Subject, claim: Claim) -> list[Form]:
     return [
-        formed(about.network, row, plus) for row, plus in zip(claim.rows, claim.plus, strict=True)
+        output_form(about.network, row, plus)
+        for row, plus in zip(claim.rows, claim.plus, strict=True)
     ]
 
 
-def _proved(about: Subject, parts: Sequence[Part], again: bool) -> list[ProvedBox]:
-    """The trees of all claims."""
-    found = []
+def _prove_parts(about: Subject, parts: Sequence[Part], again: bool) -> list[ProvedBox]:
+    """Return the proof trees of all claims."""
+    proved_boxes = []
     for box, claims in parts:
         goals = [Goal(_forms(about, claim), claim.least, scale) for claim, scale in claims]
         tree = prove_box(about.network, box, goals, again, claims[0][0].by)
@@ -184,13 +187,13 @@ def _proved(about: Subject, parts: Sequence[Part], again: bool) -> list[ProvedBo
                 else "no proof tree was found, since splits of the set do not separate the slopes "
                 "of units whose kinks meet, or a slope is attained to within float64 rounding"
             )
-        found.append(ProvedBox(box, [claim for claim, _ in claims], tree))
+        proved_boxes.append(ProvedBox(box, [claim for claim, _ in claims], tree))
     check_deadline()
-    return found
+    return proved_boxes
 
 
-def told(path: str | os.PathLike, is_checked: bool) -> str:
-    """Where the certificate is, in a sentence."""
+def describe_certificate(path: str | os.PathLike, is_checked: bool) -> str:
+    """Return a sentence with the path of the certificate."""
     checked = "checked by outrange-check" if is_checked else "not checked yet"
     return f"Certificate: {os.fspath(path)}, {checked}."
 
@@ -199,7 +202,7 @@ def run_checker(path: str | os.PathLike, model: str | None) -> str:
     """Run `outrange-check` in a process of its own.
 
     Returns:
-        Why it refuses the certificate; empty where it certifies it.
+        The reason if it refuses the certificate, else the empty string.
 
     Raises:
         OutOfTime: The ambient deadline passed.
@@ -218,5 +221,5 @@ def run_checker(path: str | os.PathLike, model: str | None) -> str:
         )
     except subprocess.TimeoutExpired:
         raise OutOfTime from None
-    said = (run.stdout + run.stderr).strip().splitlines()
-    return "" if run.returncode == 0 else " ".join(said[-1:]) or f"exit code {run.returncode}"
+    lines = (run.stdout + run.stderr).strip().splitlines()
+    return "" if run.returncode == 0 else " ".join(lines[-1:]) or f"exit code {run.returncode}"

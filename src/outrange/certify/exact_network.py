@@ -1,4 +1,4 @@
-"""A graph in exact numbers: the normal form of `outrange-check`, from what the ops state."""
+"""Conversion of a graph to exact numbers, in the normal form of `outrange-check`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..ops import Affine, Curve, Largest, Rearrange
 
 
 ELU = "elu", (("alpha", 1.0),)
-"""What the checker's elu is, as a layer says it."""
+"""The attributes of a layer whose elu is the checker's."""
 
 MOST_CELLS = 1 << 24
-"""Entries of the largest matrix that is written out at a time."""
+"""Entries of the largest matrix that is written out at once."""
 
 
 def exact_network(graph: Graph) -> Network:
-    """The network that a graph states, without rounding.
+    """Convert a graph to the checker's network, without rounding.
 
     Args:
         graph: Affine ops, kinks, the smooth curves that the checker knows, and largest entries.
@@ -54,20 +54,20 @@ def _value(network: Network, node: Node, inputs: list[list[Form]]) -> list[Form]
         return _curve(network, op, inputs[0])
     if isinstance(op, Largest):
         return _largest(network, op, inputs[0])
-    raise _uncovered(getattr(op, "name", type(op).__name__))
+    raise _not_covered(getattr(op, "name", type(op).__name__))
 
 
-def _uncovered(what: str) -> InputError:
+def _not_covered(what: str) -> InputError:
     return InputError(
         "A certificate covers affine ops, piecewise-linear curves, max and the curves "
-        f"{', '.join(sorted(SMOOTH))}. Received: `{what}`. Ask without `certificate=`, or "
-        "certify the part of the network without it."
+        f"{', '.join(sorted(SMOOTH))}. Received: `{what}`. Omit `certificate=`, or certify the "
+        "part of the network without it."
     )
 
 
 def _affine(op: Affine, inputs: list[list[Form]]) -> list[Form]:
     if op.ulps or not op.plain:
-        raise _uncovered(f"{op.name} with coefficients that are rounded")
+        raise _not_covered(f"{op.name} with rounded coefficients")
     joined = [form for value in inputs for form in value]
     out: list[Form] = []
     step = max(1, MOST_CELLS // max(1, len(joined)))
@@ -90,18 +90,18 @@ def _curve(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
     name, attributes = op.origin or ("", ())
     if name in SMOOTH and (not attributes or (name, attributes) == ELU):
         return curve(network, name, forms)
-    raise _uncovered(op.name)
+    raise _not_covered(op.name)
 
 
 def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
-    """`f(z) = s0 z + c0 + sum of (s_k - s_(k-1)) relu(z - t_k)`, in the order of the knots."""
+    """Sum `f(z) = s0 z + c0 + sum of (s_k - s_(k-1)) relu(z - t_k)`, in the order of the knots."""
     lines = [line for line in op.lines or () if line is not None]
     pieces = [(exact(slope), exact(offset)) for slope, offset in lines]
     parts: list[list[tuple[Any, Form]]] = [[(pieces[0][0], form)] for form in forms]
     for knot, before, after in zip(op.knots, pieces, pieces[1:], strict=False):
         at = exact(float(knot))
         if before[0] * at + before[1] != after[0] * at + after[1]:
-            raise _uncovered(f"{op.name}, whose pieces do not meet in exact numbers")
+            raise _not_covered(f"{op.name}, whose pieces do not meet in exact numbers")
         shifted = [combine([(exact(1.0), form)], -at) for form in forms]
         for part, unit in zip(parts, curve(network, "kink", shifted, (0, 1)), strict=True):
             part.append((after[0] - before[0], unit))
@@ -109,13 +109,13 @@ def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
 
 
 def _largest(network: Network, op: Largest, forms: list[Form]) -> list[Form]:
-    """Pair by pair from the left: `max(a, b) = b + relu(a - b)`, one block a place."""
-    found = [[forms[i] for i in window if i >= 0] for window in op.windows]
-    largest = [window[0] for window in found]
-    for place in range(1, max(map(len, found))):
-        more = [k for k, window in enumerate(found) if len(window) > place]
-        minus, one = exact(-1.0), exact(1.0)
-        apart = [combine([(one, largest[k]), (minus, found[k][place])]) for k in more]
+    """Compute maxima from the left, `max(a, b) = b + relu(a - b)`, one block a place."""
+    windows = [[forms[i] for i in window if i >= 0] for window in op.windows]
+    largest = [window[0] for window in windows]
+    for place in range(1, max(map(len, windows))):
+        more = [k for k, window in enumerate(windows) if len(window) > place]
+        minus, unit_factor = exact(-1.0), exact(1.0)
+        apart = [combine([(unit_factor, largest[k]), (minus, windows[k][place])]) for k in more]
         for k, unit in zip(more, curve(network, "kink", apart, (0, 1)), strict=True):
-            largest[k] = combine([(one, found[k][place]), (one, unit)])
+            largest[k] = combine([(unit_factor, windows[k][place]), (unit_factor, unit)])
     return largest

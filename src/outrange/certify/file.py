@@ -1,4 +1,4 @@
-"""The file of a certificate: claim, network and trees, as `docs/certificates.md` states them."""
+"""The certificate file: claim, network and trees, as specified in `docs/certificates.md`."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ from ..core import Box
 
 
 STAMP = (1980, 1, 1, 0, 0, 0)
-"""Time of the members: the same certificate is the same file, bit for bit."""
+"""Time stamp of the members: equal certificates are equal files, bit for bit."""
 
 LEVEL = 5
-"""How hard a file is compressed: one hundredth larger than by 6, in half of the time; 9 takes ten
-times as long as 6 for two hundredths less."""
+"""Compression level: files are one hundredth larger than at level 6, in half the time. Level 9
+takes ten times as long as 6 for two hundredths less."""
 
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """That one of some forms of the outputs is at least a number, all over a box.
+    """The claim that one of some forms of the outputs is at least a number, all over a box.
 
     Args:
-        rows: `(forms, outputs)`.
-        plus: `(forms,)`.
-        least: The number.
-        strict: Whether the form is above it.
-        at: An input at which each of the forms is at most `value`, or None.
-        value: See `at`.
-        by: An input: not the form itself is at least that, but how much it grows per unit of this
-            input while the others stay. All claims of a box are by the same input, or by none.
+        rows: Coefficients of the outputs, `(forms, outputs)`.
+        plus: Constants of the forms, `(forms,)`.
+        strict: Whether a form is strictly above it.
+        at: An input at which each form is at most `value`, or None.
+        value: See `at`; unused without it.
+        by: If set, the claim bounds the growth of the form per unit of this input, with the others
+            fixed, and not the form itself. All claims of a box have the same `by`.
     """
 
     rows: np.ndarray
@@ -53,7 +52,7 @@ class Claim:
 
 @dataclass(frozen=True, eq=False)
 class ProvedBox:
-    """A box, what is claimed there, and the tree that proves it."""
+    """A box, its claims, and the tree that proves them."""
 
     box: Box
     claims: Sequence[Claim]
@@ -70,11 +69,10 @@ def write_certificate(
     """Write a certificate.
 
     Args:
-        path: The file.
-        network: In exact numbers.
-        parts: In order.
+        network: The network in exact numbers.
+        parts: The proved boxes, in order.
         model: Name and SHA-256 of the model's file, or None.
-        about: Whatever else is to be kept: versions, the question in words, hashes.
+        about: Further notes to store: versions, the question in words, hashes.
     """
     body = text(network).encode()
     claim = {

@@ -10,13 +10,13 @@ import numpy as np
 
 from ..answers.optimum import Optimum
 from ..core import Atom, Box, Warrant
-from .certificates import Subject, certify, told
+from .certificates import Subject, certify, describe_certificate
+from .errors import NoCertificateError
 from .file import Claim
-from .missing import NoCertificateError
 from .ranges import DIGITS, SLACK, flat, least_scale, most_scale, range_size
 
 
-def certified_optimum(
+def certify_optimum(
     path: str | os.PathLike,
     about: Subject,
     answer: Optimum,
@@ -25,20 +25,20 @@ def certified_optimum(
     check: bool,
     notes: dict[str, Any],
 ) -> Optimum:
-    """Write the certificate of the proved end of an optimum, and return what it claims.
+    """Write the certificate of the proved end of an optimum, and return the certified optimum.
 
     Args:
-        path: Where to.
-        about: The network.
-        answer: What the search found.
+        path: The file to write.
+        about: The network in exact numbers.
+        answer: The result of the search.
         form: The objective, over `[x, y]`, without inputs.
         box: The flat input set.
         check: Whether to run the checker.
-        notes: Kept in the file, and not part of what is certified.
+        notes: Stored in the file, but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`.
+        NoCertificateError: See `certify`; or the proved end is infinite.
     """
     sign = 1.0 if answer.sense == "min" else -1.0
     proved, attained = (answer.lo, answer.hi) if sign > 0 else (answer.hi, answer.lo)
@@ -64,12 +64,12 @@ def certified_optimum(
         answer,
         **{"lo" if sign > 0 else "hi": end},
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        certificate=told(path, is_checked),
+        certificate=describe_certificate(path, is_checked),
     )
 
 
 def _most_scale(answer: Optimum, normal: float) -> float:
-    """See `most_scale`; the objective's range is that of its values at random inputs."""
+    """Apply `most_scale`; the objective's range is estimated from its values at random inputs."""
     values = np.ravel([] if answer.seen is None else answer.seen)
     values = np.append(values, [end for end in (answer.lo, answer.hi) if np.isfinite(end)])
     size = float(range_size(values.min(), values.max())) or 1.0

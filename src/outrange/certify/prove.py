@@ -1,4 +1,4 @@
-"""From claims about a box to the tree that proves them: which prover, and how far above."""
+"""Choice of the prover that turns claims about a box into a proof tree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from outrange_check.certificate import largest
 from outrange_check.network import ONE, Form, Network
 
 from ..core import Box, OutOfTime, check_deadline, deadline
-from ..executors.seam import workers
+from ..executors.ambient_pool import ambient_workers
 from ..search.kernel.binding import library
 from ..search.kernel.prover import MOST_INPUTS, KinkBlock, TreeProver
 from .prove_on_workers import prove_on_workers
@@ -23,25 +23,24 @@ from .work_stealing import prove_on_all_cores
 
 
 AHEAD = 1e-9
-"""A tree aims this much, relative to the size of a claim, above it: float64 chooses the tree, and
-what it rounds must not matter to the checker."""
+"""Margin above a claim that a tree aims at, relative to the claim's size. Float64 chooses the tree,
+and its rounding must not matter to the checker."""
 
 FEW_INPUTS = 12
-"""With at most so many inputs that vary, the box is split until it is proved; with more, the signs
-of units are, where splits of the box do not end soon."""
+"""With at most this many varying inputs, the box is split until it is proved. With more, the signs
+of units are split, unless splits of the box end soon."""
 
 TRIAL = 2.0
-"""Seconds in which splits of the box may end soon."""
+"""Seconds given to splits of the box where signs of units are the alternative."""
 
 
 @dataclass(frozen=True, eq=False)
 class Goal:
-    """That the largest of some forms of the network's variables is at least a number.
+    """The goal that the largest of some forms of the network's variables is at least a number.
 
     Args:
-        forms: In exact numbers.
-        least: The number.
-        scale: The size that it is relative to: the range of the form, say.
+        forms: The forms, in exact numbers.
+        scale: The size that tolerances are relative to, such as the range of the form.
     """
 
     forms: Sequence[Form]
@@ -56,18 +55,18 @@ def prove_box(
     again: bool = False,
     by: int | None = None,
 ) -> bytes | None:
-    """The tree that proves every goal over a box, within the ambient deadline.
+    """Write the tree that proves every goal over a box, within the ambient deadline.
 
     Args:
-        network: In exact numbers.
-        box: Of its inputs.
-        goals: What to prove.
-        again: Whether to split the box alone, and leave no room for what float64 rounds where the
-            curves are smooth: the last trial, for the checker to judge.
-        by: The input by which the goals' only forms grow that much, if they are about that.
+        network: The network in exact numbers.
+        box: The set of its inputs.
+        goals: The claims to prove.
+        again: Whether this is the last trial: split only the box and, where curves are smooth,
+            leave no room for float64 rounding; the checker decides.
+        by: If the goals bound growth, the input with respect to which each goal's only form grows.
 
     Returns:
-        The bytes of the tree; None where no tree was found: a goal is false, or too close.
+        The bytes of the tree; None if no tree was found: a goal is false, or too tight.
     """
     if by is not None:
         forms, least = [goal.forms[0] for goal in goals], np.array([goal.least for goal in goals])
@@ -87,7 +86,7 @@ def prove_box(
             with deadline(TRIAL):
                 tree = _by_kernel(whole, box, forms, target, scale)
         except OutOfTime:
-            check_deadline()  # the user's own, too?
+            check_deadline()  # did the outer deadline pass, too?
             tree = prove_units(whole, box, forms, target)
         if tree is not None:
             return tree
@@ -107,7 +106,7 @@ def _by_kernel(
     rows = _matrix(forms, {k: k - ONE for k in range(ONE, first - 1)}, first)
     prover = TreeProver(network.inputs, blocks, rows, target, 1 / scale)
     prover.begin(box.lo, box.hi)
-    helpers = workers()
+    helpers = ambient_workers()
     return prove_on_all_cores(prover) if helpers is None else prove_on_workers(prover, helpers.pool)
 
 

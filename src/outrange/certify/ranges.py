@@ -1,4 +1,4 @@
-"""The certificate of a range: every lower end, every upper end, and values attained near them."""
+"""The certificate of a range: every lower and upper end, and values attained near them."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ import numpy as np
 
 from ..answers.range import Range
 from ..core import Box, InputError, Warrant
-from .certificates import Subject, certify, told
+from .certificates import Subject, certify, describe_certificate
+from .errors import NoCertificateError
 from .file import Claim
-from .missing import NoCertificateError
 
 
 SLACK = 4e-9
-"""A claim stays this much, relative to its size, below what the search found, so that what float64
-rounds while the tree is chosen does not matter."""
+"""Distance of a claim from the bound of the search, relative to the claim's size, which absorbs
+float64 rounding in the choice of the tree."""
 
 LEAST = 1e-9
-"""The size of a claim about values of no size, relative to that of the inputs."""
+"""Size of a claim about values without a size, relative to that of the inputs."""
 
 LEAST_SHARE = 1e-6
-"""A range smaller than this share of its magnitude counts as that: so its tolerance is stated."""
+"""A range narrower than this share of its magnitude counts as this wide, which is how its tolerance
+is stated."""
 
 DIGITS = 1e-4
-"""The size of a claim is the range attained, and this share of the values' magnitude: a range much
-smaller than its values is known to float64 no better than the values are."""
+"""Share of the values' magnitude that is added to the attained range in the size of a claim.
+Float64 knows a range much narrower than its values no better than the values."""
 
 
-def certified_range(
+def certify_range(
     path: str | os.PathLike,
     about: Subject,
     answer: Range,
@@ -39,20 +40,20 @@ def certified_range(
     check: bool,
     notes: dict[str, Any],
 ) -> Range:
-    """Write the certificate of a range, and return the range that it claims.
+    """Write the certificate of a range, and return the certified range.
 
     Args:
-        path: Where to.
-        about: The network.
-        answer: What the search found.
+        path: The file to write.
+        about: The network in exact numbers.
+        answer: The result of the search.
         box: The flat input set.
         rows: `(k, outputs)`: forms of the outputs; None for the outputs themselves.
         check: Whether to run the checker.
-        notes: Kept in the file, and not part of what is certified.
+        notes: Stored in the file, but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`.
+        NoCertificateError: See `certify`; or an end is infinite.
     """
     count = answer.lo.size
     rows = np.eye(len(about.network.outputs)) if rows is None else np.asarray(rows, np.float64)
@@ -70,16 +71,16 @@ def certified_range(
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
     most = _most_scale(answer, scale)
     scale = scale + np.minimum(least_scale(box), most)
-    # With less room than usual nobody but the checker knows whether it is enough.
+    # With less room than usual only the checker can decide whether it is enough.
     judged = check or bool((most < least_scale(box)).any())
     lo, hi = lo - SLACK * scale, hi + SLACK * scale
     at_lo, at_hi = (flat(at, count) for at in (answer.at_lo, answer.at_hi))
     claims = []
     for sign, ends, seen, at in ((1.0, lo, seen_lo, at_lo), (-1.0, hi, seen_hi, at_hi)):
         for row, end, value, x, size in zip(rows, ends, seen, at, scale, strict=True):
-            known = np.isfinite(x).all() and np.isfinite(value)
+            is_attained = np.isfinite(x).all() and np.isfinite(value)
             claim = Claim(
-                sign * row[None], np.zeros(1), sign * end, at=x if known else None,
+                sign * row[None], np.zeros(1), sign * end, at=x if is_attained else None,
                 value=sign * value,
             )  # fmt: skip
             claims.append((claim, float(size)))
@@ -89,12 +90,12 @@ def certified_range(
         lo=lo.reshape(answer.lo.shape),
         hi=hi.reshape(answer.hi.shape),
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        certificate=told(path, is_checked),
+        certificate=describe_certificate(path, is_checked),
     )
 
 
 def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
-    """`(outputs,)`: see `most_scale`; a value that is always 0 is measured by the largest other."""
+    """Return `most_scale` of each output; a constant-zero value counts as large as the largest."""
     seen_lo, seen_hi, gap = (
         np.asarray(a, np.float64).ravel() for a in (answer.seen_lo, answer.seen_hi, answer.gap)
     )
@@ -104,34 +105,34 @@ def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
 
 
 def range_size(seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """What a tolerance is relative to: the ranges seen."""
+    """Return the width that a tolerance is relative to: at least a share of the magnitude."""
     return np.maximum(seen_hi - seen_lo, LEAST_SHARE * np.maximum(abs(seen_lo), abs(seen_hi)))
 
 
 def most_scale(
     normal: np.ndarray, gap: np.ndarray, open_: np.ndarray, is_exact: bool
 ) -> np.ndarray:
-    """How much an end may give way to what the checker rounds, over `SLACK`.
+    """Return how far an end may move for the checker's rounding, divided by `SLACK`.
 
-    As much as it gives way to what float64 rounds; and more, as long as an exact answer stays
-    exact, and one that is open opens by no more than what would count as exact.
+    It may move as far as for float64 rounding. It may move farther, as long as an exact answer
+    stays exact, and an open one opens by no more than an exact one may.
 
     Args:
-        normal: How much it gives way in any case.
-        gap: How far the answer is open.
-        open_: How far an exact one may be.
-        is_exact: Whether it is.
+        normal: How far it moves in any case.
+        gap: The gap of the answer.
+        open_: The largest gap of an exact answer.
+        is_exact: Whether the answer is exact.
     """
     room = open_ - gap if is_exact else open_
     return np.maximum(room / SLACK - normal, normal)
 
 
 def least_scale(box: Box) -> float:
-    """The size of a claim about a value that is always 0: the checker rounds, too."""
+    """Return the size of a claim about a constant-zero value, because the checker rounds too."""
     return LEAST * (1.0 + float(np.abs([box.lo, box.hi]).max(initial=0.0)))
 
 
 def flat(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
-    """`(outputs, inputs)` points, of one input or several."""
+    """Return points as `(outputs, inputs)`, from one input or several."""
     parts = at.values() if isinstance(at, dict) else [at]
     return np.concatenate([np.asarray(p, np.float64).reshape(count, -1) for p in parts], axis=1)

@@ -1,4 +1,4 @@
-"""The certificate of slopes: how much outputs grow, at least, by an input that alone moves."""
+"""The certificate of slopes: lower bounds on the growth of outputs by a single input."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from ..answers.monotone import Monotone
 from ..answers.range import Range
 from ..core import Box, Warrant
-from .certificates import Part, Subject, certify, told
+from .certificates import Part, Subject, certify, describe_certificate
+from .errors import NoCertificateError
 from .file import Claim
-from .missing import NoCertificateError
 from .ranges import SLACK
 
 
-def certified_monotone(
+def certify_monotone(
     path: str | os.PathLike,
     about: Subject,
     answer: Monotone,
@@ -27,16 +27,16 @@ def certified_monotone(
     check: bool,
     notes: dict[str, Any],
 ) -> Monotone:
-    """Write the certificate of every trend that is proved.
+    """Write the certificate of every proved trend.
 
     Args:
-        path: Where to.
-        about: The network.
-        answer: What the search found.
-        pairs: Of each trend the flat output and the flat input.
+        path: The file to write.
+        about: The network in exact numbers.
+        answer: The result of the search.
+        pairs: Flat output and flat input of each trend.
         box: The flat input set.
         check: Whether to run the checker.
-        notes: Kept in the file, and not part of what is certified.
+        notes: Stored in the file, but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
@@ -52,21 +52,21 @@ def certified_monotone(
         raise NoCertificateError("no trend is proved")
     parts = _parts(box, [(claim, 0.0) for claim in claims])
     is_checked = certify(path, about, parts, notes, check)
-    said = told(path, is_checked)
+    sentence = describe_certificate(path, is_checked)
     whole = all(trend.rises or trend.falls for trend in answer.trends)
     if not whole:
-        said += (
-            " It is about what rises or falls; that others do neither, or are open, is not part "
+        sentence += (
+            " It covers what rises or falls; that others do neither, or are open, is not part "
             "of it."
         )
     return replace(
         answer,
         warrant=Warrant.CERTIFIED if is_checked and whole else answer.warrant,
-        certificate=said,
+        certificate=sentence,
     )
 
 
-def certified_slopes(
+def certify_slopes(
     path: str | os.PathLike,
     about: Subject,
     answer: Range,
@@ -75,20 +75,20 @@ def certified_slopes(
     check: bool,
     notes: dict[str, Any],
 ) -> Range:
-    """Write the certificate of ranges of derivatives, and return the range that it claims.
+    """Write the certificate of ranges of derivatives, and return the certified range.
 
     Args:
-        path: Where to.
-        about: The network.
-        answer: What the search found.
-        pairs: Of each entry the flat output and the flat input.
+        path: The file to write.
+        about: The network in exact numbers.
+        answer: The result of the search.
+        pairs: Flat output and flat input of each entry.
         box: The flat input set.
         check: Whether to run the checker.
-        notes: Kept in the file, and not part of what is certified.
+        notes: Stored in the file, but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`.
+        NoCertificateError: See `certify`; or an end is infinite.
     """
     lo, hi, seen_lo, seen_hi = (
         np.asarray(a, np.float64).ravel()
@@ -98,7 +98,7 @@ def certified_slopes(
         raise NoCertificateError("an end of the range is not known yet")
     size = np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi))
     slack = SLACK * size
-    # An end of 0 is proved by signs, without a rounding; or, where they do not tell, like others.
+    # Signs prove an end of 0 without rounding; if they do not suffice, it is treated like others.
     is_checked, low, high = False, lo, hi
     for by_signs in (True, False) if ((lo == 0) | (hi == 0)).any() else (False,):
         low = np.where(by_signs & (lo == 0), lo, lo - slack)
@@ -119,7 +119,7 @@ def certified_slopes(
         lo=low.reshape(answer.lo.shape),
         hi=high.reshape(answer.hi.shape),
         warrant=Warrant.CERTIFIED if is_checked else answer.warrant,
-        certificate=told(path, is_checked),
+        certificate=describe_certificate(path, is_checked),
     )
 
 
@@ -130,6 +130,6 @@ def _claim(about: Subject, output: int, by: int, sign: float, least: float) -> C
 
 
 def _parts(box: Box, claims: Sequence[tuple[Claim, float]]) -> list[Part]:
-    """One part for each input: its derivative is one network for all outputs."""
+    """Return one part for each input: its derivative is one network for all outputs."""
     inputs = sorted({claim.by for claim, _ in claims if claim.by is not None})
     return [(box, [(claim, size) for claim, size in claims if claim.by == by]) for by in inputs]

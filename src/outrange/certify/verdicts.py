@@ -1,4 +1,4 @@
-"""The certificate of a proved property: no input of any box satisfies a clause of its negation."""
+"""The certificate of a property: no input of any box satisfies a clause of its negation."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from ..answers.answer import Answer
 from ..core import Atom, Box, Formula, InputError, Region, Warrant
 from ..core.formula import atoms
 from ..questions.conditions.clause_groups import expand_groups
-from .certificates import Subject, certify, told
+from .certificates import Subject, certify, describe_certificate
+from .errors import NoCertificateError
 from .file import Claim
-from .missing import NoCertificateError
 
 
-Found = TypeVar("Found", bound=Answer)
+A = TypeVar("A", bound=Answer)
 
 
-def certified_verdict(
+def certify_verdict(
     path: str | os.PathLike,
     about: Subject,
-    answer: Found,
+    answer: A,
     unsafe: Formula,
     regions: Sequence[Region],
     check: bool,
     notes: dict[str, Any],
-) -> Found:
+) -> A:
     """Write the certificate of a property that holds.
 
     Args:
-        path: Where to.
-        about: The network.
-        answer: What the search found: it holds.
+        path: The file to write.
+        about: The network in exact numbers.
+        answer: The result of the search: the property holds.
         unsafe: The negated property, over `[x, y]`.
         regions: The input sets; a union.
         check: Whether to run the checker.
-        notes: Kept in the file, and not part of what is certified.
+        notes: Stored in the file, but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`.
+        NoCertificateError: See `certify`; or the bounds of the inputs decide the property.
     """
     parts = []
     for group in expand_groups(unsafe, regions, lambda i: f"x[{i}]"):
@@ -54,11 +54,11 @@ def certified_verdict(
         raise NoCertificateError("the property holds by the bounds of the inputs alone")
     is_checked = certify(path, about, parts, notes, check)
     stands: dict[str, Any] = {"warrant": Warrant.CERTIFIED} if is_checked else {}
-    return replace(answer, certificate=told(path, is_checked), **stands)
+    return replace(answer, certificate=describe_certificate(path, is_checked), **stands)
 
 
 def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> None:
-    """Refuse what no certificate is written of, before the search.
+    """Refuse a question that certificates do not cover, before the search.
 
     Args:
         inputs: Number of flat inputs.
@@ -79,7 +79,7 @@ def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> No
 
 
 def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:
-    """That at every input some inequality of the clause fails."""
+    """Claim that at every input some inequality of the clause fails."""
     inputs, outputs = about.network.inputs, len(about.network.outputs)
     rows, plus, strict = np.zeros((len(clause), outputs)), np.zeros(len(clause)), []
     for row, (i, part) in zip(rows, enumerate(clause), strict=True):
@@ -89,5 +89,5 @@ def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:
             row[at - inputs] = float(coefficient)
         plus[i] = float(part.offset)
         strict.append(part.strict)
-    # At 0 an inequality holds unless it is strict: only where all are, may the largest be 0.
+    # At 0 an inequality holds unless it is strict. So the largest may be 0 only if all are strict.
     return Claim(rows, plus, 0.0, strict=not all(strict))

@@ -1,4 +1,4 @@
-"""One tree on all cores: whoever has nothing to do takes the box that would come last elsewhere.
+"""Work stealing: an idle core takes the box that would come last on another core.
 
 Reference: R. Blumofe, C. Leiserson, *Scheduling multithreaded computations by work stealing*,
 Journal of the ACM 46 (1999).
@@ -16,39 +16,38 @@ from ..core import check_deadline
 from ..core.clock import read_clock
 from ..search.common.parallel import threads
 from ..search.kernel.prover import TreeProver
-from .missing import NoCertificateError
+from .errors import NoCertificateError
 
 
 CLOCK = 0.05
 """Seconds between two looks at the deadline."""
 
 CALL = 0.005
-"""Seconds of one call to the kernel, by what the last took: whoever has nothing to do waits as long
-for a box."""
+"""Target duration of a call to the kernel, in seconds: an idle core waits as long for a box."""
 
 MOST_BOXES = 4096
-"""Boxes of one call to the kernel."""
+"""Largest number of boxes in one call to the kernel."""
 
 
 def prove_on_all_cores(prover: TreeProver) -> bytes | None:
-    """Run a prover, on all cores, to the end of its tree; None if it has none.
+    """Run a prover on all cores to the end of its tree; return None if there is none.
 
     Raises:
-        NoCertificateError: The tree is larger than what the checker reads.
+        NoCertificateError: The tree is larger than the checker accepts.
         OutOfTime: The deadline passed.
     """
     if threads() == 1:
         return _prove_alone(prover)
-    crew = _Crew()
-    with ThreadPoolExecutor(crew.size) as crew.pool:
+    thieves = _Thieves()
+    with ThreadPoolExecutor(thieves.size) as thieves.pool:
         try:
-            return crew.collected(crew.begin(prover))
+            return thieves.collect(thieves.begin(prover))
         finally:
-            crew.stop.set()
+            thieves.stop.set()
 
 
 def _prove_alone(prover: TreeProver) -> bytes | None:
-    """Run a prover to the end of its tree in this thread; None if it has none."""
+    """Run a prover in this thread to the end of its tree; return None if there is none."""
     size, end = _CallSize(), 0
     while not end:
         check_deadline()
@@ -57,15 +56,15 @@ def _prove_alone(prover: TreeProver) -> bytes | None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Share:
-    """What one prover wrote, and who took what would have come after it: the last part first."""
+class _TreeShare:
+    """The bytes that one prover wrote, and the shares that others took from its end, last first."""
 
     tree: bytes | None
-    given: list[Future[_Share]]
+    stolen: list[Future[_TreeShare]]
 
 
-class _Crew:
-    """Provers at work, one a core at most."""
+class _Thieves:
+    """Provers at work, at most one a core."""
 
     pool: ThreadPoolExecutor
 
@@ -73,52 +72,52 @@ class _Crew:
         self.size, self.stop = threads(), Event()
         self._busy, self._lock = 0, Lock()
 
-    def begin(self, prover: TreeProver) -> Future[_Share]:
-        """Let somebody run a prover."""
+    def begin(self, prover: TreeProver) -> Future[_TreeShare]:
+        """Start a prover on a free core."""
         with self._lock:
             self._busy += 1
         return self.pool.submit(self._finish, prover)
 
-    def _finish(self, prover: TreeProver) -> _Share:
-        size, given = _CallSize(), []
+    def _finish(self, prover: TreeProver) -> _TreeShare:
+        size, shares = _CallSize(), []
         try:
-            while not (found := size.run(prover)):
+            while not (status := size.run(prover)):
                 if self.stop.is_set():
-                    return _Share(None, given)
+                    return _TreeShare(None, shares)
                 if self._busy < self.size and (other := prover.share()) is not None:
-                    given.append(self.begin(other))
-                    del other  # Its memory is a hundred times its tree's.
-            if found < 0:
+                    shares.append(self.begin(other))
+                    del other  # Its memory is a hundred times its tree.
+            if status < 0:
                 self.stop.set()
-            return _Share(prover.tree()[0] if found > 0 else None, given)
+            return _TreeShare(prover.tree()[0] if status > 0 else None, shares)
         finally:
             with self._lock:
                 self._busy -= 1
 
-    def collected(self, work: Future[_Share]) -> bytes | None:
-        """The tree of a prover and of all that was taken from it; None if a part is missing."""
+    def collect(self, work: Future[_TreeShare]) -> bytes | None:
+        """Join the tree of a prover with those taken from it; return None if a part is missing."""
         while not work.done():
             check_deadline()
             wait([work], timeout=CLOCK)
         share = work.result()
-        parts = [share.tree, *(self.collected(taken) for taken in reversed(share.given))]
-        known = [part for part in parts if part is not None]
-        return b"".join(known) if len(known) == len(parts) else None
+        parts = [share.tree, *(self.collect(stolen) for stolen in reversed(share.stolen))]
+        trees = [part for part in parts if part is not None]
+        return b"".join(trees) if len(trees) == len(parts) else None
 
 
 class _CallSize:
-    """How many boxes a call takes: about `CALL` seconds' worth."""
+    """The number of boxes in a call, adapted to about `CALL` seconds."""
 
     def __init__(self) -> None:
         self.boxes = 1
 
     def run(self, prover: TreeProver) -> int:
         began = read_clock()
-        found = prover.run(self.boxes)
+        status = prover.run(self.boxes)
         if prover.size > MOST_BYTES:
             raise NoCertificateError(
                 f"its proof takes more than {MOST_BYTES >> 20} MiB, which the checker does not read"
             )
         more = read_clock() - began < CALL
         self.boxes = min(MOST_BOXES, 2 * self.boxes) if more else max(1, self.boxes // 2)
-        return found
+        return status

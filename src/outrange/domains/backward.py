@@ -168,7 +168,7 @@ def largest(op: Largest, picks: MaxRelaxation, rows: np.ndarray) -> Pulled:
         constant = np.where(dots(falling, picks.unbounded) < 0, -np.inf, constant)
     parts = rising[..., None] * picks.lower[:, None]
     parts += falling[..., None] * picks.slope[:, None]
-    return (op.scattered(parts, picks.size),), constant
+    return (op.scatter_add(parts, picks.size),), constant
 
 
 RULES: Mapping[type, Rule] = {

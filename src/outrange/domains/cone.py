@@ -236,7 +236,7 @@ def _restrict_node(
     if zeros and isinstance(op, Affine) and op.part is None and op.plain:
         part = without_zeros(op, wanted)
     else:
-        part = op.restricted(wanted)
+        part = op.restrict(wanted)
     used = [i for i, entries in enumerate(part.inputs) if entries.size]
     if isinstance(part.op, Rearrange) and len(used) < len(part.inputs):
         small = replace(part.op, sizes=tuple(part.op.sizes[i] for i in used))

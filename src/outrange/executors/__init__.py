@@ -1,1 +1,1 @@
-"""Work for others: any `concurrent.futures.Executor`, or a client of Dask, behind one seam."""
+"""Distribution of tasks to workers: one interface over `concurrent.futures` executors and Dask."""

@@ -1,6 +1,7 @@
-"""Short questions that go to a worker together, in one task: each task is a way there and back.
+"""Grouping of short questions into one task, because each task costs a round trip to a worker.
 
-Sizes are those of guided self-scheduling: a share of what waits, so that all workers end together.
+Sizes follow guided self-scheduling: each task takes a share of the waiting questions, so that all
+workers end together.
 
 Reference: Polychronopoulos, Kuck, *Guided self-scheduling: a practical scheduling scheme for
 parallel supercomputers*, IEEE Transactions on Computers, 1987.
@@ -19,78 +20,82 @@ from ..core.clock import read_wall_clock
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-TOGETHER = 0.5
-"""Seconds that a task of several questions is to take."""
+TASK_SECONDS = 0.5
+"""Target duration of a task of several questions, in seconds."""
 
-LEAST = 0.04
-"""Seconds that a task is to take at least, if its questions are: four times its way there and back,
-during which a worker without another one waits."""
+MIN_TASK_SECONDS = 0.04
+"""Minimum duration of a task of short questions, in seconds: four times its round trip, during
+which a worker without another task idles.
+"""
 
 PATIENCE = 1.5
-"""Times what a task should take, after which it begins with no more of its questions: they were
-hard ones, and others may be free for the rest."""
+"""Factor on the expected duration of a task. After that time it starts no more of its questions:
+they are hard, and other workers may be free for the rest.
+"""
 
-SHARES = 2
-"""Tasks for each worker that are left, at least, where questions go together."""
+TASKS_PER_WORKER = 2
+"""Minimum number of tasks left for each worker where questions are grouped."""
 
-SHORT = 0.1
-"""Seconds of a task below which the next one waits behind it: its way there and back would be felt.
-Behind a longer one it might wait for a hard question, while somebody else is free."""
+PREFETCH_BELOW = 0.1
+"""Task duration in seconds below which the next task is queued behind it, to hide the round trip.
+Behind a longer task it might wait for a hard question while another worker is free.
+"""
 
-LATELY = 16
-"""Results from which it is told how long questions take."""
+WINDOW = 16
+"""Number of recent results used to estimate the duration of a question."""
 
 
 class Chunks:
-    """How many questions the next task gets.
+    """Policy that sets the number of questions in the next task.
 
-    By the median of what they have taken lately: the first one on each worker takes longer.
+    The median of recent durations is the estimate: the first question on each worker takes longer.
     """
 
     def __init__(self) -> None:
-        self._lately: deque[float] = deque(maxlen=LATELY)
+        self._lately: deque[float] = deque(maxlen=WINDOW)
 
     def add(self, seconds: float) -> None:
-        """A question has taken so long."""
+        """Record the duration of one question."""
         self._lately.append(seconds)
 
     def size(self, waiting: int, workers: int) -> int:
-        """Questions of the next task; one while nothing is known.
+        """Return the number of questions for the next task; 1 before any duration is known.
 
         Args:
-            waiting: Questions that nobody has.
-            workers: Who is there for them.
+            waiting: Number of questions that no worker has.
+            workers: Number of workers available.
         """
         if not self._lately:
             return 1
-        least, fit = (int(seconds / self._usual) for seconds in (LEAST, TOGETHER))
-        return max(1, min(fit, max(least, waiting // (SHARES * max(workers, 1)))))
+        least, fit = (int(seconds / self._usual) for seconds in (MIN_TASK_SECONDS, TASK_SECONDS))
+        return max(1, min(fit, max(least, waiting // (TASKS_PER_WORKER * max(workers, 1)))))
 
     def ahead(self, waiting: int, workers: int) -> int:
-        """Tasks that wait at each worker; as for `size`."""
-        is_short = bool(self._lately) and self.size(waiting, workers) * self._usual < SHORT
+        """Return how many tasks to queue at each worker, 0 or 1; arguments as in `size`."""
+        is_short = bool(self._lately) and self.size(waiting, workers) * self._usual < PREFETCH_BELOW
         return int(is_short and waiting > workers)
 
     def patience(self, size: int) -> float:
-        """Seconds after which a task of so many questions begins with no more of them."""
+        """Return the seconds after which a task of `size` questions starts no more of them."""
         return PATIENCE * size * self._usual if self._lately else 0.0
 
     @property
     def _usual(self) -> float:
-        """Seconds of a question."""
+        """The median duration of a question in seconds."""
         return max(median(self._lately), 1e-3)
 
 
-def decided(questions: Iterable[Q], decide: Callable[[Q], A], patience: float) -> list[A]:
-    """On a worker: the answers to the first questions, at least to one.
+def answer_within(questions: Iterable[Q], decide: Callable[[Q], A], patience: float) -> list[A]:
+    """Answer questions on a worker until the time is over, and at least one of them.
 
     Args:
-        questions: Of a task.
-        decide: Answers one of them.
-        patience: Seconds; see `Chunks.patience`.
+        questions: The questions of one task, in order.
+        decide: Answers one question.
+        patience: Time in seconds, from `Chunks.patience`.
 
     Returns:
-        Fewer than were asked where they take long: the others are to be asked again.
+        The answers to the first questions. If there are fewer than questions, the caller asks the
+        rest again.
     """
     begin, answers = read_wall_clock(), []
     for question in questions:

@@ -1,4 +1,4 @@
-"""Who shares a machine: a task on a worker has some cores of it, and most have one."""
+"""The number of cores a task may use: a task on a worker shares the machine with others."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _most: ContextVar[int | None] = ContextVar("outrange_cores", default=None)
 
 @contextmanager
 def on_cores(count: int) -> Iterator[None]:
-    """Let what is computed inside use so many cores: tasks beside it have the others.
+    """Limit code inside the context to `count` cores, so that other tasks have the rest.
 
     Args:
-        count: At most; of a machine that has fewer, all.
+        count: Upper limit; on a machine with fewer cores, all are used.
     """
     token = _most.set(count)
     try:
@@ -26,10 +26,10 @@ def on_cores(count: int) -> Iterator[None]:
 
 
 def cores() -> int:
-    """The cores this process may use; of a task on a worker, those of the task."""
+    """Return the number of cores this process, or the current task of it, may use."""
     try:
-        there = len(os.sched_getaffinity(0))
+        available = len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
-        there = os.cpu_count() or 1
+        available = os.cpu_count() or 1
     most = _most.get()
-    return there if most is None else min(there, most)
+    return available if most is None else min(available, most)

@@ -1,4 +1,4 @@
-"""Dask as a pool; the only file that imports `distributed`."""
+"""Dask as a pool; no other file imports `distributed`."""
 
 from __future__ import annotations
 
@@ -24,32 +24,39 @@ if TYPE_CHECKING:
 CONNECT = 10.0
 """Seconds to reach a scheduler."""
 
-FRESH = 1.0
-"""Seconds for which the number of workers is taken as known."""
+REFRESH = 1.0
+"""Seconds for which the list of workers is reused."""
 
-SCATTERED = 8 << 20
-"""Bytes from which on an argument goes to a worker by itself, not through the scheduler."""
+SCATTER_ABOVE = 8 << 20
+"""Bytes above which an argument is sent to a worker directly, not through the scheduler."""
 
-AWAY = 2.0
-"""Seconds until an argument that goes by itself goes through the scheduler after all, as all later
-ones do: its worker may be stopped, and Dask would wait for it."""
+SCATTER_WAIT = 2.0
+"""Seconds until a directly sent argument goes through the scheduler after all, as all later ones
+do: its worker may be stopped, and Dask would wait for it.
+"""
 
 GATHER = 15.0
-"""Seconds to fetch a result: if its worker dies with it, Dask does the task again meanwhile."""
+"""Seconds to fetch a result. If its worker dies with it, Dask recomputes it within this time."""
 
-LOST = ("ResultLost", "KilledWorker", "CommClosedError", "FutureCancelledError", "FutureLostError")
-"""Errors of Dask which say that a worker or the scheduler went away."""
+LOSS_ERRORS = (
+    "ResultLost",
+    "KilledWorker",
+    "CommClosedError",
+    "FutureCancelledError",
+    "FutureLostError",
+)
+"""Errors of Dask that report a lost worker or scheduler."""
 
 
 class ResultLost(Exception):
-    """A task had ended, and its worker went away before it told the result."""
+    """The worker of an ended task disappeared before its result was fetched."""
 
 
 class DaskPool:
-    """The workers of a cluster.
+    """The workers of a Dask cluster.
 
-    A worker that dies costs its tasks in hand, which Dask gives to another one. A scheduler that
-    is restarted forgets all tasks: they are lost, and asked for again once the client has found it.
+    If a worker dies, Dask gives its tasks to another one. If a scheduler restarts, it forgets all
+    tasks: they count as lost, and are submitted again once the client has reconnected.
 
     Args:
         client: The user's; it is not closed here.
@@ -58,12 +65,12 @@ class DaskPool:
     def __init__(self, client: Client) -> None:
         if client.asynchronous:
             raise InputError(
-                "`executor` is a client that waits for its answers: make it without "
-                "`asynchronous=True`. Received: an asynchronous client."
+                "`executor` must be a synchronous client: create it without `asynchronous=True`. "
+                "Received: an asynchronous client."
             )
         self._client = client
         self._nodes: tuple[WorkerNode, ...] = ()
-        self._known_at = -FRESH
+        self._known_at = -REFRESH
         self._is_slow = False
 
     @property
@@ -71,41 +78,41 @@ class DaskPool:
         return self._client.status in ("closing", "closed")
 
     cores = 1
-    """A worker of several threads does several tasks at once."""
+    """A worker of several threads runs several tasks at once."""
 
     forks = False
-    """Its nannies start processes anew."""
+    """Dask's nannies start new processes."""
 
     @property
     def size(self) -> int:
-        """Threads of all workers, as of a moment ago; none while a cluster starts."""
+        """The threads of all workers, at most `REFRESH` seconds old; 0 while a cluster starts."""
         return sum(node.cores for node in self.nodes)
 
     @property
     def nodes(self) -> Sequence[WorkerNode]:
-        """Workers, and their threads."""
-        if read_wall_clock() - self._known_at >= FRESH and self._client.status == "running":
+        """The workers and their thread counts."""
+        if read_wall_clock() - self._known_at >= REFRESH and self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError, AttributeError):
-                found: Any = self._client.nthreads()
-                self._nodes = tuple(WorkerNode(count, name) for name, count in found.items())
+                threads: Any = self._client.nthreads()
+                self._nodes = tuple(WorkerNode(count, name) for name, count in threads.items())
             self._known_at = read_wall_clock()
         return self._nodes
 
     def submit(
         self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
     ) -> Future:
-        """A task that the dashboard shows by what it does: the key begins with its name."""
+        """Start a task under a key that begins with its name, which the dashboard shows."""
         if self.broken:
             raise BrokenExecutor("the client of Dask is closed")
         key = f"{name.replace(' ', '-')}-{uuid.uuid4().hex}"
-        sent = map(self._apart, arguments)
-        # If that worker goes away, another one may do it.
+        sent = map(self._scatter_large, arguments)
+        # If that worker disappears, another one may run the task.
         where = {} if node is None else {"workers": [node], "allow_other_workers": True}
         return self._client.submit(work, *sent, key=key, pure=False, **where)
 
-    def _apart(self, argument: Any) -> Any:
-        """What is large goes to a worker by itself, if there is one."""
-        if not isinstance(argument, bytes) or len(argument) <= SCATTERED:
+    def _scatter_large(self, argument: Any) -> Any:
+        """Send a large argument directly to a worker, if there is one."""
+        if not isinstance(argument, bytes) or len(argument) <= SCATTER_ABOVE:
             return argument
         if self._is_slow:
             return argument
@@ -117,16 +124,16 @@ class DaskPool:
 
         Thread(target=send, daemon=True).start()
         try:
-            return sent.get(timeout=AWAY)
+            return sent.get(timeout=SCATTER_WAIT)
         except Empty:
             self._is_slow = True
             return argument
 
     def result(self, future: Future) -> Any:
-        """What a task returned; whoever serves all workers waits for none of them.
+        """Return the result of a task; a time limit keeps one worker from blocking the rest.
 
         Raises:
-            ResultLost: It does not come.
+            ResultLost: It did not arrive in time.
         """
         try:
             return future.result(timeout=GATHER)
@@ -137,43 +144,43 @@ class DaskPool:
             raise ResultLost(future.key) from None
 
     def is_loss(self, error: BaseException) -> bool:
-        """A worker died several times, or the scheduler was restarted."""
+        """Return whether a worker died several times, or the scheduler was restarted."""
         cancelled = isinstance(error, CancelledError | AsyncCancelled)
-        return cancelled or type(error).__name__ in LOST
+        return cancelled or type(error).__name__ in LOSS_ERRORS
 
     def give_up(self, future: Future) -> None:
-        """Cancel the task, and let the nanny of its worker start that anew."""
+        """Cancel the task, and let the nanny of its worker restart that worker."""
         client: Any = self._client
-        with contextlib.suppress(Exception):  # without a nanny, or gone meanwhile
+        with contextlib.suppress(Exception):  # no nanny, or the worker is gone
             busy = [w for w, keys in client.processing().items() if future.key in keys]
             client.cancel([future], force=True)
             client.restart_workers(busy, timeout=CONNECT, raise_for_error=False)
 
 
-def connected(address: str) -> DaskPool:
-    """The cluster of a scheduler.
+def connect(address: str) -> DaskPool:
+    """Connect to the scheduler of a cluster.
 
     Args:
-        address: `"tcp://host:8786"`.
+        address: For example `"tcp://host:8786"`.
 
     Raises:
-        InputError: Dask is not installed, or nobody answers there.
+        InputError: Dask is not installed, or no scheduler answers there.
     """
     try:
         from distributed import Client
     except ImportError:
         raise InputError(
-            f"Clusters are reached by Dask: {pip_install('distributed')}. "
+            f"A cluster needs Dask: {pip_install('distributed')}. "
             f"Received: executor={address!r}, without it."
         ) from None
     try:
         client: Any = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
-            "`executor` is the address that `dask scheduler` prints when it starts, and a firewall "
-            f"lets through. Received: {address!r} ({type(error).__name__})."
+            "`executor` must be the address that `dask scheduler` prints when it starts, and no "
+            f"firewall may block it. Received: {address!r} ({type(error).__name__})."
         ) from None
-    found = DaskPool(client)
-    # Nobody else knows this client.
-    weakref.finalize(found, client.close)
-    return found
+    pool = DaskPool(client)
+    # This client has no other owner.
+    weakref.finalize(pool, client.close)
+    return pool

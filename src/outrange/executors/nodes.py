@@ -1,7 +1,7 @@
-"""Workers of several cores: one task for all of them, so that a node reports, and not each core.
+"""Nodes: workers of several cores that share one task, so that a node reports, not each core.
 
-One process serves all workers, at some milliseconds a report: what limits the cores it can keep
-busy is how many of them share a report.
+One process serves all workers, at some milliseconds a report. So the number of cores it can keep
+busy depends on how many of them share a report.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ..core import InputError
 
 @dataclass(frozen=True)
 class WorkerNode:
-    """A process that works.
+    """A worker process.
 
     Args:
-        cores: That one task of it uses.
-        name: What a task is sent there by; None where the executor alone knows.
+        cores: Number of cores that one of its tasks uses.
+        name: Address for tasks; None if only the executor can address it.
     """
 
     cores: int = 1
@@ -28,14 +28,14 @@ class WorkerNode:
 
 
 class Nodes(Executor):
-    """Say that each worker of an executor has several cores: its tasks then use all of them.
+    """Declare that each worker of an executor has several cores, all of which one task uses.
 
     For executors whose workers are whole machines, or parts of them: `mpi4py.futures`,
     `executorlib`, a process pool. Dask knows how many threads its workers have.
 
     Args:
         executor: A `concurrent.futures.Executor`; it is not shut down with this one.
-        cores: Of each of its workers.
+        cores: Number of cores of each worker.
 
     Raises:
         InputError: An argument breaks a rule.
@@ -54,16 +54,16 @@ class Nodes(Executor):
                 f"{type(executor).__name__}."
             )
         if not isinstance(cores, int) or isinstance(cores, bool) or cores < 1:
-            raise InputError(f"`cores` is a whole number above 0. Received: cores={cores!r}.")
+            raise InputError(f"`cores` is a positive integer. Received: cores={cores!r}.")
         self.executor, self.cores = executor, cores
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Start a task, as the executor itself does.
 
         Args:
-            fn: What to do.
-            *args: For it.
-            **kwargs: For it.
+            fn: The function to call.
+            *args: Positional arguments of `fn`.
+            **kwargs: Keyword arguments of `fn`.
 
         Returns:
             The future of the executor.

@@ -1,4 +1,4 @@
-"""The seam itself: what the library needs of an executor, and which kinds there are."""
+"""The interface to an executor, and its implementation for `concurrent.futures`."""
 
 from __future__ import annotations
 
@@ -13,59 +13,62 @@ from .nodes import Nodes, WorkerNode
 
 
 SIZES = ("_max_workers", "max_workers", "num_workers")
-"""How executors call the number of their workers: the standard library's, executorlib's, mpi4py's.
-"""
+"""Attributes that hold the number of workers: the standard library's, executorlib's, mpi4py's."""
 
 
 class Pool(Protocol):
-    """Workers, however they are reached."""
+    """A set of workers behind any kind of executor."""
 
     @property
     def size(self) -> int:
-        """How many tasks are done at once now; 0 while there is nobody."""
+        """The number of tasks that run at once now; 0 while there are no workers."""
         ...
 
     @property
     def cores(self) -> int:
-        """How many cores such a task has."""
+        """The number of cores of such a task."""
         ...
 
     @property
     def nodes(self) -> Sequence[WorkerNode]:
-        """Who works now, for tasks that use all cores of a node."""
+        """The workers present now, for tasks that use all cores of a node."""
         ...
 
     @property
     def forks(self) -> bool:
-        """Whether its workers are forks of this process: what has threads (Keras) hangs there."""
+        """Whether its workers are forks of this process, in which Keras and its threads hang."""
         ...
 
     @property
     def broken(self) -> bool:
-        """Whether it takes no tasks any more, and never will."""
+        """Whether it will never accept a task again."""
         ...
 
     def submit(
         self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
     ) -> Any:
-        """A future, with `add_done_callback` and `cancel`; `node` is the name of who works."""
+        """Start a task on any worker, or on `node`, a `WorkerNode.name`.
+
+        Returns:
+            A future with `add_done_callback` and `cancel`.
+        """
         ...
 
     def result(self, future: Any) -> Any:
-        """What a task that has ended returned; it raises what the task raised, or `is_loss`."""
+        """Return the result of an ended task, or raise its error; see `is_loss`."""
         ...
 
     def is_loss(self, error: BaseException) -> bool:
-        """Whether an error says that a worker is gone, and nothing of its task."""
+        """Return whether an error reports a lost worker rather than a failure of the task."""
         ...
 
     def give_up(self, future: Any) -> None:
-        """End a task that hangs, and whoever does it, if that can be done."""
+        """Cancel a hung task and, where possible, its worker."""
         ...
 
 
 class ExecutorPool:
-    """Any `concurrent.futures.Executor`.
+    """A pool over any `concurrent.futures.Executor`.
 
     Args:
         executor: The user's; it is not shut down here.
@@ -80,24 +83,24 @@ class ExecutorPool:
 
     @property
     def size(self) -> int:
-        found = (getattr(self._executor, name, None) for name in SIZES)
-        return max(1, int(next((n for n in found if n), None) or os.cpu_count() or 1))
+        sizes = (getattr(self._executor, name, None) for name in SIZES)
+        return max(1, int(next((n for n in sizes if n), None) or os.cpu_count() or 1))
 
     @property
     def forks(self) -> bool:
-        """As a `ProcessPoolExecutor` says it; others do not."""
+        """Whether a `ProcessPoolExecutor` forks; other executors do not reveal it."""
         context = getattr(self._executor, "_mp_context", None)
         return context is not None and context.get_start_method() == "fork"
 
     @property
     def nodes(self) -> Sequence[WorkerNode]:
-        """They are alike, and who gets a task is not told."""
+        """Interchangeable nodes: the executor does not reveal which of them gets a task."""
         return (WorkerNode(self.cores),) * self.size
 
     def submit(
         self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
     ) -> Future:
-        """Standard executors know no names."""
+        """Start a task; standard executors ignore its name and node."""
         try:
             return self._executor.submit(work, *arguments)
         except RuntimeError as error:  # broken, or shut down
@@ -105,26 +108,26 @@ class ExecutorPool:
             raise BrokenExecutor(str(error)) from error
 
     def result(self, future: Future) -> Any:
-        """It is here already."""
+        """Return the result, which is already in this process."""
         return future.result()
 
     def is_loss(self, error: BaseException) -> bool:
-        """A pool of processes of which one was killed breaks as a whole."""
+        """Return whether the pool broke, as a process pool does if one process is killed."""
         if isinstance(error, BrokenExecutor):
             self.broken = True
         return isinstance(error, BrokenExecutor)
 
     def give_up(self, future: Future) -> None:
-        """What runs goes on, and its result is not waited for."""
+        """Cancel the task; if it is running it continues, and its result is ignored."""
         future.cancel()
 
 
-def pool_of(executor: Any) -> Pool | None:
-    """The pool behind what a user passes as `executor`; None for None.
+def as_pool(executor: Any) -> Pool | None:
+    """Return the pool for the public argument `executor`; None for None.
 
     Args:
-        executor: A `concurrent.futures.Executor`, a `distributed.Client`, or the address of a
-            scheduler of Dask, `"tcp://10.0.0.1:8786"`.
+        executor: A `concurrent.futures.Executor`, a `distributed.Client`, or the address of a Dask
+            scheduler, `"tcp://10.0.0.1:8786"`.
 
     Raises:
         InputError: It is something else.
@@ -134,16 +137,16 @@ def pool_of(executor: Any) -> Pool | None:
     if isinstance(executor, Executor):
         return ExecutorPool(executor)
     if isinstance(executor, str) and "://" in executor:
-        from .dask import connected
+        from .dask import connect
 
-        return connected(executor)
-    # Whoever has a client has imported its module.
+        return connect(executor)
+    # A caller with a client has imported its module.
     client: Any = getattr(sys.modules.get("distributed"), "Client", None)
     if client is not None and isinstance(executor, client):
         from .dask import DaskPool
 
-        found: Any = executor
-        return DaskPool(found)
+        dask_client: Any = executor
+        return DaskPool(dask_client)
     received = repr(executor) if isinstance(executor, str) else f"a {type(executor).__name__}"
     raise InputError(
         "`executor` is a concurrent.futures.Executor, a dask.distributed.Client, or the address of "

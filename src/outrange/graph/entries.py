@@ -10,9 +10,9 @@ import numpy as np
 
 from ..core import UnsupportedError
 from ..ops import Affine, Curve, Largest, Rearrange
-from ..ops.pointwise import Expressions, applied
+from ..ops.pointwise import Expressions, apply_curve
 from ..ops.pointwise.definitions import largest
-from ..ops.pointwise.domain import rewritten
+from ..ops.pointwise.domain import apply_with_domain
 from ..ops.pointwise.limits import exact
 from ..ops.pointwise.op import Pointwise
 from .graph import Node
@@ -150,7 +150,7 @@ def _step(
     if len(operands) < len(inputs):
         return None
     if isinstance(op, Curve):
-        return _map_rows(table, op, lambda e: applied(table, op, e), operands)
+        return _map_rows(table, op, lambda e: apply_curve(table, op, e), operands)
     if isinstance(op, Pointwise):
         return _map_rows(table, op, lambda *es: op.write(table, *es), operands)
     if isinstance(op, Affine):
@@ -225,7 +225,9 @@ def _map_rows(
         ids, more = [int(v) for v in row[:k]], row[k:]
         key = (name, *ids, *more)
         if key not in table.made:
-            table.made[key] = rewritten(table, lambda *es, more=more: function(*es, *more), ids)
+            table.made[key] = apply_with_domain(
+                table, lambda *es, more=more: function(*es, *more), ids
+            )
         results.append(table.made[key])
     return EntryExpressions(source, np.array(results)[back.ravel()])
 

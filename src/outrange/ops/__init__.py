@@ -1,4 +1,4 @@
-"""Facts about real functions, one file an op. Importing this package fills the table of curves."""
+"""Facts about real functions, one file an op. The import of this package fills the curve table."""
 
 import importlib
 import pkgutil
@@ -6,8 +6,8 @@ import pkgutil
 from .affine import (
     combine as combine,
     dense as dense,
+    dense_sum as dense_sum,
     gather_sum as gather_sum,
-    joined as joined,
     scale as scale,
     without_zeros as without_zeros,
 )
@@ -27,6 +27,6 @@ from .registry import CURVES as CURVES, STAIRS as STAIRS, curve as curve
 from .step import Step as Step
 
 
-for _room in ("curves", "stairs"):
-    for _found in pkgutil.iter_modules([f"{__path__[0]}/{_room}"]):
-        importlib.import_module(f"{__name__}.{_room}.{_found.name}")
+for _folder in ("curves", "stairs"):
+    for _module in pkgutil.iter_modules([f"{__path__[0]}/{_folder}"]):
+        importlib.import_module(f"{__name__}.{_folder}.{_module.name}")

@@ -15,26 +15,26 @@ from .numerics.scatter import Scatter
 
 
 MOST_SEEN = 1 << 20
-"""Sums of more terms than this together are not looked at for entries that occur twice."""
+"""Total number of terms above which sums are not searched for duplicate entries."""
 
 
 SPARSE_FROM = 1 << 16
-"""Coefficients of a matrix from which on it is looked at for zeros."""
+"""Number of coefficients from which on a matrix is searched for zeros."""
 
 SPARSE = 16
-"""Where each result reads less than one in so many inputs, a matrix is a sum of few terms."""
+"""A matrix is a sum of few terms if each result reads less than one in this many inputs."""
 
 
 def dense(
     weight: ArrayLike, bias: ArrayLike | None = None, *, copies: int = 1, name: str = "dense"
 ) -> Affine:
-    """`y = x W + b` on the last axis; `copies` rows of the input share the weights.
+    """Return `y = x W + b` on the last axis; `copies` rows of the input share the weights.
 
     Args:
-        weight: `(inputs, outputs)`.
-        bias: `(outputs,)` or None.
-        copies: The product of the leading axes of the input (a time axis, say).
-        name: For reports.
+        weight: Matrix `W`, `(inputs, outputs)`.
+        bias: Vector `b`, `(outputs,)`, or None.
+        copies: The product of the leading axes of the input, such as a time axis.
+        name: Name of the op in reports.
     """
     weight = np.ascontiguousarray(weight, np.float64)
     rows, columns = weight.shape
@@ -48,7 +48,7 @@ def dense(
         x = xs[0]
         charge(x.size * columns)
         matrix = (size_of if absolute else weight).astype(x.dtype, copy=False)
-        # One flat product: a stack of thin ones costs many times as much.
+        # One flat product costs a fraction of a stack of thin ones.
         return (x.reshape(-1, rows) @ matrix).reshape(x.shape[:-1] + (copies * columns,))
 
     def adjoint(y: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -77,7 +77,7 @@ def dense(
 
 
 def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Index and weight of the terms of every column, `(columns, k)`; None where they are many."""
+    """Return index and weight of the terms of every column, `(columns, k)`; None if many."""
     if weight.size < SPARSE_FROM:
         return None
     counts = np.count_nonzero(weight, axis=0)
@@ -91,13 +91,13 @@ def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     return index, value
 
 
-def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense") -> Affine:
-    """`y = sum_i x_i W_i + b` of several inputs.
+def dense_sum(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense") -> Affine:
+    """Return `y = sum_i x_i W_i + b` of several inputs.
 
     Args:
-        weights: `(inputs_i, outputs)` each.
-        bias: `(outputs,)`.
-        name: For reports.
+        weights: Matrices `W_i`, `(inputs_i, outputs)` each.
+        bias: Vector `b`, `(outputs,)`.
+        name: Name of the op in reports.
     """
     weights = [np.ascontiguousarray(weight, np.float64) for weight in weights]
     bias = np.asarray(bias, np.float64)
@@ -121,22 +121,26 @@ def joined(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense"
 
 
 def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:
-    """The results `outputs` of an op, as matrices without the columns that are all zero.
+    """Return the results `outputs` of an op, as matrices without their all-zero columns.
 
-    The op is plain: what its adjoint returns are its coefficients, not rounded sums of them. Cost:
-    its coefficients for these results, all at once.
+    The op is plain: its adjoint returns its coefficients, not rounded sums of them. Cost: its
+    coefficients for these results, all at once.
     """
     units = np.zeros((outputs.size, op.size))
     units[np.arange(outputs.size), outputs] = 1.0
     rows, inputs = op.adjoint(units), []
     for row in rows:
         used = np.flatnonzero((row != 0).any(axis=0))
-        # An op needs an input, also where all is constant.
+        # An op needs an input, even if it is constant.
         inputs.append(used if used.size else np.zeros(1, np.int64))
     weights = [row[:, used].T for row, used in zip(rows, inputs, strict=True)]
     bias = op.bias[outputs]
-    one = len(weights) == 1
-    small = dense(weights[0], bias, name=op.name) if one else joined(weights, bias, name=op.name)
+    is_single = len(weights) == 1
+    small = (
+        dense(weights[0], bias, name=op.name)
+        if is_single
+        else dense_sum(weights, bias, name=op.name)
+    )
     small = replace(small, terms=small.terms + op.ulps, ulps=op.ulps, plain=op.plain)
     return SubOp(small, outputs, tuple(inputs))
 
@@ -144,7 +148,7 @@ def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:
 def scale(
     factor: ArrayLike, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps: int = 0
 ) -> Affine:
-    """`y = factor * x + shift`, entry by entry; `factor` of shape `(n,)`, `ulps` its error."""
+    """Return `y = factor * x + shift`, entry by entry; `factor` is `(n,)` with error `ulps`."""
     factor = np.asarray(factor, np.float64)
     size_of = np.abs(factor)
 
@@ -178,7 +182,7 @@ def scale(
 def combine(
     coefficients: Iterable[float], size: int, shift: float | np.ndarray = 0.0, *, name: str = "add"
 ) -> Affine:
-    """`y = sum_i c_i x_i + shift` of several inputs of one length; `c_i` are plain floats."""
+    """Return `y = sum_i c_i x_i + shift` of inputs of one length; `c_i` are plain floats."""
     coefficients = tuple(float(c) for c in coefficients)
 
     def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
@@ -220,15 +224,15 @@ def gather_sum(
     name: str = "sum",
     ulps: int = 0,
 ) -> Affine:
-    """`y_j = sum_k weight[j, k] * x[index[j, k]] + shift`: sums, means, pooling, any sparse matrix.
+    """Return `y_j = sum_k weight[j, k] * x[index[j, k]] + shift`, any sparse matrix.
 
     Args:
         index: `(m, k)` integers into the one input; `-1` marks an absent term.
         weight: `(m, k)`, or anything that broadcasts to it.
         size: Length of the input.
-        shift: `(m,)` or a float.
-        name: For reports.
-        ulps: Units of roundoff that each weight may be off by.
+        shift: Constants, `(m,)` or a float.
+        name: Name of the op in reports.
+        ulps: Bound on the error of each weight, in units of roundoff.
     """
     index = np.asarray(index, np.int64)
     present = index >= 0
@@ -246,14 +250,14 @@ def gather_sum(
 
     def adjoint(y: np.ndarray) -> tuple[np.ndarray, ...]:
         charge(work.TERM * index.size * (y.size // m))
-        scatter, read, factor = transposed()
+        scatter, read, factor = transpose()
         products = np.take(y, read, axis=-1)
         products *= factor  # in place: a second large array costs more than the product
         return (scatter.sums(products),)
 
     @cache
-    def transposed() -> tuple[Scatter, np.ndarray, np.ndarray]:
-        """Of each term, side by side those of one input: the output it is in, and its weight."""
+    def transpose() -> tuple[Scatter, np.ndarray, np.ndarray]:
+        """Return output and weight of each term, ordered by the input that it reads."""
         scatter = Scatter(index.ravel(), size)
         return scatter, scatter.order // index.shape[1], weight.ravel()[scatter.order]
 
@@ -262,10 +266,10 @@ def gather_sum(
     bias = np.broadcast_to(np.asarray(shift, np.float64), (m,))
 
     def part(outputs: np.ndarray) -> SubOp:
-        own = index[outputs]
-        # An op needs an input, also where no term is present.
-        used = np.unique(own[own >= 0]) if (own >= 0).any() else np.zeros(1, np.int64)
-        moved = np.where(own < 0, -1, np.searchsorted(used, own))
+        places = index[outputs]
+        # An op needs an input, even if no term is present.
+        used = np.unique(places[places >= 0]) if (places >= 0).any() else np.zeros(1, np.int64)
+        moved = np.where(places < 0, -1, np.searchsorted(used, places))
         op = gather_sum(moved, weight[outputs], len(used), bias[outputs], name=name, ulps=ulps)
         return SubOp(op, outputs, (used,))
 
@@ -293,7 +297,7 @@ def gather_sum(
 
 
 def _plain(index: np.ndarray) -> bool:
-    """Whether no row is known to hold an entry twice."""
+    """Return whether no row can contain an entry twice, as far as it is checked."""
     if index.size > MOST_SEEN:
         return False
     rows = np.sort(index, axis=1)

@@ -1,6 +1,6 @@
 """Convolutions and their transposes as `Affine` ops, in any number of spatial dimensions.
 
-No matrix of a whole layer is ever made; see `SlidingProduct`.
+The matrix of a whole layer is never formed; see `SlidingProduct`.
 """
 
 import math
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from .kinds import Affine, SubOp
 from .numerics.grid import grid_of
-from .numerics.image_entries import ImageEntries
+from .numerics.image_index import ImageIndex
 from .numerics.slide import Slide
 from .numerics.sliding_product import SlidingProduct
 
@@ -30,19 +30,19 @@ def convolution(
     channels_first: bool = False,
     name: str = "convolution",
 ) -> Affine:
-    """`y[o] = sum_k kernel[k] x[o * strides + k * dilation - padding] + b`, channels contracted.
+    """Return `y[o] = sum_k kernel[k] x[o * strides + k * dilation - padding] + b`, over channels.
 
     Args:
-        inputs: Spatial shape of the image, as long as there are dimensions.
+        inputs: Spatial shape of the image.
         kernel: `(*spatial, channels in / groups, channels out)`.
         bias: `(channels out,)` or None.
         strides: Steps between neighboring results.
         dilation: Steps between neighboring entries of the kernel.
         padding: Zeros before and after each axis.
-        groups: Parts that the channels fall into, each convolved by itself (depthwise: one each).
-        copies: Images side by side in the flat vectors.
-        channels_first: Whether channels come before the spatial axes in the flat vectors.
-        name: For reports.
+        groups: Number of channel groups that are convolved separately (depthwise: one a channel).
+        copies: Number of images in one flat vector.
+        channels_first: Whether channels precede the spatial axes in the flat vectors.
+        name: Name of the op in reports.
     """
     spatial = np.shape(kernel)[:-2]
     outputs = tuple(
@@ -53,21 +53,23 @@ def convolution(
     slide = Slide(tuple(inputs), spatial, outputs, tuple(strides), tuple(dilation), before)
     linear = SlidingProduct(slide, _matrix(kernel, groups), channels_first)
     shift = np.tile(_bias(bias, linear.channels[1], outputs, channels_first), copies)
-    return _plain(name, linear, shift, copies, linear.terms)
+    return _convolution_op(name, linear, shift, copies, linear.terms)
 
 
-def _plain(name: str, linear: SlidingProduct, bias: np.ndarray, copies: int, terms: int) -> Affine:
-    """The op that convolves."""
+def _convolution_op(
+    name: str, linear: SlidingProduct, bias: np.ndarray, copies: int, terms: int
+) -> Affine:
+    """Return the op of the forward map of `linear`."""
     first, slide = linear.channels_first, linear.slide
 
     def part(wanted: np.ndarray) -> SubOp:
-        results = ImageEntries(linear.channels[1], slide.outputs, first)
+        results = ImageIndex(linear.channels[1], slide.outputs, first)
         places = results.hull(wanted)
         seen = slide.seen_by(places)
         cut = replace(linear, slide=slide.between(seen, places))
         outputs = results.entries(places)
-        inputs = ImageEntries(linear.channels[0], slide.inputs, first).entries(seen)
-        return SubOp(_plain(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
+        inputs = ImageIndex(linear.channels[0], slide.inputs, first).entries(seen)
+        return SubOp(_convolution_op(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
 
     return Affine(
         name,
@@ -97,20 +99,20 @@ def transposed_convolution(
     channels_first: bool = False,
     name: str = "transposed_convolution",
 ) -> Affine:
-    """The transpose of the convolution from an image of shape `outputs` to one of shape `inputs`.
+    """Return the transpose of the convolution from an image of shape `outputs` to one of `inputs`.
 
     Args:
-        inputs: Spatial shape of what this op takes.
+        inputs: Spatial shape of the input of this op.
         kernel: `(*spatial, channels out / groups, channels in)`: that of the convolution.
         bias: `(channels out,)` or None.
         outputs: Spatial shape of the result; entries the kernel does not reach are the bias.
-        strides: Steps of the convolution.
-        dilation: Of the convolution.
-        before: Zeros the convolution puts in front of each axis: so much is cut off here.
-        groups: Parts that the channels fall into.
-        copies: Images side by side in the flat vectors.
-        channels_first: Whether channels come before the spatial axes in the flat vectors.
-        name: For reports.
+        strides: Strides of the convolution.
+        dilation: Dilation of the convolution.
+        before: Zeros that the convolution puts in front of each axis, which are cut off here.
+        groups: Number of channel groups.
+        copies: Number of images in one flat vector.
+        channels_first: Whether channels precede the spatial axes in the flat vectors.
+        name: Name of the op in reports.
     """
     slide = Slide(
         tuple(outputs),
@@ -122,23 +124,23 @@ def transposed_convolution(
     )
     linear = SlidingProduct(slide, _matrix(kernel, groups), channels_first)
     shift = np.tile(_bias(bias, linear.channels[0], slide.inputs, channels_first), copies)
-    return _transposed(name, linear, shift, copies, linear.terms)
+    return _transposed_op(name, linear, shift, copies, linear.terms)
 
 
-def _transposed(
+def _transposed_op(
     name: str, linear: SlidingProduct, bias: np.ndarray, copies: int, terms: int
 ) -> Affine:
-    """The op that applies the transpose of `linear`."""
+    """Return the op of the transpose of `linear`."""
     first, slide = linear.channels_first, linear.slide
 
     def part(wanted: np.ndarray) -> SubOp:
-        results = ImageEntries(linear.channels[0], slide.inputs, first)
+        results = ImageIndex(linear.channels[0], slide.inputs, first)
         places = results.hull(wanted)
         seen = slide.seen_from(places)
         cut = replace(linear, slide=slide.between(places, seen))
         outputs = results.entries(places)
-        inputs = ImageEntries(linear.channels[1], slide.outputs, first).entries(seen)
-        return SubOp(_transposed(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
+        inputs = ImageIndex(linear.channels[1], slide.outputs, first).entries(seen)
+        return SubOp(_transposed_op(name, cut, bias[outputs], 1, terms), outputs, (inputs,))
 
     return Affine(
         name,
@@ -155,7 +157,7 @@ def _transposed(
 
 
 def _matrix(kernel: ArrayLike, groups: int) -> np.ndarray:
-    """`(*spatial, in / groups, out)` as `(groups, out / groups, in / groups * places)`."""
+    """Reshape `(*spatial, in / groups, out)` to `(groups, out / groups, in / groups * places)`."""
     kernel = np.asarray(kernel, np.float64)
     inside, out = kernel.shape[-2:]
     parts = kernel.reshape(-1, inside, groups, out // groups).transpose(2, 3, 1, 0)
@@ -165,7 +167,7 @@ def _matrix(kernel: ArrayLike, groups: int) -> np.ndarray:
 def _bias(
     bias: ArrayLike | None, channels: int, spatial: Sequence[int], channels_first: bool
 ) -> np.ndarray:
-    """One number a channel as the flat bias."""
+    """Return the flat bias from one number a channel."""
     places = math.prod(spatial)
     if bias is None:
         return np.zeros(channels * places)

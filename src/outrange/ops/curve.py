@@ -1,4 +1,4 @@
-"""Elementwise functions of one variable, described by facts; the bounds are derived once here."""
+"""Elementwise functions of one variable, described by facts, from which all bounds are derived."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -20,36 +20,36 @@ BENDS = ("line", "cup", "cap")
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """`y = f(x)`, entry by entry.
+    """The elementwise function `y = f(x)`.
 
     Args:
-        name: What the op is called.
-        f: The function, vectorised, float64 in and out.
+        name: Name of the op in reports.
+        f: The function, vectorized, float64 in and out.
         df: Its slope (at a kink, either one-sided slope).
         knots: Increasing points; between neighbors `f` is linear, convex or concave. Kinks are
             knots.
         bends: `"line"`, `"cup"` (convex) or `"cap"` (concave) per gap: `len(knots) + 1` of them.
         turns: Every point where `f` may stop rising or falling, kinks and jumps included.
-        on: Where the facts hold. Wider inputs get the constants `beyond`, or an error. An end
-            at which `f` is infinite does not belong to it.
+        on: Interval where the facts hold. Wider inputs get the constants `beyond`, or an error. An
+            end at which `f` is infinite does not belong to it.
         beyond: `(least, most)` of `f` over its whole domain, if `f` is defined outside `on`.
         jumps: The knots at which `f` is discontinuous (its two one-sided limits are taken).
         exact: The definition, `exact(mp, x)` with `mp` the mpmath module: the laws' oracle.
-        ulps: Float64 `f` is within `off + ulps * spacing(|f(x)|)` of `exact`. Where `f(0)` is 0,
-            it is so exactly.
-        off: See `ulps`; absolute.
+        ulps: Float64 `f` is within `off + ulps * spacing(|f(x)|)` of `exact`. Where `f(0)` is 0, it
+            is so exactly.
+        off: Absolute part of the error; see `ulps`.
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
-        saturated: `saturated(lo, hi)`: where the unit hardly responds on all of `[lo, hi]`;
-            None if the function has no flat tails.
+        saturated: `saturated(lo, hi)`: where the unit hardly responds on all of `[lo, hi]`; None if
+            the function has no flat tails.
         lines: Per gap `(slope, offset)` if `f` is exactly that line there (coefficients without
             rounding), else None. All None by default.
         holes: Points at which `f` is not defined; an input range that holds one is an error.
-        part: Whether `f` is defined elsewhere too, of which these facts say nothing.
-        crossings: Points `(x, f(x))` without any rounding, of a function that rises all along: it
+        part: Whether `f` is defined elsewhere too, where these facts do not apply.
+        crossings: Points `(x, f(x))` without any rounding, of a function that rises throughout: it
             is above `f(x)` exactly right of `x`.
         taylor: `taylor(lo, hi, order)`: ends of `f^(j) / j!` over each `[lo, hi]` on which `f` is
-            smooth, `(2, order + 1, ...)`; infinite where nothing is known. None: by `exact`.
-        origin: Name and attributes in the table of curves, if it has a file of its own there.
+            smooth, `(2, order + 1, ...)`; infinite where unknown. None: from `exact`.
+        origin: Name and attributes in the curve table, if it has a file of its own there.
     """
 
     name: str
@@ -83,12 +83,12 @@ class Curve:
             raise OutrangeError(f"Knots of `{self.name}` must increase. Received: {self.knots}.")
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """The value."""
+        """Return the value."""
         return self.f(xs[0])
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Whether every gap is a straight line, everywhere, and no knot is a jump."""
+        """Whether every gap is a line everywhere, and no knot is a jump."""
         return (
             set(self.bends) == {"line"}
             and not self.jumps
@@ -99,16 +99,16 @@ class Curve:
 
     @property
     def has_exact_lines(self) -> bool:
-        """Whether `f` is piecewise linear with coefficients that no rounding went into."""
+        """Whether `f` is piecewise linear with unrounded coefficients."""
         return self.is_piecewise_linear and self.lines is not None and None not in self.lines
 
     @functools.cached_property
     def rays(self) -> tuple[float, float] | None:
-        """The slopes below and above, if `f` is exactly two straight pieces from the origin on."""
+        """Slopes below and above 0, if `f` is exactly two lines from the origin."""
         if tuple(self.knots) != (0.0,) or not self.is_piecewise_linear:
             return None
         if self.lines is not None and None not in self.lines:
-            # The facts say so, however the float64 `f` rounds.
+            # Stated by the facts, whatever the float64 `f` rounds.
             (below, first), (above, second) = (line for line in self.lines if line is not None)
             return (below, above) if first == 0.0 and second == 0.0 else None
         if self.ulps or self.off or float(self.f(np.zeros(1))[0]) != 0.0:
@@ -118,7 +118,7 @@ class Curve:
 
     @functools.cached_property
     def sides(self) -> tuple[Side, Side]:
-        """`f` and `-f`, as the derivation of lines reads them."""
+        """`f` and `-f`, in the form from which lines are derived."""
         with np.errstate(all="ignore"):
             return Side(self, 1.0), Side(self, -1.0)
 
@@ -130,10 +130,10 @@ class Curve:
         return (*self.holes, *ends)
 
     def outside(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Where `[lo, hi]` leaves `on`.
+        """Return where `[lo, hi]` leaves `on`.
 
         Raises:
-            InputError: Somewhere it does, and the curve has no `beyond`.
+            InputError: It does somewhere, and the curve has no `beyond`.
         """
         out = ~((lo >= self.on[0]) & (hi <= self.on[1]))
         undefined = np.zeros(np.shape(out), bool) if self.beyond is not None else out
@@ -153,7 +153,7 @@ class Curve:
         return out
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Exact range over each `[lo, hi]`, pushed outward by the stated error.
+        """Return the exact range over each `[lo, hi]`, widened by the stated error.
 
         Args:
             lo: Lower ends, any shape.
@@ -173,47 +173,47 @@ class Curve:
                     least = np.where(inside, np.minimum(least, low), least)
                     most = np.where(inside, np.maximum(most, high), most)
         if self.beyond is not None:
-            wide = out & (lo < hi)  # at a point, the stated error of `f` is all there is to know
+            wide = out & (lo < hi)  # at a point, the stated error of `f` suffices
             least = np.where(wide, self.beyond[0], least)
             most = np.where(wide, self.beyond[1], most)
             least, most = np.maximum(least, self.beyond[0]), np.minimum(most, self.beyond[1])
         return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 
     def taylor_range(self, lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-        """Ends of `f^(j) / j!` over each `[lo, hi]`, for `j` up to `order`.
+        """Return the ends of `f^(j) / j!` over each `[lo, hi]`, for `j` up to `order`.
 
         Returns:
             `(2, order + 1, ...)`: least, most; infinite where `f` need not be smooth.
         """
         if self.taylor is not None:
             with np.errstate(all="ignore"):
-                found = self.taylor(lo, hi, order)
+                ends = self.taylor(lo, hi, order)
         elif self.exact is not None:
-            found = taylor_of(self.exact, lo, hi, order)
+            ends = taylor_of(self.exact, lo, hi, order)
         else:
-            found = np.full((2, order + 1, *np.shape(lo)), np.nan)
-        found[0] = np.where(np.isnan(found[0]), -np.inf, found[0])
-        found[1] = np.where(np.isnan(found[1]), np.inf, found[1])
-        return found
+            ends = np.full((2, order + 1, *np.shape(lo)), np.nan)
+        ends[0] = np.where(np.isnan(ends[0]), -np.inf, ends[0])
+        ends[1] = np.where(np.isnan(ends[1]), np.inf, ends[1])
+        return ends
 
     @functools.cached_property
     def _turn_values(self) -> list[tuple[float, float, float, float]]:
-        """`(a, b, least, most)`: what an interval that holds `a` and `b` takes at a turn.
+        """`(a, b, least, most)`: the values at a turn of an interval that contains `a` and `b`.
 
-        At a jump, the limits count for intervals that go on past it.
+        At a jump, the limits count for intervals that extend past it.
         """
-        found = []
+        values = []
         for turn in self.turns:
-            found.append((turn, turn, *map(float, self._enclose(turn, self.f(np.asarray(turn))))))
+            values.append((turn, turn, *map(float, self._enclose(turn, self.f(np.asarray(turn))))))
             if turn in self.jumps:
                 i = self.knots.index(turn)
                 for gap, ends in ((i, (down(turn), turn)), (i + 1, (turn, up(turn)))):
                     least, most = (side.limit_least(i, gap) for side in self.sides)
-                    found.append((*ends, least, -most))
-        return found
+                    values.append((*ends, least, -most))
+        return values
 
     def _enclose(self, x: Numbers, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bounds on the real value at `x` whose float64 is `value`."""
+        """Bound the real value at `x` whose float64 is `value`."""
         if self.ulps == 0 and self.off == 0.0:
             return value, value
         error = self.off + self.ulps * 2.0 * UNIT * np.abs(value)

@@ -1,4 +1,4 @@
-"""Refusal of constants that no real arithmetic can be done with."""
+"""Refusal of constants on which real arithmetic is impossible."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,23 +10,23 @@ from .kinds import Affine, Rearrange
 
 
 def check_finite(op: Any, source: str) -> None:
-    """Refuse an op with a constant that is NaN, or with an infinite coefficient or bias.
+    """Refuse an op with a NaN constant, or with an infinite coefficient or bias.
 
-    What is added to a sum of values, or filled in, may be infinite: masks are.
+    Terms added to a sum of values, and fill values, may be infinite: masks are.
 
     Args:
-        op: Any op.
+        op: Any kind of op.
         source: The layer that it belongs to.
 
     Raises:
-        ModelError: It has one.
+        ModelError: It has such a constant.
     """
     if isinstance(op, Affine):
         is_mask = op.coefficients is not None
         _check(op.name, source, op.bias[np.isnan(op.bias) if is_mask else ~np.isfinite(op.bias)])
         with np.errstate(all="ignore"):
             ones = tuple(np.ones(n) for n in op.sizes)
-            # Magnitudes decide, for opposite infinities must not cancel; the message has the sign.
+            # Magnitudes decide, because opposite infinities would cancel; the message has the sign.
             sums, signed = op.apply(ones, True), op.apply(ones, False)
         _check(op.name, source, signed[~np.isfinite(sums)])
     elif isinstance(op, Rearrange):
@@ -34,15 +34,15 @@ def check_finite(op: Any, source: str) -> None:
 
 
 def check_attributes(name: str, attributes: Mapping[str, Any], source: str) -> None:
-    """Refuse a function one of whose attributes is NaN.
+    """Refuse a function with a NaN attribute.
 
     Args:
-        name: The function.
-        attributes: By name.
+        name: Name of the function.
+        attributes: Attribute values by name.
         source: The layer that it belongs to.
 
     Raises:
-        ModelError: One is.
+        ModelError: An attribute is NaN.
     """
     for key, value in attributes.items():
         if isinstance(value, float) and np.isnan(value):

@@ -1,10 +1,11 @@
-"""How far a runtime's float32 functions may be from the real ones: stated, and measured.
+"""Stated errors of a runtime's float32 functions, relative to the real ones.
 
 The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tiny`, `u = 2^-24` and
 `tiny = 2^-126` the least normal number, below which a result may be flushed to zero. The numbers
-are at least four times what `benchmarks/float32_functions.py` finds over every exponent on JAX,
-TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table); a function that picks its
-argument or a constant, or is one correctly rounded operation, has what IEEE 754 says.
+are at least four times the maxima that `benchmarks/float32_functions.py` measures over every
+exponent on JAX, TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table). A function
+that picks its argument or a constant, or is one correctly rounded operation, has the error of IEEE
+754.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from .curve import Curve
 
 @dataclass(frozen=True)
 class Float32Error:
-    """Units of roundoff that a function may miss by.
+    """Error bound of a function, in units of roundoff.
 
     Args:
-        relative: Relative to its value.
-        absolute: Beside that, of 1.
-        scale: An attribute in whose unit `absolute` is (elu's `alpha`); empty for none.
+        relative: Part relative to its value.
+        absolute: Absolute part, in units of roundoff of 1.
+        scale: An attribute that multiplies `absolute` (elu's `alpha`); empty for none.
     """
 
     relative: float
@@ -50,16 +51,16 @@ FLOAT32_ERRORS: Mapping[str, Float32Error] = MappingProxyType({
     "cosh": Float32Error(104.0), "tanh_shrink": Float32Error(32.0, 8.0),
     "sparse_plus": Float32Error(12.0), "sparse_sigmoid": Float32Error(8.0),
 })  # fmt: skip
-"""By the name of a curve's file."""
+"""Errors by the name of a curve's file."""
 
 
 def float32_error(op: Curve) -> Float32Error | None:
-    """What a curve may miss by; None where nothing is stated of it."""
+    """Return the stated error of a curve, or None."""
     if op.origin is None:
         return None
     name, attributes = op.origin
-    found = FLOAT32_ERRORS.get(name)
-    if found is None or not found.scale:
-        return found
-    size = max(1.0, abs(float(dict(attributes).get(found.scale, 1.0))))
-    return Float32Error(found.relative, found.absolute * size)
+    error = FLOAT32_ERRORS.get(name)
+    if error is None or not error.scale:
+        return error
+    size = max(1.0, abs(float(dict(attributes).get(error.scale, 1.0))))
+    return Float32Error(error.relative, error.absolute * size)

@@ -1,9 +1,9 @@
-"""The few kinds an op can be of.
+"""The few kinds of ops.
 
 An op states facts about a real function. It never names a domain, a framework or an algorithm:
 domains read facts. So a new op is one new file, and a new domain is one new file elsewhere.
 
-Every value is a flat vector; a batch axis of sub-problems may stand in front of it.
+Every value is a flat vector; a batch axis of sub-problems may precede it.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ from .numerics.scatter import Scatter
 
 @dataclass(frozen=True, eq=False)
 class SubOp:
-    """An op cut down to some of its results and to what those read.
+    """An op restricted to some of its results and to the inputs that those read.
 
     Args:
-        op: Of the same kind; its results and inputs are the entries below, in that order.
+        op: An op of the same kind; its results and inputs are the entries below, in that order.
         outputs: Results of the whole op that `op` computes, increasing.
-        inputs: Of each input, the entries that `op` reads, increasing.
+        inputs: For each input, the entries that `op` reads, increasing.
     """
 
     op: Any
@@ -34,34 +34,36 @@ class SubOp:
 
 
 Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Rows, columns and numbers of the entries of a matrix that are not zero."""
+"""Rows, columns and values of the non-zero entries of a matrix."""
 
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """`y = sum_i A_i x_i + b`.
+    """The affine map `y = sum_i A_i x_i + b`.
 
     Args:
-        name: What the op is called in reports.
+        name: Name of the op in reports.
         apply: `apply(xs, absolute)`: the linear part without `b`; `xs` is a tuple of arrays
             `(..., n_i)`, the result `(..., m)`. With `absolute=True` it applies `|A_i|` instead.
         adjoint: `adjoint(rows)`: rows `(..., m)` to a tuple of `(..., n_i)`; the transpose.
-        sizes: `n_i` of each input.
-        size: `m`.
-        bias: `b`, shape `(m,)`.
+        sizes: Length `n_i` of each input.
+        size: Length `m` of the result.
+        bias: Vector `b`, shape `(m,)`.
         terms: The largest number of products that `apply` or `adjoint` adds into one entry, plus
             `ulps`.
-        ulps: How many units of roundoff each coefficient may be off by, relative to itself, where
-            it had to be computed (a batch norm's `gamma / sqrt(variance + epsilon)`).
+        ulps: Relative error of each coefficient in units of roundoff, if it had to be computed (a
+            batch norm's `gamma / sqrt(variance + epsilon)`).
         factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
             then be exact to the last bit. None otherwise.
         part: `part(outputs)`: a `SubOp` with the results `outputs` (increasing) and perhaps more,
-            where it is cheaper than the whole op; its bias is not read. None if nothing smaller
-            is known.
+            if it is cheaper than the whole op; its bias is not read. None if nothing smaller is
+            known.
+        plain: Whether `adjoint` of unit rows returns the coefficients themselves, not rounded sums.
         coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
-        grid: A power of two that divides every coefficient; 0 where none is known.
-        entries: `entries()`: of each input the coefficients that are not zero, as `(results,
-            inputs, coefficients)`, no place twice; where they are few. None if that is not known.
+        grid: A power of two that divides every coefficient; 0 if none is known.
+        entries: `entries()`: for each input the non-zero coefficients, as
+            `(results, inputs, coefficients)`, each place once, if they are few. None if that is
+            unknown.
     """
 
     name: str
@@ -80,25 +82,24 @@ class Affine:
     entries: "Callable[[], tuple[Entries, ...]] | None" = None
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """The value, in the precision of `xs`."""
+        """Return the value, in the precision of `xs`."""
         return self.apply(xs, False) + self.bias
 
-    def restricted(self, outputs: np.ndarray) -> SubOp:
-        """The op cut down to at least the results `outputs`."""
+    def restrict(self, outputs: np.ndarray) -> SubOp:
+        """Return the op restricted to at least the results `outputs`."""
         if self.part is not None:
-            found = self.part(outputs)
-            # The op may have been given another bias than the one it was made with.
-            own = replace(found.op, bias=self.bias[found.outputs])
-            return replace(found, op=own)
+            part = self.part(outputs)
+            # The op's bias may have been replaced after its construction.
+            return replace(part, op=replace(part.op, bias=self.bias[part.outputs]))
         return SubOp(self, np.arange(self.size), tuple(np.arange(n) for n in self.sizes))
 
 
 @dataclass(frozen=True, eq=False)
 class Rearrange:
-    """Each output entry is one input entry, or a constant.
+    """An op in which each output entry is one input entry, or a constant.
 
     Args:
-        name: What the op is called in reports.
+        name: Name of the op in reports.
         index: `(m,)` integers into the concatenation of all inputs; `-1` takes `fill`.
         sizes: Length of each input.
         fill: `(m,)`, read only where `index == -1`.
@@ -114,7 +115,7 @@ class Rearrange:
         return self.index.size
 
     def run(self, xs: Sequence[np.ndarray], fill: bool = True) -> np.ndarray:
-        """The value; `fill=False` puts 0 where there is no source (the linear part)."""
+        """Return the value; `fill=False` puts 0 where there is no source (the linear part)."""
         flat = np.concatenate(xs, axis=-1) if len(xs) > 1 else xs[0]
         if not (self.index < 0).any():
             return flat[..., self.index]
@@ -122,16 +123,16 @@ class Rearrange:
         return np.where(self.index < 0, self.fill if fill else 0.0, out)
 
     def adjoint(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Rows `(..., m)` to a tuple of `(..., n_i)`: the transpose of the linear part."""
+        """Map rows `(..., m)` to a tuple of `(..., n_i)`: the transpose of the linear part."""
         out = self._scatter.sums(np.take(rows, self._scatter.order, axis=-1))
         ends = np.cumsum((0, *self.sizes))
         return tuple(out[..., a:b] for a, b in pairwise(ends))
 
-    def restricted(self, outputs: np.ndarray) -> SubOp:
-        """The op cut down to the results `outputs`; inputs that it does not read stay, empty."""
+    def restrict(self, outputs: np.ndarray) -> SubOp:
+        """Return the op restricted to the results `outputs`; unread inputs stay, but empty."""
         index = self.index[outputs]
         ends = np.cumsum((0, *self.sizes))
-        # An op needs an input, also where all is constant.
+        # An op needs an input, even if it is constant.
         used = np.unique(index[index >= 0]) if (index >= 0).any() else np.zeros(1, np.int64)
         inputs = tuple(used[(used >= a) & (used < b)] - a for a, b in pairwise(ends))
         moved = np.where(index < 0, -1, np.searchsorted(used, index))
@@ -140,10 +141,10 @@ class Rearrange:
 
     @cached_property
     def reads(self) -> tuple[int, ...]:
-        """Which inputs it reads at all: one of constants reads none."""
+        """Indices of the inputs that it reads at all; none if it is constant."""
         ends = np.cumsum((0, *self.sizes))
-        found = np.unique(np.searchsorted(ends, self.index, side="right") - 1)
-        return tuple(i for i in found.tolist() if i >= 0)
+        indices = np.unique(np.searchsorted(ends, self.index, side="right") - 1)
+        return tuple(i for i in indices.tolist() if i >= 0)
 
     @cached_property
     def _scatter(self) -> Scatter:
@@ -151,16 +152,16 @@ class Rearrange:
 
     @property
     def terms(self) -> int:
-        """The largest number of outputs one input entry feeds (what `adjoint` adds up)."""
+        """The largest number of outputs that read one input entry (which `adjoint` adds up)."""
         return max(1, self._scatter.most)
 
 
 @dataclass(frozen=True, eq=False)
 class Largest:
-    """`y_j = max` of a window of input entries.
+    """The maximum of a window of input entries, for each result.
 
     Args:
-        name: What the op is called in reports.
+        name: Name of the op in reports.
         windows: `(m, k)` integers into the one input; `-1` marks an absent place.
     """
 
@@ -169,25 +170,25 @@ class Largest:
 
     def __post_init__(self) -> None:
         if not (self.windows >= 0).any(axis=1).all():
-            raise OutrangeError(f"Op `{self.name}` has a window with no entry at all.")
+            raise OutrangeError(f"Op `{self.name}` has a window with no entry.")
 
     @property
     def size(self) -> int:
         return len(self.windows)
 
-    def restricted(self, outputs: np.ndarray) -> SubOp:
-        """The op cut down to the results `outputs`."""
+    def restrict(self, outputs: np.ndarray) -> SubOp:
+        """Return the op restricted to the results `outputs`."""
         windows = self.windows[outputs]
         used = np.unique(windows[windows >= 0])
         moved = np.where(windows < 0, -1, np.searchsorted(used, windows))
         return SubOp(Largest(self.name, moved), outputs, (used,))
 
-    def scattered(self, parts: np.ndarray, size: int) -> np.ndarray:
-        """What stands at each place of each window, `(..., m, k)`, added up by entry: `(..., n)`.
+    def scatter_add(self, parts: np.ndarray, size: int) -> np.ndarray:
+        """Add up the numbers at the places of the windows, `(..., m, k)`, by entry: `(..., n)`.
 
         Args:
             parts: Numbers; those at absent places are left out.
-            size: `n`, the length of the input.
+            size: Length `n` of the input.
         """
         scatter = self._scatters(size)
         return scatter.sums(parts.reshape(*parts.shape[:-2], -1)[..., scatter.order])
@@ -197,6 +198,6 @@ class Largest:
         return cache(lambda size: Scatter(self.windows.ravel(), size))
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """The value, in the precision of `xs`."""
+        """Return the value, in the precision of `xs`."""
         picked = xs[0][..., np.maximum(self.windows, 0)]
         return np.where(self.windows < 0, -np.inf, picked).max(axis=-1)

@@ -1,18 +1,18 @@
-"""Rows of a table picked by a whole number: embeddings, and whatever else is indexed."""
+"""Rows of a table selected by an integer: embeddings and other indexed data."""
 
 from typing import Any
 
 import numpy as np
 
-from .rows import TableRows
 from .step import Step
+from .table_rows import TableRows
 
 
 def lookup(entries: np.ndarray) -> Step:
-    """A table with one number a row.
+    """Return a table with one number a row.
 
     Args:
-        entries: `(n,)`, finite; row `k` is picked by the whole number `k`.
+        entries: `(n,)`, finite; the integer `k` selects row `k`.
 
     Example:
         >>> lookup([3.0, -1.0, 2.0]).range([0, 1], [1, 2])[1].tolist()

@@ -1,8 +1,8 @@
 """Products of two variables: the facts, and the sound planes that follow from them.
 
 Over a box of `(u, v)` the function `u v - a u - b v = (u - b)(v - a) - a b` is bilinear, so its
-extremes lie at corners: planes of *any* slopes are sound once their offset is taken there. The
-best ones are McCormick's, a family of one number `theta` below and one above.
+extremes lie at corners. Planes of *any* slopes are sound if their offset is the extreme over the
+corners. The best ones are McCormick's, a family with one parameter `theta` below and one above.
 
 Reference: G. McCormick, *Computability of global solutions to factorable nonconvex programs: Part
 I*, Mathematical Programming 10 (1976).
@@ -21,20 +21,20 @@ from .numerics.scatter import Scatter
 
 
 TINY = 2.0**-1000
-"""Stands for every underflow."""
+"""Bound on every underflow."""
 
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """`y_j = u[left_j] * v[right_j]`; a contraction is this and a sum.
+    """The products `y_j = u[left_j] * v[right_j]`; a contraction is this and a sum.
 
     Args:
-        name: What the op is called in reports.
+        name: Name of the op in reports.
         left: `(m,)` integers into the first input.
         right: `(m,)` integers into the second input.
         sizes: Length of each input.
-        limits: Between which every product lies, whatever the intervals of its factors say: a fact
-            about the two together (a normalized entry, a convex combination).
+        limits: Bounds of every product, independent of the intervals of its factors: a fact about
+            both factors together (a normalized entry, a convex combination).
     """
 
     name: str
@@ -48,19 +48,19 @@ class Product:
         return self.left.size
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """The value, in the precision of `xs`."""
+        """Return the value, in the precision of `xs`."""
         return xs[0][..., self.left] * xs[1][..., self.right]
 
     def pull(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows `(..., m)` per factor to rows on the inputs: each entry goes to what it reads."""
+        """Map rows `(..., m)` per factor to rows on the inputs, adding up what reads one entry."""
         first, second = self._scatters
         return (
             first.sums(np.take(left, first.order, axis=-1)),
             second.sums(np.take(right, second.order, axis=-1)),
         )
 
-    def restricted(self, outputs: np.ndarray) -> SubOp:
-        """The op cut down to the results `outputs`."""
+    def restrict(self, outputs: np.ndarray) -> SubOp:
+        """Return the op restricted to the results `outputs`."""
         left, first = np.unique(self.left[outputs], return_inverse=True)
         right, second = np.unique(self.right[outputs], return_inverse=True)
         sizes = left.size, right.size
@@ -73,15 +73,15 @@ class Product:
 
     @cached_property
     def terms(self) -> int:
-        """The largest number of products that read one entry (what `pull` adds up)."""
+        """The largest number of products that read one entry (which `pull` adds up)."""
         return max(1, *(scatter.most for scatter in self._scatters))
 
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """`left[0] u + right[0] v + offset[0] <= u v <= left[1] u + right[1] v + offset[1]`.
+    """Bounds `left[0] u + right[0] v + offset[0] <= u v <= left[1] u + right[1] v + offset[1]`.
 
-    All arrays are `(2, ...)`: below, above. `theta` picks the member of McCormick's family.
+    All arrays are `(2, ...)`: below, above. `theta` selects the member of McCormick's family.
     """
 
     left: np.ndarray
@@ -93,42 +93,43 @@ class Planes:
 def planes(
     u: tuple[ArrayLike, ArrayLike], v: tuple[ArrayLike, ArrayLike], theta: ArrayLike | None = None
 ) -> Planes:
-    """Planes that enclose `u v` over every box of intervals.
+    """Return planes that enclose `u v` over every box of intervals.
 
-    Below, `theta` goes from the plane that touches at both lower ends (0) to the one that touches
+    Below, `theta` moves from the plane that touches at both lower ends (0) to the one that touches
     at both upper ends (1); above, from `(low u, high v)` (0) to `(high u, low v)` (1). Halfway, the
     default, the largest distance is least.
 
-    Sound: yes, rounding included. Complete: `theta` reaches every extreme point of the convex
-    hull. Cost: about 60 array operations.
+    Sound: yes, rounding included. Complete: `theta` reaches every extreme point of the convex hull.
+    Cost: about 60 array operations.
 
     Args:
         u: `(lo, hi)`, arrays of any one shape; ends may be infinite.
-        v: The same of the other factor.
+        v: `(lo, hi)` of the other factor, of that shape.
         theta: `(2, ...)` numbers in [0, 1], or None.
 
     Returns:
-        `Planes`; where an end is infinite they are level, their offset infinite where it must be.
+        `Planes`; with an infinite end they are level, and their offset is infinite where it must
+        be.
 
     Example:
         >>> from outrange.ops.product import planes
-        >>> found = planes(([0.0], [1.0]), ([0.0], [1.0]), [[0.0], [1.0]])
-        >>> [float(found.left[0, 0]), float(found.right[0, 0])]
+        >>> bounds = planes(([0.0], [1.0]), ([0.0], [1.0]), [[0.0], [1.0]])
+        >>> [float(bounds.left[0, 0]), float(bounds.right[0, 0])]
         [0.0, 0.0]
     """
     (lu, hu), (lv, hv) = (tuple(np.asarray(e, np.float64) for e in ends) for ends in (u, v))
     shape = np.broadcast_shapes(lu.shape, lv.shape)
     lu, hu, lv, hv = (np.broadcast_to(e, shape) for e in (lu, hu, lv, hv))
-    given = np.full((2, *shape), 0.5) if theta is None else np.asarray(theta, np.float64)
-    theta = np.clip(np.broadcast_to(given, (2, *shape)), 0.0, 1.0)
+    chosen = np.full((2, *shape), 0.5) if theta is None else np.asarray(theta, np.float64)
+    theta = np.clip(np.broadcast_to(chosen, (2, *shape)), 0.0, 1.0)
     with np.errstate(all="ignore"):
         fine = np.isfinite(lu) & np.isfinite(hu) & np.isfinite(lv) & np.isfinite(hv)
         wide_u, wide_v = hu - lu, hv - lv
         fine &= np.isfinite(wide_u) & np.isfinite(wide_v)
-        # Above, u rises from the slope `high v` to `low v` while v goes from `low u` to `high u`.
+        # Above, the slope of u moves from `high v` to `low v`, that of v from `low u` to `high u`.
         left = np.stack([lv + theta[0] * wide_v, hv - theta[1] * wide_v])
         right = lu + theta * wide_u
-        # A factor that cannot vary is a constant: the other one keeps it as its exact slope.
+        # A constant factor is the exact slope of the other one.
         left = np.where(fine & (wide_u > 0), left, np.where(fine & (wide_v == 0), lv, 0.0))
         right = np.where(fine & (wide_v > 0), right, 0.0)
         offset = _offsets(lu, hu, lv, hv, left, right)
@@ -143,7 +144,7 @@ def _offsets(
     left: np.ndarray,
     right: np.ndarray,
 ) -> np.ndarray:
-    """`(2, ...)`: the sound offsets of planes of these slopes below and above, rounding included.
+    """Return the sound offsets, `(2, ...)`, of planes of these slopes, rounding included.
 
     A corner's value errs by `u` for each product and each difference, relative to the three terms:
     under `8 u` of their sum.
@@ -159,12 +160,12 @@ def _offsets(
             height = parts[0] - parts[1] - parts[2]
             least = np.minimum(least, (height - pad)[0])
             most = np.maximum(most, (height + pad)[1])
-    # NaN and overflow know nothing of the sign of what is beyond.
+    # After NaN or overflow, nothing is known about the value.
     return np.stack(
         [np.where(np.isfinite(least), least, -np.inf), np.where(np.isfinite(most), most, np.inf)]
     )
 
 
 def times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """`x * y`, where infinite ends stand for bounds of finite numbers: `0 * inf` is 0."""
+    """Return `x * y`; infinite ends stand for bounds of finite numbers, so `0 * inf` is 0."""
     return np.where((x == 0) | (y == 0), 0.0, x * y)

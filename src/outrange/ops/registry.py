@@ -1,4 +1,4 @@
-"""The one table of curves, filled when `outrange.ops` is imported."""
+"""The only table of curves, filled when `outrange.ops` is imported."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ CURVES: dict[str, Callable[..., Curve]] = {}
 
 
 STAIRS: dict[str, Callable[..., Curve]] = {}
-"""Those with infinitely many jumps: other laws hold for them."""
+"""Curves with infinitely many jumps, for which other laws hold."""
 
 
 def register_stairs(name: str) -> Callable[[Factory], Factory]:
@@ -42,14 +42,14 @@ def register(name: str) -> Callable[[Factory], Factory]:
     def enter(make: Factory) -> Factory:
         if name in CURVES:
             raise OutrangeError(f"Curve `{name}` is described twice; each has one file.")
-        CURVES[name] = functools.lru_cache(maxsize=None)(functools.partial(_made, name, make))
+        CURVES[name] = functools.lru_cache(maxsize=None)(functools.partial(_make_curve, name, make))
         return make
 
     return enter
 
 
-def _made(name: str, make: Callable[..., Curve], **attributes: Any) -> Curve:
-    """A curve that knows where it is from; one that is made by another file is from there."""
+def _make_curve(name: str, make: Callable[..., Curve], **attributes: Any) -> Curve:
+    """Make a curve with its origin; a curve made by another file keeps that file as its origin."""
     facts = make(**attributes)
     if facts.origin is not None:
         return facts
@@ -57,7 +57,7 @@ def _made(name: str, make: Callable[..., Curve], **attributes: Any) -> Curve:
 
 
 def curve(name: str, **attributes: Any) -> Curve:
-    """The facts of the curve `name` with these attributes (plain floats, bools or None).
+    """Return the facts of the curve `name` with these attributes (plain floats, bools or None).
 
     Raises:
         UnsupportedError: No file describes `name`.

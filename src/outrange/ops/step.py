@@ -1,8 +1,8 @@
-"""Functions that are constant between jumps: no gradient passes, and the limits are not attained.
+"""Functions that are constant between jumps: they have no gradient, and limits are not attained.
 
 A step function with finitely many jumps is an ordinary curve of level pieces. A *staircase* has
-infinitely many, evenly spaced and of one height, so that the limits at its jumps lie on two
-parallel lines: of all jumps in an interval only the first and the last matter.
+infinitely many, evenly spaced and of one height. So the limits at its jumps lie on two parallel
+lines, and of all jumps in an interval only the first and the last matter.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ..core import down, up
 from ..core.arrays import Elementwise
 from .curve import Curve
 from .relaxation.side import Line, fall
-from .rows import TableRows
+from .table_rows import TableRows
 
 
 HUGE = 2.0**50
-"""Beyond it, jumps are too close to be distinguished: only the ends are used."""
+"""Size above which jumps are too close to be distinguished: only the ends are used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +30,10 @@ class Step(Curve):
     Args:
         spacing: Distance between the jumps of a staircase; infinite if `jumps` lists them all.
         start: One of the jumps of a staircase.
-        rises: Whether it never falls, has one jump or evenly spaced ones of one height, and `f`
-            is exact. The hull of all limits is then known.
-        rows: The table of which a whole number picks the row, if the function is one (no jump
-            is stated then: nothing is asked between two whole numbers).
+        rises: Whether it never falls, has one jump or evenly spaced ones of one height, and `f` is
+            exact. The hull of all limits is then known.
+        rows: The table from which an integer selects a row, if the function is a look-up. Then no
+            jump is stated, because its input is an integer.
     """
 
     spacing: float = np.inf
@@ -43,16 +43,16 @@ class Step(Curve):
 
     @property
     def is_staircase(self) -> bool:
-        """Whether the jumps are infinitely many."""
+        """Whether there are infinitely many jumps."""
         return self.spacing < np.inf
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Never: a jump has no line through it."""
+        """Always False: a jump has no line through it."""
         return False
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Exact range over each `[lo, hi]`, limits at jumps inside included."""
+        """Return the exact range over each `[lo, hi]`, limits at jumps inside included."""
         if self.rows is not None:
             return self.rows.range(lo, hi)
         if not self.rises:
@@ -68,7 +68,7 @@ class Step(Curve):
     def lower_line(
         self, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
     ) -> Line:
-        """Slope, offset, theta, pivot and gain of lines below `sign * f`, if it has its own."""
+        """Return slope, offset, theta, pivot and gain of its own lines below `sign * f`."""
         if self.rows is not None:
             return self.rows.line(sign, lo, hi)
         return lower_line(self, sign, lo, hi, theta)
@@ -76,18 +76,21 @@ class Step(Curve):
     def any_lower(
         self, sign: float, slope: np.ndarray, lo: np.ndarray, hi: np.ndarray
     ) -> np.ndarray:
-        """A lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, if it has its own lines."""
+        """Return a lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, from its own lines."""
         if self.rows is not None:
             return self.rows.offset(sign, slope, lo, hi)
         return any_lower(self, sign, slope, lo, hi)
 
     def is_flat(self, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-        """Where `f` is constant on all of `[lo, hi]`."""
+        """Return where `f` is constant on all of `[lo, hi]`."""
         least, most = self.range(lo, hi)
         return least == most
 
     def ends(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """First and last jump that `[lo, hi]` feels, and whether there is any; if it rises."""
+        """Return the first and last jump that affects `[lo, hi]`, and whether one does.
+
+        The function rises.
+        """
         with np.errstate(all="ignore"):
             if self.is_staircase:
                 first = self.start + np.ceil((lo - self.start) / self.spacing) * self.spacing
@@ -106,10 +109,10 @@ class Step(Curve):
 def lower_line(
     step: Step, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
 ) -> Line:
-    """Slope, offset, theta, pivot and gain of lines below `sign * f` over `[lo, hi]`, if it rises.
+    """Return slope, offset, theta, pivot and gain of lines below `sign * f`, which must rise.
 
-    The convex hull goes level to the first jump, along the limits to the last, and up to the end.
-    From above it is the same, turned round. `theta` goes over the hull's slopes.
+    The convex hull is level up to the first jump, runs along the limits to the last, and up to the
+    end. From above it is mirrored. `theta` moves over the hull's slopes.
     """
     if sign < 0:
         flipped = None if theta is None else theta
@@ -121,13 +124,13 @@ def lower_line(
 def _below(
     step: Step, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
 ) -> Line:
-    """The lower hull of `g(x) = sign * f(sign * x)`, which never falls."""
+    """Return the lower hull of `g(x) = sign * f(sign * x)`, which never falls."""
 
     def g(x: np.ndarray) -> np.ndarray:
         return sign * step.f(sign * x)
 
-    one, other, any_inside = step.ends(*((lo, hi) if sign > 0 else (-hi, -lo)))
-    first, last = (one, other) if sign > 0 else (-other, -one)
+    first_end, last_end, any_inside = step.ends(*((lo, hi) if sign > 0 else (-hi, -lo)))
+    first, last = (first_end, last_end) if sign > 0 else (-last_end, -first_end)
     first, last = (np.where(any_inside, at, lo) for at in (first, last))
     least, most = g(lo), g(hi)
     before_first = np.where(first > lo, g(down(first)), least)
@@ -158,7 +161,7 @@ def lowest(
     first: np.ndarray,
     last: np.ndarray,
 ) -> np.ndarray:
-    """The least of `g(x) - slope * x`: it lies at an end or beside the first or last jump."""
+    """Return the least of `g(x) - slope * x`, at an end or beside the first or last jump."""
     least = np.minimum(fall(g(lo), slope, lo), fall(g(hi), slope, hi))
     for at in (first, last):
         inside = (at > lo) & (at <= hi)
@@ -171,7 +174,10 @@ def lowest(
 def any_lower(
     step: Step, sign: float, slope: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
-    """A lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, for any slope; if it rises."""
+    """Return a lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, for any slope.
+
+    The function rises.
+    """
     turned = sign < 0
     if turned:
         # g(t) = -f(-t) with t = -x: -f(x) - slope x = g(t) + slope t.
@@ -180,11 +186,11 @@ def any_lower(
     def g(x: np.ndarray) -> np.ndarray:
         return sign * step.f(sign * x)
 
-    one, other, inside = step.ends(*((-hi, -lo) if turned else (lo, hi)))
-    first, last = (-other, -one) if turned else (one, other)
+    first_end, last_end, inside = step.ends(*((-hi, -lo) if turned else (lo, hi)))
+    first, last = (-last_end, -first_end) if turned else (first_end, last_end)
     with np.errstate(all="ignore"):
-        found = lowest(g, slope, lo, hi, np.where(inside, first, lo), np.where(inside, last, lo))
+        bound = lowest(g, slope, lo, hi, np.where(inside, first, lo), np.where(inside, last, lo))
         huge = step.is_staircase & (np.maximum(np.abs(lo), np.abs(hi)) >= HUGE)
         ends = np.minimum(fall(g(lo), slope, lo), fall(g(lo), slope, hi))
-        found = np.where(huge, np.where(slope == 0.0, g(lo), ends), found)
-    return np.where(np.isnan(found), -np.inf, found)
+        bound = np.where(huge, np.where(slope == 0.0, g(lo), ends), bound)
+    return np.where(np.isnan(bound), -np.inf, bound)

@@ -1,1 +1,1 @@
-"""Closed loops: a controller and a plant, step after step, for every initial state of a set."""
+"""Closed loops: a controller and a plant, step by step, for every initial state of a set."""

@@ -1,4 +1,4 @@
-"""Does a trajectory leave the pipe that was proved? Then nothing is answered."""
+"""Check of a proved pipe against simulated trajectories; a contradiction yields no answer."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from .pipes import Bounds
 
 
 LOOKED_AT = 3
-"""Trajectories that are enclosed, of those that seem to leave the pipe."""
+"""Number of suspect trajectories that are enclosed."""
 
 
 def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndarray) -> None:
-    """Compare simulated trajectories with the pipe; those that seem to leave it are enclosed.
+    """Compare simulated trajectories with the pipe, and enclose those that seem to leave it.
 
     Args:
-        graph: The loop unrolled.
-        bounds: What was proved of every step.
-        points: `(batch, inputs)`.
+        bounds: The proved bounds of every step.
+        points: Flat inputs of the trajectories, `(batch, inputs)`.
         states: `(batch, steps + 1, n)` in float64, from these points.
 
     Raises:
-        ContradictionError: One leaves it in real arithmetic: a bug.
+        ContradictionError: A trajectory leaves the pipe in real arithmetic, which is a bug.
     """
     lo, hi = bounds.lo[1:], bounds.hi[1:]
     with np.errstate(invalid="ignore"):
@@ -38,7 +37,7 @@ def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndar
     for i, k, j in np.argwhere((most < lo) | (least > hi))[:1]:
         raise ContradictionError(
             f"It was proved that state {j} lies in [{lo[k, j]:.9g}, {hi[k, j]:.9g}] after step "
-            f"{k + 1}, and a trajectory contradicts it: there it is {least[i, k, j]:.9g}. This is "
+            f"{k + 1}, but in a trajectory it is {least[i, k, j]:.9g} there. This is "
             "a bug in outrange; please report the loop. "
             f"Received: the trajectory from {worst[i].tolist()}."
         )

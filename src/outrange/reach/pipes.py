@@ -1,4 +1,4 @@
-"""From two searches to one pipe: boxes of the zonotopes, and ranges of the loop unrolled."""
+"""One pipe from two searches: boxes of the zonotopes, and ranges of the unrolled loop."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ from ..search.common.solution import Status
 from ..search.common.tolerance import is_curved
 from ..search.solve import solve
 from .refine import LOOSE, looseness, refine, sharpen
-from .seen import hull, inside
+from .simulation import hull, points_inside
 from .specification import Trajectory
-from .system import LoopSystem, simulated
+from .system import LoopSystem, simulate
 from .tubes import Tubes
 
 
 LEAST, BROKEN, SHARE = 8.0, 1.0, 0.5
-"""Seconds for the pipe where no `tol` was asked for: at least, where the specification is broken
-(so that nobody waits for more than the trajectory), and as a share of what the verdict took."""
+"""Seconds for the pipe where no `tol` was given: the minimum, the limit if the specification is
+violated (only the trajectory matters then), and the share of the time of the verdict."""
 
 REACH = 8.0
-"""Seconds at most until the pipe of a broken specification is finite up to the violation."""
+"""Seconds at most until the pipe of a violated specification is finite up to the violation."""
 
 SURVEY = 5.0
-"""Seconds for the first box of every step, at least."""
+"""Minimum time in seconds for the first box of every step."""
 
 MANY_NODES = 1000
-"""Of a loop of more operations it takes seconds to begin: a pipe that is near enough will do."""
+"""Operations above which the unrolled loop takes seconds to start, so that a pipe of moderate width
+is accepted without it."""
 
 MANY_BOXES = 256
-"""Of more open boxes it takes too long to lead each to the end: the whole set is taken anew."""
+"""Number of open boxes above which the whole set is propagated anew: to propagate each to the end
+would take too long."""
 
 MOST_ROWS = 4096
-"""More rows than this are not asked of the loop unrolled."""
+"""Number of rows above which the unrolled loop is not searched."""
 
 
 class LoopState(Protocol):
-    """What is asked of a loop, and what is known by now."""
+    """A question about a loop, and the results so far."""
 
     system: LoopSystem
     where: Trajectory
@@ -67,14 +69,14 @@ class LoopState(Protocol):
 
 @dataclass(eq=False)
 class Bounds:
-    """What is proved of every step.
+    """Proved bounds of every step.
 
     Args:
-        lo: `(steps + 1, n)` of the states.
-        hi: `(steps + 1, n)`.
-        control_lo: `(steps, m)`.
-        control_hi: `(steps, m)`.
-        forms: Least value of the left side of inequalities, where it was asked for.
+        lo: `(steps + 1, n)`: least values of the states.
+        hi: `(steps + 1, n)`: largest values of the states.
+        control_lo: `(steps, m)`: least values of the controls.
+        control_hi: `(steps, m)`: largest values of the controls.
+        forms: Least values of the left sides of inequalities, where computed.
     """
 
     lo: np.ndarray
@@ -85,7 +87,7 @@ class Bounds:
 
     @staticmethod
     def of(tubes: Tubes) -> Bounds:
-        """What the zonotopes say: the hull of all boxes, done or waiting."""
+        """Return the hull of all boxes of the zonotope search, done or waiting."""
         boxes = [*tubes.done, *tubes.waiting]
         states, controls = (
             [np.stack([getattr(box, kind)[end] for box in boxes]) for end in (0, 1)]
@@ -97,23 +99,23 @@ class Bounds:
         )  # fmt: skip
 
     def meet(self, states: tuple[np.ndarray, ...], controls: tuple[np.ndarray, ...]) -> None:
-        """Intersect with other bounds, of the states after step 0."""
+        """Intersect with other bounds; those of the states begin after step 0."""
         self.lo[1:] = np.maximum(self.lo[1:], states[0])
         self.hi[1:] = np.minimum(self.hi[1:], states[1])
         self.control_lo = np.maximum(self.control_lo, controls[0])
         self.control_hi = np.minimum(self.control_hi, controls[1])
 
     def margin(self, unsafe: Formula, where: Trajectory) -> float:
-        """The least value of what breaks the specification, by these bounds."""
+        """Bound the left side of the negated specification from below."""
         if isinstance(unsafe, Atom):
             return self.forms.get(unsafe, -np.inf)
-        found = [self.margin(part, where) for part in unsafe.parts]
+        margins = [self.margin(part, where) for part in unsafe.parts]
         if isinstance(unsafe, And):
-            return max(found, default=-np.inf)
-        return min(found, default=np.inf)
+            return max(margins, default=-np.inf)
+        return min(margins, default=np.inf)
 
     def pipe(self, names: dict[str, tuple[str, ...]], states: np.ndarray) -> Pipe:
-        """The pipe of an answer, beside what was seen."""
+        """Return the pipe of an answer, with the simulated ranges beside it."""
         seen = hull(states)
         times = np.arange(len(self.lo), dtype=float)
         seen_lo, seen_hi = np.maximum(seen[0], self.lo), np.minimum(seen[1], self.hi)
@@ -123,14 +125,13 @@ class Bounds:
         )  # fmt: skip
 
 
-def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
-    """Bound every step: splits first, then the loop unrolled, in the time there is.
+def bound_pipe(search: LoopState, tol: float | None, spent: float) -> Bounds:
+    """Bound every step within the remaining time: splits first, then the unrolled loop.
 
     Args:
-        search: What was asked; its tubes go on.
-        tol: The gap to reach; None for what `output_range` aims at, in a time like that of the
-            verdict.
-        spent: Seconds so far.
+        search: The question; its tubes are refined.
+        tol: The gap to reach; None for the gap of `output_range`, in about the time of the verdict.
+        spent: Seconds used so far.
     """
     least = LEAST if search.witness is None else BROKEN
     seconds = max(least, SHARE * spent) if tol is None else np.inf
@@ -144,7 +145,7 @@ def pipe_of(search: LoopState, tol: float | None, spent: float) -> Bounds:
         _narrow(search, tubes, seen, enough, seconds)
         _bound_violation(search, tubes, seen)
     except InputError:
-        # The plant may not be defined somewhere; nothing is known after that.
+        # The plant may be undefined somewhere; nothing is known after that.
         return Bounds.of(tubes)
     search.boxes += tubes.boxes
     bounds = Bounds.of(tubes)
@@ -162,9 +163,9 @@ def _narrow(
     enough: float,
     seconds: float,
 ) -> None:
-    """Take every box to the end, then cut boxes until the pipe is narrow or the time is over."""
+    """Propagate every box to the end, then cut boxes until the pipe is narrow or time is over."""
     try:
-        # Without a specification every box is taken to the end.
+        # Without a specification every box is propagated to the end.
         with deadline(min(max(SURVEY, seconds), search.clock.left)):
             while tubes.waiting:
                 attempt(tubes.advance, "the splits of the initial set")
@@ -185,12 +186,12 @@ def _narrow(
 
 
 def _is_far(search: LoopState) -> bool:
-    """Return whether the loop unrolled is too large or too curved to be solved exactly."""
+    """Return whether the unrolled loop is too large or too curved to be solved exactly."""
     return len(search.graph.nodes) > MANY_NODES or is_curved(search.graph)
 
 
 def _bound_violation(search: LoopState, tubes: Tubes, seen: tuple[np.ndarray, np.ndarray]) -> None:
-    """Cut boxes until the states are bounded up to the step that breaks the specification."""
+    """Cut boxes until the states are bounded up to the step of the violation."""
     step = search.broken_at
     if step is None or tubes.waiting:
         return
@@ -206,7 +207,7 @@ def _bound_violation(search: LoopState, tubes: Tubes, seen: tuple[np.ndarray, np
 
 
 def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
-    """Raise the margin to what was seen, in the time there is."""
+    """Raise the margin to the simulated one until the deadline."""
     try:
         while sharpen(tubes, near, enough):
             pass
@@ -215,21 +216,23 @@ def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
 
 
 def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: Clock) -> None:
-    """Intersect with the ranges of the loop unrolled, and bound the inequalities asked for."""
+    """Intersect with the ranges of the unrolled loop, and bound the inequalities of the spec."""
     system, steps = search.system, search.system.horizon
     n, m = len(system.states), len(system.controls)
     size = steps * (n + m)
-    asked = [] if search.unsafe is None else list(dict.fromkeys(atoms(search.unsafe)))
-    forms = [(atom, row) for atom in asked if (row := _row(atom, search.where, size)) is not None]
+    inequalities = [] if search.unsafe is None else list(dict.fromkeys(atoms(search.unsafe)))
+    forms = [
+        (atom, row) for atom in inequalities if (row := _row(atom, search.where, size)) is not None
+    ]
     rows = np.concatenate([np.eye(size), -np.eye(size), *(row[None] for _, row in forms)])
     plain = [r for r in search.regions if not r.is_box and not r.integer.any()]
     if len(rows) > MOST_ROWS or len(search.regions) > 1 or search.regions[0].distances or plain:
         return
     box: Box = search.regions[0].box
     left = None if clock.limit == np.inf else max(clock.left, 1e-3)
-    found = solve(search.graph, box, rows, tol=tol, time_limit=left, solver=False)
-    search.boxes += found.boxes
-    lower = found.lower
+    solution = solve(search.graph, box, rows, tol=tol, time_limit=left, solver=False)
+    search.boxes += solution.boxes
+    lower = solution.lower
     lo, hi = lower[:size], -lower[size : 2 * size]
     first = steps * n
     bounds.meet(
@@ -238,13 +241,13 @@ def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: 
     )
     for (atom, _), low in zip(forms, lower[2 * size :], strict=True):
         bounds.forms[atom] = float(np.nextafter(low + atom.offset, -np.inf))
-    _see(search, found.at)
-    if found.status is Status.INTERRUPTED:
+    _see(search, solution.at)
+    if solution.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
 
 
 def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
-    """The inequality's left side as a row on the outputs; None if it reads the initial state."""
+    """Return an inequality's left side as a row on the outputs, or None if it reads an input."""
     row = np.zeros(size)
     for i, c in atom.terms:
         if i < where.inputs:
@@ -254,16 +257,16 @@ def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
 
 
 def _see(search: LoopState, at: Any) -> None:
-    """Trajectories from the points that a search found for the ends count as seen."""
+    """Add the trajectories from the points of a search to the simulated ones."""
     points = np.unique(at[~np.isnan(at).any(axis=1)], axis=0)
     if not len(points):
         return
     region = search.regions[0]
-    points = inside(np.clip(points, region.box.lo, region.box.hi), region)
+    points = points_inside(np.clip(points, region.box.lo, region.box.hi), region)
     if not len(points):
         return
     with np.errstate(all="ignore"):
-        states, controls = simulated(search.system, points, search.system.horizon)
+        states, controls = simulate(search.system, points, search.system.horizon)
     search.points = np.concatenate([search.points, points])
     search.states = np.concatenate([search.states, states])
     search.controls = np.concatenate([search.controls, controls])

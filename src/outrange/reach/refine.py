@@ -1,58 +1,59 @@
-"""Further splits of boxes that are closed: for a larger margin, and for a narrower pipe."""
+"""Further splits of closed boxes, for a larger margin or a narrower pipe."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .tube_boxes import TubeBox, branches, levels_for, pieces
+from .tube_boxes import TubeBox, branches, cut_box, levels_for
 from .tubes import AT_ONCE, Tubes
 
 
 LOOSE = 0.005
-"""An end of the pipe this near to what was seen, relative to the width seen, is near enough."""
+"""Distance of an end of the pipe from the simulated range that is near enough, relative to the
+simulated width."""
 
 
 def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
-    """Cut those of the closed boxes that come nearest to breaking the specification.
+    """Cut the closed boxes nearest to a violation.
 
     Args:
-        tubes: The boxes.
-        nearest: The distance of a trajectory: no margin is larger.
-        near: What is near enough to that, relative to it.
+        tubes: The search with its boxes.
+        nearest: Robustness of a trajectory: no margin is larger.
+        near: Distance from `nearest` that is near enough, relative to it.
 
     Returns:
-        Whether there was something to cut.
+        Whether a box was cut.
     """
     wanted = nearest - near * abs(nearest)
     low = sorted((box for box in tubes.done if box.margin < wanted), key=lambda b: b.margin)
     low = [box for box in low[: AT_ONCE // 2] if (box.lo < box.hi).any()]
     levels = levels_for(len(low), AT_ONCE // 4)
-    cut = [half for box in low for half in pieces(box, box.blame, levels)]
+    cut = [half for box in low for half in cut_box(box, box.blame, levels)]
     if len(cut) < 2 * len(low) or not cut:
         return False
     closed, blame, margin = tubes.run(cut)
     tubes.boxes += len(cut)
-    if not all(shut or box.empty for shut, box in zip(closed, cut, strict=True)):
-        return False  # A half that is looser than the whole: rounding is all that is left.
+    if not all(is_closed or box.empty for is_closed, box in zip(closed, cut, strict=True)):
+        return False  # A half is looser than the whole: only rounding is left.
     for box, scores, least in zip(cut, blame, margin, strict=True):
         box.margin, box.blame = float(least), scores
-    kept = {id(box) for box in low}
-    tubes.done = [box for box in tubes.done if id(box) not in kept]
+    cut_ids = {id(box) for box in low}
+    tubes.done = [box for box in tubes.done if id(box) not in cut_ids]
     tubes.add(cut)
     return True
 
 
 def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float = LOOSE) -> bool:
-    """Cut those of the closed boxes that make the pipe wider than what was seen.
+    """Cut the closed boxes that make the pipe wider than the simulated range.
 
     Args:
-        tubes: The boxes.
+        tubes: The search with its boxes.
         seen_lo: `(k, n)` least values of trajectories, of all `steps + 1` states or the first `k`.
-        seen_hi: `(k, n)` largest.
-        near: What is near enough, relative to the width seen.
+        seen_hi: `(k, n)` largest values.
+        near: Excess that is near enough, relative to the simulated width.
 
     Returns:
-        Whether there was something to cut.
+        Whether a box was cut.
     """
     over = _over(tubes, seen_lo, seen_hi)
     worst = over.max(axis=0)
@@ -66,7 +67,7 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
     levels = levels_for(len(chosen), AT_ONCE // 4)
     cut: list[TubeBox] = []
     for i, scores in chosen.items():
-        cut += branches(tubes.done[i]) or pieces(tubes.done[i], scores, levels)
+        cut += branches(tubes.done[i]) or cut_box(tubes.done[i], scores, levels)
     if len(cut) < 2 * len(chosen) or not cut:
         return False
     tubes.run(cut)
@@ -77,7 +78,7 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
 
 
 def _over(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """How far each box goes beyond what was seen, relative to that: `(boxes, entries)`."""
+    """Return each box's excess over the simulated range, relative to it: `(boxes, entries)`."""
     steps = len(seen_lo)
     lo, hi = (np.stack([box.states[end, :steps] for box in tubes.done]) for end in (0, 1))
     width = np.maximum(seen_hi - seen_lo, 1e-9 * np.maximum(np.abs(seen_hi), 1e-9))
@@ -87,7 +88,7 @@ def _over(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
 
 
 def looseness(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> float:
-    """How far the pipe goes beyond what was seen, at most; infinite with boxes waiting."""
+    """Return the largest excess of the pipe over the simulated range; infinite with open boxes."""
     if tubes.waiting or not tubes.done:
         return np.inf
     return float(_over(tubes, seen_lo, seen_hi).max())

@@ -1,9 +1,9 @@
-"""Values that a condition chooses: the hull of both branches, not what multiplying out makes of it.
+"""Values selected by a condition: the hull of both branches instead of a multiplied-out product.
 
-`np.where(c, x, y)` is `y + c (x - y)` with `c` either 0 or 1. Where `c` is not decided, the form of
-that is the mean of both branches and half of their difference times a new symbol: exact where the
-branches differ by a constant, and up to twice too wide where they do not. The join of the forms of
-both branches keeps of each symbol what both agree on, and its range is their hull.
+`np.where(c, x, y)` is `y + c (x - y)` with `c` either 0 or 1. If `c` is undecided, the form of this
+sum is the mean of both branches, and half of their difference times a new symbol. That is exact if
+the branches differ by a constant, and up to twice too wide otherwise. The join of both branches
+keeps the part of each symbol on which they agree, and its range is their hull.
 
 Sound: `c` in [0, 1] makes a value between those with `c = 0` and `c = 1`, whatever the rest is; a
 join holds both forms. Cost: two more affine maps.
@@ -25,39 +25,42 @@ from .zonotopes import Zonotopes, affine_form, with_symbols
 
 
 WORTH = 0.999
-"""A join is taken where it is narrower by this factor."""
+"""A join is used if it is narrower by this factor."""
 
 
-def switched(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes | None:
-    """What is chosen where the other factor, between 0 and 1, is 1; None if nothing is open.
+def select_branch(
+    op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]
+) -> Zonotopes | None:
+    """Return the factor selected where the other one, in [0, 1], is 1; None if it is decided.
 
     Args:
-        op: A product.
-        forms: Of its factors.
-        ends: Of its factors.
+        forms: The forms of its factors.
+        ends: The ranges of its factors.
     """
-    for one, other, index, rest in ((0, 1, op.left, op.right), (1, 0, op.right, op.left)):
-        lo, hi = ends[one][0][:, index], ends[one][1][:, index]
+    for condition, other, index, rest in (
+        (0, 1, op.left, op.right),
+        (1, 0, op.right, op.left),
+    ):
+        lo, hi = ends[condition][0][:, index], ends[condition][1][:, index]
         if (lo >= 0).all() and (hi <= 1).all():
             return forms[other].take(rest) if (lo < hi).any() else None
     return None
 
 
-def joined(
+def join_branches(
     node: Node,
     forms: Sequence[Zonotopes],
     chosen: dict[int, Zonotopes],
     form: Zonotopes,
     ends: Sequence[Bounds],
 ) -> Zonotopes:
-    """The value of a sum of which one term is a product with a condition.
+    """Return the value of a sum in which one term is a product with a condition.
 
     Args:
-        node: The sum.
-        forms: Of what it adds.
-        chosen: What `switched` found of products.
-        form: The sum as it is multiplied out.
-        ends: Of what it adds.
+        forms: The forms of its terms.
+        chosen: The results of `select_branch`, by value.
+        form: The sum, multiplied out.
+        ends: The ranges of its terms.
     """
     op, open_ = node.op, [k for k, j in enumerate(node.inputs) if j in chosen]
     if not isinstance(op, Affine) or op.coefficients is None or len(open_) != 1:
@@ -68,28 +71,28 @@ def joined(
     whole = Zonotopes(whole.center, whole.of(count), whole.rest)
     none = Zonotopes(0.0 * whole.center, 0.0 * whole.rows, 0.0 * whole.rest)
     branches = [
-        affine_form(op, [part if i == k else one for i, one in enumerate(forms)], ends)
+        affine_form(op, [part if i == k else term for i, term in enumerate(forms)], ends)
         for part in (none, whole)
     ]
     return _narrower(form, _join(*branches))
 
 
 def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
-    """A form that holds both; its range is their hull."""
+    """Return a form that holds both; its range is their hull."""
     (lo_a, hi_a), (lo_b, hi_b) = a.ends(), b.ends()
     center = 0.5 * np.minimum(lo_a, lo_b) + 0.5 * np.maximum(hi_a, hi_b)
     small = np.minimum(np.abs(a.rows), np.abs(b.rows))
     rows = np.where(a.rows * b.rows > 0, np.sign(a.rows) * small, 0.0)
     g, rest = gamma(a.rows.shape[1] + 6), np.zeros_like(center)
-    for one in (a, b):
-        away = np.abs(one.center - center) + np.abs(one.rows - rows).sum(axis=1) + one.rest
-        size = np.abs(one.center) + np.abs(center) + np.abs(one.rows).sum(axis=1)
+    for branch in (a, b):
+        away = np.abs(branch.center - center) + np.abs(branch.rows - rows).sum(axis=1) + branch.rest
+        size = np.abs(branch.center) + np.abs(center) + np.abs(branch.rows).sum(axis=1)
         rest = np.maximum(rest, inflate(away * (1.0 + g) + g * size))
     return Zonotopes(center, rows, rest)
 
 
 def _narrower(form: Zonotopes, join: Zonotopes) -> Zonotopes:
-    """Of each entry the one with the shorter reach; what a join leaves open is a new symbol."""
+    """Return the form of shorter reach for each entry; the rest of a join becomes a new symbol."""
     with np.errstate(invalid="ignore"):
         use = (join.reach < WORTH * form.reach) & np.isfinite(join.center) & np.isfinite(join.rest)
     if not use.any():

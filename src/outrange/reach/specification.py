@@ -1,4 +1,4 @@
-"""A specification in time as one formula over the trajectory of a loop."""
+"""A temporal specification as one formula over the trajectory of a loop."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from ..questions.expressions.order import in_order
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Where the entries of a trajectory stand in `[inputs, outputs]` of a loop unrolled.
+    """The layout of a trajectory in `[inputs, outputs]` of an unrolled loop.
 
     Args:
         inputs: Number of inputs; the first are the initial state.
-        steps: How many.
-        states: Names.
-        controls: Names.
-        hidden: How many of the states no condition can name: the last.
+        states: Names of the states.
+        controls: Names of the controls.
+        hidden: Number of states, the last ones, that conditions cannot name.
     """
 
     inputs: int
@@ -36,17 +35,17 @@ class Trajectory:
     hidden: int = 0
 
     def state(self, k: int) -> np.ndarray:
-        """The variables of the state after `k` steps."""
+        """Return the variables of the state after `k` steps."""
         n = len(self.states)
         return np.arange(n) + (0 if k == 0 else self.inputs + (k - 1) * n)
 
     def control(self, k: int) -> np.ndarray:
-        """The variables of the control of step `k`."""
+        """Return the variables of the control of step `k`."""
         n, m = len(self.states), len(self.controls)
         return np.arange(m) + self.inputs + self.steps * n + k * m
 
     def step(self, variable: int) -> int:
-        """The time that a variable is about."""
+        """Return the step that a variable belongs to."""
         n, m = len(self.states), len(self.controls)
         if variable < self.inputs:
             return 0
@@ -54,25 +53,25 @@ class Trajectory:
         return place // n + 1 if place < self.steps * n else (place - self.steps * n) // m
 
     def last(self, formula: Formula) -> int:
-        """The last time that a formula is about."""
+        """Return the last step that a formula mentions."""
         return max((self.step(i) for atom in atoms(formula) for i, _ in atom.terms), default=0)
 
 
 class _StepScope:
-    """States and controls at one time, for the language of conditions."""
+    """The states and controls at one step, for the language of conditions."""
 
     def __init__(self, where: Trajectory, k: int) -> None:
         self._where, self._k = where, k
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
-        """The states `x` or the controls `u`, or one of them by its name.
+        """Return the states `x` or the controls `u`, or one of them by its name.
 
         Raises:
-            InputError: There are none of that name at this time.
+            InputError: None has that name at this step.
         """
         if kind not in ("x", "u"):
             raise InputError(
-                "A specification of a closed loop is about its states `x` and its controls `u`. "
+                "A specification of a closed loop may use its states `x` and its controls `u`. "
                 f"Received: `{kind}`."
             )
         names = self._names(kind)
@@ -90,27 +89,27 @@ class _StepScope:
         return object_array([forms[names.index(name)]], ())
 
     def _names(self, kind: str) -> tuple[str, ...]:
-        """Of what conditions may name."""
+        """Return the names that conditions may use."""
         where = self._where
         shown = where.states[: len(where.states) - where.hidden]
         return shown if kind == "x" else where.controls
 
     def place(self, kind: str, name: str | None) -> str:
-        """What there is, for a message about an index."""
+        """Describe the available names, for a message about an index."""
         names = self._names(kind)
         word = "states" if kind == "x" else "controls"
         return f"The loop has {len(names)} {word}, {', '.join(names)}"
 
 
-def specified(spec: Any, where: Trajectory) -> Formula:
-    """A specification as a formula over `[inputs, outputs]` of the loop unrolled.
+def to_formula(spec: Any, where: Trajectory) -> Formula:
+    """Convert a specification to a formula over `[inputs, outputs]` of the unrolled loop.
 
     Args:
-        spec: A condition, one in time, or several joined.
-        where: The trajectory.
+        spec: A condition, a temporal condition, or several joined.
+        where: Layout of the trajectory.
 
     Raises:
-        InputError: It names what is not there, or a time beyond the horizon.
+        InputError: It uses an unknown name, or a step beyond the horizon.
     """
     return _formula(as_temporal(spec), where)
 
@@ -122,15 +121,15 @@ def _formula(spec: Temporal, where: Trajectory) -> Formula:
         parts = [_formula(part, where) for part in spec.parts]
         return all_of(parts) if spec.op == "&" else any_of(parts)
     (condition,) = spec.parts
-    found = [held_at(condition, where, k) for k in times(spec, where)]
-    return all_of(found) if spec.op == "always" else any_of(found)
+    conditions = [condition_at(condition, where, k) for k in times(spec, where)]
+    return all_of(conditions) if spec.op == "always" else any_of(conditions)
 
 
 def times(spec: Temporal, where: Trajectory) -> range:
-    """The steps that a condition in time is about.
+    """Return the steps that a temporal condition covers.
 
     Raises:
-        InputError: They lie beyond the horizon, or are no whole numbers.
+        InputError: They lie beyond the horizon, or are not integers.
     """
     (condition,) = spec.parts
     controls = any(n.op == "variable" and n.detail[0] == "u" for n in in_order(condition))
@@ -138,9 +137,9 @@ def times(spec: Temporal, where: Trajectory) -> range:
     ends = (0 if spec.start is None else spec.start, last if spec.stop is None else spec.stop)
     if any(end != int(end) for end in ends):
         raise InputError(
-            "A loop without `dt=` is in discrete time, where times are numbers of steps; for a "
+            "Without `dt=` a loop is in discrete time, and times are step numbers; for a "
             "plant in continuous time pass its period, `dt=0.1`. "
-            f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is none."
+            f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is no integer."
         )
     if ends[1] > last or ends[0] > last:
         why = ", and the control of a step is known while it runs" * controls
@@ -152,11 +151,11 @@ def times(spec: Temporal, where: Trajectory) -> range:
     return range(int(ends[0]), int(ends[1]) + 1)
 
 
-def held_at(condition: Any, where: Trajectory, k: int) -> Formula:
-    """A condition about one step.
+def condition_at(condition: Any, where: Trajectory, k: int) -> Formula:
+    """Return the formula of a condition at one step.
 
     Raises:
-        InputError: It has several entries, or names what is not there.
+        InputError: It has several entries, or uses an unknown name.
     """
     value = evaluate(condition, _StepScope(where, k))  # pyright: ignore[reportArgumentType]
     if value.size != 1:
@@ -167,29 +166,29 @@ def held_at(condition: Any, where: Trajectory, k: int) -> Formula:
     return value.item()
 
 
-def remarks(spec: Any, unsafe: Formula) -> list[str]:
-    """What is odd about a specification: nothing, or everything, satisfies it.
+def spec_warnings(spec: Any, unsafe: Formula) -> list[str]:
+    """Return warnings about a specification that is always, or never, satisfied.
 
     Args:
-        spec: As it was written.
+        spec: The specification as the user wrote it.
         unsafe: Its negation as a formula.
     """
     if unsafe == FALSE or all(map(_is_empty, clauses(unsafe))):
         return [
-            f"`{spec!r}` holds whatever the loop does: no state at all breaks it, so that it "
+            f"`{spec!r}` holds whatever the loop does: no state at all violates it, so it "
             "says nothing. Look for a bound with the wrong sign, or an empty set to avoid."
         ]
     if unsafe == TRUE:
         return [f"`{spec!r}` is false whatever the loop does."]
-    found = []
+    warnings = []
     parts = unsafe.parts if isinstance(unsafe, Or) else (unsafe,)
     if any(part == TRUE for part in parts):
-        found.append(f"`{spec!r}` is false whatever the loop does.")
-    return found
+        warnings.append(f"`{spec!r}` is false whatever the loop does.")
+    return warnings
 
 
 def _is_empty(clause: Sequence[Formula]) -> bool:
-    """Whether bounds of single variables contradict each other."""
+    """Return whether bounds of single variables contradict each other."""
     lo: dict[int, float] = {}
     hi: dict[int, float] = {}
     for atom in conjunction(clause):
@@ -205,11 +204,11 @@ def _is_empty(clause: Sequence[Formula]) -> bool:
 
 
 def conjunction(clause: Sequence[Formula]) -> list[Atom]:
-    """The inequalities that all hold where a clause does; disjunctions in it are left out."""
-    found: list[Atom] = []
+    """Return the inequalities that must hold where a clause does; disjunctions are skipped."""
+    inequalities: list[Atom] = []
     for part in clause:
         if isinstance(part, Atom):
-            found.append(part)
+            inequalities.append(part)
         elif isinstance(part, And):
-            found += conjunction(part.parts)
-    return found
+            inequalities += conjunction(part.parts)
+    return inequalities

@@ -1,4 +1,4 @@
-"""Zonotopes from step to step: values side by side, fresh symbols, and fewer of them."""
+"""Symbols of zonotopes from step to step: concatenation, fresh symbols, and order reduction."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from .zonotopes import Zonotopes, boxes
 
 
 NOISE = 6
-"""Symbols of errors that are kept, times the states."""
+"""Number of error symbols that are kept, per state."""
 
 
-def beside(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zonotopes:
-    """Values one after the other.
+def concatenate_values(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zonotopes:
+    """Concatenate values that share symbols.
 
     Args:
-        parts: Values, and the number of the first symbol of each.
-        total: How many symbols there are.
+        parts: Values, each with the number of its first symbol.
+        total: Total number of symbols.
     """
     rows = []
     for part, first in parts:
-        count, own, n = part.rows.shape
+        count, symbols, n = part.rows.shape
         padded = np.zeros((count, total, n))
-        padded[:, first : first + own] = part.rows
+        padded[:, first : first + symbols] = part.rows
         rows.append(padded)
     return Zonotopes(
         np.concatenate([part.center for part, _ in parts], axis=1),
@@ -33,25 +33,25 @@ def beside(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zonotopes:
     )
 
 
-def fresh(lo: np.ndarray, hi: np.ndarray, count: int) -> Zonotopes:
-    """So many copies of a box, to stand for what no other value depends on."""
+def fresh_symbols(lo: np.ndarray, hi: np.ndarray, count: int) -> Zonotopes:
+    """Return `count` copies of a box with fresh symbols, independent of all other values."""
     return boxes(np.tile(lo, (count, 1)), np.tile(hi, (count, 1)))
 
 
-def some(form: Zonotopes, which: np.ndarray) -> Zonotopes:
-    """Some of the boxes of a batch."""
+def select_boxes(form: Zonotopes, which: np.ndarray) -> Zonotopes:
+    """Select boxes of a batch."""
     return Zonotopes(form.center[which], form.rows[which], form.rest[which])
 
 
-def reduced(form: Zonotopes, kept: int) -> Zonotopes:
-    """The same states with fewer symbols: of errors the largest stay, the rest are joined.
+def reduce_symbols(form: Zonotopes, kept: int) -> Zonotopes:
+    """Reduce the number of symbols: the largest error symbols stay, the others are merged.
 
     Args:
-        form: `(B, n)` states.
-        kept: Symbols that are never joined: the first.
+        form: The states of a batch, `(B, n)`.
+        kept: Number of first symbols that are never merged.
     """
     n = form.center.shape[1]
-    own, errors = form.rows[:, :kept], form.rows[:, kept:]
+    initial, errors = form.rows[:, :kept], form.rows[:, kept:]
     rest = form.rest
     if errors.shape[1] > NOISE * n:
         sizes = np.abs(errors).sum(axis=2)
@@ -61,7 +61,9 @@ def reduced(form: Zonotopes, kept: int) -> Zonotopes:
         rest = _up(rest + np.abs(small).sum(axis=1), small.shape[1])
     more = np.zeros((len(rest), n, n))
     more[:, np.arange(n), np.arange(n)] = rest
-    return Zonotopes(form.center, np.concatenate([own, errors, more], axis=1), np.zeros_like(rest))
+    return Zonotopes(
+        form.center, np.concatenate([initial, errors, more], axis=1), np.zeros_like(rest)
+    )
 
 
 def _up(x: np.ndarray, terms: int) -> np.ndarray:

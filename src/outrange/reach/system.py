@@ -1,4 +1,4 @@
-"""A closed loop as graphs: what every question about it starts from."""
+"""A closed loop in discrete time as graphs, on which every question about it is based."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ from ..ops import Rearrange
 class LoopSystem:
     """A closed loop in discrete time.
 
-    The flat input of a step is the state, the disturbance, the parameters, the choice; its output
-    the next state, then the control.
+    The flat input of a step is the state, the disturbance, the parameters and the choice. Its
+    output is the next state, then the control.
 
     Args:
         steps: One graph for all steps, or a graph for each.
-        horizon: How many steps there are.
         initial: Initial states; a union.
         states: Names of the states.
         controls: Names of the controls.
         noise: Bounds of the disturbance of one step, `(w,)` each.
-        varies: Whether the disturbance is another one at every step.
-        parameters: Bounds of what stays the same, `(p,)` each.
-        choices: `(c,)` how many values a choice has at every step.
-        name: The controller's name.
-        model_step: A step with the user's own controller in its own arithmetic: the number of the
-            step and `(batch, inputs)` to `(batch, states + controls)`. None where there is none.
-        mode: The state that says which of several controllers acts.
+        varies: Whether the disturbance may vary from step to step.
+        parameters: Bounds of the constant parameters, `(p,)` each.
+        choices: `(c,)`: number of values of a choice at every step.
+        model_step: A step with the user's own controller in its own arithmetic, from the number of
+            the step and `(batch, inputs)` to `(batch, states + controls)`; None if there is none.
+        mode: Index of the state that selects the controller.
         of_modes: The steps with the controller of one mode alone.
-        hidden: How many of the states are controls on their way to the plant: the last.
+        hidden: Number of states, the last ones, that are delayed controls.
     """
 
     steps: tuple[Graph, ...]
@@ -59,11 +57,11 @@ class LoopSystem:
         return len(self.states), self.noise.size, self.parameters.size, self.choices.size
 
     def step(self, k: int, modes: np.ndarray | None = None) -> Graph:
-        """The graph of step `k`; a smaller one where all these modes are the same.
+        """Return the graph of step `k`, reduced to one mode if only that is possible.
 
         Args:
             k: The number of the step.
-            modes: What is known of the mode, every end of it; None for nothing.
+            modes: All bounds of the mode; None if it is unknown.
         """
         steps = self.steps
         if modes is not None and self.of_modes and modes.size and (modes == modes.flat[0]).all():
@@ -71,7 +69,7 @@ class LoopSystem:
         return steps[k if len(steps) > 1 else 0]
 
     def free(self, steps: int) -> Box:
-        """What varies beside the initial state, over so many steps: `w`, `p`, `c`."""
+        """Return the box of the inputs `w`, `p`, `c` after the initial state, over `steps`."""
         times = steps if self.varies else 1
         lo = [
             np.tile(self.noise.lo, times),
@@ -83,7 +81,7 @@ class LoopSystem:
         return Box(np.concatenate(lo), np.concatenate(hi))
 
     def regions(self, steps: int) -> list[Region]:
-        """The input sets of the loop unrolled."""
+        """Return the input sets of the unrolled loop."""
         free = self.free(steps)
         whole = np.zeros(free.size, bool)
         whole[free.size - steps * self.choices.size :] = True
@@ -100,7 +98,7 @@ class LoopSystem:
         ]
 
     def read(self, k: int, steps: int) -> np.ndarray:
-        """Where in `[state, flat input unrolled]` step `k` finds its input."""
+        """Return the places in `[state, unrolled flat input]` of the input of step `k`."""
         n, w, p, c = self.sizes
         times = steps if self.varies else 1
         first = 2 * n + (k * w if self.varies else 0)
@@ -111,16 +109,15 @@ class LoopSystem:
         ])  # fmt: skip
 
 
-def unrolled(system: LoopSystem, steps: int) -> Graph:
-    """The states and controls of so many steps as one graph; all steps share their weights.
+def unroll(system: LoopSystem, steps: int) -> Graph:
+    """Build one graph of the states and controls of several steps, which share their weights.
 
     Args:
-        system: The loop.
-        steps: At least 1.
+        steps: Number of steps, at least 1.
 
     Returns:
-        Inputs `x`, `w`, `p`, `c`; outputs `states` `(steps, n)` after each step, and `controls`
-        `(steps, m)`.
+        A graph with inputs `x`, `w`, `p`, `c`, and outputs `states` `(steps, n)` after each step,
+        and `controls` `(steps, m)`.
     """
     n, w, p, c = system.sizes
     m = len(system.controls)
@@ -156,32 +153,30 @@ def _gather(name: str, index: np.ndarray, sizes: tuple[int, ...], read: tuple[in
     return Node(op, read, index.size, (1, index.size), name)
 
 
-def simulated(
+def simulate(
     system: LoopSystem, points: np.ndarray, steps: int, by_model: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Trajectories in float64: states `(batch, steps + 1, n)`, controls `(batch, steps, m)`.
+    """Simulate in float64: states `(batch, steps + 1, n)`, controls `(batch, steps, m)`.
 
     Args:
-        system: The loop.
-        points: `(batch, inputs)` of the loop unrolled.
-        steps: How many.
+        points: Flat inputs of the unrolled loop, `(batch, inputs)`.
         by_model: Whether the user's own controller runs, in its own arithmetic.
     """
     n = len(system.states)
     x = points[:, :n]
     states, controls = [x], []
     for k in range(steps):
-        given = np.concatenate([x, points], axis=1)[:, system.read(k, steps)]
+        step_input = np.concatenate([x, points], axis=1)[:, system.read(k, steps)]
         if by_model and system.model_step is not None:
-            found = system.model_step(k, given)
+            outputs = system.model_step(k, step_input)
         else:
-            found = system.step(k, x[:, system.mode]).run(given)
-        x = found[:, :n]
+            outputs = system.step(k, x[:, system.mode]).run(step_input)
+        x = outputs[:, :n]
         states.append(x)
-        controls.append(found[:, n:])
+        controls.append(outputs[:, n:])
     return np.stack(states, axis=1), np.stack(controls, axis=1)
 
 
-def named(prefix: str, count: int, given: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Names as given, or `x1`, `x2`, ..."""
-    return tuple(given) if given is not None else tuple(f"{prefix}{i + 1}" for i in range(count))
+def make_names(prefix: str, count: int, names: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the given names, or `x1`, `x2`, ..."""
+    return tuple(names) if names is not None else tuple(f"{prefix}{i + 1}" for i in range(count))

@@ -1,4 +1,4 @@
-"""Parts of an initial set, and what is known of the trajectories that begin there."""
+"""Parts of an initial set, and bounds of the trajectories that begin in them."""
 
 from __future__ import annotations
 
@@ -12,34 +12,33 @@ from .zonotope_pass import Assumed, OpenCondition
 
 
 MOST_ASSUMED = 200
-"""Conditions that are assumed of a box at most; then it is cut."""
+"""Number of conditions assumed for a box after which it is cut instead."""
 
 LOOSE_GUARD = 4.0
-"""Where a condition hangs on anything but the initial variables by more than so many times what
-they add, cuts come first."""
+"""Split the box before the branch if other symbols contribute more than this factor times the
+initial variables."""
 
 SMALL = 2.0**-8
-"""Until a box is this share of the initial set."""
+"""Share of the initial set below which a box is no longer split for `LOOSE_GUARD`."""
 
 
 @dataclass(eq=False)
 class TubeBox:
-    """A part of the initial set, and what is known of its trajectories.
+    """A part of the initial set, and bounds of its trajectories.
 
     Args:
-        lo: `(d,)` of initial states, then of what stays the same.
-        hi: `(d,)`.
-        share: Of the whole initial set.
-        states: `(2, steps + 1, n)` ends of the states; infinite where not known.
-        controls: `(2, steps, m)` ends of the controls.
-        gains: `(steps + 1, n, d)` how far each state moves as each variable crosses the box.
-        reached: The last step up to which nothing was found open.
-        margin: The distance that it keeps from breaking the specification.
-        blame: `(d,)` how much each variable contributes to it.
-        assumed: Levels of conditions that its trajectories have: by the step, its graph, the value
-            and the entry.
-        guard: The first condition that is open, with its step and graph; None without.
-        empty: Whether no trajectory is as it is assumed to be.
+        lo: `(d,)`: least initial states, then least constant inputs.
+        hi: `(d,)`: largest values of these.
+        share: Share of the whole initial set.
+        states: `(2, steps + 1, n)`: ends of the states; infinite where unknown.
+        controls: `(2, steps, m)`: ends of the controls.
+        gains: `(steps + 1, n, d)`: change of each state as each variable crosses the box.
+        reached: The last step up to which no violation is possible.
+        margin: Distance that it keeps from a violation.
+        blame: `(d,)`: contribution of each variable to that.
+        assumed: Levels assumed for conditions, by step, its graph, value and entry.
+        guard: The first undecided condition, with its step and graph; None without one.
+        empty: Whether no trajectory satisfies the assumptions.
     """
 
     lo: np.ndarray
@@ -56,22 +55,23 @@ class TubeBox:
     empty: bool = False
 
 
-def assumed_of(here: Sequence[TubeBox], k: int, graph: Graph) -> Assumed:
-    """What is assumed of the conditions of a step, for some boxes."""
+def assumptions_at(batch: Sequence[TubeBox], k: int, graph: Graph) -> Assumed:
+    """Collect the assumptions of some boxes about the conditions of a step."""
     values: dict[int, np.ndarray] = {}
-    for row, box in enumerate(here):
+    for row, box in enumerate(batch):
         for (step, of, node, entry), level in box.assumed.items():
             if step == k and of is graph:
                 size = graph.nodes[node - 1].size
-                values.setdefault(node, np.full((len(here), size), np.nan))[row, entry] = level
-    none = np.zeros(len(here), bool)
-    return Assumed(values, here[0].lo.size, [None] * len(here), none)
+                values.setdefault(node, np.full((len(batch), size), np.nan))[row, entry] = level
+    none = np.zeros(len(batch), bool)
+    return Assumed(values, batch[0].lo.size, [None] * len(batch), none)
 
 
 def branches(box: TubeBox) -> list[TubeBox]:
-    """Both ways that the first open condition of a box may turn out; none where cuts do more.
+    """Split a box on its first undecided condition; return nothing where cuts do more.
 
-    Each trajectory is in one of them. A branch is shrunk to where its way is possible at all.
+    Each trajectory is in one of the branches. A branch is shrunk to the part where its outcome is
+    possible.
     """
     if box.guard is None or len(box.assumed) >= MOST_ASSUMED:
         return []
@@ -79,31 +79,31 @@ def branches(box: TubeBox) -> list[TubeBox]:
     if guard.rest > LOOSE_GUARD * np.abs(guard.rows).sum() and box.share > SMALL:
         return []
     left, right, at = guard.levels
-    found = []
+    parts = []
     for level in sorted({left, right, at}):
-        # Below the jump, above it, or at it alone; where both sides are alike, anywhere.
+        # Below the jump, above it, or only at it; if both sides are equal, anywhere.
         signs = {True: (1.0,), False: (-1.0,)}[level == left] if level in (left, right) else (1, -1)
-        ends = _shrunk(box, guard, () if level == left == right else signs)
+        ends = _shrink(box, guard, () if level == left == right else signs)
         if ends is None:
             continue
-        own = {**box.assumed, (k, graph, guard.node, guard.entry): level}
-        found.append(
+        assumed = {**box.assumed, (k, graph, guard.node, guard.entry): level}
+        parts.append(
             replace(
                 box, lo=ends[0], hi=ends[1], share=box.share / 2, states=box.states.copy(),
-                controls=box.controls.copy(), gains=box.gains.copy(), assumed=own, guard=None,
+                controls=box.controls.copy(), gains=box.gains.copy(), assumed=assumed, guard=None,
             )
         )  # fmt: skip
-    for one in found:
-        one.share = box.share / len(found)
-    return found
+    for part in parts:
+        part.share = box.share / len(parts)
+    return parts
 
 
-def _shrunk(
+def _shrink(
     box: TubeBox, guard: OpenCondition, signs: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """The part of a box where `sign * (argument - jump)` may be at most 0; None for nothing."""
+    """Return the part of a box where `sign * (argument - jump) <= 0` is possible, or None."""
     lo, hi, size = box.lo.copy(), box.hi.copy(), np.abs(guard.rows)
-    # Far more than all roundings of what follows, and of the form itself.
+    # Far more than all roundings below, and of the form itself.
     whole = size.sum() + guard.rest + abs(guard.center) + abs(guard.jump)
     for sign in signs:
         room = guard.rest + 1e-9 * whole + 1e-300 - sign * (guard.center - guard.jump)
@@ -121,21 +121,21 @@ def _shrunk(
     return lo, np.maximum(lo, hi)
 
 
-def pieces(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:
-    """A box cut in two, again and again, across the variable with the largest score.
+def cut_box(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:
+    """Bisect a box repeatedly across the variable with the largest score.
 
     Args:
-        box: The box.
-        scores: `(d,)`; of what was cut it is half as large.
-        levels: How often; up to `2**levels` boxes.
+        box: The box to cut.
+        scores: `(d,)`; the score of a cut variable is halved.
+        levels: Number of bisections; up to `2**levels` boxes.
     """
-    found = [(box, np.where(np.isfinite(scores), scores, 0.0))]
+    parts = [(box, np.where(np.isfinite(scores), scores, 0.0))]
     for _ in range(levels):
-        found = [half for one, worth in found for half in _halves(one, worth)]
-    return [one for one, _ in found]
+        parts = [half for part, part_scores in parts for half in _bisect(part, part_scores)]
+    return [part for part, _ in parts]
 
 
-def _halves(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]]:
+def _bisect(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]]:
     width = box.hi - box.lo
     able = width > 1e-12 * np.maximum(np.abs(box.lo), np.abs(box.hi))
     if not able.any():
@@ -144,7 +144,7 @@ def _halves(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]
     i = int(np.argmax(score))
     middle = 0.5 * box.lo[i] + 0.5 * box.hi[i]
     left = scores * np.where(np.arange(scores.size) == i, 0.5, 1.0)
-    found = []
+    halves = []
     for end in ("lo", "hi"):
         lo, hi = box.lo.copy(), box.hi.copy()
         (hi if end == "lo" else lo)[i] = middle
@@ -152,10 +152,10 @@ def _halves(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]
             box, lo=lo, hi=hi, share=box.share / 2, states=box.states.copy(),
             controls=box.controls.copy(), gains=0.5 * box.gains,
         )  # fmt: skip
-        found.append((half, left))
-    return found
+        halves.append((half, left))
+    return halves
 
 
 def levels_for(count: int, wanted: int) -> int:
-    """How often to halve so many boxes, so that a batch is worth its while."""
+    """Return how often to bisect `count` boxes to fill a batch."""
     return max(1, min(5, (wanted // max(count, 1)).bit_length() - 1))

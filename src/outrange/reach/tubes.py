@@ -1,12 +1,13 @@
 """Reachable sets by zonotopes in the initial variables, and splits of the initial set.
 
-Each box of initial states (with parameters, and a disturbance that stays the same) goes through
-the loop as one zonotope: its first symbols are the initial variables for good, so that what state
-and control owe to them is never lost; errors of earlier steps stay symbols too (symbolic
-remainders), of which the smallest are joined once they are many. A box whose specification stays
-open is cut in two, where the linear part of the violated inequality is longest.
+Each box of initial states (with parameters, and a constant disturbance) is propagated through the
+loop as one zonotope. Its first symbols remain the initial variables, so that the dependence of
+states and controls on them is never lost. Errors of earlier steps stay symbols too (symbolic
+remainders); the smallest are merged once there are many. A box whose specification stays open is
+bisected along the variable in which the linear part of the violated inequality is longest.
 
-Sound: every rounding is paid (`zonotopes`). Not complete in itself; converges as boxes shrink.
+Sound: every rounding is accounted for (`zonotopes`). Not complete in itself; converges as boxes
+shrink.
 Cost: a step of a box costs the graph of the step, times the symbols.
 
 Reference: W. Kühn, *Rigorously computed orbits of dynamical systems without the wrapping effect*,
@@ -26,10 +27,10 @@ from .specification import Trajectory
 from .spread.threads import on_one_core
 from .spread.tubes import bound_batches
 from .spread.waves import Waves, full_batches
-from .symbols import beside, fresh, reduced, some
+from .symbols import concatenate_values, fresh_symbols, reduce_symbols, select_boxes
 from .system import LoopSystem
-from .tube_boxes import TubeBox, assumed_of, branches, pieces
-from .zonotope_pass import through
+from .tube_boxes import TubeBox, assumptions_at, branches, cut_box
+from .zonotope_pass import propagate
 from .zonotopes import Zonotopes, boxes
 
 
@@ -37,19 +38,19 @@ AT_ONCE = 32
 """Boxes of a batch."""
 
 SMALLEST = 2.0**-12
-"""Share of the initial set: in a smaller box a plant that may be undefined is taken to be."""
+"""Share of the initial set below which a plant that may be undefined on a box counts as undefined.
+"""
 
 
 @dataclass(eq=False)
 class Tubes:
-    """The search: boxes waiting, boxes done.
+    """The search over boxes of the initial set, open and done.
 
     Args:
-        system: The loop.
-        where: Its trajectory.
-        parts: What breaks the specification; none: only the pipe is asked for.
-        gone: The share of boxes that are empty: no trajectory is as it is assumed to be.
-        trouble: Where the plant may not be defined, in a sentence; empty if it is everywhere.
+        where: Layout of its trajectory.
+        parts: The ways to violate the specification; none if only the pipe is wanted.
+        gone: Share of the empty boxes: no trajectory satisfies their assumptions.
+        trouble: A sentence on where the plant may be undefined; empty if it is defined everywhere.
     """
 
     system: LoopSystem
@@ -80,102 +81,103 @@ class Tubes:
 
     @property
     def margin(self) -> float:
-        """The distance that all closed boxes keep from breaking the specification."""
+        """Distance that all closed boxes keep from a violation."""
         return min((box.margin for box in self.done), default=np.inf)
 
     @property
     def covered(self) -> float:
-        """The share of the initial set for which the specification is proved."""
+        """Share of the initial set for which the specification is proved."""
         return min(1.0, self.gone + sum(box.share for box in self.done))
 
     @property
     def safe_until(self) -> int:
-        """The last step up to which nothing is open for any box."""
-        asked = [part.last for part in self.parts]
+        """The last step up to which no box is open."""
+        last_steps = [part.last for part in self.parts]
         each = (
-            min((last for last in asked if last > box.reached), default=self.where.steps + 1) - 1
+            min((last for last in last_steps if last > box.reached), default=self.where.steps + 1)
+            - 1
             for box in self.waiting
         )
         return min(each, default=self.where.steps)
 
     def advance(self) -> None:
-        """Take some of the boxes through the loop, and cut those that stay open."""
+        """Propagate some of the boxes through the loop, and cut those that stay open."""
         count = full_batches(len(self.waiting), AT_ONCE)
         batches = [self.waiting[k * AT_ONCE : (k + 1) * AT_ONCE] for k in range(count)]
         self.waiting = self.waiting[count * AT_ONCE :]
         left = dict(enumerate(batches))
         try:
-            found = bound_batches(self, batches) if count > 1 else {}
-            # What is missing is done here; where the time is over, what is known comes first.
+            results = bound_batches(self, batches) if count > 1 else {}
+            # Missing batches are bounded here; after the deadline, known results come first.
             late = seconds_left() <= 0
-            for k in sorted(left, key=lambda k: late and found.get(k) is None):
-                answer, batch = found.get(k), batches[k]
-                known = self.bounded(batch) if answer is None else answer.enter(self, batch)
-                self._settle(batch, *known)
+            for k in sorted(left, key=lambda k: late and results.get(k) is None):
+                result, batch = results.get(k), batches[k]
+                outcome = self.bound(batch) if result is None else result.enter(self, batch)
+                self._settle(batch, *outcome)
                 del left[k]
         except BaseException:
-            # Whatever interrupts: nothing is lost, these boxes are still open.
+            # After any interruption nothing is lost: these boxes are still open.
             self.waiting = [box for batch in left.values() for box in batch] + self.waiting
             raise
 
     def _settle(
         self, batch: Sequence[TubeBox], closed: np.ndarray, order: np.ndarray, margin: np.ndarray
     ) -> None:
-        """Keep the boxes of a batch that are closed, and cut the others."""
+        """Keep the closed boxes of a batch, and cut the others."""
         gone, done, waiting = self.gone, list[TubeBox](), list[TubeBox]()
         levels = 2 if len(batch) + len(self.waiting) < AT_ONCE // 4 else 1
-        for box, shut, least, scores in zip(batch, closed, margin, order, strict=True):
+        for box, is_closed, least, scores in zip(batch, closed, margin, order, strict=True):
             if box.empty:
                 gone += box.share
-            elif shut:
+            elif is_closed:
                 box.margin, box.blame = float(least), scores
                 done.append(box)
             else:
-                waiting += branches(box) or pieces(box, scores, levels)
-        # All at once: an error on the way leaves the batch as it was.
+                waiting += branches(box) or cut_box(box, scores, levels)
+        # Assigned together: an error before leaves the batch as it was.
         self.boxes, self.gone = self.boxes + len(batch), gone
         self.done, self.waiting = self.done + done, self.waiting + waiting
 
     def add(self, boxes: Sequence[TubeBox]) -> None:
-        """Boxes that are done, without those that are empty."""
+        """Add done boxes, except empty ones."""
         self.gone += sum(box.share for box in boxes if box.empty)
         self.done += [box for box in boxes if not box.empty]
 
-    def bounded(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same as `run`, where the plant may not be defined for some of the boxes."""
+    def bound(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Apply `run`, also where the plant may be undefined for some of the boxes."""
         try:
             return self.run(batch)
         except InputError:
             return self._one_by_one(batch)
 
     def _one_by_one(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Boxes in some of which the plant may not be defined: those are cut like open ones.
+        """Bound boxes one by one; those on which the plant may be undefined are cut like open ones.
 
         Raises:
-            InputError: Of a very small box, too, it is not known to be.
+            InputError: The plant may be undefined even on a very small box.
         """
-        found = []
+        results = []
         for box in batch:
             try:
-                found.append(self.run([box]))
+                results.append(self.run([box]))
             except InputError as error:
                 self.trouble = str(error)
                 if box.share < SMALLEST or (box.lo == box.hi).all():
                     raise
-                found.append((np.zeros(1, bool), (box.hi - box.lo)[None], np.full(1, np.inf)))
-        closed, order, margin = (np.concatenate(each) for each in zip(*found, strict=True))
+                results.append((np.zeros(1, bool), (box.hi - box.lo)[None], np.full(1, np.inf)))
+        closed, order, margin = (np.concatenate(each) for each in zip(*results, strict=True))
         return closed, order, margin
 
     def run(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Take boxes through the loop, and keep what is found in them.
+        """Propagate boxes through the loop, and store the bounds in them.
 
         Returns:
-            `(B,)` which are closed, `(B, d)` what to blame for those that are not, `(B,)` margins.
+            `(B,)` which are closed, `(B, d)` the blame for those that are not, `(B,)` margins.
         """
         with on_one_core():
-            return self._run(batch)
+            return self._run_batch(batch)
 
-    def _run(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _run_batch(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         system, steps = self.system, self.where.steps
         lo, hi = (np.stack([getattr(box, end) for box in batch]) for end in ("lo", "hi"))
         closed, margin = np.ones(len(batch), bool), np.full(len(batch), np.inf)
@@ -188,12 +190,12 @@ class Tubes:
             box.guard = None
         for k in range(steps + 1):
             self._keep(batch, active, 0, k, state)
-            out = None
+            outputs = None
             if k < steps:
-                here = [batch[i] for i in active.tolist()]
-                out = self._step(k, self._given(state, fixed, k), state, here)
+                active_boxes = [batch[i] for i in active.tolist()]
+                outputs = self._step(k, self._step_input(state, fixed, k), state, active_boxes)
                 n = len(system.states)
-                control = out.take(np.arange(n, out.center.shape[1]))
+                control = outputs.take(np.arange(n, outputs.center.shape[1]))
                 self._keep(batch, active, 1, k, control)
                 bounds.add(k, state, control)
             else:
@@ -203,62 +205,62 @@ class Tubes:
             if not still.all():
                 active = active[still]
                 bounds.keep(still)
-                fixed = some(fixed, still)
-                out = None if out is None else some(out, still)
-            if out is None or not active.size:
+                fixed = select_boxes(fixed, still)
+                outputs = None if outputs is None else select_boxes(outputs, still)
+            if outputs is None or not active.size:
                 break
-            state = reduced(out.take(np.arange(len(system.states))), lo.shape[1])
+            state = reduce_symbols(outputs.take(np.arange(len(system.states))), lo.shape[1])
         return closed, blame, margin
 
     def _step(
-        self, k: int, given: Zonotopes, state: Zonotopes, here: Sequence[TubeBox]
+        self, k: int, step_input: Zonotopes, state: Zonotopes, batch: Sequence[TubeBox]
     ) -> Zonotopes:
-        """One step; where the plant may not be defined, an error says when and for which states.
+        """Propagate one step; an error names the step and states where the plant may be undefined.
 
         Raises:
-            InputError: It may not be.
+            InputError: The plant may be undefined.
         """
         ends = state.take(np.array([self.system.mode])).ends()
         graph = self.system.step(k, np.stack(ends))
-        assumed = assumed_of(here, k, graph)
+        assumed = assumptions_at(batch, k, graph)
         try:
-            out = through(graph, given, assumed)
+            outputs = propagate(graph, step_input, assumed)
         except InputError as error:
             lo, hi = state.ends()
             ends = zip(self.system.states, lo.min(axis=0), hi.max(axis=0), strict=True)
             where = ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)
             raise InputError(
-                f"At step {k}, for states as far as they are known ({where}), the plant is not "
+                f"At step {k}, over the bounds of the states ({where}), the plant is not "
                 f"defined: {error}"
             ) from error
-        for box, guard, empty in zip(here, assumed.first, assumed.empty, strict=True):
+        for box, guard, empty in zip(batch, assumed.first, assumed.empty, strict=True):
             box.empty = bool(empty)
             if guard is not None and box.guard is None:
                 box.guard = k, graph, guard
-        return out
+        return outputs
 
-    def _given(self, state: Zonotopes, fixed: Zonotopes, k: int) -> Zonotopes:
-        """The flat input of a step: state, disturbance, parameters, choice."""
+    def _step_input(self, state: Zonotopes, fixed: Zonotopes, k: int) -> Zonotopes:
+        """Return the flat input of a step: state, disturbance, parameters, choice."""
         system = self.system
         n, w, p, c = system.sizes
         count, total = len(state.center), state.rows.shape[1]
         parts = [(state, 0)]
         if w and system.varies:
-            parts.append((fresh(system.noise.lo, system.noise.hi, count), total))
+            parts.append((fresh_symbols(system.noise.lo, system.noise.hi, count), total))
             total += w
         elif w:
             parts.append((fixed.take(np.arange(n + p, n + p + w)), 0))
         if p:
             parts.append((fixed.take(np.arange(n, n + p)), 0))
         if c:
-            parts.append((fresh(np.zeros(c), system.choices - 1.0, count), total))
+            parts.append((fresh_symbols(np.zeros(c), system.choices - 1.0, count), total))
             total += c
-        return beside(parts, total)
+        return concatenate_values(parts, total)
 
     def _keep(
         self, batch: Sequence[TubeBox], active: np.ndarray, kind: int, k: int, form: Zonotopes
     ) -> None:
-        """What a form says of a step, together with what was known of a larger box."""
+        """Intersect the ends of a step with those known from a larger box."""
         lo, hi = form.ends()
         for row, i in enumerate(active):
             if kind == 0:
@@ -278,12 +280,12 @@ class Tubes:
         blame: np.ndarray,
         batch: Sequence[TubeBox],
     ) -> np.ndarray:
-        """Which boxes go on: those where nothing that ends at this step stays open."""
+        """Return the boxes in which nothing that ends at this step stays open."""
         still = np.ones(len(active), bool)
         for part in self.parts:
             if part.last != k:
                 continue
-            refuted, least = bounds.refuted(part.formula)
+            refuted, least = bounds.refute(part.formula)
             worse = (~refuted & still) | (least < margin[active])
             margin[active] = np.minimum(margin[active], np.where(refuted, least, np.inf))
             for row in np.flatnonzero(worse):

@@ -1,4 +1,4 @@
-"""The sets of states that a specification names, as boxes to draw."""
+"""The sets of states that a specification mentions, as boxes to draw."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from ..answers.loops.trajectory import LoopZone
 from ..core import Formula
 from ..core.formula import clauses, negate
 from ..questions.expressions import Temporal, as_temporal
-from .specification import Trajectory, conjunction, held_at, times
+from .specification import Trajectory, condition_at, conjunction, times
 
 
 FAR = 10.0
-"""Widths of the pipe between it and a set, from which on the set may be a slip."""
+"""Distance from the pipe, in widths of the pipe, at which a set may be a mistake."""
 
 MOST_ZONES = 64
-"""Of more none is drawn."""
+"""Number of zones above which none is drawn."""
 
 
 def zones(
     spec: Any, where: Trajectory, window: Callable[[Temporal], tuple[float, float]] | None = None
 ) -> tuple[LoopZone, ...]:
-    """What a specification wants avoided or reached, where that are boxes of states.
+    """Return the boxes of states that a specification avoids or reaches.
 
     Args:
-        spec: As it was written.
-        where: The trajectory.
-        window: From when to when a condition counts, in continuous time; None in discrete time.
+        spec: The specification as the user wrote it.
+        where: Layout of the trajectory.
+        window: Start and end of a condition in continuous time; None in discrete time.
     """
-    found = [zone for part in _leaves(as_temporal(spec)) for zone in _zones(part, where, window)]
-    return tuple(found) if len(found) <= MOST_ZONES else ()
+    boxes = [zone for part in _leaves(as_temporal(spec)) for zone in _zones(part, where, window)]
+    return tuple(boxes) if len(boxes) <= MOST_ZONES else ()
 
 
-def unreached(found: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -> list[str]:
-    """Sets to be avoided that the loop never comes near: a slip in the specification, maybe.
+def distant_zones(boxes: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -> list[str]:
+    """Warn about an avoided set that the loop never approaches, maybe a mistake.
 
     Args:
-        found: What `zones` found.
-        names: Of the states.
-        pipe: Where the loop can be.
+        found: The result of `zones`.
+        names: Names of the states.
+        pipe: Bounds of the states at every time.
     """
-    told = []
+    warnings = []
     least, most = pipe.lo.min(axis=0), pipe.hi.max(axis=0)
-    for zone in found:
+    for zone in boxes:
         if not zone.bad or not (np.isfinite(zone.lo) & np.isfinite(zone.hi)).any():
             continue
         apart = np.maximum(zone.lo - most, least - zone.hi)
         far = apart - FAR * (most - least)
         i = int(np.argmax(far))
         if far[i] > 0:
-            told.append(
-                f"The set to be avoided is never near: {names[i]} stays in [{least[i]:.4g}, "
-                f"{most[i]:.4g}], and the set has it in [{zone.lo[i]:.4g}, {zone.hi[i]:.4g}]."
+            warnings.append(
+                f"The avoided set is never near: {names[i]} stays in [{least[i]:.4g}, "
+                f"{most[i]:.4g}], and in the set it is in [{zone.lo[i]:.4g}, {zone.hi[i]:.4g}]."
             )
-    return told[:1]
+    return warnings[:1]
 
 
 def _leaves(spec: Temporal) -> list[Temporal]:
@@ -78,19 +78,19 @@ def _zones(
             return []
         k = steps[0]
         start, stop = float(k), float(steps[-1])
-    # What holds at one step is a goal; what holds all the time keeps out of the rest.
+    # A condition at one step is a goal; one at all times excludes the complement.
     bad = spec.op == "always" and start < stop
-    formula = held_at(spec.parts[0], where, k)
-    found = []
+    formula = condition_at(spec.parts[0], where, k)
+    boxes = []
     for clause in clauses(negate(formula) if bad else formula, MOST_ZONES):
         box = _box(list(clause), where, k)
         if box is not None:
-            found.append(LoopZone(bad, *box, start, stop))
-    return found
+            boxes.append(LoopZone(bad, *box, start, stop))
+    return boxes
 
 
 def _box(clause: list[Formula], where: Trajectory, k: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """The box that a conjunction says, if it is one."""
+    """Return the box that a conjunction describes, or None."""
     n = len(where.states)
     lo, hi = np.full(n, -np.inf), np.full(n, np.inf)
     places = {int(i): j for j, i in enumerate(where.state(k))}

@@ -1,4 +1,4 @@
-"""Zonotopes through a graph, operation by operation."""
+"""Propagation of zonotopes through a graph, operation by operation."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..core.clock import charge
 from ..domains import intervals
 from ..graph import Graph, Node
 from ..ops import Affine, Product, Step
-from .selections import joined, switched
+from .selections import join_branches, select_branch
 from .zonotopes import RULES, Zonotopes, flat_box
 
 
 @dataclass(frozen=True, eq=False)
 class OpenCondition:
-    """A step of two levels that is on neither side for all of a box: a condition that is open.
+    """An undecided condition: a step with two levels that straddles its jump on a box.
 
     Args:
-        node: Which value of the graph.
-        entry: Of that.
-        levels: What it is left of its jump, right of it, and there.
-        jump: Where that is.
-        center: Of its argument.
-        rows: `(d,)` what the first symbols add to that, each way.
-        rest: How far anything else can move it.
+        node: Index of its value in the graph.
+        entry: Index of its entry in the value.
+        levels: The levels left of the jump, right of it, and at it.
+        jump: Position of the jump.
+        center: Center of its argument.
+        rows: `(d,)`: contributions of the first symbols to the argument.
+        rest: Reach of all other symbols and errors.
     """
 
     node: int
@@ -41,50 +41,56 @@ class OpenCondition:
 
 @dataclass(eq=False)
 class Assumed:
-    """What is assumed of conditions, box by box; and what was met on the way.
+    """Assumptions about conditions, box by box, and the conditions met on the way.
 
     Args:
-        values: Of each value of the graph, `(B, n)` levels that are assumed; NaN where none is.
-        kept: How many symbols are told of a guard.
-        first: `(B,)` the first condition of each box that is open.
-        empty: `(B,)` where what is assumed is so nowhere.
+        values: Assumed levels `(B, n)` of each value of the graph; NaN where nothing is assumed.
+        initial: Number of first symbols, the initial variables, that a guard reports.
+        first: `(B,)`: the first undecided condition of each box.
+        empty: `(B,)`: whether the assumptions hold nowhere.
     """
 
     values: Mapping[int, np.ndarray]
-    kept: int
+    initial: int
     first: list[OpenCondition | None]
     empty: np.ndarray
 
     def meet(
         self, v: int, op: Step, of: Zonotopes, form: Zonotopes, ends: Bounds
     ) -> tuple[Zonotopes, Bounds]:
-        """A step as it is assumed to be; where nothing is, the first that is open is remembered."""
+        """Apply the assumptions to a step, and record the first undecided condition without one."""
         lo, hi = ends
-        wanted = self.values.get(v)
-        if wanted is not None:
-            said = ~np.isnan(wanted)
-            self.empty |= (said & ((wanted < lo) | (wanted > hi))).any(axis=1)
-            level = np.where(said, wanted, 0.0)
+        assumed = self.values.get(v)
+        if assumed is not None:
+            fixed = ~np.isnan(assumed)
+            self.empty |= (fixed & ((assumed < lo) | (assumed > hi))).any(axis=1)
+            level = np.where(fixed, assumed, 0.0)
             form = Zonotopes(
-                np.where(said, level, form.center), np.where(said[:, None], 0.0, form.rows),
-                np.where(said, 0.0, form.rest),
+                np.where(fixed, level, form.center), np.where(fixed[:, None], 0.0, form.rows),
+                np.where(fixed, 0.0, form.rest),
             )  # fmt: skip
-            lo, hi = np.where(said, level, lo), np.where(said, level, hi)
+            lo, hi = np.where(fixed, level, lo), np.where(fixed, level, hi)
         levels = two_levels(op)
         if levels is not None:
             for row in np.flatnonzero((lo < hi).any(axis=1)):
                 if self.first[row] is None:
                     e = int(np.argmax(lo[row] < hi[row]))
-                    rest = np.abs(of.rows[row, self.kept :, e]).sum() + of.rest[row, e]
-                    own = of.rows[row, : self.kept, e].copy()
+                    rest = np.abs(of.rows[row, self.initial :, e]).sum() + of.rest[row, e]
+                    initial_rows = of.rows[row, : self.initial, e].copy()
                     self.first[row] = OpenCondition(
-                        v, e, levels, op.jumps[0], float(of.center[row, e]), own, float(rest)
+                        v,
+                        e,
+                        levels,
+                        op.jumps[0],
+                        float(of.center[row, e]),
+                        initial_rows,
+                        float(rest),
                     )
         return form, (lo, hi)
 
 
 def two_levels(op: Step) -> tuple[float, float, float] | None:
-    """What a step is left and right of its one jump, and there, if those are two numbers."""
+    """Return the levels of a step left and right of its only jump, and at it, if they are two."""
     if len(op.jumps) != 1 or op.lines is None or op.is_staircase or op.rows is not None:
         return None
     levels = [line[1] for line in op.lines if line is not None and line[0] == 0.0]
@@ -94,13 +100,13 @@ def two_levels(op: Step) -> tuple[float, float, float] | None:
     return levels[0], levels[1], at
 
 
-def through(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) -> Zonotopes:
-    """The output of a graph for each zonotope; its first symbols are those of the input.
+def propagate(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) -> Zonotopes:
+    """Return the output of a graph for each zonotope; its first symbols are those of the input.
 
     Args:
-        graph: What is computed.
-        given: Of its flat input.
-        assumed: Of conditions: the output is that of the points of which it is so.
+        graph: The graph to propagate through.
+        given: Zonotopes of its flat input.
+        assumed: Assumptions about conditions; the output is that of the points that satisfy them.
     """
     forms: list[Zonotopes | None] = [given]
     count = given.rows.shape[1]
@@ -112,27 +118,27 @@ def through(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) -> Z
         for v, node in enumerate(graph.nodes, 1):
             check_deadline()
             read = [forms[j] for j in node.inputs]
-            known = [ends[j] for j in node.inputs]
-            # No two values share a symbol that only one of them has: new ones have new numbers.
+            ranges = [ends[j] for j in node.inputs]
+            # Fresh symbols get new numbers, so no two values share one by accident.
             read = [Zonotopes(f.center, f.of(count), f.rest) for f in read if f is not None]
-            form, found = _step(node, read, known, chosen)
+            form, range_ = _step(node, read, ranges, chosen)
             if assumed is not None and isinstance(node.op, Step):
-                form, found = assumed.meet(v, node.op, read[0], form, found)
+                form, range_ = assumed.meet(v, node.op, read[0], form, range_)
             if isinstance(node.op, Product):
-                # What a condition chooses, until the sum that it is a part of.
-                branch = switched(node.op, read, known)
+                # The selected branch, kept until the sum that it is part of.
+                branch = select_branch(node.op, read, ranges)
                 if branch is not None:
                     chosen[v] = branch
             count = form.rows.shape[1]
             charge(work.VALUE * form.rows.size)
             forms.append(form)
-            ends.append(found)
+            ends.append(range_)
             for j in node.inputs:
                 if last[j] == v:
                     forms[j] = None
                     chosen.pop(j, None)
-    found = forms[graph.output]
-    return given if found is None else found
+    output = forms[graph.output]
+    return given if output is None else output
 
 
 def _step(
@@ -143,7 +149,7 @@ def _step(
     rule: Callable = RULES[type(op)]
     form: Zonotopes = rule(op, forms, ends)
     if isinstance(op, Affine) and chosen:
-        form = joined(node, forms, chosen, form, ends)
+        form = join_branches(node, forms, chosen, form, ends)
     lo, hi = form.ends()
     lo, hi = np.maximum(lo, plain[0]), np.minimum(hi, plain[1])
     worse = ~(hi - lo >= form.reach)

@@ -1,16 +1,16 @@
-"""Many zonotopes at once through a graph: every value as a linear form of symbols, and an error.
+"""Zonotope propagation for a batch of boxes: every value is a linear form of symbols, and an error.
 
-A box of a batch is `{c + G^T e + r d}`, `e` in `[-1, 1]^g` shared by all values, `d` in `[-1, 1]^n`
-each value's own. Other than in `domains.forward` every curve adds symbols of its own, so that what
-one unit leaves open can cancel in a later layer, and products are forms too:
+A box of a batch is `{c + G^T e + r d}`, with `e` in `[-1, 1]^g` shared by all values and `d` in
+`[-1, 1]^n` private to each value. Unlike `domains.forward`, every curve adds symbols of its own. So
+the error of one unit can cancel in a later layer. Products are forms too:
 
     (a + A e)(b + B e) = a b + (a B + b A) e + sum_ij A_i B_j e_i e_j,
 
-of which the squares `e_i^2` lie in [0, 1] and the rest is at most the product of both reaches.
+where the squares `e_i^2` lie in [0, 1] and the other terms are at most the product of both reaches.
 
-Sound: all that float64 may lose goes into the error, as in `domains.forward`; ends are intersected
-with those of interval arithmetic. Not complete: the error of a curve falls with the square of the
-width, that of a product too. Cost: the graph run `g + 2` times a box.
+Sound: the error includes all rounding of float64, as in `domains.forward`; ends are intersected
+with those of interval arithmetic. Not complete: the errors of curves and products fall with the
+square of the width. Cost: the graph run `g + 2` times a box.
 
 Reference: K. Ghorbal, E. Goubault, S. Putot, *The zonotope abstract domain Taylor1+*, CAV 2009; G.
 Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018.
@@ -31,12 +31,12 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
 FEW = 1e-3
-"""Errors of a curve below this share of the largest are no symbols of their own."""
+"""Errors of a curve below this share of the largest get no symbol of their own."""
 
 
 @dataclass(eq=False)
 class Zonotopes:
-    """See above: `center` `(B, n)`, `rows` `(B, g, n)`, `rest` `(B, n)`."""
+    """A batch of zonotopes, see above: `center` `(B, n)`, `rows` `(B, g, n)`, `rest` `(B, n)`."""
 
     center: np.ndarray
     rows: np.ndarray
@@ -44,14 +44,14 @@ class Zonotopes:
 
     @property
     def reach(self) -> np.ndarray:
-        """How far a value can be from its center, `(B, n)`."""
+        """The largest distance of a value from its center, `(B, n)`."""
         g = gamma(self.rows.shape[1] + 2)
         total = np.abs(self.rows).sum(axis=1)
         exact = (total == 0) & (self.rest == 0)
         return np.where(exact, 0.0, inflate(total * (1.0 + g) + self.rest))
 
     def ends(self) -> Bounds:
-        """Least and largest, `(B, n)` each."""
+        """Return the least and largest values, `(B, n)` each."""
         reach = self.reach
         with np.errstate(invalid="ignore"):
             lo = np.where(reach == 0, self.center, down(self.center - reach))
@@ -59,11 +59,11 @@ class Zonotopes:
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
     def take(self, entries: np.ndarray) -> Zonotopes:
-        """Some of the entries."""
+        """Select entries."""
         return Zonotopes(self.center[:, entries], self.rows[:, :, entries], self.rest[:, entries])
 
     def of(self, count: int) -> np.ndarray:
-        """The rows, with zeros for symbols that came later: `(B, count, n)`."""
+        """Return the rows, with zeros for later symbols: `(B, count, n)`."""
         boxes, g, n = self.rows.shape
         if g == count:
             return self.rows
@@ -71,7 +71,7 @@ class Zonotopes:
 
 
 def boxes(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
-    """Boxes `(B, n)` as zonotopes: a symbol an entry."""
+    """Return boxes `(B, n)` as zonotopes with one symbol an entry."""
     center = 0.5 * lo + 0.5 * hi
     radius = _radius(lo, hi, center)
     rows = radius[:, None, :] * np.eye(lo.shape[1])
@@ -86,13 +86,13 @@ def flat_box(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
 
 
 def _radius(lo: np.ndarray, hi: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """At least the distance of the ends from the center; 0 of a single number."""
+    """Return at least the distance of the ends from the center; 0 for a single number."""
     far = np.maximum(hi - center, center - lo)
     return np.where(far == 0, 0.0, up(far))
 
 
 def affine_form(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """A sum of forms, and its roundings."""
+    """Return a sum of forms, with its rounding."""
     g = gamma(2 * op.terms + 6)
     sizes = tuple(inflate(np.abs(f.center) + f.reach) for f in forms)
     center = op.apply(tuple(f.center for f in forms), False) + op.bias
@@ -123,14 +123,14 @@ def _curve(op: Curve, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zon
     wide = np.maximum(high - middle, middle - low)
     center = slope * form.center + middle
     rows = form.rows * slope[:, None, :]
-    own = inflate(np.abs(slope) * form.rest)
-    return with_symbols(center, rows, inflate(own + gamma(12) * size), wide)
+    error = inflate(np.abs(slope) * form.rest)
+    return with_symbols(center, rows, inflate(error + gamma(12) * size), wide)
 
 
 def with_symbols(
     center: np.ndarray, rows: np.ndarray, rest: np.ndarray, errors: np.ndarray
 ) -> Zonotopes:
-    """Errors as symbols of their own, where they are large in some box; else in the rest."""
+    """Turn errors into fresh symbols if they are large in some box, else add them to the rest."""
     finite = np.where(np.isfinite(errors), errors, 0.0)
     share = (finite > FEW * finite.max(axis=1, keepdims=True)) & (finite > 0)
     (places,) = np.nonzero(share.any(axis=0) & np.isfinite(errors).all(axis=0))
@@ -149,18 +149,18 @@ def _product(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
     half = 0.5 * np.abs(both).sum(axis=1)
     reach_a, reach_b = np.abs(left.rows).sum(axis=1), np.abs(right.rows).sum(axis=1)
     mixed = np.maximum(reach_a * reach_b - np.abs(both).sum(axis=1), 0.0)
-    own = (np.abs(a) + reach_a) * right.rest + (np.abs(b) + reach_b) * left.rest
-    own = own + left.rest * right.rest
+    error = (np.abs(a) + reach_a) * right.rest + (np.abs(b) + reach_b) * left.rest
+    error = error + left.rest * right.rest
     size = (np.abs(a) + left.reach) * (np.abs(b) + right.reach)
     g = gamma(4 * left.rows.shape[1] + 16)
     rows = a[:, None, :] * right.rows + b[:, None, :] * left.rows
-    rest = inflate(own * (1.0 + g) + g * size)
+    rest = inflate(error * (1.0 + g) + g * size)
     errors = inflate((half + mixed) * (1.0 + g) + g * size)
     return with_symbols(a * b + square, rows, rest, errors)
 
 
 def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """One argument of each window, and by how much another can exceed it."""
+    """Select one argument of each window, and bound the excess of the others over it."""
     form, (lo, hi) = forms[0], ends[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     count, at = len(form.center), np.arange(op.size)
@@ -176,7 +176,7 @@ def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
         size = apart + np.abs(center) + np.abs(form.center[:, other])
         over = form.center[:, other] - center + apart + rest + form.rest[:, other]
         over = np.maximum(over + gamma(form.rows.shape[1] + 8) * size, 0.0)
-        # What is below the chosen argument everywhere, and the argument itself, add nothing.
+        # An argument below the chosen one everywhere, and the chosen one itself, add nothing.
         over = np.minimum(over, np.maximum(up(hi[:, other] - lo[box, chosen]), 0.0))
         counts = (~absent[:, place])[None] & (other[None] != chosen)
         more = np.maximum(more, np.where(counts, up(inflate(over), 2), 0.0))
@@ -186,7 +186,7 @@ def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
 
 
 def _steps(op: Step, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """Its interval: a step has no slope."""
+    """Return the interval of a step, which has no slope."""
     lo, hi = intervals.bound_op(op, ends[:1])
     flat = flat_box(lo, hi)
     none = np.zeros((len(lo), forms[0].rows.shape[1], lo.shape[1]))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..executors.seam import workers
+from ..executors.ambient_pool import ambient_workers
 from .attack.first_points import First, first_points
 from .attack.jumps import JumpAttack, has_jumps
 from .common.domain_boxes import DomainBoxes
@@ -87,7 +87,7 @@ def _with_differential_search(
 
     With workers, differential verification is left out: it cannot divide its tree among them.
     """
-    pairs = pair_counterparts(problem.small) if workers() is None else None
+    pairs = pair_counterparts(problem.small) if ambient_workers() is None else None
     if pairs is None:
         return splits()
     from .differential.search import search_of_counterparts

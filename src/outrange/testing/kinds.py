@@ -67,7 +67,7 @@ def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int =
     It has all wanted results, reads only the entries it states, and computes what the op computes.
     """
     rng = np.random.default_rng(seed)
-    part = op.restricted(wanted)
+    part = op.restrict(wanted)
     require(bool(np.isin(wanted, part.outputs).all()), f"`{op.name}`: a part lacks results")
     for entries in (part.outputs, *part.inputs):
         require(bool((np.diff(entries) > 0).all()), f"`{op.name}`: entries must increase")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import InputError
-from ...executors.pool import pool_of
+from ...executors.pool import as_pool
 from ...live import with_progress
 from ...questions.common.arguments import check_each, check_hooks
 
@@ -89,7 +89,7 @@ def verify_all(
 
     _check(jobs, seed, each, retry)
     listed = _instances(instances, root, each, only)
-    pool = pool_of(executor)
+    pool = as_pool(executor)
     with ExitStack() as stack:
         results = Memory() if file is None else stack.enter_context(Results(Path(file)))
         log = Log(listed, results, report_progress, lines=False)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ...core import Clock, InputError, OutOfTime, PropertySource, Provenance, deadline, text_digest
-from ...executors.working import working
+from ...executors.executor_argument import use_executor
 from ...live import progress_listener
 from ...questions.common.arguments import check_hooks, check_limits
 from ...questions.common.provenance import model_sources
@@ -158,7 +158,7 @@ def closed_loop(
         "controls": controls, "mode": mode, "memory": memory, "delay": delay,
     }  # fmt: skip
     spec = read_spec(spec)
-    with working(executor, None):
+    with use_executor(executor, None):
         if steps is not None:
             return _run_question(loop, spec, tol, clock, seed, hear)
         loop["controller"] = read_once(controller)
@@ -184,8 +184,8 @@ def _run_question(
     hear: Callable[[VerifyProgress], None] | None,
 ) -> Loop:
     """Answer the question for a fixed number of steps."""
-    from ...reach.ask import LoopSearch
-    from ...reach.continuous.ask import FlowSearch
+    from ...reach.continuous.flow_search import FlowSearch
+    from ...reach.loop_search import LoopSearch
     from ...reach.system import LoopSystem
 
     try:

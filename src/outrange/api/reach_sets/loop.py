@@ -110,7 +110,7 @@ def loop_reach_sets(
     from ...answers.answer import Cost
     from ...answers.reach_sets import LoopReachSets
     from ...questions.reach_set import check_most
-    from ...reach.seen import KEPT
+    from ...reach.simulation import KEPT
     from ...reach.stars.loop_sets import exact_sets
     from ...reach.system import LoopSystem
 

@@ -1,1 +1,1 @@
-"""Searches for proof trees, in float64: what they write, the checker proves anew."""
+"""Searches for proof trees in float64; the checker proves every tree again."""

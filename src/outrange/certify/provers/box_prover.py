@@ -1,9 +1,9 @@
 """Proof trees of box splits, for networks with few inputs and any curves of the checker.
 
-The bound to be proved is known, so the tree need not be searched best first: boxes are bounded in
+The bound to be proved is known, so the tree need not be searched best first. Boxes are bounded in
 batches as the checker will bound them (`float_bounds`), closed where every goal holds, and split
-otherwise. Bounding a box costs the checker a thousand times what it costs here; so of each box
-several splits are tried, and only leaves are bounded in the tree.
+otherwise. Bounding a box costs the checker a thousand times the cost here. So several splits of
+each box are tried, and only leaves are bounded in the tree.
 
 Sound: whatever is written here; the checker proves every leaf anew.
 Complete: given time, wherever the goals hold with room to spare.
@@ -31,40 +31,42 @@ from .tree_bytes import mask, number
 
 
 LOOK = 6
-"""Inputs that are tried for a split; beyond so many, those with the largest share of the gap."""
+"""Number of inputs tried for a split: those with the largest share of the gap."""
 
 BATCH = 64
-"""Boxes that are split together; the latest first, so that few are open at a time."""
+"""Boxes split together, the latest first, so that few are open at a time."""
 
 ROUNDING = 1e-11
-"""Of the largest coefficient sum: what the bounds here may differ from the checker's."""
+"""Largest difference from the checker's bounds, relative to the largest coefficient sum."""
 
 
 LOOSE = 0.1
-"""What the lines lose counts, too, beside what a bound lacks: bounds need not improve at once."""
+"""Weight of the relaxation gap beside the missing part of a bound: bounds need not improve at once.
+"""
 
 LEAST_GAIN = 1e-6
-"""Gain of a half that is no better, as a share of all that could be gained."""
+"""Gain of a half that did not improve, as a share of the possible gain."""
 
 SMALLEST = 1e-15
-"""Of a side of the set: boxes are not halved any more, since float64 cannot tell their bounds."""
+"""Smallest side of a box that is still bisected, relative to the set: below it float64 cannot
+separate the bounds of the halves."""
 
 WORST = 1e30
-"""How loose a box is whose bounds overflow."""
+"""Looseness of a box whose bounds overflow."""
 
 
 @dataclass(eq=False)
 class _BoxNode:
-    """A box of the tree; `axis` None is a leaf."""
+    """A box of the tree; a leaf if `axis` is None."""
 
     lo: np.ndarray
     hi: np.ndarray
     lack: np.ndarray
-    """Per goal, how much its bound lacks."""
+    """The missing part of each goal's bound."""
     loose: float
-    """How far its open goals are from being proved; 0 if every goal holds."""
+    """Distance of its open goals from a proof; 0 if every goal holds."""
     blame: np.ndarray
-    """Per input, how much of that it answers for."""
+    """Share of that distance attributed to each input."""
     axis: int | None = None
     children: tuple[_BoxNode, _BoxNode] | None = None
 
@@ -80,15 +82,15 @@ def prove_boxes(
     """Write the tree that proves that every goal is at least its target all over a box.
 
     Args:
-        network: In exact numbers.
-        box: Where.
+        network: The network in exact numbers.
+        box: The set of its inputs.
         goals: Forms of the network's variables.
-        targets: `(goals,)`: a little above what is claimed, for the roundings of the checker.
-        least: `(goals,)`: what is claimed, of goals that are forms of gates.
-        rounding: See `ROUNDING`; with 0 the checker may refuse what is written.
+        targets: `(goals,)`: a little above the claims, to absorb the checker's rounding.
+        least: `(goals,)`: the claims, for goals that are forms of gates.
+        rounding: See `ROUNDING`; with 0 the checker may refuse the tree.
 
     Returns:
-        The tree's bytes; None if a box stays open that is too small to be halved.
+        The tree's bytes; None if a box stays open that is too small to bisect.
 
     Raises:
         OutOfTime: The ambient deadline has passed.
@@ -111,7 +113,7 @@ class _BoxProver:
         self.unit = np.ones(len(targets))
 
     def prove(self, box: Box) -> bytes | None:
-        """See `prove_boxes`."""
+        """Write the tree for a box; see `prove_boxes`."""
         self.smallest = SMALLEST * (box.hi - box.lo)
         root = self._nodes(box.lo[None], box.hi[None])[0]
         self.unit = np.where(root.lack > 0, root.lack, 1.0 + np.abs(self.targets))
@@ -126,17 +128,17 @@ class _BoxProver:
             for node in batch:
                 assert node.children is not None
                 open_ += [child for child in node.children[::-1] if child.loose]
-        return _written(root, len(self.targets))
+        return _write_tree(root, len(self.targets))
 
     def _nodes(self, lo: np.ndarray, hi: np.ndarray) -> list[_BoxNode]:
         """Bound boxes."""
         bounds = FloatBounds(self.net, lo, hi)
-        least, _, met = bounds.least(self.rows, self.constant, len(self.net.blocks))
-        # What is claimed of gates may be tiny; their own intervals have room for roundings.
+        least, _, met = bounds.lower_bounds(self.rows, self.constant, len(self.net.blocks))
+        # Claims about gates may be tiny; the intervals of gates have room for rounding.
         size = np.abs(least) + (self.claimed is None)
         lack = self.targets + self.rounding * size - least
-        if self.claimed is not None:  # without a rounding where signs tell
-            lack = np.minimum(lack, self.claimed - bounds.signed(self.rows, self.constant))
+        if self.claimed is not None:  # exact where signs decide
+            lack = np.minimum(lack, self.claimed - bounds.sign_bounds(self.rows, self.constant))
         open_ = ~(lack <= 0)
         gap, blame = np.zeros(lack.shape), 1e-9 * (hi - lo)
         for k, c in met.items():
@@ -153,7 +155,7 @@ class _BoxProver:
         return [_BoxNode(*parts) for parts in zip(lo, hi, lack, loose, blame, strict=True)]
 
     def _split(self, batch: list[_BoxNode]) -> bool:
-        """Split boxes where it helps most; False if one cannot be halved."""
+        """Split each box along its best axis; return False if one cannot be bisected."""
         tried, lo, hi = [], [], []
         for node in batch:
             middle = (node.lo + node.hi) / 2
@@ -179,12 +181,12 @@ class _BoxProver:
 
 
 def _gain(node: _BoxNode, children: tuple[_BoxNode, _BoxNode]) -> float:
-    """The product of both gains: a split after which one half is as before has gained nothing."""
+    """Return the product of both gains: a split that leaves one half unchanged gains nothing."""
     gains = (max(node.loose - child.loose, LEAST_GAIN * node.loose) for child in children)
     return math.prod(gains)
 
 
-def _written(root: _BoxNode, goals: int) -> bytes:
+def _write_tree(root: _BoxNode, goals: int) -> bytes:
     out, stack = bytearray(), [root]
     while stack:
         node = stack.pop()

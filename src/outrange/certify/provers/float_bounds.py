@@ -1,7 +1,7 @@
 """The checker's bounds of a network in float64, over many boxes at once.
 
-It is the rule of `outrange_check.bounds`: every unit between its bounds by the lines before it and
-its bounds by the values before it. A prover looks here for the tree whose leaves will hold.
+The rule is that of `outrange_check.bounds`: the range of a unit is the intersection of its linear
+bounds and its interval bounds. A prover uses it to find a tree whose leaves will hold.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ MOST_NUMBERS = 1 << 24
 """Coefficients that are carried at a time."""
 
 SURE = 1e-12
-"""Of the sizes that are added up: what float64 may be off by where a sign depends on it."""
+"""Bound on the float64 error where a sign depends on it, relative to the sum of sizes."""
 
 
 class FloatBounds:
     """All units over a batch of boxes: ranges, lines, values.
 
     Args:
-        net: The network.
-        lo: `(boxes, inputs)`.
-        hi: `(boxes, inputs)`.
+        net: The network in float64.
+        lo: `(boxes, inputs)`: the lower ends of the boxes.
+        hi: `(boxes, inputs)`: the upper ends.
     """
 
     def __init__(self, net: FloatNetwork, lo: np.ndarray, hi: np.ndarray) -> None:
@@ -39,7 +39,7 @@ class FloatBounds:
         self.high: list[np.ndarray] = []
         self.lines: list[Lines] = []
         self.shares: list[np.ndarray] = []
-        """Per block `(boxes, units, inputs)`: how much of a unit's width each input answers for."""
+        """Per block `(boxes, units, inputs)`: share of each input in a unit's width."""
         self._values: dict[int, tuple[np.ndarray, np.ndarray]] = {ENTRY: (lo, hi)}
         for k in range(len(net.blocks)):
             self._block(k)
@@ -47,11 +47,11 @@ class FloatBounds:
     def _block(self, k: int) -> None:
         block = self.net.blocks[k]
         is_gate = isinstance(block.curve, int)
-        flat_low, flat_high = self._flat(dict(block.weights), block.bias)
+        flat_low, flat_high = self._interval_bounds(dict(block.weights), block.bias)
         if is_gate:
             minus = {s: -w for s, w in block.weights.items()}
-            flat_low = self.signed(block.weights, block.bias)
-            flat_high = -self.signed(minus, -block.bias)
+            flat_low = self.sign_bounds(block.weights, block.bias)
+            flat_high = -self.sign_bounds(minus, -block.bias)
         step = max(1, MOST_NUMBERS // max(1, len(self.lo) * self._width(k)))
         parts = []
         for i in range(0, block.size, step):
@@ -60,7 +60,7 @@ class FloatBounds:
             both = {s: np.concatenate([w, -w]) for s, w in rows.items()}
             bias = block.bias[i : i + step]
             charge(work.VALUE * len(self.lo) * len(bias) * self._width(k))
-            least, form, _ = self.least(both, np.concatenate([bias, -bias]), k)
+            least, form, _ = self.lower_bounds(both, np.concatenate([bias, -bias]), k)
             half = len(bias)
             share = np.abs(form[:, :half]) * (self.hi - self.lo)[:, None]
             parts.append((least[:, :half], -least[:, half:], share))
@@ -82,12 +82,12 @@ class FloatBounds:
         slopes = float_slopes(self.net.blocks[of], self.low[of], self.high[of])
         return gate_lines(*slopes, low, high)
 
-    def signed(self, weights: Mapping[int, np.ndarray], bias: np.ndarray) -> np.ndarray:
-        """Lower bounds of rows of gates, and 0 at least where no term is negative.
+    def sign_bounds(self, weights: Mapping[int, np.ndarray], bias: np.ndarray) -> np.ndarray:
+        """Return lower bounds of rows of gates, at least 0 where no term is negative.
 
         Args:
             weights: Source to `(rows, size)`.
-            bias: `(rows,)`.
+            bias: Constants of the rows, `(rows,)`.
         """
         total = np.broadcast_to(bias, (len(self.lo), len(bias)))
         negative, size = np.minimum(total, 0.0), np.abs(total)
@@ -103,8 +103,8 @@ class FloatBounds:
     def _width(self, k: int) -> int:
         return 2 * (self.net.inputs + sum(block.size for block in self.net.blocks[:k]))
 
-    def _flat(self, weights: Rows, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bounds of rows in which every variable takes any of its values."""
+    def _interval_bounds(self, weights: Rows, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Bound rows by intervals, in which variables take any of their values independently."""
         low = np.broadcast_to(bias, (len(self.lo), len(bias))).copy()
         high = low.copy()
         for source, w in weights.items():
@@ -114,28 +114,29 @@ class FloatBounds:
             high += middle + radius
         return low, high
 
-    def least(
+    def lower_bounds(
         self, rows: Rows, constant: np.ndarray, top: int
     ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-        """Lower bounds of rows through the lines of the blocks below `top`.
+        """Compute lower bounds of rows through the lines of the blocks below `top`.
 
         Args:
             rows: Source to `(rows, size)`.
-            constant: `(rows,)`.
+            constant: Constants of the rows, `(rows,)`.
             top: Number of blocks that the rows may read.
 
         Returns:
-            `(boxes, rows)`; the forms in the inputs; the coefficient met at each block's units.
+            `(boxes, rows)`; the forms in the inputs; the coefficients that reach each block's
+            units.
         """
         boxes, count = len(self.lo), len(constant)
         total = np.broadcast_to(constant, (boxes, count)).copy()
-        held = {s: np.broadcast_to(w, (boxes, *w.shape)) for s, w in rows.items()}
-        met = {}
+        coefficients = {s: np.broadcast_to(w, (boxes, *w.shape)) for s, w in rows.items()}
+        reached = {}
         for k in range(top - 1, -1, -1):
-            c = held.pop(k, None)
+            c = coefficients.pop(k, None)
             if c is None:
                 continue
-            met[k] = c
+            reached[k] = c
             ls, lt, hs, ht = self.lines[k]
             up = np.maximum(c, 0.0)
             down = c - up
@@ -145,10 +146,12 @@ class FloatBounds:
             total += up @ self.net.blocks[k].bias
             for source, w in self.net.blocks[k].weights.items():
                 part = (up.reshape(-1, up.shape[-1]) @ w).reshape(boxes, count, -1)
-                held[source] = held[source] + part if source in held else part
-        form = held.get(ENTRY)
+                coefficients[source] = (
+                    coefficients[source] + part if source in coefficients else part
+                )
+        form = coefficients.get(ENTRY)
         if form is None:
             form = np.zeros((boxes, count, self.net.inputs))
         middle, radius = (self.lo + self.hi) / 2, (self.hi - self.lo) / 2
         total += (form @ middle[:, :, None] - np.abs(form) @ radius[:, :, None])[:, :, 0]
-        return total, form, met
+        return total, form, reached

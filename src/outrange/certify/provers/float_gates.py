@@ -1,7 +1,7 @@
-"""Gates in float64: a form times the slope that a unit's curve has, which some interval holds.
+"""Gates in float64: a form times the slope of a unit's curve, which lies in an interval.
 
-It is `outrange_check.curves.slopes`, and what `outrange_check.bounds` makes of it, for many units
-at once. A side of a kink is believed only if float64 can tell it; then the checker can.
+This is `outrange_check.curves.slopes`, and its use in `outrange_check.bounds`, for many units at
+once. A side of a kink counts as decided only if float64 can decide it; then the checker can.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from .float_network import FloatBlock
 
 
 TOUCH = 1e-10
-"""Of an interval's length, how far from the kink it lies to be on one side of it."""
+"""Distance from the kink at which an interval counts as one-sided, relative to its length."""
 
 
 def float_slopes(
     block: FloatBlock, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the largest slope of the curve of a block over `low <= z <= high`.
+    """Return the least and the largest slope of the curve of a block over `low <= z <= high`.
 
     Args:
-        block: Whose curve.
-        low: From there; any shape.
-        high: To there.
+        block: The block whose curve it is.
+        low: Lower ends, of any shape.
+        high: Upper ends, of that shape.
     """
     if block.slopes is not None:
         below, above = block.slopes
@@ -40,8 +40,8 @@ def float_slopes(
     df = curve(str(block.curve)).df
     assert df is not None
     places = [low, high, *(np.clip(end / 2.0**BITS, low, high) for end, _ in _ends(block))]
-    found = [df(place) for place in places]
-    return np.minimum.reduce(found), np.maximum.reduce(found)
+    slopes = [df(place) for place in places]
+    return np.minimum.reduce(slopes), np.maximum.reduce(slopes)
 
 
 def _ends(block: FloatBlock) -> list[tuple[float, int]]:
@@ -49,20 +49,20 @@ def _ends(block: FloatBlock) -> list[tuple[float, int]]:
 
 
 def gate_lines(least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray) -> Lines:
-    """Lines below and above `slope * z` with `least <= slope <= most` and `low <= z <= high`.
+    """Return lines below and above `slope * z` with slope and `z` in intervals.
 
     Args:
-        least: Slopes from there.
-        most: To there.
-        low: From there; any shape.
-        high: To there.
+        least: Least slopes, of any shape.
+        most: Largest slopes, of that shape.
+        low: Lower ends of `z`, of that shape.
+        high: Upper ends of `z`, of that shape.
     """
-    one = (low >= 0) | (high <= 0)
-    width = np.where(one, 1.0, high - low)
+    is_one_sided = (low >= 0) | (high <= 0)
+    width = np.where(is_one_sided, 1.0, high - low)
     out = []
-    for below, above in ((most, least), (least, most)):  # what the product is at the ends
+    for below, above in ((most, least), (least, most)):  # the slopes of the product at the ends
         slope = np.where(
-            one, np.where(low >= 0, above, below), (above * high - below * low) / width
+            is_one_sided, np.where(low >= 0, above, below), (above * high - below * low) / width
         )
-        out += [slope, np.where(one, 0.0, (above - slope) * high)]
+        out += [slope, np.where(is_one_sided, 0.0, (above - slope) * high)]
     return out[0], out[1], out[2], out[3]

@@ -1,4 +1,4 @@
-"""The checker's network in float64, for provers: what they find, the checker proves."""
+"""The checker's network in float64, for provers, whose results the checker proves again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENTRY = -1
 """The source of the inputs; sources from 0 on are blocks."""
 
 Rows = dict[int, np.ndarray]
-"""Source to coefficients, `(..., size of the source)`; what is not named is zero."""
+"""Source to coefficients, `(..., size of the source)`; missing sources are zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +24,9 @@ class FloatBlock:
     """Units that share one curve, `z = bias + sum of weights @ source`.
 
     Args:
-        curve: As the checker names it; of a gate, the block whose slopes it multiplies by.
-        slopes: Of a kink, `(below, above)`.
-        bias: `(units,)`.
+        curve: The checker's name of the curve; for a gate, the block whose slopes it multiplies by.
+        slopes: `(below, above)` of a kink, else None.
+        bias: Constants of the units, `(units,)`.
         weights: Source to `(units, size of the source)`.
     """
 
@@ -42,26 +42,22 @@ class FloatBlock:
 
 
 class FloatNetwork:
-    """A network of the checker, its rational numbers rounded to the nearest float64.
-
-    Args:
-        network: In exact numbers.
-    """
+    """A network of the checker, its rational numbers rounded to the nearest float64."""
 
     def __init__(self, network: Network) -> None:
         self.inputs = network.inputs
         sizes = [network.inputs, *(len(block.forms) for block in network.blocks)]
-        own = np.concatenate([[0], np.cumsum(sizes)])
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
 
         def group(place: int) -> tuple[int, str | int]:
-            """Gates of one block's units are one block; others stand for themselves."""
+            """Return a key that joins the gates of one block's units into one block."""
             name = network.blocks[place].curve
             if isinstance(name, str):
                 return place, name
-            return ENTRY, int(np.searchsorted(own, name, side="right")) - 2
+            return ENTRY, int(np.searchsorted(offsets, name, side="right")) - 2
 
         groups = [(k, [*places]) for k, places in groupby(range(len(network.blocks)), group)]
-        ends = [0, network.inputs, *(int(own[places[-1] + 2]) for _, places in groups)]
+        ends = [0, network.inputs, *(int(offsets[places[-1] + 2]) for _, places in groups)]
         self._edges = np.array(ends)
         self.blocks: list[FloatBlock] = []
         for (_, name), places in groups:
@@ -72,7 +68,7 @@ class FloatNetwork:
             self.blocks.append(FloatBlock(name, slopes, bias, weights))
 
     def rows(self, forms: Sequence[Form]) -> tuple[Rows, np.ndarray]:
-        """Forms as matrices, one for each source that they read, and their constants.
+        """Return forms as matrices, one for each source that they read, and their constants.
 
         Args:
             forms: In the variables of the network.
@@ -86,7 +82,7 @@ class FloatNetwork:
                     at.append(i)
                     to.append(key)
                     values.append(_float(value))
-        rows, columns, found = np.array(at, int), np.array(to, int), np.array(values)
+        rows, columns, coefficients = np.array(at, int), np.array(to, int), np.array(values)
         source = np.searchsorted(self._edges, columns, side="right") - 1
         out: Rows = {}
         for k in np.unique(source):
@@ -94,7 +90,7 @@ class FloatNetwork:
             out[int(k) - 1] = matrix = np.zeros(
                 (len(forms), int(self._edges[k + 1] - self._edges[k]))
             )
-            matrix[rows[which], columns[which] - self._edges[k]] = found[which]
+            matrix[rows[which], columns[which] - self._edges[k]] = coefficients[which]
         return out, constant
 
 

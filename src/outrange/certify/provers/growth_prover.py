@@ -1,12 +1,12 @@
-"""Proof trees of how much outputs grow by an input: box splits over a network with its derivative.
+"""Proof trees of growth by an input: box splits over a network with its derivative.
 
 The derivative is a form of gates, one for each unit, each the unit's slope times a form of gates
-before it (`outrange_check.certificate.growth`). Where no term of a form is negative its bound is 0
-at least, without a rounding, so that even a slope of 0 is proved.
+before it (`outrange_check.certificate.growth`). If no term of a form is negative, its bound is at
+least 0, without rounding. So even a slope of 0 is proved.
 
 Sound: whatever is written here; the checker proves every leaf anew.
-Complete: given time, wherever the growth is above what is claimed, or its terms have one sign, or
-the signs of few units tell.
+Complete: given time, wherever the growth exceeds the claim, or its terms have one sign, or the
+signs of few units decide it.
 Cost: twice that of the network's own bounds.
 Reference: K. Xu et al., *Automatic Perturbation Analysis for Scalable Certified Robustness and
 Beyond*, NeurIPS 2020; Z. Shi et al., *Efficiently Computing Local Lipschitz Constants of Neural
@@ -29,7 +29,7 @@ from .float_network import FloatNetwork
 
 
 POINTS = 64
-"""Random points whose slopes say of what size slopes are."""
+"""Random points at which the size of slopes is estimated."""
 
 
 def prove_growth(
@@ -43,15 +43,15 @@ def prove_growth(
     """Write the tree that proves how much forms of a network grow per unit of an input.
 
     Args:
-        network: In exact numbers.
-        by: The input.
-        box: Where.
-        forms: Of the network's variables.
-        least: `(forms,)`: what each grows by at least.
-        ahead: Of the slopes' size, how far above that their bounds lie, or else signs tell.
+        network: The network in exact numbers.
+        box: The set of inputs.
+        forms: Forms of the network's variables.
+        least: `(forms,)`: the claimed least growth of each.
+        ahead: Margin above the claims, relative to the size of the slopes; not needed where signs
+            decide.
 
     Returns:
-        The tree's bytes; None where none was found.
+        The tree's bytes; None if no tree was found.
 
     Raises:
         OutOfTime: The ambient deadline has passed.
@@ -65,13 +65,12 @@ def prove_growth(
 def growth_goals(
     whole: Network, by: int, box: Box, forms: Sequence[Form]
 ) -> tuple[list[Form], np.ndarray]:
-    """Append the gates of a network's derivative; the forms' derivatives, and the largest seen.
+    """Append the gates of a network's derivative; return the forms' derivatives and largest slopes.
 
     Args:
-        whole: The network; its list of blocks is added to.
-        by: The input.
-        box: Where.
-        forms: Of the network's variables.
+        whole: The network; its list of blocks is extended.
+        box: The set of inputs.
+        forms: Forms of the network's variables.
     """
     rises = growth(whole, by)
     goals = [risen(form, rises) for form in forms]
@@ -79,7 +78,7 @@ def growth_goals(
 
 
 def _sizes(net: FloatNetwork, box: Box, goals: Sequence[Form]) -> np.ndarray:
-    """`(goals,)`: the largest slope that was seen."""
+    """Return the largest sampled slope of each goal, `(goals,)`."""
     points = box.uniform(np.random.default_rng(0), POINTS)
-    slopes = FloatBounds(net, points, points).signed(*net.rows(goals))
+    slopes = FloatBounds(net, points, points).sign_bounds(*net.rows(goals))
     return np.abs(slopes).max(axis=0)

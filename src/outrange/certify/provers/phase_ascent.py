@@ -1,8 +1,8 @@
 """Bounds of one goal over many cases at once, by ascent on slopes and multipliers.
 
-A case is some units' signs. The ascent is alpha-beta-CROWN's, on the form that the checker reads:
-of every undecided unit a share (how far the line that may turn is from one slope to the other), of
-every decided one a multiplier.
+A case fixes the signs of some units. The ascent is alpha-beta-CROWN's, on the form that the checker
+reads. Every undecided unit has a share (the position of its free line between the two slopes), and
+every decided unit a multiplier.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
 """
@@ -15,25 +15,25 @@ import numpy as np
 
 from ...core.clock import check_deadline
 from .float_lines import turns_up
-from .open_units import OpenUnits
 from .tree_bytes import multiplier, number
+from .unstable_units import UnstableUnits
 
 
 PACE, LAST_PACE = 0.15, 0.1
-"""Of the first step, in shares; of the last, in the first."""
+"""Size of the first step, in shares, and of the last, relative to the first."""
 
 MOMENTS = 0.9, 0.999
 
 
 @dataclass(eq=False)
 class Cases:
-    """Some cases of one goal, and the best that was found for each.
+    """Cases of one goal, and the best bounds of each.
 
     Args:
-        signs: `(cases, units)`: -1, 1, or 0 where it is open.
+        signs: `(cases, units)`: -1, 1, or 0 if undecided.
         share: `(cases, units)`, between 0 and 1.
-        pull: `(cases, units)`, at least 0, of decided units.
-        bound: `(cases,)`.
+        pull: `(cases, units)`, at least 0: the multipliers of decided units.
+        bound: `(cases,)`: the best lower bounds.
         score: `(cases, units)`: how much deciding a unit may help.
     """
 
@@ -44,30 +44,29 @@ class Cases:
     score: np.ndarray
 
     def take(self, index: np.ndarray) -> Cases:
-        """Some of them."""
+        """Select cases by index."""
         return Cases(*(part[index] for part in vars(self).values()))
 
 
 class PhaseAscent:
-    """The bounds of one goal's form over cases.
+    """Ascent on the bounds of one goal's form over cases.
 
     Args:
-        units: What is undecided over the box.
-        row: `(columns,)`: the form.
-        constant: Of the form.
+        units: The undecided units over the box.
+        row: `(columns,)`: the form's coefficients.
     """
 
-    def __init__(self, units: OpenUnits, row: np.ndarray, constant: float) -> None:
+    def __init__(self, units: UnstableUnits, row: np.ndarray, constant: float) -> None:
         self.units, self.row, self.constant = units, row, constant
         self.inputs, self.count = units.net.inputs, units.count
         levels = units.levels
 
-        def joined(parts: list[np.ndarray]) -> np.ndarray:
+        def concatenate(parts: list[np.ndarray]) -> np.ndarray:
             return np.concatenate([np.zeros(0), *parts])
 
-        self.low = joined([level.low for level in levels])
-        self.high = joined([level.high for level in levels])
-        self.drawn = [joined([level.lines[i] for level in levels]) for i in range(4)]
+        self.low = concatenate([level.low for level in levels])
+        self.high = concatenate([level.high for level in levels])
+        self.lines = [concatenate([level.lines[i] for level in levels]) for i in range(4)]
         slopes = [level.block.slopes or (0.0, 0.0) for level in levels]
         sizes = [len(level.low) for level in levels]
         self.below = np.repeat([s[0] for s in slopes], sizes)
@@ -81,21 +80,25 @@ class PhaseAscent:
         self.gap = np.abs(self.above - self.below) * np.maximum(-self.low, 0) * self.high / wide
 
     def root(self) -> Cases:
-        """The case in which no sign is known, not yet bounded."""
-        one = (1, self.count)
+        """Return the case without any sign, not yet bounded."""
+        shape = (1, self.count)
         cases = Cases(
-            np.zeros(one), self.first_share[None].copy(), np.zeros(one), np.zeros(1), np.zeros(one)
+            np.zeros(shape),
+            self.first_share[None].copy(),
+            np.zeros(shape),
+            np.zeros(1),
+            np.zeros(shape),
         )
         cases.bound[0] = -np.inf
         return cases
 
-    def bounded(self, cases: Cases, steps: int, target: float) -> None:
+    def improve(self, cases: Cases, steps: int, target: float) -> None:
         """Improve shares and multipliers in place.
 
         Args:
-            cases: Which.
-            steps: Of ascent; 0 bounds once.
-            target: A bound as high is good enough.
+            cases: The cases to improve.
+            steps: Number of ascent steps; 0 bounds once.
+            target: A bound this high is good enough.
         """
         share, pull = cases.share.copy(), cases.pull.copy()
         cases.bound[:] = -np.inf
@@ -105,12 +108,12 @@ class PhaseAscent:
         for step in range(steps + 1):
             check_deadline()
             signs = cases.signs[going]
-            bound, met, grads = self._pass(signs, share, pull, step < steps)
+            bound, reached, grads = self._pass(signs, share, pull, step < steps)
             better = bound > cases.bound[going]
-            whom = going[better]
-            cases.bound[whom], cases.share[whom] = bound[better], share[better]
-            cases.pull[whom] = pull[better]
-            cases.score[whom] = self._scored(signs[better], met[better])
+            improved = going[better]
+            cases.bound[improved], cases.share[improved] = bound[better], share[better]
+            cases.pull[improved] = pull[better]
+            cases.score[improved] = self._scores(signs[better], reached[better])
             if step == steps:
                 return
             left = cases.bound[going] < target
@@ -133,20 +136,20 @@ class PhaseAscent:
                 moments = [moment[:, left] for moment in moments]
 
     def _lines(self, signs: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
-        """`low slope, low offset, high slope, high offset`, each `(cases, units)`."""
+        """Return `low slope, low offset, high slope, high offset`, each `(cases, units)`."""
         turn = self.below + (self.above - self.below) * share
-        ls, lt, hs, ht = (np.broadcast_to(part, signs.shape) for part in self.drawn)
+        ls, lt, hs, ht = (np.broadcast_to(part, signs.shape) for part in self.lines)
         ls = np.where(self.kinked & self.convex, turn, ls)
         hs = np.where(self.kinked & ~self.convex, turn, hs)
         slope = np.where(signs > 0, self.above, self.below)
-        known = signs != 0
-        ls, hs = np.where(known, slope, ls), np.where(known, slope, hs)
-        return [ls, np.where(known, 0.0, lt), hs, np.where(known, 0.0, ht)]
+        is_decided = signs != 0
+        ls, hs = np.where(is_decided, slope, ls), np.where(is_decided, slope, hs)
+        return [ls, np.where(is_decided, 0.0, lt), hs, np.where(is_decided, 0.0, ht)]
 
     def _pass(
         self, signs: np.ndarray, share: np.ndarray, pull: np.ndarray, gradients: bool
     ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Bounds, the coefficients met, and the gradients of shares and multipliers."""
+        """Compute bounds, the units' coefficients, and gradients of shares and multipliers."""
         ls, lt, hs, ht = self._lines(signs, share)
         count, d = len(signs), self.inputs
         form = np.tile(self.row, (count, 1))
@@ -177,24 +180,24 @@ class PhaseAscent:
         of_share = np.where(turned, met * (self.above - self.below) * sums, 0.0)
         return bound, met, (of_share, -signs * sums)
 
-    def _scored(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
-        """What the lines of a unit lose at most; a chord's loss is certain, a turned line's not."""
+    def _scores(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
+        """Bound the loss of a unit's lines: a chord's is certain, a free line's counts half."""
         certain = (met < 0) == self.convex
         score = np.abs(met) * self.gap * np.where(certain, 1.0, 0.5)
         return np.where(self.kinked & (signs == 0), score, 0.0)
 
-    def written(self, cases: Cases) -> list[tuple[bytes, bytes]]:
-        """The shares and the multipliers of each case as bytes; `cases` is rounded to them."""
+    def write_leaves(self, cases: Cases) -> list[tuple[bytes, bytes]]:
+        """Return shares and multipliers of each case as bytes; `cases` is rounded to them."""
         out = []
         shares = np.rint(cases.share * 255).astype(np.uint8)
         cases.share = shares / 255.0
         for i in range(len(shares)):
             pulls = b""
-            found = np.flatnonzero((cases.signs[i] != 0) & (cases.pull[i] > 0))
+            pulled = np.flatnonzero((cases.signs[i] != 0) & (cases.pull[i] > 0))
             cases.pull[i, cases.signs[i] == 0] = 0.0
-            from_bytes = [multiplier(float(cases.pull[i, j])) for j in found]
-            cases.pull[i, found] = [value for _, value in from_bytes]
-            pulls = _pulls(found, [part for part, _ in from_bytes])
+            from_bytes = [multiplier(float(cases.pull[i, j])) for j in pulled]
+            cases.pull[i, pulled] = [value for _, value in from_bytes]
+            pulls = _pulls(pulled, [part for part, _ in from_bytes])
             out.append((shares[i].tobytes(), pulls))
         return out
 

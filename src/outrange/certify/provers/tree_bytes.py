@@ -10,7 +10,7 @@ LARGEST_MANTISSA = (1 << 16) - 1
 
 
 def number(value: int) -> bytes:
-    """Seven bits a byte, low ones first; the last byte is below 128."""
+    """Encode seven bits a byte, low ones first; the last byte is below 128."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -20,20 +20,20 @@ def number(value: int) -> bytes:
 
 
 def numbers(values: Sequence[int]) -> bytes:
-    """How many they are, and each."""
+    """Encode the length, and each number."""
     return number(len(values)) + b"".join(map(number, values))
 
 
 def mask(places: Iterable[int]) -> bytes:
-    """The number with these bits set."""
+    """Encode the number with these bits set."""
     return number(sum(1 << place for place in places))
 
 
 def multiplier(size: float) -> tuple[bytes, float]:
-    """A number >= 0 in three bytes, and the value that is read from them.
+    """Encode a number >= 0 in three bytes, and return the decoded value too.
 
     Args:
-        size: It is rounded down to 16 bits; below 2^-128 nothing is left of it.
+        size: The number; it is rounded down to 16 bits, and to 0 below 2^-128.
     """
     if not size > 0.0 or not math.isfinite(size):
         return bytes(3), 0.0

@@ -1,8 +1,8 @@
 """Proof trees over the signs of units, for piecewise-linear networks with any number of inputs.
 
-Over the box itself, the bounds by default lines settle most units. For each goal a tree over the
-signs of those left is built: cases are bounded by ascent (`phase_ascent`), and a case that stays
-open is split at the unit that helps most when tried. A leaf holds one byte of slope per undecided
+Over the box itself, the bounds by default lines decide most units. For each goal, a tree over the
+signs of the other units is built. Cases are bounded by ascent (`phase_ascent`). A case that stays
+open is split at the unit that helps most in a trial. A leaf holds one byte of slope per undecided
 unit, and a multiplier for the signs that matter; it is written once its rounded numbers reach the
 target.
 
@@ -26,34 +26,34 @@ from outrange_check.tree import BOUND, CASES, DECIDE, LINEAR, SHARES, UNITS
 from ...core import Box
 from ...core.clock import check_deadline
 from .float_network import FloatNetwork
-from .open_units import OpenUnits
 from .phase_ascent import Cases, PhaseAscent
 from .tree_bytes import mask, number, numbers
+from .unstable_units import UnstableUnits
 
 
 ROOT_STEPS, STEPS, TRIAL_STEPS, LAST_STEPS = 60, 16, 2, 300
-"""Of ascent: before the first split, of a case, of a trial, of a case whose lines lose nothing."""
+"""Ascent steps: before the first split, of a case, of a trial, of a case whose lines are exact."""
 
 TRIED = 5
-"""Units that are tried for a split."""
+"""Number of units tried for a split."""
 
 BATCH = 16
 """Cases that are split together."""
 
 ROUNDING = 1e-10
-"""Of a bound's size: what the bounds here may differ from the checker's."""
+"""Largest difference from the checker's bounds, relative to a bound's size."""
 
 
 @dataclass(eq=False)
 class _CaseNode:
-    """A case of the tree: a leaf with its bytes, or the unit it is split at."""
+    """A case of the tree: a leaf with its bytes, or the unit at which it is split."""
 
     cases: Cases
-    """One case."""
+    """A batch of one case."""
     leaf: bytes | None = None
     unit: int | None = None
     children: tuple[_CaseNode, _CaseNode] | None = None
-    """With the sign +1, and with -1."""
+    """The cases with the sign +1 and with -1."""
 
 
 def prove_units(
@@ -62,10 +62,10 @@ def prove_units(
     """Write the tree that proves that every goal is at least its target all over a box.
 
     Args:
-        network: In exact numbers; piecewise linear, as far as signs are to be split.
-        box: Where.
+        network: The network in exact numbers; signs are split only of piecewise-linear units.
+        box: The set of its inputs.
         goals: Forms of the network's variables.
-        targets: `(goals,)`: a little above what is claimed, for the roundings of the checker.
+        targets: `(goals,)`: a little above the claims, to absorb the checker's rounding.
 
     Returns:
         The tree's bytes; None if a case stays open in which every sign is known.
@@ -73,13 +73,13 @@ def prove_units(
     Raises:
         OutOfTime: The ambient deadline has passed.
     """
-    units = OpenUnits(FloatNetwork(network), box)
+    units = UnstableUnits(FloatNetwork(network), box)
     rows, constants = units.rows(list(goals))
     targets = np.asarray(targets, float)
     targets = targets + ROUNDING * (1.0 + np.abs(targets))
-    plain = units.least(rows, constants) >= targets
+    plain = units.lower_bounds(rows, constants) >= targets
     open_ = np.flatnonzero(~plain)
-    # Named, since the checker may find others open where float64 cannot tell the side of a kink.
+    # Units are named: the checker may find others undecided where float64 cannot decide a side.
     cases = (CASES | UNITS) * bool(open_.size)
     out = bytearray([BOUND | LINEAR * bool(plain.any()) | cases])
     if plain.any():
@@ -96,30 +96,30 @@ def prove_units(
 
 def _prove_goal(ascent: PhaseAscent, target: float) -> bytes | None:
     root = _CaseNode(ascent.root())
-    ascent.bounded(root.cases, ROOT_STEPS, target)
-    open_ = _unproved(ascent, [root], target)
+    ascent.improve(root.cases, ROOT_STEPS, target)
+    open_ = _write_leaves(ascent, [root], target)
     while open_:
         check_deadline()
         batch, open_ = open_[-BATCH:], open_[:-BATCH]
         children = _split(ascent, batch, target)
         if children is None:
             return None
-        open_ += _unproved(ascent, children, target)
-    return _written(root)
+        open_ += _write_leaves(ascent, children, target)
+    return _write_tree(root)
 
 
-def _joined(nodes: Sequence[_CaseNode]) -> Cases:
+def _concatenate(nodes: Sequence[_CaseNode]) -> Cases:
     parts = [vars(node.cases).values() for node in nodes]
     return Cases(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _unproved(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> list[_CaseNode]:
+def _write_leaves(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> list[_CaseNode]:
     """Give a leaf to each case whose rounded numbers prove it; return the others."""
     near = [node for node in nodes if node.cases.bound[0] >= target]
     if near:
-        rounded = _joined(near)
-        leaves = ascent.written(rounded)
-        ascent.bounded(rounded, 0, target)
+        rounded = _concatenate(near)
+        leaves = ascent.write_leaves(rounded)
+        ascent.improve(rounded, 0, target)
         for node, (shares, pulls), bound in zip(near, leaves, rounded.bound, strict=True):
             if bound >= target:
                 node.leaf = bytes([SHARES]) + shares + pulls
@@ -127,24 +127,24 @@ def _unproved(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> lis
 
 
 def _split(ascent: PhaseAscent, batch: list[_CaseNode], target: float) -> list[_CaseNode] | None:
-    """Split cases where it helps most when tried; None if one has no sign left to split at."""
+    """Split cases at the best tried unit; return None if one has no sign left to split at."""
     done = [node for node in batch if not node.cases.score.max() > 0]
     _finish(ascent, done, target)
     batch = [node for node in batch if node.leaf is None]
-    tried = [_tried(ascent, node) for node in batch]
+    tried = [_candidate_units(ascent, node) for node in batch]
     if not all(len(units) for units in tried):
         return None
     if not batch:
         return []
-    trials = [_decided(n, int(j)) for n, units in zip(batch, tried, strict=True) for j in units]
-    cases = _joined([child for pair in trials for child in pair])
-    ascent.bounded(cases, TRIAL_STEPS, target)
+    trials = [_set_sign(n, int(j)) for n, units in zip(batch, tried, strict=True) for j in units]
+    cases = _concatenate([child for pair in trials for child in pair])
+    ascent.improve(cases, TRIAL_STEPS, target)
     gain = np.minimum(cases.bound, target).reshape(-1, 2)
     at, chosen = 0, []
     for node, units in zip(batch, tried, strict=True):
-        mine = gain[at : at + len(units)] - node.cases.bound[0]
+        gains = gain[at : at + len(units)] - node.cases.bound[0]
         far = max(target - float(node.cases.bound[0]), 1e-300)
-        best = int(np.argmax(np.prod(np.maximum(mine, 1e-3 * far), axis=1)))
+        best = int(np.argmax(np.prod(np.maximum(gains, 1e-3 * far), axis=1)))
         node.unit, which = int(units[best]), 2 * (at + best)
         pair = (
             _CaseNode(cases.take(np.array([which]))), _CaseNode(cases.take(np.array([which + 1])))
@@ -154,26 +154,29 @@ def _split(ascent: PhaseAscent, batch: list[_CaseNode], target: float) -> list[_
         at += len(units)
     left = [child for child in chosen if child.cases.bound[0] < target]
     if left:
-        both = _joined(left)
-        ascent.bounded(both, STEPS, target)
+        both = _concatenate(left)
+        ascent.improve(both, STEPS, target)
         for i, child in enumerate(left):
             child.cases = both.take(np.array([i]))
     return chosen
 
 
 def _finish(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> None:
-    """Close cases whose lines lose nothing more: the multipliers alone are left to ascend."""
+    """Close cases whose lines are exact: ascend on the multipliers alone."""
     if not nodes:
         return
-    cases = _joined(nodes)
-    ascent.bounded(cases, LAST_STEPS, target)
+    cases = _concatenate(nodes)
+    ascent.improve(cases, LAST_STEPS, target)
     for i, node in enumerate(nodes):
         node.cases = cases.take(np.array([i]))
-    _unproved(ascent, nodes, target)
+    _write_leaves(ascent, nodes, target)
 
 
-def _tried(ascent: PhaseAscent, node: _CaseNode) -> np.ndarray:
-    """Units with the best scores; a sign that the goal does not feel may still leave no input."""
+def _candidate_units(ascent: PhaseAscent, node: _CaseNode) -> np.ndarray:
+    """Return the units with the best scores.
+
+    A sign without influence on the goal may still leave no input.
+    """
     score = node.cases.score[0]
     if not score.max() > 0:
         score = np.where(ascent.kinked & (node.cases.signs[0] == 0), ascent.gap, 0.0)
@@ -181,7 +184,7 @@ def _tried(ascent: PhaseAscent, node: _CaseNode) -> np.ndarray:
     return best[score[best] > 0]
 
 
-def _decided(node: _CaseNode, unit: int) -> tuple[_CaseNode, _CaseNode]:
+def _set_sign(node: _CaseNode, unit: int) -> tuple[_CaseNode, _CaseNode]:
     pair = []
     for sign in (1.0, -1.0):
         cases = node.cases.take(np.array([0]))
@@ -190,7 +193,7 @@ def _decided(node: _CaseNode, unit: int) -> tuple[_CaseNode, _CaseNode]:
     return pair[0], pair[1]
 
 
-def _written(root: _CaseNode) -> bytes:
+def _write_tree(root: _CaseNode) -> bytes:
     out, stack = bytearray(), [root]
     while stack:
         node = stack.pop()

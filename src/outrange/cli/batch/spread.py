@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ...core import InputError
-from ...executors.chunks import Chunks, decided
+from ...executors.chunks import Chunks, answer_within
 from ...executors.cores import cores
-from ...executors.crew import ATTEMPTS, TICK, Crew, Done
-from ...executors.parcel import Parcel, unpacked
+from ...executors.dispatcher import ATTEMPTS, TICK, Dispatcher, TaskResult
+from ...executors.payload import Payload, deserialize
 from ...executors.pool import Pool
-from ...executors.shelf import Kept, kept_of
+from ...executors.worker_cache import CachedPayload, cache_payload
 from .instances import Instance
 from .log import Log
 from .processes import run_in_processes
@@ -78,7 +78,7 @@ class Folder:
 
 
 def decide_instances(
-    kept: Kept, models: int, queries: Sequence[Query], patience: float
+    kept: CachedPayload, models: int, queries: Sequence[Query], patience: float
 ) -> list[dict]:
     """Decide at least one of the given instances on a worker; see `Folder.decide`.
 
@@ -86,10 +86,10 @@ def decide_instances(
         models: Number of these files.
         queries: Queries about the models.
     """
-    contents = [kept.data] if models == 1 else kept.once("models", unpacked)
+    contents = [kept.data] if models == 1 else kept.get_or_make("models", deserialize)
     # A model that came with other models before has been read already.
-    folders = [kept_of(content).once("folder", Folder) for content in contents]
-    return decided(queries, lambda query: folders[query[0]].decide(*query[1:]), patience)
+    folders = [cache_payload(content).get_or_make("folder", Folder) for content in contents]
+    return answer_within(queries, lambda query: folders[query[0]].decide(*query[1:]), patience)
 
 
 def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
@@ -105,21 +105,21 @@ def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) 
     Raises:
         InputError: Workers run another version of outrange.
     """
-    crew, waiting, lost = Crew(pool), deque(instances), Counter()
+    dispatcher, waiting, lost = Dispatcher(pool), deque(instances), Counter()
     under_way: dict[int, list[tuple[Instance, str]]] = {}
     number, chunks = count(), Chunks()
     try:
-        while len(crew) or (waiting and not pool.broken):
-            while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
+        while len(dispatcher) or (waiting and not pool.broken):
+            while waiting and dispatcher.free_slots(chunks.ahead(len(waiting), pool.size)) > 0:
                 most = chunks.size(len(waiting), pool.size)
                 tasks, ticket = _next_tasks(waiting, lost, most), next(number)
                 tasks = [task for task in tasks if _check_files(task, log, seed)]
                 if tasks:
                     under_way[ticket] = [(task, task.files) for task in tasks]
-                    _give(crew, ticket, tasks, seed, chunks.patience(len(tasks)))
+                    _give(dispatcher, ticket, tasks, seed, chunks.patience(len(tasks)))
             log.report([task for tasks in under_way.values() for task, _ in tasks])
-            for done in crew.wait(TICK):
-                for k, (task, files) in enumerate(under_way.pop(int(str(done.ticket)))):
+            for done in dispatcher.wait(TICK):
+                for k, (task, files) in enumerate(under_way.pop(int(str(done.key)))):
                     lost[task.key] += done.lost
                     again = done.lost and (pool.broken or lost[task.key] < ATTEMPTS)
                     if again or (done.error is None and k >= len(done.value)):
@@ -129,7 +129,7 @@ def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) 
                         chunks.add(result.seconds)
                         log.take(result)
     finally:
-        crew.end()
+        dispatcher.cancel_all()
     if waiting:
         run_in_processes(list(waiting), log, min(cores(), len(waiting)), None, seed)
 
@@ -167,7 +167,9 @@ def _check_files(task: Instance, log: Log, seed: int) -> bool:
     return not gone
 
 
-def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int, patience: float) -> None:
+def _give(
+    dispatcher: Dispatcher, ticket: int, tasks: Sequence[Instance], seed: int, patience: float
+) -> None:
     models = list(dict.fromkeys(task.model_file for task in tasks))
     try:
         contents = [model.read_bytes() for model in models]
@@ -187,10 +189,10 @@ def _give(crew: Crew, ticket: int, tasks: Sequence[Instance], seed: int, patienc
             f"A file of the list cannot be read. Received: `{error.filename}` ({error.strerror})."
         ) from None
     # Other tasks about this model alone share the payload.
-    parcel = Parcel.of_bytes(contents[0]) if len(models) == 1 else Parcel.of(contents)
+    payload = Payload.of_bytes(contents[0]) if len(models) == 1 else Payload.of(contents)
     limit = 2 * sum(task.seconds for task in tasks) + GRACE
     work = len(models), queries, patience
-    crew.give(ticket, _name(tasks), parcel, decide_instances, *work, limit=limit)
+    dispatcher.submit(ticket, _name(tasks), payload, decide_instances, *work, limit=limit)
 
 
 def _name(tasks: Sequence[Instance]) -> str:
@@ -201,7 +203,7 @@ def _name(tasks: Sequence[Instance]) -> str:
     return f"verify {model} {property}{more}"
 
 
-def _result(task: Instance, files: str, seed: int, done: Done, k: int) -> Result:
+def _result(task: Instance, files: str, seed: int, done: TaskResult, k: int) -> Result:
     answer: dict[str, Any]
     if isinstance(done.error, InputError):
         raise done.error  # another version of outrange: the rest would fail too

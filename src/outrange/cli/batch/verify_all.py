@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core import InputError
-from ...executors.pool import pool_of
+from ...executors.pool import as_pool
 from ...live.follow import EAGER, Display, screen
 from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..text.verdict import SAT
@@ -65,7 +65,7 @@ def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], Non
     shard, out = shard_of(options.shard), Path(options.out)
     if shard is not None:
         whole, instances, out = instances, shard.part(instances), shard.table_path(out)
-    pool = pool_of(options.executor)
+    pool = as_pool(options.executor)
     with Results(out) as results:
         if shard is not None:
             shard.write(out, whole, options.seed)

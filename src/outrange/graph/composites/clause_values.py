@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Atom
-from ...ops import curve, dense, joined
+from ...ops import curve, dense, dense_sum
 from ..graph import Graph, Node
 
 
@@ -44,7 +44,7 @@ def add_clause_outputs(graph: Graph, clauses: Sequence[Sequence[Atom]]) -> Graph
     if graph.output == 0:
         value = add(dense(weights[0] + weights[1], offset), 0)
     else:
-        value = add(joined(weights, offset), 0, graph.output)
+        value = add(dense_sum(weights, offset), 0, graph.output)
     m = len(clauses)
     while width > 1:
         half = width // 2
@@ -55,6 +55,6 @@ def add_clause_outputs(graph: Graph, clauses: Sequence[Sequence[Atom]]) -> Graph
         over = add(curve("relu"), over)
         remaining = np.concatenate([second, rest], axis=1)
         pad = np.eye(half * m, half * m + rest.shape[1])
-        value = add(joined([pad, remaining], np.zeros(remaining.shape[1])), over, value)
+        value = add(dense_sum([pad, remaining], np.zeros(remaining.shape[1])), over, value)
         width = half + rest.shape[1] // m
     return replace(graph, nodes=tuple(nodes), output=value, layers={}, rankings={}, outputs=())

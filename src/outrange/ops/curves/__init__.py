@@ -1,1 +1,1 @@
-"""One file an elementwise function: its facts, and nothing else."""
+"""One file for each elementwise function, with its facts and nothing else."""

@@ -1,4 +1,4 @@
-"""Clip: `y = min(max(x, least), most)`; ReLU6 and hard tanh are two of them."""
+"""Clip: `y = min(max(x, least), most)`; ReLU6 and hard tanh are special cases."""
 
 import numpy as np
 

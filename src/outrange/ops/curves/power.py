@@ -1,4 +1,4 @@
-"""`y = x ** exponent`: whole exponents from 2 on everywhere, all others on positive numbers."""
+"""`y = x ** exponent`: integer exponents from 2 on everywhere, all others on positive numbers."""
 
 import numpy as np
 

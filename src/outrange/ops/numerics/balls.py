@@ -1,8 +1,8 @@
 """Real numbers as balls of any precision (Arb), and linear equations between integers.
 
-This is the one file that imports `flint`.
+No other file imports `flint`.
 
-A ball is an `arb`: a middle and a radius, both of as many bits as `precision` says.
+A ball is an `arb`: a midpoint and a radius, both with the number of bits of `precision`.
 
 Reference: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*,
 IEEE Transactions on Computers 66 (2017).
@@ -21,7 +21,7 @@ import numpy as np
 
 
 MOST_EXPONENT = 1 << 16
-"""Numbers beyond two to this power, or below its inverse, have no fraction."""
+"""Binary exponent beyond which numbers, or their inverses, are not converted to fractions."""
 
 
 _PRECISION = RLock()
@@ -30,9 +30,9 @@ _PRECISION = RLock()
 
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
-    """Let the balls of this thread have so many bits, and restore the precision afterwards.
+    """Set the number of bits of this thread's balls, and restore it afterwards.
 
-    Other threads that set a precision wait: with theirs, results would depend on when they do.
+    Other threads that set a precision wait, so that results do not depend on timing.
     """
     from flint import ctx
 
@@ -41,7 +41,7 @@ def precision(bits: int) -> Iterator[None]:
 
 
 def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
-    """The ball around `[lo, hi]`; of one number exactly that number."""
+    """Return the ball around `[lo, hi]`; for one number exactly that number."""
     from flint import arb
 
     if hi is None or lo == hi:
@@ -52,14 +52,14 @@ def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
 
 
 def balls(values: Iterable[float]) -> list[Any]:
-    """The ball of each number, exactly that number."""
+    """Return the exact ball of each number."""
     from flint import arb
 
     return [arb(value) for value in values]
 
 
 def cut(x: Any, lo: float, hi: float) -> Any:
-    """What a ball and `[lo, hi]` hold together of a number that lies in both."""
+    """Intersect a ball with `[lo, hi]`, for a number that lies in both."""
     if not x.is_finite():
         return ball(lo, hi)
     low, high = float_ends(x)
@@ -67,17 +67,17 @@ def cut(x: Any, lo: float, hi: float) -> Any:
 
 
 def matrix(rows: int, columns: int, entries: Sequence[Any]) -> Any:
-    """A matrix of balls or floats, row by row."""
+    """Return a matrix of balls or floats, row by row."""
     from flint import arb_mat
 
     return arb_mat(rows, columns, list(entries))
 
 
 def series(value: Any, length: int) -> Any:
-    """A power series of so many coefficients, of a list of balls or of a series.
+    """Return a power series with `length` coefficients, from a list of balls or a series.
 
     Raises:
-        ValueError: The series was cut before that.
+        ValueError: The series is shorter.
     """
     from flint import arb_series
 
@@ -89,14 +89,14 @@ def series(value: Any, length: int) -> Any:
 
 
 def float_ends(x: Any) -> tuple[float, float]:
-    """The float64 numbers around a ball; infinite where it is not finite."""
+    """Return the float64 numbers around a ball; infinite if it is not finite."""
     if not x.is_finite():
         return -math.inf, math.inf
     return _below(x), -_below(-x)
 
 
 def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
-    """The ends of a ball, exactly if they are not too long; None where they are infinite."""
+    """Return the ends of a ball, exactly unless they are too long; None if they are infinite."""
     if not x.is_finite():
         return None
     parts = []
@@ -112,32 +112,32 @@ def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
 
 
 def number(value: Any) -> Any:
-    """A whole number, a float64 or a fraction exactly; a decimal in a text as near as can be."""
+    """Convert an integer, a float64 or a fraction exactly, and a decimal text approximately."""
     from flint import arb
 
     return arb(value) if isinstance(value, int | str) else ball(value)
 
 
 def constant(name: str) -> Any:
-    """`"pi"`, or `"nan"` for nothing known."""
+    """Return `"pi"`, or `"nan"` for an unknown number."""
     from flint import arb
 
     return getattr(arb, name)()
 
 
-def whole_power(x: Any, n: int) -> Any:
-    """`x ** n`; unlike the logarithm's power, it knows balls that hold 0."""
+def integer_power(x: Any, n: int) -> Any:
+    """Return `x ** n`; unlike the power by logarithms, it handles balls that contain 0."""
     from flint import arb
 
-    found = arb(1)
+    power = arb(1)
     for bit in bin(n)[2:]:
-        found = found * found
-        found = found * x if bit == "1" else found
-    return found
+        power = power * power
+        power = power * x if bit == "1" else power
+    return power
 
 
 def _below(x: Any) -> float:
-    """The largest float64 that is not above a finite ball."""
+    """Return the largest float64 that is not above a finite ball."""
     low = x.lower()
     near = float(low)
     if math.isinf(near):
@@ -151,8 +151,8 @@ def solve_integers(matrix: list[list[int]], right: list[int]) -> tuple[list[int]
     """Solve a square system of linear equations between integers, without rounding.
 
     Args:
-        matrix: `n` rows of `n` integers.
-        right: `n` integers.
+        matrix: Coefficients, `n` rows of `n` integers.
+        right: Right sides, `n` integers.
 
     Returns:
         Numerators `(n,)` and their common denominator, above 0; None if the matrix is singular.
@@ -164,9 +164,9 @@ def solve_integers(matrix: list[list[int]], right: list[int]) -> tuple[list[int]
         return [], 1
     entries = [entry for row in matrix for entry in row]
     try:
-        found: Any = fmpz_mat(size, size, entries).solve(fmpz_mat(size, 1, right))
+        solution: Any = fmpz_mat(size, size, entries).solve(fmpz_mat(size, 1, right))
     except ZeroDivisionError:
         return None
-    numerators, denominator = found.numer_denom()
+    numerators, denominator = solution.numer_denom()
     sign = -1 if denominator < 0 else 1
     return [sign * int(n) for n in numerators.entries()], sign * int(denominator)

@@ -1,8 +1,8 @@
 """Definitions of curves, evaluated on balls.
 
-A definition `exact(mp, x)` is written for numbers that compare. Two balls may overlap, and then a
-comparison has no answer: the definition is run once for each answer, and the hull of the results
-holds the value, whichever answer is true.
+A definition `exact(mp, x)` is written for numbers that can be compared. Two balls may overlap, and
+then a comparison is undecided. The definition is run once for each outcome, and the hull of the
+results contains the value, whichever outcome is true.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .balls import constant, number, whole_power
+from .balls import constant, integer_power, number
 
 
 MOST_PATHS = 16
-"""Runs of a definition for one ball; a ball that needs more is too wide to be worth it."""
+"""Runs of a definition for one ball; a ball that needs more is too wide."""
 
 
 class UndecidedError(Exception):
-    """A definition cannot be evaluated at a ball, only at numbers."""
+    """A definition can be evaluated at numbers, but not at this ball."""
 
 
 class Definitions:
@@ -34,69 +34,69 @@ class Definitions:
     """
 
     def __init__(self) -> None:
-        self._answers: list[bool] = []
-        self._asked = 0
+        self._outcomes: list[bool] = []
+        self._comparisons = 0
 
     def run(self, exact: Callable[[Any, Any], Any], x: Any) -> Any:
-        """A ball that holds `exact` of every number in `x`.
+        """Return a ball that contains `exact` of every number in `x`.
 
         Raises:
-            UndecidedError: The definition needs a number, or its comparisons stay open.
+            UndecidedError: The definition needs a number, or its comparisons stay undecided.
         """
-        found = None
-        self._answers = []
+        hull = None
+        self._outcomes = []
         for _ in range(MOST_PATHS):
-            self._asked = 0
+            self._comparisons = 0
             value = RealBall.of(exact(self, RealBall(x, self))).value
-            found = value if found is None else found.union(value)
-            while self._answers and not self._answers[-1]:
-                self._answers.pop()
-            if not self._answers:
-                return found
-            self._answers[-1] = False
+            hull = value if hull is None else hull.union(value)
+            while self._outcomes and not self._outcomes[-1]:
+                self._outcomes.pop()
+            if not self._outcomes:
+                return hull
+            self._outcomes[-1] = False
         raise UndecidedError
 
     def decide(self, certain: bool, impossible: bool) -> bool:
-        """The answer to a comparison; if it is open, first True, in a later run False."""
+        """Return the outcome of a comparison; an undecided one is True first, and False later."""
         if certain or impossible:
             return certain
-        self._asked += 1
-        if self._asked > len(self._answers):
-            self._answers.append(True)
-        return self._answers[self._asked - 1]
+        self._comparisons += 1
+        if self._comparisons > len(self._outcomes):
+            self._outcomes.append(True)
+        return self._outcomes[self._comparisons - 1]
 
     @property
     def pi(self) -> RealBall:
-        """The circle number."""
+        """The number pi."""
         return RealBall(constant("pi"), self)
 
     @property
     def nan(self) -> RealBall:
-        """Nothing known."""
+        """An unknown number."""
         return RealBall(constant("nan"), self)
 
     def mpf(self, value: Any) -> RealBall:
-        """A number, or the decimal that a text stands for."""
+        """Return a number, or the decimal in a text."""
         return RealBall(RealBall.of(value).value, self)
 
     def floor(self, x: RealBall) -> RealBall:
-        """The next whole number below."""
+        """Return the next integer below."""
         return RealBall(x.value.floor(), self)
 
     def ceil(self, x: RealBall) -> RealBall:
-        """The next whole number above."""
+        """Return the next integer above."""
         return RealBall(x.value.ceil(), self)
 
     def nint(self, x: RealBall) -> RealBall:
-        """The nearest whole number; halfway the even one."""
+        """Return the nearest integer; halfway the even one."""
         value = x.value + 0.5
-        found = value.floor()
+        floor = value.floor()
         if not value.contains_integer():
-            return RealBall(found, self)
-        whole = value.unique_fmpz() if value.is_exact() else None
-        if whole is None:
-            return RealBall(found.union(found - 1), self)
-        return RealBall(found - (1 if whole % 2 else 0), self)
+            return RealBall(floor, self)
+        integer = value.unique_fmpz() if value.is_exact() else None
+        if integer is None:
+            return RealBall(floor.union(floor - 1), self)
+        return RealBall(floor - (1 if integer % 2 else 0), self)
 
     def __getattr__(self, name: str) -> Callable[[Any], RealBall]:
         if name not in FUNCTIONS:
@@ -115,8 +115,7 @@ class RealBall:
     """A real number known to lie in a ball.
 
     Args:
-        value: The ball.
-        among: Answers comparisons.
+        among: The evaluation that decides comparisons.
     """
 
     __slots__ = ("among", "value")
@@ -126,55 +125,55 @@ class RealBall:
 
     @staticmethod
     def of(value: Any) -> RealBall:
-        """A ball, or a number exactly."""
+        """Return a ball, or a number exactly."""
         if isinstance(value, RealBall):
             return value
         return RealBall(number(value), None)
 
-    def _made(self, value: Any) -> RealBall:
+    def _wrap(self, value: Any) -> RealBall:
         return RealBall(value, self.among)
 
     def __add__(self, other: Any) -> RealBall:
-        return self._made(self.value + RealBall.of(other).value)
+        return self._wrap(self.value + RealBall.of(other).value)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> RealBall:
-        return self._made(self.value - RealBall.of(other).value)
+        return self._wrap(self.value - RealBall.of(other).value)
 
     def __rsub__(self, other: Any) -> RealBall:
-        return self._made(RealBall.of(other).value - self.value)
+        return self._wrap(RealBall.of(other).value - self.value)
 
     def __mul__(self, other: Any) -> RealBall:
-        return self._made(self.value * RealBall.of(other).value)
+        return self._wrap(self.value * RealBall.of(other).value)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> RealBall:
-        return self._made(self.value / RealBall.of(other).value)
+        return self._wrap(self.value / RealBall.of(other).value)
 
     def __rtruediv__(self, other: Any) -> RealBall:
-        return self._made(RealBall.of(other).value / self.value)
+        return self._wrap(RealBall.of(other).value / self.value)
 
     def __neg__(self) -> RealBall:
-        return self._made(-self.value)
+        return self._wrap(-self.value)
 
     def __abs__(self) -> RealBall:
-        return self._made(abs(self.value))
+        return self._wrap(abs(self.value))
 
     def __pow__(self, exponent: Any) -> RealBall:
         power = RealBall.of(exponent).value
-        whole = power.unique_fmpz() if power.is_exact() else None
-        if whole is None:
-            return self._made(self.value**power)
-        found = whole_power(self.value, abs(int(whole)))
-        return self._made(found if whole >= 0 else 1 / found)
+        integer = power.unique_fmpz() if power.is_exact() else None
+        if integer is None:
+            return self._wrap(self.value**power)
+        result = integer_power(self.value, abs(int(integer)))
+        return self._wrap(result if integer >= 0 else 1 / result)
 
     def __int__(self) -> int:
-        found = self.value.unique_fmpz()
-        if found is None:
+        integer = self.value.unique_fmpz()
+        if integer is None:
             raise UndecidedError
-        return int(found)
+        return int(integer)
 
     def _decide(self, certain: bool, impossible: bool) -> bool:
         if self.among is None:

@@ -1,15 +1,15 @@
-"""The logistic sigmoid, which half of the curves are made of, without overflow."""
+"""The logistic sigmoid, a part of many curves, without overflow."""
 
 import numpy as np
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
-    """`1 / (1 + exp(-x))`."""
+    """Return `1 / (1 + exp(-x))`."""
     e = np.exp(-np.abs(x))
     return np.where(np.asarray(x) >= 0, 1.0, e) / (1.0 + e)
 
 
 def logistic_slope(x: np.ndarray) -> np.ndarray:
-    """Its derivative."""
+    """Return the derivative of `logistic`."""
     e = np.exp(-np.abs(x))
     return e / np.square(1.0 + e)

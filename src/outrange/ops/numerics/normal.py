@@ -1,4 +1,4 @@
-"""The normal distribution and the error function; the one file that imports SciPy for the ops."""
+"""The normal distribution and the error function; the only import of SciPy in the ops."""
 
 import numpy as np
 
@@ -8,24 +8,24 @@ DENSITY_AT_0 = 0.3989422804014327
 
 
 def erf(x: np.ndarray) -> np.ndarray:
-    """Error function."""
+    """Return the error function."""
     from scipy.special import erf
 
     return erf(x)
 
 
 def erfc(x: np.ndarray) -> np.ndarray:
-    """Complementary error function."""
+    """Return the complementary error function."""
     from scipy.special import erfc
 
     return erfc(x)
 
 
 def normal(x: np.ndarray) -> np.ndarray:
-    """Standard normal distribution function."""
+    """Return the standard normal distribution function."""
     return 0.5 * erfc(-x * ROOT_HALF)
 
 
 def normal_density(x: np.ndarray) -> np.ndarray:
-    """Its derivative."""
+    """Return the standard normal density."""
     return DENSITY_AT_0 * np.exp(-0.5 * np.square(np.clip(x, -50.0, 50.0)))

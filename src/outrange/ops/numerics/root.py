@@ -13,14 +13,14 @@ ENOUGH = 2.0**-42
 
 
 def root(height: Elementwise, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Points in `[lo, hi]` near the zero of an increasing `height`; the nearest end if it has none.
+    """Return points in `[lo, hi]` near the zero of an increasing `height`, or the nearest end.
 
-    Nothing rests on the result being a root, only tightness.
+    Only tightness depends on the accuracy of the root, not soundness.
 
     Args:
-        height: Vectorised function; NaN and infinities are taken as they come.
+        height: Vectorized function; it may return NaN and infinities.
         lo: Lower ends of the brackets.
-        hi: Upper ends.
+        hi: Upper ends of the brackets.
     """
     x1, x2 = lo, hi
     f1, f2 = height(lo), height(hi)
@@ -47,7 +47,7 @@ def root(height: Elementwise, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def _next(
     x1: np.ndarray, x2: np.ndarray, x3: np.ndarray, f1: np.ndarray, f2: np.ndarray, f3: np.ndarray
 ) -> np.ndarray:
-    """Where to look next between `x1` and `x2`: inverse quadratic, if that is safe, or halfway."""
+    """Return the next point between `x1` and `x2`: inverse quadratic if safe, or halfway."""
     across, along = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
     safe = (along**2 < across) & ((1.0 - along) ** 2 < 1.0 - across)
     guess = f1 / (f2 - f1) * f3 / (f2 - f3)

@@ -1,4 +1,4 @@
-"""Sums of the entries that share a target: the transpose of picking entries."""
+"""Sums of entries that share a target: the transpose of selecting entries."""
 
 import numpy as np
 
@@ -6,11 +6,10 @@ import numpy as np
 class Scatter:
     """Adds up entries by target, over any batch axes.
 
-    The order is found once: a sum over neighbors is many times as fast as `np.add.at`.
+    The order is computed once: a sum over neighbors is many times as fast as `np.add.at`.
 
     Args:
         target: `(k,)` integers below `size`; `-1` leaves an entry out.
-        size: Number of targets.
 
     Example:
         >>> scatter = Scatter(np.array([2, 0, -1, 2]), 4)
@@ -21,7 +20,7 @@ class Scatter:
     def __init__(self, target: np.ndarray, size: int) -> None:
         order = np.argsort(target, kind="stable")
         self.order = order[np.count_nonzero(target < 0) :]
-        """`(n,)`: the entries that have a target, those of one target side by side."""
+        """The entries `(n,)` that have a target, ordered by target."""
         ordered = target[self.order]
         self._first = np.flatnonzero(np.diff(ordered, prepend=-1))
         self._targets = ordered[self._first]
@@ -30,7 +29,7 @@ class Scatter:
         """The largest number of entries that share a target."""
 
     def sums(self, entries: np.ndarray) -> np.ndarray:
-        """The sum of every target, `(..., size)`, of `entries` `(..., n)` in the stated order."""
+        """Return the sum of every target, `(..., size)`, of `entries` `(..., n)` in that order."""
         if self.most > 1:
             entries = np.add.reduceat(entries, self._first, axis=-1)
         if self._targets.size == self._size:

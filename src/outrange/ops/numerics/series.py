@@ -1,7 +1,7 @@
-"""Taylor coefficients of definitions, enclosed: power series whose coefficients are balls.
+"""Enclosed Taylor coefficients of definitions: power series whose coefficients are balls.
 
-A definition `exact(mp, x)` is run on the series `x + t`, cut after some power. Where a comparison
-is open for the ball `x`, the function may have a kink there, and has no such series.
+A definition `exact(mp, x)` is run on the truncated series `x + t`. If a comparison is undecided for
+the ball `x`, the function may have a kink there, and has no such series.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ BITS = 96
 def taylor_of(
     exact: Callable[[Any, Any], Any], lo: np.ndarray, hi: np.ndarray, order: int
 ) -> np.ndarray:
-    """Ends of `f^(j) / j!` over each `[lo, hi]`; infinite where a definition cannot tell.
+    """Return the ends of `f^(j) / j!` over each `[lo, hi]`; infinite where undecided.
 
     Args:
-        exact: The definition.
+        exact: The definition of the function.
         lo: Lower ends, any shape.
-        hi: Upper ends.
-        order: The highest derivative.
+        hi: Upper ends, that shape.
 
     Returns:
         `(2, order + 1, ...)`: least, most.
@@ -39,8 +38,8 @@ def taylor_of(
     with precision(BITS):
         pairs = zip(np.ravel(lo).tolist(), np.ravel(hi).tolist(), strict=True)
         for i, (a, b) in enumerate(pairs):
-            found = _coefficients(exact, a, b, order)
-            for j, (low, high) in enumerate(found):
+            coefficients = _coefficients(exact, a, b, order)
+            for j, (low, high) in enumerate(coefficients):
                 out[0, j, i], out[1, j, i] = low, high
     return out.reshape(2, order + 1, *shape)
 
@@ -53,64 +52,60 @@ def _coefficients(
         return nothing
     functions = Functions(order + 1)
     try:
-        found = functions.of(exact(functions, functions.variable(ball(lo, hi)))).coefficients
+        coefficients = functions.of(exact(functions, functions.variable(ball(lo, hi)))).coefficients
     except (UndecidedError, ValueError, ZeroDivisionError, OverflowError, TypeError):
         return nothing
-    return [float_ends(c) for c in found]
+    return [float_ends(c) for c in coefficients]
 
 
 class Functions:
-    """The functions that an `exact(mp, x)` may call, on series.
-
-    Args:
-        length: How many coefficients are kept.
-    """
+    """The functions that an `exact(mp, x)` may call, on series."""
 
     def __init__(self, length: int) -> None:
         self.length = length
 
     def variable(self, x: Any) -> SeriesBall:
-        """`x + t`."""
+        """Return `x + t`."""
         return SeriesBall([x, *([1] if self.length > 1 else [])], self)
 
     def of(self, value: Any) -> SeriesBall:
-        """A series, or a number as a constant."""
+        """Return a series, or a number as a constant."""
         if isinstance(value, SeriesBall):
             return value
         return SeriesBall([number(value)], self)
 
     @property
     def pi(self) -> SeriesBall:
-        """The circle number."""
+        """The number pi."""
         return SeriesBall([constant("pi")], self)
 
     @property
     def nan(self) -> SeriesBall:
-        """Nothing known."""
+        """An unknown number, which has no series."""
         raise UndecidedError
 
     def mpf(self, value: Any) -> SeriesBall:
-        """A number, or the decimal that a text stands for."""
+        """Return a number, or the decimal in a text."""
         return self.of(value)
 
     def tanh(self, x: Any) -> SeriesBall:
-        """Through the exponential function."""
+        """Compute it by the exponential function."""
         return 1 - 2 / (self.exp(2 * self.of(x)) + 1)
 
     def sinh(self, x: Any) -> SeriesBall:
-        """Through the exponential function."""
+        """Compute it by the exponential function."""
         return (self.exp(x) - self.exp(-self.of(x))) / 2
 
     def cosh(self, x: Any) -> SeriesBall:
-        """Through the exponential function."""
+        """Compute it by the exponential function."""
         return (self.exp(x) + self.exp(-self.of(x))) / 2
 
     def expm1(self, x: Any) -> SeriesBall:
-        """Through the exponential function."""
+        """Compute it by the exponential function."""
         return self.exp(x) - 1
 
     def log1p(self, x: Any) -> SeriesBall:
-        """Through the logarithm."""
+        """Compute it by the logarithm."""
         return self.log(1 + self.of(x))
 
     def __getattr__(self, name: str) -> Callable[[Any], SeriesBall]:
@@ -120,11 +115,11 @@ class Functions:
 
 
 class SeriesBall:
-    """A power series, cut, whose coefficients lie in balls.
+    """A truncated power series whose coefficients lie in balls.
 
     Args:
-        value: Coefficients, or a series of the library below.
-        among: Holds the length.
+        value: Coefficients, or a series of the underlying library.
+        among: The functions, which hold the length.
     """
 
     __slots__ = ("among", "value")
@@ -135,49 +130,49 @@ class SeriesBall:
 
     @property
     def coefficients(self) -> list[Any]:
-        """As many balls as the length says."""
+        """The balls of all coefficients."""
         return [self.value[j] for j in range(self.among.length)]
 
-    def _made(self, value: Any) -> SeriesBall:
+    def _wrap(self, value: Any) -> SeriesBall:
         return SeriesBall(value, self.among)
 
     def __add__(self, other: Any) -> SeriesBall:
-        return self._made(self.value + self.among.of(other).value)
+        return self._wrap(self.value + self.among.of(other).value)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> SeriesBall:
-        return self._made(self.value - self.among.of(other).value)
+        return self._wrap(self.value - self.among.of(other).value)
 
     def __rsub__(self, other: Any) -> SeriesBall:
-        return self._made(self.among.of(other).value - self.value)
+        return self._wrap(self.among.of(other).value - self.value)
 
     def __mul__(self, other: Any) -> SeriesBall:
-        return self._made(self.value * self.among.of(other).value)
+        return self._wrap(self.value * self.among.of(other).value)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> SeriesBall:
-        return self._made(self.value / self.among.of(other).value)
+        return self._wrap(self.value / self.among.of(other).value)
 
     def __rtruediv__(self, other: Any) -> SeriesBall:
-        return self._made(self.among.of(other).value / self.value)
+        return self._wrap(self.among.of(other).value / self.value)
 
     def __neg__(self) -> SeriesBall:
-        return self._made(-self.value)
+        return self._wrap(-self.value)
 
     def __abs__(self) -> SeriesBall:
         return self if self >= 0 else -self
 
     def __pow__(self, exponent: Any) -> SeriesBall:
         power = self.among.of(exponent).value[0]
-        whole = power.unique_fmpz() if power.is_exact() else None
-        if whole is None:
+        integer = power.unique_fmpz() if power.is_exact() else None
+        if integer is None:
             return self.among.exp(self.among.log(self) * exponent)
-        found = self._made([1])
-        for _ in range(abs(int(whole))):
-            found = found * self
-        return found if whole >= 0 else 1 / found
+        result = self._wrap([1])
+        for _ in range(abs(int(integer))):
+            result = result * self
+        return result if integer >= 0 else 1 / result
 
     def _decide(self, certain: bool, impossible: bool) -> bool:
         if not (certain or impossible):
@@ -201,7 +196,7 @@ class SeriesBall:
         return self._decide(a >= b, a < b)
 
     def __eq__(self, other: object) -> bool:
-        # A function may be defined apart at one point: there it has no series.
+        # A function may have a separate value at one point, and no series there.
         a, b = self.value[0], self.among.of(other).value[0]
         return self._decide(False, a != b)
 

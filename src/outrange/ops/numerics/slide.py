@@ -1,4 +1,4 @@
-"""How a kernel slides over an image: what lies under each of its places, and back."""
+"""The geometry of a sliding kernel: image entries under each result, and back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 
 @dataclass(frozen=True, eq=False)
 class Slide:
-    """How a kernel slides over a padded image: `output o` sees `input o * stride + k * dilation`.
+    """A kernel that slides over a padded image: `output o` sees `input o * stride + k * dilation`.
 
     Args:
         inputs: Spatial shape of the image.
@@ -31,7 +31,7 @@ class Slide:
 
     @cached_property
     def extent(self) -> tuple[int, ...]:
-        """Spatial shape of all that the kernel ever touches."""
+        """Spatial shape of all places that the kernel touches."""
         return tuple(
             (m - 1) * s + (k - 1) * d + 1
             for m, s, k, d in zip(
@@ -41,14 +41,14 @@ class Slide:
 
     @cached_property
     def overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """Where the image lies in the extent, and which part of the image that is."""
-        there, here = [], []
+        """Slices of the extent that contain the image, and slices of the image in the extent."""
+        in_extent, in_image = [], []
         for n, e, lead in zip(self.inputs, self.extent, self.before, strict=True):
             start = max(lead, 0)
             length = max(min(n - max(-lead, 0), e - start), 0)
-            there.append(slice(start, start + length))
-            here.append(slice(max(-lead, 0), max(-lead, 0) + length))
-        return tuple(there), tuple(here)
+            in_extent.append(slice(start, start + length))
+            in_image.append(slice(max(-lead, 0), max(-lead, 0) + length))
+        return tuple(in_extent), tuple(in_image)
 
     @cached_property
     def is_inside(self) -> bool:
@@ -59,7 +59,7 @@ class Slide:
 
     @cached_property
     def most(self) -> tuple[int, int]:
-        """The most image entries one result sees, and the most results that see one entry."""
+        """The most image entries that one result sees, and the most results that see one entry."""
         seen, seeing = 1, 1
         for n, k, m, s, d, lead in zip(
             self.inputs,
@@ -76,25 +76,25 @@ class Slide:
             seeing *= int(np.bincount(at[inside], minlength=1).max())
         return seen, seeing
 
-    def gathered(self, image: np.ndarray) -> np.ndarray:
-        """`(b, channels, *inputs)` to `(b, channels, *kernel, *outputs)`, a view."""
-        there, here = self.overlap
+    def gather(self, image: np.ndarray) -> np.ndarray:
+        """Return `(b, channels, *inputs)` as `(b, channels, *kernel, *outputs)`, a view."""
+        in_extent, in_image = self.overlap
         if self.is_inside:
-            touched = image[(..., *here)]
+            touched = image[(..., *in_image)]
         else:
             touched = np.zeros((*image.shape[:2], *self.extent), image.dtype)
-            touched[(..., *there)] = image[(..., *here)]
+            touched[(..., *in_extent)] = image[(..., *in_image)]
         lead, steps = touched.strides[:2], touched.strides[2:]
         inner = tuple(a * d for a, d in zip(steps, self.dilation, strict=True))
         outer = tuple(a * s for a, s in zip(steps, self.strides, strict=True))
         shape = (*image.shape[:2], *self.kernel, *self.outputs)
         strides = (*lead, *inner, *outer)
-        if touched.flags.c_contiguous:  # The same view, without what `as_strided` does in Python.
+        if touched.flags.c_contiguous:  # the same view, without the Python overhead of `as_strided`
             return np.ndarray(shape, touched.dtype, touched, 0, strides)
         return as_strided(touched, shape, strides, writeable=False)
 
-    def scattered(self, parts: np.ndarray, image: np.ndarray) -> None:
-        """Write into `image` the sums of `parts`, by the transpose of `gathered`."""
+    def scatter(self, parts: np.ndarray, image: np.ndarray) -> None:
+        """Write the sums of `parts` into `image`, by the transpose of `gather`."""
         touched = np.zeros((*image.shape[:2], *self.extent), parts.dtype)
         for place in product(*(range(k) for k in self.kernel)):
             target = tuple(
@@ -105,13 +105,13 @@ class Slide:
         self.put(touched, image)
 
     def put(self, touched: np.ndarray, image: np.ndarray) -> None:
-        """Write into `image` what of `touched`, the extent or more, lies in it."""
-        there, here = self.overlap
-        image[(..., *here)] = touched[(..., *there)]
+        """Write into `image` the part of `touched`, the extent or more, that lies in it."""
+        in_extent, in_image = self.overlap
+        image[(..., *in_image)] = touched[(..., *in_extent)]
 
     @cached_property
     def transposed(self) -> "Slide | None":
-        """How the results slide over cells of `strides` entries; None if these cut the kernel."""
+        """The slide of the results over cells of `strides` entries; None if they cut the kernel."""
         if any(d > 1 for d in self.dilation) or any(
             k % s for k, s in zip(self.kernel, self.strides, strict=True)
         ):
@@ -128,30 +128,30 @@ class Slide:
         )
 
     def seen_by(self, results: Sequence[slice]) -> tuple[slice, ...]:
-        """The entries that some neighboring results see; at least one."""
-        found = []
+        """Return the entries that some neighboring results see; at least one."""
+        slices = []
         for i, place in enumerate(results):
             first = place.start * self.strides[i] - self.before[i]
             last = (place.stop - 1) * self.strides[i] - self.before[i]
             last += (self.kernel[i] - 1) * self.dilation[i]
             start = min(max(first, 0), self.inputs[i] - 1)
-            found.append(slice(start, max(min(last + 1, self.inputs[i]), start + 1)))
-        return tuple(found)
+            slices.append(slice(start, max(min(last + 1, self.inputs[i]), start + 1)))
+        return tuple(slices)
 
     def seen_from(self, entries: Sequence[slice]) -> tuple[slice, ...]:
-        """The results that see any of some neighboring entries; at least one."""
-        found = []
+        """Return the results that see any of some neighboring entries; at least one."""
+        slices = []
         for i, part in enumerate(entries):
             reach = (self.kernel[i] - 1) * self.dilation[i]
             # Result o sees the entries o * stride - before ... + reach.
             first = -(-(part.start + self.before[i] - reach) // self.strides[i])
             last = (part.stop - 1 + self.before[i]) // self.strides[i]
             start = min(max(first, 0), self.outputs[i] - 1)
-            found.append(slice(start, max(min(last + 1, self.outputs[i]), start + 1)))
-        return tuple(found)
+            slices.append(slice(start, max(min(last + 1, self.outputs[i]), start + 1)))
+        return tuple(slices)
 
     def between(self, entries: Sequence[slice], results: Sequence[slice]) -> "Slide":
-        """The slide from some neighboring entries to some neighboring results."""
+        """Return the slide from some neighboring entries to some neighboring results."""
         before = tuple(
             lead + part.start - place.start * stride
             for lead, part, place, stride in zip(

@@ -1,11 +1,11 @@
 """The linear map of a convolution and its transpose, as matrix products over sliding windows.
 
-The convolution copies what lies under each place of the kernel side by side, so that one product a
-group and sample is left. Its transpose multiplies first and adds each product where its entry came
-from; or, where the steps divide the kernel, it is a convolution by steps of one itself, from the
-results to cells of as many entries as a step is long, with a part of the kernel for each of them
-(sub-pixel convolution). Both hold the channels in front of the spatial axes: that is the faster
-order for few channels and as fast for many, whatever the order in the model.
+The convolution copies the entries under each place of the kernel side by side, which leaves one
+product a group and sample. Its transpose multiplies first, and adds each product to its entry. If
+the strides divide the kernel, the transpose is itself a convolution with stride one. It maps the
+results to cells of as many entries as a stride is long, with a part of the kernel for each of them
+(sub-pixel convolution). Both hold the channels in front of the spatial axes: that order is faster
+for few channels and as fast for many, whatever the order in the model.
 
 Reference: W. Shi et al., *Is the deconvolution layer the same as a convolutional layer?*, 2016.
 """
@@ -22,7 +22,7 @@ from .slide import Slide
 
 
 _ROOM = 1 << 18
-"""Numbers that the copies of one chunk may hold: about what stays in a core's cache."""
+"""Numbers in the copies of one chunk: about the size of a core's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,9 @@ class SlidingProduct:
     """The linear map of a convolution between flat vectors, and its transpose.
 
     Args:
-        slide: How the kernel slides.
+        slide: Geometry of the sliding kernel.
         matrix: `(groups, results, entries)`: channels out per group, channels in times places.
-        channels_first: Whether channels come before the spatial axes in the flat vectors.
+        channels_first: Whether channels precede the spatial axes in the flat vectors.
     """
 
     slide: Slide
@@ -45,7 +45,7 @@ class SlidingProduct:
 
     @cached_property
     def phases(self) -> Slide | None:
-        """How the transpose slides over the results, where that moves no more numbers about."""
+        """The slide of the transpose over the results, if it copies no more numbers, else None."""
         slide = self.slide.transposed
         if slide is None:
             return None
@@ -58,15 +58,16 @@ class SlidingProduct:
         """The kernel of the transpose, `(groups, entries of a cell, results under it)`; `|a|`."""
         groups, out, _ = self.matrix.shape
         strides, places = self.slide.strides, self.slide.kernel
-        halved = [n for k, s in zip(places, strides, strict=True) for n in (k // s, s)]
+        split_shape = [n for k, s in zip(places, strides, strict=True) for n in (k // s, s)]
         axes = len(places)
-        turned = np.flip(
-            self.matrix.reshape(groups, out, -1, *halved), tuple(3 + 2 * i for i in range(axes))
+        flipped = np.flip(
+            self.matrix.reshape(groups, out, -1, *split_shape),
+            tuple(3 + 2 * i for i in range(axes)),
         )
         order = (0, 2, *(4 + 2 * i for i in range(axes)), 1, *(3 + 2 * i for i in range(axes)))
         cell = self.channels[0] // groups * math.prod(strides)
-        made = np.ascontiguousarray(turned.transpose(order).reshape(groups, cell, -1))
-        return made, np.abs(made)
+        kernel = np.ascontiguousarray(flipped.transpose(order).reshape(groups, cell, -1))
+        return kernel, np.abs(kernel)
 
     @property
     def channels(self) -> tuple[int, int]:
@@ -82,38 +83,38 @@ class SlidingProduct:
 
     @property
     def terms(self) -> int:
-        """The most products that one entry of a result, either way, is a sum of."""
+        """The most products summed in one entry of a result, of the map or its transpose."""
         _, out, entries = self.matrix.shape
         seen, seeing = self.slide.most
         return max(entries // math.prod(self.slide.kernel) * seen, out * seeing, 1)
 
     def forward(self, x: np.ndarray, absolute: bool) -> np.ndarray:
-        """The convolution of `(..., in)`, or of several images `(..., copies * in)`."""
+        """Convolve `(..., in)`, or several images `(..., copies * in)`."""
         matrix = (self.size_of if absolute else self.matrix).astype(x.dtype, copy=False)
-        return self._chunked(x, *self.sizes, lambda rows, out: self._forward(rows, out, matrix))
+        return self._in_chunks(x, *self.sizes, lambda rows, out: self._forward(rows, out, matrix))
 
     def backward(self, y: np.ndarray, absolute: bool) -> np.ndarray:
-        """Its transpose, of `(..., out)`."""
+        """Apply the transpose to `(..., out)`."""
         if self.phases is None:
             matrix, function = self.size_of if absolute else self.matrix, self._backward
         else:
             matrix, function = self.phase_matrices[int(absolute)], self._backward_by_phases
         matrix = matrix.astype(y.dtype, copy=False)
-        return self._chunked(
+        return self._in_chunks(
             y, self.sizes[1], self.sizes[0], lambda rows, out: function(rows, out, matrix)
         )
 
-    def _chunked(
+    def _in_chunks(
         self,
         rows: np.ndarray,
-        own: int,
+        length: int,
         size: int,
         function: Callable[[np.ndarray, np.ndarray], None],
     ) -> np.ndarray:
-        """`function` writes one chunk of rows at a time, so that its copies stay small."""
-        copies = rows.shape[-1] // own
-        charge(rows.size // own * self.matrix.size * math.prod(self.slide.outputs))
-        flat = rows.reshape(math.prod(rows.shape[:-1]) * copies, own)
+        """Let `function` write one chunk of rows at a time, so that its copies stay small."""
+        copies = rows.shape[-1] // length
+        charge(rows.size // length * self.matrix.size * math.prod(self.slide.outputs))
+        flat = rows.reshape(math.prod(rows.shape[:-1]) * copies, length)
         out = np.empty((len(flat), size), rows.dtype)
         places = self.channels[0] * math.prod((*self.slide.kernel, *self.slide.outputs))
         step = max(1, _ROOM // max(places, *self.sizes))
@@ -122,13 +123,13 @@ class SlidingProduct:
         return out.reshape(*rows.shape[:-1], copies * size)
 
     def _image(self, rows: np.ndarray, channels: int, spatial: tuple[int, ...]) -> np.ndarray:
-        """Flat rows with their channels in front: `(b, channels, *spatial)`, a view."""
+        """Return flat rows with their channels in front: `(b, channels, *spatial)`, a view."""
         if self.channels_first:
             return rows.reshape(-1, channels, *spatial)
         return np.moveaxis(rows.reshape(-1, *spatial, channels), -1, 1)
 
     def _results(self, rows: np.ndarray) -> np.ndarray:
-        """Flat results as `(b, groups, channels of a group, places)`, a view."""
+        """Return flat results as `(b, groups, channels of a group, places)`, a view."""
         groups, out, _ = self.matrix.shape
         places = math.prod(self.slide.outputs)
         if self.channels_first:
@@ -138,25 +139,25 @@ class SlidingProduct:
     def _forward(self, x: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:
         groups, _, entries = matrix.shape
         image = self._image(x, self.channels[0], self.slide.inputs)
-        parts = self.slide.gathered(image).reshape(len(x), groups, entries, -1)
+        parts = self.slide.gather(image).reshape(len(x), groups, entries, -1)
         if self.channels_first or groups > 1:
             self._results(out)[:] = matrix @ parts
         else:
-            # Transposed on both sides, the product is written in the order wanted.
+            # Transposed on both sides, the product is written in the right order.
             out[:] = (parts[:, 0].transpose(0, 2, 1) @ matrix[0].T).reshape(len(x), -1)
 
     def _backward(self, y: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:
         parts = matrix.transpose(0, 2, 1) @ self._results(y)
         parts = parts.reshape(len(y), -1, *self.slide.kernel, *self.slide.outputs)
         out[:] = 0.0
-        self.slide.scattered(parts, self._image(out, self.channels[0], self.slide.inputs))
+        self.slide.scatter(parts, self._image(out, self.channels[0], self.slide.inputs))
 
     def _backward_by_phases(self, y: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:
         """Gather the results that see each cell of `strides` entries, and multiply once."""
         phases, strides = self.phases, self.slide.strides
         assert phases is not None
         results = self._image(y, self.channels[1], self.slide.outputs)
-        parts = phases.gathered(results).reshape(len(y), *matrix.shape[::2], -1)
+        parts = phases.gather(results).reshape(len(y), *matrix.shape[::2], -1)
         cells = (matrix @ parts).reshape(len(y), -1, *strides, *phases.outputs)
         axes = len(strides)
         order = [n for i in range(axes) for n in (2 + axes + i, 2 + i)]

@@ -1,6 +1,6 @@
-"""Taylor coefficients in closed form, enclosed in float64: of the curves that plants are made of.
+"""Taylor coefficients in closed form, enclosed in float64, for the curves used in plants.
 
-All functions return what `series.taylor_of` does: ends of `f^(j) / j!` over each `[lo, hi]`.
+All functions return the same as `series.taylor_of`: ends of `f^(j) / j!` over each `[lo, hi]`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 
 
 _NEAR = Fraction(1, 10**9)
-"""More than turns of polynomials are off by."""
+"""Bound on the error of the turns of polynomials."""
 
 
 def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> np.ndarray:
-    """The coefficients of the sine, `ahead` quarters of a turn on: see above.
+    """Return the coefficients of the sine, `ahead` quarter turns on: see above.
 
     A derivative is one of `sin`, `cos`, `-sin`, `-cos`, which change no faster than their argument;
     `2^-49` is more than the error of their float64 functions and of the sums here.
@@ -40,13 +40,13 @@ def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> n
 def power_taylor(
     exponent: float, factors: list[float], lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
-    """Ends of `factors[j] * x^(exponent - j)` over positive `[lo, hi]`; infinite elsewhere.
+    """Return the ends of `factors[j] * x^(exponent - j)` over positive `[lo, hi]`, else infinite.
 
     Args:
-        exponent: Of the first coefficient, at most 1.
-        factors: One a coefficient.
-        lo: Lower ends.
-        hi: Upper ends.
+        exponent: Exponent of the first coefficient, at most 1.
+        factors: One number a coefficient.
+        lo: Lower ends, any shape.
+        hi: Upper ends, that shape.
     """
     out = np.empty((2, len(factors), *np.shape(lo)))
     fine = lo > 0
@@ -60,20 +60,20 @@ def power_taylor(
 
 
 def reciprocal_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """The coefficients of `1 / x`, `(-1)^j x^(-1 - j)`, on either side of 0: see above."""
+    """Return the coefficients of `1 / x`, `(-1)^j x^(-1 - j)`, on either side of 0: see above."""
     down = hi < 0
     signs = [(-1.0) ** j for j in range(order + 1)]
-    found = power_taylor(-1.0, signs, np.where(down, -hi, lo), np.where(down, -lo, hi))
-    # 1 / x is odd, so its coefficients of even number are, and the others are even.
+    ends = power_taylor(-1.0, signs, np.where(down, -hi, lo), np.where(down, -lo, hi))
+    # 1 / x is odd, so its coefficients of even index are odd, and the others are even.
     for j in range(0, order + 1, 2):
-        mirrored = -found[1, j], -found[0, j]
-        found[0, j] = np.where(down, mirrored[0], found[0, j])
-        found[1, j] = np.where(down, mirrored[1], found[1, j])
-    return found
+        mirrored = -ends[1, j], -ends[0, j]
+        ends[0, j] = np.where(down, mirrored[0], ends[0, j])
+        ends[1, j] = np.where(down, mirrored[1], ends[1, j])
+    return ends
 
 
 def root_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """The coefficients of the square root, of positive numbers: see above."""
+    """Return the coefficients of the square root of positive numbers: see above."""
     factors = [1.0]
     for j in range(order):
         factors.append(factors[-1] * (0.5 - j) / (j + 1))
@@ -81,7 +81,7 @@ def root_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def exp_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """The coefficients of the exponential function: see above."""
+    """Return the coefficients of the exponential function: see above."""
     out = np.empty((2, order + 1, *np.shape(lo)))
     for j in range(order + 1):
         part = 1.0 / math.factorial(j)
@@ -90,7 +90,7 @@ def exp_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def square_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """The coefficients of `x^2`: see above."""
+    """Return the coefficients of `x^2`: see above."""
     out = np.zeros((2, order + 1, *np.shape(lo)))
     out[0, 0] = np.where((lo <= 0) & (hi >= 0), 0.0, np.minimum(lo * lo, hi * hi))
     out[1, 0] = np.maximum(lo * lo, hi * hi)
@@ -103,7 +103,7 @@ def square_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def outward(ends: np.ndarray) -> np.ndarray:
-    """Ends moved by more than some dozen roundings of float64."""
+    """Widen ends by more than a few dozen roundings of float64."""
     with np.errstate(invalid="ignore"):
         pad = np.abs(ends) * 2.0**-47 + 2.0**-1000
     pad[0] *= -1.0
@@ -112,28 +112,28 @@ def outward(ends: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _tangent_powers(order: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Every `f^(j) / j!` of the hyperbolic tangent as a polynomial in `t = tanh x`.
+    """Return every `f^(j) / j!` of the hyperbolic tangent as a polynomial in `t = tanh x`.
 
-    Of each, the coefficients, lowest first, and about where it turns in (-1, 1). With
-    `t' = 1 - t^2`, the next coefficient is the derivative times that. All have simple real roots
-    only, which the roots of their derivatives separate. The list ends before a derivative whose
-    turns float64 cannot tell.
+    Each is given by its coefficients, lowest first, and its approximate turns in (-1, 1). With
+    `t' = 1 - t^2`, the next coefficient is the derivative times that. All have only simple real
+    roots, which the roots of their derivatives separate. The list ends before a derivative whose
+    turns float64 cannot separate.
     """
-    found, powers = [], [Fraction(0), Fraction(1)]
+    polynomials, powers = [], [Fraction(0), Fraction(1)]
     for j in range(order + 1):
         slope = [k * c for k, c in enumerate(powers)][1:]
         turns = np.sort(np.polynomial.polynomial.polyroots([float(c) for c in slope]).real)
         places = [Fraction(float(turn)) for turn in turns]
         ends = [(_value(slope, at - _NEAR), _value(slope, at + _NEAR)) for at in places]
         apart = all(b - a > 2 * _NEAR for a, b in pairwise(places))
-        # As many changes of sign as the degree: these are all of them.
+        # There are as many changes of sign as the degree, so these are all roots.
         if not apart or not all(a * b < 0 for a, b in ends):
             break
-        found.append((np.array([float(c) for c in powers]), turns))
+        polynomials.append((np.array([float(c) for c in powers]), turns))
         less = [*slope, Fraction(0), Fraction(0)]
         more = [Fraction(0), Fraction(0), *slope]
         powers = [(a - b) / (j + 1) for a, b in zip(less, more, strict=True)]
-    return tuple(found)
+    return tuple(polynomials)
 
 
 def _value(powers: list[Fraction], x: Fraction) -> Fraction:
@@ -144,11 +144,11 @@ def _value(powers: list[Fraction], x: Fraction) -> Fraction:
 
 
 def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """The coefficients of the hyperbolic tangent: see above.
+    """Return the coefficients of the hyperbolic tangent: see above.
 
-    Each is a polynomial in `tanh x`, whose range has its ends at the ends and at turns. `tanh` is
-    off by 4 units, a turn by less than `_NEAR`, where the polynomial is level: `2^-44` of the sum
-    of its coefficients is more than all that and the roundings of its evaluation add up to.
+    Each is a polynomial in `tanh x`, whose range is attained at the ends and at turns. `tanh` is
+    off by 4 units, and a turn by less than `_NEAR`, where the polynomial is level. `2^-44` of the
+    sum of its coefficients exceeds all that and the roundings of its evaluation.
     """
     first, last = np.tanh(lo), np.tanh(hi)
     out = np.empty((2, order + 1, *np.shape(lo)))
@@ -162,14 +162,14 @@ def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
             value = np.polynomial.polynomial.polyval(turn, powers)
             low = np.where(inside, np.minimum(low, value), low)
             high = np.where(inside, np.maximum(high, value), high)
-        # The function itself is better known than a polynomial of it.
+        # The function itself is more accurate than a polynomial of it.
         off = 2.0**-44 * np.abs(powers).sum() if j else 2.0**-48 * np.maximum(-low, high)
         out[0, j], out[1, j] = low - off, high + off
     return outward(out)
 
 
 def logistic_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """The coefficients of the logistic function, `(1 + tanh(x / 2)) / 2`: see above."""
+    """Return the coefficients of the logistic function, `(1 + tanh(x / 2)) / 2`: see above."""
     out = tanh_taylor(0.5 * lo, 0.5 * hi, order) * 0.5 ** np.arange(1, order + 2).reshape(
         1, -1, *[1] * np.ndim(lo)
     )

@@ -1,4 +1,4 @@
-"""The registered curves as expressions, so that formulas may be made of them."""
+"""The registered curves as expressions, for use in formulas."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SELU_SCALE, SELU_ALPHA = Fraction(1.0507009873554805), Fraction(1.67326324235437
 
 
 def relu(t: Expressions, u: int) -> int:
-    """`max(u, 0)`."""
+    """Return `max(u, 0)`."""
     return t.switch(u, (0,), (t.zero, u), (t.zero,))
 
 
 def largest(t: Expressions, u: int, v: int) -> int:
-    """`max(u, v)`."""
+    """Return `max(u, v)`."""
     return t.add(v, relu(t, t.subtract(u, v)))
 
 
@@ -77,7 +77,7 @@ def _sparse_plus(t: Expressions, u: int) -> int:
 
 
 def rsqrt(t: Expressions, u: int) -> int:
-    """`1 / sqrt(u)`."""
+    """Return `1 / sqrt(u)`."""
     return t.power(t.apply("sqrt", u), -1)
 
 
@@ -115,14 +115,14 @@ MADE_OF: dict[str, Callable[..., int]] = {
         u, (-1, 1), (t.zero, t.scale(u, Fraction(1, 2), Fraction(1, 2)), t.one), (t.zero, t.one)
     ),
 }
-"""Curve to the expression of it, from the table, its argument and its attributes."""
+"""Curve to its expression, from the table, its argument and its attributes."""
 
 
-def named(t: Expressions, name: str, u: int, **attributes: Any) -> int:
-    """The registered function `name` of an expression.
+def apply_named(t: Expressions, name: str, u: int, **attributes: Any) -> int:
+    """Apply the registered function `name` to an expression.
 
     Raises:
-        UnsupportedError: Nothing says what it is made of.
+        UnsupportedError: It has no expression.
     """
     if name in MADE_OF:
         return MADE_OF[name](t, u, **attributes)
@@ -132,15 +132,15 @@ def named(t: Expressions, name: str, u: int, **attributes: Any) -> int:
 
 
 def of_curve(t: Expressions, c: Curve, u: int) -> int:
-    """A curve of an expression: what it was made of, or straight lines.
+    """Apply a curve to an expression: by its own expression, or by its lines.
 
     Raises:
-        UnsupportedError: Nothing says what it is made of.
+        UnsupportedError: It has neither.
     """
     if c.origin is not None:
         name, attributes = c.origin
         if name in MADE_OF or name in PRIMITIVES:
-            return named(t, name, u, **dict(attributes))
+            return apply_named(t, name, u, **dict(attributes))
     lines = [line for line in c.lines or () if line is not None]
     if len(lines) != len(c.bends):
         raise UnsupportedError(f"`{c.name}` as a part of a larger function of one variable")
@@ -157,10 +157,10 @@ def of_curve(t: Expressions, c: Curve, u: int) -> int:
 
 
 def _limits(t: Expressions, c: Curve, u: int) -> list[Need]:
-    """Return the conditions under which a curve of straight lines is defined."""
-    found = [Need(u, Fraction(hole), NONZERO) for hole in c.holes]
+    """Return the conditions under which a curve of lines is defined."""
+    conditions = [Need(u, Fraction(hole), NONZERO) for hole in c.holes]
     if np.isfinite(c.on[0]):
-        found.append(Need(u, Fraction(c.on[0]), NONNEGATIVE))
+        conditions.append(Need(u, Fraction(c.on[0]), NONNEGATIVE))
     if np.isfinite(c.on[1]):
-        found.append(Need(t.scale(u, -1), -Fraction(c.on[1]), NONNEGATIVE))
-    return found
+        conditions.append(Need(t.scale(u, -1), -Fraction(c.on[1]), NONNEGATIVE))
+    return conditions

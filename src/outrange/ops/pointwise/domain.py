@@ -1,8 +1,8 @@
 """Domains of expressions, kept while the expressions are rewritten.
 
 Algebra drops subexpressions: `x / x` becomes 1, `0 log(x)` becomes 0, `sqrt(x)**2` becomes `x`. The
-model computes them, and has no value where one of them has none. So whoever writes a model's
-operation as an expression compares the conditions before and after: those that are lost stay, as a
+model computes them, and has no value where one of them has none. So a caller that writes a model's
+operation as an expression compares the conditions before and after. Lost conditions are kept in a
 `Restricted` expression.
 """
 
@@ -23,38 +23,38 @@ _DEEPEST = 16
 """Levels that the test for a positive expression descends."""
 
 
-def rewritten(t: Expressions, function: Callable[..., int], operands: Sequence[int]) -> int:
+def apply_with_domain(t: Expressions, function: Callable[..., int], operands: Sequence[int]) -> int:
     """Apply a function to expressions; the result is defined only where all of them are.
 
     Args:
-        t: The table.
-        function: From one expression for each operand; it sees none that is restricted.
+        t: The table of expressions.
+        function: From one expression for each operand, none of them restricted.
         operands: Expressions; negative numbers stand for absent ones and are passed on.
     """
     parts = [t.split(e) if e >= 0 else (e, ()) for e in operands]
-    made = function(*(value for value, _ in parts))
-    # What was lost before stays so; a logarithm may become the argument of a branch.
-    lost = restrict(t, made, {n for _, own in parts for n in own})
-    stated = needs(t, t.split(made)[0])
+    result = function(*(value for value, _ in parts))
+    # Lost conditions stay; a logarithm may become the argument of a branch.
+    lost = restrict(t, result, {n for _, restrictions in parts for n in restrictions})
+    stated = needs(t, t.split(result)[0])
     shown = {n for value, _ in parts if value >= 0 for n in needs(t, value)}
     shown = {n for n in shown if n._replace(sign=PASSED) not in stated}
-    # Where infinity was about to go through a branch that is gone, there is no value.
+    # If a branch that would have absorbed an infinity is gone, there is no value.
     strict = {n._replace(sign=POSITIVE) if n.sign == PASSED else n for n in shown}
     return restrict(t, lost, strict)
 
 
 def restrict(t: Expressions, e: int, conditions: Iterable[Need]) -> int:
     """Restrict `e` to where `conditions` hold; return `e` itself if it implies them."""
-    value, own = t.split(e)
+    value, restrictions = t.split(e)
     stated = needs(t, value)
-    lost = {n for n in (*own, *conditions) if not _is_implied(n, stated)}
+    lost = {n for n in (*restrictions, *conditions) if not _is_implied(n, stated)}
     return t.restrict(value, lost) if lost else value
 
 
 def needs(t: Expressions, e: int) -> frozenset[Need]:
     """Collect the conditions under which `e` has a value.
 
-    Conditions within a branch hold where the branch is taken only, and are left out. A logarithm of
+    Conditions within a branch hold only where the branch is taken, and are left out. A logarithm of
     0 is minus infinity, which is no value; but it is on a known side of every knot.
     """
     pending = [e]
@@ -70,29 +70,29 @@ def needs(t: Expressions, e: int) -> frozenset[Need]:
 
 
 def _operands(t: Expressions, e: int) -> tuple[int, ...]:
-    """The expressions that `e` is made of whatever the branches taken."""
+    """Return the expressions that `e` evaluates whatever the branches taken."""
     node = t.nodes[e]
     return (node.argument,) if isinstance(node, Switch) else t.children(e)
 
 
 def _with_own(t: Expressions, e: int) -> frozenset[Need]:
-    """The conditions of `e`, from those of what it is made of."""
+    """Return the conditions of `e`, from those of its operands."""
     node = t.nodes[e]
     inner = _one_logarithm(t, node.argument) if isinstance(node, Switch) else None
     if inner is not None:
         passed = {n._replace(sign=PASSED) for n in _of_primitive(inner)}
         return t.domains[inner.argument].union(n for n in passed if not always(t, n))
-    own = frozenset(n for n in _own(t, e) if not always(t, n))
-    return own.union(*(t.domains[j] for j in _operands(t, e)))
+    conditions = frozenset(n for n in _own(t, e) if not always(t, n))
+    return conditions.union(*(t.domains[j] for j in _operands(t, e)))
 
 
 def every_need(t: Expressions, e: int) -> frozenset[Need]:
     """Collect the conditions of `e` and of all its branches."""
-    return frozenset(n for k in t.needed(e) for n in _own(t, k) if not always(t, n))
+    return frozenset(n for k in t.dependencies(e) for n in _own(t, k) if not always(t, n))
 
 
 def _own(t: Expressions, e: int) -> Iterable[Need]:
-    """The conditions that an expression adds to those of what it is made of."""
+    """Return the conditions that an expression adds to those of its operands."""
     node = t.nodes[e]
     if isinstance(node, Restricted):
         return node.needs
@@ -113,32 +113,32 @@ def _of_primitive(node: Apply) -> set[Need]:
 
 def _one_logarithm(t: Expressions, e: int) -> Apply | None:
     """Return the logarithm in `e` if all else in it is defined everywhere."""
-    found: Apply | None = None
+    logarithm: Apply | None = None
     for monomial in t.terms(e)[0]:
         base, power = monomial[0]
         node = t.nodes[base]
         if isinstance(node, Apply) and PRIMITIVES[node.name].pole and monomial == ((base, 1),):
-            if found is not None:
+            if logarithm is not None:
                 return None
-            found = node
+            logarithm = node
         elif power < 0 or any(p < 0 or needs(t, b) for b, p in monomial):
             return None
-    return found
+    return logarithm
 
 
 def unconditional(t: Expressions, e: int) -> list[int]:
-    """List all that is computed for `e` whatever the branches taken, arguments first."""
-    found, pending = set(), [e]
+    """Return all expressions evaluated for `e` whatever the branches taken, arguments first."""
+    evaluated, pending = set(), [e]
     while pending:
         k = pending.pop()
-        if k not in found:
-            found.add(k)
+        if k not in evaluated:
+            evaluated.add(k)
             pending += _operands(t, k)
-    return sorted(found)
+    return sorted(evaluated)
 
 
 def always(t: Expressions, need: Need) -> bool:
-    """Return whether a condition holds everywhere, as far as signs of terms tell."""
+    """Return whether a condition holds everywhere, as far as the signs of terms show."""
     value = t.value_of(need.argument)
     if value is not None:
         if need.sign == NONZERO:
@@ -151,7 +151,7 @@ def always(t: Expressions, need: Need) -> bool:
 
 
 def never(t: Expressions, need: Need) -> bool:
-    """Return whether a condition of a constant is violated."""
+    """Return whether a condition on a constant is violated."""
     return t.value_of(need.argument) is not None and not always(t, need)
 
 
@@ -166,7 +166,7 @@ def _follows(need: Need, stated: frozenset[Need]) -> bool:
 
 
 def _sign(t: Expressions, e: int, depth: int) -> str | None:
-    """`POSITIVE` or `NONNEGATIVE` if an expression is so wherever it is defined, else None."""
+    """Return `POSITIVE` or `NONNEGATIVE` if an expression is so on its domain, else None."""
     node = t.nodes[e]
     if isinstance(node, Apply):
         if node.name in _POSITIVE:

@@ -1,4 +1,4 @@
-"""Expressions of one real variable, each written once and in one way.
+"""Expressions of one real variable, each with one canonical form.
 
 An expression is an index into a table. Sums of products of powers are expanded where that is free,
 so that terms cancel: `2 e - (1 + e)` is `e - 1`. Constants are fractions: nothing is rounded.
@@ -23,16 +23,16 @@ from .nodes import (
     Sum,
     Switch,
     Terms,
-    merged,
+    multiply_monomials,
 )
-from .text import written
+from .text import format_formula
 
 
 class Expressions:
     """A table of expressions of one variable.
 
     Args:
-        effort: Counts and limits the work of what is done with the table.
+        effort: Counter and limit of the work done with the table.
 
     Example:
         >>> table = Expressions()
@@ -48,37 +48,37 @@ class Expressions:
         self.nodes: list[Expression] = []
         self.effort = Effort() if effort is None else effort
         self.ranges: dict[int, tuple[float, float]] = {}
-        """The least and the largest value of an expression, where that was noted."""
+        """The least and the largest value of an expression, where recorded."""
         self.slopes: dict[int, int] = {}
-        """Derivatives that were taken before."""
+        """Derivatives computed so far."""
         self.domains: dict[int, frozenset[Need]] = {}
         """Conditions of expressions (see `domain`)."""
         self.made: dict[tuple, int] = {}
-        """What was made of other expressions before, by a name for how and by all it takes."""
-        self._known: dict[Expression, int] = {}
+        """Expressions derived from others, by the name of the operation and all its arguments."""
+        self._indices: dict[Expression, int] = {}
         self._first = 0
         self.x = self._enter(CurveVariable())
         self.zero, self.one = self.constant(0), self.constant(1)
 
     def _enter(self, node: Expression) -> int:
-        if node not in self._known:
+        if node not in self._indices:
             if len(self.nodes) - self._first >= MOST_EXPRESSIONS:
                 raise UnsupportedError("a function of one variable with too long a formula")
             if isinstance(node, Sum):
                 check_sum(node)
             self.effort.spend(EXPRESSION_WORK)
-            self._known[node] = len(self.nodes)
+            self._indices[node] = len(self.nodes)
             self.nodes.append(node)
-        return self._known[node]
+        return self._indices[node]
 
     def begin(self) -> None:
-        """Start another formula: how long earlier ones are does not count for it."""
+        """Start another formula: the length of earlier ones does not count for it."""
         self._first = len(self.nodes)
 
-    # ---- making -----------------------------------------------------------------------------
+    # ---- construction -----------------------------------------------------------------------
 
     def constant(self, value: Number) -> int:
-        """A number; a float stands for exactly itself.
+        """Return a number; a float stands for exactly itself.
 
         Raises:
             UnsupportedError: It is not finite.
@@ -86,19 +86,19 @@ class Expressions:
         return self._enter(Sum((), exact(value) if isinstance(value, float) else Fraction(value)))
 
     def value_of(self, e: int) -> Fraction | None:
-        """The number that a constant is, else None."""
+        """Return the number that a constant is, else None."""
         node = self.nodes[e]
         return node.constant if isinstance(node, Sum) and not node.terms else None
 
     def terms(self, e: int) -> tuple[Terms, Fraction]:
-        """Any expression as a sum."""
+        """Return any expression as a sum."""
         node = self.nodes[e]
         if isinstance(node, Sum):
             return dict(node.terms), node.constant
         return {((e, 1),): Fraction(1)}, Fraction(0)
 
     def sum(self, terms: Mapping[Monomial, Fraction], constant: Fraction) -> int:
-        """A sum; what is itself a sum in it is added up with the rest."""
+        """Return a sum; sums in it are flattened."""
         terms, constant = identities.in_sum(self, terms, constant)
         flat: Terms = {}
         for monomial, c in terms.items():
@@ -110,37 +110,37 @@ class Expressions:
                 parts = ((monomial, c),)
             for m, d in parts:
                 flat[m] = flat.get(m, Fraction(0)) + d
-        kept = tuple(sorted((m, c) for m, c in flat.items() if c))
-        if len(kept) == 1 and not constant and kept[0][1] == 1:
-            ((base, power),) = kept[0][0] if len(kept[0][0]) == 1 else ((0, 0),)
+        nonzero = tuple(sorted((m, c) for m, c in flat.items() if c))
+        if len(nonzero) == 1 and not constant and nonzero[0][1] == 1:
+            ((base, power),) = nonzero[0][0] if len(nonzero[0][0]) == 1 else ((0, 0),)
             if power == 1:
                 return base
-        return self._enter(Sum(kept, constant))
+        return self._enter(Sum(nonzero, constant))
 
     def combine(self, parts: Iterable[tuple[Number, int]], constant: int | Fraction = 0) -> int:
-        """`constant + sum of c * e` of pairs `(c, e)`."""
+        """Return `constant + sum of c * e` of pairs `(c, e)`."""
         total, rest = {}, Fraction(constant)
         for c, e in parts:
-            terms, own = self.terms(e)
-            rest += Fraction(c) * own
+            terms, inner_constant = self.terms(e)
+            rest += Fraction(c) * inner_constant
             for m, d in terms.items():
                 total[m] = total.get(m, Fraction(0)) + Fraction(c) * d
         return self.sum(total, rest)
 
     def add(self, a: int, b: int) -> int:
-        """`a + b`."""
+        """Return `a + b`."""
         return self.combine([(1, a), (1, b)])
 
     def subtract(self, a: int, b: int) -> int:
-        """`a - b`."""
+        """Return `a - b`."""
         return self.combine([(1, a), (-1, b)])
 
     def scale(self, a: int, factor: Number, shift: int | Fraction = 0) -> int:
-        """`factor * a + shift`."""
+        """Return `factor * a + shift`."""
         return self.combine([(factor, a)], shift)
 
     def as_monomial(self, e: int) -> tuple[Monomial, Fraction] | None:
-        """`c * monomial` if `e` is one; a sum of several terms stays whole, as a base."""
+        """Return `c * monomial` if `e` is one; a sum of several terms stays whole, as a base."""
         terms, constant = self.terms(e)
         if not terms:
             return (), constant
@@ -149,37 +149,37 @@ class Expressions:
         return None
 
     def multiply(self, a: int, b: int) -> int:
-        """`a * b`; polynomials are multiplied out, unless that makes them long."""
+        """Return `a * b`; polynomials are multiplied out, unless that makes them long."""
         if self._expands(a, b):
-            return self._expanded(a, b)
+            return self._expand(a, b)
         (m, c), (n, d) = (self.as_monomial(e) or (((e, 1),), Fraction(1)) for e in (a, b))
-        return self.monomial(merged(m, n), c * d)
+        return self.monomial(multiply_monomials(m, n), c * d)
 
     def _expands(self, a: int, b: int) -> bool:
-        """Whether a product is multiplied out: one of polynomials that are not long."""
+        """Return whether a product is multiplied out: one of polynomials that are not long."""
         if not (self.is_polynomial(a) and self.is_polynomial(b)):
             return False
         return (len(self.terms(a)[0]) + 1) * (len(self.terms(b)[0]) + 1) <= MOST_TERMS
 
-    def _expanded(self, a: int, b: int) -> int:
+    def _expand(self, a: int, b: int) -> int:
         (left, c), (right, d) = self.terms(a), self.terms(b)
         total: Terms = {}
         for m, p in {**left, (): c}.items():
             for n, q in {**right, (): d}.items():
-                key = merged(m, n)
+                key = multiply_monomials(m, n)
                 total[key] = total.get(key, Fraction(0)) + p * q
         constant = total.pop((), Fraction(0))
         return self.sum(total, constant)
 
     def monomial(self, monomial: Monomial, coefficient: Number = Fraction(1)) -> int:
-        """`coefficient * monomial`."""
+        """Return `coefficient * monomial`."""
         monomial = identities.in_product(self, monomial)
         if not monomial:
             return self.constant(coefficient)
         return self.sum({monomial: Fraction(coefficient)}, Fraction(0))
 
     def power(self, a: int, exponent: int) -> int:
-        """`a ** exponent`, a whole number."""
+        """Return `a ** exponent`, with an integer exponent."""
         if exponent == 0:
             return self.one
         if exponent > 0 and exponent <= 8 and self.is_polynomial(a):
@@ -193,14 +193,14 @@ class Expressions:
         return self.monomial(tuple((b, p * exponent) for b, p in m), c**exponent)
 
     def divide(self, a: int, b: int) -> int:
-        """`a / b`."""
+        """Return `a / b`."""
         return self.multiply(a, self.power(b, -1))
 
     def apply(self, name: str, argument: int, **attributes: float) -> int:
-        """A primitive (see `primitives`) of an expression."""
-        known = identities.applied(self, name, argument)
-        if known is not None:
-            return known
+        """Apply a primitive (see `primitives`) to an expression."""
+        simplified = identities.simplify_apply(self, name, argument)
+        if simplified is not None:
+            return simplified
         if name == "power" and attributes["exponent"] > 0 and self.value_of(argument) == 0:
             return self.zero
         return self._enter(Apply(name, tuple(sorted(attributes.items())), argument))
@@ -208,7 +208,7 @@ class Expressions:
     def switch(
         self, argument: int, knots: Iterable[Number], branches: Sequence[int], at: Sequence[int]
     ) -> int:
-        """A branch by the value of `argument`; a constant argument decides it at once."""
+        """Return a branch by the value of `argument`; a constant argument decides it at once."""
         knots = tuple(Fraction(k) for k in knots)
         value = self.value_of(argument)
         if value is not None:
@@ -220,32 +220,32 @@ class Expressions:
         return self._enter(Switch(argument, knots, tuple(branches), tuple(at)))
 
     def restrict(self, value: int, needs: Iterable[Need]) -> int:
-        """`value` where all `needs` hold, and undefined elsewhere."""
+        """Return `value` where all `needs` hold, undefined elsewhere."""
         return self._enter(Restricted(value, tuple(sorted(needs))))
 
-    # ---- looking ----------------------------------------------------------------------------
+    # ---- inspection -------------------------------------------------------------------------
 
     def split(self, e: int) -> tuple[int, tuple[Need, ...]]:
-        """The value of an expression, and the needs that restrict it."""
+        """Return the value of an expression, and the needs that restrict it."""
         node = self.nodes[e]
         return (node.value, node.needs) if isinstance(node, Restricted) else (e, ())
 
     def polynomial(self, e: int) -> dict[int, Fraction] | None:
-        """Power to coefficient if `e` is a polynomial in x."""
+        """Return power to coefficient if `e` is a polynomial in x, else None."""
         terms, constant = self.terms(e)
-        found = {0: constant} if constant else {}
+        coefficients = {0: constant} if constant else {}
         for monomial, c in terms.items():
             if len(monomial) != 1 or monomial[0][0] != self.x or monomial[0][1] < 0:
                 return None
-            found[monomial[0][1]] = c
-        return found
+            coefficients[monomial[0][1]] = c
+        return coefficients
 
     def is_polynomial(self, e: int) -> bool:
-        """Whether `e` is a polynomial in x."""
+        """Return whether `e` is a polynomial in x."""
         return self.polynomial(e) is not None
 
     def children(self, e: int) -> tuple[int, ...]:
-        """The expressions that `e` is made of."""
+        """Return the operands of `e`."""
         node = self.nodes[e]
         if isinstance(node, Sum):
             return tuple({b for m, _ in node.terms for b, _ in m})
@@ -257,25 +257,25 @@ class Expressions:
             return (node.value, *(n.argument for n in node.needs))
         return ()
 
-    def needed(self, *roots: int) -> list[int]:
-        """Everything that `roots` are made of, arguments first."""
-        found, pending = set(), list(roots)
+    def dependencies(self, *roots: int) -> list[int]:
+        """Return all expressions on which `roots` depend, arguments first."""
+        reached, pending = set(), list(roots)
         while pending:
             e = pending.pop()
-            if e not in found:
-                found.add(e)
+            if e not in reached:
+                reached.add(e)
                 pending.extend(self.children(e))
-        # An expression is entered after what it is made of.
-        return sorted(found)
+        # An expression is entered after its operands.
+        return sorted(reached)
 
     def substitute(self, e: int, replaced: dict[int, int]) -> int:
-        """`e` with some expressions in the place of others, written anew."""
+        """Return `e` with some expressions replaced by others."""
         out = dict(replaced)
-        for k in self.needed(e):
+        for k in self.dependencies(e):
             if k in out:
                 continue
             if all(out[j] == j for j in self.children(k)):
-                out[k] = k  # Nothing in it is replaced.
+                out[k] = k  # nothing in it is replaced
                 continue
             self.effort.spend(EXPRESSION_WORK)
             node = self.nodes[k]
@@ -296,5 +296,5 @@ class Expressions:
         return total
 
     def show(self, e: int, most: int | None = None) -> str:
-        """The formula, for reports; `most`: characters after which it is cut off."""
-        return written(self, e, most)
+        """Return the formula for reports, cut off after `most` characters."""
+        return format_formula(self, e, most)

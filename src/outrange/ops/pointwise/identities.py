@@ -1,7 +1,7 @@
 """Equal forms of which one is better: exact in real arithmetic, and without cancellation.
 
-A framework spells `sigmoid` as `1 / (1 + exp(-x))` and `gelu` with `1 + erf`: read back, the tails
-keep their relative accuracy and do not overflow.
+A framework writes `sigmoid` as `1 / (1 + exp(-x))` and `gelu` with `1 + erf`. Once recognized, the
+tails keep their relative accuracy and do not overflow.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .nodes import Apply, Monomial, Sum, merged
+from .nodes import Apply, Monomial, Sum, multiply_monomials
 
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ONE_AT_0 = ("exp", "cosh", "cos", "erfc")
 def in_sum(
     t: Expressions, terms: Mapping[Monomial, Fraction], constant: Fraction
 ) -> tuple[Mapping[Monomial, Fraction], Fraction]:
-    """`c + c f(u)` by a function that is 0 where `f` is -1; both signs; `2 sigmoid - 1` by tanh."""
+    """Replace `c + c f(u)` by a function that is 0 where `f` is -1, and `2 sigmoid - 1` by tanh."""
     for monomial, c in list(terms.items()):
         if not constant or len(monomial) != 1 or monomial[0][1] != 1:
             continue
@@ -41,7 +41,7 @@ def in_sum(
 
 
 def _complement(t: Expressions, node: Apply, ratio: Fraction) -> tuple[int, int] | None:
-    """`1 + ratio * f(u)` as `(factor, expression)`."""
+    """Return `1 + ratio * f(u)` as `(factor, expression)`, or None."""
     u = node.argument
     match node.name, ratio:
         case "sigmoid", -2:
@@ -62,27 +62,29 @@ def _complement(t: Expressions, node: Apply, ratio: Fraction) -> tuple[int, int]
 
 
 def in_product(t: Expressions, monomial: Monomial) -> Monomial:
-    """Powers of roots without the root, and quotients of exponentials without a quotient."""
+    """Remove roots under powers, and write quotients of exponentials without a quotient."""
     for base, power in monomial:
         node = t.nodes[base]
         rest = tuple((b, p) for b, p in monomial if b != base)
         if isinstance(node, Apply) and node.name == "sqrt" and power not in (0, 1):
             whole = t.power(node.argument, power // 2)
-            found = t.as_monomial(whole)
-            part = found[0] if found is not None and found[1] == 1 else ((whole, 1),)
-            return in_product(t, merged(merged(rest, part), ((base, power % 2),)))
+            squared = t.as_monomial(whole)
+            part = squared[0] if squared is not None and squared[1] == 1 else ((whole, 1),)
+            return in_product(
+                t, multiply_monomials(multiply_monomials(rest, part), ((base, power % 2),))
+            )
         if isinstance(node, Apply) and node.name == "exp" and power < 0:
             inverse = ((t.apply("exp", t.scale(node.argument, -1)), -power),)
-            return in_product(t, merged(rest, inverse))
+            return in_product(t, multiply_monomials(rest, inverse))
         exponent = _one_plus_exp(t, base) if power < 0 else None
         if exponent is not None:
             gate = ((t.apply("sigmoid", t.scale(exponent, -1)), -power),)
-            return in_product(t, merged(rest, gate))
+            return in_product(t, multiply_monomials(rest, gate))
     return _exp_times_gate(t, monomial)
 
 
 def _one_plus_exp(t: Expressions, base: int) -> int | None:
-    """`u` if the base is `1 + exp(u)`."""
+    """Return `u` if the base is `1 + exp(u)`, else None."""
     node = t.nodes[base]
     if not isinstance(node, Sum) or node.constant != 1 or len(node.terms) != 1:
         return None
@@ -92,7 +94,7 @@ def _one_plus_exp(t: Expressions, base: int) -> int | None:
 
 
 def _exp_times_gate(t: Expressions, monomial: Monomial) -> Monomial:
-    """`exp(u) sigmoid(-u)` is `sigmoid(u)`."""
+    """Replace `exp(u) sigmoid(-u)` by `sigmoid(u)`."""
     powers = dict(monomial)
     for base, power in monomial:
         node = t.nodes[base]
@@ -103,13 +105,13 @@ def _exp_times_gate(t: Expressions, monomial: Monomial) -> Monomial:
         if both > 0:
             other = t.apply("sigmoid", node.argument)
             return _exp_times_gate(
-                t, merged(monomial, ((base, -both), (gate, -both), (other, both)))
+                t, multiply_monomials(monomial, ((base, -both), (gate, -both), (other, both)))
             )
     return monomial
 
 
-def applied(t: Expressions, name: str, u: int) -> int | None:
-    """`f(u)` by another expression, where that is better; else None."""
+def simplify_apply(t: Expressions, name: str, u: int) -> int | None:
+    """Return a better expression of `f(u)`, or None."""
     if t.value_of(u) == 0 and name in (*_ZERO_AT_0, *_ONE_AT_0):
         return t.zero if name in _ZERO_AT_0 else t.one
     terms, constant = t.terms(u)

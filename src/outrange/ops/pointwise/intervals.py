@@ -1,7 +1,7 @@
 """Enclosures of expressions over many cells of the line at once.
 
-Sound: every float64 operation is pushed outward. What is known to have a sign keeps it, underflow
-or not. Cost: a dozen array operations for each term.
+Sound: every float64 operation is rounded outward. A value of known sign keeps it, even after
+underflow. Cost: a dozen array operations for each term.
 
 Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*, SIAM 2009.
 """
@@ -30,7 +30,7 @@ _ROUND = 2.0**-52
 
 
 def fraction_ends(value: Fraction) -> tuple[float, float]:
-    """The float64 numbers around a fraction; twice the same one if it is a float64."""
+    """Return the float64 numbers around a fraction; twice the same one if it is a float64."""
     try:
         near = float(value)
     except OverflowError:
@@ -46,7 +46,7 @@ def _product(a: _Numbers, b: Bounds) -> Bounds:
         return _whole_power(b, 2)
     with np.errstate(all="ignore"):
         corners = np.stack([a[0] * b[0], a[0] * b[1], a[1] * b[0], a[1] * b[1]])
-    # An infinite end stands for all numbers on the way there: 0 times it is 0.
+    # An infinite end stands for a bound of finite numbers, so 0 times it is 0.
     corners = np.where(np.isnan(corners), 0.0, corners)
     lo, hi = corners.min(axis=0), corners.max(axis=0)
     lo, hi = _outward(lo, hi)
@@ -85,7 +85,7 @@ def _reciprocal(x: Bounds) -> Bounds:
     lo, hi = x
     with np.errstate(all="ignore"):
         first, last = 1.0 / hi, 1.0 / lo
-    # Zero at one end: the other side of the pole is the one the cell lies on.
+    # With zero at one end, the cell lies on the other side of the pole.
     last = np.where(lo == 0, np.inf, last)
     first = np.where(hi == 0, -np.inf, first)
     low, high = _outward(first, last)
@@ -97,8 +97,8 @@ def _reciprocal(x: Bounds) -> Bounds:
     return np.where(across, -np.inf, low), np.where(across, np.inf, high)
 
 
-def _applied(node: Apply, x: Bounds) -> Bounds:
-    """A primitive of a cell; outside its domain the real argument cannot be."""
+def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
+    """Enclose a primitive over a cell; the real argument cannot be outside its domain."""
     primitive, c = PRIMITIVES[node.name], facts(node)
     lo, hi = x
     if primitive.above is not None:
@@ -112,7 +112,7 @@ def _applied(node: Apply, x: Bounds) -> Bounds:
             least = np.where((lo < 0) & (hi > 0), 1.0, least)
         low = down(least - spread(c, least))
         high = up(most + spread(c, most))
-        # Where a curve is 0 at 0 it is so exactly.
+        # A curve that is 0 at 0 is so exactly.
         at_zero = [(end == 0) & (value == 0) for end, value in ((lo, first), (hi, last))]
         low = np.where((at_zero[0] | at_zero[1]) & (least == 0), 0.0, low)
         high = np.where((at_zero[0] | at_zero[1]) & (most == 0), 0.0, high)
@@ -124,7 +124,7 @@ def _applied(node: Apply, x: Bounds) -> Bounds:
 
 
 def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """Sine and cosine: the ends, and 1 or -1 where a crest or a trough may lie between them."""
+    """Enclose sine or cosine: by the ends, and by 1 or -1 if a crest or trough may lie between."""
     quarter = 0.25 if name == "sin" else 0.0
     with np.errstate(all="ignore"):
         start, stop = lo / (2.0 * np.pi) - quarter, hi / (2.0 * np.pi) - quarter
@@ -139,27 +139,27 @@ def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
     return low, np.where(calm & ~crest, np.minimum(up(high), 1.0), 1.0)
 
 
-def product_ends(monomial: Monomial, known: dict[int, Bounds]) -> Bounds:
-    """Ends of a monomial, from those of its bases."""
-    return reduce(_product, (_whole_power(known[b], p) for b, p in monomial))
+def product_ends(monomial: Monomial, bounds: dict[int, Bounds]) -> Bounds:
+    """Return the ends of a monomial from those of its bases."""
+    return reduce(_product, (_whole_power(bounds[b], p) for b, p in monomial))
 
 
-def sum_ends(node: Sum, known: dict[int, Bounds], shape: tuple[int, ...]) -> Bounds:
-    """Ends of a sum, from those of the bases of its monomials."""
+def sum_ends(node: Sum, bounds: dict[int, Bounds], shape: tuple[int, ...]) -> Bounds:
+    """Return the ends of a sum from those of the bases of its monomials."""
     if not node.terms:
         low, high = fraction_ends(node.constant)
         return np.full(shape, low), np.full(shape, high)
-    lo, hi = _add(_parts(node, known))
-    square = _square_completed(node, known)
+    lo, hi = _add(_parts(node, bounds))
+    square = _square_completed(node, bounds)
     if square is not None:
         lo, hi = np.maximum(lo, square[0]), np.minimum(hi, square[1])
     return lo, hi
 
 
-def _square_completed(node: Sum, known: dict[int, Bounds]) -> Bounds | None:
+def _square_completed(node: Sum, bounds: dict[int, Bounds]) -> Bounds | None:
     """Return the ends of `a u^2 + b u + c` as `a (u + b / 2 a)^2 + c - b^2 / 4 a`, else None.
 
-    There `u` stands once, so that both ends are attained: of a denominator the sign shows.
+    There `u` occurs once, so both ends are attained, and the sign of a denominator is visible.
     """
     if {m[1:] for m, _ in node.terms} != {()} or len({m[0][0] for m, _ in node.terms}) != 1:
         return None
@@ -167,7 +167,7 @@ def _square_completed(node: Sum, known: dict[int, Bounds]) -> Bounds | None:
     if set(factors) != {1, 2}:
         return None
     a, b, base = factors[2], factors[1], node.terms[0][0][0][0]
-    square = _whole_power(_add([known[base], _numbers(b / (2 * a))]), 2)
+    square = _whole_power(_add([bounds[base], _numbers(b / (2 * a))]), 2)
     return _add([_product(_numbers(a), square), _numbers(node.constant - b * b / (4 * a))])
 
 
@@ -176,11 +176,11 @@ def _numbers(value: Fraction) -> tuple[np.float64, np.float64]:
     return np.float64(low), np.float64(high)
 
 
-def _parts(node: Sum, known: dict[int, Bounds]) -> list[_Numbers]:
-    """Ends of every term of a sum, and of its constant."""
+def _parts(node: Sum, bounds: dict[int, Bounds]) -> list[_Numbers]:
+    """Return the ends of every term of a sum, and of its constant."""
     parts: list[_Numbers] = []
     for monomial, c in node.terms:
-        x = product_ends(monomial, known)
+        x = product_ends(monomial, bounds)
         if c == 1:
             parts.append(x)
         elif c == -1:
@@ -193,7 +193,7 @@ def _parts(node: Sum, known: dict[int, Bounds]) -> list[_Numbers]:
 
 
 def _add(parts: list[_Numbers]) -> Bounds:
-    """Ends of a sum of numbers between some ends."""
+    """Return the ends of a sum of intervals."""
     if len(parts) == 1:
         lo, hi = parts[0]
         return np.asarray(lo), np.asarray(hi)
@@ -203,7 +203,7 @@ def _add(parts: list[_Numbers]) -> Bounds:
         lo = lo - n * _ROUND * sum(np.abs(p[0]) for p in parts)
         hi = hi + n * _ROUND * sum(np.abs(p[1]) for p in parts)
     lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
-    # A sum of numbers of one sign has it.
+    # A sum of numbers of one sign has that sign.
     rising = reduce(np.logical_and, (p[0] >= 0 for p in parts))
     falling = reduce(np.logical_and, (p[1] <= 0 for p in parts))
     return np.where(rising, np.maximum(lo, 0.0), lo), np.where(falling, np.minimum(hi, 0.0), hi)
@@ -212,45 +212,45 @@ def _add(parts: list[_Numbers]) -> Bounds:
 def enclosures(
     t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray
 ) -> dict[int, Bounds]:
-    """Ends of every expression that `roots` are made of, over each cell `[lo, hi]`.
+    """Return the ends of every expression on which `roots` depend, over each cell `[lo, hi]`.
 
     Args:
-        t: The table.
-        roots: Expressions, defined on the whole of each cell; of branches all are taken.
-        lo: `(cells,)`; may be `-inf`.
-        hi: `(cells,)`; may be `inf`.
+        t: The table of expressions.
+        roots: Expressions, defined on the whole of each cell; all branches are included.
+        lo: `(cells,)`: lower ends; may be `-inf`.
+        hi: `(cells,)`: upper ends; may be `inf`.
 
     Raises:
         EffortError: The work of the table is used up.
     """
-    known: dict[int, Bounds] = {}
-    order = t.needed(*roots)
+    bounds: dict[int, Bounds] = {}
+    order = t.dependencies(*roots)
     t.effort.spend(lo.size * sum(_factors(t.nodes[k]) for k in order))
     for k in order:
         node = t.nodes[k]
         if isinstance(node, CurveVariable):
-            known[k] = (lo, hi)
+            bounds[k] = (lo, hi)
         elif isinstance(node, Sum):
-            known[k] = sum_ends(node, known, lo.shape)
+            bounds[k] = sum_ends(node, bounds, lo.shape)
         elif isinstance(node, Apply):
-            known[k] = _applied(node, known[node.argument])
+            bounds[k] = _apply_primitive(node, bounds[node.argument])
         else:
             assert isinstance(node, Switch)
-            every = [known[b] for b in {*node.branches, *node.at}]
-            known[k] = (
+            every = [bounds[b] for b in {*node.branches, *node.at}]
+            bounds[k] = (
                 reduce(np.minimum, (x[0] for x in every)),
                 reduce(np.maximum, (x[1] for x in every)),
             )
-    return known
+    return bounds
 
 
 def _factors(node: Expression) -> int:
-    """How many numbers the enclosure of one cell takes, about."""
+    """Return the approximate number of operations for the enclosure of one cell."""
     return 1 + sum(len(m) for m, _ in node.terms) if isinstance(node, Sum) else 1
 
 
 def enclose(t: Expressions, e: int, lo: ArrayLike, hi: ArrayLike) -> Bounds:
-    """Ends of one expression over each cell."""
+    """Return the ends of one expression over each cell."""
     lo, hi = np.atleast_1d(np.asarray(lo, float)), np.atleast_1d(np.asarray(hi, float))
     low, high = enclosures(t, [e], lo, hi)[e]
     return np.broadcast_to(low, lo.shape), np.broadcast_to(high, lo.shape)

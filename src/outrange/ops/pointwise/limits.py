@@ -1,4 +1,4 @@
-"""How long a formula may be, and how much work may go into its facts."""
+"""Limits of the length of a formula, and of the work for its facts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .nodes import Sum
 
 
 MOST_EXPRESSIONS = 4000
-"""Expressions in one formula and its derivatives; one that needs more is not one anybody wrote."""
+"""Expressions in one formula and its derivatives; no hand-written formula needs more."""
 
 MOST_TERMS = 512
-"""Terms of one sum. Products of polynomials that would have more are not multiplied out."""
+"""Terms of one sum. Products of polynomials with more terms are not multiplied out."""
 
 MOST_POWER = 256
-"""Largest whole power of an expression; its error bound takes as many steps."""
+"""Largest integer power of an expression; its error bound takes as many steps."""
 
 MOST_BITS = 4096
 """Bits of the numerator and denominator of one coefficient: a hundred float32 factors."""
@@ -28,34 +28,34 @@ SCALE = 960
 MOST_WORK = 2**25
 """Numbers computed in all analyses of one table: about a minute of one core.
 
-An activation takes some 2**15, a composition of eight of them 2**19.
+An activation takes about 2**15, a composition of eight of them 2**19.
 """
 
 EXPRESSION_WORK = 2**8
-"""What entering one expression counts as: rewriting it takes as long as so many numbers."""
+"""Work counted for entering one expression: rewriting it takes as long as this many numbers."""
 
 
 class EffortError(UnsupportedError):
-    """An analysis would take more work than it may."""
+    """An analysis would exceed its limit of work."""
 
 
 @dataclass(eq=False)
 class Effort:
-    """The work that analyses have taken, and what they may take.
+    """The work of analyses so far, and its limit.
 
     Args:
-        most: Work that is allowed, in numbers computed.
-        spent: Work so far.
+        most: Limit of the work, in numbers computed.
+        spent: Work so far, in numbers computed.
     """
 
     most: float = MOST_WORK
     spent: int = 0
 
     def spend(self, count: int) -> None:
-        """Count work that is about to be done.
+        """Count work before it is done.
 
         Raises:
-            EffortError: It would be more than allowed.
+            EffortError: It would exceed the limit.
             OutOfTime: The deadline has passed.
         """
         check_deadline()
@@ -65,7 +65,7 @@ class Effort:
 
 
 def exact(value: float) -> Fraction:
-    """The number that a float is.
+    """Convert a float exactly.
 
     Raises:
         UnsupportedError: It is not finite.
@@ -76,7 +76,7 @@ def exact(value: float) -> Fraction:
 
 
 def check_sum(node: Sum) -> None:
-    """Refuse a sum that is too long, or whose numbers float64 does not hold well.
+    """Refuse a sum that is too long, or whose numbers are too large or too small for float64.
 
     Raises:
         UnsupportedError: It is one.

@@ -1,4 +1,4 @@
-"""What an expression can be: the entries of a table of `Expressions`."""
+"""The kinds of expressions: the entries of a table of `Expressions`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Terms = dict[Monomial, Fraction]
 
 @dataclass(frozen=True)
 class CurveVariable:
-    """`x`."""
+    """The variable `x`."""
 
 
 @dataclass(frozen=True)
 class Sum:
-    """`constant + sum of coefficient * monomial`; without terms a constant."""
+    """`constant + sum of coefficient * monomial`; a constant if there are no terms."""
 
     terms: tuple[tuple[Monomial, Fraction], ...]
     constant: Fraction
@@ -39,7 +39,7 @@ class Apply:
 
 @dataclass(frozen=True)
 class Switch:
-    """A branch by where `argument` lies between `knots`, and one for each knot itself."""
+    """A branch by the gap of `knots` that contains `argument`, and one at each knot."""
 
     argument: int
     knots: tuple[Fraction, ...]
@@ -48,7 +48,7 @@ class Switch:
 
 
 NONZERO, POSITIVE, NONNEGATIVE, PASSED = "!=", ">", ">=", "-> >="
-"""Signs of conditions; `PASSED`: positive, or 0 where only the side of minus infinity counts."""
+"""Signs of conditions. `PASSED`: positive, or 0 where only the side of minus infinity matters."""
 
 
 class Need(NamedTuple):
@@ -61,9 +61,9 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True)
 class Restricted:
-    """`value` where all `needs` hold, and undefined elsewhere: what `x / x` is.
+    """`value` where all `needs` hold, and undefined elsewhere, as `x / x` is.
 
-    Never part of another expression: see `domain.rewritten`.
+    Never part of another expression: see `domain.apply_with_domain`.
     """
 
     value: int
@@ -73,8 +73,8 @@ class Restricted:
 Expression = CurveVariable | Sum | Apply | Switch | Restricted
 
 
-def merged(m: Monomial, n: Monomial) -> Monomial:
-    """The product of two monomials."""
+def multiply_monomials(m: Monomial, n: Monomial) -> Monomial:
+    """Return the product of two monomials."""
     powers = dict(m)
     for base, power in n:
         powers[base] = powers.get(base, 0) + power

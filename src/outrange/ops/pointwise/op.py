@@ -11,20 +11,19 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Pointwise:
-    """`y = f(x_1, ..., x_k)`, entry by entry, while a graph is being built.
+    """The op `y = f(x_1, ..., x_k)`, entry by entry, while a graph is being built.
 
-    Each `y_j` depends on one entry of one tensor in the end: `graph.fuse` finds it, and puts the
-    curve of that entry in the place of this op, or what it is `otherwise`. No finished graph holds
-    one.
+    In the end each `y_j` depends on one entry of one tensor: `graph.fuse` finds it, and replaces
+    this op by the curve of that entry, or by its `otherwise` form. No finished graph contains one.
 
     Args:
-        name: For reports.
+        name: Name of the op in reports.
         compute: The function of `k` arrays.
-        write: The same as an expression: from a table and `k` expressions.
+        write: The function as an expression: from a table and `k` expressions.
         jumps: Whether it jumps somewhere.
-        otherwise: The op that may stand in its place where no curve is found, from the number of
-            entries; None: there is none.
-        eager: Whether a curve is worth all the work there is, though there is another form.
+        otherwise: From the number of entries to the op that replaces it if no curve is found; None
+            if there is none.
+        eager: Whether a curve is worth the full effort although there is another form.
     """
 
     name: str
@@ -35,6 +34,6 @@ class Pointwise:
     eager: bool = False
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """The value, in the precision of `xs`."""
+        """Return the value, in the precision of `xs`."""
         with np.errstate(all="ignore"):
             return self.compute(*xs)

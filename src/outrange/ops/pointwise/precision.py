@@ -1,4 +1,4 @@
-"""What float64 makes of a function of several pieces: its code, and how far that may be off."""
+"""The float64 code of a function of several pieces, and the bound of its error."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .values import program
 
 _U = 2.0**-53
 _ULPS = (0.0, *(2.0**k for k in range(-1, 25)))
-"""Relative errors that are tried. That of `exp` grows with its argument, which may be 745 and the
-difference of larger numbers; in absolute terms it would be huge where the value is."""
+"""Relative errors that are tried. The error of `exp` grows with its argument, which may be 745 and
+the difference of larger numbers; as an absolute error it would be huge at large values."""
 
 
 def _least_size(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -27,7 +27,7 @@ def _least_size(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 def value_error(
     t: Expressions, shapes: Sequence[Shape], lo: float, hi: float
 ) -> tuple[float, float]:
-    """`(off, ulps)` that cover the float64 error of every cell between `lo` and `hi`.
+    """Return `(off, ulps)` that cover the float64 error of every cell between `lo` and `hi`.
 
     Raises:
         UnsupportedError: There is no bound.
@@ -36,7 +36,7 @@ def value_error(
     for shape in shapes:
         off, part = shape.error
         inside = (shape.cells.hi > lo) & (shape.cells.lo < hi)
-        # At a pole nothing is claimed of the least numbers there are.
+        # At a pole nothing is claimed about the smallest numbers.
         inside &= ~shape.broken | np.isfinite(off) | np.isfinite(part)
         low, high = enclose(t, shape.piece.expression, *shape.inner)
         for store, x in ((absolute, off), (relative, part), (least, _least_size(low, high))):
@@ -54,7 +54,7 @@ def value_error(
 
 
 def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -> float:
-    """The largest error of the slope, against 1 and the slope itself."""
+    """Return the largest error of the slope, relative to 1 plus the slope."""
     worst = 0.0
     for shape in shapes:
         cells = shape.cells
@@ -62,11 +62,10 @@ def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -
         low, high = enclose(t, shape.slope, *shape.inner)
         with np.errstate(all="ignore"):
             absolute, relative = shape.slope_error
-            own = np.fmin(absolute / (1.0 + _least_size(low, high)), relative)
-            # Where the convexity is open, the slope of the function with the stated convexity
-            # differs.
+            error = np.fmin(absolute / (1.0 + _least_size(low, high)), relative)
+            # In undecided cells, the slope of the function with the stated convexity differs.
             moved = np.where(cells.size == 0, 0.0, 2.0 * cells.size * (cells.hi - cells.lo))
-        worst = max(worst, float(np.max(own[inside], initial=0.0)))
+        worst = max(worst, float(np.max(error[inside], initial=0.0)))
         worst = max(worst, float(np.max(moved[inside & (cells.sign == 2)], initial=0.0)))
     return worst * 1.01
 
@@ -74,7 +73,7 @@ def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -
 def functions(
     t: Expressions, shapes: Sequence[Shape], thresholds: Sequence[float]
 ) -> tuple[Elementwise, Elementwise]:
-    """`f` and its slope, piece by piece; a piece starts at its threshold."""
+    """Return `f` and its slope, piece by piece; a piece starts at its threshold."""
     values = [program(t, s.piece.expression) for s in shapes]
     slopes = [program(t, s.slope) for s in shapes]
     return _by_piece(thresholds, values), _by_piece(thresholds, slopes)
@@ -97,9 +96,9 @@ def _by_piece(thresholds: Sequence[float], parts: list[Elementwise]) -> Elementw
         which = np.searchsorted(cuts, x, side="right")
         out = np.empty(x.shape, x.dtype if x.dtype.kind == "f" else float)
         for i, part in enumerate(parts):
-            here = which == i
-            if here.any():
-                out[here] = part(x[here])
+            is_inside = which == i
+            if is_inside.any():
+                out[is_inside] = part(x[is_inside])
         return np.where(np.isnan(x), x, out) if np.isnan(x).any() else out
 
     return run

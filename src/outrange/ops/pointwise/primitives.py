@@ -1,4 +1,4 @@
-"""The smooth functions that expressions are made of: their derivatives and where they live.
+"""The smooth functions in expressions: their derivatives and domains.
 
 Value and stated error of each come from its own file in `outrange/ops/curves`.
 """
@@ -19,11 +19,11 @@ from .nodes import Apply
 
 @dataclass(frozen=True)
 class Primitive:
-    """What differentiation needs of a function.
+    """The data of a function for its differentiation.
 
     Args:
         slope: The derivative at `u`, from the table, `u` and the attributes.
-        above: The function is defined right of this number only; None: everywhere.
+        above: The function is defined only right of this number; None: everywhere.
         waves: Whether it is a sine or cosine.
         pole: Whether it is infinite at `above`.
     """
@@ -39,7 +39,7 @@ def _power_slope(t: Expressions, u: int, exponent: float) -> int:
 
 
 def _logistic_slope(t: Expressions, u: int, rate: int = 1) -> int:
-    """Both factors keep their relative accuracy, in either tail."""
+    """Return the slope as a product whose factors keep their relative accuracy in either tail."""
     return t.multiply(t.apply("sigmoid", t.scale(u, rate)), t.apply("sigmoid", t.scale(u, -rate)))
 
 
@@ -73,10 +73,10 @@ PRIMITIVES: dict[str, Primitive] = {
 
 
 def facts(node: Apply) -> Curve:
-    """The registered curve behind a primitive."""
+    """Return the registered curve of a primitive."""
     return curve(node.name, **dict(node.attributes))
 
 
 def spread(c: Curve, value: np.ndarray | np.float64) -> np.ndarray:
-    """How far the float64 `value` of a primitive may be from the real one."""
+    """Bound the distance of the float64 `value` of a primitive from the real one."""
     return c.off + c.ulps * (2.0**-52 * np.abs(value) + 5e-324)

@@ -1,7 +1,7 @@
-"""What values an expression takes, where the curves it is made of say so: what leaves it alone.
+"""Ranges of expressions from the facts of their curves, and curves that change nothing on them.
 
-`relu(sigmoid(x))` is `sigmoid(x)`, and so is a clip of what was clipped before: a curve that is
-the line `y = x` on all values of its argument returns it. That is read off the facts of the curve.
+`relu(sigmoid(x))` is `sigmoid(x)`, and a second equal clip returns the first: a curve that is the
+line `y = x` on all values of its argument returns it. That follows from the facts of the curve.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ Range = tuple[float, float]
 _ALL: Range = (-np.inf, np.inf)
 
 
-def applied(t: Expressions, c: Curve, u: int) -> int:
-    """A curve of an expression; the expression itself where the curve changes none of its values.
+def apply_curve(t: Expressions, c: Curve, u: int) -> int:
+    """Apply a curve to an expression; return the expression itself if no value changes.
 
     Raises:
-        UnsupportedError: Nothing says what the curve is made of.
+        UnsupportedError: The curve has no expression.
 
     Example:
         >>> from outrange.ops import curve
         >>> t = Expressions()
-        >>> once = applied(t, curve("relu"), t.x)
-        >>> applied(t, curve("relu"), once) == once
+        >>> once = apply_curve(t, curve("relu"), t.x)
+        >>> apply_curve(t, curve("relu"), once) == once
         True
     """
     least, most = values(t, u)
@@ -42,10 +42,10 @@ def applied(t: Expressions, c: Curve, u: int) -> int:
         return u
     e = of_curve(t, c, u)
     if restrict(t, e, needs(t, u)) != e:
-        return e  # It has other values where `u` has none.
+        return e  # it has values where `u` has none
     try:
         low, high = c.range(np.array([least]), np.array([most]))
-    except InputError:  # It is not defined on all of them: nothing is known.
+    except InputError:  # not defined on all of them
         return e
     before = t.ranges.get(e, _ALL)
     t.ranges[e] = max(float(low[0]), before[0]), min(float(high[0]), before[1])
@@ -53,22 +53,22 @@ def applied(t: Expressions, c: Curve, u: int) -> int:
 
 
 def values(t: Expressions, e: int) -> Range:
-    """The least and the largest value that `e` may take, whatever `x` is; noted for later."""
+    """Return the least and the largest value of `e` over all `x`, and record them."""
     node = t.nodes[e]
     if e in t.ranges or not isinstance(node, Sum):
         return t.ranges.get(e, _ALL)
-    known: dict[int, Bounds] = {
+    bounds: dict[int, Bounds] = {
         b: (np.array([lo]), np.array([hi]))
         for b in t.children(e)
         for lo, hi in [t.ranges.get(b, _ALL)]
     }
-    low, high = sum_ends(node, known, (1,))
+    low, high = sum_ends(node, bounds, (1,))
     t.ranges[e] = float(low[0]), float(high[0])
     return t.ranges[e]
 
 
 def _is_identity(c: Curve, least: float, most: float) -> bool:
-    """Whether a curve is the line `y = x` on all of `[least, most]`."""
+    """Return whether a curve is the line `y = x` on all of `[least, most]`."""
     if c.lines is None or not (c.on[0] <= least and most <= c.on[1]):
         return False
     if any(least <= at <= most for at in (*c.jumps, *c.holes)):

@@ -1,4 +1,4 @@
-"""Running error analysis: how far the float64 code of an expression may be from its real value.
+"""Running error analysis: a bound on the float64 error of an expression's code.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.3.
 """
@@ -21,16 +21,16 @@ _U = 2.0**-53
 def error_bound(
     t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray, large: float = 1e300
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far `program` may be from the real value at float64 points of each cell.
+    """Bound the error of `program` at float64 points of each cell.
 
-    The running error analysis of Wilkinson, over cells: each step has an absolute and a relative
-    bound, and the better one of the two is carried on.
+    This is Wilkinson's running error analysis over cells. Each step has an absolute and a relative
+    bound, and the better of the two is propagated.
 
     Args:
-        t: The table.
+        t: The table of expressions.
         e: An expression without branches.
-        lo: `(cells,)`.
-        hi: `(cells,)`.
+        lo: `(cells,)`: the lower ends.
+        hi: `(cells,)`: the upper ends.
         large: A value beyond this may overflow: nothing is claimed there.
 
     Returns:
@@ -39,26 +39,26 @@ def error_bound(
     Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.3.
     """
     values = enclosures(t, [e], lo, hi)
-    found: dict[int, Bounds] = {}
+    errors: dict[int, Bounds] = {}
     with np.errstate(all="ignore"):
-        for k in t.needed(e):
+        for k in t.dependencies(e):
             node = t.nodes[k]
             if isinstance(node, CurveVariable):
-                own = (np.zeros(lo.shape), np.zeros(lo.shape))
+                error = (np.zeros(lo.shape), np.zeros(lo.shape))
             elif isinstance(node, Sum):
-                own = _sum_error(t, node, values, found, lo.shape)
+                error = _sum_error(t, node, values, errors, lo.shape)
             elif isinstance(node, Apply):
                 ends = values[k], values[node.argument]
-                own = _apply_error(t, node, *ends, found[node.argument])
+                error = _apply_error(t, node, *ends, errors[node.argument])
             else:
                 raise TypeError("an expression with branches has no error bound")
-            found[k] = _settled(_overflow(own, values[k], large), values[k])
-    return found[e]
+            errors[k] = _tighten(_overflow(error, values[k], large), values[k])
+    return errors[e]
 
 
-def _settled(own: Bounds, value: Bounds) -> Bounds:
-    """Each of the two bounds as good as the other makes it; nothing near overflow."""
-    absolute, relative = own
+def _tighten(error: Bounds, value: Bounds) -> Bounds:
+    """Tighten each of the two bounds by the other; both are infinite after NaN."""
+    absolute, relative = error
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
     least = np.where(value[0] > 0, value[0], np.where(value[1] < 0, -value[1], 0.0))
     absolute = np.fmin(absolute, np.where(relative == 0, 0.0, relative * most))
@@ -67,50 +67,52 @@ def _settled(own: Bounds, value: Bounds) -> Bounds:
     return np.where(bad, np.inf, absolute), np.where(bad, np.inf, relative)
 
 
-def _overflow(own: Bounds, value: Bounds, large: float) -> Bounds:
-    """Nothing is claimed of a value that may overflow, if it is not exact."""
+def _overflow(error: Bounds, value: Bounds, large: float) -> Bounds:
+    """Drop the bounds of an inexact value that may overflow."""
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
-    bad = (most > large) & (own[1] != 0)
-    return np.where(bad, np.inf, own[0]), np.where(bad, np.inf, own[1])
+    bad = (most > large) & (error[1] != 0)
+    return np.where(bad, np.inf, error[0]), np.where(bad, np.inf, error[1])
 
 
 def _monomial_error(
     t: Expressions,
     monomial: Monomial,
     values: dict[int, Bounds],
-    found: dict[int, Bounds],
+    errors: dict[int, Bounds],
     shape: tuple[int, ...],
 ) -> tuple[Bounds, Bounds]:
-    """Bounds for a monomial, and its enclosure."""
+    """Return bounds for a monomial, and its enclosure."""
     value = product_ends(monomial, values)
     if len(monomial) == 1 and monomial[0][1] == 1:
-        return found[monomial[0][0]], value
+        return errors[monomial[0][0]], value
     relative = np.zeros(shape)
     for base, power in monomial:
         n = abs(power)
-        one = found[base][1]
-        # (1 + r)**n - 1 and the like, for r far below 1.
-        part = np.where(one < 1e-3, 1.01 * n * one, np.inf)
+        base_error = errors[base][1]
+        # Bounds (1 + r)**n - 1 and similar terms, for r far below 1.
+        part = np.where(base_error < 1e-3, 1.01 * n * base_error, np.inf)
         relative = relative + part + (n + 5) * _U
     relative = np.where(relative < 1e-3, relative * 1.01, np.inf)
-    absolute = _product_error(monomial, values, found, shape)
+    absolute = _product_error(monomial, values, errors, shape)
     return (absolute, relative), value
 
 
 def _product_error(
-    monomial: Monomial, values: dict[int, Bounds], found: dict[int, Bounds], shape: tuple[int, ...]
+    monomial: Monomial, values: dict[int, Bounds], errors: dict[int, Bounds], shape: tuple[int, ...]
 ) -> np.ndarray:
-    """The absolute error of a product, where the relative error of a factor may be infinite."""
+    """Bound the absolute error of a product whose factors may have an infinite relative error."""
     size, error, count = np.ones(shape), np.zeros(shape), 0
     for base, power in monomial:
         n = abs(power)
         least, most = _sizes(values[base], 1.0)
-        own, share = found[base][0] + np.zeros(shape), found[base][1] + np.zeros(shape)
+        factor_error, share = errors[base][0] + np.zeros(shape), errors[base][1] + np.zeros(shape)
         if power < 0:
             most = 1.0 / (least + np.zeros(shape))
-            own = most * np.where(share < 1e-3, 1.01 * share + 2 * _U, np.inf)
+            factor_error = most * np.where(share < 1e-3, 1.01 * share + 2 * _U, np.inf)
         for _ in range(n):
-            error = error * (most + own) + np.where(own == 0, 0.0, size * own)
+            error = error * (most + factor_error) + np.where(
+                factor_error == 0, 0.0, size * factor_error
+            )
             size = size * most
             count += 2
     error = error + 1.01 * (count + 4) * _U * (size + error) + 5e-324
@@ -121,7 +123,7 @@ def _sum_error(
     t: Expressions,
     node: Sum,
     values: dict[int, Bounds],
-    found: dict[int, Bounds],
+    errors: dict[int, Bounds],
     shape: tuple[int, ...],
 ) -> Bounds:
     if not node.terms:
@@ -132,14 +134,25 @@ def _sum_error(
     n = len(node.terms) + bool(node.constant)
     sizes: list[tuple] = []
     for monomial, c in node.terms:
-        (off, part), value = _monomial_error(t, monomial, values, found, shape)
+        (off, part), value = _monomial_error(t, monomial, values, errors, shape)
         factor = abs(float(c))
         most = np.maximum(np.abs(value[0]), np.abs(value[1])) * factor
-        own = 0.0 if _is_power_of_two(factor) else 2 * _U
-        absolute = absolute + factor * off * (1 + 4 * _U) + own * most + (5e-324 if own else 0.0)
-        relative = np.maximum(relative, part * (1 + 4 * _U) + own)
+        coefficient_error = 0.0 if _is_power_of_two(factor) else 2 * _U
+        absolute = (
+            absolute
+            + factor * off * (1 + 4 * _U)
+            + coefficient_error * most
+            + (5e-324 if coefficient_error else 0.0)
+        )
+        relative = np.maximum(relative, part * (1 + 4 * _U) + coefficient_error)
         size = size + most
-        sizes.append((*_sizes(value, factor), factor * off + own * most, part + own))
+        sizes.append(
+            (
+                *_sizes(value, factor),
+                factor * off + coefficient_error * most,
+                part + coefficient_error,
+            )
+        )
         rising &= value[0] * np.sign(float(c)) >= 0 if c > 0 else value[1] <= 0
         falling &= value[1] <= 0 if c > 0 else value[0] >= 0
     if node.constant:
@@ -155,7 +168,7 @@ def _sum_error(
     absolute = absolute + (rounds * (size + absolute) if n > 1 else 0.0)
     together = relative * (1 + 4 * n * _U) + rounds
     relative = np.where(rising | falling, together, np.inf)
-    return absolute, np.fmin(relative, _dominated(sizes, rounds))
+    return absolute, np.fmin(relative, _dominant_term_bound(sizes, rounds))
 
 
 def _is_power_of_two(factor: float) -> bool:
@@ -163,24 +176,24 @@ def _is_power_of_two(factor: float) -> bool:
 
 
 def _sizes(value: Bounds, factor: float) -> Bounds:
-    """Least and most absolute value of a term."""
+    """Return the least and largest absolute value of a term."""
     least = np.where(value[0] > 0, value[0], np.where(value[1] < 0, -value[1], 0.0))
     return least * factor, np.maximum(np.abs(value[0]), np.abs(value[1])) * factor
 
 
-def _dominated(terms: list[tuple], rounds: float) -> np.ndarray:
-    """A relative bound where one term is surely twice the others together: so is half the sum.
+def _dominant_term_bound(terms: list[tuple], rounds: float) -> np.ndarray:
+    """Return a relative bound where one term is twice the others together, so half of it remains.
 
     Args:
         terms: Per term its least and most size, its absolute and its relative error.
         rounds: The relative error of the additions.
     """
     best = np.full(terms[0][0].shape, np.inf)
-    for i, (least, _, _, own) in enumerate(terms):
+    for i, (least, _, _, relative) in enumerate(terms):
         others = [x for j, x in enumerate(terms) if j != i]
         size = sum((x[1] for x in others), np.zeros(best.shape))
         error = sum((x[2] for x in others), np.zeros(best.shape))
-        bound = 2.02 * (own + error / least) + 3.1 * rounds
+        bound = 2.02 * (relative + error / least) + 3.1 * rounds
         best = np.where(least >= 2.01 * size, np.fmin(best, bound), best)
     return best
 
@@ -188,21 +201,21 @@ def _dominated(terms: list[tuple], rounds: float) -> np.ndarray:
 def _apply_error(
     t: Expressions, node: Apply, value: Bounds, argument: Bounds, before: Bounds
 ) -> Bounds:
-    """The function's own error, and what the error of its argument makes of it."""
+    """Return the function's own error, plus the effect of its argument's error."""
     c = facts(node)
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
     moved = before[0]
     with np.errstate(all="ignore"):
-        carried = np.where(moved == 0, 0.0, _carried(t.effort, node, argument, before))
+        carried = np.where(moved == 0, 0.0, _propagated_error(t.effort, node, argument, before))
     absolute = carried + spread(c, most) * (1 + 1e-9) * (1.0 + 2.0**-40)
-    own = 2.0 * c.ulps * _U * 1.01
-    relative = np.where((carried == 0) & (c.off == 0), own, np.inf)
+    stated = 2.0 * c.ulps * _U * 1.01
+    relative = np.where((carried == 0) & (c.off == 0), stated, np.inf)
     if node.name == "exp":
-        relative = np.where(moved < 1e-3, 1.01 * moved + own, np.inf)
+        relative = np.where(moved < 1e-3, 1.01 * moved + stated, np.inf)
     elif node.name in _POWERS:
-        # A relative error of the argument is one of the value.
+        # A relative error of the argument becomes one of the value.
         part = 1.01 * _POWERS[node.name](**dict(node.attributes)) * before[1]
-        relative = np.fmin(relative, np.where(before[1] < 1e-3, part + own, np.inf))
+        relative = np.fmin(relative, np.where(before[1] < 1e-3, part + stated, np.inf))
     elif node.name == "log":
         absolute = np.fmin(
             absolute,
@@ -214,22 +227,22 @@ def _apply_error(
     return absolute, relative
 
 
-def _carried(effort: Effort, node: Apply, argument: Bounds, before: Bounds) -> np.ndarray:
-    """How far a primitive moves when its argument does: by its slope, or all it can."""
+def _propagated_error(effort: Effort, node: Apply, argument: Bounds, before: Bounds) -> np.ndarray:
+    """Bound the change of a primitive when its argument moves: by its slope, or by its range."""
     t = Expressions(effort)
     value = t.apply(node.name, t.x, **dict(node.attributes))
     slope = PRIMITIVES[node.name].slope(t, t.x, **dict(node.attributes))
     moved, share = before
     lo, hi = (np.asarray(end) + np.zeros(np.shape(moved)) for end in argument)
-    # The argument may leave its cell by its error at the end it is at.
+    # The argument may leave its cell by its error at the respective end.
     pads = [
         np.fmin(1.01 * moved, np.where(share < 0.1, 1.01 * share * np.abs(end), np.inf))
         for end in (lo, hi)
     ]
-    known = enclosures(t, [slope, value], lo - pads[0], hi + pads[1])
-    steepest = np.maximum(*(np.abs(end) for end in known[slope]))
-    return np.fmin(steepest * moved, known[value][1] - known[value][0])
+    bounds = enclosures(t, [slope, value], lo - pads[0], hi + pads[1])
+    steepest = np.maximum(*(np.abs(end) for end in bounds[slope]))
+    return np.fmin(steepest * moved, bounds[value][1] - bounds[value][0])
 
 
 _POWERS = {"sqrt": lambda: 0.5, "power": lambda exponent: abs(exponent)}
-"""Functions of which a relative error of the argument is a multiple, to that."""
+"""Functions that multiply a relative error of their argument by this exponent."""

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from .expression import Expressions
 
 
-def written(t: Expressions, e: int, most: int | None = None) -> str:
-    """The formula of an expression.
+def format_formula(t: Expressions, e: int, most: int | None = None) -> str:
+    """Return the formula of an expression.
 
-    A table shares what occurs twice, and a formula repeats it: without a limit its length may be
+    A table shares repeated parts, and a formula repeats them: without a limit its length may be
     exponential in the number of expressions.
 
     Args:
-        t: The table.
-        e: The expression.
-        most: Characters after which the text is cut off; None: all of it.
+        t: The table of expressions.
+        e: Index of the expression.
+        most: Characters after which the text is cut off; None for all of it.
     """
     text = ""
     for part in _parts(t, e):
@@ -33,7 +33,7 @@ def written(t: Expressions, e: int, most: int | None = None) -> str:
 
 
 def _parts(t: Expressions, e: int) -> Iterator[str]:
-    """The text bit by bit; every expression says something before what it is made of does."""
+    """Iterate over the text in parts; every expression yields something before its operands."""
     node = t.nodes[e]
     if isinstance(node, CurveVariable):
         yield "x"

@@ -1,4 +1,4 @@
-"""Expressions as functions: of arrays, and of numbers of many digits."""
+"""Expressions as functions of arrays, and of numbers of many digits."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from .nodes import Apply, CurveVariable, Monomial, Sum, Switch
 from .primitives import facts
 
 
-Known = dict[int, np.ndarray]
+Values = dict[int, np.ndarray]
 """Values of the expressions computed so far."""
 
 
 def program(t: Expressions, e: int) -> Elementwise:
-    """`e` as a function of an array, in the array's own precision."""
-    steps = [(k, _step(t, k)) for k in t.needed(e)]
+    """Return `e` as a function of an array, in the array's own precision."""
+    steps = [(k, _step(t, k)) for k in t.dependencies(e)]
 
     def run(x: np.ndarray) -> np.ndarray:
-        known: Known = {}
+        values: Values = {}
         with np.errstate(all="ignore"):
             for k, step in steps:
-                known[k] = step(known, x)
-        return known[e]
+                values[k] = step(values, x)
+        return values[e]
 
     return run
 
 
-def _step(t: Expressions, k: int) -> Callable[[Known, np.ndarray], np.ndarray]:
+def _step(t: Expressions, k: int) -> Callable[[Values, np.ndarray], np.ndarray]:
     node = t.nodes[k]
     if isinstance(node, CurveVariable):
-        return lambda known, x: x
+        return lambda values, x: x
     if isinstance(node, Apply):
         f, argument = facts(node).f, node.argument
-        return lambda known, x: f(known[argument])
+        return lambda values, x: f(values[argument])
     if isinstance(node, Switch):
         return _switch_step(node)
-    assert isinstance(node, Sum)  # Conditions are split off before code is made.
+    assert isinstance(node, Sum)  # conditions are split off before code is generated
     terms = [(float(c), m) for m, c in node.terms]
     constant = float(node.constant)
 
-    def add(known: Known, x: np.ndarray) -> np.ndarray:
+    def add(values: Values, x: np.ndarray) -> np.ndarray:
         total = None
         for c, monomial in terms:
-            part = _powers(monomial, known)
+            part = _powers(monomial, values)
             part = part if c == 1.0 else -part if c == -1.0 else c * part
             total = part if total is None else total + part
         if total is None:
@@ -59,12 +59,12 @@ def _step(t: Expressions, k: int) -> Callable[[Known, np.ndarray], np.ndarray]:
     return add
 
 
-def _powers(monomial: Monomial, known: Known) -> np.ndarray:
-    """The powers of a monomial multiplied together; divisions last."""
+def _powers(monomial: Monomial, values: Values) -> np.ndarray:
+    """Multiply the powers of a monomial; divisions come last."""
     above: Any = None
     below: Any = None
     for base, power in monomial:
-        part = _power(known[base], abs(power))
+        part = _power(values[base], abs(power))
         if power > 0:
             above = part if above is None else above * part
         else:
@@ -83,38 +83,38 @@ def _power(x: np.ndarray, n: int) -> np.ndarray:
     return np.power(x, n)
 
 
-def _switch_step(node: Switch) -> Callable[[Known, np.ndarray], np.ndarray]:
+def _switch_step(node: Switch) -> Callable[[Values, np.ndarray], np.ndarray]:
     knots = np.array([float(k) for k in node.knots])
 
-    def pick(known: Known, x: np.ndarray) -> np.ndarray:
-        u = known[node.argument]
+    def pick(values: Values, x: np.ndarray) -> np.ndarray:
+        u = values[node.argument]
         gap = np.searchsorted(knots, u, side="left")
-        out = np.choose(gap, np.broadcast_arrays(x, *(known[b] for b in node.branches))[1:])
+        out = np.choose(gap, np.broadcast_arrays(x, *(values[b] for b in node.branches))[1:])
         for knot, b in zip(knots, node.at, strict=True):
-            out = np.where(u == knot, known[b], out)
+            out = np.where(u == knot, values[b], out)
         return out
 
     return pick
 
 
 def definition(t: Expressions, e: int) -> Callable[[Any, Any], Any]:
-    """`e` as `exact(mp, x)` of a module like mpmath: the laws' oracle."""
-    order = t.needed(e)
+    """Return `e` as `exact(mp, x)` of a module like mpmath: the laws' oracle."""
+    order = t.dependencies(e)
 
     def exact(mp: Any, x: Any) -> Any:
-        known: dict[int, Any] = {}
+        values: dict[int, Any] = {}
         for k in order:
             node = t.nodes[k]
             if isinstance(node, CurveVariable):
-                known[k] = x
+                values[k] = x
             elif isinstance(node, Sum):
-                known[k] = _exact_sum(mp, node, known)
+                values[k] = _exact_sum(mp, node, values)
             elif isinstance(node, Apply):
-                known[k] = _exact_apply(mp, node, known)
+                values[k] = _exact_apply(mp, node, values)
             else:
                 assert isinstance(node, Switch)
-                known[k] = _exact_switch(mp, node, known)
-        return known[e]
+                values[k] = _exact_switch(mp, node, values)
+        return values[e]
 
     return exact
 
@@ -123,33 +123,33 @@ def _number(mp: Any, value: Fraction) -> Any:
     return mp.mpf(value.numerator) / mp.mpf(value.denominator)
 
 
-def _exact_apply(mp: Any, node: Apply, known: dict[int, Any]) -> Any:
+def _exact_apply(mp: Any, node: Apply, values: dict[int, Any]) -> Any:
     exact = facts(node).exact
     if exact is None:
         raise OutrangeError(f"`{node.name}` has no `exact` definition.")
     try:
-        return exact(mp, known[node.argument])
+        return exact(mp, values[node.argument])
     except (ValueError, ZeroDivisionError, TypeError):
         # In a branch that is not taken.
         return mp.nan
 
 
-def _exact_sum(mp: Any, node: Sum, known: dict[int, Any]) -> Any:
+def _exact_sum(mp: Any, node: Sum, values: dict[int, Any]) -> Any:
     total = _number(mp, node.constant)
     for monomial, c in node.terms:
         part = _number(mp, c)
         for base, power in monomial:
-            if power < 0 and known[base] == 0:
+            if power < 0 and values[base] == 0:
                 return mp.nan
-            part = part * known[base] ** power
+            part = part * values[base] ** power
         total = total + part
     return total
 
 
-def _exact_switch(mp: Any, node: Switch, known: dict[int, Any]) -> Any:
-    u = known[node.argument]
+def _exact_switch(mp: Any, node: Switch, values: dict[int, Any]) -> Any:
+    u = values[node.argument]
     knots = [_number(mp, k) for k in node.knots]
     for knot, b in zip(knots, node.at, strict=True):
         if u == knot:
-            return known[b]
-    return known[node.branches[sum(k < u for k in knots)]]
+            return values[b]
+    return values[node.branches[sum(k < u for k in knots)]]

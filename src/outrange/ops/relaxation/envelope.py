@@ -16,7 +16,7 @@ from .side import Side
 
 @dataclass(frozen=True, eq=False)
 class EnvelopeLine:
-    """Lines below a curve and how they answer to `theta`: see `relax.Lines`."""
+    """Lines below a curve, and their dependence on `theta`: see `relax.LinePair`."""
 
     slope: np.ndarray
     offset: np.ndarray
@@ -26,7 +26,7 @@ class EnvelopeLine:
 
 
 def straight(side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray) -> EnvelopeLine:
-    """Inside a gap that is exactly a line: the line itself."""
+    """Return the line itself, inside a gap that is exactly a line."""
     slope, offset = side.line_slope[gap], side.line_offset[gap]
     return EnvelopeLine(slope, offset)
 
@@ -34,7 +34,7 @@ def straight(side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray) -> Env
 def tangent(
     side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
 ) -> EnvelopeLine:
-    """Inside a cup: the tangent at `lo + theta * (hi - lo)`."""
+    """Return the tangent at `lo + theta * (hi - lo)`, inside a cup."""
     first, last = np.maximum(lo, side.first[gap]), np.minimum(hi, side.last[gap])
     t = 0.5 if theta is None else theta
     at = np.clip((1.0 - t) * lo + t * hi, first, last)
@@ -44,10 +44,10 @@ def tangent(
 
 
 def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
-    """Under a cap, or two lines that meet like a cap: the line through both ends."""
+    """Return the line through both ends, under a cap or two lines that meet like a cap."""
     low, high = side.value(lo), side.value(hi)
     slope = (high - low) / (hi - lo)
-    # Rounding of the two values spoils the slope of a very short chord: any other is as good.
+    # Rounding spoils the slope of a very short chord, where any other slope is as good.
     short = hi - lo <= 2.0**-30 * np.maximum(np.abs(lo), np.abs(hi))
     slope = np.where(short, side.slope(lo), slope)
     offset = np.minimum(
@@ -59,7 +59,7 @@ def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
 def fan(
     side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
 ) -> EnvelopeLine:
-    """Two exact lines that meet like a cup: any slope between theirs, through the knot."""
+    """Return a line, of any slope between, through the knot where two exact lines form a cup."""
     s, t = side.line_slope[gap], side.line_slope[gap + 1]
     knot, value = side.knots[gap], side.knot_value[gap]
     if theta is None:
@@ -69,14 +69,14 @@ def fan(
 
 
 def _chords(dots: Sequence[Dot]) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """`(i, j, slope, valid)` of all pairs of points."""
-    for i, (p, v, _, there) in enumerate(dots):
-        for j, (q, w, _, also) in enumerate(dots[i + 1 :], i + 1):
-            yield i, j, (w - v) / (q - p), there & also & (p != q)
+    """Iterate over `(i, j, slope, valid)` of all pairs of points."""
+    for i, (p, v, _, is_present) in enumerate(dots):
+        for j, (q, w, _, is_present_too) in enumerate(dots[i + 1 :], i + 1):
+            yield i, j, (w - v) / (q - p), is_present & is_present_too & (p != q)
 
 
 def hull_ends(dots: Sequence[Dot], z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes of the lower convex hull of a few points at its two ends, the first and last point."""
+    """Return slopes of the lower convex hull of a few points at its first and last point."""
     first, last = np.full(z.shape, np.inf), np.full(z.shape, -np.inf)
     for i, j, rise, valid in _chords(dots):
         if i == 0:
@@ -87,34 +87,34 @@ def hull_ends(dots: Sequence[Dot], z: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def hull_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
-    """A slope that supports the lower convex hull of a few points at `z`.
+    """Return a slope that supports the lower convex hull of a few points at `z`.
 
-    Every chord is tried: which one spans `z` lowest is a matter of rounding at a corner.
+    Every chord is tried: at a corner, rounding decides which one spans `z` lowest.
     """
     best, slope = np.full(z.shape, -np.inf), np.zeros(z.shape)
     for _, _, rise, valid in _chords(dots):
         least = np.full(z.shape, np.inf)
-        for p, v, _, there in dots:
-            least = np.fmin(least, np.where(there, v + rise * (z - p), np.inf))
+        for p, v, _, is_present in dots:
+            least = np.fmin(least, np.where(is_present, v + rise * (z - p), np.inf))
         better = valid & (least > best)
         best, slope = np.where(better, least, best), np.where(better, rise, slope)
     return slope
 
 
 def span_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
-    """The slope of the lowest chord over `z`: `hull_slope` for many points, away from corners."""
+    """Return the slope of the lowest chord over `z`: `hull_slope` for many points, off corners."""
     best, slope = np.full(z.shape, np.inf), np.zeros(z.shape)
     for i, j, rise, valid in _chords(dots):
         p, q = dots[i][0], dots[j][0]
-        got = np.where(valid & ((p - z) * (q - z) <= 0), dots[i][1] + rise * (z - p), np.inf)
-        slope, best = np.where(got < best, rise, slope), np.fmin(best, got)
+        height = np.where(valid & ((p - z) * (q - z) <= 0), dots[i][1] + rise * (z - p), np.inf)
+        slope, best = np.where(height < best, rise, slope), np.fmin(best, height)
     return slope
 
 
 def _between(
     theta: np.ndarray | None, first: np.ndarray, last: np.ndarray, default: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Slopes of a family that runs from `first` to `last`, its theta, and its gain."""
+    """Return slopes of a family from `first` to `last`, with its theta and its gain."""
     span = np.maximum(last - first, 0.0)
     if theta is None:
         part = np.where(span > 0, (default - first) / span, 0.5)
@@ -130,7 +130,7 @@ def polygon(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Only lines and caps: the envelope is the hull of the ends and the knots."""
+    """Return a line for lines and caps only: the envelope is the hull of the ends and the knots."""
     dots = points(side, lo, hi, start, stop)
     z = 0.5 * lo + 0.5 * hi
     default, (first, last) = hull_slope(dots, z), hull_ends(dots, z)
@@ -139,8 +139,8 @@ def polygon(
     return EnvelopeLine(slope, offset, theta, pivot, span)
 
 
-def _only(dots: Sequence[Dot], masks: Sequence[np.ndarray]) -> list[Dot]:
-    """The points under their masks; those that no element has are left out."""
+def _select(dots: Sequence[Dot], masks: Sequence[np.ndarray]) -> list[Dot]:
+    """Return the points under their masks; those without any element are left out."""
     pairs = zip(dots, masks, strict=True)
     return [(p, v, extra, mask) for (p, v, extra, _), mask in pairs if mask.any()]
 
@@ -148,29 +148,29 @@ def _only(dots: Sequence[Dot], masks: Sequence[np.ndarray]) -> list[Dot]:
 def _touch(
     side: Side, dots: Sequence[Dot], at_lo: np.ndarray, at_hi: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the tangent of a cup also meets the points on one side of it; and which of them.
+    """Return where the tangent of a cup meets the points on one side of it, and which of them.
 
     As the tangent steepens it rises above points on its right (`sign = 1`); as it flattens, above
-    points on its left (`sign = -1`). An end of the cup is returned if it always, or never, does.
+    points on its left (`sign = -1`). If it always, or never, does, an end of the cup is returned.
     """
 
     def height(x: np.ndarray) -> np.ndarray:
         slope = side.slope(x)
         least = np.full(x.shape, np.inf)
-        for p, v, _, there in dots:
-            least = np.fmin(least, np.where(there, v - slope * p, np.inf))
+        for p, v, _, is_present in dots:
+            least = np.fmin(least, np.where(is_present, v - slope * p, np.inf))
         return sign * (side.value(x) - slope * x - least)
 
     at = root(height, at_lo, at_hi)
     slope = side.slope(at)
     least, contact = np.full(at.shape, np.inf), np.zeros(at.shape)
-    for p, v, _, there in dots:
-        got = np.where(there, v - slope * p, np.inf)
-        contact, least = np.where(got < least, p, contact), np.fmin(least, got)
+    for p, v, _, is_present in dots:
+        offset = np.where(is_present, v - slope * p, np.inf)
+        contact, least = np.where(offset < least, p, contact), np.fmin(least, offset)
     return at, contact
 
 
-def mixed(
+def one_cup(
     side: Side,
     lo: np.ndarray,
     hi: np.ndarray,
@@ -178,13 +178,13 @@ def mixed(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Exactly one cup among lines and caps: a tangent of it that also meets the far points."""
+    """Return a tangent of the only cup among lines and caps that also meets the far points."""
     cup = side.next_cup[start]
     a, b = np.maximum(lo, side.left[cup]), np.minimum(hi, side.right[cup])
     first, last = np.maximum(lo, side.first[cup]), np.minimum(hi, side.last[cup])
     dots = points(side, lo, hi, start, stop)
-    before = _only(dots, [there & (p <= a) & (start < cup) for p, _, _, there in dots])
-    after = _only(dots, [there & (p >= b) & (cup < stop) for p, _, _, there in dots])
+    before = _select(dots, [is_present & (p <= a) & (start < cup) for p, _, _, is_present in dots])
+    after = _select(dots, [is_present & (p >= b) & (cup < stop) for p, _, _, is_present in dots])
     left, left_contact = _touch(side, before, first, last, -1.0)
     right, right_contact = _touch(side, after, first, last, 1.0)
     left, right = np.where(start < cup, left, first), np.where(cup < stop, right, last)
@@ -202,22 +202,22 @@ def mixed(
     slope = side.slope(at)
     offset = np.minimum(least_at_points(dots, slope)[0], tangent_offset(side, slope, at, a, b))
     gain = np.where(left < right, side.slope(right) - side.slope(left), 0.0)
-    found = EnvelopeLine(slope, offset, theta_at + np.zeros(z.shape), at + np.zeros(z.shape), gain)
+    line = EnvelopeLine(slope, offset, theta_at + np.zeros(z.shape), at + np.zeros(z.shape), gain)
     (odd,) = np.nonzero(~plain)
     if odd.size:
-        _bent(side, found, odd, (left, right), (lo, hi, start, stop), theta)
-    return found
+        _with_corners(side, line, odd, (left, right), (lo, hi, start, stop), theta)
+    return line
 
 
-def _bent(
+def _with_corners(
     side: Side,
-    found: EnvelopeLine,
+    line: EnvelopeLine,
     odd: np.ndarray,
     touch: tuple[np.ndarray, ...],
     where: tuple[np.ndarray, ...],
     theta: np.ndarray | None,
 ) -> None:
-    """Overwrite the elements whose envelope has corners: a family of slopes, any offset."""
+    """Overwrite the elements whose envelope has corners by a family of slopes and its offsets."""
     lo, hi, start, stop = (x[odd] for x in where)
     left, right = (x[odd] for x in touch)
     z = 0.5 * lo + 0.5 * hi
@@ -227,7 +227,7 @@ def _bent(
     first = np.where(proper, np.fmin(first, side.slope(left)), first)
     last = np.where(proper, np.fmax(last, side.slope(right)), last)
     offset = least_over(side, middle, lo, hi, start, stop)
-    plain_slope, plain_offset = found.slope[odd], found.offset[odd]
+    plain_slope, plain_offset = line.slope[odd], line.offset[odd]
     if theta is None:
         better = middle * z + offset >= plain_slope * z + plain_offset
         middle = np.where(better, middle, plain_slope)
@@ -236,15 +236,15 @@ def _bent(
     else:
         slope, theta, span = _between(theta[odd], first, last, middle)
         offset = least_over(side, slope, lo, hi, start, stop)
-    found.slope[odd], found.offset[odd] = slope, offset
-    # `mixed` gives arrays where other rules may give one number for all.
-    found.theta[odd], found.gain[odd] = theta, span  # pyright: ignore[reportIndexIssue]
+    line.slope[odd], line.offset[odd] = slope, offset
+    # `one_cup` passes arrays, where other rules may use one number for all.
+    line.theta[odd], line.gain[odd] = theta, span  # pyright: ignore[reportIndexIssue]
 
 
-def humps(
+def several_cups(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> EnvelopeLine:
-    """Several cups: chords between the cups, moved until they touch. No freedom is offered.
+    """Return chords between several cups, moved until they touch; `theta` has no effect.
 
     The tangents of one slope touch each cup somewhere; the hull of these points has the next slope.
     """
@@ -256,11 +256,11 @@ def humps(
         slope = np.where(np.isfinite(slope), slope, 0.0)
         offset, _ = least_at_points(dots, slope)
         touched = []
-        for some, at, got in touches(side, slope, lo, hi, start, stop):
-            offset[some] = np.minimum(offset[some], got)
-            x, there = hi.copy(), np.zeros(z.shape, bool)
-            x[some], there[some] = at, True
-            touched.append((x, side.value(x), 0.0, there))
+        for elements, at, cup_offset in touches(side, slope, lo, hi, start, stop):
+            offset[elements] = np.minimum(offset[elements], cup_offset)
+            x, is_present = hi.copy(), np.zeros(z.shape, bool)
+            x[elements], is_present[elements] = at, True
+            touched.append((x, side.value(x), 0.0, is_present))
         better = slope * z + offset > best * z + best_offset
         best, best_offset = np.where(better, slope, best), np.where(better, offset, best_offset)
         slope = span_slope([*dots, *touched], z)

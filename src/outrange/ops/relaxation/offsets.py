@@ -15,17 +15,17 @@ from .side import Side, fall
 
 
 MANY = 4
-"""An interval over more knots than this gets constants: two full waves have no better line."""
+"""Number of knots above which an interval gets constants: two full waves have no better line."""
 
 
 Dot = tuple[np.ndarray, np.ndarray, Numbers, np.ndarray]
-"""Of every interval a point, the value there, how far off that may be, and whether it is there."""
+"""For every interval a point, its value, the error of the value, and whether it is present."""
 
 
 def points(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> list[Dot]:
-    """Ends and knots of every interval, in order: `(x, value, extra, present)`."""
+    """Return ends and knots of every interval, in order: `(x, value, extra, present)`."""
     first, last = side.value(lo), side.value(hi)
     everywhere = np.ones(lo.shape, bool)
     out = [(lo, first, side.error(first), everywhere)]
@@ -39,26 +39,26 @@ def points(
 
 
 def least_at_points(dots: Sequence[Dot], slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A lower bound on `f(x) - slope * x` over the given points, and where it is attained."""
+    """Return a lower bound on `f(x) - slope * x` over the given points, and its point."""
     best, where = np.full(slope.shape, np.inf), np.zeros(slope.shape)
     for x, value, extra, present in dots:
-        got = np.where(present, fall(value, slope, x, extra), np.inf)
-        where = np.where(got < best, x, where)
-        best = np.where(np.isnan(got), -np.inf, np.minimum(best, got))
+        offset = np.where(present, fall(value, slope, x, extra), np.inf)
+        where = np.where(offset < best, x, where)
+        best = np.where(np.isnan(offset), -np.inf, np.minimum(best, offset))
     return best, where
 
 
 def tangent_offset(
     side: Side, slope: np.ndarray, at: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
-    """A lower bound on `f(x) - slope * x` over `[lo, hi]`, a cup, from the tangent at `at`."""
+    """Bound `f(x) - slope * x` from below over `[lo, hi]`, for a cup, by the tangent at `at`."""
     value, rise = side.value(at), side.slope(at)
     slack = side.slope_slack(rise)
     extra = np.maximum(
         np.maximum(rise - slope + slack, 0.0) * (at - lo),
         np.maximum(slope - rise + slack, 0.0) * (hi - at),
     )
-    # The difference of two slopes is rounded as well.
+    # The difference of two slopes is rounded, too.
     return fall(value, slope, at, side.error(value) + extra * (1.0 + 2.0**-40))
 
 
@@ -70,11 +70,11 @@ def touches(
     start: np.ndarray,
     stop: np.ndarray,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """In every cup that `[lo, hi]` meets, the tangent nearest to `slope`.
+    """Iterate over the cups that `[lo, hi]` meets, with the tangent nearest to `slope` in each.
 
     Yields:
-        `(some, at, offset)`: the elements that have this cup, where its tangent touches, and the
-        lower bound on `f(x) - slope * x` over it; the first gap first.
+        `(some, at, offset)`: the elements that have this cup, the point where its tangent touches,
+            and the lower bound on `f(x) - slope * x` over it; the first gap first.
     """
     for j in range(int((stop - start).max(initial=-1)) + 1):
         gap = np.minimum(start + j, stop)
@@ -85,8 +85,8 @@ def touches(
         a, b = np.maximum(lo[some], side.left[g]), np.minimum(hi[some], side.right[g])
         inner = np.maximum(lo[some], side.first[g]), np.minimum(hi[some], side.last[g])
         at = root(lambda x, m=m: side.slope(x) - m, *inner)
-        got = tangent_offset(side, m, at, a, b)
-        yield some, at, np.where(np.isnan(got), -np.inf, got)
+        offset = tangent_offset(side, m, at, a, b)
+        yield some, at, np.where(np.isnan(offset), -np.inf, offset)
 
 
 def least_over(
@@ -97,7 +97,7 @@ def least_over(
     start: np.ndarray,
     stop: np.ndarray,
 ) -> np.ndarray:
-    """`least_offset` on one side, for finite intervals inside `on` over at most `MANY` knots."""
+    """Compute `least_offset` for one side, for finite intervals over at most `MANY` knots."""
     best, _ = least_at_points(points(side, lo, hi, start, stop), slope)
     for some, _, offset in touches(side, slope, lo, hi, start, stop):
         best[some] = np.minimum(best[some], offset)

@@ -1,7 +1,7 @@
 """Sound lines below and above any curve, derived from its facts.
 
-The line above `f` is minus the line below `-f`, so only lower lines are derived
-(`envelope.py`: which slope; `offsets.py`: the offset that is sound for a slope).
+The line above `f` is minus the line below `-f`, so only lower lines are derived. `envelope.py`
+chooses the slope, and `offsets.py` the offset that is sound for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,27 +22,27 @@ from .side import Side
 Rule = Callable[
     [np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], envelope.EnvelopeLine
 ]
-"""A rule of `envelope`: of ends, first and last gap, and theta."""
+"""A rule of `envelope`, from ends, first and last gap, and theta."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinePair:
-    """`lo_slope * x + lo_offset <= f(x) <= hi_slope * x + hi_offset` on every `[lo, hi]`.
+    """Lines `lo_slope * x + lo_offset <= f(x) <= hi_slope * x + hi_offset` on every `[lo, hi]`.
 
-    All fields have the shape of `lo`. The last six say how each line answers to `theta`:
+    All fields have the shape of `lo`. The last six describe the dependence of each line on `theta`:
 
     Args:
-        lo_slope: Finite.
-        lo_offset: May be `-inf` where `f` has no lower bound.
-        hi_slope: Finite.
-        hi_offset: May be `inf`.
+        lo_slope: Slope of the lower line; finite.
+        lo_offset: Offset of the lower line; may be `-inf` where `f` has no lower bound.
+        hi_slope: Slope of the upper line; finite.
+        hi_offset: Offset of the upper line; may be `inf`.
         lo_theta: The `theta` that gives this lower line.
         hi_theta: The `theta` that gives this upper line.
-        lo_pivot: As `theta` grows, the lower line turns about this `x`.
-        hi_pivot: The same for the upper line.
-        lo_gain: Slope at `theta = 1` minus slope at `theta = 0`; 0 where there is no choice. So
-            the value of the line at `x` changes by about `gain * (x - pivot)` per unit of theta.
-        hi_gain: The same for the upper line.
+        lo_pivot: The `x` about which the lower line turns as `theta` grows.
+        hi_pivot: The `x` about which the upper line turns.
+        lo_gain: Slope at `theta = 1` minus slope at `theta = 0`; 0 where there is no choice. So the
+            value of the line at `x` changes by about `gain * (x - pivot)` per unit of theta.
+        hi_gain: That difference of slopes for the upper line.
     """
 
     lo_slope: np.ndarray
@@ -58,10 +58,10 @@ class LinePair:
 
 
 def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = None) -> LinePair:
-    """Lines that enclose the curve on every `[lo, hi]`; by default the best at the midpoint.
+    """Return lines that enclose the curve on every `[lo, hi]`; by default the best at the midpoint.
 
     Where there is a choice, `theta` makes it: the point of tangency inside a cup (0 at its left
-    end, 1 at its right; only the part that the convex envelope touches), the slope at a convex
+    end, 1 at its right; only the part that the convex envelope touches), or the slope at a convex
     corner (0 the left one, 1 the right one). Everywhere else it is ignored.
 
     Sound: yes, for the exact function; the stated float64 error and all rounding are included.
@@ -69,7 +69,7 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
     straddle an inflection point.
 
     Args:
-        curve: The facts.
+        curve: The facts of the curve.
         lo: Lower ends, any shape; may be `-inf`.
         hi: Upper ends, the same shape, `lo <= hi`.
         theta: Numbers in [0, 1] of that shape, or None.
@@ -107,13 +107,12 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
 
 
 def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-    """A lower bound on `f(x) - slope * x` over every `[lo, hi]`, tight to rounding.
+    """Return a lower bound on `f(x) - slope * x` over every `[lo, hi]`, tight to rounding.
 
     Sound: yes, rounding included. It is `-inf` where the difference has no lower bound.
 
     Args:
-        curve: The facts.
-        slope: Any finite slopes.
+        curve: The facts of the curve.
         lo: Lower ends, the shape of `slope`; may be `-inf`.
         hi: Upper ends, the same shape.
     """
@@ -121,7 +120,7 @@ def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -
 
 
 def most_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-    """An upper bound on `f(x) - slope * x` over every `[lo, hi]`: see `least_offset`."""
+    """Return an upper bound on `f(x) - slope * x` over every `[lo, hi]`: see `least_offset`."""
     return -_any_slope(curve.sides[1], -np.asarray(slope, np.float64), lo, hi)
 
 
@@ -141,19 +140,19 @@ def _any_slope(side: Side, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np
         (rest,) = np.nonzero(~np.isfinite(out))
         if rest.size:
             m, least = slope[rest], side.least(lo[rest], hi[rest])
-            got = np.minimum(fall(least, m, lo[rest]), fall(least, m, hi[rest]))
-            got = np.where(m == 0.0, least, got)
-            out[rest] = np.where(np.isnan(got), -np.inf, got)
+            offset = np.minimum(fall(least, m, lo[rest]), fall(least, m, hi[rest]))
+            offset = np.where(m == 0.0, least, offset)
+            out[rest] = np.where(np.isnan(offset), -np.inf, offset)
     return out.reshape(shape)
 
 
 def _plain(side: Side, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Where the interval is finite and the facts hold on all of it."""
+    """Return where the interval is finite and the facts hold on all of it."""
     return np.isfinite(lo) & np.isfinite(hi) & ~side.curve.outside(lo, hi)
 
 
 def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None) -> np.ndarray:
-    """Slope, offset, theta, pivot and gain of the lower lines, for flat arrays."""
+    """Return slope, offset, theta, pivot and gain of the lower lines, for flat arrays."""
     out = np.zeros((5, lo.size))
     out[0] = np.nan
     start, stop = side.gaps(lo, hi)
@@ -162,9 +161,9 @@ def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None)
         if not some.size:
             continue
         chosen = None if theta is None else theta[some]
-        found = rule(lo[some], hi[some], start[some], stop[some], chosen)
+        line = rule(lo[some], hi[some], start[some], stop[some], chosen)
         for row, part in zip(
-            out, (found.slope, found.offset, found.theta, found.pivot, found.gain), strict=True
+            out, (line.slope, line.offset, line.theta, line.pivot, line.gain), strict=True
         ):
             row[some] = part
     (bad,) = np.nonzero(~(np.isfinite(out[0]) & np.isfinite(out[1])))
@@ -178,7 +177,7 @@ def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None)
 def _situations(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> Iterator[tuple[np.ndarray, Rule]]:
-    """Which rule of `envelope` reads which elements; what no rule reads gets constants."""
+    """Iterate over masks of elements and their rules in `envelope`; others get constants."""
     plain = _plain(side, lo, hi)
     single = plain & (start == stop)
     line = single & side.has_line[start]
@@ -199,12 +198,12 @@ def _situations(
     if several.any():
         cups = side.cups_before[stop + 1] - side.cups_before[start]
         yield several & (cups == 0), lambda a, b, g, h, t: envelope.polygon(side, a, b, g, h, t)
-        yield several & (cups == 1), lambda a, b, g, h, t: envelope.mixed(side, a, b, g, h, t)
-        yield several & (cups > 1), lambda a, b, g, h, t: envelope.humps(side, a, b, g, h)
+        yield several & (cups == 1), lambda a, b, g, h, t: envelope.one_cup(side, a, b, g, h, t)
+        yield several & (cups > 1), lambda a, b, g, h, t: envelope.several_cups(side, a, b, g, h)
 
 
 def _at_point(side: Side, at: np.ndarray) -> envelope.EnvelopeLine:
-    """An interval of one point: its slope there, so that thin intervals do not surprise."""
+    """Return the tangent at an interval of one point, close to the lines of thin intervals."""
     slope = side.slope(at)
     slope = np.where(np.isfinite(slope), slope, 0.0)
     value = side.value(at)

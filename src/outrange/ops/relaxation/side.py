@@ -1,4 +1,4 @@
-"""A curve seen from below: `f` itself, or `-f` for what must be bounded from above."""
+"""A curve bounded from below: `f` itself, or `-f` for its upper bound."""
 
 from fractions import Fraction
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from ...core.rounding import UNIT
 
 
 class CurveFacts(Protocol):
-    """The facts of a `Curve` that its lines follow from."""
+    """The facts of a `Curve` from which its lines are derived."""
 
     def f(self, x: Any, /) -> Any: ...
     def df(self, x: Any, /) -> Any: ...
@@ -39,19 +39,19 @@ class CurveFacts(Protocol):
 
 SAFE = 1.0 + 2.0**-50
 TINY = 2.0**-1000
-"""Stands for every underflow; a normal number, so that no arithmetic gets slow."""
+"""Bound on every underflow; a normal number, so that no arithmetic gets slow."""
 Line = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Slope, offset, theta, pivot and gain of lines below a curve: see `relax.Lines`."""
+"""Slope, offset, theta, pivot and gain of lines below a curve: see `relax.LinePair`."""
 
 MIRROR = {"line": "line", "cup": "cap", "cap": "cup"}
 
 
 def fall(value: Numbers, slope: np.ndarray, at: Numbers, extra: Numbers = 0.0) -> np.ndarray:
-    """A float64 at most `(value - extra) - slope * at`, whatever the rounding.
+    """Return a float64 at most `(value - extra) - slope * at`, whatever the rounding.
 
-    The product errs by `u |slope at|`, the two subtractions by `u` times what they return: less
-    than `4u (|slope at| + |value|)` in all, its own rounding included. Nothing is subtracted
-    where nothing is rounded, so that exact pieces stay exact.
+    The product errs by `u |slope at|`, the two subtractions by `u` times their results: less than
+    `4u (|slope at| + |value|)` in all, its own rounding included. Nothing is subtracted where
+    nothing is rounded, so that exact pieces stay exact.
     """
     product = slope * at
     pad = 4.0 * UNIT * (np.abs(product) + np.abs(value)) + TINY
@@ -66,7 +66,7 @@ class Side:
     """`sign * f` with its convexity, and cached bounds at its knots.
 
     Args:
-        curve: The facts.
+        curve: The facts of the curve.
         sign: 1 for `f`, -1 for `-f`.
     """
 
@@ -78,7 +78,7 @@ class Side:
         self.knots = np.array(curve.knots, np.float64)
         self.left = np.concatenate([[curve.on[0]], self.knots])
         self.right = np.concatenate([self.knots, [curve.on[1]]])
-        # Next to a knot the slope is asked for just inside the gap: the knot may be a kink.
+        # Next to a knot the slope is evaluated just inside the gap: the knot may be a kink.
         self.first = np.concatenate([[curve.on[0]], up(self.knots)])
         self.last = np.concatenate([down(self.knots), [curve.on[1]]])
         self.cups_before = np.concatenate([[0], np.cumsum(self.is_cup)])
@@ -90,34 +90,34 @@ class Side:
         self._after, self._before = self._edges()
 
     def _state_lines(self) -> None:
-        """Slope and offset of every gap known to be exactly `slope * x + offset`."""
+        """Set slope and offset of every gap known to be exactly `slope * x + offset`."""
         lines = self.curve.lines or (None,) * len(self.is_line)
         self.has_line = np.array([line is not None for line in lines])
         filled = [(0.0, 0.0) if line is None else line for line in lines]
         self.line_slope = self.sign * np.array([line[0] for line in filled])
         self.line_offset = self.sign * np.array([line[1] for line in filled])
         smooth = ~np.isin(self.knots, self.curve.jumps)
-        # Per knot, and one entry more, so that any gap may be asked.
+        # Per knot, and one entry more, so that any gap is a valid index.
         self.meets_exactly = np.append(self.has_line[:-1] & self.has_line[1:] & smooth, False)
         self.meets_convex = np.append(self.line_slope[:-1] <= self.line_slope[1:], False)
 
     def _state_knots(self) -> None:
-        """The least limit at every knot, and how far below it the true one may be."""
+        """Set the least limit at every knot, and its error."""
         values, extras = [], []
         for i, knot in enumerate(self.knots):
-            found = [self._at(knot), self._limit(i, knot), self._limit(i + 1, knot)]
-            # Three bounds on one number, or on three different ones.
+            candidates = [self._at(knot), self._limit(i, knot), self._limit(i + 1, knot)]
+            # Three bounds on one number, or at a jump on three different ones.
             pick = min if knot in self.curve.jumps else max
-            value, extra = pick(found, key=lambda pair: pair[0] - pair[1])
+            value, extra = pick(candidates, key=lambda pair: pair[0] - pair[1])
             values.append(value)
             extras.append(extra)
         self.knot_value = np.array(values, np.float64)
         self.knot_extra = np.array(extras, np.float64)
 
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """From where on, and up to where, an interval does not feel a knot.
+        """Return the ends from which on, and up to which, an interval does not touch a knot.
 
-        An interval that ends at a jump feels it unless the value there is the limit from inside.
+        An interval that ends at a jump touches it unless the value there is the limit from inside.
         """
         after, before = self.knots.copy(), self.knots.copy()
         for i in np.flatnonzero(np.isin(self.knots, self.curve.jumps)).tolist():
@@ -133,7 +133,7 @@ class Side:
         return value, float(np.max(self.error(value)))
 
     def _limit(self, gap: int, knot: float) -> tuple[float, float]:
-        """A lower bound on the limit at `knot` from inside `gap`: a value and its error."""
+        """Return a lower bound on the limit at `knot` from inside `gap`: a value and its error."""
         if self.has_line[gap]:
             slope, offset = float(self.line_slope[gap]), float(self.line_offset[gap])
             whole = Fraction(slope) * Fraction(float(knot)) + Fraction(offset)
@@ -147,36 +147,36 @@ class Side:
             return value, extra + 2.0 * abs(float(self.slope(np.asarray(near)))) * abs(near - knot)
 
     def limit_least(self, i: int, gap: int) -> float:
-        """A lower bound on the limit at knot `i` from inside `gap`."""
+        """Return a lower bound on the limit at knot `i` from inside `gap`."""
         value, extra = self._limit(gap, self.knots[i])
         return float(down(value - extra)) if extra > 0 else value
 
     def value(self, x: np.ndarray) -> np.ndarray:
-        """`sign * f(x)` in float64."""
+        """Return `sign * f(x)` in float64."""
         return self.curve.f(x) if self.sign > 0 else -self.curve.f(x)
 
     def slope(self, x: np.ndarray) -> np.ndarray:
-        """`sign * f'(x)` in float64."""
+        """Return `sign * f'(x)` in float64."""
         return self.curve.df(x) if self.sign > 0 else -self.curve.df(x)
 
     def error(self, value: Numbers) -> Numbers:
-        """How far a value may be off; the float 0.0 where `f` is exact."""
+        """Bound the error of a value; the float 0.0 where `f` is exact."""
         if self.exact:
             return 0.0
         return self.curve.off + self.curve.ulps * (2.0 * UNIT * np.abs(value) + TINY)
 
     def slope_slack(self, slope: np.ndarray) -> np.ndarray:
-        """How far a slope may be off, a little more than stated (roundings of its use)."""
+        """Bound the error of a slope, with a margin for the rounding of its use."""
         return 1.01 * self.curve.slope_error * (1.0 + np.abs(slope))
 
     def gaps(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first and the last gap that `[lo, hi]` touches."""
+        """Return the first and the last gap that `[lo, hi]` touches."""
         return (
             np.searchsorted(self._after, lo, side="right"),
             np.searchsorted(self._before, hi, side="left"),
         )
 
     def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """The least of `sign * f`: the constant that is always there to fall back on."""
+        """Return the least of `sign * f`, the constant fallback."""
         least, most = self.curve.range(lo, hi)
         return least if self.sign > 0 else -most

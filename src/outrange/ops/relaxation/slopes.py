@@ -9,14 +9,14 @@ from ..step import Step
 
 
 def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds on the slope of `f` inside every `[lo, hi]`.
+    """Return bounds on the slope of `f` inside every `[lo, hi]`.
 
     On a convex gap the slope rises, on a concave one it falls, so its ends decide. At a kink inside
-    the interval both one-sided slopes count; of an interval that is one point, all slopes there do.
+    the interval both one-sided slopes count; for an interval of one point, all slopes there do.
     Between two turns the sign of the slope is known.
 
     Args:
-        curve: The facts.
+        curve: The facts of the curve.
         lo: Lower ends, any shape.
         hi: Upper ends, the same shape.
 
@@ -47,7 +47,7 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
             low, high = _gap(curve, g, start, stop)
             least = np.where(touched, np.minimum(least, low), least)
             most = np.where(touched, np.maximum(most, high), most)
-        least, most = _signed(curve, lo, hi, least, most)
+        least, most = _cut_by_monotonicity(curve, lo, hi, least, most)
     unknown = ~((lo >= curve.on[0]) & (hi <= curve.on[1])) | np.isnan(least) | np.isnan(most)
     for jump in curve.jumps:
         unknown |= (lo <= jump) & (jump <= hi) & (lo < hi)
@@ -59,12 +59,12 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
 def _gap(
     curve: Curve, g: int, start: np.ndarray, stop: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds on the slope on the part `[start, stop]` of one gap."""
+    """Return bounds on the slope on the part `[start, stop]` of one gap."""
     line = None if curve.lines is None else curve.lines[g]
     if line is not None:
         slope = np.full(np.shape(start), line[0])
         return slope, slope
-    # Just inside the gap: at a kink `df` may be the slope of the other side.
+    # Evaluated just inside the gap: at a kink `df` may be the slope of the other side.
     first = curve.df(np.where(np.isin(start, curve.knots), up(start), start))
     last = curve.df(np.where(np.isin(stop, curve.knots), down(stop), stop))
     first, last = (_limit(curve, s, x) for s, x in ((first, start), (last, stop)))
@@ -74,7 +74,7 @@ def _gap(
 
 
 def _limit(curve: Curve, slope: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Slopes at infinite ends: of the line far out if there is one, else unbounded."""
+    """Return slopes at infinite ends: of the line far out if there is one, else unbounded."""
     endless = np.isinf(x)
     if not np.any(endless):
         return slope
@@ -84,14 +84,14 @@ def _limit(curve: Curve, slope: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.where(endless, limit, slope)
 
 
-def _signed(
+def _cut_by_monotonicity(
     curve: Curve, lo: np.ndarray, hi: np.ndarray, least: np.ndarray, most: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut off the slopes of the wrong sign where the curve only rises, or only falls."""
     ends = (-np.inf, *sorted({*curve.turns, *curve.holes}), np.inf)
     rises, falls = np.ones(lo.shape, bool), np.ones(lo.shape, bool)
     for r in range(len(ends) - 1):
-        # A turn is a float64 near the true one, but for 0, which is stated only where it is exact.
+        # A turn is a float64 near the true one, except 0, which is stated only if it is exact.
         first, last = (
             end if end == 0 else push(end, 8) for end, push in ((ends[r], down), (ends[r + 1], up))
         )
@@ -106,7 +106,7 @@ def _signed(
 
 
 def _direction(curve: Curve, start: float, stop: float) -> tuple[bool, bool]:
-    """Whether `f` may be taken to rise, and to fall, between two turns."""
+    """Return whether `f` rises, and whether it falls, between two turns."""
     start, stop = max(start, curve.on[0]), min(stop, curve.on[1])
     if not start < stop:
         return True, True

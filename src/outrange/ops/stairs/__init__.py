@@ -1,1 +1,1 @@
-"""Staircases, one file each: filled into the table of curves on import."""
+"""Staircases, one file each, entered into the curve table on import."""

@@ -1,4 +1,4 @@
-"""Ceil: the least whole number not below `x`."""
+"""Ceil: the least integer not below `x`."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ..step import Step
 
 @register_stairs("ceil")
 def ceil() -> Step:
-    """The facts."""
+    """Return the facts."""
     return Step(
         name="ceil",
         f=np.ceil,

@@ -1,4 +1,4 @@
-"""Floor: the largest whole number not above `x`."""
+"""Floor: the largest integer not above `x`."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ..step import Step
 
 @register_stairs("floor")
 def floor() -> Step:
-    """The facts."""
+    """Return the facts."""
     return Step(
         name="floor",
         f=np.floor,

@@ -1,4 +1,4 @@
-"""Round: the nearest whole number, halves to the even one."""
+"""Round: the nearest integer, halves to the even one."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ..step import Step
 
 @register_stairs("round")
 def round_half_even() -> Step:
-    """The facts."""
+    """Return the facts."""
     return Step(
         name="round",
         f=np.rint,

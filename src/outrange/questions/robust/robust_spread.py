@@ -11,11 +11,11 @@ import numpy as np
 from ...answers.robust_accuracy import BROKEN, OPEN, ROBUST
 from ...core import Warrant
 from ...core.clock import read_clock
-from ...executors.chunks import Chunks, decided
-from ...executors.crew import ATTEMPTS, TICK, Crew, Done
-from ...executors.parcel import Parcel, unpacked
+from ...executors.chunks import Chunks, answer_within
+from ...executors.dispatcher import ATTEMPTS, TICK, Dispatcher, TaskResult
+from ...executors.payload import Payload, deserialize
 from ...executors.pool import Pool
-from ...executors.shelf import Kept
+from ...executors.worker_cache import CachedPayload
 from ..common.network import GraphAlone
 from ..evidence.contradictions import check_never, run_samples
 from .robust_run import Question, RobustRun
@@ -61,10 +61,12 @@ class SentInput:
     left: float
 
 
-def decide_inputs(kept: Kept, questions: Sequence[Question], patience: float) -> list[InputResult]:
+def decide_inputs(
+    kept: CachedPayload, questions: Sequence[Question], patience: float
+) -> list[InputResult]:
     """Decide some inputs on a worker, at least one."""
-    network = GraphAlone(*kept.once("network", unpacked))
-    return decided(questions, lambda question: _decide(network, question), patience)
+    network = GraphAlone(*kept.get_or_make("network", deserialize))
+    return answer_within(questions, lambda question: _decide(network, question), patience)
 
 
 def _decide(network: GraphAlone, question: Question) -> InputResult:
@@ -97,8 +99,8 @@ def spread(
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     report()
-    crew, lost, chunks = Crew(pool), Counter(), Chunks()
-    parcel = Parcel.of((run.network.graph, run.network.name))
+    dispatcher, lost, chunks = Dispatcher(pool), Counter(), Chunks()
+    payload = Payload.of((run.network.graph, run.network.name))
     sent: dict[int, list[SentInput]] = {}
     ended: deque[tuple[SentInput, InputResult]] = deque()
     remaining: list[int] = []
@@ -108,13 +110,13 @@ def spread(
         sent[chunk[0].i] = chunk
         questions, patience = [part.question for part in chunk], chunks.patience(len(chunk))
         limit = 2 * sum(question.seconds for question in questions) + GRACE
-        work = parcel, decide_inputs, questions, patience
-        crew.give(chunk[0].i, _name(chunk), *work, limit=limit)
+        work = payload, decide_inputs, questions, patience
+        dispatcher.submit(chunk[0].i, _name(chunk), *work, limit=limit)
 
-    def receive(done: Done) -> None:
+    def receive(done: TaskResult) -> None:
         if done.error is not None and not done.lost:
             raise done.error
-        chunk, results = sent.pop(int(str(done.ticket))), done.value or ()
+        chunk, results = sent.pop(int(str(done.key))), done.value or ()
         ended.extend(zip(chunk, results, strict=False))
         for result in results:
             chunks.add(result.seconds)
@@ -133,17 +135,17 @@ def spread(
         report()
 
     try:
-        while (waiting or len(crew)) and left() > 0 and not pool.broken:
-            while waiting and crew.room(chunks.ahead(len(waiting), pool.size)) > 0:
+        while (waiting or len(dispatcher)) and left() > 0 and not pool.broken:
+            while waiting and dispatcher.free_slots(chunks.ahead(len(waiting), pool.size)) > 0:
                 dispatch()
             if ended:  # Conclude one at a time: a worker may need its next task meanwhile.
                 conclude()
-            for done in crew.wait(0.0 if ended else min(TICK, max(0.0, left()))):
+            for done in dispatcher.wait(0.0 if ended else min(TICK, max(0.0, left()))):
                 receive(done)
         while ended:
             conclude()
     finally:
-        crew.end()
+        dispatcher.cancel_all()
     return range(len(run.status)) if pool.broken or left() <= 0 else remaining
 
 

@@ -1,1 +1,1 @@
-"""Closed loops in continuous time: what was asked, attacks, proofs by flows, and the answer."""
+"""Closed loops in continuous time: claims, attacks, proofs by flows, and the answer."""

@@ -1,4 +1,4 @@
-"""Simulations of a loop in continuous time, and a trajectory that breaks a claim, enclosed."""
+"""Simulations of a loop in continuous time, and the enclosure of a violating trajectory."""
 
 from __future__ import annotations
 
@@ -13,51 +13,53 @@ from ...answers.loops import LoopTrajectory
 from ...core import Box, Clock, Formula, OutOfTime, Region
 from ...questions.evidence.check_point import contains
 from ..flow import FlowPipe, flow_pipe
-from ..seen import drawn, moved
+from ..simulation import draw_points, perturb_points
 from .claims import TimedClaim
-from .decisions import chosen, deciding, is_held
-from .system import FlowSystem, simulated
+from .decisions import build_decision, choose_conditions, reads_controls
+from .system import FlowSystem, simulate
 
 
 POINTS = 96
 """Random points, and as many corners, for every part of the initial set."""
 
 LEAST, MOST = 4, 32
-"""Steps of the integrator in a period."""
+"""Integrator steps in a period."""
 
 NEAR = 1e-6
-"""Twice as many steps change the end by less than this share of its size: that is enough."""
+"""Relative change of the final state by twice as many steps at which a simulation is accurate
+enough."""
 
 SIZES = (0.3, 0.1, 0.03)
-"""Of the steps of an attack, as shares of the initial set."""
+"""Sizes of the steps of an attack, as shares of the initial set."""
 
 GAIN = 0.02
-"""An attack that comes nearer by less than this share is at its end."""
+"""Relative gain below which an attack ends."""
 
 BETWEEN, NEAREST = 16, 8
-"""Times between two that are looked at closely, of so many trajectories."""
+"""Times added between two near the minimum of robustness, and the number of trajectories refined.
+"""
 
 TRIED = 4
-"""Trajectories that are enclosed at most."""
+"""Number of trajectories that are enclosed at most."""
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """Trajectories that were simulated, the one that came nearest to breaking the claim first.
+class Simulations:
+    """Simulated trajectories, the one nearest to a violation of the claim first.
 
     Args:
-        points: `(batch, x + w)`.
-        times: At which they are known.
-        states: `(batch, times, n)`.
-        controls: `(batch, times, m)`.
-        far: `(batch,)` how far each is from breaking the claim; empty without one.
+        points: Initial points, `(batch, x + w)`.
+        times: Times of the states, ascending.
+        states: States at these times, `(batch, times, n)`.
+        controls: Controls held from these times on, `(batch, times, m)`.
+        robustness: `(batch,)`: distance of each from violating the claim; empty without one.
     """
 
     points: np.ndarray
     times: Sequence[Fraction]
     states: np.ndarray
     controls: np.ndarray
-    far: np.ndarray
+    robustness: np.ndarray
 
     @property
     def flat(self) -> np.ndarray:
@@ -66,8 +68,8 @@ class Seen:
 
 
 def regions(system: FlowSystem) -> list[Region]:
-    """The sets of points that simulations begin from."""
-    found, fixed, noise = [], system.fixed, system.noise
+    """Return the sets of initial points of simulations."""
+    sets, fixed, noise = [], system.fixed, system.noise
     for region in system.initial:
         ends = (
             Box(*(
@@ -76,110 +78,125 @@ def regions(system: FlowSystem) -> list[Region]:
             )),
             np.concatenate([region.integer, np.zeros(fixed.size + noise.size, bool)]),
         )  # fmt: skip
-        found.append(replace(region, box=ends[0], integer=ends[1]))
-    return found
+        sets.append(replace(region, box=ends[0], integer=ends[1]))
+    return sets
 
 
 def initial_points(system: FlowSystem, points: np.ndarray) -> np.ndarray:
-    """Those of some points that lie in the initial set."""
+    """Return those of some points that lie in the initial set."""
     sets = regions(system)
     inside = [any(contains(region, point) for region in sets) for point in points]
     return points[np.array(inside, bool)]
 
 
-def nothing_seen(system: FlowSystem) -> Seen:
-    """No trajectories."""
+def no_simulations(system: FlowSystem) -> Simulations:
+    """Return an empty batch of trajectories."""
     times = [system.dt * k for k in range(system.horizon + 1)]
     n, m = len(system.states), len(system.controls)
     points = np.zeros((0, n + system.fixed.size + system.noise.size))
     states, controls = np.zeros((0, len(times), n)), np.zeros((0, len(times), m))
-    return Seen(points, times, states, controls, np.zeros(0))
+    return Simulations(points, times, states, controls, np.zeros(0))
 
 
-def seen(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Seen:
-    """Trajectories from corners and random points, and from points that come nearer to breaking.
+def simulate_worst(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Simulations:
+    """Simulate from corners, random points, and points nearer to a violation.
 
-    Where the deadline passes before, what was seen by then: nothing, perhaps.
+    If the deadline passes, the result holds what was simulated by then, maybe nothing.
 
     Args:
-        system: The loop.
-        claim: What shall hold; None without a specification.
-        seed: Of the random points.
+        claim: The claim; None without a specification.
+        seed: Random seed of the points.
     """
     rng, sets = np.random.default_rng(seed), regions(system)
-    points = np.concatenate([drawn(region, rng, POINTS) for region in sets])
+    points = np.concatenate([draw_points(region, rng, POINTS) for region in sets])
     try:
         times = _times(system, claim, points[:8])
-        found = Seen(points, times, *simulated(system, points, times), np.zeros(len(points)))
+        simulations = Simulations(
+            points, times, *simulate(system, points, times), np.zeros(len(points))
+        )
     except OutOfTime:
-        return nothing_seen(system)
+        return no_simulations(system)
     if claim is None or not len(points):
-        return found
-    found = _sorted(replace(found, far=claim.worth(times, found.flat)))
+        return simulations
+    simulations = _sort_by_robustness(
+        replace(simulations, robustness=claim.robustness(times, simulations.flat))
+    )
     try:
-        return _nearer(system, claim, found, rng)
+        return _nearer(system, claim, simulations, rng)
     except OutOfTime:
-        return found
+        return simulations
 
 
-def _nearer(system: FlowSystem, claim: TimedClaim, found: Seen, rng: np.random.Generator) -> Seen:
-    """And trajectories about those that come nearest to breaking the claim."""
+def _nearer(
+    system: FlowSystem, claim: TimedClaim, simulations: Simulations, rng: np.random.Generator
+) -> Simulations:
+    """Add trajectories near those with the least robustness."""
     sets = regions(system)
     for size in SIZES:
-        last = found.far[0]
+        last = simulations.robustness[0]
         if last < 0:
             break
-        found = more(system, claim, found, moved(found.points[:8], sets, size, rng))
-        if found.far[0] > last - GAIN * abs(last):
+        simulations = add_simulations(
+            system, claim, simulations, perturb_points(simulations.points[:8], sets, size, rng)
+        )
+        if simulations.robustness[0] > last - GAIN * abs(last):
             break
-    return found
+    return simulations
 
 
-def sharper(system: FlowSystem, claim: TimedClaim, found: Seen) -> Seen:
-    """The nearest trajectories at more times about those when they are nearest."""
-    near, times = found.flat[:1], set(found.times)
+def refine_nearest(system: FlowSystem, claim: TimedClaim, simulations: Simulations) -> Simulations:
+    """Simulate the nearest trajectories at more times around their minimum of robustness."""
+    near, times = simulations.flat[:1], set(simulations.times)
     for leaf in claim.leaves():
-        index, each = leaf.index(found.times), leaf.each(found.times, near)[0]
+        index, each = (
+            leaf.index(simulations.times),
+            leaf.robustness_by_time(simulations.times, near)[0],
+        )
         at = int(index[each.argmin() if leaf.op == "always" else each.argmax()])
         for k in (at - 1, at):
-            if 0 <= k < len(found.times) - 1:
-                a, b = found.times[k], found.times[k + 1]
+            if 0 <= k < len(simulations.times) - 1:
+                a, b = simulations.times[k], simulations.times[k + 1]
                 times |= {a + (b - a) * j / BETWEEN for j in range(1, BETWEEN)}
-    points, order = found.points[:NEAREST], sorted(times)
-    new = Seen(points, order, *simulated(system, points, order), np.zeros(len(points)))
-    return _sorted(replace(new, far=claim.worth(order, new.flat)))
+    points, order = simulations.points[:NEAREST], sorted(times)
+    new = Simulations(points, order, *simulate(system, points, order), np.zeros(len(points)))
+    return _sort_by_robustness(replace(new, robustness=claim.robustness(order, new.flat)))
 
 
-def more(system: FlowSystem, claim: TimedClaim, old: Seen, points: np.ndarray) -> Seen:
-    """Further trajectories."""
-    new = Seen(points, old.times, *simulated(system, points, old.times), np.zeros(len(points)))
-    new = replace(new, far=claim.worth(new.times, new.flat))
-    return _sorted(
-        Seen(
+def add_simulations(
+    system: FlowSystem, claim: TimedClaim, old: Simulations, points: np.ndarray
+) -> Simulations:
+    """Add trajectories from further points."""
+    new = Simulations(
+        points, old.times, *simulate(system, points, old.times), np.zeros(len(points))
+    )
+    new = replace(new, robustness=claim.robustness(new.times, new.flat))
+    return _sort_by_robustness(
+        Simulations(
             np.concatenate([old.points, new.points]), old.times,
             np.concatenate([old.states, new.states]),
-            np.concatenate([old.controls, new.controls]), np.concatenate([old.far, new.far]),
+            np.concatenate([old.controls, new.controls]),
+            np.concatenate([old.robustness, new.robustness]),
         )
     )  # fmt: skip
 
 
-def _sorted(found: Seen) -> Seen:
-    order = np.argsort(found.far, kind="stable")
-    return Seen(
-        found.points[order], found.times, found.states[order], found.controls[order],
-        found.far[order],
+def _sort_by_robustness(simulations: Simulations) -> Simulations:
+    order = np.argsort(simulations.robustness, kind="stable")
+    return Simulations(
+        simulations.points[order], simulations.times, simulations.states[order],
+        simulations.controls[order], simulations.robustness[order],
     )  # fmt: skip
 
 
 def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> list[Fraction]:
-    """Times so near to each other that steps between them are good simulations."""
+    """Return times so close together that steps between them are accurate simulations."""
     pieces, last = LEAST, None
     while True:
         grid = {system.dt * k / pieces for k in range(system.horizon * pieces + 1)}
         if claim is not None:
             grid |= {end for leaf in claim.leaves() for end in (leaf.start, leaf.stop)}
         times = sorted(grid)
-        end = simulated(system, points, times)[0][:, -1]
+        end = simulate(system, points, times)[0][:, -1]
         size = np.abs(end).max(initial=1e-3)
         with np.errstate(invalid="ignore"):
             same = last is not None and not np.abs(end - last).max(initial=0.0) > NEAR * size
@@ -190,73 +207,79 @@ def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> 
         last, pieces = end, 2 * pieces
 
 
-def enclosed(
-    system: FlowSystem, claim: TimedClaim, found: Seen, deadline: float | None
+def enclose_violation(
+    system: FlowSystem, claim: TimedClaim, simulations: Simulations, deadline: float | None
 ) -> LoopTrajectory | None:
-    """A trajectory that breaks a claim: the flow of one initial point, which proves it.
+    """Return a trajectory proved to violate a claim, by the flow of one initial point.
 
     Args:
-        system: The loop.
-        claim: What shall hold.
-        found: Simulations, the worst first.
-        deadline: Seconds.
+        claim: The claim to refute.
+        simulations: Simulations, the worst first.
+        deadline: Time limit in seconds.
     """
     size, sets = len(system.states) + system.fixed.size, regions(system)
     clock = Clock(deadline)
-    for i in range(min(TRIED, len(found.points))):
-        point = found.points[i]
+    for i in range(min(TRIED, len(simulations.points))):
+        point = simulations.points[i]
         if clock.expired:
             break
-        if not found.far[i] <= 0 or not any(contains(region, point) for region in sets):
+        if not simulations.robustness[i] <= 0 or not any(
+            contains(region, point) for region in sets
+        ):
             continue
-        times, flat = found.times, found.flat[i : i + 1]
-        denied = claim.denied()
-        asked = chosen(denied, times, flat, system.dt, early=True)
-        last = max(stop for _, _, stop in asked)
-        steps = max(_periods(system, formula, stop) for formula, _, stop in asked)
+        times, flat = simulations.times, simulations.flat[i : i + 1]
+        denied = claim.negation()
+        conditions = choose_conditions(denied, times, flat, system.dt, early=True)
+        last = max(stop for _, _, stop in conditions)
+        steps = max(_periods(system, formula, stop) for formula, _, stop in conditions)
         start, w = point[None, :size], point[size:]
         pipe = flow_pipe(
             system.plant, system.sampled, (start, start), system.dt, steps,
             clock.left if np.isfinite(clock.limit) else None,
             disturbance=(w, w) if w.size else None,
-            decide=deciding(denied, times, flat, system.dt, len(system.states), early=True),
+            decide=build_decision(denied, times, flat, system.dt, len(system.states), early=True),
         )  # fmt: skip
         if pipe.complete:
-            return _trajectory(system, claim, found, i, pipe, last)
+            return _trajectory(system, claim, simulations, i, pipe, last)
         if pipe.interrupted:
             raise KeyboardInterrupt
     return None
 
 
 def _periods(system: FlowSystem, formula: Formula, stop: Fraction) -> int:
-    """How many periods it takes to know a condition at a time."""
-    if is_held(formula, len(system.states)):
+    """Return the number of periods after which a condition at a time is known."""
+    if reads_controls(formula, len(system.states)):
         return min(floor(stop / system.dt) + 1, system.horizon)
     return max(1, ceil(stop / system.dt))
 
 
 def _trajectory(
-    system: FlowSystem, claim: TimedClaim, found: Seen, i: int, pipe: FlowPipe, broken: Fraction
+    system: FlowSystem,
+    claim: TimedClaim,
+    simulations: Simulations,
+    i: int,
+    pipe: FlowPipe,
+    broken: Fraction,
 ) -> LoopTrajectory:
     n, m = len(system.states), len(system.controls)
     times = sorted({segment.start for segment in pipe.instants} | {broken})
     lo, hi = np.zeros((2, len(times), n))
     for k, time in enumerate(times):
-        parts = [s.between(time, time) for s in pipe.at(time)]
+        parts = [s.restrict(time, time) for s in pipe.at(time)]
         lo[k] = np.max([part.lo[0, :n] for part in parts], axis=0)
         hi[k] = np.min([part.hi[0, :n] for part in parts], axis=0)
-    point = found.points[i]
+    point = simulations.points[i]
     model = reproduced = None
     if system.model_control is not None:
-        run, pushed = simulated(system, point[None], found.times, by_model=True)
+        run, pushed = simulate(system, point[None], simulations.times, by_model=True)
         flat = np.concatenate([run, pushed], axis=2)
-        reproduced = bool(claim.worth(found.times, flat)[0] <= 0)
-        model = run[0, [found.times.index(time) for time in times]]
-    begins = [found.times.index(k * system.dt) for k in range(system.horizon)]
+        reproduced = bool(claim.robustness(simulations.times, flat)[0] <= 0)
+        model = run[0, [simulations.times.index(time) for time in times]]
+    begins = [simulations.times.index(k * system.dt) for k in range(system.horizon)]
     ends = np.cumsum([n, system.parameters, system.fixed.size - system.parameters - system.late])
     disturbance = np.concatenate([point[ends[1] : ends[2]], point[ends[2] + system.late :]])
     return LoopTrajectory(
-        point[:n], lo, hi, found.controls[i, begins].reshape(-1, m), disturbance[None],
+        point[:n], lo, hi, simulations.controls[i, begins].reshape(-1, m), disturbance[None],
         point[n : ends[1]], np.zeros(0), times.index(broken), model, reproduced,
         times=np.array([float(time) for time in times]),
     )  # fmt: skip

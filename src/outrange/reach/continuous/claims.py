@@ -1,4 +1,4 @@
-"""Specifications in time about trajectories in continuous time."""
+"""Temporal specifications of trajectories in continuous time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from ...core import Formula, InputError
 from ...core.formula import negate, value
 from ...questions.expressions import Temporal, as_temporal
-from ..specification import Trajectory, held_at, remarks
+from ..specification import Trajectory, condition_at, spec_warnings
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +22,10 @@ class TimedClaim:
 
     Args:
         op: "always", "eventually", "all" or "any".
-        parts: Of "all" and "any".
-        formula: Of the others, over `[states, controls]` at one time.
-        start: The first time that counts.
-        stop: The last.
+        parts: Parts of "all" and "any".
+        formula: Condition of "always" and "eventually", over `[states, controls]` at one time.
+        start: First time of its window.
+        stop: Last time of its window.
     """
 
     op: str
@@ -34,93 +34,93 @@ class TimedClaim:
     start: Fraction = Fraction(0)
     stop: Fraction = Fraction(0)
 
-    def denied(self) -> TimedClaim:
-        """What holds exactly where this does not."""
+    def negation(self) -> TimedClaim:
+        """Return the claim that holds exactly where this one does not."""
         other = {"always": "eventually", "eventually": "always", "all": "any", "any": "all"}
         formula = None if self.formula is None else negate(self.formula)
-        parts = tuple(part.denied() for part in self.parts)
+        parts = tuple(part.negation() for part in self.parts)
         return TimedClaim(other[self.op], parts, formula, self.start, self.stop)
 
     @property
     def chooses(self) -> bool:
-        """Whether it leaves open when, or in which way, something holds."""
+        """Whether a proof must choose a time or an alternative."""
         return self.op in ("eventually", "any") or any(part.chooses for part in self.parts)
 
     def leaves(self) -> Iterator[TimedClaim]:
-        """The conditions."""
+        """Iterate over the conditions."""
         if self.formula is not None:
             yield self
         for part in self.parts:
             yield from part.leaves()
 
-    def worth(self, times: Sequence[Fraction], flat: np.ndarray) -> np.ndarray:
-        """How far each of some trajectories is from breaking it; negative where it does.
+    def robustness(self, times: Sequence[Fraction], flat: np.ndarray) -> np.ndarray:
+        """Return each trajectory's robustness: its distance from a violation, negative for one.
 
         Args:
-            times: At which they are known.
+            times: Times of the trajectories.
             flat: `(batch, times, states + controls)`.
         """
         if self.formula is None:
-            found = [part.worth(times, flat) for part in self.parts]
-            return np.min(found, axis=0) if self.op == "all" else np.max(found, axis=0)
-        each = self.each(times, flat)
+            values = [part.robustness(times, flat) for part in self.parts]
+            return np.min(values, axis=0) if self.op == "all" else np.max(values, axis=0)
+        each = self.robustness_by_time(times, flat)
         return each.min(axis=1) if self.op == "always" else each.max(axis=1)
 
-    def each(self, times: Sequence[Fraction], flat: np.ndarray) -> np.ndarray:
-        """The same of a condition at each time of its window, `(batch, times)`."""
+    def robustness_by_time(self, times: Sequence[Fraction], flat: np.ndarray) -> np.ndarray:
+        """Return the robustness of a condition at each time of its window, `(batch, times)`."""
         assert self.formula is not None
         index = self.index(times)
         some = flat[:, index]
         with np.errstate(all="ignore"):
-            found = value(negate(self.formula), some.reshape(-1, flat.shape[2]))
-        # Of a trajectory that float64 could not follow nothing is known.
-        return np.where(np.isnan(found), np.inf, found).reshape(len(flat), len(index))
+            values = value(negate(self.formula), some.reshape(-1, flat.shape[2]))
+        # Nothing is known of a trajectory on which float64 failed.
+        return np.where(np.isnan(values), np.inf, values).reshape(len(flat), len(index))
 
     def index(self, times: Sequence[Fraction]) -> np.ndarray:
-        """The times that count."""
+        """Return the indices of the times in its window."""
         return np.array([k for k, t in enumerate(times) if self.start <= t <= self.stop])
 
 
-def exact_time(given: float) -> Fraction:
-    """A time as the decimal that was written: 0.1 is a tenth."""
-    return given if isinstance(given, Fraction) else Fraction(repr(float(given)))
+def exact_time(time: float) -> Fraction:
+    """Return a time as the decimal that was written: 0.1 is a tenth."""
+    return time if isinstance(time, Fraction) else Fraction(repr(float(time)))
 
 
-def claimed(spec: Any, where: Trajectory, end: Fraction) -> TimedClaim:
-    """Read a specification.
+def read_claim(spec: Any, where: Trajectory, end: Fraction) -> TimedClaim:
+    """Convert a specification to a claim.
 
     Args:
-        spec: A condition, one in time, or several joined.
+        spec: A condition, a temporal condition, or several joined.
         where: Names, for conditions at one time.
         end: The last time of the loop.
 
     Raises:
-        InputError: It names what is not there, or a time beyond the end.
+        InputError: It uses an unknown name, or a time beyond the end.
     """
     return _claim(as_temporal(spec), where, end)
 
 
 def _claim(spec: Temporal, where: Trajectory, end: Fraction) -> TimedClaim:
     if spec.op == "~":
-        return _claim(spec.parts[0], where, end).denied()
+        return _claim(spec.parts[0], where, end).negation()
     if spec.op in ("&", "|"):
         parts = tuple(_claim(part, where, end) for part in spec.parts)
         return TimedClaim("all" if spec.op == "&" else "any", parts)
     start, stop = window(spec, end)
-    return TimedClaim(spec.op, (), held_at(spec.parts[0], where, 0), start, stop)
+    return TimedClaim(spec.op, (), condition_at(spec.parts[0], where, 0), start, stop)
 
 
 def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
-    """From when to when a condition counts.
+    """Return the first and the last time at which a condition counts.
 
     Raises:
-        InputError: Later than the end.
+        InputError: One is later than the end.
     """
     ends = (0.0 if spec.start is None else spec.start, spec.stop)
-    known = all(time is None or isfinite(time) for time in ends)
-    start = exact_time(ends[0]) if known else Fraction(0)
-    stop = end if ends[1] is None or not known else exact_time(ends[1])
-    if not known or max(start, stop) > end:
+    are_finite = all(time is None or isfinite(time) for time in ends)
+    start = exact_time(ends[0]) if are_finite else Fraction(0)
+    stop = end if ends[1] is None or not are_finite else exact_time(ends[1])
+    if not are_finite or max(start, stop) > end:
         raise InputError(
             "In continuous time, the times of a specification are in the unit of `dt`, and the "
             f"loop ends at `steps * dt` = {float(end):g}: more `steps=`, or an earlier time. "
@@ -129,12 +129,12 @@ def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
     return start, stop
 
 
-def warned(spec: Any, where: Trajectory, end: Fraction) -> list[str]:
-    """What is odd about a specification: a part of it that holds whatever the loop does."""
-    spec, found = as_temporal(spec), []
+def claim_warnings(spec: Any, where: Trajectory, end: Fraction) -> list[str]:
+    """Return warnings about parts of a specification that hold whatever the loop does."""
+    spec, warnings = as_temporal(spec), []
     if spec.op == "&":
         for part in spec.parts:
-            found += warned(part, where, end)
+            warnings += claim_warnings(part, where, end)
     elif spec.op in ("always", "eventually"):
-        found += remarks(spec, negate(held_at(spec.parts[0], where, 0)))
-    return found
+        warnings += spec_warnings(spec, negate(condition_at(spec.parts[0], where, 0)))
+    return warnings

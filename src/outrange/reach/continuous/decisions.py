@@ -1,4 +1,4 @@
-"""From a claim about a loop to questions about every segment of its pipe."""
+"""Conversion of a claim about a loop to decisions on every segment of its pipe."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 from ...core import And, Atom, Formula, down, gamma, up
 from ...core.formula import FALSE, TRUE, atoms
 from ..flow import AllOf, AnyOf, Decide, PipeDecision, Segment, Window
-from ..flow.rows import decided, middle_of, nothing_open
+from ..flow.linear_claims import decide_limits, middle_of, nothing_open
 from .claims import TimedClaim
 
 
 EARLY = 0.1
-"""Where the first time will do, one is clear that is worth this share of the best."""
+"""Where the first violation suffices, a time is accepted at this share of the best robustness."""
 
 NEAR_INSTANT = 0.7
-"""An instant between two periods is taken where it is worth this share of the best time."""
+"""An instant between two periods is preferred at this share of the best robustness."""
 
 
 @dataclass(frozen=True, eq=False)
-class AtomHeld:
-    """An inequality about states and controls holds throughout every segment; a `Decide`.
+class AtomThroughout:
+    """An inequality on states and controls throughout every segment; a `Decide`.
 
     Args:
-        atom: Over `[states, controls]`.
-        states: How many are states that a condition names.
+        atom: The inequality, over `[states, controls]`.
+        states: Number of states that a condition may name.
     """
 
     atom: Atom
@@ -49,16 +49,16 @@ class AtomHeld:
         for i, c in pushed:
             assert segment.controls is not None
             push = np.stack([c * segment.controls[0][:, i], c * segment.controls[1][:, i]])
-            # A product and a sum are rounded once each.
+            # One product and one sum, each rounded once.
             pad = gamma(2) * (np.abs(push).max(axis=0) + np.abs(most[:, 0]) + np.abs(least[:, 0]))
             most = up(most + push.max(axis=0)[:, None] + 2 * pad[:, None])
             least = down(least + push.min(axis=0)[:, None] - 2 * pad[:, None])
-        return decided(least, most, *ends, segment.forms(row))
+        return decide_limits(least, most, *ends, segment.forms(row))
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
-    """What holds, or does not, whatever the states are; a `Decide`."""
+class ConstantDecision:
+    """A condition that holds, or fails, whatever the states are; a `Decide`."""
 
     holds: bool
 
@@ -77,8 +77,7 @@ class DuringWindow:
     """A condition at all times of a window; a `Decide`.
 
     Args:
-        part: The condition.
-        window: When it counts; segments are cut to it.
+        window: The times at which it counts; segments are cut to it.
     """
 
     part: Decide
@@ -87,10 +86,10 @@ class DuringWindow:
     def __call__(self, segment: Segment) -> PipeDecision:
         if not self.window.counts(segment):
             return nothing_open(segment)
-        return self.part(segment.between(self.window.start, self.window.end))
+        return self.part(segment.restrict(self.window.start, self.window.end))
 
 
-def deciding(
+def build_decision(
     claim: TimedClaim,
     times: Sequence[Fraction],
     flat: np.ndarray,
@@ -98,79 +97,83 @@ def deciding(
     states: int,
     early: bool = False,
 ) -> Decide:
-    """A question that, once answered, implies a claim.
+    """Build a decision that implies a claim once it is answered.
 
-    What shall hold at some time, or in one of several ways, is asked of the time and the way that
-    simulations show: a claim is implied by that, and not the other way round.
+    Where a claim allows several times or alternatives, the decision is about those that simulations
+    suggest. It implies the claim, but not the other way round.
 
     Args:
-        claim: What shall hold.
-        times: Of the simulations, to the end of the loop.
+        claim: The claim to imply.
+        times: Times of the simulations, to the end of the loop.
         flat: `(batch, times, states + controls)`, at least one.
-        dt: The period.
-        states: How many there are.
-        early: See `chosen`.
+        early: See `choose_conditions`.
     """
     parts = []
-    for formula, start, stop in chosen(claim, times, flat, dt, early):
-        held = is_held(formula, states)
-        window = Window(start, stop, None, times[-1]) if held else Window(start, stop, dt)
-        part = held_by(formula, states)
-        # Of several parts any may hold, and of one: where it does not throughout a segment, it
-        # may in parts of its time, which are known better.
+    for formula, start, stop in choose_conditions(claim, times, flat, dt, early):
+        on_controls = reads_controls(formula, states)
+        window = Window(start, stop, None, times[-1]) if on_controls else Window(start, stop, dt)
+        part = throughout(formula, states)
+        # `AnyOf` also serves a single part: if it fails on a whole segment, it may hold on parts
+        # of its time, where bounds are tighter.
         part = part if isinstance(part, AnyOf) else AnyOf([part])
         parts.append(DuringWindow(part, window))
     return parts[0] if len(parts) == 1 else AllOf(parts)
 
 
-def is_held(formula: Formula, states: int) -> bool:
-    """Whether a condition is about controls, which are held from each instant on."""
+def reads_controls(formula: Formula, states: int) -> bool:
+    """Return whether a condition reads controls, which are held from each instant on."""
     return any(i >= states for atom in atoms(formula) for i, _ in atom.terms)
 
 
-def held_by(formula: Formula, states: int) -> Decide:
-    """A condition throughout a segment."""
+def throughout(formula: Formula, states: int) -> Decide:
+    """Build the decision that a condition holds throughout a segment."""
     if formula in (TRUE, FALSE):
-        return Settled(formula == TRUE)
+        return ConstantDecision(formula == TRUE)
     if isinstance(formula, Atom):
-        return AtomHeld(formula, states)
-    parts = [held_by(part, states) for part in formula.parts]
+        return AtomThroughout(formula, states)
+    parts = [throughout(part, states) for part in formula.parts]
     return AllOf(parts) if isinstance(formula, And) else AnyOf(parts)
 
 
-def chosen(
+def choose_conditions(
     claim: TimedClaim,
     times: Sequence[Fraction],
     flat: np.ndarray,
     dt: Fraction,
     early: bool = False,
 ) -> list[tuple[Formula, Fraction, Fraction]]:
-    """Conditions, and from when to when, that together imply a claim; see `deciding`.
+    """Choose conditions, with start and end, that together imply a claim; see `build_decision`.
 
     Args:
-        claim: What shall hold.
-        times: Of the simulations.
+        claim: The claim to imply.
+        times: Times of the simulations.
         flat: `(batch, times, states + controls)`.
-        dt: The period.
-        early: Whether the first time that is clear is taken, in the place of the best.
+        early: Whether to take the first clear time instead of the best.
     """
     if claim.op == "all":
-        return [one for part in claim.parts for one in chosen(part, times, flat, dt, early)]
+        return [
+            condition
+            for part in claim.parts
+            for condition in choose_conditions(part, times, flat, dt, early)
+        ]
     if claim.op == "any":
-        worth = [part.worth(times, flat).min() for part in claim.parts]
-        return chosen(claim.parts[int(np.argmax(worth))], times, flat, dt, early)
+        robustness = [part.robustness(times, flat).min() for part in claim.parts]
+        return choose_conditions(claim.parts[int(np.argmax(robustness))], times, flat, dt, early)
     assert claim.formula is not None
     if claim.op == "always":
         return [(claim.formula, claim.start, claim.stop)]
-    worth, index = claim.each(times, flat).min(axis=0), claim.index(times)
-    best = int(np.argmax(worth))
-    if early and worth[best] > 0:
-        time = times[index[int(np.argmax(worth >= EARLY * worth[best]))]]
+    robustness, index = claim.robustness_by_time(times, flat).min(axis=0), claim.index(times)
+    best = int(np.argmax(robustness))
+    if early and robustness[best] > 0:
+        time = times[index[int(np.argmax(robustness >= EARLY * robustness[best]))]]
         return [(claim.formula, time, time)]
-    # The states at an instant are known better than between two.
+    # Bounds of the states at an instant are tighter than between two.
     sharp = [k for k in range(len(index)) if (times[index[k]] / dt).denominator == 1]
-    first = max(sharp, key=lambda k: worth[k], default=best)
-    if worth[first] >= NEAR_INSTANT * worth[best] or worth[best] <= 0 < worth[first]:
+    first = max(sharp, key=lambda k: robustness[k], default=best)
+    if (
+        robustness[first] >= NEAR_INSTANT * robustness[best]
+        or robustness[best] <= 0 < robustness[first]
+    ):
         best = first
     time = times[index[best]]
     return [(claim.formula, time, time)]

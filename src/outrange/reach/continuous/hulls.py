@@ -1,4 +1,4 @@
-"""From the pieces of an initial set and their pipes to one pipe over intervals of time."""
+"""The hull of the pipes of all pieces, over intervals of time."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ import numpy as np
 
 from ...answers.loops import Pipe
 from ..flow import Cover, Segment
-from .attack import Seen
+from .attack import Simulations
 from .system import FlowSystem
 
 
 FINEST = 64
-"""Parts of a period that segments are made of: see `HALVINGS` of flows."""
+"""Number of parts of a period into which segments may be cut; see `HALVINGS` in `flow.loop`."""
 
 PARTS = 4
-"""Intervals that a period has in an answer, at most; where steps are shorter, several join."""
+"""Largest number of intervals of a period in an answer; shorter steps are joined."""
 
 
-def pipe_of(system: FlowSystem, cover: Cover | None, found: Seen) -> Pipe:
-    """The hull of all pieces at every instant and between two.
+def answer_pipe(system: FlowSystem, cover: Cover | None, simulations: Simulations) -> Pipe:
+    """Return the hull of all pieces at every instant and between two.
 
     A time that some piece does not reach has no bounds.
 
     Args:
-        system: The loop.
-        cover: The pieces and their pipes; None where nothing is known.
-        found: What was seen.
+        cover: The pieces and their pipes; None if there are none.
     """
     times = _times(system, cover)
     count, n, m = len(times), len(system.states), len(system.controls)
@@ -40,7 +38,7 @@ def pipe_of(system: FlowSystem, cover: Cover | None, found: Seen) -> Pipe:
     boxes = system.boxes()
     lo[0] = np.maximum(lo[0], boxes[0].min(axis=0)[:n])
     hi[0] = np.minimum(hi[0], boxes[1].max(axis=0)[:n])
-    seen_lo, seen_hi = _seen(found, times)
+    seen_lo, seen_hi = _simulated_range(simulations, times)
     return Pipe(
         system.states, system.controls,
         np.array([float(a) for a, _ in times]), np.array([float(b) for _, b in times]),
@@ -49,32 +47,32 @@ def pipe_of(system: FlowSystem, cover: Cover | None, found: Seen) -> Pipe:
 
 
 def _times(system: FlowSystem, cover: Cover | None) -> list[tuple[Fraction, Fraction]]:
-    """Instants and the intervals between them, in order."""
+    """Return instants and the intervals between them, in order."""
     parts = np.ones(system.horizon, int)
     for segment in cover.pipe.segments if cover is not None else ():
         k = int(segment.start / system.dt)
         parts[k] = max(parts[k], round(system.dt / (segment.end - segment.start)))
-    found = [(Fraction(0), Fraction(0))]
+    intervals = [(Fraction(0), Fraction(0))]
     for k, count in enumerate(np.minimum(parts, PARTS)):
         ends = [k * system.dt + system.dt * j / int(count) for j in range(count + 1)]
-        found += list(pairwise(ends))
-        found.append((ends[-1], ends[-1]))
-    return found
+        intervals += list(pairwise(ends))
+        intervals.append((ends[-1], ends[-1]))
+    return intervals
 
 
 def _hulls(
     system: FlowSystem, cover: Cover, times: list[tuple[Fraction, Fraction]], n: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of each time the hull of all pieces, where all of them are known for all of it."""
+    """Return the hull of all pieces at each time where all of them are known."""
     lo, hi = np.full((len(times), n), np.inf), np.full((len(times), n), -np.inf)
-    known = np.zeros((len(times), len(cover.lo)), int)
+    parts_known = np.zeros((len(times), len(cover.lo)), int)
     places = {ends: k for k, ends in enumerate(times)}
     unit = system.dt / FINEST
     for segment in cover.pipe.instants:
         k = places.get((segment.start, segment.start))
         if k is not None:
             _meet(lo, hi, k, segment, n)
-            known[k, segment.boxes] = 1
+            parts_known[k, segment.boxes] = 1
     between = [(k, a, b) for k, (a, b) in enumerate(times) if a < b]
     starts = np.array([float(a) for _, a, _ in between])
     for segment in cover.pipe.segments:
@@ -85,9 +83,9 @@ def _hulls(
             shared = min(b, segment.end) - max(a, segment.start)
             if shared > 0:
                 _meet(lo, hi, k, segment, n)
-                known[k, segment.boxes] += int(shared / unit)
-    wanted = np.array([int((b - a) / unit) if a < b else 1 for a, b in times])
-    open_ = np.any(known < wanted[:, None], axis=1)
+                parts_known[k, segment.boxes] += int(shared / unit)
+    parts_needed = np.array([int((b - a) / unit) if a < b else 1 for a, b in times])
+    open_ = np.any(parts_known < parts_needed[:, None], axis=1)
     lo[open_], hi[open_] = -np.inf, np.inf
     return lo, hi
 
@@ -98,29 +96,31 @@ def _meet(lo: np.ndarray, hi: np.ndarray, k: int, segment: Segment, n: int) -> N
 
 
 def _controls(system: FlowSystem, cover: Cover, m: int) -> np.ndarray:
-    """What is held over each period, where every piece is known to its end."""
-    found = np.full((2, system.horizon, m), np.inf) * np.array([1.0, -1.0])[:, None, None]
+    """Return the range of the held controls over each period that every piece completes."""
+    ranges = np.full((2, system.horizon, m), np.inf) * np.array([1.0, -1.0])[:, None, None]
     for segment in cover.pipe.segments:
         if segment.controls is None:
             continue
         k = int(segment.start / system.dt)
-        found[0, k] = np.minimum(found[0, k], segment.controls[0].min(axis=0))
-        found[1, k] = np.maximum(found[1, k], segment.controls[1].max(axis=0))
+        ranges[0, k] = np.minimum(ranges[0, k], segment.controls[0].min(axis=0))
+        ranges[1, k] = np.maximum(ranges[1, k], segment.controls[1].max(axis=0))
     reached = min(cover.pipe.reached, default=Fraction(0))
     for k in range(system.horizon):
         if reached < (k + 1) * system.dt:
-            found[0, k], found[1, k] = -np.inf, np.inf
-    return found
+            ranges[0, k], ranges[1, k] = -np.inf, np.inf
+    return ranges
 
 
-def _seen(found: Seen, times: list[tuple[Fraction, Fraction]]) -> tuple[np.ndarray, np.ndarray]:
-    """What was seen at each time."""
-    states = found.states
+def _simulated_range(
+    simulations: Simulations, times: list[tuple[Fraction, Fraction]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the range of the simulations at each time."""
+    states = simulations.states
     finite = np.isfinite(states)
     low = np.where(finite, states, np.inf).min(axis=0, initial=np.inf)
     high = np.where(finite, states, -np.inf).max(axis=0, initial=-np.inf)
     lo, hi = np.full((2, len(times), states.shape[2]), np.nan)
-    clock = np.array([float(t) for t in found.times])
+    clock = np.array([float(t) for t in simulations.times])
     for k, (a, b) in enumerate(times):
         first = np.searchsorted(clock, float(a) - 1e-12 * float(b), side="left")
         last = np.searchsorted(clock, float(b) + 1e-12 * float(b), side="right")

@@ -1,4 +1,4 @@
-"""A closed loop in continuous time, and simulations of it."""
+"""A closed loop in continuous time, and its simulation."""
 
 from __future__ import annotations
 
@@ -18,24 +18,21 @@ class FlowSystem:
     """A plant in continuous time whose controls are held over each period.
 
     Args:
-        plant: The derivative of `x`, from `x`, `u`, and `t` and `w` where it takes them; `x` is
-            the state, then what stays the same.
-        controller: From `x`, and `t` where it takes it, to the controls; then to what is
-            remembered, and the controls that are under way, from then on.
-        dt: The period, exactly.
-        horizon: How many periods.
+        plant: The derivative of `x`, from `x`, `u`, and `t` and `w` if it reads them; `x` is the
+            state, then the constants.
+        controller: From `x`, and `t` if it reads it, to the controls, then to the memory and the
+            delayed controls from that instant on.
         initial: Initial states; a union.
         states: Names of the states.
         controls: Names of the controls.
-        fixed: Bounds of what stays the same: parameters, then a constant disturbance; and of the
-            controls that are under way at the beginning.
-        parameters: How many of those are parameters.
+        fixed: Bounds of the constants: parameters, a constant disturbance, and the delayed controls
+            at the beginning.
+        parameters: Number of these that are parameters.
         noise: Bounds of a disturbance that varies in any way; empty without one.
-        name: The controller's name.
-        model_control: From the time and `x` to what `controller` returns with the user's own
-            controller in its own arithmetic. None where there is none.
-        memory: Places in `x` of what the controller says at instants, beside the controls.
-        late: How many of `fixed` are controls under way: the last.
+        model_control: From the time and `x` to the output of `controller`, by the user's own
+            controller in its own arithmetic; None if there is none.
+        memory: Places in `x` of the controller's outputs at instants other than the controls.
+        late: Number of the last entries of `fixed` that are delayed controls.
     """
 
     plant: Graph
@@ -60,21 +57,21 @@ class FlowSystem:
 
     @property
     def disturbance(self) -> Bounds | None:
-        """Ends of what varies."""
+        """Ends of the varying disturbance, or None."""
         return (self.noise.lo, self.noise.hi) if self.noise.size else None
 
     @property
     def sampled(self) -> SampledControl:
-        """The controller, as flows ask it."""
+        """The controller in the form that flows use."""
         return SampledControl(self.controller, self.memory)
 
-    def told(self, t: float, x: np.ndarray) -> np.ndarray:
-        """What the controller says at an instant in float64, `(batch, controls + memory)`."""
+    def control(self, t: float, x: np.ndarray) -> np.ndarray:
+        """Return the controller's output at an instant in float64, `(batch, controls + memory)`."""
         clock = [np.full((len(x), 1), t)] * (len(self.controller.inputs) > 1)
         return self.controller.run(np.concatenate([x, *clock], axis=1))
 
     def boxes(self) -> Bounds:
-        """Boxes that hold the initial set, with what stays the same."""
+        """Return boxes that hold the initial set, with the constants."""
         return tuple(
             np.stack([
                 np.concatenate([getattr(region.box, end), getattr(self.fixed, end)])
@@ -84,21 +81,19 @@ class FlowSystem:
         )  # fmt: skip  # pyright: ignore[reportReturnType]
 
     def slope(self, t: float, x: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """The derivative in float64, `(batch, x)`."""
-        given = {"x": x, "u": u, "w": w, "t": np.full((len(x), 1), t)}
-        return self.plant.run(np.concatenate([given[s.name] for s in self.plant.inputs], axis=1))
+        """Return the derivative in float64, `(batch, x)`."""
+        inputs = {"x": x, "u": u, "w": w, "t": np.full((len(x), 1), t)}
+        return self.plant.run(np.concatenate([inputs[s.name] for s in self.plant.inputs], axis=1))
 
 
-def simulated(
+def simulate(
     system: FlowSystem, points: np.ndarray, times: Sequence[Fraction], by_model: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Trajectories by the rule of Runge and Kutta, a step from each time to the next.
+    """Simulate by the classical Runge-Kutta method, one step from each time to the next.
 
     Args:
-        system: The loop.
-        points: `(batch, x + w)`: initial states, what stays the same, and a disturbance that is
-            held for good.
-        times: Rising from 0, the beginnings of all periods among them.
+        points: `(batch, x + w)`: initial states, constants, and a constant disturbance.
+        times: Ascending from 0, including the beginnings of all periods.
         by_model: Whether the user's own controller runs, in its own arithmetic.
 
     Returns:
@@ -119,7 +114,7 @@ def simulated(
                 if by_model and system.model_control is not None:
                     u = system.model_control(float(time), x)
                 else:
-                    u = system.told(float(time), x)
+                    u = system.control(float(time), x)
             states.append(x[:, :n])
             controls.append(u[:, :m])
             if system.memory.size:

@@ -1,10 +1,10 @@
-"""Plants in continuous time: pipes of loops, verified step by step, and questions about them."""
+"""Plants in continuous time: pipes of loops, verified step by step, and decisions about them."""
 
 from .controllers import SampledControl
 from .cover import Cover, decide_by_splits
+from .linear_claims import AllOf, AnyOf, Measures, Rows, Window
 from .loop import flow_pipe
 from .pipe import Decide, Failure, FlowPipe, PipeDecision, Segment
-from .rows import AllOf, AnyOf, Measures, Rows, Window
 
 
 __all__ = (

@@ -1,11 +1,11 @@
-"""`|u - (T x + Q(eps) + c)| <= r`: a network between two parallel surfaces.
+"""Bounds `|u - (T x + Q(eps) + c)| <= r` of a network between two parallel surfaces.
 
 Linear bounds `T_l x + c_l <= u <= T_u x + c_u` leave, for any slope `T`, the rows `T_l - T` and
-`T_u - T`, whose least and largest values over the states are the band. A slope needs no proof, so
-it is fitted to values of the network (`fits`), together with squares and products of initial
-variables, which Taylor models have anyway: where the network bends, they take most of what a plane
-leaves. The band is then bounded on parts of the set, cut where lower and upper bounds differ most,
-and the parts share the surface. A part costs a sweep of the network, not of the plant.
+`T_u - T`. The least and largest values of these over the states are the band. A slope needs no
+proof, so it is fitted to values of the network (`fits`). So are squares and products of initial
+variables, which Taylor models have anyway. If the network bends, they remove most of the residual
+of a plane. The band is then bounded on parts of the set, cut where lower and upper bounds differ
+most; the parts share the surface. A part costs a sweep of the network, not of the plant.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from ...domains.rounding import widen_offset
 from ...ops import Curve, Step
 from ...ops.relaxation.relax import least_offset, most_offset
 from ..polynomials.frame import MonomialFrame
-from ..polynomials.models import paid
+from ..polynomials.models import with_rounding
 from .sets import FormBatch
 
 
 CHUNK = 12
-"""Sets that are bounded together, times those that fit the cache: curves are what takes long."""
+"""Sets bounded together, times those that fit the cache, because curves take most of the time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """`|u - (T x + Q(eps) + c)| <= r` on every state of a set.
+    """The bound `|u - (T x + Q(eps) + c)| <= r` on every state of a set.
 
     Args:
         slope: `T`, `(B, m, n)`.
         bend: The coefficients of `Q`, `(B, m, P)`: see `Pairs`.
-        middle: `c`, `(B, m)`.
-        radius: `r`, `(B, m)`.
+        middle: The constant `c`, `(B, m)`.
+        radius: The half width `r`, `(B, m)`.
     """
 
     slope: np.ndarray
@@ -46,8 +46,8 @@ class Band:
     middle: np.ndarray
     radius: np.ndarray
 
-    def better(self, other: Band) -> Band:
-        """Of each control the narrower band."""
+    def narrower(self, other: Band) -> Band:
+        """Return the narrower band for each control."""
         first = self.radius <= other.radius
         return Band(
             np.where(first[..., None], self.slope, other.slope),
@@ -56,22 +56,24 @@ class Band:
             np.where(first, self.radius, other.radius),
         )
 
-    def with_better(self, rows: np.ndarray, other: Band) -> Band:
-        """Of some of the boxes and each control the narrower band."""
+    def with_narrower(self, rows: np.ndarray, other: Band) -> Band:
+        """Return a copy with the narrower band for each control in some of the boxes."""
         names = "slope", "bend", "middle", "radius"
-        found = {name: getattr(self, name).copy() for name in names}
-        least = Band(*(found[name][rows] for name in names)).better(other)
+        parts = {name: getattr(self, name).copy() for name in names}
+        least = Band(*(parts[name][rows] for name in names)).narrower(other)
         for name in names:
-            found[name][rows] = getattr(least, name)
-        return Band(**found)
+            parts[name][rows] = getattr(least, name)
+        return Band(**parts)
 
-    def seen(self, points: np.ndarray, products: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """`(B, m)` half of what some values of the network vary by about the surface.
+    def sampled_radius(
+        self, points: np.ndarray, products: np.ndarray, values: np.ndarray
+    ) -> np.ndarray:
+        """Return half of the range of sampled network values about the surface, `(B, m)`.
 
         Args:
-            points: `(B, N, n)`.
-            products: `(N, P)`.
-            values: `(B, N, m)`.
+            points: States, `(B, N, n)`.
+            products: Products of initial variables, `(N, P)`.
+            values: Values of the network, `(B, N, m)`.
         """
         away = values - np.matmul(points, self.slope.transpose(0, 2, 1))
         away = away - np.matmul(products, self.bend.transpose(0, 2, 1))
@@ -79,7 +81,7 @@ class Band:
 
     @staticmethod
     def between(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> Band:
-        """From the ends of what the surface leaves."""
+        """Build a band from the ends of the residual of a surface."""
         fine = np.isfinite(low) & np.isfinite(high)
         with np.errstate(invalid="ignore"):
             middle = np.where(fine, 0.5 * low + 0.5 * high, 0.0)
@@ -89,12 +91,12 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Which squares and products of initial variables a surface has.
+    """The squares and products of initial variables in a surface.
 
     Args:
-        first: `(P,)` initial variables.
-        second: `(P,)` those that they are multiplied by.
-        monomial: `(P,)` where a frame has the product.
+        first: `(P,)`: the first variable of each product.
+        second: `(P,)`: the variable that it is multiplied by.
+        monomial: `(P,)`: places of the products in a frame.
     """
 
     first: np.ndarray
@@ -103,30 +105,30 @@ class Pairs:
 
     @staticmethod
     def of(frame: MonomialFrame, chosen: np.ndarray) -> Pairs:
-        """All pairs of some variables; none where the frame has no second degree."""
+        """Return all pairs of some variables; none if the frame has no second degree."""
         rows = np.flatnonzero(frame.degrees == 2)
-        found = []
+        pairs = []
         for monomial in rows:
             some = np.flatnonzero(frame.exponents[monomial])
             if np.isin(some, chosen).all():
-                found.append((some[0], some[-1], monomial))
-        table = np.array(found, np.int64).reshape(-1, 3)
+                pairs.append((some[0], some[-1], monomial))
+        table = np.array(pairs, np.int64).reshape(-1, 3)
         return Pairs(table[:, 0], table[:, 1], table[:, 2])
 
     @property
     def count(self) -> int:
-        """`P`."""
+        """The number of pairs `P`."""
         return self.first.size
 
     def values(self, eps: np.ndarray) -> np.ndarray:
-        """The products at points `(..., d)`."""
+        """Return the products at points `(..., d)`."""
         return eps[..., self.first] * eps[..., self.second]
 
     def over(self, sets: FormBatch, bend: np.ndarray) -> SurfaceExpansion:
-        """`Q` about the middle of each set, for coefficients `(B, m, P)`.
+        """Expand `Q` about the middle of each set, for coefficients `(B, m, P)`.
 
-        With `eps = e + h xi`: `Q(e)`, its slope along the generators, and what the products of
-        two `xi` add, a square between 0 and 1, another product between -1 and 1.
+        With `eps = e + h xi`, the expansion is `Q(e)`, its slope along the generators, and the
+        range of the products of two `xi`: a square lies in [0, 1], another product in [-1, 1].
         """
         e, h = sets.middle[:, None], sets.half[:, None]
         level = (bend * self.values(e)).sum(axis=-1)
@@ -140,15 +142,15 @@ class Pairs:
         both = np.abs(size[..., ~square]).sum(axis=-1)
         least = np.minimum(size[..., square], 0.0).sum(axis=-1) - both
         most = np.maximum(size[..., square], 0.0).sum(axis=-1) + both
-        # All of the above, and its subtraction from the rows: each number is at most sum |q|.
+        # All of the above, and its subtraction from the rows; each number is at most sum |q|.
         count = 4 * self.count + along.shape[-1] + 32
-        off = paid(4.0 * gamma(count) * np.abs(bend).sum(axis=-1))
+        off = with_rounding(4.0 * gamma(count) * np.abs(bend).sum(axis=-1))
         return SurfaceExpansion(level, along, least - off, most + off)
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceExpansion:
-    """`level + along . xi + [least, most]`; the last pays for the rounding of the others."""
+    """The expansion `level + along . xi + [least, most]`; the last term includes the rounding."""
 
     level: np.ndarray
     along: np.ndarray
@@ -157,13 +159,12 @@ class SurfaceExpansion:
 
 
 @dataclass(frozen=True, eq=False)
-class Bounded:
+class NetworkBounds:
     """Linear bounds of the outputs over sets, from two relaxations each.
 
     Args:
-        sets: The sets.
         forms: Lower bounds of `u` and of `-u`, `(B, 2 m, n)` and `(B, 2 m)` each.
-        count: `m`.
+        count: The number of outputs `m`.
     """
 
     sets: FormBatch
@@ -171,7 +172,7 @@ class Bounded:
     count: int
 
     @staticmethod
-    def of(plan: CrownPlan, sets: FormBatch, count: int) -> Bounded:
+    def of(plan: CrownPlan, sets: FormBatch, count: int) -> NetworkBounds:
         """Bound a network over sets, in chunks."""
         parts, chunk = [], min(CHUNK * plan.boxes, sets.count)
         for start in range(0, sets.count, chunk):
@@ -185,12 +186,12 @@ class Bounded:
             )
             for forms in zip(*parts, strict=True)
         )
-        return Bounded(sets, tuple(joined), count)
+        return NetworkBounds(sets, tuple(joined), count)
 
     def residual(
         self, slope: np.ndarray, bend: np.ndarray, pairs: Pairs
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Least and largest values of `u - T x - Q(eps)` over each set, `(B, m)` each."""
+        """Return the least and largest `u - T x - Q(eps)` over each set, `(B, m)` each."""
         both = np.concatenate([slope, -slope], axis=1)
         size = np.abs(self.sets.center) + self.sets.reach
         size = size + np.abs(self.sets.generators).sum(axis=-1)
@@ -203,26 +204,28 @@ class Bounded:
             for form in self.forms:
                 rows = form.rows - both
                 # Each difference is rounded once.
-                found = self.sets.least_beside(LinearForm(rows, form.constant), along)
-                found = down(found - paid(gamma(2) * dots(np.abs(rows), size)))
+                bound = self.sets.least_minus(LinearForm(rows, form.constant), along)
+                bound = down(bound - with_rounding(gamma(2) * dots(np.abs(rows), size)))
                 if surface is not None:
-                    taken = np.concatenate([surface.level, -surface.level], axis=1)
-                    taken = up(taken + np.concatenate([surface.most, -surface.least], axis=1))
-                    found = down(found - taken)
-                least = np.fmax(least, found)
+                    surface_part = np.concatenate([surface.level, -surface.level], axis=1)
+                    surface_part = up(
+                        surface_part + np.concatenate([surface.most, -surface.least], axis=1)
+                    )
+                    bound = down(bound - surface_part)
+                least = np.fmax(least, bound)
         return least[:, : self.count], -least[:, self.count :]
 
     def slopes(self) -> list[np.ndarray]:
-        """The middle of the slopes below and above, of each relaxation."""
-        m, found = self.count, []
+        """Return the mean of the slopes below and above, for each relaxation."""
+        m, slopes = self.count, []
         for form in self.forms:
             with np.errstate(invalid="ignore"):
                 slope = 0.5 * form.rows[:, :m] - 0.5 * form.rows[:, m:]
-            found.append(np.where(np.isfinite(slope), slope, 0.0))
-        return found
+            slopes.append(np.where(np.isfinite(slope), slope, 0.0))
+        return slopes
 
     def gaps(self) -> np.ndarray:
-        """`(B, g)` by how much the bounds below and above differ along each generator."""
+        """Return the difference of the bounds below and above along each generator, `(B, g)`."""
         m, form = self.count, self.forms[0]
         apart = np.matmul(form.rows[:, :m] + form.rows[:, m:], self.sets.generators)
         return np.nan_to_num(np.abs(apart)).sum(axis=1)
@@ -231,37 +234,42 @@ class Bounded:
 def _forms(plan: CrownPlan, sets: FormBatch, count: int) -> tuple[LinearForm, LinearForm]:
     sweep = CrownPass(plan, sets)
     net = sweep.run()
-    found = []
+    forms = []
     for relaxed in (net, _parallel(plan, sweep, net)):
         rows = np.concatenate([np.eye(count), -np.eye(count)])
         form = back_substitute(relaxed, plan.graph.output, rows)
         shape = (sets.count, *form.rows.shape[-2:])
-        found.append(
+        forms.append(
             LinearForm(np.broadcast_to(form.rows, shape), np.broadcast_to(form.constant, shape[:2]))
         )
-    return found[0], found[1]
+    return forms[0], forms[1]
 
 
 def _parallel(plan: CrownPlan, sweep: CrownPass, net: RelaxedGraph) -> RelaxedGraph:
-    """The same network with lines of one slope below and above every curve."""
+    """Return the network with lines of equal slope below and above every curve."""
     lines = dict(net.lines)
     for value, source, op in plan.curves:
-        own = net.lines.get(value)
-        if isinstance(own, CurveRelaxation) and not isinstance(op, Step):
-            lines[value] = _one_slope(op, own, *sweep.ends[source], plan, source)
+        relaxation = net.lines.get(value)
+        if isinstance(relaxation, CurveRelaxation) and not isinstance(op, Step):
+            lines[value] = _one_slope(op, relaxation, *sweep.ends[source], plan, source)
     return RelaxedGraph(net.graph, lines, net.rounding_terms, net.underflow)
 
 
 def _one_slope(
-    op: Curve, own: CurveRelaxation, lo: np.ndarray, hi: np.ndarray, plan: CrownPlan, source: int
+    op: Curve,
+    relaxation: CurveRelaxation,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    plan: CrownPlan,
+    source: int,
 ) -> CurveRelaxation:
-    """The slope of the chord for kinks, the lesser one of the ends for smooth curves."""
+    """Choose the chord's slope for kinks, and the lesser slope of the ends for smooth curves."""
     with np.errstate(all="ignore"):
         if op.is_piecewise_linear:
-            slope = own.slope[1]
+            slope = relaxation.slope[1]
         else:
             slope = np.minimum(np.abs(op.df(lo)), np.abs(op.df(hi)))
-            slope = np.where(own.slope[0] + own.slope[1] < 0, -slope, slope)
+            slope = np.where(relaxation.slope[0] + relaxation.slope[1] < 0, -slope, slope)
         slope = np.where(np.isfinite(slope), slope, 0.0)
         offset = np.stack([least_offset(op, slope, lo, hi), most_offset(op, slope, lo, hi)])
         both, reads = np.stack([slope, slope]), plan.budget.reads[source]
@@ -269,6 +277,6 @@ def _one_slope(
         offset = widen_offset(plan.budget, reads, lo.shape[1], both, offset, size)
     fine = np.isfinite(offset).all(axis=0)
     return CurveRelaxation(
-        np.where(fine, both, own.slope), np.where(fine, offset, own.offset), own.unbounded,
-        own.theta, own.pivot, own.gain,
+        np.where(fine, both, relaxation.slope), np.where(fine, offset, relaxation.offset),
+        relaxation.unbounded, relaxation.theta, relaxation.pivot, relaxation.gain,
     )  # fmt: skip

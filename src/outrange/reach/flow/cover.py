@@ -1,12 +1,12 @@
-"""A question about a loop, decided by splitting the initial set where it is to blame.
+"""Decision of a question about a loop by splitting the initial set.
 
 Every box has one pipe, which stops at the first segment that leaves the question open. Its box is
-then cut across the initial variable that adds most to what was too wide there, directly or through
-the remainders that it caused; a box that stopped early is cut across two. Pieces wait in a queue,
-the oldest first, and run many at a time: pipes of thirty boxes hardly take longer than one.
+then cut across the initial variable that adds most to the width there, directly or through the
+remainders that it caused. A box that stopped early is cut across two. Pieces wait in a queue, the
+oldest first, and run many at a time: pipes of thirty boxes hardly take longer than one.
 
-Once the question is answered, the time that is left may go into tighter pipes: the pieces whose
-width is remainder for the most part are cut, and give way to their halves.
+Once the question is answered, the remaining time may tighten the pipes: the pieces whose width is
+mostly remainder are cut, and replaced by their halves.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ AT_ONCE = 96
 """Boxes that run together."""
 
 EARLY = 0.6
-"""A box that stops before this share of the time is cut twice."""
+"""Share of the time before which a stopped box is cut twice."""
 
 FEW = 12
-"""So many pieces are cut twice when pipes are tightened."""
+"""Number of pieces up to which they are cut twice when pipes are tightened."""
 
-_Heard = tuple[FlowPipe, dict[int, Failure]]
+_PipeAndFailures = tuple[FlowPipe, dict[int, Failure]]
 
 TROUBLES = "domain", "step", "controller"
-"""Causes of failures that are no question's and not the clock's."""
+"""Causes of failures other than the question and the clock."""
 
 SMALLEST = 2.0**-10
-"""Where a piece of this share of the set cannot even begin, the plant not being defined on it, cuts
-are no remedy: the search ends."""
+"""Share of the set at which a piece on which the plant is undefined ends the search, because cuts
+do not help."""
 
 TIGHT = 0.1
-"""A piece is tight where remainders are at most this share of each width."""
+"""Share of remainders in each width up to which a piece is tight."""
 
 
 @dataclass(eq=False)
 class Cover:
-    """The initial set in pieces, and what is known of each.
+    """The initial set in pieces, with the results for each.
 
     Args:
         lo: `(N, n)` lower corners of the pieces.
         hi: `(N, n)` upper corners.
-        proved: `(N,)` the pieces of which the question is answered to the end.
-        pipe: Of all pieces, by their number; of open ones, up to where they stopped.
-        share: How much of the volume is proved, from 0 to 1.
-        tried: How many pipes there were.
+        proved: `(N,)` the pieces on which the question is answered to the end.
+        pipe: The pipes of all pieces, by their number; of open ones, up to where they stopped.
+        share: Share of the volume that is proved, from 0 to 1.
+        tried: Number of pipes computed.
         interrupted: Whether Ctrl-C ended it.
-        trouble: Why a piece could not go on, though nothing was asked of it there; None without.
+        trouble: Why a piece stopped for a reason other than the question; None without one.
         leaves: The pieces with the pipes of the runs that they were in; see `since`.
     """
 
@@ -84,14 +84,14 @@ class Cover:
 
     @property
     def margin(self) -> float:
-        """How far what is asked stays from its limits in the proved pieces, at least."""
+        """Least distance of the forms from their limits in the proved pieces."""
         parts = [*self.pipe.segments, *self.pipe.instants]
-        known = [s.slack[self.proved[s.boxes]] for s in parts if s.slack is not None]
-        return float(min((s.min() for s in known if s.size), default=np.inf))
+        slacks = [s.slack[self.proved[s.boxes]] for s in parts if s.slack is not None]
+        return float(min((s.min() for s in slacks if s.size), default=np.inf))
 
     @property
     def failures(self) -> list[Failure]:
-        """Of the open pieces, where and why they stopped; the earliest first."""
+        """Failures of the open pieces, the earliest first."""
         return sorted(self.pipe.failures, key=lambda failure: failure.time)
 
     @property
@@ -102,82 +102,87 @@ class Cover:
 
 @dataclass(eq=False)
 class _CoverSearch:
-    """What is under way; see `decide_by_splits`."""
+    """The state of a search; see `decide_by_splits`."""
 
     task: FlowTask
     clock: Clock
     whole: Clock
     leaves: list[SettledPiece] = field(default_factory=list)
     tried: int = 0
-    lasted: float = 0.0
+    last_seconds: float = 0.0
     interrupted: bool = False
     trouble: Failure | None = None
     hopeless: bool = False
 
-    def run(self, pieces: Sequence[InitialPiece], more: float = 0.0) -> _Heard:
-        """The pipes of some pieces, and those that failed; `more` seconds beyond the clock."""
+    def run(self, pieces: Sequence[InitialPiece], more: float = 0.0) -> _PipeAndFailures:
+        """Return the pipes and failures of some pieces, with `more` seconds beyond the clock."""
         clock, left = Clock(), min(self.clock.left + more, self.whole.left)
         pipe = self.task.pipe(corners_of(pieces), left if left < np.inf else None)
-        self.lasted = clock.seconds
-        return self._heard(pipe)
+        self.last_seconds = clock.seconds
+        return self._record(pipe)
 
-    def _heard(self, pipe: FlowPipe) -> _Heard:
+    def _record(self, pipe: FlowPipe) -> _PipeAndFailures:
         self.tried += pipe.boxes
         if pipe.interrupted:
             self.clock, self.interrupted = Clock(0.0), True
         return pipe, {failure.box: failure for failure in pipe.failures}
 
-    def runs(self, batches: Sequence[Sequence[InitialPiece]]) -> Iterator[_Heard]:
-        """Run some batches in their order; those that no worker or thread returns run here."""
-        found: dict[int, FlowPipe] = {}
+    def runs(self, batches: Sequence[Sequence[InitialPiece]]) -> Iterator[_PipeAndFailures]:
+        """Run batches in their order; those that no worker or thread returned run here."""
+        pipes: dict[int, FlowPipe] = {}
         if len(batches) > 1:
             ends, limited = [corners_of(batch) for batch in batches], self.clock.limit < np.inf
             try:
-                self.task.together(ends, self.clock.left if limited else np.inf, found)
+                self.task.run_batches(ends, self.clock.left if limited else np.inf, pipes)
             except KeyboardInterrupt:
                 self.clock, self.interrupted = Clock(0.0), True
         for k, batch in enumerate(batches):
-            yield self._heard(found[k]) if k in found else self.run(batch)
+            yield self._record(pipes[k]) if k in pipes else self.run(batch)
 
-    def resumed(self, leaves: Sequence[SettledPiece]) -> list[InitialPiece]:
-        """What is proved is kept; what is open is cut, and returned."""
-        found: list[InitialPiece] = []
+    def resume(self, leaves: Sequence[SettledPiece]) -> list[InitialPiece]:
+        """Keep the proved leaves; cut the open ones, and return the parts."""
+        pieces: list[InitialPiece] = []
         for leaf in leaves:
             failure = None if leaf.proved else leaf.failure
             parts: list[InitialPiece] = []
             if failure is not None:
                 parts = leaf.piece.cut(failure.free, failure.blame, 1)
-                found += [replace(part, origin=leaf) for part in parts]
+                pieces += [replace(part, origin=leaf) for part in parts]
             if not parts:
                 self.leaves.append(leaf)
-        return found
+        return pieces
 
-    def decided(self, queue: deque[InitialPiece], most: int) -> None:
+    def decide(self, queue: deque[InitialPiece], most: int) -> None:
         """Answer the question for all pieces, or give up."""
         settled: dict[int, SettledPiece] = {}
         while queue:
             count = 1 if self.clock.expired else full_batches(len(queue), AT_ONCE)
-            taken = [queue.popleft() for _ in range(min(count * AT_ONCE, len(queue)))]
+            batch_pieces = [queue.popleft() for _ in range(min(count * AT_ONCE, len(queue)))]
             if self.clock.expired:
-                # What is known of the wholes is more than their parts could still say.
-                settled |= {id(p.origin): p.origin for p in taken if p.origin is not None}
-                taken = [p for p in taken if p.origin is None]
-            batches = [taken[k : k + AT_ONCE] for k in range(0, len(taken), AT_ONCE)]
+                # The results for whole pieces are worth more than unfinished parts.
+                settled |= {id(p.origin): p.origin for p in batch_pieces if p.origin is not None}
+                batch_pieces = [p for p in batch_pieces if p.origin is None]
+            batches = [batch_pieces[k : k + AT_ONCE] for k in range(0, len(batch_pieces), AT_ONCE)]
             for batch, (pipe, failed) in zip(batches, self.runs(batches), strict=True):
                 late = self.clock.expired or self.tried >= most
                 for box, piece in enumerate(batch):
                     failure = failed.get(box)
                     leaf = SettledPiece(replace(piece, origin=None), pipe, box, failure is None)
-                    best, parts = leaf, [] if failure is None else self._cut(piece, failure, late)
+                    best, parts = (
+                        leaf,
+                        [] if failure is None else self._cut_failed(piece, failure, late),
+                    )
                     if failure is not None and piece.origin is not None:
-                        best = max(leaf, piece.origin, key=lambda known: known.reached)
+                        best = max(
+                            leaf, piece.origin, key=lambda settled_piece: settled_piece.reached
+                        )
                     queue.extend(replace(part, origin=best) for part in parts)
                     if not parts:
                         settled[id(best)] = best
         self.leaves += settled.values()
 
-    def _cut(self, piece: InitialPiece, failure: Failure, late: bool) -> list[InitialPiece]:
-        """What is to be tried of a piece that failed."""
+    def _cut_failed(self, piece: InitialPiece, failure: Failure, late: bool) -> list[InitialPiece]:
+        """Return the parts of a failed piece to try next."""
         if failure.cause in TROUBLES:
             self.trouble = self.trouble or failure
             stuck = failure.cause == "domain" and failure.time == 0
@@ -187,8 +192,8 @@ class _CoverSearch:
         early = failure.time < EARLY * self.task.dt * self.task.steps
         return piece.cut(failure.free, failure.blame, 2 if early else 1)
 
-    def tightened(self, tight: float) -> None:
-        """Cut the pieces that are looser than need be, the loosest first, while there is time."""
+    def tighten(self, tight: float) -> None:
+        """Cut the pieces that are not tight, the loosest first, until the time is over."""
         given_up: set[int] = set()
         while not self.clock.expired:
             loose = [
@@ -203,10 +208,10 @@ class _CoverSearch:
                 halves = leaf.piece.cut(leaf.pipe.free, leaf.pipe.loose[leaf.box][1], cuts)
                 given_up.add(id(leaf))
                 parts += [(i, half) for half in halves]
-            # A run that the time cuts off is of no use: one that was begun may take twice as long.
-            if not parts or self.clock.left < self.lasted:
+            # An unfinished run is useless, so a started one may take twice as long.
+            if not parts or self.clock.left < self.last_seconds:
                 return
-            pipe, failed = self.run([half for _, half in parts], self.lasted)
+            pipe, failed = self.run([half for _, half in parts], self.last_seconds)
             better = {i for i, _ in parts} - {parts[box][0] for box in failed}
             new = [
                 SettledPiece(half, pipe, box, True)
@@ -231,26 +236,25 @@ def decide_by_splits(
     tight: float = TIGHT,
     since: Cover | None = None,
 ) -> Cover:
-    """Split the initial set until a question is answered for all of it, or time is over.
+    """Split the initial set until a question is answered on all of it, or time is over.
 
-    Sound: what is proved is proved by pipes, see `flow_pipe`. Complete: no; where the answer is no,
+    Sound: what is proved is proved by pipes, see `flow_pipe`. Complete: no; if the answer is no,
     some piece stays open. Cost: that of the pipes; the number of pieces may double with each cut.
 
+    The plant, the controller, the boxes, the period and its number, and the disturbance are those
+    of `flow_pipe`.
+
     Args:
-        plant: See `flow_pipe`.
-        controller: See `flow_pipe`.
-        boxes: See `flow_pipe`.
-        dt: See `flow_pipe`.
-        steps: See `flow_pipe`.
-        decide: Which boxes a segment leaves open, and what is too wide. None asks for pipes alone.
-        deadline: Seconds.
-        disturbance: See `flow_pipe`.
+        decide: The question: which boxes a segment leaves open, and which form is too wide. None
+            computes pipes alone.
+        deadline: Time limit in seconds.
         keep: Whether segments keep their models.
-        most: Pipes that are tried at most.
-        tighten: From the seconds it took to those that may be spent on tighter pipes afterwards,
-            within the deadline; None for none.
-        tight: A piece is tight where remainders are at most this share of each width.
-        since: What is known of the same question: its open pieces are cut on, within `most` more.
+        most: Largest number of pipes.
+        tighten: From the seconds of the answer to those for tighter pipes afterwards, within the
+            deadline; None for none.
+        tight: Share of remainders in each width up to which a piece is tight.
+        since: An earlier result for the same question: its open pieces are cut further, with `most`
+            more pipes.
     """
     clock, (lo, hi) = Clock(deadline), corners(boxes)
     task = FlowTask(plant, controller, Fraction(dt), steps, decide, disturbance, keep)
@@ -258,17 +262,17 @@ def decide_by_splits(
     pieces = [InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)]
     # Products here are small: more threads of BLAS only wait for each other.
     with single_blas_thread():
-        search.decided(deque(pieces if since is None else search.resumed(since.leaves)), most)
-        # Tighter pipes are for what is answered: what is open needs the time.
+        search.decide(deque(pieces if since is None else search.resume(since.leaves)), most)
+        # Pipes are tightened only after an answer: open pieces need the time.
         answered = decide is None or all(leaf.proved for leaf in search.leaves)
         if tighten is not None and answered and not search.interrupted:
             search.clock = Clock(min(tighten(clock.seconds), clock.left))
-            search.tightened(tight)
+            search.tighten(tight)
     return _cover(search, lo.shape[1])
 
 
 def _cover(search: _CoverSearch, states: int) -> Cover:
-    """The pieces and their pipes under one numbering."""
+    """Collect the pieces and their pipes under one numbering."""
     leaves = search.leaves
     whole = FlowPipe(states, len(leaves))
     runs: dict[int, tuple[FlowPipe, np.ndarray]] = {}
@@ -284,9 +288,9 @@ def _cover(search: _CoverSearch, states: int) -> Cover:
             for segment in parts:
                 some = np.flatnonzero(numbers[segment.boxes] >= 0)
                 if some.size:
-                    kept = segment.take(some, True)
-                    kept.boxes = numbers[kept.boxes]
-                    to.append(kept)
+                    selected = segment.take(some, True)
+                    selected.boxes = numbers[selected.boxes]
+                    to.append(selected)
         whole.failures += [
             replace(failure, box=int(numbers[failure.box]))
             for failure in pipe.failures if numbers[failure.box] >= 0

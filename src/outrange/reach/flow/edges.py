@@ -1,8 +1,8 @@
-"""What is known exactly of the beginning: a box, and where its states go from there.
+"""Exact limits at the beginning: the initial box, and the direction of the states there.
 
-Models of the initial set are rounded outward, and a tube is wider than what it holds, so that a
-limit on the very edge of the initial set would never be proved by ranges. But a form that falls
-wherever it is at its limit does not cross it: at the time of crossing it would have to rise.
+Models of the initial set are rounded outward, and a tube is wider than its contents. So ranges
+alone would never prove a limit on the very edge of the initial set. But a form that falls wherever
+it is at its limit does not cross it: at the time of crossing it would have to rise.
 
 References: M. Nagumo, *Ueber die Lage der Integralkurven gewoehnlicher Differentialgleichungen*
 (1942); F. Blanchini, *Set invariance in control*, Automatica 35 (1999).
@@ -17,19 +17,18 @@ import numpy as np
 from ...core import Bounds
 from ...core.rounding import add_toward, multiply_toward
 from ...ops import dense
-from ..polynomials.models import Models, add, affine, scaled, shifted
+from ..polynomials.models import Models, add, affine, scale, shift
 from ..polynomials.ranges import Hull
 
 
 @dataclass(frozen=True, eq=False)
 class FirstBox:
-    """The boxes at time 0 that a segment begins with.
+    """The boxes at time 0 from which a segment begins.
 
     Args:
-        lo: `(b, n)` the corners, exactly.
-        hi: `(b, n)`.
+        lo: `(b, n)` lower corners, exactly.
+        hi: `(b, n)` upper corners, exactly.
         tube: The states over the segment; None for the instant 0.
-        rate: Their derivatives.
     """
 
     lo: np.ndarray
@@ -38,20 +37,20 @@ class FirstBox:
     rate: Models | None = None
 
     def take(self, some: np.ndarray) -> FirstBox:
-        """Some of the boxes."""
+        """Select boxes."""
         lo, hi = self.lo[some], self.hi[some]
         if self.tube is None or self.rate is None:
             return replace(self, lo=lo, hi=hi)
         return FirstBox(lo, hi, self.tube.take(some), self.rate.take(some))
 
     def within(self, rows: np.ndarray, ends: Bounds, low: np.ndarray, high: np.ndarray) -> Bounds:
-        """Ends of `rows @ x`, cut to the limits that no form crosses.
+        """Cut ends of `rows @ x` to the limits that no form crosses.
 
         Args:
-            rows: `(R, n)`.
-            ends: `(b, R)` each, as known.
+            rows: Coefficients of the forms, `(R, n)`.
+            ends: The known ends, `(b, R)` each.
             low: `(R,)` limits; `-inf` where there is none.
-            high: `(R,)`; `inf` where there is none.
+            high: `(R,)` limits; `inf` where there is none.
         """
         least, most = ends
         first, last = self._at_first(rows)
@@ -66,7 +65,7 @@ class FirstBox:
         return least, most
 
     def _at_first(self, rows: np.ndarray) -> Bounds:
-        """Ends of `rows @ x` on the boxes: exact where float64 holds them."""
+        """Return the ends of `rows @ x` on the boxes, exact where float64 holds them."""
         shape = len(self.lo), len(rows)
         least, most = np.zeros(shape), np.zeros(shape)
         for i in np.flatnonzero(rows.any(axis=0)):
@@ -78,17 +77,16 @@ class FirstBox:
         return least, most
 
     def _falls(self, rows: np.ndarray, limit: np.ndarray) -> np.ndarray:
-        """`(b, R)` where `rows @ x` falls whenever it is at its limit.
+        """Return where `rows @ x` falls whenever it is at its limit, `(b, R)`.
 
-        That is so where `rate + weight * (form - limit) < 0` throughout, for any weight that is not
-        negative: at the limit the second term is 0. The weight is the one that makes the sum vary
-        least.
+        That holds if `rate + weight * (form - limit) < 0` throughout, for any non-negative weight:
+        at the limit the second term is 0. The weight chosen makes the sum vary least.
         """
         assert self.tube is not None and self.rate is not None
         op = dense(rows.T)
         form, rate = affine(op, [self.tube]), affine(op, [self.rate])
         symbols = max(form.sym.shape[-1], rate.sym.shape[-1])
-        form, rate = form.padded(symbols), rate.padded(symbols)
+        form, rate = form.pad(symbols), rate.pad(symbols)
         a, b = (_variable(part) for part in (form, rate))
         size = (a * a).sum(axis=-1)
         with np.errstate(all="ignore"):
@@ -96,12 +94,12 @@ class FirstBox:
         weight = np.where(np.isfinite(weight), weight, 0.0)
         bound = np.where(np.isfinite(limit), limit, 0.0)
         nothing = np.zeros_like(weight)
-        over = shifted(form, np.broadcast_to(-bound, weight.shape), nothing)
-        _, most = Hull.of(add(rate, scaled(over, weight, nothing))).ends()
+        over = shift(form, np.broadcast_to(-bound, weight.shape), nothing)
+        _, most = Hull.of(add(rate, scale(over, weight, nothing))).ends()
         return most < 0
 
 
 def _variable(models: Models) -> np.ndarray:
-    """`(b, R, ...)` all coefficients but the constant."""
+    """Return all coefficients except the constant, `(b, R, ...)`."""
     sym = models.sym.reshape(*models.sym.shape[:2], -1)
     return np.concatenate([models.coef[..., 1:], sym], axis=-1)

@@ -1,4 +1,4 @@
-"""From boxes of initial states to Taylor models, and what else a plant is given."""
+"""Taylor models of boxes of initial states, and the other inputs of a plant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..polynomials.models import Models, constant
 
 
 def corners(boxes: Sequence | Bounds) -> Bounds:
-    """Lower and upper corners `(B, n)` of boxes: two matrices, or pairs of rows.
+    """Return lower and upper corners `(B, n)` of boxes, from two matrices or pairs of rows.
 
     Raises:
         InputError: They are no boxes.
@@ -25,8 +25,8 @@ def corners(boxes: Sequence | Bounds) -> Bounds:
         pairs = np.asarray(boxes, np.float64)
         if pairs.ndim != 3 or pairs.shape[1] != 2:
             raise InputError(
-                "Initial sets are boxes: pairs of a lower and an upper corner with one number per "
-                f"state. Received: numbers of shape {pairs.shape}."
+                "Initial sets must be boxes: pairs of a lower and an upper corner with one number "
+                f"per state. Received: numbers of shape {pairs.shape}."
             )
         lo, hi = pairs[:, 0], pairs[:, 1]
     if lo.shape != hi.shape or not (np.isfinite(lo) & np.isfinite(hi) & (lo <= hi)).all():
@@ -40,38 +40,38 @@ def corners(boxes: Sequence | Bounds) -> Bounds:
 def initial_models(
     lo: np.ndarray, hi: np.ndarray, frames: MonomialFrames, free: np.ndarray
 ) -> Models:
-    """`center + radius eps` for every state that some box leaves free.
+    """Return models `center + radius eps`, with a variable for every state that varies.
 
-    The radius is rounded up, so a box may grow by a unit in the last place, never shrink.
+    The radius is rounded up, so a box may grow by a unit in the last place, but never shrink.
     """
     middle = 0.5 * lo + 0.5 * hi
     radius = up(np.maximum(hi - middle, middle - lo))
     radius = np.where(lo == hi, 0.0, radius)
     middle = np.where(lo == hi, lo, middle)
     frame = frames.at(0)
-    found = constant(frame, middle, np.zeros_like(middle), 0)
+    models = constant(frame, middle, np.zeros_like(middle), 0)
     if free.size:
-        found.coef[:, free, frame.linear] = radius[:, free]
-    return found
+        models.coef[:, free, frame.linear] = radius[:, free]
+    return models
 
 
-def inputs_of(
+def plant_inputs(
     plant: Graph, x: Models, held: Models | None, start: Fraction, h: Fraction, w: Bounds | None
 ) -> dict[str, Models]:
-    """What a plant is given over `start + h tau`.
+    """Return the inputs of a plant over `start + h tau`.
 
     Args:
         plant: Inputs named among `t`, `x`, `u`, `w`.
         x: The states, with remainders or without.
         held: The controls at an instant, with the symbols of the states.
-        start: Of the step.
-        h: Of the step.
-        w: Between what the disturbance varies, as it likes: half of that is a remainder.
+        start: Start of the step.
+        h: Length of the step.
+        w: Ends of the varying disturbance; half of its range becomes a remainder.
     """
-    given, symbols = {"x": x}, x.sym.shape[-1]
+    inputs, symbols = {"x": x}, x.sym.shape[-1]
     proof = x.rest is not None
     if held is not None:
-        given["u"] = (held if proof else held.plain()).raised(x.frame)
+        inputs["u"] = (held if proof else held.plain()).to_frame(x.frame)
     names = {slot.name for slot in plant.inputs}
     if "t" in names:
         off = np.full((x.count, 1), (abs(float(start)) + abs(float(h))) * 2.0**-51)
@@ -80,12 +80,12 @@ def inputs_of(
         )
         if x.frame.time:
             clock.coef[..., x.frame.width] = float(h)
-        given["t"] = clock
+        inputs["t"] = clock
     if "w" in names and w is not None:
         least, most = (np.atleast_1d(np.asarray(end, np.float64)) for end in w)
         middle = 0.5 * least + 0.5 * most
         wide = up(np.maximum(most - middle, middle - least))
         shape = (x.count, least.size)
         off = np.broadcast_to(wide, shape) if proof else None
-        given["w"] = constant(x.frame, np.broadcast_to(middle, shape), off, symbols)
-    return given
+        inputs["w"] = constant(x.frame, np.broadcast_to(middle, shape), off, symbols)
+    return inputs

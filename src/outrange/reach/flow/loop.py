@@ -16,19 +16,19 @@ from ..polynomials.models import Models
 from ..polynomials.ranges import Hull, at_end
 from .controllers import Controller, SampledControl
 from .edges import FirstBox
-from .initial import corners, initial_models, inputs_of
+from .initial import corners, initial_models, plant_inputs
 from .linear import LinearFlow
 from .picard import TIME, ordered_step
 from .pipe import Decide, Failure, FlowPipe, Segment
 from .spans import Span
-from .symbols import SymbolOrigins, reduced, reduced_together
+from .symbols import SymbolOrigins, reduce_symbols, reduce_symbols_jointly
 
 
 HALVINGS = 6
-"""A period is halved so often at most."""
+"""Largest number of bisections of a period."""
 
 SYMBOLS = 12
-"""Symbols a state may have, before the smallest are put together."""
+"""Symbols per state above which the smallest are merged."""
 
 ORDER = 2
 """The degree of the models in the initial variables."""
@@ -47,26 +47,24 @@ def flow_pipe(
     keep: bool = True,
     order: int = ORDER,
 ) -> FlowPipe:
-    """Everywhere the loop can be, from each of many boxes of initial states.
+    """Bound a loop at all times, from each of many boxes of initial states.
 
     Sound: for every initial state in a box and every disturbance, the solution of
     `x' = f(t, x, u, w)`, with `u` the controller at the beginning of each period, lies in every
-    segment of its box at all its times; every truncation and rounding is paid for. Complete: no;
-    boxes that are too wide fail, and a failure says when and why. Cost: a few evaluations of the
-    plant on Taylor models a step, for all boxes at once, and linear bounds of the controller once a
-    period.
+    segment of its box at all its times; every truncation and rounding is accounted for. Complete:
+    no; boxes that are too wide fail, and a failure gives its time and reason. Cost: a few
+    evaluations of the plant on Taylor models a step, for all boxes at once, and linear bounds of
+    the controller once a period.
 
     Args:
         plant: The right side: inputs named among `t`, `x`, `u`, `w`, and one output per state.
-        controller: From the state (and `t`) to the controls; None where there are no controls.
+        controller: From the state (and `t`) to the controls; None without controls.
         boxes: Lower and upper corners, `(boxes, n)` each, or pairs of them.
-        dt: The period, exactly.
-        steps: How many periods.
-        deadline: Seconds; what is found by then is returned, with failures of cause "time".
-        disturbance: Ends of `w`, which may vary in time within them in any way; what is constant is
-            a state whose derivative is 0.
+        deadline: Time limit in seconds; results so far are returned, with failures of cause "time".
+        disturbance: Ends of `w`, which may vary in time within them in any way; a constant is a
+            state whose derivative is 0.
         decide: Stops the boxes for which a question stays open.
-        keep: Whether segments keep their models, which rows are bounded by.
+        keep: Whether segments keep their models, by which rows are bounded.
         order: The degree of the models in the initial variables.
 
     Raises:
@@ -83,7 +81,7 @@ def flow_pipe(
         except OutOfTime:
             loop.out_of_time()
         except KeyboardInterrupt:
-            # What is proved by now is an answer; whoever asked is told.
+            # The results so far are an answer; the caller sees the interrupt.
             loop.out_of_time()
             loop.pipe.interrupted = True
     return loop.pipe
@@ -91,12 +89,12 @@ def flow_pipe(
 
 @dataclass(eq=False)
 class FlowRun:
-    """What is under way; see `flow_pipe`.
+    """The state of a running flow; see `flow_pipe`.
 
     Args:
-        powers: The highest powers of time that were enough, by how often a period is halved.
-        span: The boxes that go on, at the beginning of a period.
-        pipe: What is found.
+        powers: The highest powers of time that sufficed, by the number of bisections of a period.
+        span: The active boxes, at the beginning of a period.
+        pipe: The results so far.
     """
 
     plant: Graph
@@ -120,7 +118,7 @@ class FlowRun:
                 f"{self.lo.shape[1]}; give each state a range, a point where it is known."
             )
         if self.dt <= 0:
-            raise InputError(f"A period is longer than 0. Received: dt={self.dt}.")
+            raise InputError(f"A period must be longer than 0. Received: dt={self.dt}.")
         count = len(self.lo)
         self.free = np.flatnonzero((self.lo < self.hi).any(axis=0))
         self.frames = MonomialFrames(self.free.size, self.order if self.free.size else 0)
@@ -136,29 +134,29 @@ class FlowRun:
             np.zeros(count, np.int64), np.zeros(count, bool),
         )  # fmt: skip
         first, now = FirstBox(self.lo, self.hi), Fraction(0)
-        self.span = self._pass(self.span, self.span.states, now, now, first)
+        self.span = self._record(self.span, self.span.states, now, now, first)
 
     def period(self, k: int) -> None:
-        """One period: the controls, then as many steps as it takes."""
-        span, start = self.span.absorbed(), k * self.dt
-        states, origins = reduced(span.states, span.origins, SYMBOLS * span.states.entries)
+        """Run one period: the controls, then as many steps as it takes."""
+        span, start = self.span.absorb_remainders(), k * self.dt
+        states, origins = reduce_symbols(span.states, span.origins, SYMBOLS * span.states.entries)
         span = replace(span, states=states, origins=origins, calm=np.ones(span.size, bool))
         if self.network is not None:
-            span, held = self._described(span, start)
+            span, held = self._control(span, start)
             if held is None:
                 self.span = span
                 return
             states, origins = span.states, span.origins
             fine = np.isfinite(held.rest).all(axis=1) if held.rest is not None else True
             span = replace(
-                span, states=states.padded(held.sym.shape[-1]), controls=held,
+                span, states=states.pad(held.sym.shape[-1]), controls=held,
                 origins=origins.with_controls(held),
             )  # fmt: skip
             for i in np.flatnonzero(~np.asarray(fine)):
                 self._fail(span, int(i), start, "controller", "no bounds over these states")
             span = span.take(np.flatnonzero(fine))
             if self.remembers:
-                span = span.remembered(self.network.memory)
+                span = span.with_memory(self.network.memory)
         done = span.take(np.zeros(0, np.int64))
         for level in np.unique(span.levels):
             part = span.take(np.flatnonzero(span.levels == level))
@@ -167,16 +165,16 @@ class FlowRun:
                 part = self._cross(part, start + j * self.dt / pieces, self.dt / pieces, int(level))
                 if not part.size:
                     break
-            done = done.together(part)
+            done = done.join(part)
         done = done.take(np.argsort(done.boxes))
-        # A period that was easy is tried with fewer steps the next time.
+        # After an easy period the next one is tried with fewer steps.
         levels = np.maximum(done.levels - done.calm, 0)
         done = replace(done, levels=levels, controls=None)
         now = start + self.dt
-        self.span = self._pass(done, done.states, now, now)
+        self.span = self._record(done, done.states, now, now)
 
-    def _described(self, span: Span, start: Fraction) -> tuple[Span, Models | None]:
-        """The boxes over all of which the controller is described, and its controls there."""
+    def _control(self, span: Span, start: Fraction) -> tuple[Span, Models | None]:
+        """Return the boxes on which the controller is defined, and its controls there."""
         assert self.network is not None
         try:
             return span, self.network.control(span.states, start)
@@ -185,37 +183,37 @@ class FlowRun:
                 self._fail(span, 0, start, "controller", str(error))
                 return span.take(np.zeros(0, np.int64)), None
             parts = np.array_split(np.arange(span.size), 2)
-            first, second = (self._described(span.take(part), start)[0] for part in parts)
-            span = first.together(second)
+            first, second = (self._control(span.take(part), start)[0] for part in parts)
+            span = first.join(second)
         return span, self.network.control(span.states, start) if span.size else None
 
     def _cross(self, span: Span, start: Fraction, h: Fraction, level: int) -> Span:
-        """Bring some boxes from `start` to `start + h`, in shorter steps where need be."""
+        """Advance some boxes from `start` to `start + h`, in shorter steps where necessary."""
         check_deadline()
-        before, span, trouble = span, self._bounded(span.absorbed()), Trouble()
+        before, span, trouble = span, self._limit_symbols(span.absorb_remainders()), Trouble()
         held = span.controls
 
         def field_of(x: Models, t0: Fraction, length: Fraction) -> Models:
-            given = inputs_of(self.plant, x, held, t0, length, self.disturbance)
-            return evaluate(self.plant, given, trouble)
+            inputs = plant_inputs(self.plant, x, held, t0, length, self.disturbance)
+            return evaluate(self.plant, inputs, trouble)
 
         power = self.powers.get(level, TIME)
-        found, power = ordered_step(field_of, span.states, start, h, power, self.frames)
+        picard_step, power = ordered_step(field_of, span.states, start, h, power, self.frames)
         self.powers[level] = power
-        late, calm = found.lateness(trouble.passed, level)
-        good = found.held & (~late | (level >= HALVINGS))
+        late, calm = picard_step.step_length_advice(trouble.passed, level)
+        good = picard_step.verified & (~late | (level >= HALVINGS))
         done, open_ = np.flatnonzero(good), np.flatnonzero(~good)
-        ends = at_end(found.tube, self.frames.at(0))
+        ends = at_end(picard_step.tube, self.frames.at(0))
         if self.linear is not None:
             ends = self.linear.end(span.states, held, start, h)
         out = replace(span, states=ends)
         out = replace(out, calm=out.calm & calm).take(done)
         if done.size:
-            tube, edge = found.tube.take(done), None
+            tube, edge = picard_step.tube.take(done), None
             if start == 0 and not self.remembers:
-                rate, at = field_of(found.tube, start, h).take(done), out.boxes
+                rate, at = field_of(picard_step.tube, start, h).take(done), out.boxes
                 edge = FirstBox(self.lo[at], self.hi[at], tube, rate)
-            out = self._pass(out, tube, start, start + h, edge)
+            out = self._record(out, tube, start, start + h, edge)
         if not open_.size:
             return out
         rest = before.take(open_)
@@ -230,20 +228,22 @@ class FlowRun:
             rest = self._cross(rest, start + j * h / 2, h / 2, level + 1)
             if not rest.size:
                 return out
-        return out.together(rest)
+        return out.join(rest)
 
-    def _bounded(self, span: Span) -> Span:
-        """No more symbols than can be carried through many short steps."""
+    def _limit_symbols(self, span: Span) -> Span:
+        """Merge symbols if there are too many for many short steps."""
         most = 2 * SYMBOLS * span.states.entries
         if span.states.sym.shape[-1] <= most:
             return span
-        states, held, origins = reduced_together(span.states, span.controls, span.origins, most)
+        states, held, origins = reduce_symbols_jointly(
+            span.states, span.controls, span.origins, most
+        )
         return replace(span, states=states, controls=held, origins=origins)
 
-    def _pass(
+    def _record(
         self, span: Span, tube: Models, start: Fraction, end: Fraction, by: FirstBox | None = None
     ) -> Span:
-        """Record a segment or an instant; the boxes that go on from its end."""
+        """Record a segment or an instant; return the boxes that continue from its end."""
         if not span.size:
             return span
         held = None if span.controls is None or start == end else Hull.of(span.controls).ends()
@@ -252,7 +252,7 @@ class FlowRun:
             decision = self.decide(segment)
             segment.slack = decision.slack
             for i in np.flatnonzero(decision.open):
-                text = "what is asked could not be decided here"
+                text = "the question could not be decided here"
                 forms = None if decision.forms is None else decision.forms.take(np.array([i]))
                 self._fail(span, int(i), start, "open", text, forms)
             going = np.flatnonzero(~decision.open)
@@ -271,9 +271,9 @@ class FlowRun:
     def _fail(
         self, span: Span, i: int, time: Fraction, cause: str, text: str, form: Models | None = None
     ) -> None:
-        """Remember where a box had to stop; without a form, its relative widths are blamed."""
-        one, box = span.take(np.array([i])), int(span.boxes[i])
-        states, origins = one.states, one.origins
+        """Record where a box stopped; without a form, its relative widths determine the blame."""
+        failed, box = span.take(np.array([i])), int(span.boxes[i])
+        states, origins = failed.states, failed.origins
         lo, hi = Hull.of(states).ends()
         if form is None:
             with np.errstate(all="ignore"):
@@ -281,7 +281,7 @@ class FlowRun:
             blame = np.matmul(weight, origins.widths(states)[0])[0]
             kinds = np.matmul(weight, origins.kinds(states)[0])[0]
         else:
-            origins = origins.padded(form.sym.shape[-1])
+            origins = origins.pad(form.sym.shape[-1])
             blame, kinds = origins.blame(form)[0, 0], origins.kinds(form)[0, 0]
         self.pipe.reached[box] = time
         self.pipe.failures.append(
@@ -292,7 +292,7 @@ class FlowRun:
         )  # fmt: skip
 
     def out_of_time(self) -> None:
-        """No box goes on."""
+        """Stop all active boxes."""
         failed = {failure.box for failure in self.pipe.failures}
         for i, box in enumerate(self.span.boxes):
             if int(box) not in failed:

@@ -4,14 +4,14 @@ For `x' = f(t, x, u)` with `u` held, the operator maps a function `x` on [0, h] 
 
     (P x)(tau) = x0 + h int_0^tau f(t0 + h s, x(s), u) ds,        tau in [0, 1].
 
-If it maps the set of all continuous functions within `rest` of a polynomial `p` into itself, then
-it has a fixed point there (Schauder), which is a solution; `f` is built of functions that are
-locally Lipschitz where it is defined, so it is the only one. Where `f` jumps its models hold the
-convex hull of its limits, and the inclusion is strict (`paid` adds to whatever is true): a solution
-of `x' in conv f(x)` that left `p + [-R, R]` would at that time have to be inside of it.
+If it maps the set of all continuous functions within `rest` of a polynomial `p` into itself, it has
+a fixed point there (Schauder), which is a solution. The functions in `f` are locally Lipschitz
+where it is defined, so the solution is unique. Where `f` jumps, its models hold the convex hull of
+its limits, and the inclusion is strict (`with_rounding` adds to the true value): a solution of
+`x' in conv f(x)` that left `p + [-R, R]` would at that time have to be inside of it.
 
-The polynomial comes from the operator itself, power by power, without any proof; the inclusion
-alone is verified, with every truncation and rounding in the remainder of the Taylor models.
+The polynomial comes from the operator itself, power by power, without any proof. Only the inclusion
+is verified, with every truncation and rounding in the remainder of the Taylor models.
 
 Reference: K. Makino, M. Berz, *Rigorous integration of flows and ODEs using Taylor models*, SNC
 2009.
@@ -27,32 +27,32 @@ import numpy as np
 
 from ...core import gamma
 from ..polynomials.frame import MonomialFrame, MonomialFrames
-from ..polynomials.models import Models, paid
+from ..polynomials.models import Models, with_rounding
 
 
 Field = Callable[[Models, Fraction, Fraction], Models]
 """`field(x, t0, h)`: the right side on models of some frame, over `t0 + h tau`."""
 
 TIME, LEAST_TIME = 6, 2
-"""Powers of time that a tube has at most, and at least."""
+"""Largest and smallest number of powers of time in a tube."""
 
 TRIES = 5
-"""Remainders that are tried before a step is given up."""
+"""Remainders tried before a step is given up."""
 
 REFINEMENTS = 1
-"""How often the operator is applied again to a remainder that holds: it only shrinks."""
+"""Further applications of the operator to a verified remainder, which only shrinks it."""
 
 LATE = 2e-4
-"""A step is short enough where what its cut powers of time add is this share of the radius."""
+"""A step is short enough if its truncated powers of time are this share of the radius."""
 
 JUMPS = 4
-"""So often a period is halved to tell when a jump is passed."""
+"""Bisections of a period to locate the time of a jump."""
 
 CALM = 2.0**-7
-"""And it could be twice as long where it is this share of that."""
+"""A step may be twice as long if its truncated powers are this share of `LATE`."""
 
 SPARE = 2.0**-12
-"""A power of time can be spared where without it what is cut would be this share of that."""
+"""The last power of time is dropped if the truncation without it is this share of `LATE`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,25 +60,25 @@ class PicardStep:
     """One step over a batch.
 
     Args:
-        tube: Over `tau` in [0, 1]; what it says holds where `held`.
-        held: `(B,)` where the inclusion is verified.
-        late: `(B, n)` an estimate of what a shorter step would take from the remainder.
-        later: `(B, n)` the same if there were one power of time less.
+        tube: Models over `tau` in [0, 1]; valid where `verified`.
+        verified: `(B,)` where the inclusion is verified.
+        late: `(B, n)` an estimate of the part of the remainder that a shorter step would remove.
+        later: `(B, n)` this estimate with one power of time less.
     """
 
     tube: Models
-    held: np.ndarray
+    verified: np.ndarray
     late: np.ndarray
     later: np.ndarray
 
-    def lateness(
+    def step_length_advice(
         self, passed: np.ndarray | None = None, level: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`(B,)` where a shorter step would be worth it, and where a longer one would do.
+        """Return where a shorter step is worthwhile, and where a longer one suffices, `(B,)` each.
 
         Args:
             passed: `(B,)` where the right side jumps within the step.
-            level: How often the period is halved by now.
+            level: Number of bisections of the period so far.
         """
         room = self._room
         late, calm = self.late > room, self.late <= CALM * room
@@ -89,8 +89,8 @@ class PicardStep:
 
     @property
     def spare(self) -> bool:
-        """Whether the last power of time is worth nothing to any box."""
-        return bool(self.held.all() and (self.later <= SPARE * self._room).all())
+        """Whether the last power of time is negligible for every box."""
+        return bool(self.verified.all() and (self.later <= SPARE * self._room).all())
 
     @property
     def _room(self) -> np.ndarray:
@@ -105,102 +105,101 @@ def step(
     """Verify one step.
 
     Args:
-        field: The right side.
-        x0: At an instant, without remainder: what there was is a symbol.
-        start: When the step begins.
-        h: How long it takes, exactly.
+        x0: The states at an instant, without remainders, which have become symbols.
+        start: Start of the step.
+        h: Length of the step, exactly.
         time: The highest power of `tau`.
-        frames: Of the question.
+        frames: The frames of the question.
     """
     guess = x0.plain()
     with np.errstate(all="ignore"):
         for power in range(1, time + 1):
-            slope = field(guess.raised(frames.at(power - 1)), start, h)
+            slope = field(guess.to_frame(frames.at(power - 1)), start, h)
             guess = _integral(slope, x0, h, frames.at(power))
         zero = np.zeros(x0.coef.shape[:2])
-        first = _applied(field, guess, zero, x0, start, h)
-        guess, rest = first.plain(), _grown(first.rest, guess)
-        held = np.zeros(x0.count, bool)
+        first = _apply_operator(field, guess, zero, x0, start, h)
+        guess, rest = first.plain(), _inflate(first.rest, guess)
+        verified = np.zeros(x0.count, bool)
         for _ in range(TRIES):
-            found = _applied(field, guess, rest, x0, start, h)
-            fits = (_distance(found, guess) <= rest) & np.isfinite(rest)
-            held = np.all(fits, axis=1)
-            if held.all():
+            tube = _apply_operator(field, guess, rest, x0, start, h)
+            fits = (_distance(tube, guess) <= rest) & np.isfinite(rest)
+            verified = np.all(fits, axis=1)
+            if verified.all():
                 break
-            rest = np.where(held[:, None], rest, _grown(_distance(found, guess), guess))
+            rest = np.where(verified[:, None], rest, _inflate(_distance(tube, guess), guess))
         for _ in range(REFINEMENTS):
-            # The solution is within `rest` of `guess`, so what the operator makes of that holds it.
-            less = np.minimum(rest, _distance(found, guess))
-            rest = np.where(held[:, None], less, rest)
-            found = _applied(field, guess, rest, x0, start, h)
-    return PicardStep(found, held, *_late(found))
+            # The solution is within `rest` of `guess`, so the image of that set contains it.
+            less = np.minimum(rest, _distance(tube, guess))
+            rest = np.where(verified[:, None], less, rest)
+            tube = _apply_operator(field, guess, rest, x0, start, h)
+    return PicardStep(tube, verified, *_truncation_estimates(tube))
 
 
 def ordered_step(
     field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
 ) -> tuple[PicardStep, int]:
-    """The same with as many powers of `tau` as it takes, and with how many to begin the next time.
+    """Verify one step with as many powers of `tau` as needed; return also the number for the next.
 
-    A shorter step is worth more than a power that is missing only where there are `TIME`.
+    A shorter step is better than a missing power only once there are `TIME` powers.
     """
-    found = step(field, x0, start, h, time, frames)
-    while time < TIME and (found.lateness()[0] | ~found.held).any():
+    picard_step = step(field, x0, start, h, time, frames)
+    while time < TIME and (picard_step.step_length_advice()[0] | ~picard_step.verified).any():
         time += 1
-        found = step(field, x0, start, h, time, frames)
-    return found, max(LEAST_TIME, time - found.spare)
+        picard_step = step(field, x0, start, h, time, frames)
+    return picard_step, max(LEAST_TIME, time - picard_step.spare)
 
 
-def _applied(
+def _apply_operator(
     field: Field, guess: Models, rest: np.ndarray, x0: Models, start: Fraction, h: Fraction
 ) -> Models:
-    """Picard's operator on all functions within `rest` of a polynomial."""
+    """Apply Picard's operator to all functions within `rest` of a polynomial."""
     slope = field(replace(guess, rest=rest), start, h)
     return _integral(slope, x0, h, guess.frame)
 
 
 def _integral(slope: Models, x0: Models, h: Fraction, frame: MonomialFrame) -> Models:
-    """`x0 + h int slope`, cut to the powers of `tau` that the frame has."""
+    """Return `x0 + h int slope`, truncated to the frame's powers of `tau`."""
     width, near = frame.width, float(h)
-    kept = min(slope.frame.times, frame.time)
-    factors = near / np.arange(1, kept + 1)
+    powers = min(slope.frame.times, frame.time)
+    factors = near / np.arange(1, powers + 1)
     coef = np.zeros((*x0.coef.shape[:2], frame.size))
     coef[..., :width] = x0.coef
     by_time = slope.coef.reshape(*slope.coef.shape[:2], slope.frame.times, width)
-    integral = by_time[:, :, :kept] * factors[:, None]
-    coef[..., width : width * (kept + 1)] = integral.reshape(*coef.shape[:2], -1)
+    integral = by_time[:, :, :powers] * factors[:, None]
+    coef[..., width : width * (powers + 1)] = integral.reshape(*coef.shape[:2], -1)
     sym = np.zeros((*x0.coef.shape[:2], frame.times, x0.sym.shape[-1]))
     sym[:, :, :1] = x0.sym
-    sym[:, :, 1 : kept + 1] = slope.sym[:, :, :kept] * factors[:, None]
+    sym[:, :, 1 : powers + 1] = slope.sym[:, :, :powers] * factors[:, None]
     if slope.rest is None:
         return Models(frame, coef, sym, None)
     # h is rounded once, divided once, multiplied once.
     size = slope.norm + slope.sym_norm
     rest = near * (slope.rest * (1.0 + gamma(3)) + gamma(4) * size)
-    if slope.frame.times > kept:
-        dropped = slope.norms[..., kept * (frame.order + 1) :].sum(axis=-1)
-        dropped = dropped + slope.sym_norms[..., kept:].sum(axis=-1)
-        rest = rest + near / (kept + 1) * dropped * (1.0 + gamma(4))
-    return Models(frame, coef, sym, paid(rest))
+    if slope.frame.times > powers:
+        dropped = slope.norms[..., powers * (frame.order + 1) :].sum(axis=-1)
+        dropped = dropped + slope.sym_norms[..., powers:].sum(axis=-1)
+        rest = rest + near / (powers + 1) * dropped * (1.0 + gamma(4))
+    return Models(frame, coef, sym, with_rounding(rest))
 
 
-def _distance(found: Models, guess: Models) -> np.ndarray:
-    """How far any function of `found` may be from the polynomial `guess`."""
-    assert found.rest is not None
-    away = np.abs(found.coef - guess.coef).sum(axis=-1)
-    away = away + np.abs(found.sym - guess.sym).sum(axis=(-2, -1))
-    return paid(found.rest + away * (1.0 + gamma(2)))
+def _distance(image: Models, guess: Models) -> np.ndarray:
+    """Bound the distance of any function of `image` from the polynomial `guess`."""
+    assert image.rest is not None
+    away = np.abs(image.coef - guess.coef).sum(axis=-1)
+    away = away + np.abs(image.sym - guess.sym).sum(axis=(-2, -1))
+    return with_rounding(image.rest + away * (1.0 + gamma(2)))
 
 
-def _grown(rest: np.ndarray | None, guess: Models) -> np.ndarray:
-    """A remainder to try: more than what was found, and never nothing."""
+def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
+    """Return a remainder to try: larger than the computed one, and never zero."""
     assert rest is not None
     least = 2.0**-50 * guess.norm
     share = 0.05 * rest.max(axis=1, keepdims=True)
     return 1.25 * rest + 0.1 * share + least
 
 
-def _late(tube: Models) -> tuple[np.ndarray, np.ndarray]:
-    """The last power of `tau` tells how large those are that were cut, and the one before."""
+def _truncation_estimates(tube: Models) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the truncated powers of `tau` from the last power kept, and from the one before."""
     step_of = tube.frame.order + 1
     by_time = tube.norms.reshape(*tube.norms.shape[:2], -1, step_of).sum(axis=-1)
     by_time = by_time + tube.sym_norms
@@ -208,6 +207,6 @@ def _late(tube: Models) -> tuple[np.ndarray, np.ndarray]:
         ratios = by_time[..., 1:] / by_time[..., :-1]
     ratios = np.where(np.isfinite(ratios), np.minimum(ratios, 1.0), 1.0)
     late = by_time[..., 1:] * ratios
-    # What is left out is at least the last power itself.
+    # Without the last power, at least that power itself is truncated.
     later = late[..., -2] + by_time[..., -1] if late.shape[-1] > 1 else by_time[..., -1] + np.inf
     return late[..., -1], later

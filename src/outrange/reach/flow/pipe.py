@@ -1,4 +1,4 @@
-"""Where a loop can be, and when: what a flow returns."""
+"""The pipe of a flow: bounds of the states over time, and where it stopped."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from .edges import FirstBox
 
 @dataclass(eq=False)
 class Segment:
-    """Where some of the boxes are between two times.
+    """Bounds of some of the boxes between two times.
 
     Args:
-        start: Exactly.
-        end: Exactly; equal to `start` for an instant.
-        boxes: `(b,)` which of the boxes.
+        end: End, exactly; equal to `start` for an instant.
+        boxes: `(b,)`: numbers of the boxes.
         lo: `(b, n)` the least values of the states.
-        hi: `(b, n)` the largest.
-        controls: The ends of the controls that are held, `(b, m)` each; None at instants.
-        tube: The models, over `tau` in [0, 1] from `start` to `end`; None where not kept.
-        slack: `(b,)` how much of what is asked is left here, proved; None where nothing was asked.
-        edge: Of a segment that begins at time 0, the boxes that it begins with.
+        hi: `(b, n)` the largest values of the states.
+        controls: The ends of the held controls, `(b, m)` each; None at instants.
+        tube: The models, over `tau` in [0, 1] from `start` to `end`; None if not kept.
+        slack: `(b,)` proved distance of the question's forms from their limits; None without one.
+        edge: For a segment that begins at time 0, the initial boxes.
     """
 
     start: Fraction
@@ -53,7 +52,7 @@ class Segment:
         controls: Bounds | None,
         edge: FirstBox | None = None,
     ) -> Segment:
-        """Models and their hull."""
+        """Build a segment from models, with their hull."""
         return Segment(start, end, boxes, *Hull.of(tube).ends(), controls, tube, edge=edge)
 
     @cached_property
@@ -73,36 +72,36 @@ class Segment:
             ValueError: They were not kept.
         """
         if self.tube is None:
-            raise ValueError("The forms of this pipe were not kept; ask for them with `keep`.")
+            raise ValueError("The forms of this pipe were not kept; request them with `keep`.")
         return self.tube
 
     def range(self, rows: Sequence[Sequence[float]] | np.ndarray) -> Bounds:
-        """Least and largest values of `rows @ x`, `(b, R)` each."""
+        """Return the least and largest values of `rows @ x`, `(b, R)` each."""
         return self.hull.forms(np.atleast_2d(np.asarray(rows, np.float64)))
 
     def within(self, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> Bounds:
-        """The same, cut to the limits that no trajectory from the initial boxes crosses.
+        """Return the range of `rows @ x`, cut to limits that no trajectory crosses.
 
         Args:
-            rows: `(R, n)`.
-            low: `(R,)`; `-inf` where there is no limit.
-            high: `(R,)`; `inf` where there is none.
+            rows: Coefficients of the forms, `(R, n)`.
+            low: `(R,)` limits; `-inf` where there is no limit.
+            high: `(R,)` limits; `inf` where there is none.
         """
         ends = self.range(rows)
         return ends if self.edge is None else self.edge.within(rows, ends, low, high)
 
     def measure(self, graph: Graph) -> Bounds:
-        """Least and largest values of any function of `x` and `t`, `(b, outputs)` each.
+        """Return the least and largest values of any function of `x` and `t`, `(b, outputs)` each.
 
-        Infinite where the function is not defined on all of the segment.
+        They are infinite if the function is not defined on all of the segment.
 
         Args:
             graph: Its inputs are named `x` and `t`, or one of the two.
         """
-        return Hull.of(self.measured(graph)).ends()
+        return Hull.of(self.models_of(graph)).ends()
 
-    def measured(self, graph: Graph) -> Models:
-        """The function as Taylor models; infinite remainders where it is not defined."""
+    def models_of(self, graph: Graph) -> Models:
+        """Return a function as Taylor models; remainders are infinite where it is undefined."""
         tube = self.models
         return evaluate(graph, {"x": tube, "t": self._clock(tube)}, Trouble())
 
@@ -117,15 +116,15 @@ class Segment:
         clock = constant(frame, np.full((tube.count, 1), float(self.start)), off, 0)
         if frame.time:
             clock.coef[..., frame.width] = float(self.end - self.start)
-        return clock.padded(tube.sym.shape[-1])
+        return clock.pad(tube.sym.shape[-1])
 
-    def halves(self) -> tuple[Segment, Segment]:
-        """The same in two parts of equal time."""
+    def bisect(self) -> tuple[Segment, Segment]:
+        """Return two segments of equal duration."""
         middle = (self.start + self.end) / 2
-        return self.between(self.start, middle), self.between(middle, self.end)
+        return self.restrict(self.start, middle), self.restrict(middle, self.end)
 
-    def between(self, start: Fraction, end: Fraction) -> Segment:
-        """The same over what it shares with an interval of time; the two do meet."""
+    def restrict(self, start: Fraction, end: Fraction) -> Segment:
+        """Return the part of the segment in an interval of time that meets it."""
         start, end, whole = max(start, self.start), min(end, self.end), self.end - self.start
         if whole == 0 or (start, end) == (self.start, self.end):
             return self
@@ -133,7 +132,7 @@ class Segment:
         return Segment.of(start, end, self.boxes, part, self.controls, self.edge)
 
     def take(self, some: np.ndarray, keep: bool) -> Segment:
-        """Some of its boxes, with or without the models."""
+        """Select boxes, with or without the models."""
         controls = None
         if self.controls is not None:
             controls = self.controls[0][some], self.controls[1][some]
@@ -146,14 +145,14 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class PipeDecision:
-    """What a question makes of a segment.
+    """The decision of a question on a segment.
 
     Args:
-        open: `(b,)` the boxes of which the segment does not answer it: they stop.
-        forms: Of each box one form that is too wide there: what makes it so is blamed. None where
-            no box is open.
-        excess: `(b,)` how far that form leaves its limits, as a share of its width.
-        slack: `(b,)` how far all forms stay from their limits at least; None where nothing counts.
+        open: `(b,)` the boxes for which the segment leaves the question open: they stop.
+        forms: One form of each box that is too wide there, to which the blame applies. None if no
+            box is open.
+        excess: `(b,)` distance of that form beyond its limits, as a share of its width.
+        slack: `(b,)` least distance of all forms from their limits; None outside the window.
     """
 
     open: np.ndarray
@@ -163,24 +162,24 @@ class PipeDecision:
 
 
 Decide = Callable[[Segment], PipeDecision]
-"""Asked about every segment and every instant, while its models are at hand."""
+"""A question, called with every segment and every instant while its models exist."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Where a flow had to stop.
+    """The point at which a flow stopped.
 
     Args:
-        box: Which of the boxes.
-        time: Up to when its pipe holds.
+        box: Number of the box.
+        time: The time up to which its pipe holds.
         cause: "open" (the question could not be decided), "step", "controller", "domain" or "time".
-        text: The same as a sentence.
+        text: The cause as a sentence.
         lo: The least values of the states at that time.
-        hi: The largest.
-        blame: Of each initial variable, how much it adds to what was too wide; they are those of
-            `free`.
-        free: The states that are not points at the beginning.
-        kinds: How much the remainders of the controller and of the flow add to it.
+        hi: The largest values of the states at that time.
+        blame: Contribution of each initial variable in `free` to the excess width.
+        free: The states that vary at the beginning.
+        kinds: Contributions of the remainders of the controller and of the flow to the excess
+            width.
     """
 
     box: int
@@ -196,18 +195,16 @@ class Failure:
 
 @dataclass(eq=False)
 class FlowPipe:
-    """Everything a flow proved.
+    """The proved results of a flow.
 
     Args:
-        states: How many states there are.
-        boxes: How many boxes there were.
-        segments: Between instants; together they cover all times up to `reached`.
-        instants: At the beginning of each period and at the end.
-        failures: One a box at most.
-        reached: Of each box, up to when the pipe holds.
-        loose: Of each box, the largest share that remainders have in the width of a state at an
-            instant, and how much of those each initial variable is to blame for.
-        free: The states that are not points at the beginning: those variables.
+        segments: Segments between instants; together they cover all times up to `reached`.
+        instants: Segments at the beginning of each period and at the end.
+        failures: At most one for each box.
+        reached: The time up to which the pipe of each box holds.
+        loose: For each box, the largest share of remainders in the width of a state at an instant,
+            and the contribution of each initial variable to them.
+        free: The states that vary at the beginning.
         interrupted: Whether Ctrl-C ended it.
     """
 
@@ -227,12 +224,12 @@ class FlowPipe:
         return not self.failures
 
     def at(self, time: Fraction) -> list[Segment]:
-        """What is known of one time: the instant itself, or the segments that hold it."""
+        """Return the bounds at one time: the instant itself, or the segments that contain it."""
         exact = [s for s in self.instants if s.start == time]
         return exact or [s for s in self.segments if s.start <= time <= s.end]
 
     def during(self, start: Fraction, end: Fraction) -> list[Segment]:
-        """Segments that together hold all times of `[start, end]`."""
+        """Return segments that together cover `[start, end]`."""
         if start == end:
             return self.at(start)
         return [s for s in self.segments if s.start < end and start < s.end]
@@ -240,7 +237,7 @@ class FlowPipe:
     def range(
         self, rows: Sequence[Sequence[float]] | np.ndarray, segments: Iterable[Segment]
     ) -> Bounds:
-        """Least and largest values of `rows @ x` of each box over some segments, `(boxes, R)`.
+        """Return the least and largest `rows @ x` of each box over segments, `(boxes, R)`.
 
         A box that no segment holds has the ends `inf` and `-inf`.
         """

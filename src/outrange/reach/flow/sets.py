@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import down, gamma, up
 from ...domains.backward import BoxBatch, LinearForm, dots
-from ..polynomials.models import Models, paid
+from ..polynomials.models import Models, with_rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,10 +16,10 @@ class FormBatch(BoxBatch):
     """Sets `center + generators [-1, 1]^g + [-reach, reach]` in the place of boxes.
 
     Args:
-        generators: `(B, n, g)`.
-        place: `(d,)` of each initial variable the generator that it multiplies; -1 if it has none.
+        generators: Columns of the sets, `(B, n, g)`.
+        place: `(d,)` the generator that multiplies each initial variable; -1 if it has none.
         middle: `(B, d)` the middle of each initial variable in the set, exactly.
-        half: `(B, d)` how far it may be from there, exactly.
+        half: `(B, d)` half of its range, exactly.
     """
 
     generators: np.ndarray
@@ -29,9 +29,9 @@ class FormBatch(BoxBatch):
 
     @staticmethod
     def over(models: Models) -> FormBatch:
-        """The values of models at an instant.
+        """Return the values of models at an instant.
 
-        A square of a variable is a half more and less a half: its own range is [0, 1].
+        A square of a variable is one half plus or minus one half: its own range is [0, 1].
         """
         assert models.rest is not None
         coef, even = models.coef, models.frame.even
@@ -40,10 +40,10 @@ class FormBatch(BoxBatch):
             [coef[..., 1:] * np.where(even[1:], 0.5, 1.0), models.sym[:, :, 0]], axis=-1
         )
         size = np.abs(coef).sum(axis=-1)
-        # The sum of one number is rounded nowhere.
+        # A sum with one term is exact.
         several = (coef[..., 1:] != 0).any(axis=-1)
         pad = models.rest + np.where(several, gamma(coef.shape[2] + 2) * size, 0.0)
-        # Generators that no state has would only be carried along.
+        # Generators that no state uses are dropped.
         used = (generators != 0).any(axis=(0, 1))
         linear = models.frame.linear - 1
         place = np.where(used[linear], np.cumsum(used)[linear] - 1, -1)
@@ -55,40 +55,43 @@ class FormBatch(BoxBatch):
     def _of_parts(
         center: np.ndarray, generators: np.ndarray, pad: np.ndarray, *variables: np.ndarray
     ) -> FormBatch:
-        """Sets of these parts, with the rounding of `least` and of the hull in their reach.
+        """Build sets, with the rounding of `least` and of the hull in their reach.
 
         `least` takes a sum of `n` products with the center, of `g` absolute values of such sums
         with the generators, and of `n` with the reach.
         """
         spread = np.abs(generators).sum(axis=-1)
         g = gamma(2 * center.shape[1] + generators.shape[-1] + 16)
-        reach = paid(pad + g * (np.abs(center) + spread + pad))
-        wide = paid(spread + reach)
-        # What is one number, the time say, has no hull.
-        one = (spread == 0) & (pad == 0)
-        ends = np.where(one, center, down(center - wide)), np.where(one, center, up(center + wide))
+        reach = with_rounding(pad + g * (np.abs(center) + spread + pad))
+        wide = with_rounding(spread + reach)
+        # A single number, such as the time, is its own hull.
+        is_number = (spread == 0) & (pad == 0)
+        ends = (
+            np.where(is_number, center, down(center - wide)),
+            np.where(is_number, center, up(center + wide)),
+        )
         return FormBatch(*ends, center, reach, generators, *variables)
 
     @property
     def count(self) -> int:
-        """How many sets there are."""
+        """Number of sets."""
         return len(self.center)
 
     def take(self, index: np.ndarray) -> FormBatch:
-        """Some of the sets, repeats allowed."""
+        """Select sets, with possible repeats."""
         return FormBatch(
             self.lo[index], self.hi[index], self.center[index], self.reach[index],
             self.generators[index], self.place, self.middle[index], self.half[index],
         )  # fmt: skip
 
     def least(self, form: LinearForm) -> np.ndarray:
-        """A lower bound of each form over each set, `(B, R)`; `-inf` where there is none."""
-        return self.least_beside(form, None)
+        """Return a lower bound of each form over each set, `(B, R)`; `-inf` if there is none."""
+        return self.least_minus(form, None)
 
-    def least_beside(self, form: LinearForm, along: np.ndarray | None) -> np.ndarray:
-        """The same of `form - along . xi`, `xi` the multipliers of the generators.
+    def least_minus(self, form: LinearForm, along: np.ndarray | None) -> np.ndarray:
+        """Return a lower bound of `form - along . xi`, with `xi` the multipliers of the generators.
 
-        The caller pays for the rounding of `along` `(B, R, g)` and of its subtraction.
+        The caller accounts for the rounding of `along` `(B, R, g)` and of its subtraction.
         """
         a = form.rows
         with np.errstate(invalid="ignore", over="ignore"):
@@ -98,8 +101,8 @@ class FormBatch(BoxBatch):
             low = down(low + form.constant)
         return np.where(low < np.inf, low, -np.inf)
 
-    def halved(self, which: np.ndarray) -> FormBatch:
-        """Both halves of each set across one of its generators `(B,)`, one after the other."""
+    def bisect(self, which: np.ndarray) -> FormBatch:
+        """Return both halves of each set across one of its generators `(B,)`, in pairs."""
         twice = np.repeat(np.arange(self.count), 2)
         sets, column, rows = self.take(twice), np.repeat(which, 2), np.arange(2 * self.count)
         generators, half = sets.generators.copy(), sets.half.copy()
@@ -107,16 +110,16 @@ class FormBatch(BoxBatch):
         generators[rows, :, column] = part
         sign = np.where(rows % 2, 1.0, -1.0)[:, None]
         center = sets.center + sign * part
-        # A half of a half of ... is a number with few bits: nothing is rounded here.
-        mine = self.place == column[:, None]
-        half = np.where(mine, 0.5 * half, half)
-        middle = np.where(mine, sets.middle + sign * half, sets.middle)
+        # Repeated halves have few bits: nothing is rounded here.
+        is_cut = self.place == column[:, None]
+        half = np.where(is_cut, 0.5 * half, half)
+        middle = np.where(is_cut, sets.middle + sign * half, sets.middle)
         pad = sets.reach + gamma(1) * np.abs(center)
         return FormBatch._of_parts(center, generators, pad, self.place, middle, half)
 
 
 def samples(models: Models, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Initial variables `(count, d)`, and states `(B, count, n)` there; for fits, not for proofs.
+    """Sample initial variables `(count, d)`, and the states `(B, count, n)` there; not for proofs.
 
     Half of the points are corners.
     """
@@ -125,5 +128,5 @@ def samples(models: Models, count: int) -> tuple[np.ndarray, np.ndarray]:
     at[count // 2 :] = np.sign(at[count // 2 :])
     eps, s = at[:, : frame.variables], at[:, frame.variables :]
     powers = np.prod(eps[:, None] ** frame.exponents, axis=-1)
-    found = np.matmul(powers, models.coef.transpose(0, 2, 1))
-    return eps, found + np.matmul(s, models.sym[:, :, 0].transpose(0, 2, 1))
+    states = np.matmul(powers, models.coef.transpose(0, 2, 1))
+    return eps, states + np.matmul(s, models.sym[:, :, 0].transpose(0, 2, 1))

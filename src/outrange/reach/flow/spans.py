@@ -1,4 +1,4 @@
-"""Some of the boxes on their way through a period."""
+"""A batch of boxes at an instant within a period."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..polynomials.models import Models
-from .symbols import SymbolOrigins, absorbed
+from .symbols import SymbolOrigins, absorb_remainders
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,12 +15,12 @@ class Span:
     """Some of the boxes at an instant.
 
     Args:
-        boxes: `(b,)` their numbers.
-        states: Their models.
-        origins: Of the symbols of those.
-        levels: `(b,)` how often the period is halved for them.
+        boxes: `(b,)`: numbers of the boxes.
+        states: Models of the states.
+        origins: Origins of the symbols in these models.
+        levels: `(b,)` number of bisections of the period for each.
         calm: `(b,)` whether all steps of this period could have been longer.
-        controls: What is held; None where there are no controls.
+        controls: The held controls; None without controls.
     """
 
     boxes: np.ndarray
@@ -32,29 +32,29 @@ class Span:
 
     @property
     def size(self) -> int:
-        """How many boxes there are."""
+        """Number of boxes."""
         return self.boxes.size
 
     def take(self, some: np.ndarray) -> Span:
-        """Some of them."""
+        """Select boxes."""
         return Span(
             self.boxes[some], self.states.take(some), self.origins.take(some), self.levels[some],
             self.calm[some], None if self.controls is None else self.controls.take(some),
         )  # fmt: skip
 
-    def absorbed(self) -> Span:
-        """The same, with symbols in the place of remainders."""
-        states = absorbed(self.states)
-        held = None if self.controls is None else self.controls.padded(states.sym.shape[-1])
+    def absorb_remainders(self) -> Span:
+        """Replace remainders by symbols."""
+        states = absorb_remainders(self.states)
+        held = None if self.controls is None else self.controls.pad(states.sym.shape[-1])
         origins = self.origins.with_flow(self.states)
         return replace(self, states=states, origins=origins, controls=held)
 
-    def remembered(self, memory: np.ndarray) -> Span:
-        """The beginning of a period: the controls alone are held, the rest are states.
+    def with_memory(self, memory: np.ndarray) -> Span:
+        """Begin a period: only the controls are held, and the memory becomes states.
 
         Args:
-            memory: The places among the states of the last of what the controller says, which are
-                now controls of this span.
+            memory: Places, among the states, of the controller's last outputs, which are controls
+                of this span so far.
         """
         held, states = self.controls, self.states
         assert held is not None and states.rest is not None
@@ -67,10 +67,10 @@ class Span:
         return replace(self, states=states, controls=held.pick(np.arange(first)))
 
     def loose(self) -> tuple[np.ndarray, np.ndarray]:
-        """`(b,)` the largest share of remainders in the radius of a state, and whom to blame."""
-        own = self.states.sym_norm + (0.0 if self.states.rest is None else self.states.rest)
+        """Return the largest share of remainders in a state's radius, `(b,)`, and the blame."""
+        remainders = self.states.sym_norm + (0.0 if self.states.rest is None else self.states.rest)
         with np.errstate(all="ignore"):
-            share = own / self.states.radius
+            share = remainders / self.states.radius
         share = np.where(np.isfinite(share), share, 0.0)
         # A state that hardly varies may be all remainder.
         wide = self.states.radius > 1e-9 * (1.0 + np.abs(self.states.coef[..., 0]))
@@ -79,30 +79,30 @@ class Span:
         rows = np.arange(self.size)
         return share[rows, at], self.origins.remainders(self.states)[rows, at]
 
-    def padded(self, symbols: int) -> Span:
-        """The same with at least so many symbols."""
-        held = None if self.controls is None else self.controls.padded(symbols)
-        states, origins = self.states.padded(symbols), self.origins.padded(symbols)
+    def pad(self, symbols: int) -> Span:
+        """Pad to at least this number of symbols."""
+        held = None if self.controls is None else self.controls.pad(symbols)
+        states, origins = self.states.pad(symbols), self.origins.pad(symbols)
         return replace(self, states=states, origins=origins, controls=held)
 
-    def together(self, other: Span) -> Span:
-        """Both."""
+    def join(self, other: Span) -> Span:
+        """Return a span of the boxes of both."""
         if not self.size or not other.size:
             return other if not self.size else self
         symbols = max(s.states.sym.shape[-1] for s in (self, other))
-        a, b = self.padded(symbols), other.padded(symbols)
+        a, b = self.pad(symbols), other.pad(symbols)
         held = None
         if a.controls is not None and b.controls is not None:
-            held = _joined(a.controls, b.controls)
+            held = _concatenate(a.controls, b.controls)
         return Span(
-            np.concatenate([a.boxes, b.boxes]), _joined(a.states, b.states),
-            a.origins.joined(b.origins), np.concatenate([a.levels, b.levels]),
+            np.concatenate([a.boxes, b.boxes]), _concatenate(a.states, b.states),
+            a.origins.concatenate(b.origins), np.concatenate([a.levels, b.levels]),
             np.concatenate([a.calm, b.calm]), held,
         )  # fmt: skip
 
 
-def _joined(a: Models, b: Models) -> Models:
-    """Two batches."""
+def _concatenate(a: Models, b: Models) -> Models:
+    """Concatenate two batches."""
     assert a.rest is not None and b.rest is not None
     return Models(
         a.frame, np.concatenate([a.coef, b.coef]), np.concatenate([a.sym, b.sym]),

@@ -1,7 +1,7 @@
-"""Remainders as symbols: each is carried on by the linear part of the flow, not by its size.
+"""Remainders as symbols, which the linear part of the flow propagates instead of their size.
 
-Every symbol remembers where it came from (`Origin`), so that a wide row can be blamed on initial
-variables, on the controller or on the flow, though all that is left of those is a number.
+Every symbol remembers its origin (`SymbolOrigins`). So the width of a row can be attributed to
+initial variables, to the controller or to the flow, although their remainders are only numbers.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core import gamma
-from ..polynomials.models import Models, paid
+from ..polynomials.models import Models, with_rounding
 
 
 KINDS = ("controller", "flow")
-"""What a symbol may come from."""
+"""The kinds of remainders that become symbols."""
 
 
 @dataclass(frozen=True, eq=False)
 class SymbolOrigins:
-    """Of every symbol, how much of it is due to what.
+    """The attribution of every symbol to its causes.
 
     Args:
         shares: `(B, S, d + 2)`: the initial variables, which add up to 1 or less, then the kinds.
@@ -29,70 +29,70 @@ class SymbolOrigins:
     shares: np.ndarray
 
     def take(self, boxes: np.ndarray) -> SymbolOrigins:
-        """Of some of the boxes."""
+        """Select boxes."""
         return SymbolOrigins(self.shares[boxes])
 
-    def padded(self, symbols: int) -> SymbolOrigins:
-        """The same with at least so many symbols."""
+    def pad(self, symbols: int) -> SymbolOrigins:
+        """Pad to at least this number of symbols."""
         short = symbols - self.shares.shape[1]
         return (
             self if short <= 0 else SymbolOrigins(np.pad(self.shares, [(0, 0), (0, short), (0, 0)]))
         )
 
-    def joined(self, other: SymbolOrigins) -> SymbolOrigins:
-        """Of two batches with equally many symbols."""
+    def concatenate(self, other: SymbolOrigins) -> SymbolOrigins:
+        """Concatenate two batches with equal numbers of symbols."""
         return SymbolOrigins(np.concatenate([self.shares, other.shares]))
 
     def widths(self, models: Models) -> np.ndarray:
-        """`(B, n, d)` how much each initial variable adds to the radius of each state."""
+        """Return each initial variable's contribution to the radius of each state, `(B, n, d)`."""
         frame = models.frame
         size = np.abs(models.coef[..., : frame.width])
-        # A monomial of several variables is due to each of them in part.
+        # A monomial of several variables is attributed to each of them in part.
         parts = frame.exponents / np.maximum(frame.degrees, 1)[:, None]
         return size @ parts + self.remainders(models)
 
     def blame(self, models: Models) -> np.ndarray:
-        """`(B, n, d)` by how much a cut across each variable may sharpen the range of each form.
+        """Return how much a cut across each variable may sharpen each form, `(B, n, d)`.
 
-        What is linear, and the squares beside it, have the very range that is taken for theirs, and
-        the worst corner stays with a cut: to blame are other monomials and remainders.
+        The ranges of linear terms and of the squares beside them are exact, and the worst corner
+        remains after a cut. So other monomials and remainders get the blame.
         """
         frame = models.frame
         others = frame.others
         size = np.abs(models.coef[..., others])
         parts = frame.exponents[others] / np.maximum(frame.degrees[others], 1)[:, None]
-        found = size @ parts + self.remainders(models)
+        blame = size @ parts + self.remainders(models)
         linear = np.abs(models.coef[..., frame.linear])
         with np.errstate(all="ignore"):
             share = np.nan_to_num(linear / linear.sum(axis=-1, keepdims=True))
         rest = 0.0 if models.rest is None else np.where(np.isfinite(models.rest), models.rest, 1.0)
-        return found + share * np.asarray(rest)[..., None]
+        return blame + share * np.asarray(rest)[..., None]
 
     def remainders(self, models: Models) -> np.ndarray:
-        """`(B, n, d)` how much each adds through the remainders it caused."""
+        """Return each variable's contribution through the remainders it caused, `(B, n, d)`."""
         d = models.frame.variables
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., :d])
 
     def kinds(self, models: Models) -> np.ndarray:
-        """`(B, n, 2)` how much each kind of remainder adds to the radius of each state."""
+        """Return the contribution of each kind of remainder to each state's radius, `(B, n, 2)`."""
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
 
     def with_controls(self, held: Models) -> SymbolOrigins:
-        """And a symbol per control, due to what makes it wide; they are the last of `held`."""
+        """Add a symbol per control, the last ones of `held`, attributed to the same causes."""
         old = replace(held, sym=held.sym[..., : self.shares.shape[1]])
         return self._with(self.widths(old), 0)
 
     def with_flow(self, states: Models) -> SymbolOrigins:
-        """And a symbol per state, due to what makes all of them wide."""
-        found = self.widths(states)
+        """Add a symbol per state, attributed to the causes of the widths of all states."""
+        shares = self.widths(states)
         with np.errstate(all="ignore"):
-            found = found / found.sum(axis=-1, keepdims=True)
-        found = np.where(np.isfinite(found), found, 0.0)
-        return self._with(np.broadcast_to(found.mean(axis=1, keepdims=True), found.shape), 1)
+            shares = shares / shares.sum(axis=-1, keepdims=True)
+        shares = np.where(np.isfinite(shares), shares, 0.0)
+        return self._with(np.broadcast_to(shares.mean(axis=1, keepdims=True), shares.shape), 1)
 
-    def _with(self, found: np.ndarray, kind: int) -> SymbolOrigins:
+    def _with(self, contributions: np.ndarray, kind: int) -> SymbolOrigins:
         with np.errstate(all="ignore"):
-            shares = found / found.sum(axis=-1, keepdims=True)
+            shares = contributions / contributions.sum(axis=-1, keepdims=True)
         shares = np.where(np.isfinite(shares), shares, 0.0)
         marks = np.zeros((*shares.shape[:-1], 2))
         marks[..., kind] = 1.0
@@ -101,8 +101,8 @@ class SymbolOrigins:
         )
 
 
-def absorbed(models: Models) -> Models:
-    """Models at an instant without remainders: each of those is a new symbol."""
+def absorb_remainders(models: Models) -> Models:
+    """Return models at an instant in which each remainder is a new symbol."""
     assert models.rest is not None
     n = models.entries
     fresh = models.rest[:, :, None] * np.eye(n)
@@ -110,11 +110,13 @@ def absorbed(models: Models) -> Models:
     return replace(models, sym=sym, rest=np.zeros_like(models.rest))
 
 
-def reduced(models: Models, origins: SymbolOrigins, most: int) -> tuple[Models, SymbolOrigins]:
-    """At most so many symbols: the smallest are put together into one for each state.
+def reduce_symbols(
+    models: Models, origins: SymbolOrigins, most: int
+) -> tuple[Models, SymbolOrigins]:
+    """Limit the number of symbols: the smallest are merged into one for each state.
 
     A set that is a sum of small parts lies in any parallelotope that holds all of them (Girard,
-    Kopetzki et al.); how large a part is is judged against the whole.
+    Kopetzki et al.). The size of a part is measured relative to the whole.
     """
     if models.sym.shape[-1] <= most:
         return models, origins
@@ -125,33 +127,32 @@ def reduced(models: Models, origins: SymbolOrigins, most: int) -> tuple[Models, 
     order = np.argsort(-importance, axis=1, kind="stable")
     ordered = np.take_along_axis(sym, order[:, None], axis=-1)
     shares = np.take_along_axis(origins.shares, order[..., None], axis=1)
-    kept, merged = ordered[..., : most - n], ordered[..., most - n :]
+    large, merged = ordered[..., : most - n], ordered[..., most - n :]
     sides, weight = parallelotopes(merged, whole)
-    new = np.concatenate([kept, sides], axis=-1)
+    new = np.concatenate([large, sides], axis=-1)
     with np.errstate(all="ignore"):
         mean = np.matmul(weight, shares[:, most - n :]) / weight.sum(axis=-1, keepdims=True)
     mean = np.where(np.isfinite(mean), mean, 0.0)
-    found = SymbolOrigins(np.concatenate([shares[:, : most - n], mean], axis=1))
-    return replace(models, sym=new[:, :, None]), found
+    merged_origins = SymbolOrigins(np.concatenate([shares[:, : most - n], mean], axis=1))
+    return replace(models, sym=new[:, :, None]), merged_origins
 
 
 def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sides `(B, n, n)` of parallelotopes that hold the sums of some segments, and shares in them.
+    """Return sides `(B, n, n)` of parallelotopes that hold sums of segments, and shares in them.
 
     Their directions `T` are the principal ones of the segments, with states measured by their
-    sizes, so that what a flow turns and shears is not put into a larger box each time. Sound: with
-    `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`, `|F| <=
-    d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 - d) |T'| |g|`,
-    with the largest entry of `|g|`.
-    Directions and sides have 26 bits, so their products are exact. Where the box is not larger,
-    it is taken.
+    sizes. So a flow that turns and shears does not enlarge a box each time. Sound: with
+    `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`,
+    `|F| <= d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where
+    `r >= |T' g| + d / (1 - d) |T'| |g|`, with the largest entry of `|g|`. Directions and sides have
+    26 bits, so their products are exact. If the box is not larger, it is used instead.
 
     Args:
         parts: `(B, n, S)` the segments `[-1, 1] g`.
         whole: `(B, n)` sizes of the states.
 
     Returns:
-        The sides, and `(B, n, S)` how much each segment adds to each side.
+        The sides, and `(B, n, S)` the contribution of each segment to each side.
     """
     n = parts.shape[1]
     size = 2.0 ** np.clip(np.round(np.log2(whole)), -300, 300)
@@ -167,7 +168,7 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
     slack = (gamma(n + 2) + lost / (1.0 - lost)) * (1.0 + 2.0**-20)
     most = box.max(axis=1).sum(axis=-1)
     sides = along.sum(axis=-1) + slack[:, None] * np.abs(back).sum(axis=-1) * most[:, None]
-    sides, plain = _few_bits(paid(sides)), _few_bits(paid(box.sum(axis=-1)))
+    sides, plain = _few_bits(with_rounding(sides)), _few_bits(with_rounding(box.sum(axis=-1)))
     plain = np.where(parts.any(axis=-1), plain, 0.0)
     with np.errstate(all="ignore"):
         volumes = [np.log(np.maximum(r, 1e-200)).sum(axis=-1) for r in (sides, plain)]
@@ -175,31 +176,31 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
     chosen = np.where(turned[:, None, None], turns, np.eye(n))
     length = np.where(turned[:, None], sides, plain)
     with np.errstate(invalid="ignore"):
-        found = np.where(chosen == 0.0, 0.0, chosen * length[:, None] * size[..., None])
-    return found, np.where(turned[:, None, None], along, box)
+        directions = np.where(chosen == 0.0, 0.0, chosen * length[:, None] * size[..., None])
+    return directions, np.where(turned[:, None, None], along, box)
 
 
 def _inverse_off(turns: np.ndarray) -> np.ndarray:
-    """`(B,)` at least `|I - T T'|` of each of some matrices `T`, rounding and all."""
+    """Bound `|I - T T'|` of each matrix `T` from above, including rounding, `(B,)`."""
     n = turns.shape[1]
     off = np.abs(np.eye(n) - np.matmul(turns, turns.transpose(0, 2, 1))).sum(axis=2).max(axis=1)
     return (off + gamma(n + 2) * n * n) * (1.0 + 2.0**-20)
 
 
 def _few_bits(x: np.ndarray) -> np.ndarray:
-    """At least as much, in 26 bits, and no number so small that its products are not exact."""
+    """Round up to 26 bits, and to at least a size at which products stay exact."""
     part, power = np.frexp(np.maximum(x, 2.0**-600))
     with np.errstate(over="ignore"):
         return np.ldexp(np.ceil(part * 2.0**26) * 2.0**-26, power)
 
 
-def reduced_together(
+def reduce_symbols_jointly(
     states: Models, controls: Models | None, origins: SymbolOrigins, most: int
 ) -> tuple[Models, Models | None, SymbolOrigins]:
-    """The same of states and of the controls that share their symbols."""
+    """Limit the number of symbols of states and of the controls that share them."""
     if controls is None:
-        found, origins = reduced(states, origins, most)
-        return found, None, origins
+        reduced, origins = reduce_symbols(states, origins, most)
+        return reduced, None, origins
     n = states.entries
     both = Models(
         states.frame,
@@ -207,6 +208,6 @@ def reduced_together(
         np.concatenate([states.sym, controls.sym], axis=1),
         None,
     )
-    found, origins = reduced(both, origins, most)
-    first = replace(states, sym=found.sym[:, :n])
-    return first, replace(controls, sym=found.sym[:, n:]), origins
+    reduced, origins = reduce_symbols(both, origins, most)
+    first = replace(states, sym=reduced.sym[:, :n])
+    return first, replace(controls, sym=reduced.sym[:, n:]), origins

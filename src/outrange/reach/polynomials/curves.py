@@ -1,15 +1,15 @@
 """Elementwise functions of Taylor models.
 
-Where a curve is smooth on all values that a model takes, it is its own Taylor polynomial about the
-constant coefficient `c`, with a remainder of Lagrange:
+If a curve is smooth on all values that a model takes, it is its own Taylor polynomial about the
+constant coefficient `c`, with a Lagrange remainder:
 
     f(c + d) = sum_{j <= J} f^(j)(c) / j! d^j + f^(J + 1)(z) / (J + 1)! d^(J + 1),   |z - c| <= |d|.
 
-The coefficients come enclosed from the facts of the curve. Where it is not smooth (a kink), or
-nothing is known, it is a line of one slope with the least offsets below and above.
+The coefficients come enclosed from the facts of the curve. If it is not smooth (a kink), or nothing
+is known, it is a line of one slope with the least offsets below and above.
 
-At an instant a parabola through three points does better: with the zeros of a polynomial of
-Chebyshev as points, a quarter of Lagrange's remainder is left.
+At an instant a parabola through three points does better: with the zeros of a Chebyshev polynomial
+as points, a quarter of Lagrange's remainder is left.
 
 Reference: L. N. Trefethen, *Approximation Theory and Approximation Practice*, SIAM 2013.
 """
@@ -23,26 +23,27 @@ import numpy as np
 from ...core import down, up
 from ...ops import Curve
 from ...ops.relaxation.relax import least_offset, most_offset, relax
-from .models import Models, constant, multiply, paid, scaled, shifted
+from .models import Models, constant, multiply, scale, shift, with_rounding
 
 
 NODES = 0.8660254037844386
-"""Where the outer zeros of the Chebyshev polynomial of third degree are, about."""
+"""Approximate position of the outer zeros of the third Chebyshev polynomial."""
 
 QUARTER = 0.2501
-"""The largest value of that polynomial times the radius to the third power, with room for where the
-points really are."""
+"""The largest value of that polynomial times the third power of the radius, with a margin for the
+rounded positions of the points."""
 
 
 CELLS = 16
-"""Parts on which a curve is compared with a parabola, where derivatives say too little."""
+"""Parts on which a curve is compared with a parabola, where derivatives bound it poorly."""
 
 VAGUE = 2.0**-6
-"""That is where what is left is more than this share of what the slope makes."""
+"""Remainder, relative to the variation of the linear term, above which a curve is compared on
+parts."""
 
 
-def undefined(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Where a curve is not described on all of `[lo, hi]`."""
+def undefined_mask(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Return where a curve is not described on all of `[lo, hi]`."""
     bad = ~(np.isfinite(lo) & np.isfinite(hi))
     if op.beyond is None:
         bad |= ~((lo >= op.on[0]) & (hi <= op.on[1]))
@@ -52,15 +53,15 @@ def undefined(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
-    """`f(x)`, and `(B, n)` where `x` may leave the domain of `f` (the result knows nothing)."""
+    """Return `f(x)`, and `(B, n)` where `x` may leave the domain of `f` (with infinite rest)."""
     middle, radius = x.coef[..., 0], x.radius
     lo, hi = down(middle - radius), up(middle + radius)
-    bad = undefined(op, lo, hi)
+    bad = undefined_mask(op, lo, hi)
     if bad.all():
         nothing = None if x.rest is None else np.full(middle.shape, np.inf)
         return replace(x, coef=0.0 * x.coef, sym=0.0 * x.sym, rest=nothing), bad
     if bad.any():
-        # Any number of the domain will do: the remainder is infinite there in the end.
+        # Any number of the domain serves: the remainder there becomes infinite at the end.
         fill_lo, fill_hi = lo[~bad].min(), hi[~bad].min()
         keep = ~bad
         x = replace(
@@ -71,14 +72,14 @@ def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
         )
         x.coef[bad, 0] = fill_lo
         lo, hi = np.where(bad, fill_lo, lo), np.where(bad, np.maximum(fill_hi, fill_lo), hi)
-    found = _expanded(op, x, lo, hi)
-    if found.rest is not None and bad.any():
-        found = replace(found, rest=np.where(bad, np.inf, found.rest))
-    return found, bad
+    image = _expand(op, x, lo, hi)
+    if image.rest is not None and bad.any():
+        image = replace(image, rest=np.where(bad, np.inf, image.rest))
+    return image, bad
 
 
-def _expanded(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
-    """By series where the curve has one, by a line elsewhere."""
+def _expand(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
+    """Expand by a series where the curve has one, by a line elsewhere."""
     if op.is_piecewise_linear:
         return _line(op, x, lo, hi)
     order = max(x.frame.time, x.frame.order, 1)
@@ -91,58 +92,58 @@ def _expanded(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
     low, high = np.where(smooth, low, 0.0), np.where(smooth, high, 0.0)
     last = np.where(smooth, last, 0.0)
     if x.frame.time == 0 and x.frame.order == 2 and x.rest is not None:
-        found = _parabola(op, x, low, high, last)
+        image = _parabola(op, x, low, high, last)
     else:
-        found = _series(x, low, high, last)
+        image = _series(x, low, high, last)
     if smooth.all():
-        return found
+        return image
     other = _line(op, x, lo, hi)
     rest = None
-    if found.rest is not None and other.rest is not None:
-        rest = np.where(smooth, found.rest, other.rest)
+    if image.rest is not None and other.rest is not None:
+        rest = np.where(smooth, image.rest, other.rest)
     return Models(
         x.frame,
-        np.where(smooth[..., None], found.coef, other.coef),
-        np.where(smooth[..., None, None], found.sym, other.sym),
+        np.where(smooth[..., None], image.coef, other.coef),
+        np.where(smooth[..., None, None], image.sym, other.sym),
         rest,
     )
 
 
 def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
-    """The polynomial of the coefficients in `[low, high]` `(J + 1, B, n)`, by Horner."""
+    """Evaluate the polynomial with coefficients in `[low, high]`, `(J + 1, B, n)`, by Horner."""
     middle = 0.5 * low + 0.5 * high
     off = np.where(low == high, 0.0, up(np.maximum(high - middle, middle - low)))
     coef = x.coef.copy()
     coef[..., 0] = 0.0
     away = replace(x, coef=coef)
-    # A polynomial ends where its coefficients do, and leaves nothing.
+    # A polynomial of lower degree has no remainder.
     while len(middle) > 2 and not (middle[-1].any() or off[-1].any() or last.any()):
         middle, off = middle[:-1], off[:-1]
     top = len(middle) - 1
-    # Where the first power is the last that counts, it is a product with a number.
-    found = shifted(scaled(away, middle[top], off[top]), middle[top - 1], off[top - 1])
+    # The highest term is a product with a number.
+    image = shift(scale(away, middle[top], off[top]), middle[top - 1], off[top - 1])
     for j in range(top - 2, -1, -1):
-        found = shifted(multiply(found, away), middle[j], off[j])
-    if found.rest is None:
-        return found
+        image = shift(multiply(image, away), middle[j], off[j])
+    if image.rest is None:
+        return image
     with np.errstate(over="ignore", invalid="ignore"):
         tail = last * away.radius ** (top + 1)
-    return replace(found, rest=paid(found.rest + np.where(last == 0.0, 0.0, tail)))
+    return replace(image, rest=with_rounding(image.rest + np.where(last == 0.0, 0.0, tail)))
 
 
 def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
-    """The parabola through three points of the curve, where it leaves less than the series does.
+    """Use the parabola through three points of the curve, where it leaves less than the series.
 
     With `d` the distance from the middle point, `r` the radius and `h = NODES r`, the points are at
     0 and about `+-h`, and the remainder `f'''(z) / 6 d (d - h) (d + h)` is at most `r^3 / 4` times
-    the largest `f''' / 6` (Lagrange, Chebyshev). What the values at the points are off by counts at
-    most 5/4 times, which is the largest of Lagrange's polynomials on `[-r, r]`; the dozen roundings
-    of the coefficients are relative to terms that are below eight times the sizes of the values.
-    Where that says little, the curve is compared with the parabola on `CELLS` parts.
+    the largest `f''' / 6` (Lagrange, Chebyshev). Errors of the values at the points count at most
+    5/4 times, which is the largest of Lagrange's polynomials on `[-r, r]`. The dozen roundings of
+    the coefficients are relative to terms that are below eight times the sizes of the values. If
+    that bound is poor, the curve is compared with the parabola on `CELLS` parts.
 
     Args:
-        op: The curve, smooth where `last` and the others say so.
-        x: At an instant, of second degree.
+        op: The curve, smooth where `last` and the others are finite.
+        x: Models at an instant, of second degree.
         low: `(3, B, n)` the least Taylor coefficients at the middle.
         high: `(3, B, n)` the largest.
         last: `(B, n)` at least `|f'''| / 6`.
@@ -159,41 +160,40 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
         sizes = np.abs(at) + np.abs(first) + np.abs(second)
         beside = off + 1.25 * (off_first + off_second) + 2.0**-44 * sizes
         tail, series = QUARTER * last * radius**3 + beside, last * radius**3
-        # Nearer points than this are not where they should be, relative to the radius.
+        # Points closer than this are misplaced by rounding, relative to the radius.
         fine = (radius > 2.0**-20 * np.abs(middle)) & np.isfinite(slope) & np.isfinite(bend)
         vague = fine & (tail > VAGUE * np.abs(slope) * radius)
         fine &= tail < series
     shift = np.zeros_like(tail)
     if vague.any():
         parts = [part[vague] for part in (middle, radius, at, slope, bend)]
-        moved, less = _compared(op, *parts)
+        moved, less = _compare_with_parabola(op, *parts)
         better = less < np.minimum(tail, series)[vague]
         tail[vague] = np.where(better, less, tail[vague])
         shift[vague] = np.where(better, moved, 0.0)
         fine[vague] |= better
     if not fine.any():
         return _series(x, low, high, last)
-    made, tail = np.stack([at + shift, slope, bend]), np.where(fine, tail, 0.0)
-    low, high = np.where(fine, made, low), np.where(fine, made, high)
-    found = _series(x, low, high, np.where(fine, 0.0, last))
-    assert found.rest is not None
-    return replace(found, rest=paid(found.rest + tail))
+    coefficients, tail = np.stack([at + shift, slope, bend]), np.where(fine, tail, 0.0)
+    low, high = np.where(fine, coefficients, low), np.where(fine, coefficients, high)
+    image = _series(x, low, high, np.where(fine, 0.0, last))
+    assert image.rest is not None
+    return replace(image, rest=with_rounding(image.rest + tail))
 
 
-def _compared(
-    op: Curve, middle: np.ndarray, radius: np.ndarray, *made: np.ndarray
+def _compare_with_parabola(
+    op: Curve, middle: np.ndarray, radius: np.ndarray, *coefficients: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What to add to a parabola, and how far a curve is from it then at most.
+    """Return a shift of a parabola, and the largest distance of the curve from the result.
 
-    On each part the difference is what it is in the middle, and what its slope makes of the rest.
+    On each part the difference is its value in the middle, plus the change that its slope allows.
 
     Args:
-        op: The curve.
-        middle: `(N,)`.
-        radius: `(N,)`.
-        made: `(N,)` each, the coefficients of the parabola about the middle.
+        middle: Middles of the intervals, `(N,)`.
+        radius: Radii of the intervals, `(N,)`.
+        coefficients: `(N,)` each, the coefficients of the parabola about the middle.
     """
-    at, slope, bend = (part[:, None] for part in made)
+    at, slope, bend = (part[:, None] for part in coefficients)
     center = middle[:, None]
     edges = center + radius[:, None] * np.linspace(-1.0, 1.0, CELLS + 1)
     edges[:, 0], edges[:, -1] = down(middle - radius), up(middle + radius)
@@ -204,32 +204,35 @@ def _compared(
         rates = op.taylor_range(start, stop, 1)[:, 1]
         values = op.taylor_range(points, points, 0)[:, 0]
         away = points - center
-        own = at + away * (slope + away * bend)
+        parabola_values = at + away * (slope + away * bend)
         first, last = (slope + 2.0 * bend * (end - center) for end in (start, stop))
         steep = np.maximum(rates[1] - np.minimum(first, last), np.maximum(first, last) - rates[0])
-        # Some roundings of each term, and of the distances from the middle.
+        # The roundings of each term, and of the distances from the middle.
         reach = np.abs(center) + 2.0 * radius[:, None]
         steepest = np.abs(slope) + 2.0 * np.abs(bend) * reach
         sizes = np.abs(at) + steepest * reach + np.abs(values).max(axis=0)
         room = half * (steep + 2.0**-46 * steepest) + 2.0**-46 * sizes
-        most, least = (values[1] - own + room).max(axis=1), (values[0] - own - room).min(axis=1)
+        most, least = (
+            (values[1] - parabola_values + room).max(axis=1),
+            (values[0] - parabola_values - room).min(axis=1),
+        )
         shift = 0.5 * most + 0.5 * least
         off = up(np.maximum(most - shift, shift - least)) * (1.0 + 2.0**-40)
-        # What is added to the parabola is rounded.
-        off = off + 2.0**-50 * (np.abs(shift) + np.abs(made[0]))
+        # The shift of the parabola is rounded.
+        off = off + 2.0**-50 * (np.abs(shift) + np.abs(coefficients[0]))
     fine = np.isfinite(shift) & np.isfinite(off)
     return np.where(fine, shift, 0.0), np.where(fine, off, np.inf)
 
 
 def _value(op: Curve, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers near the values of a curve, and how far off they may be."""
+    """Return numbers near the values of a curve, and their largest errors."""
     low, high = op.taylor_range(at, at, 0)[:, 0]
     middle = 0.5 * low + 0.5 * high
     return middle, up(np.maximum(high - middle, middle - low))
 
 
 def _line(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
-    """One slope for both sides: the mean of the best slopes below and above."""
+    """Use one slope for both sides: the mean of the best slopes below and above."""
     lines = relax(op, lo, hi)
     slope = 0.5 * lines.lo_slope + 0.5 * lines.hi_slope
     slope = np.where(np.isfinite(slope), slope, 0.0)
@@ -237,14 +240,14 @@ def _line(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
     middle = 0.5 * least + 0.5 * most
     middle = np.where(np.isfinite(middle), middle, 0.0)
     off = up(np.maximum(most - middle, middle - least))
-    return shifted(scaled(x, slope, np.zeros_like(slope)), middle, off)
+    return shift(scale(x, slope, np.zeros_like(slope)), middle, off)
 
 
 def apply_largest(windows: np.ndarray, x: Models) -> Models:
-    """The largest entry of each window.
+    """Return the largest entry of each window.
 
-    The entry with the largest middle, plus what another one may exceed it by: between 0 and the
-    most of the differences, of which half is taken as the middle.
+    It is the entry with the largest middle, plus the excess of another one over it: between 0 and
+    the largest difference, of which half is taken as the middle.
     """
     boxes = np.arange(x.count)[:, None]
     source = np.maximum(windows, 0)
@@ -265,13 +268,13 @@ def apply_largest(windows: np.ndarray, x: Models) -> Models:
         if other.rest is not None and first.rest is not None:
             away = away + other.rest + first.rest
         size = other.norm + other.sym_norm + first.norm + first.sym_norm
-        top = other.coef[..., 0] - first.coef[..., 0] + paid(away + 2.0**-44 * size)
+        top = other.coef[..., 0] - first.coef[..., 0] + with_rounding(away + 2.0**-44 * size)
         excess = np.maximum(excess, np.where(same, 0.0, top))
     half = 0.5 * excess
-    return shifted(first, half, up(half))
+    return shift(first, half, up(half))
 
 
 def number(x: Models, middle: np.ndarray) -> Models:
-    """A constant beside `x`."""
+    """Return a constant in the frame of `x`."""
     off = None if x.rest is None else np.zeros_like(middle)
     return constant(x.frame, middle, off, x.sym.shape[-1])

@@ -1,4 +1,4 @@
-"""A graph evaluated on Taylor models: the right side of a differential equation, or a measure."""
+"""Evaluation of a graph on Taylor models: a differential equation's right side, or a measure."""
 
 from __future__ import annotations
 
@@ -13,61 +13,61 @@ from ...graph.graph import Op
 from ...ops import Affine, Curve, Largest, Product, Rearrange, Step
 from ...ops.pointwise.op import Pointwise
 from .curves import apply_curve, apply_largest
-from .jumps import leveled
-from .models import Models, affine, known_rests, multiply, rearranged
+from .jumps import apply_jump
+from .models import Models, affine, known_rests, multiply, rearrange
 
 
 @dataclass(eq=False)
 class Trouble:
-    """Where a graph is not defined on all values that its models take.
+    """Record of where a graph is undefined on some values of its models.
 
     Args:
-        causes: Of each box, the first cause met; "" if there is none.
-        passed: `(B,)` where the last evaluation passes a jump in time; None where there is none.
+        causes: The first cause met for each box; "" if there is none.
+        passed: `(B,)` where the last evaluation passes a jump in time; None if there is no jump.
     """
 
     causes: list[str] = field(default_factory=list)
     passed: np.ndarray | None = None
 
     def add(self, boxes: np.ndarray, cause: str) -> None:
-        """Remember a cause for some boxes `(B,)`."""
+        """Record a cause for some boxes `(B,)`."""
         if not self.causes:
             self.causes = [""] * boxes.size
         for i in np.flatnonzero(boxes):
             self.causes[i] = self.causes[i] or cause
 
     def of(self, box: int) -> str:
-        """The cause of one box."""
+        """Return the cause for one box."""
         return self.causes[box] if self.causes else ""
 
 
 def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None = None) -> Models:
-    """The output of a graph whose inputs are Taylor models, by name.
+    """Return the output of a graph whose inputs are Taylor models, by name.
 
     Args:
-        graph: Its inputs are among the names given.
+        graph: Its inputs are among the names in `given`.
         given: Models of one frame, over the same boxes, with the same symbols.
-        trouble: Told where the graph is not defined.
+        trouble: Receives where the graph is undefined.
 
     Raises:
         InputError: An input has no model, or one of another length.
     """
     trouble = Trouble() if trouble is None else trouble
     trouble.passed = None
-    values: dict[int, Models] = {0: _joined(graph, given)}
+    values: dict[int, Models] = {0: _join_inputs(graph, given)}
     last = {j: k for k, node in enumerate(graph.nodes, 1) for j in node.inputs}
     for k, node in enumerate(graph.nodes, 1):
         op, xs = primitive(node.op, node.size), [values[j] for j in node.inputs]
         if isinstance(op, Affine):
             values[k] = affine(op, xs)
         elif isinstance(op, Rearrange):
-            values[k] = rearranged(op, xs)
+            values[k] = rearrange(op, xs)
         elif isinstance(op, Product):
             values[k] = multiply(xs[0].pick(op.left), xs[1].pick(op.right))
         elif isinstance(op, Largest):
             values[k] = apply_largest(op.windows, xs[0])
         else:
-            values[k] = _curved(op, xs[0], trouble)
+            values[k] = _apply_curved(op, xs[0], trouble)
         for j in node.inputs:
             if last[j] == k and j != graph.output:
                 values.pop(j, None)
@@ -75,10 +75,10 @@ def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None 
 
 
 def primitive(op: Op, size: int) -> Op:
-    """An op of a graph that nothing was fused in: what may become a curve is what it is otherwise.
+    """Return the op without fusion: a fusible op is replaced by its plain form.
 
     Raises:
-        UnsupportedError: It is nothing otherwise.
+        UnsupportedError: It has no plain form.
     """
     if not isinstance(op, Pointwise):
         return op
@@ -89,15 +89,15 @@ def primitive(op: Op, size: int) -> Op:
     return op.otherwise(size)
 
 
-def _joined(graph: Graph, given: Mapping[str, Models]) -> Models:
-    """Value 0."""
+def _join_inputs(graph: Graph, given: Mapping[str, Models]) -> Models:
+    """Return value 0, the joined inputs."""
     parts = []
     for slot in graph.inputs:
         if slot.name not in given or given[slot.name].entries != slot.size:
-            known = ", ".join(f"`{k}` of {m.entries}" for k, m in given.items())
+            available = ", ".join(f"`{k}` of {m.entries}" for k, m in given.items())
             raise InputError(
-                f"The graph has an input `{slot.name}` of {slot.size} entries; it can be given "
-                f"{known}. Name the inputs of a plant t, x, u, w."
+                f"The graph has an input `{slot.name}` of {slot.size} entries; available are "
+                f"{available}. Name the inputs of a plant t, x, u, w."
             )
         parts.append(given[slot.name])
     if len(parts) == 1:
@@ -112,12 +112,12 @@ def _joined(graph: Graph, given: Mapping[str, Models]) -> Models:
     )
 
 
-def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
+def _apply_curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
     if op.jumps or isinstance(op, Step):
-        found, bad, passed = leveled(op, x)
+        image, bad, passed = apply_jump(op, x)
         trouble.passed = passed if trouble.passed is None else trouble.passed | passed
     else:
-        found, bad = apply_curve(op, x)
+        image, bad = apply_curve(op, x)
     if bad.any():
         rows, entries = np.nonzero(bad)
         middle, radius = x.coef[rows[0], entries[0], 0], x.radius[rows[0], entries[0]]
@@ -126,7 +126,7 @@ def _curved(op: Curve | Step, x: Models, trouble: Trouble) -> Models:
             np.any(bad, axis=1),
             f"{what}: its argument may be in {_range(float(middle), float(radius))}",
         )
-    return found
+    return image
 
 
 def _range(middle: float, radius: float) -> str:

@@ -1,7 +1,7 @@
-"""Which monomials a Taylor model has, and where their products go.
+"""The monomials of a Taylor model, and the places of their products.
 
 A monomial is `tau^t eps^alpha`: `tau` in [0, 1] is the time within a step, `eps` in [-1, 1]^d are
-the initial variables. The degree in `tau` and the degree in `eps` are cut apart from each other.
+the initial variables. The degrees in `tau` and in `eps` are truncated separately.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class MonomialFrame:
     """The monomials, time first: entry `t * M + m` is `tau^t` times monomial `m` in `eps`.
 
     Args:
-        variables: `d`, how many initial variables there are.
+        variables: Number of initial variables `d`.
         order: The highest degree in them.
         time: The highest degree in `tau`; 0 at an instant.
     """
@@ -29,7 +29,7 @@ class MonomialFrame:
 
     @cached_property
     def exponents(self) -> np.ndarray:
-        """`(M, d)` of the monomials in `eps`, by degree; the constant is the first."""
+        """Exponents `(M, d)` of the monomials in `eps`, by degree; the constant is the first."""
         rows = []
         for degree in range(self.order + 1):
             for some in combinations_with_replacement(range(self.variables), degree):
@@ -38,37 +38,37 @@ class MonomialFrame:
 
     @cached_property
     def degrees(self) -> np.ndarray:
-        """`(M,)` of the monomials in `eps`."""
+        """Degrees `(M,)` of the monomials in `eps`."""
         return self.exponents.sum(axis=1)
 
     @property
     def width(self) -> int:
-        """`M`, how many monomials in `eps` there are."""
+        """Number of monomials in `eps`, `M`."""
         return len(self.exponents)
 
     @property
     def times(self) -> int:
-        """How many powers of `tau` there are."""
+        """Number of powers of `tau`."""
         return self.time + 1
 
     @property
     def size(self) -> int:
-        """How many coefficients a polynomial has."""
+        """Number of coefficients of a polynomial."""
         return self.times * self.width
 
     @cached_property
     def even(self) -> np.ndarray:
-        """`(M,)` where a monomial in `eps` is a square: it lies in [0, 1]. The constant is not."""
+        """Mask `(M,)` of the monomials in `eps` that are squares, in [0, 1]; not the constant."""
         return (self.exponents % 2 == 0).all(axis=1) & (self.degrees > 0)
 
     @cached_property
     def linear(self) -> np.ndarray:
-        """`(d,)` where the first powers are."""
+        """Places `(d,)` of the first powers."""
         return np.arange(1, 1 + self.variables) if self.order else np.zeros(0, np.int64)
 
     @cached_property
     def squares(self) -> np.ndarray:
-        """`(d,)` where the second powers are; empty below order 2."""
+        """Places `(d,)` of the second powers; empty below order 2."""
         if self.order < 2:
             return np.zeros(0, np.int64)
         pure = (self.degrees == 2) & (self.exponents == 2).any(axis=1)
@@ -76,25 +76,27 @@ class MonomialFrame:
 
     @cached_property
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of the monomials of second degree, of a frame of that order, both variables."""
-        taken = self.exponents[self.degrees == 2] > 0
-        return taken.argmax(axis=1), self.variables - 1 - taken[:, ::-1].argmax(axis=1)
+        """Both variables of each monomial of second degree, in a frame of that order."""
+        has_variable = self.exponents[self.degrees == 2] > 0
+        return has_variable.argmax(axis=1), self.variables - 1 - has_variable[:, ::-1].argmax(
+            axis=1
+        )
 
     @cached_property
     def others(self) -> np.ndarray:
         """The monomials that are neither constant, nor first, nor second powers."""
-        taken = np.concatenate([[0], self.linear, self.squares]).astype(np.int64)
-        return np.setdiff1d(np.arange(self.width), taken)
+        simple = np.concatenate([[0], self.linear, self.squares]).astype(np.int64)
+        return np.setdiff1d(np.arange(self.width), simple)
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """`(G,)` the first entry of each run of one power of `tau` and one degree in `eps`."""
+        """First entry `(G,)` of each run of one power of `tau` and one degree in `eps`."""
         starts = np.searchsorted(self.degrees, np.arange(self.order + 1))
         return np.concatenate([t * self.width + starts for t in range(self.times)])
 
     @cached_property
     def lost(self) -> np.ndarray:
-        """`(G, G)` 1 where the product of two groups has no place in the frame."""
+        """Matrix `(G, G)`: 1 where the product of two groups has no place in the frame."""
         t = np.repeat(np.arange(self.times), self.order + 1)
         d = np.tile(np.arange(self.order + 1), self.times)
         late, high = np.add.outer(t, t) > self.time, np.add.outer(d, d) > self.order
@@ -102,32 +104,32 @@ class MonomialFrame:
 
     @cached_property
     def late(self) -> np.ndarray:
-        """`(T, T)` 1 where the product of two powers of `tau` has no place."""
+        """Matrix `(T, T)`: 1 where the product of two powers of `tau` has no place."""
         t = np.arange(self.times)
         return (np.add.outer(t, t) > self.time).astype(np.float64)
 
     @cached_property
     def shifts(self) -> np.ndarray:
-        """`(T, T)` of powers `t`, `r` the power `t - r`, and `T` where there is none."""
+        """Matrix `(T, T)`: the power `t - r` for powers `t`, `r`, and `T` if there is none."""
         t = np.arange(self.times)
-        found = np.subtract.outer(t, t)
-        return np.where(found >= 0, found, self.times)
+        powers = np.subtract.outer(t, t)
+        return np.where(powers >= 0, powers, self.times)
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the monomials in `eps` alone: factors and product."""
+        """Factors and products of the monomials in `eps` alone."""
         place = {tuple(row): i for i, row in enumerate(self.exponents.tolist())}
-        found = []
+        triples = []
         for i, a in enumerate(self.exponents):
             for j, b in enumerate(self.exponents):
                 if self.degrees[i] + self.degrees[j] <= self.order:
-                    found.append((i, j, place[tuple((a + b).tolist())]))
-        left, right, to = np.array(found, np.int64).T
+                    triples.append((i, j, place[tuple((a + b).tolist())]))
+        left, right, to = np.array(triples, np.int64).T
         return left, right, to
 
     @cached_property
     def product(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """Factors `(P,)`, `(P,)` by product, where each product starts, and its most terms."""
+        """Factors `(P,)`, `(P,)` by product, the start of each product, and its most terms."""
         left, right, to = self._pairs
         parts = []
         for a in range(self.times):
@@ -142,19 +144,19 @@ class MonomialFrame:
 
 
 class MonomialFrames:
-    """The frames of one question, each made once.
+    """Cache of the frames of one question.
 
     Args:
-        variables: How many initial variables there are.
+        variables: Number of initial variables.
         order: The highest degree in them.
     """
 
     def __init__(self, variables: int, order: int) -> None:
         self.variables, self.order = variables, order
-        self._made: dict[int, MonomialFrame] = {}
+        self._frames: dict[int, MonomialFrame] = {}
 
     def at(self, time: int) -> MonomialFrame:
-        """The frame with so high a power of `tau`."""
-        if time not in self._made:
-            self._made[time] = MonomialFrame(self.variables, self.order, time)
-        return self._made[time]
+        """Return the frame with this highest power of `tau`."""
+        if time not in self._frames:
+            self._frames[time] = MonomialFrame(self.variables, self.order, time)
+        return self._frames[time]

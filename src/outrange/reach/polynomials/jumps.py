@@ -9,25 +9,25 @@ import numpy as np
 
 from ...core import Bounds, up
 from ...ops import Curve
-from .curves import undefined
+from .curves import undefined_mask
 from .models import Models, constant
 from .ranges import Hull
 
 
-def leveled(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
-    """A function that jumps: its own range about the values of `x`, as a number and a remainder.
+def apply_jump(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
+    """Return a jumping function's own range on the values of `x`, as a number and a remainder.
 
-    The range is that of an open interval, limits at jumps included: it holds what the function is,
-    and every value between, at each value of `x` and beside it. So what is proved of a right side
+    The range is that of an open interval, including limits at jumps. It holds the function's
+    values, and every value between, at each value of `x` and near it. So a proof about a right side
     holds for its convex hull, whatever a solution does on a jump.
 
     Returns:
         The models; `(B, n)` where `x` may leave the domain; and `(B,)` where a jump is passed in
-        time, so that a shorter step would know on which side it is.
+        time, so that a shorter step would be on one side of it.
     """
-    known = x if x.rest is not None else replace(x, rest=np.zeros(x.coef.shape[:2]))
-    lo, hi = Hull.of(known).ends()
-    bad = np.asarray(undefined(op, lo, hi) & (op.beyond is None))
+    bounded_x = x if x.rest is not None else replace(x, rest=np.zeros(x.coef.shape[:2]))
+    lo, hi = Hull.of(bounded_x).ends()
+    bad = np.asarray(undefined_mask(op, lo, hi) & (op.beyond is None))
     least, most = _levels(op, lo, hi, bad)
     center = 0.5 * least + 0.5 * most
     center = np.where(np.isfinite(center), center, 0.0)
@@ -35,16 +35,16 @@ def leveled(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
     off = np.where(bad | np.isnan(off), np.inf, off)
     passed = least < most
     if x.rest is not None and passed.any() and x.frame.time:
-        # Only a shorter step depends on this: what is truncated does not count.
+        # Only the step length depends on this, so truncation does not matter.
         plain = replace(x, rest=np.zeros(x.coef.shape[:2]))
         ends = [Hull.of(plain, tau, tau).ends() for tau in (Fraction(0), Fraction(1))]
         sure = [np.equal(*_levels(op, *end, bad)) for end in ends]
         passed &= sure[0] | sure[1]
-    found = constant(x.frame, center, None if x.rest is None else off, x.sym.shape[-1])
-    return found, bad, np.any(passed, axis=1)
+    image = constant(x.frame, center, None if x.rest is None else off, x.sym.shape[-1])
+    return image, bad, np.any(passed, axis=1)
 
 
 def _levels(op: Curve, lo: np.ndarray, hi: np.ndarray, bad: np.ndarray) -> Bounds:
-    """The range of a function that jumps; of 0 where it is not defined."""
+    """Return the range of a jumping function; that of 0 where it is undefined."""
     with np.errstate(all="ignore"):
         return op.range(np.where(bad, 0.0, lo), np.where(bad, 0.0, hi))

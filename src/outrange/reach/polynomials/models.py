@@ -1,17 +1,18 @@
-"""Batches of Taylor models, and the arithmetic that pays for everything it drops.
+"""Batches of Taylor models, with an arithmetic that accounts for all truncation and rounding.
 
 A model stands for all functions `f(tau, eps, s)` on [0, 1] x [-1, 1]^d x [-1, 1]^S with
 
     |f - (sum_k c_k mono_k + sum_t tau^t g_t . s)| <= rest,
 
-so `rest` holds what was truncated and what float64 rounded; the symbols `s` are remainders of
-earlier steps that are carried on linearly instead of being taken in the absolute value.
+so `rest` holds the truncation and the rounding of float64. The symbols `s` are remainders of
+earlier steps that are propagated linearly instead of by absolute value.
 
 *Rounding.* All monomials are at most 1, so the error of a polynomial is at most the sum of the
 errors of its coefficients. A coefficient that is a sum of `n` products is off by `gamma(n)` times
-the sum of their absolute values (Higham, 3.1), and the sum over all coefficients is at most
-`gamma(n) |a| |b|` with the norms `|a| = sum_k |a_k|`. What is computed of remainders is a sum of
-non-negative products with fewer than 2^16 roundings each: `paid` covers those and underflow.
+the sum of their absolute values (Higham, 3.1). The sum over all coefficients is at most
+`gamma(n) |a| |b|` with the norms `|a| = sum_k |a_k|`. Computations with remainders are sums of
+non-negative products with fewer than 2^16 roundings each: `with_rounding` covers those and
+underflow.
 
 Reference: K. Makino, M. Berz, *Taylor models and other validated functional inclusion methods*,
 International Journal of Pure and Applied Mathematics 4 (2003).
@@ -35,14 +36,14 @@ EXCESS = 1.0 + 2.0**-36
 """More than `1 + gamma(2^16)`."""
 
 MANY = 64
-"""From so many numbers on, products of matrices beat products of pairs."""
+"""Size from which products of matrices beat products of pairs."""
 
 FLOOR = 2.0**-1000
 """Covers every underflow."""
 
 
-def paid(rest: np.ndarray) -> np.ndarray:
-    """A remainder, with the roundings of its own computation; never NaN."""
+def with_rounding(rest: np.ndarray) -> np.ndarray:
+    """Return a remainder enlarged by the rounding of its own computation; never NaN."""
     out = rest * EXCESS + FLOOR
     return np.where(np.isnan(out), np.inf, out)
 
@@ -52,10 +53,9 @@ class Models:
     """Vectors of Taylor models over a batch of boxes.
 
     Args:
-        frame: The monomials.
         coef: `(B, n, size)` the coefficients.
         sym: `(B, n, T, S)` the coefficients of the symbols, by power of `tau`.
-        rest: `(B, n)` the remainder, or None: then this is a polynomial and proves nothing.
+        rest: `(B, n)` the remainder, or None for a plain polynomial, which proves nothing.
     """
 
     frame: MonomialFrame
@@ -65,7 +65,7 @@ class Models:
 
     @property
     def count(self) -> int:
-        """How many boxes there are."""
+        """Number of boxes."""
         return len(self.coef)
 
     @property
@@ -75,60 +75,60 @@ class Models:
 
     @cached_property
     def norms(self) -> np.ndarray:
-        """`(B, n, G)` of the coefficients, by group of the frame."""
+        """Norms `(B, n, G)` of the coefficients, by group of the frame."""
         return np.add.reduceat(np.abs(self.coef), self.frame.groups, axis=-1)
 
     @cached_property
     def norm(self) -> np.ndarray:
-        """`(B, n)` of all coefficients."""
+        """Norm `(B, n)` of all coefficients."""
         return self.norms.sum(axis=-1)
 
     @cached_property
     def sym_norms(self) -> np.ndarray:
-        """`(B, n, T)` of the symbols, by power of `tau`."""
+        """Norms `(B, n, T)` of the symbols, by power of `tau`."""
         return np.abs(self.sym).sum(axis=-1)
 
     @cached_property
     def sym_norm(self) -> np.ndarray:
-        """`(B, n)` of all symbols."""
+        """Norm `(B, n)` of all symbols."""
         return self.sym_norms.sum(axis=-1)
 
     @property
     def radius(self) -> np.ndarray:
-        """`(B, n)` at least the distance of any value from the constant coefficient."""
+        """Bound `(B, n)` on the distance of any value from the constant coefficient."""
         around = np.abs(self.coef[..., 1:]).sum(axis=-1) + self.sym_norm
-        return paid(around if self.rest is None else around + self.rest)
+        return with_rounding(around if self.rest is None else around + self.rest)
 
     def take(self, boxes: np.ndarray) -> Models:
-        """Some of the boxes."""
+        """Select boxes."""
         rest = None if self.rest is None else self.rest[boxes]
         return Models(self.frame, self.coef[boxes], self.sym[boxes], rest)
 
     def pick(self, index: np.ndarray) -> Models:
-        """Some entries of the vectors."""
+        """Select entries of the vectors."""
         rest = None if self.rest is None else self.rest[:, index]
         return Models(self.frame, self.coef[:, index], self.sym[:, index], rest)
 
-    def padded(self, symbols: int) -> Models:
-        """The same with at least so many symbols."""
+    def pad(self, symbols: int) -> Models:
+        """Pad to at least this number of symbols."""
         short = symbols - self.sym.shape[-1]
         if short <= 0:
             return self
         return replace(self, sym=np.pad(self.sym, [(0, 0)] * 3 + [(0, short)]))
 
-    def raised(self, frame: MonomialFrame) -> Models:
-        """The same in a frame with higher powers of `tau`."""
+    def to_frame(self, frame: MonomialFrame) -> Models:
+        """Convert to a frame with higher powers of `tau`."""
         more = frame.times - self.frame.times
         coef = np.pad(self.coef, [(0, 0), (0, 0), (0, more * frame.width)])
         return Models(frame, coef, np.pad(self.sym, [(0, 0), (0, 0), (0, more), (0, 0)]), self.rest)
 
     def plain(self) -> Models:
-        """The polynomial alone."""
+        """Return the polynomial alone."""
         return replace(self, rest=None)
 
 
 def multiply(a: Models, b: Models) -> Models:
-    """`a * b`, entry by entry."""
+    """Return `a * b`, entry by entry."""
     frame = a.frame
     most = frame.product[3]
     charge(work.MODEL + work.TERM * len(a.coef) * a.coef.shape[1] * len(frame.product[0]))
@@ -146,54 +146,53 @@ def multiply(a: Models, b: Models) -> Models:
         return Models(frame, coef, sym, None)
     with np.errstate(invalid="ignore", over="ignore"):
         rest = (np.matmul(a.norms, frame.lost) * b.norms).sum(axis=-1)
-        # Symbols stay linear: they meet the constant in `eps` of the other factor alone.
+        # Symbols stay linear: only the other factor's constant in `eps` multiplies them.
         rest += _symbols_lost(a, b, np.abs(a0), np.abs(b0))
         count = max(most, 2 * frame.times) + 2
         whole_a, whole_b = a.norm + a.sym_norm, b.norm + b.sym_norm
         rest += gamma(count) * whole_a * whole_b
         rest += a.rest * (whole_b + b.rest) + b.rest * whole_a
-    return Models(frame, coef, sym, paid(rest))
+    return Models(frame, coef, sym, with_rounding(rest))
 
 
 def _quadratic(
     a: np.ndarray, b: np.ndarray, by_a: np.ndarray, by_b: np.ndarray, frame: MonomialFrame
 ) -> np.ndarray:
-    """The coefficients of a product of second degree, by products of matrices.
+    """Compute the coefficients of a product of second degree by products of matrices.
 
-    The constants in `eps` multiply everything, and linear parts meet. No coefficient is a sum of
-    more products than there are pairs of monomials for it.
+    The constants in `eps` multiply everything, and linear parts multiply each other. No coefficient
+    is a sum of more products than there are pairs of monomials for it.
 
     Args:
-        a: `(B, n, size)`.
-        b: `(B, n, size)`.
-        by_a: `(B, n, T, T)` multiplication by the constants in `eps` of `a`, cut.
-        by_b: The same of `b`.
-        frame: The monomials.
+        a: Coefficients of one factor, `(B, n, size)`.
+        b: Coefficients of the other factor, `(B, n, size)`.
+        by_a: `(B, n, T, T)`: truncated multiplication by the constants in `eps` of `a`.
+        by_b: Truncated multiplication by those of `b`.
     """
     d, shape = frame.variables, (*a.shape[:2], frame.times, frame.width)
     first, second = a.reshape(shape), b.reshape(shape)
-    found = np.matmul(by_a, second)
+    product = np.matmul(by_a, second)
     rest = first.copy()
     rest[..., 0] = 0.0
-    found += np.matmul(by_b, rest)
+    product += np.matmul(by_b, rest)
     lines = np.moveaxis(first[..., 1 : 1 + d], -1, -2)
     pairs = np.matmul(_toeplitz(lines, frame), second[:, :, None, :, 1 : 1 + d])
     pairs = np.moveaxis(pairs, -2, 2)
     low, high = frame.factors
-    found[..., 1 + d :] += pairs[..., low, high]
+    product[..., 1 + d :] += pairs[..., low, high]
     mixed = np.flatnonzero(low != high)
-    found[..., 1 + d + mixed] += pairs[..., high[mixed], low[mixed]]
-    return found.reshape(a.shape)
+    product[..., 1 + d + mixed] += pairs[..., high[mixed], low[mixed]]
+    return product.reshape(a.shape)
 
 
 def _toeplitz(powers: np.ndarray, frame: MonomialFrame) -> np.ndarray:
-    """`(..., T, T)`: multiplication by a polynomial in `tau`, cut."""
+    """Return truncated multiplication by a polynomial in `tau`, `(..., T, T)`."""
     nothing = np.zeros((*powers.shape[:-1], 1))
     return np.concatenate([powers, nothing], axis=-1)[..., frame.shifts]
 
 
 def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.ndarray:
-    """What the products of symbols with everything but constants in `eps` may be worth."""
+    """Bound the products of symbols with everything except constants in `eps`."""
     step = a.frame.order + 1
     a_rest = a.norm if step == 1 else _without(a.norms, step)
     b_rest = b.norm if step == 1 else _without(b.norms, step)
@@ -205,67 +204,67 @@ def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.nd
 
 
 def _without(norms: np.ndarray, step: int) -> np.ndarray:
-    """The norm of all but the constants in `eps`."""
+    """Return the norm without the constants in `eps`."""
     return norms.reshape(*norms.shape[:-1], -1, step)[..., 1:].sum(axis=(-2, -1))
 
 
 def add(a: Models, b: Models) -> Models:
-    """`a + b`."""
+    """Return `a + b`."""
     coef, sym = a.coef + b.coef, a.sym + b.sym
     if a.rest is None or b.rest is None:
         return Models(a.frame, coef, sym, None)
     size = np.abs(coef).sum(axis=-1) + np.abs(sym).sum(axis=(-2, -1))
-    return Models(a.frame, coef, sym, paid(a.rest + b.rest + gamma(2) * size))
+    return Models(a.frame, coef, sym, with_rounding(a.rest + b.rest + gamma(2) * size))
 
 
-def shifted(a: Models, middle: np.ndarray, off: np.ndarray) -> Models:
-    """`a + middle`, where `middle` `(B, n)` is known up to `off` `(B, n)`."""
+def shift(a: Models, middle: np.ndarray, off: np.ndarray) -> Models:
+    """Return `a + middle`, where `middle` `(B, n)` is known up to `off` `(B, n)`."""
     coef = a.coef.copy()
     coef[..., 0] += middle
-    rest = None if a.rest is None else paid(a.rest + off + gamma(1) * np.abs(coef[..., 0]))
+    rest = None if a.rest is None else with_rounding(a.rest + off + gamma(1) * np.abs(coef[..., 0]))
     return Models(a.frame, coef, a.sym, rest)
 
 
-def scaled(a: Models, factor: np.ndarray, off: np.ndarray) -> Models:
-    """`factor * a`, where `factor` `(B, n)` is known up to `off` `(B, n)`."""
+def scale(a: Models, factor: np.ndarray, off: np.ndarray) -> Models:
+    """Return `factor * a`, where `factor` `(B, n)` is known up to `off` `(B, n)`."""
     coef, sym = a.coef * factor[..., None], a.sym * factor[..., None, None]
     if a.rest is None:
         return Models(a.frame, coef, sym, None)
     with np.errstate(invalid="ignore", over="ignore"):
         size = a.norm + a.sym_norm
         wide = np.abs(factor) * a.rest + off * (size + a.rest) + gamma(1) * np.abs(factor) * size
-    return Models(a.frame, coef, sym, paid(wide))
+    return Models(a.frame, coef, sym, with_rounding(wide))
 
 
 def constant(
     frame: MonomialFrame, middle: np.ndarray, off: np.ndarray | None, symbols: int
 ) -> Models:
-    """`middle` `(B, n)`, known up to `off`."""
+    """Return the constant `middle` `(B, n)`, known up to `off`."""
     coef = np.zeros((*middle.shape, frame.size))
     coef[..., 0] = middle
     return Models(frame, coef, np.zeros((*middle.shape, frame.times, symbols)), off)
 
 
 def known_rests(xs: Sequence[Models]) -> list[np.ndarray] | None:
-    """The remainders of some models; None if one of them is a polynomial alone."""
-    found = [x.rest for x in xs if x.rest is not None]
-    return found if len(found) == len(xs) else None
+    """Return the remainders of models, or None if one of them is a plain polynomial."""
+    rests = [x.rest for x in xs if x.rest is not None]
+    return rests if len(rests) == len(xs) else None
 
 
 def affine(op: Affine, xs: Sequence[Models]) -> Models:
-    """`sum_i A_i x_i + b`.
+    """Return `sum_i A_i x_i + b`.
 
     Each coefficient is a sum of at most `terms` products, whose coefficients may themselves be off
-    by `ulps` units, and `b` joins the constant: `gamma(2 terms + 6)` covers it all.
+    by `ulps` units, and `b` is added to the constant: `gamma(2 terms + 6)` covers it all.
     """
     frame = xs[0].frame
     flats = [np.concatenate([x.coef, x.sym.reshape(*x.coef.shape[:2], -1)], axis=-1) for x in xs]
     width = flats[0].shape[-1]
     columns = tuple(flat.transpose(0, 2, 1).reshape(-1, flat.shape[1]) for flat in flats)
-    found = op.apply(columns, False).reshape(xs[0].count, width, op.size).transpose(0, 2, 1)
-    coef = found[..., : frame.size].copy()
+    product = op.apply(columns, False).reshape(xs[0].count, width, op.size).transpose(0, 2, 1)
+    coef = product[..., : frame.size].copy()
     coef[..., 0] += op.bias
-    sym = found[..., frame.size :].reshape(*coef.shape[:2], frame.times, -1)
+    sym = product[..., frame.size :].reshape(*coef.shape[:2], frame.times, -1)
     rests = known_rests(xs)
     if rests is None:
         return Models(frame, coef, sym, None)
@@ -275,11 +274,11 @@ def affine(op: Affine, xs: Sequence[Models]) -> Models:
             g * (x.norm + x.sym_norm) + (1.0 + g) * rest for x, rest in zip(xs, rests, strict=True)
         )
         rest = op.apply(sizes, True) + g * np.abs(op.bias)
-    return Models(frame, coef, sym, paid(rest))
+    return Models(frame, coef, sym, with_rounding(rest))
 
 
-def rearranged(op: Rearrange, xs: Sequence[Models]) -> Models:
-    """Entries keep their models; filled ones are constants."""
+def rearrange(op: Rearrange, xs: Sequence[Models]) -> Models:
+    """Rearrange entries; filled ones are constants."""
     frame = xs[0].frame
     index = np.maximum(op.index, 0)
     absent = op.index < 0

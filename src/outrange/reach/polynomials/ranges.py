@@ -1,4 +1,4 @@
-"""What values a Taylor model takes: over its variables, at an instant, and between instants."""
+"""Ranges of Taylor models: over their variables, at an instant, and between instants."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 
 from ...core import Bounds, down, gamma, up
 from .frame import MonomialFrame
-from .models import Models, paid
+from .models import Models, with_rounding
 
 
 def ends(frame: MonomialFrame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarray) -> Bounds:
-    """Least and largest values of models at an instant.
+    """Return the least and largest values of models at an instant.
 
-    In each variable the first and the second power are taken together: `a x^2 + b x` on [-1, 1]
-    has its extremes at the ends and at `-b / 2a`. All other monomials count with their own ranges.
+    In each variable the first and the second power are combined: `a x^2 + b x` on [-1, 1] has its
+    extremes at the ends and at `-b / 2a`. All other monomials count with their own ranges.
 
     Args:
         frame: The monomials in `eps`.
-        coef: `(..., M)`.
-        sym: `(..., S)`.
-        rest: `(...)`.
+        coef: Coefficients of the monomials, `(..., M)`.
+        sym: Coefficients of the symbols, `(..., S)`.
+        rest: Remainders of the models, `(...)`.
 
     Returns:
         Two arrays `(...)`.
@@ -46,7 +46,7 @@ def ends(frame: MonomialFrame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarr
     high = np.maximum(others[..., even], 0.0).sum(axis=-1)
     low = np.maximum(-others[..., even], 0.0).sum(axis=-1)
     size = np.abs(coef).sum(axis=-1) + odd
-    pad = paid(gamma(coef.shape[-1] + sym.shape[-1] + 16) * size)
+    pad = with_rounding(gamma(coef.shape[-1] + sym.shape[-1] + 16) * size)
     middle = coef[..., 0]
     least = down(middle - (most[..., 0] + odd + low) - pad)
     largest = up(middle + (most[..., 1] + odd + high) + pad)
@@ -58,7 +58,7 @@ def ends(frame: MonomialFrame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarr
 
 @cache
 def _weights(time: int, start: Fraction, end: Fraction) -> tuple[tuple[float, ...], ...]:
-    """`W[b][t]`: what `tau^t` adds to the control point `b` of the piece `[start, end]`.
+    """Return `W[b][t]`: the weight of `tau^t` in the control point `b` of the piece `[start, end]`.
 
     The control point is the blossom of the power: the mean of the products of `t` of `time`
     numbers, `b` of which are `end` and the others `start`.
@@ -77,16 +77,16 @@ def _weights(time: int, start: Fraction, end: Fraction) -> tuple[tuple[float, ..
 
 @dataclass(frozen=True, eq=False)
 class Hull:
-    """Models at an instant, of which a tube is at every time a convex combination.
+    """Models at an instant, of which a tube is a convex combination at every time.
 
     Bernstein's polynomials are at least 0 and add up to 1, so every range of a tube lies between
-    the ranges of its control points; the dependence on `eps` and on the symbols is kept.
+    the ranges of its control points. The dependence on `eps` and on the symbols is kept.
 
     Args:
         frame: The monomials in `eps`.
-        coef: `(B, C, n, M)`.
-        sym: `(B, C, n, S)`.
-        rest: `(B, n)`.
+        coef: Coefficients of the control points, `(B, C, n, M)`.
+        sym: Symbols of the control points, `(B, C, n, S)`.
+        rest: Remainders of all control points, `(B, n)`.
     """
 
     frame: MonomialFrame
@@ -96,12 +96,12 @@ class Hull:
 
     @staticmethod
     def of(tube: Models, start: Fraction = Fraction(0), end: Fraction = Fraction(1)) -> Hull:
-        """The control points of a piece of a tube.
+        """Return the control points of a piece of a tube.
 
         Args:
-            tube: Over `tau` in [0, 1].
-            start: Where the piece begins, in `tau`.
-            end: Where it ends.
+            tube: Models over `tau` in [0, 1].
+            start: Start of the piece, in `tau`.
+            end: End of the piece, in `tau`.
         """
         frame = tube.frame
         if frame.time == 0:
@@ -114,33 +114,33 @@ class Hull:
         assert tube.rest is not None
         # Each weight is rounded once and at most 1; each sum has as many terms as powers.
         size = tube.norm + tube.sym_norm
-        rest = paid(tube.rest + gamma(frame.times + 3) * size)
+        rest = with_rounding(tube.rest + gamma(frame.times + 3) * size)
         # The monomials of a frame without time are the first of any other.
         return Hull(frame, coef, sym, rest)
 
     def ends(self) -> Bounds:
-        """Least and largest values, `(B, n)` each."""
+        """Return the least and largest values, `(B, n)` each."""
         low, high = ends(self.frame, self.coef, self.sym, self.rest[:, None])
         return low.min(axis=1), high.max(axis=1)
 
     def forms(self, rows: np.ndarray) -> Bounds:
-        """Least and largest values of `rows @ x`, `(B, R)` each, for rows `(R, n)`."""
+        """Return the least and largest values of `rows @ x`, `(B, R)` each, for rows `(R, n)`."""
         coef = np.einsum("rn,bcnm->bcrm", rows, self.coef)
         sym = np.einsum("rn,bcns->bcrs", rows, self.sym)
         sizes = np.abs(self.coef).sum(axis=-1) + np.abs(self.sym).sum(axis=-1)
         g = gamma(rows.shape[1] + 2)
-        rest = paid(g * sizes.max(axis=1) + (1.0 + g) * self.rest) @ np.abs(rows).T
-        low, high = ends(self.frame, coef, sym, paid(rest)[:, None])
+        rest = with_rounding(g * sizes.max(axis=1) + (1.0 + g) * self.rest) @ np.abs(rows).T
+        low, high = ends(self.frame, coef, sym, with_rounding(rest)[:, None])
         return low.min(axis=1), high.max(axis=1)
 
 
 def piece(tube: Models, start: Fraction, end: Fraction) -> Models:
-    """A tube over a part of its time, which becomes the whole.
+    """Return a tube restricted to a part of its time, rescaled to [0, 1].
 
     Args:
-        tube: Over `tau` in [0, 1], with remainders.
-        start: Where the part begins.
-        end: Where it ends.
+        tube: Models over `tau` in [0, 1], with remainders.
+        start: Start of the part.
+        end: End of the part.
     """
     frame = tube.frame
     weight = np.zeros((frame.times, frame.times))
@@ -152,16 +152,16 @@ def piece(tube: Models, start: Fraction, end: Fraction) -> Models:
     sym = np.einsum("rt,bnts->bnrs", weight, tube.sym)
     assert tube.rest is not None
     # The weights of a power add up to `end^t`, at most 1; each is rounded once.
-    rest = paid(tube.rest + gamma(frame.times + 3) * (tube.norm + tube.sym_norm))
+    rest = with_rounding(tube.rest + gamma(frame.times + 3) * (tube.norm + tube.sym_norm))
     return Models(frame, coef, sym, rest)
 
 
 def at_end(tube: Models, instant: MonomialFrame) -> Models:
-    """The models at `tau = 1`."""
+    """Return the models at `tau = 1`."""
     frame = tube.frame
     coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width).sum(axis=2)
     sym = tube.sym.sum(axis=2, keepdims=True)
     if tube.rest is None:
         return Models(instant, coef, sym, None)
-    rest = paid(tube.rest + gamma(frame.times) * (tube.norm + tube.sym_norm))
+    rest = with_rounding(tube.rest + gamma(frame.times) * (tube.norm + tube.sym_norm))
     return Models(instant, coef, sym, rest)

@@ -1,1 +1,1 @@
-"""Pieces of an initial set over workers."""
+"""Distribution of the pieces of an initial set over workers or threads."""

@@ -1,8 +1,8 @@
-"""Batches of pieces on the cores of this process, each of them bounded by one thread.
+"""Batches of pieces on the cores of this process, one thread each.
 
-NumPy releases the interpreter within its loops, which is where batches spend most of their time. A
-batch is bounded as on one core: by one thread, with one thread of BLAS. So its result is the same
-bit for bit, whatever the number of cores.
+NumPy releases the interpreter within its loops, in which batches spend most of their time. A batch
+is bounded as on one core: by one thread, with one thread of BLAS. So its result is the same bit for
+bit, whatever the number of cores.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from ...search.common.parallel import parallel_map, single_blas_thread, threads
 
 
 AHEAD = 2
-"""Batches of a wave for each core: more would end later than the turn that they are part of."""
+"""Batches of a wave for each core: more would outlast their turn."""
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
 
 def batches_at_once() -> int:
-    """Return how many batches the cores of this process bound at once; 1 where time is counted."""
+    """Return how many batches this process bounds at once; 1 where time is counted."""
     cores = 1 if is_counted() else threads()
     return AHEAD * cores if cores > 1 else 1
 
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """Let what is inside compute with one thread, so that its bits depend on no other."""
+    """Compute with one thread inside the context, for results that depend on no other."""
     with on_cores(1), single_blas_thread():
         yield
 
@@ -41,30 +41,30 @@ def on_one_core() -> Iterator[None]:
 def map_batches(work: Callable[[Batch], Result], batches: Sequence[Batch]) -> list[Result]:
     """Apply `work` to every batch, on all cores.
 
-    An interrupt stops batches under way at their next look at the clock, and is raised once all
-    have ended: none changes its pieces afterwards.
+    An interrupt stops running batches at their next look at the clock, and is raised once all have
+    ended: none changes its pieces afterwards.
 
     Args:
         work: Called with one batch. It raises nothing.
-        batches: The batches.
+        batches: The batches, in order.
     """
     stop, lock = Event(), Lock()
-    under_way = 0
+    running = 0
     idle = Event()
     idle.set()
 
     def bound(batch: Batch) -> Result:
-        nonlocal under_way
+        nonlocal running
         with lock:
-            under_way += 1
+            running += 1
             idle.clear()
         try:
             with stopped_by(stop), on_cores(1):
                 return work(batch)
         finally:
             with lock:
-                under_way -= 1
-                if not under_way:
+                running -= 1
+                if not running:
                     idle.set()
 
     try:

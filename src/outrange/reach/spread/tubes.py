@@ -1,7 +1,7 @@
 """Boxes of initial states on workers or threads: each takes one batch through the loop.
 
-What is assumed of conditions names the graph of a step; in another process that is another object.
-So it travels by its number in the loop.
+Assumptions about conditions refer to the graph of a step, which is another object in another
+process. So they are sent with the graph's number in the loop.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Protocol
 import numpy as np
 
 from ...core import InputError, OutOfTime, deadline, seconds_left
-from ...executors.parcel import unpacked
-from ...executors.seam import workers
-from ...executors.shelf import Kept
+from ...executors.ambient_pool import ambient_workers
+from ...executors.payload import deserialize
+from ...executors.worker_cache import CachedPayload
 from ...graph import Graph
 from ..system import LoopSystem
 from ..tube_boxes import TubeBox
@@ -27,7 +27,7 @@ from .waves import Waves
 
 
 class Bounding(Protocol):
-    """What takes boxes through a loop."""
+    """A search that propagates boxes through a loop."""
 
     system: LoopSystem
     trouble: str
@@ -35,17 +35,17 @@ class Bounding(Protocol):
     done: list[TubeBox]
     waves: Waves | None
 
-    def bounded(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
+    def bound(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
 
 
 @dataclass(frozen=True, eq=False)
 class SentBox:
-    """A box on its way.
+    """A box in a form that can be sent to another process.
 
     Args:
-        box: Without what names graphs.
-        assumed: Levels by the step, the number of its graph, the value and the entry.
-        guard: The condition that is open, likewise.
+        box: The box without its references to graphs.
+        assumed: Levels by step, number of its graph, value and entry.
+        guard: The undecided condition, likewise.
     """
 
     box: TubeBox
@@ -54,14 +54,14 @@ class SentBox:
 
     @staticmethod
     def of(box: TubeBox, graphs: Sequence[Graph]) -> SentBox:
-        """A box of a loop with these graphs."""
+        """Convert a box of a loop with these graphs."""
         number = {id(graph): i for i, graph in enumerate(graphs)}
         assumed = {(k, number[id(g)], v, e): at for (k, g, v, e), at in box.assumed.items()}
         guard = box.guard and (box.guard[0], number[id(box.guard[1])], box.guard[2])
         return SentBox(replace(box, assumed={}, guard=None), assumed, guard)
 
-    def here(self, graphs: Sequence[Graph]) -> TubeBox:
-        """The box in a process where these are the graphs."""
+    def unpack(self, graphs: Sequence[Graph]) -> TubeBox:
+        """Return the box in a process where these are the graphs."""
         assumed = {(k, graphs[i], v, e): at for (k, i, v, e), at in self.assumed.items()}
         guard = self.guard and (self.guard[0], graphs[self.guard[1]], self.guard[2])
         return replace(self.box, assumed=assumed, guard=guard)
@@ -69,14 +69,14 @@ class SentBox:
 
 @dataclass(frozen=True, eq=False)
 class BoundedBoxes:
-    """What a worker found about a batch.
+    """A worker's result for a batch.
 
     Args:
-        boxes: What is known of their trajectories.
+        boxes: The boxes with bounds of their trajectories.
         closed: `(B,)` which are closed.
-        blame: `(B, d)` of those that are not.
-        margin: `(B,)`.
-        trouble: Where the plant may not be defined.
+        blame: `(B, d)`: blame for those that are not.
+        margin: `(B,)`: margins of the boxes.
+        trouble: Where the plant may be undefined.
     """
 
     boxes: list[SentBox]
@@ -88,10 +88,10 @@ class BoundedBoxes:
     def enter(
         self, search: Bounding, batch: Sequence[TubeBox]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Let the boxes of whoever asked know it, and return what it returns in one process."""
+        """Store the result in the caller's boxes, and return it as in one process."""
         graphs = graphs_of(search.system)
         for box, sent in zip(batch, self.boxes, strict=True):
-            new = sent.here(graphs)
+            new = sent.unpack(graphs)
             box.states, box.controls, box.gains = new.states, new.controls, new.gains
             box.reached, box.guard, box.empty = new.reached, new.guard, new.empty
         search.trouble = self.trouble or search.trouble
@@ -100,79 +100,80 @@ class BoundedBoxes:
 
 @dataclass(frozen=True, eq=False)
 class BoundedHere:
-    """Result of a batch that a thread of this process has bounded, in the boxes themselves.
+    """Result of a batch bounded by a thread of this process, which changed the boxes themselves.
 
     Args:
-        found: As `Bounding.bounded` returns it; None where it raised `error`.
-        trouble: Where the plant may not be defined.
+        result: The result of `Bounding.bound`; None if it raised `error`.
+        trouble: Where the plant may be undefined.
         error: An error about the question.
     """
 
-    found: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    result: tuple[np.ndarray, np.ndarray, np.ndarray] | None
     trouble: str
     error: InputError | None = None
 
     def enter(
         self, search: Bounding, batch: Sequence[TubeBox]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what `bounded` returned, or raise what it raised; see `BoundedBoxes.enter`."""
+        """Return the result of `bound`, or raise its error; see `BoundedBoxes.enter`."""
         search.trouble = self.trouble or search.trouble
-        if self.found is None:
+        if self.result is None:
             raise self.error or OutOfTime
-        return self.found
+        return self.result
 
 
 def graphs_of(system: LoopSystem) -> list[Graph]:
-    """All graphs of a loop, in an order that every process has."""
+    """Return all graphs of a loop, in an order that is the same in every process."""
     return [*system.steps, *(graph for mode in system.of_modes.values() for graph in mode)]
 
 
 def bound_batches(
     search: Bounding, batches: Sequence[Sequence[TubeBox]]
 ) -> dict[int, BoundedBoxes | None] | dict[int, BoundedHere | None]:
-    """Return what workers or threads find about some batches, by their places, as far as known."""
-    helpers, found = workers(), {}
+    """Bound batches on workers or threads; return the results known, by the place of the batch."""
+    helpers, results = ambient_workers(), {}
     if helpers is None:
         return dict(enumerate(map_batches(partial(_bound_here, search), batches)))
     if search.waves is None:
-        about = copy(search)
-        about.waiting, about.done = [], []
-        # The user's own model stays here.
-        about.system = replace(search.system, model_step=None)
-        search.waves = Waves(helpers, about, "initial states", bound_boxes)
+        shared = copy(search)
+        shared.waiting, shared.done = [], []
+        # The user's own model stays in this process.
+        shared.system = replace(search.system, model_step=None)
+        search.waves = Waves(helpers, shared, "initial states", bound_boxes)
     graphs = graphs_of(search.system)
     sent = [[SentBox.of(box, graphs) for box in batch] for batch in batches]
-    search.waves.ask(sent, seconds_left(), found)
-    return found
+    search.waves.ask(sent, seconds_left(), results)
+    return results
 
 
 def _bound_here(search: Bounding, batch: Sequence[TubeBox]) -> BoundedHere | None:
-    """Take a batch through the loop, in a thread; None where the time was over before."""
-    own = copy(search)
-    own.trouble = ""
+    """Propagate a batch in a thread; return None if the time was over before."""
+    search_copy = copy(search)
+    search_copy.trouble = ""
     try:
-        return BoundedHere(own.bounded(batch), own.trouble)
+        return BoundedHere(search_copy.bound(batch), search_copy.trouble)
     except OutOfTime:
         return None
     except InputError as error:
-        return BoundedHere(None, own.trouble, error)
+        return BoundedHere(None, search_copy.trouble, error)
 
 
-def bound_boxes(kept: Kept, sent: Sequence[SentBox], seconds: float) -> BoundedBoxes | None:
-    """Take a batch through the loop, on a worker; None where the time was over before.
+def bound_boxes(
+    payload: CachedPayload, sent: Sequence[SentBox], seconds: float
+) -> BoundedBoxes | None:
+    """Propagate a batch on a worker; return None if the time was over before.
 
     Args:
-        kept: The search, without boxes.
-        sent: The batch.
-        seconds: That are left; infinite without a limit.
+        payload: The search, without boxes.
+        seconds: Remaining time; infinite without a limit.
     """
-    search: Bounding = copy(kept.once("search", unpacked))
-    search.trouble = ""  # Threads of one process share what is kept: this copy is this task's.
+    search: Bounding = copy(payload.get_or_make("search", deserialize))
+    search.trouble = ""  # Threads of one process share the payload: this copy belongs to this task.
     graphs = graphs_of(search.system)
-    batch = [one.here(graphs) for one in sent]
+    batch = [box.unpack(graphs) for box in sent]
     try:
         with deadline(seconds):
-            closed, blame, margin = search.bounded(batch)
+            closed, blame, margin = search.bound(batch)
     except OutOfTime:
         return None
     boxes = [SentBox.of(box, graphs) for box in batch]

@@ -1,1 +1,1 @@
-"""Closed loops of straight pieces: their reach sets, exactly, as star sets from step to step."""
+"""Exact reach sets of piecewise-linear closed loops, as star sets from step to step."""

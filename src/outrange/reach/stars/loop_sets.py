@@ -1,9 +1,9 @@
-"""Exact reach sets of a closed loop of straight pieces: its image after every step.
+"""Exact reach sets of a piecewise-linear closed loop after every step.
 
-The loop unrolled is one network; its cells after a step are cut further by the next. What was
-rounded up to a step is kept in symbols, which later steps carry on as they carry on the state.
-Where time ends, a step that is under way is given up: a few hulls of all cells before it go on,
-since thousands of cells would take as long again.
+The unrolled loop is one network, and its linear regions after a step are cut further by the next.
+The rounding up to a step is kept in symbols, which later steps propagate like the state. If time
+ends during a step, that step is abandoned. It is repeated with a few hulls of all earlier regions,
+since thousands of regions would take as long again.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from ...questions.reach_set import SHARE_OF_TIME, convex_parts
 from ...search.reach_sets.cells import Cells, InputFrame
 from ...search.reach_sets.hulls import hulls
 from ...search.reach_sets.regions import LinearRegions, has_regions
-from ..seen import trajectories
-from ..system import LoopSystem, unrolled
+from ..simulation import trajectories
+from ..system import LoopSystem, unroll
 
 
 @dataclass(eq=False)
 class _InitialPart:
-    """A convex part of the initial set on its way."""
+    """A convex part of the initial set, and its current regions."""
 
     frame: InputFrame
     box: Box
@@ -42,7 +42,7 @@ class _InitialPart:
 
 @dataclass(frozen=True, eq=False)
 class LoopSets:
-    """What was found.
+    """Reach sets of a loop.
 
     Args:
         sets: The union after each step, the initial set first.
@@ -56,36 +56,35 @@ class LoopSets:
 
 
 def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> LoopSets:
-    """The reach set after every step.
+    """Compute the reach set after every step.
 
     Args:
-        system: The loop.
-        clock: Of the question.
-        most: Pieces after a step.
-        seed: Of the trajectories.
+        clock: The clock of the question.
+        most: Largest number of pieces after a step.
+        seed: Random seed of the trajectories.
 
     Raises:
-        UnsupportedError: The loop bends or jumps.
+        UnsupportedError: The loop is not piecewise linear.
         InputError: Its initial set has no exact pieces, or too many numbers vary.
     """
     straight = replace(system, steps=tuple(map(piecewise_to_pairs, system.steps)))
-    graph = unrolled(straight, system.horizon)
+    graph = unroll(straight, system.horizon)
     if not has_regions(graph):
         raise UnsupportedError(
-            "Exact reach sets are of loops of straight pieces: affine, relu, abs, clip, interp. "
+            "Exact reach sets need a piecewise-linear loop: affine, relu, abs, clip, interp. "
             "This controller or plant bends or jumps (a product of two variables, tanh, sin, a "
             "comparison): `outrange.closed_loop` bounds its states by boxes."
         )
     regions = system.regions(system.horizon)
     parts = _parts(graph, list(convex_parts(graph.inputs, regions)), most)
-    # Delayed controls are states that nobody asked for.
+    # Delayed controls are internal states.
     shown = np.arange(len(system.states) - system.hidden)
     names = tuple(system.states[i] for i in shown)
-    plain = unrolled(system, system.horizon)
+    plain = unroll(system, system.horizon)
 
-    def union(found: list[Star], value: int) -> StarUnion:
+    def union(pieces: list[Star], value: int) -> StarUnion:
         return StarUnion(
-            names, tuple(found), find_attained_outputs(plain, value, shown, found, regions)
+            names, tuple(pieces), find_attained_outputs(plain, value, shown, pieces, regions)
         )
 
     sets = [union(_stars(parts, 0, shown), 0)]
@@ -102,7 +101,7 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
 def _parts(
     graph: Graph, sets: Sequence[tuple[Box, tuple[Atom, ...]]], most: int
 ) -> list[_InitialPart]:
-    found = []
+    parts = []
     for box, atoms in sets:
         frame = InputFrame.of(box)
         polytope = frame.polytope(box, atoms)
@@ -110,12 +109,12 @@ def _parts(
             last = graph.nodes[-1].inputs[-1]
             search = LinearRegions(graph, max(1, most // len(sets)), last, gives_up=True)
             whole = Cells.of(frame, polytope)
-            found.append(_InitialPart(frame, box, whole, [whole], search))
-    return found
+            parts.append(_InitialPart(frame, box, whole, [whole], search))
+    return parts
 
 
 def _after(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[Star]:
-    """The stars after a step, where the parts are then."""
+    """Return the stars after a step, to which the parts advance."""
     if all(part.search.gives_up for part in parts):
         before = [part.cells for part in parts]
         try:
@@ -143,15 +142,15 @@ def _advance(parts: list[_InitialPart], value: int) -> None:
 
 def _stars(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[Star]:
     planes: Planes = {}
-    found: list[Star] = []
+    pieces: list[Star] = []
     for part in parts:
         cells = _in_time(part.cells) if part.search.gives_up else part.cells
-        found += build_stars(part.frame, part.box, cells, value, entries, planes)
-    return found
+        pieces += build_stars(part.frame, part.box, cells, value, entries, planes)
+    return pieces
 
 
 def _in_time(parts: Sequence[Cells]) -> Iterator[Cells]:
-    """The cells; an exception where time is over."""
+    """Iterate over the regions; raise once the time is over."""
     for cells in parts:
         check_deadline()
         yield cells

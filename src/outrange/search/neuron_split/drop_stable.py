@@ -28,7 +28,7 @@ from ...domains.rounding import (
 )
 from ...graph import Graph, Node
 from ...graph.graph import Op
-from ...ops import Affine, Rearrange, joined
+from ...ops import Affine, Rearrange, dense_sum
 from .relaxations import Activation
 from .relaxed_net import RelaxedNet
 
@@ -185,7 +185,7 @@ class _StableElimination:
         parts = {base: matrix[:, index] for base, matrix in form.parts.items()}
         used = {base: matrix for base, matrix in parts.items() if matrix.any()}
         used = used or {0: parts.get(0, np.zeros((self.net.graph.size, form.constant[index].size)))}
-        op = joined(list(used.values()), form.constant[index])
+        op = dense_sum(list(used.values()), form.constant[index])
         self._append(Node(op, tuple(used), op.size, (1, op.size), source), value, index)
         self.errors[len(self.nodes)] = form.error[index]
         return len(self.nodes)

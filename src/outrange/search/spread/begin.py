@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...executors.seam import workers
+from ...executors.ambient_pool import ambient_workers
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem
 from ..kernel.layer_program import LayerProgram
@@ -22,7 +22,7 @@ def over_workers(
         program: The layers on the kernel; None on the array engine.
         seed: Seed of the random points.
     """
-    ambient = workers()
+    ambient = ambient_workers()
     if ambient is None:
         return local
     from .search import SpreadSearch

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core import VERSION, InputError, value_digest
 from ...core.clock import read_wall_clock
-from ...executors.seam import Workers
+from ...executors.ambient_pool import Workers
 from ...graph.graph import graph_digest
 from ..common.incumbent import Incumbent
 from ..common.problem import Problem

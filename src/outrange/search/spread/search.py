@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...executors.crew import Crew, Done
-from ...executors.parcel import Parcel
-from ...executors.seam import Workers
-from ...executors.shelf import WrongVersion
+from ...executors.ambient_pool import Workers
+from ...executors.dispatcher import Dispatcher, TaskResult
+from ...executors.payload import Payload
+from ...executors.worker_cache import WrongVersion
 from ..common.incumbent import Incumbent
 from ..common.parallel import threads
 from ..common.problem import Problem
@@ -23,7 +23,7 @@ from ..kernel.layer_program import LayerProgram
 from .boxes import Boxes, SearchState, SubtreeReport
 from .checkpoint import Checkpoint, TreeState
 from .policy import FEWEST, Roots, Standing, open_bytes, seconds_of_task, size_of_task, tasks_ahead
-from .subtree import Machine, explore, explore_parcel, products_of_box
+from .subtree import Machine, explore, explore_payload, products_of_box
 
 
 METHOD = "sub-trees on workers"
@@ -83,7 +83,7 @@ class SpreadSearch(Search):
         self.incumbent, self.local, self._problem = incumbent, local, problem
         self.frontier, self.methods = local.frontier, (*local.methods, METHOD)
         self._program, self._seed = program, seed
-        self._crew = Crew(workers.pool)
+        self._dispatcher = Dispatcher(workers.pool)
         self._hands: dict[int, Boxes] = {}
         self._sizes: dict[int, int] = {}
         self._roots = Roots()
@@ -91,14 +91,14 @@ class SpreadSearch(Search):
         self._seen = incumbent.clock.seconds
         self._failed: Counter[str] = Counter()
         self._machine: Machine | None = None
-        self._parcel: Parcel | None = None
+        self._payload: Payload | None = None
         self._is_alone = False
         """Whether the workers are permanently lost."""
         self._budget = int(np.clip(SLICE / products_of_box(problem, program), FEWEST, MOST))
         self._first = min(ALONE, self._budget)
         self._checkpoint = Checkpoint.of(workers, problem, incumbent)
         self._restore()
-        workers.at_the_end(self.leave)
+        workers.on_close(self.leave)
 
     @property
     def kernel(self) -> CompiledProgram:
@@ -133,19 +133,19 @@ class SpreadSearch(Search):
         if self._bounded < self._first:
             self._search_here(self._first - self._bounded)
             return True
-        if self._crew.pool.size:
+        if self._dispatcher.pool.size:
             self._seen = self.incumbent.clock.seconds
-        elif not self._crew.pool.broken:
+        elif not self._dispatcher.pool.broken:
             self._wait_for_workers()
             return True
         self._give()
         left = max(0.0, min(TICK, self.incumbent.clock.left))
-        ended = self._crew.wait(left)
+        ended = self._dispatcher.wait(left)
         for k, done in enumerate(ended, 1):
             self._take(done)
             # Reports not yet processed count as arrived, so that their tasks do not seem to hang.
             self._give(ended[k:])
-        if self._crew.pool.broken:
+        if self._dispatcher.pool.broken:
             self._continue_alone()
         if self._checkpoint is not None and self._checkpoint.is_due:
             self._checkpoint.save(self._state())
@@ -153,7 +153,7 @@ class SpreadSearch(Search):
 
     def leave(self) -> None:
         """Release all tasks at the end of the question, and save the state."""
-        self._crew.end()
+        self._dispatcher.cancel_all()
         if self._checkpoint is not None and self._bounded >= self._first:
             self._checkpoint.save(self._state())
 
@@ -161,7 +161,7 @@ class SpreadSearch(Search):
 
     def _wait_for_workers(self) -> None:
         """Continue in this process as long as there are no workers."""
-        for done in self._crew.wait(0.0 if len(self.frontier) else TICK):
+        for done in self._dispatcher.wait(0.0 if len(self.frontier) else TICK):
             self._take(done)
         if self.incumbent.clock.seconds > self._seen + GONE:
             self._reopen()
@@ -197,32 +197,32 @@ class SpreadSearch(Search):
         self.frontier.settle()
         return boxes
 
-    def _give(self, ended: Sequence[Done] = ()) -> None:
+    def _give(self, ended: Sequence[TaskResult] = ()) -> None:
         """Send a task to every node that is idle, or will soon be.
 
         Args:
             ended: Tasks that have ended, and are still to be processed.
         """
         while len(self.frontier) and not self.incumbent.met:
-            open_, nodes = len(self.frontier), self._crew.pool.nodes
-            node = self._crew.next_node(tasks_ahead(open_, len(nodes)), ended)
+            open_, nodes = len(self.frontier), self._dispatcher.pool.nodes
+            node = self._dispatcher.next_node(tasks_ahead(open_, len(nodes)), ended)
             if node is None:
                 break
             now = self._standing(len(nodes), sum(node_.cores for node_ in nodes))
             size = size_of_task(now, node.cores, self._budget)
             boxes = self._lift(self._roots.of_task(now, node.cores, self._budget))
             self._sizes[self._tasks] = size
-            if self._parcel is None:
+            if self._payload is None:
                 # Derived data is computed anew on the worker.
                 p = self._problem
                 bare = Problem(p.graph, p.rows, p.offset, p.domain)
-                self._parcel = Parcel.of((bare, self._program))
+                self._payload = Payload.of((bare, self._program))
             seconds = seconds_of_task(self.incumbent.clock.left, len(nodes), now.rises)
-            self._crew.give(
+            self._dispatcher.submit(
                 self._tasks,
                 f"sub-tree of {len(boxes)} boxes",
-                self._parcel,
-                explore_parcel,
+                self._payload,
+                explore_payload,
                 *(boxes, self._search_state(), size, seconds, self._next_seed()),
                 *(node.cores, open_bytes(now, node.cores)),
                 limit=HANGS,
@@ -236,9 +236,9 @@ class SpreadSearch(Search):
         counts = len(self.frontier), self._bounded, self._tasks
         return Standing(*counts, nodes, cores, decides, rises)
 
-    def _take(self, done: Done) -> None:
+    def _take(self, done: TaskResult) -> None:
         """Process a worker's report; the boxes of a lost task are open again."""
-        ticket = int(str(done.ticket))
+        ticket = int(str(done.key))
         size = self._sizes.pop(ticket)
         if done.error is None:
             self._enter(done.value)
@@ -281,7 +281,7 @@ class SpreadSearch(Search):
             self._hands[ticket].put(self.frontier)
             del self._hands[ticket]
         self._sizes.clear()
-        self._crew.end()
+        self._dispatcher.cancel_all()
 
     # ---- checkpoints ------------------------------------------------------------------------
 

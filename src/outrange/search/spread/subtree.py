@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...executors.parcel import unpacked
-from ...executors.shelf import Kept
+from ...executors.payload import deserialize
+from ...executors.worker_cache import CachedPayload
 from ..attack.pgd import Points
 from ..common.parallel import threads
 from ..common.problem import Problem
@@ -251,15 +251,15 @@ def explore(
     )
 
 
-def explore_parcel(kept: Kept, *task: Any) -> SubtreeReport:
+def explore_payload(kept: CachedPayload, *task: Any) -> SubtreeReport:
     """Run `explore` on a worker, which compiles the problem on first use."""
-    return explore(kept.once("machine", _compile), *task)
+    return explore(kept.get_or_make("machine", _compile), *task)
 
 
 def _compile(data: bytes) -> Machine:
     """Unpack and compile a problem."""
     with np.errstate(all="ignore"):
-        return Machine.of(*unpacked(data))
+        return Machine.of(*deserialize(data))
 
 
 def products_of_box(problem: Problem, program: LayerProgram | None) -> float:

@@ -12,8 +12,8 @@ import numpy as np
 
 from ...core import InputError
 from ...core.clock import read_clock
-from ...executors.parcel import Parcel, packed, unpacked
-from ...executors.shelf import Kept
+from ...executors.payload import Payload, deserialize, serialize
+from ...executors.worker_cache import CachedPayload
 from ...frontends.keras.api import keras
 from .plan import Group, TrainedPart
 from .trainings import Trainings
@@ -51,14 +51,14 @@ def keras_settings() -> dict[str, str]:
     }
 
 
-def pack_trainings(trainings: Trainings) -> Parcel:
+def pack_trainings(trainings: Trainings) -> Payload:
     """Pack the trainings and settings, which each worker receives once.
 
     Raises:
         InputError: A part of them cannot be pickled.
     """
     try:
-        return Parcel.of((keras_settings(), trainings))
+        return Payload.of((keras_settings(), trainings))
     except InputError:
         raise
     except Exception as error:
@@ -73,17 +73,19 @@ def pack_trainings(trainings: Trainings) -> Parcel:
 
 def _packs(thing: Any) -> bool:
     try:
-        packed(thing)
+        serialize(thing)
     except Exception:  # the caller already has the exception and reports it
         return False
     return True
 
 
-def train_slice(cached: Kept, task: TrainingSlice, state: Sequence[np.ndarray]) -> TrainedPart:
+def train_slice(
+    cached: CachedPayload, task: TrainingSlice, state: Sequence[np.ndarray]
+) -> TrainedPart:
     """Continue the training of an activation.
 
     Args:
-        cached: The worker's cache of the packed trainings.
+        cached: The worker's cache of the serialized trainings.
         task: The slice to train.
         state: The current state of the group.
 
@@ -92,8 +94,8 @@ def train_slice(cached: Kept, task: TrainingSlice, state: Sequence[np.ndarray]) 
     """
     begin, name = read_clock(), f"group of {task.label}"
     # An abandoned slice may still run in this process.
-    with cached.once(f"turn of {task.label}", lambda _: threading.Lock()):
-        group = cached.once(name, lambda _: _group(cached, task.label, state))
+    with cached.get_or_make(f"turn of {task.label}", lambda _: threading.Lock()):
+        group = cached.get_or_make(name, lambda _: _group(cached, task.label, state))
         group.restore(state)
         results, compiled = [], None
         for tick in range(task.first, task.until):
@@ -117,9 +119,9 @@ def _building() -> threading.Lock:
     return threading.Lock()
 
 
-def _group(cached: Kept, label: str, state: Sequence[np.ndarray]) -> Group:
+def _group(cached: CachedPayload, label: str, state: Sequence[np.ndarray]) -> Group:
     with _building():
-        group, _ = cached.once("trainings", _trainings).group(label)
+        group, _ = cached.get_or_make("trainings", _trainings).group(label)
     types = [array.dtype for array in group.state()]
     if types != [array.dtype for array in state]:
         raise InputError(
@@ -132,7 +134,7 @@ def _group(cached: Kept, label: str, state: Sequence[np.ndarray]) -> Group:
 
 def _trainings(data: bytes) -> Trainings:
     try:
-        caller, trainings = unpacked(data)
+        caller, trainings = deserialize(data)
     except Exception as error:
         raise InputError(
             "Workers need Keras and the modules that define `build`, losses and metric. "

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ...core import InputError
 from ...core.clock import read_wall_clock
-from ...executors.crew import ATTEMPTS, TICK, Crew, Done
+from ...executors.dispatcher import ATTEMPTS, TICK, Dispatcher, TaskResult
 from ...executors.pool import Pool
 from .plan import TrainedPart
 from .record import ComparisonRecord
@@ -93,8 +93,8 @@ class Spread:
     ) -> None:
         self.record, self.pool, self.left, self.told = record, pool, left, told
         self.labels = list(trainings.activations)
-        self.laps, self.crew = Laps(record), Crew(pool)
-        self.parcel, self.seconds = pack_trainings(trainings), left()
+        self.laps, self.dispatcher = Laps(record), Dispatcher(pool)
+        self.payload, self.seconds = pack_trainings(trainings), left()
         self.given: dict[int, float] = {}
         self.longest = math.inf
 
@@ -107,17 +107,17 @@ class Spread:
                 self.record.measure_starts()
                 self.hear(self.left())
             end = read_wall_clock() + LATE
-            while len(self.crew) and not self.pool.broken and read_wall_clock() < end:
+            while len(self.dispatcher) and not self.pool.broken and read_wall_clock() < end:
                 self.hear(end - read_wall_clock())
         finally:
-            self.crew.end()
+            self.dispatcher.cancel_all()
         if not self.pool.broken:
             self.record.unfinished = [self.labels[g] for g in sorted(self.laps.given_up)]
 
     def give(self) -> None:
         """Submit slices as long as there are idle workers and groups that may continue."""
-        while self.crew.room(0) > 0:
-            group = self.laps.next({int(str(t)) for t in self.crew.tickets})
+        while self.dispatcher.free_slots(0) > 0:
+            group = self.laps.next({int(str(t)) for t in self.dispatcher.keys})
             if group is None:
                 return
             rounds = math.ceil(len(self.labels) / max(1, self.pool.size))
@@ -129,10 +129,10 @@ class Spread:
                 self.left(),
             )
             self.given[group] = read_wall_clock()
-            self.crew.give(
+            self.dispatcher.submit(
                 group,
                 f"train {task.label}",
-                self.parcel,
+                self.payload,
                 train_slice,
                 task,
                 self.record.groups[group].state(),
@@ -141,10 +141,10 @@ class Spread:
 
     def hear(self, seconds: float) -> None:
         """Process the slices that end within a short wait."""
-        for done in self.crew.wait(max(0.0, min(TICK, seconds))):
-            self.conclude(int(str(done.ticket)), done)
+        for done in self.dispatcher.wait(max(0.0, min(TICK, seconds))):
+            self.conclude(int(str(done.key)), done)
 
-    def conclude(self, group: int, done: Done) -> None:
+    def conclude(self, group: int, done: TaskResult) -> None:
         """Process the end of one slice."""
         if done.lost:
             if not self.pool.broken:

@@ -1,4 +1,4 @@
-"""The facts of a function nobody described, proved from its formula.
+"""The facts of a function without a description, proved from its formula.
 
 Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*, SIAM 2009.
 """
@@ -21,7 +21,7 @@ from ..values import definition, program
 from .bends import Gap, Shape, Turns, gaps, measure, turns
 from .cells import has_waves
 from .crossings import WHOLE, Edge, Endless
-from .ends import is_defined_outside, only_on, open_ends, with_outside
+from .ends import is_defined_outside, open_ends, restrict_to, with_outside
 from .joints import Joints
 from .pieces import CurvePiece, pieces
 
@@ -30,23 +30,23 @@ _MOST_KNOTS = 160
 _LONGEST_NAME = 60
 
 _NO_STRETCH = 2.0**-100
-"""A stretch of this width is that between the cells next to a pole."""
+"""Width up to which a stretch lies between the cells next to a pole."""
 
 
 def analyze(t: Expressions, e: int, name: str = "") -> Curve:
-    """An expression as a `Curve`: knots, bends, turns, jumps and errors, all of them proved.
+    """Return an expression as a `Curve`: knots, bends, turns, jumps and errors, all of them proved.
 
-    Enclosures of the first and second derivative over cells of the line give the sign of each;
-    cells are cut until the sign shows or does not matter. Far out, or where float64 overflows,
-    the facts end (`on`), and the enclosure of the values is all there is (`beyond`).
+    Enclosures of the first and second derivative over cells of the line give the sign of each.
+    Cells are cut until the sign is known or does not matter. Far out, or where float64 overflows,
+    the facts end (`on`), and only the enclosure of the values is known (`beyond`).
 
-    Sound: yes; what could not be decided is included in `off`. Complete: no; a function with too
-    many inflection points is refused. Cost: a few hundred cells, some milliseconds.
+    Sound: yes; undecided parts are included in `off`. Complete: no; a function with too many
+    inflection points is refused. Cost: a few hundred cells, some milliseconds.
 
     Args:
         t: The table of the expression.
-        e: The expression.
-        name: For reports; the formula by default.
+        e: Index of the expression.
+        name: Name in reports; the formula by default.
 
     Returns:
         The facts; `exact` is the formula.
@@ -64,8 +64,8 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
     """
     name = name or t.show(e, _LONGEST_NAME)
     try:
-        found, left, right = _all_pieces(t, e)
-        shapes = [measure(t, piece) for piece in found]
+        parts, left, right = _all_pieces(t, e)
+        shapes = [measure(t, piece) for piece in parts]
         if not shapes:
             raise UnsupportedError("it is defined nowhere")
         return _Facts(t, t.split(e)[0], name, shapes, (left, right), every_need(t, e)).curve()
@@ -74,7 +74,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
 
 
 def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
-    """The pieces, and between which edges: those without end are left out."""
+    """Return the pieces, and the edges between which they lie; unbounded branches are left out."""
     left, right = WHOLE
     for _ in range(8):
         try:
@@ -86,10 +86,11 @@ def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
 
 
 _NEAR_END = 2.0**-20
-"""So close to the end of a piece there may be a pole, of the slope at least."""
+"""Relative distance from the end of a piece within which there may be a pole, at least of the
+slope."""
 
 _MODERATE = 2.0**20
-"""Facts that end beyond this end where the function overflows, or nearly so."""
+"""Size of the function above which an early end of the facts counts as overflow."""
 
 
 @dataclass(eq=False)
@@ -97,11 +98,10 @@ class _Facts:
     """The facts under construction.
 
     Args:
-        t: The table.
-        e: The expression, without what restricts it: the pieces show that.
-        name: For reports.
+        t: The table of expressions.
+        e: The expression, without its restrictions, which the pieces show.
         shapes: Its pieces, measured, from left to right.
-        looked_at: The edges between which they were looked for.
+        looked_at: The edges between which the pieces were computed.
         needs: The conditions of the expression and of its branches.
     """
 
@@ -113,43 +113,43 @@ class _Facts:
     needs: frozenset[Need]
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
     is_cut: bool = False
-    """Whether the facts end though the function goes on and is of moderate size."""
+    """Whether the facts end although the function continues with moderate size."""
 
     def curve(self) -> Curve:
-        """Put everything together."""
+        """Collect all facts in a curve."""
         self.count = len(self.shapes)
-        self.connected()
+        self.keep_connected()
         ends = self.shapes[0].piece.left, self.shapes[-1].piece.right
         lo, hi = self.reach(ends[0].at, ends[1].at)
-        kept = [s for s in self.shapes if s.piece.lo < hi and s.piece.hi > lo]
-        if not (lo < hi and kept):
-            # A single point has no bends: facts about it would say nothing, and look like a line.
-            raise UnsupportedError("how it bends is open everywhere")
-        joints, paid = Joints(self.t, self.e), 0.0
-        for shape in kept:
+        shapes = [s for s in self.shapes if s.piece.lo < hi and s.piece.hi > lo]
+        if not (lo < hi and shapes):
+            # A single point has no bends, and its facts would look like a line.
+            raise UnsupportedError("its convexity is undecided everywhere")
+        joints, cell_error = Joints(self.t, self.e), 0.0
+        for shape in shapes:
             parts = gaps(self.t, shape, max(shape.piece.lo, lo), min(shape.piece.hi, hi))
             self.stretches += zip(parts, turns(self.t, parts), strict=True)
             inside = (shape.cells.hi > lo) & (shape.cells.lo < hi)
-            paid += float(shape.paid[inside].sum())
+            cell_error += float(shape.error_added[inside].sum())
         joints.join(self.stretches)
         if len(joints.knots) > _MOST_KNOTS:
             raise UnsupportedError(f"it bends more than {_MOST_KNOTS} times")
-        off, ulps = value_error(self.t, kept, lo, hi)
-        off += 2.0 * (paid + joints.paid)
+        off, ulps = value_error(self.t, shapes, lo, hi)
+        off += 2.0 * (cell_error + joints.error_added)
         off = float(up(off, 2)) if off > 0 else 0.0
         if not np.isfinite(off):
             raise UnsupportedError("its float64 error has no bound")
-        f, df = functions(self.t, kept, [joints.starts(s.piece) for s in kept[1:]])
-        f = self.only_followed(self.zero_kept(f, lo, hi), kept)
-        first, last = kept[0].piece, kept[-1].piece
+        f, df = functions(self.t, shapes, [joints.starts(s.piece) for s in shapes[1:]])
+        f = self.restrict_to_pieces(self.guard_zero(f, lo, hi), shapes)
+        first, last = shapes[0].piece, shapes[-1].piece
         holes = (*joints.holes, *open_ends(self.t, self.e, f, first, last, (lo, hi)))
-        # Between pieces that are not followed there may be holes, too.
-        is_whole = ends == self.looked_at and len(kept) == len(self.shapes) and not holes
+        # There may also be holes between pieces that were left out.
+        is_whole = ends == self.looked_at and len(shapes) == len(self.shapes) and not holes
         is_whole = is_whole and is_defined_outside(self.t, self.needs, self.looked_at)
         if is_whole:
             f = with_outside(f, program(self.t, self.e), self.looked_at)
-        elif any(shape.piece.lost for shape in kept):
-            f = only_on(f, (lo, hi), holes)
+        elif any(shape.piece.lost for shape in shapes):
+            f = restrict_to(f, (lo, hi), holes)
         lines = tuple(joints.lines)
         return Curve(
             name=self.name,
@@ -164,14 +164,14 @@ class _Facts:
             exact=definition(self.t, self.e),
             ulps=ulps,
             off=off,
-            slope_error=slope_error(self.t, kept, lo, hi),
+            slope_error=slope_error(self.t, shapes, lo, hi),
             lines=lines if any(x is not None for x in lines) else None,
             holes=holes,
-            part=len(kept) < self.count or self.is_cut,
+            part=len(shapes) < self.count or self.is_cut,
         )
 
-    def zero_kept(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
-        """`f`, which may be 0 at 0 only if the function is."""
+    def guard_zero(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
+        """Return `f`, changed to be 0 at 0 only if the function is."""
         zero = np.zeros(1)
         if not lo <= 0.0 <= hi or float(f(zero)[0]) != 0.0:
             return f
@@ -184,17 +184,17 @@ class _Facts:
                 return lambda x: np.where((x == 0) & (f(x) == 0), 1e-300, f(x))
         return f
 
-    def only_followed(self, f: Elementwise, kept: list[Shape]) -> Elementwise:
-        """`f`, not a number on the pieces that are not among the kept ones."""
-        first, last = kept[0], kept[-1]
+    def restrict_to_pieces(self, f: Elementwise, shapes: list[Shape]) -> Elementwise:
+        """Return `f`, with NaN on the pieces that were left out."""
+        first, last = shapes[0], shapes[-1]
         least = -np.inf if first is self.shapes[0] else first.piece.lo
         most = np.inf if last is self.shapes[-1] else last.piece.hi
         if np.isinf(least) and np.isinf(most):
             return f
         return lambda x: np.where((least <= x) & (x <= most), f(x), np.nan)
 
-    def connected(self) -> None:
-        """Keep the pieces around the middle: poles in between are holes, gaps end the domain."""
+    def keep_connected(self) -> None:
+        """Keep the pieces around the middle: poles inside are holes, gaps end the domain."""
         groups = [[self.shapes[0]]]
         for shape in self.shapes[1:]:
             if shape.piece.left == groups[-1][-1].piece.right:
@@ -206,8 +206,7 @@ class _Facts:
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
         """Return the stretch around 0 on which no cell is broken, or that around 1 or -1.
 
-        About a pole where float64 overflows, as that of `exp(1 / x)`, there is no stretch to speak
-        of.
+        At a pole where float64 overflows, such as that of `exp(1 / x)`, the stretch is negligible.
         """
         stretch = self._around(0.0, lo, hi)
         for center in (1.0, -1.0):
@@ -228,9 +227,9 @@ class _Facts:
             cells, ends = shape.cells, (shape.piece.lo, shape.piece.hi)
             for a, b in zip(cells.lo[shape.broken], cells.hi[shape.broken], strict=True):
                 if b - a <= 2.0**-980 and (a in ends or b in ends):
-                    continue  # At a pole nothing but rounding is in such a cell.
+                    continue  # such a cell at a pole contains only rounding
                 if a < center < b:
-                    raise UnsupportedError(f"how it bends from {a:.6g} to {b:.6g} is open")
+                    raise UnsupportedError(f"its convexity from {a:.6g} to {b:.6g} is undecided")
                 finite = bool(np.isfinite([a, b]).all()) and not has_waves(self.t, self.e)
                 if finite and min(a - ends[0], ends[1] - b) > _NEAR_END * (1.0 + abs(a)):
                     self.is_cut |= bool((np.abs(f(np.array([a, b]))) < _MODERATE).all())
@@ -243,22 +242,22 @@ class _Facts:
     # ---- the values far out -----------------------------------------------------------------
 
     def beyond(self, lo: float, hi: float) -> tuple[float, float]:
-        """The least and the largest value anywhere."""
-        found = [self._between(lo, hi)]
+        """Return the least and the largest value anywhere."""
+        ranges = [self._between(lo, hi)]
         for shape in self.shapes:
             cells = shape.cells
             out = (cells.lo >= hi) | (cells.hi <= lo)
             if out.any():
-                found.append(self._tail(shape, cells.lo[out], cells.hi[out], lo, hi))
+                ranges.append(self._tail(shape, cells.lo[out], cells.hi[out], lo, hi))
         left, right = self.looked_at
         for a, b in ((-np.inf, left.at), (right.at, np.inf)):
             if a < b:
                 low, high = enclose(self.t, self.e, a, b)
-                found.append((float(low[0]), float(high[0])))
-        return min(x for x, _ in found), max(y for _, y in found)
+                ranges.append((float(low[0]), float(high[0])))
+        return min(x for x, _ in ranges), max(y for _, y in ranges)
 
     def _between(self, lo: float, hi: float) -> tuple[float, float]:
-        """The values on all stretches: at ends and turns, and in the cells of infinite ends."""
+        """Bound the values on all stretches: at ends, turns and in the cells of infinite ends."""
         least, most = np.inf, -np.inf
         for gap, turn in self.stretches:
             e = gap.shape.piece.expression
@@ -280,23 +279,23 @@ class _Facts:
     def _tail(
         self, shape: Shape, a: np.ndarray, b: np.ndarray, lo: float, hi: float
     ) -> tuple[float, float]:
-        """The values in cells outside; where they move away from the inside one end is known."""
+        """Bound the values in cells outside; one end is known if they move away from the inside."""
         e = shape.piece.expression
         low, high = (np.array(x) for x in enclose(self.t, e, a, b))
         rise, top = enclose(self.t, shape.slope, a, b)
         for right, edge in ((True, hi), (False, lo)):
-            here = (a >= hi) if right else (b <= lo)
-            if here.any() and shape.piece.lo <= edge <= shape.piece.hi:
+            outside = (a >= hi) if right else (b <= lo)
+            if outside.any() and shape.piece.lo <= edge <= shape.piece.hi:
                 start, end = enclose(self.t, e, edge, edge)
                 away = (rise >= 0) if right else (top <= 0)
-                if away[here].all():
-                    low[here] = np.maximum(low[here], start[0])
+                if away[outside].all():
+                    low[outside] = np.maximum(low[outside], start[0])
                 back = (top <= 0) if right else (rise >= 0)
-                if back[here].all():
-                    high[here] = np.minimum(high[here], end[0])
+                if back[outside].all():
+                    high[outside] = np.minimum(high[outside], end[0])
         return float(low.min()), float(high.max())
 
 
 def _distance(lo: float, hi: float) -> float:
-    """How far a stretch is from the number 1."""
+    """Return the distance of a stretch from the number 1."""
     return max(lo - 1.0, 1.0 - hi, 0.0)

@@ -1,10 +1,10 @@
-"""Convexity and turns of a piece without branches: proved, with an error for what stays open.
+"""Convexity and turns of a piece without branches: proved, with an error for undecided cells.
 
-Between the cells on which the second derivative is proved to have a sign, some stay open: of width
+Between the cells on which the second derivative has a proved sign, some stay undecided: of width
 `w`, with `|f''| <= M` there. A function `g` of the stated convexity has `|g - f| <= 2 M w**2`:
-inside the cell its second derivative is spread so that the slope comes out right, and what the
-value then misses is carried along. The facts are about `g`, so bounds include twice that: once for
-the value they start from, once for `f` against `g`.
+inside the cell its second derivative is distributed so that the slope is right after it, and the
+difference in value is carried along. The facts are about `g`, so bounds include twice that: once
+for the value they start from, once for `f` against `g`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ..expression import Expressions
 from ..intervals import enclose
 from ..roundoff import error_bound
 from ..values import program
-from .calculus import derivative, factored
+from .calculus import derivative, factor_out
 from .cells import CellGrid, grid, roots, signs
 from .pieces import CurvePiece
 
 
 PAY = 2.0**-64
-"""Absolute error that one open cell may cause."""
+"""Largest absolute error of one undecided cell."""
 
 NEAR_POLE = 2.0**-290
 
@@ -38,16 +38,14 @@ class Shape:
     """One piece, measured.
 
     Args:
-        piece: The piece.
         slope: Its derivative, an expression.
-        bend: Its second derivative.
         cells: The sign of its second derivative.
-        line: `(slope, offset)` as fractions, if it is a straight line.
-        paid: The error of the facts in each cell.
-        broken: Cells without facts: the convexity is open, or float64 overflows.
-        inner: The cells but for the ends of the piece, which may be poles (of the slope).
+        line: `(slope, offset)` as fractions, if it is a line.
+        error_added: The error of the facts in each cell.
+        broken: Cells without facts: the convexity is undecided, or float64 overflows.
+        inner: The cells without the ends of the piece, which may be poles (of the slope).
         error: `(absolute, relative)` error of the float64 value in each cell.
-        slope_error: The same of the slope.
+        slope_error: `(absolute, relative)` error of the slope in each cell.
     """
 
     piece: CurvePiece
@@ -55,33 +53,35 @@ class Shape:
     bend: int
     cells: CellGrid
     line: tuple | None
-    paid: np.ndarray
+    error_added: np.ndarray
     broken: np.ndarray
     inner: tuple
     error: tuple
     slope_error: tuple
 
 
-def price(width: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """What an open cell costs."""
+def open_cell_error(width: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Bound the error of an undecided cell."""
     with np.errstate(all="ignore"):
         return np.where(size == 0, 0.0, 4.0 * size * width * width)
 
 
 def measure(t: Expressions, piece: CurvePiece) -> Shape:
-    """The bends and the errors of one piece."""
+    """Measure the bends and the errors of one piece."""
     e = piece.expression
-    first = factored(t, derivative(t, e))
+    first = factor_out(t, derivative(t, e))
     polynomial = t.polynomial(e)
-    line, second = None, factored(t, derivative(t, derivative(t, e)))
+    line, second = None, factor_out(t, derivative(t, derivative(t, e)))
     if polynomial is not None and set(polynomial) <= {0, 1}:
         line = (polynomial.get(1, Fraction(0)), polynomial.get(0, Fraction(0)))
         edges = grid(piece.lo, piece.hi)
         zeros = np.zeros(len(edges) - 1)
         cells = CellGrid(edges[:-1], edges[1:], zeros.astype(int), zeros, zeros)
     else:
-        cells = signs(t, second, piece.lo, piece.hi, lambda w, s: price(w, s) <= PAY, finest=1e-9)
-    paid = np.where(cells.sign == 2, price(cells.hi - cells.lo, cells.size), 0.0)
+        cells = signs(
+            t, second, piece.lo, piece.hi, lambda w, s: open_cell_error(w, s) <= PAY, finest=1e-9
+        )
+    paid = np.where(cells.sign == 2, open_cell_error(cells.hi - cells.lo, cells.size), 0.0)
     lo, hi = _off_the_ends(cells.lo, piece.lo, np.inf), _off_the_ends(cells.hi, piece.hi, -np.inf)
     value, slope = (_error(t, x, piece, lo, hi) for x in (e, first))
     broken = (cells.sign == 2) & ~(paid <= PAY)
@@ -92,31 +92,31 @@ def measure(t: Expressions, piece: CurvePiece) -> Shape:
 def _error(
     t: Expressions, e: int, piece: CurvePiece, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The float64 error in each cell. Next to a pole and far out a value may overflow."""
-    found = error_bound(t, e, lo, hi)
+    """Bound the float64 error in each cell; next to a pole and far out a value may overflow."""
+    errors = error_bound(t, e, lo, hi)
     pole = np.zeros(lo.shape, bool)
     for end in (piece.lo, piece.hi):
         if np.isfinite(end):
             pole |= (np.abs(lo - end) < NEAR_POLE) & (np.abs(hi - end) < NEAR_POLE)
     if not _divides(t, e):
-        # An infinite value far out shows as what it is, if nothing is divided by it.
+        # An infinite value far out is visible, unless something is divided by it.
         pole |= np.isinf(lo) | np.isinf(hi)
     if pole.any():
-        own = error_bound(t, e, lo[pole], hi[pole], np.inf)
-        for store, x in zip(found, own, strict=True):
+        pole_errors = error_bound(t, e, lo[pole], hi[pole], np.inf)
+        for store, x in zip(errors, pole_errors, strict=True):
             store[pole] = x
-    return found
+    return errors
 
 
 def _divides(t: Expressions, e: int) -> bool:
-    """Whether there is a division by anything that may overflow while `x` does not."""
-    terms = (m for k in t.needed(e) for m, _ in getattr(t.nodes[k], "terms", ()))
+    """Return whether there is a division by anything that may overflow while `x` does not."""
+    terms = (m for k in t.dependencies(e) for m, _ in getattr(t.nodes[k], "terms", ()))
     bases = {base for m in terms for base, power in m if power < 0}
     return any((t.polynomial(b) or {2: 1}).keys() - {0, 1} for b in bases)
 
 
 def _useless(error: tuple[np.ndarray, np.ndarray], most: float) -> np.ndarray:
-    """Where float64 says little of a value: it cancels, or overflows.
+    """Return where float64 determines a value poorly: it cancels, or overflows.
 
     Args:
         error: Its absolute and its relative error.
@@ -126,13 +126,13 @@ def _useless(error: tuple[np.ndarray, np.ndarray], most: float) -> np.ndarray:
 
 
 def _off_the_ends(x: np.ndarray, end: float, inwards: float) -> np.ndarray:
-    """A finite end of a piece may be a pole, of the slope at least: nothing is claimed there."""
+    """Move `x` off a finite end of a piece, which may be a pole, at least of the slope."""
     return np.where((x == end) & np.isfinite(end), np.nextafter(x, inwards), x)
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch that bends one way."""
+    """A stretch of constant convexity."""
 
     lo: float
     hi: float
@@ -141,35 +141,35 @@ class Gap:
 
 
 def gaps(t: Expressions, shape: Shape, lo: float, hi: float) -> list[Gap]:
-    """The stretches of a piece between `lo` and `hi`, whose cells there are not broken."""
+    """Return the stretches of a piece between `lo` and `hi`, whose cells there are not broken."""
     cells = shape.cells
     if shape.line is not None:
         return [Gap(lo, hi, "line", shape)]
     inside = (cells.lo >= lo) & (cells.hi <= hi)
-    known = np.flatnonzero(inside & np.isin(cells.sign, (1, -1)))
-    if not known.size:
+    signed = np.flatnonzero(inside & np.isin(cells.sign, (1, -1)))
+    if not signed.size:
         return [Gap(lo, hi, "line", shape)]
-    changes = np.flatnonzero(np.diff(cells.sign[known]))
-    a, b = cells.hi[known[changes]], cells.lo[known[changes + 1]]
+    changes = np.flatnonzero(np.diff(cells.sign[signed]))
+    a, b = cells.hi[signed[changes]], cells.lo[signed[changes + 1]]
     at = roots(program(t, shape.bend), a, b)
     cuts = np.where(np.isnan(at), 0.5 * a + 0.5 * b, np.clip(at, a, b)) + 0.0
-    bends = [_BEND[int(cells.sign[known[i]])] for i in (*changes, known.size - 1)]
+    bends = [_BEND[int(cells.sign[signed[i]])] for i in (*changes, signed.size - 1)]
     ends = [lo, *cuts.tolist(), hi]
     return [Gap(a, b, bend, shape) for a, b, bend in zip(ends[:-1], ends[1:], bends, strict=True)]
 
 
 @dataclass(frozen=True)
 class Turns:
-    """Where a stretch may turn, what that costs, and its direction (1, -1, 0) at both ends."""
+    """Possible turns of a stretch, their error, and its direction (1, -1, 0) at its ends."""
 
     at: tuple[float, ...]
-    paid: float
+    error_added: float
     first: int
     last: int
 
 
 def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
-    """The turn of each stretch of one piece.
+    """Return the turn of each stretch of one piece.
 
     The slope is monotone on each, so it has one root, or none if it has the right sign at an end.
 
@@ -181,7 +181,7 @@ def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
         direction = int(np.sign(float(shape.line[0])))
         return [Turns((), 0.0, direction, direction)] * len(stretches)
     points, low, high = _slopes(t, shape, stretches)
-    found: list[Turns] = []
+    turns_by_gap: list[Turns] = []
     for gap in stretches:
         # The slope times this rises.
         s = -1 if gap.bend == "cap" else 1
@@ -191,9 +191,9 @@ def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
         above = points[inside & (least > 0)]
         if below.size and above.size:
             at = _slope_root(t, shape.slope, float(below[-1]), float(above[0]), s)
-            found.append(Turns((at,), _turn_cost(t, gap, at, s), -s, s))
+            turns_by_gap.append(Turns((at,), _turn_cost(t, gap, at, s), -s, s))
             continue
-        # One sign, but for what is too close to 0 to tell: that much it may go the wrong way.
+        # The slope has one sign, except where it is close to 0; `wrong` bounds the opposite slope.
         direction = s if above.size or not below.size else -s
         if direction == s:
             wrong = max(0.0, -float(least[inside][0]))
@@ -201,12 +201,14 @@ def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
         else:
             wrong = max(0.0, float(most[inside][-1]))
             stretch = gap.hi - float(below[-1])
-        found.append(Turns((), 2.0 * wrong * stretch if wrong else 0.0, direction, direction))
-    return found
+        turns_by_gap.append(
+            Turns((), 2.0 * wrong * stretch if wrong else 0.0, direction, direction)
+        )
+    return turns_by_gap
 
 
 def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
-    """What it costs to take `at` for the turn: the slope changes its sign close by."""
+    """Bound the error of `at` as the turn: the slope changes its sign close by."""
     slope = gap.shape.slope
     for step in (1e-10, 1e-9, 1e-8, 1e-6):
         delta = step * (1.0 + abs(at))
@@ -215,13 +217,13 @@ def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
         if (left == gap.lo or (before < 0).all()) and (right == gap.hi or (after > 0).all()):
             size = np.max(np.abs(enclose(t, slope, left, right)))
             return float(4.0 * size * delta)
-    raise UnsupportedError(f"it is open where it turns between {gap.lo:.6g} and {gap.hi:.6g}")
+    raise UnsupportedError(f"its turn between {gap.lo:.6g} and {gap.hi:.6g} is undecided")
 
 
 def _slopes(
     t: Expressions, shape: Shape, stretches: list[Gap]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Enclosures of the slope at cell edges and ends; for infinite ones over their whole cell."""
+    """Enclose the slope at cell edges and ends, and over the whole cell at infinite ones."""
     cells = shape.cells
     ends = [end for g in stretches for end in (g.lo, g.hi)]
     points = np.unique(np.concatenate([cells.lo, cells.hi, ends]))
@@ -232,7 +234,7 @@ def _slopes(
 
 
 def _slope_root(t: Expressions, slope: int, lo: float, hi: float, s: int) -> float:
-    """Where a monotone slope is 0, by float64."""
+    """Return the float64 root of a monotone slope."""
     f = program(t, slope)
     with np.errstate(all="ignore"):
         return float(root(lambda x: s * f(x), np.array([lo]), np.array([hi]))[0]) + 0.0

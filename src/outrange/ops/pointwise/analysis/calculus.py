@@ -1,4 +1,4 @@
-"""Derivatives of expressions, and writing them as products so that their sign can be read off."""
+"""Derivatives of expressions, and their factorization, from which signs can be read."""
 
 from __future__ import annotations
 
@@ -7,43 +7,46 @@ from fractions import Fraction
 from ....core import OutrangeError
 from ..expression import Expressions
 from ..limits import EXPRESSION_WORK
-from ..nodes import Apply, CurveVariable, Monomial, Sum, Terms, merged
+from ..nodes import Apply, CurveVariable, Monomial, Sum, Terms, multiply_monomials
 from ..primitives import PRIMITIVES
 
 
 _MOST_TERMS = 48
-"""Terms that multiplying out may lead to."""
+"""Largest number of terms after multiplying out."""
 
 
 def derivative(t: Expressions, e: int) -> int:
-    """The derivative of an expression without branches."""
-    found = t.slopes
-    if e in found:
-        return found[e]
-    for k in t.needed(e):
-        if k in found:
+    """Return the derivative of an expression without branches."""
+    slopes = t.slopes
+    if e in slopes:
+        return slopes[e]
+    for k in t.dependencies(e):
+        if k in slopes:
             continue
         t.effort.spend(EXPRESSION_WORK)
         node = t.nodes[k]
         if isinstance(node, CurveVariable):
-            found[k] = t.one
+            slopes[k] = t.one
         elif isinstance(node, Sum):
             parts = [
-                (c * power, t.multiply(t.monomial(merged(m, ((base, -1),))), found[base]))
+                (
+                    c * power,
+                    t.multiply(t.monomial(multiply_monomials(m, ((base, -1),))), slopes[base]),
+                )
                 for m, c in node.terms
                 for base, power in m
             ]
-            found[k] = t.combine(parts)
+            slopes[k] = t.combine(parts)
         elif isinstance(node, Apply):
             outer = PRIMITIVES[node.name].slope(t, node.argument, **dict(node.attributes))
-            found[k] = t.multiply(outer, found[node.argument])
+            slopes[k] = t.multiply(outer, slopes[node.argument])
         else:
             raise OutrangeError("Only an expression without branches has a derivative here.")
-    return found[e]
+    return slopes[e]
 
 
-def factored(t: Expressions, e: int) -> int:
-    """The same function as a product: the common factor of its terms, and a shorter sum.
+def factor_out(t: Expressions, e: int) -> int:
+    """Return the same function as a product: the common factor of its terms, and a shorter sum.
 
     `2 e / u**2 - e**2 / u**3` is `e / u**3 * (2 u - e)`, and with `u = 1 + e` that is
     `e / u**3 * (2 + e)`, whose sign needs no arithmetic.
@@ -51,15 +54,15 @@ def factored(t: Expressions, e: int) -> int:
     common: Monomial = ()
     for _ in range(6):
         terms, constant = t.terms(e)
-        shared = _shared([*terms, *([()] if constant else [])])
+        shared = _common_factor([*terms, *([()] if constant else [])])
         if not shared:
             break
         inverse = tuple((b, -p) for b, p in shared)
-        rest = [(c, t.monomial(merged(m, inverse))) for m, c in terms.items()]
+        rest = [(c, t.monomial(multiply_monomials(m, inverse))) for m, c in terms.items()]
         if constant:
             rest.append((constant, t.monomial(inverse)))
-        common = merged(common, shared)
-        e = multiplied_out(t, t.combine(rest))
+        common = multiply_monomials(common, shared)
+        e = multiply_out(t, t.combine(rest))
     if not common:
         return e
     inner = t.value_of(e)
@@ -67,19 +70,19 @@ def factored(t: Expressions, e: int) -> int:
         return t.monomial(common, inner)
     if isinstance(t.nodes[e], Sum) and len(t.terms(e)[0]) + bool(t.terms(e)[1]) == 1:
         return t.multiply(t.monomial(common), e)
-    return t.monomial(merged(common, ((e, 1),)))
+    return t.monomial(multiply_monomials(common, ((e, 1),)))
 
 
-def _shared(monomials: list[Monomial]) -> Monomial:
-    """The factor that all monomials have: of each base the least power, 0 where it is absent."""
+def _common_factor(monomials: list[Monomial]) -> Monomial:
+    """Return the common factor of monomials: for each base the least power, 0 where absent."""
     powers = [dict(m) for m in monomials]
     bases = {base for m in powers for base in m}
     least = {base: min(m.get(base, 0) for m in powers) for base in bases}
     return tuple(sorted((base, p) for base, p in least.items() if p))
 
 
-def multiplied_out(t: Expressions, e: int) -> int:
-    """`e` with products of sums expanded, unless that makes it long."""
+def multiply_out(t: Expressions, e: int) -> int:
+    """Return `e` with products of sums expanded, unless that makes it long."""
     terms, constant = t.terms(e)
     total: Terms = {}
     for monomial, c in terms.items():
@@ -93,7 +96,7 @@ def multiplied_out(t: Expressions, e: int) -> int:
                     return e
                 rows = _products(rows, parts)
             if not rounds:
-                rows = {merged(m, ((base, power),)): d for m, d in rows.items()}
+                rows = {multiply_monomials(m, ((base, power),)): d for m, d in rows.items()}
             if len(rows) > _MOST_TERMS:
                 return e
         for m, d in rows.items():
@@ -107,6 +110,6 @@ def _products(rows: Terms, parts: Terms) -> Terms:
     for m, c in rows.items():
         for n, d in parts.items():
             if d:
-                key = merged(m, n)
+                key = multiply_monomials(m, n)
                 out[key] = out.get(key, Fraction(0)) + c * d
     return out

@@ -1,7 +1,7 @@
 """The sign of an expression along the line, proved cell by cell.
 
-Even cells first; where the enclosure of a cell leaves the sign open, the cell is cut into smaller
-ones; where the sign changes, cells shrink towards the root as a geometric series.
+The first cells are even. If the enclosure of a cell leaves the sign undecided, the cell is cut into
+smaller ones. Where the sign changes, cells shrink towards the root as a geometric series.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _RINGS = 4.0 ** np.arange(0, 40)
 
 
 Payable = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Of widths and sizes of cells: where the sign does not matter."""
+"""From widths and sizes of cells to where the sign does not matter."""
 
 
 @dataclass(frozen=True, eq=False)
 class CellGrid:
-    """Neighboring cells in order, and what is known of an expression on each.
+    """Neighboring cells in order, with the sign and size of an expression on each.
 
     Args:
-        lo: `(cells,)`.
-        hi: `(cells,)`.
-        sign: 1 (nowhere negative), -1 (nowhere positive), 0 (zero) or 2 (not known).
+        lo: `(cells,)`: the lower ends.
+        hi: `(cells,)`: the upper ends.
+        sign: 1 (nowhere negative), -1 (nowhere positive), 0 (zero) or 2 (unknown).
         size: The largest absolute value.
-        stuck: How often in a row cutting it up settled nothing.
+        stuck: Number of cuts in a row that decided nothing.
     """
 
     lo: np.ndarray
@@ -57,7 +57,7 @@ class CellGrid:
     stuck: np.ndarray
 
     def clusters(self) -> list[tuple[int, int]]:
-        """`(first, stop)` of every run of cells whose sign is not known."""
+        """Return `(first, stop)` of every run of cells with unknown sign."""
         open_ = np.concatenate([[False], self.sign == 2, [False]])
         starts = np.flatnonzero(open_[1:] & ~open_[:-1])
         stops = np.flatnonzero(~open_[1:] & open_[:-1])
@@ -65,16 +65,16 @@ class CellGrid:
 
 
 def grid(lo: float, hi: float, waves: bool = False) -> np.ndarray:
-    """Points from `lo` to `hi`, close together near 0 and near finite ends."""
+    """Return points from `lo` to `hi`, close together near 0 and near finite ends."""
     steps = np.concatenate([_STEPS, _WAVES]) if waves else _STEPS
     points = [np.array([lo, hi]), steps, -steps]
     for end, sign in ((lo, 1.0), (hi, -1.0)):
         points += [end + sign * _STEPS, end + sign * _NEAR] if np.isfinite(end) else []
-    found = np.unique(np.concatenate(points))
-    return found[(found >= lo) & (found <= hi)]
+    edges = np.unique(np.concatenate(points))
+    return edges[(edges >= lo) & (edges <= hi)]
 
 
-def _measured(
+def _measure_sign(
     t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     low, high = (end + np.zeros(lo.shape) for end in enclosures(t, [e], lo, hi)[e])
@@ -82,8 +82,8 @@ def _measured(
     return sign, np.maximum(np.abs(low), np.abs(high))
 
 
-def _cut(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
-    """Each cell as `count` cells; infinite ones at powers of two."""
+def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
+    """Cut each cell into `count` cells."""
     with np.errstate(invalid="ignore"):
         parts = lo[:, None] + (hi - lo)[:, None] * (np.arange(1, count) / count)
     edges = np.concatenate([lo[:, None], parts, hi[:, None]], axis=1)
@@ -91,7 +91,7 @@ def _cut(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
 
 
 def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
-    """Cut open cells into four, again and again; those that gain nothing twice are left."""
+    """Cut undecided cells into four, repeatedly; those that gain nothing twice are left."""
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
         again &= np.isfinite(cells.lo) & np.isfinite(cells.hi)
@@ -99,24 +99,24 @@ def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: 
         again &= cells.hi - cells.lo > least
         if not again.any() or len(cells.lo) + _CUTS * again.sum() > _MOST:
             break
-        edges = _cut(cells.lo[again], cells.hi[again], _CUTS)
+        edges = _subdivide(cells.lo[again], cells.hi[again], _CUTS)
         new = _new(t, e, edges[:, :-1].ravel(), edges[:, 1:].ravel())
         open_ = (new.sign == 2).reshape(-1, _CUTS).all(axis=1)
         stuck = np.where(open_, cells.stuck[again] + 1, 0)
-        cells = _merged(cells, ~again, replace(new, stuck=np.repeat(stuck, _CUTS)))
+        cells = _merge(cells, ~again, replace(new, stuck=np.repeat(stuck, _CUTS)))
     return cells
 
 
 def _new(t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray) -> CellGrid:
-    sign, size = _measured(t, e, lo, hi)
+    sign, size = _measure_sign(t, e, lo, hi)
     return CellGrid(lo, hi, sign, size, np.zeros(lo.shape, int))
 
 
-def _merged(cells: CellGrid, kept: np.ndarray, new: CellGrid) -> CellGrid:
-    """Some of the cells, and new ones, in order; those without width are dropped."""
+def _merge(cells: CellGrid, mask: np.ndarray, new: CellGrid) -> CellGrid:
+    """Return some of the cells and new ones, in order; empty ones are dropped."""
     proper = new.lo < new.hi
     parts = [
-        np.concatenate([getattr(cells, f.name)[kept], getattr(new, f.name)[proper]])
+        np.concatenate([getattr(cells, f.name)[mask], getattr(new, f.name)[proper]])
         for f in fields(CellGrid)
     ]
     order = np.argsort(parts[0], kind="stable")
@@ -126,15 +126,15 @@ def _merged(cells: CellGrid, kept: np.ndarray, new: CellGrid) -> CellGrid:
 def signs(
     t: Expressions, e: int, lo: float, hi: float, payable: Callable, finest: float = 1e-9
 ) -> CellGrid:
-    """The sign of `e` between `lo` and `hi`.
+    """Determine the sign of `e` between `lo` and `hi`.
 
     Args:
-        t: The table.
+        t: The table of expressions.
         e: An expression without branches, defined there.
-        lo: May be `-inf`.
-        hi: May be `inf`.
-        payable: From widths and sizes of cells, where the sign does not matter.
-        finest: About how near to a root a sign is wanted, if float64 allows.
+        lo: Lower end; may be `-inf`.
+        hi: Upper end; may be `inf`.
+        payable: From widths and sizes of cells to where the sign does not matter.
+        finest: Approximate distance from a root at which a sign is still required.
     """
     edges = grid(lo, hi, has_waves(t, e))
     cells = _new(t, e, edges[:-1], edges[1:])
@@ -150,39 +150,39 @@ def signs(
     a = np.array([cells.lo[i] for i, _ in runs])
     b = np.array([cells.hi[j - 1] for _, j in runs])
     at = roots(height, a, b)
-    kept, rings = np.ones(len(cells.lo), bool), []
+    mask, rings = np.ones(len(cells.lo), bool), []
     for (i, j), left, right, x in zip(runs, a, b, at, strict=True):
         if not np.isnan(x):
-            kept[i:j] = False
+            mask[i:j] = False
             rings.append(_rings(x, left, right, finest))
     if rings:
         lo_ = np.concatenate([r[:-1] for r in rings])
         hi_ = np.concatenate([r[1:] for r in rings])
-        cells = _merged(cells, kept, _new(t, e, lo_, hi_))
+        cells = _merge(cells, mask, _new(t, e, lo_, hi_))
         cells = replace(cells, stuck=np.zeros(len(cells.lo), int))
     return _refine(t, e, cells, payable, 4)
 
 
 def has_waves(t: Expressions, e: int) -> bool:
-    """Whether an expression holds a sine or cosine, and so has bends without end."""
-    nodes = (t.nodes[k] for k in t.needed(e))
+    """Return whether an expression contains a sine or cosine, and so has infinitely many bends."""
+    nodes = (t.nodes[k] for k in t.dependencies(e))
     return any(isinstance(n, Apply) and PRIMITIVES[n.name].waves for n in nodes)
 
 
 def roots(height: Elementwise, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """A point between each `a` and `b` where the sign of a function changes; NaN if it does not."""
+    """Return a point between each `a` and `b` where a function changes sign, or NaN."""
     if not a.size:
         return a
     first, last = np.asarray(height(a), float), np.asarray(height(b), float)
     changes = (first * last <= 0) & ((first != 0) | (last != 0))
     sign = np.where(last > first, 1.0, -1.0)
     with np.errstate(all="ignore"):
-        found = root(lambda x: sign * height(x), a, b)
-    return np.where(changes, found, np.nan)
+        places = root(lambda x: sign * height(x), a, b)
+    return np.where(changes, places, np.nan)
 
 
 def _rings(at: float, a: float, b: float, finest: float) -> np.ndarray:
-    """Points that come closer and closer to `at`, down to `finest`."""
+    """Return points that approach `at`, down to the distance `finest`."""
     steps = max(finest, 16.0 * float(np.spacing(max(abs(at), 2.0**-20)))) * _RINGS
     points = np.concatenate([[a, b], at - steps, at + steps])
     return np.unique(points[(points >= a) & (points <= b)])

@@ -1,4 +1,4 @@
-"""Crossings of an expression and a number: edges between which it stays on one side."""
+"""Crossings of an expression with a number: edges between which it stays on one side."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Edge:
     """A breakpoint: the real one lies in `[before, after]`, neighbors unless one number.
 
     Args:
-        at: The float64 that stands for it.
-        before: At most the real one.
-        after: At least the real one.
+        at: The float64 that represents it.
+        before: Lower bound of the real one.
+        after: Upper bound of the real one.
     """
 
     at: float
@@ -39,11 +39,11 @@ class Edge:
 WHOLE = (Edge(-np.inf, -np.inf, -np.inf), Edge(np.inf, np.inf, np.inf))
 
 _WAVES = 32.0
-"""So far from 0 branches by a wave are followed."""
+"""Distance from 0 up to which branches by a wave are followed."""
 
 
 class Endless(Exception):
-    """Outside of `(lo, hi)` the branches do not end."""
+    """The branches do not end outside of `(lo, hi)`."""
 
     def __init__(self, lo: float, hi: float) -> None:
         super().__init__()
@@ -58,14 +58,14 @@ def cut(
     right: Edge,
     touching: bool = False,
 ) -> Iterator[tuple[Edge, Edge, int]]:
-    """The line between two edges where `u` passes a knot (or, if `touching`, meets it)."""
+    """Cut the line between two edges where `u` passes a knot (or, if `touching`, meets it)."""
     edges = [left]
-    found = {r for k in knots for r in _crossings(t, u, k, left, right, touching)}
-    for edge in sorted(found, key=_place):
+    crossings = {r for k in knots for r in _crossings(t, u, k, left, right, touching)}
+    for edge in sorted(crossings, key=_place):
         if edges[-1].after < edge.before or (edges[-1] is left and edges[-1].after <= edge.before):
             edges.append(edge)
         elif edge.before > edges[-1].before:
-            # Two breakpoints that float64 does not tell apart are one.
+            # Breakpoints that float64 does not separate are merged.
             last = edges[-1]
             edges[-1] = Edge(last.at, last.before, max(last.after, edge.after))
     edges = [x for x in edges[1:] if x.after < right.before]
@@ -79,7 +79,7 @@ def _place(edge: Edge) -> float:
 
 
 def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) -> int:
-    """Between which knots `u` is on a stretch on which it passes none."""
+    """Return the gap between knots in which `u` lies on a stretch where it passes none."""
     middle = between(a.after, b.before)
     low, high = (float(end[0]) for end in enclose(t, u, middle, middle))
     for gap in range(len(knots) + 1):
@@ -87,11 +87,11 @@ def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) ->
         below = gap == len(knots) or high <= float(fraction_ends(knots[gap])[0])
         if above and below:
             return gap
-    raise UnsupportedError(f"a branch whose condition is too close to call at {middle:.6g}")
+    raise UnsupportedError(f"a branch whose condition is undecided at {middle:.6g}")
 
 
 def between(lo: float, hi: float) -> float:
-    """A number well inside an interval, not far out."""
+    """Return a number well inside an interval, not far out."""
     if np.isinf(lo) and np.isinf(hi):
         return 0.3
     if np.isinf(lo):
@@ -127,16 +127,16 @@ def _isolate_roots(
     hi: float,
     touching: bool,
 ) -> list[Edge]:
-    """Small intervals outside of which `e` is proved to have one sign (or not to be 0)."""
+    """Return small intervals outside of which `e` is proved to have one sign (or not to be 0)."""
     if has_waves(t, e) and (lo < -_WAVES or hi > _WAVES):
         raise Endless(max(lo, -_WAVES), min(hi, _WAVES))
     cells = signs(t, e, lo, hi, lambda width, size: np.zeros(width.shape, bool), finest=0.0)
-    found = []
+    edges = []
     for first, stop in cells.clusters():
         a, b = float(cells.lo[first]), float(cells.hi[stop - 1])
         if a == lo or b == hi:
             if b - a < 1e-7 * max(1.0, abs(a)):
-                continue  # The edge itself: the branch there is the neighboring one's matter.
+                continue  # the edge itself, which belongs to the neighboring branch
             raise Endless(b, np.inf) if a == lo else Endless(-np.inf, a)
         before = cells.sign[first - 1] if first else 0
         after = cells.sign[stop] if stop < len(cells.sign) else 0
@@ -145,16 +145,16 @@ def _isolate_roots(
             continue
         if polynomial is not None and not has_root(polynomial, Fraction(a), Fraction(b)):
             continue
-        found.append(_exact_root(t, e, polynomial, a, b) or Edge(0.5 * a + 0.5 * b, a, b))
+        edges.append(_exact_root(t, e, polynomial, a, b) or Edge(0.5 * a + 0.5 * b, a, b))
     for i in np.flatnonzero(cells.sign[1:] * cells.sign[:-1] == -1):
         at = float(cells.hi[i])
-        found.append(Edge(at, at, at))
+        edges.append(Edge(at, at, at))
     if touching:
         points = np.unique(np.concatenate([cells.lo, cells.hi]))
         points = points[np.isfinite(points)]
         low, high = enclose(t, e, points, points)
-        found += [Edge(p, p, p) for p in points[(low <= 0) & (high >= 0)].tolist()]
-    return found
+        edges += [Edge(p, p, p) for p in points[(low <= 0) & (high >= 0)].tolist()]
+    return edges
 
 
 def _keeps_sign(t: Expressions, e: int, a: float, b: float, sign: int) -> bool:
@@ -165,7 +165,7 @@ def _keeps_sign(t: Expressions, e: int, a: float, b: float, sign: int) -> bool:
 def _exact_root(
     t: Expressions, e: int, polynomial: dict[int, Fraction] | None, a: float, b: float
 ) -> Edge | None:
-    """The root as one number, where a float64 is it."""
+    """Return the root as one number, if it is a float64."""
     for at in {0.5 * a + 0.5 * b, float(np.float32(0.5 * a + 0.5 * b)), round(0.5 * a + 0.5 * b)}:
         if not a <= at <= b:
             continue

@@ -23,17 +23,14 @@ def open_ends(
     last: CurvePiece,
     on: tuple[float, float],
 ) -> list[float]:
-    """List the ends of the domain that are numbers and no part of it.
+    """Return the finite ends of the domain that do not belong to it.
 
     Args:
-        t: The table.
+        t: The table of expressions.
         whole: The expression, with its branches.
-        f: Its code.
-        first: Its first piece.
-        last: Its last piece.
-        on: The closed domain.
+        f: The function as code.
     """
-    found = []
+    ends = []
     for piece, edge in ((first, first.left), (last, last.right)):
         if not edge.exact or np.isinf(edge.at) or edge.at not in on:
             continue
@@ -41,17 +38,17 @@ def open_ends(
             # Infinity may be the value at a pole; `0 * log(0)` has none.
             lost = bool(np.isnan(f(np.array([edge.at])))[0])
         if lost or piece.is_undefined_at(t, edge) or _jumps(t, whole, piece, edge):
-            found.append(edge.at + 0.0)
-    return found
+            ends.append(edge.at + 0.0)
+    return ends
 
 
 def _jumps(t: Expressions, whole: int, piece: CurvePiece, edge: Edge) -> bool:
-    """Return whether the value at the edge of a piece is another one than that of the piece."""
+    """Return whether the function at the edge of a piece differs from the piece."""
     try:
-        here = t.substitute(whole, {t.x: t.constant(edge.at)})
-    except UnsupportedError:  # A pole.
+        at_edge = t.substitute(whole, {t.x: t.constant(edge.at)})
+    except UnsupportedError:  # a pole
         return False
-    low, high = enclose(t, here, edge.at, edge.at)
+    low, high = enclose(t, at_edge, edge.at, edge.at)
     least, most = enclose(t, piece.expression, edge.at, edge.at)
     return bool((high < least).any() or (most < low).any())
 
@@ -68,7 +65,7 @@ def is_defined_outside(
     return True
 
 
-def only_on(f: Elementwise, on: tuple[float, float], holes: Sequence[float]) -> Elementwise:
+def restrict_to(f: Elementwise, on: tuple[float, float], holes: Sequence[float]) -> Elementwise:
     """Return `f` with NaN outside the domain."""
 
     def run(x: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What lies where two stretches of a function meet: a knot, a kink, a jump, a pole, or nothing."""
+"""The joint of two stretches of a function: a knot, a kink, a jump, a pole, or nothing."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import numpy as np
 from ....core import UnsupportedError, up
 from ..expression import Expressions
 from ..intervals import enclose, fraction_ends
-from .bends import Gap, Turns, price
+from .bends import Gap, Turns, open_cell_error
 from .crossings import Edge
 from .pieces import CurvePiece, jumping
 
 
 _CLOSE = 1e-9
-"""Two values this close (and not proved to differ) are taken for one; the error is included."""
+"""Distance at which two values, not proved to differ, count as one; the error is included."""
 
 _POLE_ULPS = 64
-"""Units in the last place within which a pole has to be known."""
+"""Units in the last place within which a pole must be known."""
 
 
 @dataclass(eq=False)
 class Joints:
-    """The facts about knots, gathered from left to right.
+    """The facts about knots, collected from left to right.
 
     Args:
-        table: Of the expression.
-        whole: The expression.
+        table: The table of the expression.
+        whole: Index of the expression.
     """
 
     table: Expressions
     whole: int
-    paid: float = 0.0
+    error_added: float = 0.0
     knots: list[float] = field(default_factory=list)
     bends: list[str] = field(default_factory=list)
     lines: list[tuple[float, float] | None] = field(default_factory=list)
@@ -44,22 +44,22 @@ class Joints:
     """From the edge at a jump to the first number that the piece right of it computes."""
 
     def starts(self, piece: CurvePiece) -> float:
-        """The first number that a piece computes."""
+        """Return the first number that a piece computes."""
         return self.thresholds.get(piece.left.at, piece.left.at)
 
     def join(self, stretches: list[tuple[Gap, Turns]]) -> None:
-        """Read all stretches, in order."""
+        """Process all stretches, in order."""
         last: tuple[Gap, Turns] | None = None
-        for gap, found in stretches:
-            self.paid += found.paid
-            if last is None or not self._is_same_line(last, gap, found):
+        for gap, turn in stretches:
+            self.error_added += turn.error_added
+            if last is None or not self._is_same_line(last, gap, turn):
                 self.bends.append(gap.bend)
                 self.lines.append(_line(gap))
-            self.turns += found.at
-            last = (gap, found)
+            self.turns += turn.at
+            last = (gap, turn)
 
-    def _is_same_line(self, last: tuple[Gap, Turns], gap: Gap, found: Turns) -> bool:
-        """Whether two stretches are one straight line; else what is between them is noted."""
+    def _is_same_line(self, last: tuple[Gap, Turns], gap: Gap, turn: Turns) -> bool:
+        """Return whether two stretches are one line; otherwise record their joint."""
         before, end = last
         if before.shape is gap.shape:
             self.knots.append(gap.lo)
@@ -67,7 +67,9 @@ class Joints:
         edge = gap.shape.piece.left
         if self._is_pole(before, gap):
             if edge.after - edge.before > _POLE_ULPS * np.spacing(abs(edge.at)):
-                raise UnsupportedError(f"a pole near {edge.at:.6g} whose place is open")
+                raise UnsupportedError(
+                    f"a pole near {edge.at:.6g} whose place is not known exactly"
+                )
             self.knots.append(edge.at)
             self.holes.append(edge.at)
             return False
@@ -76,16 +78,16 @@ class Joints:
         if apart is None:
             self._jump(before.shape.piece, gap.shape.piece, edge)
             return False
-        self.paid += apart + self._cost_within(before, gap, edge)
+        self.error_added += apart + self._cost_within(before, gap, edge)
         if before.shape.line is not None and before.shape.line == gap.shape.line:
             return True
         self.knots.append(edge.at)
-        if end.last != found.first or end.last == 0:
+        if end.last != turn.first or end.last == 0:
             self.turns.append(edge.at)
         return False
 
     def _cost_within(self, before: Gap, gap: Gap, edge: Edge) -> float:
-        """Return the error of taking two stretches on to an edge whose place is not known exactly.
+        """Return the error of extending two stretches to an edge whose place is not known exactly.
 
         Between its ends the function may be on any of its branches, and bend either way.
 
@@ -97,20 +99,22 @@ class Joints:
         t, width, cost = self.table, edge.after - edge.before, 0.0
         low, high = (float(x[0]) for x in enclose(t, self.whole, edge.before, edge.after))
         for part in (before, gap):
-            own, bend = (
+            value, bend = (
                 [float(x[0]) for x in enclose(t, e, edge.before, edge.after)]
                 for e in (part.shape.piece.expression, part.shape.bend)
             )
             size = np.array(max(abs(bend[0]), abs(bend[1])))
-            cost += max(high - own[0], own[1] - low) + float(price(np.array(width), size))
+            cost += max(high - value[0], value[1] - low) + float(
+                open_cell_error(np.array(width), size)
+            )
         if not cost <= _CLOSE * (1.0 + min(abs(low), abs(high))):
             raise UnsupportedError(
-                f"what it does between {edge.before:.6g} and {edge.after:.6g} is open"
+                f"its values between {edge.before:.6g} and {edge.after:.6g} are undecided"
             )
         return cost
 
     def _is_pole(self, before: Gap, gap: Gap) -> bool:
-        """Whether one of two stretches has no value where they meet."""
+        """Return whether one of two stretches has no value where they meet."""
         edge = gap.shape.piece.left
         for piece in (before.shape.piece, gap.shape.piece):
             low, high = enclose(self.table, piece.expression, edge.at, edge.at)
@@ -120,10 +124,10 @@ class Joints:
         return False
 
     def _refuse_single_point(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
-        """Where a function is cut it may have a value that neither side has.
+        """Refuse a function with a value at the edge that neither side has.
 
         Raises:
-            UnsupportedError: It does, or the place is no float64 number and it may.
+            UnsupportedError: It has one, or may have one because the edge is no float64 number.
         """
         t = self.table
         if not edge.exact:
@@ -131,8 +135,8 @@ class Joints:
             if len(jumps) > 1 or any(jumps):
                 raise UnsupportedError("a value at a point that is no float64 number")
             return
-        here = t.substitute(self.whole, {t.x: t.constant(edge.at)})
-        low, high = enclose(t, here, edge.at, edge.at)
+        at_edge = t.substitute(self.whole, {t.x: t.constant(edge.at)})
+        low, high = enclose(t, at_edge, edge.at, edge.at)
         for piece in (left, right):
             least, most = enclose(t, piece.expression, edge.at, edge.at)
             if not (high < least).any() and not (most < low).any():
@@ -140,7 +144,7 @@ class Joints:
         raise UnsupportedError("a value that a function has at a single point")
 
     def _apart(self, a: int, b: int, edge: Edge) -> float | None:
-        """How far two continuous pieces may be apart over their edge; None if it is a jump."""
+        """Bound the distance of two continuous pieces over their edge; return None for a jump."""
         t = self.table
         gap = t.subtract(b, a)
         polynomial = t.polynomial(gap)
@@ -150,7 +154,7 @@ class Joints:
         low, high = (float(x[0]) for x in enclose(t, gap, edge.before, edge.after))
         size, value = max(abs(low), abs(high)), float(enclose(t, a, edge.at, edge.at)[0][0])
         if low <= 0.0 <= high and size <= _CLOSE * (1.0 + abs(value)):
-            # The value there may be that of either piece, and one is moved to meet the other.
+            # The value may be that of either piece, and one is moved to meet the other.
             return 2.0 * size
         return None
 
@@ -163,21 +167,21 @@ class Joints:
         self.turns.append(edge.at)
 
     def _threshold(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> float:
-        """The first number that the right piece computes."""
+        """Return the first number that the right piece computes."""
         if not edge.exact:
-            return edge.after  # The real edge lies strictly between two numbers.
+            return edge.after  # the real edge lies strictly between two numbers
         t = self.table
         place = {t.x: t.constant(edge.at)}
-        here = t.substitute(self.whole, place)
-        if here == t.substitute(right.expression, place):
+        at_edge = t.substitute(self.whole, place)
+        if at_edge == t.substitute(right.expression, place):
             return edge.at
-        if here == t.substitute(left.expression, place):
+        if at_edge == t.substitute(left.expression, place):
             return float(up(edge.at))
         raise UnsupportedError(f"a value at {edge.at:.6g} that neither side of a jump has")
 
 
 def _line(gap: Gap) -> tuple[float, float] | None:
-    """The exact line of a stretch whose ends and coefficients float64 holds."""
+    """Return the exact line of a stretch whose ends and coefficients are float64 numbers."""
     line, piece = gap.shape.line, gap.shape.piece
     if line is None or not (piece.left.exact and piece.right.exact):
         return None

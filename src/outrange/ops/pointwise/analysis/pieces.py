@@ -1,4 +1,4 @@
-"""Where the line must be cut so that an expression has no branch and no pole within a piece."""
+"""Cuts of the line such that an expression has no branch and no pole within a piece."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from .crossings import WHOLE, Edge, cut
 
 @dataclass(frozen=True)
 class CurvePiece:
-    """`expression`, without branches, between two edges.
+    """An `expression` without branches, between two edges.
 
     Args:
-        left: The left edge.
-        right: The right edge.
-        expression: The expression.
+        expression: Index of the expression.
         lost: Conditions that hold inside the piece, and that its expression does not show.
     """
 
@@ -31,21 +29,21 @@ class CurvePiece:
 
     @property
     def lo(self) -> float:
-        """From here on the piece is certain."""
+        """The point from which on the piece is certain."""
         return self.left.after
 
     @property
     def hi(self) -> float:
-        """Up to here."""
+        """The point up to which the piece is certain."""
         return self.right.before
 
     def is_undefined_at(self, t: Expressions, edge: Edge) -> bool:
         """Return whether a lost condition may be violated at an edge of the piece."""
-        found = False
+        is_violated = False
         for need in (n for n in self.lost if n.sign in (NONZERO, POSITIVE)):
             low, high = enclose(t, need.argument, edge.before, edge.after)
-            found |= float(low[0]) <= need.limit <= float(high[0])
-        return found
+            is_violated |= float(low[0]) <= need.limit <= float(high[0])
+        return is_violated
 
 
 MOST_PIECES = 200
@@ -56,42 +54,41 @@ def pieces(
     e: int,
     left: Edge = WHOLE[0],
     right: Edge = WHOLE[1],
-    asked: frozenset[Need] = frozenset(),
+    conditions: frozenset[Need] = frozenset(),
     settled: frozenset[Need] = frozenset(),
 ) -> list[CurvePiece]:
     """Cut the line between two edges; where `e` is not defined there is no piece.
 
     Args:
-        t: The table.
-        e: The expression.
-        left: The left edge.
-        right: The right edge.
-        asked: Conditions of what `e` was made of, which `e` itself need not show any more.
-        settled: Those that the line was cut at before.
+        t: The table of expressions.
+        e: Index of the expression.
+        conditions: Conditions of the expressions from which `e` was derived, which `e` itself may
+            no longer show.
+        settled: Those at which the line was cut before.
 
     Raises:
-        UnsupportedError: There is no end to the branches, or one cannot be told from another.
+        UnsupportedError: The branches do not end, or two cannot be separated.
     """
-    e, own = t.split(e)
-    asked = asked | set(own) | needs(t, e)
-    if any(never(t, need) for need in asked):
+    e, restrictions = t.split(e)
+    conditions = conditions | set(restrictions) | needs(t, e)
+    if any(never(t, need) for need in conditions):
         return []
-    asked = frozenset(need for need in asked if not always(t, need))
-    switch = _first_switch(t, (e, *(need.argument for need in asked)))
-    for need in sorted(asked - settled):
+    conditions = frozenset(need for need in conditions if not always(t, need))
+    switch = _first_switch(t, (e, *(need.argument for need in conditions)))
+    for need in sorted(conditions - settled):
         if switch is not None and _first_switch(t, (need.argument,)) is not None:
             continue
         parts = _satisfying(t, need, left, right, touching=need.sign == NONZERO)
         settled |= {need}
         if parts != [(left, right)]:
-            return [p for a, b in parts for p in pieces(t, e, a, b, asked, settled)]
+            return [p for a, b in parts for p in pieces(t, e, a, b, conditions, settled)]
     if switch is not None:
-        return _by_branch(t, e, switch, left, right, asked, settled)
-    return _leaves(t, e, left, right, asked)
+        return _by_branch(t, e, switch, left, right, conditions, settled)
+    return _leaves(t, e, left, right, conditions)
 
 
 def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
-    """The first branch that is met for sure; its argument has none."""
+    """Return the first branch that is always evaluated; its argument has none."""
     met = (k for e in roots for k in unconditional(t, e) if isinstance(t.nodes[k], Switch))
     return min(met, default=None)
 
@@ -99,7 +96,7 @@ def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
 def _satisfying(
     t: Expressions, need: Need, left: Edge, right: Edge, touching: bool
 ) -> list[tuple[Edge, Edge]]:
-    """The stretches on which a condition holds; if `touching`, cut where it is just not met."""
+    """Return the stretches where a condition holds; if `touching`, cut where it just fails."""
     parts = cut(t, need.argument, (need.limit,), left, right, touching)
     return [(a, b) for a, b, gap in parts if need.sign == NONZERO or gap == 1]
 
@@ -110,29 +107,29 @@ def _by_branch(
     switch: int,
     left: Edge,
     right: Edge,
-    asked: frozenset[Need],
+    conditions: frozenset[Need],
     settled: frozenset[Need],
 ) -> list[CurvePiece]:
-    """The pieces of each branch of a switch whose argument has none."""
-    node, found = t.nodes[switch], []
+    """Return the pieces of each branch of a switch whose argument has none."""
+    node, parts = t.nodes[switch], []
     assert isinstance(node, Switch)
     _refuse_touching(t, node, left, right)
     for a, b, gap in cut(t, node.argument, node.knots, left, right):
         place = {switch: node.branches[gap]}
-        chosen = [n._replace(argument=t.substitute(n.argument, place)) for n in asked]
+        chosen = [n._replace(argument=t.substitute(n.argument, place)) for n in conditions]
         if any(never(t, need) for need in chosen):
             continue
-        found += pieces(t, t.substitute(e, place), a, b, frozenset(chosen), settled)
-        if len(found) > MOST_PIECES:
+        parts += pieces(t, t.substitute(e, place), a, b, frozenset(chosen), settled)
+        if len(parts) > MOST_PIECES:
             raise UnsupportedError(f"a function of more than {MOST_PIECES} pieces")
-    return found
+    return parts
 
 
 def _leaves(
-    t: Expressions, e: int, left: Edge, right: Edge, asked: frozenset[Need]
+    t: Expressions, e: int, left: Edge, right: Edge, conditions: frozenset[Need]
 ) -> list[CurvePiece]:
-    """The piece between two edges, cut where conditions are just not met that `e` does not show."""
-    lost = asked - needs(t, e)
+    """Return the piece between two edges, cut where conditions fail that `e` does not show."""
+    lost = conditions - needs(t, e)
     parts = [(left, right)]
     for need in sorted(n for n in lost if n.sign == POSITIVE):
         parts = [p for a, b in parts for p in _satisfying(t, need, a, b, touching=True)]
@@ -140,33 +137,33 @@ def _leaves(
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:
-    """Of every switch that is not continuous as written, whether its knot has a third value."""
-    found = []
-    for k in t.needed(e):
+    """Return for every switch that is discontinuous whether its knot has a third value."""
+    has_third_value = []
+    for k in t.dependencies(e):
         node = t.nodes[k]
         if isinstance(node, Switch):
             around = [parts for parts in _around(t, node) if len(set(parts)) > 1]
             if around:
-                found.append(any(here not in (a, b) for a, here, b in around))
-    return found
+                has_third_value.append(any(at_knot not in (a, b) for a, at_knot, b in around))
+    return has_third_value
 
 
 def _around(t: Expressions, node: Switch) -> list[tuple[int, int, int]]:
-    """Of each knot the value before it, at it and after it."""
-    found = []
+    """Return the value before, at and after each knot."""
+    values = []
     for i, knot in enumerate(node.knots):
         place = {node.argument: t.constant(knot)}
         parts = (node.branches[i], node.at[i], node.branches[i + 1])
-        before, here, after = (t.substitute(part, place) for part in parts)
-        found.append((before, here, after))
-    return found
+        before, at_knot, after = (t.substitute(part, place) for part in parts)
+        values.append((before, at_knot, after))
+    return values
 
 
 def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> None:
-    """Pieces are told by their insides: a jump must not be touched by what turns back there.
+    """Refuse a jump that its argument may touch and turn back, since pieces have only insides.
 
     Raises:
-        UnsupportedError: One may be.
+        UnsupportedError: One may be touched.
     """
     for knot, parts in zip(node.knots, _around(t, node), strict=True):
         if len(set(parts)) == 1:

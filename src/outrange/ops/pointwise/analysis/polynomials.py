@@ -12,12 +12,12 @@ from itertools import pairwise
 
 
 def has_root(polynomial: Mapping[int, Fraction], lo: Fraction, hi: Fraction) -> bool:
-    """Return whether a polynomial has a root in `[lo, hi]`: Sturm's theorem.
+    """Return whether a polynomial has a root in `[lo, hi]`, by Sturm's theorem.
 
     Args:
         polynomial: Power to coefficient; not all of them 0.
-        lo: Lower end.
-        hi: Upper end.
+        lo: Lower end of the interval.
+        hi: Upper end of the interval.
 
     Example:
         >>> square = {2: Fraction(1), 0: Fraction(-2)}

@@ -1,1 +1,1 @@
-"""Pipes of a flow over workers."""
+"""Distribution of the pipes of a flow over workers or threads."""

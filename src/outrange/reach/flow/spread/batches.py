@@ -1,4 +1,4 @@
-"""Pipes of flows on workers or threads: each has the initial boxes of one batch."""
+"""Pipes of flows on workers or threads: each task has the initial boxes of one batch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from ....core import Bounds, Clock
-from ....executors.parcel import unpacked
-from ....executors.seam import workers
-from ....executors.shelf import Kept
+from ....executors.ambient_pool import ambient_workers
+from ....executors.payload import deserialize
+from ....executors.worker_cache import CachedPayload
 from ....graph import Graph
 from ...spread.threads import map_batches, on_one_core
 from ...spread.waves import Waves
@@ -22,24 +22,23 @@ from ..pipe import Decide, FlowPipe, PipeDecision, Segment
 
 @dataclass(frozen=True, eq=False)
 class Reporting:
-    """A question that tells how far it is; of what workers do, whoever asks them tells it.
+    """A decision that reports progress; the caller reports for workers.
 
     Args:
-        asked: The question.
-        told: Called with a number of boxes.
+        report: Called with a number of boxes.
     """
 
-    asked: Decide
-    told: Callable[[int], None]
+    decide: Decide
+    report: Callable[[int], None]
 
     def __call__(self, segment: Segment) -> PipeDecision:
-        self.told(segment.boxes.size)
-        return self.asked(segment)
+        self.report(segment.boxes.size)
+        return self.decide(segment)
 
 
 @dataclass(eq=False)
 class FlowTask:
-    """What all batches have in common; see `flow_pipe`."""
+    """The data shared by all batches; see `flow_pipe`."""
 
     plant: Graph
     controller: Graph | SampledControl | None
@@ -51,49 +50,49 @@ class FlowTask:
     waves: Waves | None = field(default=None, init=False, repr=False)
 
     def pipe(self, ends: Bounds, seconds: float | None) -> FlowPipe:
-        """The pipes of some boxes."""
+        """Return the pipes of some boxes."""
         with on_one_core():
             return flow_pipe(
                 self.plant, self.controller, ends, self.dt, self.steps, seconds,
                 disturbance=self.disturbance, decide=self.decide, keep=self.keep,
             )  # fmt: skip
 
-    def together(
-        self, batches: Sequence[Bounds], seconds: float, found: dict[int, FlowPipe]
+    def run_batches(
+        self, batches: Sequence[Bounds], seconds: float, results: dict[int, FlowPipe]
     ) -> None:
-        """Bound the pipes of batches of boxes by workers, or by threads where there are none.
+        """Bound the pipes of batches of boxes on workers, or on threads without workers.
 
         Args:
             batches: Corners of the boxes of each.
-            seconds: Seconds that are left; infinite without a limit.
-            found: Receives the pipes by the place of the batch, also if an interrupt ends it.
+            seconds: Remaining time; infinite without a limit.
+            results: Receives the pipes by the place of the batch, also if an interrupt ends it.
         """
-        helpers, asked, told = workers(), self.decide, _nobody
-        if isinstance(asked, Reporting):
-            asked, told = asked.asked, asked.told
-        about = replace(self, decide=asked)
+        helpers, decide, report = ambient_workers(), self.decide, _ignore
+        if isinstance(decide, Reporting):
+            decide, report = decide.decide, decide.report
+        shared = replace(self, decide=decide)
         if helpers is None:
             clock = Clock(seconds)
-            pipes = map_batches(lambda ends: about.pipe(ends, clock.left), batches)
-            found.update(enumerate(pipes))
-            told(sum(len(ends[0]) for ends in batches))
+            pipes = map_batches(lambda ends: shared.pipe(ends, clock.left), batches)
+            results.update(enumerate(pipes))
+            report(sum(len(ends[0]) for ends in batches))
             return
         if self.waves is None:
-            self.waves = Waves(helpers, about, "initial states", bound_flow)
-        self.waves.ask(batches, seconds, found, lambda k: told(len(batches[k][0])))
+            self.waves = Waves(helpers, shared, "initial states", bound_flow)
+        self.waves.ask(batches, seconds, results, lambda k: report(len(batches[k][0])))
 
 
-def _nobody(boxes: int) -> None:
-    """Where nobody asks how far it is."""
+def _ignore(boxes: int) -> None:
+    """Ignore a report."""
 
 
-def bound_flow(kept: Kept, ends: Bounds, seconds: float) -> FlowPipe:
-    """The pipes of a batch, on a worker.
+def bound_flow(payload: CachedPayload, ends: Bounds, seconds: float) -> FlowPipe:
+    """Compute the pipes of a batch, on a worker.
 
     Args:
-        kept: A `FlowTask`.
+        payload: The `FlowTask` in serialized form.
         ends: Corners of the boxes.
-        seconds: That are left; infinite without a limit.
+        seconds: Remaining time; infinite without a limit.
     """
-    task: FlowTask = kept.once("flow", unpacked)
+    task: FlowTask = payload.get_or_make("flow", deserialize)
     return task.pipe(ends, seconds if np.isfinite(seconds) else None)

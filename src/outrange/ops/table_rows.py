@@ -1,6 +1,6 @@
-"""A table indexed by whole numbers, and bounds on it: what a `Step` with entries reads.
+"""A table indexed by integers, and its bounds: the data of a `Step` with entries.
 
-A whole number never lies between two entries; there the table goes along the line between them.
+An integer never lies between two entries; there the table is the line between them.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from .relaxation.side import Line, fall
 
 
 class TableRows:
-    """One number a row.
+    """A table with one number a row.
 
     Args:
-        entries: `(n,)`, finite; row `k` is picked by the whole number `k`. Below 0 and beyond the
-            last row it is the nearest row.
+        entries: `(n,)`, finite; the integer `k` selects row `k`. Below 0 and beyond the last row
+            the nearest row is used.
     """
 
     def __init__(self, entries: np.ndarray) -> None:
         self.entries = np.array(entries, np.float64)
         self.last = len(self.entries) - 1
         self.off = 2.0**-50 * float(np.abs(self.entries).max())
-        """By how much it may be off between two rows; at a row it is exact."""
+        """Error bound between two rows; at a row it is exact."""
 
     def at(self, x: ArrayLike) -> np.ndarray:
-        """The table at `x`."""
+        """Return the table at `x`."""
         x = np.asarray(x, np.float64)
         at = np.clip(np.nan_to_num(x, nan=0.0), 0, self.last)
         before = np.floor(at).astype(np.int64)
@@ -36,10 +36,10 @@ class TableRows:
         return np.where(np.isnan(x), x, low + (at - before) * (high - low))
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Least and largest row inside each `[lo, hi]`, and what its two ends have."""
+        """Return the least and largest row inside each `[lo, hi]`, with the values at its ends."""
         lo, hi = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
         ends = np.stack([self.at(lo), self.at(hi)])
-        pad = np.where(_is_whole(lo) & _is_whole(hi), 0.0, self.off)
+        pad = np.where(_is_integer(lo) & _is_integer(hi), 0.0, self.off)
         least, most = ends.min(axis=0) - pad, ends.max(axis=0) + pad
         first = np.clip(np.ceil(lo), 0, self.last + 1).astype(np.int64)
         last = np.clip(np.floor(hi), -1, self.last).astype(np.int64)
@@ -59,21 +59,21 @@ class TableRows:
     @cached_property
     def _runs(self) -> tuple[np.ndarray, np.ndarray]:
         """Least and largest of the `2**k` rows from each row on, one line per `k`."""
-        found = []
+        tables = []
         for pick in (np.minimum, np.maximum):
             lines = [self.entries]
             while 1 << len(lines) <= self.last + 1:
                 before, step = lines[-1], 1 << (len(lines) - 1)
                 after = np.concatenate([before[step:], np.repeat(before[-1:], step)])
                 lines.append(pick(before, after))
-            found.append(np.stack(lines))
-        return found[0], found[1]
+            tables.append(np.stack(lines))
+        return tables[0], tables[1]
 
     def line(self, sign: float, lo: np.ndarray, hi: np.ndarray) -> Line:
-        """Slope, offset, theta, pivot, gain: through the rows where there are two, else level."""
+        """Return slope, offset, theta, pivot, gain; the line is level unless there are two rows."""
         least, most = self.range(lo, hi)
         level = least if sign > 0 else -most
-        two = (hi == lo + 1.0) & _is_whole(lo) & (lo >= 0) & (hi <= self.last)
+        two = (hi == lo + 1.0) & _is_integer(lo) & (lo >= 0) & (hi <= self.last)
         low, high = sign * self.at(lo), sign * self.at(hi)
         slope = np.where(two, high - low, 0.0)
         along = np.minimum(fall(low, slope, lo, self.off), fall(high, slope, hi, self.off))
@@ -81,14 +81,14 @@ class TableRows:
         return slope, np.where(two, along, level), nothing + 0.5, nothing, nothing
 
     def offset(self, sign: float, slope: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """A lower bound on `sign * table(x) - slope * x` over `[lo, hi]`, for any slope."""
+        """Return a lower bound on `sign * table(x) - slope * x` over `[lo, hi]`, for any slope."""
         least, most = self.range(lo, hi)
         level = least if sign > 0 else -most
         with np.errstate(all="ignore"):
-            found = np.minimum(fall(level, slope, lo), fall(level, slope, hi))
-        found = np.where(slope == 0.0, level, found)
-        return np.where(np.isnan(found), -np.inf, found)
+            bound = np.minimum(fall(level, slope, lo), fall(level, slope, hi))
+        bound = np.where(slope == 0.0, level, bound)
+        return np.where(np.isnan(bound), -np.inf, bound)
 
 
-def _is_whole(x: np.ndarray) -> np.ndarray:
+def _is_integer(x: np.ndarray) -> np.ndarray:
     return np.floor(x) == x

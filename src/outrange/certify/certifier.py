@@ -1,4 +1,4 @@
-"""Certificates of answers: what is refused before the search, and what is written after it."""
+"""Certificates of answers: checks before the search, and writing after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..answers.answer import Answer
 from ..core import VERSION, Clock, InputError, OutOfTime, UnsupportedError, deadline
 from ..core.progress import Stage, report_progress
-from .missing import NoCertificateError
+from .errors import NoCertificateError
 
 
 if TYPE_CHECKING:
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 
 SEARCH_SHARE = 0.2
-"""Of a time limit, the part that the search may take where a certificate is wanted: an exact check
-takes ten times as long as the search, or more."""
+"""Share of the time limit left to the search where a certificate is wanted: an exact check takes
+ten times as long as the search, or more."""
 
 LEAST_TIME = 1e-3
-"""Seconds of a search whose time went by before it began."""
+"""Seconds for a search whose time ran out before it began."""
 
-Found = TypeVar("Found", bound=Answer)
+A = TypeVar("A", bound=Answer)
 
 
-def certifiable(network: Any, arithmetic: str = "real", graph: Graph | None = None) -> Subject:
-    """The network in exact numbers; refused before the search, where it is not covered.
+def exact_subject(network: Any, arithmetic: str = "real", graph: Graph | None = None) -> Subject:
+    """Return the network in exact numbers, or refuse it before the search.
 
     Args:
-        network: As it was read: a `Network`.
-        arithmetic: What the network computes in.
-        graph: What was made of it, if the question is about that.
+        network: The network, as loaded.
+        arithmetic: The arithmetic of the question.
+        graph: The graph that the question is about, if it is not the network's own.
 
     Raises:
-        InputError: Certificates do not cover it; the message names what.
+        InputError: Certificates do not cover it; the message names the reason.
     """
     if arithmetic != "real":
         raise InputError(
@@ -50,7 +50,7 @@ def certifiable(network: Any, arithmetic: str = "real", graph: Graph | None = No
             f"arithmetic={arithmetic!r} and a certificate."
         )
     try:
-        from .certificates import subject
+        from .certificates import read_subject
     except ModuleNotFoundError as missing:
         if missing.name is None or not missing.name.startswith("outrange_check"):
             raise
@@ -59,16 +59,16 @@ def certifiable(network: Any, arithmetic: str = "real", graph: Graph | None = No
             "outrange: `pip install ./checker`)."
         ) from None
     if graph is not None:
-        return subject(graph, None)
-    known = network.source.sha256 if network.file is not None and network.source else None
-    return subject(network.graph, network.file, known)
+        return read_subject(graph, None)
+    file_sha256 = network.source.sha256 if network.file is not None and network.source else None
+    return read_subject(network.graph, network.file, file_sha256)
 
 
 def one_box(regions: list[Region]) -> Box:
-    """The only box of an input set.
+    """Return the only box of an input set.
 
     Raises:
-        InputError: It is no box.
+        InputError: The set is not a single box of real inputs.
     """
     if len(regions) != 1 or not regions[0].is_box or regions[0].integer.any():
         raise InputError(
@@ -80,25 +80,25 @@ def one_box(regions: list[Region]) -> Box:
 
 
 def check_slopes(pairs: Sequence[tuple[int, int]], box: Box) -> None:
-    """Refuse slopes by inputs that are fixed, before the search.
+    """Refuse slopes with respect to fixed inputs, before the search.
 
     Raises:
-        InputError: One is: no two inputs of the set differ in it.
+        InputError: All inputs of the set agree in one of these coordinates.
     """
     fixed = sorted({by for _, by in pairs if box.lo[by] == box.hi[by]})
     if fixed:
         raise InputError(
-            "A certificate of slopes is about inputs that vary. Received: a set in which "
+            "A certificate of slopes needs inputs that vary. Received: a set in which "
             f"x[{fixed[0]}] is fixed; name the others by `inputs=`."
         )
 
 
 def check_writable(path: str | os.PathLike) -> None:
-    """Refuse a place where no certificate can be written, before the search.
+    """Refuse a path where no certificate can be written, before the search.
 
     Raises:
-        InputError: Its folder does not exist, or takes no files; or a file is there that is no
-            certificate, such as the model's own.
+        InputError: Its folder does not exist or is not writable, or the path holds a file of
+            another kind, such as the model.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"`certificate` is the path of a file. Received: {path!r}.")
@@ -117,7 +117,7 @@ def check_writable(path: str | os.PathLike) -> None:
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Whether a file is empty, or a certificate, whole or damaged, by its first member's name."""
+    """Return whether a file is empty or a certificate, intact or damaged, by its first member."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -125,42 +125,40 @@ def _may_be_replaced(path: Path) -> bool:
     return not head or (head[:4] == b"PK\3\4" and head[30:40] == b"claim.json")
 
 
-def finished(
-    answer: Found, clock: Clock, certificate: str | os.PathLike, write: Callable[[Found], Found]
-) -> Found:
-    """The answer with its certificate; where that is stopped before, without, and says why."""
+def attach_certificate(
+    answer: A, clock: Clock, certificate: str | os.PathLike, write: Callable[[A], A]
+) -> A:
+    """Add the certificate to an answer, or the reason why there is none."""
     report_progress(Stage("writing and checking the certificate"))
     try:
         with deadline(None if clock.limit == float("inf") else clock.left):
             return write(answer)
     except OutOfTime:
-        why = (
-            "the time was over; a fifth of a time limit is the search's, the rest is for the proof"
-        )
+        why = "the time was over; the search takes a fifth of a time limit, and the proof the rest"
     except NoCertificateError as missing:
         why = str(missing)
-    except KeyboardInterrupt:  # what was found is not lost with its proof
-        why = "it was interrupted while the proof was made and checked"
+    except KeyboardInterrupt:  # the answer outlives its proof
+        why = "it was interrupted while the proof was written and checked"
     return replace(
         answer, certificate=f"No certificate was written to {os.fspath(certificate)}: {why}."
     )
 
 
-def notes(question: str, words: str) -> dict[str, Any]:
-    """What a certificate says beside what is certified."""
+def make_notes(question: str, words: str) -> dict[str, Any]:
+    """Return the notes stored in a certificate, which are not certified."""
     return {"made by": f"outrange {VERSION}", "question": question, "in words": words}
 
 
 @dataclass(frozen=True, eq=False)
 class Certifier:
-    """A certificate that is wanted: of which network, where to, and whether to check it at once.
+    """A requested certificate: its network, its file, and whether to check it at once.
 
     Args:
         about: The network in exact numbers.
-        path: The file.
-        check: Whether to run the checker.
-        clock: Of the whole question.
-        question: The function that was called.
+        path: The file to write.
+        check: Whether to run the checker on it.
+        clock: The clock of the whole question.
+        question: Name of the public function.
     """
 
     about: Subject
@@ -174,83 +172,81 @@ class Certifier:
         cls, path: str | os.PathLike | None, check: bool, clock: Clock, question: str,
         network: Any, arithmetic: str = "real", graph: Graph | None = None,
     ) -> Certifier | None:  # fmt: skip
-        """None if none is wanted; see `certifiable`."""
+        """Create one, or None if `path` is None; see `exact_subject`."""
         if path is None:
             return None
         check_writable(path)
-        return cls(certifiable(network, arithmetic, graph), path, check, clock, question)
+        return cls(exact_subject(network, arithmetic, graph), path, check, clock, question)
 
     def check_covered(self, unsafe: Formula, regions: Sequence[Region]) -> None:
-        """Refuse a property or an input set that no certificate is written of."""
+        """Refuse a property or an input set that certificates do not cover."""
         from .verdicts import check_covered
 
         check_covered(self.about.network.inputs, unsafe, regions)
 
     def range(self, answer: Range, box: Box, rows: Any) -> Range:
-        """The range with its certificate."""
-        from .ranges import certified_range
+        """Return the range with its certificate."""
+        from .ranges import certify_range
 
-        told = notes(self.question, answer.statement)
-        return finished(
+        certificate_notes = make_notes(self.question, answer.statement)
+        return attach_certificate(
             answer, self.clock, self.path,
-            lambda found: certified_range(
-                self.path, self.about, found, box, rows, self.check, told
+            lambda final: certify_range(
+                self.path, self.about, final, box, rows, self.check, certificate_notes
             ),
         )  # fmt: skip
 
-    def verdict(
-        self, answer: Found, unsafe: Formula, regions: Sequence[Region], words: str
-    ) -> Found:
-        """An answer that says that a property holds, with its certificate."""
-        from .verdicts import certified_verdict
+    def verdict(self, answer: A, unsafe: Formula, regions: Sequence[Region], words: str) -> A:
+        """Return an answer that a property holds, with its certificate."""
+        from .verdicts import certify_verdict
 
-        told = notes(self.question, words)
-        return finished(
+        certificate_notes = make_notes(self.question, words)
+        return attach_certificate(
             answer, self.clock, self.path,
-            lambda found: certified_verdict(
-                self.path, self.about, found, unsafe, regions, self.check, told
+            lambda final: certify_verdict(
+                self.path, self.about, final, unsafe, regions, self.check, certificate_notes
             ),
         )  # fmt: skip
 
     def optimum(self, answer: Optimum, form: Atom, box: Box) -> Optimum:
-        """The optimum with the certificate of its proved end."""
-        from .optima import certified_optimum
+        """Return the optimum with a certificate of its proved end."""
+        from .optima import certify_optimum
 
-        told = notes(self.question, answer.objective)
-        return finished(
+        certificate_notes = make_notes(self.question, answer.objective)
+        return attach_certificate(
             answer, self.clock, self.path,
-            lambda found: certified_optimum(
-                self.path, self.about, found, form, box, self.check, told
+            lambda final: certify_optimum(
+                self.path, self.about, final, form, box, self.check, certificate_notes
             ),
         )  # fmt: skip
 
     def monotone(self, answer: Monotone, pairs: Sequence[tuple[int, int]], box: Box) -> Monotone:
-        """The trends that are proved with their certificate."""
-        from .trends import certified_monotone
+        """Return the trends with a certificate of those that are proved."""
+        from .trends import certify_monotone
 
-        told = notes(self.question, repr(answer))
-        return finished(
+        certificate_notes = make_notes(self.question, repr(answer))
+        return attach_certificate(
             answer, self.clock, self.path,
-            lambda found: certified_monotone(
-                self.path, self.about, found, pairs, box, self.check, told
+            lambda final: certify_monotone(
+                self.path, self.about, final, pairs, box, self.check, certificate_notes
             ),
         )  # fmt: skip
 
     def slopes(self, answer: Range, pairs: Sequence[tuple[int, int]], box: Box) -> Range:
-        """The range of derivatives with its certificate."""
-        from .trends import certified_slopes
+        """Return the range of derivatives with its certificate."""
+        from .trends import certify_slopes
 
-        told = notes(self.question, answer.statement)
-        return finished(
+        certificate_notes = make_notes(self.question, answer.statement)
+        return attach_certificate(
             answer, self.clock, self.path,
-            lambda found: certified_slopes(
-                self.path, self.about, found, pairs, box, self.check, told
+            lambda final: certify_slopes(
+                self.path, self.about, final, pairs, box, self.check, certificate_notes
             ),
         )  # fmt: skip
 
 
 def search_time(certifier: Certifier | None, clock: Clock, left: float | None) -> float | None:
-    """Seconds for the search: all that is left, or a part of it."""
+    """Return the seconds for the search: `left`, or a share of it if a certificate is wanted."""
     if certifier is None or clock.limit == float("inf"):
         return left
     return max(LEAST_TIME, SEARCH_SHARE * clock.left)

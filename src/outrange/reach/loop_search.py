@@ -1,4 +1,4 @@
-"""The question about a closed loop: a verdict, and where it can be at every step."""
+"""The search behind a closed-loop question: a verdict, and bounds of the states at every step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..answers.verdict import HOLDS, UNKNOWN, VIOLATED
 from ..core import Clock, Formula, InputError, OutOfTime, Warrant, check_stopped, deadline
 from ..core.formula import holds, negate, value
 from ..core.progress import Stage, report_progress
-from ..executors.seam import Workers, workers, working_on
+from ..executors.ambient_pool import Workers, ambient_workers, use_workers
 from ..questions.common.network import GraphAlone
 from ..questions.evidence.check_point import CounterexampleChecker, Witness
 from ..questions.verify import verify
@@ -24,19 +24,28 @@ from ..search.common.failures import SearchFailedError, attempt
 from ..search.common.tolerance import is_curved
 from .atom_bounds import unsafe_parts
 from .contradictions import check_pipe
-from .pipes import Bounds, pipe_of
-from .seen import KEPT, NO_STATE, check_defined, check_modes, trajectories, trajectory, worth
-from .specification import Trajectory, remarks, specified
-from .system import LoopSystem, simulated, unrolled
+from .pipes import Bounds, bound_pipe
+from .simulation import (
+    KEPT,
+    NO_STATE,
+    check_defined,
+    check_modes,
+    flatten_trajectories,
+    robustness,
+    trajectories,
+)
+from .specification import Trajectory, spec_warnings, to_formula
+from .system import LoopSystem, simulate, unroll
 from .tubes import Tubes
-from .zones import unreached, zones
+from .zones import distant_zones, zones
 
 
 FIRST_TURN = 1.0
 """Seconds of the first turn of either search; every round doubles it."""
 
 CURVED_SHARE = 0.25
-"""Of the turns of splits, how long those of a loop unrolled are that is not piecewise linear."""
+"""Duration of a turn of the unrolled loop, relative to a turn of splits, if the loop is not
+piecewise linear."""
 
 METHODS = (
     "zonotopes in the initial variables with symbolic remainders, and splits of the initial set "
@@ -47,15 +56,14 @@ METHODS = (
 
 @dataclass(eq=False)
 class LoopSearch:
-    """A question under way.
+    """A running search for a verdict on a closed loop.
 
     Args:
-        system: The loop.
-        spec: What shall hold; None for the reachable sets alone.
-        text: The same in words.
-        clock: Of the question.
-        seed: Of the random points.
-        progress: Called now and then.
+        spec: The specification; None for the reachable sets alone.
+        text: The specification in words.
+        clock: The clock of the question.
+        seed: Random seed of the simulations.
+        progress: Called at intervals with the state of the search.
     """
 
     system: LoopSystem
@@ -75,7 +83,7 @@ class LoopSearch:
 
     def __post_init__(self) -> None:
         steps = self.system.horizon
-        self.graph = unrolled(self.system, steps)
+        self.graph = unroll(self.system, steps)
         self.regions = self.system.regions(steps)
         self.where = Trajectory(
             self.graph.size, steps, self.system.states, self.system.controls, self.system.hidden
@@ -83,14 +91,14 @@ class LoopSearch:
         self.unsafe: Formula | None = None
         self.warnings: list[str] = []
         if self.spec is not None:
-            self.unsafe = negate(specified(self.spec, self.where))
-            self.warnings = remarks(self.spec, self.unsafe)
+            self.unsafe = negate(to_formula(self.spec, self.where))
+            self.warnings = spec_warnings(self.spec, self.unsafe)
         parts = [] if self.unsafe is None else unsafe_parts(self.unsafe, self.where)
         self.tubes = Tubes(self.system, self.where, parts)
         self.network = GraphAlone(self.graph, self.system.name)
 
     def run(self, tol: float | None) -> Loop:
-        """Decide, then bound every step.
+        """Decide the specification, then bound every step.
 
         Args:
             tol: See `outrange.closed_loop`.
@@ -118,7 +126,7 @@ class LoopSearch:
         if self.reason != "interrupted":
             report_progress(Stage("bounding every step"))
             try:
-                bounds = attempt(lambda: pipe_of(self, tol, spent), "the pipe")
+                bounds = attempt(lambda: bound_pipe(self, tol, spent), "the pipe")
             except SearchFailedError:
                 bounds = Bounds.of(self.tubes)
             except KeyboardInterrupt:
@@ -129,28 +137,28 @@ class LoopSearch:
         return self._answer(bounds)
 
     def _decide(self, unsafe: Formula) -> None:
-        """The two searches in turns: one closes boxes, the other attacks and is exact."""
-        if self._breaks(unsafe):
+        """Alternate two searches: one closes boxes, the other attacks and is exact."""
+        if self._simulation_violates(unsafe):
             return
         turn = FIRST_TURN
         while self.reason == "decided" and not (self.proved or self.witness):
             with deadline(self.clock.left):
-                self._split(turn)
+                self._split_set(turn)
             if not self.proved:
                 share = CURVED_SHARE if is_curved(self.graph) else 1.0
                 self._unroll(unsafe, min(share * turn, self.clock.left))
             turn *= 2
 
-    def _breaks(self, unsafe: Formula) -> bool:
-        """Whether one of the simulated trajectories breaks it, without rounding."""
+    def _simulation_violates(self, unsafe: Formula) -> bool:
+        """Return whether a simulated trajectory violates the specification, without rounding."""
         report_progress(Stage("simulating"))
         checker = CounterexampleChecker(self.network, unsafe, self.regions)
-        far = worth(unsafe, self.points, self.states, self.controls)
+        far = robustness(unsafe, self.points, self.states, self.controls)
         any(map(checker, self.points[far <= 0][:3]))
         self.witness = checker.witness
         return self.witness is not None
 
-    def _split(self, seconds: float) -> None:
+    def _split_set(self, seconds: float) -> None:
         report_progress(Stage("splitting the initial set"))
         tubes, clock = self.tubes, Clock(seconds)
         self.used[METHODS[0]] = None
@@ -162,7 +170,7 @@ class LoopSearch:
         self.proved = self.splits and not tubes.waiting
 
     def _advance(self) -> None:
-        """Take some boxes through the loop; an internal error leaves it to the unrolled loop."""
+        """Propagate a batch of boxes; after an internal error only the unrolled loop goes on."""
         try:
             attempt(self.tubes.advance, "the splits of the initial set")
         except SearchFailedError:
@@ -180,108 +188,108 @@ class LoopSearch:
 
     def _unroll(self, unsafe: Formula, seconds: float) -> None:
         report_progress(Stage("searching the unrolled loop"))
-        helpers = workers()
+        helpers = ambient_workers()
         try:
-            # What workers do for this turn ends with it: the next one is for splits.
-            with working_on(None if helpers is None else Workers(helpers.pool)):
-                found = verify(
+            # Workers stop at the end of this turn: the next one is for splits.
+            with use_workers(None if helpers is None else Workers(helpers.pool)):
+                verdict = verify(
                     self.network, unsafe, self.regions, text=self.text, seed=self.seed,
                     time_limit=max(seconds, 1e-3), progress=self.progress,
                 )  # fmt: skip
         except InputError:
             if not self.tubes.trouble:
                 raise
-            return  # The plant may not be defined somewhere: smaller boxes will tell.
-        self.boxes += found.cost.boxes
+            return  # The plant may be undefined somewhere: smaller boxes decide.
+        self.boxes += verdict.cost.boxes
         self.used[METHODS[1]] = None
-        if found.holds:
-            self.proved, self.margin, self.warrant = True, found.margin, found.warrant
-        elif found.counterexample is not None:
+        if verdict.holds:
+            self.proved, self.margin, self.warrant = True, verdict.margin, verdict.warrant
+        elif verdict.counterexample is not None:
             checker = CounterexampleChecker(self.network, unsafe, self.regions)
-            checker(found.counterexample.flat_x)
+            checker(verdict.counterexample.flat_x)
             self.witness = checker.witness
-        elif found.reason == "interrupted":
+        elif verdict.reason == "interrupted":
             raise KeyboardInterrupt
-        elif not self.splits and found.reason != "time":
-            self.reason = found.reason
+        elif not self.splits and verdict.reason != "time":
+            self.reason = verdict.reason
         if not self.proved and self.witness is None and self.clock.expired:
             raise OutOfTime
 
     def nearest(self) -> float | None:
-        """The distance of the trajectory that came nearest to breaking the specification."""
+        """Return the robustness of the trajectory nearest to a violation."""
         if self.unsafe is None or not len(self.points):
             return None
-        far = worth(self.unsafe, self.points[:1], self.states[:1], self.controls[:1])
+        far = robustness(self.unsafe, self.points[:1], self.states[:1], self.controls[:1])
         return float(far[0])
 
     def _answer(self, bounds: Bounds) -> Loop:
         check_pipe(self.graph, bounds, self.points, self.states)
-        asked = self.unsafe is not None
+        has_spec = self.unsafe is not None
         status = VIOLATED if self.witness else HOLDS if self.proved else UNKNOWN
         until = self.system.horizon if self.proved else self.tubes.safe_until
-        found = None if self.witness is None else self._trajectory(self.witness)
-        if found is not None:
-            until = min(self.tubes.safe_until, found.step - 1)
+        counterexample = None if self.witness is None else self._trajectory(self.witness)
+        if counterexample is not None:
+            until = min(self.tubes.safe_until, counterexample.step - 1)
         names = {"states": self.system.states, "controls": self.system.controls}
-        kept = self.states
-        if len(kept):
-            kept = kept[np.linspace(0, len(kept) - 1, KEPT).astype(int)]
+        trajectories = self.states
+        if len(trajectories):
+            trajectories = trajectories[np.linspace(0, len(trajectories) - 1, KEPT).astype(int)]
         pipe = bounds.pipe(names, self.states)
-        named = zones(self.spec, self.where) if asked else ()
+        spec_zones = zones(self.spec, self.where) if has_spec else ()
         answer = Loop(
             model=self.system.name,
-            claim=self.text if asked else "",
-            status=status if asked else "REACHED",
+            claim=self.text if has_spec else "",
+            status=status if has_spec else "REACHED",
             pipe=pipe,
-            counterexample=found,
+            counterexample=counterexample,
             margin=self.margin if status == HOLDS else -np.inf,
             nearest=self.nearest(),
             reason=self.reason,
-            safe_until=until if asked else None,
+            safe_until=until if has_spec else None,
             covered=1.0 if self.proved else self.tubes.covered,
-            helps=() if status != UNKNOWN or not asked else self._helps(bounds),
-            warnings=(*self.warnings, *unreached(named, self.system.states, pipe)),
+            helps=() if status != UNKNOWN or not has_spec else self._remedies(bounds),
+            warnings=(*self.warnings, *distant_zones(spec_zones, self.system.states, pipe)),
             warrant=self.warrant,
             cost=Cost(self.clock.seconds, self.boxes + self.tubes.boxes),
             methods=tuple(self.used),
-            trajectories=kept,
-            zones=named,
+            trajectories=trajectories,
+            zones=spec_zones,
         )
         return first_states(answer, len(self.system.states) - self.system.hidden)
 
-    def _helps(self, bounds: Bounds) -> tuple[str, ...]:
-        """What would help: where the search stands, in sentences."""
-        found = []
+    def _remedies(self, bounds: Bounds) -> tuple[str, ...]:
+        """Return sentences that explain an undecided verdict and suggest remedies."""
+        sentences = []
         if self.tubes.waiting:
-            box = max(self.tubes.waiting, key=lambda one: one.share)
+            box = max(self.tubes.waiting, key=lambda box: box.share)
             i = int(np.argmax(box.gains[min(max(box.reached, 0) + 1, self.system.horizon)].sum(0)))
             n = len(self.system.states)
             name = self.system.states[i] if i < n else "a parameter or disturbance"
-            found.append(f"What is open depends most on the initial {name}: narrow it first.")
+            sentences.append(f"The open part depends most on the initial {name}: narrow it first.")
         far = self.nearest()
         if far is not None and far <= 0:
-            found.append(
-                "A simulated trajectory breaks it, but by no more than rounding can explain."
+            sentences.append(
+                "A simulated trajectory violates it, but by no more than rounding can explain."
             )
         if self.tubes.trouble:
-            found.append(self.tubes.trouble)
-        found.append("More time, or fewer steps, may decide it.")
-        return tuple(found)
+            sentences.append(self.tubes.trouble)
+        sentences.append("More time, or fewer steps, may decide it.")
+        return tuple(sentences)
 
     def _trajectory(self, witness: Witness) -> LoopTrajectory:
-        """The counterexample, enclosed, and as the user's own controller runs it."""
+        """Return the counterexample, enclosed, and as the user's own controller runs it."""
         system, steps = self.system, self.system.horizon
         n, w, p, c = system.sizes
         lo, hi = (end[: steps * n].reshape(steps, n) for end in (witness.lo, witness.hi))
         x = witness.x[:n]
         points = witness.x[None]
-        _, controls = simulated(system, points, steps)
+        _, controls = simulate(system, points, steps)
         model = reproduced = None
         if system.model_step is not None and self.unsafe is not None:
             with np.errstate(all="ignore"):
-                run, pushed = simulated(system, points, steps, by_model=True)
+                run, pushed = simulate(system, points, steps, by_model=True)
             model = run[0]
-            (flat,) = trajectory(points, run, pushed)
+            (flat,) = flatten_trajectories(points, run, pushed)
             reproduced = holds(self.unsafe, flat, flat) is True
         times = steps if system.varies else 1
         rest = np.split(witness.x[n:], np.cumsum([times * w, p]))
@@ -293,7 +301,7 @@ class LoopSearch:
 
     @property
     def broken_at(self) -> int | None:
-        """First step at which the witness has broken the specification; None without one."""
+        """First step at which the witness has violated the specification; None without one."""
         witness = self.witness
         if witness is None:
             return None

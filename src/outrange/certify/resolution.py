@@ -1,11 +1,11 @@
-"""What the checker cannot see: it computes in steps of `2^-BITS`, and gives away what they round.
+"""Claims below the checker's resolution: it rounds outward to multiples of `2^-BITS`.
 
-The checker loses one step of everything that has a size (inputs, sums and values of units) whenever
-it rounds a row, and what a unit lost is multiplied by the weights after it. So inputs of 1e20 cost
+Whenever the checker rounds a row, it loses one step of everything that has a size (inputs, sums and
+values of units). The loss of a unit is multiplied by the weights after it. So inputs of 1e20 cost
 1e-4 at least, whatever the network makes of them, and a slope of 1e-20 is half a ten-thousandth of
-what a claim in steps can say.
+the smallest claim in steps.
 
-Sound: it decides nothing but which sentence an answer without certificate has.
+Sound: it only chooses the message of an answer without a certificate.
 Complete: no. Sizes are those of plain intervals over the whole box, so a loss is never too small
 and in deep networks too large.
 Cost: one look at every weight; only where there is no certificate.
@@ -23,19 +23,19 @@ from ..core import Box
 
 
 STEEPEST = 1.2
-"""No smooth curve of the checker is steeper, but for `exp`; gelu comes close."""
+"""Bound on the slope of the checker's smooth curves other than `exp`; gelu comes close."""
 
 MOST_EXPONENT = 700.0
-"""Of `exp`: float64 holds no more."""
+"""Largest argument of `exp`, above which float64 overflows."""
 
 
-def grid_loss(network: Network, box: Box, forms: Sequence[Form]) -> list[float]:
-    """How far the checker's bounds of forms may lie below what lines give in exact numbers.
+def resolution_loss(network: Network, box: Box, forms: Sequence[Form]) -> list[float]:
+    """Return how far the checker's bounds of forms may lie below their exact linear bounds.
 
     Args:
-        network: In exact numbers; with gates where forms are derivatives.
-        box: Of its inputs.
-        forms: Of the network's variables.
+        network: The network in exact numbers; with gates where forms are derivatives.
+        box: The set of its inputs.
+        forms: Forms of the network's variables.
 
     Returns:
         A loss for each form, in the form's own unit.
@@ -50,21 +50,21 @@ def grid_loss(network: Network, box: Box, forms: Sequence[Form]) -> list[float]:
     for block in network.blocks:
         unit = 2 * math.ldexp(total + 2, -BITS)
         for form in block.forms:
-            sums, lost = _through(form, size), unit + _through(form, loss)
-            gains[key], value = _curved(block, sums, gains)
+            sums, lost = _weigh(form, size), unit + _weigh(form, loss)
+            gains[key], value = _slope_and_size(block, sums, gains)
             size[key], loss[key] = value, gains[key] * lost
             total += sums + value
             key += 1
     unit = 3 * math.ldexp(total + 2, -BITS)
-    return [unit + _through(form, loss) for form in forms]
+    return [unit + _weigh(form, loss) for form in forms]
 
 
-def _through(form: Form, of: dict[int, float]) -> float:
+def _weigh(form: Form, of: dict[int, float]) -> float:
     return sum(abs(int(c.p) / int(c.q)) * of[k] for k, c in form.items())
 
 
-def _curved(block: Block, sums: float, gains: dict[int, float]) -> tuple[float, float]:
-    """The steepest slope of a unit whose sum has a size, and the size of its value."""
+def _slope_and_size(block: Block, sums: float, gains: dict[int, float]) -> tuple[float, float]:
+    """Return the steepest slope of a unit whose sum has a size, and the size of its value."""
     if isinstance(block.curve, int):
         return gains[block.curve], gains[block.curve] * sums
     if block.slopes is not None:

@@ -1,4 +1,4 @@
-"""Questions about pipes: forms of the states stay between limits for some time."""
+"""Decision of linear constraints on a flowpipe over a time window."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from .pipe import Decide, PipeDecision, Segment
 
 
 HALVINGS = 5
-"""The time of a segment is halved so often at most, to turn a corner."""
+"""Largest number of bisections of a segment's time, to switch from one alternative to another."""
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """When a question counts: at all times of `[start, end]`.
+    """The times `[start, end]` at which a question counts.
 
     Args:
-        start: Exactly.
-        end: Exactly; the same for one instant.
-        period: Of the loop. At an instant between two periods the form there is asked, which is
-            sharper than the segments before and after; without it, those are.
-        held_to: The end of the loop, where what counts is held from each instant on: the instant
+        end: Last time, exactly; equal to `start` for one instant.
+        period: Period of the loop. At an instant between two periods the form there is used, which
+            is sharper than the segments before and after; without `period`, those are used.
+        held_to: The end of the loop, for quantities that are held from each instant on: the instant
             belongs to the period that it begins, and the end to the last one.
     """
 
@@ -38,15 +37,14 @@ class Window:
     held_to: Fraction | None = None
 
     def counts(self, segment: Segment) -> bool:
-        """Whether a segment has to do with the times that count."""
+        """Return whether a segment meets the window."""
         if segment.start == segment.end:
             return self.held_to is None and self.start <= segment.start <= self.end
         if self.held_to is not None:
             last = self.start == segment.end == self.held_to
             return segment.start <= self.end and (self.start < segment.end or last)
         if self.start < self.end:
-            # What a segment shares with the window is more than one of its ends, or belongs to
-            # the next one as well.
+            # It shares more than an end with the window, or the next segment shares that end too.
             return segment.start < self.end and self.start < segment.end
         between = self.period is not None and (self.start / self.period).denominator == 1
         return not between and segment.start <= self.start <= segment.end
@@ -54,13 +52,13 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """`low <= rows @ x <= high` at all times of a window; a `Decide`.
+    """The constraint `low <= rows @ x <= high` at all times of a window; a `Decide`.
 
     Args:
-        rows: `(R, n)`.
-        low: `(R,)`; `-inf` where there is no limit.
-        high: `(R,)`; `inf` where there is none.
-        window: When it counts.
+        rows: Coefficients of the forms, `(R, n)`.
+        low: `(R,)` limits; `-inf` where there is no limit.
+        high: `(R,)` limits; `inf` where there is none.
+        window: The times at which it counts.
     """
 
     rows: np.ndarray
@@ -72,18 +70,18 @@ class Rows:
         if not self.window.counts(segment):
             return nothing_open(segment)
         least, most = segment.within(self.rows, self.low, self.high)
-        return decided(least, most, self.low, self.high, segment.forms(self.rows))
+        return decide_limits(least, most, self.low, self.high, segment.forms(self.rows))
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """`low <= g(x, t) <= high` at all times of a window, `g` any graph; a `Decide`.
+    """The constraint `low <= g(x, t) <= high` at all times of a window, `g` any graph; a `Decide`.
 
     Args:
         graph: Its inputs are named `x` and `t`, or one of the two.
-        low: `(R,)` of its outputs; `-inf` where there is no limit.
-        high: `(R,)`; `inf` where there is none.
-        window: When it counts.
+        low: `(R,)` limits of its outputs; `-inf` where there is none.
+        high: `(R,)` limits; `inf` where there is none.
+        window: The times at which it counts.
     """
 
     graph: Graph
@@ -94,36 +92,29 @@ class Measures:
     def __call__(self, segment: Segment) -> PipeDecision:
         if not self.window.counts(segment):
             return nothing_open(segment)
-        found = segment.measured(self.graph)
-        return decided(*Hull.of(found).ends(), self.low, self.high, found)
+        models = segment.models_of(self.graph)
+        return decide_limits(*Hull.of(models).ends(), self.low, self.high, models)
 
 
 @dataclass(frozen=True, eq=False)
 class AllOf:
-    """Every part holds; a `Decide`.
-
-    Args:
-        parts: The parts.
-    """
+    """The conjunction of several decisions; a `Decide`."""
 
     parts: Sequence[Decide]
 
     def __call__(self, segment: Segment) -> PipeDecision:
-        found = [part(segment) for part in self.parts]
-        whole = _chosen(found, np.any([d.open for d in found], axis=0), np.argmax)
-        known = [d.slack for d in found if d.slack is not None]
-        return replace(whole, slack=np.min(known, axis=0) if known else None)
+        decisions = [part(segment) for part in self.parts]
+        whole = _select_forms(decisions, np.any([d.open for d in decisions], axis=0), np.argmax)
+        slacks = [d.slack for d in decisions if d.slack is not None]
+        return replace(whole, slack=np.min(slacks, axis=0) if slacks else None)
 
 
 @dataclass(frozen=True, eq=False)
 class AnyOf:
-    """At every time one part holds: to stay out of a box, say; a `Decide`.
+    """A decision that at every time one part holds, such as staying out of a box; a `Decide`.
 
-    Where no part holds throughout a segment, its time is halved: a corner is turned with one part
-    before and another one after.
-
-    Args:
-        parts: The parts.
+    If no part holds throughout a segment, its time is bisected: one part may hold before a corner,
+    and another one after it.
     """
 
     parts: Sequence[Decide]
@@ -132,51 +123,53 @@ class AnyOf:
         return self._decide(segment, HALVINGS if segment.start < segment.end else 0)
 
     def _decide(self, segment: Segment, left: int) -> PipeDecision:
-        found = [part(segment) for part in self.parts]
-        whole = _chosen(found, np.all([d.open for d in found], axis=0), np.argmin)
+        decisions = [part(segment) for part in self.parts]
+        whole = _select_forms(decisions, np.all([d.open for d in decisions], axis=0), np.argmin)
         none = np.full(segment.boxes.size, np.inf)
-        slack = np.max([none if d.slack is None else d.slack for d in found], axis=0)
+        slack = np.max([none if d.slack is None else d.slack for d in decisions], axis=0)
         whole = replace(whole, slack=slack)
         some = np.flatnonzero(whole.open)
         if not some.size or left == 0:
             return whole
-        first, second = segment.take(some, True).halves()
+        first, second = segment.take(some, True).bisect()
         decision = self._decide(first, left - 1)
-        here, least = decision.open.copy(), np.array(decision.slack)
-        fine = np.flatnonzero(~here)
+        still_open, least = decision.open.copy(), np.array(decision.slack)
+        fine = np.flatnonzero(~still_open)
         if fine.size:
-            # A box that is open in the first half needs no second look.
+            # A box that is open in the first half is open.
             decision = self._decide(second.take(fine, True), left - 1)
-            here[fine] = decision.open
+            still_open[fine] = decision.open
             least[fine] = np.minimum(least[fine], np.array(decision.slack))
         open_ = np.zeros(segment.boxes.size, bool)
-        open_[some], slack[some] = here, least
+        open_[some], slack[some] = still_open, least
         return PipeDecision(open_, whole.forms if open_.any() else None, whole.excess, slack)
 
 
 def nothing_open(segment: Segment) -> PipeDecision:
-    """A segment that says nothing against it."""
+    """Return a decision that leaves no box open."""
     count = segment.boxes.size
     return PipeDecision(np.zeros(count, bool), None, np.zeros(count))
 
 
-def _chosen(
-    found: Sequence[PipeDecision], open_: np.ndarray, choose: Callable[..., np.ndarray]
+def _select_forms(
+    decisions: Sequence[PipeDecision], open_: np.ndarray, choose: Callable[..., np.ndarray]
 ) -> PipeDecision:
-    """The boxes `open_`, with the form of the part that exceeds its limits most, or least."""
-    excess = np.stack([d.excess for d in found])
+    """Return a decision with the boxes `open_`, and the form with the largest, or least, excess."""
+    excess = np.stack([d.excess for d in decisions])
     if not open_.any():
         return PipeDecision(open_, None, np.zeros(open_.size))
     which = choose(excess, axis=0)
     forms: Models | None = None
-    for k, decision in enumerate(found):
+    for k, decision in enumerate(decisions):
         if decision.forms is not None:
-            forms = decision.forms if forms is None else where(which == k, decision.forms, forms)
+            forms = (
+                decision.forms if forms is None else select_boxes(which == k, decision.forms, forms)
+            )
     return PipeDecision(open_, forms, np.take_along_axis(excess, which[None], axis=0)[0])
 
 
-def where(mask: np.ndarray, a: Models, b: Models) -> Models:
-    """Of each box the models of `a` where the mask `(b,)` says so, else those of `b`."""
+def select_boxes(mask: np.ndarray, a: Models, b: Models) -> Models:
+    """Return the models of `a` for boxes in the mask `(b,)`, else those of `b`."""
     assert a.rest is not None and b.rest is not None
     return Models(
         a.frame, np.where(mask[:, None, None], a.coef, b.coef),
@@ -185,21 +178,21 @@ def where(mask: np.ndarray, a: Models, b: Models) -> Models:
     )  # fmt: skip
 
 
-def decided(
+def decide_limits(
     least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray, forms: Models
 ) -> PipeDecision:
-    """Which boxes leave their limits, and by which form they do so most.
+    """Return which boxes leave their limits, and by which form they do so most.
 
     Args:
-        least: `(b, R)` of each form.
-        most: `(b, R)`.
-        low: `(R,)` limits.
-        high: `(R,)`.
-        forms: The forms, `(b, R)`.
+        least: `(b, R)` least value of each form.
+        most: `(b, R)` largest value of each form.
+        low: `(R,)` lower limits; infinite without one.
+        high: `(R,)` upper limits; infinite without one.
+        forms: The forms as models, `(b, R)`.
     """
     with np.errstate(invalid="ignore"):
         beyond = np.maximum(low - least, most - high)
-    # What is not known is open.
+    # NaN counts as open.
     beyond = np.where(np.isnan(beyond), np.inf, beyond)
     slack = down(-beyond).min(axis=1)
     if not (beyond > 0).any():
@@ -210,15 +203,15 @@ def decided(
     worst = share.argmax(axis=1)
     rows = np.arange(len(least))
     rest = None if forms.rest is None else forms.rest[rows, worst][:, None]
-    one = Models(
+    worst_form = Models(
         forms.frame, forms.coef[rows, worst][:, None], forms.sym[rows, worst][:, None], rest
     )
     excess = np.maximum(share[rows, worst], 0.0)
-    return PipeDecision(np.any(beyond > 0, axis=1), middle_of(one), excess, slack)
+    return PipeDecision(np.any(beyond > 0, axis=1), middle_of(worst_form), excess, slack)
 
 
 def middle_of(tube: Models) -> Models:
-    """Forms in the middle of a tube, at an instant; for blame, not for proofs."""
+    """Return forms in the middle of a tube, at an instant; for blame, not for proofs."""
     frame = tube.frame
     powers = 0.5 ** np.arange(frame.times)
     coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width)

@@ -1,4 +1,4 @@
-"""Where the entries of an image are in its flat vector."""
+"""Flat indices of image windows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class ImageEntries:
-    """Where the entries of an image are in its flat vector."""
+class ImageIndex:
+    """The places of an image's entries in its flat vector."""
 
     channels: int
     spatial: tuple[int, ...]
@@ -22,13 +22,13 @@ class ImageEntries:
         return (*self.spatial, self.channels)
 
     def hull(self, entries: np.ndarray) -> tuple[slice, ...]:
-        """The least box of places that holds some entries."""
+        """Return the smallest box of places that contains some entries."""
         at = np.unravel_index(entries, self.shape)
         at = at[1:] if self.channels_first else at[:-1]
         return tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in at)
 
     def entries(self, places: tuple[slice, ...]) -> np.ndarray:
-        """All entries at the places of a box, increasing."""
+        """Return all entries at the places of a box, increasing."""
         axes = [np.arange(place.start, place.stop) for place in places]
         axes.insert(0 if self.channels_first else len(axes), np.arange(self.channels))
         return np.ravel_multi_index(np.ix_(*axes), self.shape).ravel()

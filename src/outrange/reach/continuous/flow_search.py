@@ -1,4 +1,4 @@
-"""The question about a loop in continuous time: attacks first, then flows of pieces."""
+"""The search behind a question about a loop in continuous time: attacks first, then flows."""
 
 from __future__ import annotations
 
@@ -18,42 +18,50 @@ from ...core.clock import read_clock
 from ...core.progress import Stage, report_progress
 from ..flow import Cover, Decide, decide_by_splits
 from ..flow.spread.batches import Reporting
-from ..seen import KEPT, NO_STATE
+from ..simulation import KEPT, NO_STATE
 from ..specification import Trajectory
-from ..zones import unreached, zones
-from .advice import helps, safe_until
-from .attack import enclosed, initial_points, more, nothing_seen, seen, sharper
-from .claims import TimedClaim, claimed, warned, window
+from ..zones import distant_zones, zones
+from .advice import explain_undecided, safe_until
+from .attack import (
+    add_simulations,
+    enclose_violation,
+    initial_points,
+    no_simulations,
+    refine_nearest,
+    simulate_worst,
+)
+from .claims import TimedClaim, claim_warnings, read_claim, window
 from .contradictions import check_claim, check_seen
-from .decisions import deciding
-from .hulls import pipe_of
+from .decisions import build_decision
+from .hulls import answer_pipe
 from .system import FlowSystem
 
 
 LEAST, SHARE = 1.0, 1.25
-"""Seconds for a tighter pipe where no `tol` was asked for: at least, and as a share of what the
-verdict took."""
+"""Seconds for a tighter pipe where no `tol` was given: the minimum, and the share of the time of
+the verdict."""
 
 AIMED = 120.0
-"""Seconds at most for a pipe as narrow as `tol` says."""
+"""Seconds at most for a pipe as narrow as `tol` requires."""
 
 BROKEN, BROKEN_SHARE = 1.0, 0.25
-"""The same for a pipe where the specification is broken."""
+"""Seconds for a tighter pipe where the specification is violated: the minimum, and the share of the
+time of the verdict."""
 
 REACH = 8.0
-"""Seconds at most until the pipe of a broken specification reaches the time of the violation."""
+"""Seconds at most until the pipe of a violated specification reaches the time of the violation."""
 
 TIGHT = 0.1
-"""A pipe is near enough where remainders are this share of each width; `tol` says another one."""
+"""Share of remainders in each width at which a pipe is narrow enough; `tol` sets another one."""
 
 SIMULATED, ENCLOSED = 0.4, 0.5
-"""Shares of the time that is left that simulations, and the enclosure of some, may take."""
+"""Shares of the remaining time for simulations, and for the enclosure of some of them."""
 
 TURNS = 256, 4096, 1 << 14
-"""Pipes that are tried at most before what is open is attacked again."""
+"""Largest number of pipes before the open pieces are attacked again, by turn."""
 
 OFTEN = 0.2
-"""Seconds between two reports of progress."""
+"""Seconds between two progress reports."""
 
 METHODS = (
     "validated Taylor models of the flow with symbolic remainders, and splits of the initial set "
@@ -64,15 +72,14 @@ METHODS = (
 
 @dataclass(eq=False)
 class FlowSearch:
-    """A question under way.
+    """A running search for a verdict on a loop in continuous time.
 
     Args:
-        system: The loop.
-        spec: What shall hold; None for the reachable sets alone.
-        text: The same in words.
-        clock: Of the question.
-        seed: Of the random points.
-        progress: Called now and then.
+        spec: The specification; None for the reachable sets alone.
+        text: The specification in words.
+        clock: The clock of the question.
+        seed: Random seed of the simulations.
+        progress: Called at intervals with the state of the search.
     """
 
     system: FlowSystem
@@ -92,10 +99,10 @@ class FlowSearch:
     def __post_init__(self) -> None:
         system = self.system
         self.where = Trajectory(len(system.states), 0, system.states, system.controls)
-        self._told, self.nearest = 0.0, np.inf
+        self._reported_at, self.nearest = 0.0, np.inf
         if self.spec is not None:
-            self.claim = claimed(self.spec, self.where, system.end)
-            self.warnings = warned(self.spec, self.where, system.end)
+            self.claim = read_claim(self.spec, self.where, system.end)
+            self.warnings = claim_warnings(self.spec, self.where, system.end)
 
     def run(self, tol: float | None) -> Loop:
         """Attack, then prove, then bound.
@@ -104,12 +111,12 @@ class FlowSearch:
             tol: See `outrange.closed_loop`.
         """
         report_progress(Stage("simulating"))
-        self.found = nothing_seen(self.system)
+        self.simulations = no_simulations(self.system)
         try:
             with deadline(SIMULATED * self.clock.left):
-                self.found = seen(self.system, self.claim, self.seed)
+                self.simulations = simulate_worst(self.system, self.claim, self.seed)
                 late = seconds_left() <= 0
-            if not len(self.found.points) and not late:
+            if not len(self.simulations.points) and not late:
                 self.warnings.append(NO_STATE)
             self._search(tol)
         except KeyboardInterrupt:
@@ -119,35 +126,35 @@ class FlowSearch:
 
     @property
     def proved(self) -> bool:
-        """Whether every piece of the initial set keeps what is asked."""
+        """Whether the specification is proved on every piece of the initial set."""
         cover = self.decided
         if self.witness is not None or cover is None or not cover.complete:
             return False
-        # Every piece of a complete cover came to the end: if not, nothing is proved.
+        # Every piece of a complete cover reached the end; otherwise nothing is proved.
         return bool(cover.pipe.reached) and min(cover.pipe.reached) == self.system.end
 
     def _search(self, tol: float | None) -> None:
         claim = self.claim
         if claim is not None:
-            self._attacked(lambda: self._attack(claim))
+            self._attack_in_time(lambda: self._attack(claim))
             if self.witness is None:
                 self._prove(claim, tol)
         if self.reason != "interrupted" and not self.proved:
-            self._bound(tol)
+            self._bound_pipe(tol)
 
     def _attack(self, claim: TimedClaim) -> None:
-        """Enclose a simulated trajectory that breaks it."""
-        if not self.found.far.size:
+        """Enclose a simulated trajectory that violates the claim."""
+        if not self.simulations.robustness.size:
             return
-        near = self.found
-        if near.far[0] > 0:
-            near = sharper(self.system, claim, near)
-            self.nearest = min(self.nearest, float(near.far[0]))
-        if near.far[0] <= 0:
+        near = self.simulations
+        if near.robustness[0] > 0:
+            near = refine_nearest(self.system, claim, near)
+            self.nearest = min(self.nearest, float(near.robustness[0]))
+        if near.robustness[0] <= 0:
             report_progress(Stage("enclosing a trajectory"))
-            self.witness = enclosed(self.system, claim, near, ENCLOSED * self.clock.left)
+            self.witness = enclose_violation(self.system, claim, near, ENCLOSED * self.clock.left)
 
-    def _attacked(self, attack: Callable[[], None]) -> None:
+    def _attack_in_time(self, attack: Callable[[], None]) -> None:
         """Attack until the time is over."""
         try:
             with deadline(self.clock.left):
@@ -157,38 +164,40 @@ class FlowSearch:
 
     def _prove(self, claim: TimedClaim, tol: float | None) -> None:
         report_progress(Stage("splitting the initial set"))
-        found, system = self.found, self.system
-        if not len(found.points) and claim.chooses:
-            # Which time, and which way, is to be tried is not known.
+        simulations, system = self.simulations, self.system
+        if not len(simulations.points) and claim.chooses:
+            # Simulations would choose the time and the alternative to prove.
             self.reason = "time" if self.clock.limit < np.inf else "splits"
             return
-        asked = deciding(claim, found.times, found.flat, system.dt, len(system.states))
+        decide = build_decision(
+            claim, simulations.times, simulations.flat, system.dt, len(system.states)
+        )
         for most in TURNS:
             self.reason = "decided"
-            cover = self._cover(asked, tol, self._left(), most)
+            cover = self._cover(decide, tol, self._seconds_left(), most)
             if self.decided is None or cover.complete or cover.share >= self.decided.share:
                 self.decided = self.cover = cover
             if cover.complete or self.reason == "interrupted":
                 return
-            self._attacked(lambda cover=cover: self._attack_open(claim, cover))
+            self._attack_in_time(lambda cover=cover: self._attack_open(claim, cover))
             if self.witness is not None or self.reason == "time":
                 return
 
     def _attack_open(self, claim: TimedClaim, cover: Cover) -> None:
-        """Attack once more, from the middles of what stayed open."""
+        """Attack again, from the middles of the open pieces."""
         open_ = np.flatnonzero(~cover.proved)[:512]
         middles = 0.5 * cover.lo[open_] + 0.5 * cover.hi[open_]
         noise = self.system.noise
         middle = np.tile(0.5 * noise.lo + 0.5 * noise.hi, (len(open_), 1))
         points = initial_points(self.system, np.concatenate([middles, middle], axis=1))
         if len(points):
-            self.found = more(self.system, claim, self.found, points)
+            self.simulations = add_simulations(self.system, claim, self.simulations, points)
             self._attack(claim)
 
-    def _bound(self, tol: float | None) -> None:
-        """A pipe to the end, where the question has none: of it, or of nothing but the loop."""
+    def _bound_pipe(self, tol: float | None) -> None:
+        """Compute a pipe to the end, where the proof has left none."""
         report_progress(Stage("bounding every time"))
-        seconds = self._left()
+        seconds = self._seconds_left()
         if self.claim is not None and tol is None:
             broken = self.witness is not None
             least, share = (BROKEN, BROKEN_SHARE) if broken else (LEAST, SHARE)
@@ -207,14 +216,14 @@ class FlowSearch:
             self._keep(self._cover(None, None, min(REACH, self.clock.left), periods=periods))
 
     def _keep(self, cover: Cover) -> None:
-        """Take over a cover whose pipes are at least as long as those of the present one."""
+        """Replace the cover by one whose pipes are at least as long."""
         old = self.cover
         if old is None or min(cover.pipe.reached) >= min(old.pipe.reached):
             self.cover = cover
 
     def _cover(
         self,
-        asked: Decide | None,
+        decide: Decide | None,
         tol: float | None,
         seconds: float | None,
         most: int = TURNS[-1],
@@ -228,30 +237,33 @@ class FlowSearch:
         system = self.system
         cover = decide_by_splits(
             system.plant, system.sampled, system.boxes(), system.dt, periods or system.horizon,
-            None if asked is None else Reporting(asked, self.report), seconds,
+            None if decide is None else Reporting(decide, self.report), seconds,
             disturbance=system.disturbance, tighten=room, tight=TIGHT if tol is None else tol,
-            most=most, since=None if asked is None else self.decided,
+            most=most, since=None if decide is None else self.decided,
         )  # fmt: skip
         self.boxes += cover.tried
         if cover.interrupted:
             self.reason = "interrupted"
-        elif not cover.complete and (asked is not None or self.claim is None):
+        elif not cover.complete and (decide is not None or self.claim is None):
             self.reason = "time" if self.clock.expired else "splits"
         return cover
 
-    def _left(self) -> float | None:
+    def _seconds_left(self) -> float | None:
         return self.clock.left if np.isfinite(self.clock.limit) else None
 
     def _nearest(self) -> float:
-        """The distance of the trajectory that came nearest."""
-        return min(self.nearest, float(self.found.far[0]) if self.found.far.size else np.inf)
+        """Return the robustness of the trajectory nearest to a violation."""
+        return min(
+            self.nearest,
+            float(self.simulations.robustness[0]) if self.simulations.robustness.size else np.inf,
+        )
 
     def report(self, boxes: int) -> None:
-        """Tell how far it is, now and then."""
+        """Report progress, at most every `OFTEN` seconds."""
         now = read_clock()
-        if self.progress is None or now - self._told < OFTEN:
+        if self.progress is None or now - self._reported_at < OFTEN:
             return
-        self._told = now
+        self._reported_at = now
         self.progress(
             VerifyProgress(
                 self.clock.seconds, self.boxes + boxes, None, self._nearest(), boxes
@@ -259,39 +271,45 @@ class FlowSearch:
         )  # fmt: skip
 
     def _answer(self) -> Loop:
-        system, found, cover = self.system, self.found, self.decided
-        asked = self.claim is not None
+        system, simulations, cover = self.system, self.simulations, self.decided
+        has_spec = self.claim is not None
         status = VIOLATED if self.witness else HOLDS if self.proved else UNKNOWN
-        kept = np.linspace(0, max(len(found.states) - 1, 0), KEPT).astype(int)
-        pipe = pipe_of(system, self.cover, found)
-        check_seen(system, pipe, found)
-        check_claim(system, self.claim if status == HOLDS else None, found)
-        # Without a specification it is the pipe that may stay open.
-        open_ = status == UNKNOWN and (asked or not np.isfinite([pipe.lo, pipe.hi]).all())
-        named = zones(self.spec, self.where, self._window) if asked else ()
+        chosen_runs = np.linspace(0, max(len(simulations.states) - 1, 0), KEPT).astype(int)
+        pipe = answer_pipe(system, self.cover, simulations)
+        check_seen(system, pipe, simulations)
+        check_claim(system, self.claim if status == HOLDS else None, simulations)
+        # Without a specification the pipe may stay open.
+        open_ = status == UNKNOWN and (has_spec or not np.isfinite([pipe.lo, pipe.hi]).all())
+        spec_zones = zones(self.spec, self.where, self._window) if has_spec else ()
         margin = -np.inf
         if status == HOLDS and cover is not None:
             margin = max(0.0, cover.margin)
         return Loop(
             model=system.name,
-            claim=self.text if asked else "",
-            status=status if asked else "REACHED",
+            claim=self.text if has_spec else "",
+            status=status if has_spec else "REACHED",
             pipe=pipe,
             counterexample=self.witness,
             margin=margin,
-            nearest=self._nearest() if asked and found.far.size else None,
+            nearest=self._nearest() if has_spec and simulations.robustness.size else None,
             reason=self.reason,
-            safe_until=safe_until(cover, self.proved, system.end) if asked else None,
+            safe_until=safe_until(cover, self.proved, system.end) if has_spec else None,
             covered=1.0 if self.proved else 0.0 if cover is None else cover.share,
-            helps=helps(system, cover if asked else self.cover, found, asked) if open_ else (),
-            warnings=(*self.warnings, *unreached(named, system.states, pipe)),
+            helps=explain_undecided(
+                system, cover if has_spec else self.cover, simulations, has_spec
+            )
+            if open_
+            else (),
+            warnings=(*self.warnings, *distant_zones(spec_zones, system.states, pipe)),
             warrant=Warrant.FLOAT64_ROUNDED,
             cost=Cost(self.clock.seconds, self.boxes),
             methods=METHODS[1:] if self.witness else METHODS[:1],
-            trajectories=found.states[kept] if len(found.states) else found.states,
-            zones=named,
+            trajectories=simulations.states[chosen_runs]
+            if len(simulations.states)
+            else simulations.states,
+            zones=spec_zones,
             dt=float(system.dt),
-            runs_at=np.array([float(t) for t in found.times]),
+            runs_at=np.array([float(t) for t in simulations.times]),
         )
 
     def _window(self, spec: Any) -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""A network over one box as the checker sees it: what is left are the units still undecided.
+"""A network over one box as the checker sees it, reduced to the units still undecided.
 
-It is `outrange_check.bounds.Bounded` in float64: units on one side of their kink are multiplied
-out, the others are columns beside the inputs, and a tree of cases counts them in this order.
+This is `outrange_check.bounds.Bounded` in float64. Units on one side of their kink are multiplied
+out. The others are columns after the inputs, and a tree of cases counts them in this order.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ MOST_NUMBERS = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
-class OpenLevel:
+class UnstableLevel:
     """The undecided units of one block.
 
     Args:
-        block: Whose curve they have.
-        start: The column of the first; the inputs are the columns before all of them.
-        form: `(units, start)`: the sums in the columns before.
-        constant: `(units,)`.
-        low: `(units,)`.
-        high: `(units,)`.
-        lines: The lines that are drawn without shares.
+        block: The block whose curve they have.
+        start: Column of the first unit; the inputs are the first columns.
+        form: `(units, start)`: the units' sums in the columns before.
+        constant: `(units,)`: the constants of the sums.
+        low: `(units,)`: lower bounds of the sums.
+        high: `(units,)`: upper bounds of the sums.
+        lines: The lines used where no shares are given.
     """
 
     block: FloatBlock
@@ -50,21 +50,21 @@ class OpenLevel:
         return self.start + len(self.low)
 
 
-class OpenUnits:
+class UnstableUnits:
     """The undecided units of a network over a box, level by level.
 
     Args:
-        net: The network.
-        box: Where.
+        net: The network in float64.
+        box: The set of its inputs.
     """
 
     def __init__(self, net: FloatNetwork, box: Box) -> None:
         self.net, self.lo, self.hi = net, box.lo, box.hi
-        self.levels: list[OpenLevel] = []
+        self.levels: list[UnstableLevel] = []
         self.width = net.inputs
         self.variables: list[int] = []
-        """Of the undecided units, as the network numbers them."""
-        self._asked = net.inputs
+        """The undecided units, as the network numbers them."""
+        self._next_variable = net.inputs
         self._least, self._most = box.lo, box.hi
         self._values = {ENTRY: (np.eye(net.inputs), np.zeros(net.inputs))}
         for k in range(len(net.blocks)):
@@ -76,7 +76,7 @@ class OpenUnits:
         return self.width - self.net.inputs
 
     def rows(self, forms: list[Form]) -> tuple[np.ndarray, np.ndarray]:
-        """Forms of the network's variables in the columns, and their constants."""
+        """Return forms of the network's variables in the columns, and their constants."""
         return self._put(*self.net.rows(forms))
 
     def _put(self, rows: Rows, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,16 +92,16 @@ class OpenUnits:
         form, constant = self._put(dict(block.weights), block.bias)
         middle, radius = (self._least + self._most) / 2, (self._most - self._least) / 2
         center, spread = form @ middle + constant, np.abs(form) @ radius
-        low = np.maximum(center - spread, self.least(form, constant))
-        high = np.minimum(center + spread, -self.least(-form, -constant))
+        low = np.maximum(center - spread, self.lower_bounds(form, constant))
+        high = np.minimum(center + spread, -self.lower_bounds(-form, -constant))
         high = np.maximum(low, high)
         still, slope = np.ones(block.size, bool), np.zeros(block.size)
         if block.slopes is not None:
             still = (low <= 0) & (high >= 0)
             slope = np.where(still, 0.0, np.where(low > 0, block.slopes[1], block.slopes[0]))
         value, plus = slope[:, None] * form, slope * constant
-        self.variables += [int(i) for i in self._asked + np.flatnonzero(still)]
-        self._asked += block.size
+        self.variables += [int(i) for i in self._next_variable + np.flatnonzero(still)]
+        self._next_variable += block.size
         if still.any():
             self._level(block, form[still], constant[still], low[still], high[still])
             columns = np.zeros((block.size, int(still.sum())))
@@ -112,18 +112,18 @@ class OpenUnits:
     def _level(self, block: FloatBlock, *parts: np.ndarray) -> None:
         form, constant, low, high = parts
         drawn = float_lines(block, low, high)
-        self.levels.append(OpenLevel(block, self.width, form, constant, low, high, drawn))
+        self.levels.append(UnstableLevel(block, self.width, form, constant, low, high, drawn))
         self.width += len(low)
         least, most = float_values(block, low, high, drawn)
         self._least = np.concatenate([self._least, least])
         self._most = np.concatenate([self._most, most])
 
-    def least(self, form: np.ndarray, constant: np.ndarray) -> np.ndarray:
-        """Lower bounds of rows through the lines of every level.
+    def lower_bounds(self, form: np.ndarray, constant: np.ndarray) -> np.ndarray:
+        """Compute lower bounds of rows through the lines of every level.
 
         Args:
-            form: `(rows, columns)`.
-            constant: `(rows,)`.
+            form: Coefficients of the rows, `(rows, columns)`.
+            constant: Constants of the rows, `(rows,)`.
         """
         step = max(1, MOST_NUMBERS // max(1, form.shape[1]))
         parts = [

@@ -1,0 +1,58 @@
+"""The ambient worker pool: a context variable, like the deadline.
+
+A search that can be divided lies ten calls below the caller who has workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from .pool import Pool
+
+
+class Workers:
+    """The pool for one hard question, and the folder of its checkpoint.
+
+    Args:
+        folder: Where an interrupted search is resumed from; None for no checkpoint.
+    """
+
+    def __init__(self, pool: Pool, folder: Path | None = None) -> None:
+        self.pool, self.folder = pool, folder
+        self._callbacks: list[Callable[[], None]] = []
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Register a callback for the end of the question."""
+        self._callbacks.append(callback)
+
+    def close(self) -> None:
+        """Call the registered callbacks once: the question has ended."""
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+_workers: ContextVar[Workers | None] = ContextVar("outrange_workers", default=None)
+
+
+def ambient_workers() -> Workers | None:
+    """Return the ambient worker pool, or None."""
+    return _workers.get()
+
+
+@contextmanager
+def use_workers(workers: Workers | None) -> Iterator[None]:
+    """Divide the searches that start inside the context among `workers`, if there are any."""
+    token = _workers.set(workers)
+    try:
+        yield
+    finally:
+        _workers.reset(token)
+        if workers is not None:
+            workers.close()

@@ -1,0 +1,240 @@
+"""Dispatcher of tasks to a pool of workers.
+
+It ships each payload to a worker that lacks it, and separates lost or hung workers from failed
+tasks.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from ..core import VERSION
+from ..core.clock import read_wall_clock
+from .nodes import WorkerNode
+from .payload import Payload, serialize
+from .pool import Pool
+from .worker_cache import MISSING, run_task
+from .worker_settings import process_name
+
+
+ATTEMPTS = 3
+"""Number of workers that may be lost over one task. After that the task itself may kill them: it is
+not submitted again, and the caller decides what becomes of it."""
+
+TICK = 0.25
+"""Seconds between two looks at the clock while the caller waits for tasks."""
+
+SMALL_PAYLOAD = 1 << 20
+"""Bytes up to which a payload is sent with the first tasks unasked: cheaper than a round trip in
+which a worker reports that it is missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskResult:
+    """The outcome of one task.
+
+    Args:
+        key: The identifier under which the task was submitted.
+        error: The exception that it raised, or that describes how it was lost.
+        lost: True if its worker disappeared or hung. The outcome is then unknown, and the task may
+            be submitted again.
+        node: The node that ran it, if it was submitted to a node.
+    """
+
+    key: Hashable
+    value: Any = None
+    error: BaseException | None = None
+    lost: bool = False
+    node: WorkerNode | None = None
+
+
+@dataclass(eq=False)
+class _RunningTask:
+    """A submitted task, its deadline `until`, and its time limit in seconds."""
+
+    future: Any
+    name: str
+    payload: Payload
+    task: bytes
+    until: float
+    limit: float
+    node: WorkerNode | None
+
+
+class Dispatcher:
+    """Submits tasks to a pool and collects their results.
+
+    Args:
+        version: Version of outrange in this process; workers must have the same.
+    """
+
+    def __init__(self, pool: Pool, version: str = VERSION) -> None:
+        self.pool, self._version = pool, version
+        self._running: dict[Hashable, _RunningTask] = {}
+        self._completed: SimpleQueue[tuple[Hashable, Any]] = SimpleQueue()
+        self._lost: list[TaskResult] = []
+        self._sent: Counter[str] = Counter()
+        self._tasks_at: Counter[WorkerNode] = Counter()
+        self._warned = False
+
+    def __len__(self) -> int:
+        """Return the number of unfinished tasks."""
+        return len(self._running) + len(self._lost)
+
+    @property
+    def keys(self) -> list[Hashable]:
+        """Keys of the running tasks, in the order of submission."""
+        return list(self._running)
+
+    def free_slots(self, ahead: int) -> int:
+        """Return how many more tasks fit; negative if there are too many.
+
+        Args:
+            ahead: Tasks queued at each worker, to save it the wait for its next one. Useful for
+                short tasks that do not depend on each other.
+        """
+        return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
+
+    def next_node(self, ahead: int, results: Sequence[TaskResult] = ()) -> WorkerNode | None:
+        """Return the node with the fewest tasks, or None if all of them have enough.
+
+        Args:
+            ahead: Tasks queued at each node, as for `free_slots`.
+            results: Results of ended tasks that still count as running.
+        """
+        nodes = () if self.pool.broken else self.pool.nodes
+        more = Counter(result.node for result in results)
+
+        def tasks(node: WorkerNode) -> int:
+            return self._tasks_at[node] + more[node]
+
+        if nodes and nodes[0].name is None:  # interchangeable: the executor picks one
+            return nodes[0] if tasks(nodes[0]) < (1 + ahead) * len(nodes) else None
+        least = min(nodes, key=tasks, default=None)
+        return least if least is not None and tasks(least) <= ahead else None
+
+    def submit(
+        self,
+        key: Hashable,
+        name: str,
+        payload: Payload,
+        work: Callable[..., Any],
+        *arguments: Any,
+        limit: float = float("inf"),
+        node: WorkerNode | None = None,
+    ) -> None:
+        """Start a task.
+
+        Args:
+            key: Identifier of the task, repeated in its `TaskResult`.
+            name: A word or two on what it does, for dashboards.
+            payload: Shared data of the tasks; `work` gets it first, as a
+                `worker_cache.CachedPayload`.
+            work: Function of a module, run on the worker.
+            *arguments: Further arguments of `work`.
+            limit: Seconds after which the task counts as hung.
+            node: Node that runs it with all its cores; None for any worker with a free core.
+        """
+        task = serialize((work, arguments))
+        until = read_wall_clock() + limit
+        entry = _RunningTask(None, name, payload, task, until, limit, node)
+        # No worker has it at first, and anonymous workers may lack it later too.
+        unasked = len(payload.data) <= SMALL_PAYLOAD and self._sent[payload.digest] < self.pool.size
+        self._sent[payload.digest] += unasked
+        self._submit(key, entry, payload.data if unasked else None)
+
+    def _submit(self, key: Hashable, entry: _RunningTask, data: bytes | None) -> None:
+        node = entry.node
+        cores, name = (self.pool.cores, None) if node is None else (node.cores, node.name)
+        task = (self._version, process_name(), entry.payload.digest, entry.task, data, cores)
+        try:
+            entry.future = self.pool.submit(entry.name, run_task, *task, node=name)
+        except BrokenExecutor as error:
+            self._lost.append(TaskResult(key, error=error, lost=True))
+            self._warn_if_broken(error)
+            return
+        self._running[key] = entry
+        if node is not None:
+            self._tasks_at[node] += 1
+        entry.future.add_done_callback(lambda future: self._completed.put((key, future)))
+
+    def wait(self, seconds: float) -> list[TaskResult]:
+        """Return the results of ended tasks: at once if there are any, else when one ends.
+
+        Args:
+            seconds: Maximum time to wait.
+        """
+        results, self._lost = self._lost, []
+        end = read_wall_clock() + (0.0 if results else seconds)
+        while True:
+            soon = [entry.until for entry in self._running.values()]
+            try:
+                left = min([end, *soon]) - read_wall_clock()
+                key, future = self._completed.get(timeout=max(0.0, left))
+            except Empty:
+                results += self._give_up_overdue()
+                if results or read_wall_clock() >= end:
+                    return results
+                continue
+            result = self._collect(key, future)
+            if result is not None:
+                results.append(result)
+                end = 0.0
+
+    def _collect(self, key: Hashable, future: Any) -> TaskResult | None:
+        entry = self._running.get(key)
+        if entry is None or entry.future is not future:
+            return None  # given up earlier
+        self._remove(key)
+        try:
+            value = self.pool.result(future)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # some errors of Dask are no `Exception`
+            is_loss = self.pool.is_loss(error)
+            self._warn_if_broken(error)
+            return TaskResult(key, None, error, is_loss, entry.node)
+        if isinstance(value, str) and value == MISSING:
+            entry.until = read_wall_clock() + entry.limit
+            self._submit(key, entry, entry.payload.data)
+            return None
+        return TaskResult(key, value, node=entry.node)
+
+    def _warn_if_broken(self, error: BaseException) -> None:
+        """Warn once if the executor accepts no more tasks; only its owner can replace it."""
+        if self.pool.broken and not self._warned:
+            self._warned = True
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            text = f"The executor broke; this process decides the rest itself ({why})"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+    def _remove(self, key: Hashable) -> _RunningTask:
+        entry = self._running.pop(key)
+        if entry.node is not None:
+            self._tasks_at[entry.node] -= 1
+            if not self._tasks_at[entry.node]:
+                del self._tasks_at[entry.node]
+        return entry
+
+    def _give_up_overdue(self) -> list[TaskResult]:
+        now = read_wall_clock()
+        late = [key for key, entry in self._running.items() if entry.until <= now]
+        error, results = TimeoutError("its worker did not answer"), []
+        for key in late:
+            entry = self._remove(key)
+            self.pool.give_up(entry.future)
+            results.append(TaskResult(key, None, error, True, entry.node))
+        return results
+
+    def cancel_all(self) -> None:
+        """Cancel the running tasks and forget them."""
+        for running in self._running.values():
+            running.future.cancel()
+        self._running.clear()
+        self._tasks_at.clear()
