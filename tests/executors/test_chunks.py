@@ -143,7 +143,7 @@ def test_what_only_the_model_can_tell_waits_for_the_workers_and_the_clock(tmp_pa
     path = random_net(tmp_path, "net.onnx", (3, 8, 3), 0)
     x = np.random.default_rng(0).uniform(-1, 1, (8, 3))
     y = np.array([(run_model(path, row).argmax() + 0) % 3 for row in x])
-    monkeypatch.setattr(robust_run.RobustRun, "confirmed", lambda *_: None)
+    monkeypatch.setattr(robust_run.RobustRun, "confirm", lambda *_: None)
     settled = []
 
     def settle(run, i, left):

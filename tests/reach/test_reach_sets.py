@@ -201,7 +201,7 @@ def test_disturbances_are_inputs_too():
     assert (reached.lo[1:] < calm.lo[1:] - 0.01).all() and (
         reached.hi[1:] > calm.hi[1:] + 0.01
     ).all()
-    with pytest.raises(InputError, match="up to 8 inputs that vary"):
+    with pytest.raises(InputError, match="up to 8 varying inputs"):
         loop_reach_sets(
             saturated, windy, ([1, -0.1], [2, 0.1]), steps=9, disturbance=(-0.1, 0.1), varying=True
         )
