@@ -1,8 +1,8 @@
 """A VAE's decoder: which pixels can light up?
 ===========================================
 
-The decoder of a variational autoencoder turns two latents into an image of 14 by 14 pixels. One
-proof covers every latent in a square: the brightest value that each pixel can take.
+The decoder of a variational autoencoder turns two latents into an image of 14 by 14 pixels. A
+proof over a square of latents shows how bright each pixel can become.
 """
 
 import keras
@@ -67,8 +67,8 @@ print(f"pixels that never reach 0.1, proved: {(proved < 0.1).sum()} of 196")
 print(f"largest difference from the samples: {(proved - sampled).max():.3f}")
 
 # %%
-# With only two latents, samples find nearly everything. They cannot prove that a pixel stays dark.
-# The answer does: no latent of the square lights a pixel that is marked by a cross.
+# With only two latents, samples find nearly everything, but they cannot prove that a pixel stays
+# dark. The answer proves it: no latents in the square bring a pixel with a cross to 0.1.
 
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.7), layout="constrained")
 steps = np.linspace(-1.6, 1.6, 3)

@@ -2,7 +2,7 @@
 =================================
 
 A block of attention, ``LayerNormalization`` and a feed-forward layer classifies a signal of six
-tokens. The proof is tight for small perturbations and leaves a large gap for wide ones.
+tokens. The proof is tight for small perturbations and leaves a wide gap for large ones.
 """
 
 import keras
@@ -16,7 +16,7 @@ keras.utils.set_random_seed(0)
 rng = np.random.default_rng(0)
 slope = rng.normal(0, 1, (1200, 1, 1))
 signals = slope * np.linspace(-1, 1, 6)[:, None] * [1, -1] + rng.normal(0, 0.4, (1200, 6, 2))
-rises = (slope.ravel() > 0).astype(int)  # does the first channel rise, and the second fall?
+rises = (slope.ravel() > 0).astype(int)  # the first channel rises, the second falls
 
 
 class Position(keras.layers.Layer):
@@ -44,15 +44,15 @@ accuracy = model.evaluate(signals[1000:], rises[1000:], verbose=0)[1]
 print(f"accuracy on 200 other signals: {accuracy:.1%}")
 
 # %%
-# For one signal near the decision boundary: up to which perturbation of all its numbers does the
-# class provably stay? The answer is a bracket of a proved radius and an adversarial input.
+# Take a signal near the decision boundary. How far may all of its numbers be perturbed without a
+# change of class? The answer is a bracket: a proved radius, and an adversarial input.
 
 one = signals[1007]
 radius = outrange.robustness(model, one, budget=6)
 print(radius)
 
 # %%
-# The margin is the logit of "rises" minus the logit of "falls". Its range at growing radii:
+# The margin is the logit of "rises" minus the logit of "falls". Its range for several radii:
 
 radii = [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07]
 network = outrange.load(model)
