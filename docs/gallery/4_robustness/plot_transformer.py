@@ -54,7 +54,7 @@ print(radius)
 # %%
 # The margin is the logit of "rises" minus the logit of "falls". Its range for several radii:
 
-radii = [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07]
+radii = [0.0, 0.02, 0.03, 0.04, 0.05, 0.07]
 network = outrange.load(model)
 margins = [
     outrange.output_range(network, outrange.ball(one, r), rows=[[-1, 1]], tol=0.01, budget=2)
