@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         lipschitz as lipschitz,
         monotone as monotone,
     )
-    from .api.training import compare as compare, expected as expected, recommend as recommend
+    from .api.training import compare as compare, dead_start as dead_start, recommend as recommend
     from .core import (
         Box as Box,
         ContradictionError as ContradictionError,
@@ -133,7 +133,7 @@ _HOMES = {
     "api.report": "report",
     "api.robustness": "robust_accuracy robustness",
     "api.slopes": "gradient_range lipschitz monotone",
-    "api.training": "compare expected recommend",
+    "api.training": "compare dead_start recommend",
     "core": "Box ContradictionError InputError ModelError OutrangeError UnsupportedError Warrant",
     "executors.nodes": "Nodes",
     "frontends.functions.linear": "linear_plant",
@@ -147,6 +147,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 _MODULES = ("callbacks", "layers", "losses")
 
+_RENAMED = {"expected": "dead_start"}
+"""Former names, each with the name that replaced it; kept until 0.2."""
+
 __all__ = sorted([*_HOME, *_MODULES])
 
 
@@ -154,6 +157,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name on first use."""
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
+    if name in _RENAMED:
+        raise AttributeError(f"`outrange.{name}` is now `outrange.{_RENAMED[name]}`.")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -193,7 +193,7 @@ CALLS = {
     "a state that there is not": (
         {"spec": x["height"] <= 1}, "The loop has no state of this name; it has x1, x2"),
     "the output of a model": (
-        {"spec": outrange.y[0] <= 1}, "about its states `x` and its controls `u`"),
+        {"spec": outrange.y[0] <= 1}, "may use its states `x` and its controls `u`"),
     "an observation of another size": (
         {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` must return 2 numbers"),
     "a logarithm of negative numbers": (

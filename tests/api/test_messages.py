@@ -43,7 +43,7 @@ MESSAGES = {
     "no box": (lambda: outrange.output_range(NET, None), "An input set is needed: pass `box`"),
     "a name": (
         lambda: outrange.output_range(NET, {**BOX, "sped": 0} | {"speed": 1}),
-        "leave out what is no input: `sped`",
+        "remove names that are not inputs: `sped`",
     ),
     "a typo": (
         lambda: outrange.output_range(
@@ -61,7 +61,7 @@ MESSAGES = {
     ),
     "targets in a table, of a named model": (
         lambda: outrange.output_range(NET, frame(*NAMES, "price")),
-        "leave out what is no input: `price`",
+        "remove names that are not inputs: `price`",
     ),
     "a picture": (lambda: outrange.output_range(picture(), ZEROS), "array[..., None]"),
     "a ball": (
@@ -70,7 +70,10 @@ MESSAGES = {
     ),
     "a point": (lambda: outrange.robustness(NET, [0.1, 0.2]), "The point must have the shape (4,)"),
     "a point of a picture": (lambda: outrange.robustness(picture(), ZEROS), "array[..., None]"),
-    "many points": (lambda: outrange.robustness(NET, np.zeros((3, 4))), "ask about one: `x[0]`"),
+    "many points": (
+        lambda: outrange.robustness(NET, np.zeros((3, 4))),
+        "Select one of several rows: `x[0]`",
+    ),
     "swapped": (lambda: outrange.verify(NET, BOX, y[0] <= 1), "Swap the two"),
     "swapped text": (lambda: outrange.verify(NET, (0, 1), "y[0] <= 1"), "Swap the two"),
     "a form": (lambda: outrange.minimize(NET, "y[0] <= 1", BOX), "one linear expression"),

@@ -29,7 +29,7 @@ for seed in range(8):
 # %%
 # The probability of that is known before the first seed is drawn:
 
-chance = outrange.expected(keras.layers.Dense(1, "relu", name="line"), x)
+chance = outrange.dead_start(keras.layers.Dense(1, "relu", name="line"), x)
 print(chance)
 
 # %%

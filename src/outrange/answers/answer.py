@@ -148,16 +148,16 @@ class Answer(ABC):
 
     def _in_full(self) -> Document:
         """Return the document with methods and provenance, which only pages show."""
-        shown = self.titled()
+        shown = self.annotated_document()
         methods = Listing("Methods:", getattr(self, "methods", ()))
         found_by = Fold("How this was found", (methods,), in_text=False)
         provenance = Fold("Question, models and version", provenance_blocks(self), in_text=False)
         return replace(shown, blocks=(*shown.blocks, found_by, provenance))
 
     def __str__(self) -> str:
-        return text(self.titled())
+        return text(self.annotated_document())
 
-    def titled(self) -> Document:
+    def annotated_document(self) -> Document:
         """Return the document with the input set below its title, and notes at its end.
 
         Returns:

@@ -235,13 +235,13 @@ class Range(Answer):
             return "float32 network with the stored weights, its sums in any order"
         return "real-valued network with the stored weights"
 
-    def shown(self) -> tuple[np.ndarray, np.ndarray]:
+    def display_bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Return `lo` and `hi` rounded outward for display, so that they remain bounds."""
         scale = np.maximum(np.abs(self.lo), np.abs(self.hi))
         return outward(self.lo, scale, -1), outward(self.hi, scale, 1)
 
     def __repr__(self) -> str:
-        lo, hi = self.shown()
+        lo, hi = self.display_bounds()
         ends = f"lo={vector(lo)}, hi={vector(hi)}"
         if lo.size > MOST_SHORT or (lo.size and lo.ndim > 2):
             least, most = (number(float(end)) for end in (lo.min(), hi.max()))
@@ -259,7 +259,7 @@ class Range(Answer):
     @property
     def sentence(self) -> str:
         """The proved range, as one plain sentence."""
-        lo, hi = self.shown()
+        lo, hi = self.display_bounds()
         _, word = SUBJECTS[self.subject]
         if not lo.size:
             return "There are no outputs."

@@ -97,13 +97,13 @@ class SampledRange(Answer):
         """Iterate over the first axis."""
         return (self[i] for i in range(len(self.lo)))
 
-    def shown(self) -> tuple[np.ndarray, np.ndarray]:
+    def display_bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Return `lo` and `hi` rounded for display."""
         scale = np.maximum(np.abs(self.lo), np.abs(self.hi))
         return tidy(self.lo, scale), tidy(self.hi, scale)
 
     def __repr__(self) -> str:
-        lo, hi = self.shown()
+        lo, hi = self.display_bounds()
         ends = f"lo={vector(lo)}, hi={vector(hi)}"
         if lo.size > 4 or lo.ndim > 2:
             ends = (
@@ -119,13 +119,13 @@ class SampledRange(Answer):
     @property
     def sentence(self) -> str:
         """The range seen, as one plain sentence."""
-        lo, hi = self.shown()
+        lo, hi = self.display_bounds()
         ends = f"[{number(float(lo.min()))}, {number(float(hi.max()))}]" if lo.size else "nothing"
         return f"In {self.samples:,} samples all outputs lay in {ends}; the true range may be wider"
 
     def document(self) -> Document:
         """Return a table of the outputs, or of the outstanding ones."""
-        lo, hi = (np.ravel(ends) for ends in self.shown())
+        lo, hi = (np.ravel(ends) for ends in self.display_bounds())
         head, names = ("output", "least seen", "largest seen", "range"), self.names
 
         def row(i: int) -> tuple[Cell, ...]:

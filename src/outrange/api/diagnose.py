@@ -98,7 +98,7 @@ def diagnose(
     from ..frontends.keras.training.randomness import preserve_random_state
     from ..frontends.load import source_of
     from ..questions.inputs.columns import column_names
-    from ..train.expected import expected
+    from ..train.dead_start import dead_start as estimate
 
     plan, logged = plan_of(epochs, batch_size), history_of(history)
     model = read_compiled(model, custom_objects=custom_objects, safe_mode=safe_mode)
@@ -124,7 +124,7 @@ def diagnose(
         )
     with preserve_random_state(keras()), preserve_unbuilt_loss(model):
         program = read_program(model, inputs, targets)
-        program = replace(program, dead_start=partial(expected, model, inputs))
+        program = replace(program, dead_start=partial(estimate, model, inputs))
         answer = ask(
             program, flat_x, flat_y, (inputs, targets), ignore=ignore, steps=steps, names=columns,
             plan=plan, history=logged, held_out=held_out, try_fixes=try_fixes,

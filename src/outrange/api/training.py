@@ -1,4 +1,4 @@
-"""Public questions about training: `recommend`, `compare`, and `expected` for dead units."""
+"""Public questions about training: `recommend`, `compare`, and `dead_start` for dead units."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def compare(
 
 
 @with_provenance
-def expected(
+def dead_start(
     model: Any, x: Any, *, trials: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> DeadStart:
     """Estimate the probability that a unit starts dead, over the layers' own initializers.
@@ -164,7 +164,7 @@ def expected(
     Example:
         >>> import keras, numpy as np
         >>> x = np.arange(1.0, 8.0)[:, None]
-        >>> expected(keras.layers.Dense(1, "relu", name="neuron"), x)
+        >>> dead_start(keras.layers.Dense(1, "relu", name="neuron"), x)
         DeadStart('...', neuron: a unit starts dead with 0.5, exact)
 
     Sound: the intervals are exact (Clopper-Pearson) for independent units. Otherwise they hold for
@@ -179,7 +179,7 @@ def expected(
     case of the binomial*, 1934.
     """
     from ..frontends.source import weights_source
-    from ..train.expected import expected as ask
+    from ..train.dead_start import dead_start as ask
 
     answer = ask(model, x, trials=trials, confidence=confidence, seed=seed)
     weights = model.get_weights()

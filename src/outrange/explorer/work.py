@@ -93,17 +93,17 @@ def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Ite
     network, box = exhibit.network, ask.box
     graph = network.graph
     seen, ends = _try_inputs(exhibit, box)
-    low, high = _cases(exhibit, box)
+    low, high, proved = *_cases(exhibit, box), known
     for domain in ("intervals", "linear") if exhibit.is_large else ("linear",):
         values = [(lo.min(0), hi.max(0)) for lo, hi in bounds(graph, low, high, domain)]
         lo, hi = values[graph.output]
-        known = (lo, hi) if known is None else (np.fmax(known[0], lo), np.fmin(known[1], hi))
-        values[graph.output] = known
+        proved = (lo, hi) if proved is None else (np.fmax(proved[0], lo), np.fmin(proved[1], hi))
+        values[graph.output] = proved
         message = {
-            **_range_message(ask, "bounds", known, seen),
+            **_range_message(ask, "bounds", proved, seen),
             "layers": [_strip(layer_row(network, layer, values)) for layer in network.layers],
         }
-        yield First(message, known, ends)
+        yield First(message, proved, ends)
 
 
 def _cases(exhibit: Exhibit, box: Box) -> Bounds:

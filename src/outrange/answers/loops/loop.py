@@ -137,7 +137,7 @@ class Loop(Decided, Answer):
         invariant = self.invariant
         if invariant is None:
             return ""
-        box = invariant.told(self.pipe.states)
+        box = invariant.box_text(self.pipe.states)
         return f" From {self._when(invariant.start)} on it stays for ever within {box}."
 
     def _unbounded_sentence(self) -> list[str]:

@@ -27,7 +27,7 @@ class Invariant:
     start: float
     period: float
 
-    def told(self, names: Sequence[str]) -> str:
+    def box_text(self, names: Sequence[str]) -> str:
         """Return the box in words.
 
         Args:

@@ -45,7 +45,7 @@ MOST_GAP = 1000
 def range_document(answer: Any) -> Document:
     """Return a table of the outputs, or of the outstanding ones, and the extreme inputs."""
     names = answer.names
-    lo, hi = (np.ravel(ends) for ends in answer.shown())
+    lo, hi = (np.ravel(ends) for ends in answer.display_bounds())
     gaps, seen_lo, seen_hi = map(np.ravel, (answer.relative_gap, answer.seen_lo, answer.seen_hi))
     title, word = SUBJECTS[answer.subject]
     head = (word, "lo", "hi", "relative gap", "range (dark: seen)")

@@ -305,8 +305,8 @@ class Questions:
 
         clock = Clock(seconds)
         with deadline(seconds):
-            known = self._known_range() if self._is_box else None
-            answer = summary(self.network, self._hull, known=known)
+            ranges = self._known_range() if self._is_box else None
+            answer = summary(self.network, self._hull, known=ranges)
         # If time ran out, some bounds come from intervals: proved, but wider.
         call = f"outrange.summary(network, {self._set})"
         return answered_section("layers", [answer], call, late=clock.left <= 0, reader=self.reader)
@@ -413,16 +413,16 @@ class Questions:
 
     def _points(self) -> np.ndarray:
         """Return inputs of the set, `(n, inputs)`: data rows, and inputs that attain the bounds."""
-        points, known = np.zeros((0, self.network.graph.size)), self._known_range()
+        points, ranges = np.zeros((0, self.network.graph.size)), self._known_range()
         if self._from_data:
             rows = columns(self.x) if is_frame(self.x) else self.x
             parts = rows.values() if isinstance(rows, Mapping) else [rows]
             points = np.concatenate([np.reshape(part, (len(part), -1)) for part in parts], axis=1)
-        if known is None:
+        if ranges is None:
             return points
-        for at in (known.at_lo, known.at_hi):
+        for at in (ranges.at_lo, ranges.at_hi):
             parts = at.values() if isinstance(at, Mapping) else [at]
-            flat = [np.reshape(part, (known.lo.size, -1)) for part in parts]
+            flat = [np.reshape(part, (ranges.lo.size, -1)) for part in parts]
             seen = np.concatenate(flat, axis=1)
             points = np.concatenate([seen[np.isfinite(seen).all(axis=1)], points])
         return points

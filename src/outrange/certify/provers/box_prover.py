@@ -123,7 +123,7 @@ class _BoxProver:
         while open_:
             check_deadline()
             batch, open_ = open_[-BATCH:], open_[:-BATCH]
-            if not self._split(batch):
+            if not self._split_region(batch):
                 return None
             for node in batch:
                 assert node.children is not None
@@ -154,7 +154,7 @@ class _BoxProver:
         assert ((loose > 0) == open_.any(axis=1)).all()
         return [_BoxNode(*parts) for parts in zip(lo, hi, lack, loose, blame, strict=True)]
 
-    def _split(self, batch: list[_BoxNode]) -> bool:
+    def _split_region(self, batch: list[_BoxNode]) -> bool:
         """Split each box along its best axis; return False if one cannot be bisected."""
         tried, lo, hi = [], [], []
         for node in batch:

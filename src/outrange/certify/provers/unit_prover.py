@@ -101,7 +101,7 @@ def _prove_goal(ascent: PhaseAscent, target: float) -> bytes | None:
     while open_:
         check_deadline()
         batch, open_ = open_[-BATCH:], open_[:-BATCH]
-        children = _split(ascent, batch, target)
+        children = _split_region(ascent, batch, target)
         if children is None:
             return None
         open_ += _write_leaves(ascent, children, target)
@@ -126,7 +126,9 @@ def _write_leaves(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) ->
     return [node for node in nodes if node.leaf is None]
 
 
-def _split(ascent: PhaseAscent, batch: list[_CaseNode], target: float) -> list[_CaseNode] | None:
+def _split_region(
+    ascent: PhaseAscent, batch: list[_CaseNode], target: float
+) -> list[_CaseNode] | None:
     """Split cases at the best tried unit; return None if one has no sign left to split at."""
     done = [node for node in batch if not node.cases.score.max() > 0]
     _finish(ascent, done, target)

@@ -68,10 +68,10 @@ class Log:
 
     def report(self, tasks: Sequence[Instance]) -> None:
         """Report the progress."""
-        known = self._results.known
+        results = self._results.known
         now = BatchProgress(
             read_wall_clock() - self._start,
-            [known[key].verdict for key in self._keys if key in known],
+            [results[key].verdict for key in self._keys if key in results],
             len(self._keys),
             self._done,
             [f"{t.onnx} {t.vnnlib}" for t in tasks],

@@ -109,7 +109,7 @@ def ask_loop(
     if as_json:
         echo(json.dumps({"result": word, **answer.as_dict()}))
     else:
-        echo(f"{word}\n{text(replace(answer.titled(), title=''))}")
+        echo(f"{word}\n{text(replace(answer.annotated_document(), title=''))}")
     if answer.reason == "interrupted":
         return INTERRUPTED
     return {"VIOLATED": VIOLATED, "UNKNOWN": OPEN}.get(answer.status, EXACT)

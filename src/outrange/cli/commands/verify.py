@@ -104,7 +104,7 @@ def ask_verify(
         print(f"{verdict.sentence}\n{verdict.standing}", file=sys.stderr)
     else:
         # The first line already states the status, which is also the title.
-        echo(f"{word}\n{text(replace(verdict.titled(), title=''))}")
+        echo(f"{word}\n{text(replace(verdict.annotated_document(), title=''))}")
     if verdict.holds is not None:
         return EXACT if verdict.holds else VIOLATED
     return INTERRUPTED if verdict.reason == "interrupted" else OPEN

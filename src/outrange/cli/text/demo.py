@@ -13,7 +13,7 @@ def demo_text(answer: Range, sampled: SampledRange) -> str:
 
     The share refers to attained values: an open bound need not be a value of the output.
     """
-    ends = (*answer.shown(), sampled.lo, sampled.hi, answer.seen_hi - answer.seen_lo)
+    ends = (*answer.display_bounds(), sampled.lo, sampled.hi, answer.seen_hi - answer.seen_lo)
     rows = []
     for name, *row in zip(entry_names(answer.outputs), *map(np.ravel, ends), strict=True):
         lo, hi, seen_lo, seen_hi, width = map(float, row)

@@ -38,10 +38,10 @@ def _argmax(keras: ModuleType) -> Callable[[Any, Any], Any]:
 
 
 def _rounded_loss(keras: ModuleType) -> Callable[[Any, Any], Any]:
-    def rounded(y_true: Any, y_pred: Any) -> Any:
+    def rounded_error(y_true: Any, y_pred: Any) -> Any:
         return keras.ops.mean(keras.ops.square(y_true - keras.ops.round(y_pred)))
 
-    return rounded
+    return rounded_error
 
 
 def _soft_index(keras: ModuleType) -> Callable[[Any, Any], Any]:

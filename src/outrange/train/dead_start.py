@@ -33,7 +33,7 @@ FIRST = 20
 """Minimum number of random initializations, even if they are slow."""
 
 
-def expected(
+def dead_start(
     model: Any,
     x: Any,
     *,
@@ -44,7 +44,7 @@ def expected(
     least: float = 0.0,
     seconds: float = np.inf,
 ) -> DeadStart:
-    """Estimate the probability of dead units at initialization; see `outrange.expected`.
+    """Estimate the probability of dead units at initialization; see `outrange.dead_start`.
 
     Args:
         model: A Keras model or layer.
