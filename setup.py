@@ -73,7 +73,7 @@ def levels(target):
 
 
 def choices(target, portable):
-    """Lists of levels worth trying, best first."""
+    """Return lists of levels worth trying, best first."""
     if portable:
         return [levels(target)]
     return [{"native": ["-march=native"]}, {"native": []}]

@@ -23,7 +23,7 @@ EXAMPLES, EPOCHS, BATCH = 40_000, 30, 256
 
 
 def torques(states: np.ndarray) -> np.ndarray:
-    """The torques in N m that produce these accelerations, `(n, 6)` to `(n, 2)`.
+    """Return the torques in N m that produce these accelerations, `(n, 6)` to `(n, 2)`.
 
     Reference: R. Murray, Z. Li, S. Sastry, *A Mathematical Introduction to Robotic Manipulation*,
     1994, section 4.2: the planar arm with point masses, angles from the hanging position.
