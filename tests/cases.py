@@ -1,7 +1,7 @@
-"""How many cases a law runs: a few in `make test`, all of them in `make check`.
+"""Selects the cases of each law: a few in `make test`, all of them in `make check`.
 
-A law asks here instead of choosing by itself. What is thinned is thinned in the same way on every
-run, and no entry of an axis is lost: every op, domain and graph meets every law, only not every
+Laws do not choose by themselves. The selection is the same on every run, and it keeps every entry
+of an axis: every op, domain and graph meets every law, only not every
 other op, domain and graph.
 """
 
@@ -67,14 +67,14 @@ def covering(parts: dict[T, set[Any]]) -> list[T]:
     return [item for item in parts if item in chosen]
 
 
-def combined(*axes: Iterable[Any], rounds: int = 1) -> list[tuple[Any, ...]]:
-    """Every combination of the axes; or each entry of the longest axis `rounds` times.
+def combine(*axes: Iterable[Any], rounds: int = 1) -> list[tuple[Any, ...]]:
+    """Return every combination of the axes, or each entry of the longest axis `rounds` times.
 
     The others are dealt beside it, every entry of an axis before any entry of it again, in an order
     that is shuffled alike on every run.
 
     Args:
-        axes: The entries of each; `combined(DOMAINS, NETS)` makes pairs.
+        axes: The entries of each; `combine(DOMAINS, NETS)` makes pairs.
         rounds: How often each entry of the longest axis occurs in `make test`.
     """
     lists = [list(axis) for axis in axes]
@@ -99,6 +99,6 @@ def one_in(names: list[str], share: int) -> set[int]:
     return set(random.Random(names[0]).sample(range(len(names)), count))
 
 
-def called(value: Any) -> str | None:
-    """The name of a function, as the id of a case."""
+def function_name(value: Any) -> str | None:
+    """Return the name of a function, the id of a case."""
     return getattr(value, "__name__", None)

@@ -1,4 +1,4 @@
-"""What every test shares: quiet frameworks on the processor, and a fixed source of examples."""
+"""Settings of every test: quiet frameworks on the CPU, and a fixed source of examples."""
 
 import gc
 import importlib
@@ -42,7 +42,7 @@ others'.
 
 
 def shorten_turns() -> None:
-    """What is proved does not hang on how searches take turns."""
+    """Shorten the turns of searches: proofs do not depend on them."""
     for name, seconds in TURNS.items():
         module = importlib.import_module(name)
         module.FIRST_TURN = cases(seconds, module.FIRST_TURN)
@@ -78,11 +78,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         is_whole = item.nodeid.startswith(tuple(f"tests/{room}/" for room in WHOLE))
         tests[item.nodeid if is_whole else item.nodeid.split("[")[0]].append(item.nodeid)
-    kept = {names[i] for names in tests.values() for i in one_in(names, share)}
-    left = [item for item in items if item.nodeid not in kept]
+    selected = {names[i] for names in tests.values() for i in one_in(names, share)}
+    left = [item for item in items if item.nodeid not in selected]
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item.nodeid in kept]
+        items[:] = [item for item in items if item.nodeid in selected]
 
 
 def pytest_configure() -> None:
@@ -109,7 +109,7 @@ def leave_tensorflow_out(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What is imported by now stays; to look through it at each garbage collection takes long."""
+    """Exclude imported modules from garbage collection: scanning them each time is slow."""
     leave_tensorflow_out(session.config)
     shorten_turns()
     gc.freeze()

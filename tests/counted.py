@@ -4,9 +4,5 @@ from outrange.core.clock import OPERATIONS, charge
 
 
 def pass_time(seconds: float) -> None:
-    """Let counted time advance, as if work of so many seconds had been done.
-
-    Args:
-        seconds: Counted seconds.
-    """
+    """Advance counted time by some seconds, without doing work."""
     charge(seconds * OPERATIONS)

@@ -39,8 +39,8 @@ def chain(name, ops):
     return Graph((Slot("x", (1,)),), tuple(nodes), len(nodes), (Slot("y", (1,)),))
 
 
-def counted(function, *args):
-    """How many steps of the interpreter a call takes in the library's own code."""
+def count_steps(function, *args):
+    """Count the interpreter steps of a call in the library's own code."""
     count = 0
 
     def trace(frame, event, _argument):
@@ -61,8 +61,8 @@ def counted(function, *args):
 
 
 def grows_linearly(function, name, *args):
-    """Whether the work on a chain grows like its number of ops."""
+    """Return whether the work on a chain grows linearly with its number of ops."""
     graphs = [chain(name, ops) for ops in (60, 120, 240)]
     function(graphs[0], *args)  # tables that are made once
-    first, second, third = (counted(function, graph, *args) for graph in graphs)
+    first, second, third = (count_steps(function, graph, *args) for graph in graphs)
     return third - second <= 2.5 * (second - first) + 1000

@@ -14,14 +14,14 @@ from small_graphs import NETS, describable, normal, wild_graph
 
 
 def functions() -> list[str]:
-    """Of which something is stated."""
+    """Return the names of the functions with a stated float32 error."""
     return [name for name in describable() if float32_error(curve(name)) is not None]
 
 
 def graphs(count: int, kinds: Sequence[int] = (0, 1, 2)) -> Iterator[tuple[int, Any]]:
-    """So many graphs that are described: wild ones, kinds of nets, cancelling sums; and seeds."""
-    acts, seed, found = functions(), 0, 0
-    while found < count:
+    """Yield `count` pairs of a seed and a supported graph: wild, a net, or cancelling sums."""
+    acts, seed, yielded = functions(), 0, 0
+    while yielded < count:
         seed += 1
         if (seed - 1) % 3 not in kinds:
             continue
@@ -34,7 +34,7 @@ def graphs(count: int, kinds: Sequence[int] = (0, 1, 2)) -> Iterator[tuple[int, 
                 )
         except UnsupportedError:  # a curve that was fused has no float32 code
             continue
-        found += 1
+        yielded += 1
         yield seed - 1, graph
 
 
@@ -48,7 +48,7 @@ def _graph(seed: int, acts: list[str]) -> Any:
 
 
 def cancelling_graph(rng: np.random.Generator, acts: list[str]) -> Any:
-    """Shifts, factors and other branches that are large beside what is left of them."""
+    """Draw a graph whose large shifts, factors and branches almost cancel."""
     d = int(rng.integers(2, 6))
     b = Builder([Slot("x", (d,))])
     (h,) = b.input_values()

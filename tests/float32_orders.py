@@ -1,9 +1,9 @@
 """An evaluator of graphs in float32 that forms sums in every way a runtime may, at many points.
 
-Values are arrays `(entries, points)`: one operation on all points costs a few array operations. How
-sums are formed is drawn anew for each run: their order, association, fused or not, what is flushed,
-whether a sum is formed as one with those that read it and factors are multiplied into weights, and
-which way functions miss their values by what is stated.
+Values are arrays `(entries, points)`: one operation on all points costs a few array operations.
+Each run draws how sums are formed: their order and association, fused or not, and whether
+subnormals are flushed. It also draws whether a sum is joined with those that read it, whether
+factors are multiplied into weights, and the sign of the stated error of functions.
 """
 
 from collections import Counter
@@ -43,9 +43,9 @@ class Orders:
     """One way to compute a graph.
 
     Args:
-        graph: Operation by operation.
-        rng: Of what is drawn.
-        way: One of `WAYS`.
+        graph: The graph as the model computes it, operation by operation.
+        rng: Source of the random order, association and rounding.
+        way: Order in which sums are formed, one of `WAYS`.
     """
 
     def __init__(self, graph: Any, rng: np.random.Generator, way: str) -> None:
@@ -57,15 +57,15 @@ class Orders:
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """Every output `(m, P)` at float32 points `(d, P)`."""
-        values: list[Any] = [self._kept(x)]
+        values: list[Any] = [self._flush_subnormals(x)]
         for v, node in enumerate(self.graph.nodes, 1):
-            found = self._node(node.op, [values[j] for j in node.inputs])
-            if isinstance(found, Lazy) and not (self.joins and v in self.once):
-                found = self._formed(found)
-            values.append(found)
-        return self._formed(values[self.graph.output])
+            value = self._node(node.op, [values[j] for j in node.inputs])
+            if isinstance(value, Lazy) and not (self.joins and v in self.once):
+                value = self._evaluate_sum(value)
+            values.append(value)
+        return self._evaluate_sum(values[self.graph.output])
 
-    def _kept(self, x: np.ndarray) -> np.ndarray:
+    def _flush_subnormals(self, x: np.ndarray) -> np.ndarray:
         if self.flushes:
             x = np.where(np.abs(x) < TINY, np.float32(0), x)
         return x
@@ -76,9 +76,9 @@ class Orders:
         if isinstance(op, Rearrange) and isinstance(xs[0], Lazy) and _only_moves(op):
             x = xs[0]
             return Lazy(x.coefficients[op.index], x.operands, x.bias[op.index])
-        xs = [self._formed(x) for x in xs]
+        xs = [self._evaluate_sum(x) for x in xs]
         if isinstance(op, Product):
-            return self._kept(xs[0][op.left] * xs[1][op.right])
+            return self._flush_subnormals(xs[0][op.left] * xs[1][op.right])
         if isinstance(op, Rearrange):
             fill = op.fill.astype(np.float32)[:, None]
             flat = np.concatenate(xs)
@@ -97,7 +97,7 @@ class Orders:
             for c, x in zip(numbers, xs, strict=True):
                 c = np.broadcast_to(np.float32(c), (op.size,))
                 x = x if isinstance(x, Lazy) else Lazy(np.eye(op.size, dtype=np.float32), x, 0 * c)
-                parts.append(self._kept(c[:, None] * x.coefficients))
+                parts.append(self._flush_subnormals(c[:, None] * x.coefficients))
                 operands.append(x.operands)
                 bias = bias + c * x.bias
             single = len(xs) == 1 and isinstance(xs[0], Lazy) and xs[0].is_entrywise
@@ -108,40 +108,42 @@ class Orders:
             factor = np.diagonal(x.coefficients)
             for i in self.rng.permutation(len(factor)):
                 bias = bias + weights[0][:, i] * x.bias[i]
-            return Lazy(self._kept(weights[0] * factor), x.operands, bias)
-        xs = [self._formed(x) for x in xs]
+            return Lazy(self._flush_subnormals(weights[0] * factor), x.operands, bias)
+        xs = [self._evaluate_sum(x) for x in xs]
         single = op.factor is not None
-        return Lazy(self._kept(np.concatenate(weights, 1)), np.concatenate(xs), bias, single)
+        return Lazy(
+            self._flush_subnormals(np.concatenate(weights, 1)), np.concatenate(xs), bias, single
+        )
 
-    def _formed(self, x: Any) -> np.ndarray:
-        """The value of a sum."""
+    def _evaluate_sum(self, x: Any) -> np.ndarray:
+        """Evaluate a sum in one of the orders."""
         if not isinstance(x, Lazy):
             return x
         used = np.flatnonzero(x.coefficients.any(axis=0))
         c, o = x.coefficients[:, used], x.operands[used]
         bias = np.broadcast_to(x.bias[:, None], (len(x.bias), x.operands.shape[1]))
         if self.way in ("fused", "lanes"):
-            return self._fused(c, o, bias)
-        terms = [self._kept(c[:, i, None] * o[i]) for i in range(len(used))]
-        terms.append(self._kept(bias))
+            return self._add_fused(c, o, bias)
+        terms = [self._flush_subnormals(c[:, i, None] * o[i]) for i in range(len(used))]
+        terms.append(self._flush_subnormals(bias))
         if self.way == "backward":
             terms = terms[::-1]
         elif self.way in ("shuffled", "tree"):
             terms = [terms[i] for i in self.rng.permutation(len(terms))]
         elif self.way != "forward":
-            terms = self._sorted(np.stack(terms))
+            terms = self._sort_terms(np.stack(terms))
         if self.way == "tree":
             while len(terms) > 1:
                 pairs = zip(terms[::2], terms[1::2], strict=False)
                 rest = terms[-1:] if len(terms) % 2 else []
-                terms = [self._kept(a + b) for a, b in pairs] + rest
+                terms = [self._flush_subnormals(a + b) for a, b in pairs] + rest
             return terms[0]
         total = terms[0]
         for term in terms[1:]:
-            total = self._kept(total + term)
+            total = self._flush_subnormals(total + term)
         return total
 
-    def _sorted(self, terms: np.ndarray) -> list[np.ndarray]:
+    def _sort_terms(self, terms: np.ndarray) -> list[np.ndarray]:
         """Terms in an order of each point's own; a network of comparisons is fast on arrays."""
         by_size = self.way in ("rising", "falling")
         keys = terms
@@ -155,17 +157,19 @@ class Orders:
             rows = [((k >> np.uint32(1)) | (k << np.uint32(31))).view(np.float32) for k in rows]
         return rows if self.way in ("rising", "negative first") else rows[::-1]
 
-    def _fused(self, c: np.ndarray, o: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    def _add_fused(self, c: np.ndarray, o: np.ndarray, bias: np.ndarray) -> np.ndarray:
         """Fused multiply-adds into one sum or into four, which are added at the end."""
         count = 4 if self.way == "lanes" else 1
         totals = [bias, *(np.zeros_like(bias) for _ in range(count - 1))]
         wide = o.astype(np.float64)
         for k, i in enumerate(self.rng.permutation(len(o))):
             exact = c[:, i, None].astype(np.float64) * wide[i]
-            totals[k % count] = self._kept((exact + totals[k % count]).astype(np.float32))
+            totals[k % count] = self._flush_subnormals(
+                (exact + totals[k % count]).astype(np.float32)
+            )
         total = totals[0]
         for other in totals[1:]:
-            total = self._kept(total + other)
+            total = self._flush_subnormals(total + other)
         return total
 
     def _curve(self, op: Any, x: np.ndarray) -> np.ndarray:
@@ -175,7 +179,9 @@ class Orders:
             return true.astype(np.float32)
         sign = self.sign if self.sign else self.rng.integers(0, 2, x.shape, np.int8) * 2 - 1
         size = max(stated.relative - 1.0, 0.0) * np.abs(true) + stated.absolute
-        return self._kept((true + sign * (2.0**-24 * (1.0 - 2.0**-20)) * size).astype(np.float32))
+        return self._flush_subnormals(
+            (true + sign * (2.0**-24 * (1.0 - 2.0**-20)) * size).astype(np.float32)
+        )
 
 
 def _only_moves(op: Any) -> bool:
@@ -187,22 +193,22 @@ def _only_moves(op: Any) -> bool:
 @cache
 def _comparisons(count: int) -> tuple[tuple[int, int], ...]:
     """Batcher's odd-even merge sort: which places to compare, one pair after another."""
-    found, p = [], 1
+    comparisons, p = [], 1
     while p < count:
         k = p
         while k >= 1:
             for j in range(k % p, count - k, 2 * k):
                 for i in range(min(k, count - j - k)):
                     if (i + j) // (2 * p) == (i + j + k) // (2 * p):
-                        found.append((i + j, i + j + k))
+                        comparisons.append((i + j, i + j + k))
             k //= 2
         p *= 2
-    return tuple(found)
+    return tuple(comparisons)
 
 
 @dataclass
 class Tally:
-    """What was run: evaluations, values, the largest share of a bound, values outside."""
+    """Totals of the runs: evaluations, values, largest share of a bound, values outside."""
 
     evaluations: int = 0
     values: int = 0
@@ -213,14 +219,14 @@ class Tally:
 
     def add(self, y: np.ndarray, exact: np.ndarray, off: np.ndarray) -> np.ndarray:
         """Count values `(P, m)`; returns the share of each point."""
-        said = np.isfinite(off)
+        finite = np.isfinite(off)
         missed = np.abs(y.astype(np.float64) - exact)
         # Float64's own error at the points is a 2^-29th of what is bounded.
         share = np.where(missed > 0, missed / (off * (1.0 + 1e-6) + 1e-300), 0.0)
-        share = np.where(said, np.where(np.isnan(share), np.inf, share), 0.0)
+        share = np.where(finite, np.where(np.isnan(share), np.inf, share), 0.0)
         self.evaluations += len(y)
         self.values += y.size
-        self.unbounded += int((~said).sum())
+        self.unbounded += int((~finite).sum())
         self.outside += int((share > 1.0).sum())
         self.share = max(self.share, float(share.max(initial=0.0)))
         return share.max(axis=1, initial=0.0)

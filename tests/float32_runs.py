@@ -25,13 +25,15 @@ class Runtime:
 
     def run(self, graph, x):
         """Every output, float32, at float32 points `(batch, size)`."""
-        values = [self._kept(x.astype(np.float32))]
+        values = [self._flush_subnormals(x.astype(np.float32))]
         with np.errstate(all="ignore"):
             for node in graph.nodes:
-                values.append(self._kept(self._node(node.op, [values[j] for j in node.inputs])))
+                values.append(
+                    self._flush_subnormals(self._node(node.op, [values[j] for j in node.inputs]))
+                )
         return values[graph.output]
 
-    def _kept(self, x):
+    def _flush_subnormals(self, x):
         x = np.asarray(x)
         assert x.dtype == np.float32, x.dtype
         return np.where(np.abs(x) < TINY, np.float32(0), x) if self.flushes else x
@@ -53,9 +55,9 @@ class Runtime:
             total = np.broadcast_to(bias, (len(x), bias.size))
             for i in order:
                 exact = x[:, i, None].astype(np.float64) * weights[i].astype(np.float64)
-                total = self._kept((exact + total).astype(np.float32))
+                total = self._flush_subnormals((exact + total).astype(np.float32))
             return total
-        terms = self._kept(x[:, None, :] * weights.T[None])
+        terms = self._flush_subnormals(x[:, None, :] * weights.T[None])
         last = np.broadcast_to(bias[None, :, None], (*terms.shape[:2], 1))
         terms = np.concatenate([terms, last], axis=2)
         if self.way in ("shuffled", "tree"):
@@ -69,7 +71,7 @@ class Runtime:
         if self.way == "tree":
             while terms.shape[2] > 1:
                 half = terms.shape[2] // 2
-                pairs = self._kept(terms[:, :, :half] + terms[:, :, half : 2 * half])
+                pairs = self._flush_subnormals(terms[:, :, :half] + terms[:, :, half : 2 * half])
                 terms = np.concatenate([pairs, terms[:, :, 2 * half :]], axis=2)
             return terms[:, :, 0]
         return np.add.accumulate(terms, axis=2, dtype=np.float32)[:, :, -1]
@@ -85,7 +87,9 @@ class Runtime:
             large = np.abs(exact) >= 0.5 * np.abs(total)
             pick = np.where(large, error, -np.inf).argmax(axis=2)[..., None]
             pick = np.where(large.any(axis=2, keepdims=True), pick, step - 1)
-            total = self._kept((total + np.take_along_axis(left, pick, 2)).astype(np.float32))
+            total = self._flush_subnormals(
+                (total + np.take_along_axis(left, pick, 2)).astype(np.float32)
+            )
             last = left[:, :, -1:].copy()
             np.put_along_axis(left, pick, last, 2)
             left = left[:, :, :-1]

@@ -85,9 +85,9 @@ class Program:
     def row(self, lo, hi, columns, values):
         """A new row `lo <= values @ columns <= hi`."""
         values = np.asarray(values, float)
-        kept = values != 0
-        index = np.asarray(columns, np.int32)[kept]
-        self.solver.addRow(float(lo), float(hi), int(kept.sum()), index, values[kept])
+        nonzero = values != 0
+        index = np.asarray(columns, np.int32)[nonzero]
+        self.solver.addRow(float(lo), float(hi), int(nonzero.sum()), index, values[nonzero])
 
     def layers(self, net, x, ends):
         """Encode layers on the columns `x` with bounds `ends`; the new columns and bounds."""
@@ -119,19 +119,19 @@ class Program:
         return y, (lo, hi)
 
     def sharpen(self, column, lo, hi):
-        """Bounds of a column by two linear programs on what is encoded so far."""
-        found = []
+        """Bound a column by two linear programs over the rows encoded so far."""
+        ends = []
         self.solver.setOptionValue("solve_relaxation", True)
         for sign in (1.0, -1.0):
             self.solver.changeColCost(column, sign)
             self.solver.run()
             done = self.solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
             value = sign * self.solver.getInfo().objective_function_value
-            found.append(value if done else (lo, None, hi)[1 - int(sign)])
+            ends.append(value if done else (lo, None, hi)[1 - int(sign)])
         self.solver.changeColCost(column, 0.0)
         self.solver.setOptionValue("solve_relaxation", False)
-        room = SLACK * (1.0 + abs(found[0]) + abs(found[1]))
-        lo, hi = max(lo, found[0] - room), min(hi, found[1] + room)
+        room = SLACK * (1.0 + abs(ends[0]) + abs(ends[1]))
+        lo, hi = max(lo, ends[0] - room), min(hi, ends[1] + room)
         self.solver.changeColBounds(column, lo, hi)
         return lo, hi
 
@@ -145,9 +145,9 @@ class Program:
                 lo, hi = self.sharpen(column, lo, hi)
             first, last = np.searchsorted(knots, lo, "right"), np.searchsorted(knots, hi, "left")
             last = max(first, last)
-            own = slice(first, last + 1)
+            unit_pieces = slice(first, last + 1)
             marks = np.array([lo, *knots[first:last], hi])
-            made = self.unit(column, marks, slopes[j, own], cuts[j, own])
+            made = self.unit(column, marks, slopes[j, unit_pieces], cuts[j, unit_pieces])
             y.append(made[0])
             lows.append(made[1])
             highs.append(made[2])

@@ -13,12 +13,12 @@ CURVES = (
 PAIRS = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 
 
-def drawn(rng, steps=5):
-    """A graph of one input and one output, and the same as it was written.
+def draw_formula(rng, steps=5):
+    """Draw a graph of one input and one output; return it, and its plain form.
 
     Args:
-        rng: Of the formula.
-        steps: Operations.
+        rng: Source of the random operations.
+        steps: Number of operations.
     """
     b = Builder([Slot("x", (1,))])
     pool: list = [b.input_values()[0]]

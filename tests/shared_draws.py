@@ -1,8 +1,8 @@
 """Initial weights made by few programs: the same values, for a fraction of the compiling.
 
-JAX compiles its generator anew for every shape of weights, which takes longer than most tests. An
-entry of what it draws depends on the key and on its place, not on how many are drawn, so that the
-beginning of a longer draw is the draw itself, and programs of a few lengths serve every shape.
+JAX compiles its generator anew for every shape of weights, which takes longer than most tests. A
+drawn entry depends on the key and on its place, not on the length of the draw. The beginning of a
+longer draw is therefore the draw itself, and programs of a few lengths serve every shape.
 Zeros and ones are arrays of NumPy: JAX would compile a program for every shape of a bias.
 """
 
@@ -31,7 +31,7 @@ def share() -> None:
     source = getattr(initializers, "random", None)
     if not isinstance(source, types.ModuleType) or not jax.config.jax_threefry_partitionable:
         return
-    draws = {name: shared(getattr(source, name)) for name in DRAWS}
+    draws = {name: share_draws(getattr(source, name)) for name in DRAWS}
     initializers.random = types.SimpleNamespace(**{**vars(source), **draws})  # type: ignore
 
 
@@ -48,12 +48,12 @@ def share_constants(initializers: types.ModuleType) -> None:
     """Let the initializers of constants compile nothing."""
     source = initializers.ops
     if isinstance(source, types.ModuleType):
-        made = {name: filled(make) for name, make in FILLED.items()}
+        made = {name: fill_by_numpy(make) for name, make in FILLED.items()}
         initializers.ops = types.SimpleNamespace(**{**vars(source), **made})  # type: ignore
 
 
-def filled(make: Callable) -> Callable:
-    """`make(shape, dtype)`, by NumPy."""
+def fill_by_numpy(make: Callable) -> Callable:
+    """Return an initializer op that calls `make(shape, dtype)` of NumPy."""
 
     def full(shape: Any, dtype: Any = None) -> Any:
         kind = sys.modules["keras"].backend.standardize_dtype(dtype)
@@ -62,8 +62,8 @@ def filled(make: Callable) -> Callable:
     return full
 
 
-def shared(draw: Callable) -> Callable:
-    """`draw(shape, ...)`, as the beginning of a draw of 16, 64, 256, ... entries."""
+def share_draws(draw: Callable) -> Callable:
+    """Return `draw`, computed as the beginning of a draw of 16, 64, 256, ... entries."""
 
     @functools.wraps(draw)
     def drawn(shape: Any, *args: Any, **options: Any) -> Any:

@@ -9,15 +9,15 @@ from outrange.ops import CURVES, Affine, Largest, Product, Rearrange, curve
 
 def describable():
     """Names of curves without arguments that accept every real number."""
-    found = []
+    names = []
     for name in sorted(CURVES):
         try:
             facts = curve(name)
         except TypeError:
             continue
         if (facts.on == (-np.inf, np.inf) or facts.beyond is not None) and not facts.holes:
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 PIECEWISE = [name for name in describable() if curve(name).is_piecewise_linear]

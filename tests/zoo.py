@@ -28,16 +28,16 @@ def entry(builder: Callable) -> Callable:
 
 def parts(name: str) -> set[str]:
     """The layers, operations, options and texts (activations, paddings) that a builder names."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(MODELS[name])))):
         match node:
             case ast.Attribute(attr=word) | ast.Name(id=word) | ast.keyword(arg=str(word)):
-                found.add(word)
+                names.add(word)
             case ast.Constant(value=str(text)):
-                found.add(text)
+                names.add(text)
             case _:
                 pass
-    return {word for word in found if len(word) > 1}
+    return {word for word in names if len(word) > 1}
 
 
 def build(name: str) -> keras.Model:

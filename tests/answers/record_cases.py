@@ -92,12 +92,12 @@ def ranges() -> dict[str, Range]:
     }
 
 
-def sampled() -> dict[str, SampledRange]:
+def sampling_cases() -> dict[str, SampledRange]:
     def of(count, **changes):
-        known = output_range(count)
+        bounds = output_range(count)
         answer = SampledRange(
-            "arm", known.inputs, known.outputs, known.seen_lo, known.seen_hi, known.at_lo,
-            known.at_hi, 100_000, 0, 0.75,
+            "arm", bounds.inputs, bounds.outputs, bounds.seen_lo, bounds.seen_hi, bounds.at_lo,
+            bounds.at_hi, 100_000, 0, 0.75,
         )  # fmt: skip
         return replace(answer, **changes)
 
@@ -528,9 +528,9 @@ def extrapolations() -> dict[str, Extrapolation]:
 
 
 KINDS = {
-    Range: ranges, SampledRange: sampled, Summary: summaries, Verdict: verdicts, Optimum: optima,
-    BadInputs: bad_inputs, Diagnosis: diagnoses, DeadStart: dead_starts, Monotone: monotones,
-    Robustness: robustnesses, Counterexamples: counterexample_lists,
+    Range: ranges, SampledRange: sampling_cases, Summary: summaries, Verdict: verdicts,
+    Optimum: optima, BadInputs: bad_inputs, Diagnosis: diagnoses, DeadStart: dead_starts,
+    Monotone: monotones, Robustness: robustnesses, Counterexamples: counterexample_lists,
     RobustAccuracy: robust_accuracies, Advice: advices, Study: studies,
     Loop: loops, ReachSet: reach_sets, LoopReachSets: loop_reach_sets,
     Extrapolation: extrapolations, RobustnessCurve: robustness_curves,

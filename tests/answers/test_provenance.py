@@ -29,9 +29,9 @@ ASKED = Provenance("verify", "9.8.7", PROPERTY, (("box", "(0, 1)"), ("seed", "3"
 @pytest.mark.parametrize("record", OF_EACH_KIND.values(), ids=OF_EACH_KIND)
 def test_every_answer_shows_and_keeps_it(record, tmp_path):
     record = dataclasses.replace(record, sources=(MODEL,), provenance=ASKED)
-    found = json.loads(json.dumps(record.as_dict()))["provenance"]
+    provenance = json.loads(json.dumps(record.as_dict()))["provenance"]
     warrant = getattr(record, "warrant", None)
-    assert found == {
+    assert provenance == {
         "question": "verify",
         "version": "9.8.7",
         "models": [{"name": "arm.keras", "sha256": "ab" * 32, "of": "file"}],
@@ -85,9 +85,9 @@ QUESTIONS = {
 def test_the_same_question_has_the_same_provenance(name):
     ask = QUESTIONS[name]
     once, again, other = (ask(weights_of(seed)) for seed in (0, 0, 1))
-    found = once.as_dict()["provenance"]
-    assert found == again.as_dict()["provenance"]
-    assert found["question"] == name and found["version"] == outrange.__version__
+    provenance = once.as_dict()["provenance"]
+    assert provenance == again.as_dict()["provenance"]
+    assert provenance["question"] == name and provenance["version"] == outrange.__version__
     assert once.sources and once.sources != other.sources
     assert once.provenance == other.provenance
 

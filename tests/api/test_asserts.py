@@ -26,7 +26,7 @@ def small(folder):
     return str(folder / "small.onnx")
 
 
-def pasted(message, model=None):
+def run_pasted_code(message, model=None):
     """Run the code at the end of a message as a reader would, and return its result."""
     lines = message[message.index("x = ") :].splitlines()
     # The sentence before has an `x = ` of its own.
@@ -54,7 +54,7 @@ def test_what_is_proved_passes(small):
 def test_a_failure_has_the_sentence_and_the_input(small):
     message = failure(assert_holds, small, y[0] <= 1.5, (0, 1))
     assert message.startswith("y[0] <= 1.5 does not hold. It is broken at x = [")
-    point, returned = pasted(message)
+    point, returned = run_pasted_code(message)
     assert point.dtype == np.float32
     assert ((point >= 0) & (point <= 1)).all()
     assert returned[0, 0] > 1.5
@@ -64,14 +64,14 @@ def test_a_failure_has_the_sentence_and_the_input(small):
 def test_random_nets_fail_where_the_code_says(folder, rng):
     for seed in range(5):
         path = random_net(folder, f"net{seed}.onnx", (3, 8, 8, 2), 300 * seed)
-        known = outrange.output_range(str(path), (-1, 1))
-        hi = known.hi.ravel()
-        gap = 1e-3 * (hi - known.lo.ravel())
-        assert assert_range(str(path), (-1, 1), hi=(hi + gap).reshape(known.hi.shape))
+        bounds = outrange.output_range(str(path), (-1, 1))
+        hi = bounds.hi.ravel()
+        gap = 1e-3 * (hi - bounds.lo.ravel())
+        assert assert_range(str(path), (-1, 1), hi=(hi + gap).reshape(bounds.hi.shape))
         entry = int(rng.integers(2))
         limit = hi + np.where(np.arange(2) == entry, -gap, gap)
-        message = failure(assert_range, str(path), (-1, 1), hi=limit.reshape(known.hi.shape))
-        _, returned = pasted(message)
+        message = failure(assert_range, str(path), (-1, 1), hi=limit.reshape(bounds.hi.shape))
+        _, returned = run_pasted_code(message)
         assert returned.ravel()[entry] > limit[entry]
         named = re.findall(r"\[(?:0, )?(\d)\] is (\S+), above hi = (\S+)\.\n", message)
         assert [int(i) for i, _, _ in named] == [entry]
@@ -86,11 +86,11 @@ def test_an_output_below_its_range_is_named(small):
 
 
 def test_unknown_fails_in_its_own_words_or_skips(folder):
-    asked = (str(folder / "hard.onnx"), y[0] <= 10000, (-1, 1))
-    message = failure(assert_holds, *asked, time_limit=0.3)
+    question = (str(folder / "hard.onnx"), y[0] <= 10000, (-1, 1))
+    message = failure(assert_holds, *question, time_limit=0.3)
     assert "could be neither proved nor refuted. Unknown: time ran out" in message
     with pytest.raises(pytest.skip.Exception, match="neither proved nor refuted"):
-        assert_holds(*asked, time_limit=0.3, unknown="skip")
+        assert_holds(*question, time_limit=0.3, unknown="skip")
     with pytest.raises(pytest.skip.Exception):
         assert_range(str(folder / "hard.onnx"), (-1, 1), hi=10000, time_limit=0.3, unknown="skip")
     # A counterexample is never skipped.
@@ -105,16 +105,16 @@ def test_keras_models_are_called(folder):
     a, b = keras.Input((2,), name="a"), keras.Input((1,), name="b")
     left = layers.Dense(1, kernel_initializer="ones", name="left")(a)
     right = layers.Dense(1, kernel_initializer="ones", name="right")(layers.Concatenate()([a, b]))
-    one, two = keras.Model(a, left), keras.Model([a, b], {"left": left, "right": right})
-    message = failure(assert_holds, one, y[0] <= 1.5, (0, 1))
+    first, second = keras.Model(a, left), keras.Model([a, b], {"left": left, "right": right})
+    message = failure(assert_holds, first, y[0] <= 1.5, (0, 1))
     assert message.endswith("\nmodel(x)")
-    point, returned = pasted(message, one)
+    point, returned = run_pasted_code(message, first)
     assert point.shape == (1, 2)
     assert np.asarray(returned)[0, 0] > 1.5
-    assert assert_range(two, (0, 1), -0.5, 3.5)
-    assert assert_range(two, (0, 1), hi={"left": 2.5})
-    message = failure(assert_range, two, (0, 1), hi={"left": 2.5, "right": [2.5]})
-    point, returned = pasted(message, two)
+    assert assert_range(second, (0, 1), -0.5, 3.5)
+    assert assert_range(second, (0, 1), hi={"left": 2.5})
+    message = failure(assert_range, second, (0, 1), hi={"left": 2.5, "right": [2.5]})
+    point, returned = run_pasted_code(message, second)
     assert {name: part.shape for name, part in point.items()} == {"a": (1, 2), "b": (1, 1)}
     assert np.asarray(returned["right"])[0, 0] > 2.5
     assert "right[0] is " in message and "left[0] is " not in message

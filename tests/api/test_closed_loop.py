@@ -28,7 +28,7 @@ def _ends(plant, controller=gain, **more):
 
 
 @pytest.fixture(scope="module")
-def expected():
+def expected_ends():
     return _ends(spring)
 
 
@@ -58,36 +58,36 @@ def _in_arrays(x, u):
 
 
 @pytest.mark.parametrize("plant", [_in_keras, _in_jax, _in_arrays], ids=["keras", "jax", "arrays"])
-def test_frameworks_say_the_same(plant, expected):
-    assert _ends(plant) == pytest.approx(expected, abs=1e-4)
+def test_frameworks_say_the_same(plant, expected_ends):
+    assert _ends(plant) == pytest.approx(expected_ends, abs=1e-4)
 
 
 @pytest.mark.backends
-def test_torch_says_the_same(expected):
+def test_torch_says_the_same(expected_ends):
     torch = pytest.importorskip("torch")
 
     def plant(x, u):
         slope = torch.stack([x[1], u[0] - torch.sin(x[0]) * x[1]])
         return x + 0.1 * slope
 
-    assert _ends(plant) == pytest.approx(expected, abs=1e-4)
+    assert _ends(plant) == pytest.approx(expected_ends, abs=1e-4)
 
 
-def test_formulas_say_the_same(expected):
+def test_formulas_say_the_same(expected_ends):
     plain = ["x1 + 0.1*x2", "x2 + 0.1*(u1 - sin(x1)*x2)"]
     named = ["at + 0.1*v", "v + 0.1*(push - sin(at)*v)"]
-    assert _ends(plain) == pytest.approx(expected, abs=1e-4)
-    found = _ends(named, states=["at", "v"], controls=["push"])
-    assert found == pytest.approx(expected, abs=1e-4)
+    assert _ends(plain) == pytest.approx(expected_ends, abs=1e-4)
+    ends = _ends(named, states=["at", "v"], controls=["push"])
+    assert ends == pytest.approx(expected_ends, abs=1e-4)
 
 
 def test_a_model_is_a_plant_too():
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     weight = np.array([[1.0, 0.0], [0.125, 1.0], [0.0, 0.25]])
     net.set_weights([weight, np.zeros(2)])
-    found = _ends(net)
+    ends = _ends(net)
     same = _ends(linear_plant([[1, 0.125], [0, 1]], [0, 0.25]))
-    assert found == pytest.approx(same, abs=1e-4)
+    assert ends == pytest.approx(same, abs=1e-4)
 
 
 def test_an_observation_and_an_actuator(model):
@@ -206,12 +206,12 @@ CALLS = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_wrong_calls_are_answered_by_a_sentence(call, model):
-    given, word = CALLS[call]
-    given = {"controller": gain, "plant": spring, "initial": BOX, "steps": 4} | given
-    if given["controller"] == "model":
-        given["controller"] = model
+    arguments, word = CALLS[call]
+    arguments = {"controller": gain, "plant": spring, "initial": BOX, "steps": 4} | arguments
+    if arguments["controller"] == "model":
+        arguments["controller"] = model
     with pytest.raises((InputError, UnsupportedError)) as error:
-        outrange.closed_loop(**given)
+        outrange.closed_loop(**arguments)
     assert word in str(error.value)
 
 

@@ -35,8 +35,8 @@ ASKED = {
 def test_answers_name_their_input_set(ask, tmp_path):
     answer = ask(BOX)
     assert LINE in str(answer).splitlines() and LINE in answer.html()
-    told = answer.as_dict()["box"]
-    assert told == {"names": ["speed", "load"], "lo": [0.0, -1.0], "hi": [30.0, 1.0], "cuts": []}
+    label = answer.as_dict()["box"]
+    assert label == {"names": ["speed", "load"], "lo": [0.0, -1.0], "hi": [30.0, 1.0], "cuts": []}
     answer.save(tmp_path / "answer.json")
     assert LINE in str(outrange.read(tmp_path / "answer.json"))
 

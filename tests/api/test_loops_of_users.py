@@ -41,12 +41,12 @@ def test_a_learned_plant(more):
 def test_a_reference_that_varies(time):
     """The reference jumps at 0.7, so the seventh period is the first to react."""
 
-    def seen(t, x):
+    def observe(t, x):
         return [x[0] - np.where((t if time else 0.1 * t) >= 0.65, 1.0, 0.0)]
 
     plant = push if time else lambda x, u: x + 0.1 * u
     answer = closed_loop(
-        pull, plant, ([0.0], [0.0]), steps=9, observe=seen, **({"dt": 0.1} if time else {}),
+        pull, plant, ([0.0], [0.0]), steps=9, observe=observe, **({"dt": 0.1} if time else {}),
         spec=(abs(u[0]) <= 1e-9).always(0, 0.6 if time else 6)
         & (abs(u[0] - 2) <= 1e-9).at(0.7 if time else 7),
     )  # fmt: skip

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import outrange
-from cases import combined
+from cases import combine
 from outrange import y
 from outrange_check.certificate import check
 
@@ -78,7 +78,7 @@ def test_a_message_about_slopes_names_the_steps(tmp_path, activation, weights, b
 SMOOTH = ["tanh", "sigmoid", "elu", "gelu", "silu", "softplus", "exponential"]
 
 
-@pytest.mark.parametrize(("activation", "width"), combined(SMOOTH, [0, 1e-7, 1e-4]))
+@pytest.mark.parametrize(("activation", "width"), combine(SMOOTH, [0, 1e-7, 1e-4]))
 def test_narrow_sets_of_smooth_networks(tmp_path, activation, width):
     file, rng = tmp_path / "a.proof", np.random.default_rng(0)
     net = model(activation, *(rng.normal(size=s) for s in ((2, 3), 3, (3, 1), 1)))

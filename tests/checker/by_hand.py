@@ -5,7 +5,7 @@ import json
 
 from flint import fmpq
 
-from checker.certificates import packed
+from checker.certificates import pack_members
 from outrange_check.build import text
 from outrange_check.certificate import check
 from outrange_check.network import Block, Network, Refused
@@ -59,7 +59,7 @@ def certificate(net, box, tree, *claims, more=(), model=None):
     """The members of a certificate of one box, and of more parts `(box, claims)`."""
     written = net if isinstance(net, bytes) else text(net).encode()
     parts = [(box, claims), *more]
-    said = {
+    statement = {
         "format": "outrange certificate 1",
         "semantics": "real",
         "network": hashlib.sha256(written).hexdigest(),
@@ -69,14 +69,14 @@ def certificate(net, box, tree, *claims, more=(), model=None):
             for ends, some in parts
         ],
     }
-    members = {"claim.json": json.dumps(said).encode(), "network.json": written}
+    members = {"claim.json": json.dumps(statement).encode(), "network.json": written}
     return members | {"proof.bin": bytes(tree)}
 
 
 def refusal(members, folder, model=None):
     """Why it is refused, or None."""
     path = folder / "a.proof"
-    path.write_bytes(packed(members))
+    path.write_bytes(pack_members(members))
     try:
         check(str(path), model)
     except Refused as why:
@@ -84,8 +84,8 @@ def refusal(members, folder, model=None):
     return None
 
 
-def proved(net, box, tree, least, folder, **more):
-    """Whether a tree proves that the first output is nowhere below a number."""
+def is_proved(net, box, tree, least, folder, **more):
+    """Return whether a tree proves that the first output is nowhere below a number."""
     why = refusal(certificate(net, box, tree, claim(least, **more)), folder)
     assert why is None or "not proved" in why, why
     return why is None

@@ -1,4 +1,4 @@
-"""Ways to damage a certificate: of bytes, of what is claimed, of the network, of the tree."""
+"""Ways to damage a certificate: of its bytes, its claims, its network or its tree."""
 
 import json
 from functools import lru_cache, partial
@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from checker import second_checker
-from checker.certificates import MEMBERS, packed, sealed
+from checker.certificates import MEMBERS, pack_members, seal_members
 from checker.second_tree import Bytes, boxes
 
 
@@ -47,13 +47,13 @@ def of_member(name, change, rng, members, other):
     """A member's bytes changed; half of the time the hash of a network is put right."""
     damaged = members | {name: change(rng, members[name])}
     if name == "network.json" and rng.integers(2):
-        damaged = sealed(damaged)
-    return packed(damaged)
+        damaged = seal_members(damaged)
+    return pack_members(damaged)
 
 
 def of_archive(change, rng, members, other):
     """The file's own bytes changed."""
-    return change(rng, packed(members))
+    return change(rng, pack_members(members))
 
 
 def number(value):
@@ -180,7 +180,7 @@ def of_claim(change, rng, members, other):
     claim = json.loads(members["claim.json"])
     part = _choice(rng, claim["parts"])
     change(rng, claim, _choice(rng, part["claims"]), part)
-    return packed(members | {"claim.json": json.dumps(claim).encode()})
+    return pack_members(members | {"claim.json": json.dumps(claim).encode()})
 
 
 # Of the network.
@@ -229,10 +229,10 @@ NETWORKS = [_weight, _weight_much, _rows, _row_less, _variable, _over, _slopes, 
 
 
 def of_network(change, rng, members, other):
-    """The same is claimed of another network, whose hash is the right one."""
+    """Make the unchanged claim about another network, with the hash of that network."""
     net = json.loads(members["network.json"])
     change(rng, net, _choice(rng, [net["outputs"], *(b["forms"] for b in net["blocks"])]))
-    return packed(sealed(members | {"network.json": json.dumps(net).encode()}))
+    return pack_members(seal_members(members | {"network.json": json.dumps(net).encode()}))
 
 
 # Of the tree.
@@ -265,14 +265,14 @@ def of_nodes(rng, members, other):
         nodes[i] = _choice(rng, others)
     else:
         nodes = nodes[:i] + nodes[j:]
-    return packed(members | {"proof.bin": b"".join(nodes)})
+    return pack_members(members | {"proof.bin": b"".join(nodes)})
 
 
 def of_others(rng, members, other):
     """One or two members are those of another certificate."""
     names = rng.choice(MEMBERS, size=rng.integers(1, 3), replace=False).tolist()
     damaged = members | {name: other[name] for name in names}
-    return packed(sealed(damaged) if rng.integers(2) else damaged)
+    return pack_members(seal_members(damaged) if rng.integers(2) else damaged)
 
 
 WAYS = {

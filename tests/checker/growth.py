@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from checker.certificates import random_network, written
+from checker.certificates import random_network, write_and_unpack
 from checker.second_checker import network_of
 from checker.second_tree import Bounded
 from outrange.certify.file import Claim, ProvedBox
@@ -39,9 +39,9 @@ def growth_certificate(rng, inputs=2, sizes=(4, 4), parts=1):
     """The members of a certificate: by how much, at least and at most, outputs grow by an input."""
     while True:
         net = random_network(rng, inputs, sizes)
-        made = [part for _ in range(parts) if (part := _part(rng, net)) is not None]
-        if len(made) == parts:
-            return written(net, made)
+        claims = [part for _ in range(parts) if (part := _part(rng, net)) is not None]
+        if len(claims) == parts:
+            return write_and_unpack(net, claims)
 
 
 def _part(rng, net):

@@ -1,4 +1,4 @@
-"""What the checker takes for bounds are bounds: of random nets, at points evaluated exactly."""
+"""Bounds of the checker hold for random nets at points that are evaluated exactly."""
 
 import itertools
 import random
@@ -21,8 +21,8 @@ SIZES = (fmpq(1), fmpq(1, 10**6), fmpq(10**6), fmpq(1, 49), fmpq(10**12))
 def random_form(draw, variables, size):
     """Sparse or dense, with denominators that are no powers of two now and then."""
     share = draw.choice((0.3, 1.0))
-    kept = [k for k in (ONE, *variables) if draw.random() < share]
-    form = {k: size * fmpq(draw.randint(-9, 9), draw.choice((4, 7, 16))) for k in kept}
+    chosen = [k for k in (ONE, *variables) if draw.random() < share]
+    form = {k: size * fmpq(draw.randint(-9, 9), draw.choice((4, 7, 16))) for k in chosen}
     return {k: v for k, v in form.items() if v}
 
 
@@ -75,19 +75,19 @@ def points(draw, box, count):
 
 
 def no_less(value, bound):
-    """Whether a value, or at least a part of its ball, is at least a bound in units of 2^-BITS."""
+    """Return whether some point of a value's ball is at least a bound, in units of 2^-BITS."""
     if isinstance(value, fmpq):
         return value * ONE_BITS >= bound
     return not value * ONE_BITS < arb(bound)
 
 
 def check_bounds(region, net, x, signs=()):
-    """All that a region says at a point of it."""
+    """Assert every bound of a region at one of its points."""
     variables, sums, goals = values(net, x)
     for k, z in sums.items():
-        for value, known in ((z, region.ranges), (variables[k], region.values)):
-            if k in known:
-                low, high = known[k]
+        for value, intervals in ((z, region.ranges), (variables[k], region.values)):
+            if k in intervals:
+                low, high = intervals[k]
                 assert no_less(value, low) and no_less(-value, -high), (k, value)
     for k, goal in zip(region.goals, goals, strict=True):
         assert no_less(goal, region.least(1, k))
@@ -177,8 +177,8 @@ def test_a_claim_is_met_or_refused_to_the_last_unit():
     box = [(-ONE_BITS, ONE_BITS)]
     region = Region(net, box, net.outputs)
     region.bound(deep=True)
-    found = region.least(1, region.goals[0])
+    least = region.least(1, region.goals[0])
     tree = bytes([1 | 2, 1])
-    prove(Region(net, box, net.outputs), {2: found}, Proof(tree))
+    prove(Region(net, box, net.outputs), {2: least}, Proof(tree))
     with pytest.raises(Refused):
-        prove(Region(net, box, net.outputs), {2: found + 1}, Proof(tree))
+        prove(Region(net, box, net.outputs), {2: least + 1}, Proof(tree))

@@ -63,7 +63,7 @@ def _s(x):
 
 
 def has_sign(core, slope, sign, low, high, depth=0):
-    """Whether a core has a sign inside an interval, its ends left out; by bisection."""
+    """Return whether a core keeps a sign in the interior of an interval, by bisection."""
     whole = arb((low + high) / 2).union(arb(low)).union(arb(high))
     if sign * core(whole) > 0:
         return True
@@ -116,7 +116,7 @@ def test_functions_are_those_of_their_names(name):
 
 
 def intervals(draw, count):
-    """Of all sizes and places, some of them points, some beside a bend."""
+    """Yield intervals of all sizes and places: some are points, some lie beside a bend."""
     for _ in range(count):
         size = draw.choice((0, 1e-20, 1e-9, 1e-6, 0.1, 3, 40))
         middle = draw.choice((0, 0, 2**0.5, -(2**0.5), 2.3993572805, draw.uniform(-9, 9), 500))
@@ -145,7 +145,7 @@ def test_lines_about_a_smooth_curve(name):
 
 
 def best_lines(name, low, high):
-    """What the lines of the page come to, in units of 2^-BITS and not rounded.
+    """Compute the lines of the documented formulas, in units of 2^-BITS and not rounded.
 
     Returns the best that a line below has at the middle, the same of minus a line above, and a
     function of a side (1 below, -1 above) and a slope to the offset.
@@ -159,10 +159,10 @@ def best_lines(name, low, high):
 
     def offset(side, slope):
         g = [lambda z: side * (f(z) - ball(slope) * z), lambda z: side * (df(z) - ball(slope))]
-        found = []
+        offsets = []
         for a, b, bend in pieces:
             if bend == 0:
-                found.append(g[0](ball(a).union(ball(b))).lower())
+                offsets.append(g[0](ball(a).union(ball(b))).lower())
                 continue
             p, above = a, b
             for _ in range(24 if bend == side else 0):
@@ -171,8 +171,8 @@ def best_lines(name, low, high):
             level = g[1](ball(p)) if bend == side else None
             for z in (a, b):
                 tangent = level is not None and g[0](ball(p)) + level * (ball(z) - ball(p))
-                found.append(g[0](ball(z)) if level is None else tangent)
-        return side * min(found, key=lambda v: v.mid()) * ONE_BITS
+                offsets.append(g[0](ball(z)) if level is None else tangent)
+        return side * min(offsets, key=lambda v: v.mid()) * ONE_BITS
 
     middle = ball(low + high) / 2
     slopes = [df(ball(z)) for z in ((low + high) // 2, low, high)]

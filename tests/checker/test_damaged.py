@@ -9,7 +9,7 @@ import pytest
 from cases import cases
 from checker import second_checker
 from checker.cells import least
-from checker.certificates import certificate, packed, tight
+from checker.certificates import certificate, pack_members, tight
 from checker.damage import MANY, WAYS
 from outrange.search.kernel.binding import library
 from outrange_check.certificate import check
@@ -36,7 +36,7 @@ def original(seed):
     return tight(certificate(rng, inputs, sizes, leaf_units, 1 + seed % 3 // 2))
 
 
-def accepted(data, path):
+def is_accepted(data, path):
     path.write_bytes(data)
     try:
         return check(str(path)).boxes > 0
@@ -46,14 +46,14 @@ def accepted(data, path):
 
 
 def judge(path):
-    """What was accepted is proved in fractions; of two inputs it is true, found cell by cell."""
+    """Check an accepted file in fractions; with two inputs, also compare it cell by cell."""
     second_checker.check(path)
-    claim, network = (second_checker.opened(path)[i] for i in (0, 1))
+    claim, network = (second_checker.read_members(path)[i] for i in (0, 1))
     network = second_checker.network_of(json.loads(network))
     for part in json.loads(claim)["parts"]:
         box, goals, units = second_checker.part_of(network, part)
         for goal in goals if len(box) == 2 else ():
-            assert goal.met(least(units, goal.form, box))
+            assert goal.is_met(least(units, goal.form, box))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -64,12 +64,12 @@ def test_a_damaged_certificate_is_refused_or_proves_what_it_claims(way, tmp_path
         rng = np.random.default_rng([seed, *way.encode()])
         members, other = original(seed % MADE), original((seed + 1 + seed // MADE) % MADE)
         data = WAYS[way](rng, members, other)
-        if accepted(data, path):
+        if is_accepted(data, path):
             judge(path)
-            stood += data != packed(members)
+            stood += data != pack_members(members)
     print(f"{way}: {stood} of {count} still prove what they claim")
 
 
 def test_undamaged_all_are_accepted(tmp_path):
     for seed in range(MADE):
-        assert accepted(packed(original(seed)), tmp_path / "a.proof")
+        assert is_accepted(pack_members(original(seed)), tmp_path / "a.proof")

@@ -1,4 +1,4 @@
-"""What networks, trees, archives and model files have to be like: by hand, and a hair off."""
+"""Rules for networks, trees, archives and model files: valid by hand, or just invalid."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from checker.by_hand import (
     refusal,
     words,
 )  # fmt: skip
-from checker.certificates import packed
+from checker.certificates import pack_members
 from outrange_check.__main__ import main
 from outrange_check.build import text
 from outrange_check.certificate import check
@@ -34,8 +34,8 @@ from outrange_check.certificate import check
 # The network's text.
 
 
-def written(**changes):
-    """`LINE` in the format's own words, some of them others."""
+def encode_line_net(**changes):
+    """Encode `LINE` in the file format, with some fields replaced."""
     net = {"blocks": [], "inputs": 1, "outputs": {"over": 1, "rows": [[[0, 1]]]}} | changes
     return json.dumps(net).encode()
 
@@ -51,7 +51,7 @@ def written(**changes):
     ],
 )  # fmt: skip
 def test_a_row_reads_what_is_before_it_once(row, stands, tmp_path):
-    net = written(outputs={"over": 1, "rows": [row]})
+    net = encode_line_net(outputs={"over": 1, "rows": [row]})
     assert (words(net, [(0, 1)], LINES, claim(-9.0), folder=tmp_path) is None) == stands
 
 
@@ -60,7 +60,7 @@ def test_a_unit_reads_what_is_before_its_block(tmp_path):
         block = {"curve": "kink", "slopes": ["0", "1"]}
         first = block | {"forms": {"over": 1, "rows": [[[0, 1]], [[-1, 1]]]}}
         second = block | {"forms": {"over": 1, "rows": [[[-1, 1]], [[reads, 1]]]}}
-        net = written(blocks=[first, second], outputs={"over": 1, "rows": [[[4, 1]]]})
+        net = encode_line_net(blocks=[first, second], outputs={"over": 1, "rows": [[[4, 1]]]})
         why = words(net, [(0, 1)], LINES, claim(-9.0), folder=tmp_path)
         assert (why is None) == stands
 
@@ -74,7 +74,9 @@ def test_the_unit_after_a_block_has_the_next_number(tmp_path):
 
 
 def test_the_largest_network_that_is_read(monkeypatch, tmp_path):
-    net = written(blocks=[{"curve": "exp", "forms": {"over": 1, "rows": [[[-1, 0, 1]], [[0, 1]]]}}])
+    net = encode_line_net(
+        blocks=[{"curve": "exp", "forms": {"over": 1, "rows": [[[-1, 0, 1]], [[0, 1]]]}}]
+    )
     for room, stands in ((4, True), (3, False)):
         monkeypatch.setattr(outrange_check.network, "MOST_TERMS", room)
         assert (words(net, [(0, 1)], LINES, claim(-9.0), folder=tmp_path) is None) == stands
@@ -145,13 +147,13 @@ def test_the_boxes_are_counted(tmp_path):
     path = tmp_path / "a.proof"
     more = [([(0, 1)], [claim(-9.0)])]
     tree = [SPLIT, 0, *LINES, SPLIT, 0, *LINES, *LINES, *LINES]
-    path.write_bytes(packed(certificate(LINE, [(0, 1)], tree, claim(-9.0), more=more)))
+    path.write_bytes(pack_members(certificate(LINE, [(0, 1)], tree, claim(-9.0), more=more)))
     assert check(str(path)).boxes == 6
 
 
 def test_a_unit_that_has_its_sign_or_no_kink_is_not_decided(tmp_path):
     net = network(1, [("tanh", [{0: 1}]), (RELU, [{0: 1}])], [{1: 1, 2: 1}])
-    for tree, said in (
+    for tree, reason in (
         ([CASES, 1, DECIDE, 1, 0, 0, 0, 0], None),
         ([CASES, 1, DECIDE, 0, 0, 0, 0, 0], "no kink"),
         ([CASES, 1, DECIDE, 1, DECIDE, 1, 0, 0, 0, 0, 0, 0], "its sign"),
@@ -159,7 +161,7 @@ def test_a_unit_that_has_its_sign_or_no_kink_is_not_decided(tmp_path):
         ([CASES, 1, DECIDE, 1, 0, 1, 0, 1, 0, 128, 0, 0], "KeyError"),
     ):
         why = words(net, [(-1, 1)], tree, claim(-9.0), folder=tmp_path)
-        assert why is None if said is None else said in why
+        assert why is None if reason is None else reason in why
 
 
 def test_the_most_work_of_a_proof(monkeypatch, tmp_path):
@@ -227,8 +229,8 @@ def test_long_values_are_attained_in_balls(monkeypatch, tmp_path):
     for bits in (1, 1 << 14):
         monkeypatch.setattr(outrange_check.certificate, "MOST_BITS", bits)
         for value, stands in ((1.5 + 2**-40, True), (1.5 - 2**-40, False)):
-            said = claim(-9.0, attained=([0.5], value))
-            why = words(net, [(0, 1)], LINES, said, folder=tmp_path)
+            bound = claim(-9.0, attained=([0.5], value))
+            why = words(net, [(0, 1)], LINES, bound, folder=tmp_path)
             assert (why is None) if stands else "not attained" in why
 
 
@@ -248,8 +250,8 @@ def test_the_largest_member(monkeypatch, tmp_path):
 ])  # fmt: skip
 def test_what_the_claim_is_about(change, tmp_path):
     members = certificate(LINE, [(0, 1)], LINES, claim(-9.0))
-    said = json.loads(members["claim.json"]) | change
-    assert refusal(members | {"claim.json": json.dumps(said).encode()}, tmp_path)
+    statement = json.loads(members["claim.json"]) | change
+    assert refusal(members | {"claim.json": json.dumps(statement).encode()}, tmp_path)
 
 
 @pytest.fixture
@@ -283,28 +285,33 @@ def test_the_network_is_that_of_the_model(model, tmp_path):
 def test_the_program(model, tmp_path, monkeypatch, capsys):
     path, digest = model
     proof = tmp_path / "a.proof"
-    for least, asked, code in ((-1, [], 0), (-1, ["--model", path], 0), (1, [], 1), (1, ["-q"], 2)):
-        proof.write_bytes(packed(certificate(LINE, [(0, 1)], LINES, claim(least))))
-        monkeypatch.setattr(sys, "argv", ["outrange-check", str(proof), *asked])
+    for least, options, code in (
+        (-1, [], 0),
+        (-1, ["--model", path], 0),
+        (1, [], 1),
+        (1, ["-q"], 2),
+    ):
+        proof.write_bytes(pack_members(certificate(LINE, [(0, 1)], LINES, claim(least))))
+        monkeypatch.setattr(sys, "argv", ["outrange-check", str(proof), *options])
         try:
-            found = main()
+            status = main()
         except SystemExit as left:
-            found = left.code
-        said = capsys.readouterr().out
-        assert found == code
-        assert said.endswith("Boxes: 1\nCERTIFIED\n") == (code == 0)
-        assert said.startswith("For all 0.0 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 >= -1.0.\n") == (
+            status = left.code
+        output = capsys.readouterr().out
+        assert status == code
+        assert output.endswith("Boxes: 1\nCERTIFIED\n") == (code == 0)
+        assert output.startswith("For all 0.0 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 >= -1.0.\n") == (
             code == 0
         )
-        assert (f"Model (SHA-256): {digest}" in said) == bool(asked and code == 0)
-        assert said.startswith("REFUSED: ") == (code == 1)
+        assert (f"Model (SHA-256): {digest}" in output) == bool(options and code == 0)
+        assert output.startswith("REFUSED: ") == (code == 1)
 
 
 def test_the_sentence_says_all_that_is_proved(tmp_path):
     forms = [({0: 1.0}, 0.0), ({0: -1.0}, 0.25)]
-    one = claim(-9.0, forms, strict=True, attained=((0.5,), 0.5))
+    bound = claim(-9.0, forms, strict=True, attained=((0.5,), 0.5))
     path = tmp_path / "a.proof"
-    path.write_bytes(packed(certificate(LINE, [(0, 1)], [3, 3], one, claim(-2.0))))
+    path.write_bytes(pack_members(certificate(LINE, [(0, 1)], [3, 3], bound, claim(-2.0))))
     assert check(str(path)).sentences == [
         "For all 0.0 <= x[0] <= 1.0: 1.0 * y[0] + 0.0 or -1.0 * y[0] + 0.25 > -9.0"
         " (and at a stated input it is at most 0.5); 1.0 * y[0] + 0.0 >= -2.0."

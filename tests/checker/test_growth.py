@@ -1,4 +1,4 @@
-"""How much outputs grow by an input: two checkers agree, and what they accept is true."""
+"""Claims on the slopes of outputs: two checkers agree, and accepted claims are true."""
 
 import json
 import random
@@ -13,7 +13,7 @@ from flint import arb, fmpq
 from cases import cases
 from checker import second_checker
 from checker.cells import least_growth
-from checker.certificates import packed, sealed, tight
+from checker.certificates import pack_members, seal_members, tight
 from checker.damage import CLAIMS, MANY, MEMBERS, NETWORKS, WAYS, number
 from checker.growth import growth_certificate
 from checker.test_bounds import points, random_box, random_net, shapes_of
@@ -36,21 +36,21 @@ def original(seed):
 
 
 @lru_cache
-def tightened(seed):
-    """Beneath the most that it proves, by what the checker rounds if that matters."""
+def tight_certificate(seed):
+    """Claim the largest slopes that the tree proves, less the rounding of the checker."""
     members = tight(original(seed))
     for slack in (0.0, 2.0**-70, 2.0**-60):
         claim = json.loads(members["claim.json"])
-        for one in (one for part in claim["parts"] for one in part["claims"]):
-            one["least"] = number(one["least"][0] - slack)
+        for bound in (bound for part in claim["parts"] for bound in part["claims"]):
+            bound["least"] = number(bound["least"][0] - slack)
         lower = members | {"claim.json": json.dumps(claim).encode()}
         with TemporaryDirectory() as folder:
-            if accepts(check, saved(packed(lower), Path(folder))):
+            if accepts(check, save_data(pack_members(lower), Path(folder))):
                 return lower
     raise AssertionError("refused")
 
 
-def saved(data, tmp_path):
+def save_data(data, tmp_path):
     path = tmp_path / "a.proof"
     path.write_bytes(data)
     return str(path)
@@ -66,7 +66,7 @@ def accepts(checker, path):
 
 
 def goals_of(members):
-    """Of each part its box, its goals, its units and gates, and the claims in JSON."""
+    """Return the claim, and for each part its box, goals, units and gates, and JSON claims."""
     network = second_checker.network_of(json.loads(members["network.json"]))
     claim = json.loads(members["claim.json"])
     parts = [(*second_checker.part_of(network, part), part["claims"]) for part in claim["parts"]]
@@ -74,11 +74,11 @@ def goals_of(members):
 
 
 def is_true(path):
-    """Of two inputs, cell by cell: whether every slope is at least what is claimed."""
-    claim, network = (second_checker.opened(path)[i] for i in (0, 1))
+    """Return whether every slope reaches its claimed bound, cell by cell, for two inputs."""
+    claim, network = (second_checker.read_members(path)[i] for i in (0, 1))
     _, parts = goals_of({"claim.json": claim, "network.json": network})
     return all(
-        goal.met(least_growth(units, goal.form, box))
+        goal.is_met(least_growth(units, goal.form, box))
         for box, goals, units, _ in parts
         for goal in goals
         if len(box) == 2 and all(low < high for low, high in box.values())
@@ -87,8 +87,8 @@ def is_true(path):
 
 @pytest.mark.parametrize("seed", range(cases(4, 80)))
 def test_both_accept_what_is_written_and_it_is_true(seed, tmp_path):
-    for members in (original(seed), tightened(seed)):
-        path = saved(packed(members), tmp_path)
+    for members in (original(seed), tight_certificate(seed)):
+        path = save_data(pack_members(members), tmp_path)
         theorem = check(path)
         assert theorem.boxes == second_checker.check(path)
         assert is_true(path)
@@ -106,10 +106,10 @@ def test_neither_accepts_more_than_is_true(seed, tmp_path):
             for value in (low - 1e-9, low, np.nextafter(low, np.inf), low + 1e-9):
                 part["claims"][index]["least"] = number(value)
                 text = json.dumps(claim).encode()
-                path = saved(packed(original(seed) | {"claim.json": text}), tmp_path)
-                said = accepts(check, path), accepts(second_checker.check, path)
-                assert said[1] >= said[0]
-                assert is_true(path) or not (said[0] or said[1])
+                path = save_data(pack_members(original(seed) | {"claim.json": text}), tmp_path)
+                verdicts = accepts(check, path), accepts(second_checker.check, path)
+                assert verdicts[1] >= verdicts[0]
+                assert is_true(path) or not (verdicts[0] or verdicts[1])
             part["claims"][index]["least"] = old
 
 
@@ -134,7 +134,7 @@ def of_claim(change, rng, members, other):
     claim = json.loads(members["claim.json"])
     part = claim["parts"][rng.integers(len(claim["parts"]))]
     change(rng, claim, part["claims"][rng.integers(len(part["claims"]))], part)
-    return packed(members | {"claim.json": json.dumps(claim).encode()})
+    return pack_members(members | {"claim.json": json.dumps(claim).encode()})
 
 
 def of_gates(rng, members, other):
@@ -144,7 +144,7 @@ def of_gates(rng, members, other):
     block["curve"] = [net["inputs"], net["inputs"] + 1, net["inputs"] + 6, "2", 0][rng.integers(5)]
     if rng.integers(2):
         block.pop("slopes")
-    return packed(sealed(members | {"network.json": json.dumps(net).encode()}))
+    return pack_members(seal_members(members | {"network.json": json.dumps(net).encode()}))
 
 
 NEVER = {"_attained_less", "_attained_elsewhere"}
@@ -163,8 +163,8 @@ DAMAGE = {
 def test_damage_is_refused_or_what_is_claimed_is_true(way, tmp_path):
     for seed in range(MANY.get(way, 1) * cases(3, 60)):
         rng = np.random.default_rng([seed, *way.encode()])
-        members, other = tightened(seed % MADE), tightened((seed + 1) % MADE)
-        path = saved(DAMAGE[way](rng, members, other), tmp_path)
+        members, other = tight_certificate(seed % MADE), tight_certificate((seed + 1) % MADE)
+        path = save_data(DAMAGE[way](rng, members, other), tmp_path)
         if accepts(check, path):
             second_checker.check(path)
             assert is_true(path)

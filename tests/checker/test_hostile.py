@@ -12,7 +12,7 @@ import pytest
 
 from cases import cases
 from checker.by_hand import LINES, certificate as by_hand, claim
-from checker.certificates import certificate, packed, sealed
+from checker.certificates import certificate, pack_members, seal_members
 from outrange.search.kernel.binding import library
 from outrange_check.certificate import check
 from outrange_check.network import Refused
@@ -42,25 +42,25 @@ def raw(name, text):
 
 
 def sealed_if(name, members):
-    return sealed(members) if name == "network.json" else members
+    return seal_members(members) if name == "network.json" else members
 
 
 def network(**changes):
-    def changed(members):
+    def change_members(members):
         net = json.loads(members["network.json"]) | changes
-        return sealed(members | {"network.json": json.dumps(net).encode()})
+        return seal_members(members | {"network.json": json.dumps(net).encode()})
 
-    return changed
+    return change_members
 
 
 def slopes(*pair):
-    def changed(members):
+    def change_members(members):
         net = json.loads(members["network.json"])
         for block in net["blocks"]:
             block["slopes"] = list(pair)
-        return sealed(members | {"network.json": json.dumps(net).encode()})
+        return seal_members(members | {"network.json": json.dumps(net).encode()})
 
-    return changed
+    return change_members
 
 
 def about(text):
@@ -124,17 +124,17 @@ RECURSIVE = {
 SLOW = {"slopes of a million digits": slopes("1" + "0" * 1_000_000, "0")}
 
 
-def refused(members, tmp_path):
+def refusal_text(members, tmp_path):
     path = tmp_path / "a.proof"
-    path.write_bytes(packed(members))
-    with pytest.raises(Refused) as said:
+    path.write_bytes(pack_members(members))
+    with pytest.raises(Refused) as refusal:
         check(str(path))
-    return str(said.value)
+    return str(refusal.value)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_is_refused(name, sound, tmp_path):
-    refused(HOSTILE[name](sound), tmp_path)
+    refusal_text(HOSTILE[name](sound), tmp_path)
 
 
 PLACES = [
@@ -157,19 +157,19 @@ WORDS = {
 def test_no_file_puts_words_into_the_mouth_of_the_checker(words, place, sound, tmp_path):
     members = place(sound)
     members["claim.json"] = members["claim.json"].replace(b"%s", WORDS[words])
-    said = refused(members, tmp_path)
-    assert said.isprintable()
-    assert len(said) < 1000
+    text = refusal_text(members, tmp_path)
+    assert text.isprintable()
+    assert len(text) < 1000
 
 
 @pytest.mark.parametrize("name", RECURSIVE)
 def test_what_is_deep_is_refused(name, sound, tmp_path):
-    refused(RECURSIVE[name](sound), tmp_path)
+    refusal_text(RECURSIVE[name](sound), tmp_path)
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_what_is_long_is_refused(name, sound, tmp_path):
-    refused(SLOW[name](sound), tmp_path)
+    refusal_text(SLOW[name](sound), tmp_path)
 
 
 @pytest.mark.parametrize("pairs", [
@@ -182,7 +182,7 @@ def test_what_is_long_is_refused(name, sound, tmp_path):
 ], ids=["tree twice", "claim twice", "no tree", "upper", "in a folder", "folder"])  # fmt: skip
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_other_members_are_refused(pairs, sound, tmp_path):
-    refused(pairs(sound), tmp_path)
+    refusal_text(pairs(sound), tmp_path)
 
 
 def lying(members, method, count):
@@ -249,5 +249,5 @@ def test_numbers_do_not_grow_without_end(depth, digits, attained, tmp_path):
     outputs = {"over": 1, "rows": [[[depth, 1]]]}
     text = json.dumps({"inputs": 1, "blocks": chain, "outputs": outputs}).encode()
     said = claim(-1.0, attained=([-1.0], 0.0) if attained else None)
-    said = refused(by_hand(text, [(-1, 1)], LINES, said), tmp_path)
+    said = refusal_text(by_hand(text, [(-1, 1)], LINES, said), tmp_path)
     assert "bits" in said

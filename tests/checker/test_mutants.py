@@ -30,7 +30,7 @@ def test_mutants_are_noticed():
     """In a program of its own, whose modules are broken one after the other."""
     command = [sys.executable, mutants.__file__, str(cases(100, 300)), "1"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=3000)
-    told = re.search(r"(\d+) of (\d+) mutants are noticed", run.stdout)
-    assert told, (run.returncode, run.stdout, run.stderr)
-    noticed, tried = told.groups()
+    counts = re.search(r"(\d+) of (\d+) mutants are noticed", run.stdout)
+    assert counts, (run.returncode, run.stdout, run.stderr)
+    noticed, tried = counts.groups()
     assert int(noticed) >= LEAST_RATE * int(tried), run.stderr

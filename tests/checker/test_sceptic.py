@@ -1,4 +1,4 @@
-"""What a sceptic would try against CERTIFIED: each try ends in a refusal that says why."""
+"""Attacks of a sceptic on CERTIFIED: each one ends in a refusal that says why."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import outrange
-from checker.certificates import packed, sealed
+from checker.certificates import pack_members, seal_members
 from outrange.search.kernel.binding import library
 from outrange_check.__main__ import main
 from outrange_check.certificate import check
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(library() is None, reason="trees are written by 
 RNG = np.random.default_rng(0)
 
 
-def saved(path, change=lambda weights: weights):
+def save_model(path, change=lambda weights: weights):
     model = keras.Sequential([
         keras.Input((2,)), keras.layers.Dense(6, activation="relu"), keras.layers.Dense(2),
     ])  # fmt: skip
@@ -39,7 +39,7 @@ def arm(tmp_path_factory):
     import zipfile
 
     folder = tmp_path_factory.mktemp("arm")
-    model, proof = saved(folder / "arm.keras"), folder / "arm.proof"
+    model, proof = save_model(folder / "arm.keras"), folder / "arm.proof"
     answer = outrange.output_range(model, ([0.1, -0.7], [0.9, 0.3]), certificate=proof)
     assert answer.warrant.name == "CERTIFIED"
     with zipfile.ZipFile(proof) as archive:
@@ -50,15 +50,15 @@ def number(value):
     return [float(value), float(value).hex()]
 
 
-def claimed(change):
-    """Something in the claim is another; `change` gets all of it, its part and its first claim."""
+def alter_claim(change):
+    """Return an edit of the claim; `change` gets the claim, its part and its first bound."""
 
-    def changed(members):
+    def change_members(members):
         claim = json.loads(members["claim.json"])
         change(claim, claim["parts"][0], claim["parts"][0]["claims"][0])
         return members | {"claim.json": json.dumps(claim).encode()}
 
-    return changed
+    return change_members
 
 
 def network(change):
@@ -67,17 +67,17 @@ def network(change):
     def changed(members):
         net = json.loads(members["network.json"])
         change(net)
-        return sealed(members | {"network.json": json.dumps(net).encode()})
+        return seal_members(members | {"network.json": json.dumps(net).encode()})
 
     return changed
 
 
-def written(before, after, member="claim.json"):
-    def changed(members):
+def replace_text(before, after, member="claim.json"):
+    def change_members(members):
         assert before in members[member]
         return members | {member: members[member].replace(before, after, 1)}
 
-    return changed
+    return change_members
 
 
 def _nan(net):
@@ -113,63 +113,64 @@ NOT_PROVED = "claim.* is not proved|claim .* left open|leaves claims open"
 
 TRIES = {
     "a box in decimals that are not its floats": (
-        written(b"0.1,", b"0.15,"), r"0\.15 is not the number '0x1\.9999"),
+        replace_text(b"0.1,", b"0.15,"), r"0\.15 is not the number '0x1\.9999"),
     "a bound in decimals that is not its float": (
-        claimed(lambda c, p, one: one["least"].__setitem__(0, one["least"][0] + 1e-9)),
+        alter_claim(lambda c, p, one: one["least"].__setitem__(0, one["least"][0] + 1e-9)),
         "is not the number"),
-    "another box": (claimed(_wider), NOT_PROVED),
-    "a tighter bound": (claimed(_tighter), NOT_PROVED),
+    "another box": (alter_claim(_wider), NOT_PROVED),
+    "a tighter bound": (alter_claim(_tighter), NOT_PROVED),
     "a box of one input less": (
-        claimed(lambda c, p, one: p["box"].pop()), "box does not fit the network's inputs"),
+        alter_claim(lambda c, p, one: p["box"].pop()), "box does not fit the network's inputs"),
     "a box that is empty": (
-        claimed(lambda c, p, one: p["box"][0].reverse()), "is empty"),
+        alter_claim(lambda c, p, one: p["box"][0].reverse()), "is empty"),
     "a minimum as a maximum": (
-        claimed(_minimum_as_maximum), "not attained at its point|is not proved"),
-    "an output that does not exist": (claimed(_missing_output), "no output '2'"),
+        alter_claim(_minimum_as_maximum), "not attained at its point|is not proved"),
+    "an output that does not exist": (alter_claim(_missing_output), "no output '2'"),
     "a negative output": (
-        claimed(lambda c, p, one: one["any"][0].__setitem__("y", {"-1": number(1.0)})),
+        alter_claim(lambda c, p, one: one["any"][0].__setitem__("y", {"-1": number(1.0)})),
         "no output '-1'"),
     "a bound that is no number": (
-        claimed(lambda c, p, one: one.__setitem__("least", [float("nan"), "nan"])), "NaN"),
+        alter_claim(lambda c, p, one: one.__setitem__("least", [float("nan"), "nan"])), "NaN"),
     "float32, with a proof about real numbers": (
-        claimed(lambda c, p, one: c.__setitem__("semantics", "float32")), "real numbers"),
+        alter_claim(lambda c, p, one: c.__setitem__("semantics", "float32")), "real numbers"),
     "the hash of another network": (
-        claimed(lambda c, p, one: c.__setitem__("network", "0" * 64)),
+        alter_claim(lambda c, p, one: c.__setitem__("network", "0" * 64)),
         "not the one that the claim is about"),
     "a network that was changed after the claim": (
-        written(b'"over":', b'"over": ', "network.json"), "not the one that the claim is about"),
+        replace_text(b'"over":', b'"over": ', "network.json"),
+        "not the one that the claim is about"),
     "a network with a weight that is NaN": (network(_nan), "not in the documented format"),
     "bytes after the tree": (
         lambda members: members | {"proof.bin": members["proof.bin"] + b"\0"}, "bytes are left"),
     "half of the tree": (
         lambda members: members | {"proof.bin": members["proof.bin"][:-1]}, "ends in the middle"),
-    "an input outside the box": (claimed(_outside), "lies outside the box"),
-    "a value that is not attained": (claimed(_better), "not attained at its point"),
+    "an input outside the box": (alter_claim(_outside), "lies outside the box"),
+    "a value that is not attained": (alter_claim(_better), "not attained at its point"),
     "one more member": (lambda members: members | {"more": b""}, "holds claim.json"),
     "no part": (
-        lambda members: claimed(lambda c, p, one: c.__setitem__("parts", []))(members)
+        lambda members: alter_claim(lambda c, p, one: c.__setitem__("parts", []))(members)
         | {"proof.bin": b""},
         "nothing is claimed"),
 }  # fmt: skip
 """What is tried: how the members change, and what the refusal says."""
 
 
-def refused(members, path, model=None):
-    path.write_bytes(packed(members))
-    with pytest.raises(Refused) as said:
+def refusal_text(members, path, model=None):
+    path.write_bytes(pack_members(members))
+    with pytest.raises(Refused) as refusal:
         check(str(path), model)
-    return str(said.value)
+    return str(refusal.value)
 
 
 def test_undoubted_it_is_certified(arm, tmp_path, monkeypatch, capsys):
     model, members = arm
     path = tmp_path / "a.proof"
-    path.write_bytes(packed(members))
+    path.write_bytes(pack_members(members))
     monkeypatch.setattr(sys, "argv", ["outrange-check", str(path), "--model", model])
     assert main() == 0
-    said = capsys.readouterr().out
-    assert "0.1 <= x[0] <= 0.9" in said
-    assert said.endswith("CERTIFIED\n")
+    output = capsys.readouterr().out
+    assert "0.1 <= x[0] <= 0.9" in output
+    assert output.endswith("CERTIFIED\n")
 
 
 @pytest.mark.parametrize("name", TRIES)
@@ -179,25 +180,27 @@ def test_a_try_is_refused_and_told_why(name, arm, tmp_path):
     change, words = TRIES[name]
     model, members = arm
     for given in (None, model):
-        assert re.search(words, refused(change(members), tmp_path / "a.proof", given))
+        assert re.search(words, refusal_text(change(members), tmp_path / "a.proof", given))
 
 
 def test_a_box_of_which_nothing_is_claimed(arm, tmp_path):
-    members = claimed(lambda c, p, one: p.__setitem__("claims", []))(arm[1])
-    assert "nothing is claimed" in refused(members | {"proof.bin": b"\0"}, tmp_path / "a.proof")
+    members = alter_claim(lambda c, p, one: p.__setitem__("claims", []))(arm[1])
+    assert "nothing is claimed" in refusal_text(
+        members | {"proof.bin": b"\0"}, tmp_path / "a.proof"
+    )
 
 
 def test_another_model_under_the_same_name(arm, tmp_path):
-    other = saved(tmp_path / "other" / "arm.keras", lambda ws: [ws[0] + 1e-6, *ws[1:]])
+    other = save_model(tmp_path / "other" / "arm.keras", lambda ws: [ws[0] + 1e-6, *ws[1:]])
     _, members = arm
-    assert "SHA-256 differs" in refused(members, tmp_path / "a.proof", other)
+    assert "SHA-256 differs" in refusal_text(members, tmp_path / "a.proof", other)
     digest = read(other)[1]
-    forged = claimed(lambda c, p, one: c["model"].__setitem__("sha256", digest))(members)
-    said = refused(forged, tmp_path / "a.proof", other)
-    assert "is not the one in" in said
-    assert "arm.keras" in said
-    unnamed = claimed(lambda c, p, one: c.__setitem__("model", None))(members)
-    assert "is not the one in" in refused(unnamed, tmp_path / "a.proof", other)
+    forged = alter_claim(lambda c, p, one: c["model"].__setitem__("sha256", digest))(members)
+    text = refusal_text(forged, tmp_path / "a.proof", other)
+    assert "is not the one in" in text
+    assert "arm.keras" in text
+    unnamed = alter_claim(lambda c, p, one: c.__setitem__("model", None))(members)
+    assert "is not the one in" in refusal_text(unnamed, tmp_path / "a.proof", other)
 
 
 def test_a_model_with_a_weight_that_is_nan(arm, tmp_path):
@@ -205,9 +208,9 @@ def test_a_model_with_a_weight_that_is_nan(arm, tmp_path):
         weights[0][0, 0] = np.nan
         return weights
 
-    other = saved(tmp_path / "arm.keras", spoiled)
-    unnamed = claimed(lambda c, p, one: c.__setitem__("model", None))(arm[1])
-    assert "nan, which is no real number" in refused(unnamed, tmp_path / "a.proof", other)
+    other = save_model(tmp_path / "arm.keras", spoiled)
+    unnamed = alter_claim(lambda c, p, one: c.__setitem__("model", None))(arm[1])
+    assert "nan, which is no real number" in refusal_text(unnamed, tmp_path / "a.proof", other)
 
 
 def test_no_file_and_no_archive(arm, tmp_path):
@@ -224,10 +227,10 @@ def test_no_file_and_no_archive(arm, tmp_path):
 
 def test_of_a_key_that_stands_twice_the_sentence_says_what_is_proved(arm, tmp_path):
     path = tmp_path / "a.proof"
-    twice = written(b'"least"', b'"least": [9.0, "0x1.2000000000000p+3"], "least"')(arm[1])
-    path.write_bytes(packed(twice))
+    twice = replace_text(b'"least"', b'"least": [9.0, "0x1.2000000000000p+3"], "least"')(arm[1])
+    path.write_bytes(pack_members(twice))
     try:
-        said = " ".join(check(str(path)).sentences)
+        text = " ".join(check(str(path)).sentences)
     except Refused:
         return
-    assert ">= 9.0" not in said
+    assert ">= 9.0" not in text

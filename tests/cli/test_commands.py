@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from cli.verify_files import interrupted
+from cli.verify_files import run_and_interrupt
 
 
 onnx = pytest.importorskip("onnx")
@@ -145,7 +145,7 @@ def test_time_runs_out_with_exit_code_3(large):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupt_prints_the_bounds_so_far(large):
-    code, out, err = interrupted("range", large, "--box", "-1", "1", "--json")
+    code, out, err = run_and_interrupt("range", large, "--box", "-1", "1", "--json")
     assert code == 130, err
     assert json.loads(out)["status"] == "interrupted"
     assert "Traceback" not in err

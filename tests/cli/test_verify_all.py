@@ -41,12 +41,12 @@ def folder(tmp_path, monkeypatch):
     hard(tmp_path)
     for level in LEVELS:
         vnnlib(tmp_path / f"p{level}.vnnlib", UNIT, [f"(>= Y_0 {level})"], 2)
-    listed(tmp_path / "list.csv", [("small.onnx", name, 20) for name in KNOWN])
+    write_instances(tmp_path / "list.csv", [("small.onnx", name, 20) for name in KNOWN])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def listed(path, rows):
+def write_instances(path, rows):
     path.write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
 
 
@@ -69,9 +69,9 @@ def table(path="results.csv"):
 
 def verdicts(path="results.csv"):
     rows = table(path)
-    found = {row["vnnlib"]: row["verdict"] for row in rows}
-    assert len(found) == len(rows)
-    return found
+    by_name = {row["vnnlib"]: row["verdict"] for row in rows}
+    assert len(by_name) == len(rows)
+    return by_name
 
 
 def record(path="results.jsonl"):
@@ -79,7 +79,7 @@ def record(path="results.jsonl"):
         return [json.loads(line) for line in file]
 
 
-def started(err):
+def list_started(err):
     return [line.split()[-1] for line in err.splitlines() if " started " in line]
 
 
@@ -89,7 +89,7 @@ def test_every_instance_gets_its_verdict_and_its_witness(call, folder, jobs):
     assert code == 1
     assert "5 instances: 3 sat, 2 unsat" in out
     assert verdicts() == KNOWN
-    assert sorted(started(err)) == sorted(KNOWN)
+    assert sorted(list_started(err)) == sorted(KNOWN)
     for line in record():
         assert line["verdict"] == KNOWN[line["vnnlib"]]
         if line["verdict"] == "sat":
@@ -102,7 +102,9 @@ def test_every_instance_gets_its_verdict_and_its_witness(call, folder, jobs):
 def test_every_row_says_what_was_asked_of_what(call, folder):
     random_net(folder, "broken.onnx", (2, 2), 0)
     (folder / "broken.onnx").write_bytes(b"no model")
-    listed(folder / "list.csv", [(n, "p2.5.vnnlib", 20) for n in ("small.onnx", "broken.onnx")])
+    write_instances(
+        folder / "list.csv", [(n, "p2.5.vnnlib", 20) for n in ("small.onnx", "broken.onnx")]
+    )
     call("list.csv", "--seed", 7)
     rule = hashlib.sha256((folder / "p2.5.vnnlib").read_bytes()).hexdigest()
     whole, broken = table()
@@ -124,9 +126,9 @@ def test_tables_from_before_are_read_and_get_all_columns(call, folder):
     kept = [{k: v for k, v in line.items() if k not in ORIGIN} for line in lines]
     Path("results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
     vnnlib(folder / "new.vnnlib", UNIT, ["(>= Y_0 9.0)"], 2)
-    listed(folder / "list.csv", [("small.onnx", n, 20) for n in (*KNOWN, "new.vnnlib")])
+    write_instances(folder / "list.csv", [("small.onnx", n, 20) for n in (*KNOWN, "new.vnnlib")])
     _, _, err = call("list.csv")
-    assert started(err) == ["new.vnnlib"]
+    assert list_started(err) == ["new.vnnlib"]
     assert verdicts() == KNOWN | {"new.vnnlib": "unsat"}
     assert list(table()[0]) == list(COLUMNS)
     assert [row["version"] for row in table()] == [""] * 5 + [__version__]
@@ -137,7 +139,7 @@ def test_started_again_it_asks_nothing_twice(call):
     assert set(verdicts()) == {"p1.0.vnnlib", "p1.5.vnnlib"}
     code, _, err = call("list.csv")
     assert code == 1
-    assert len(started(err)) == 3
+    assert len(list_started(err)) == 3
     assert verdicts() == KNOWN
     code, out, err = call("list.csv")
     assert (code, err) == (1, "")
@@ -150,7 +152,7 @@ def test_another_model_of_the_same_name_is_asked_again(call, folder):
     text = (folder / "p3.0.vnnlib").read_bytes()
     (folder / "p1.5.vnnlib").write_bytes(text)  # as another run of a script would
     code, _, err = call("list.csv", "--only", "p1.5")
-    assert code == 0 and len(started(err)) == 1
+    assert code == 0 and len(list_started(err)) == 1
     assert verdicts() == {"p1.5.vnnlib": KNOWN["p3.0.vnnlib"]}
 
 
@@ -160,7 +162,7 @@ def test_names_are_the_same_however_written(call, folder):
         (folder / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
         (folder / name).unlink()
     backwards = [("./small.onnx", f"./{name}", 20) for name in reversed(KNOWN)]
-    listed(folder / "other.csv", [("onnx", "vnnlib", "timeout"), *backwards, *backwards])
+    write_instances(folder / "other.csv", [("onnx", "vnnlib", "timeout"), *backwards, *backwards])
     code, _, err = call("other.csv")
     assert (code, err) == (1, "")
     assert call("other.csv", "--out", "new.csv")[0] == 1
@@ -169,7 +171,7 @@ def test_names_are_the_same_however_written(call, folder):
 
 def test_root_time_and_folder(call, folder):
     (folder / "lists").mkdir()
-    listed(folder / "lists" / "list.csv", [("small.onnx", name, "") for name in KNOWN])
+    write_instances(folder / "lists" / "list.csv", [("small.onnx", name, "") for name in KNOWN])
     assert call("lists/list.csv")[0] == 2
     assert call("lists/list.csv", "--root", ".")[0] == 2
     assert call("lists/list.csv", "--root", folder, "--time", 10)[0] == 1
@@ -179,22 +181,22 @@ def test_root_time_and_folder(call, folder):
 @pytest.mark.slow
 def test_open_instances_are_asked_again_only_if_told(call, folder):
     rows = [("hard.onnx", "hard.vnnlib", 0.3), ("small.onnx", "p0.5.vnnlib", 9)]
-    listed(folder / "list.csv", rows)
+    write_instances(folder / "list.csv", rows)
     code, out, _ = call("list.csv")
     assert code == 3
     assert "timeout  hard.onnx hard.vnnlib" in out
     assert verdicts() == {"hard.vnnlib": "timeout", "p0.5.vnnlib": "sat"}
-    assert started(call("list.csv")[2]) == []
-    assert started(call("list.csv", "--retry", "error")[2]) == []
+    assert list_started(call("list.csv")[2]) == []
+    assert list_started(call("list.csv", "--retry", "error")[2]) == []
     for kind in ("timeout", "all"):
-        assert started(call("list.csv", "--retry", kind)[2]) == ["hard.vnnlib"]
+        assert list_started(call("list.csv", "--retry", kind)[2]) == ["hard.vnnlib"]
     assert verdicts() == {"hard.vnnlib": "timeout", "p0.5.vnnlib": "sat"}
     vnnlib(folder / "hard.vnnlib", [(0.0, 0.0)] * 16, ["(>= Y_0 10000.0)"], 2)
     assert call("list.csv", "--retry", "timeout")[0] == 1
     assert verdicts() == {"hard.vnnlib": "unsat", "p0.5.vnnlib": "sat"}
 
 
-def signalled(monkeypatch, number, name="hard.vnnlib", times=crew.ATTEMPTS):
+def signal_workers(monkeypatch, number, name="hard.vnnlib", times=crew.ATTEMPTS):
     """Send a signal to workers once they have received the instance `name`, a number of times."""
     give, left = crew.WorkerProcess._hand_over, [None] * times
 
@@ -210,7 +212,7 @@ def signalled(monkeypatch, number, name="hard.vnnlib", times=crew.ATTEMPTS):
 
 def among_others(folder):
     rows = [("small.onnx", name, 20) for name in KNOWN]
-    listed(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
+    write_instances(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
 
 
 @pytest.mark.wallclock
@@ -218,7 +220,7 @@ def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
     among_others(folder)
     with monkeypatch.context() as patch:
         patch.setattr(crew, "ATTEMPTS", 1)
-        signalled(patch, signal.SIGKILL)
+        signal_workers(patch, signal.SIGKILL)
         code, out, _ = call("list.csv")
     assert code == 3
     assert verdicts() == {**KNOWN, "hard.vnnlib": "error"}
@@ -229,8 +231,8 @@ def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
 
 @pytest.mark.wallclock
 def test_a_worker_that_is_killed_once_costs_nothing(call, folder, monkeypatch):
-    listed(folder / "list.csv", [("small.onnx", name, 20) for name in KNOWN])
-    signalled(monkeypatch, signal.SIGKILL, list(KNOWN)[1], times=1)
+    write_instances(folder / "list.csv", [("small.onnx", name, 20) for name in KNOWN])
+    signal_workers(monkeypatch, signal.SIGKILL, list(KNOWN)[1], times=1)
     call("list.csv")
     assert verdicts() == KNOWN
 
@@ -240,7 +242,7 @@ def test_a_worker_that_hangs_is_ended(call, folder, monkeypatch):
     among_others(folder)
     with monkeypatch.context() as patch:
         patch.setattr(crew, "GRACE", 0.5)
-        signalled(patch, signal.SIGSTOP)
+        signal_workers(patch, signal.SIGSTOP)
         assert call("list.csv", "--time", 2)[0] == 3
     assert verdicts() == {**KNOWN, "hard.vnnlib": "timeout"}
 
@@ -256,7 +258,7 @@ def test_a_worker_that_never_starts_is_told(call, monkeypatch):
 def test_files_that_cannot_be_read_are_errors_of_their_own(call, folder):
     (folder / "text.onnx").write_text("hello")
     rows = [("text.onnx", "p0.5.vnnlib", 9), ("small.onnx", "p1.0.vnnlib", 9)]
-    listed(folder / "list.csv", rows)
+    write_instances(folder / "list.csv", rows)
     assert call("list.csv")[0] == 3
     assert verdicts() == {"p0.5.vnnlib": "error", "p1.0.vnnlib": "sat"}
     assert "not an ONNX file" in table()[0]["detail"]
@@ -273,7 +275,7 @@ def test_out_of_memory_costs_one_instance(call, folder):
     text = "".join(f"(declare-const Y_{j} Real)" for j in range(2))
     (folder / "wide.vnnlib").write_text(f"(declare-const X_0 Real){text}(assert (>= Y_0 0))")
     rows = [("wide.onnx", "wide.vnnlib", 9), ("small.onnx", "p1.0.vnnlib", 9)]
-    listed(folder / "list.csv", rows)
+    write_instances(folder / "list.csv", rows)
     code, _, err = call("list.csv", "--memory", 1.0)
     assert code == 3, err
     assert verdicts() == {"wide.vnnlib": "error", "p1.0.vnnlib": "sat"}
@@ -281,13 +283,13 @@ def test_out_of_memory_costs_one_instance(call, folder):
 
 def test_expected_verdicts_are_compared(call, folder):
     rows = [("onnx", "vnnlib", "verdict"), *(("./small.onnx", n, v) for n, v in KNOWN.items())]
-    listed(folder / "right.csv", rows)
+    write_instances(folder / "right.csv", rows)
     code, out, _ = call("list.csv", "--expected", "right.csv")
     assert code == 0
     assert "5 verdicts compared with expected ones; 0 contradict them" in out
     rows[1] = ("small.onnx", "p0.5.vnnlib", "holds")
     rows[2] = ("small.onnx", "p1.0.vnnlib", "unknown")
-    listed(folder / "wrong.csv", rows)
+    write_instances(folder / "wrong.csv", rows)
     code, out, _ = call("list.csv", "--expected", "wrong.csv")
     assert code == 5
     assert "4 verdicts compared with expected ones; 1 contradict them" in out
@@ -296,10 +298,12 @@ def test_expected_verdicts_are_compared(call, folder):
 
 def test_the_exit_code_says_whether_all_holds(call, folder):
     """`verify-all ... && deploy` stops at an unexpected `sat`."""
-    listed(folder / "safe.csv", [("small.onnx", n, 9) for n, v in KNOWN.items() if v == "unsat"])
+    write_instances(
+        folder / "safe.csv", [("small.onnx", n, 9) for n, v in KNOWN.items() if v == "unsat"]
+    )
     assert call("safe.csv")[0] == 0
-    known = [("./small.onnx", n, v) for n, v in KNOWN.items() if n != "p0.5.vnnlib"]
-    listed(folder / "part.csv", [("onnx", "vnnlib", "verdict"), *known])
+    rows = [("./small.onnx", n, v) for n, v in KNOWN.items() if n != "p0.5.vnnlib"]
+    write_instances(folder / "part.csv", [("onnx", "vnnlib", "verdict"), *rows])
     assert call("list.csv", "--expected", "part.csv")[0] == 1
 
 
@@ -338,8 +342,8 @@ def test_a_torn_line_is_dropped_wherever_it_is_torn(folder, verdict, x):
         (folder / "results.csv").write_bytes(rows[: rows.rfind(b"\n", 0, -1) + 1])
         (folder / "results.jsonl").write_bytes(lines[:-behind])
         with Results(folder / "results.csv") as results:
-            kept = list(results.known.values())
-            assert [r.vnnlib for r in kept] == names[:3]
+            complete = list(results.known.values())
+            assert [r.vnnlib for r in complete] == names[:3]
             results.add(Result("n", "p3", verdict, 1.5, 'a "quoted", word', x, x))
         assert (folder / "results.csv").read_bytes() == rows
         assert (folder / "results.jsonl").read_bytes() == lines
@@ -406,9 +410,9 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("arguments", "word"), MISTAKES)
 def test_mistakes_are_one_short_message(call, folder, arguments, word):
-    listed(folder / "short.csv", [("small.onnx",)])
-    listed(folder / "words.csv", [("small.onnx", "p0.5.vnnlib", "soon")])
-    listed(folder / "none.csv", [("small.onnx", "p0.5.vnnlib", "0")])
+    write_instances(folder / "short.csv", [("small.onnx",)])
+    write_instances(folder / "words.csv", [("small.onnx", "p0.5.vnnlib", "soon")])
+    write_instances(folder / "none.csv", [("small.onnx", "p0.5.vnnlib", "0")])
     (folder / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
@@ -421,7 +425,7 @@ def test_mistakes_are_one_short_message(call, folder, arguments, word):
 @pytest.mark.wallclock
 def test_interrupt_keeps_what_is_decided(folder):
     rows = [("small.onnx", name, 20) for name in KNOWN]
-    listed(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
+    write_instances(folder / "list.csv", [*rows[:2], ("hard.onnx", "hard.vnnlib", 60), *rows[2:]])
     process = subprocess.Popen(
         command("verify-all", "list.csv"),
         stdout=subprocess.PIPE,

@@ -33,17 +33,17 @@ def folder(tmp_path):
     return tmp_path
 
 
-def known(folder):
+def read_verdicts(folder):
     """Return the verdict of every complete line of the two files, by name."""
-    found = {}
+    verdicts = {}
     for name, read in (("results.csv", csv_verdict), ("results.jsonl", json_verdict)):
         if (folder / name).exists():
             text = (folder / name).read_text()
             for line in text[: text.rfind("\n") + 1].splitlines():
                 key, verdict = read(line)
-                assert found.setdefault(key, verdict) == verdict
-    found.pop("vnnlib", None)
-    return found
+                assert verdicts.setdefault(key, verdict) == verdict
+    verdicts.pop("vnnlib", None)
+    return verdicts
 
 
 def csv_verdict(line):
@@ -96,17 +96,19 @@ def test_kills_lose_nothing(folder, rng):
             process = launch(folder, file)
         # Soon after the next result; every fourth time while it still starts.
         starting = turn % 4 == 3
-        while not starting and process.poll() is None and len(known(folder)) <= len(decided):
+        while (
+            not starting and process.poll() is None and len(read_verdicts(folder)) <= len(decided)
+        ):
             time.sleep(0.001)
         time.sleep(float(rng.uniform(0, 0.4 if starting else 0.015)))
         assert process.poll() is None, "it was not killed in the middle of its work"
         kill(process, group=bool(rng.integers(2)))
-        now = known(folder)
+        now = read_verdicts(folder)
         assert now.items() >= decided.items(), "a decided instance is lost"
         decided = now
     with log.open("a") as file:
         assert launch(folder, file).wait(timeout=120) == 1  # some are violated
-    assert known(folder).items() >= decided.items()
+    assert read_verdicts(folder).items() >= decided.items()
     check_finished(folder)
     lines = [line.split() for line in log.read_text().splitlines() if " started " in line]
     starts = collections.Counter(line[-1] for line in lines)

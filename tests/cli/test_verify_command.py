@@ -11,9 +11,9 @@ import pytest
 from cli.verify_files import (
     command,
     hard,
-    interrupted,
     outrange,
     random_net,
+    run_and_interrupt,
     run_model,
     sum_and_difference,
     vnnlib,
@@ -138,7 +138,7 @@ def test_time_runs_out_with_exit_code_3(call):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_interrupt_prints_unknown(folder):
-    code, out, err = interrupted("verify", folder / "hard.onnx", folder / "hard.vnnlib")
+    code, out, err = run_and_interrupt("verify", folder / "hard.onnx", folder / "hard.vnnlib")
     assert (code, out) == (130, "unknown\n")
     assert "Traceback" not in err
 

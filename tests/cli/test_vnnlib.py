@@ -49,16 +49,16 @@ def call(models, capfd, monkeypatch):
 
 def numbers(out):
     """Return the assignment after the verdict: name to head and values."""
-    found, lines = {}, out.splitlines()
+    assignment, lines = {}, out.splitlines()
     assert lines[0] == "sat"
     for line in lines[1:]:
         if line[0].isalpha():
             name, element, shape = line.split(" ")
-            found[name] = (element, shape, [])
+            assignment[name] = (element, shape, [])
         else:
             assert "e" not in line
-            found[name][2].append(float(line))
-    return found
+            assignment[name][2].append(float(line))
+    return assignment
 
 
 def test_unsat(call, models):
@@ -70,10 +70,10 @@ def test_unsat(call, models):
 def test_sat_prints_the_assignment_in_the_order_of_the_declarations(call, models):
     name = query(models, F, UNIT, "(assert (>= Y[0,0] 1.5))", "(assert (>= Y[0,1] 0.1))")
     code, out, _ = call("verify", name, "--network", "f=f.onnx", "--timeout", 60)
-    found = numbers(out)
-    assert code == 0 and list(found) == ["X", "Y"]
-    assert [part[:2] for part in found.values()] == [("real", "[1,2]")] * 2
-    x, y = found["X"][2], found["Y"][2]
+    assignment = numbers(out)
+    assert code == 0 and list(assignment) == ["X", "Y"]
+    assert [part[:2] for part in assignment.values()] == [("real", "[1,2]")] * 2
+    x, y = assignment["X"][2], assignment["Y"][2]
     assert y == [max(0.0, x[0] + x[1]), max(0.0, x[0] - x[1])] and y[0] >= 1.5 and y[1] >= 0.1
 
 
@@ -112,9 +112,9 @@ def test_one_network_twice(call, models):
     (models / same).write_text(text.format("0.01"))
     assert call("verify", same, "--network", "f=f.onnx")[:2] == (0, "unsat\n")
     (models / same).write_text(text.format("-0.01"))
-    found = numbers(call("verify", same, "--network", "f=f.onnx")[1])
-    assert list(found) == ["X", "Y", "U", "V"]
-    assert found["X"][2][1] == found["U"][2][1]
+    assignment = numbers(call("verify", same, "--network", "f=f.onnx")[1])
+    assert list(assignment) == ["X", "Y", "U", "V"]
+    assert assignment["X"][2][1] == assignment["U"][2][1]
 
 
 def test_two_networks(call, models):
@@ -125,9 +125,9 @@ def test_two_networks(call, models):
     less = query(models, *parts, *tied, "(assert (<= (+ V[0,1] 0.01) Y[0,1]))")
     assert call("verify", less, *both)[:2] == (0, "unsat\n")
     more = query(models, *parts, *tied, "(assert (>= V[0,1] (+ Y[0,1] 1.5)))")
-    found = numbers(call("verify", more, *both)[1])
-    assert found["X"][2] == found["U"][2]
-    assert found["V"][2][1] == 2 * found["U"][2][0] >= found["Y"][2][1] + 1.5
+    assignment = numbers(call("verify", more, *both)[1])
+    assert assignment["X"][2] == assignment["U"][2]
+    assert assignment["V"][2][1] == 2 * assignment["U"][2][0] >= assignment["Y"][2][1] + 1.5
 
 
 FLOAT32 = F.replace("real", "float32")
@@ -163,8 +163,8 @@ def test_errors_print_no_word(call, models, parts, given, code, told):
     save_model(models, proto, "double.onnx")
     name = query(models, *parts)
     networks = [part for item in given for part in ("--network", item)]
-    found, out, err = call("verify", name, *networks)
-    assert (found, out) == (code, "") and re.search(told, err), err
+    status, out, err = call("verify", name, *networks)
+    assert (status, out) == (code, "") and re.search(told, err), err
 
 
 def test_queries_of_version_1_are_for_the_other_command(call, models):
@@ -210,12 +210,12 @@ def test_operators_are_names_of_the_runtime(call):
     import onnx.defs
 
     code, out, _ = call("supports", "--onnx-operators")
-    known = {schema.name for schema in onnx.defs.get_all_schemas_with_history()}
+    operators = {schema.name for schema in onnx.defs.get_all_schemas_with_history()}
     lines = [line.split() for line in out.splitlines()]
-    found = [name for name, *_ in lines]
+    names = [name for name, *_ in lines]
     assert ["Relu"] in lines and ["Softmax", "real"] in lines
-    assert code == 0 and {"Conv", "Gemm", "MatMul", "Relu", "Add", "Flatten"} <= set(found)
-    assert set(found) <= known and found == sorted(set(found))
+    assert code == 0 and {"Conv", "Gemm", "MatMul", "Relu", "Add", "Flatten"} <= set(names)
+    assert set(names) <= operators and names == sorted(set(names))
 
 
 def test_one_capability_at_a_time(call):
@@ -249,9 +249,9 @@ def test_float32_queries_are_about_float32(call, models):
         name = query(models, FLOAT32, UNIT, f"(assert (>= Y[0,0] {level}))")
         code, out, err = call("verify", name, "--network", "f=f.onnx", "--timeout", 60)
         assert (code, out.split()[0]) == (0, word), err
-    found = numbers(out)
-    x, y = (np.float32(found[name][2]).reshape(1, 2) for name in "XY")
-    assert found["X"][0] == "float32"
+    assignment = numbers(out)
+    x, y = (np.float32(assignment[name][2]).reshape(1, 2) for name in "XY")
+    assert assignment["X"][0] == "float32"
     session = onnxruntime.InferenceSession("f.onnx", providers=["CPUExecutionProvider"])
     np.testing.assert_array_equal(session.run(None, {"x": x})[0], y)
 

@@ -32,9 +32,9 @@ def rows(count=320, width=4):
 
 def model(*layers, loss="mse", rate=0.02, x=None):
     keras.utils.set_random_seed(1)
-    made = keras.Sequential([keras.Input((4,) if x is None else x.shape[1:]), *layers])
-    made.compile(keras.optimizers.Adam(rate), loss)
-    return made
+    network = keras.Sequential([keras.Input((4,) if x is None else x.shape[1:]), *layers])
+    network.compile(keras.optimizers.Adam(rate), loss)
+    return network
 
 
 def side(x):
@@ -117,11 +117,11 @@ def tiny_weights(harmful):
     """Adam's steps are of one size however small a gradient, if only it is above its epsilon."""
     x = rows()
     start = [keras.initializers.RandomNormal(stddev=5e-4, seed=i) for i in range(4)]
-    layers = [L.Dense(16, "relu", kernel_initializer=one) for one in start[:3]]
-    made = model(*layers, L.Dense(1, kernel_initializer=start[3]))
+    layers = [L.Dense(16, "relu", kernel_initializer=initializer) for initializer in start[:3]]
+    network = model(*layers, L.Dense(1, kernel_initializer=start[3]))
     epsilon = 1e-7 if harmful else 1e-12
-    made.compile(keras.optimizers.Adam(0.03, epsilon=epsilon), "mse")
-    return made, x, x[:, :1] - 0.5 * x[:, 1:2]
+    network.compile(keras.optimizers.Adam(0.03, epsilon=epsilon), "mse")
+    return network, x, x[:, :1] - 0.5 * x[:, 1:2]
 
 
 def labels_of_a_hinge(harmful):
@@ -143,27 +143,27 @@ KINDS = {
 @JAX
 @pytest.mark.parametrize("code", list(KINDS)[: cases(2, None)])
 def test_what_does_no_harm_is_a_note(code):
-    found = outrange.diagnose(*KINDS[code](False), ignore=set(RULES) - {code}, **PLAN)
-    assert not found.at_least("measured"), found
-    (note,) = [one for one in found.notes if one.code == code]
+    answer = outrange.diagnose(*KINDS[code](False), ignore=set(RULES) - {code}, **PLAN)
+    assert not answer.at_least("measured"), answer
+    (note,) = [candidate for candidate in answer.notes if candidate.code == code]
     assert note.level.name == "PROVED"
     assert "harm here: copies trained for 200 steps reach" in note.message
     seen = note.cost["harmless"]
     assert (seen["steps"], seen["rows"]) == (200, 80)
-    assert code in str(found)
+    assert code in str(answer)
 
 
 @JAX
 @pytest.mark.parametrize("code", list(KINDS)[: cases(2, None)])
 def test_what_does_harm_stays_proved(code):
-    found = outrange.diagnose(*KINDS[code](True), ignore=set(RULES) - {code}, **PLAN)
-    assert code in {one.code for one in found.at_least("proved")}, found
+    answer = outrange.diagnose(*KINDS[code](True), ignore=set(RULES) - {code}, **PLAN)
+    assert code in {finding.code for finding in answer.at_least("proved")}, answer
 
 
 @JAX
 def test_where_a_fix_is_a_little_better_the_note_says_so():
-    found = outrange.diagnose(*dropped_output(False), ignore=set(RULES) - {"OR019"}, **PLAN)
-    (note,) = found.notes
+    answer = outrange.diagnose(*dropped_output(False), ignore=set(RULES) - {"OR019"}, **PLAN)
+    (note,) = answer.notes
     seen = note.cost["harmless"]
     assert "It does hardly any harm here" in note.message
     assert seen["with"]["explained"] + 0.005 < seen["without"]["explained"]
@@ -189,21 +189,21 @@ def in_order(harmful):
 @pytest.mark.parametrize("harmful", [False, True])
 def test_sorted_rows_are_a_note_where_copies_do_as_well_as_with_shuffled_ones(harmful):
     split = {"validation_split": 0.2, "ignore": set(RULES) - {"OR028"}}
-    found = outrange.diagnose(*in_order(harmful), **PLAN, **split)
-    said = found.findings if harmful else found.notes
-    assert [one.code for one in said] == ["OR028"]
-    assert harmful != ("with the rows shuffled they reach" in said[0].message)
-    assert said[0].level.name == "MEASURED"
+    answer = outrange.diagnose(*in_order(harmful), **PLAN, **split)
+    findings = answer.findings if harmful else answer.notes
+    assert [finding.code for finding in findings] == ["OR028"]
+    assert harmful != ("with the rows shuffled they reach" in findings[0].message)
+    assert findings[0].level.name == "MEASURED"
 
 
 @JAX
 def test_beside_another_fault_nothing_is_said():
-    made, x, y = broadcast_targets(False)
-    made.layers[0].trainable = False
-    made.layers[1].trainable = False
-    made.compile("adam", "mse")
-    found = outrange.diagnose(made, x, y, **PLAN)
-    assert {"OR011", "OR021"} <= {one.code for one in found.at_least("proved")}
+    network, x, y = broadcast_targets(False)
+    network.layers[0].trainable = False
+    network.layers[1].trainable = False
+    network.compile("adam", "mse")
+    answer = outrange.diagnose(network, x, y, **PLAN)
+    assert {"OR011", "OR021"} <= {finding.code for finding in answer.at_least("proved")}
 
 
 @pytest.mark.parametrize(("level", "noted"), [("PROVED", True), ("MEASURED", False)])
@@ -212,47 +212,47 @@ def test_what_is_measured_is_a_note_beside_a_harmless_proof_alone(level, noted, 
     monkeypatch.setattr(notes, "compare_with_fixes", lambda case, repairs: seen)
     case = SimpleNamespace(history=None, program=SimpleNamespace(stepping=None))
     levels = {"OR013": Level[level], "OR005": Level.MEASURED}
-    found = [RULES[code].finding(of, "dense", "It is so.", "") for code, of in levels.items()]
-    after = notes.demote_harmless(case, found)
-    assert [one.note for one in after] == [noted, noted]
+    findings = [RULES[code].finding(of, "dense", "It is so.", "") for code, of in levels.items()]
+    after = notes.demote_harmless(case, findings)
+    assert [finding.note for finding in after] == [noted, noted]
 
 
 @JAX
 @pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 20, **PLAN}])
 def test_without_enough_steps_a_fact_stays_a_finding(options):
-    found = outrange.diagnose(*linear_stack(False), ignore=set(RULES) - {"OR009"}, **options)
-    assert "OR009" in {one.code for one in found.at_least("proved")}
+    answer = outrange.diagnose(*linear_stack(False), ignore=set(RULES) - {"OR009"}, **options)
+    assert "OR009" in {finding.code for finding in answer.at_least("proved")}
 
 
 @JAX
 def test_where_nothing_is_learned_a_fact_stays_a_finding():
-    made, x, _ = broadcast_targets(False)
+    network, x, _ = broadcast_targets(False)
     y = np.random.default_rng(5).normal(size=(len(x), 1))
-    found = outrange.diagnose(made, x, y, ignore=set(RULES) - {"OR011"}, **PLAN)
-    assert "OR011" in {one.code for one in found.at_least("proved")}
+    answer = outrange.diagnose(network, x, y, ignore=set(RULES) - {"OR011"}, **PLAN)
+    assert "OR011" in {finding.code for finding in answer.at_least("proved")}
 
 
 @JAX
 def test_weights_that_have_seen_the_rows_are_no_evidence():
-    made, x, y = broadcast_targets(False)
-    made.fit(x, y, epochs=1, verbose=0)
-    found = outrange.diagnose(made, x, y, ignore=set(RULES) - {"OR011"}, **PLAN)
-    assert "OR011" in {one.code for one in found.at_least("proved")}
+    network, x, y = broadcast_targets(False)
+    network.fit(x, y, epochs=1, verbose=0)
+    answer = outrange.diagnose(network, x, y, ignore=set(RULES) - {"OR011"}, **PLAN)
+    assert "OR011" in {finding.code for finding in answer.at_least("proved")}
 
 
 @JAX
 def test_few_rows_are_no_evidence():
-    made, x, y = broadcast_targets(False)
-    found = outrange.diagnose(made, x[:100], y[:100], ignore=set(RULES) - {"OR011"}, **PLAN)
-    assert "OR011" in {one.code for one in found.at_least("proved")}
+    network, x, y = broadcast_targets(False)
+    answer = outrange.diagnose(network, x[:100], y[:100], ignore=set(RULES) - {"OR011"}, **PLAN)
+    assert "OR011" in {finding.code for finding in answer.at_least("proved")}
 
 
 def score_outputs(last, loss, y, said):
-    made = model(last, loss=loss)
+    network = model(last, loss=loss)
     x = rows(len(y))
-    case = DiagnosisContext(read_program(made, x, y), [x], [y], (x, y))
-    found = scores(case, [np.asarray(said)], np.arange(len(y)))
-    return {what: round(score.value, 6) for (_, what), score in found.items()}
+    case = DiagnosisContext(read_program(network, x, y), [x], [y], (x, y))
+    values = scores(case, [np.asarray(said)], np.arange(len(y)))
+    return {what: round(score.value, 6) for (_, what), score in values.items()}
 
 
 FLAGS = np.array([[0.0], [1.0], [1.0], [1.0]] * 3)
@@ -281,19 +281,19 @@ def test_perfect_is_1_and_the_best_constant_0(last, loss, y, right, constant):
 @pytest.mark.parametrize("activation", [None, "sigmoid"])
 def test_logits_are_cut_at_0_and_chances_at_one_half(activation):
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    said = np.where(FLAGS > 0, 0.4, 0.1)
-    found = score_outputs(
-        L.Dense(1, activation), loss, FLAGS, said - (0.2 if activation is None else 0)
+    outputs = np.where(FLAGS > 0, 0.4, 0.1)
+    result = score_outputs(
+        L.Dense(1, activation), loss, FLAGS, outputs - (0.2 if activation is None else 0)
     )
-    assert found["right"] == (1.0 if activation is None else 0.0)
+    assert result["right"] == (1.0 if activation is None else 0.0)
 
 
 def test_each_label_counts_alike_and_each_column():
     y = np.array([[0.0, 0.0]] * 9 + [[1.0, 1.0]])
-    said = y.copy()
-    said[-1, 0] = 0.0
-    found = score_outputs(L.Dense(2, "sigmoid"), "binary_crossentropy", y, said)
-    assert found["right"] == 0.5
+    outputs = y.copy()
+    outputs[-1, 0] = 0.0
+    result = score_outputs(L.Dense(2, "sigmoid"), "binary_crossentropy", y, outputs)
+    assert result["right"] == 0.5
 
 
 def test_what_cannot_be_scored_has_no_score():
@@ -307,7 +307,7 @@ def test_a_slower_loss_that_learns_is_a_suspicion():
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
     y = x.prod(axis=1, keepdims=True)
 
-    def found(bias):
+    def levels_with_bias(bias):
         gate = keras.Sequential([
             keras.Input((2,)),
             L.Dense(1, "sigmoid", kernel_initializer="zeros",
@@ -316,5 +316,5 @@ def test_a_slower_loss_that_learns_is_a_suspicion():
         gate.compile(keras.optimizers.SGD(0.5), "mse")
         return [f.level.name for f in outrange.diagnose(gate, x, y) if f.code == "OR006"]
 
-    assert found(0.0) == ["SUSPECTED"]
-    assert found(8.0) == ["MEASURED"], "it is sure, and wrong"
+    assert levels_with_bias(0.0) == ["SUSPECTED"]
+    assert levels_with_bias(8.0) == ["MEASURED"], "it is sure, and wrong"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cases import cases, combined
+from cases import cases, combine
 from outrange.answers.diagnosis import Level
 from outrange.diagnosis import RULES
 from outrange.diagnosis.context import DiagnosisContext
@@ -109,8 +109,8 @@ def response(model, layer, x):
     size = int(np.prod(shape))
     steps = STEP * np.eye(size, dtype="float32")
     nudges = np.repeat(np.concatenate([steps, -steps]), len(x), axis=0).reshape(-1, *shape)
-    own = layer.call
-    vars(layer)["call"] = lambda *args, **kwargs: own(*args, **kwargs) + nudges
+    original_call = layer.call
+    vars(layer)["call"] = lambda *args, **kwargs: original_call(*args, **kwargs) + nudges
     try:
         moved = model(np.tile(x, (2 * size, 1)), training=False)
     finally:
@@ -128,18 +128,18 @@ def check(model, x):
     program = replace(read_program(model, x, None), predict=lambda _: [])
     case = DiagnosisContext(program, [x], None, (x, None))
     size = np.abs(keras.ops.convert_to_numpy(model(x, training=False))).max()
-    known = 0
+    checked = 0
     for name in dict.fromkeys(layer.path for layer in program.layers[:-1]):
         bound = sensitivity(case, calls(program, name))
         if bound is not None:
-            known += 1
+            checked += 1
             moved = response(model, model.get_layer(name), x)
             assert moved <= 1.01 * bound + 1e-3 * size, (name, moved, bound)
     for rule in RULES.values():
         for finding in rule.check(case):
             if finding.level is Level.PROVED:
                 CHECKS[finding.code](model, x, finding)
-    return known
+    return checked
 
 
 def _values(model, x, finding):
@@ -164,13 +164,13 @@ def _is_unresponsive(model, x, finding):
 
 def _is_affine(model, x, finding):
     """OR009 holds for all weights: others are drawn."""
-    kept = model.get_weights()
+    weights = model.get_weights()
     randomize(model, np.random.default_rng(7))
     middle = 0.5 * (x[::2] + x[1::2])
     y, between = (keras.ops.convert_to_numpy(model(a, training=False)) for a in (x, middle))
     allowed = 1e-4 * np.abs(y).max()
     np.testing.assert_allclose(between, 0.5 * (y[::2] + y[1::2]), rtol=1e-3, atol=allowed)
-    model.set_weights(kept)
+    model.set_weights(weights)
 
 
 CHECKS = {
@@ -179,7 +179,7 @@ CHECKS = {
 """What each finding says of these models; of another code nothing is expected."""
 
 
-@pytest.mark.parametrize(("first", "second"), cases(NEIGHBOURS, combined(PARTS, PARTS)))
+@pytest.mark.parametrize(("first", "second"), cases(NEIGHBOURS, combine(PARTS, PARTS)))
 def test_what_is_proved_of_a_chain_is_true(first, second):
     i = list(PARTS).index(second)
     rng = np.random.default_rng([list(PARTS).index(first), i])

@@ -34,10 +34,10 @@ def test_the_fault_is_found_at_its_level(rule, example):
     apart = cases(set(MEASURING) - {rule.code}, set())
     options = {**example.options, "ignore": {*example.options.get("ignore", ()), *apart}}
     answer = diagnose(example.faulty(keras), rule.code, options)
-    found = [finding for finding in answer if finding.code == rule.code]
-    assert found, answer
-    assert max(finding.level for finding in found) is example.level
-    for finding in found:
+    findings = [finding for finding in answer if finding.code == rule.code]
+    assert findings, answer
+    assert max(finding.level for finding in findings) is example.level
+    for finding in findings:
         assert finding.message
         assert finding.fix
         if finding.level is Level.PROVED:

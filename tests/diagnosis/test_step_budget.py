@@ -68,8 +68,8 @@ def compile_model(optimizer, loss="mse"):
     return model
 
 
-def biased(model):
-    """Every weight drawn at random, biases too."""
+def randomize_weights(model):
+    """Draw every weight of a model at random, biases too."""
     rng = np.random.default_rng(7)
     model.set_weights([rng.normal(size=w.shape) / 2 for w in model.get_weights()])
     return model
@@ -136,9 +136,9 @@ def test_a_used_optimizer_goes_on_with_its_moments(name):
     ],
 )
 def test_what_bounds_no_step_is_refused(optimizer, reason):
-    found = reach_of(stepping_of(optimizer()), 10)
-    assert isinstance(found, str)
-    assert reason in found
+    reach = reach_of(stepping_of(optimizer()), 10)
+    assert isinstance(reach, str)
+    assert reason in reach
 
 
 def test_constraints_and_used_optimizers_are_refused():
@@ -185,7 +185,7 @@ NETS = {
 def test_ranges_hold_all_weights_in_the_box(name):
     rng = np.random.default_rng(1)
     built = NETS[name]()
-    model = biased(keras.Sequential(built) if isinstance(built, list) else built)
+    model = randomize_weights(keras.Sequential(built) if isinstance(built, list) else built)
     model.compile("adam", "mse")
     x = rng.normal(size=(6, *model.input_shape[1:])).astype("float32")
     x = x if name != "text" else rng.integers(0, 5, x.shape).astype("float32")
@@ -217,9 +217,9 @@ def test_normalization_that_is_trained_has_no_box():
     model.compile("adam", "mse")
     x = np.ones((8, 3), "float32")
     assert "statistics" in weight_box(read_program(model, x, x[:, :1]))
-    found = outrange.diagnose(model, x, 1e6 + x[:, :1], epochs=2, steps=0)
-    assert "OR030" not in found.codes
-    assert any("lower bound of the loss" in reason for reason in found.unread)
+    answer = outrange.diagnose(model, x, 1e6 + x[:, :1], epochs=2, steps=0)
+    assert "OR030" not in answer.codes
+    assert any("lower bound of the loss" in reason for reason in answer.unread)
 
 
 LOSSES = ("mse", "mae", "binary_crossentropy", "logits", "sparse_categorical_crossentropy")

@@ -29,8 +29,8 @@ def test_zero_kernels_are_not_blamed_on_an_argmax():
         [keras.Input((4, 2)), layers.LSTM(3, name="lstm", **zeros), layers.Dense(1)]
     )
     model.compile("adam", "mse")
-    found = outrange.diagnose(model, x, x[:, :1, 0], steps=0)
-    (lost,) = [f for f in found if f.code == "OR005"]
+    answer = outrange.diagnose(model, x, x[:, :1, 0], steps=0)
+    (lost,) = [f for f in answer if f.code == "OR005"]
     assert "argmax" not in lost.fix
     assert "initializer" in lost.fix
     assert "a gradient of exactly 0" in lost.message
@@ -45,8 +45,8 @@ def test_what_is_infinite_is_blamed_on_what_the_model_computes(function, words):
         [keras.Input((1,)), layers.Lambda(getattr(keras.ops, function)), layers.Dense(1)]
     )
     model.compile("adam", "mse")
-    found = outrange.diagnose(model, x, x, steps=0)
-    (infinite,) = [f for f in found if f.code == "OR016" and f.level.name == "PROVED"]
+    answer = outrange.diagnose(model, x, x, steps=0)
+    (infinite,) = [f for f in answer if f.code == "OR016" and f.level.name == "PROVED"]
     assert words in infinite.fix
 
 

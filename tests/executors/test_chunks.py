@@ -11,7 +11,7 @@ import outrange
 import outrange.executors.chunks as chunks_module
 from cli.verify_files import random_net, run_model, vnnlib
 from executors.scripted import Scripted, ScriptedPool
-from executors.test_many import KNOWN, listed as listed
+from executors.test_many import KNOWN, instance_list as instance_list
 from outrange.api import robustness
 from outrange.cli.batch import spread
 from outrange.cli.batch.instances import of_pairs
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.wallclock
 
 
 @pytest.mark.parametrize("last", ["do", "lose"])
-def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
+def test_short_instances_of_a_model_go_together(instance_list, monkeypatch, last):
     monkeypatch.setattr(chunks_module, "TASKS_PER_WORKER", 0.5)
     monkeypatch.setattr(chunks_module, "TASK_SECONDS", 60.0)  # however slow this machine is
     names = []
@@ -40,14 +40,14 @@ def test_short_instances_of_a_model_go_together(listed, monkeypatch, last):
 
     pairs, expected = [], []
     for k in range(12):
-        path = listed.parent / f"q{k}.vnnlib"
+        path = instance_list.parent / f"q{k}.vnnlib"
         vnnlib(path, [(0.0, 1.0)] * 2, [f"(>= Y_0 {0.3 * k})"], 2)
-        pairs.append((listed.parent / "small.onnx", path))
+        pairs.append((instance_list.parent / "small.onnx", path))
         expected.append("sat" if 0.3 * k <= 2 else "unsat")
     pool = Named(Scripted("do", "do", last))
-    asked, found = of_pairs(pairs, None, 20.0, None), Memory()
-    run_on_pool(asked, Log(asked, found, report_progress, lines=False), pool, 0)
-    assert [found.known[one.key].verdict for one in asked] == expected
+    instances, memory = of_pairs(pairs, None, 20.0, None), Memory()
+    run_on_pool(instances, Log(instances, memory, report_progress, lines=False), pool, 0)
+    assert [memory.known[instance.key].verdict for instance in instances] == expected
     # Alone at first, since nothing is known yet; and alone if they were lost together.
     assert [name.endswith("and 9 more") for name in names[:3]] == [False] * 2 + [True]
     assert len(names) == 3 + 10 * (last == "lose")
@@ -69,12 +69,15 @@ def test_instances_of_light_models_go_together(tmp_path, monkeypatch):
     calls = []
     for light in (0, 1 << 17):
         monkeypatch.setattr(spread, "LIGHT_MODEL", light)
-        executor, found = Scripted(), Memory()
-        asked = of_pairs(pairs, None, 20.0, None)
+        executor, memory = Scripted(), Memory()
+        instances = of_pairs(pairs, None, 20.0, None)
         run_on_pool(
-            asked, Log(asked, found, report_progress, lines=False), ScriptedPool(executor), 0
+            instances,
+            Log(instances, memory, report_progress, lines=False),
+            ScriptedPool(executor),
+            0,
         )
-        assert [found.known[one.key].verdict for one in asked] == expected
+        assert [memory.known[instance.key].verdict for instance in instances] == expected
         calls.append(executor.calls)
     assert calls[1] < calls[0] <= 12
 
@@ -126,14 +129,14 @@ def test_threads_of_a_worker_read_a_model_that_is_whole(tmp_path, monkeypatch):
     assert [result.verdict for result in results] == ["unsat"] * 4
 
 
-def test_a_file_that_goes_away_costs_its_instance_alone(listed, monkeypatch):
+def test_a_file_that_goes_away_costs_its_instance_alone(instance_list, monkeypatch):
     class Removes(Scripted):
         def submit(self, work, /, *arguments, **options):
-            (listed.parent / "p3.0.vnnlib").unlink(missing_ok=True)
+            (instance_list.parent / "p3.0.vnnlib").unlink(missing_ok=True)
             return super().submit(work, *arguments, **options)
 
     monkeypatch.setattr("outrange.api.batch.verify_all.as_pool", ScriptedPool)
-    results = outrange.verify_all(listed, executor=Removes(workers=1))
+    results = outrange.verify_all(instance_list, executor=Removes(workers=1))
     assert [result.verdict for result in results] == [*KNOWN[:-1], "error"]
     assert "p3.0.vnnlib" in results[-1].detail and "no longer readable" in results[-1].detail
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import outrange
-from cases import cases, combined
+from cases import cases, combine
 from executors.scripted import Scripted, ScriptedPool
 from outrange import InputError, x
 from outrange.api.loops.parts import read_loop
@@ -138,8 +138,8 @@ def jumping(x, u):
     ]
 
 
-def rooted(x, u):
-    """A plant with the root of a positive term whose sign is unknown over a wide box."""
+def root_plant(x, u):
+    """Step a plant with the root of a positive term; a wide box leaves its sign open."""
     root = np.sqrt(x[0] * x[0] - x[0] * x[1] + x[1] * x[1] + 0.02)
     return [0.9 * x[0] + 0.1 * root, 0.7 * x[1] + 0.2 * u[0]]
 
@@ -147,7 +147,7 @@ def rooted(x, u):
 # A claim that is too strong stays open, so that boxes never run out.
 PLANTS = {
     "jumping": (jumping, ([0.2, -0.5], [1.2, 0.5]), x[0] <= 0.9),
-    "rooted": (rooted, ([-1.0, -1.0], [1.0, 1.0]), x[0] <= 0.7),
+    "rooted": (root_plant, ([-1.0, -1.0], [1.0, 1.0]), x[0] <= 0.7),
 }
 
 
@@ -190,7 +190,7 @@ def same_boxes(distributed, alone):
     assert (distributed.gone, distributed.trouble) == (alone.gone, alone.trouble)
 
 
-@pytest.mark.parametrize(("script", "name"), combined(SCRIPTS, PLANTS))
+@pytest.mark.parametrize(("script", "name"), combine(SCRIPTS, PLANTS))
 def test_boxes_of_a_loop_are_the_same(name, script):
     executor, helped = on(*script)
     with helped:

@@ -32,7 +32,7 @@ KNOWN = ["sat" if level < 2 else "unsat" for level in LEVELS]
 
 
 @pytest.fixture
-def listed(tmp_path):
+def instance_list(tmp_path):
     """Five instances of `relu(x0 + x1)`, at most 2 on the unit square."""
     sum_and_difference(tmp_path)
     rows = []
@@ -101,13 +101,13 @@ def test_other_things_are_no_executors():
         as_pool("nonsense")
 
 
-def test_verify_all_is_the_same_on_workers(listed, threads, tmp_path):
-    results = outrange.verify_all(listed, executor=threads, file=tmp_path / "r.csv")
+def test_verify_all_is_the_same_on_workers(instance_list, threads, tmp_path):
+    results = outrange.verify_all(instance_list, executor=threads, file=tmp_path / "r.csv")
     assert [result.verdict for result in results] == KNOWN
     assert all(result.model_sha256 and result.files for result in results)
     assert len(results[0].x) == 2
     # Instances with a stored result are not asked again.
-    again = outrange.verify_all(listed, executor=Scripted("lose"), file=tmp_path / "r.csv")
+    again = outrange.verify_all(instance_list, executor=Scripted("lose"), file=tmp_path / "r.csv")
     assert [result.verdict for result in again] == KNOWN
 
 
@@ -124,17 +124,17 @@ def test_processes_of_workers_keep_memory_and_one_thread():
         done = pool.submit(worker_cache.run_task, outrange.__version__, "another", "", b"", b"")
         with pytest.raises(EOFError):  # an empty task
             done.result()
-        assert pool.submit(_configured).result() == (1, {1})
+        assert pool.submit(_read_configuration).result() == (1, {1})
     assert worker_settings.configure_worker.cache_info() == before
 
 
-def _configured():
+def _read_configuration():
     limits = {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
     return worker_settings.configure_worker.cache_info().currsize, limits
 
 
-def test_pairs_on_a_process(listed):
-    folder = listed.parent
+def test_pairs_on_a_process(instance_list):
+    folder = instance_list.parent
     pairs = [(folder / "small.onnx", folder / f"p{level}.vnnlib") for level in LEVELS]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert [r.verdict for r in outrange.verify_all(pairs, each=20, executor=pool)] == KNOWN
@@ -162,41 +162,43 @@ def test_an_argument_for_a_stopped_worker_goes_through_the_scheduler(monkeypatch
 
 
 def in_this_process(asked, log, jobs, memory, seed):
-    """As worker processes, which take a second to start."""
+    """Run jobs in this process in place of worker processes, which take a second to start."""
     run_on_pool(asked, log, ExecutorPool(Scripted()), seed)
 
 
 @pytest.mark.parametrize("script", [["break"], ["do", "do", "break"]])
-def test_a_pool_that_breaks_loses_no_instance(script, listed, tmp_path, monkeypatch):
+def test_a_pool_that_breaks_loses_no_instance(script, instance_list, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "run_in_processes", in_this_process)
     with pytest.warns(RuntimeWarning, match="The executor broke; this process decides") as seen:
-        results = outrange.verify_all(listed, executor=Scripted(*script), file=tmp_path / "r.csv")
+        results = outrange.verify_all(
+            instance_list, executor=Scripted(*script), file=tmp_path / "r.csv"
+        )
     assert [result.verdict for result in results] == KNOWN
     assert len(seen) == 1
 
 
-def test_shards_make_one_run(listed, tmp_path, monkeypatch, capsys):
+def test_shards_make_one_run(instance_list, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(verify_all, "run_in_processes", in_this_process)
-    assert run(["verify-all", str(listed), "--out", "whole.csv"]) == 1
+    assert run(["verify-all", str(instance_list), "--out", "whole.csv"]) == 1
     for number in range(1, 9):
-        run(["verify-all", str(listed), "--out", "r.csv", "--shard", f"{number}/8"])
+        run(["verify-all", str(instance_list), "--out", "r.csv", "--shard", f"{number}/8"])
     parts = [f"r-{number}-of-8.csv" for number in range(1, 9)]
     assert run(["merge", *parts, "--out", "merged.csv"]) == 1
     assert _rows("merged.csv") == _rows("whole.csv")
     capsys.readouterr()
-    _refused(capsys, ["merge", *parts[:2], "--out", "m.csv"], "all but number 3, 4")
-    _refused(capsys, ["merge", *parts, "--out", "merged.csv"], "contains results")
+    _check_refusal(capsys, ["merge", *parts[:2], "--out", "m.csv"], "all but number 3, 4")
+    _check_refusal(capsys, ["merge", *parts, "--out", "merged.csv"], "contains results")
     origin = tmp_path / "r-2-of-8.shard.json"
     text_before = origin.read_text()
     for field, new in (("version", '"0.0.9"'), ("listed", '"another"')):
         origin.write_text(text_before.replace(f'"{field}": "', f'"{field}": {new[:-1]}'))
-        _refused(capsys, ["merge", *parts, "--out", "m.csv"], new[1:6])
+        _check_refusal(capsys, ["merge", *parts, "--out", "m.csv"], new[1:6])
     origin.write_text(text_before)
     for suffix in (".csv", ".jsonl", ".shard.json"):
         text = (tmp_path / f"r-3-of-8{suffix}").read_text()
         (tmp_path / f"other{suffix}").write_text(text.replace("sat", "unsat"))
-    _refused(capsys, ["merge", *parts, "other.csv", "--out", "m.csv"], "contradict")
+    _check_refusal(capsys, ["merge", *parts, "other.csv", "--out", "m.csv"], "contradict")
 
 
 def _rows(path):
@@ -205,7 +207,7 @@ def _rows(path):
         return [{k: v for k, v in row.items() if k not in apart} for row in csv.DictReader(file)]
 
 
-def _refused(capsys, arguments, words):
+def _check_refusal(capsys, arguments, words):
     assert run(arguments) == 2
     assert words in capsys.readouterr().err
 
@@ -236,16 +238,16 @@ def test_robust_accuracy_is_the_same_on_workers(tmp_path, threads):
         assert set(distributed.adversarial) == set(alone.adversarial)
 
 
-def test_dask_runs_what_an_executor_runs(listed):
+def test_dask_runs_what_an_executor_runs(instance_list):
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
     options |= {"dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-        assert [r.verdict for r in outrange.verify_all(listed, executor=client)] == KNOWN
+        assert [r.verdict for r in outrange.verify_all(instance_list, executor=client)] == KNOWN
         # Its threads are one node, addressed by name.
         (node,) = as_pool(client).nodes
         assert node.cores == as_pool(client).size == 2 and node.name.partition(":")[0] == "inproc"
-        net = random_net(listed.parent, "net.onnx", (6, 16, 16, 1), 0)
+        net = random_net(instance_list.parent, "net.onnx", (6, 16, 16, 1), 0)
         answer = outrange.output_range(net, (-1, 1), tol=1e-3, executor=client)
         assert "sub-trees on workers" in answer.methods
     np.testing.assert_allclose(

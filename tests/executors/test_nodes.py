@@ -122,13 +122,13 @@ def a_task(seed):
     calls, graph = [], net(inputs=6, width=24, seed=seed).graph
     explore = subtree.explore
 
-    def watched(*task):
+    def record_task(*task):
         if len(task[1]) >= 8 and not calls:
             calls.append(task[:3])
         return explore(*task)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subtree, "explore", watched)
+        patch.setattr(subtree, "explore", record_task)
         ask(graph, ExecutorPool(Scripted(workers=1)))
     return calls[0]
 
@@ -140,12 +140,12 @@ def test_no_box_is_lost_between_calls_that_overlap(seed, monkeypatch):
     monkeypatch.setattr("outrange.executors.cores.os.sched_getaffinity", lambda _: range(4))
     ends, drain = [], subtree.StepKernelSearch.drain
 
-    def watched(search):
+    def drain_and_record(search):
         ends.append(search.frontier.lent)
         drain(search)
         assert not search.frontier.lent
 
-    monkeypatch.setattr(subtree.StepKernelSearch, "drain", watched)
+    monkeypatch.setattr(subtree.StepKernelSearch, "drain", drain_and_record)
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(boxes), 2000)
     at = rng.uniform(boxes.lo[rows], boxes.hi[rows])

@@ -6,7 +6,7 @@ import pkgutil
 
 import pytest
 
-from cases import cases, combined
+from cases import cases, combine
 from deep_graphs import STEPS, chain, grows_linearly
 from outrange.core import Atom
 from outrange.graph import rewrites
@@ -68,6 +68,6 @@ def test_a_deep_graph_is_no_deeper_than_the_stack(name, deep):
     rewritten(name, deep)
 
 
-@pytest.mark.parametrize(("name", "steps"), combined(REWRITES, STEPS, rounds=2))
+@pytest.mark.parametrize(("name", "steps"), combine(REWRITES, STEPS, rounds=2))
 def test_work_grows_like_the_number_of_ops(name, steps):
     assert grows_linearly(lambda graph: rewritten(name, graph), steps)

@@ -53,8 +53,8 @@ def test_random_relu_layer_has_the_range_of_a_mixed_integer_program(seed):
         assert np.max(np.abs(apart)) <= 1.1e-6 * width
 
 
-def learned(activation):
-    """One neuron after learning y = 2x + 1 on 1, 2, ... 10 as well as it can."""
+def learned_neuron(activation):
+    """Return one neuron with the best fit of y = 2x + 1 on 1, 2, ... 10."""
     x = np.arange(1.0, 11.0, dtype=np.float32)[:, None]
     model = stack([1, 1], [activation], [np.array([[0.5]]), np.zeros(1)])
     model.compile(keras.optimizers.Adam(0.1), "mse")
@@ -66,7 +66,7 @@ def learned(activation):
     ("activation", "ceiling"), [(None, 21.0), ("relu", 21.0), ("sigmoid", 1.0), ("tanh", 1.0)]
 )
 def test_what_one_neuron_can_learn(activation, ceiling):
-    answer = outrange.output_range(learned(activation), (1, 10))
+    answer = outrange.output_range(learned_neuron(activation), (1, 10))
     lo, hi = answer.lo[0], answer.hi[0]
     if ceiling == 1.0:
         # Whatever it learned, 15 (wanted at x = 7) is out of reach.

@@ -18,7 +18,7 @@ from outrange.ops.pointwise.domain import apply_with_domain, needs
 from outrange.ops.pointwise.nodes import PASSED
 from outrange.testing import Oracle
 from outrange.testing.facts import check_definition, check_range
-from partial_formulas import drawn, points
+from partial_formulas import draw_formula, points
 
 
 REWRITES = {
@@ -47,7 +47,7 @@ def test_no_rewrite_of_a_random_formula_is_defined_where_it_is_not():
     cancelled = 0
     for seed in FORMULAS:
         rng = np.random.default_rng(seed)
-        graph, plain = drawn(rng, int(rng.integers(2, 7)))
+        graph, plain = draw_formula(rng, int(rng.integers(2, 7)))
         x = points(rng)
         values, _ = run(plain, x)
         lost = np.isnan(values[plain.output][:, 0])
@@ -63,7 +63,7 @@ def test_a_rewrite_is_defined_where_the_formula_is():
     less = 0
     for seed in FORMULAS:
         rng = np.random.default_rng(seed)
-        graph, plain = drawn(rng, int(rng.integers(2, 7)))
+        graph, plain = draw_formula(rng, int(rng.integers(2, 7)))
         x = points(rng)
         values, inside = run(plain, x)
         inside &= np.all([np.isfinite(v).all(axis=1) for v in values], axis=0)
@@ -80,7 +80,7 @@ def test_bounds_of_a_set_with_a_point_that_has_no_value_are_refused():
     points_tried = 0
     for seed in cases(range(12), range(400)):
         rng = np.random.default_rng(seed)
-        graph, plain = drawn(rng, int(rng.integers(2, 7)))
+        graph, plain = draw_formula(rng, int(rng.integers(2, 7)))
         x = points(rng)
         values, _ = run(plain, x)
         if not np.isnan(values[plain.output]).any():

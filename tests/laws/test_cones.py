@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cases import cases, combined
+from cases import cases, combine
 from laws.test_convolutions import image_net
 from laws.test_domains import boxes, violations
 from outrange.domains import bounds, cone as cones, crown as linear
@@ -59,7 +59,7 @@ def test_cones_give_the_bounds_of_the_whole(name, monkeypatch):
         np.testing.assert_allclose(d, b, 1e-9, 1e-9)
 
 
-@pytest.mark.parametrize(("name", "effort"), combined(GRAPHS, [0.0, 300.0, 3000.0]))
+@pytest.mark.parametrize(("name", "effort"), combine(GRAPHS, [0.0, 300.0, 3000.0]))
 def test_less_effort_stays_between_the_whole_and_intervals(name, effort, monkeypatch):
     graph = GRAPHS[name]()
     rng = np.random.default_rng(4)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cases import called, some
+from cases import function_name, some
 from curve_cases import CASES, by_name, identify
 from outrange.core import InputError
 from outrange.ops import CURVES, curve
@@ -14,7 +14,7 @@ from outrange.testing import CURVE_LAWS, Oracle
 ORACLES: dict[str, Oracle] = {}
 
 
-@pytest.mark.parametrize("law", CURVE_LAWS, ids=called)
+@pytest.mark.parametrize("law", CURVE_LAWS, ids=function_name)
 @pytest.mark.parametrize("case", some(CASES, 0, by_name), ids=identify)
 def test_law(case, law):
     facts = curve(case[0], **case[1])

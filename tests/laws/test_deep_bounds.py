@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cases import cases, combined
+from cases import cases, combine
 from deep_graphs import STEPS, chain, grows_linearly
 from outrange.core import Box
 from outrange.domains import DOMAINS, bounds
@@ -47,7 +47,7 @@ def test_a_domain_looks_at_every_op_once(domain, steps):
     assert grows_linearly(bound, steps)
 
 
-@pytest.mark.parametrize(("look", "steps"), combined(LOOKS, STEPS))
+@pytest.mark.parametrize(("look", "steps"), combine(LOOKS, STEPS))
 def test_what_precedes_a_search_looks_at_every_op_once(look, steps):
     LOOKS[look](chain(steps, OPS))
     assert grows_linearly(LOOKS[look], steps)

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from cases import called, cases, combined
+from cases import cases, combine, function_name
 from outrange.core import InputError, OutrangeError
 from outrange.domains import DOMAINS, bounds, forward as domain_forward, register
 from outrange.domains.backward import BoxBatch
@@ -32,7 +32,9 @@ def points(rng, lo, hi, count=300):
 
 
 @pytest.mark.parametrize(
-    ("domain", "net", "act"), combined(sorted(DOMAINS), NETS, describable(), rounds=3), ids=called
+    ("domain", "net", "act"),
+    combine(sorted(DOMAINS), NETS, describable(), rounds=3),
+    ids=function_name,
 )
 def test_encloses_every_value_at_samples(domain, net, act):
     rng = np.random.default_rng(7)
@@ -47,7 +49,7 @@ def test_encloses_every_value_at_samples(domain, net, act):
             assert (least <= seen + slack).all() and (seen - slack <= most).all()
 
 
-@pytest.mark.parametrize(("net", "act"), combined(NETS, describable()), ids=called)
+@pytest.mark.parametrize(("net", "act"), combine(NETS, describable()), ids=function_name)
 def test_linear_is_no_looser_than_intervals(net, act):
     rng = np.random.default_rng(3)
     graph = net(rng, act)
@@ -58,7 +60,7 @@ def test_linear_is_no_looser_than_intervals(net, act):
         assert (c >= a - slack).all() and (d <= b + slack).all()
 
 
-@pytest.mark.parametrize(("net", "act"), combined(NETS, describable()), ids=called)
+@pytest.mark.parametrize(("net", "act"), combine(NETS, describable()), ids=function_name)
 def test_a_smaller_box_never_loosens_intervals(net, act):
     rng = np.random.default_rng(5)
     graph = net(rng, act)
@@ -70,7 +72,7 @@ def test_a_smaller_box_never_loosens_intervals(net, act):
         assert (c >= a - slack).all() and (d <= b + slack).all()
 
 
-@pytest.mark.parametrize(("net", "act"), combined(NETS, describable()), ids=called)
+@pytest.mark.parametrize(("net", "act"), combine(NETS, describable()), ids=function_name)
 def test_forward_is_no_looser_than_intervals_and_tight_in_small_boxes(net, act):
     rng = np.random.default_rng(5)
     graph = net(rng, act)
@@ -242,7 +244,7 @@ def test_underflow_is_paid_for():
                 assert all(a <= v <= b for a, v, b in zip(least[0], values, most[0], strict=True))
 
 
-@pytest.mark.parametrize(("net", "act"), combined(NETS, describable(), rounds=1), ids=called)
+@pytest.mark.parametrize(("net", "act"), combine(NETS, describable(), rounds=1), ids=function_name)
 def test_rows_behind_forward_forms_are_no_looser_than_intervals(net, act):
     rng = np.random.default_rng(11)
     graph = net(rng, act)

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from cases import cases, combined, some
+from cases import cases, combine, some
 from float32_nets import graphs, long_graph
 from float32_orders import Tally, run_orders
 from float32_runs import float32_points, runtimes
@@ -55,7 +55,7 @@ def outside(graph, seed, scale, points=40, seeds=1):
 
 @pytest.mark.parametrize(
     ("make", "act"),
-    combined(NETS, some(ACTS, 12, key=lambda act: act)),
+    combine(NETS, some(ACTS, 12, key=lambda act: act)),
     ids=lambda part: getattr(part, "__name__", part),
 )
 def test_no_run_leaves_what_is_proved(make, act):

@@ -7,7 +7,7 @@ cutoff enclose the samples below it. A pruned net is the same function.
 import numpy as np
 import pytest
 
-from cases import cases, combined
+from cases import cases, combine
 from outrange.core import Box
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
 from outrange.search.neuron_split import tighten_layers as phase_layers
@@ -29,7 +29,7 @@ def _cases():
     for seed in range(cases(2, 12)):
         yield f"random-{seed}", seed
     acts = ("relu", "clip01", "tanh", "silu")
-    for i, act in combined(range(len(NETS)), acts, rounds=2):
+    for i, act in combine(range(len(NETS)), acts, rounds=2):
         yield f"{NETS[i].__name__}-{act}", (i, act)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from cases import combined
+from cases import combine
 from outrange.core import Box
 from outrange.core.formula import TRUE
 from outrange.graph import Builder, Slot
@@ -52,7 +52,7 @@ def _small(make, curve):
 
 GRAPHS = [
     pytest.param(partial(_small, make, curve), id=f"{make.__name__}-{curve}")
-    for curve, make in combined(CURVES, NETS, rounds=2)
+    for curve, make in combine(CURVES, NETS, rounds=2)
 ] + [
     pytest.param(partial(_wide_mlp, inputs, curve, 5), id=f"mlp{inputs}-{curve}")
     for inputs in (FEW_INPUTS, FEW_INPUTS + 1, SOME_INPUTS, SOME_INPUTS + 1)

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from cases import cases, combined
+from cases import cases, combine
 from outrange.core import UnsupportedError
 from outrange.ops.pointwise import Expressions, analyze
 from outrange.ops.pointwise.primitives import PRIMITIVES
@@ -62,7 +62,7 @@ def draw_formula(name, form):
             continue
 
 
-@pytest.mark.parametrize(("name", "form"), combined(PRIMITIVES, FORMS))
+@pytest.mark.parametrize(("name", "form"), combine(PRIMITIVES, FORMS))
 def test_bounds_are_those_of_dense_samples(name, form):
     for curve, rng in draw_formula(name, form):
         middle, radius = rng.normal(0.0, 3.0, 60), 10.0 ** rng.uniform(-2.0, 1.0, 60)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from cases import called, cases, combined, some
+from cases import cases, combine, function_name, some
 from curve_cases import CASES, by_name, identify
 from outrange.domains import bounds
 from outrange.domains.tangents import TangentPlan, slopes, tangents
@@ -71,7 +71,7 @@ def test_the_range_of_the_slope_is_not_too_wide(case, rng):
     assert (most - seen.max(axis=0) <= size)[fine].all()
 
 
-@pytest.mark.parametrize(("net", "act"), combined(NETS, describable()), ids=called)
+@pytest.mark.parametrize(("net", "act"), combine(NETS, describable()), ids=function_name)
 def test_steps_lie_in_the_tangents(net, act):
     rng = np.random.default_rng(11)
     graph = net(rng, act)

@@ -6,7 +6,7 @@ The tests take the smallest inputs; `python -m pytest -m slow tests/laws/test_sm
 import numpy as np
 import pytest
 
-from cases import combined
+from cases import combine
 from outrange.core import Box
 from outrange.graph import Builder, Graph, Slot
 from outrange.search.solve import solve
@@ -41,7 +41,7 @@ def close(curve: str, inputs: int, seed: int) -> None:
     assert np.all(gap <= TOLERANCE * np.tile(width, 2)), (gap / np.tile(width, 2), solution.status)
 
 
-@pytest.mark.parametrize(("curve", "inputs"), combined(CURVES, [1, 2]))
+@pytest.mark.parametrize(("curve", "inputs"), combine(CURVES, [1, 2]))
 def test_few_inputs(curve, inputs):
     close(curve, inputs, 0)
 

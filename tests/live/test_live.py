@@ -144,9 +144,9 @@ def test_an_interrupt_ends_the_display():
 
 def test_who_asked_hears_and_nobody_else(monkeypatch):
     monkeypatch.setattr("outrange.live.follow.screen", lambda: Screen)
-    heard = []
-    with show_progress("Title", heard.append) as hearer:
-        assert hearer == heard.append and current_listener() is None
+    events = []
+    with show_progress("Title", events.append) as hearer:
+        assert hearer == events.append and current_listener() is None
     with show_progress("Title", False) as hearer:
         assert hearer is None and current_listener() is None
     with show_progress("Outer", None) as outer:
@@ -157,23 +157,23 @@ def test_who_asked_hears_and_nobody_else(monkeypatch):
             assert current_listener() is None
     assert current_listener() is None
     report_progress(Stage("nobody hears"))
-    with use_listener(heard.append):
+    with use_listener(events.append):
         report_progress(1)
-    assert heard == [1]
+    assert events == [1]
 
 
 def test_by_itself_only_the_main_thread_shows_anything(monkeypatch):
     monkeypatch.setattr("outrange.live.follow.screen", lambda: Screen)
-    heard = []
+    events = []
 
     def ask():
         with show_progress("Title", None) as hearer:
-            heard.append(hearer)
+            events.append(hearer)
 
     thread = threading.Thread(target=ask)
     thread.start()
     thread.join()
-    assert heard == [None]
+    assert events == [None]
 
 
 def test_a_question_that_hears_nothing_takes_no_function():

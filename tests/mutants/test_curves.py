@@ -2,7 +2,7 @@
 
 from cases import cases
 from curve_cases import CASES, identify
-from mutants.perturb import build, equivalent, perturbed
+from mutants.perturb import build, equivalent, perturb_curve
 from outrange.core import OutrangeError
 from outrange.ops import curve
 from outrange.testing import CURVE_LAWS, Oracle
@@ -30,7 +30,7 @@ def test_wrong_facts_break_a_law(capsys):
     for i, case in enumerate(CASES):
         facts = curve(case[0], **case[1])
         oracle = Oracle(facts)
-        for label, change in list(perturbed(facts))[i % SKIP :: SKIP]:
+        for label, change in list(perturb_curve(facts))[i % SKIP :: SKIP]:
             reason = equivalent(facts, change)
             name = f"{identify(case)}: {label}"
             if reason:

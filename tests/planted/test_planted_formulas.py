@@ -24,14 +24,14 @@ SIZES = [(1, 4, 2), (1, 3, 3, 1), (2, 3, 2), (2, 4, 2, 2), (2, 3, 1)]
 def network(sizes, seed):
     """Layers, and values of outputs at corners of their regions: limits that touch."""
     layers = random_layers(np.random.default_rng([seed, *sizes, 7]), sizes)
-    found = regions(layers, [-1] * sizes[0], [1] * sizes[0])
-    heights = {value(form, p) for polygon, forms in found for p in polygon for form in forms}
+    parts = regions(layers, [-1] * sizes[0], [1] * sizes[0])
+    heights = {value(form, p) for polygon, forms in parts for p in polygon for form in forms}
     exact = sorted(h for h in heights if Fraction(float(h)) == h and abs(h) < 2**20)
     return layers, exact
 
 
-def planted(sizes, seed):
-    """A network, a random property that shall hold, and what is known of it."""
+def plant_formula(sizes, seed):
+    """Return a network, a random property that should hold, and the known answer."""
     layers, exact = network(sizes, seed % 5)
     r = random.Random(f"{sizes} {seed}")
     near = [*exact, *(h + Fraction(r.choice([-1, 1]), 2 ** r.randint(2, 9)) for h in exact)]
@@ -48,14 +48,14 @@ def planted(sizes, seed):
 
 
 def as_expression(sizes, seed):
-    net, tree, expect = planted(sizes, seed)
+    net, tree, expect = plant_formula(sizes, seed)
     return Problem(
         net, expression(tree, sizes[0]), (-1, 1), expect, lambda x, y: not true_at(tree, [*x, *y])
     )
 
 
 def as_file(sizes, seed, folder):
-    net, tree, expect = planted(sizes, seed)
+    net, tree, expect = plant_formula(sizes, seed)
     path = folder / "property.vnnlib"
     box = [-1] * sizes[0], [1] * sizes[0]
     path.write_text(vnnlib(tree, sizes[0], sizes[-1], box, flip=True))
@@ -93,8 +93,8 @@ def test_random_formulas_on_the_array_engine(sizes, seed):
 
 
 def test_the_random_formulas_are_of_every_sort():
-    found = [planted(*case.values)[2] for case in some(RANDOM, 15)]
-    assert all(found.count(sort) >= 3 for sort in (HOLDS, VIOLATED)), found
+    expectations = [plant_formula(*case.values)[2] for case in some(RANDOM, 15)]
+    assert all(expectations.count(sort) >= 3 for sort in (HOLDS, VIOLATED)), expectations
 
 
 def tooth(d=1):

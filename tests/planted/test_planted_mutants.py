@@ -24,7 +24,7 @@ from planted.test_planted_thresholds import near_the_end
 
 
 def wrong(engine="auto"):
-    """How many of some clear problems get a wrong or no answer, or fail a check."""
+    """Count the clear problems that get a wrong or no answer, or fail a check."""
     problems = [
         near_the_end(sizes, seed, side, delta)
         for sizes in ((1, 5, 1), (2, 5, 3, 1))
@@ -52,12 +52,12 @@ def test_nothing_is_wrong_as_it_is(engine):
 def test_a_target_that_is_too_low(monkeypatch):
     made = decide_group.GroupSearch.__init__
 
-    def eased(self, *args):
+    def ease_target(self, *args):
         made(self, *args)
         self.target = self.target - 0.1
         self.incumbent.target = self.target
 
-    monkeypatch.setattr(decide_group.GroupSearch, "__init__", eased)
+    monkeypatch.setattr(decide_group.GroupSearch, "__init__", ease_target)
     assert wrong() > 3
 
 
@@ -69,12 +69,12 @@ def test_bounds_that_are_too_high(monkeypatch):
 def test_half_of_the_box_forgotten(monkeypatch):
     made = asking.expand_clauses
 
-    def halved(*args):
+    def halve_question(*args):
         for group in (question := made(*args)).groups:
             group.roots.hi[:] = group.roots.hi / 2 + group.roots.lo / 2
         return question
 
-    monkeypatch.setattr(asking, "expand_clauses", halved)
+    monkeypatch.setattr(asking, "expand_clauses", halve_question)
     assert wrong() > 3
 
 

@@ -158,11 +158,11 @@ def ball(order, d, seed, delta):
         gaps = [abs(e - Fraction(float(c))) for e, c in zip(v, center, strict=True)]
         return sum(g**order for g in gaps) <= Fraction(radius) ** order
 
-    made = (L1Ball if order == 1 else L2Ball)(center, radius)
+    result = (L1Ball if order == 1 else L2Ball)(center, radius)
     return Problem(
         net,
         y[0] <= limit,
-        made,
+        result,
         HOLDS if delta > 0 else VIOLATED,
         lambda x, y: y[0] > Fraction(limit),
         inside,
@@ -196,14 +196,14 @@ def fixed_by_radius(order, limit, expect):
     net = Net({"a": 2, "b": 1})
     net.finish(net.dense(net.concat([0, 1]), np.ones((3, 1))))
     kind = L1Ball if order == 1 else L2Ball
-    made = kind({"a": [1.0, 1.0], "b": 3.0}, {"a": 1.5, "b": 0})
+    result = kind({"a": [1.0, 1.0], "b": 3.0}, {"a": 1.5, "b": 0})
 
     def inside(v):
         return abs(v[0] - 1) ** order + abs(v[1] - 1) ** order <= Fraction(1.5) ** order and (
             v[2] == 3
         )
 
-    return Problem(net, y[0] <= limit, made, expect, lambda x, y: y[0] > limit, inside)
+    return Problem(net, y[0] <= limit, result, expect, lambda x, y: y[0] > limit, inside)
 
 
 def whole_ball(order, d, limit):
@@ -384,5 +384,5 @@ def test_a_bound_beyond_float64(cut):
 def test_the_margin_counts_every_way_to_break_the_property():
     net = Net(1)
     net.finish(net.curve("relu", 0))
-    found = outrange.verify(net.network, (y[0] <= 10) & (x[0] <= 1 + 2.0**-10), (0, 1))
-    assert found.status == HOLDS and found.margin <= 2.0**-10
+    verdict = outrange.verify(net.network, (y[0] <= 10) & (x[0] <= 1 + 2.0**-10), (0, 1))
+    assert verdict.status == HOLDS and verdict.margin <= 2.0**-10

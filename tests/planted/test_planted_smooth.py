@@ -19,8 +19,8 @@ GRID = {1: 20001, 2: 601}
 
 
 @lru_cache
-def planted(curve, d, seed):
-    """Layers, the largest output on a grid of [-1, 1]^d, and where it is."""
+def plant_layers(curve, d, seed):
+    """Return layers, extreme outputs on a grid of [-1, 1]^d, and a bound of the grid's error."""
     layers = random_layers(np.random.default_rng([seed, d, len(curve)]), [d, 4, 3, 1])
     net = Net(d)
     net.finish(net.layers(0, layers, curve))
@@ -35,7 +35,7 @@ def planted(curve, d, seed):
 
 
 def beside(curve, d, seed, side, delta):
-    layers, low, high, reach = planted(curve, d, seed)
+    layers, low, high, reach = plant_layers(curve, d, seed)
     net = Net(d)
     net.finish(net.layers(0, layers, curve))
     sign, end = (1, high) if side == "most" else (-1, low)

@@ -9,7 +9,15 @@ import pytest
 import independent_milp
 from cases import some
 from outrange import y
-from planted.planted_check import HOLDS, NOT_HOLDS, NOT_VIOLATED, VIOLATED, Problem, case, sort_of
+from planted.planted_check import (
+    HOLDS,
+    NOT_HOLDS,
+    NOT_VIOLATED,
+    VIOLATED,
+    Problem,
+    case,
+    sort_of,
+)
 from planted.planted_exact import output_range
 from planted.planted_nets import Net, random_layers
 
@@ -20,8 +28,8 @@ DELTAS = [1e-3, 1e-6, 1e-9]
 
 
 @lru_cache
-def planted(sizes, seed):
-    """A network, and the exact ends of its output on [-1, 1]."""
+def plant_layers(sizes, seed):
+    """Return layers, the attained ends of their output on [-1, 1], and bounds of the ends."""
     layers = random_layers(np.random.default_rng([seed, *sizes]), sizes)
     if sizes[0] <= 2:
         ends = output_range(layers, [-1] * sizes[0], [1] * sizes[0])
@@ -38,7 +46,7 @@ def net_of(layers):
 
 def near_the_end(sizes, seed, side, delta):
     """`y` stays on this side of a limit `delta` beyond (or, negative, before) its end."""
-    layers, seen, bound = planted(sizes, seed)
+    layers, seen, bound = plant_layers(sizes, seed)
     inexact = sizes[0] > 2
     k, sign = (1, 1) if side == "most" else (0, -1)
     end = bound[k] if delta > 0 else seen[k]
@@ -62,7 +70,7 @@ def near_the_end(sizes, seed, side, delta):
 
 def at_the_end(sizes, seed, side, strict):
     """The limit is the end itself, where that is a float64: then it is proved, and not strictly."""
-    layers, ends, _ = planted(sizes, seed)
+    layers, ends, _ = plant_layers(sizes, seed)
     k, sign = (1, 1) if side == "most" else (0, -1)
     end = ends[k]
     limit = float(end)

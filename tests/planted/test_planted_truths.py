@@ -41,7 +41,7 @@ def dead_relu_is_not_positive(seed, strict):
     return Problem(net, (y == 0).all(), (-1, 1), HOLDS, lambda x, y: any(y))
 
 
-def squashed(seed, curve, ends, eased, expect):
+def plant_squashing_curve(seed, curve, ends, eased, expect):
     rng = np.random.default_rng(seed)
     net = Net(2)
     net.finish(net.curve(curve, net.layers(0, random_layers(rng, [2, 4, 2]), curve)))
@@ -141,7 +141,7 @@ def convex(seed, eased, d):
 
 
 def not_convex(seed):
-    """The same with one inner weight negative, so far that the middle of [-1, 1] is a peak."""
+    """Plant a convexity problem with one negative inner weight: the middle of [-1, 1] is a peak."""
     net = Net({"a": 1, "b": 1})
     half = net.dense(net.concat([0, 1]), [[0.5], [0.5]])
     layers = [(np.array([[1.0, -1.0]]), np.zeros(2)), (np.array([[-1.0], [-1.0]]), np.ones(1))]
@@ -225,8 +225,8 @@ def argmax_of_shifted(seed, k):
     return Problem(net, y.argmax() == k, (-1, 1), expect, lambda x, y: y.index(max(y)) != k)
 
 
-def tied(seed, claim, expect, broken):
-    """Four equal logits: the first is the argmax."""
+def plant_tied_logits(seed, claim, expect, broken):
+    """Plant four equal logits: the first one is the argmax."""
     rng = np.random.default_rng(seed)
     net = random_net(rng, [2, 3, 1])
     net.finish(net.pick(net.outputs[0], [0, 0, 0, 0]))
@@ -241,13 +241,13 @@ CASES = [
     ),
     *(case(f"dead-{s}-{k}", dead_relu_is_not_positive, s, k) for s in SEEDS for k in (0, 1)),
     *(
-        case(f"{c}-in-{e:g}-{s}", squashed, s, c, ends, e, HOLDS)
+        case(f"{c}-in-{e:g}-{s}", plant_squashing_curve, s, c, ends, e, HOLDS)
         for s in SEEDS
         for c, ends in (("sigmoid", (0, 1)), ("tanh", (-1, 1)))
         for e in (0.0, TINY)
     ),
     *(
-        case(f"{c}-out-{s}", squashed, s, c, ends, -0.4999, VIOLATED)
+        case(f"{c}-out-{s}", plant_squashing_curve, s, c, ends, -0.4999, VIOLATED)
         for s in SEEDS
         for c, ends in (("sigmoid", (0, 1)), ("tanh", (-1, 1)))
     ),
@@ -287,17 +287,19 @@ CASES = [
     ),
     *(case(f"argmax-{k}-{s}", argmax_of_shifted, s, k) for s in SEEDS for k in range(4)),
     *(
-        case(f"tie-first-{s}", tied, s, y.argmax() == 0, NOT_VIOLATED, lambda x, y: True)
+        case(
+            f"tie-first-{s}", plant_tied_logits, s, y.argmax() == 0, NOT_VIOLATED, lambda x, y: True
+        )
         for s in SEEDS
     ),
     *(
-        case(f"tie-second-{s}", tied, s, y.argmax() == 1, NOT_HOLDS, lambda x, y: True)
+        case(f"tie-second-{s}", plant_tied_logits, s, y.argmax() == 1, NOT_HOLDS, lambda x, y: True)
         for s in SEEDS
     ),
     *(
         case(
             f"tie-mixed-{s}",
-            tied,
+            plant_tied_logits,
             s,
             (y.argmax() == 0) | (x[0] > 2),
             NOT_VIOLATED,

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from cases import cases, combined
+from cases import cases, combine
 from outrange.core import And, Atom, Box, InputError, Or, OutrangeError, Region, Warrant
 from outrange.core.formula import TRUE, value
 from outrange.graph import Builder, Slot
@@ -154,7 +154,7 @@ def test_every_point_of_a_grid_is_on_its_side(seed, tol, side, rng):
 
 
 @pytest.mark.parametrize(
-    ("seed", "act"), combined(range(cases(2, 4)), ["leaky_relu", "hard_sigmoid", "tanh", "silu"])
+    ("seed", "act"), combine(range(cases(2, 4)), ["leaky_relu", "hard_sigmoid", "tanh", "silu"])
 )
 def test_other_curves(seed, act, rng):
     net = dense_net((2, 8, 8, 1), (act, act, None), seed)
@@ -167,7 +167,7 @@ def test_other_curves(seed, act, rng):
     assert answer.share_hi - answer.share_lo <= 0.01
 
 
-@pytest.mark.parametrize(("seed", "act"), combined(range(cases(2, 4)), ["relu", "tanh"]))
+@pytest.mark.parametrize(("seed", "act"), combine(range(cases(2, 4)), ["relu", "tanh"]))
 def test_unions_and_conjunctions(seed, act, rng):
     net = dense_net((2, 10, 3), (act, None), seed)
     low = np.quantile(net.graph.run(rng.uniform(-1, 1, (5000, 2))), [0.3, 0.7], axis=0)
@@ -428,7 +428,7 @@ def test_a_limit_leaves_valid_bounds(options, rng):
     _brackets(answer, net, unsafe, rng)
 
 
-@pytest.mark.parametrize(("place", "calls"), combined(["bound", "halve", "tell"], [1, 2, 3, 10]))
+@pytest.mark.parametrize(("place", "calls"), combine(["bound", "halve", "tell"], [1, 2, 3, 10]))
 def test_an_interrupt_leaves_valid_bounds(calls, place, monkeypatch, rng):
     net, left = _hard(), [calls]
     unsafe = Atom(((4, 1.0),), -quantile(net, 0.4, 4, rng))

@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from cases import cases, combined
+from cases import cases, combine
 from outrange.core import And, Atom, InputError, Or
 from outrange.core.formula import holds
 from outrange.graph import Builder, Slot
@@ -60,7 +60,7 @@ def level(net, share, d, rng):
     return float(np.quantile(net.graph.run(rng.uniform(-1, 1, (20_000, d)))[:, 0], share))
 
 
-@pytest.mark.parametrize(("seed", "act", "d"), combined(range(4), ["relu", "tanh"], [1, 2, 5]))
+@pytest.mark.parametrize(("seed", "act", "d"), combine(range(4), ["relu", "tanh"], [1, 2, 5]))
 def test_as_many_as_asked_for(seed, act, d, rng):
     net = dense_net((d, 10, 10, 1), (act, act, None), seed)
     answer = ask(net, Atom(((d, 1.0),), -level(net, 0.3, d, rng)), (-1, 1), count=12)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import outrange
-from cases import cases, combined, some
+from cases import cases, combine, some
 from outrange.answers.robust_accuracy import RobustAccuracy
 from outrange.core import InputError, OutrangeError
 from outrange.questions.evidence.check_point import contains
@@ -37,7 +37,7 @@ def small_net(seed, inputs=2, classes=3, width=10, softmax=False):
     )
 
 
-@pytest.mark.parametrize(("norm", "seed"), combined(["inf", 1, 2], range(3)))
+@pytest.mark.parametrize(("norm", "seed"), combine(["inf", 1, 2], range(3)))
 def test_the_radius_of_a_linear_classifier_is_margin_over_dual_norm(norm, seed):
     rng = np.random.default_rng(seed)
     inputs, tol = (4, 1e-4) if norm == "inf" else (2, 1e-2)
@@ -57,7 +57,7 @@ def test_the_radius_of_a_linear_classifier_is_margin_over_dual_norm(norm, seed):
     assert answer.adversarial.flat_y.shape == (3,)
 
 
-@pytest.mark.parametrize(("seed", "softmax"), combined(range(cases(1, 4)), [False, True]))
+@pytest.mark.parametrize(("seed", "softmax"), combine(range(cases(1, 4)), [False, True]))
 def test_no_grid_point_within_the_proved_radius_breaks_it(seed, softmax):
     model = small_net(seed, softmax=softmax)
     x = np.random.default_rng(seed).uniform(0.2, 0.8, 2).astype("float32")

@@ -30,19 +30,19 @@ def pipe_of(plant, lo, hi, steps):
     return flow_pipe(graph, still, [[lo, hi]], H, steps)
 
 
-def braked(x, u):
+def braked_decay(x, u):
     """Return a decay that is twice as fast above 1."""
     return [np.where(x[0] > 1, -2 * x[0], -x[0])]
 
 
 def level(t, start):
-    """Return the solution of `braked` from a start above 1."""
+    """Return the solution of `braked_decay` from a start above 1."""
     turn = 0.5 * math.log(start)
     return start * math.exp(-2 * t) if t < turn else math.exp(turn - t)
 
 
 def holds_them(lo, hi):
-    for segment in pipe_of(braked, (lo,), (hi,), 8).segments:
+    for segment in pipe_of(braked_decay, (lo,), (hi,), 8).segments:
         for start in np.linspace(lo, hi, 9):
             for t in np.linspace(float(segment.start), float(segment.end), 5):
                 if not segment.lo[0, 0] - 1e-9 <= level(t, start) <= segment.hi[0, 0] + 1e-9:
@@ -55,7 +55,7 @@ def test_a_switch_is_passed():
 
 
 def test_a_switch_is_passed_narrowly():
-    (last,) = pipe_of(braked, (1.5,), (1.5,), 8).instants[-1:]
+    (last,) = pipe_of(braked_decay, (1.5,), (1.5,), 8).instants[-1:]
     assert last.hi[0, 0] - last.lo[0, 0] < 0.02
 
 

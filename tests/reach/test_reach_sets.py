@@ -10,16 +10,19 @@ from cases import cases, some
 from outrange import closed_loop, linear_plant, loop_reach_sets, x
 from outrange.core import InputError, UnsupportedError
 from outrange.search.reach_sets.regions import LinearRegions
-from reach.loops import every_loop, kinked, linear
+from reach.loops import draw_kinked_plant, every_loop, linear
 
 
 LOOPS = [
-    loop for _, loop in zip(range(16), every_loop(16, (linear, kinked), ("relu",)), strict=True)
+    loop
+    for _, loop in zip(
+        range(16), every_loop(16, (linear, draw_kinked_plant), ("relu",)), strict=True
+    )
 ]
 """Random piecewise-linear loops."""
 
 
-def saturated(x):
+def saturated_plant(x):
     return [np.clip(-0.5 * x[0] - x[1], -1, 1)]
 
 
@@ -27,7 +30,7 @@ DOUBLE = linear_plant([[1, 1], [0, 1]], [0.5, 1])
 
 
 def exact_run(state, steps):
-    """Run the loop of `saturated` and `DOUBLE` in rationals."""
+    """Run the loop of `saturated_plant` and `DOUBLE` in rationals."""
     a, b = map(Fraction, state)
     run = [(a, b)]
     for _ in range(steps):
@@ -39,7 +42,7 @@ def exact_run(state, steps):
 
 def test_every_trajectory_is_in_the_sets():
     steps, rng = 8, np.random.default_rng(0)
-    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=steps)
+    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=steps)
     assert reached.exact_until == steps and len(reached) == steps + 1
     for start in rng.uniform([1, -1], [3, 1], (12, 2)):
         for k, (a, b) in enumerate(exact_run(start, steps)):
@@ -66,7 +69,7 @@ def test_an_equilibrium_where_all_pieces_meet_is_reached():
 
 
 def test_unreached_states_are_not_in_the_sets():
-    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=5)
+    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=5)
     last = reached.at(5)
     grid = np.stack(np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-2, 2, 17)), -1).reshape(-1, 2)
     contained = last.contains(grid)
@@ -100,25 +103,25 @@ def test_random_loops(number):
 
 
 def test_the_hulls_are_the_pipe():
-    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6)
-    pipe = closed_loop(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6, tol=1e-7).pipe
+    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=6)
+    pipe = closed_loop(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=6, tol=1e-7).pipe
     assert (reached.lo >= pipe.lo - 1e-9).all() and (reached.hi <= pipe.hi + 1e-9).all()
     assert (reached.lo <= pipe.seen_lo + 1e-9).all() and (reached.hi >= pipe.seen_hi - 1e-9).all()
 
 
 def test_long_loops_lose_no_digits():
     """Propagate rounding like the state, so that it shrinks with a stable loop."""
-    reached = loop_reach_sets(saturated, DOUBLE, ([1, -0.5], [2, 0.5]), steps=cases(30, 60))
+    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -0.5], [2, 0.5]), steps=cases(30, 60))
     assert reached.status == "exact"
     assert max(union.error.max() for union in reached.sets) < 1e-12
 
 
 def test_pieces_end_it_with_covers():
-    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6, most_pieces=2)
+    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=6, most_pieces=2)
     assert reached.status == "pieces" and 0 <= reached.exact_until < 6
     assert all(union.is_exact for union in reached.sets[: reached.exact_until + 1])
     assert all(len(union) <= 2 for union in reached.sets)
-    whole = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=6)
+    whole = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=6)
     assert (reached.lo <= whole.lo + 1e-12).all() and (reached.hi >= whole.hi - 1e-12).all()
     for k in range(7):
         assert not np.equal(reached.at(k).contains(reached.trajectories[:, k]), False).any()
@@ -165,13 +168,13 @@ def test_steps_after_the_time_cost_little():
 def test_an_interrupt_ends_cuts_at_once(monkeypatch):
     advance, calls = LinearRegions.advance, []
 
-    def interrupted(self, start, until):
+    def advance_or_interrupt(self, start, until):
         calls.append(until)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return advance(self, start, until)
 
-    monkeypatch.setattr(LinearRegions, "advance", interrupted)
+    monkeypatch.setattr(LinearRegions, "advance", advance_or_interrupt)
     reached = many_pieces(steps=4)
     assert (reached.status, reached.exact_until) == ("interrupted", 1)
     assert len(reached.at(1)) > 64 and all(1 < len(union) <= 64 for union in reached.sets[2:])
@@ -194,22 +197,32 @@ def test_disturbances_are_inputs_too():
         return DOUBLE(x, u + w)
 
     reached = loop_reach_sets(
-        saturated, windy, ([1, -0.1], [2, 0.1]), steps=3, disturbance=(-0.1, 0.1), varying=True
+        saturated_plant,
+        windy,
+        ([1, -0.1], [2, 0.1]),
+        steps=3,
+        disturbance=(-0.1, 0.1),
+        varying=True,
     )
-    calm = loop_reach_sets(saturated, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3)
+    calm = loop_reach_sets(saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3)
     assert reached.exact_until == 3
     assert (reached.lo[1:] < calm.lo[1:] - 0.01).all() and (
         reached.hi[1:] > calm.hi[1:] + 0.01
     ).all()
     with pytest.raises(InputError, match="up to 8 varying inputs"):
         loop_reach_sets(
-            saturated, windy, ([1, -0.1], [2, 0.1]), steps=9, disturbance=(-0.1, 0.1), varying=True
+            saturated_plant,
+            windy,
+            ([1, -0.1], [2, 0.1]),
+            steps=9,
+            disturbance=(-0.1, 0.1),
+            varying=True,
         )
 
 
 def test_delayed_controls_are_not_shown():
     reached = loop_reach_sets(
-        saturated, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3, delay=1, states=["place", "speed"]
+        saturated_plant, DOUBLE, ([1, -0.1], [2, 0.1]), steps=3, delay=1, states=["place", "speed"]
     )
     assert reached.states == ("place", "speed") and reached.at(3).lo.shape == (2,)
     # The first control arrives after a step: until then the loop drifts.
@@ -217,7 +230,9 @@ def test_delayed_controls_are_not_shown():
 
 
 def test_conditions_cut_the_initial_set():
-    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=2, where=x[0] + x[1] <= 2)
+    reached = loop_reach_sets(
+        saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=2, where=x[0] + x[1] <= 2
+    )
     for star in reached.at(2).pieces:
         assert (star.corners.sum(axis=1) <= 2 + 1e-12).all()
 
@@ -229,7 +244,7 @@ def test_loops_that_bend_are_refused():
         lambda x, u: [np.where(x[0] > 0, x[1], 0.0), u[0]],
     ):
         with pytest.raises(UnsupportedError, match=r"closed_loop.* bounds its states by boxes"):
-            loop_reach_sets(saturated, plant, ([1, -1], [3, 1]), steps=2)
+            loop_reach_sets(saturated_plant, plant, ([1, -1], [3, 1]), steps=2)
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -240,11 +255,11 @@ def test_loops_that_bend_are_refused():
 ])  # fmt: skip
 def test_questions_that_do_not_fit(options, message):
     with pytest.raises(InputError, match=message):
-        loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), **options)
+        loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), **options)
 
 
 def test_missing_steps_are_refused():
-    reached = loop_reach_sets(saturated, DOUBLE, ([1, -1], [3, 1]), steps=1)
+    reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=1)
     for step in (2, -1, 0.5, True):
         with pytest.raises(InputError, match="steps 0 to 1"):
             reached.at(step)

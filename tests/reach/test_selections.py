@@ -25,7 +25,7 @@ def graph_of(function, size):
     return b.finish([trace(b, function, [b.reshape(x, (size,))], None, "f")], ["y"])
 
 
-def nested(rng):
+def draw_nested_conditions(rng):
     """Draw a function of four states with nested conditions."""
     a, b, c = rng.normal(size=(3, 4, 4))
 
@@ -39,7 +39,7 @@ def nested(rng):
 
 def encloses(seed):
     rng = np.random.default_rng(seed)
-    run = nested(rng)
+    run = draw_nested_conditions(rng)
     graph = graph_of(run, 4)
     for width in (0.02, 0.5):
         middle, half = rng.uniform(-1, 1, (3, 4)), width * rng.uniform(0, 1, (3, 4))

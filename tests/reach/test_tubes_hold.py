@@ -12,7 +12,7 @@ from flint import ctx
 
 from cases import cases
 from outrange import closed_loop
-from reach.loops import controller, kinked, linear, smooth
+from reach.loops import controller, draw_kinked_plant, linear, smooth
 from reach.oracle import BITS, exact, inside, trajectory
 from reach.plants import layers
 from reach.test_flow_laws import random_field
@@ -54,7 +54,7 @@ def outside(pipe, runs, unit=Fraction(1)):
 def steps_of(seed, share):
     """Return a pipe in discrete time, and points on its trajectories, computed in balls."""
     rng = np.random.default_rng(seed)
-    n, kind = 1 + seed % 3, (linear, kinked, smooth)[seed % 3]
+    n, kind = 1 + seed % 3, (linear, draw_kinked_plant, smooth)[seed % 3]
     pull, plant = controller(rng, n, act=("relu", "tanh")[seed % 2]), kind(rng, n)
     lo, hi = initial(rng, n, share)
     answer = closed_loop(pull, plant, (lo, hi), steps=4, time_limit=20, tol=0.5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cases import called, cases, combined
+from cases import cases, combine, function_name
 from outrange.reach import zonotopes
 from outrange.reach.symbols import reduce_symbols
 from outrange.reach.zonotopes import Zonotopes
@@ -11,7 +11,7 @@ from reach.zonotope_laws import encloses, samples, steps_hold, thin_ones_hold, z
 from small_graphs import NETS, describable
 
 
-@pytest.mark.parametrize(("net", "act"), combined(NETS, describable(), rounds=2), ids=called)
+@pytest.mark.parametrize(("net", "act"), combine(NETS, describable(), rounds=2), ids=function_name)
 def test_every_sample_lies_in_the_zonotope(net, act):
     assert encloses(net, act)
 

@@ -1,4 +1,4 @@
-"""What ties exactly is decided, not "rounding": dead outputs, and limits that are attained."""
+"""Exact ties are decided, not "rounding": dead outputs, and limits that are attained."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a new user tried in the first hour, and what did not end, or ended short of the answer."""
+"""First questions of a new user that did not finish, or finished without an answer."""
 
 import numpy as np
 import pytest
@@ -19,9 +19,9 @@ def model_of(*layers, seed=0):
 
 def test_every_pair_of_one_hidden_layer_is_decided():
     model = model_of(keras.Input((5,)), L.Dense(10, "relu"), L.Dense(4))
-    found = outrange.monotone(model, (0, 1), time_limit=60)
-    assert len(found.trends) == 20
-    assert {trend.direction for trend in found.trends} <= {"rises", "falls", "neither", "constant"}
+    answer = outrange.monotone(model, (0, 1), time_limit=60)
+    assert len(answer.trends) == 20
+    assert {trend.direction for trend in answer.trends} <= {"rises", "falls", "neither", "constant"}
 
 
 def test_slopes_of_one_hidden_layer_are_exact():
@@ -43,8 +43,8 @@ def test_slopes_of_one_hidden_layer_are_exact():
 
 def test_slopes_have_bounds_when_their_cells_are_too_many_for_the_time():
     model = model_of(keras.Input((8,)), L.Dense(16, "relu"), L.Dense(2), seed=1)
-    found = outrange.gradient_range(model, (0, 1), time_limit=0.2)
-    assert np.isfinite(found.lo).all() and np.isfinite(found.hi).all()
+    slopes = outrange.gradient_range(model, (0, 1), time_limit=0.2)
+    assert np.isfinite(slopes.lo).all() and np.isfinite(slopes.hi).all()
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -56,22 +56,22 @@ def test_a_dead_unit_without_bias_is_exactly_dead(sign):
     image = model_of(keras.Input((2, 2, 3)), L.Conv2D(1, 1, activation="relu"))
     image.set_weights([weights[0].reshape(1, 1, 3, 1), weights[1]])
     for model in (dense, image):
-        found = outrange.output_range(model, (0, 1) if sign > 0 else (-1, 0))
-        assert found.is_exact
-        assert not found.lo.any() and not found.hi.any()
+        bounds = outrange.output_range(model, (0, 1) if sign > 0 else (-1, 0))
+        assert bounds.is_exact
+        assert not bounds.lo.any() and not bounds.hi.any()
 
 
 def test_many_outputs_of_a_convolution_are_exact():
     model = model_of(keras.Input((19, 19, 3)), L.Conv2D(5, 1, activation="relu"))
-    found = outrange.output_range(model, (0, 1), time_limit=60)
-    assert found.is_exact and found.lo.shape == (19, 19, 5)
+    bounds = outrange.output_range(model, (0, 1), time_limit=60)
+    assert bounds.is_exact and bounds.lo.shape == (19, 19, 5)
     kernel, bias = (np.asarray(w, float) for w in model.get_weights())
     kernel = kernel.reshape(3, 5)
     np.testing.assert_allclose(
-        found.hi[3, 4], np.maximum(0, np.maximum(kernel, 0).sum(0) + bias), atol=1e-6
+        bounds.hi[3, 4], np.maximum(0, np.maximum(kernel, 0).sum(0) + bias), atol=1e-6
     )
     np.testing.assert_allclose(
-        found.lo[3, 4], np.maximum(0, np.minimum(kernel, 0).sum(0) + bias), atol=1e-6
+        bounds.lo[3, 4], np.maximum(0, np.minimum(kernel, 0).sum(0) + bias), atol=1e-6
     )
 
 
@@ -99,8 +99,8 @@ def test_a_rehearsal_keeps_what_an_adapted_layer_has_learned():
     model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
     model.fit(x, labels, epochs=10, verbose=0)
     apart = cases(set(RULES) - {"OR017"}, set())
-    found = outrange.diagnose(model, x, labels, ignore=apart).findings
-    assert not [finding for finding in found if finding.code == "OR017"]
+    findings = outrange.diagnose(model, x, labels, ignore=apart).findings
+    assert not [finding for finding in findings if finding.code == "OR017"]
 
 
 def test_a_loss_that_is_no_number_at_first_is_not_blamed_on_the_rate():

@@ -16,7 +16,7 @@ from outrange.ops.pointwise import Expressions, analyze
 from outrange.ops.pointwise.limits import MOST_TERMS, Effort, EffortError
 
 
-def mixed(b, x, i):
+def mix_layers(b, x, i):
     return b.affine_map(b.curve(("relu", "tanh", "sigmoid")[i % 3], x), 0.5, 1.0)
 
 
@@ -25,7 +25,7 @@ CHAINS = {
     "tanh": lambda b, x, i: b.curve("tanh", x),
     "sigmoid": lambda b, x, i: b.curve("sigmoid", x),
     "leaky": lambda b, x, i: b.curve("leaky_relu", x, negative_slope=0.25),
-    "mixed": mixed,
+    "mixed": mix_layers,
     "residual": lambda b, x, i: b.affine_map(b.add(x, b.curve("relu", x)), 0.5),
     "gated": lambda b, x, i: b.add(x, b.multiply(x, b.curve("sigmoid", x))),
     "different": lambda b, x, i: b.curve("tanh", b.affine_map(x, 1.0 + i / 256)),
@@ -49,8 +49,8 @@ def little_work(monkeypatch):
     monkeypatch.setattr(fuse, "ONE_OPTION", 2**17)
 
 
-def built(step, length):
-    """The graph of a chain of which every value is a layer, and the graph as written."""
+def build_chain(step, length):
+    """Return the graph of a chain, in which every value is a layer, and its plain graph."""
     b = Builder([Slot("x", (3,))])
     x = b.input_values()[0]
     for i in range(length):
@@ -59,37 +59,37 @@ def built(step, length):
     return b.finish([x], ["y"]), b.plain
 
 
-def counted(monkeypatch):
-    """The steps of formulas written, and the work of all analyses, from now on."""
-    found, step, spend = {"steps": 0, "work": 0}, entries._step, Effort.spend
+def count_work(monkeypatch):
+    """Count the steps of formulas and the work of all analyses from now on."""
+    counts, step, spend = {"steps": 0, "work": 0}, entries._step, Effort.spend
 
     def stepped(*args):
-        found["steps"] += 1
+        counts["steps"] += 1
         return step(*args)
 
     def spent(self, count):
         spend(self, count)
-        found["work"] += count
+        counts["work"] += count
 
     monkeypatch.setattr(entries, "_step", stepped)
     monkeypatch.setattr(Effort, "spend", spent)
-    return found
+    return counts
 
 
 @pytest.mark.parametrize("name", some(CHAINS, 2))
 def test_work_grows_like_the_length(monkeypatch, name):
-    found = counted(monkeypatch)
+    counts = count_work(monkeypatch)
     for length in (16, 64):
-        found.update(steps=0, work=0)
-        built(CHAINS[name], length)
+        counts.update(steps=0, work=0)
+        build_chain(CHAINS[name], length)
         # A value has some eight candidates of a few dozen ops; without a limit, `length**2` ops.
-        assert found["steps"] <= 100 * length
-        assert found["work"] <= fuse.OPTIONAL_WORK
+        assert counts["steps"] <= 100 * length
+        assert counts["work"] <= fuse.OPTIONAL_WORK
 
 
 @pytest.mark.parametrize("name", TO_THE_START)
 def test_regions_without_an_end_are_given_up(monkeypatch, name):
-    found = counted(monkeypatch)
+    counts = count_work(monkeypatch)
     b = Builder([Slot("x", (3,))])
     x = y = b.affine_map(b.input_values()[0], 0.25)
     for i in range(40):
@@ -97,7 +97,7 @@ def test_regions_without_an_end_are_given_up(monkeypatch, name):
         b.mark_layer(f"layer {i}", y)
     graph = b.finish([y], ["y"])
     same(graph, b.plain)
-    assert found["work"] <= fuse.OPTIONAL_WORK
+    assert counts["work"] <= fuse.OPTIONAL_WORK
 
 
 def same(graph, plain):
@@ -112,7 +112,7 @@ def same(graph, plain):
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_chain_computes_what_was_written(name):
-    same(*built(CHAINS[name], 20))
+    same(*build_chain(CHAINS[name], 20))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_deep_graph_of_whole_numbers_does_not_recur():
     assert integer_inference.is_integer_valued(b, x)
 
 
-def gated(t, length):
+def gate_chain(t, length):
     e = t.x
     for _ in range(length):
         e = t.add(e, t.multiply(e, t.apply("sigmoid", e)))
@@ -187,13 +187,13 @@ def gated(t, length):
 def test_a_formula_is_shown_without_writing_it_out():
     """Written out, this one has more than `2**60` characters."""
     t = Expressions()
-    assert len(t.show(gated(t, 60), 60)) == 60
+    assert len(t.show(gate_chain(t, 60), 60)) == 60
 
 
 def test_an_analysis_ends_where_its_work_is_used_up():
     t = Expressions(Effort(most=2**16))
     with pytest.raises(EffortError, match="too long to analyze"):
-        analyze(t, gated(t, 8))
+        analyze(t, gate_chain(t, 8))
     assert t.effort.spent <= 2**16
 
 
@@ -221,7 +221,7 @@ def test_numbers_that_float64_does_not_hold(factor):
 
 
 def test_a_walk_back_ends():
-    """Nobody finds the first of many sums; each looks at a bounded number of values."""
+    """No walk reaches the first of many sums: each one visits a bounded number of values."""
     b = Builder([Slot("x", (3,))])
     x = b.input_values()[0]
     values = [x]

@@ -30,7 +30,7 @@ APART = {
 }
 
 
-def diagnosed(make, x=X, **options):
+def diagnose_labels(make, x=X, **options):
     inputs = keras.Input((4,))
     model = keras.Model(inputs, make(inputs))
     model.compile("adam", "sparse_categorical_crossentropy")
@@ -39,24 +39,24 @@ def diagnosed(make, x=X, **options):
 
 @pytest.mark.parametrize("name", MIXED)
 def test_rows_that_are_mixed_are_told_and_nothing_is_proved_about_ranges(name):
-    answer = diagnosed(MIXED[name])
-    found = {f.code: f.level.name for f in (*answer, *answer.notes)}
-    assert found["OR035"] == "MEASURED"
-    assert "PROVED" not in found.values()
+    answer = diagnose_labels(MIXED[name])
+    levels = {f.code: f.level.name for f in (*answer, *answer.notes)}
+    assert levels["OR035"] == "MEASURED"
+    assert "PROVED" not in levels.values()
     assert any("mixes the rows" in reason for reason in answer.unread)
 
 
 @pytest.mark.parametrize("name", APART)
 def test_rows_that_are_apart_are_left_in_peace(name):
     apart = cases(set(RULES) - {"OR035"}, set())
-    assert "OR035" not in diagnosed(APART[name], ignore=apart).codes
+    assert "OR035" not in diagnose_labels(APART[name], ignore=apart).codes
 
 
 def test_rows_that_are_not_finite_are_no_company():
     x = X.copy()
     x[5, 2] = np.nan
-    assert "OR035" not in diagnosed(APART["dense"], x).codes
-    assert "OR035" in diagnosed(MIXED["mean"], np.where(np.isnan(x), 0, x)).codes
+    assert "OR035" not in diagnose_labels(APART["dense"], x).codes
+    assert "OR035" in diagnose_labels(MIXED["mean"], np.where(np.isnan(x), 0, x)).codes
 
 
 def test_more_rows_than_are_run_at_once():
@@ -72,4 +72,4 @@ def test_more_rows_than_are_run_at_once():
 def test_a_row_with_nan_among_mixed_ones():
     x = X.copy()
     x[5, 2] = np.nan
-    assert "OR035" in diagnosed(MIXED["mean"], x).codes
+    assert "OR035" in diagnose_labels(MIXED["mean"], x).codes

@@ -13,8 +13,8 @@ keras = pytest.importorskip("keras")
 U = (-1, 1)
 
 
-def built(function, shape=(3,), scale=1.0):
-    """A functional model with fixed random weights."""
+def build_model(function, shape=(3,), scale=1.0):
+    """Return a functional model with fixed random weights."""
     x = keras.Input(shape)
     model = keras.Model(x, function(x))
     rng = np.random.default_rng(0)
@@ -33,7 +33,7 @@ def built(function, shape=(3,), scale=1.0):
 )
 def test_the_search_ends_where_intervals_are_exact(function, shape):
     """The search went on for ever (to `time_limit`) though interval bounds had closed every gap."""
-    answer = outrange.output_range(built(function, shape), U, time_limit=30)
+    answer = outrange.output_range(build_model(function, shape), U, time_limit=30)
     assert answer.status == "exact"
     assert answer.warrant.name == "FLOAT64_ROUNDED"
     assert answer.cost.seconds < 10
@@ -44,7 +44,7 @@ def test_the_search_ends_where_intervals_are_exact(function, shape):
 )
 def test_exact_is_what_the_documents_say(function):
     """`status` was "exact" with a `relative_gap` of 1e285, for an output that is always 0."""
-    answer = outrange.output_range(built(function), U, time_limit=10)
+    answer = outrange.output_range(build_model(function), U, time_limit=10)
     assert answer.status == "rounding" or (answer.relative_gap <= 1e-6).all()
 
 
@@ -60,14 +60,16 @@ def test_negative_moving_variance(variance):
 
 def test_no_entries():
     """A NumPy ValueError about broadcasting reached the user."""
-    model = built(lambda x: keras.layers.Dense(2)(x[:, :0]))
+    model = build_model(lambda x: keras.layers.Dense(2)(x[:, :0]))
     with pytest.raises(outrange.UnsupportedError, match="no entries"):
         outrange.output_range(model, U, time_limit=10)
 
 
 def test_widths_beyond_float64():
     """OverflowError of numpy.random: the width of the box is not a float64 number."""
-    model = built(lambda x: keras.layers.Dense(2)(keras.layers.Dense(5, activation="relu")(x)))
+    model = build_model(
+        lambda x: keras.layers.Dense(2)(keras.layers.Dense(5, activation="relu")(x))
+    )
     for ask in (outrange.output_range, outrange.sample_range):
         ask(
             model,
@@ -81,9 +83,11 @@ def test_no_warnings_of_numpy(scale):
     """`repr` of an answer above 1e6, and loading a model with a pole, warned of divisions."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        repr(outrange.output_range(built(keras.layers.Dense(2), scale=scale), U))
-        outrange.load(built(lambda x: 1.0 / x))
-        outrange.output_range(built(keras.layers.Dense(2)), U, rows=[[1e308, 1e308]], time_limit=5)
+        repr(outrange.output_range(build_model(keras.layers.Dense(2), scale=scale), U))
+        outrange.load(build_model(lambda x: 1.0 / x))
+        outrange.output_range(
+            build_model(keras.layers.Dense(2)), U, rows=[[1e308, 1e308]], time_limit=5
+        )
 
 
 @pytest.mark.parametrize(
@@ -98,17 +102,17 @@ def test_no_warnings_of_numpy(scale):
 def test_wrong_arguments(ask):
     """TypeError or ValueError from inside, in place of InputError."""
     with pytest.raises(outrange.InputError):
-        ask(built(keras.layers.Dense(2)))
+        ask(build_model(keras.layers.Dense(2)))
 
 
 def test_root_at_the_edge_of_its_domain():
     """`sqrt(x + 1)` on [-1, 1] was refused: rounding makes the lower end -3.6e-15."""
-    answer = outrange.output_range(built(lambda x: keras.ops.sqrt(x + 1.0)), U, time_limit=10)
+    answer = outrange.output_range(build_model(lambda x: keras.ops.sqrt(x + 1.0)), U, time_limit=10)
     np.testing.assert_allclose(answer.hi, np.sqrt(2.0), rtol=1e-6)
 
 
 def test_large_arguments_of_sine_have_evidence():
     """On [-2e4, 2e4] `seen_lo` was 2 and `seen_hi` -2: evaluation at a point said nothing."""
-    model = built(lambda x: keras.ops.sin(x) + keras.ops.cos(3.0 * x))
+    model = build_model(lambda x: keras.ops.sin(x) + keras.ops.cos(3.0 * x))
     answer = outrange.output_range(model, (-2e4, 2e4), time_limit=cases(0.5, 2))
     assert (answer.seen_lo < -1.5).all() and (answer.seen_hi > 1.5).all()

@@ -33,7 +33,7 @@ NAMES = sorted(
 )
 
 
-def built(layer, shape=SHAPE):
+def build_model(layer, shape=SHAPE):
     x = keras.Input(shape)
     return keras.Model(x, layer(x))
 
@@ -43,21 +43,21 @@ def same(model, shape=SHAPE):
     images = np.random.default_rng(0).uniform(0, 255, (3, *shape)).astype(np.float32)
     expected = model.predict(images, verbose=0)
     graph = load_keras(model).graph
-    found = graph.run(images.reshape(3, -1).astype(np.float64))
+    outputs = graph.run(images.reshape(3, -1).astype(np.float64))
     assert graph.outputs[0].shape == expected.shape[1:]
-    np.testing.assert_allclose(found, expected.reshape(3, -1), rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(outputs, expected.reshape(3, -1), rtol=1e-5, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", some(NAMES, 5))
 def test_random_layers(name):
-    same(built(getattr(L, name)(*ARGUMENTS.get(name, ()))))
+    same(build_model(getattr(L, name)(*ARGUMENTS.get(name, ()))))
 
 
 @pytest.mark.parametrize("target", [(4, 4), (8, 6), (3, 6), (12, 12), (12, 4), (4, 12)])
 @pytest.mark.parametrize("name", ["RandomCrop", "CenterCrop"])
 def test_crops(name, target):
     """`RandomCrop` states the shape of its crop, and returns the whole image at inference."""
-    same(built(getattr(L, name)(*target)))
+    same(build_model(getattr(L, name)(*target)))
 
 
 def test_a_network_behind_a_random_crop():

@@ -6,7 +6,7 @@ import pytest
 from keras import layers as L
 
 import outrange
-from cases import combined, some
+from cases import combine, some
 from outrange.diagnosis.wording import at_least
 from outrange.frontends.keras.training.backends.jax_steps import JaxTraining
 
@@ -15,7 +15,7 @@ X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
 
 
-def proved(model, y=Y, loss="binary_crossentropy"):
+def proved_findings(model, y=Y, loss="binary_crossentropy"):
     model.compile("sgd", loss)
     return {f.code: f for f in outrange.diagnose(model, X, y, steps=0).at_least("proved")}
 
@@ -38,7 +38,7 @@ def test_ten_activations_behind_another(second):
     model = sequential(
         L.Dense(8, "relu"), second(), L.Dense(8, "relu"), L.Dense(8, "relu"), L.Dense(1, "sigmoid")
     )
-    assert "OR012" not in proved(model)
+    assert "OR012" not in proved_findings(model)
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_a_penalty_moves_what_stands_before_a_dead_layer():
             L.Dense(4, "relu", bias_initializer=keras.initializers.Constant(-100.0)),
             L.Dense(1, "sigmoid"),
         )
-        return proved(model)["OR003"].message
+        return proved_findings(model)["OR003"].message
 
     assert "no weight of this layer or before it gets one" in message(None)
     assert "no weight of this layer gets one" in message("l1")
@@ -59,9 +59,9 @@ def test_a_layer_that_is_flat_on_both_sides_lets_inputs_through():
     """A hard sigmoid of large numbers has no slope, and tells rows apart."""
     model = sequential(L.Dense(4, "hard_sigmoid"), L.Dense(1, "sigmoid"))
     model.layers[0].kernel.assign(1e4 * np.eye(4))
-    found = proved(model)["OR003"]
-    assert "no gradient passes" in found.message
-    assert "no input" not in found.message
+    finding = proved_findings(model)["OR003"]
+    assert "no gradient passes" in finding.message
+    assert "no input" not in finding.message
 
 
 def test_a_loss_of_several_outputs_can_be_measured_twice():
@@ -81,7 +81,7 @@ def test_a_missing_target_need_not_spoil_the_weights():
     y[3] = np.nan
     for loss in ("mse", "mae"):
         model = sequential(L.Dense(4, "tanh"), L.Dense(1))
-        message = proved(model, y, loss)["OR016"].message
+        message = proved_findings(model, y, loss)["OR016"].message
         before = model.get_weights()
         model.fit(X, y, epochs=1, batch_size=16, verbose=0)
         spoiled = not all(np.isfinite(w).all() for w in model.get_weights())
@@ -89,17 +89,17 @@ def test_a_missing_target_need_not_spoil_the_weights():
         model.set_weights(before)
 
 
-WITHIN_ONE = combined(["sigmoid", "hard_sigmoid"], ["relu", "tanh"])
+WITHIN_ONE = combine(["sigmoid", "hard_sigmoid"], ["relu", "tanh"])
 
 
 @pytest.mark.parametrize(("first", "last"), [*WITHIN_ONE, ("softsign", "relu"), ("tanh", "relu")])
 def test_what_follows_a_sigmoid_gives_probabilities(first, last):
     model = sequential(L.Dense(1, first), L.Activation(last))
-    assert "OR006" not in proved(model)
+    assert "OR006" not in proved_findings(model)
 
 
 def test_what_follows_a_softsign_need_not_give_probabilities():
-    assert "OR006" in proved(sequential(L.Dense(1, "softsign"), L.Activation("tanh")))
+    assert "OR006" in proved_findings(sequential(L.Dense(1, "softsign"), L.Activation("tanh")))
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="compiled under JAX only")
@@ -125,9 +125,9 @@ def test_the_slope_of_a_maximum_is_what_keras_has():
 
 @pytest.mark.parametrize("first", [L.ReLU, lambda: L.Dense(4, "relu")])
 def test_the_weights_of_a_layer_recorded_as_one_operation(first):
-    """A PReLU of what is not below 0 moves nothing today; the loss depends on its slopes still."""
+    """A PReLU on nonnegative values changes nothing now; the loss still depends on its slopes."""
     model = sequential(first(), L.PReLU(), L.ReLU(), L.Dense(1, "sigmoid"))
-    assert "OR005" not in proved(model)
+    assert "OR005" not in proved_findings(model)
 
 
 def test_rows_without_a_label_have_no_part_in_the_floor():
@@ -136,7 +136,7 @@ def test_rows_without_a_label_have_no_part_in_the_floor():
     def floor(loss, y):
         keras.utils.set_random_seed(0)
         model = sequential(L.Dense(3, "softmax"))
-        return proved(model, y, loss)["OR007"].cost["loss_floor"]
+        return proved_findings(model, y, loss)["OR007"].cost["loss_floor"]
 
     rows = np.eye(3, dtype="float32")[np.arange(16) % 3]
     some = rows * (np.arange(16) < 4)[:, None]
@@ -154,8 +154,8 @@ def test_a_rate_that_falls_or_a_constraint_may_converge():
         line = L.Dense(1, kernel_constraint=constraint, bias_constraint=constraint)
         model = keras.Sequential([keras.Input((1,)), line])
         model.compile(keras.optimizers.SGD(rate), "mse")
-        found = outrange.diagnose(model, x, 2 * x, steps=0).at_least("proved")
-        return [f.code for f in found]
+        findings = outrange.diagnose(model, x, 2 * x, steps=0).at_least("proved")
+        return [f.code for f in findings]
 
     decay = keras.optimizers.schedules.ExponentialDecay
     late = keras.optimizers.schedules.PiecewiseConstantDecay([2000], [0.0, 0.01])
@@ -168,7 +168,7 @@ def test_a_rate_that_falls_or_a_constraint_may_converge():
 
 def test_a_dropout_of_everything_is_described():
     model = sequential(L.Dense(1, "sigmoid"), L.Dropout(1.0))
-    assert "probability 1" in proved(model)["OR019"].message
+    assert "probability 1" in proved_findings(model)["OR019"].message
 
 
 def test_what_is_no_probability_has_no_entropy():
@@ -202,4 +202,4 @@ def test_a_unit_on_the_edge_of_a_clip_is_not_proved_dead():
     kernel, _ = model.layers[0].get_weights()
     for bias, dead in ((1.0, False), (1.5, True)):
         model.layers[0].set_weights([0.0 * kernel, np.full(2, bias, "float32")])
-        assert ("OR003" in proved(model, loss="mse")) is dead
+        assert ("OR003" in proved_findings(model, loss="mse")) is dead

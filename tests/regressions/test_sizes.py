@@ -45,7 +45,7 @@ def little_memory():
         resource.setrlimit(resource.RLIMIT_AS, old)
 
 
-def doubled(start, count, name="y"):
+def double_repeatedly(start, count, name="y"):
     """`count` times a tensor joined with itself, the last called `name`."""
     names = [start, *(f"t{i}" for i in range(count - 1)), name]
     return [node("Concat", f"{a} {a}", b, axis=1) for a, b in pairwise(names)]
@@ -56,8 +56,10 @@ def i64(*numbers):
 
 
 HOSTILE = {
-    "doubled values": model(doubled("x", 34)),
-    "doubled constants": model([*doubled("k", 34, "z"), node("Add", "x z", "y")], {"k": f32(1, 1)}),
+    "doubled values": model(double_repeatedly("x", 34)),
+    "doubled constants": model(
+        [*double_repeatedly("k", 34, "z"), node("Add", "x z", "y")], {"k": f32(1, 1)}
+    ),
     "expand": model([node("Expand", "x s", "y")], {"s": i64(2**20, 2**20, 1, 4)}),
     "tile": model([node("Tile", "x s", "y")], {"s": i64(2**34, 1)}),
     "constant of shape": model(
@@ -97,7 +99,7 @@ HOSTILE = {
     "through shapes": model(
         [
             node("Shape", "x", "s"), node("Mul", "s k", "t"), node("Expand", "x t", "z"),
-            *doubled("z", 20),
+            *double_repeatedly("z", 20),
         ],
         {"k": i64(2**12, 2**10)},
     ),

@@ -1,4 +1,4 @@
-"""What POSIX has and other systems lack is done without: affinity, flock, pread, limits."""
+"""The package works without POSIX functions: affinity, flock, pread, limits."""
 
 import os
 import subprocess

@@ -96,24 +96,24 @@ def pages(full):
 @pytest.mark.parametrize("standard", [None, ISO])
 def test_the_page_is_self_contained_and_well_built(pages, standard):
     page = pages[standard]
-    found = Outline(page)
+    outline = Outline(page)
     assert len(page) < 2e6
-    assert not found.all("script") and not found.all("link") and "@import" not in page
+    assert not outline.all("script") and not outline.all("link") and "@import" not in page
     assert not re.search(r"""(?:src|href)="(?!#|data:image/png;base64,)""", page)
     assert not re.search(r"url\((?!#)", page)
-    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    for attributes in found.all("a"):
+    for attributes in outline.all("a"):
         assert attributes["href"][1:] in ids
     for name in ("main", "nav", "header", "footer", "h1", "title"):
-        assert len(found.all(name)) == 1, name
-    assert found.all("html")[0]["lang"] == "en"
-    assert all(th.get("scope") in ("row", "col") for th in found.all("th"))
-    assert all(svg["role"] == "img" and svg["aria-label"] for svg in found.all("svg"))
-    levels = [level for level, _ in found.headings]
+        assert len(outline.all(name)) == 1, name
+    assert outline.all("html")[0]["lang"] == "en"
+    assert all(th.get("scope") in ("row", "col") for th in outline.all("th"))
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in outline.all("svg"))
+    levels = [level for level, _ in outline.headings]
     assert levels[0] == 1 and max(np.diff(levels)) <= 1
-    assert all(text.strip() for _, text in found.headings)
-    assert found.all("a")[0]["href"] == "#content"
+    assert all(text.strip() for _, text in outline.headings)
+    assert outline.all("a")[0]["href"] == "#content"
 
 
 def test_what_was_asked_is_shown(full, pages):
@@ -129,8 +129,8 @@ def test_what_was_asked_is_shown(full, pages):
     assert ranges.sources[0].sha256 in page
     assert "Demand: output[0] ≤ -50" in page
     assert "m/s" in page and HOSTILE not in page and "&lt;script&gt;" in page
-    for title, told in NOT_COVERED.items():
-        assert title in page and told in page
+    for title, text in NOT_COVERED.items():
+        assert title in page and text in page
     assert f"outrange {outrange.__version__}" in re.sub("<[^>]*>", " ", page).replace("  ", " ")
     assert page.count("<figure>") == sum(map(len, full.answers.values())) - 1  # but the diagnosis
 
@@ -150,22 +150,22 @@ def codes(found):
 
 def test_the_calls_ask_the_same_again(full):
     space = {"m": classifier(), "given": rows()}
-    _, told = codes(full)
-    exec(told.replace("outrange.output_range", "again = outrange.output_range"), space)
+    _, code = codes(full)
+    exec(code.replace("outrange.output_range", "again = outrange.output_range"), space)
     (ranges,) = full.answers["ranges"]
     assert np.array_equal(space["again"].lo, ranges.lo)
 
 
 def test_the_call_of_the_report_makes_it_again(full):
     space = {"m": classifier(), "given": rows()}
-    told, _ = codes(full)
-    exec(told.replace("outrange.report", "again = outrange.report"), space)
-    one, two = ({p.key: p for p in found.sections} for found in (full, space["again"]))
-    assert one.keys() == two.keys()
-    assert {k: p.outcome for k, p in one.items()} == {k: p.outcome for k, p in two.items()}
-    assert one["domain"].blocks == two["domain"].blocks
+    code, _ = codes(full)
+    exec(code.replace("outrange.report", "again = outrange.report"), space)
+    first, second = ({p.key: p for p in found.sections} for found in (full, space["again"]))
+    assert first.keys() == second.keys()
+    assert {k: p.outcome for k, p in first.items()} == {k: p.outcome for k, p in second.items()}
+    assert first["domain"].blocks == second["domain"].blocks
     assert full.answers["robustness"][0].eps == space["again"].answers["robustness"][0].eps
-    assert codes(space["again"])[0] == told
+    assert codes(space["again"])[0] == code
 
 
 @pytest.mark.parametrize("options", [
@@ -185,8 +185,8 @@ def test_the_call_says_whatever_was_asked(options, monkeypatch):
     )
     model = classifier("c")
     report = outrange.report(model, time_limit=50, **options)
-    given = options.get("data")
-    exec(codes(report)[0], {"m": model, "given": given})
+    data = options.get("data")
+    exec(codes(report)[0], {"m": model, "given": data})
     first, second = arguments
     for name in ("eps", "clip", "samples", "seed", "_claims"):
         assert getattr(first, name) == getattr(second, name), name
@@ -201,16 +201,16 @@ def test_headings_of_the_standard(pages):
 
 
 def test_the_words_on_proofs_are_those_of_the_page_on_soundness():
-    said = " ".join((ROOT / "docs" / "soundness.md").read_text().replace("`", "").split())
-    for title, told in NOT_COVERED.items():
-        assert f"* *{title}*" in said
-        for sentence in re.findall(r"[^.]+\.", told):
-            assert sentence.strip() in said, sentence
+    soundness = " ".join((ROOT / "docs" / "soundness.md").read_text().replace("`", "").split())
+    for title, text in NOT_COVERED.items():
+        assert f"* *{title}*" in soundness
+        for sentence in re.findall(r"[^.]+\.", text):
+            assert sentence.strip() in soundness, sentence
     for sentence in re.findall(r"[^.]+\.", STATEMENT[0]):
-        assert sentence.strip() in said
-    assert " ".join(STATEMENT[1].split()) in said
-    for name, told in WARRANTS:
-        assert f"| {name} | {told} |" in said
+        assert sentence.strip() in soundness
+    assert " ".join(STATEMENT[1].split()) in soundness
+    for name, text in WARRANTS:
+        assert f"| {name} | {text} |" in soundness
 
 
 def test_each_section_says_if_it_was_cut(monkeypatch):
@@ -255,10 +255,10 @@ def test_what_is_said_of_properties_is_true_of_those_that_are_not_decided():
 
 
 def test_an_interrupt_reports_what_is_known(monkeypatch):
-    def interrupted(*_, **__):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("outrange.api.ranges.summary", interrupted)
+    monkeypatch.setattr("outrange.api.ranges.summary", interrupt)
     report = outrange.report(classifier(), (0, 1), properties=[y[0] <= 50], time_limit=120)
     assert report.interrupted and set(report.answers) == {"ranges", "properties"}
     assert "interrupted" in report.html()
@@ -267,10 +267,10 @@ def test_an_interrupt_reports_what_is_known(monkeypatch):
 def test_an_interrupt_among_the_rows_is_one_of_the_report(monkeypatch):
     from outrange.questions.robust import robust_run
 
-    def interrupted(*_, **__):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(robust_run, "verify", interrupted)
+    monkeypatch.setattr(robust_run, "verify", interrupt)
     report = outrange.report(classifier(), data=rows(), time_limit=120)
     assert report.interrupted
     assert "monotonicity" not in report.answers and "diagnosis" not in report.answers
@@ -291,13 +291,13 @@ def test_the_time_is_divided():
 
 def test_what_does_not_fit_is_said_and_no_fault():
     report = outrange.report(outrange.load(classifier()), data=(rows()[0], np.full(12, 0.5)))
-    told = {part.key: part for part in report.sections}
-    assert told["robustness"].outcome == told["diagnosis"].outcome == "not applicable"
+    parts = {part.key: part for part in report.sections}
+    assert parts["robustness"].outcome == parts["diagnosis"].outcome == "not applicable"
     assert not report.cut
     page = report.html()
     assert "not class numbers" in page
-    told = re.sub("<[^>]*>", " ", page[page.index("At a glance</h2>") :]).split("Model")[0]
-    assert re.search(r"Robustness\s+Not applicable\s+-", told)
+    parts = re.sub("<[^>]*>", " ", page[page.index("At a glance</h2>") :]).split("Model")[0]
+    assert re.search(r"Robustness\s+Not applicable\s+-", parts)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from cases import called, combined
+from cases import combine, function_name
 from outrange.core import Box, InputError
 from outrange.graph import Builder, Slot
 from outrange.ops import CURVES
@@ -42,7 +42,7 @@ def samples(rng, lo, hi, count=200):
 
 
 @pytest.mark.parametrize(
-    ("net", "act", "scale"), combined(NETS, ACTS, [0.05, 0.7], rounds=2), ids=called
+    ("net", "act", "scale"), combine(NETS, ACTS, [0.05, 0.7], rounds=2), ids=function_name
 )
 def test_bounds_and_forms_lie_below_the_objectives(net, act, scale):
     rng = np.random.default_rng(0)
@@ -61,7 +61,7 @@ def test_bounds_and_forms_lie_below_the_objectives(net, act, scale):
     assert np.isfinite(result.scores).all() and (result.scores >= 0).all()
 
 
-@pytest.mark.parametrize(("net", "act"), combined(NETS, ACTS, rounds=2), ids=called)
+@pytest.mark.parametrize(("net", "act"), combine(NETS, ACTS, rounds=2), ids=function_name)
 def test_sub_boxes_inherit_what_is_settled(net, act):
     rng = np.random.default_rng(1)
     tested = engine(net(rng, act), rng)
@@ -125,7 +125,7 @@ def test_an_input_that_does_not_matter_has_no_blame():
     assert (result.scores[..., :2] > 0).all() and (result.scores[..., 2] == 0).all()
 
 
-@pytest.mark.parametrize(("net", "act"), combined(NETS, ACTS, rounds=2), ids=called)
+@pytest.mark.parametrize(("net", "act"), combine(NETS, ACTS, rounds=2), ids=function_name)
 def test_gradient_is_that_of_the_objective(net, act):
     rng = np.random.default_rng(7)
     tested = engine(net(rng, act), rng)

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from cases import called, cases, combined
+from cases import cases, combine, function_name
 from curve_cases import CASES, identify
 from outrange.core import Box
 from outrange.domains.backward import BoxBatch, back_substitute
@@ -94,8 +94,8 @@ def test_planes_enclose_the_curve_wherever_its_counterpart_is(case):
 
 
 @pytest.mark.parametrize(
-    ("net", "act", "rel", "scale"), combined([dense_net, residual_net, *NETS[2:4]], ACTS,
-    [1e-6, 1e-2, 0.2], [0.01, 0.5, 2.0], rounds=2), ids=called,
+    ("net", "act", "rel", "scale"), combine([dense_net, residual_net, *NETS[2:4]], ACTS,
+    [1e-6, 1e-2, 0.2], [0.01, 0.5, 2.0], rounds=2), ids=function_name,
 )  # fmt: skip
 def test_bounds_lie_below_the_difference(net, act, rel, scale):
     graph = apart(net, act, 3, rel)
@@ -144,7 +144,7 @@ def test_differential_bounds_are_tighter_than_separate_ones(act):
 FALLING = ["abs", "silu", "gelu", "mish", "sin", "cos", "square", "relu", "elu", "tanh"]
 
 
-@pytest.mark.parametrize(("act", "rel"), combined([*FALLING, "leaky"], [0.02, 0.2]))
+@pytest.mark.parametrize(("act", "rel"), combine([*FALLING, "leaky"], [0.02, 0.2]))
 def test_every_value_and_how_far_it_is_from_its_counterpart_is_enclosed(act, rel):
     """This includes falling curves, where the larger argument may have the smaller value."""
 

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from cases import called, combined
+from cases import combine, function_name
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.difference import difference
@@ -67,12 +67,12 @@ def compile_program(graph, rows, scale, sharp):
     return kernel
 
 
-NET_CASES = combined(
+NET_CASES = combine(
     [dense_net, residual_net, *NETS[2:4]], ["relu", "leaky_relu"], [1e-6, 1e-2, 0.2], rounds=2
 )
 
 
-@pytest.mark.parametrize(("net", "act", "rel"), NET_CASES, ids=called)
+@pytest.mark.parametrize(("net", "act", "rel"), NET_CASES, ids=function_name)
 def test_a_program_has_the_values_of_its_graph(net, act, rel):
     graph = apart(net, act, 3, rel)
     rows, rng = both_signs(graph), np.random.default_rng(0)
@@ -91,7 +91,7 @@ def test_a_program_has_the_values_of_its_graph(net, act, rel):
 
 
 @pytest.mark.parametrize("sharp", [0, 4])
-@pytest.mark.parametrize(("net", "act", "rel"), NET_CASES, ids=called)
+@pytest.mark.parametrize(("net", "act", "rel"), NET_CASES, ids=function_name)
 def test_every_sum_and_every_difference_is_enclosed(net, act, rel, sharp):
     graph = apart(net, act, 5, rel)
     rng = np.random.default_rng(1)

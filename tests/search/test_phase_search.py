@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import independent_milp
-from cases import cases, combined
+from cases import cases, combine
 from outrange.core import Box
 from outrange.graph import Builder, Slot
 from outrange.graph.rewrites.rewrite import fold, piecewise_to_pairs
@@ -98,7 +98,7 @@ def test_without_splits_the_search_ends_without_an_attack():
     assert all(grown.tree.nodes < 40 for grown in search._trees.values())
 
 
-@pytest.mark.parametrize(("slope", "seed"), combined([0.01, 0.3], [7, 10, 11]))
+@pytest.mark.parametrize(("slope", "seed"), combine([0.01, 0.3], [7, 10, 11]))
 def test_leaky_kinks_close_as_plain_ones_do(slope, seed):
     """Their code rounds a product, but they are described by two straight pieces all the same."""
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cases import called, combined
+from cases import combine, function_name
 from outrange.core.formula import Atom
 from outrange.domains import bounds
 from outrange.graph import Builder, Slot
@@ -15,7 +15,7 @@ from small_graphs import dense_net, gate_net
 
 
 @pytest.mark.parametrize(
-    ("net", "act"), combined([dense_net, gate_net], ["relu", "tanh"]), ids=called
+    ("net", "act"), combine([dense_net, gate_net], ["relu", "tanh"]), ids=function_name
 )
 def test_on_dropped_boxes_every_value_reaches_its_target(net, act, monkeypatch):
     monkeypatch.setattr(subdivide_boxes, "ENTRIES", 512)

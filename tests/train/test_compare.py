@@ -142,12 +142,12 @@ def test_a_model_with_state_and_noise_trains_alike_in_both_engines(rng):
             ]
         )
 
-    asked = {
+    options = {
         "activations": ["relu"], "losses": ["mse"], "optimizers": {"adam": OPTIMIZERS["adam"]},
         "starts": 2, "epochs": 5, "batch_size": 8,
     }  # fmt: skip
-    lanes = outrange.compare(build, x, y, engine="lanes", **asked)
-    loops = outrange.compare(build, x, y, engine="one by one", **asked)
+    lanes = outrange.compare(build, x, y, engine="lanes", **options)
+    loops = outrange.compare(build, x, y, engine="one by one", **options)
     for a, b in zip(lanes.combinations[0].trials, loops.combinations[0].trials, strict=True):
         np.testing.assert_allclose(a.losses, b.losses, rtol=1e-4)
     assert lanes.metric == "mse"

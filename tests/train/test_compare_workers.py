@@ -47,8 +47,8 @@ def noisy(activation):
 def on(pool, build=noisy, **change):
     """`outrange.compare`, on a pool that only tests have."""
     rest = dict.fromkeys(("metric", "better", "kind", "file", "progress"))
-    asked = {**rest, "seed": 0, "engine": "auto", **ASKED, **change}
-    return compare.compare(build, X, AND, **asked, pool=pool)
+    options = {**rest, "seed": 0, "engine": "auto", **ASKED, **change}
+    return compare.compare(build, X, AND, **options, pool=pool)
 
 
 def same(study, other):
@@ -101,7 +101,7 @@ class Toy(Group):
 def toys(monkeypatch):
     """Slices of one tick, and nothing to compile.
 
-    The digest of a parcel does not tell a toy from what it stands for: neither finds the other's.
+    A payload of a toy and of the real training have the same digest, so the cache is cleared.
     """
     worker_cache.process_cache.cache_clear()
     monkeypatch.setattr(spread, "SECONDS", 0.0)
@@ -116,20 +116,20 @@ def alone(toys):
 
 
 @pytest.fixture(scope="module")
-def trained():
+def noisy_study():
     return outrange.compare(noisy, X, AND, **ASKED)
 
 
-def test_threads_train_what_one_process_does(trained, monkeypatch):
+def test_threads_train_what_one_process_does(noisy_study, monkeypatch):
     monkeypatch.setattr(spread, "SECONDS", 0.0)
     with ThreadPoolExecutor(2) as threads:
         study = outrange.compare(noisy, X, AND, executor=threads, **ASKED)
     assert study.status == "complete"
-    same(study, trained)
+    same(study, noisy_study)
 
 
 @pytest.mark.slow
-def test_processes_train_what_one_process_does(trained):
+def test_processes_train_what_one_process_does(noisy_study):
     factor = 0.5  # a function inside another, which a plain pickle does not send
 
     def build(activation):
@@ -138,25 +138,25 @@ def test_processes_train_what_one_process_does(trained):
 
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
         study = outrange.compare(build, X, AND, executor=processes, **ASKED)
-    same(study, trained)
+    same(study, noisy_study)
 
 
 def test_slices_join_and_lost_ones_are_given_again(alone, tmp_path):
-    heard = []
+    events = []
     scripted = Scripted("do", "lose", "do", "lose", "lose")
-    study = on(ScriptedPool(scripted), progress=heard.append, file=tmp_path / "s.json")
+    study = on(ScriptedPool(scripted), progress=events.append, file=tmp_path / "s.json")
     same(study, alone)
     assert scripted.calls == 2 * 12 + 3
-    assert [now.epoch for now in heard] == sorted(now.epoch for now in heard)
-    assert heard[-1].epoch == 12 and len(heard) == 24
+    assert [now.epoch for now in events] == sorted(now.epoch for now in events)
+    assert events[-1].epoch == 12 and len(events) == 24
     assert [p.name for p in tmp_path.iterdir()] == ["s.json"]
 
 
 @pytest.mark.slow
 def test_loops_go_on_from_their_state_too(monkeypatch):
     monkeypatch.setattr(spread, "SECONDS", 0.0)
-    asked = {"engine": "one by one", "losses": ["mse"], "epochs": 3}
-    same(on(ScriptedPool(Scripted()), **asked), on(None, **asked))
+    options = {"engine": "one by one", "losses": ["mse"], "epochs": 3}
+    same(on(ScriptedPool(Scripted()), **options), on(None, **options))
 
 
 def test_what_a_broken_pool_leaves_is_trained_here(alone):

@@ -30,8 +30,13 @@ def chance(layer, x, **options):
 
 
 def test_one_relu_neuron_on_positive_inputs_is_a_coin_toss():
-    found = chance(relu(), LINE)
-    assert (found.chance, found.lo, found.hi, found.method) == (0.5, 0.5, 0.5, "closed form")
+    estimate = chance(relu(), LINE)
+    assert (estimate.chance, estimate.lo, estimate.hi, estimate.method) == (
+        0.5,
+        0.5,
+        0.5,
+        "closed form",
+    )
     three = chance(relu(3), LINE)
     assert (three.chance, three.all_dead) == (0.5, 0.125)
 
@@ -47,9 +52,9 @@ def test_one_relu_neuron_on_positive_inputs_is_a_coin_toss():
     ],
 )
 def test_closed_forms(x, expected):
-    found = chance(relu(), x)
-    assert found.method == "closed form"
-    assert found.chance == expected
+    estimate = chance(relu(), x)
+    assert estimate.method == "closed form"
+    assert estimate.chance == expected
 
 
 @pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal", "random_normal"])
@@ -69,10 +74,10 @@ def test_the_angle_of_a_cone_decides_in_the_plane():
     # Rows at 0 and 60 degrees: the weights that are negative at both fill 120 of 360 degrees.
     x = np.array([[1.0, 0.0], [0.5, np.sqrt(0.75)]])
     layer = relu(16, kernel_initializer=keras.initializers.RandomNormal(stddev=1.0))
-    found = chance(model(layer, inputs=2), x, trials=150, confidence=0.999)
-    assert found.method == "sampled"
-    assert found.lo <= 1 / 3 <= found.hi
-    assert found.hi - found.lo < 0.08  # 2,400 independent units
+    estimate = chance(model(layer, inputs=2), x, trials=150, confidence=0.999)
+    assert estimate.method == "sampled"
+    assert estimate.lo <= 1 / 3 <= estimate.hi
+    assert estimate.hi - estimate.lo < 0.08  # 2,400 independent units
 
 
 def test_deeper_layers_count_starts_not_units():
@@ -179,9 +184,9 @@ def test_a_layer_whose_chance_is_known_to_be_small_is_not_drawn():
         relu(5, bias_initializer="ones", name="shifted"), both,
     ])  # fmt: skip
     drawn = draw(many, x, trials=20, least=0.05)
-    assert [one.name for one in drawn.layers] == ["wide", "narrow", "shifted", "both"]
+    assert [layer.name for layer in drawn.layers] == ["wide", "narrow", "shifted", "both"]
     few = draw(many, x, trials=20, names={"wide", "narrow"})
-    assert [one.name for one in few.layers] == ["wide", "narrow"]
+    assert [layer.name for layer in few.layers] == ["wide", "narrow"]
     (alone,) = draw(many, x, trials=cases(120, 400), names={"convolution"}).layers
     assert alone.all_lo <= 1 / 32
     assert alone.hi <= 0.5
@@ -192,7 +197,7 @@ def test_chances_add_up_along_a_deep_narrow_network():
     x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
     layers = [relu(5, name=f"r{i}") for i in range(12)]
     deep = keras.Sequential([keras.Input((3,)), *layers])
-    found = {one.name: one for one in draw(deep, x, trials=cases(80, 200), least=0.05).layers}
+    found = {layer.name: layer for layer in draw(deep, x, trials=cases(80, 200), least=0.05).layers}
     assert "r0" not in found
     assert found["r11"].all_lo >= 0.05
 
@@ -203,7 +208,7 @@ def test_a_group_of_a_convolution_may_see_zeros_alone():
     apart = keras.Sequential([
         keras.Input((3, 5)), keras.layers.Conv1D(5, 1, groups=5, activation="relu", name="g"),
     ])  # fmt: skip
-    assert [one.name for one in draw(apart, x, trials=20, least=0.05).layers] == ["g"]
+    assert [layer.name for layer in draw(apart, x, trials=20, least=0.05).layers] == ["g"]
 
 
 class Positive(keras.initializers.RandomNormal):
@@ -225,5 +230,5 @@ class Dense(keras.layers.Dense):
     [(relu(4, kernel_initializer=Positive()), 0.0), (Dense(4), 1.0)],
 )
 def test_what_derives_from_keras_is_drawn(layer, dead):
-    found = chance(model(layer), np.array([[1.0], [2.0]]), trials=30)
-    assert (found.chance, found.method) == (dead, "sampled")
+    estimate = chance(model(layer), np.array([[1.0], [2.0]]), trials=30)
+    assert (estimate.chance, estimate.method) == (dead, "sampled")

@@ -46,22 +46,22 @@ def test_channels_get_their_own_activation(keys, axis, rng):
     for key, name in keys:
         where = list(key) if isinstance(key, tuple) else key
         expected[..., where] = functions[name](expected[..., where])
-    found = np.asarray(ChannelActivation(keys, axis=axis)(x))
-    np.testing.assert_allclose(np.moveaxis(found, axis, -1), expected, atol=1e-6)
+    outputs = np.asarray(ChannelActivation(keys, axis=axis)(x))
+    np.testing.assert_allclose(np.moveaxis(outputs, axis, -1), expected, atol=1e-6)
 
 
 def test_a_softmax_sees_the_channels_of_its_key(rng):
     x = rng.normal(size=(4, 5))
-    found = np.asarray(ChannelActivation({range(3): "softmax"}, others="tanh")(x))
-    np.testing.assert_allclose(found[:, :3], softmax(x[:, :3]), atol=1e-6)
-    np.testing.assert_allclose(found[:, 3:], np.tanh(x[:, 3:]), atol=1e-6)
+    outputs = np.asarray(ChannelActivation({range(3): "softmax"}, others="tanh")(x))
+    np.testing.assert_allclose(outputs[:, :3], softmax(x[:, :3]), atol=1e-6)
+    np.testing.assert_allclose(outputs[:, 3:], np.tanh(x[:, 3:]), atol=1e-6)
 
 
 def test_a_layer_with_weights_sees_the_channels_of_its_key(tmp_path):
     prelu = L.PReLU(alpha_initializer=keras.initializers.Constant(0.5))
     model = Sequential([Input((3,)), ChannelActivation([((0, 2), prelu)], others="relu")])
-    found = np.asarray(model(-np.ones((1, 3))))
-    np.testing.assert_allclose(found, [[-0.5, 0, -0.5]])
+    outputs = np.asarray(model(-np.ones((1, 3))))
+    np.testing.assert_allclose(outputs, [[-0.5, 0, -0.5]])
     assert model.count_params() == 2
 
 
@@ -125,9 +125,9 @@ def test_a_dead_connection_has_no_influence():
 def test_grouped_softmax(rng):
     x = rng.normal(size=(4, 7)) * 5
     groups = [[0, 3, 5], [1, 2], [4, 6]]
-    found = np.asarray(GroupedSoftmax(groups)(x))
+    outputs = np.asarray(GroupedSoftmax(groups)(x))
     for group in groups:
-        np.testing.assert_allclose(found[:, group], softmax(x[:, group]), atol=1e-6)
+        np.testing.assert_allclose(outputs[:, group], softmax(x[:, group]), atol=1e-6)
 
 
 def test_the_head_cannot_choose_a_lower_class_later(rng):
@@ -173,9 +173,9 @@ def test_feedback_is_the_loop_written_out(passes, rng):
         )
         c = np.maximum(b @ weight["B_to_C/kernel"] + weight["C/bias"], 0)
         f = np.tanh(c @ weight["C_to_F/kernel"] + weight["F/bias"])
-    found = model.predict(x, verbose=0)
-    np.testing.assert_allclose(found[0], c, atol=1e-5)
-    np.testing.assert_allclose(found[1], f, atol=1e-5)
+    outputs = model.predict(x, verbose=0)
+    np.testing.assert_allclose(outputs[0], c, atol=1e-5)
+    np.testing.assert_allclose(outputs[1], f, atol=1e-5)
 
 
 def test_shared_edges_are_one_matrix():

@@ -117,10 +117,10 @@ def test_gradients_of_layers_inside_fused_curves():
     x = real(3)
     structure = Structure(model, x)
     network = structure.now()
-    found = moment(network, structure.data_box(np.arange(N)), structure.rows())
+    gradients = moment(network, structure.data_box(np.arange(N)), structure.rows())
     kernel = np.asarray(model.get_layer("last").kernel, float)[:, 0]
     h = np.asarray(model.layers[0](x), float)
-    by = {layer.name: layer.gradient for layer in found.layers}
+    by = {layer.name: layer.gradient for layer in gradients.layers}
     # relu(z) >= 0, where both are the identity but for the slope of the first at 0.
     assert network.bypassed and (h > 0).any() and (h == 0).any()
     by_leaky = np.linalg.norm(kernel * np.where(h > 0, 1.0, 0.3), axis=1)
@@ -202,12 +202,12 @@ def test_whatever_fails_in_a_look_is_told_and_the_training_goes_on(monkeypatch):
     monkeypatch.setattr(watched, "moment", broken)
     model, x, y = CASES["a sequence"]()
     model.compile("sgd", "mse")
-    with pytest.warns(RangeWarning, match="continues. MemoryError: no room") as told:
+    with pytest.warns(RangeWarning, match="continues. MemoryError: no room") as warnings:
         history = model.fit(
             x, y, epochs=3, verbose=0, callbacks=[RangeMonitor(x, y, share=1.0)]
         ).history
     assert len(history["loss"]) == 3 and np.isnan(history["ranges/hi"]).all()
-    assert sum(w.category is RangeWarning for w in told) == 1
+    assert sum(w.category is RangeWarning for w in warnings) == 1
 
 
 def test_wrong_data_are_told_when_the_callback_is_made():

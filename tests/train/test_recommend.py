@@ -61,8 +61,8 @@ def test_what_is_advised_trains_and_can_reach_every_target(kind):
     names = {"keras": keras, "np": np, "x": X, "y": y}
     exec(advice.code, names)
     model, y = names["model"], np.asarray(names["y"], float)
-    found = model.train_on_batch(names["x"].astype("float32"), names["y"])
-    assert np.isfinite(np.ravel(found)).all()
+    loss = model.train_on_batch(names["x"].astype("float32"), names["y"])
+    assert np.isfinite(np.ravel(loss)).all()
     ends = {"sigmoid": (0, 1), "softmax": (0, 1), "exponential": (0, np.inf)}
     lo, hi = ends.get(advice.activation, (-np.inf, np.inf))
     if kind != "classes":
@@ -70,8 +70,8 @@ def test_what_is_advised_trains_and_can_reach_every_target(kind):
         assert y.max() <= hi
     if kind in ("binary", "unit_interval", "real"):
         shaped = y.reshape(ROWS, -1)
-        found = outrange.diagnose(model, X.astype("float32"), shaped, steps=0)
-        assert not found.at_least("proved"), found
+        loss = outrange.diagnose(model, X.astype("float32"), shaped, steps=0)
+        assert not loss.at_least("proved"), loss
 
 
 def test_reasons_follow_the_data():

@@ -41,13 +41,13 @@ def keras_file():
         return path.read_bytes()
 
 
-def unwrapped(data):
+def unzip_members(data):
     """A changed member of an archive whose sums are right again."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def wrapped(parts):
+def zip_members(parts):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in parts.items():
@@ -57,18 +57,18 @@ def wrapped(parts):
 
 def damage(rng, data):
     """A few bytes changed, or the end cut off, or a piece left out or repeated."""
-    found = bytearray(data)
+    changed = bytearray(data)
     how = rng.integers(5)
     if how == 0:
-        return bytes(found[: rng.integers(len(found))])
-    first, last = sorted(int(n) for n in rng.integers(0, len(found), 2))
+        return bytes(changed[: rng.integers(len(changed))])
+    first, last = sorted(int(n) for n in rng.integers(0, len(changed), 2))
     if how == 1:
-        del found[first : min(last, first + 40)]
+        del changed[first : min(last, first + 40)]
     elif how == 2:
-        found[first:first] = found[first : min(last, first + 40)]
+        changed[first:first] = changed[first : min(last, first + 40)]
     for _ in range(int(rng.integers(1, 4))):
-        found[rng.integers(len(found))] ^= 1 << int(rng.integers(8))
-    return bytes(found)
+        changed[rng.integers(len(changed))] ^= 1 << int(rng.integers(8))
+    return bytes(changed)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ def test_damage_ends_in_a_refusal_or_a_network(files, name):
     refused, count = 0, cases(40, 5000)
     for i in range(count):
         if name == "inside.keras":
-            parts = unwrapped(files[name])
+            parts = unzip_members(files[name])
             member = ("config.json", "model.weights.h5")[i % 2]
-            data = wrapped(parts | {member: damage(rng, parts[member])})
+            data = zip_members(parts | {member: damage(rng, parts[member])})
         else:
             data = damage(rng, files[name])
         try:
@@ -128,14 +128,14 @@ def test_files_made_to_take_for_ever_are_refused(monkeypatch):
 
 
 def test_a_tree_that_claims_too_much_is_refused(files):
-    parts = unwrapped(files["model.keras"])
+    parts = unzip_members(files["model.keras"])
     weights = bytearray(parts["model.weights.h5"])
     at = weights.index(b"TREE")
     node_of_many = weights[at : at + 6] + (65535).to_bytes(2, "little") + bytes(16)
     weights[at : at + 24] = node_of_many
     weights += (bytes(8) + (at).to_bytes(8, "little")) * 70_000
     with pytest.raises(Refused):
-        read_bytes(wrapped(parts | {"model.weights.h5": bytes(weights)}), "model.keras")
+        read_bytes(zip_members(parts | {"model.weights.h5": bytes(weights)}), "model.keras")
 
 
 def test_a_message_of_a_refusal_can_be_printed(tmp_path):

@@ -20,32 +20,32 @@ from outrange_check.network import Refused
 from outrange_check.readers import read, read_bytes
 
 
-def saved(model, folder):
+def save_model(model, folder):
     path = folder / "model.keras"
     model.save(path)
     return path
 
 
-def called(model, x):
-    """What Keras returns at a flat point, flat; inputs of a dict come in the order of the names."""
-    given, first = [], 0
+def call_keras(model, x):
+    """Return the flattened outputs of Keras at a flat point; a dict takes it in order of names."""
+    inputs, first = [], 0
     for tensor in keras.tree.flatten(model.inputs):
         shape = tuple(tensor.shape[1:])
         last = first + int(np.prod(shape))
-        given.append(np.asarray(x[first:last], np.float32).reshape((1, *shape)))
+        inputs.append(np.asarray(x[first:last], np.float32).reshape((1, *shape)))
         first = last
-    found = model(given[0] if len(given) == 1 else given)
-    return np.concatenate([np.ravel(y) for y in keras.tree.flatten(found)])
+    outputs = model(inputs[0] if len(inputs) == 1 else inputs)
+    return np.concatenate([np.ravel(y) for y in keras.tree.flatten(outputs)])
 
 
 def check(model, folder, seed=0, draw=True):
     if draw:
         zoo.randomize(model, seed)
-    path = saved(model, folder)
+    path = save_model(model, folder)
     network, _ = read(path)
     loaded = keras.models.load_model(path)
     x = np.random.default_rng(seed).normal(size=network.inputs).astype(np.float32)
-    np.testing.assert_allclose(evaluate(network, x), called(loaded, x), rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(evaluate(network, x), call_keras(loaded, x), rtol=2e-5, atol=2e-5)
     return network
 
 
@@ -95,7 +95,7 @@ def image(rng):
 
 
 def signal(rng):
-    """The same over one axis."""
+    """Draw a model with one layer that slides over one axis."""
 
     def one(*options):
         return options[int(rng.integers(len(options)))]
@@ -117,9 +117,9 @@ def signal(rng):
 
 
 def runs(model):
-    """Whether Keras itself computes it here: JAX has no grouped convolution of every kind."""
+    """Return whether this backend runs the model: JAX lacks some grouped convolutions."""
     try:
-        called(model, np.zeros(zoo.box_of(model)))
+        call_keras(model, np.zeros(zoo.box_of(model)))
     except Exception:
         return False
     return True
@@ -165,8 +165,8 @@ def test_graphs_are_what_keras_computes(tmp_path):
     for model in (Model([a, b], ends), Model([b, a], L.Add()([ends[2], four, h]))):
         network = check(model, tmp_path)
         x = np.random.default_rng(1).normal(size=(1, network.inputs))
-        known = outrange.load(model).graph.run(x)[0]
-        np.testing.assert_allclose(evaluate(network, x[0]), known, rtol=1e-9, atol=1e-9)
+        expected = outrange.load(model).graph.run(x)[0]
+        np.testing.assert_allclose(evaluate(network, x[0]), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_outputs_of_models_inside_are_those_of_their_calls(tmp_path):
@@ -184,12 +184,12 @@ def test_outputs_of_models_inside_are_those_of_their_calls(tmp_path):
 def tower(rng):
     """A graph of layers of one class and one size, drawn at random: only their order tells them."""
     x = L.Input((3,))
-    known, shared = [x], [L.Dense(3, "relu") for _ in range(2)]
+    tensors, shared = [x], [L.Dense(3, "relu") for _ in range(2)]
     for _ in range(8):
-        one, two = (known[int(i)] for i in rng.integers(len(known), size=2))
+        one, two = (tensors[int(i)] for i in rng.integers(len(tensors), size=2))
         layer = shared[int(rng.integers(2))] if rng.random() < 0.3 else L.Dense(3, "relu")
-        known.append(L.Add()([layer(one), two]) if rng.random() < 0.5 else layer(one))
-    return Model(x, [known[int(i)] for i in rng.integers(1, len(known), size=3)])
+        tensors.append(L.Add()([layer(one), two]) if rng.random() < 0.5 else layer(one))
+    return Model(x, [tensors[int(i)] for i in rng.integers(1, len(tensors), size=3)])
 
 
 @pytest.mark.parametrize("seed", range(cases(2, 100)))
@@ -201,15 +201,15 @@ def test_layers_in_another_order_than_that_of_keras_are_refused(tmp_path):
     x = L.Input((3,))
     model = Model(x, L.Dense(3)(L.Dense(3)(x)))
     zoo.randomize(model)
-    path = saved(model, tmp_path)
+    path = save_model(model, tmp_path)
 
-    def swapped(text):
+    def swap_layers(text):
         config = json.loads(text)
         first, second, third = config["config"]["layers"]
         config["config"]["layers"] = [first, third, second]
         return json.dumps(config)
 
-    data = rewritten(path, swapped)
+    data = rewritten(path, swap_layers)
     with pytest.raises(Refused, match="in the order in which Keras counts"):
         read_bytes(data, "model.keras")
     # Keras itself reads the same network from both.
@@ -223,7 +223,7 @@ def test_named_inputs_come_in_the_order_of_their_names(tmp_path):
     h = L.Concatenate()([L.Dense(3, "relu")(z), a])
     model = Model({"zeta": z, "alpha": a}, {"second": L.Dense(2)(h), "first": h})
     zoo.randomize(model)
-    network, _ = read(saved(model, tmp_path))
+    network, _ = read(save_model(model, tmp_path))
     graph = outrange.load(model).graph
     x = np.random.default_rng(1).normal(size=(1, graph.size))
     np.testing.assert_allclose(evaluate(network, x[0]), graph.run(x)[0], rtol=1e-9, atol=1e-9)
@@ -231,7 +231,7 @@ def test_named_inputs_come_in_the_order_of_their_names(tmp_path):
 
 def test_numbers_are_the_stored_ones(tmp_path):
     model = Sequential([L.Input((7, 7, 1)), L.GlobalAveragePooling2D(), L.LeakyReLU(0.1)])
-    network, _ = read(saved(model, tmp_path))
+    network, _ = read(save_model(model, tmp_path))
     assert network.blocks[0].forms == [{i: fmpq(1, 49) for i in range(49)}]
     assert network.blocks[0].slopes == (fmpq(*float(np.float32(0.1)).as_integer_ratio()), 1)
 
@@ -270,7 +270,7 @@ def test_what_is_not_read_is_refused_by_name(reason, tmp_path):
     else:
         model = Sequential(BAD[reason]())
     with pytest.raises(Refused, match=reason):
-        read(saved(model, tmp_path))
+        read(save_model(model, tmp_path))
 
 
 @keras.saving.register_keras_serializable("own")
@@ -284,12 +284,12 @@ class Dense(keras.layers.Dense):
 def test_a_layer_of_ones_own_is_refused(tmp_path):
     model = Sequential([L.Input((3,)), Dense(2)])
     with pytest.raises(Refused, match="none of Keras's own layers"):
-        read(saved(model, tmp_path))
+        read(save_model(model, tmp_path))
 
 
 def small(tmp_path):
     model = Sequential([L.Input((3,)), L.Dense(4, "relu"), L.Dense(2)])
-    return zoo.randomize(model), saved(model, tmp_path)
+    return zoo.randomize(model), save_model(model, tmp_path)
 
 
 def rewritten(path, change, member="config.json"):

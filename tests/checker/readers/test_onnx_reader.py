@@ -30,28 +30,28 @@ from outrange_check.readers import read, read_bytes
 from outrange_check.readers.onnx.reader import RULES
 
 
-def parsed(proto):
+def parse_proto(proto):
     return read_bytes(proto.SerializeToString(), "model.onnx")
 
 
 def ran(proto, x):
-    """What `onnxruntime` returns at a flat point, flat."""
+    """Return the flattened outputs of `onnxruntime` at a flat point."""
     session = onnxruntime.InferenceSession(
         proto.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     feed, first = {}, 0
-    for given in session.get_inputs():
-        shape = [n if isinstance(n, int) else 1 for n in given.shape]
+    for entry in session.get_inputs():
+        shape = [n if isinstance(n, int) else 1 for n in entry.shape]
         last = first + int(np.prod(shape))
-        kind = np.float64 if "double" in given.type else np.float32
-        feed[given.name] = np.asarray(x[first:last]).reshape(shape).astype(kind)
+        kind = np.float64 if "double" in entry.type else np.float32
+        feed[entry.name] = np.asarray(x[first:last]).reshape(shape).astype(kind)
         first = last
     assert first == len(x)
     return np.concatenate([np.ravel(y) for y in session.run(None, feed)])
 
 
 def check(proto, low=-2.0, high=2.0, seed=0, points=2):
-    network = parsed(proto)
+    network = parse_proto(proto)
     rng = np.random.default_rng(seed)
     for _ in range(points):
         x = rng.uniform(low, high, network.inputs).astype(np.float32)
@@ -97,7 +97,7 @@ def test_every_operator_is_what_the_runtime_computes(op):
         drafted = Plain(np.random.default_rng(seed), "values", opset)
         proto = draft(drafted, op, **kinds)
         try:
-            network = parsed(proto)
+            network = parse_proto(proto)
         except Refused as wrong:
             assert any(reason in str(wrong) for reason in REFUSED), wrong
             continue
@@ -108,8 +108,8 @@ def test_every_operator_is_what_the_runtime_computes(op):
     assert read_some or op == "BatchNormalization"
 
 
-def windowed(rng):
-    """Convolutions and pools with everything that is legal at once."""
+def draw_windowed_model(rng):
+    """Draw a convolution or pool with all legal options at once."""
     rank = int(rng.integers(1, 3))
     spatial = [int(n) for n in rng.integers(5, 9, rank)]
     kernel = [int(n) for n in rng.integers(1, 4, rank)]
@@ -145,7 +145,7 @@ def windowed(rng):
 
 @pytest.mark.parametrize("seed", range(cases(15, 300)))
 def test_windows_lie_where_the_runtime_puts_them(seed):
-    check(windowed(np.random.default_rng(seed)), points=1)
+    check(draw_windowed_model(np.random.default_rng(seed)), points=1)
 
 
 SIX = np.arange(6, dtype=np.float32) - 2.5
@@ -217,13 +217,13 @@ def test_typed_fields_hold_what_raw_bytes_hold():
     found = {}
     for name, tensor in stored.items():
         proto.graph.initializer[0].CopyFrom(tensor)
-        found[name] = parsed(proto)
+        found[name] = parse_proto(proto)
     assert found["raw"] == found["typed"] == found["double"]
     assert found["half"] == found["typed half"] != found["raw"]
 
 
 def test_numbers_are_the_stored_ones():
-    network = parsed(model(
+    network = parse_proto(model(
         [node("GlobalAveragePool", "x", "h"), node("LeakyRelu", "h", "y", alpha=0.1)],
         inputs={"x": (1, 1, 7, 7)},
     ))  # fmt: skip
@@ -259,14 +259,14 @@ BAD = {
 @pytest.mark.parametrize("reason", BAD)
 def test_what_is_not_read_is_refused_by_name(reason):
     with pytest.raises(Refused, match=reason.replace("(", r"\(")):
-        parsed(BAD[reason])
+        parse_proto(BAD[reason])
 
 
 def test_what_is_stored_elsewhere_is_refused():
     proto = model([node("Add", "x w", "y")])
     proto.graph.initializer.append(WIDE)
     with pytest.raises(Refused, match="another file"):
-        parsed(proto)
+        parse_proto(proto)
 
 
 @pytest.mark.parametrize(
@@ -281,10 +281,10 @@ def test_what_is_stored_elsewhere_is_refused():
 )
 def test_what_two_readers_could_read_differently_is_refused(spoil):
     proto = model([node("Gemm", "x w", "y", transB=1)], {"w": f32(3, 4)})
-    parsed(proto)
+    parse_proto(proto)
     spoil(proto)
     with pytest.raises(Refused):
-        parsed(proto)
+        parse_proto(proto)
 
 
 def test_a_message_that_stands_twice_is_refused():
@@ -298,7 +298,7 @@ def test_a_compressed_file_is_read_up_to_a_size(tmp_path, monkeypatch):
     proto = model([node("Add", "x w", "y")], {"w": f32(100)}, inputs={"x": (1, 100)})
     path = tmp_path / "model.onnx.gz"
     path.write_bytes(gzip.compress(proto.SerializeToString()))
-    assert read(path)[0] == parsed(proto)
+    assert read(path)[0] == parse_proto(proto)
     monkeypatch.setattr("outrange_check.readers.onnx.reader.MOST_BYTES", 300)
     with pytest.raises(Refused, match="more than 300 bytes"):
         read(path)
@@ -310,11 +310,11 @@ def test_sizes_are_refused_before_they_are_made():
                        node("Add", "h u", "y")],
                       {"p": np.array(pads), "a": np.array([2])})  # fmt: skip
         with pytest.raises(Refused):
-            parsed(proto)
+            parse_proto(proto)
     scale = {"s": np.float32(1.1)}
     nodes = [node("Mul", f"h{i} s", f"h{i + 1}") for i in range(2000)]
     with pytest.raises(Refused, match="bits"):
-        parsed(model([node("Relu", "x", "h0"), *nodes], scale, outputs=("h2000",)))
+        parse_proto(model([node("Relu", "x", "h0"), *nodes], scale, outputs=("h2000",)))
 
 
 SMALL = (

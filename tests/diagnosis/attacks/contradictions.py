@@ -49,19 +49,19 @@ class Attack:
         def outputs(trainable: Any, others: Any, x: Any) -> list[Any]:
             return k.tree.flatten(model.stateless_call(trainable, others, x, training=training)[0])
 
-        return self._compiled(("outputs", training), outputs)(*self._state(), x)
+        return self._compile_for_jax(("outputs", training), outputs)(*self._state(), x)
 
     def _state(self) -> tuple[list[Any], list[Any]]:
         both = self.model.trainable_variables, self.model.non_trainable_variables
-        return tuple([v.value for v in one] for one in both)
+        return tuple([v.value for v in variables] for variables in both)
 
-    def _compiled(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _compile_for_jax(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
         """JAX compiles a recurrent layer anew at each call outside of a larger function."""
         import jax
 
         return self.program.compiled.setdefault(name, jax.jit(function))
 
-    def _traced(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _trace_for_tensorflow(self, name: Any, function: Callable[..., Any]) -> Callable[..., Any]:
         """Compile a function for TensorFlow, which traces a new graph for every new function."""
         import tensorflow as tf
 
@@ -72,23 +72,23 @@ class Attack:
         layer = self.model.get_layer(name)
         inner = self.keras.Model(self.model.inputs, layer.output)
         x = self.program.x if x is None else x
-        found = inner(self.keras.ops.convert_to_tensor(x), training=False)
-        return np.asarray(self.keras.ops.convert_to_numpy(found), np.float64)
+        outputs = inner(self.keras.ops.convert_to_tensor(x), training=False)
+        return np.asarray(self.keras.ops.convert_to_numpy(outputs), np.float64)
 
     def outputs_of(self, layer: str) -> list[int]:
         """Return the model outputs that come from a layer or from one of the layers after it."""
-        found = []
+        outputs = []
         for i, tensor in enumerate(self.keras.tree.flatten(self.model.outputs)):
             maker = tensor._keras_history.operation
             for _ in range(4):
                 if maker.name == layer:
-                    found.append(i)
+                    outputs.append(i)
                     break
                 inbound = maker._inbound_nodes[0].input_tensors
                 if not inbound:
                     break
                 maker = inbound[0]._keras_history.operation
-        return found
+        return outputs
 
     def loss(self, at: int = 0) -> float:
         """The loss of one output over all rows, as `evaluate` has it, without penalties."""
@@ -129,19 +129,19 @@ class Attack:
 
             with tf.GradientTape() as tape:
                 loss = whole(model(x, training=False), ys, model.losses)
-            found = tape.gradient(loss, [v.value for v in model.trainable_variables])
-            return loss, [g if g is None else tf.convert_to_tensor(g) for g in found]
+            gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+            return loss, [g if g is None else tf.convert_to_tensor(g) for g in gradients]
 
         name = ("gradients", penalties)
         if k.backend.backend() == "jax":
             import jax
 
-            run = self._compiled(name, jax.value_and_grad(stateless))
+            run = self._compile_for_jax(name, jax.value_and_grad(stateless))
             loss, found = jax.tree.map(np.asarray, run(*self._state(), x, ys))
         elif k.backend.backend() == "tensorflow":
             loss, found = k.tree.map_structure(
                 lambda t: None if t is None else t.numpy(),
-                self._traced(name, compute_tape_gradients)(x, ys),
+                self._trace_for_tensorflow(name, compute_tape_gradients)(x, ys),
             )
         else:
             loss, found = gradients(k, model, value)
@@ -155,13 +155,13 @@ class Attack:
         """The largest gradient of a scalar by any trainable weight."""
         from outrange.frontends.keras.training.backends.gradients import gradients
 
-        _, found = gradients(self.keras, self.model, value)
-        return max((float(np.abs(np.nan_to_num(g)).max()) for g in found if g is not None),
+        _, gradient = gradients(self.keras, self.model, value)
+        return max((float(np.abs(np.nan_to_num(g)).max()) for g in gradient if g is not None),
                    default=0.0)  # fmt: skip
 
-    def drawn(self, count: int = 8) -> Any:
-        """The model with `count` sets of other trainable weights, one after the other."""
-        kept = self.model.get_weights()
+    def draw_weights(self, count: int = 8) -> Any:
+        """Set `count` random draws of the trainable weights, one after the other."""
+        weights = self.model.get_weights()
         for i in range(count):
             for variable in self.model.trainable_variables:
                 array = self.rng.normal(size=variable.shape) * SCALES[i % len(SCALES)]
@@ -169,7 +169,7 @@ class Attack:
                     array = np.abs(array)
                 variable.assign(array.astype("float32"))
             yield i
-        self.model.set_weights(kept)
+        self.model.set_weights(weights)
 
     def inside(self, rows: int = 40) -> np.ndarray:
         """Points of the box of the data."""
@@ -198,7 +198,7 @@ def contradiction(keras: ModuleType, program: RandomProgram, finding: Any) -> st
     if finding.layer and finding.layer not in names:
         return None  # a layer inside another one
     attack = Attack(keras, program)
-    kept = program.model.get_weights()
+    weights = program.model.get_weights()
     try:
         with np.errstate(all="ignore"):
             return check(attack, finding)
@@ -207,7 +207,7 @@ def contradiction(keras: ModuleType, program: RandomProgram, finding: Any) -> st
             return None  # the program itself cannot compute its loss
         raise
     finally:
-        program.model.set_weights(kept)
+        program.model.set_weights(weights)
 
 
 def _raises(attack: Attack) -> bool:

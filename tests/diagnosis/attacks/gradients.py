@@ -1,4 +1,4 @@
-"""Attacks on what is proved of gradients, of single layers and of training."""
+"""Attacks on proofs about gradients, about single layers and about training."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def alive(attack: Attack, finding: Any) -> str:
     passed = attack.through(value)
     if passed > 0:
         return f"dead units pass a gradient of {passed}"
-    return reached(attack, finding) if finding.code == "OR003" else ""
+    return report_gradient(attack, finding) if finding.code == "OR003" else ""
 
 
 def is_bent(attack: Attack, finding: Any) -> str:
     """Report a layer whose output at a midpoint of inputs is not the midpoint of outputs."""
     layer = attack.model.get_layer(finding.layer)
-    kept = getattr(layer, "activation", None)
-    if kept is None or len(layer._inbound_nodes) != 1:
+    activation = getattr(layer, "activation", None)
+    if activation is None or len(layer._inbound_nodes) != 1:
         return ""
     x = attack.inside()
     after = attack.values(finding.layer, x)
@@ -46,7 +46,7 @@ def is_bent(attack: Attack, finding: Any) -> str:
         layer.activation = attack.keras.activations.linear
         before = attack.values(finding.layer, x)
     finally:
-        layer.activation = kept
+        layer.activation = activation
     for a, b in zip(
         before.reshape(len(before), -1).T, after.reshape(len(after), -1).T, strict=True
     ):
@@ -58,17 +58,17 @@ def is_bent(attack: Attack, finding: Any) -> str:
     return ""
 
 
-def reached(attack: Attack, finding: Any) -> str:
+def report_gradient(attack: Attack, finding: Any) -> str:
     """Report a gradient of a weight that allegedly gets none."""
     if "no weight of this layer" not in finding.message:
         return ""
     layer = attack.model.get_layer(finding.layer)
-    said = list(layer.trainable_variables)
+    variables = list(layer.trainable_variables)
     if "or before it gets" in finding.message:
-        said += attack.keras.Model(attack.model.inputs, layer.output).trainable_variables
-    found = attack.gradients()
-    for path in {"/".join(v.path.split("/")[-2:]) for v in said}:
-        gradient = found.get(path)
+        variables += attack.keras.Model(attack.model.inputs, layer.output).trainable_variables
+    gradients = attack.gradients()
+    for path in {"/".join(v.path.split("/")[-2:]) for v in variables}:
+        gradient = gradients.get(path)
         if gradient is not None and np.any(np.nan_to_num(gradient) != 0):
             return f"{path} gets a gradient of {np.abs(np.nan_to_num(gradient)).max()}"
     return ""
@@ -95,7 +95,7 @@ def not_saturated(attack: Attack, finding: Any) -> str:
 def has_gradient(attack: Attack, finding: Any) -> str:
     """OR005: a gradient with any weights."""
     wanted = set(finding.cost["weights"])
-    for _ in attack.drawn(3):
+    for _ in attack.draw_weights(3):
         for path, gradient in attack.gradients(penalties=False).items():
             if path in wanted and gradient is not None and np.any(np.nan_to_num(gradient) != 0):
                 return f"{path} gets a gradient of {np.abs(np.nan_to_num(gradient)).max()}"
@@ -118,9 +118,9 @@ def responds(attack: Attack, finding: Any) -> str:
     steps = (step * np.eye(size)).astype("float32")
     x = attack.program.x
     nudges = np.repeat(np.concatenate([steps, -steps]), len(x), axis=0).reshape(-1, *shape)
-    own = layer.call
+    original_call = layer.call
     more = attack.keras.ops.convert_to_tensor(nudges)
-    vars(layer)["call"] = lambda *args, **kwargs: own(*args, **kwargs) + more
+    vars(layer)["call"] = lambda *args, **kwargs: original_call(*args, **kwargs) + more
     try:
         moved = attack.run(np.concatenate([x] * (2 * size)))
     finally:
@@ -215,7 +215,9 @@ def not_clipped(attack: Attack, finding: Any) -> str:
         return ""
     still = 0
     for row in range(len(attack.program.x)):
-        found = attack.gradients(slice(row, row + 1), penalties=False)
-        still += not any(p and g is not None and np.any(np.nan_to_num(g)) for p, g in found.items())
-    said = finding.cost["rows"]
-    return f"{still} rows have no gradient, {said} are said to" if still < said else ""
+        gradients = attack.gradients(slice(row, row + 1), penalties=False)
+        still += not any(
+            p and g is not None and np.any(np.nan_to_num(g)) for p, g in gradients.items()
+        )
+    rows = finding.cost["rows"]
+    return f"{still} rows have no gradient, {rows} are said to" if still < rows else ""

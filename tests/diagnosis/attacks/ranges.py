@@ -1,4 +1,4 @@
-"""Attacks on what is proved of ranges, floors, labels and shapes, for all weights."""
+"""Attacks on proofs for all weights: ranges, floors, labels and shapes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def out_of_range(attack: Attack, finding: Any) -> str:
     which = attack.outputs_of(finding.layer)
     if len(which) != 1:
         return ""
-    for _ in attack.drawn():
+    for _ in attack.draw_weights():
         out = attack.run(attack.inside())[which[0]]
         out = out[np.isfinite(out)]
         if out.size and (out.min() < lo - slack or out.max() > hi + slack):
@@ -31,10 +31,10 @@ def below_floor(attack: Attack, finding: Any, at: int) -> str:
     if not floor:
         return ""
     least = np.inf
-    for i in attack.drawn(8):
+    for i in attack.draw_weights(8):
         least = min(least, sound(attack.loss(at)))
         if i == 1:
-            least = min(least, descended(attack, at))
+            least = min(least, descend(attack, at))
     allowed = floor * (1 - FLOAT) - 1e-6
     return f"a loss of {least} below the floor {floor}" if least < allowed else ""
 
@@ -43,12 +43,12 @@ def sound(value: float) -> float:
     return value if np.isfinite(value) else np.inf
 
 
-def descended(attack: Attack, at: int, steps: int = 10) -> float:
-    """The least loss on a way down by signs of the gradient."""
+def descend(attack: Attack, at: int, steps: int = 10) -> float:
+    """Descend by signs of the gradient and return the least loss."""
     least, variables = np.inf, attack.model.trainable_variables
     for step in range(steps):
-        found = list(attack.gradients(penalties=False).values())[1:]
-        for variable, gradient in zip(variables, found, strict=True):
+        gradients = list(attack.gradients(penalties=False).values())[1:]
+        for variable, gradient in zip(variables, gradients, strict=True):
             if gradient is not None and np.isfinite(gradient).all():
                 array = np.asarray(attack.keras.ops.convert_to_numpy(variable))
                 variable.assign(array - 0.5 * 0.8**step * np.sign(gradient))
@@ -74,7 +74,7 @@ def separates(attack: Attack, finding: Any) -> str:
     if len(which) != 1:
         return ""
     y = np.asarray(attack.program.targets[which[0]])
-    for _ in attack.drawn():
+    for _ in attack.draw_weights():
         out = attack.run()[which[0]].reshape(len(y), -1)
         if out.shape[1] > 1:
             labels = y.argmax(axis=1) if y.size == out.size else y.reshape(-1)
@@ -93,7 +93,7 @@ def not_constant(attack: Attack, finding: Any) -> str:
     if len(which) != 1:
         return ""
     most = 0.0
-    for _ in attack.drawn():
+    for _ in attack.draw_weights():
         out = attack.run(attack.inside())[which[0]]
         # Of units that are constant, each is so by itself; another size raises.
         most = max(most, float(np.abs(out.reshape(-1, value.size) - value).max()))
@@ -113,15 +113,17 @@ def gives_probabilities(attack: Attack, finding: Any) -> str:
         floor = float(re.search(r"cannot go below ([-+.e\d]*\d)", finding.message)[1])
         return below_floor(attack, _With(finding, floor), at)
     if "is always 0" in finding.message:
-        worst = max(sound(abs(attack.loss(at))) for _ in attack.drawn())
+        worst = max(sound(abs(attack.loss(at))) for _ in attack.draw_weights())
         return f"a loss of {worst}" if 1e-5 < worst < np.inf else ""
     if "reads the logits before" in finding.message:
-        pairs = [(attack.loss(at), attack.loss_of(attack.run()[at], at)) for _ in attack.drawn(16)]
-        known = [(a, b) for a, b in pairs if np.isfinite([a, b]).all()]
-        alike = all(abs(a - b) <= 1e-5 * (1 + abs(b)) for a, b in known)
-        return "the loss is that of the outputs as they are" if known and alike else ""
+        pairs = [
+            (attack.loss(at), attack.loss_of(attack.run()[at], at)) for _ in attack.draw_weights(16)
+        ]
+        finite = [(a, b) for a, b in pairs if np.isfinite([a, b]).all()]
+        alike = all(abs(a - b) <= 1e-5 * (1 + abs(b)) for a, b in finite)
+        return "the loss is that of the outputs as they are" if finite and alike else ""
     several = "binary" not in finding.message.split(" expects ")[0]
-    for _ in attack.drawn(16):
+    for _ in attack.draw_weights(16):
         out = attack.run()[at]
         if not np.isfinite(out).all() or out.min() < -FLOAT or out.max() > 1 + FLOAT:
             return ""
@@ -144,7 +146,7 @@ def not_affine(attack: Attack, finding: Any) -> str:
     last = attack.model.get_layer(names[-1]) if finding.cost["layers"] == len(names) else None
     if last is None or attack.program.x.dtype.kind != "f":
         return ""
-    kept, layer_activation = attack.model.get_weights(), getattr(last, "activation", None)
+    weights, layer_activation = attack.model.get_weights(), getattr(last, "activation", None)
     x = attack.program.x[np.isfinite(attack.program.x.reshape(len(attack.program.x), -1)).all(1)]
     x = x[: 2 * (len(x) // 2)]
     middle = 0.5 * (x[::2] + x[1::2])
@@ -160,7 +162,7 @@ def not_affine(attack: Attack, finding: Any) -> str:
     finally:
         if layer_activation is not None:
             last.activation = layer_activation
-        attack.model.set_weights(kept)
+        attack.model.set_weights(weights)
 
 
 def labels_fit(attack: Attack, finding: Any) -> str:
@@ -184,8 +186,10 @@ def labels_fit(attack: Attack, finding: Any) -> str:
         outside = (np.trunc(y) < 0) | (np.trunc(y) > width - 1)
         rows = np.flatnonzero(outside.reshape(len(y), -1).all(axis=1))
         for row in rows[:2]:
-            one = attack.gradients(slice(row, row + 1), penalties=False)
-            moved = [g for p, g in one.items() if p and g is not None and np.any(np.nan_to_num(g))]
+            gradients = attack.gradients(slice(row, row + 1), penalties=False)
+            moved = [
+                g for p, g in gradients.items() if p and g is not None and np.any(np.nan_to_num(g))
+            ]
             if len(attack.program.losses) == 1 and moved:
                 return "a label outside adds to the gradient"
     return ""

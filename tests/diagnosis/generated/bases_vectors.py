@@ -14,9 +14,9 @@ from .draw import (
     class_head,
     clusters,
     label_array,
-    parted,
     regression_head,
     smooth,
+    split_rows,
 )  # fmt: skip
 from .program import Head, Program, Spec, spec
 
@@ -27,7 +27,7 @@ def assemble(
     **more: Any,
 ) -> Program:  # fmt: skip
     """A program of these parts, with a random optimizer, batch size and number of epochs."""
-    (x, x_new), (y, y_new) = parted(x), parted(y)
+    (x, x_new), (y, y_new) = split_rows(x), split_rows(y)
     options = {"optimizer": draw.optimizer(), "epochs": draw.whole(30, 50),
                "batch": draw.one(16, 32, 32, 64)} | more  # fmt: skip
     return Program(name, seed, x, y, x_new, y_new, branches, trunk, heads, **options)

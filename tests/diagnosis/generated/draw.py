@@ -116,6 +116,6 @@ def arrays(*parts: np.ndarray) -> Arrays:
     return tuple(np.asarray(a, np.int32 if a.dtype.kind in "iu" else np.float32) for a in parts)
 
 
-def parted(parts: Sequence[np.ndarray]) -> tuple[Arrays, Arrays]:
-    """The rows to train on, and the last `NEW` ones."""
+def split_rows(parts: Sequence[np.ndarray]) -> tuple[Arrays, Arrays]:
+    """Split arrays into training rows and the last `NEW` rows."""
     return arrays(*(a[:-NEW] for a in parts)), arrays(*(a[-NEW:] for a in parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .draw import Draw
-from .operators import Operator, any_layer, weighted
+from .operators import Operator, any_layer, has_kernel
 from .program import COMPOSED, Program, Spec, spec
 
 
@@ -37,7 +37,7 @@ def clipped_to_nothing(draw: Draw, program: Program) -> Program | None:
 
 def _kernels(program: Program, initializer: object, ends: bool = True) -> Program:
     def change(layer: Spec) -> Spec:
-        if layer.kind == "Embedding" or not (weighted(layer)):
+        if layer.kind == "Embedding" or not (has_kernel(layer)):
             return layer
         name = "kernel_initializer"
         if layer.kind.startswith("Separable"):
@@ -67,11 +67,11 @@ def tiny_weights(draw: Draw, program: Program) -> Program | None:
 
 
 def dead_biases(draw: Draw, program: Program) -> Program | None:
-    if not any_layer(program.hidden, lambda s: weighted(s) and s.activation == "relu"):
+    if not any_layer(program.hidden, lambda s: has_kernel(s) and s.activation == "relu"):
         return None
     start = {"class_name": "Constant", "config": {"value": -draw.between(5, 50)}}
     return program.map_hidden(
-        lambda s: s.but(bias_initializer=start) if weighted(s) and s.activation == "relu" else s
+        lambda s: s.but(bias_initializer=start) if has_kernel(s) and s.activation == "relu" else s
     )
 
 
@@ -109,7 +109,7 @@ def _after_each(program: Program, extra: Spec) -> Program:
     def longer(layers: tuple[Spec, ...]) -> tuple[Spec, ...]:
         out: list[Spec] = []
         for layer in layers:
-            out += [layer, extra] if weighted(layer) else [layer]
+            out += [layer, extra] if has_kernel(layer) else [layer]
         return tuple(out)
 
     return replace(
@@ -133,7 +133,7 @@ def strong_penalty(draw: Draw, program: Program) -> Program | None:
     penalty = {"class_name": kind, "config": {kind.lower(): size}}
     return program.map_layers(
         lambda s: s.but(kernel_regularizer=penalty)
-        if weighted(s) and not s.kind.startswith(("Separable", "Embedding")) else s
+        if has_kernel(s) and not s.kind.startswith(("Separable", "Embedding")) else s
     )  # fmt: skip
 
 

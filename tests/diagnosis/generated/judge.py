@@ -72,12 +72,12 @@ def worse_of(one: Verdict, other: Verdict) -> Verdict:
 
 def fingerprint(program: Program) -> str:
     """Return a digest of a program: layers, losses, optimizer and every number of the data."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     arrays = (*program.x, *program.y, *program.x_new, *program.y_new)
     for array in arrays:
-        found.update(str((array.shape, array.dtype)).encode())
-        found.update(np.ascontiguousarray(array).tobytes())
+        digest.update(str((array.shape, array.dtype)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
     rest = (program.seed, program.branches, program.trunk, program.heads, program.optimizer,
             program.fit)  # fmt: skip
-    found.update(repr(rest).encode())
-    return found.hexdigest()[:24]
+    digest.update(repr(rest).encode())
+    return digest.hexdigest()[:24]

@@ -20,9 +20,9 @@ class Operator:
     """A mutation.
 
     Args:
-        name: In a few words.
+        name: Short description, the id of the operator.
         source: The taxonomy that has it.
-        change: What it does.
+        change: Returns the mutant of a program, or None where the mutation does not apply.
         codes: Rules whose findings name the cause; `"OR017:inputs"` where title, message or fix
             must match a pattern besides, because the rule is about several causes.
         words: A pattern; a finding of any rule names the cause if its title or message matches.
@@ -84,8 +84,8 @@ def at_head(*tasks: str) -> Callable[[Callable[[Draw, Head], Head | None]], Chan
     return wrap
 
 
-def weighted(layer: Spec) -> bool:
-    """Whether it has a kernel."""
+def has_kernel(layer: Spec) -> bool:
+    """Return whether a layer has a kernel."""
     return any(name in layer.options for name in ("units", "filters")) and layer.kind != "Residual"
 
 

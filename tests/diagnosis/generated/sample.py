@@ -45,6 +45,6 @@ def mutant_of(seed: int, base: Program) -> tuple[Operator, Program]:
 
 def mutant_by(name: str, seed: int) -> tuple[Operator, Program] | None:
     """Apply the named mutation to the base of a seed; None if it does not apply."""
-    operator = next(one for one in (*FAULTS, *TWEAKS) if one.name == name)
+    operator = next(candidate for candidate in (*FAULTS, *TWEAKS) if candidate.name == name)
     mutant = operator.apply(Draw([seed // GROUP, 3]), base_of(seed))
     return None if mutant is None else (operator, mutant)

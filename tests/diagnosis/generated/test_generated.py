@@ -11,7 +11,7 @@ from diagnosis.generated.draw import Draw
 from diagnosis.generated.judge import fingerprint, is_healthy, verdict
 from diagnosis.generated.operators import Operator
 from diagnosis.generated.program import build
-from diagnosis.generated.train import trained
+from diagnosis.generated.train import train_program
 
 
 keras = pytest.importorskip("keras")
@@ -88,7 +88,7 @@ def test_a_mutant_does_worse_than_its_base():
     base = DRAWN["binary"]
     _, mutant = "", OPERATORS["targets shuffled"].change(Draw([1]), base)
     assert mutant is not None
-    good, bad = (trained(keras, one, starts=cases(2, 4)).skills for one in (base, mutant))
+    good, bad = (train_program(keras, one, starts=cases(2, 4)).skills for one in (base, mutant))
     assert good.mean() > bad.mean() + 0.3
     assert len(set(np.round(good, 6))) > 1 or good.mean() == 1.0
     model = build(keras, base)

@@ -23,11 +23,11 @@ class Trained:
     """The results of all starts.
 
     Args:
-        skills: See `skill`.
+        skills: One `skill` for each start.
         error: What was raised, if there was an error.
         gains: The share of a constant's loss that training took away, on rows kept apart, by the
             program's own loss; -1 is the worst counted, NaN where the loss cannot tell.
-        chances: See `told_chances`.
+        chances: One result of `told_chances` for each start.
     """
 
     skills: np.ndarray
@@ -36,7 +36,7 @@ class Trained:
     chances: np.ndarray
 
 
-def trained(keras: ModuleType, program: Program, starts: int = STARTS) -> Trained:
+def train_program(keras: ModuleType, program: Program, starts: int = STARTS) -> Trained:
     """Return the skill of each training on held-out rows; see `skill`.
 
     The starts are trained together, with `fit`'s batches: shuffled again in every epoch, the last
@@ -101,7 +101,7 @@ def _trained_outputs(
     new = one_or_list(program.x_new)
     apart = kept_apart(program)
 
-    def judged(tv: Any, ntv: Any) -> Any:
+    def compute_losses(tv: Any, ntv: Any) -> Any:
         if apart is None:
             return jax.numpy.nan
         out = model.stateless_call(tv, ntv, one_or_list(apart[0]), training=False)[0]
@@ -116,7 +116,7 @@ def _trained_outputs(
         def predict_one(row: Any) -> Any:
             return [o[0] for o in predict(jax.tree.map(lambda a: a[None], row))]
 
-        return predict(new), jax.vmap(predict_one)(new), judged(tv, ntv)
+        return predict(new), jax.vmap(predict_one)(new), compute_losses(tv, ntv)
 
     x, y = jax.tree.map(jax.numpy.asarray, (x, y))
     together = jax.vmap(train)
@@ -132,11 +132,11 @@ def _trained_outputs(
 def _batches(program: Program, rng: np.random.Generator, starts: int) -> np.ndarray:
     """`(starts, steps, batch)` rows; a last batch that is not full is left out."""
     rows = len(program.x[0])
-    kept = rows - int(rows * program.split) if program.split else rows
-    batch = min(program.batch, kept)
-    each = kept // batch
+    training_rows = rows - int(rows * program.split) if program.split else rows
+    batch = min(program.batch, training_rows)
+    each = training_rows // batch
     order = [
-        rng.permutation(kept)[: each * batch].reshape(each, batch)
+        rng.permutation(training_rows)[: each * batch].reshape(each, batch)
         for _ in range(starts * program.epochs)
     ]
     return np.concatenate(order).reshape(starts, program.epochs * each, batch)
@@ -190,10 +190,10 @@ def _skill(head: Head, out: np.ndarray, y: np.ndarray) -> float:
         out, y = out.reshape(len(y), -1), y.reshape(len(y), -1)
         error = np.square(out - y).sum() / max(np.square(y - y.mean(axis=0)).sum(), 1e-30)
         return max(-1.0, 1.0 - float(error))
-    return max(-1.0, _classified(head, out, y))
+    return max(-1.0, _score_accuracy(head, out, y))
 
 
-def _classified(head: Head, out: np.ndarray, y: np.ndarray) -> float:
+def _score_accuracy(head: Head, out: np.ndarray, y: np.ndarray) -> float:
     """Return the accuracy beyond that of the most frequent label."""
     if head.task == "classes":
         truth = y.argmax(axis=-1) if y.ndim == out.ndim and y.shape[-1] > 1 else y
@@ -202,9 +202,9 @@ def _classified(head: Head, out: np.ndarray, y: np.ndarray) -> float:
         usual = float(np.unique(truth, return_counts=True)[1].max() / truth.size)
     else:
         cut = 0.0 if head.options.get("from_logits") and head.last.activation is None else 0.5
-        said = (out.reshape(len(y), -1) > cut).astype(float)
+        labels = (out.reshape(len(y), -1) > cut).astype(float)
         truth = y.reshape(len(y), -1)
-        right = float((said == truth).mean())
+        right = float((labels == truth).mean())
         share = truth.mean(axis=0)
         usual = float(np.maximum(share, 1 - share).mean())
     return (right - usual) / max(1.0 - usual, 1e-9)
@@ -217,12 +217,12 @@ def told_chances(program: Program, outputs: list[np.ndarray]) -> float:
     Outputs that are not probabilities, or do not add up to 1, are scored unchanged. NaN
     where no head tells chances.
     """
-    found = [
+    chances = [
         _chances(head, out, y)
         for head, out, y in zip(program.heads, outputs, program.y_new, strict=True)
         if "Crossentropy" in head.loss and head.task in ("binary", "classes", "labels")
     ]
-    return float(np.mean(found)) if found else float("nan")
+    return float(np.mean(chances)) if chances else float("nan")
 
 
 def _chances(head: Head, out: np.ndarray, y: np.ndarray) -> float:
@@ -233,11 +233,11 @@ def _chances(head: Head, out: np.ndarray, y: np.ndarray) -> float:
         if not wide and y.max() >= out.shape[-1]:
             return -1.0  # a class that has no unit
         truth = y if wide else np.eye(out.shape[-1])[y.reshape(out.shape[:-1]).astype(int)]
-        told = softmax(out, axis=-1) if logits else out
+        chances = softmax(out, axis=-1) if logits else out
     else:
-        truth, told = y.reshape(len(y), -1), (expit(out) if logits else out).reshape(len(y), -1)
-    if not np.isfinite(told).all() or told.shape != truth.shape:
+        truth, chances = y.reshape(len(y), -1), (expit(out) if logits else out).reshape(len(y), -1)
+    if not np.isfinite(chances).all() or chances.shape != truth.shape:
         return -1.0
-    truth, told = (a.reshape(-1, a.shape[-1]) for a in (truth, told))
+    truth, chances = (a.reshape(-1, a.shape[-1]) for a in (truth, chances))
     constant = np.square(truth - truth.mean(axis=0)).sum()
-    return max(-1.0, 1.0 - float(np.square(truth - told).sum() / max(constant, 1e-30)))
+    return max(-1.0, 1.0 - float(np.square(truth - chances).sum() / max(constant, 1e-30)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .draw import Draw
-from .operators import Operator, weighted
+from .operators import Operator, has_kernel
 from .program import Head, Program, Spec, spec
 
 
@@ -44,7 +44,7 @@ def other_start(draw: Draw, program: Program) -> Program | None:
     name = draw.one("he_normal", "he_uniform", "lecun_normal", "orthogonal", "glorot_normal")
     return program.map_hidden(
         lambda s: s.but(kernel_initializer=name)
-        if weighted(s) and not s.kind.startswith("Separable") else s
+        if has_kernel(s) and not s.kind.startswith("Separable") else s
     )  # fmt: skip
 
 
