@@ -107,7 +107,7 @@ def test_zeros_keep_their_sign_and_types_stay(tmp_path):
     assert again.methods == answer.methods and isinstance(again.cost.boxes, int)
 
 
-def damaged(record: dict, **changes) -> str:
+def encode_damaged(record: dict, **changes) -> str:
     return json.dumps(record | changes)
 
 
@@ -117,7 +117,7 @@ def test_other_files_are_refused_with_a_reason(tmp_path):
     good = json.loads(path.read_text())
 
     def answer(**changes):
-        return damaged(good, answer=good["answer"] | changes)
+        return encode_damaged(good, answer=good["answer"] | changes)
 
     def array(**changes):
         return answer(lo=good["answer"]["lo"] | changes)
@@ -125,16 +125,16 @@ def test_other_files_are_refused_with_a_reason(tmp_path):
     cases = {
         "is not JSON": ["", "{", "\x00\xff", "[" * 100_000],
         "as_dict": [json.dumps(output_range(2).as_dict())],
-        "is written by `answer.save`": ["3", "[]", "{}", damaged(good, format="other")],
-        "newer outrange wrote it": [damaged(good, version=2)],
-        "reads version 1": [damaged(good, version="1"), damaged(good, version=None)],
+        "is written by `answer.save`": ["3", "[]", "{}", encode_damaged(good, format="other")],
+        "newer outrange wrote it": [encode_damaged(good, version=2)],
+        "reads version 1": [encode_damaged(good, version="1"), encode_damaged(good, version=None)],
         "is damaged": [
-            damaged(good, answer={"@": "Path", "value": "/"}),
-            damaged(good, answer={"@": "Range"}),
-            damaged(good, answer={"@": ["Range"]}),
-            damaged(good, answer=None),
-            damaged(good, kind="outrange.verdict"),
-            damaged(good, answer={"@": "Cost", "seconds": 1.0, "boxes": 1}),
+            encode_damaged(good, answer={"@": "Path", "value": "/"}),
+            encode_damaged(good, answer={"@": "Range"}),
+            encode_damaged(good, answer={"@": ["Range"]}),
+            encode_damaged(good, answer=None),
+            encode_damaged(good, kind="outrange.verdict"),
+            encode_damaged(good, answer={"@": "Cost", "seconds": 1.0, "boxes": 1}),
             json.dumps({k: v for k, v in good.items() if k != "answer"}),
             answer(lo="__import__('os')"),
             answer(status="fine"),
@@ -171,7 +171,7 @@ def test_files_are_checked_where_assertions_are_off(tmp_path):
     output_range(2).save(tmp_path / "a.json")
     good = json.loads((tmp_path / "a.json").read_text())
     odd = good["answer"] | {"inputs": {"@": "dict", "items": [["x", [5]]]}}
-    (tmp_path / "a.json").write_text(damaged(good, answer=odd))
+    (tmp_path / "a.json").write_text(encode_damaged(good, answer=odd))
     source = Path(module.__file__).read_text()
     space = {"__name__": module.__name__, "__package__": module.__package__}
     exec(compile(source, module.__file__, "exec", optimize=2), space)
@@ -215,9 +215,9 @@ def test_an_answer_is_about_one_model(tmp_path):
     assert outrange.read(tmp_path / "a.json", model=net).lo == answer.lo
     with pytest.raises(InputError, match="the model it was computed for"):
         outrange.read(tmp_path / "a.json", model=other)
-    found = file_source(tmp_path / "a.json")
+    source = file_source(tmp_path / "a.json")
     wanted = hashlib.sha256((tmp_path / "a.json").read_bytes()).hexdigest()
-    assert (found.name, found.sha256, found.of) == ("a.json", wanted, "file")
+    assert (source.name, source.sha256, source.of) == ("a.json", wanted, "file")
 
 
 def test_weights_of_other_types_and_shapes_have_other_hashes():
@@ -372,17 +372,19 @@ def test_titles_state_the_result(pyplot):
 ])  # fmt: skip
 def test_a_lipschitz_constant_is_of_the_set_and_not_of_an_input(count, said, pyplot):
     steepest = output_range(count, subject="lipschitz", tol=0.01)
-    told = " ".join(steepest.plot().figure.get_suptitle().split())
+    title = " ".join(steepest.plot().figure.get_suptitle().split())
     begin, end = f"{said} ", " (exact to 0.01)"
-    assert told.startswith(begin) and told.endswith(end)
-    shown = float(told[len(begin) : -len(end)])
+    assert title.startswith(begin) and title.endswith(end)
+    shown = float(title[len(begin) : -len(end)])
     assert steepest.hi.max() <= shown == pytest.approx(steepest.hi.max(), rel=1e-5)
     pyplot.close("all")
 
 
 def test_an_optimum_is_exact_to_its_tolerance():
-    told = [one.sentence for one in CASES.values() if isinstance(one, outrange.Optimum)]
-    assert any("(exact to 1e-06)" in one for one in told) and not any("(exact)" in o for o in told)
+    sentences = [text.sentence for text in CASES.values() if isinstance(text, outrange.Optimum)]
+    assert any("(exact to 1e-06)" in text for text in sentences) and not any(
+        "(exact)" in o for o in sentences
+    )
 
 
 def test_signs_of_a_matrix_can_be_read(pyplot):
@@ -400,10 +402,10 @@ def test_signs_of_a_matrix_can_be_read(pyplot):
 
 @pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_no_sentence_says_least_where_it_was_only_seen(record):
-    told = " ".join(f"{record} {getattr(record, 'sentence', '')}".split())
-    assert "would do" not in told and "(JSON has" not in told
+    text = " ".join(f"{record} {getattr(record, 'sentence', '')}".split())
+    assert "would do" not in text and "(JSON has" not in text
     if isinstance(record, Range) and not record.is_exact:
-        assert "What would help" in told
+        assert "What would help" in text
 
 
 def test_many_outputs_are_told_by_the_outstanding_ones():

@@ -27,22 +27,22 @@ def page_of(tmp_path, **more):
 
 
 def test_a_page_tells_the_pipe(tmp_path):
-    found, text, told = page_of(tmp_path, spec=within(-0.7, 1.2).at(6) & avoid([2, None], [3, 1]))
-    assert found.status == "HOLDS" and "HOLDS" in text
-    assert np.allclose(told["lo"], found.pipe.lo) and np.allclose(told["hi"], found.pipe.hi)
-    assert told["states"][0] == "</script><b>" and "</script><b>" not in text
-    assert [zone["bad"] for zone in told["zones"]] == [False, True]
-    assert told["zones"][1]["lo"] == [2.0, None] and told["worst"] == []
+    answer, text, data = page_of(tmp_path, spec=within(-0.7, 1.2).at(6) & avoid([2, None], [3, 1]))
+    assert answer.status == "HOLDS" and "HOLDS" in text
+    assert np.allclose(data["lo"], answer.pipe.lo) and np.allclose(data["hi"], answer.pipe.hi)
+    assert data["states"][0] == "</script><b>" and "</script><b>" not in text
+    assert [zone["bad"] for zone in data["zones"]] == [False, True]
+    assert data["zones"][1]["lo"] == [2.0, None] and data["worst"] == []
     outside = set(re.findall(r"https?://[^\"' <]+", text))
     assert outside <= {"http://www.w3.org/2000/svg"}
     assert not re.search(r"<script[^>]+src=|<link|@import|innerHTML|eval\(", text)
 
 
 def test_a_page_tells_what_breaks(tmp_path):
-    found, _, told = page_of(tmp_path, spec=avoid([0.0, None], [0.8, None]))
-    (worst,) = told["worst"]
-    assert found.status == "VIOLATED" and worst["step"] == found.counterexample.step
-    assert np.allclose(worst["states"], found.counterexample.states)
+    answer, _, data = page_of(tmp_path, spec=avoid([0.0, None], [0.8, None]))
+    (worst,) = data["worst"]
+    assert answer.status == "VIOLATED" and worst["step"] == answer.counterexample.step
+    assert np.allclose(worst["states"], answer.counterexample.states)
 
 
 @pytest.mark.parametrize("case", loops())
@@ -53,7 +53,7 @@ def test_every_answer_has_a_page(case, tmp_path):
     assert set(json.loads(data)) >= {"lo", "hi", "runs", "zones"} and "Infinity" not in data
 
 
-def rounded(ax):
+def round_shapes(ax):
     """Return the polygons, lines and words of a figure, with three digits."""
     polygons = [np.round(p.get_xy()[:4], 3).tolist() for p in ax.patches]
     lines = [np.round(line.get_xydata(), 3).tolist() for line in ax.lines]
@@ -66,7 +66,7 @@ def test_pictures_are_what_they_were(case):
     """`OUTRANGE_GOLDEN=write` rewrites the file, to review what changed."""
     pytest.importorskip("matplotlib").use("Agg")
     answer = loops()[case]
-    drawn = {"phase": rounded(answer.plot()), "time": rounded(answer.plot_times()[0])}
+    drawn = {"phase": round_shapes(answer.plot()), "time": round_shapes(answer.plot_times()[0])}
     path = GOLDEN / f"loop_{case}.json"
     if os.environ.get("OUTRANGE_GOLDEN") == "write":
         path.write_text(json.dumps(drawn, indent=0) + "\n")
@@ -74,6 +74,6 @@ def test_pictures_are_what_they_were(case):
 
 
 def test_a_page_that_cannot_be_written_says_so(tmp_path):
-    found, _, _ = page_of(tmp_path)
+    answer, _, _ = page_of(tmp_path)
     with pytest.raises(InputError, match="written"):
-        found.page(tmp_path / "nowhere" / "pipe.html")
+        answer.page(tmp_path / "nowhere" / "pipe.html")

@@ -72,10 +72,10 @@ def test_pictures_are_inputs_of_the_shape_of_one(shape, drawn):
 @pytest.mark.parametrize("count", [1, 6])
 def test_a_counterexample_that_is_a_picture_is_drawn_as_one(shape, count):
     size = int(np.prod(shape))
-    found = counterexample(size)
-    found = replace(found, x=found.x.reshape(shape))
-    over = InputDomain(tuple(found.names), found.flat_x - 0.5, found.flat_x + 0.5)
-    answer = Counterexamples("net", "y[0] <= 1", (found,) * count, 6, 0.0, "all", PROOF,
+    example = counterexample(size)
+    example = replace(example, x=example.x.reshape(shape))
+    over = InputDomain(tuple(example.names), example.flat_x - 0.5, example.flat_x + 0.5)
+    answer = Counterexamples("net", "y[0] <= 1", (example,) * count, 6, 0.0, "all", PROOF,
                              Cost(1.0, 1), over=over)  # fmt: skip
     ax = answer.plot()
     assert len(ax.images) == 3 * min(count, 4)

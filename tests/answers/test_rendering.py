@@ -79,8 +79,8 @@ def test_a_long_name_of_a_layer_loses_its_type_before_its_middle():
 def test_what_no_bound_decides_is_not_said_to_be_free():
     pytest.importorskip("matplotlib").use("Agg")
     figure = summary(NETS[0], (0, 1)).plot().figure
-    told = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    assert "not decided" in told and not any("free" in item for item in told)
+    labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert "not decided" in labels and not any("free" in item for item in labels)
 
 
 def test_a_short_counterexample_is_shown_once():
@@ -172,8 +172,8 @@ NINE = np.arange(9.0)
 def over(**changes):
     from outrange.core import InputDomain
 
-    known = {"names": ("speed", "night"), "lo": np.zeros(2), "hi": np.array([30.0, 0.0])}
-    return InputDomain(**known | changes)
+    options = {"names": ("speed", "night"), "lo": np.zeros(2), "hi": np.array([30.0, 0.0])}
+    return InputDomain(**options | changes)
 
 
 def many(lo, hi):
@@ -207,9 +207,9 @@ def test_large_sets_are_told_apart_by_their_hash():
     from answers.record_cases import output_range
 
     end = np.ones(2000)
-    one, two = (
+    first, second = (
         replace(output_range(2), over=many(np.zeros(2000), hi)).as_dict()["box"]
         for hi in (end, np.append(end[1:], 2.0))
     )
-    assert (one["inputs"], one["lo"], one["hi"], two["hi"]) == (2000, 0.0, 1.0, 2.0)
-    assert one["sha256"] != two["sha256"]
+    assert (first["inputs"], first["lo"], first["hi"], second["hi"]) == (2000, 0.0, 1.0, 2.0)
+    assert first["sha256"] != second["sha256"]

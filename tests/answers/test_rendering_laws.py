@@ -138,10 +138,10 @@ def test_a_name_that_is_lost_or_garbled_is_noticed():
 
 @pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
 def test_json_is_strict_and_says_what_it_is(record):
-    kept = json.loads(json.dumps(record.as_dict(), allow_nan=False))
-    assert kept["format"] == record.FORMAT
-    assert kept["version"] == 1
-    assert kept == record.as_dict()
+    decoded = json.loads(json.dumps(record.as_dict(), allow_nan=False))
+    assert decoded["format"] == record.FORMAT
+    assert decoded["version"] == 1
+    assert decoded == record.as_dict()
 
 
 @pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
@@ -157,8 +157,8 @@ def test_what_is_shown_is_short(record):
 
 
 def test_every_record_has_instances():
-    known = {kind for kind in Answer.__subclasses__() if kind.__module__.startswith("outrange.")}
-    assert known == set(KINDS)
+    kinds = {kind for kind in Answer.__subclasses__() if kind.__module__.startswith("outrange.")}
+    assert kinds == set(KINDS)
 
 
 # ---- the numbers, recomputed from JSON alone ---------------------------------------------------
@@ -260,11 +260,11 @@ def check_outstanding(record, tables, wanted, first):
         for gap in wanted[i][2:]:  # in two digits, so that 130 may be 129
             assert abs(float(row[first + 3]) - gap) <= 0.05 * gap, (row, wanted[i])
     width = np.array([hi - lo for lo, hi, *_ in wanted])
-    found = {word: sorted(width[i] for row, i in zip(few[1:], at, strict=True) if row[0] == word)
+    widths = {word: sorted(width[i] for row, i in zip(few[1:], at, strict=True) if row[0] == word)
              for word in ("widest", "narrowest")}  # fmt: skip
     order = np.sort(width)
-    np.testing.assert_allclose(found["widest"], order[-FEW:], rtol=1e-5)
-    np.testing.assert_allclose(found["narrowest"], order[:FEW], rtol=1e-5)
+    np.testing.assert_allclose(widths["widest"], order[-FEW:], rtol=1e-5)
+    np.testing.assert_allclose(widths["narrowest"], order[:FEW], rtol=1e-5)
 
 
 @pytest.mark.parametrize("record", FEWER.values(), ids=FEWER)
@@ -291,10 +291,10 @@ def test_tables_say_what_json_says(record):
 
 
 def verdict_numbers(r):
-    found = r["counterexample"]
-    if found is None:
+    example = r["counterexample"]
+    if example is None:
         return [r["margin"]] if r["status"] == "UNKNOWN" and r["margin"] != "-inf" else []
-    parts = found["x"].values() if isinstance(found["x"], dict) else [found["x"]]
+    parts = example["x"].values() if isinstance(example["x"], dict) else [example["x"]]
     every = [v for part in parts for v in flat(part)]
     return every if len(every) < 64 else []
 

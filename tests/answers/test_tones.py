@@ -23,8 +23,10 @@ def pyplot():
 def accuracy(**counts):
     """Return a record with a given number of inputs of each status."""
     status = np.array([name for name, n in counts.items() for _ in range(n)], dtype=object)
-    known = (one for one in CASES.values() if isinstance(one, outrange.RobustAccuracy))
-    plain = next(one for one in known if one.adversarial)
+    accuracies = (
+        record for record in CASES.values() if isinstance(record, outrange.RobustAccuracy)
+    )
+    plain = next(record for record in accuracies if record.adversarial)
     (found, *_) = plain.adversarial.values()
     return dataclasses.replace(
         plain, status=status.astype(str), x=np.zeros((len(status), 2)),
@@ -42,8 +44,8 @@ def test_a_robust_accuracy_is_green_only_where_all_stays_right(counts, tone):
 
 
 def test_an_input_that_breaks_the_property_itself_is_bad_news():
-    found = [one for one in CASES.values() if isinstance(one, outrange.Robustness)]
-    tones = {one.document().tone for one in found if one.status == "broken"}
+    records = [record for record in CASES.values() if isinstance(record, outrange.Robustness)]
+    tones = {record.document().tone for record in records if record.status == "broken"}
     assert tones == {"bad"}
 
 
@@ -64,11 +66,11 @@ def test_nothing_found_is_good_news_only_where_all_was_looked_at(pyplot):
 ], ids=str)  # fmt: skip
 def test_no_share_is_rounded_up_to_all(counts, pyplot):
     record = accuracy(**counts)
-    told = [str(record), record.html(), record.plot_shares().figure.get_suptitle()]
-    told.append(answered_section("robustness", [record]).outcome)
+    texts = [str(record), record.html(), record.plot_shares().figure.get_suptitle()]
+    texts.append(answered_section("robustness", [record]).outcome)
     if "open" not in counts:
-        assert not any("100.0%" in item.replace("accuracy 100.0%", "") for item in told)
-    assert all("2,999" in item and "of 3,000" in " ".join(item.split()) for item in told)
+        assert not any("100.0%" in item.replace("accuracy 100.0%", "") for item in texts)
+    assert all("2,999" in item and "of 3,000" in " ".join(item.split()) for item in texts)
     rare = min(counts, key=lambda name: counts[name])
     assert re.search(rf"{rare} +1 +<0.1%", str(record))
     pyplot.close("all")
