@@ -51,12 +51,12 @@ def test_an_oscillator_between_instants(limit):
     radius = math.hypot(1.1, 0.1)
     assert (answer.status == "VIOLATED") == (radius > limit) and bool(answer) == (radius <= limit)
     if answer.counterexample is not None:
-        made = answer.counterexample
-        assert made.x.tolist() == [1.1, 0.1] and made.times[made.step] == made.time
-        t = made.times
-        assert (made.lo[:, 0] <= 1.1 * np.cos(t) + 0.1 * np.sin(t) + 1e-15).all()
-        assert (made.hi[:, 0] >= 1.1 * np.cos(t) + 0.1 * np.sin(t) - 1e-15).all()
-        assert made.lo[made.step, 0] > limit and made.reproduced is None
+        example = answer.counterexample
+        assert example.x.tolist() == [1.1, 0.1] and example.times[example.step] == example.time
+        t = example.times
+        assert (example.lo[:, 0] <= 1.1 * np.cos(t) + 0.1 * np.sin(t) + 1e-15).all()
+        assert (example.hi[:, 0] >= 1.1 * np.cos(t) + 0.1 * np.sin(t) - 1e-15).all()
+        assert example.lo[example.step, 0] > limit and example.reproduced is None
 
 
 @pytest.mark.parametrize("plant", [linear_plant([[0, 1], [0, 0]], [0, 1]), ["x2", "u1"]])
@@ -125,11 +125,15 @@ def test_trajectories_of_another_integrator_stay_inside():
 def test_what_is_broken_comes_with_an_enclosed_trajectory():
     model = small_controller()
     answer = closed_loop(model, pendulum, START, steps=20, dt=0.05, spec=(x[1] >= -0.6).always())
-    made = answer.counterexample
-    assert answer.status == "VIOLATED" and made.reproduced and made.model.shape == made.lo.shape
-    assert made.hi[made.step, 1] < -0.6 and (made.hi - made.lo <= 1e-6).all()
-    assert "t = " in repr(made) and "broken at t = " in answer.sentence
-    assert all(START[0] <= made.x) and all(made.x <= START[1])
+    example = answer.counterexample
+    assert (
+        answer.status == "VIOLATED"
+        and example.reproduced
+        and example.model.shape == example.lo.shape
+    )
+    assert example.hi[example.step, 1] < -0.6 and (example.hi - example.lo <= 1e-6).all()
+    assert "t = " in repr(example) and "broken at t = " in answer.sentence
+    assert all(START[0] <= example.x) and all(example.x <= START[1])
 
 
 def test_a_set_that_is_unsafe_at_once():

@@ -46,9 +46,9 @@ def path(tmp_path):
 
 
 def test_a_file_is_a_question(path, capsys):
-    asked = loop_file(path)
-    assert asked["dt"] == Fraction(1, 10) and asked["states"] == ["x1", "x2"]
-    answer = closed_loop(**asked)
+    question = loop_file(path)
+    assert question["dt"] == Fraction(1, 10) and question["states"] == ["x1", "x2"]
+    answer = closed_loop(**question)
     assert answer.status == "HOLDS"
     assert "0.9" in answer.claim and ".at(0.8)" in answer.claim
     state = np.array([0.5, 0.0])

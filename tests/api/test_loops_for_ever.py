@@ -11,7 +11,7 @@ from outrange.core import Clock
 from outrange.questions.expressions import as_temporal
 
 
-def damped(x):
+def damped_oscillator(x):
     return [-1.0 * x[0] - 1.5 * np.tanh(x[1])]
 
 
@@ -29,23 +29,25 @@ START = [0.5, -0.1], [0.6, 0.1]
 @pytest.mark.parametrize("more", [{}, {"dt": 0.1}], ids=["steps", "time"])
 def test_a_loop_that_settles_is_safe_for_ever(more):
     answer = closed_loop(
-        damped, spring if more else cart, START, steps=None,
+        damped_oscillator, spring if more else cart, START, steps=None,
         spec=(abs(x[0]) <= 1.2).always() & within(-0.5, 0.5).eventually(), **more,
     )  # fmt: skip
     assert answer.status == "HOLDS" and "for all time" in answer.sentence
-    kept = answer.invariant
-    assert kept is not None and kept.period > 0
+    invariant = answer.invariant
+    assert invariant is not None and invariant.period > 0
     # Far beyond what was bounded, trajectories still are where it says.
     points = np.random.default_rng(0).uniform(*START, (50, 2)).T
     h = 1.0 if not more else 0.1
     for k in range(600):
-        if k * h >= kept.start:
-            assert (kept.lo - 1e-9 <= points.T).all() and (kept.hi + 1e-9 >= points.T).all()
-        control = damped(points)
+        if k * h >= invariant.start:
+            assert (invariant.lo - 1e-9 <= points.T).all() and (
+                invariant.hi + 1e-9 >= points.T
+            ).all()
+        control = damped_oscillator(points)
         parts = 20 if more else 1
         for _ in range(parts):
             points = points + 0.1 / parts * np.array([points[1], control[0]])
-    assert answer.as_dict()["invariant"]["start"] == kept.start
+    assert answer.as_dict()["invariant"]["start"] == invariant.start
 
 
 def test_without_a_specification_there_is_the_set():
@@ -78,7 +80,7 @@ def test_a_set_on_the_edge_is_no_invariant():
 def test_what_is_proved_of_some_steps_alone_is_not_for_ever():
     """However the search for a set ends: without a set there is no claim for all time."""
     few = closed_loop(
-        damped, cart, START, steps=16, spec=(abs(x[0]) <= 1.2).always(), tol=1.0
+        damped_oscillator, cart, START, steps=16, spec=(abs(x[0]) <= 1.2).always(), tol=1.0
     )  # fmt: skip
     assert few.status == "HOLDS"
 
@@ -102,12 +104,15 @@ def test_what_breaks_late_is_found():
 
 def test_what_is_asked_of_all_time():
     a, b = x[0] <= 1, u[0] >= 0
-    told = [
-        repr(one) for one in lasting_conditions(as_temporal(a.always() & b.eventually() & a.at(3)))
+    conditions = [
+        repr(condition)
+        for condition in lasting_conditions(as_temporal(a.always() & b.eventually() & a.at(3)))
     ]
-    assert told == [repr(a.always())]
-    told = [repr(one) for one in lasting_conditions(~(a.eventually() | b.during(1, 2)))]
-    assert told == [repr((~a).always())]
+    assert conditions == [repr(a.always())]
+    conditions = [
+        repr(condition) for condition in lasting_conditions(~(a.eventually() | b.during(1, 2)))
+    ]
+    assert conditions == [repr((~a).always())]
     with pytest.raises(InputError, match="one of two"):
         lasting_conditions(a.always() | b.always())
 
