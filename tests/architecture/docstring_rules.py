@@ -48,30 +48,30 @@ class Docstring:
         self.summary = text.split("\n", 1)[0]
         self.sections: dict[str, list[str]] = {}
         self.order: list[str] = []
-        found: list[str] | None = None
+        section: list[str] | None = None
         for line in text.splitlines():
             head = re.fullmatch(r"(\w+):", line)
             if head and head[1] in SECTIONS:
-                found = self.sections.setdefault(head[1], [])
+                section = self.sections.setdefault(head[1], [])
             elif line and not line.startswith(" "):
-                found = None
-            elif found is not None:
-                found.append(line)
+                section = None
+            elif section is not None:
+                section.append(line)
         heads = "|".join((*SECTIONS, *BOUNDING))
         self.order = re.findall(rf"^({heads}):", text, re.MULTILINE)
 
     def entries(self, section: str) -> dict[str, str]:
         """The entries of `Args` or `Raises`: name to description."""
-        found: dict[str, str] = {}
+        descriptions: dict[str, str] = {}
         name = ""
         for line in self.sections.get(section, []):
             head = re.fullmatch(r" {4}(\*{0,2}\w[\w., ]*):(?: (.*))?", line)
             if head:
                 name = head[1].lstrip("*")
-                found[name] = head[2] or ""
+                descriptions[name] = head[2] or ""
             elif line.strip() and name:
-                found[name] += " " + line.strip()
-        return found
+                descriptions[name] += " " + line.strip()
+        return descriptions
 
     def paragraph(self, word: str) -> str:
         """The text after `word:` up to the next of its kind or an empty line."""
@@ -81,7 +81,7 @@ class Docstring:
 
 
 def function_problems(name: str, function: Callable[..., Any], bounds: bool) -> Iterator[str]:
-    """What the docstring of a public function lacks."""
+    """Yield the rules that the docstring of a public function breaks."""
     doc = Docstring(inspect.getdoc(function) or "")
     signature = inspect.signature(function)
     yield from _summary_problems(name, doc)
@@ -100,7 +100,10 @@ def function_problems(name: str, function: Callable[..., Any], bounds: bool) -> 
 
 
 def class_problems(name: str, cls: type, record: bool) -> Iterator[str]:
-    """What the docstring of a public class lacks; a record is made by the package alone."""
+    """Yield the rules that the docstring of a public class breaks.
+
+    A record needs no `Raises` or `Example`: only the package creates it.
+    """
     doc = Docstring(inspect.getdoc(cls) or "")
     yield from _summary_problems(name, doc)
     yield from args_problems(name, doc, inspect.signature(cls))
@@ -113,7 +116,7 @@ def class_problems(name: str, cls: type, record: bool) -> Iterator[str]:
 
 
 def method_problems(name: str, method: Callable[..., Any], stated: bool) -> Iterator[str]:
-    """What the docstring of a public method lacks.
+    """Yield the rules that the docstring of a public method breaks.
 
     A method without arguments says in its summary what it returns; one that fulfils what a base
     class states (`stated`) needs no sections of its own.
@@ -152,12 +155,12 @@ def args_problems(name: str, doc: Docstring, signature: inspect.Signature) -> It
         for p in described
         if p not in parameters and p not in optional
     )
-    for parameter, said in described.items():
+    for parameter, description in described.items():
         annotation = str(getattr(signature.parameters.get(parameter), "annotation", ""))
-        if _is_array(parameter, annotation) and not _says(parameter, said, described, SHAPE):
+        if _is_array(parameter, annotation) and not _says(parameter, description, described, SHAPE):
             yield f"{name}: `{parameter}` has no shape"
         seconds = re.compile("[Ss]econds?")
-        if parameter in TIMES and not _says(parameter, said, described, seconds):
+        if parameter in TIMES and not _says(parameter, description, described, seconds):
             yield f"{name}: `{parameter}` has no unit"
 
 
@@ -199,8 +202,8 @@ def _raises_problems(name: str, doc: Docstring, owner: Any) -> Iterator[str]:
     for listed in doc.entries("Raises"):
         for error in listed.split(", "):
             homes = (errors, builtins, sys.modules[owner.__module__])
-            found = next((getattr(h, error) for h in homes if hasattr(h, error)), None)
-            if not (isinstance(found, type) and issubclass(found, Exception)):
+            error_class = next((getattr(h, error) for h in homes if hasattr(h, error)), None)
+            if not (isinstance(error_class, type) and issubclass(error_class, Exception)):
                 yield f"{name}: `Raises` has {error!r}, no error of this library or of Python"
 
 

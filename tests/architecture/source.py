@@ -41,19 +41,19 @@ def nodes(path: Path) -> tuple[ast.AST, ...]:
 def imports(path: Path) -> set[str]:
     """Absolute dotted names of everything a file imports, at its top or inside a function."""
     package = ["outrange", *path.relative_to(PACKAGE).parent.parts]
-    found = set()
+    modules = set()
     for node in nodes(path):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = [*base, *(node.module.split(".") if node.module else [])]
-            found |= {".".join([*base, alias.name]) for alias in node.names}
+            modules |= {".".join([*base, alias.name]) for alias in node.names}
         elif isinstance(node, ast.Call) and _is_import_call(node):
             argument = node.args[0] if node.args else None
             if isinstance(argument, ast.Constant):
-                found.add(str(argument.value))
-    return found
+                modules.add(str(argument.value))
+    return modules
 
 
 def _is_import_call(node: ast.Call) -> bool:

@@ -18,23 +18,25 @@ SCRIPTS = {"laws/test_against_milp.py"}
 
 def names_in(node: ast.AST) -> set[str]:
     """Return the names that some code mentions."""
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
 
 
 def imported_clocks(tree: ast.AST) -> set[str]:
     """Return the names under which a file imports a clock."""
-    found = set()
+    clocks = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {a.asname or a.name for a in node.names if a.name == "time"}
+            clocks |= {a.asname or a.name for a in node.names if a.name == "time"}
         elif isinstance(node, ast.ImportFrom) and node.module == "time":
-            found |= {a.asname or a.name for a in node.names}
-    return found
+            clocks |= {a.asname or a.name for a in node.names}
+    return clocks
 
 
 def is_marked(node: ast.AST) -> bool:
     """Return whether code mentions the marker `wallclock`."""
-    return any(isinstance(one, ast.Attribute) and one.attr == "wallclock" for one in ast.walk(node))
+    return any(
+        isinstance(child, ast.Attribute) and child.attr == "wallclock" for child in ast.walk(node)
+    )
 
 
 def unmarked_tests(tree: ast.Module) -> list[str]:

@@ -72,13 +72,13 @@ def test_a_complete_docstring_has_no_problem():
 def test_what_is_removed_is_reported(problem):
     old, new = REMOVED[problem]
     assert old in GOOD
-    found = _problems(GOOD.replace(old, new))
-    assert len(found) == 1 and problem in found[0]
+    problems = _problems(GOOD.replace(old, new))
+    assert len(problems) == 1 and problem in problems[0]
 
 
 def test_no_docstring_lacks_everything():
-    found = "\n".join(_problems(""))
-    assert len(re.findall("no `", found)) == 7 and found.count("is not in `Args`") == 3
+    problems = "\n".join(_problems(""))
+    assert len(re.findall("no `", problems)) == 7 and problems.count("is not in `Args`") == 3
 
 
 def test_a_reference_to_another_function_counts_only_if_that_one_says_it():
@@ -88,9 +88,9 @@ def test_a_reference_to_another_function_counts_only_if_that_one_says_it():
     (problem,) = _problems(GOOD.replace(tail, shared.format("load")))
     assert "does not say it either" in problem
     box = "box: As for `outrange.{}`."
-    given = "box: Lower and upper ends, `(inputs, 2)`."
-    assert _problems(GOOD.replace(given, box.format("output_range"))) == []
-    assert _problems(GOOD.replace(given, box.format("load")))
+    entry = "box: Lower and upper ends, `(inputs, 2)`."
+    assert _problems(GOOD.replace(entry, box.format("output_range"))) == []
+    assert _problems(GOOD.replace(entry, box.format("load")))
 
 
 class _Record:
@@ -98,7 +98,7 @@ class _Record:
         """Return one part.
 
         Args:
-            which: Its number.
+            which: Number of the part, from 0.
 
         Returns:
             The part.
@@ -118,11 +118,11 @@ class _Record:
 def test_methods_with_arguments_describe_them():
     assert not list(rules.method_problems("part", _Record.part, stated=False))
     assert not list(rules.method_problems("total", _Record.total, stated=False))
-    said = inspect.getdoc(_Record.part) or ""
+    docstring = inspect.getdoc(_Record.part) or ""
     for section in ("Args", "Returns", "Raises"):
-        start = said.index(f"{section}:")
-        stop = said.find("\n\n", start)
-        _Record.part.__doc__ = said.replace(said[start : stop if stop > 0 else None], "")
+        start = docstring.index(f"{section}:")
+        stop = docstring.find("\n\n", start)
+        _Record.part.__doc__ = docstring.replace(docstring[start : stop if stop > 0 else None], "")
         assert len(list(rules.method_problems("part", _Record.part, stated=False))) == 1
     _Record.total.__doc__ = "Add them up."
     assert len(list(rules.method_problems("total", _Record.total, stated=False))) == 2

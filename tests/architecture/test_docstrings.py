@@ -54,12 +54,12 @@ def test_every_public_name_is_documented():
 
 
 def test_public_docstrings_keep_every_rule():
-    found = list(public_problems())
-    assert not found, "\n".join(found)
+    problems = list(public_problems())
+    assert not problems, "\n".join(problems)
 
 
 def public_problems():
-    """What the docstrings lack of everything that `import outrange` gives."""
+    """Yield the rules that docstrings of public names break."""
     for called, thing in _reachable():
         if inspect.isfunction(thing):
             name = called.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""The glossary leads to every module of search and domains, and only to what is there."""
+"""The glossary leads to every module of search and domains, and names no other."""
 
 import ast
 import re

@@ -120,8 +120,8 @@ def test_renderers_know_no_record():
     for path in files():
         if name(path).startswith("answers/render/"):
             for target in imports(path):
-                known = ("outrange.answers.render", "outrange.core")
-                assert not target.startswith("outrange.") or target.startswith(known), name(path)
+                allowed = ("outrange.answers.render", "outrange.core")
+                assert not target.startswith("outrange.") or target.startswith(allowed), name(path)
 
 
 _COMPOSITES = (
@@ -161,11 +161,11 @@ def test_imports_run_in_circles_nowhere_else():
             if home is not None and home != i:
                 arrows[i, home] = True
     _, group = connected_components(arrows, directed=True, connection="strong")
-    found = {
+    cycles = {
         frozenset(name(path) for path, i in places.items() if group[i] == g)
         for g in np.flatnonzero(np.bincount(group) > 1)
     }
-    assert found == set(CIRCLES)
+    assert cycles == set(CIRCLES)
     assert len(CIRCLES) <= 3
 
 

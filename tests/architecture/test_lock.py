@@ -16,21 +16,21 @@ def _pins(name) -> list[str]:
     return (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()[1:]
 
 
-def _declared(*extras) -> set[str]:
+def _list_declared(*extras) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     more = project["optional-dependencies"]
     return _names([*project["dependencies"], *(line for name in extras for line in more[name])])
 
 
 def test_the_lock_holds_what_is_declared():
-    wanted = _declared("keras", "onnx", "plot", "vnnlib", "dev")
+    wanted = _list_declared("keras", "onnx", "plot", "vnnlib", "dev")
     assert wanted - {"outrange"} <= _names(_pins("dev"))
 
 
 def test_the_demo_needs_a_part_of_the_lock():
     demo = _pins("demo")
     assert set(demo) < set(_pins("dev"))
-    assert _declared("keras") | {"jax"} <= _names(demo)
+    assert _list_declared("keras") | {"jax"} <= _names(demo)
     assert not {"sphinx", "pyright", "pytest"} & _names(demo)
 
 
@@ -44,5 +44,5 @@ def test_a_target_that_installs_says_so_first():
 
 def _is_announced(recipe) -> bool:
     """Return whether the recipe prints a line before it installs anything."""
-    said, begun = recipe.find("echo "), re.search(r"\$\(PIP\)|install -", recipe)
-    return begun is not None and 0 <= said < begun.start()
+    announced, begun = recipe.find("echo "), re.search(r"\$\(PIP\)|install -", recipe)
+    return begun is not None and 0 <= announced < begun.start()

@@ -21,7 +21,7 @@ def _blind():
 
 def test_no_op_is_named():
     ops = set(CURVES) - PLAIN_WORDS
-    named = {name(path): sorted(found) for path in _blind() if (found := words_of_code(path) & ops)}
+    named = {name(path): sorted(words) for path in _blind() if (words := words_of_code(path) & ops)}
     assert not named, f"read a fact of the op instead of its name: {named}"
 
 

@@ -1,4 +1,4 @@
-"""What only some systems have is asked for, never assumed."""
+"""Code checks for functions that only some operating systems have before it uses them."""
 
 import ast
 
@@ -26,7 +26,7 @@ ERRORS = {"ImportError", "AttributeError", "ModuleNotFoundError"}
 
 
 def _caught(node):
-    """Whether a `try` has an answer to what is not there."""
+    """Return whether a `try` handles a missing module or attribute."""
     named = {
         word.id for h in node.handlers if h.type for word in ast.walk(h.type)
         if isinstance(word, ast.Name)
@@ -39,8 +39,8 @@ def _asks(node):
     return any(isinstance(f, ast.Name) and f.id == "hasattr" for f in calls)
 
 
-def _assumed(path):
-    found = []
+def _find_assumptions(path):
+    assumptions = []
 
     def look(node, guarded):
         if isinstance(node, ast.Try) and _caught(node):
@@ -48,12 +48,12 @@ def _assumed(path):
         if isinstance(node, ast.FunctionDef) and _asks(node):
             guarded = True
         if not guarded and isinstance(node, TELLING):
-            found.extend((node.lineno, word) for word in _words(node))
+            assumptions.extend((node.lineno, word) for word in _words(node))
         for child in ast.iter_child_nodes(node):
             look(child, guarded)
 
     look(tree(path), False)
-    return found
+    return assumptions
 
 
 TELLING = ast.Import | ast.ImportFrom | ast.Attribute | ast.keyword | ast.Constant
@@ -76,18 +76,18 @@ def _words(node):
 
 
 def test_no_system_is_assumed():
-    wrong = [f"{name(p)}:{line}: {word}" for p in files() for line, word in _assumed(p)]
+    wrong = [f"{name(p)}:{line}: {word}" for p in files() for line, word in _find_assumptions(p)]
     assert not wrong, "not on every system, and nothing asks:\n" + "\n".join(wrong)
 
 
 def test_what_is_not_asked_for_is_found(tmp_path):
     file = tmp_path / "bad.py"
     file.write_text("import fcntl, os\nos.pread(0, 1, 0)\nopen('/proc/cpuinfo')\n")
-    assert _assumed(file) == [(1, "fcntl"), (2, "os.pread"), (3, "/proc/cpuinfo")]
+    assert _find_assumptions(file) == [(1, "fcntl"), (2, "os.pread"), (3, "/proc/cpuinfo")]
     file.with_name("good.py").write_text(
         "try:\n    import fcntl\nexcept ImportError:\n    fcntl = None\n"
     )
-    assert _assumed(file.with_name("good.py")) == []
+    assert _find_assumptions(file.with_name("good.py")) == []
 
 
 def test_text_files_name_their_encoding():

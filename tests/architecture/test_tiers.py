@@ -45,11 +45,11 @@ def test_nothing_is_run_but_targets(script):
 def test_a_few_combinations_hold_every_entry(sizes, monkeypatch):
     axes = [range(n) for n in sizes]
     monkeypatch.setattr(cases, "FULL", False)
-    few = cases.combined(*axes, rounds=2)
+    few = cases.combine(*axes, rounds=2)
     for i, axis in enumerate(axes):
         assert {found[i] for found in few} == set(axis)
     monkeypatch.setattr(cases, "FULL", True)
-    full = cases.combined(*axes)
+    full = cases.combine(*axes)
     assert set(few) <= set(full)
     assert len(full) == len(set(full)) == math.prod(sizes)
 

@@ -1,4 +1,4 @@
-"""What wheels are called and hold; `make wheels` builds and runs them."""
+"""Names and contents of wheels; `make wheels` builds and runs them."""
 
 import os
 import shutil
