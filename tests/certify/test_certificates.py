@@ -143,12 +143,12 @@ def test_without_a_certificate_the_answer_stays_and_the_old_file_too(tmp_path, m
 
 
 def test_an_interrupt_leaves_the_answer(tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     net = model("relu")
     for step in ("prove_box", "run_checker"):
-        monkeypatch.setattr(f"outrange.certify.certificates.{step}", interrupted)
+        monkeypatch.setattr(f"outrange.certify.certificates.{step}", interrupt)
         answer = outrange.output_range(net, (0, 1), certificate=tmp_path / "a.proof")
         assert answer.is_exact and answer.warrant.name == "FLOAT64_ROUNDED"
         assert "it was interrupted" in answer.certificate and not list(tmp_path.iterdir())
