@@ -17,7 +17,7 @@ def least(units, form, box):
 
 def least_growth(units, form, box):
     """The least value of a form of gates over the cells of a box that have an area."""
-    found = []
+    slopes = []
     for cell in _cells([unit for unit in units if unit[2] is not None], box):
         middle = {k: sum(c[k] for c in cell) / len(cell) for k in cell[0]} if cell else {}
         if _area(cell):
@@ -26,8 +26,8 @@ def least_growth(units, form, box):
                     z = next(value_of(s, middle) for k, _, _, s in units if k == of)
                     below, above = next((b, a) for k, b, a, _ in units if k == of)
                     middle[gate] = (above if z >= 0 else below) * value_of(sums, middle)
-            found.append(value_of(form, middle))
-    return min(found)
+            slopes.append(value_of(form, middle))
+    return min(slopes)
 
 
 def _area(cell):

@@ -50,7 +50,7 @@ def random_network(rng, inputs=2, sizes=(4, 4), outputs=2, scale=0):
 
 
 def rows_of(claims):
-    """Of each claim its forms: `{output: coefficient, ONE: constant}`."""
+    """Return the forms of each claim: `{output: coefficient, ONE: constant}`."""
     return [
         [
             {ONE: Fraction(float(p))}
@@ -104,22 +104,21 @@ def certificate(rng, inputs=2, sizes=(4, 4), leaf_units=14, parts=1, scale=0):
     """The members of a certificate: both ends of every output, and a maximum of two forms.
 
     Args:
-        rng: Random numbers.
-        inputs: Of the network.
-        sizes: Of its layers.
-        leaf_units: With at most so many undecided units a box is closed by signs.
-        parts: Number of boxes about which something is claimed.
-        scale: Layers have weights of sizes from `10^-scale` to `10^scale`.
+        inputs: Number of inputs of the network.
+        sizes: Number of units of each hidden layer.
+        leaf_units: A box with at most this many undecided units is closed by their signs.
+        parts: Number of boxes with claims.
+        scale: Weights of layers have sizes from `10^-scale` to `10^scale`.
     """
     while True:
         net = random_network(rng, inputs, sizes, scale=scale)
-        made = [part for _ in range(parts) if (part := _part(rng, net, leaf_units)) is not None]
-        if len(made) == parts:
-            return written(net, made)
+        claims = [part for _ in range(parts) if (part := _part(rng, net, leaf_units)) is not None]
+        if len(claims) == parts:
+            return write_and_unpack(net, claims)
 
 
-def written(net, parts):
-    """What `write_certificate` writes, unpacked."""
+def write_and_unpack(net, parts):
+    """Write a certificate and return its members, unpacked."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "a.proof"
         write_certificate(path, net, parts, None, {"outrange": "0.1.0"})
@@ -151,7 +150,7 @@ def _part(rng, net, leaf_units):
             least[0],
             False,
             best,
-            above(value_of(network[2][0], seen[values[:, 0].argmin()])),
+            round_up(value_of(network[2][0], seen[values[:, 0].argmin()])),
         )
         units, forms = with_largest(network, claims)
         target = least + SLACK * widths
@@ -165,32 +164,32 @@ def _part(rng, net, leaf_units):
     return None
 
 
-def above(value):
-    """The least float that is not below a rational number."""
-    found = float(value)
-    return found if found >= value else math.nextafter(found, math.inf)
+def round_up(value):
+    """Return the least float that is not below a rational number."""
+    nearest = float(value)
+    return nearest if nearest >= value else math.nextafter(nearest, math.inf)
 
 
 def tight(members):
-    """The same tree beneath the most that it proves: the next float up is claimed by none."""
+    """Raise every claim to the largest float that the unchanged tree proves."""
     network = network_of(json.loads(members["network.json"]))
     claim, proof = json.loads(members["claim.json"]), Bytes(members["proof.bin"])
     for part in claim["parts"]:
         box, goals, units = part_of(network, part)
         boxes(box, goals, units, proof)
-        for one, goal in zip(part["claims"], goals, strict=True):
-            most = -above(-goal.proved)
+        for bound, goal in zip(part["claims"], goals, strict=True):
+            most = -round_up(-goal.proved)
             most = math.nextafter(most, -math.inf) if most == goal.proved else most
-            one["least"] = [most, most.hex()]
-            if "attained" in one:
-                x = [Fraction(value) for value, _ in one["attained"]["x"]]
+            bound["least"] = [most, most.hex()]
+            if "attained" in bound:
+                x = [Fraction(value) for value, _ in bound["attained"]["x"]]
                 value = value_of(goal.form, evaluate(units, x))
-                one["attained"]["value"] = [above(value), above(value).hex()]
+                bound["attained"]["value"] = [round_up(value), round_up(value).hex()]
     return members | {"claim.json": json.dumps(claim, indent=1).encode()}
 
 
-def packed(members):
-    """The bytes of an archive; `members` is a dict, or pairs where a name may stand twice."""
+def pack_members(members):
+    """Return the bytes of an archive; `members` is a dict, or pairs in which a name may recur."""
     out = io.BytesIO()
     pairs = members.items() if isinstance(members, dict) else members
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -199,8 +198,8 @@ def packed(members):
     return out.getvalue()
 
 
-def sealed(members):
-    """The same, with the hash of the network in the claim put right."""
+def seal_members(members):
+    """Return the members, with the hash of the network in the claim corrected."""
     claim = json.loads(members["claim.json"])
     claim["network"] = hashlib.sha256(members["network.json"]).hexdigest()
     return members | {"claim.json": json.dumps(claim).encode()}

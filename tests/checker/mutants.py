@@ -93,7 +93,7 @@ EQUIVALENT = {
 
 
 def changes(node):
-    """What may stand here instead."""
+    """Yield the nodes that may replace a node."""
     if isinstance(node, ast.Compare):
         for i, op in enumerate(node.ops):
             for other in FLIPS.get(type(op), ()):
@@ -137,7 +137,7 @@ def _with(node, **fields):
 
 
 def _left_out(node):
-    """Words, annotations and the largest sizes of what is read: they decide nothing."""
+    """Return whether a node decides nothing: a message, a size limit, or the precision."""
     if isinstance(node, ast.Raise | ast.JoinedStr):
         return True
     named = isinstance(node, ast.Assign) and ast.unparse(node.targets[0])
@@ -170,7 +170,7 @@ def _head(text):
 
 
 def _put(tree, node, other):
-    """The same tree with another node."""
+    """Return a copy of a tree in which one node is replaced."""
     if tree is node:
         return other
     fields = {}
@@ -182,8 +182,8 @@ def _put(tree, node, other):
 
 
 @cache
-def found(module):
-    """The tree of a module, and its `places`."""
+def parse_with_places(module):
+    """Return the syntax tree of a module and its `places`."""
     tree = ast.parse((SOURCE / f"{module}.py").read_text(encoding="utf-8"))
     return tree, list(places(tree))
 
@@ -193,13 +193,13 @@ def mutants():
     return [
         (module, i, f"{module}: {label}")
         for module in MODULES
-        for i, (label, _, _) in enumerate(found(module)[1])
+        for i, (label, _, _) in enumerate(parse_with_places(module)[1])
     ]
 
 
 def broken(module, i):
     """The text of a module with its i-th place broken."""
-    tree, every = found(module)
+    tree, every = parse_with_places(module)
     return ast.unparse(ast.fix_missing_locations(_put(tree, *every[i][1:])))
 
 
@@ -240,14 +240,14 @@ class Trials:
 
     def pytest_runtestloop(self, session):
         session.config._tmp_path_factory.getbasetemp()
-        self.sound = not session.testsfailed and not self._noticed(session, None, 0)
+        self.sound = not session.testsfailed and not self._is_noticed(session, None, 0)
         for module, i, label in self.asked if self.sound else ():
-            if not self._noticed(session, module, i):
+            if not self._is_noticed(session, module, i):
                 self.left.append(label)
                 print(f"not noticed: {label}", file=sys.__stderr__, flush=True)
         return True
 
-    def _noticed(self, session, module, i):
+    def _is_noticed(self, session, module, i):
         first = f"test_{FIRST.get(module)}"
         child = os.fork()
         if not child:
@@ -266,8 +266,8 @@ class Trials:
         return os.waitpid(child, 0)[1] != 0
 
 
-def tried(asked):
-    """Tries some of `mutants()`; returns those that no test notices."""
+def try_mutants(asked):
+    """Try some of `mutants()` and return those that no test notices."""
     trials = Trials(asked)
     with tempfile.TemporaryDirectory() as folder:
         command = [
@@ -288,8 +288,8 @@ def tried(asked):
     return trials.left
 
 
-def drawn(count=None, seed=0):
-    """All mutants that are none of `EQUIVALENT`, or some."""
+def draw_mutants(count=None, seed=0):
+    """Return all mutants that are not in `EQUIVALENT`, or a random sample of them."""
     every = [mutant for mutant in mutants() if mutant[2] not in EQUIVALENT]
     return every if count is None else random.Random(seed).sample(every, count)
 
@@ -300,10 +300,10 @@ def main():
     sys.path[:0] = [str(HERE.parent), str(SOURCE.parent)]
     import outrange_check.__main__  # noqa: F401
 
-    asked = drawn(*map(int, sys.argv[1:]))
-    left = tried(asked)
-    share = 1 - len(left) / len(asked)
-    print(f"{len(asked) - len(left)} of {len(asked)} mutants are noticed ({share:.1%})")
+    chosen = draw_mutants(*map(int, sys.argv[1:]))
+    left = try_mutants(chosen)
+    share = 1 - len(left) / len(chosen)
+    print(f"{len(chosen) - len(left)} of {len(chosen)} mutants are noticed ({share:.1%})")
 
 
 if __name__ == "__main__":

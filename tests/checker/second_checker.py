@@ -24,7 +24,7 @@ def check(path) -> int:
     Raises:
         Refused: It proves nothing.
     """
-    claim_text, network_text, tree = opened(path)
+    claim_text, network_text, tree = read_members(path)
     try:
         network = network_of(json.loads(network_text))
         claim = json.loads(claim_text)
@@ -43,7 +43,7 @@ def check(path) -> int:
     return count
 
 
-def opened(path) -> list[bytes]:
+def read_members(path) -> list[bytes]:
     """The members, in order."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -102,8 +102,8 @@ def _count(value):
 def _rational(text):
     if type(text) is int:
         return Fraction(text)
-    found = re.fullmatch(r"(-?\d+)(?:/(\d+))?", text, re.ASCII)
-    value = Fraction(int(found[1]), int(found[2] or 1))
+    match = re.fullmatch(r"(-?\d+)(?:/(\d+))?", text, re.ASCII)
+    value = Fraction(int(match[1]), int(match[2] or 1))
     if (value * GRID).denominator != 1:
         raise Refused(f"slope {text}")
     return value
@@ -143,7 +143,7 @@ def part_of(network, part):
                 add(form, outputs[int(name)], _float(pair))
             forms.append(form)
         if claim.get("attained") is not None:
-            _attained(units[: len(network[1])], forms, box, claim["attained"])
+            _check_attained(units[: len(network[1])], forms, box, claim["attained"])
         if by is not None:
             if len(forms) != 1 or claim.get("attained") is not None:
                 raise Refused("growth")
@@ -167,7 +167,7 @@ def risen(form, rises):
     return out
 
 
-def _attained(units, forms, box, attained):
+def _check_attained(units, forms, box, attained):
     x = [_float(pair) for pair in attained["x"]]
     if not all(low <= v <= high for v, (low, high) in zip(x, box, strict=True)):
         raise Refused("point outside")

@@ -111,14 +111,14 @@ class Bounded:
         return out
 
     def lines(self):
-        return self.drawn(self.ranges | self.known, {})
+        return self.draw_lines(self.ranges | self.known, {})
 
-    def drawn(self, ranges, shares):
+    def draw_lines(self, ranges, shares):
         """Lines about all units and gates on some intervals."""
-        found = {u: lines(self.kinks[u], *ranges[u], shares.get(u)) for u in self.kinks}
+        drawn = {u: lines(self.kinks[u], *ranges[u], shares.get(u)) for u in self.kinks}
         for gate in self.gates:
-            found[gate] = about_products(self.between_slopes(gate, ranges), *ranges[gate])
-        return found
+            drawn[gate] = about_products(self.between_slopes(gate, ranges), *ranges[gate])
+        return drawn
 
     def least(self, row, drawn, rows=None):
         """A lower bound of a row: the units replaced by lines, the last ones first."""
@@ -141,7 +141,7 @@ class Goal:
     grows: bool = False
     proved: Fraction | None = None
 
-    def met(self, bound):
+    def is_met(self, bound):
         self.proved = bound if self.proved is None else min(bound, self.proved)
         return bound > self.least if self.strict else bound >= self.least
 
@@ -181,7 +181,7 @@ def boxes(box, goals, units, proof):
 def _linear(bounded, _, goal, proof):
     row = bounded.row(goal.form)
     bound = bounded.least(row, bounded.lines())
-    return goal.met(max(bound, least_of(row, bounded.values)) if goal.grows else bound)
+    return goal.is_met(max(bound, least_of(row, bounded.values)) if goal.grows else bound)
 
 
 class Case:
@@ -192,7 +192,7 @@ class Case:
         self.ranges, self.values = dict(bounded.known), dict(bounded.values)
         self.drawn, self.signs, self.settled = bounded.lines(), {}, set()
 
-    def decided(self, unit, sign, tighten):
+    def decide_unit(self, unit, sign, tighten):
         case = copy(self)
         for name in ("rows", "ranges", "values", "drawn", "signs", "settled"):
             setattr(case, name, copy(getattr(self, name)))
@@ -242,7 +242,7 @@ def _phases(bounded, units, goal, proof):
     while stack:
         case, unit, sign, tighten = stack.pop()
         if sign:
-            case = case.decided(unit, sign, tighten)
+            case = case.decide_unit(unit, sign, tighten)
         proof.cases.append(proof.at)
         does = proof.byte()
         if does & 1:
@@ -261,10 +261,10 @@ def _phases(bounded, units, goal, proof):
             add(row, case.rows[units[i]], -size * case.signs[units[i]])
         if case.empty:
             continue
-        drawn = bounded.drawn(case.ranges, shares) if shares else case.drawn
+        drawn = bounded.draw_lines(case.ranges, shares) if shares else case.drawn
         bound = bounded.least(row, drawn, case.rows)
         if goal.grows and not pulls and not does & 8:
             bound = max(bound, least_of(row, case.values))
-        if not (bound > 0 if does & 8 else goal.met(bound)):
+        if not (bound > 0 if does & 8 else goal.is_met(bound)):
             return False
     return True

@@ -1,4 +1,4 @@
-"""What a certificate says besides bounds: just right it is accepted, and a hair off refused."""
+"""Claims of a certificate besides bounds: accepted at the exact limit, refused just beyond it."""
 
 import itertools
 import json
@@ -51,12 +51,12 @@ def test_a_claim_between_two_units_is_rounded_up(least, strict, stands, tmp_path
 
 @pytest.mark.parametrize("low", [0.5, -0.5, 0.25, -0.75])
 def test_a_box_is_rounded_outwards(low, tmp_path):
-    """Of the network x and of the network -x, at either end."""
+    """Both ends of a box round outward: the networks x and -x each read one of them."""
     below = -1 if low < 0 else 0
     for sign in (1, -1):
         net, ends = network(1, [], [{0: sign}]), sorted((sign * low * UNIT, sign * 0.5))
-        given = 3 * (1 + 2)  # size 1, and the half that is rounded away
-        for least, stands in ((below - given, True), (below - given + 1, False)):
+        loss = 3 * (1 + 2)  # size 1, and the half that is rounded away
+        for least, stands in ((below - loss, True), (below - loss + 1, False)):
             why = words(net, [tuple(ends)], LINES, claim(least * UNIT), folder=tmp_path)
             assert (why is None) == stands, (why, least)
 
@@ -96,9 +96,9 @@ def test_the_box_may_be_a_point_and_not_empty(tmp_path):
 
 def test_something_is_claimed(tmp_path):
     assert "nothing is claimed" in words(LINE, [(0, 1)], [0], folder=tmp_path)
-    one = certificate(LINE, [(0, 1)], LINES, claim(-9.0))
-    said = json.loads(one["claim.json"]) | {"parts": []}
-    none = one | {"claim.json": json.dumps(said).encode(), "proof.bin": b""}
+    members = certificate(LINE, [(0, 1)], LINES, claim(-9.0))
+    statement = json.loads(members["claim.json"]) | {"parts": []}
+    none = members | {"claim.json": json.dumps(statement).encode(), "proof.bin": b""}
     assert "nothing is claimed" in refusal(none, tmp_path)
 
 
@@ -107,7 +107,7 @@ def test_something_is_claimed(tmp_path):
     [((2, 1), 0, 1), ((2, 1), 0.5, 1.5), ((-2, 1), 0.25, 0.25), ((0.5, -1), -1, -1.75)],
 )
 def test_a_form_of_outputs(coefficients, plus, least, tmp_path):
-    """Where x is in [1/2, 1], the outputs of `BEND` are x / 2 and x."""
+    """For x in [1/2, 1], the outputs of `BEND` are x / 2 and x."""
     y = dict(enumerate(coefficients))
     for off, stands in ((-1e-9, True), (1e-9, False)):
         why = words(BEND, [(0.5, 1)], LINES, claim(least + off, y, plus), folder=tmp_path)
@@ -144,8 +144,8 @@ def test_one_of_three_forms(tmp_path):
     """x, -x or 1/2, and each of the three is needed."""
     forms = [({0: 1.0}, 0.0), ({0: -1.0}, 0.0), ({}, 0.5)]
     for order in itertools.permutations(forms):
-        one = claim(0.5 - 1e-9, list(order), attained=((0.25,), 0.5))
-        assert words(LINE, [(-1, 1)], QUARTERS, one, folder=tmp_path) is None
+        bound = claim(0.5 - 1e-9, list(order), attained=((0.25,), 0.5))
+        assert words(LINE, [(-1, 1)], QUARTERS, bound, folder=tmp_path) is None
         for worse in (claim(0.5 + 1e-9, list(order)), claim(0.4, list(order[1:]))):
             if worse["least"][0] > 0.5 or ({}, 0.5) not in order[1:]:
                 assert words(LINE, [(-1, 1)], QUARTERS, worse, folder=tmp_path)
@@ -177,16 +177,16 @@ def test_several_claims_and_parts_have_goals_of_their_own(tmp_path):
     ],
 )  # fmt: skip
 def test_a_value_that_is_attained(x, value, stands, tmp_path):
-    one = claim(-9.0, attained=(x, value))
-    assert (words(BEND, [(-1, 1)], LINES, one, folder=tmp_path) is None) == stands
+    bound = claim(-9.0, attained=(x, value))
+    assert (words(BEND, [(-1, 1)], LINES, bound, folder=tmp_path) is None) == stands
 
 
 def test_every_form_has_to_be_so_small(tmp_path):
     forms = [({0: 1.0}, 0.0), ({1: 1.0}, 0.0)]
     for order in (forms, forms[::-1]):
         for value, stands in ((0.5, True), (0.4, False)):
-            one = claim(-9.0, order, attained=((0.5,), value))
-            assert (words(BEND, [(-1, 1)], LINES, one, folder=tmp_path) is None) == stands
+            bound = claim(-9.0, order, attained=((0.5,), value))
+            assert (words(BEND, [(-1, 1)], LINES, bound, folder=tmp_path) is None) == stands
 
 
 @pytest.mark.parametrize("curve", ["exp", (0, 1), (2, -1)])
@@ -197,6 +197,6 @@ def test_a_value_behind_a_smooth_curve(curve, x, tmp_path):
     f = exp if curve == "exp" else lambda z: curve[z >= 0] * z
     true = tanh(x) + f(tanh(x)) + f(x + tanh(x))
     for off, stands in ((1e-12, True), (-1e-12, False)):
-        one = claim(-99.0, attained=((x,), true + off))
-        why = words(net, [(-1, 1)], LINES, one, folder=tmp_path)
+        bound = claim(-99.0, attained=((x,), true + off))
+        why = words(net, [(-1, 1)], LINES, bound, folder=tmp_path)
         assert (why is None) == stands, why

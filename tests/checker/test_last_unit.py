@@ -25,8 +25,8 @@ from checker.by_hand import (
     VOID,
     certificate,
     claim,
+    is_proved,
     network,
-    proved,
     words,
 )  # fmt: skip
 from checker.second_tree import Bytes, boxes
@@ -37,8 +37,8 @@ THIRD = fmpq(2**80 // 3, 2**80)
 WEIGHTS = [fmpq(p, q) for p, q in ((1, 3), (-2, 7), (5, 9), (4, 11), (-6, 13), (8, 7), (-1, 3))]
 
 
-def mixed(sizes, inputs, shift=0):
-    """Forms of everything before them, with weights that are no binary fractions, and constants."""
+def mix_forms(sizes, inputs, shift=0):
+    """Return forms of all earlier values, with constants and non-binary fractions as weights."""
     out, before = [], inputs
     for size in sizes:
         out.append([])
@@ -50,7 +50,7 @@ def mixed(sizes, inputs, shift=0):
 
 
 def deep(curves, inputs, shift=0, sizes=None):
-    *forms, (output,) = mixed([*(sizes or [3] * len(curves)), 1], inputs, shift)
+    *forms, (output,) = mix_forms([*(sizes or [3] * len(curves)), 1], inputs, shift)
     return list(zip(curves, forms, strict=True)), output
 
 
@@ -107,8 +107,8 @@ def edge(net, box, tree, least, folder):
     moved = network(net.inputs, [], [])
     moved.blocks = net.blocks
     moved.outputs = [{**net.outputs[0], -1: net.outputs[0].get(-1, 0) - fmpq(least, 2**80)}]
-    assert proved(moved, box, tree, 0.0, folder)
-    assert not proved(moved, box, tree, UNIT, folder)
+    assert is_proved(moved, box, tree, 0.0, folder)
+    assert not is_proved(moved, box, tree, UNIT, folder)
 
 
 def same_as_exact(net, box, tree, given, folder):
@@ -153,8 +153,8 @@ SMALL = {
 
 @pytest.mark.parametrize("name", SMALL)
 def test_what_is_given_away_counted_by_hand(name, tmp_path):
-    blocks, output, box, given = SMALL[name]
-    same_as_exact(network(1, blocks, [output]), [box], LINES, given, tmp_path)
+    blocks, output, box, loss = SMALL[name]
+    same_as_exact(network(1, blocks, [output]), [box], LINES, loss, tmp_path)
 
 
 ONE = [1, 0, 128]
@@ -184,16 +184,16 @@ def test_a_case_that_ends_at_zero_has_the_slope_of_its_side(tmp_path):
 
 def test_lines_are_asked_where_intervals_leave_a_sign_open(tmp_path):
     """relu(x) - x + 1: by intervals from `low`, by lines up to 2 only; settled, its size is 3."""
-    for more, given in ((11, 53), (12, 56), (13, 56)):
+    for more, loss in ((11, 53), (12, 56), (13, 56)):
         net = network(
             1, [(RELU, [{0: 1}]), ((3, 1), [{1: 1, 0: -1, -1: 1 + units(more)}])], [{2: -1}]
         )
-        same_as_exact(net, [(-1.0, 1.0)], LINES, given, tmp_path)
-    for more, given in ((19, 53), (20, 56), (21, 56)):
+        same_as_exact(net, [(-1.0, 1.0)], LINES, loss, tmp_path)
+    for more, loss in ((19, 53), (20, 56), (21, 56)):
         net = network(
             1, [(RELU, [{0: 1}]), ((1, 3), [{1: 1, 0: -1, -1: -2 - units(more)}])], [{2: -1}]
         )
-        same_as_exact(net, [(-1.0, 1.0)], LINES, given, tmp_path)
+        same_as_exact(net, [(-1.0, 1.0)], LINES, loss, tmp_path)
 
 
 def test_a_box_is_cut_at_its_middle_to_the_unit(tmp_path):
@@ -221,14 +221,14 @@ def test_a_case_is_void_by_a_unit_at_least(tmp_path):
     net = network(1, [(RELU, [{0: 1}])], [{0: 1}])
     tree = [BOUND | CASES | UNITS, 1, 1, 1, DECIDE, 0, 0, 0, VOID, 1, 0, *ONE]
     for least, stands in ((14, False), (15, True)):
-        assert proved(net, [(least * UNIT, 1.0)], tree, -1.0, tmp_path) == stands
+        assert is_proved(net, [(least * UNIT, 1.0)], tree, -1.0, tmp_path) == stands
 
 
 def test_the_least_of_a_sum_is_rounded_down(tmp_path):
     """Half of x times a unit, on [0, 1] units: half a unit of 2^-160, above 0 or below."""
-    for weight, given in ((-1, 13), (1, 12)):
+    for weight, loss in ((-1, 13), (1, 12)):
         net = network(1, [((1, 1), [{0: units(weight)}])], [{1: fmpq(1, 2)}])
-        edge(net, [(0.0, UNIT)], LINES, -given, tmp_path)
+        edge(net, [(0.0, UNIT)], LINES, -loss, tmp_path)
 
 
 def test_a_case_of_a_single_point_is_not_empty(tmp_path):
@@ -237,7 +237,7 @@ def test_a_case_of_a_single_point_is_not_empty(tmp_path):
     tree = [CASES, 1, DECIDE, 0, 0, 0, DECIDE | TIGHTEN, 1, *leaves]
     for more, stands in ((-22, False), (-23, True)):
         net = network(1, [(RELU, [{0: 1}]), (RELU, [{1: 1, -1: units(more)}])], [{0: 1, -1: 1}])
-        assert proved(net, [(-1.0, 1.0)], tree, -1e-9, tmp_path) == stands
+        assert is_proved(net, [(-1.0, 1.0)], tree, -1e-9, tmp_path) == stands
 
 
 @pytest.mark.parametrize("row", [[[1, 1], [0, 1]], [[0, 1, 1]]])
@@ -251,7 +251,7 @@ def test_a_row_may_come_in_any_order(row, tmp_path):
         "outputs": {"over": 1, "rows": [row]},
     }
     for least, stands in ((2 - 1e-9, True), (2 + 1e-9, False)):
-        assert proved(json.dumps(net).encode(), [(1.0, 2.0)], LINES, least, tmp_path) == stands
+        assert is_proved(json.dumps(net).encode(), [(1.0, 2.0)], LINES, least, tmp_path) == stands
 
 
 MULTIPLIERS = {
@@ -263,7 +263,7 @@ MULTIPLIERS = {
 
 @pytest.mark.parametrize("pair", MULTIPLIERS)
 def test_a_multiplier_is_rounded_down(pair, tmp_path):
-    """Where x is in [0, 1], -x is at least -x - u x, and so at least -1 - u."""
+    """For x in [0, 1], -x is at least -x - u x, and so at least -1 - u."""
     m, e = pair
     net = network(1, [(RELU, [{0: 1}])], [{0: -1}])
     tree = [CASES, 1, DECIDE | TIGHTEN, 0, 0, 1, 0, m & 255, m >> 8, e, 0, 1, 0, *ONE]
@@ -287,6 +287,6 @@ def test_what_rounding_loses_may_decide_a_sign(tmp_path):
         claimed = -20 * most
         assert (min(0, -steep * below) >= claimed) == stands
         box = [(-float(huge), -float(huge))] * count
-        assert proved(net, box, LINES, claimed * UNIT, tmp_path) == stands
+        assert is_proved(net, box, LINES, claimed * UNIT, tmp_path) == stands
         one = claim(-1e9, attained=([-float(huge)] * count, min(0, -steep * below) * UNIT))
         assert words(net, box, LINES, one, folder=tmp_path) is None

@@ -172,7 +172,7 @@ def test_units_may_be_named_by_a_list(tree, least, holds):
 
 
 def test_a_sign_is_used_the_right_way_round():
-    """Where x > 0, 0 is no less than -x, by the multiplier 1; and no more."""
+    """For x > 0, the multiplier 1 proves 0 >= -x; nothing larger is proved."""
     one = net([{0: 1}], [{0: 1}])
     tree = [BOUND | CASES, 1, DECIDE, 0, 0, 1, 0, 1, 0, 128, 0, 0]
     assert follow(one, tree, -1 - 1e-9) == 1

@@ -28,7 +28,7 @@ def _unfound(data):
     data[at + 24 + 40 + 8 : at + 24 + 40 + 32] = bytes(24)
 
 
-def _reshuffled(data):
+def _forge_shuffle_size(data):
     """The bytes were shuffled as numbers of 4 bytes, and it says: of 1."""
     at = data.index(b"shuffle\0") + 8
     assert data[at] == 4
@@ -38,7 +38,12 @@ def _reshuffled(data):
 FORGED = {
     "rounded by Keras": ([[2.0**24 + 1], [-(2.0**24)]], "f8", {}, None),
     "a chunk that is not found": ([[3.0], [4.0]], "f4", {"chunks": (2, 1)}, _unfound),
-    "another shuffle": ([[3.0], [4.0]], "f4", {"chunks": (2, 1), "shuffle": True}, _reshuffled),
+    "another shuffle": (
+        [[3.0], [4.0]],
+        "f4",
+        {"chunks": (2, 1), "shuffle": True},
+        _forge_shuffle_size,
+    ),
 }
 """Weights that h5py, and so Keras, reads as others than those that seem to be stored."""
 
@@ -103,11 +108,11 @@ def ran(data, x):
 
 
 def _varint(number):
-    found = []
+    encoded = []
     while number > 127:
-        found.append(number & 127 | 128)
+        encoded.append(number & 127 | 128)
         number >>= 7
-    return bytes([*found, number])
+    return bytes([*encoded, number])
 
 
 def _field(number, data, key=b""):

@@ -15,7 +15,7 @@ from outrange_check.network import Refused
 from outrange_check.readers.keras.hdf5 import Hdf5
 
 
-def written(fill, **options):
+def write_file(fill, **options):
     out = io.BytesIO()
     with h5py.File(out, "w", **options) as file:
         fill(file)
@@ -35,7 +35,7 @@ LAYOUTS = {
 def test_arrays_are_what_was_written(layout, kind):
     shape, options = LAYOUTS[layout]
     array = np.random.default_rng(0).normal(size=shape).astype(kind)
-    data = written(lambda file: file.create_dataset("a/b/0", data=array, **options))
+    data = write_file(lambda file: file.create_dataset("a/b/0", data=array, **options))
     found = Hdf5(data).array("a/b/0")
     assert found.shape == shape
     assert found.items == [fmpq(*float(v).as_integer_ratio()) for v in array.ravel()]
@@ -51,7 +51,7 @@ def test_groups_list_their_members(count):
         for name in names:
             group.create_group(name).create_dataset("0", data=np.float32([len(name)]))
 
-    found = Hdf5(written(fill))
+    found = Hdf5(write_file(fill))
     assert found.members("layers") == sorted(names)
     assert found.members("none/there") == []
     for name in names[::50]:
@@ -77,19 +77,19 @@ REFUSED = {
 @pytest.mark.parametrize("reason", REFUSED)
 def test_what_is_not_read_is_refused(reason):
     with pytest.raises(Refused, match=reason):
-        Hdf5(written(REFUSED[reason])).array("0")
+        Hdf5(write_file(REFUSED[reason])).array("0")
 
 
 def test_numbers_in_another_file_are_refused(tmp_path):
     (tmp_path / "raw").write_bytes(np.arange(3, dtype="f4").tobytes())
     outside = [(str(tmp_path / "raw"), 0, 12)]
-    data = written(lambda file: file.create_dataset("0", (3,), "f4", external=outside))
+    data = write_file(lambda file: file.create_dataset("0", (3,), "f4", external=outside))
     with pytest.raises(Refused, match="message"):
         Hdf5(data).array("0")
 
 
 def test_a_group_that_is_described_twice_is_refused():
-    data = bytearray(written(lambda file: file.create_dataset("a/0", data=np.float32([1]))))
+    data = bytearray(write_file(lambda file: file.create_dataset("a/0", data=np.float32([1]))))
     Hdf5(bytes(data)).array("a/0")
     tree = data[80:88]  # what the first entry repeats of the root group
     assert data[int.from_bytes(tree, "little") :][:4] == b"TREE"
@@ -100,6 +100,6 @@ def test_a_group_that_is_described_twice_is_refused():
 
 def test_later_versions_are_refused():
     with pytest.raises(Refused, match="version"):
-        Hdf5(written(lambda file: file.create_group("a"), libver="latest"))
+        Hdf5(write_file(lambda file: file.create_group("a"), libver="latest"))
     with pytest.raises(Refused, match="no HDF5"):
         Hdf5(b"PK")
