@@ -32,7 +32,7 @@ def files(tmp_path_factory):
     return folder, x
 
 
-def asked(capsys, folder, *arguments):
+def run_command(capsys, folder, *arguments):
     code = run(["range", str(folder / "sum.onnx"), *arguments, "--json"])
     printed = capsys.readouterr()
     return code, json.loads(printed.out) if code == 0 else printed.err
@@ -51,7 +51,7 @@ def asked(capsys, folder, *arguments):
 )
 def test_data_is_read_as_diagnose_reads_it(capsys, files, name, options):
     folder, x = files
-    code, answer = asked(capsys, folder, "--data", str(folder / name), *options)
+    code, answer = run_command(capsys, folder, "--data", str(folder / name), *options)
     lo, hi = x.min(axis=0), x.max(axis=0)
     wider = {"--margin": 0.5, "--relative-margin": 0.25 * (hi - lo)}.get(next(iter(options), ""), 0)
     lo, hi = lo - wider, hi + wider
@@ -71,11 +71,11 @@ def test_titles_name_the_inputs_of_conditions(capsys, files):
 
 def test_targets_that_are_not_there(capsys, files):
     folder, _ = files
-    code, told = asked(capsys, folder, "--data", str(folder / "tab.csv"), "--target", "z")
+    code, message = run_command(capsys, folder, "--data", str(folder / "tab.csv"), "--target", "z")
     assert code == 2
-    assert "'z'" in told and "the load" in told
-    code, told = asked(capsys, folder, "--box", "0", "1", "--target", "z")
-    assert code == 2 and "--target needs --data" in told
+    assert "'z'" in message and "the load" in message
+    code, message = run_command(capsys, folder, "--box", "0", "1", "--target", "z")
+    assert code == 2 and "--target needs --data" in message
 
 
 def test_the_bare_command_prints_its_help(capsys):

@@ -14,7 +14,7 @@ X = np.arange(1.0, 8.0)[:, None]
 
 
 @pytest.fixture
-def saved(tmp_path):
+def save_compiled(tmp_path):
     """Create files of compiled models with one unit, by activation."""
 
     def save(activation):
@@ -41,23 +41,23 @@ def table(tmp_path):
     return {"npz": str(tmp_path / "data.npz"), "csv": str(tmp_path / "data.csv")}
 
 
-def test_a_fault_is_printed_and_gives_its_exit_code(saved, table, capsys):
-    assert main(["diagnose", saved("sigmoid"), table["npz"], "--steps", "0"]) == 6
+def test_a_fault_is_printed_and_gives_its_exit_code(save_compiled, table, capsys):
+    assert main(["diagnose", save_compiled("sigmoid"), table["npz"], "--steps", "0"]) == 6
     assert "MSE cannot go below 80.0" in " ".join(capsys.readouterr().out.split())
 
 
-def test_columns_are_named_by_their_titles(saved, table, capsys):
-    model = saved("sigmoid")
+def test_columns_are_named_by_their_titles(save_compiled, table, capsys):
+    model = save_compiled("sigmoid")
     arguments = ["diagnose", model, table["csv"], "--steps", "0", "--format", "json"]
     assert main([*arguments, "--target", "price"]) == 6
-    found = json.loads(capsys.readouterr().out)["findings"]
-    assert found[0]["cost"]["unreachable"] == 7
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert findings[0]["cost"]["unreachable"] == 7
     assert main([*arguments, "--target", "height"]) == 2
     assert "width" in capsys.readouterr().err
 
 
-def test_what_is_left_out_does_not_count(saved, table, capsys):
-    arguments = ["diagnose", saved("sigmoid"), table["npz"], "--steps", "0"]
+def test_what_is_left_out_does_not_count(save_compiled, table, capsys):
+    arguments = ["diagnose", save_compiled("sigmoid"), table["npz"], "--steps", "0"]
     assert main([*arguments, "--ignore", "OR001"]) == 0
     assert main([*arguments, "--fail-on", "never"]) == 0
     capsys.readouterr()
@@ -65,6 +65,6 @@ def test_what_is_left_out_does_not_count(saved, table, capsys):
     assert json.loads(capsys.readouterr().out)["version"] == "2.1.0"
 
 
-def test_a_healthy_model_gives_zero(saved, table, capsys):
-    assert main(["diagnose", saved("linear"), table["npz"], "--steps", "0"]) == 0
+def test_a_healthy_model_gives_zero(save_compiled, table, capsys):
+    assert main(["diagnose", save_compiled("linear"), table["npz"], "--steps", "0"]) == 0
     assert "no findings" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from outrange.cli.app import app
 from outrange.cli.examples import EXAMPLES
 
 
-def shown(*arguments):
+def show_help(*arguments):
     return CliRunner().invoke(app, [*arguments, "--help"]).output
 
 
@@ -19,7 +19,7 @@ def test_every_command_has_an_example():
 
 @pytest.mark.parametrize("command", EXAMPLES)
 def test_the_help_ends_with_an_example(command):
-    text = shown(command)
+    text = show_help(command)
     assert text.rstrip().endswith("Exit codes: outrange --help.")
     assert "invalid arguments" not in text
     for line in EXAMPLES[command]:
@@ -30,12 +30,12 @@ def test_the_help_ends_with_an_example(command):
 
 
 def test_exit_codes_are_listed_once():
-    assert "invalid arguments" in shown()
+    assert "invalid arguments" in show_help()
 
 
 @pytest.mark.parametrize("command", EXAMPLES)
 def test_an_option_is_a_noun_phrase(command):
     for option in app.commands[command].params:
-        told = getattr(option, "help", None) or ""
-        first = told.split(" ")[0]
-        assert first not in ("Of", "What", "How", "Who", "Where", "..."), (command, told)
+        text = getattr(option, "help", None) or ""
+        first = text.split(" ")[0]
+        assert first not in ("Of", "What", "How", "Who", "Where", "..."), (command, text)

@@ -42,8 +42,8 @@ PYTHON = re.compile(r"names=|outrange\.load|DataFrame|A dict box|scikit-learn|`N
     ],
 )
 def test_errors_speak_of_options(files, capfd, arguments, told):
-    given = [dict(zip("MD", files, strict=True)).get(part, part) for part in arguments]
-    assert run(given) == 2
+    options = [dict(zip("MD", files, strict=True)).get(part, part) for part in arguments]
+    assert run(options) == 2
     err = capfd.readouterr().err
     assert told in err and not PYTHON.search(err)
 

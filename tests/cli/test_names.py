@@ -75,44 +75,44 @@ def tables(tmp_path_factory):
     return table
 
 
-def told(capsys, arguments):
+def run_command(capsys, arguments):
     code = run([str(argument) for argument in arguments])
     printed = capsys.readouterr()
     return code, json.loads(printed.out)["hi"] if code == 0 else None, printed.err
 
 
 def test_a_feature_called_y_is_not_taken_for_the_target_unasked(tables, capsys):
-    asked = tables("x,y,z,label", "1,2,3,7", "1,2,3,7")
-    code, _, said = told(capsys, asked)
+    arguments = tables("x,y,z,label", "1,2,3,7", "1,2,3,7")
+    code, _, message = run_command(capsys, arguments)
     assert code == 2
     for part in ("`y` may be a target or a feature", "--target", "--names", "'label'"):
-        assert part in said
+        assert part in message
     for options in (("--target", "label"), ("--names", "x,y,z")):
-        code, hi, said = told(capsys, [*asked, *options])
-        assert (code, hi, said) == (0, [pytest.approx(321)], "")
-    code, hi, said = told(capsys, [*asked, "--target", "y"])
-    assert (code, hi, said) == (0, [pytest.approx(731)], "")
+        code, hi, message = run_command(capsys, [*arguments, *options])
+        assert (code, hi, message) == (0, [pytest.approx(321)], "")
+    code, hi, message = run_command(capsys, [*arguments, "--target", "y"])
+    assert (code, hi, message) == (0, [pytest.approx(731)], "")
     # Without `y` there are too few columns: it is a feature.
-    code, hi, said = told(capsys, tables("x,y,z", "1,2,3"))
-    assert (code, hi, said) == (0, [pytest.approx(321)], "")
+    code, hi, message = run_command(capsys, tables("x,y,z", "1,2,3"))
+    assert (code, hi, message) == (0, [pytest.approx(321)], "")
 
 
 def test_a_last_column_y_is_the_target_and_it_is_said(tables, capsys):
-    asked = tables("a,b,c,y", "1,2,3,7")
-    code, hi, said = told(capsys, asked)
+    arguments = tables("a,b,c,y", "1,2,3,7")
+    code, hi, message = run_command(capsys, arguments)
     assert (code, hi) == (0, [pytest.approx(321)])
-    assert said.count("\n") == 1 and "`y` of " in said and "as the target" in said
-    assert "--target" in said
+    assert message.count("\n") == 1 and "`y` of " in message and "as the target" in message
+    assert "--target" in message
     for options in (("--target", "y"), ("--names", "a,b,c")):
-        assert told(capsys, [*asked, *options])[2] == ""
+        assert run_command(capsys, [*arguments, *options])[2] == ""
 
 
 def test_a_first_line_of_numbers_is_data_unless_it_names_the_features(tables, capsys):
-    asked = tables("2019,2020,2021", "1,2,3")
-    assert told(capsys, asked)[1] == [pytest.approx(2019 + 20200 + 202100)]
-    assert told(capsys, [*asked, "--names", "a,b,c"])[1] == [pytest.approx(224319)]
-    assert told(capsys, [*asked, "--names", "2019,2020,2021"])[1] == [pytest.approx(321)]
-    assert told(capsys, [*asked, "--names", "2021,2020,2019"])[1] == [pytest.approx(123)]
+    arguments = tables("2019,2020,2021", "1,2,3")
+    assert run_command(capsys, arguments)[1] == [pytest.approx(2019 + 20200 + 202100)]
+    assert run_command(capsys, [*arguments, "--names", "a,b,c"])[1] == [pytest.approx(224319)]
+    assert run_command(capsys, [*arguments, "--names", "2019,2020,2021"])[1] == [pytest.approx(321)]
+    assert run_command(capsys, [*arguments, "--names", "2021,2020,2019"])[1] == [pytest.approx(123)]
 
 
 def test_a_report_takes_the_columns_of_its_names(tables):

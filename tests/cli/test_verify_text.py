@@ -29,7 +29,7 @@ def readable(source):
     return not any(part in source for part in ("sum([", "^", "..."))
 
 
-def joined(grammar):
+def write_python_condition(grammar):
     """Return a condition in Python's own syntax: `and`, `or`, `not`, chains."""
     a, b = grammar.condition(1), grammar.condition(0)
     chain = f"{grammar.number()} <= {grammar.scalar(1)} < {grammar.number()} + 3"
@@ -39,13 +39,13 @@ def joined(grammar):
 @pytest.mark.parametrize("seed", range(150))
 def test_text_means_what_python_computes(seed):
     grammar = Grammar(seed)
-    source = grammar.condition(2) if seed % 2 else joined(grammar)
+    source = grammar.condition(2) if seed % 2 else write_python_condition(grammar)
     if not readable(source):
         return
     formula = resolve(read_condition(as_text(source)), INPUTS, OUTPUTS)
     v = points(grammar.rng, 60)
-    known = [bool(evaluate_formula(source, *split(row), lambda a, b: ~a | b)) for row in v]
-    assert truth(formula, v).tolist() == known, source
+    expected = [bool(evaluate_formula(source, *split(row), lambda a, b: ~a | b)) for row in v]
+    assert truth(formula, v).tolist() == expected, source
 
 
 def test_most_of_the_grammar_is_readable():

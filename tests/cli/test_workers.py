@@ -31,7 +31,7 @@ def net(tmp_path_factory):
     return save_onnx(path, layers, input_shape=(6,))
 
 
-def told(capsys, *arguments):
+def run_command(capsys, *arguments):
     code = run([*arguments, "--json"])
     return code, json.loads(capsys.readouterr().out)
 
@@ -40,26 +40,26 @@ def told(capsys, *arguments):
 def test_a_range_is_the_same_over_workers(net, address, capsys, tmp_path, where):
     options = ["--executor", address] if where == "executor" else ["--resume", str(tmp_path / "s")]
     arguments = ["range", net, "--box", "-1", "1", "--tol", "1e-3"]
-    code, alone = told(capsys, *arguments)
-    again, found = told(capsys, *arguments, *options)
+    code, alone = run_command(capsys, *arguments)
+    again, answer = run_command(capsys, *arguments, *options)
     assert code == again == 0
-    assert "sub-trees on workers" in found["methods"]
-    np.testing.assert_allclose(found["hi"], alone["hi"], rtol=2e-3)
+    assert "sub-trees on workers" in answer["methods"]
+    np.testing.assert_allclose(answer["hi"], alone["hi"], rtol=2e-3)
 
 
 def test_a_verdict_is_the_same_over_workers(net, address, capsys):
-    _, alone = told(capsys, "range", net, "--box", "-1", "1", "--tol", "1e-3")
+    _, alone = run_command(capsys, "range", net, "--box", "-1", "1", "--tol", "1e-3")
     for limit, result in ((alone["hi"][0] + 0.1, "holds"), (alone["seen_hi"][0] - 0.1, "violated")):
         arguments = ["verify", net, f"y[0] <= {limit}", "--box", "-1", "1", "--executor", address]
-        assert told(capsys, *arguments)[1]["result"] == result
+        assert run_command(capsys, *arguments)[1]["result"] == result
 
 
 def test_a_loop_is_asked_over_workers(address, capsys, tmp_path):
     gain = save_onnx(tmp_path / "gain.onnx", [([[-0.5], [-0.75]], [0.0], None)])
     plant = ["--next", "x1 + 0.1*x2", "--next", "x2 + 0.1*u1", "--lo", "0.5,0", "--hi", "0.9,0.1"]
     arguments = ["loop", gain, *plant, "--steps", "8", "--spec", "always: x[0] <= 1"]
-    code, found = told(capsys, *arguments, "--executor", address)
-    assert code == 0 and found["result"] == "holds"
+    code, answer = run_command(capsys, *arguments, "--executor", address)
+    assert code == 0 and answer["result"] == "holds"
 
 
 @pytest.mark.parametrize("command", ["range", "verify"])

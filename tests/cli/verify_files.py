@@ -87,7 +87,7 @@ main()
 It listens to interrupts also where the tests run in the background of a shell that ignores them."""
 
 
-def interrupted(*arguments):
+def run_and_interrupt(*arguments):
     """Run the command line in a separate process and interrupt its search."""
     process = subprocess.Popen(
         [sys.executable, "-c", UNDER_WAY, *map(str, arguments)],
