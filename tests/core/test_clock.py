@@ -29,12 +29,12 @@ def test_a_set_flag_is_a_deadline_that_has_passed():
 
 def test_a_long_search_stops_for_the_flag():
     net, flag = dense_net([12, 60, 60, 60, 2], ["relu", "relu", "relu", None]), threading.Event()
-    heard = []
+    events = []
 
     def hear(now):
-        heard.append(flag.is_set())
+        events.append(flag.is_set())
         flag.set()
 
     with stopped_by(flag), pytest.raises(OutOfTime):
         output_range(net, (-1, 1), time_limit=600, progress=hear)
-    assert heard.count(True) <= 1  # the report of how it ended
+    assert events.count(True) <= 1  # the report of how it ended

@@ -22,14 +22,14 @@ def _numbers(rng, count=4000):
 def test_directed(rounded, exact, direction):
     rng = np.random.default_rng(0)
     x, y = _numbers(rng), _numbers(rng)
-    found = rounded(x, y, direction)
-    kept = 0
-    for a, b, got in zip(x, y, found, strict=True):
+    results = rounded(x, y, direction)
+    exact_count = 0
+    for a, b, result in zip(x, y, results, strict=True):
         true = exact(Fraction(a), Fraction(b))
-        assert Fraction(got) <= true if direction < 0 else Fraction(got) >= true
-        kept += Fraction(got) == true
-        assert abs(Fraction(got) - true) <= abs(Fraction(np.spacing(got)))
-    assert kept > 500  # exact results are not pushed outward
+        assert Fraction(result) <= true if direction < 0 else Fraction(result) >= true
+        exact_count += Fraction(result) == true
+        assert abs(Fraction(result) - true) <= abs(Fraction(np.spacing(result)))
+    assert exact_count > 500  # exact results are not pushed outward
 
 
 ENDS = [(1e-200, 1e-200), (-1e-200, 1e-200), (1e300, 1e300), (5e-324, 0.5)]
@@ -60,10 +60,10 @@ FEW += [2.2250738585072014e-308, -2.2250738585072014e-308, 2.225073858507201e-30
     ],
 )
 def test_a_step_outward_is_to_the_next_float(x):
-    kept = x.copy()
+    before = x.copy()
     with np.errstate(over="ignore"):
-        for found, want in ((up(x), np.inf), (down(x), -np.inf)):
+        for stepped, want in ((up(x), np.inf), (down(x), -np.inf)):
             expected = np.nextafter(x, want)
-            np.testing.assert_array_equal(found, expected)
-            np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
-    np.testing.assert_array_equal(x, kept)
+            np.testing.assert_array_equal(stepped, expected)
+            np.testing.assert_array_equal(np.signbit(stepped), np.signbit(expected))
+    np.testing.assert_array_equal(x, before)
