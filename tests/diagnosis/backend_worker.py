@@ -86,22 +86,22 @@ def too_few() -> list:
 def main(target: Path) -> None:
     """Write what was found."""
     warnings.simplefilter("ignore")
-    found = {}
+    results = {}
     for name, (faulty, healthy, _, _) in PROGRAMS.items():
-        found[name] = {
+        results[name] = {
             "faulty": diagnose_untouched(faulty),
             "healthy": diagnose_untouched(healthy),
             "fit": train_briefly(faulty),
         }
-    found["soft index"] = {"fit": train_briefly(soft_index, 60)}
-    found["step budget"] = {
+    results["soft index"] = {"fit": train_briefly(soft_index, 60)}
+    results["step budget"] = {
         f"{kind}, {loss}": budget(kind, loss)
         for kind, loss in (
             ("Adam", "mse"), ("RMSprop", "mse"), ("AdamW", "binary_crossentropy"),
         )
     }  # fmt: skip
-    found["too few"] = too_few()
-    target.write_text(json.dumps(found))
+    results["too few"] = too_few()
+    target.write_text(json.dumps(results))
 
 
 if __name__ == "__main__":

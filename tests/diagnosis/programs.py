@@ -39,7 +39,7 @@ def _net(keras, units, activation, loss, seed=1):
     return model
 
 
-def _stepped(keras, function):
+def _make_stepped_loss(keras, function):
     """A squared distance between labels and `function` of the prediction."""
 
     def stepped(y_true, y_pred):
@@ -51,7 +51,7 @@ def _stepped(keras, function):
 def no_gradient(function, units=1):
     def build(keras):
         x, y = _data(1)
-        return _net(keras, units, "sigmoid", _stepped(keras, function)), x, y
+        return _net(keras, units, "sigmoid", _make_stepped_loss(keras, function)), x, y
 
     return build
 

@@ -21,14 +21,14 @@ NO_GRADIENT = [name for name, (_, _, code, _) in PROGRAMS.items() if code == "OR
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def results_of(tmp_path_factory):
     """Return the results of each backend, which runs only once."""
-    known = {}
+    results = {}
 
     def run(backend: str) -> dict:
         if find_spec(backend) is None:
             pytest.fail(f"{backend} is not installed; run `make backends`")
-        if backend not in known:
+        if backend not in results:
             target = tmp_path_factory.mktemp("diagnosis") / f"{backend}.json"
             paths = [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
             environment = {
@@ -42,33 +42,33 @@ def found(tmp_path_factory):
                 text=True,
             )  # fmt: skip
             assert done.returncode == 0, f"{backend}: {done.stderr[-3000:]}"
-            known[backend] = json.loads(target.read_text())
-        return known[backend]
+            results[backend] = json.loads(target.read_text())
+        return results[backend]
 
     return run
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_faulty_program_is_found(found, backend, name):
+def test_the_faulty_program_is_found(results_of, backend, name):
     _, _, code, levels = PROGRAMS[name]
-    answer = found(backend)[name]["faulty"]
+    answer = results_of(backend)[name]["faulty"]
     assert [code, levels[backend]] in answer["found"], answer["text"]
     assert answer["untouched"]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_twin_gives_none(found, backend, name):
-    answer = found(backend)[name]["healthy"]
+def test_the_twin_gives_none(results_of, backend, name):
+    answer = results_of(backend)[name]["healthy"]
     assert not answer["found"], answer["text"]
     assert answer["untouched"]
 
 
 @pytest.mark.parametrize("name", NO_GRADIENT)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_what_is_said_about_fit_is_what_fit_does(found, backend, name):
-    answer, tried = found(backend)[name]["faulty"], found(backend)[name]["fit"]
+def test_what_is_said_about_fit_is_what_fit_does(results_of, backend, name):
+    answer, tried = results_of(backend)[name]["faulty"], results_of(backend)[name]["fit"]
     (finding,) = (f for f in answer["details"] if f["code"] == "OR005")
     if "there is no error" in finding["message"]:
         assert max(tried["moved"]) == 0.0
@@ -80,32 +80,32 @@ def test_what_is_said_about_fit_is_what_fit_does(found, backend, name):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_soft_index_trains(found, backend):
-    losses = found(backend)["soft index"]["fit"]["loss"]
+def test_the_soft_index_trains(results_of, backend):
+    losses = results_of(backend)["soft index"]["fit"]["loss"]
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_the_backends_differ_where_it_is_said(found):
+def test_the_backends_differ_where_it_is_said(results_of):
     """A softmax over one unit: TensorFlow's loss falls, the others stand still."""
     name = "softmax(1) and binary crossentropy"
     for backend in BACKENDS:
-        tried, text = found(backend)[name]["fit"], found(backend)[name]["faulty"]["text"]
+        tried, text = results_of(backend)[name]["fit"], results_of(backend)[name]["faulty"]["text"]
         falls = tried["loss"][-1] < tried["loss"][0]
         assert falls == (backend == "tensorflow")
         assert ("still falls" in " ".join(text.split())) == falls
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_no_training_gets_below_the_floor_of_so_many_steps(found, backend):
-    for name, one in found(backend)["step budget"].items():
+def test_no_training_gets_below_the_floor_of_so_many_steps(results_of, backend):
+    for name, one in results_of(backend)["step budget"].items():
         (finding,) = one["found"]
         assert (finding["level"], finding["steps"]) == ("PROVED", 15), (name, one)
         assert min(one["losses"]) >= finding["floor"] * (1 - 1e-6), (name, one)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_too_few_epochs_are_measured(found, backend):
-    few, enough = found(backend)["too few"]
+def test_too_few_epochs_are_measured(results_of, backend):
+    few, enough = results_of(backend)["too few"]
     assert ["OR030", "MEASURED"] in few
     assert not enough
 

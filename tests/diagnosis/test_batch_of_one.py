@@ -36,15 +36,15 @@ def normal(**options):
 
 def test_a_batch_of_one_row_gives_beta_as_is_said():
     model = stack(layers.Dense(5), normal(name="one"))
-    (one,), _ = findings_and_notes(model, batch_size=1)
-    assert one.layer == "one"
-    assert one.level.name == "PROVED"
+    (finding,), _ = findings_and_notes(model, batch_size=1)
+    assert finding.layer == "one"
+    assert finding.level.name == "PROVED"
     assert findings_and_notes(model, rows=32, batch_size=2) == ([], [])
     layer = model.get_layer("one")
     layer.beta.assign(np.arange(5.0))
     x = np.random.default_rng(0).normal(size=(1, 5)).astype("float32")
-    given = keras.ops.convert_to_numpy(keras.ops.stop_gradient(layer(x, training=True)))
-    np.testing.assert_allclose(given, [np.arange(5.0)], atol=1e-5)
+    output = keras.ops.convert_to_numpy(keras.ops.stop_gradient(layer(x, training=True)))
+    np.testing.assert_allclose(output, [np.arange(5.0)], atol=1e-5)
 
 
 def test_places_count_beside_rows():
@@ -130,8 +130,8 @@ def test_what_is_called_as_at_inference_follows_what_keras_does(whole):
 
 def test_a_layer_inside_models_and_one_that_is_called_twice():
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(5), normal(name="deep")], name="in")
-    (one,), _ = findings_and_notes(stack(inner), batch_size=1)
-    assert one.layer.split("/")[-1] == "deep"
+    (finding,), _ = findings_and_notes(stack(inner), batch_size=1)
+    assert finding.layer.split("/")[-1] == "deep"
     i, shared = keras.Input((4,)), normal()
     h = layers.Add()([shared(i), shared(layers.Dense(4)(i))])
     model = keras.Model(i, layers.Dense(1)(h))

@@ -19,8 +19,8 @@ def test_a_finding_names_the_column():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"age": rng.uniform(0, 1, 40), "income": rng.uniform(0, 1e5, 40)})
     model = compile_model(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
-    found = outrange.diagnose(model, frame, frame["age"], steps=0)
-    (scaled,) = [finding for finding in found.findings if finding.code == "OR014"]
+    answer = outrange.diagnose(model, frame, frame["age"], steps=0)
+    (scaled,) = [finding for finding in answer.findings if finding.code == "OR014"]
     assert "(`income`)" in str(scaled.message)
     unnamed = outrange.diagnose(model, frame.to_numpy(), frame["age"].to_numpy(), steps=0)
     assert "`income`" not in str(unnamed)

@@ -22,7 +22,7 @@ def findings_and_notes(model, x, y, **options):
 
 
 def floors(model, x, y):
-    return [one.cost["loss_floor"] for one in findings_and_notes(model, x, y)]
+    return [finding.cost["loss_floor"] for finding in findings_and_notes(model, x, y)]
 
 
 def dense(units=1, activation=None, loss="mse", shape=(3,), **options):
@@ -134,21 +134,25 @@ def test_training_does_not_get_below_what_is_said():
     x, kind, rng = make_grouped_rows()
     y = (kind % 2 + rng.normal(0, 2, 60))[:, None]
     model = dense()
-    (one,) = findings_and_notes(model, x, y)
-    assert one.level.name == "PROVED"
-    assert "equal to another row in x" in one.message
+    (finding,) = findings_and_notes(model, x, y)
+    assert finding.level.name == "PROVED"
+    assert "equal to another row in x" in finding.message
     model.compile(keras.optimizers.Adam(0.05), "mse")
     model.fit(x, y, epochs=150, verbose=0)
-    assert one.cost["loss_floor"] <= model.evaluate(x, y, verbose=0) <= 1.3 * one.cost["loss_floor"]
+    assert (
+        finding.cost["loss_floor"]
+        <= model.evaluate(x, y, verbose=0)
+        <= 1.3 * finding.cost["loss_floor"]
+    )
 
 
 def test_all_rows_equal_is_said_so():
     y = np.arange(20.0)[:, None]
-    (one,) = findings_and_notes(dense(), np.zeros((20, 3)), y)
-    assert one.message.startswith("x is 0 everywhere")
-    (one,) = findings_and_notes(dense(), np.tile([[1.0, 0.0, 2.0]], (20, 1)), y)
-    assert one.message.startswith("every row of x is the same, [1, 0, 2]")
-    assert one.cost["loss_floor"] == pytest.approx(np.var(y))
+    (finding,) = findings_and_notes(dense(), np.zeros((20, 3)), y)
+    assert finding.message.startswith("x is 0 everywhere")
+    (finding,) = findings_and_notes(dense(), np.tile([[1.0, 0.0, 2.0]], (20, 1)), y)
+    assert finding.message.startswith("every row of x is the same, [1, 0, 2]")
+    assert finding.cost["loss_floor"] == pytest.approx(np.var(y))
 
 
 def test_it_comes_before_units_that_are_dead():
@@ -174,8 +178,8 @@ def test_a_model_in_float64_tells_them_apart():
     try:
         model = dense()
         # JAX has no 64 bits unless it is told: the rows are equal there.
-        made = keras.backend.standardize_dtype(keras.ops.convert_to_tensor(x, "float64").dtype)
-        assert bool(findings_and_notes(model, x, np.arange(30.0))) is (made == "float32")
+        dtype = keras.backend.standardize_dtype(keras.ops.convert_to_tensor(x, "float64").dtype)
+        assert bool(findings_and_notes(model, x, np.arange(30.0))) is (dtype == "float32")
     finally:
         keras.config.set_floatx(before)
         keras.config.set_dtype_policy(policy)
@@ -191,8 +195,8 @@ def test_minus_zero_is_another_row():
     x = np.zeros((30, 3), "float32")
     x[::2] = -0.0
     y = np.arange(30.0)
-    (one,) = findings_and_notes(dense(), x, y)
-    assert one.cost["loss_floor"] <= np.mean([np.var(y[::2]), np.var(y[1::2])])
+    (finding,) = findings_and_notes(dense(), x, y)
+    assert finding.cost["loss_floor"] <= np.mean([np.var(y[::2]), np.var(y[1::2])])
 
 
 def test_rows_that_are_not_finite_are_equal_to_none():
@@ -226,7 +230,7 @@ def test_a_table_with_little_noise_is_silent_and_with_more_a_note():
     assert not findings_and_notes(model, x, kind + rng.normal(0, 0.3, 200))
     answer = outrange.diagnose(model, x, kind + rng.normal(0, 0.8, 200), steps=0, ignore=OTHERS)
     assert not answer.findings
-    assert [one.code for one in answer.notes] == ["OR036"]
+    assert [note.code for note in answer.notes] == ["OR036"]
 
 
 @pytest.mark.parametrize("labels", ["whole", "column", "hot", "soft"])
@@ -242,13 +246,13 @@ def test_labels_in_every_form(labels):
         "whole": y, "column": y[:, None].astype("int8"), "hot": np.eye(3)[y],
         "soft": 0.9 * np.eye(3)[y] + 0.1 / 3,
     }[labels]  # fmt: skip
-    (one,) = findings_and_notes(dense(3, "softmax", loss), x, given)
+    (finding,) = findings_and_notes(dense(3, "softmax", loss), x, given)
     shares = np.eye(3)[y] if labels != "soft" else given
     exact = -sum(
         (kind == g).mean() * (m * np.log(m)).sum()
         for g in (0, 1) for m in [shares[kind == g].mean(axis=0)]
     )  # fmt: skip
-    assert exact * (1 - 1e-5) <= one.cost["loss_floor"] <= exact
+    assert exact * (1 - 1e-5) <= finding.cost["loss_floor"] <= exact
 
 
 SILENT = {
@@ -271,8 +275,8 @@ def test_nothing_is_proved_of_other_losses(name):
     x, _, rng = make_grouped_rows()
     y = rng.integers(0, 2, 60).astype("float32")
     assert not findings_and_notes(SILENT[name](), x, y)
-    said = findings_and_notes(SILENT[name](), np.zeros((60, 3)), y)
-    assert all(one.level.name == "SUSPECTED" for one in said)
+    findings = findings_and_notes(SILENT[name](), np.zeros((60, 3)), y)
+    assert all(finding.level.name == "SUSPECTED" for finding in findings)
 
 
 def test_targets_that_do_not_fit_the_loss_are_left_to_other_rules():
@@ -305,7 +309,9 @@ def test_a_mask_that_reaches_the_loss_is_no_mean():
     rng = np.random.default_rng(0)
     x, y = np.tile([[3, 2, 0, 0]], (40, 1)), rng.integers(0, 2, (40, 4))
     assert not [
-        one for one in findings_and_notes(masked_model(), x, y) if one.level.name == "PROVED"
+        finding
+        for finding in findings_and_notes(masked_model(), x, y)
+        if finding.level.name == "PROVED"
     ]
     assert floors(masked_model(False), x, y)
 
@@ -357,10 +363,10 @@ def test_dropout_does_not_matter_and_outputs_are_told_apart():
     model = keras.Model(i, [layers.Dense(1, name="a")(h), layers.Dense(1, name="b")(h)])
     model.compile("sgd", ["mse", "mae"], loss_weights=[1.0, 3.0])
     y = [kind.astype(float), rng.normal(size=60)]
-    (one,) = findings_and_notes(model, x, y)
-    assert "MAE of output `b`" in one.message
+    (finding,) = findings_and_notes(model, x, y)
+    assert "MAE of output `b`" in finding.message
     exact = np.mean([abs(v - np.median(y[1][kind == g])) for v, g in zip(y[1], kind, strict=True)])
-    assert one.cost["loss_floor"] == pytest.approx(exact)
+    assert finding.cost["loss_floor"] == pytest.approx(exact)
 
 
 def test_rows_kept_for_validation_do_not_count():

@@ -41,14 +41,14 @@ READ = [
 
 @pytest.mark.parametrize(("fix", "kinds"), READ)
 def test_fixes_are_read_as_printed(fix, kinds):
-    found = parse_repairs(fix, "dense")
+    repairs = parse_repairs(fix, "dense")
     read = [
         [c.kind for c in r.model] + [c.of for c in r.data]
         + ([f"{r.plan.epochs} epochs"] if r.plan else [])
-        for r in found
+        for r in repairs
     ]  # fmt: skip
     assert read == kinds
-    everywhere = [c.layer == "*" for r in found for c in r.model]
+    everywhere = [c.layer == "*" for r in repairs for c in r.model]
     assert all(everywhere) if "in every" in fix else not any(everywhere)
 
 
@@ -61,8 +61,8 @@ def test_scaling_back_is_read_with_its_interval():
 
 def try_fix_of(model, x, y, code, **options):
     """The finding of a code, with its fix tried."""
-    found = outrange.diagnose(model, x, y, steps=40, try_fixes=True, **options)
-    return next(f for f in found if f.code == code)
+    answer = outrange.diagnose(model, x, y, steps=40, try_fixes=True, **options)
+    return next(f for f in answer if f.code == code)
 
 
 def line():
@@ -76,10 +76,10 @@ def test_a_fix_that_helps_says_by_how_much():
     model, x, y = line()
     before = [np.array(w) for w in model.get_weights()]
     finding = try_fix_of(model, x, y, "OR001")
-    made = finding.cost["tried"]
-    assert made["lowers"]
-    assert made["gone"]
-    assert made["loss"] < 0.5 * made["loss_without"]
+    trial = finding.cost["tried"]
+    assert trial["lowers"]
+    assert trial["gone"]
+    assert trial["loss"] < 0.5 * trial["loss_without"]
     assert "the loss after 40 steps is" in str(finding).replace("\n       ", " ")
     assert "this finding is gone" in finding.tried
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
@@ -91,10 +91,10 @@ def test_losses_of_scaled_targets_are_told_in_the_users_unit():
     model = keras.Sequential([keras.Input((1,)), layers.Dense(1, name="last")])
     model.compile(keras.optimizers.Adam(0.05), "mse")
     finding = try_fix_of(model, x, 1000 * x + 5000, "OR030", epochs=2)
-    made = finding.cost["tried"]
-    assert made["fix"].startswith("y = (y - y.mean()) / y.std()")
+    trial = finding.cost["tried"]
+    assert trial["fix"].startswith("y = (y - y.mean()) / y.std()")
     # In units of the scaled targets, whose deviation is 1, no loss would be above 100.
-    assert 1000 < made["loss"] < made["loss_without"]
+    assert 1000 < trial["loss"] < trial["loss_without"]
 
 
 def test_a_longer_training_is_compared_with_the_one_planned():
@@ -188,9 +188,9 @@ def test_layers_with_the_same_fault_are_mended_at_once():
     model = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.01), "mse")
     answer = outrange.diagnose(model, x, x[:, :1], try_fixes=True)
-    found = [f for f in answer if f.code == "OR003"]
-    assert {f.layer for f in found} == {"a", "b"}
-    for finding in found:
+    findings = [f for f in answer if f.code == "OR003"]
+    assert {f.layer for f in findings} == {"a", "b"}
+    for finding in findings:
         assert finding.cost["tried"]["lowers"]
         assert "in `a`, `b`" in finding.tried
 

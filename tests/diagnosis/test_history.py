@@ -19,8 +19,8 @@ def line(optimizer="sgd"):
 
 def finding_of(history, **options):
     """The finding about a training; None if there is none."""
-    found = outrange.diagnose(*line(), history=history, steps=0, **options)
-    return next((f for f in found if f.code == "OR031"), None)
+    answer = outrange.diagnose(*line(), history=history, steps=0, **options)
+    return next((f for f in answer if f.code == "OR031"), None)
 
 
 FALLING = np.geomspace(1.0, 0.01, 20).tolist()
@@ -45,11 +45,11 @@ HISTORIES = {
 def test_what_a_history_shows(name):
     losses, validation, words = HISTORIES[name]
     history = {"loss": losses} if validation is None else {"loss": losses, "val_loss": validation}
-    found = finding_of(history)
-    assert found is not None
-    assert words in found.message
-    assert found.level.name == "MEASURED"
-    assert found.fix
+    finding = finding_of(history)
+    assert finding is not None
+    assert words in finding.message
+    assert finding.level.name == "MEASURED"
+    assert finding.fix
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_nothing_is_said_of_a_good_one(history):
 def test_what_fit_returns_is_taken():
     model, x, y = line(keras.optimizers.SGD(1e3) if keras else None)
     history = model.fit(x, y, epochs=20, verbose=0)
-    found = outrange.diagnose(model, x, y, history=history, steps=0)
-    assert "OR031" in found.codes
-    assert "SGD(100" in next(f for f in found if f.code == "OR031").fix
+    answer = outrange.diagnose(model, x, y, history=history, steps=0)
+    assert "OR031" in answer.codes
+    assert "SGD(100" in next(f for f in answer if f.code == "OR031").fix
 
 
 @pytest.mark.parametrize("history", [3, {}, {"loss": "no"}, {"loss": []}, {"loss": [[1.0]]}])

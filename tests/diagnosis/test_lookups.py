@@ -46,18 +46,18 @@ def test_places_of_the_table_are_fine(dtype, given):
 def test_a_number_beyond_the_table_does_what_is_said():
     x = numbers(most=11)
     x[0, 0] = 10
-    (one,), _ = findings_and_notes(words(), x)
-    assert one.cost["outside"] == (x == 10).sum()
-    assert "0..9" in one.message
-    assert one.fix.startswith("Embedding(11, ...)")
+    (finding,), _ = findings_and_notes(words(), x)
+    assert finding.cost["outside"] == (x == 10).sum()
+    assert "0..9" in finding.message
+    assert finding.fix.startswith("Embedding(11, ...)")
     model = words()
     backend = keras.backend.backend()
     if backend == "jax":
-        assert "NaN" in one.message
+        assert "NaN" in finding.message
         assert np.isnan(model.predict(x[:1], verbose=0)).all()
     else:
         error = "InvalidArgumentError" if backend == "tensorflow" else "IndexError"
-        assert error in one.message
+        assert error in finding.message
         with pytest.raises(Exception, match=r"indices|index") as raised:
             model.fit(x, np.zeros(20), verbose=0)
         assert error in type(raised.value).__name__
@@ -65,9 +65,9 @@ def test_a_number_beyond_the_table_does_what_is_said():
 
 def test_fractions_are_cut_as_is_said():
     x = numbers() / 10
-    (one,), _ = findings_and_notes(words(), x)
-    assert one.cost["left"] == 1
-    assert "1 remains" in one.message
+    (finding,), _ = findings_and_notes(words(), x)
+    assert finding.cost["left"] == 1
+    assert "1 remains" in finding.message
     model = words()
     cut = model.predict(np.trunc(x), verbose=0)
     np.testing.assert_array_equal(model.predict(x, verbose=0), cut)
@@ -83,16 +83,16 @@ def test_numbers_below_0_read_from_the_end():
     x = numbers(most=9)
     x[:, 3] = -1
     assert findings_and_notes(words(), x)[0] == []
-    (one,) = findings_and_notes(words(), x)[1]
-    assert "-1 reads row 9 of 10" in one.message
+    (finding,) = findings_and_notes(words(), x)[1]
+    assert "-1 reads row 9 of 10" in finding.message
     model = words()
     last = np.where(x == -1, 9, x)
     np.testing.assert_array_equal(model.predict(x, verbose=0), model.predict(last, verbose=0))
     x[0, 0] = 9
-    ((one,), _) = findings_and_notes(words(), x)
-    assert "Row 9 is also read for 9" in one.message
+    ((finding,), _) = findings_and_notes(words(), x)
+    assert "Row 9 is also read for 9" in finding.message
     x[0, 0] = -11
-    assert any("outside" in one.message for one in findings_and_notes(words(), x)[0])
+    assert any("outside" in finding.message for finding in findings_and_notes(words(), x)[0])
 
 
 def test_the_edges_of_the_table_are_in_it():
@@ -114,8 +114,8 @@ def test_one_table_of_two_inputs_is_told_by_input():
     model = keras.Model([a, b], layers.Dense(1)(joined))
     model.compile("sgd", "mse")
     good, bad = numbers(length=2), numbers(length=2) + 10
-    (one,), _ = findings_and_notes(model, [good, bad], 20)
-    assert "of input 1" in one.message
+    (finding,), _ = findings_and_notes(model, [good, bad], 20)
+    assert "of input 1" in finding.message
     assert findings_and_notes(model, [good, good], 20) == ([], [])
 
 
@@ -142,5 +142,5 @@ def test_a_shape_that_changes_before_the_table_is_followed():
     model.compile("sgd", "mse")
     x = numbers().reshape(20, 2, 2)
     assert findings_and_notes(model, x) == ([], [])
-    (one,), _ = findings_and_notes(model, x + 10)
-    assert one.cost["outside"] == 80
+    (finding,), _ = findings_and_notes(model, x + 10)
+    assert finding.cost["outside"] == 80

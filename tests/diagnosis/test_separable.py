@@ -175,19 +175,19 @@ def findings_and_notes(model, x, y, **options):
 
 @pytest.mark.parametrize("targets", [XOR, XNOR])
 def test_one_neuron_is_told_what_it_cannot_learn(targets):
-    (one,) = outrange.diagnose(neuron(), TABLE, np.array(targets))
-    assert (one.code, one.level.name, one.layer) == ("OR039", "PROVED", "neuron")
+    (finding,) = outrange.diagnose(neuron(), TABLE, np.array(targets))
+    assert (finding.code, finding.level.name, finding.layer) == ("OR039", "PROVED", "neuron")
     assert "no line separates the two classes: the point [0.5, 0.5] is a weighted mean of" in (
-        one.message
+        finding.message
     )
-    cost = one.cost
+    cost = finding.cost
     keys = ("rows", "multipliers", "classes", "others")
     assert is_contradiction(TABLE, *(cost[key] for key in keys))
     assert cost["classes"] == [targets[row] for row in cost["rows"]]
     assert cost["accuracy"] == 0.75
     assert cost["loss_floor"] == pytest.approx(np.log(2), rel=1e-6)
     assert cost["loss_floor"] <= np.log(2)
-    assert one.fix.startswith('keras.layers.Dense(16, activation="relu"),')
+    assert finding.fix.startswith('keras.layers.Dense(16, activation="relu"),')
 
 
 @pytest.mark.parametrize("targets", [AND, OR])
@@ -210,15 +210,15 @@ def test_gates_that_a_line_separates_are_silent(targets):
 )
 def test_other_heads_and_losses(activation, loss, targets, floor):
     y = np.array(targets)
-    (one,) = findings_and_notes(neuron(activation, loss), TABLE, y)
-    assert one.cost["accuracy"] == 0.75
-    assert one.cost.get("loss_floor") == (None if floor is None else pytest.approx(floor))
+    (finding,) = findings_and_notes(neuron(activation, loss), TABLE, y)
+    assert finding.cost["accuracy"] == 0.75
+    assert finding.cost.get("loss_floor") == (None if floor is None else pytest.approx(floor))
 
 
 def test_logits_and_softmax():
     logits = keras.losses.BinaryCrossentropy(from_logits=True)
-    (one,) = findings_and_notes(neuron(None, logits), TABLE, np.array(XOR))
-    assert one.cost["loss_floor"] == pytest.approx(np.log(2), rel=1e-6)
+    (finding,) = findings_and_notes(neuron(None, logits), TABLE, np.array(XOR))
+    assert finding.cost["loss_floor"] == pytest.approx(np.log(2), rel=1e-6)
     sparse = neuron("softmax", "sparse_categorical_crossentropy", 2)
     (two,) = findings_and_notes(sparse, TABLE, np.array(XOR))
     hot = neuron("softmax", "categorical_crossentropy", 2)
@@ -236,10 +236,12 @@ def test_three_classes_on_a_line():
     """The class in the middle of two others has no place: scores along a line are convex."""
     x = np.array([[0.0], [1.0], [2.0], [3.0]])
     y = np.array([0, 1, 0, 2])
-    (one,) = findings_and_notes(neuron("softmax", "sparse_categorical_crossentropy", 3, 1), x, y)
+    (finding,) = findings_and_notes(
+        neuron("softmax", "sparse_categorical_crossentropy", 3, 1), x, y
+    )
     keys = ("rows", "multipliers", "classes", "others")
-    assert is_contradiction(x, *(one.cost[key] for key in keys))
-    assert "no linear scores separate the 3 classes" in one.message
+    assert is_contradiction(x, *(finding.cost[key] for key in keys))
+    assert "no linear scores separate the 3 classes" in finding.message
 
 
 def test_layers_without_a_curve_are_still_linear():
@@ -276,8 +278,8 @@ def test_layers_of_images_without_a_curve_are_linear_too():
         layers.GlobalAveragePooling2D(), layers.Dense(1, "sigmoid"),
     ])  # fmt: skip
     model.compile("sgd", "binary_crossentropy")
-    (one,) = findings_and_notes(model, x, np.array(XOR))
-    assert one.cost["multipliers"] == [1, 1, 1, 1]
+    (finding,) = findings_and_notes(model, x, np.array(XOR))
+    assert finding.cost["multipliers"] == [1, 1, 1, 1]
 
 
 def test_a_product_of_inputs_is_no_linear_unit():
@@ -307,11 +309,11 @@ def quadrants(rows=200):
 
 def test_quadrants_are_a_finding_and_noise_is_a_note():
     x, y, rng = quadrants()
-    (one,) = findings_and_notes(neuron(), x, y)
-    assert not one.note
+    (finding,) = findings_and_notes(neuron(), x, y)
+    assert not finding.note
     # Keras clips chances: without clips more is proved.
-    assert 0.3 < one.cost["loss_floor"] < one.cost["loss_floor_unclipped"] < np.log(2)
-    assert one.cost["accuracy"] < 0.85
+    assert 0.3 < finding.cost["loss_floor"] < finding.cost["loss_floor_unclipped"] < np.log(2)
+    assert finding.cost["accuracy"] < 0.85
     noisy = (x[:, 0] + 0.4 * rng.normal(size=200) > 0).astype(int)
     (note,) = findings_and_notes(neuron(), x, noisy)
     assert note.note
@@ -322,46 +324,46 @@ def test_quadrants_are_a_finding_and_noise_is_a_note():
 def test_training_stays_above_what_is_proved():
     x, y, _ = quadrants(64)
     model = neuron()
-    (one,) = findings_and_notes(model, x, y)
+    (finding,) = findings_and_notes(model, x, y)
     model.fit(x, y, epochs=60, batch_size=64, verbose=0)
-    assert model.evaluate(x, y, verbose=0) >= one.cost["loss_floor_unclipped"]
+    assert model.evaluate(x, y, verbose=0) >= finding.cost["loss_floor_unclipped"]
     right = (model.predict(x, verbose=0)[:, 0] > 0.5) == y
-    assert right.mean() <= one.cost["accuracy"]
+    assert right.mean() <= finding.cost["accuracy"]
 
 
 def test_a_hidden_layer_as_printed_mends_it():
     x, y, _ = quadrants(120)
     answer = outrange.diagnose(neuron(), x, y, steps=100, try_fixes=True)
-    (one,) = [f for f in answer if f.code == "OR039"]
-    assert one.cost["tried"]["lowers"]
-    assert one.cost["tried"]["gone"]
+    (finding,) = [f for f in answer if f.code == "OR039"]
+    assert finding.cost["tried"]["lowers"]
+    assert finding.cost["tried"]["gone"]
 
 
 def test_rows_of_x_that_are_equal_count_for_every_network():
     """A hidden layer is no help where nothing but equal rows contradict each other."""
     x = np.repeat([[0.0, 0.0], [1.0, 1.0]], 4, axis=0)
-    (one,) = findings_and_notes(neuron(), x, np.array([0, 1, 0, 1, 0, 1, 1, 1]))
-    assert one.note
+    (finding,) = findings_and_notes(neuron(), x, np.array([0, 1, 0, 1, 0, 1, 1, 1]))
+    assert finding.note
 
 
 def test_many_rows_are_drawn_from():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(12_000, 9)).astype("float32")
     y = (x[:, 0] * x[:, 1] > 0).astype(int)
-    (one,) = findings_and_notes(neuron(inputs=9), x, y)
-    assert max(one.cost["rows"]) > 5000
-    assert one.cost["classes"] == y[one.cost["rows"]].tolist()
+    (finding,) = findings_and_notes(neuron(inputs=9), x, y)
+    assert max(finding.cost["rows"]) > 5000
+    assert finding.cost["classes"] == y[finding.cost["rows"]].tolist()
     keys = ("rows", "multipliers", "classes", "others")
-    assert is_contradiction(x.astype(float), *(one.cost[key] for key in keys))
-    assert one.cost["accuracy"] == 1 - one.cost["wrong"] / 12_000
+    assert is_contradiction(x.astype(float), *(finding.cost[key] for key in keys))
+    assert finding.cost["accuracy"] == 1 - finding.cost["wrong"] / 12_000
 
 
 def test_large_multipliers_are_kept_in_files(tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 60)), rng.integers(0, 2, 200)
     answer = outrange.diagnose(neuron(inputs=60), x, y, steps=0, ignore=OTHERS)
-    (one,) = [*answer, *answer.notes]
-    assert max(one.cost["multipliers"]) > 2**64
+    (finding,) = [*answer, *answer.notes]
+    assert max(finding.cost["multipliers"]) > 2**64
     answer.save(tmp_path / "large.json")
     assert outrange.read(tmp_path / "large.json").as_dict() == answer.as_dict()
 

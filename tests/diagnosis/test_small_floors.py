@@ -15,7 +15,7 @@ def test_targets_just_outside_are_a_note(size, alarm):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "tanh")])
     model.compile("sgd", "mse")
     answer = outrange.diagnose(model, x, size * x, steps=0)
-    found = answer.findings if alarm else answer.notes
-    (one,) = [f for f in found if f.code == "OR001"]
-    assert one.level.name == "PROVED"
+    findings = answer.findings if alarm else answer.notes
+    (finding,) = [f for f in findings if f.code == "OR001"]
+    assert finding.level.name == "PROVED"
     assert ("OR001" in answer.codes) is alarm

@@ -93,7 +93,7 @@ class Builder:
             )),
         )()  # fmt: skip
 
-    def joined(self, z: Any) -> Any:
+    def join_branches(self, z: Any) -> Any:
         """A way around some layers, or two that meet."""
         L = self.keras.layers
         width = z.shape[-1]
@@ -111,7 +111,7 @@ class Builder:
         if kind < 0.85:
             return self.pointwise()(z)
         if kind < 0.93:
-            return self.joined(z)
+            return self.join_branches(z)
         if kind < 0.96:
             return self.dense(1)(z)
         layer = self.dense(z.shape[-1])  # a layer that is called twice
@@ -126,7 +126,7 @@ class Builder:
             lambda z: L.SimpleRNN(WIDTH, return_sequences=True, **extra)(z),
             lambda z: L.GRU(WIDTH, return_sequences=True, **extra)(z),
             lambda z: L.LSTM(WIDTH, return_sequences=True, **extra)(z),
-            lambda z: L.TimeDistributed(self.dense())(z), self.dense(), self.joined,
+            lambda z: L.TimeDistributed(self.dense())(z), self.dense(), self.join_branches,
             lambda z: self.pointwise()(z), lambda z: self.pointwise()(z),
         )(z)  # fmt: skip
 

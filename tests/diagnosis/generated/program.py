@@ -45,7 +45,7 @@ class Head:
         layers: The last one has the output's activation.
         loss: A class of `keras.losses`, or one of `LOSSES`.
         task: `"regression"`, `"binary"`, `"classes"`, `"labels"` or `"counts"`.
-        options: Of the loss.
+        options: Keyword arguments of the class of the loss.
     """
 
     layers: tuple[Spec, ...]
@@ -79,12 +79,12 @@ class Program:
         y_new: Their true targets, in the units of `y`.
         branches: Layers behind each input.
         trunk: Layers behind all of them, joined.
-        heads: The outputs.
+        heads: The heads in the order of the outputs, one each.
         optimizer: A class of `keras.optimizers`, and its arguments.
         epochs: How often all rows are seen.
         batch: Rows of a step.
         split: The share of rows, the last ones, kept from training as `validation_split` does.
-        metrics: Shown in training.
+        metrics: Names of the metrics that training reports.
     """
 
     base: str
@@ -147,7 +147,7 @@ def _attention(keras: ModuleType, z: Any, heads: int, width: int) -> Any:
     return keras.layers.LayerNormalization()(keras.layers.Add()([z, layer(z, z)]))
 
 
-def _stopped(keras: ModuleType, z: Any) -> Any:
+def _stop_gradient(keras: ModuleType, z: Any) -> Any:
     return keras.layers.Lambda(keras.ops.stop_gradient)(z)
 
 
@@ -156,17 +156,18 @@ def _whole(keras: ModuleType, z: Any) -> Any:
 
 
 COMPOSED: dict[str, Callable[..., Any]] = {
-    "Residual": _residual, "SelfAttention": _attention, "StopGradient": _stopped, "Round": _whole,
+    "Residual": _residual, "SelfAttention": _attention, "StopGradient": _stop_gradient,
+    "Round": _whole,
 }  # fmt: skip
 """What is more than one layer of Keras."""
 
 
-def rounded(keras: ModuleType) -> Callable[[Any, Any], Any]:
-    """A loss of rounded predictions, which has no gradient."""
+def rounded_loss(keras: ModuleType) -> Callable[[Any, Any], Any]:
+    """Return a loss of rounded predictions, which has no gradient."""
     return lambda t, p: keras.ops.mean(keras.ops.square(t - keras.ops.round(p)))
 
 
-LOSSES: dict[str, Callable[[ModuleType], Any]] = {"rounded": rounded}
+LOSSES: dict[str, Callable[[ModuleType], Any]] = {"rounded": rounded_loss}
 
 
 def build(keras: ModuleType, program: Program, seed: int | None = None) -> Any:
@@ -202,11 +203,11 @@ def data(program: Program) -> tuple[Any, Any]:
 
 
 def _chain(keras: ModuleType, z: Any, layers: tuple[Spec, ...]) -> Any:
-    for one in layers:
-        if one.kind in COMPOSED:
-            z = COMPOSED[one.kind](keras, z, **one.options)
+    for layer in layers:
+        if layer.kind in COMPOSED:
+            z = COMPOSED[layer.kind](keras, z, **layer.options)
         else:
-            z = getattr(keras.layers, one.kind)(**one.options)(z)
+            z = getattr(keras.layers, layer.kind)(**layer.options)(z)
     return z
 
 

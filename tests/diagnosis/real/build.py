@@ -30,13 +30,12 @@ def net(keras, inputs, layers, loss, optimizer=None, init="glorot_uniform", seed
     """A Sequential of Dense layers with seeded weights.
 
     Args:
-        keras: The framework.
-        inputs: Number of features.
+        inputs: Number of input features.
         layers: `(units, activation)` each; a number is the rate of a dropout.
-        loss: As in `compile`.
-        optimizer: As in `compile`; Adam by default.
-        init: Name of the kernel initializer, or one.
-        seed: Of the first layer; each has its own.
+        loss: The loss that `compile` takes.
+        optimizer: The optimizer that `compile` takes; Adam by default.
+        init: A kernel initializer or its name.
+        seed: Seed of the first layer; each layer has its own.
     """
     model = keras.Sequential([keras.Input((inputs,))])
     for i, layer in enumerate(layers):

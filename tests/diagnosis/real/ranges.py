@@ -46,7 +46,7 @@ def powers(power, size):
     return build
 
 
-def unscaled(scaled):
+def unscaled_features(scaled):
     """Features in the thousands into sigmoids."""
 
     def build(keras):
@@ -130,8 +130,8 @@ CASES = (
          plus_minus(False), plus_minus(True), ("OR010",)),
     Case("SO 52800582", "y = x ** 4 on [-100, 100] fails: saturated, and targets of 1e8",
          powers(4, 100), powers(4, 1), ("OR004", "OR017")),
-    Case("SO 39817949", "a saturated sigmoid in a classifier: inputs not scaled", unscaled(False),
-         unscaled(True), ("OR004",)),
+    Case("SO 39817949", "a saturated sigmoid in a classifier: inputs not scaled",
+         unscaled_features(False), unscaled_features(True), ("OR004",)),
     Case("SO 53749895", "all relus dead", dead(-1), dead(1), ("OR003",)),
     Case("SO 49891163", "the same prediction for every row: dead relus", dead(-1, 6, seed=4),
          dead(1, 6, seed=4), ("OR003",)),

@@ -15,19 +15,19 @@ def custom(loss, units=1, activation="sigmoid", seed=0):
     return build
 
 
-def floored(ops):
+def floored_loss(ops):
     return lambda t, p: ops.mean(ops.square(t - ops.floor(p + 0.5)))
 
 
-def squared(ops):
+def squared_loss(ops):
     return lambda t, p: ops.mean(ops.square(t - p))
 
 
-def thresholded(ops):
+def thresholded_loss(ops):
     return lambda t, p: ops.mean(ops.abs(t - ops.where(p >= 0.5, 1.0, 0.0)))
 
 
-def ignored(ops):
+def loss_without_prediction(ops):
     return lambda t, p: ops.mean(ops.square(t - 0.5))
 
 
@@ -95,14 +95,14 @@ def small(std):
 
 
 CASES = (
-    Case("SO 41780344", "the gradient of floor is none", custom(floored), custom(squared),
+    Case("SO 41780344", "the gradient of floor is none", custom(floored_loss), custom(squared_loss),
          ("OR005",)),
     Case("SO 46926809", "argmax is not differentiable; a soft index is",
          custom(index_of, 2, "softmax"), custom(soft_index_of, 2, "softmax"), ("OR005",)),
-    Case("SO 51257037", "a loss that does not read the prediction", custom(ignored, seed=1),
-         custom(squared, seed=1), ("OR005",)),
+    Case("SO 51257037", "a loss that does not read the prediction",
+         custom(loss_without_prediction, seed=1), custom(squared_loss, seed=1), ("OR005",)),
     Case("xiaobeizi: non-differentiable loss", "tf.where(y_pred >= .5, 1, 0) in the loss",
-         custom(thresholded, seed=2), custom(squared, seed=2), ("OR005",)),
+         custom(thresholded_loss, seed=2), custom(squared_loss, seed=2), ("OR005",)),
     Case("SO 42516484", "XOR stays at 0.5: all weights start at 0", xor("zeros"),
          xor("glorot_uniform"), ("OR013",)),
     Case("SO 48027263", "all weights start equal", xor(constant(0.5), "sigmoid"),
