@@ -29,8 +29,8 @@ def server(model):
 
 @pytest.fixture(scope="module")
 def engine():
-    with chromium.browser() as found:
-        yield found
+    with chromium.browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -71,9 +71,9 @@ def test_sliders_set_the_box_and_the_ranges_follow(page):
 
 def test_a_drag_shows_new_ranges_in_time(page):
     settle(page, lambda: page.get_by_label("Width of all").fill("100"))
-    found = page.evaluate(chromium.DRAG, [100, 33, 550, 800])
-    first = [took for took, _ in found if took is not None]
-    exact = [took for _, took in found if took is not None and took < 50]
+    timings = page.evaluate(chromium.DRAG, [100, 33, 550, 800])
+    first = [took for took, _ in timings if took is not None]
+    exact = [took for _, took in timings if took is not None and took < 50]
     print(
         f"\nto new ranges: median {statistics.median(first):.0f} ms, nine of ten within "
         f"{sorted(first)[int(0.9 * len(first))]:.0f} ms; exact within 50 ms: {len(exact)} of 100"

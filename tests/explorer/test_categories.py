@@ -16,13 +16,13 @@ BOX = (np.array([-1.0, 0.0, 0.0, 0.0, 0.0]), np.array([1.0, 6.0, 1.0, 1.0, 1.0])
 SET = outrange.Mixed(BOX, integers=[1], one_hot=[[2, 3, 4]])
 
 
-def shown(box=SET):
+def make_exhibit(box=SET):
     return Exhibit.of(dense_net([5, 8, 2], ["relu", None], 3), box, 30.0)
 
 
 @pytest.fixture
 def page():
-    made = Page(shown())
+    made = Page(make_exhibit())
     yield made
     made.session.close()
     made.session.join()
@@ -33,7 +33,7 @@ def message(lo=BOX[0], hi=BOX[1]):
 
 
 def test_the_page_learns_of_groups_and_integers():
-    hello = shown().hello()
+    hello = make_exhibit().hello()
     assert hello["whole"][:2] == [False, True]
     [group] = hello["groups"]
     assert group["members"] == (2, 3, 4)

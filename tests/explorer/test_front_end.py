@@ -87,9 +87,9 @@ def text(page, selector):
 )  # fmt: skip
 def test_sampling_is_measured_against_what_is_known_alone(front, ranges, sample, said):
     front.evaluate(f"range({ranges}); sample({sample})")
-    found = text(front, ".or-sampling").split("random ones.")[1].strip()
-    assert found.endswith(said) or said in found
-    assert bool(found) == bool(said)
+    share = text(front, ".or-sampling").split("random ones.")[1].strip()
+    assert share.endswith(said) or said in share
+    assert bool(share) == bool(said)
     assert "∞" not in text(front, ".or-sampling")
 
 

@@ -23,16 +23,16 @@ SOURCE = ModelSource("net", "ab" * 32, "weights")
 
 
 @pytest.fixture
-def shown():
+def hashed_exhibit():
     """Return a network with a hash."""
-    found = exhibit()
-    object.__setattr__(found.network, "source", SOURCE)
-    return found
+    result = exhibit()
+    object.__setattr__(result.network, "source", SOURCE)
+    return result
 
 
 @pytest.fixture
-def page(shown):
-    made = Page(shown)
+def page(hashed_exhibit):
+    made = Page(hashed_exhibit)
     yield made
     made.session.close()
     made.session.join()
@@ -86,14 +86,14 @@ def test_the_end_of_a_search_keeps_what_was_proved_before_it(page, monkeypatch):
     assert np.all(np.array(last["seen_lo"]) >= arrays(last)[0])
 
 
-def test_a_range_that_the_model_contradicts_has_failed(page, shown, monkeypatch):
+def test_a_range_that_the_model_contradicts_has_failed(page, hashed_exhibit, monkeypatch):
     monkeypatch.setattr(session, "CALM", 0.0)
-    off = lambda x: shown.network.graph.run(np.float64(x)) + 100  # noqa: E731
-    object.__setattr__(shown.network, "predict", off)
-    asked = page.ask("range", **ends(-1, 1))
+    off = lambda x: hashed_exhibit.network.graph.run(np.float64(x)) + 100  # noqa: E731
+    object.__setattr__(hashed_exhibit.network, "predict", off)
+    question = page.ask("range", **ends(-1, 1))
     page.done()
     error = page.hear("error")
-    assert (error["ask"], error["id"], error["cause"]) == ("range", asked, "failure")
+    assert (error["ask"], error["id"], error["cause"]) == ("range", question, "failure")
     assert "bug in outrange" in error["text"]
     page.ask("end", output=0, side="lo")
     assert page.hear("error", "point")["text"] == "No ranges are shown yet."
@@ -102,17 +102,17 @@ def test_a_range_that_the_model_contradicts_has_failed(page, shown, monkeypatch)
     assert page.session._proved.over(Box([0.0] * 3, [0.5] * 3)) is None
 
 
-def test_a_report_holds_no_range_that_was_not_checked(page, shown, monkeypatch):
+def test_a_report_holds_no_range_that_was_not_checked(page, hashed_exhibit, monkeypatch):
     monkeypatch.setattr(session, "CALM", 600.0)
-    off = lambda x: shown.network.graph.run(np.float64(x)) + 100  # noqa: E731
-    object.__setattr__(shown.network, "predict", off)
+    off = lambda x: hashed_exhibit.network.graph.run(np.float64(x)) + 100  # noqa: E731
+    object.__setattr__(hashed_exhibit.network, "predict", off)
     page.ask("range", **ends(-1, 1))
     page.done()
     while page.session._shown.answer is None:  # it is said before it is kept
         threading.Event().wait(0.01)
     page.ask("report")
-    told = [page.hear("error", "report")["ask"] for _ in range(2)]
-    assert told == ["range", "report"]
+    errors = [page.hear("error", "report")["ask"] for _ in range(2)]
+    assert errors == ["range", "report"]
 
 
 def test_answers_repeat_the_number_of_their_input_set(page):
@@ -160,10 +160,10 @@ def test_a_bug_is_no_mistake_of_who_asks(page, monkeypatch):
 
 
 def test_a_report_names_the_model_in_every_answer(page, monkeypatch):
-    heard = []
+    messages = []
     real = report.summary
     monkeypatch.setattr(
-        report, "summary", lambda *args, **more: heard.append(more) or real(*args, **more)
+        report, "summary", lambda *args, **more: messages.append(more) or real(*args, **more)
     )
     page.ask("range", **ends(-1, 1))
     last = page.done()
@@ -176,7 +176,7 @@ def test_a_report_names_the_model_in_every_answer(page, monkeypatch):
     page.ask("report")
     html = page.hear("report")["html"]
     assert SOURCE.sha256 in html
-    (more,) = heard
+    (more,) = messages
     assert more["known"].sources == (SOURCE,)
     assert np.allclose(more["known"].lo, last["lo"])
 

@@ -34,7 +34,7 @@ def client():
     pages.close()
 
 
-def refused(client, path, headers):
+def check_refusal(client, path, headers):
     with pytest.raises(WebSocketDisconnect), client.websocket_connect(path, headers=headers):
         pass
 
@@ -59,14 +59,14 @@ def test_without_the_token_there_is_nothing(client):
     for token in (None, "", TOKEN[:-1], TOKEN + "x", "é"):
         params = {} if token is None else {"token": token}
         assert client.get("/", params=params).status_code == 403
-        refused(client, "/socket" if token is None else f"/socket?token={token}", HOME)
+        check_refusal(client, "/socket" if token is None else f"/socket?token={token}", HOME)
 
 
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", f"https://{HOST}", "http://127.0.0.1:9", "null", "", None]
 )
 def test_another_origin_gets_nothing(client, origin):
-    refused(client, SOCKET, {"host": HOST} | ({} if origin is None else {"origin": origin}))
+    check_refusal(client, SOCKET, {"host": HOST} | ({} if origin is None else {"origin": origin}))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_another_host_gets_nothing(client, host):
     reply = client.get("/", params={"token": TOKEN}, headers={"host": host})
     assert reply.status_code == 421
     assert "explorer" not in reply.text
-    refused(client, SOCKET, {"host": host, "origin": f"http://{host}"})
+    check_refusal(client, SOCKET, {"host": host, "origin": f"http://{host}"})
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"])

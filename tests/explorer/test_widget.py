@@ -20,11 +20,11 @@ pytestmark = pytest.mark.wallclock
 
 
 def test_a_widget_answers_like_a_page(monkeypatch):
-    said, done = [], threading.Event()
+    messages, done = [], threading.Event()
 
     def send(_, content):
-        said.append(json.loads(content["text"]))
-        if said[-1].get("stage") == "done":
+        messages.append(json.loads(content["text"]))
+        if messages[-1].get("stage") == "done":
             done.set()
 
     monkeypatch.setattr(ExplorerWidget, "send", send)
@@ -32,10 +32,10 @@ def test_a_widget_answers_like_a_page(monkeypatch):
     monkeypatch.setattr(ExplorerWidget, "comm", open_)
     widget = ExplorerWidget(exhibit())
     widget._receive(None, {"text": "hello"}, [])
-    assert said[0]["say"] == "hello"
+    assert messages[0]["say"] == "hello"
     for content in (None, "x", {}, {"text": 3}, {"text": "{"}):
         widget._receive(None, content, [])
-        assert said[-1]["say"] == "error"
+        assert messages[-1]["say"] == "error"
     widget._receive(None, {"text": json.dumps({"ask": "range", "id": 1, **ends(-1, 1)})}, [])
     assert done.wait(60)
     widget._page.close()
