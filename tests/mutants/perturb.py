@@ -12,7 +12,7 @@ from outrange.ops import Curve
 FEW = 6
 
 
-def _moved(values, i, by):
+def _move_entry(values, i, by):
     return tuple(sorted((*values[:i], values[i] + by, *values[i + 1 :])))
 
 
@@ -31,13 +31,16 @@ def knots(facts: Curve) -> Iterator[tuple[str, dict]]:
     for i in _some(facts.knots):
         size = 1 + abs(facts.knots[i])
         for by in (1e-3, -1e-3, 1e-8):
-            yield f"knot {i} moved by {by * size:.1e}", {"knots": _moved(facts.knots, i, by * size)}
-        kept = {"knots": _without(facts.knots, i), "bends": _without(facts.bends, i + 1)}
-        kept["jumps"] = tuple(j for j in facts.jumps if j != facts.knots[i])
-        yield f"knot {i} dropped", {**kept, "lines": None}
+            yield (
+                f"knot {i} moved by {by * size:.1e}",
+                {"knots": _move_entry(facts.knots, i, by * size)},
+            )
+        remaining = {"knots": _without(facts.knots, i), "bends": _without(facts.bends, i + 1)}
+        remaining["jumps"] = tuple(j for j in facts.jumps if j != facts.knots[i])
+        yield f"knot {i} dropped", {**remaining, "lines": None}
         knot = facts.knots[i]
         if knot in facts.jumps:
-            yield f"jump {i} dropped", {"jumps": kept["jumps"]}
+            yield f"jump {i} dropped", {"jumps": remaining["jumps"]}
         elif knot not in facts.holes:
             turns = tuple(sorted({*facts.turns, knot}))
             yield f"jump {i} made up", {"jumps": (*facts.jumps, knot), "turns": turns}
@@ -55,15 +58,15 @@ def bends(facts: Curve) -> Iterator[tuple[str, dict]]:
             continue
         slope, offset = line
         for wrong in ((slope * (1 + 1e-12) + 1e-13, offset), (slope, offset + 1e-12)):
-            found = (*facts.lines[:i], wrong, *facts.lines[i + 1 :])
-            yield f"line {i} is {wrong}", {"lines": found}
+            lines = (*facts.lines[:i], wrong, *facts.lines[i + 1 :])
+            yield f"line {i} is {wrong}", {"lines": lines}
 
 
 def turns(facts: Curve) -> Iterator[tuple[str, dict]]:
     for i in _some(facts.turns):
         yield f"turn {i} dropped", {"turns": _without(facts.turns, i)}
         for by in (1e-3, -1e-3, 1e-8):
-            yield f"turn {i} moved by {by:.1e}", {"turns": _moved(facts.turns, i, by)}
+            yield f"turn {i} moved by {by:.1e}", {"turns": _move_entry(facts.turns, i, by)}
 
 
 def numbers(facts: Curve) -> Iterator[tuple[str, dict]]:
@@ -115,8 +118,8 @@ def beyond(facts: Curve) -> Iterator[tuple[str, dict]]:
         yield "beyond starts at -50", {"beyond": (-50.0, most)}
 
 
-def perturbed(facts: Curve) -> Iterator[tuple[str, dict]]:
-    """All wrong versions of `facts`, as `(label, fields to replace)`."""
+def perturb_curve(facts: Curve) -> Iterator[tuple[str, dict]]:
+    """Yield all wrong versions of `facts`, as `(label, fields to replace)`."""
     for make in (knots, bends, turns, numbers, domain, beyond):
         yield from make(facts)
 

@@ -5,19 +5,19 @@ import textwrap
 
 
 def break_source(monkeypatch, function, old, new):
-    """Let a function do something else.
+    """Change the source of a function at one place, until the test ends.
 
     Args:
-        monkeypatch: Of the test: it puts everything back.
-        function: As it is looked up, of a module or a class.
-        old: A part of its source, which is there once.
-        new: In its place.
+        monkeypatch: The fixture of the test, which undoes the change.
+        function: The function, as an attribute of a module or a class.
+        old: Part of its source that occurs exactly once.
+        new: Source that replaces `old`.
     """
     source = textwrap.dedent(inspect.getsource(function))
     assert source.count(old) == 1, (function, old, source.count(old))
-    known = dict(function.__globals__)
+    namespace = dict(function.__globals__)
     source = "from __future__ import annotations\n" + source.replace(old, new)
-    exec(compile(source, "", "exec"), known)
-    made = known[function.__name__]
-    made = made.__func__ if isinstance(made, staticmethod) else made
-    monkeypatch.setattr(function, "__code__", made.__code__)
+    exec(compile(source, "", "exec"), namespace)
+    changed = namespace[function.__name__]
+    changed = changed.__func__ if isinstance(changed, staticmethod) else changed
+    monkeypatch.setattr(function, "__code__", changed.__code__)

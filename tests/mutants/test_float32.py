@@ -24,15 +24,15 @@ def cancelling():
     return b.finish([b.dense(h, np.ones((16, 1)))], ["y"])
 
 
-def shifted():
-    """A sum whose one large term is its bias."""
+def biased_sum():
+    """Return the graph of a sum whose one large term is its bias."""
     b = Builder([Slot("x", (4,))])
     (x,) = b.input_values()
     return b.finish([b.dense(x, np.eye(4), np.full(4, BIG))], ["y"])
 
 
-def multiplied():
-    """Products of inputs, which no sum has rounded before."""
+def input_products():
+    """Return a graph of products of inputs, which no earlier sum has rounded."""
     b = Builder([Slot("x", (4,))])
     (x,) = b.input_values()
     left, right = b.rearrange([x], [[0, 1]]), b.rearrange([x], [[2, 3]])
@@ -45,11 +45,11 @@ def share(graph):
 
 def test_the_law_holds():
     assert share(cancelling()) <= 1.0
-    assert share(shifted()) <= 1.0
-    assert share(multiplied()) <= 1.0
+    assert share(biased_sum()) <= 1.0
+    assert share(input_products()) <= 1.0
 
 
-def changed(monkeypatch, kind, change):
+def change_rule(monkeypatch, kind, change):
     rule = rules.RULES[kind]
 
     def mutant(op, before, own, reads, **more):
@@ -80,12 +80,12 @@ def one_term(rule, op, before, own, reads):
     ("kind", "change", "graph"),
     [
         (rules.Affine, without_rounding, cancelling()),
-        (rules.Affine, without_bias, shifted()),
+        (rules.Affine, without_bias, biased_sum()),
         (rules.Affine, one_term, cancelling()),
-        (rules.Product, without_rounding, multiplied()),
+        (rules.Product, without_rounding, input_products()),
     ],
     ids=["no gamma", "no bias", "result only", "product"],
 )
 def test_a_rounding_that_is_left_out_is_noticed(monkeypatch, kind, change, graph):
-    changed(monkeypatch, kind, change)
+    change_rule(monkeypatch, kind, change)
     assert share(graph) > 1.0

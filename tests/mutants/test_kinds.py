@@ -131,13 +131,13 @@ def _part(op: Affine, change) -> Affine:
     return replace(op, part=lambda wanted: change(op.restrict(wanted)))
 
 
-def _shifted(part: SubOp) -> SubOp:
+def _roll_inputs(part: SubOp) -> SubOp:
     return replace(part, inputs=tuple(np.roll(entries, 1) for entries in part.inputs))
 
 
 PARTS = {
     "a result too few": lambda part: replace(part, outputs=part.outputs[1:]),
-    "entries turned around": _shifted,
+    "entries turned around": _roll_inputs,
     "other entries": lambda part: replace(part, inputs=tuple(i + 1 for i in part.inputs)),
     "other weights": lambda part: replace(
         part, op=_apply(part.op, lambda y, xs, absolute: y * (1 + 1e-9))
