@@ -36,11 +36,10 @@ class Problem:
     """A question with a known answer.
 
     Args:
-        net: The network.
         claim: The property, as outrange takes it.
         box: The input set, as outrange takes it.
-        expect: The answer.
-        broken: `(x, y)` of exact numbers: whether the property is broken there.
+        expect: The expected verdict, or `NOT_VIOLATED` or `NOT_HOLDS` at a threshold.
+        broken: Returns whether exact numbers `(x, y)` break the property.
         inside: Whether an exact `x` is in the set; by default the plain box `(lo, hi)`.
         where: A condition on `x`.
         least: Exact least distance from breaking the property, where known: no margin is larger.
@@ -103,15 +102,15 @@ class Problem:
 
     def witness(self, verdict: Verdict) -> None:
         """The counterexample lies in the set and breaks the property, exactly."""
-        found = verdict.counterexample
-        assert found is not None
-        x = [Fraction(float(e)) for e in found.flat_x]
+        example = verdict.counterexample
+        assert example is not None
+        x = [Fraction(float(e)) for e in example.flat_x]
         inside = self.inside or self.in_box
-        assert inside(x), f"outside of the set: {found.flat_x}"
-        y = self.net.run(found.flat_x.tolist(), self.number)
-        point = x if self.number is Fraction else [self.number(e) for e in found.flat_x.tolist()]
-        assert self.broken(point, y), f"not broken: {found.flat_x} gives {y}"
-        shown = found.y.values() if isinstance(found.y, dict) else [found.y]
+        assert inside(x), f"outside of the set: {example.flat_x}"
+        y = self.net.run(example.flat_x.tolist(), self.number)
+        point = x if self.number is Fraction else [self.number(e) for e in example.flat_x.tolist()]
+        assert self.broken(point, y), f"not broken: {example.flat_x} gives {y}"
+        shown = example.y.values() if isinstance(example.y, dict) else [example.y]
         for a, b in zip(y, np.concatenate([np.ravel(part) for part in shown]), strict=True):
             assert abs(float(a) - b) <= 1e-6 * (1 + abs(float(a)))
 

@@ -25,18 +25,18 @@ def below(polygon: list[Point], form: Form) -> list[Point]:
     """The part of a convex polygon where `form <= 0`."""
     if len(polygon) == 1:
         return polygon if value(form, polygon[0]) <= 0 else []
-    kept: list[Point] = []
+    points: list[Point] = []
     edges = list(zip(polygon, polygon[1:] + polygon[:1], strict=True))
     for p, q in edges[:1] if len(polygon) == 2 else edges:
         a, b = value(form, p), value(form, q)
         if a <= 0:
-            kept.append(p)
+            points.append(p)
         if a * b < 0:
             t = a / (a - b)
-            kept.append(tuple(u + t * (v - u) for u, v in zip(p, q, strict=True)))
+            points.append(tuple(u + t * (v - u) for u, v in zip(p, q, strict=True)))
         if len(polygon) == 2 and b <= 0:
-            kept.append(q)
-    return list(dict.fromkeys(kept))
+            points.append(q)
+    return list(dict.fromkeys(points))
 
 
 def box_polygon(lo: Sequence, hi: Sequence) -> list[Point]:
@@ -65,17 +65,17 @@ def regions(layers: Sequence[tuple], lo, hi) -> list[tuple[list[Point], list[For
     """`(polygon, output forms)` of every linear region of a relu network on a box."""
     d = len(lo)
     unit = [tuple(Fraction(int(i == k)) for k in range(d + 1)) for i in range(d)]
-    found: list[tuple[list[Point], list[Form]]] = [(box_polygon(lo, hi), unit)]
+    parts: list[tuple[list[Point], list[Form]]] = [(box_polygon(lo, hi), unit)]
     for k, (weight, bias) in enumerate(layers):
-        found = [(polygon, affine(forms, weight, bias)) for polygon, forms in found]
+        parts = [(polygon, affine(forms, weight, bias)) for polygon, forms in parts]
         if k < len(layers) - 1:
             for unit_index in range(weight.shape[1]):
-                found = list(itertools.chain(*(_halves(p, f, unit_index) for p, f in found)))
-    return found
+                parts = list(itertools.chain(*(_halves(p, f, unit_index) for p, f in parts)))
+    return parts
 
 
 def _halves(polygon, forms, i: int):
-    """Where unit `i` is off, and where it is on."""
+    """Split a polygon into the parts where unit `i` is off and where it is on."""
     off = below(polygon, forms[i])
     on = below(polygon, tuple(-c for c in forms[i]))
     zero = tuple(Fraction(0) for _ in forms[i])

@@ -35,8 +35,8 @@ def reluval(limit, expect):
     )
 
 
-def scaled(seed, scales, delta):
-    """Weights of wild scale; the exact end of a monotone net is at a corner."""
+def plant_scaled_weights(seed, scales, delta):
+    """Plant weights of very different scales; a monotone net attains its end at a corner."""
     rng = np.random.default_rng(seed)
     layers = [
         (np.abs(w) * s, b * s)
@@ -146,7 +146,7 @@ CASES = [
         for v, e in ((0.0, VIOLATED), (-0.4999, VIOLATED), (-0.5001, HOLDS), (-1.0, HOLDS))
     ),
     *(
-        case(f"scales-{k}-{s}-{t:g}", scaled, s, scales, t)
+        case(f"scales-{k}-{s}-{t:g}", plant_scaled_weights, s, scales, t)
         for s in range(3)
         for k, scales in enumerate(([1e9] * 3, WIDE, SMALL, [1e-9, 1e9, 1e9]))
         for t in (1e-6, -1e-6)
@@ -249,7 +249,7 @@ def test_no_box_with_ends_that_cross():
         Box(np.ones(2), np.zeros(2))
 
 
-def pooled():
+def padded_pooling():
     """Average pooling with padding divides by the entries that are there."""
     return keras.layers.AveragePooling1D(2, strides=2, padding="same")
 
@@ -259,8 +259,8 @@ def relu_with(**given):
 
 
 KERAS = {
-    "padding counts no zeros": (pooled, (3, 1), (y >= 0.9999).all(), HOLDS, (1, 2)),
-    "padding counts no zeros, false": (pooled, (3, 1), y[1, 0] <= 1.5, VIOLATED, (1, 2)),
+    "padding counts no zeros": (padded_pooling, (3, 1), (y >= 0.9999).all(), HOLDS, (1, 2)),
+    "padding counts no zeros, false": (padded_pooling, (3, 1), y[1, 0] <= 1.5, VIOLATED, (1, 2)),
     "max_value": (lambda: relu_with(max_value=3.0), (1,), y[0] <= 3, NOT_VIOLATED, (-4, 4)),
     "max_value, false": (lambda: relu_with(max_value=3.0), (1,), y[0] <= 2.99, VIOLATED, (-4, 4)),
     "slope": (lambda: relu_with(negative_slope=0.5), (1,), y[0] >= -1.99, VIOLATED, (-4, 4)),
@@ -310,13 +310,13 @@ KERAS = {
 def test_models_of_keras(name):
     make, shape, claim, expect, box = KERAS[name]
     model = keras.Sequential([keras.Input(shape), make()])
-    found = outrange.verify(model, claim, box, time_limit=10)
+    verdict = outrange.verify(model, claim, box, time_limit=10)
     if expect == NOT_VIOLATED:
-        assert found.status != VIOLATED, str(found)
+        assert verdict.status != VIOLATED, str(verdict)
         return
-    assert found.status == expect, str(found)
+    assert verdict.status == expect, str(verdict)
     if expect == VIOLATED:
-        seen = found.counterexample
+        seen = verdict.counterexample
         assert (box[0] <= seen.x).all() and (seen.x <= box[1]).all()
         returned = np.asarray(model(np.float32(seen.x)[None]))[0]
         np.testing.assert_allclose(returned, seen.model_y, rtol=1e-6)
