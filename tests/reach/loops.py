@@ -29,7 +29,7 @@ def linear(rng, states, controls=1):
     )
 
 
-def kinked(rng, states, controls=1):
+def draw_kinked_plant(rng, states, controls=1):
     """Draw a piecewise-linear plant."""
     plain, weight = linear(rng, states, controls), rng.normal(size=(states, states))
 
@@ -56,7 +56,7 @@ def loops(*arguments, **options):
     return list(every_loop(*arguments, **options))
 
 
-def every_loop(count, kinds=(linear, kinked, smooth), acts=("relu", "tanh")):
+def every_loop(count, kinds=(linear, draw_kinked_plant, smooth), acts=("relu", "tanh")):
     """Yield `(controller, plant, lo, hi, steps)` of `count` random loops, of kinds in turn."""
     for seed in range(count):
         rng = np.random.default_rng(seed)

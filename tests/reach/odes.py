@@ -14,8 +14,8 @@ class Ode:
     Args:
         function: Right side, called with `(m, x, u, t, w)`, where `m` holds sin, cos and exp.
         formula: The right side in CAPD's syntax.
-        lo: Least initial states.
-        hi: Largest initial states.
+        lo: Lower ends of the box of initial states.
+        hi: Upper ends of the box of initial states.
         steps: Number of steps of `dt`.
         dt: A power of two.
     """

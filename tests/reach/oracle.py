@@ -80,7 +80,7 @@ def _step(function, x, u, t, h):
     return out
 
 
-def _run(network, x):
+def _evaluate_network(network, x):
     for weight, bias, activation in network:
         x = [
             sum((exact(w) * v for w, v in zip(column, x, strict=True)), exact(b))
@@ -100,7 +100,7 @@ def trajectory(function, network, x, dt, steps, pieces=4):
         x, run = [exact(v) for v in x], []
         run.append((Fraction(0), x))
         for k in range(steps):
-            u = [] if network is None else _run(network, x)
+            u = [] if network is None else _evaluate_network(network, x)
             for j in range(pieces):
                 t = k * dt + j * dt / pieces
                 x = _step(function, x, u, exact(t), exact(dt / pieces))
