@@ -27,8 +27,8 @@ def test_values_beyond_float64_that_tie_are_undecided_and_no_error():
     (x,) = b.input_values()
     graph = b.finish([b.curve("exp", x)], ["y"])
     tie = Atom(((2, 1.0), (3, -1.0)), 0.0, strict=True)
-    found = ExactChecker(graph, tie)(np.array([1000.0, 1000.0]))
-    assert found.holds is not True
+    decision = ExactChecker(graph, tie)(np.array([1000.0, 1000.0]))
+    assert decision.holds is not True
 
 
 def test_no_bound_comes_of_a_pass_that_was_cut_off():

@@ -23,13 +23,13 @@ def net(*parts):
 
 def floor(model, x, y, **options):
     """The finding OR030 that is proved, or None."""
-    found = outrange.diagnose(model, x, y, steps=0, **options)
-    proved = [f for f in found if f.code == "OR030" and f.level.name == "PROVED"]
+    answer = outrange.diagnose(model, x, y, steps=0, **options)
+    proved = [f for f in answer if f.code == "OR030" and f.level.name == "PROVED"]
     return proved[0] if proved else None
 
 
-def reached(model, x, y, epochs, **options):
-    """The loss after training, as `evaluate` says it."""
+def train_and_evaluate(model, x, y, epochs, **options):
+    """Train a model and return its loss by `evaluate`."""
     model.fit(x, y, epochs=epochs, verbose=0, **options)
     return float(model.evaluate(x, y, verbose=0))
 
@@ -47,11 +47,11 @@ def test_a_table_that_tensorflow_steps_once_a_look_up(kind):
     model = net(keras.Input((1,), dtype="int32"), L.Embedding(4, 1), L.Flatten())
     clip = {"clipvalue": 0.1} if kind == "SGD" else {}
     model.compile(getattr(keras.optimizers, kind)(0.1, **clip), "mse")
-    said = floor(model, x, y, epochs=2, batch_size=32)
+    bound = floor(model, x, y, epochs=2, batch_size=32)
     if keras.backend.backend() == "tensorflow":
-        assert said is None
+        assert bound is None
     else:
-        assert reached(model, x, y, 2, batch_size=32) >= said.cost["loss_floor"]
+        assert train_and_evaluate(model, x, y, 2, batch_size=32) >= bound.cost["loss_floor"]
 
 
 def test_a_categorical_loss_that_may_be_clipped_is_not_convex():
@@ -61,8 +61,8 @@ def test_a_categorical_loss_that_may_be_clipped_is_not_convex():
     model = net(keras.Input((1,)), L.Dense(2, "softmax"))
     model.layers[0].set_weights([np.array([[12500.0, -12500.0]]), np.zeros(2)])
     model.compile(Adam(0.05), "sparse_categorical_crossentropy")
-    said = floor(model, x, y, epochs=40)
-    assert said is None or reached(model, x, y, 40) >= said.cost["loss_floor"]
+    bound = floor(model, x, y, epochs=40)
+    assert bound is None or train_and_evaluate(model, x, y, 40) >= bound.cost["loss_floor"]
 
 
 def test_a_softmax_over_pieces_of_the_output():
@@ -71,8 +71,8 @@ def test_a_softmax_over_pieces_of_the_output():
     model.compile(Adam(0.01), "categorical_crossentropy")
     x = 0.01 * np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
     y = np.eye(6, dtype="float32")[np.arange(32) % 3]
-    said = floor(model, x, y, epochs=2)
-    assert said is None or model.evaluate(x, y, verbose=0) >= said.cost["loss_floor"]
+    bound = floor(model, x, y, epochs=2)
+    assert bound is None or model.evaluate(x, y, verbose=0) >= bound.cost["loss_floor"]
 
 
 def test_targets_that_keras_broadcasts():
@@ -81,9 +81,9 @@ def test_targets_that_keras_broadcasts():
     model.layers[0].set_weights([-5 * np.eye(3), np.zeros(3)])
     model.compile(Adam(1e-4), "mse")
     assert floor(model, v, 10 * v[:, None], epochs=2) is None
-    said = floor(model, v, 10 * v, epochs=2)
-    assert said is not None
-    assert reached(model, v, 10 * v, 2) >= said.cost["loss_floor"]
+    bound = floor(model, v, 10 * v, epochs=2)
+    assert bound is not None
+    assert train_and_evaluate(model, v, 10 * v, 2) >= bound.cost["loss_floor"]
 
 
 class Started(keras.Model):
@@ -129,7 +129,7 @@ class Dense(L.Layer):
 
 
 class Unasked(Dense):
-    """The same, which does so whether or not it is training."""
+    """A layer that moves its bias at every call, in training or not."""
 
     def call(self, x):
         self.b.assign(self.b + 10.0)
@@ -200,10 +200,10 @@ def test_an_optimizer_whose_count_was_set_back():
 def test_what_weight_decay_takes_is_said():
     model = net(keras.Input((1,)), L.Dense(1, kernel_initializer=keras.initializers.Constant(50.0)))
     model.compile(keras.optimizers.AdamW(1e-3, weight_decay=100.0), "mse")
-    said = floor(model, X, FAR, epochs=4)
-    assert reached(model, X, FAR, 4) >= said.cost["loss_floor"]
+    bound = floor(model, X, FAR, epochs=4)
+    assert train_and_evaluate(model, X, FAR, 4) >= bound.cost["loss_floor"]
     assert model.get_weights()[0].item() < 40
-    assert "in addition to weight decay, which removes at most 34.4 % of it" in said.message
+    assert "in addition to weight decay, which removes at most 34.4 % of it" in bound.message
 
 
 @pytest.mark.parametrize("how", ["sum", "none", "weight", "dtype", "mask"])
@@ -221,16 +221,16 @@ def test_losses_that_are_no_plain_mean_have_no_floor(how):
         x[:, 2:], y[:, 2:] = 0, 1000
     else:
         model = line(square(reduction=how))
-    said = floor(model, x, y, epochs=2)
-    assert said is None or model.evaluate(x, y, verbose=0) >= said.cost["loss_floor"]
-    assert how == "mask" or said is None
+    bound = floor(model, x, y, epochs=2)
+    assert bound is None or model.evaluate(x, y, verbose=0) >= bound.cost["loss_floor"]
+    assert how == "mask" or bound is None
 
 
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean", "mean_with_sample_weight"])
 def test_means_have_one(reduction):
     model = line(keras.losses.MeanSquaredError(reduction=reduction))
-    said = floor(model, X, FAR, epochs=5)
-    assert reached(model, X, FAR, 5) >= said.cost["loss_floor"]
+    bound = floor(model, X, FAR, epochs=5)
+    assert train_and_evaluate(model, X, FAR, 5) >= bound.cost["loss_floor"]
 
 
 def test_bounds_are_rounded_outward():
@@ -250,5 +250,5 @@ def test_the_sum_of_many_rows_is_paid_for():
     y = np.full((50_000, 1), 2.7, "float32")
     model = net(keras.Input((1,)), L.Dense(1, kernel_initializer="zeros"))
     model.compile(Adam(1e-12), "mse")
-    said = floor(model, x, y, epochs=1, batch_size=50_000)
-    assert said is None or model.evaluate(x, y, verbose=0) >= said.cost["loss_floor"]
+    bound = floor(model, x, y, epochs=1, batch_size=50_000)
+    assert bound is None or model.evaluate(x, y, verbose=0) >= bound.cost["loss_floor"]

@@ -10,8 +10,8 @@ import outrange
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 
 
-def randomized(model, **scales):
-    """Random weights, those of some layers scaled."""
+def randomize_weights(model, **scales):
+    """Set random weights, scaled in some layers."""
     rng = np.random.default_rng(3)
     for variable in model.weights:
         scale = next((s for name, s in scales.items() if name in variable.path.split("/")), 1.0)
@@ -19,13 +19,13 @@ def randomized(model, **scales):
     return model
 
 
-def proved(model, x=X, y=None):
+def proved_findings(model, x=X, y=None):
     return {f.code: f for f in outrange.diagnose(model, x, y).at_least("proved")}
 
 
 def tiny_way(model):
     """The model of `first`, then `tiny` and more, then what else reads `first`."""
-    return randomized(model, tiny=1e-9)
+    return randomize_weights(model, tiny=1e-9)
 
 
 def test_two_activations_in_a_row_pass_a_gradient():
@@ -34,7 +34,7 @@ def test_two_activations_in_a_row_pass_a_gradient():
         keras.Input((4,)), L.Dense(16, "relu"), L.LeakyReLU(), L.Dense(16, "relu"),
         L.Dense(16, "relu"), L.Dense(1, "sigmoid"),
     ])  # fmt: skip
-    assert "OR012" not in proved(model)
+    assert "OR012" not in proved_findings(model)
 
 
 def test_a_layer_that_cannot_be_read_may_pass_everything():
@@ -47,7 +47,7 @@ def test_a_layer_that_cannot_be_read_may_pass_everything():
     rest = L.Dense(4)(L.Dense(4, name="tiny")(first))
     model = tiny_way(keras.Model(x, L.Dense(1)(L.Add()([Unread()(first), rest]))))
     assert outrange.diagnose(model, X).unread
-    assert "OR012" not in proved(model)
+    assert "OR012" not in proved_findings(model)
 
 
 def test_a_kernel_used_a_second_time_gets_its_gradient_there():
@@ -63,25 +63,25 @@ def test_a_kernel_used_a_second_time_gets_its_gradient_there():
     first = L.Dense(4, name="first")
     rest = L.Dense(4)(L.Dense(4, name="tiny")(first(x)))
     model = tiny_way(keras.Model(x, L.Dense(1)(Tied(first)(rest))))
-    assert "OR012" not in proved(model)
+    assert "OR012" not in proved_findings(model)
 
 
 def test_a_recurrent_cell_is_called_at_every_step():
-    model = randomized(keras.Sequential([
+    model = randomize_weights(keras.Sequential([
         keras.Input((30, 4)), L.SimpleRNN(4, name="first"), L.Dense(4), L.Dense(4), L.Dense(1),
     ]), first=0.1)  # fmt: skip
     rows = np.random.default_rng(0).normal(size=(32, 30, 4)).astype("float32")
-    assert "OR012" not in proved(model, rows)
+    assert "OR012" not in proved_findings(model, rows)
 
 
 def test_activations_with_weights_are_no_affine_map_for_all_weights():
     """Two PReLU that start as the identity were fused into it."""
-    model = randomized(keras.Sequential([
+    model = randomize_weights(keras.Sequential([
         keras.Input((4,)), L.Dense(8), L.PReLU(name="a"), L.PReLU(name="b"), L.Dense(8), L.Dense(1),
     ]))  # fmt: skip
     for name in ("a", "b"):
         model.get_layer(name).alpha.assign(np.ones(8))
-    assert "OR009" not in proved(model)
+    assert "OR009" not in proved_findings(model)
 
 
 def test_what_stands_before_a_dead_layer_learns_around_it():
@@ -89,10 +89,10 @@ def test_what_stands_before_a_dead_layer_learns_around_it():
         x = keras.Input((4,))
         early = L.Dense(4, name="early")(x)
         z = L.Dense(4, "relu", name="dead")(early)
-        model = randomized(keras.Model(x, L.Dense(1)(L.Add()([early, z]) if skips else z)))
+        model = randomize_weights(keras.Model(x, L.Dense(1)(L.Add()([early, z]) if skips else z)))
         model.get_layer("dead").bias.assign(np.full(4, -100.0))
         model.compile("sgd", "mse")
-        return proved(model, y=X[:, :1])["OR003"].message
+        return proved_findings(model, y=X[:, :1])["OR003"].message
 
     assert "no weight of this layer or before it gets one" in dead(skips=False)
     assert "no weight of this layer gets one" in dead(skips=True)
@@ -112,7 +112,7 @@ def test_a_layer_with_a_skip_of_its_own_is_not_dead():
 
     model = keras.Sequential([keras.Input((4,)), Residual(), L.Dense(1)])
     model.layers[0].dense.bias.assign(np.full(4, -100.0))
-    assert "OR003" not in proved(model)
+    assert "OR003" not in proved_findings(model)
 
 
 def test_a_summary_knows_activations_of_several_parts_and_behind_others():

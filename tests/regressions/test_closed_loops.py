@@ -24,8 +24,8 @@ from outrange.search.solve import solve
 from questions.nets import Net
 
 
-def unrolled(curve, steps, seed=0):
-    """A double integrator under a 2-16-16-1 controller, fitted to a linear one that saturates."""
+def unroll_loop(curve, steps, seed=0):
+    """Unroll a double integrator under a 2-16-16-1 controller, fitted to a clipped linear one."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-3, 3, (2048, 2))
     first, second = rng.normal(size=(2, 16)) / 1.4, rng.normal(size=(16, 16)) / 4
@@ -48,7 +48,7 @@ def unrolled(curve, steps, seed=0):
     "curve, steps, width", [("relu", 12, 0.5), ("relu", 15, 0.5), ("tanh", 10, 0.1)]
 )
 def test_a_long_loop_ends_exact(curve, steps, width):
-    graph = unrolled(curve, steps)
+    graph = unroll_loop(curve, steps)
     lo = np.array([2.0, -0.1])
     low, high = bounds(graph, lo[None], lo[None], "intervals")[graph.output]
     assert (high - low).max() > 1e-3  # the case is one
@@ -60,7 +60,7 @@ def test_a_long_loop_ends_exact(curve, steps, width):
 
 
 def test_evidence_is_as_narrow_as_asked():
-    graph = unrolled("tanh", 20)
+    graph = unroll_loop("tanh", 20)
     x = np.random.default_rng(1).uniform(1.9, 2.1, (5, 2))
     wide = bounds(graph, x, x, "intervals")[graph.output]
     for wanted in (1e-3, 1e-9, 0.0):
@@ -72,7 +72,7 @@ def test_evidence_is_as_narrow_as_asked():
 
 
 def test_rationals_and_balls_agree():
-    graph = unrolled("relu", 12)
+    graph = unroll_loop("relu", 12)
     x = np.array([[2.25, 0.125]])
     exact = RationalEvaluator(graph).at(x[0], [graph.output])[0]
     assert exact is not None
@@ -83,7 +83,7 @@ def test_rationals_and_balls_agree():
 
 @pytest.mark.parametrize("curve", ["relu", "tanh"])
 def test_a_condition_is_decided_where_intervals_straddle_it(curve):
-    graph = unrolled(curve, 20)
+    graph = unroll_loop(curve, 20)
     x = np.array([2.0, -0.1])
     lo, hi = enclose(graph, x[None], 0.0)
     wide = bounds(graph, x[None], x[None], "intervals")[graph.output]
@@ -92,15 +92,15 @@ def test_a_condition_is_decided_where_intervals_straddle_it(curve):
         assert wide[0][0, 0] < mark < wide[1][0, 0]
         # At most a float64 neighbor away: fractions of the ball's ends decide.
         mark = np.nextafter(mark, np.inf if holds else -np.inf)
-        found = ExactChecker(graph, Atom.of({2: 1.0}, -mark))(x)
-        assert found.holds is holds
-        assert found.lo[0] <= hi[0, 0] and lo[0, 0] <= found.hi[0]
+        decision = ExactChecker(graph, Atom.of({2: 1.0}, -mark))(x)
+        assert decision.holds is holds
+        assert decision.lo[0] <= hi[0, 0] and lo[0, 0] <= decision.hi[0]
 
 
 @cache
 def ends(steps, seed, tol):
     """A loop, a box of initial states, and the exact ends of the place; for the tests that ask."""
-    graph = unrolled("relu", steps, seed)
+    graph = unroll_loop("relu", steps, seed)
     rows = np.array([[1.0, 0.0], [-1.0, 0.0]])
     box = Box(np.array([2.0, -0.5]), np.array([3.0, 0.5]))
     return graph, box, solve(graph, box, rows, tol=tol, time_limit=60, solver=False)
@@ -117,18 +117,18 @@ def ends(steps, seed, tol):
     ],
 )
 def test_rounding_on_the_whole_box_does_not_end_the_search(seed, steps, tol):
-    graph, box, found = ends(steps, seed, tol)
-    assert found.status == "exact"
-    spread = -found.seen.sum()
-    assert np.all(found.seen - found.lower <= 1.01 * tol * spread)
+    graph, box, bounds = ends(steps, seed, tol)
+    assert bounds.status == "exact"
+    spread = -bounds.seen.sum()
+    assert np.all(bounds.seen - bounds.lower <= 1.01 * tol * spread)
     y = graph.run(box.uniform(np.random.default_rng(0), 4000))[:, 0]
-    assert found.lower[0] <= y.min() and y.max() <= -found.lower[1]
+    assert bounds.lower[0] <= y.min() and y.max() <= -bounds.lower[1]
 
 
 @pytest.mark.slow
 def test_a_decision_is_made_on_halves_too():
-    graph, box, found = ends(20, 1, 1e-6)
-    low, high = found.lower[0], -found.lower[1]
+    graph, box, bounds = ends(20, 1, 1e-6)
+    low, high = bounds.lower[0], -bounds.lower[1]
     mark = float(high + 1e-3 * (high - low))
     clause = (Atom.of({2: -1.0}, mark),)
     group = ClauseGroup((clause,), np.array([False]), DomainBoxes.of(box))

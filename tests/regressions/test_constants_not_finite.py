@@ -130,7 +130,7 @@ def test_a_model_without_outputs():
 
 
 def test_rows_that_depend_on_their_place():
-    """What JAX draws from a fixed key is another number for every row."""
+    """JAX draws a different number for every row from a fixed key."""
     jax = pytest.importorskip("jax")
     if keras.backend.backend() != "jax":
         pytest.skip("code of JAX")

@@ -1,4 +1,4 @@
-"""What a diagnosis called proved and was not, or took for a fault that was none."""
+"""False claims of a diagnosis: unproved findings at PROVED, and faults that were none."""
 
 import keras
 import numpy as np
@@ -14,8 +14,8 @@ REAL = X @ RNG.normal(size=(8, 1)).astype("float32")
 CLASSES = RNG.integers(0, 4, 64)
 
 
-def found(model, x, y, **options):
-    """By code; steps of training, which none of these codes reads, only where they are asked."""
+def findings_by_code(model, x, y, **options):
+    """Return the findings of a diagnosis by code."""
     options = {"steps": 0} | options
     return {f.code: f for f in outrange.diagnose(model, x, y, **options)}
 
@@ -29,8 +29,8 @@ def two_heads():
 
 
 def test_a_dict_of_targets_goes_by_the_names_of_the_outputs():
-    assert "OR010" not in found(two_heads(), X, {"r": REAL, "c": CLASSES})
-    assert "OR010" in found(two_heads(), X, {"r": REAL, "c": CLASSES + 9})
+    assert "OR010" not in findings_by_code(two_heads(), X, {"r": REAL, "c": CLASSES})
+    assert "OR010" in findings_by_code(two_heads(), X, {"r": REAL, "c": CLASSES + 9})
 
 
 def test_a_dict_of_targets_with_other_keys_is_an_error():
@@ -50,8 +50,8 @@ def test_missing_targets_that_the_loss_leaves_out_are_no_fault():
         net.compile("adam", loss)
         return net
 
-    assert "OR016" not in found(model(loss), X, y, steps=None)
-    assert found(model("mse"), X, y)["OR016"].level.name == "PROVED"
+    assert "OR016" not in findings_by_code(model(loss), X, y, steps=None)
+    assert findings_by_code(model("mse"), X, y)["OR016"].level.name == "PROVED"
 
 
 def test_missing_inputs_that_a_layer_fills_are_no_fault():
@@ -65,7 +65,7 @@ def test_missing_inputs_that_a_layer_fills_are_no_fault():
         parts = [Fill()] if filled else []
         model = keras.Sequential([keras.Input((8,)), *parts, L.Dense(8, "relu"), L.Dense(1)])
         model.compile("adam", "mse")
-        assert ("OR016" in found(model, x, REAL)) is not filled
+        assert ("OR016" in findings_by_code(model, x, REAL)) is not filled
 
 
 def test_one_row_that_is_not_handled_is_found_among_those_that_are():
@@ -78,9 +78,9 @@ def test_one_row_that_is_not_handled_is_found_among_those_that_are():
     x[::3, 0] = np.nan
     model = keras.Sequential([keras.Input((8,)), FillOne(), L.Dense(1)])
     model.compile("adam", "mse")
-    assert "OR016" not in found(model, x, REAL)
+    assert "OR016" not in findings_by_code(model, x, REAL)
     x[40, 5] = np.nan
-    finding = found(model, x, REAL)["OR016"]
+    finding = findings_by_code(model, x, REAL)["OR016"]
     assert finding.level.name == "PROVED"
     assert "x[40, 5] = nan" in finding.message
 
@@ -100,7 +100,7 @@ def test_noise_in_training_tells_units_apart(noise):
             L.Dense(1, kernel_initializer="ones"),
         ])  # fmt: skip
         model.compile("adam", "mse")
-        finding = found(model, X, REAL).get("OR013")
+        finding = findings_by_code(model, X, REAL).get("OR013")
         assert finding is None or finding.level.name == level
         assert finding is not None or parts
 
@@ -124,7 +124,7 @@ def test_noise_of_the_model_itself_tells_units_apart():
     model = Whole()
     model(X)
     model.compile("adam", "mse")
-    finding = found(model, X, REAL).get("OR013")
+    finding = findings_by_code(model, X, REAL).get("OR013")
     assert finding is None or finding.level.name == "SUSPECTED"
 
 
@@ -132,7 +132,7 @@ def test_what_is_said_of_negative_losses_is_what_keras_does():
     model = keras.Sequential([keras.Input((8,)), L.Dense(1, "sigmoid")])
     model.compile("adam", "binary_crossentropy")
     y = (X[:, :1] > 0) + 1.0
-    message = found(model, X, y)["OR010"].message
+    message = findings_by_code(model, X, y)["OR010"].message
     losses = []
     for bias in (20.0, 1e4):
         model.set_weights([np.zeros((8, 1)), np.array([bias])])
@@ -145,7 +145,7 @@ def test_rows_are_counted_as_the_loss_reads_them():
     model = keras.Sequential([keras.Input((8,)), L.Dense(4)])
     model.compile("adam", "sparse_categorical_crossentropy")
     model.set_weights([0.01 * RNG.normal(size=(8, 4)), np.array([2.0, 3.0, 4.0, 5.0])])
-    message = found(model, X, CLASSES, steps=0)["OR006"].message
+    message = findings_by_code(model, X, CLASSES, steps=0)["OR006"].message
     assert "clips" not in message
 
 

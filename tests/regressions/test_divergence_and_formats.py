@@ -13,10 +13,10 @@ LINE = np.arange(1.0, 8.0)[:, None]
 X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
 
 
-def proved(code, model, x, y=None):
-    """The message of a PROVED finding, `""` if there is none."""
-    found = [f for f in outrange.diagnose(model, x, y, steps=0) if f.code == code]
-    return next((f.message for f in found if f.level.name == "PROVED"), "")
+def proved_message(code, model, x, y=None):
+    """Return the message of a PROVED finding, or `""` if there is none."""
+    findings = [f for f in outrange.diagnose(model, x, y, steps=0) if f.code == code]
+    return next((f.message for f in findings if f.level.name == "PROVED"), "")
 
 
 def chain(*layers):
@@ -53,7 +53,7 @@ class Quieter(L.Layer):
 def test_a_rate_above_the_largest_is_proved(optimizer):
     for bias in (True, False):
         model = line(optimizer.from_config(optimizer.get_config()), use_bias=bias)
-        message = proved("OR017", model, LINE, 2 * LINE + 1)
+        message = proved_message("OR017", model, LINE, 2 * LINE + 1)
         assert "diverges for every learning rate above" in message
         losses = model.fit(LINE, 2 * LINE + 1, epochs=40, verbose=0).history["loss"]
         assert not losses[-1] < 1e3 * losses[0]
@@ -62,7 +62,7 @@ def test_a_rate_above_the_largest_is_proved(optimizer):
 def test_several_outputs_and_features_are_proved():
     model = chain(keras.Input((3,)), L.Dense(2))
     model.compile(O.SGD(5.0), "mse")
-    assert proved("OR017", model, X, X[:, :2])
+    assert proved_message("OR017", model, X, X[:, :2])
 
 
 @pytest.mark.parametrize(
@@ -75,25 +75,25 @@ def test_several_outputs_and_features_are_proved():
     ],
 )
 def test_steps_that_are_not_plain_descent_are_not_proved_to_diverge(options):
-    assert not proved("OR017", line(O.SGD(0.5, **options)), LINE, 2 * LINE + 1)
+    assert not proved_message("OR017", line(O.SGD(0.5, **options)), LINE, 2 * LINE + 1)
 
 
 def test_an_optimizer_of_ones_own_of_that_name_is_not_known():
     model = line(SmallSteps(0.5))
-    assert not proved("OR017", model, LINE, 2 * LINE + 1)
+    assert not proved_message("OR017", model, LINE, 2 * LINE + 1)
     losses = model.fit(LINE, 2 * LINE + 1, epochs=5, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
 
 
 def test_a_scaled_loss_is_not_plain_descent():
-    assert not proved("OR017", line(O.LossScaleOptimizer(O.SGD(0.5))), LINE, LINE)
+    assert not proved_message("OR017", line(O.LossScaleOptimizer(O.SGD(0.5))), LINE, LINE)
 
 
 def test_a_dense_layer_over_steps_curves_less_than_its_flat_input():
     x = np.repeat(np.linspace(-1, 1, 20)[:, None, None], 8, 1)
     model = chain(keras.Input((8, 1)), L.Dense(1))
     model.compile(O.SGD(0.5), "mse")
-    assert not proved("OR017", model, x, 3 * x)
+    assert not proved_message("OR017", model, x, 3 * x)
     losses = model.fit(x, 3 * x, epochs=50, verbose=0).history["loss"]
     assert losses[-1] < 0.1 * losses[0]
 
@@ -103,30 +103,30 @@ def test_an_input_that_is_not_read_does_not_curve_the_loss():
     model = keras.Model([a, b], L.Dense(1)(a))
     model.compile(O.SGD(0.1), "mse")
     x = np.linspace(-1, 1, 20)[:, None]
-    assert not proved("OR017", model, [x, 1000 * x], 3 * x)
+    assert not proved_message("OR017", model, [x, 1000 * x], 3 * x)
 
 
 def test_an_input_of_whole_numbers_is_not_what_was_given():
     model = chain(keras.Input((1,), dtype="int32"), L.Dense(1))
     model.compile(O.SGD(2.5), "mse")
-    assert not proved("OR017", model, np.full((8, 1), 0.9), np.ones((8, 1)))
+    assert not proved_message("OR017", model, np.full((8, 1), 0.9), np.ones((8, 1)))
 
 
 @pytest.mark.parametrize("where", ["kernel_regularizer", "bias_regularizer"])
 def test_a_penalty_may_bend_the_loss_the_other_way(where):
     model = line(O.SGD(0.075), **{where: lambda w: -10.0 * ops.sum(w * w)})
-    assert not proved("OR017", model, LINE, 2 * LINE)
+    assert not proved_message("OR017", model, LINE, 2 * LINE)
 
 
 def test_layers_of_ones_own_and_noise_are_not_known_in_training():
     for layer in (Quieter(), L.Dropout(0.5), L.GaussianNoise(1.0)):
-        assert not proved("OR017", line(O.SGD(0.5), layer), LINE, LINE)
+        assert not proved_message("OR017", line(O.SGD(0.5), layer), LINE, LINE)
 
 
 def test_a_weight_of_the_loss_is_counted():
     model = line(O.SGD(0.5))
     model.compile(O.SGD(0.5), "mse", loss_weights=[0.01])
-    assert not proved("OR017", model, LINE, LINE)
+    assert not proved_message("OR017", model, LINE, LINE)
 
 
 # ---- OR016: what one step does ----------------------------------------------------------------
@@ -145,7 +145,7 @@ def one_output(optimizer, *layers):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
 def test_a_plain_step_on_a_row_with_nan_makes_weights_nan(optimizer):
     model = one_output(optimizer)
-    assert "makes weights NaN" in proved("OR016", model, NAN, X[:, :1])
+    assert "makes weights NaN" in proved_message("OR016", model, NAN, X[:, :1])
     model.fit(NAN[3:4], X[3:4, :1], verbose=0)
     assert np.isnan(model.get_weights()[0]).any()
 
@@ -154,7 +154,7 @@ def test_steps_that_are_skipped_or_gathered_make_no_weight_nan():
     accumulating = O.SGD(0.01, gradient_accumulation_steps=2)
     for optimizer in (O.LossScaleOptimizer(O.SGD(0.01)), accumulating):
         model = one_output(optimizer)
-        message = proved("OR016", model, NAN, X[:, :1])
+        message = proved_message("OR016", model, NAN, X[:, :1])
         assert message and "makes weights NaN" not in message
         model.fit(NAN[3:4], X[3:4, :1], verbose=0)
         assert np.isfinite(model.get_weights()[0]).all()
@@ -165,7 +165,7 @@ def test_an_infinite_gradient_is_not_nan():
     x[3] = np.inf
     for optimizer in (O.Lion(0.01), O.SGD(0.01, clipvalue=1.0), O.SGD(0.01)):
         model = one_output(optimizer)
-        message = proved("OR016", model, x, X[:, :1])
+        message = proved_message("OR016", model, x, X[:, :1])
         assert "the gradient of such a row is not finite" in message
         model.fit(x[3:4], X[3:4, :1], verbose=0)
         assert not np.isnan(model.get_weights()[0]).any()
@@ -174,7 +174,7 @@ def test_an_infinite_gradient_is_not_nan():
 def test_a_loss_that_is_not_finite_says_no_more_than_its_gradient():
     model = chain(keras.Input((3,)), L.Lambda(lambda t: ops.log(t * 0.0)), L.Dense(1))
     model.compile(O.LossScaleOptimizer(O.SGD(0.01)), "mse")
-    assert "makes weights NaN" not in proved("OR016", model, X, X[:, :1])
+    assert "makes weights NaN" not in proved_message("OR016", model, X, X[:, :1])
 
 
 # ---- OR018: formats of 16 bits ----------------------------------------------------------------
@@ -195,7 +195,7 @@ def constant(value):
 def test_a_value_beyond_the_format_is_proved(dtype):
     dense = L.Dense(4, "relu", dtype=dtype, kernel_initializer=constant(5e4), name="wide")
     model = chain(keras.Input((2,)), dense)
-    assert "infinity" in proved("OR018", model, ONES)
+    assert "infinity" in proved_message("OR018", model, ONES)
     assert not np.isfinite(np.asarray(model.predict(ONES, verbose=0), "float64")).any()
 
 
@@ -205,7 +205,7 @@ def test_a_deep_layer_beyond_the_format_is_proved():
         for v in (40.0, 40.0, 40.0)
     ]
     model = chain(keras.Input((2,)), *layers)
-    assert "infinity" in proved("OR018", model, ONES)
+    assert "infinity" in proved_message("OR018", model, ONES)
     assert np.isinf(model.predict(ONES, verbose=0)).all()
 
 
@@ -214,20 +214,20 @@ def test_formats_go_by_layers_and_not_by_names():
     inner = chain(keras.Input((2,)), L.Dense(2, dtype="mixed_float16", name="dense"))
     outer = L.Dense(1, name="dense", kernel_initializer=constant(1e6))
     model = keras.Model(i, L.Concatenate()([outer(i), inner(i)]))
-    assert not proved("OR018", model, ONES)
+    assert not proved_message("OR018", model, ONES)
 
 
 def test_a_layer_that_returns_another_format_is_not_claimed():
     cast = L.Lambda(lambda t: ops.cast(t, "float32") * 1e6, dtype="mixed_float16")
     for layer in (Up(dtype="mixed_float16"), cast):
         model = chain(keras.Input((2,)), layer)
-        assert not proved("OR018", model, ONES)
+        assert not proved_message("OR018", model, ONES)
         assert np.isfinite(model.predict(ONES, verbose=0)).all()
 
 
 def test_whole_numbers_stay_whole_in_a_layer_of_16_bits():
     model = chain(keras.Input((2,), dtype="int32"), L.Flatten(dtype="mixed_float16"))
-    assert not proved("OR018", model, np.full((8, 2), 100000))
+    assert not proved_message("OR018", model, np.full((8, 2), 100000))
 
 
 def test_rounding_of_the_weights_may_bring_a_value_back():
@@ -235,7 +235,7 @@ def test_rounding_of_the_weights_may_bring_a_value_back():
     model = chain(keras.Input((200,)), layer)
     layer.set_weights([np.tile([[1.000488], [-1981 / 2048]], (100, 1))])
     x = np.full((4, 200), 20000.0, "float32")
-    assert not proved("OR018", model, x)
+    assert not proved_message("OR018", model, x)
     assert np.isfinite(model.predict(x, verbose=0)).all()
 
 
@@ -244,7 +244,7 @@ def test_rounding_of_a_bias_may_bring_a_value_back():
     model = chain(keras.Input((1,)), L.Dense(1, dtype="mixed_float16"))
     model.set_weights([np.array([[1.000488]]), np.array([32711.9])])
     x = np.full((4, 1), 32815.9, "float32")
-    assert not proved("OR018", model, x)
+    assert not proved_message("OR018", model, x)
     assert np.isfinite(model.predict(x, verbose=0)).all()
 
 
@@ -257,9 +257,9 @@ def test_a_stateful_layer_ends_in_a_note(rows):
     model.compile("adam", "mse")
     before = [np.array(w) for w in model.get_weights()]
     x = np.random.default_rng(0).normal(size=(rows, 4, 2)).astype("float32")
-    found = outrange.diagnose(model, x, x[:, 0, :1], epochs=2, batch_size=16)
-    assert any("stateful" in note for note in found.unread)
-    assert not [f for f in found if f.level.name in ("PROVED", "MEASURED")]
+    answer = outrange.diagnose(model, x, x[:, 0, :1], epochs=2, batch_size=16)
+    assert any("stateful" in note for note in answer.unread)
+    assert not [f for f in answer if f.level.name in ("PROVED", "MEASURED")]
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -270,8 +270,8 @@ def test_a_model_of_fixed_batches_that_fails_on_other_rows_ends_in_a_note():
     model = keras.Model(i, L.Dense(1)(flat))
     model.compile("adam", "mse")
     x = np.ones((24, 2, 2), "float32")
-    found = outrange.diagnose(model, x, x[:, 0, :1])
-    assert any("takes 16 rows at a time" in note for note in found.unread)
+    answer = outrange.diagnose(model, x, x[:, 0, :1])
+    assert any("takes 16 rows at a time" in note for note in answer.unread)
 
 
 # ---- OR008: ends in few digits ----------------------------------------------------------------

@@ -18,7 +18,7 @@ from outrange.graph.domain import is_inside
 keras = pytest.importorskip("keras")
 
 
-def built(function, shape=(3,)):
+def build_model(function, shape=(3,)):
     x = keras.Input(shape)
     return keras.Model(x, function(x))
 
@@ -34,7 +34,7 @@ def wave_over_line(x):
 @pytest.mark.parametrize("box", [(-2.0, 2.0), (-2.0, -1.0), (1.0, 2.0), (0.0, 1.0)])
 def test_power_of_relu(box):
     """`0 ** 2.5` was taken to be undefined: the graph was not a number left of 0."""
-    answer = outrange.output_range(built(power_of_relu, (1,)), box, time_limit=10)
+    answer = outrange.output_range(build_model(power_of_relu, (1,)), box, time_limit=10)
     least, most = (max(end, 0.0) ** 2.5 for end in box)
     np.testing.assert_allclose([answer.lo[0], answer.hi[0]], [least, most], atol=1e-9, rtol=1e-6)
 
@@ -42,7 +42,7 @@ def test_power_of_relu(box):
 @pytest.mark.parametrize("box", [(-1.0, 1.0), (-30.0, -21.0), (-19.0, 3.0), (40.0, 50.0)])
 def test_a_quotient_on_either_side_of_its_pole(box):
     """Its curve was followed right of the pole only, and was not a number left of it."""
-    answer = outrange.output_range(built(wave_over_line, (1,)), box, time_limit=10)
+    answer = outrange.output_range(build_model(wave_over_line, (1,)), box, time_limit=10)
     x = np.linspace(*box, 100_001)
     y = np.sin(x) / (x + 20.0)
     assert answer.lo[0] <= y.min() and y.max() <= answer.hi[0]
@@ -51,7 +51,7 @@ def test_a_quotient_on_either_side_of_its_pole(box):
 
 def test_a_box_with_the_pole():
     with pytest.raises(InputError, match="without 0"):
-        outrange.output_range(built(wave_over_line, (1,)), (-21.0, -19.0), time_limit=10)
+        outrange.output_range(build_model(wave_over_line, (1,)), (-21.0, -19.0), time_limit=10)
 
 
 FUNCTIONS = {
@@ -71,7 +71,7 @@ def test_the_comparison_looks_inside_the_domain(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", RuntimeWarning)
-        network = outrange.load(built(FUNCTIONS[name]))
+        network = outrange.load(build_model(FUNCTIONS[name]))
     graph = network.written
     x, reached = with_points_inside(graph, points(graph, None, 0), at_once, 0)
     assert reached
@@ -117,13 +117,13 @@ def test_a_wrong_reading_of_what_is_defined_in_a_corner_is_seen():
 )
 def test_what_is_defined_nowhere_is_said(function):
     with pytest.warns(UserWarning, match=r"could not be compared.*defined nowhere"):
-        network = outrange.load(built(function))
+        network = outrange.load(build_model(function))
     with pytest.raises(InputError):
         outrange.output_range(network, (1.0, 2.0), time_limit=5)
 
 
 def test_not_a_number_in_the_domain_is_a_difference():
-    """Where the graph has no value and the model has one, the graph is not the model."""
+    """The graph differs from the model if the model alone has a value at a point."""
     b = Builder([Slot("x", (3,))])
     (x,) = b.input_values()
     graph = b.finish([b.curve("sqrt", x)], ["y"])

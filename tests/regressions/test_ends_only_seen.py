@@ -33,9 +33,9 @@ def test_each_end_says_what_is_known_of_it(status):
     lines = [line for line in str(answer(status)).splitlines() if " at x = " in line]
     words = [line[line.index("(") : line.index(")") + 1] for line in lines]
     assert words == ["(least)", "(most seen)", "(least seen)", "(most)"]
-    found = answer(status)
-    assert found.closed_lo.tolist() == [True, False]
-    assert found.closed_hi.tolist() == [False, True]
+    bounds = answer(status)
+    assert bounds.closed_lo.tolist() == [True, False]
+    assert bounds.closed_hi.tolist() == [False, True]
 
 
 def test_inputs_that_are_not_listed_are_not_claimed_to_attain_the_ends():
@@ -45,19 +45,19 @@ def test_inputs_that_are_not_listed_are_not_claimed_to_attain_the_ends():
 
 
 def test_infinite_ends_are_open():
-    found = replace(answer("time"), lo=np.full(2, -np.inf), hi=np.full(2, np.inf))
-    assert not found.closed_lo.any() and not found.closed_hi.any()
-    assert str(found).count("(least seen)") == str(found).count("(most seen)") == 2
+    bounds = replace(answer("time"), lo=np.full(2, -np.inf), hi=np.full(2, np.inf))
+    assert not bounds.closed_lo.any() and not bounds.closed_hi.any()
+    assert str(bounds).count("(least seen)") == str(bounds).count("(most seen)") == 2
 
 
-def stopped(now):
+def interrupt(now):
     raise KeyboardInterrupt
 
 
 def test_an_interrupted_search_claims_nothing_beyond_what_it_saw(monkeypatch):
     monkeypatch.setattr(incumbent, "REPORTS", 0.0)
     net = dense_net((4, 24, 24, 1), ("relu", "relu", None))
-    whole, broken = output_range(net, (-3, 3)), output_range(net, (-3, 3), progress=stopped)
+    whole, broken = output_range(net, (-3, 3)), output_range(net, (-3, 3), progress=interrupt)
     assert broken.status == "interrupted" and not broken.closed_hi.all()
     assert "(most seen)" in str(broken)
     text = str(whole)
@@ -70,7 +70,7 @@ def test_sampling_is_not_said_to_miss_what_nothing_attains():
     exact, sampled = output_range(net, (-1, 1)), sample_range(net, (-1, 1), samples=1000)
     loose = replace(exact, lo=exact.lo - 100.0, hi=exact.hi + 100.0, status="time")
     missed = [
-        float(demo_text(found, sampled).split(" %")[0].split()[-1]) for found in (exact, loose)
+        float(demo_text(bounds, sampled).split(" %")[0].split()[-1]) for bounds in (exact, loose)
     ]
     assert missed[0] == missed[1] < 50.0
     assert "can be (proved)" not in demo_text(loose, sampled)
@@ -78,6 +78,6 @@ def test_sampling_is_not_said_to_miss_what_nothing_attains():
 
 def test_the_point_of_an_open_optimum_is_the_best_seen():
     net = dense_net((2, 3, 1), ("relu", None))
-    found = outrange.minimize(net.graph, outrange.y[0], (-1, 1))
-    assert "\nAttained at x = " in str(found)
-    assert "\nBest seen at x = " in str(replace(found, status="time", lo=found.lo - 1.0))
+    optimum = outrange.minimize(net.graph, outrange.y[0], (-1, 1))
+    assert "\nAttained at x = " in str(optimum)
+    assert "\nBest seen at x = " in str(replace(optimum, status="time", lo=optimum.lo - 1.0))

@@ -17,9 +17,9 @@ C = keras.initializers.Constant(0.1)
 
 
 def level(model, x=X, y=Y):
-    """Of OR013 on the layer `h`; `""` where nothing is said of it."""
-    found = outrange.diagnose(model, x, y, steps=0, ignore=set(RULES) - {"OR013"})
-    return "".join(f.level.name for f in (*found.findings, *found.notes) if f.layer == "h")
+    """Return the level of OR013 on the layer `h`, or `""` without such a finding."""
+    answer = outrange.diagnose(model, x, y, steps=0, ignore=set(RULES) - {"OR013"})
+    return "".join(f.level.name for f in (*answer.findings, *answer.notes) if f.layer == "h")
 
 
 def stack(*layers, x=X, loss="mse", optimizer="adam"):
@@ -55,7 +55,7 @@ class Offset(L.Layer):
 
 
 class Mixer(L.Layer):
-    """Multiplies from the left: the rows of what it returns count its units."""
+    """A layer that multiplies from the left: its output has a row for each unit."""
 
     def build(self, shape):
         self.kernel = self.add_weight(shape=(shape[1], shape[1]), initializer=C, name="kernel")
@@ -65,17 +65,17 @@ class Mixer(L.Layer):
 
 
 class Reads(L.Layer):
-    """What it does with a weight of another layer."""
+    """A layer that applies `read`, which uses a weight of another layer."""
 
     def __init__(self, read):
         super().__init__()
         self.read = read
 
     def call(self, t):
-        found = self.read(t)
-        if found is None:
+        result = self.read(t)
+        if result is None:
             return t
-        return found
+        return result
 
 
 class Tanh(keras.Operation):
@@ -102,9 +102,9 @@ def of_bias():
 
 
 def added_loss():
-    h, own = hidden(), Reads(None)
-    own.read = lambda t: own.add_loss(ops.sum(h.kernel.value * numbers(WEIGHTS)))
-    return stack(h, last(), own)
+    h, reader = hidden(), Reads(None)
+    reader.read = lambda t: reader.add_loss(ops.sum(h.kernel.value * numbers(WEIGHTS)))
+    return stack(h, last(), reader)
 
 
 def tied_bias():
@@ -213,8 +213,8 @@ FALSE = {
 def test_what_training_tells_apart_is_not_proved(name):
     if name == "slopes" and keras.backend.backend() != "jax":
         pytest.skip("its leaky_relu takes one slope for all")
-    made = FALSE[name]()
-    model, x = made if isinstance(made, tuple) else (made, X)
+    case = FALSE[name]()
+    model, x = case if isinstance(case, tuple) else (case, X)
     x = IMAGES if model.input_shape[1:] == IMAGES.shape[1:] else x
     y = RNG.normal(size=(len(x), *model.output_shape[1:]))
     assert level(model, x, y) in ("", "SUSPECTED", "MEASURED")
@@ -225,7 +225,7 @@ def test_what_is_equal_at_the_start_is_still_suspected(name):
     assert level(FALSE[name]()) == "SUSPECTED"
 
 
-def trained():
+def train_model():
     model = stack(hidden(), last())
     model.fit(X, Y, epochs=1, verbose=0)
     return model
@@ -274,11 +274,11 @@ def test_what_stays_equal_is_proved(name):
 def test_equal_moments_are_no_objection():
     if keras.backend.backend() == "torch":
         pytest.skip("rounding tells the moments of units apart there")
-    assert level(trained()) == "PROVED"
+    assert level(train_model()) == "PROVED"
 
 
 def test_rounding_is_named():
-    found = outrange.diagnose(stack(hidden(), last()), X, Y, steps=0)
-    (told,) = [f for f in (*found.findings, *found.notes) if f.code == "OR013"]
-    assert "in exact arithmetic" in told.message and "rounding" in told.message
-    assert told.holds_for.endswith("in exact arithmetic")
+    answer = outrange.diagnose(stack(hidden(), last()), X, Y, steps=0)
+    (finding,) = [f for f in (*answer.findings, *answer.notes) if f.code == "OR013"]
+    assert "in exact arithmetic" in finding.message and "rounding" in finding.message
+    assert finding.holds_for.endswith("in exact arithmetic")

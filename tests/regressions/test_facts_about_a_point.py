@@ -16,10 +16,10 @@ def test_no_curve_is_described_on_a_single_point():
     graph = unroll(system_of(controller, plant, lo, hi, 1), 1)
     curves = [node.op for node in graph.nodes if isinstance(node.op, Curve)]
     assert curves and all(op.on[0] < op.on[1] for op in curves)
-    found = outrange.closed_loop(controller, plant, (lo, hi), steps=1, spec=(x[0] >= 0.29).at(1))
-    assert found.status == "VIOLATED"
+    loop = outrange.closed_loop(controller, plant, (lo, hi), steps=1, spec=(x[0] >= 0.29).at(1))
+    assert loop.status == "VIOLATED"
     ends = 0.3 * np.cos(np.square([0.72, 0.6]))
-    assert found.pipe.lo[1, 0] <= ends[0] and ends[1] <= found.pipe.hi[1, 0]
+    assert loop.pipe.lo[1, 0] <= ends[0] and ends[1] <= loop.pipe.hi[1, 0]
 
 
 def test_a_line_that_ends_is_no_piecewise_linear_curve():

@@ -19,10 +19,10 @@ def plain(**options):
 
 
 def several(**options):
-    given = keras.Input((3,))
-    hidden = keras.layers.Dropout(0.5)(keras.layers.Dense(8, "relu")(given))
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dropout(0.5)(keras.layers.Dense(8, "relu")(inputs))
     ends = {"a": keras.layers.Dense(1)(hidden), "b": keras.layers.Dense(1, "sigmoid")(hidden)}
-    model = keras.Model(given, ends)
+    model = keras.Model(inputs, ends)
     losses, weights = {"a": "mse", "b": "binary_crossentropy"}, {"a": 0.5, "b": 1.0}
     model.compile("adam", losses, loss_weights=weights)
     return model
@@ -59,15 +59,15 @@ class Written(keras.Model):
         return self.only(x)
 
 
-def written():
+def subclassed_model():
     model = Written()
     model.compile("adam", "mse")
     return model
 
 
 def in_a_list():
-    given = keras.Input((3,))
-    model = keras.Model(given, [keras.layers.Dense(1)(given)])
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, [keras.layers.Dense(1)(inputs)])
     model.compile("adam", "mse")
     return model
 
@@ -77,7 +77,7 @@ GIVEN = {
     "a list for a dict": (several, [FIRST, CHANCES]),
     "a tuple for a dict": (several, (FIRST, CHANCES)),
     "a list of one": (plain, [FIRST]),
-    "a list of one for a class": (written, [FIRST]),
+    "a list of one for a class": (subclassed_model, [FIRST]),
     "an array for a list of one": (in_a_list, FIRST),
     "rows in a list": (plain, FIRST.tolist()),
 }
@@ -88,7 +88,7 @@ def test_targets_are_brought_into_the_structure_of_outputs(given):
     """JAX: an error of its own at the first, and "the loss raises an error" at those of one."""
     make, y = GIVEN[given]
     model = make()
-    found = outrange.diagnose(model, X, y, epochs=2, batch_size=16)
-    assert "OR016" not in found.codes and not found.unread
+    answer = outrange.diagnose(model, X, y, epochs=2, batch_size=16)
+    assert "OR016" not in answer.codes and not answer.unread
     flat = y if given != "rows in a list" else FIRST
     assert np.isfinite(model.fit(X, flat, verbose=0).history["loss"]).all()

@@ -1,4 +1,4 @@
-"""Products of exponentials and quotients of quotients as XLA writes them lie in what is proved."""
+"""Proved bounds hold products of exponentials and nested quotients as XLA rewrites them."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from outrange.graph import Builder, Slot
 
 
 def off(graph, x):
-    """What is proved at points, of the one output."""
+    """Return the proved deviation of the single output at each point."""
     x = np.asarray(x, np.float64)
     return bound_deviations(plan_of_rows(graph, np.eye(1)), x, x).off[:, 0]
 
@@ -19,8 +19,8 @@ def two_inputs():
     return b, b.rearrange([x], [[0]]), b.rearrange([x], [[1]])
 
 
-def written(b, value):
-    """Operation by operation, as the model computes."""
+def write_plainly(b, value):
+    """Return the graph operation by operation, as the model computes."""
     graph = b.finish([value], ["y"])
     return b.plain or graph
 
@@ -33,7 +33,7 @@ def points(low, high):
 def test_exponentials_whose_exponents_are_added_first(divided):
     b, u, v = two_inputs()
     exps = b.curve("exp", u), b.curve("exp", v)
-    graph = written(b, b.divide(*exps) if divided else b.multiply(*exps))
+    graph = write_plainly(b, b.divide(*exps) if divided else b.multiply(*exps))
     x = points(-40.0, 40.0)
     exponent = x[:, 0] - x[:, 1] if divided else x[:, 0] + x[:, 1]
     assert exponent.dtype == np.float32
@@ -48,7 +48,7 @@ def test_exponentials_whose_exponents_are_added_first(divided):
 def test_an_exponential_that_is_squared():
     b, u, v = two_inputs()
     squared = b.curve("square", b.curve("exp", v))
-    graph = written(b, b.multiply(b.curve("exp", u), squared))
+    graph = write_plainly(b, b.multiply(b.curve("exp", u), squared))
     x = points(-25.0, 25.0)
     exponent = x[:, 0] + (x[:, 1] + x[:, 1])
     missed = np.abs(np.exp(exponent.astype(np.float64)) - graph.run(x.astype(np.float64))[:, 0])
@@ -58,7 +58,7 @@ def test_an_exponential_that_is_squared():
 @pytest.mark.parametrize(("small", "x"), [(True, 1e-22), (False, 1e22)])
 def test_denominators_are_multiplied_and_leave_the_range(small, x):
     b, u, v = two_inputs()
-    graph = written(b, b.divide(b.divide(u, v), v))
+    graph = write_plainly(b, b.divide(b.divide(u, v), v))
     assert np.isinf(off(graph, [[x, x]])).all()
     assert np.isfinite(off(graph, [[1.0, 3.0]])).all()
 
@@ -66,6 +66,6 @@ def test_denominators_are_multiplied_and_leave_the_range(small, x):
 @pytest.mark.parametrize(("factor", "lost"), [(1e25, True), (1e-25, True), (3.0, False)])
 def test_factors_that_are_multiplied_first_leave_the_range(factor, lost):
     b, u, v = two_inputs()
-    graph = written(b, b.multiply(b.affine_map(u, factor), b.affine_map(v, factor)))
+    graph = write_plainly(b, b.multiply(b.affine_map(u, factor), b.affine_map(v, factor)))
     # (u v) (c d): one of both is beyond all numbers, the other is lost.
     assert (np.isinf(off(graph, [[1.0 / factor, 1.0 / factor]])) == lost).all()

@@ -1,7 +1,8 @@
 """Float32 sums that a runtime forms as one, and factors that it applies before or after a sum.
 
 Each test computes, in float32, what some runtime does: a convolution that starts at the residual, a
-shift that is folded into the bias before or behind. The result lies in what is proved.
+shift that is folded into the bias before or behind. The result lies within the proved
+deviation.
 """
 
 import numpy as np
@@ -22,7 +23,7 @@ def builder():
 
 
 def off(graph, x):
-    """What is proved at a point, of every output."""
+    """Return the proved deviation of every output at a point."""
     boxes = np.repeat(np.asarray(x, np.float64)[None], 2, axis=0)
     plan = plan_of_rows(graph, np.eye(graph.value_size(graph.output)))
     return bound_deviations(plan, boxes, boxes).off[1]

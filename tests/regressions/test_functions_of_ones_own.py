@@ -22,15 +22,15 @@ def test_own_functions_are_trained_with(what):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu", name="hidden"),
                               keras.layers.Dense(1)])  # fmt: skip
-    losses = {"loss": far, "nameless loss": lambda y, found: far(y, found)}
+    losses = {"loss": far, "nameless loss": lambda y, answer: far(y, answer)}
     rate = (lambda: 1e-6) if what == "rate" else 1e-6
     model.compile(keras.optimizers.SGD(rate), losses.get(what, "mse"))
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
-    found = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16, try_fixes=True)
-    assert not any("short trainings" in one for one in found.unread)
+    answer = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16, try_fixes=True)
+    assert not any("short trainings" in part for part in answer.unread)
     assert model.compiled and model.optimizer.iterations == 0
     if what == "rate":  # of other losses nobody knows what is little
-        assert found.codes
+        assert answer.codes
 
 
 class Classified(keras.Model):
@@ -80,13 +80,13 @@ def test_own_models_are_trained_and_get_all_back(what):
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
     y = 50 * x[:, :1]
     model.fit(x, y, epochs=1, verbose=0)
-    kept = [model.optimizer, *(np.array(v) for v in (*model.weights, *model.optimizer.variables))]
-    found = outrange.diagnose(model, x, y, epochs=3, batch_size=16)
-    assert not any("short trainings" in one for one in found.unread)
-    assert {"OR030", "OR017"} & set(found.codes)
-    assert model.optimizer is kept[0] and model.compiled
+    state = [model.optimizer, *(np.array(v) for v in (*model.weights, *model.optimizer.variables))]
+    answer = outrange.diagnose(model, x, y, epochs=3, batch_size=16)
+    assert not any("short trainings" in part for part in answer.unread)
+    assert {"OR030", "OR017"} & set(answer.codes)
+    assert model.optimizer is state[0] and model.compiled
     now = [np.array(v) for v in (*model.weights, *model.optimizer.variables)]
-    for a, b in zip(kept[1:], now, strict=True):
+    for a, b in zip(state[1:], now, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -123,8 +123,8 @@ def test_a_clone_that_shares_weights_is_not_trained():
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="it has to be cloned there")
 def test_weights_frozen_by_themselves_or_in_a_shared_layer_stay_frozen():
     shared = keras.layers.Dense(3, "relu")
-    one, two = (keras.Sequential([keras.Input((3,)), shared]) for _ in range(2))
-    model = keras.Sequential([keras.Input((3,)), one, two, Unwritten(keras.ops.tanh),
+    first, second = (keras.Sequential([keras.Input((3,)), shared]) for _ in range(2))
+    model = keras.Sequential([keras.Input((3,)), first, second, Unwritten(keras.ops.tanh),
                               last := keras.layers.Dense(1)])  # fmt: skip
     shared.trainable = last.bias.trainable = False
     model.compile(keras.optimizers.SGD(0.05), "mse")
@@ -210,7 +210,7 @@ def test_calls_are_not_counted_and_chance_goes_on():
     model.compile(keras.optimizers.SGD(Falling()), "mse")
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
     before = random.getstate()
-    found = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16)
-    assert not any("short trainings" in one for one in found.unread)
+    answer = outrange.diagnose(model, x, 50 * x[:, :1], epochs=3, batch_size=16)
+    assert not any("short trainings" in part for part in answer.unread)
     assert float(model.layers[0].calls.numpy()) == 0.0
     assert random.getstate() == before

@@ -46,8 +46,8 @@ def keras_model(function):
         def compute_output_spec(self, x):
             return keras.KerasTensor(x.shape, dtype="float32")
 
-    given = keras.Input((2,))
-    return keras.Model(given, Code()(given))
+    inputs = keras.Input((2,))
+    return keras.Model(inputs, Code()(inputs))
 
 
 def torch_network(function):

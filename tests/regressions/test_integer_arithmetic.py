@@ -17,8 +17,8 @@ from outrange.frontends.onnx.rules.table import TABLE
 KIND = onnx.TensorProto
 
 
-def counted(path, *nodes, kind="INT32", shape=(1, 1), check="auto", **constants):
-    """`x` cast to a type of integers, nodes from `i` to `d`, and `d` cast back."""
+def integer_network(path, *nodes, kind="INT32", shape=(1, 1), check="auto", **constants):
+    """Load a network that casts `x` to integers `i`, runs nodes from `i` to `d`, and casts back."""
     first, last = node("Cast", "x", "i", to=getattr(KIND, kind)), node("Cast", "d", "y", to=1)
     return load_onnx(
         save_model(path, model([first, *nodes, last], constants, inputs={"x": shape})), check=check
@@ -30,13 +30,13 @@ def i32(*values):
 
 
 def test_a_quotient_of_integers(tmp_path):
-    network = counted(tmp_path, node("Div", "i k", "d"), k=i32(2))
-    found = outrange.output_range(network, (1, 1.9))
-    assert (found.lo[0], found.hi[0], found.status) == (0.0, 0.0, "exact")
+    network = integer_network(tmp_path, node("Div", "i k", "d"), k=i32(2))
+    bounds = outrange.output_range(network, (1, 1.9))
+    assert (bounds.lo[0], bounds.hi[0], bounds.status) == (0.0, 0.0, "exact")
     assert outrange.verify(network, y[0] >= 0.499, (1, 1.9)).status == "VIOLATED"
     assert outrange.verify(network, (y[0] >= -3) & (y[0] <= 4), (-7.5, 9.5)).status == "HOLDS"
-    found = outrange.output_range(network, (-7.5, 9.5))
-    assert (found.lo[0], found.hi[0]) == (-3.0, 4.0)
+    bounds = outrange.output_range(network, (-7.5, 9.5))
+    assert (bounds.lo[0], bounds.hi[0]) == (-3.0, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_a_quotient_of_integers(tmp_path):
     [("ReduceMean", -3.5, 3.5, -3.0, 3.0), ("ReduceL2", 0.0, 2.9, 0.0, 2.0)],
 )
 def test_reductions_of_integers(tmp_path, op, lo, hi, least, most):
-    network = counted(tmp_path, node(op, "i", "d", axes=[1]), shape=(1, 2))
-    found = outrange.output_range(network, (lo, hi))
-    assert (found.lo[0], found.hi[0]) == (least, most)
+    network = integer_network(tmp_path, node(op, "i", "d", axes=[1]), shape=(1, 2))
+    bounds = outrange.output_range(network, (lo, hi))
+    assert (bounds.lo[0], bounds.hi[0]) == (least, most)
     x = np.float32([[1.0, 2.0], [-1.0, -2.0], [1.9, 1.9], [0.0, -3.5]])
     assert np.array_equal(network.graph.run(x.astype(float)), network.predict(x))
 
@@ -63,12 +63,12 @@ def test_the_comparison_at_load_sees_it(tmp_path, monkeypatch):
     monkeypatch.setitem(TABLE, "Div", lambda c: c.b.divide(c.x, c.operand(1)))
     for k in (2, 1000):
         with pytest.raises(outrange.ModelError, match="by the graph and"):
-            counted(tmp_path, node("Div", "i k", "d"), k=i32(k))
+            integer_network(tmp_path, node("Div", "i k", "d"), k=i32(k))
 
 
 @pytest.mark.parametrize("kind", ["INT8", "UINT8", "INT16", "INT32", "INT64"])
 def test_what_a_type_does_not_hold_is_refused(tmp_path, kind):
-    network = counted(tmp_path, node("Identity", "i", "d"), kind=kind)
+    network = integer_network(tmp_path, node("Identity", "i", "d"), kind=kind)
     least, most = {"INT64": (-(2.0**50), 2.0**50)}.get(kind) or (
         float(np.iinfo(kind.lower()).min), float(np.iinfo(kind.lower()).max)
     )  # fmt: skip
@@ -82,14 +82,16 @@ def test_what_a_type_does_not_hold_is_refused(tmp_path, kind):
 
 def test_sums_that_wrap_around_are_refused(tmp_path):
     """200 and more made 2 of 58."""
-    network = counted(tmp_path, node("Add", "i k", "d"), kind="UINT8", k=np.array([200], np.uint8))
+    network = integer_network(
+        tmp_path, node("Add", "i k", "d"), kind="UINT8", k=np.array([200], np.uint8)
+    )
     assert outrange.output_range(network, (0, 55.5)).hi[0] == 255.0
     with pytest.raises(outrange.InputError, match="wrap around"):
         outrange.output_range(network, (0, 57))
 
 
 def test_properties_and_balls_keep_the_limits(tmp_path):
-    network = counted(tmp_path, node("Identity", "i", "d"), kind="INT8", shape=(1, 2))
+    network = integer_network(tmp_path, node("Identity", "i", "d"), kind="INT8", shape=(1, 2))
     text = tmp_path / "far.vnnlib"
     text.write_text(
         "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"
@@ -100,8 +102,8 @@ def test_properties_and_balls_keep_the_limits(tmp_path):
         outrange.verify(network, text)
     with pytest.raises(outrange.InputError, match=r"limited to.*`most`"):
         outrange.robustness(network, [2.0, 1.0])
-    found = outrange.robustness(network, [2.5, 1.5], most=100.0)
-    assert 0.0 < found.lo <= found.hi <= 1.0
+    ball = outrange.robustness(network, [2.5, 1.5], most=100.0)
+    assert 0.0 < ball.lo <= ball.hi <= 1.0
 
 
 def test_a_table_that_ends(tmp_path):
@@ -138,8 +140,8 @@ def test_types_that_do_not_fit_each_other(tmp_path):
 def test_integers_too_large_for_float64(tmp_path):
     far = np.array([2**60 + 1], np.int64)
     with pytest.raises(outrange.UnsupportedError, match="beyond 2\\^53"):
-        counted(tmp_path, node("Add", "i k", "d"), kind="INT64", k=far)
-    network = counted(tmp_path, node("Less", "i k", "d"), kind="INT64", k=far)
+        integer_network(tmp_path, node("Add", "i k", "d"), kind="INT64", k=far)
+    network = integer_network(tmp_path, node("Less", "i k", "d"), kind="INT64", k=far)
     assert outrange.output_range(network, (-5, 5)).lo[0] == 1.0
 
 
@@ -152,7 +154,7 @@ def test_a_loop_keeps_the_types_of_what_it_carries(tmp_path):
          for n, k, s in (("on", KIND.BOOL, []), ("t", KIND.INT32, [1, 1]))],
     )  # fmt: skip
     loop = node("Loop", "rounds _ i", "d", body=body)
-    network = counted(tmp_path, loop, rounds=np.array(2), two=i32(2))
+    network = integer_network(tmp_path, loop, rounds=np.array(2), two=i32(2))
     x = np.arange(-9.0, 10.0)[:, None]
     assert np.array_equal(network.graph.run(x), np.trunc(np.trunc(x / 2) / 2))
 
@@ -170,9 +172,9 @@ def keras_model(function, dtype="int32"):
         def compute_output_spec(self, x):
             return keras.KerasTensor((None, 2), "float32")
 
-    given = keras.Input((2,), dtype=dtype)
+    inputs = keras.Input((2,), dtype=dtype)
     layer = Own(dtype=dtype) if dtype == "int32" else Own()
-    return keras.Model(given, layer(given))
+    return keras.Model(inputs, layer(inputs))
 
 
 def jax_code():
@@ -198,12 +200,12 @@ def test_integers_in_code_for_jax(name):
     if pytest.importorskip("keras").backend.backend() != "jax":
         pytest.skip("needs the JAX backend")
     function, is_read = jax_code()[name]
-    made = keras_model(function)
+    model = keras_model(function)
     if not is_read:
         with pytest.raises(outrange.UnsupportedError, match="whole numbers"):
-            outrange.load(made)
+            outrange.load(model)
         return
-    network = outrange.load(made)
+    network = outrange.load(model)
     x = np.arange(-9, 9, dtype=np.float32).reshape(-1, 2)
     assert np.array_equal(network.graph.run(x.astype(float)), network.predict(x))
 
@@ -212,13 +214,13 @@ def test_casts_in_keras_keep_their_types():
     """Squares of 32 bits wrapped around unseen, and a fill of 1.7 was 1.7 among integers."""
     keras = pytest.importorskip("keras")
     ops = keras.ops
-    given = keras.Input((2,))
-    whole = ops.cast(given, "int32")
-    network = outrange.load(keras.Model(given, ops.cast(whole * whole, "float32")))
+    inputs = keras.Input((2,))
+    whole = ops.cast(inputs, "int32")
+    network = outrange.load(keras.Model(inputs, ops.cast(whole * whole, "float32")))
     assert outrange.output_range(network, (0, 46000)).hi[0] == pytest.approx(46000.0**2)
     with pytest.raises(outrange.InputError, match="choose a box within"):
         outrange.output_range(network, (0, 50000))
-    filled = keras.Model(given, ops.cast(ops.full_like(whole, 1.7) + whole, "float32"))
+    filled = keras.Model(inputs, ops.cast(ops.full_like(whole, 1.7) + whole, "float32"))
     assert outrange.output_range(filled, (0.5, 0.75)).hi[0] == 1.0
-    halved = keras.Model(given, ops.cast(ops.floor_divide(whole, 49), "float32"))
+    halved = keras.Model(inputs, ops.cast(ops.floor_divide(whole, 49), "float32"))
     assert outrange.output_range(halved, (49.0, 49.5)).lo[0] == 1.0

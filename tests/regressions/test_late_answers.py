@@ -24,13 +24,13 @@ def test_a_late_answer_names_the_phase(monkeypatch):
         return compute(*given)
 
     monkeypatch.setattr(ranges, "enclose", slow)
-    found = outrange.output_range(dense_net([2, 3], ["relu"]).graph, (-1, 1), time_limit=5.0)
-    assert found.late.startswith("The time limit of 5 s was exceeded by 4.")
-    assert found.late.endswith(" s, most of it while computing evidence.")
-    assert found.late in " ".join(str(found).split()) and found.as_dict()["late"] == found.late
+    bounds = outrange.output_range(dense_net([2, 3], ["relu"]).graph, (-1, 1), time_limit=5.0)
+    assert bounds.late.startswith("The time limit of 5 s was exceeded by 4.")
+    assert bounds.late.endswith(" s, most of it while computing evidence.")
+    assert bounds.late in " ".join(str(bounds).split()) and bounds.as_dict()["late"] == bounds.late
     monkeypatch.undo()
-    found = outrange.output_range(dense_net([2, 3], ["relu"]).graph, (-1, 1), time_limit=5.0)
-    assert found.late == ""
+    bounds = outrange.output_range(dense_net([2, 3], ["relu"]).graph, (-1, 1), time_limit=5.0)
+    assert bounds.late == ""
 
 
 def test_time_before_the_limit_is_nobodys_fault():

@@ -1,4 +1,4 @@
-"""What a diagnosis proves of a loss is what Keras computes: masks, weights, axes, formats."""
+"""Proofs about a loss hold for the loss that Keras computes: masks, weights, axes, formats."""
 
 import functools
 
@@ -25,13 +25,13 @@ def net(*layers):
     return keras.Sequential(list(layers))
 
 
-def proved(model, x, y, **options):
-    """By code; notes too."""
-    found = outrange.diagnose(model, x, y, steps=0, **options)
-    return {f.code: f for f in (*found, *found.notes) if f.level.name == "PROVED"}
+def proved_findings(model, x, y, **options):
+    """Return the proved findings and notes by code."""
+    answer = outrange.diagnose(model, x, y, steps=0, **options)
+    return {f.code: f for f in (*answer, *answer.notes) if f.level.name == "PROVED"}
 
 
-def compiled(model, loss, **options):
+def compile_model(model, loss, **options):
     model.compile("adam", loss, **options)
     return model
 
@@ -47,9 +47,9 @@ def test_steps_that_a_mask_leaves_out_are_not_counted(loss, left_out):
     y[:, 2:] = left_out
     for masked in (True, False):
         first = [L.Masking()] if masked else []
-        model = compiled(net(keras.Input((4, 2)), *first, L.Dense(1, "sigmoid")), loss)
-        found = {"OR001", "OR006", "OR010", "OR022"} & set(proved(model, SEQUENCES, y))
-        assert bool(found) is not masked
+        model = compile_model(net(keras.Input((4, 2)), *first, L.Dense(1, "sigmoid")), loss)
+        codes = {"OR001", "OR006", "OR010", "OR022"} & set(proved_findings(model, SEQUENCES, y))
+        assert bool(codes) is not masked
 
 
 def test_a_mask_of_an_embedding_reaches_the_loss_and_no_further_than_a_last_state():
@@ -57,9 +57,9 @@ def test_a_mask_of_an_embedding_reaches_the_loss_and_no_further_than_a_last_stat
     y = np.full((40, 4, 1), 3.0)
     whole = L.LSTM(3, return_sequences=True), L.TimeDistributed(L.Dense(1, "sigmoid"))
     last = L.LSTM(3), L.Dense(1, "sigmoid")
-    for parts, target, said in ((whole, y, False), (last, y[:, 0], True)):
+    for parts, target, is_proved in ((whole, y, False), (last, y[:, 0], True)):
         model = net(keras.Input((4,)), L.Embedding(4, 2, mask_zero=True), *parts)
-        assert ("OR001" in proved(compiled(model, "mse"), x, target)) is said
+        assert ("OR001" in proved_findings(compile_model(model, "mse"), x, target)) is is_proved
 
 
 @STRICT
@@ -68,8 +68,8 @@ def test_no_floor_is_said_of_masked_logits():
     y[:, 2:] = 1
     loss = losses.SparseCategoricalCrossentropy(from_logits=True)
     model = net(keras.Input((4, 2)), L.Masking(), L.Dense(3, "sigmoid"))
-    found = proved(compiled(model, loss), SEQUENCES, y)["OR007"]
-    assert "loss_floor" not in found.cost
+    finding = proved_findings(compile_model(model, loss), SEQUENCES, y)["OR007"]
+    assert "loss_floor" not in finding.cost
 
 
 # ---- weights ------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_a_floor_is_below_what_evaluate_returns(weight):
     for code, x, y, loss in cases:
         model = net(keras.Input(x.shape[1:]), L.Dense(1, "sigmoid"))
         model.compile("sgd", loss, loss_weights=[weight])
-        message = proved(model, x, y)[code].message
+        message = proved_findings(model, x, y)[code].message
         words = message.replace("(", " ").replace(")", " ").rstrip(".").split()
         last = len(words) - 1 - words[::-1].index("below")
         floor = float(words[last + 1].rstrip(",."))
@@ -95,16 +95,16 @@ def test_a_floor_is_below_what_evaluate_returns(weight):
 
 def test_what_the_loss_is_now_is_said_without_penalties():
     layer = L.Dense(1, "sigmoid", kernel_regularizer=keras.regularizers.L2(1e4))
-    model = compiled(net(keras.Input((1,)), layer), "mse")
-    message = proved(model, LINE, 2 * LINE + 1)["OR001"].message
+    model = compile_model(net(keras.Input((1,)), layer), "mse")
+    message = proved_findings(model, LINE, 2 * LINE + 1)["OR001"].message
     now = float(message.split("(now ")[1].split(")")[0])
     assert now == pytest.approx(np.mean((model.predict(LINE, verbose=0) - 2 * LINE - 1) ** 2), 1e-3)
 
 
 def test_a_floor_of_many_rows_leaves_room_for_the_sums_of_keras():
     x, y = np.zeros((100_000, 1), "float32"), np.full((100_000, 1), 3.7)
-    model = compiled(net(keras.Input((1,)), L.Dense(1, "sigmoid")), "mse")
-    message = proved(model, x, y)["OR001"].message
+    model = compile_model(net(keras.Input((1,)), L.Dense(1, "sigmoid")), "mse")
+    message = proved_findings(model, x, y)["OR001"].message
     assert 7.28 < float(message.split("below ")[1].split(" ")[0]) < 7.2897
 
 
@@ -115,9 +115,9 @@ def test_a_softmax_over_pieces_is_none_over_the_row():
     y = np.c_[HOT, HOT]
     pieces = L.Dense(6), L.Reshape((2, 3)), L.Softmax(), L.Flatten()
     whole = L.Dense(6), L.Reshape((1, 6)), L.Softmax(), L.Flatten()
-    for parts, said in ((pieces, False), (whole, True)):
-        model = compiled(net(keras.Input((3,)), *parts), "mse")
-        assert ("OR001" in proved(model, X, y)) is said
+    for parts, is_proved in ((pieces, False), (whole, True)):
+        model = compile_model(net(keras.Input((3,)), *parts), "mse")
+        assert ("OR001" in proved_findings(model, X, y)) is is_proved
 
 
 def test_classes_along_another_axis():
@@ -128,33 +128,33 @@ def test_classes_along_another_axis():
         (losses.CategoricalCrossentropy(axis=1), y[..., None]),
     ):
         model = net(keras.Input((5, 3)), L.Dense(1), L.Softmax(axis=1))
-        assert "OR006" not in proved(compiled(model, loss), x, target)
-    single = compiled(net(keras.Input((3,)), L.Dense(1)), "categorical_crossentropy")
-    assert "OR006" in proved(single, X, YES)
+        assert "OR006" not in proved_findings(compile_model(model, loss), x, target)
+    single = compile_model(net(keras.Input((3,)), L.Dense(1)), "categorical_crossentropy")
+    assert "OR006" in proved_findings(single, X, YES)
     x = RNG.normal(size=(64, 2, 3)).astype("float32")
     for axis in (1, -1):
         loss = losses.CategoricalCrossentropy(axis=axis)
-        model = compiled(net(keras.Input((2, 3)), L.Dense(3, "softmax")), loss)
-        found = proved(model, x, np.full((64, 2, 3), 1 / 3))
-        assert ("OR022" in found) is (axis == -1)
+        model = compile_model(net(keras.Input((2, 3)), L.Dense(3, "softmax")), loss)
+        findings = proved_findings(model, x, np.full((64, 2, 3), 1 / 3))
+        assert ("OR022" in findings) is (axis == -1)
 
 
 def test_targets_that_keras_squeezes_fit():
-    model = compiled(net(keras.Input((3,)), L.Dense(3, "softmax")), "categorical_crossentropy")
-    assert "OR010" not in proved(model, X, HOT[..., None])
-    assert "OR010" in proved(model, X, YES)
+    model = compile_model(net(keras.Input((3,)), L.Dense(3, "softmax")), "categorical_crossentropy")
+    assert "OR010" not in proved_findings(model, X, HOT[..., None])
+    assert "OR010" in proved_findings(model, X, YES)
 
 
 def test_broadcast_targets_have_no_floor_and_say_the_batch():
     i = keras.Input((3,))
     both = L.Concatenate()([L.Dense(1, "sigmoid")(i), L.Dense(1)(i)])
-    model = compiled(keras.Model(i, L.Reshape((1, 2))(both)), "mse")
-    assert "OR001" not in proved(model, X, np.tile([[[5.0], [0.5]]], (64, 1, 1)))
-    assert "OR001" in proved(model, X, np.tile([[[5.0, 0.5]]], (64, 1, 1)))
-    model = compiled(net(keras.Input((3,)), L.Dense(3)), "mse")
-    found = proved(model, X, HOT[:, None])["OR011"]
-    assert "(batch, batch, 3)" in found.message
-    assert "Dense" not in found.fix
+    model = compile_model(keras.Model(i, L.Reshape((1, 2))(both)), "mse")
+    assert "OR001" not in proved_findings(model, X, np.tile([[[5.0], [0.5]]], (64, 1, 1)))
+    assert "OR001" in proved_findings(model, X, np.tile([[[5.0, 0.5]]], (64, 1, 1)))
+    model = compile_model(net(keras.Input((3,)), L.Dense(3)), "mse")
+    finding = proved_findings(model, X, HOT[:, None])["OR011"]
+    assert "(batch, batch, 3)" in finding.message
+    assert "Dense" not in finding.fix
 
 
 # ---- what is Keras's ----------------------------------------------------------------------
@@ -171,28 +171,30 @@ def test_a_function_that_wraps_one_of_keras_is_not_known():
 
     plain = "mse", losses.mean_squared_error, losses.MeanSquaredError(), losses.get("MSE")
     for loss in (hundredth, Own(), *plain):
-        model = compiled(net(keras.Input((1,)), L.Dense(1, "sigmoid")), loss)
-        assert ("OR001" in proved(model, LINE, 2 * LINE + 1)) is any(loss is p for p in plain)
+        model = compile_model(net(keras.Input((1,)), L.Dense(1, "sigmoid")), loss)
+        assert ("OR001" in proved_findings(model, LINE, 2 * LINE + 1)) is any(
+            loss is p for p in plain
+        )
 
 
 @pytest.mark.parametrize("name", ["compute_loss", "train_step", "compute_loss_and_updates"])
 def test_a_way_of_training_set_on_the_model_counts(name):
-    model = compiled(net(keras.Input((1,)), L.Dense(1, "sigmoid")), "mse")
-    assert "OR001" in proved(model, LINE, 2 * LINE + 1)
+    model = compile_model(net(keras.Input((1,)), L.Dense(1, "sigmoid")), "mse")
+    assert "OR001" in proved_findings(model, LINE, 2 * LINE + 1)
     if not hasattr(model, name):
         return
-    kept = getattr(model, name)
-    object.__setattr__(model, name, lambda *a, **k: kept(*a, **k))
-    assert "OR001" not in proved(model, LINE, 2 * LINE + 1)
+    original = getattr(model, name)
+    object.__setattr__(model, name, lambda *a, **k: original(*a, **k))
+    assert "OR001" not in proved_findings(model, LINE, 2 * LINE + 1)
 
 
 def test_another_epsilon_is_another_loss():
     y = np.full((64, 3), 1 / 3)
-    model = compiled(net(keras.Input((3,)), L.Dense(3, "softmax")), "categorical_crossentropy")
-    assert "OR022" in proved(model, X, y)
+    model = compile_model(net(keras.Input((3,)), L.Dense(3, "softmax")), "categorical_crossentropy")
+    assert "OR022" in proved_findings(model, X, y)
     try:
         keras.config.set_epsilon(0.3)
-        assert "OR022" not in proved(model, X, y)
+        assert "OR022" not in proved_findings(model, X, y)
     finally:
         keras.config.set_epsilon(1e-7)
 
@@ -201,24 +203,26 @@ def test_ranges_are_not_those_of_16_bits_behind_the_last_weights():
     y = np.full((64, 1), 302.0)
     for dtype in ("mixed_bfloat16", "float32"):
         parts = L.Dense(1, "sigmoid", dtype=dtype), L.Rescaling(301.2, dtype=dtype)
-        model = compiled(net(keras.Input((3,)), *parts), "mse")
-        assert ("OR001" in proved(model, X, y)) is (dtype == "float32")
+        model = compile_model(net(keras.Input((3,)), *parts), "mse")
+        assert ("OR001" in proved_findings(model, X, y)) is (dtype == "float32")
     model = net(keras.Input((3,)), L.Dense(1, "sigmoid", dtype="mixed_bfloat16"))
-    found = proved(compiled(model, "mse"), X, y)["OR001"]
-    assert found.interval == (0.0, 1.0)
-    assert found.cost["loss_floor"] == pytest.approx(301.0**2)
+    finding = proved_findings(compile_model(model, "mse"), X, y)["OR001"]
+    assert finding.interval == (0.0, 1.0)
+    assert finding.cost["loss_floor"] == pytest.approx(301.0**2)
 
 
 # ---- the loss and the last layer ----------------------------------------------------------
 
 
 def message_of(parts, loss, x, y):
-    return proved(compiled(net(keras.Input(x.shape[1:]), *parts), loss), x, y)["OR006"].message
+    return proved_findings(compile_model(net(keras.Input(x.shape[1:]), *parts), loss), x, y)[
+        "OR006"
+    ].message
 
 
 def test_kl_divergence_does_not_divide_by_the_sum():
-    said = message_of([L.Dense(3, "sigmoid")], "kl_divergence", X, HOT)
-    assert "does not divide" in said
+    message = message_of([L.Dense(3, "sigmoid")], "kl_divergence", X, HOT)
+    assert "does not divide" in message
     y = HOT.astype("float64")
     ones = losses.kl_divergence(y, np.full((64, 3), 0.99)), losses.kl_divergence(y, y * 0.9)
     low, high = (float(ops.convert_to_numpy(ops.mean(v))) for v in ones)
@@ -235,9 +239,9 @@ def test_kl_divergence_does_not_divide_by_the_sum():
     (lambda: L.ELU(alpha=5.0), "not confined"), (lambda: L.LeakyReLU(negative_slope=0.0), "[0"),
 ])  # fmt: skip
 def test_what_an_activation_gives_is_read_with_its_arguments(layer, said):
-    model = compiled(net(keras.Input((3,)), L.Dense(1), layer()), "binary_crossentropy")
+    model = compile_model(net(keras.Input((3,)), L.Dense(1), layer()), "binary_crossentropy")
     x = 10 * X
-    found = proved(model, x, YES).get("OR006")
+    found = proved_findings(model, x, YES).get("OR006")
     if found is None:
         found = outrange.diagnose(model, x, YES, steps=0)
         found = next(f for f in found if f.code == "OR006")
@@ -253,41 +257,45 @@ def test_constrained_weights_need_not_leave_the_unit_interval():
     x = np.eye(4, dtype="float32")[RNG.integers(0, 4, 64)]
     for bound in (Unit(), None):
         layer = L.Dense(1, kernel_constraint=bound, kernel_initializer="zeros")
-        model = compiled(net(keras.Input((4,)), layer), "binary_crossentropy")
-        assert ("OR006" in proved(model, x, YES)) is (bound is None)
+        model = compile_model(net(keras.Input((4,)), layer), "binary_crossentropy")
+        assert ("OR006" in proved_findings(model, x, YES)) is (bound is None)
 
 
 def test_only_entries_that_the_loss_reads_are_counted():
     layer = L.Dense(3)
-    model = compiled(net(keras.Input((1,)), layer), "categorical_crossentropy")
+    model = compile_model(net(keras.Input((1,)), layer), "categorical_crossentropy")
     layer.set_weights([np.zeros((1, 3)), np.array([0.5, 0.9, -0.4])])
     x = np.ones((1, 1), "float32")
     for entry, clipped in ((0, False), (2, True)):
-        message = proved(model, x, np.eye(3)[[entry]])["OR006"].message
+        message = proved_findings(model, x, np.eye(3)[[entry]])["OR006"].message
         assert ("gradient is 0" in message) is clipped
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow looks through")
 def test_a_dropout_hides_the_logits():
-    for parts, said in (([], True), ([L.Dropout(0.5)], False)):
+    for parts, is_proved in (([], True), ([L.Dropout(0.5)], False)):
         model = net(keras.Input((3,)), L.Dense(3, "softmax"), *parts)
-        assert ("OR006" in proved(compiled(model, "binary_crossentropy"), X, HOT)) is said
+        assert (
+            "OR006" in proved_findings(compile_model(model, "binary_crossentropy"), X, HOT)
+        ) is is_proved
 
 
 # ---- labels -------------------------------------------------------------------------------
 
 
 def labels_said(parts, loss, y):
-    found = proved(compiled(net(keras.Input((3,)), *parts), loss), X, y).get("OR010")
-    return "" if found is None else found.message
+    finding = proved_findings(compile_model(net(keras.Input((3,)), *parts), loss), X, y).get(
+        "OR010"
+    )
+    return "" if finding is None else finding.message
 
 
 def test_losses_without_a_lower_bound_are_those_of_free_logits():
     y, loss = np.where(YES, 1.0, -1.0), losses.BinaryCrossentropy(from_logits=True)
     assert "falls forever" in labels_said([L.Dense(1)], loss, y)
     assert "falls forever" not in labels_said([L.Dense(1, "tanh")], loss, y)
-    said = labels_said([L.Dense(1, "sigmoid")], "binary_crossentropy", y)
-    assert ("refuses" in said) is (BACKEND == "torch")
+    message = labels_said([L.Dense(1, "sigmoid")], "binary_crossentropy", y)
+    assert ("refuses" in message) is (BACKEND == "torch")
 
 
 def test_labels_are_judged_as_the_loss_casts_and_smooths_them():
@@ -306,22 +314,22 @@ def test_rows_are_called_sorted_only_where_they_are():
     y = RNG.integers(0, 2, 64)
     y[:2], y[-1] = (0, 1), 2
     model = net(keras.Input((3,)), L.Dense(3, "softmax"))
-    compiled(model, "sparse_categorical_crossentropy")
-    for labels, said in ((y, False), (np.sort(y), True)):
-        found = proved(model, X, labels, validation_split=0.2)
-        assert ("sorted" in found["OR028"].message) is said
-        assert "training" in found["OR025"].message
+    compile_model(model, "sparse_categorical_crossentropy")
+    for labels, is_sorted in ((y, False), (np.sort(y), True)):
+        findings = proved_findings(model, X, labels, validation_split=0.2)
+        assert ("sorted" in findings["OR028"].message) is is_sorted
+        assert "training" in findings["OR025"].message
     half = np.where(YES, 0.5, 1.5)
     half[-10:] = 0.7
-    model = compiled(net(keras.Input((3,)), L.Dense(1)), "mse")
-    assert "OR028" not in proved(model, X, half, validation_split=0.2)
+    model = compile_model(net(keras.Input((3,)), L.Dense(1)), "mse")
+    assert "OR028" not in proved_findings(model, X, half, validation_split=0.2)
 
 
 def test_a_constant_that_is_out_of_reach_does_not_fit():
-    model = compiled(net(keras.Input((3,)), L.Dense(1, "sigmoid")), "mse")
+    model = compile_model(net(keras.Input((3,)), L.Dense(1, "sigmoid")), "mse")
     for value in (5.0, 0.5):
-        found = proved(model, X, np.full((64, 1), value))
-        assert ("fits" in found["OR025"].message) is ("OR001" not in found)
+        findings = proved_findings(model, X, np.full((64, 1), value))
+        assert ("fits" in findings["OR025"].message) is ("OR001" not in findings)
 
 
 # ---- dropout ------------------------------------------------------------------------------
@@ -360,4 +368,4 @@ def test_a_last_dropout_is_one_that_drops_in_training(make, drops):
     model(X)
     zeros = ops.convert_to_numpy(model(X, training=True)) == 0
     assert bool(zeros.any()) is drops
-    assert ("OR019" in proved(compiled(model, "mse"), X, X[:, :1])) is drops
+    assert ("OR019" in proved_findings(compile_model(model, "mse"), X, X[:, :1])) is drops

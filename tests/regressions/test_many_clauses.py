@@ -24,8 +24,8 @@ def at_least(variable, end):
     return Atom(((variable, -1.0),), float(end))
 
 
-def crossed(n, *others):
-    """`n` disjunctions of three, `3 ** n` conjunctions."""
+def cross_choices(n, *others):
+    """Return the conjunction of `n` disjunctions of three: `3 ** n` clauses."""
     choices = [
         Or((at_least(2, 0.9 + i / 1000), at_most(3, i / 1000 - 0.5), at_most(0, i / 1000 - 1)))
         for i in range(n)
@@ -34,14 +34,14 @@ def crossed(n, *others):
 
 
 def test_contradictions_leave_no_product():
-    formula = crossed(40, at_most(2, 0.85), at_least(3, 0), at_least(0, -0.9))
+    formula = cross_choices(40, at_most(2, 0.85), at_least(3, 0), at_least(0, -0.9))
     question = expand_clauses(formula, [REGION], str)
     assert question.groups == [] and question.apart == 0
     assert verify(NET, formula, [REGION], text="").status == "HOLDS"
 
 
 def test_a_single_choice_left_is_taken():
-    formula = crossed(40, at_most(2, 0.85), at_least(0, -0.9))
+    formula = cross_choices(40, at_most(2, 0.85), at_least(0, -0.9))
     (group,) = expand_clauses(formula, [REGION], str).groups
     assert len(group.clauses) == 1
     assert verify(NET, formula, [REGION], text="").status == "HOLDS"  # relu is at least 0
@@ -49,8 +49,8 @@ def test_a_single_choice_left_is_taken():
 
 def test_time_ends_the_expansion_too():
     with pytest.raises(OutOfTime), deadline(0.0):
-        expand_clauses(crossed(8), [REGION], str)
-    verdict = verify(NET, crossed(12, at_least(2, 0.5)), [REGION], text="", time_limit=0.3)
+        expand_clauses(cross_choices(8), [REGION], str)
+    verdict = verify(NET, cross_choices(12, at_least(2, 0.5)), [REGION], text="", time_limit=0.3)
     assert verdict.status in ("UNKNOWN", "VIOLATED")
 
 

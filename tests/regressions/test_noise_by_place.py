@@ -11,7 +11,7 @@ L, ops = keras.layers, keras.ops
 
 
 class Sampling(L.Layer):
-    """What a variational autoencoder draws."""
+    """The sampling layer of a variational autoencoder."""
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -25,10 +25,10 @@ class Sampling(L.Layer):
 
 @pytest.mark.parametrize("mixed", [False, True])
 def test_noise_is_no_mixing_of_rows(mixed):
-    given = keras.Input((6,))
-    drawn = Sampling()([L.Dense(2)(given), L.Dense(2)(given)])
-    made = L.Lambda(lambda t: t - ops.mean(t, axis=0))(given) if mixed else drawn
-    model = keras.Model(given, L.Dense(6, "sigmoid")(made))
+    inputs = keras.Input((6,))
+    drawn = Sampling()([L.Dense(2)(inputs), L.Dense(2)(inputs)])
+    outputs = L.Lambda(lambda t: t - ops.mean(t, axis=0))(inputs) if mixed else drawn
+    model = keras.Model(inputs, L.Dense(6, "sigmoid")(outputs))
     model.compile("adam", "binary_crossentropy")
     x = np.random.default_rng(0).uniform(size=(40, 6)).astype("float32")
     assert ("OR035" in outrange.diagnose(model, x, x, epochs=3).codes) is mixed
@@ -38,7 +38,7 @@ def test_a_loss_whose_slope_is_infinite_is_not_put_down_to_the_rate():
     x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
     model = keras.Sequential([keras.Input((3,)), L.Dense(1, kernel_initializer="zeros")])
     model.compile("adam", lambda y, p: ops.mean(ops.sqrt(ops.square(y - p))))
-    found = outrange.diagnose(model, x, 0.0 * x[:, :1], epochs=3)
-    assert "OR017" not in found.codes
-    first = next(f for f in found.findings if f.code == "OR016")
+    answer = outrange.diagnose(model, x, 0.0 * x[:, :1], epochs=3)
+    assert "OR017" not in answer.codes
+    first = next(f for f in answer.findings if f.code == "OR016")
     assert first.level.name == "PROVED" and "slope at 0 is infinite" in first.fix

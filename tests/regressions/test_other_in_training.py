@@ -26,24 +26,24 @@ def uniform(low, high):
     return keras.initializers.RandomUniform(low, high, seed=1)
 
 
-def compiled(*parts, shape=(6,), loss="mse", optimizer="adam"):
+def compile_model(*parts, shape=(6,), loss="mse", optimizer="adam"):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input(shape), *parts])
     model.compile(optimizer, loss)
     return model
 
 
-def proved(model, x, y):
+def proved_findings(model, x, y):
     answer = outrange.diagnose(model, x, y, steps=0)
     return [f for f in (*answer.findings, *answer.notes) if f.level.name == "PROVED"]
 
 
 def codes(model, x=NORMAL, y=TARGETS):
-    return [f.code for f in proved(model, x, y)]
+    return [f.code for f in proved_findings(model, x, y)]
 
 
-def moved(model, x=NORMAL, y=TARGETS):
-    """By how much three epochs move each trainable variable."""
+def measure_moves(model, x=NORMAL, y=TARGETS):
+    """Return the largest change of each trainable variable in three epochs."""
     before = [ops.convert_to_numpy(v).copy() for v in model.trainable_variables]
     model.fit(x, y, epochs=3, verbose=0)
     after = map(ops.convert_to_numpy, model.trainable_variables)
@@ -82,12 +82,12 @@ def soft(t, training=False):
 
 
 REACHED = {
-    "rounded at inference": lambda: compiled(layers.Dense(8), Binary(), layers.Dense(1)),
-    "a function told of it": lambda: compiled(
+    "rounded at inference": lambda: compile_model(layers.Dense(8), Binary(), layers.Dense(1)),
+    "a function told of it": lambda: compile_model(
         layers.Dense(8), layers.Lambda(soft, output_shape=(8,)), layers.Dense(1)
     ),
-    "a branch": lambda: compiled(layers.Dense(4), Branch(), layers.Dense(1)),
-    "the last layer": lambda: compiled(layers.Dense(4), layers.Dense(1), Hard()),
+    "a branch": lambda: compile_model(layers.Dense(4), Branch(), layers.Dense(1)),
+    "the last layer": lambda: compile_model(layers.Dense(4), layers.Dense(1), Hard()),
 }
 
 
@@ -96,23 +96,23 @@ def test_weights_that_training_reaches_are_not_said_to_be_cut_off(what):
     model = REACHED[what]()
     y = TARGETS + 3
     assert not {"OR001", "OR002", "OR005"}.intersection(codes(model, y=y))
-    assert min(moved(model, y=y)) > 0.0
+    assert min(measure_moves(model, y=y)) > 0.0
 
 
-def rounded(y, found):
+def rounded_loss(y, found):
     return ops.mean(ops.square(y - ops.round(found)))
 
 
 LOST = {
-    "in the loss": lambda: compiled(layers.Dropout(0.5), layers.Dense(1), loss=rounded),
-    "in a layer": lambda: compiled(
+    "in the loss": lambda: compile_model(layers.Dropout(0.5), layers.Dense(1), loss=rounded_loss),
+    "in a layer": lambda: compile_model(
         layers.Dense(8, name="first"),
         layers.BatchNormalization(name="norm"),
         layers.Lambda(ops.round, output_shape=(8,)),
         layers.Dropout(0.2),
         layers.Dense(1),
     ),
-    "own code, told of training": lambda: compiled(
+    "own code, told of training": lambda: compile_model(
         layers.Dense(8),
         layers.Lambda(lambda t, training=False: ops.round(2 * t if training else t)),
         layers.Dense(1),
@@ -122,8 +122,8 @@ LOST = {
 
 @pytest.mark.parametrize("what", LOST)
 def test_weights_that_training_does_not_reach_are_still_proved_to_be_cut_off(what):
-    found = [f for f in proved(LOST[what](), NORMAL, TARGETS) if f.code == "OR005"]
-    assert len(found) == 1
+    findings = [f for f in proved_findings(LOST[what](), NORMAL, TARGETS) if f.code == "OR005"]
+    assert len(findings) == 1
 
 
 # ---- what comes before a flat activation ----------------------------------------------------
@@ -150,7 +150,7 @@ class Standardized(layers.Layer):
 
 
 class Around(layers.Layer):
-    """What is inside of it gets something else in training, too."""
+    """A layer around another one, whose input differs in training."""
 
     def __init__(self, inner):
         super().__init__()
@@ -167,33 +167,33 @@ def _recurrent():
     x = np.ones((64, 1, 2), "float32") * np.linspace(1, 2, 64, dtype="float32")[:, None, None]
     recurrent = layers.SimpleRNN(4, activation="linear", dropout=0.5)
     hidden = layers.Dense(12, "relu", kernel_initializer=constant(0.25))
-    model = compiled(recurrent, hidden, layers.Dense(1), shape=(1, 2))
+    model = compile_model(recurrent, hidden, layers.Dense(1), shape=(1, 2))
     recurrent.set_weights([np.repeat([[1.0], [-1.5]], 4, 1), np.zeros((4, 4)), np.zeros(4)])
     return model, x
 
 
-def _brightened():
+def _brightness_case():
     x = np.random.default_rng(0).uniform(0, 0.02, size=(64, 8, 8, 3)).astype("float32")
     hidden = layers.Dense(
         8, "relu", kernel_initializer=uniform(0, 0.1), bias_initializer=constant(-1.0)
     )
     brightness = layers.RandomBrightness(1.0, value_range=(0, 1), seed=1)
-    return compiled(brightness, layers.Flatten(), hidden, layers.Dense(1), shape=(8, 8, 3)), x
+    return compile_model(brightness, layers.Flatten(), hidden, layers.Dense(1), shape=(8, 8, 3)), x
 
 
 def _relu(*before):
     hidden = layers.Dense(8, "relu", kernel_initializer=uniform(0.1, 1.0))
-    return compiled(*before, hidden, layers.Dense(1)), NORMAL - 20
+    return compile_model(*before, hidden, layers.Dense(1)), NORMAL - 20
 
 
 def _sigmoid(*before):
     hidden = layers.Dense(8, "sigmoid", kernel_initializer=uniform(0.5, 1.0))
-    return compiled(*before, hidden, layers.Dense(1)), NORMAL - 60
+    return compile_model(*before, hidden, layers.Dense(1)), NORMAL - 60
 
 
 def _around():
     hidden = layers.Dense(8, "relu", kernel_initializer=uniform(0.1, 1.0), name="hidden")
-    return compiled(Around(hidden), layers.Dense(1)), NORMAL - 20
+    return compile_model(Around(hidden), layers.Dense(1)), NORMAL - 20
 
 
 class Turned(keras.Model):
@@ -217,7 +217,7 @@ def _turned():
 
 BEFORE = {
     "dropout of a recurrent layer": _recurrent,
-    "augmentation": _brightened,
+    "augmentation": _brightness_case,
     "derived batch normalization, relu": lambda: _relu(Derived()),
     "derived batch normalization, sigmoid": lambda: _sigmoid(Derived()),
     "batch normalization by hand, relu": lambda: _relu(Standardized()),
@@ -234,7 +234,7 @@ def test_units_that_training_wakes_are_not_proved_dead(what):
     program = read_program(model, x, TARGETS)
     assert program.changed_in_training
     # The state of a recurrent layer is 0 at its only step.
-    assert sum(size == 0.0 for size in moved(model, x)) == (what.startswith("dropout of"))
+    assert sum(size == 0.0 for size in measure_moves(model, x)) == (what.startswith("dropout of"))
 
 
 def test_vanishing_gradients_are_not_proved_behind_derived_batch_normalization():
@@ -244,7 +244,7 @@ def test_vanishing_gradients_are_not_proved_behind_derived_batch_normalization()
         for _ in range(5)
         for part in (layers.Dense(8, "tanh", kernel_initializer=small), Derived())
     ]
-    assert "OR012" not in codes(compiled(*deep, layers.Dense(1)))
+    assert "OR012" not in codes(compile_model(*deep, layers.Dense(1)))
 
 
 class Milder(layers.Layer):
@@ -255,14 +255,14 @@ class Milder(layers.Layer):
 def test_a_loss_that_is_clipped_at_inference_only_is_no_proof():
     labels = (NORMAL[:, :1] < 0) * 1.0
     last = [layers.Dense(1, kernel_initializer=constant(500.0)), Milder()]
-    model = compiled(*last, layers.Activation("sigmoid"), loss="binary_crossentropy")
+    model = compile_model(*last, layers.Activation("sigmoid"), loss="binary_crossentropy")
     assert "OR024" not in codes(model, y=labels)
-    assert min(moved(model, y=labels)[:1]) > 0.0
+    assert min(measure_moves(model, y=labels)[:1]) > 0.0
 
 
 def test_a_rate_is_not_proved_too_large_for_what_training_makes_smaller():
     x, y = 100 * NORMAL[:32], TARGETS[:32]
-    model = compiled(Milder(), layers.Dense(1), optimizer=keras.optimizers.SGD(0.1))
+    model = compile_model(Milder(), layers.Dense(1), optimizer=keras.optimizers.SGD(0.1))
     assert "OR017" not in codes(model, x, y)
     losses = model.fit(x, y, epochs=20, batch_size=32, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
@@ -306,7 +306,9 @@ class Fixed(layers.Layer):
 
 @pytest.mark.parametrize("layer", [lambda: Scale(1.0), lambda: Scale(0.0), Counting])
 def test_a_variable_that_a_layer_sets_is_no_constant(layer):
-    model = compiled(layers.Dense(1, "sigmoid"), layer(), optimizer=keras.optimizers.Adam(0.05))
+    model = compile_model(
+        layers.Dense(1, "sigmoid"), layer(), optimizer=keras.optimizers.Adam(0.05)
+    )
     y = 0 * TARGETS + 3
     assert not {"OR001", "OR002"}.intersection(codes(model, y=y))
     model.fit(NORMAL, y, epochs=80, verbose=0)
@@ -314,7 +316,7 @@ def test_a_variable_that_a_layer_sets_is_no_constant(layer):
 
 
 def test_a_variable_that_nobody_sets_is_a_constant():
-    model = compiled(layers.Dense(1, "sigmoid"), Fixed())
+    model = compile_model(layers.Dense(1, "sigmoid"), Fixed())
     assert "OR001" in codes(model, y=0 * TARGETS + 3)
 
 
@@ -362,9 +364,9 @@ def test_units_dead_before_the_first_dropout_are_proved():
     model.compile("adam", "mse")
     model.build((None, 6))
     assert "OR003" in codes(model, NORMAL - 20)
-    assert max(moved(model, NORMAL - 20)[:2]) == 0.0
+    assert max(measure_moves(model, NORMAL - 20)[:2]) == 0.0
     for parts in ([Fuller(8), layers.Dropout(0.5)], [layers.Dropout(0.0), Fuller(8)]):
-        assert "OR003" in codes(compiled(*parts, layers.Dense(1)), NORMAL - 20)
+        assert "OR003" in codes(compile_model(*parts, layers.Dense(1)), NORMAL - 20)
 
 
 QUIET = {

@@ -1,4 +1,4 @@
-"""What is proved of units holds in float32, of the data that the model gets.
+"""Proofs about units hold in float32, on the data that the model receives.
 
 In real arithmetic each of these layers is dead, saturated or on: in the backend's it is not.
 """
@@ -26,10 +26,12 @@ def net(*layers, inputs, loss="mse", optimizer="adam"):
     return model
 
 
-def proved(model, x, y=None):
-    """Code to message, notes too."""
-    found = outrange.diagnose(model, x, y, steps=0)
-    return {f.code: f.message for f in (*found.findings, *found.notes) if f.level.name == "PROVED"}
+def proved_messages(model, x, y=None):
+    """Return the messages of proved findings and notes by code."""
+    answer = outrange.diagnose(model, x, y, steps=0)
+    return {
+        f.code: f.message for f in (*answer.findings, *answer.notes) if f.level.name == "PROVED"
+    }
 
 
 def of_differences(activation, bias):
@@ -43,19 +45,19 @@ def of_differences(activation, bias):
 def test_time_stamps_are_rounded_to_float32(data):
     tanh = of_differences("tanh", np.full(12, -128.0))
     x = np.concatenate([STAMPS + 70, STAMPS], axis=1).astype(data)
-    assert "OR004" not in proved(tanh, x, Y)
+    assert "OR004" not in proved_messages(tanh, x, Y)
     bias = np.full(12, -110.0)
     bias[-1] = 0
     x = np.concatenate([STAMPS + 100, STAMPS], axis=1).astype(data)
     relu = of_differences("relu", bias)
-    assert "OR020" not in proved(relu, x, Y)
-    assert "OR003" not in proved(of_differences("relu", bias - 1), x)
+    assert "OR020" not in proved_messages(relu, x, Y)
+    assert "OR003" not in proved_messages(of_differences("relu", bias - 1), x)
 
 
 def test_differences_that_float32_keeps_stay_proved():
     x = np.concatenate([STAMPS % 4096 + 70, STAMPS % 4096], axis=1)
-    assert "OR004" in proved(of_differences("tanh", np.full(12, -128.0)), x, Y)
-    assert "OR003" in proved(of_differences("relu", np.full(12, -128.0)), x)
+    assert "OR004" in proved_messages(of_differences("tanh", np.full(12, -128.0)), x, Y)
+    assert "OR003" in proved_messages(of_differences("relu", np.full(12, -128.0)), x)
 
 
 def cancelling(size):
@@ -73,9 +75,9 @@ def test_a_chain_of_layers_that_cancel():
     model = cancelling(1e8)
     z = model.layers[2](model.layers[1](model.layers[0](x)))
     assert (ops.convert_to_numpy(z) > 0).any()
-    assert "OR003" not in proved(model, x)
-    assert "OR012" not in proved(model, x, Y)
-    assert {"OR003", "OR012"} <= set(proved(cancelling(1.0), x, Y))
+    assert "OR003" not in proved_messages(model, x)
+    assert "OR012" not in proved_messages(model, x, Y)
+    assert {"OR003", "OR012"} <= set(proved_messages(cancelling(1.0), x, Y))
 
 
 def test_whole_numbers_that_wrap_around():
@@ -84,8 +86,8 @@ def test_whole_numbers_that_wrap_around():
     dense = L.Dense(12, "relu", kernel_initializer=CONSTANT(-1e-9))
     model = keras.Model(i, L.Dense(1)(dense(t)))
     model.compile("adam", "mse")
-    assert "OR003" not in proved(model, np.full((64, 1), 50_000, "int32"))
-    assert "OR003" in proved(model, np.full((64, 1), 40_000, "int32"))
+    assert "OR003" not in proved_messages(model, np.full((64, 1), 50_000, "int32"))
+    assert "OR003" in proved_messages(model, np.full((64, 1), 40_000, "int32"))
 
 
 def test_what_overflows_is_not_dead():
@@ -95,7 +97,7 @@ def test_what_overflows_is_not_dead():
 
     x = np.ones((64, 6), "float32")
     model = net(L.Lambda(beyond), L.ReLU(), L.Dense(1), inputs=(6,))
-    assert "OR003" not in proved(model, x)
+    assert "OR003" not in proved_messages(model, x)
 
 
 def test_what_float32_flushes_to_0_is_not_on():
@@ -103,9 +105,9 @@ def test_what_float32_flushes_to_0_is_not_on():
         return 1 / ops.exp(95 + 0 * t)
 
     model = net(L.Lambda(tiny), L.ReLU(), L.Dense(1), inputs=(6,))
-    assert "OR020" not in proved(model, X, Y)
+    assert "OR020" not in proved_messages(model, X, Y)
     dense = L.Dense(6, "relu", kernel_initializer=CONSTANT(0.2), bias_initializer=CONSTANT(20.0))
-    on = proved(net(dense, L.Dense(1), inputs=(6,)), X, Y)
+    on = proved_messages(net(dense, L.Dense(1), inputs=(6,)), X, Y)
     assert "on everywhere" in on["OR020"]
 
 
@@ -115,7 +117,7 @@ def test_16_bits_round_more():
         layer = L.Dense(12, "relu", dtype=dtype)
         model = net(layer, L.Dense(1), inputs=(1,))
         layer.set_weights([np.full((1, 12), 30.0), np.full(12, -60.1)])
-        assert ("OR003" in proved(model, x)) is dead
+        assert ("OR003" in proved_messages(model, x)) is dead
 
 
 def test_a_layer_is_linear_only_if_all_of_it_is():
@@ -125,16 +127,16 @@ def test_a_layer_is_linear_only_if_all_of_it_is():
     def line(z):
         return 3 * ops.relu(z) - 1
 
-    said = {}
+    messages = {}
     for activation in (cosine, line):
         layer = L.Dense(8, activation=activation, kernel_initializer=CONSTANT(0.2), name="bent")
         model = net(layer, L.Dense(1), inputs=(6,))
-        said[activation] = proved(model, abs(X) + 1, Y)
+        messages[activation] = proved_messages(model, abs(X) + 1, Y)
         layers = outrange.summary(outrange.load(model), (np.ones(6), np.full(6, 2.0))).layers
         on = next(row for row in layers if row.name == "bent").always_on
         assert on.all() == (activation is line)
-    assert "OR020" not in said[cosine]
-    assert "OR020" in said[line]
+    assert "OR020" not in messages[cosine]
+    assert "OR020" in messages[line]
 
 
 # ---- gradients that vanish ----------------------------------------------------------------
@@ -153,15 +155,15 @@ def test_a_small_unit_of_the_output_is_no_vanishing_gradient():
     keras.utils.set_random_seed(0)
     relus = [L.Dense(16, "relu") for _ in range(3)]
     model = net(*relus, L.Dense(1), L.Rescaling(1e-9), inputs=(6,), loss=loss)
-    assert "OR012" not in proved(model, X, 1e-9 * Y)
-    assert "OR012" not in proved(model, X)
+    assert "OR012" not in proved_messages(model, X, 1e-9 * Y)
+    assert "OR012" not in proved_messages(model, X)
 
 
 def test_a_gradient_that_does_not_come_through_the_output():
-    assert "OR012" in proved(sigmoids(), X, Y)
+    assert "OR012" in proved_messages(sigmoids(), X, Y)
     penalized = L.Dense(6, activity_regularizer=lambda z: 0.1 * ops.mean(ops.square(z)))
     model = sigmoids(penalized)
-    assert "OR012" not in proved(model, X, Y)
+    assert "OR012" not in proved_messages(model, X, Y)
     old = np.array(ops.convert_to_numpy(model.layers[0].kernel))
     model.fit(X, Y, epochs=1, verbose=0)
     assert (ops.convert_to_numpy(model.layers[0].kernel) != old).all()
@@ -176,8 +178,8 @@ def test_only_layers_on_the_way_are_counted():
     other = L.Dense(8, "relu")(L.Dense(8, "relu")(L.Dense(8, "relu")(i)))
     model = keras.Model(i, L.Dense(1)(L.Concatenate()([z, other])))
     model.compile("adam", "mse")
-    assert "through 9 layers of weights" in proved(model, X, Y)["OR012"]
-    assert "through the output" in proved(model, X, Y)["OR012"]
+    assert "through 9 layers of weights" in proved_messages(model, X, Y)["OR012"]
+    assert "through the output" in proved_messages(model, X, Y)["OR012"]
 
 
 # ---- words --------------------------------------------------------------------------------
@@ -186,10 +188,12 @@ def test_only_layers_on_the_way_are_counted():
 def test_steps_are_no_layers_and_positions_no_units():
     x = RNG.normal(size=(64, 5, 6)).astype("float32")
     model = net(L.SimpleRNN(4, activation="linear", name="steps"), L.Dense(1), inputs=(5, 6))
-    assert proved(model, x, Y)["OR009"].startswith("the 2 layers")
+    assert proved_messages(model, x, Y)["OR009"].startswith("the 2 layers")
     dead = L.Dense(8, "relu", bias_initializer=CONSTANT(-30.0))
     model = net(dead, L.Flatten(), L.Dense(1), inputs=(5, 6))
-    assert proved(model, x, Y)["OR003"].startswith("8 of 8 units at each of 5 positions receive")
+    assert proved_messages(model, x, Y)["OR003"].startswith(
+        "8 of 8 units at each of 5 positions receive"
+    )
 
 
 # ---- the bounds themselves ----------------------------------------------------------------
@@ -221,11 +225,13 @@ def test_the_backend_stays_within_the_bounds(seed):
     x = RNG.normal(size=(32, 6)) * 10.0 ** RNG.uniform(-2, 4)
     case = DiagnosisContext(read_program(model, x, None), [x], None, (x, None), steps=0)
     bounded = 0
-    for tensor, found in zip(case.program.output_tensors, case.predictions, strict=True):
+    for tensor, prediction in zip(case.program.output_tensors, case.predictions, strict=True):
         rows, off = case.rows_of(tensor), case.roundings.at_rows(tensor)
-        assert (rows.lo - off <= found).all()
-        assert (found <= rows.hi + off).all()
+        assert (rows.lo - off <= prediction).all()
+        assert (prediction <= rows.hi + off).all()
         middle = 0.5 * (rows.lo + rows.hi)
-        assert (np.abs(found - middle) <= case.roundings.over_box(tensor) + rows.hi - rows.lo).all()
+        assert (
+            np.abs(prediction - middle) <= case.roundings.over_box(tensor) + rows.hi - rows.lo
+        ).all()
         bounded += int(np.isfinite(off).all())
     assert bounded == len(case.predictions)

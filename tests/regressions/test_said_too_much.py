@@ -13,22 +13,22 @@ X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 Y = np.sin(X[:, :1])
 
 
-def compiled(model, loss="mse", optimizer="adam"):
+def compile_model(model, loss="mse", optimizer="adam"):
     model.compile(optimizer, loss)
     return model
 
 
 def chain(*layers, **options):
-    return compiled(keras.Sequential([keras.Input((6,)), *layers]), **options)
+    return compile_model(keras.Sequential([keras.Input((6,)), *layers]), **options)
 
 
-def proved(code, model, x, y=None):
-    made = outrange.diagnose(model, x, y, steps=0)
-    found = (f for f in (*made.findings, *made.notes) if f.code == code)
-    return [f for f in found if f.level.name == "PROVED"]
+def proved_findings(code, model, x, y=None):
+    answer = outrange.diagnose(model, x, y, steps=0)
+    findings = (f for f in (*answer.findings, *answer.notes) if f.code == code)
+    return [f for f in findings if f.level.name == "PROVED"]
 
 
-def moved(model, x, y):
+def measure_moves(model, x, y):
     before = [np.array(v) for v in model.trainable_variables]
     model.fit(x, y, epochs=1, verbose=0)
     return [
@@ -41,44 +41,46 @@ def test_a_penalty_moves_the_kernel_of_a_dead_layer():
     model = chain(
         L.Dense(8, "relu", kernel_regularizer="l2", bias_initializer=C(-30.0), name="h"), L.Dense(1)
     )
-    (found,) = proved("OR003", model, X)
-    assert "no weight" not in found.message and "no gradient passes" in found.message
-    assert moved(model, X, Y)[0] > 0
+    (finding,) = proved_findings("OR003", model, X)
+    assert "no weight" not in finding.message and "no gradient passes" in finding.message
+    assert measure_moves(model, X, Y)[0] > 0
 
 
 def test_where_gradients_are_measured_the_weights_are_named():
     model = chain(L.Dense(8, "relu", bias_initializer=C(-30.0), name="h"), L.Dense(1))
-    (found,) = proved("OR003", model, X, Y)
-    assert "no weight of this layer or before it" in found.message
-    (found,) = proved("OR003", model, np.tile(X, (10, 1)), np.tile(Y, (10, 1)))
-    assert "no weight" not in found.message  # gradients are measured at the first 512 rows
+    (finding,) = proved_findings("OR003", model, X, Y)
+    assert "no weight of this layer or before it" in finding.message
+    (finding,) = proved_findings("OR003", model, np.tile(X, (10, 1)), np.tile(Y, (10, 1)))
+    assert "no weight" not in finding.message  # gradients are measured at the first 512 rows
 
 
-def rounded(y, p):
+def rounded_loss(y, p):
     return ops.mean(ops.square(y - ops.round(p)))
 
 
 def test_weight_decay_moves_what_gets_no_gradient():
-    model = chain(L.Dense(1), loss=rounded, optimizer=keras.optimizers.AdamW(0.1, weight_decay=0.5))
-    (found,) = proved("OR005", model, X, Y)
-    assert "frozen" not in found.message
+    model = chain(
+        L.Dense(1), loss=rounded_loss, optimizer=keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    )
+    (finding,) = proved_findings("OR005", model, X, Y)
+    assert "frozen" not in finding.message
     if keras.backend.backend() == "jax":
-        assert max(moved(model, X, Y)) > 0
+        assert max(measure_moves(model, X, Y)) > 0
 
 
 def test_momentum_of_before_moves_what_gets_no_gradient():
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
     model = chain(L.Dense(1), optimizer=optimizer)
     model.fit(X, Y, verbose=0)
-    model.compile(optimizer, rounded)
-    assert all("frozen" not in found.message for found in proved("OR005", model, X, Y))
+    model.compile(optimizer, rounded_loss)
+    assert all("frozen" not in finding.message for finding in proved_findings("OR005", model, X, Y))
 
 
 def test_fit_raises_where_it_is_said_to():
     model = chain(L.Dense(1), loss=lambda y, p: ops.mean(ops.square(y - ops.sign(p))))
-    (found,) = proved("OR005", model, X, Y)
-    if "there is no error" in found.message:
-        assert max(moved(model, X, Y)) == 0
+    (finding,) = proved_findings("OR005", model, X, Y)
+    if "there is no error" in finding.message:
+        assert max(measure_moves(model, X, Y)) == 0
     else:
         with pytest.raises((ValueError, RuntimeError)):
             model.fit(X, Y, verbose=0)
@@ -98,24 +100,24 @@ def test_a_rate_of_zero_may_move_weights(what):
     if what == "momentum":
         model.fit(X, Y, verbose=0)
         model.optimizer.learning_rate = 0.0
-    assert not proved("OR021", model, X, Y)
+    assert not proved_findings("OR021", model, X, Y)
 
 
 def test_a_negative_rate_climbs():
     model = chain(L.Dense(1), optimizer=keras.optimizers.SGD(-0.01))
-    (found,) = proved("OR021", model, X, Y)
-    assert found.title == "the learning rate is negative" and "uphill" in found.message
+    (finding,) = proved_findings("OR021", model, X, Y)
+    assert finding.title == "the learning rate is negative" and "uphill" in finding.message
 
 
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="nothing is clipped there")
 def test_another_loss_and_rows_that_were_not_measured_may_move_weights():
     x = abs(np.random.default_rng(0).normal(size=(600, 4))).astype("float32")
-    given = keras.Input((4,))
-    ends = [L.Dense(1, "sigmoid", kernel_initializer=C(200.0))(given), L.Dense(1)(given)]
-    model = compiled(keras.Model(given, ends), ["binary_crossentropy", "mse"])
+    inputs = keras.Input((4,))
+    ends = [L.Dense(1, "sigmoid", kernel_initializer=C(200.0))(inputs), L.Dense(1)(inputs)]
+    model = compile_model(keras.Model(inputs, ends), ["binary_crossentropy", "mse"])
     targets = [np.zeros((600, 1)), x[:, :1]]
-    for found in proved("OR024", model, x, targets):
-        assert "none of the weights" not in found.message
+    for finding in proved_findings("OR024", model, x, targets):
+        assert "none of the weights" not in finding.message
 
 
 class Softer(L.Layer):
@@ -131,30 +133,32 @@ def test_logits_of_inference_are_not_those_of_training():
         [keras.Input((6,)), L.Dropout(0.5), L.Dense(1, kernel_initializer=C(200.0)), Softer(),
          L.Activation("sigmoid")]
     )  # fmt: skip
-    assert not proved("OR024", compiled(soft, "binary_crossentropy"), abs(X), np.zeros((64, 1)))
+    assert not proved_findings(
+        "OR024", compile_model(soft, "binary_crossentropy"), abs(X), np.zeros((64, 1))
+    )
 
 
 def test_a_constant_output_is_one_in_the_range_of_the_data():
-    given = keras.Input((6,))
-    model = compiled(keras.Model(given, [L.Dense(1)(given), L.Rescaling(2.0)(given)]))
-    assert not proved("OR002", model, X[:1], [Y[:1], X[:1]])
+    inputs = keras.Input((6,))
+    model = compile_model(keras.Model(inputs, [L.Dense(1)(inputs), L.Rescaling(2.0)(inputs)]))
+    assert not proved_findings("OR002", model, X[:1], [Y[:1], X[:1]])
     axis = chain(L.Dense(5), L.Reshape((1, 5)), L.Softmax(axis=1))
-    for found in proved("OR002", axis, X, np.ones((64, 1, 5))):
-        assert "softmax over 5" not in found.message
+    for finding in proved_findings("OR002", axis, X, np.ones((64, 1, 5))):
+        assert "softmax over 5" not in finding.message
 
 
 def test_another_head_behind_noise_may_get_a_gradient():
-    given = keras.Input((6,))
-    noisy = L.Dense(1, "relu", kernel_initializer=C(-0.1), name="r")(L.GaussianNoise(1.0)(given))
-    model = compiled(keras.Model(given, [L.Dense(1, "softmax", name="s")(given), noisy]))
-    for found in proved("OR002", model, abs(X), [Y, abs(X[:, :1])]):
-        assert "does not change" not in found.message
+    inputs = keras.Input((6,))
+    noisy = L.Dense(1, "relu", kernel_initializer=C(-0.1), name="r")(L.GaussianNoise(1.0)(inputs))
+    model = compile_model(keras.Model(inputs, [L.Dense(1, "softmax", name="s")(inputs), noisy]))
+    for finding in proved_findings("OR002", model, abs(X), [Y, abs(X[:, :1])]):
+        assert "does not change" not in finding.message
 
 
 def test_targets_of_unlike_spreads_are_scaled_column_by_column():
     wide = np.concatenate([Y, 1e4 * X[:, 1:2]], axis=1)
     model = chain(L.Dense(2), optimizer="sgd")
-    found = {f.code: f for f in outrange.diagnose(model, X, wide, steps=0).findings}["OR015"]
+    finding = {f.code: f for f in outrange.diagnose(model, X, wide, steps=0).findings}["OR015"]
     y, scaled = wide, {}
-    exec(found.fix.split("#")[0], {"y": y}, scaled)
+    exec(finding.fix.split("#")[0], {"y": y}, scaled)
     np.testing.assert_allclose(scaled["y"].std(axis=0), 1.0)

@@ -24,10 +24,10 @@ def test_a_box_of_more_patterns_than_float64_counts_is_split(units):
     graph = b.finish([b.dense(hidden, np.ones((units, 1)))], ["y"])
     box = Box(-np.ones(1), np.ones(1))
     engine = DerivativeEngine(graph, box, Partials(*np.array([[0], [0], [1]])))
-    found = engine.bound(box.lo[None], box.hi[None])
-    slopes = {v: (least[0], most[0]) for v, (least, most) in found.slopes.items()}
-    ends = [(lo[0], hi[0]) for lo, hi in found.ends]
-    assert found.undecided == units
+    bounds = engine.bound(box.lo[None], box.hi[None])
+    slopes = {v: (least[0], most[0]) for v, (least, most) in bounds.slopes.items()}
+    ends = [(lo[0], hi[0]) for lo, hi in bounds.ends]
+    assert bounds.undecided == units
     cells = ExactCells(engine.plan, engine.derivatives)
     with np.errstate(all="ignore"):  # as in every search
         assert cells.find(box.lo, box.hi, slopes, ends, np.zeros(1)) is None
@@ -70,9 +70,9 @@ def deep(layers):
 def test_cells_of_a_network_deeper_than_the_stack():
     box = Box(-np.ones(1), np.ones(1))
     engine = DerivativeEngine(deep(520), box, Partials(*np.array([[0], [0], [1]])))
-    found = engine.bound(box.lo[None], box.hi[None])
-    slopes = {v: (least[0], most[0]) for v, (least, most) in found.slopes.items()}
-    ends = [(lo[0], hi[0]) for lo, hi in found.ends]
+    bounds = engine.bound(box.lo[None], box.hi[None])
+    slopes = {v: (least[0], most[0]) for v, (least, most) in bounds.slopes.items()}
+    ends = [(lo[0], hi[0]) for lo, hi in bounds.ends]
     cells = ExactCells(engine.plan, engine.derivatives)
     with np.errstate(all="ignore"):
         exact = cells.find(box.lo, box.hi, slopes, ends, np.full(1, 0.5))

@@ -13,8 +13,8 @@ def options():
     for group in (shell, standard):
         for name, command in group.commands.items():
             for option in command.params:
-                told = (getattr(option, "help", None) or "").lower()
-                if option.name == "seconds" or "second" in told.replace("second time", ""):
+                text = (getattr(option, "help", None) or "").lower()
+                if option.name == "seconds" or "second" in text.replace("second time", ""):
                     yield f"{group.name} {name} {option.opts[0]}", option
 
 

@@ -1,4 +1,4 @@
-"""What answers showed wrongly: names that ran as HTML, and gaps lost in an infinite range."""
+"""Errors in displayed answers: names that ran as HTML, gaps lost in an infinite range."""
 
 from dataclasses import replace
 

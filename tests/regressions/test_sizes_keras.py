@@ -36,7 +36,7 @@ def rewritten(tmp_path, change, packing=zipfile.ZIP_STORED):
     return path
 
 
-def replaced(old, new):
+def replace_text(old, new):
     def change(name, content):
         if name != "config.json":
             return content
@@ -58,11 +58,11 @@ def replaced(old, new):
 )
 def test_declared_sizes(tmp_path, old, new, words):
     """XLA aborted the process where it had no memory left."""
-    path = rewritten(tmp_path, replaced(old, new))
+    path = rewritten(tmp_path, replace_text(old, new))
     with pytest.raises(ModelError, match=rf"{words}.*(?s:.)*") as caught:
         load_keras(path)
     assert "Received: " in str(caught.value)
-    assert load_keras(rewritten(tmp_path, replaced(old, old))).graph.size == 4
+    assert load_keras(rewritten(tmp_path, replace_text(old, old))).graph.size == 4
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,6 @@ def test_weights_in_another_file(tmp_path):
 def test_hooks_are_gone_afterwards(tmp_path):
     before = keras.Layer.add_weight, keras.KerasTensor.__init__
     with pytest.raises(ModelError):
-        load_keras(rewritten(tmp_path, replaced('"units": 3', '"units": 1000000000')))
+        load_keras(rewritten(tmp_path, replace_text('"units": 3', '"units": 1000000000')))
     load_keras(model())
     assert (keras.Layer.add_weight, keras.KerasTensor.__init__) == before

@@ -1,4 +1,4 @@
-"""What is told of empty sets, attained thresholds, strange arguments and lost streams."""
+"""Messages about empty sets, attained thresholds, strange arguments and lost streams."""
 
 import os
 import subprocess

@@ -12,10 +12,10 @@ RNG = np.random.default_rng(0)
 X = (100 * RNG.normal(size=(12, 4))).astype("float32")
 
 
-def proved(model, x, y):
+def proved_findings(model, x, y):
     model.compile("sgd", "mse")
-    found = outrange.diagnose(model, x, y, steps=0)
-    return [f for f in (*found, *found.notes) if f.level.name == "PROVED"]
+    answer = outrange.diagnose(model, x, y, steps=0)
+    return [f for f in (*answer, *answer.notes) if f.level.name == "PROVED"]
 
 
 def test_the_slope_of_a_prelu_is_a_weight_like_others():
@@ -23,8 +23,8 @@ def test_the_slope_of_a_prelu_is_a_weight_like_others():
     last = L.Dense(1, "hard_sigmoid", trainable=False)
     model = keras.Sequential([keras.Input((4,)), L.PReLU(), L.Activation("sigmoid"), last])
     last.kernel.assign([[-1.5], [0.5], [-0.8], [-0.7]])
-    found = proved(model, X, -np.ones((12, 1)))
-    (finding,) = [f for f in found if f.code == "OR001"]
+    findings = proved_findings(model, X, -np.ones((12, 1)))
+    (finding,) = [f for f in findings if f.code == "OR001"]
     model.layers[0].alpha.assign(np.ones(4))
     reached = np.asarray(keras.ops.convert_to_numpy(model(X)))
     lo, hi = finding.interval
@@ -36,7 +36,7 @@ def test_a_prelu_behind_negative_numbers_is_no_constant():
     last = L.Dense(1, "selu", trainable=False, bias_initializer="ones")
     model = keras.Sequential([keras.Input((4,)), L.Dense(4, "sigmoid"), last, L.PReLU()])
     last.bias.assign([-10.0])
-    assert "OR002" not in [f.code for f in proved(model, X, X[:, :1])]
+    assert "OR002" not in [f.code for f in proved_findings(model, X, X[:, :1])]
 
 
 def test_a_unit_that_float32_puts_on_the_edge_of_a_clip_is_not_proved_dead():
@@ -45,7 +45,7 @@ def test_a_unit_that_float32_puts_on_the_edge_of_a_clip_is_not_proved_dead():
     # In real numbers -1 - 1e-8 and less, in float32 -1.
     layer.set_weights([np.full((4, 2), -1e-10, "float32"), np.array([-1.0, 0.5], "float32")])
     x = np.abs(X) / 100
-    assert "OR020" not in [f.code for f in proved(model, x, x[:, :1])]
+    assert "OR020" not in [f.code for f in proved_findings(model, x, x[:, :1])]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_unit_that_float32_puts_on_the_edge_of_a_clip_is_not_proved_dead():
 )  # fmt: skip
 def test_noise_behind_a_dropout_leaves_no_zeros(layers):
     model = keras.Sequential([keras.Input((4,)), L.Dense(1), *layers])
-    assert "OR019" not in [f.code for f in proved(model, X, X[:, :1])]
+    assert "OR019" not in [f.code for f in proved_findings(model, X, X[:, :1])]
 
 
 def test_nothing_but_zeros_stays_a_probability():

@@ -56,5 +56,5 @@ def test_entries_are_listed_once(given):
 
 def test_a_number_in_an_array_without_axes():
     """TypeError: iteration over a 0-d array."""
-    found = outrange.monotone(NET, (0, 1), inputs=np.array(1), outputs=np.int64(0))
-    assert [(t.output, t.input) for t in found.trends] == [("y[0]", "x[1]")]
+    answer = outrange.monotone(NET, (0, 1), inputs=np.array(1), outputs=np.int64(0))
+    assert [(t.output, t.input) for t in answer.trends] == [("y[0]", "x[1]")]

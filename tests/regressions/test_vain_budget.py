@@ -15,7 +15,7 @@ def test_a_floor_after_few_steps_is_told_where_it_is_higher(start):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, "sigmoid")])
     model.layers[0].bias.assign([start])
     model.compile(keras.optimizers.Adam(1e-4), "mse")
-    found = outrange.diagnose(model, x, x + 1.5, epochs=2, steps=0)
-    codes = {f.code for f in found.findings if f.level.name == "PROVED"}
+    answer = outrange.diagnose(model, x, x + 1.5, epochs=2, steps=0)
+    codes = {f.code for f in answer.findings if f.level.name == "PROVED"}
     assert "OR001" in codes
     assert ("OR030" in codes) is (start < 0)  # at 9 the output is at its most already

@@ -48,21 +48,21 @@ BRANCHES = {
 def test_a_branch_without_a_value_is_no_difference_from_the_model(name):
     """The comparison at load found NaN in the graph outside the box, and asked for a report."""
     function, box, ends = BRANCHES[name]
-    asked = model(keras.layers.Lambda(function))
-    answer = outrange.output_range(asked, box)
+    network = model(keras.layers.Lambda(function))
+    answer = outrange.output_range(network, box)
     np.testing.assert_allclose([answer.lo[0], answer.hi[0]], ends, atol=1e-6)
     with pytest.raises(InputError, match="is described on"):
-        outrange.output_range(asked, (-2.0, 2.0))
+        outrange.output_range(network, (-2.0, 2.0))
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 def test_softmax_over_one_entry_is_defined_where_its_operand_is():
     """It became the constant 1, also where the model returns NaN."""
-    asked = model(lambda x: keras.layers.Softmax()(keras.layers.Lambda(ops.sqrt)(x)))
-    answer = outrange.output_range(asked, (1.0, 2.0))
+    network = model(lambda x: keras.layers.Softmax()(keras.layers.Lambda(ops.sqrt)(x)))
+    answer = outrange.output_range(network, (1.0, 2.0))
     assert answer.status == "exact" and (answer.lo[0], answer.hi[0]) == (1.0, 1.0)
     with pytest.raises(InputError, match="is described on"):
-        outrange.output_range(asked, (-1.0, 1.0))
+        outrange.output_range(network, (-1.0, 1.0))
 
 
 @pytest.mark.parametrize("weight", [1.6530662775039673, 0.1, -3.3])
@@ -138,10 +138,10 @@ POLES = {
 @pytest.mark.parametrize("name", POLES)
 def test_a_box_that_ends_at_a_pole_is_refused(name):
     """`0 * rsqrt(x)` over [0, 1] was proved to be 0, and the model returns NaN at 0."""
-    asked = model(keras.layers.Lambda(POLES[name]))
+    network = model(keras.layers.Lambda(POLES[name]))
     with pytest.raises(InputError, match=r"is described on \(0, inf\) only"):
-        outrange.output_range(asked, (0.0, 1.0))
-    answer = outrange.output_range(asked, (0.5, 1.0))
+        outrange.output_range(network, (0.0, 1.0))
+    answer = outrange.output_range(network, (0.5, 1.0))
     assert np.isfinite([answer.lo, answer.hi]).all()
 
 

@@ -16,9 +16,9 @@ def test_version_without_installation(monkeypatch):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
-    got = testing.CliRunner().invoke(app, ["--version"])
-    assert got.exit_code == 0, got.output
-    assert outrange.__version__ in got.output
+    result = testing.CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0, result.output
+    assert outrange.__version__ in result.output
 
 
 def test_answers_are_stamped_with_the_same_version():

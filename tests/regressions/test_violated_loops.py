@@ -34,7 +34,7 @@ def test_the_pipe_is_finite_up_to_the_violation(plant, loop, size, spec, monkeyp
     for name in ("BROKEN", "BROKEN_SHARE"):
         monkeypatch.setattr(continuous, name, 1e-3)
     box = [-size, -size], [size, size]
-    found = outrange.closed_loop(damping, plant, box, spec=spec, **loop)
-    assert found.status == "VIOLATED"
-    until = found.pipe.stop <= found.counterexample.time
-    assert until.sum() > 5 and np.isfinite([found.pipe.lo[until], found.pipe.hi[until]]).all()
+    answer = outrange.closed_loop(damping, plant, box, spec=spec, **loop)
+    assert answer.status == "VIOLATED"
+    until = answer.pipe.stop <= answer.counterexample.time
+    assert until.sum() > 5 and np.isfinite([answer.pipe.lo[until], answer.pipe.hi[until]]).all()

@@ -18,7 +18,7 @@ def decay(x, u):
     return [0.9 * x[0] + 0.1 * u[0]]
 
 
-def asked(plant=decay, controller=steer, **options):
+def ask_loop(plant=decay, controller=steer, **options):
     return outrange.closed_loop(controller, plant, START, **{"steps": 2, **options})
 
 
@@ -33,7 +33,7 @@ def asked(plant=decay, controller=steer, **options):
 )
 def test_a_plant_in_place_of_the_controller(controller, plant):
     with pytest.raises(InputError, match=r"comes before the plant: `closed_loop\(contr"):
-        asked(plant, controller)
+        ask_loop(plant, controller)
 
 
 def _entry(x, u):
@@ -72,7 +72,7 @@ def _out(x, u):
 def test_a_plant_that_changes_its_argument(plant):
     """`y = x; y += u; return x` was read as `return x`, which is not what NumPy computes."""
     with pytest.raises(UnsupportedError, match=r"changes an array in place.*Make a new one"):
-        asked(plant)
+        ask_loop(plant)
 
 
 def test_a_number_is_bound_anew():
@@ -82,7 +82,7 @@ def test_a_number_is_bound_anew():
         y += 0.1 * u[0]
         return [y]
 
-    assert repr(asked(plant).pipe) == repr(asked().pipe)
+    assert repr(ask_loop(plant).pipe) == repr(ask_loop().pipe)
 
 
 def test_an_array_that_a_plant_fills():
@@ -92,25 +92,25 @@ def test_an_array_that_a_plant_fills():
         return y
 
     with pytest.raises(InputError, match=r"return a list: `return \[a, b\]`"):
-        asked(plant)
+        ask_loop(plant)
 
 
 def test_times_without_a_period():
     with pytest.raises(InputError, match=r"without `dt=` is in discrete time.*pass its period"):
-        asked(spec=(x[0] <= 1).during(0.5, 1))
+        ask_loop(spec=(x[0] <= 1).during(0.5, 1))
 
 
 def test_arguments_of_a_plant_in_another_order():
     """`(x, u, dt)` was called with `(t, x, u)`."""
     with pytest.raises(InputError, match=r"function of `\(x, u\)`.*a function of x, u, dt"):
-        asked(lambda x, u, dt: [x[0] + dt * u[0]])
+        ask_loop(lambda x, u, dt: [x[0] + dt * u[0]])
 
 
 @pytest.mark.parametrize("name", ["erf", "erfc", "expit"])
 def test_functions_of_scipy(name):
     special = pytest.importorskip("scipy.special")
     function = getattr(special, name)
-    pipe = asked(lambda x, u: [function(x[0]) + u[0]], steps=1).pipe
+    pipe = ask_loop(lambda x, u: [function(x[0]) + u[0]], steps=1).pipe
     ends = function(np.array([0.5, 1.0])) - [0.5, 1.0]
     assert pipe.lo[1] <= ends.min() and ends.max() <= pipe.hi[1]
 
@@ -118,7 +118,7 @@ def test_functions_of_scipy(name):
 def test_a_function_of_scipy_that_is_not_described():
     special = pytest.importorskip("scipy.special")
     with pytest.raises(UnsupportedError, match="`gammaln` is not supported yet: write it with"):
-        asked(lambda x, u: [special.gammaln(x[0]) + u[0]])
+        ask_loop(lambda x, u: [special.gammaln(x[0]) + u[0]])
 
 
 def test_data_without_inputs():

@@ -17,12 +17,12 @@ def of(function, shape=(1,), dtype="int32"):
 
 def check(model, box, values, size, tol=1e-5):
     """Every output of the model at all tuples of `values` lies inside."""
-    found = outrange.output_range(model, box, time_limit=20)
+    bounds = outrange.output_range(model, box, time_limit=20)
     kind = model.inputs[0].dtype
     x = np.array(list(itertools.product(values, repeat=size))).astype(kind)
     y = np.asarray(model(x.reshape(-1, *model.inputs[0].shape[1:])), float)
-    assert (y >= found.lo - tol).all() and (y <= found.hi + tol).all()
-    return found
+    assert (y >= bounds.lo - tol).all() and (y <= bounds.hi + tol).all()
+    return bounds
 
 
 def _wrapped():
