@@ -43,7 +43,7 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def house_report(tmp_path_factory):
     path = tmp_path_factory.mktemp("plain") / "house_prices.keras"
     model().save(path)
     return outrange.report(
@@ -60,14 +60,14 @@ def words(page):
     return " ".join(re.sub("<[^>]*>", " ", page).split())
 
 
-def test_the_page_has_no_python(found):
-    text = words(found.html())
+def test_the_page_has_no_python(house_report):
+    text = words(house_report.html())
     assert not [name for name in CODE if name in text]
     assert "sequential" not in text.split("At a glance")[0]
 
 
-def test_what_is_proved_comes_first_and_details_are_folded(found):
-    page = found.html()
+def test_what_is_proved_comes_first_and_details_are_folded(house_report):
+    page = house_report.html()
     places = [page.index(f'<section id="{key}"') for key in (
         "overview", "ranges", "properties", "monotonicity", "domain", "layers", "reproduce",
     )]  # fmt: skip
@@ -79,16 +79,16 @@ def test_what_is_proved_comes_first_and_details_are_folded(found):
         assert '<details class="part">' in body, key
 
 
-def test_the_file_and_the_targets_name_the_page(found):
-    page = found.html()
+def test_the_file_and_the_targets_name_the_page(house_report):
+    page = house_report.html()
     assert "<h1>What house_prices can output</h1>" in page
     assert "Demand: price ≤ 1000000" in words(page).replace(".0", "")
     assert "dense" not in words(page).split("Layers For a specialist")[0].split("Contents")[1]
 
 
-def test_the_inputs_at_both_ends_are_shown_as_a_person_would_write_them(found):
-    (answer,) = found.answers["ranges"]
-    text = words(found.html()).split("The inputs at the two bounds of price:")[1]
+def test_the_inputs_at_both_ends_are_shown_as_a_person_would_write_them(house_report):
+    (answer,) = house_report.answers["ranges"]
+    text = words(house_report.html()).split("The inputs at the two bounds of price:")[1]
     assert re.search(r"city [ABC] [ABC] ", text)
     assert re.search(r"rooms [1-8] [1-8] ", text)
     assert re.search(r"area \d+ m² \d+ m² ", text)
@@ -110,15 +110,15 @@ def test_a_box_that_allows_mixtures_says_so():
         assert "no single one (" in text and "mixes categories" in text
 
 
-def test_directions_are_asked_of_numbers_and_shown_by_real_inputs(found):
-    (answer,) = found.answers["monotonicity"]
+def test_directions_are_asked_of_numbers_and_shown_by_real_inputs(house_report):
+    (answer,) = house_report.answers["monotonicity"]
     assert [trend.input for trend in answer.trends] == ["area", "rooms"]
     for trend in answer.trends:
         for pair in filter(None, (trend.fall, trend.rise)):
             for point in (pair.x, pair.then):
                 flat = np.concatenate([np.ravel(part) for part in point.values()])
                 assert flat[1].is_integer() and sorted(flat[2:]) == [0, 0, 1]
-    assert "the values of a category have no order" in words(found.html())
+    assert "the values of a category have no order" in words(house_report.html())
 
 
 def test_an_open_end_lies_between_two_numbers(monkeypatch):

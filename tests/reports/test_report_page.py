@@ -39,19 +39,19 @@ def files(tmp_path_factory):
 
 def report(folder, *arguments):
     """Run the command in this process; `tests/cli` covers separate processes."""
-    out, err, given = io.StringIO(), io.StringIO(), ["report", "small.keras", *arguments]
+    out, err, command = io.StringIO(), io.StringIO(), ["report", "small.keras", *arguments]
     with (
         contextlib.chdir(folder),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
-        mock.patch.object(sys, "argv", ["outrange", *given]),
+        mock.patch.object(sys, "argv", ["outrange", *command]),
     ):
-        code = run(given)
+        code = run(command)
     return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
 
 @pytest.fixture(scope="module")
-def written(files):
+def command_page(files):
     """Return the page of the command, with every section."""
     done = report(
         files, "--data", "rows.csv", "--target", "class", "--names", "speed,angle,load",
@@ -63,8 +63,8 @@ def written(files):
     return files / "page.html", done
 
 
-def test_the_command_writes_the_page_and_says_what_is_in_it(written):
-    path, done = written
+def test_the_command_writes_the_page_and_says_what_is_in_it(command_page):
+    path, done = command_page
     page = path.read_text()
     assert "Properties: of 2: 1 proved, 1 broken" in done.stdout
     assert done.stderr == ""
@@ -95,7 +95,7 @@ def test_mistakes_are_one_short_message(files, arguments, message, monkeypatch, 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_axe_finds_nothing_and_nothing_is_fetched(written, scheme, width):
+def test_axe_finds_nothing_and_nothing_is_fetched(command_page, scheme, width):
     axe = Path(os.environ.get("OUTRANGE_AXE", "node_modules/axe-core/axe.min.js"))
     with browser() as engine:
         context = engine.new_context(
@@ -103,7 +103,7 @@ def test_axe_finds_nothing_and_nothing_is_fetched(written, scheme, width):
         )
         page, asked = context.new_page(), []
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(written[0].as_uri())
+        page.goto(command_page[0].as_uri())
         assert len(asked) == 1
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.keyboard.press("Tab")
