@@ -33,12 +33,12 @@ def run(backend: str, what: str, folder: Path) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_trained_here_and_read_everywhere(backend, tmp_path):
     run(backend, "train", tmp_path)
-    found = {}
+    outputs = {}
     for other in BACKENDS:
         run(other, "read", tmp_path)
-        found[other] = dict(np.load(tmp_path / f"{other}.npz"))
+        outputs[other] = dict(np.load(tmp_path / f"{other}.npz"))
     for other in BACKENDS:
-        assert found[other]["order"] == "HOLDS"
-        for name, values in found[backend].items():
+        assert outputs[other]["order"] == "HOLDS"
+        for name, values in outputs[backend].items():
             if name != "order":
-                np.testing.assert_allclose(found[other][name], values, rtol=1e-9, atol=1e-9)
+                np.testing.assert_allclose(outputs[other][name], values, rtol=1e-9, atol=1e-9)

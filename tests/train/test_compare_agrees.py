@@ -57,20 +57,20 @@ def test_no_candidate_solves_what_no_line_separates(name):
 
 
 def test_a_hidden_layer_that_falls_short_is_no_success_either():
-    """Two of four: no better than what is proved of the models beside it."""
+    """Two of four successes: no better than the proved chance of the other models."""
 
     def build(activation):
         hidden = [keras.layers.Dense(4, "tanh")] if activation == "tanh" else []
         return keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(1, "sigmoid")])
 
-    asked = {"activations": ["sigmoid", "tanh"], "losses": ["binary_crossentropy"], "starts": 2}
+    options = {"activations": ["sigmoid", "tanh"], "losses": ["binary_crossentropy"], "starts": 2}
     y = np.array(UNSOLVABLE["XOR"])
     sgd = {"sgd": keras.optimizers.SGD(1e-6)}
-    study = outrange.compare(build, TABLE, y, optimizers=sgd, epochs=1, **asked)
+    study = outrange.compare(build, TABLE, y, optimizers=sgd, epochs=1, **options)
     assert not study.solved
     assert "models without a hidden layer is at most 0.75" in " ".join(str(study).split())
     adam = {"adam": keras.optimizers.Adam(0.1)}
-    study = outrange.compare(build, TABLE, y, optimizers=adam, epochs=200, **asked)
+    study = outrange.compare(build, TABLE, y, optimizers=adam, epochs=200, **options)
     assert study.best_activation == "tanh"
     assert study.best.metric == 1.0
     assert not study["sigmoid", "binary_crossentropy", "adam"].solved.any()

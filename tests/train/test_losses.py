@@ -40,8 +40,8 @@ def test_the_penalty_is_its_definition(by, margin, rng):
 
 def test_groups_of_different_sizes(rng):
     p = np.array([[0.5, 0.5, 0.1, 0.2, 0.7], [0.0, 1.0, 1.0, 0.0, 0.0]])
-    found = MonotoneIndexPenalty([2, 3], by="cumulative", reduction=None)(p, p)
-    np.testing.assert_allclose(np.asarray(found), [0, 1], atol=1e-6)
+    penalties = MonotoneIndexPenalty([2, 3], by="cumulative", reduction=None)(p, p)
+    np.testing.assert_allclose(np.asarray(penalties), [0, 1], atol=1e-6)
 
 
 def test_it_adds_to_another_loss(rng):

@@ -74,10 +74,10 @@ BAD = {
 
 @pytest.mark.parametrize("made, part", BAD.values(), ids=BAD)
 def test_refused(made, part):
-    with pytest.raises(outrange.InputError) as told:
+    with pytest.raises(outrange.InputError) as refusal:
         made()
-    assert part in str(told.value)
-    assert "Received: " in str(told.value)
+    assert part in str(refusal.value)
+    assert "Received: " in str(refusal.value)
 
 
 def test_the_example_in_the_message_works_on_every_python():

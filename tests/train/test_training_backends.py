@@ -18,7 +18,7 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def results_of(tmp_path_factory):
     """Return the results of a backend, which runs only once."""
     folder = tmp_path_factory.mktemp("training")
 
@@ -40,8 +40,8 @@ def found(tmp_path_factory):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_final_losses_are_those_of_plain_keras(found, backend):
-    compared = found(backend)["compared"]
+def test_final_losses_are_those_of_plain_keras(results_of, backend):
+    compared = results_of(backend)["compared"]
     assert len(compared["found"]) == 8
     for name, loss in compared["found"].items():
         assert loss == pytest.approx(compared["plain"][name], rel=2e-5, abs=1e-6), name
@@ -50,8 +50,8 @@ def test_final_losses_are_those_of_plain_keras(found, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_logs_reach_the_callbacks_that_follow(found, backend):
-    seen = found(backend)["monitored"]
+def test_logs_reach_the_callbacks_that_follow(results_of, backend):
+    seen = results_of(backend)["monitored"]
     assert {"ranges/dead", "ranges/unreachable", "ranges/hidden/gradient_hi"} <= set(seen["keys"])
     assert set(seen["keys"]) <= set(seen["columns"])
     assert seen["epochs"] == [0.0, 1.0, 2.0]
@@ -60,15 +60,15 @@ def test_logs_reach_the_callbacks_that_follow(found, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_each_code_is_warned_of_once(found, backend):
-    warned = found(backend)["monitored"]["warned"]
+def test_each_code_is_warned_of_once(results_of, backend):
+    warned = results_of(backend)["monitored"]["warned"]
     codes = [text.split()[0] for text in warned]
     assert "OR001" in codes
     assert len(codes) == len(set(codes))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_chances_of_a_dead_start(found, backend):
-    assert found(backend)["exact"] == 0.5
-    sampled = found(backend)["sampled"]
+def test_chances_of_a_dead_start(results_of, backend):
+    assert results_of(backend)["exact"] == 0.5
+    sampled = results_of(backend)["sampled"]
     assert sampled["lo"] <= sampled["chance"] <= sampled["hi"]

@@ -34,7 +34,7 @@ def build(activation):
     return model
 
 
-def compared() -> dict:
+def compare_losses() -> dict:
     """Final losses of a small comparison, and those of plain Keras on this backend."""
     study = outrange.compare(
         build,
@@ -63,7 +63,7 @@ def compared() -> dict:
     return {"found": found, "plain": plain, "explained": explained, "backend": study.backend}
 
 
-def monitored(folder: Path) -> dict:
+def monitor_training(folder: Path) -> dict:
     """Return the logs of `CSVLogger` and `History`, and the warnings."""
     x = np.arange(1.0, 8.0, dtype=np.float32)[:, None]
     model = keras.Sequential(
@@ -107,8 +107,8 @@ def main(folder: Path) -> None:
     chance = outrange.dead_start(keras.layers.Dense(8, "relu"), np.ones((3, 2)), trials=200)
     near = outrange.dead_start(build("relu"), X, trials=50)
     found = {
-        "compared": compared(),
-        "monitored": monitored(folder),
+        "compared": compare_losses(),
+        "monitored": monitor_training(folder),
         "exact": chance.layers[0].chance,
         "sampled": vars(near.layers[0]),
     }
