@@ -43,11 +43,11 @@ class Trainings:
         import numpy as np
 
         from diagnosis.generated.judge import fingerprint
-        from diagnosis.generated.train import trained
+        from diagnosis.generated.train import train_program
 
         key = fingerprint(program)
         if key not in self.known:
-            done = trained(keras, program)
+            done = train_program(keras, program)
             scores = (done.skills, done.gains, done.chances)
             self.known[key] = [*([round(float(v), 4) for v in a] for a in scores), done.error]
             self.path.parent.mkdir(parents=True, exist_ok=True)
