@@ -51,7 +51,7 @@ def test_counterexamples_are_drawn_against_the_set_asked_about(random_network):
     np.testing.assert_array_equal(answer.box, [[-1, -1], [3, 3]])
     ax = answer.plot()
     assert texts(ax) == ["[-1, 3]"] * 2
-    (labels,) = [[t.get_text() for t in one.get_texts()] for one in ax.figure.legends]
+    (labels,) = [[t.get_text() for t in legend.get_texts()] for legend in ax.figure.legends]
     assert "the input set" in labels
 
 

@@ -100,7 +100,7 @@ def test_a_short_counterexample_is_shown_once():
 def test_a_radius_of_inputs_in_mixed_units_hints_at_a_scale():
     from answers.record_cases import CASES
 
-    plain = next(one for name, one in CASES.items() if name.startswith("Robustness"))
+    plain = next(record for name, record in CASES.items() if name.startswith("Robustness"))
     plain = replace(plain, hi=np.inf, adversarial=None, status="never")
     mixed = replace(plain, x=np.array([0.5, 2000.0]), scale=None)
     assert "each its own unit" in str(mixed) and "a factor of 4000" in str(mixed)

@@ -119,7 +119,7 @@ def test_a_hostile_name_is_shown_and_does_nothing(name):
 
 def is_told(name: str, text: str) -> bool:
     """Return whether a text shows a name, or both its ends around an ellipsis."""
-    name, text = (" ".join(one.split()) for one in (name, text))
+    name, text = (" ".join(part.split()) for part in (name, text))
     ends = (re.escape(name[: SHORTEST_NAME // 2 - 1]), re.escape(name[-(SHORTEST_NAME // 2 - 1) :]))
     for clipped in re.findall(f"{ends[0]}[^…]*…[^…]*?{ends[1]}", text):
         head, tail = clipped.split("…")

@@ -27,11 +27,11 @@ def accuracy(**counts):
         record for record in CASES.values() if isinstance(record, outrange.RobustAccuracy)
     )
     plain = next(record for record in accuracies if record.adversarial)
-    (found, *_) = plain.adversarial.values()
+    (example, *_) = plain.adversarial.values()
     return dataclasses.replace(
         plain, status=status.astype(str), x=np.zeros((len(status), 2)),
         labels=np.zeros(len(status), int), seconds=np.zeros(len(status)), complete=True,
-        adversarial=dict.fromkeys(np.flatnonzero(status == "broken").tolist(), found),
+        adversarial=dict.fromkeys(np.flatnonzero(status == "broken").tolist(), example),
     )  # fmt: skip
 
 
