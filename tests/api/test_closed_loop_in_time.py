@@ -159,17 +159,17 @@ def test_eventually_avoid_and_either():
 
 
 def test_disturbances_and_parameters():
-    def pushed(x, u, w):
+    def disturbed_decay(x, u, w):
         return [-x[0] + u[0] + w[0]]
 
     for varying in (True, False):
         answer = closed_loop(
-            none, pushed, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
+            none, disturbed_decay, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
             varying=varying, spec=(abs(x[0]) <= 0.09).always(),
         )  # fmt: skip
         assert answer.status == "HOLDS" and answer.pipe.final.hi[0] >= 0.1 * (1 - math.exp(-1))
         broken = closed_loop(
-            none, pushed, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
+            none, disturbed_decay, ([0.0], [0.0]), steps=10, dt=0.1, disturbance=(-0.1, 0.1),
             varying=varying, spec=(abs(x[0]) <= 0.063).always(),
         )  # fmt: skip
         assert broken.status == "VIOLATED"

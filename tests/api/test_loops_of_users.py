@@ -57,12 +57,12 @@ def test_a_reference_that_varies(time):
 def test_a_controller_that_remembers(time):
     """An integral of the error removes the offset of a constant load."""
 
-    def loaded(x, u):
+    def loaded_plant(x, u):
         slope = u[0] - 0.3
         return [slope if time else x[0] + 0.1 * slope]
 
     answer = closed_loop(
-        lambda z: [-2 * z[0] - z[1]], loaded, ([0.5, 0.0], [0.6, 0.0]), steps=30,
+        lambda z: [-2 * z[0] - z[1]], loaded_plant, ([0.5, 0.0], [0.6, 0.0]), steps=30,
         memory=lambda x, y: [x[1] + 0.1 * x[0]], states=["level", "integral"],
         spec=within([-0.2, -0.5], [0.2, 0.5]).at(3 if time else 30),
         **({"dt": 0.1} if time else {}),
