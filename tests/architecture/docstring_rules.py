@@ -185,10 +185,10 @@ def _says(parameter: str, said: str, described: Mapping[str, str], wanted: re.Pa
 
 
 def _args_of(target: str) -> dict[str, str]:
-    found: Any = outrange
+    described: Any = outrange
     for part in target.split("."):
-        found = getattr(found, part, None)
-    return Docstring(inspect.getdoc(found) or "").entries("Args")
+        described = getattr(described, part, None)
+    return Docstring(inspect.getdoc(described) or "").entries("Args")
 
 
 def _summary_problems(name: str, doc: Docstring) -> Iterator[str]:

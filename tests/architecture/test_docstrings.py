@@ -86,7 +86,7 @@ def _reachable():
 
 def _parts_of_records():
     """The classes that fields of the answers hold, and those that fields of these hold."""
-    found, open_ = {}, [getattr(outrange, called) for called in outrange.__all__]
+    classes, open_ = {}, [getattr(outrange, called) for called in outrange.__all__]
     while open_:
         record = open_.pop()
         if not (inspect.isclass(record) and is_record(record)):
@@ -95,12 +95,12 @@ def _parts_of_records():
         words = {
             w for note in record.__annotations__.values() for w in re.findall(r"\w+", str(note))
         }
-        fresh = [home[word] for word in words & set(home) if word not in found]
-        found |= {
+        fresh = [home[word] for word in words & set(home) if word not in classes]
+        classes |= {
             part.__name__: part for part in fresh if inspect.isclass(part) and is_record(part)
         }
         open_ += fresh
-    return [part for called, part in sorted(found.items()) if not hasattr(outrange, called)]
+    return [part for called, part in sorted(classes.items()) if not hasattr(outrange, called)]
 
 
 def _is_ours(thing) -> bool:

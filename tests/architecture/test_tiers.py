@@ -47,7 +47,7 @@ def test_a_few_combinations_hold_every_entry(sizes, monkeypatch):
     monkeypatch.setattr(cases, "FULL", False)
     few = cases.combine(*axes, rounds=2)
     for i, axis in enumerate(axes):
-        assert {found[i] for found in few} == set(axis)
+        assert {combination[i] for combination in few} == set(axis)
     monkeypatch.setattr(cases, "FULL", True)
     full = cases.combine(*axes)
     assert set(few) <= set(full)
