@@ -269,7 +269,7 @@ def model(tmp_path):
 
 def test_the_network_is_that_of_the_model(model, tmp_path):
     path, digest = model
-    for net, named, said in (
+    for net, named, reason in (
         (LINE, None, None),
         (LINE, {"name": "line.onnx", "sha256": digest}, None),
         (LINE, {"name": "line.onnx", "sha256": "0" * 64}, "SHA-256 differs"),
@@ -278,7 +278,7 @@ def test_the_network_is_that_of_the_model(model, tmp_path):
     ):
         members = certificate(net, [(0, 1)], [3, 1], claim(-9.0), model=named)
         why = refusal(members, tmp_path, path)
-        assert why is None if said is None else said in why, why
+        assert why is None if reason is None else reason in why, why
         assert refusal(members, tmp_path) is None
 
 

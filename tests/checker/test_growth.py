@@ -198,8 +198,8 @@ def exact_growth(net, by, x):
             for form in block.forms
         ]
         for z, rise in new:
-            k, one = len(values) - 1, Network(1, [block], [])
-            values[k] = _value(one.blocks[0], z)
+            k, network = len(values) - 1, Network(1, [block], [])
+            values[k] = _value(network.blocks[0], z)
             rises[k] = slope(block, z) * rise
             sums.append(rise)
     goals = [
@@ -237,8 +237,8 @@ def test_slopes_are_the_least_and_the_largest(name):
         least, most = slopes(name, low, high)
         inside = [z for z in turns if ball(low) < z < ball(high)]
         places = [ball(z) for z in (low, high, *(draw.randint(low, high) for _ in range(5)))]
-        found = [df(z) for z in (*places, *inside)]
-        assert not any(slope * ONE_BITS < least or slope * ONE_BITS > most for slope in found)
+        sampled = [df(z) for z in (*places, *inside)]
+        assert not any(slope * ONE_BITS < least or slope * ONE_BITS > most for slope in sampled)
         if high - low <= ONE_BITS // 10**6 and abs(df(ball(high))) < 2**60:
             assert most - least < 4 * (high - low) * (1 + abs(df(ball(high)))) + 2**24
 

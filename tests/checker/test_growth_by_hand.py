@@ -175,8 +175,8 @@ def test_a_sign_settles_the_gates_of_its_unit(tmp_path):
     (x,) = entries(net)
     pair = curve(net, "kink", [x, {0: fmpq(1), -1: fmpq(-1, 2)}], (0, 1))
     net.outputs = [combine([(fmpq(1), pair[0]), (fmpq(-1, 2), pair[1])])]
-    one, leaf = [1, 0, 128], [0, 0]
-    void = [8, 2, 0, *one, 1, *one]
+    multiplier, leaf = [1, 0, 128], [0, 0]
+    void = [8, 2, 0, *multiplier, 1, *multiplier]
     side = {"box": ((-1.0, 1.0),)}
     for tighten in (2, 0):
         decide = 1 | tighten

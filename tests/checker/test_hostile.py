@@ -248,6 +248,6 @@ def test_numbers_do_not_grow_without_end(depth, digits, attained, tmp_path):
     ]
     outputs = {"over": 1, "rows": [[[depth, 1]]]}
     text = json.dumps({"inputs": 1, "blocks": chain, "outputs": outputs}).encode()
-    said = claim(-1.0, attained=([-1.0], 0.0) if attained else None)
-    said = refusal_text(by_hand(text, [(-1, 1)], LINES, said), tmp_path)
-    assert "bits" in said
+    bound = claim(-1.0, attained=([-1.0], 0.0) if attained else None)
+    bound = refusal_text(by_hand(text, [(-1, 1)], LINES, bound), tmp_path)
+    assert "bits" in bound

@@ -288,5 +288,5 @@ def test_what_rounding_loses_may_decide_a_sign(tmp_path):
         assert (min(0, -steep * below) >= claimed) == stands
         box = [(-float(huge), -float(huge))] * count
         assert is_proved(net, box, LINES, claimed * UNIT, tmp_path) == stands
-        one = claim(-1e9, attained=([-float(huge)] * count, min(0, -steep * below) * UNIT))
-        assert words(net, box, LINES, one, folder=tmp_path) is None
+        bound = claim(-1e9, attained=([-float(huge)] * count, min(0, -steep * below) * UNIT))
+        assert words(net, box, LINES, bound, folder=tmp_path) is None

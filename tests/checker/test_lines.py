@@ -13,14 +13,14 @@ MOST = 400
 
 def lines_of_code(text):
     """Logical lines, without docstrings: a statement counts once, however it is laid out."""
-    said = sum(
+    docstring_lines = sum(
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
         for node in ast.walk(ast.parse(text))
     )
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return sum(token.type == tokenize.NEWLINE for token in tokens) - said
+    return sum(token.type == tokenize.NEWLINE for token in tokens) - docstring_lines
 
 
 def test_a_line_is_counted_once_and_docstrings_are_not():

@@ -53,8 +53,8 @@ def test_a_path_shares_its_claims():
     """A copy of the claims takes 9 KB."""
     net, depth = network(1, [], [{0: 1}] * 301), 10
     leaf = [BOUND | LINEAR, *[255] * 42, 127]  # a mask of 301 ones
-    one = peak(net, [SPLIT, 0, *leaf, *leaf])
-    assert peak(net, [SPLIT, 0] * depth + leaf * (depth + 1)) < one + depth * 3_000
+    memory = peak(net, [SPLIT, 0, *leaf, *leaf])
+    assert peak(net, [SPLIT, 0] * depth + leaf * (depth + 1)) < memory + depth * 3_000
 
 
 TREES = [

@@ -62,14 +62,14 @@ def alter_claim(change):
 
 
 def network(change):
-    """Something in the network is another, and the claim says so."""
+    """Return an edit of the network, with its hash in the claim."""
 
-    def changed(members):
+    def change_members(members):
         net = json.loads(members["network.json"])
         change(net)
         return seal_members(members | {"network.json": json.dumps(net).encode()})
 
-    return changed
+    return change_members
 
 
 def replace_text(before, after, member="claim.json"):
@@ -204,11 +204,11 @@ def test_another_model_under_the_same_name(arm, tmp_path):
 
 
 def test_a_model_with_a_weight_that_is_nan(arm, tmp_path):
-    def spoiled(weights):
+    def spoil_weights(weights):
         weights[0][0, 0] = np.nan
         return weights
 
-    other = save_model(tmp_path / "arm.keras", spoiled)
+    other = save_model(tmp_path / "arm.keras", spoil_weights)
     unnamed = alter_claim(lambda c, p, one: c.__setitem__("model", None))(arm[1])
     assert "nan, which is no real number" in refusal_text(unnamed, tmp_path / "a.proof", other)
 

@@ -173,13 +173,13 @@ def test_units_may_be_named_by_a_list(tree, least, holds):
 
 def test_a_sign_is_used_the_right_way_round():
     """For x > 0, the multiplier 1 proves 0 >= -x; nothing larger is proved."""
-    one = net([{0: 1}], [{0: 1}])
+    network = net([{0: 1}], [{0: 1}])
     tree = [BOUND | CASES, 1, DECIDE, 0, 0, 1, 0, 1, 0, 128, 0, 0]
-    assert follow(one, tree, -1 - 1e-9) == 1
+    assert follow(network, tree, -1 - 1e-9) == 1
     with pytest.raises(Refused):
-        follow(one, tree, -1 + 1e-6)
+        follow(network, tree, -1 + 1e-6)
     with pytest.raises(Refused):  # below 0, x is no less than -1, and 2 x is
-        follow(one, [*tree[:-2], 0, 1, 0, 1, 0, 128], -1 - 1e-9)
+        follow(network, [*tree[:-2], 0, 1, 0, 1, 0, 128], -1 - 1e-9)
 
 
 def test_no_input_is_left_where_two_signs_contradict_each_other():

@@ -36,9 +36,9 @@ def test_arrays_are_what_was_written(layout, kind):
     shape, options = LAYOUTS[layout]
     array = np.random.default_rng(0).normal(size=shape).astype(kind)
     data = write_file(lambda file: file.create_dataset("a/b/0", data=array, **options))
-    found = Hdf5(data).array("a/b/0")
-    assert found.shape == shape
-    assert found.items == [fmpq(*float(v).as_integer_ratio()) for v in array.ravel()]
+    values = Hdf5(data).array("a/b/0")
+    assert values.shape == shape
+    assert values.items == [fmpq(*float(v).as_integer_ratio()) for v in array.ravel()]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 400])
@@ -51,11 +51,11 @@ def test_groups_list_their_members(count):
         for name in names:
             group.create_group(name).create_dataset("0", data=np.float32([len(name)]))
 
-    found = Hdf5(write_file(fill))
-    assert found.members("layers") == sorted(names)
-    assert found.members("none/there") == []
+    archive = Hdf5(write_file(fill))
+    assert archive.members("layers") == sorted(names)
+    assert archive.members("none/there") == []
     for name in names[::50]:
-        assert found.array(f"layers/{name}/0").items == [len(name)]
+        assert archive.array(f"layers/{name}/0").items == [len(name)]
 
 
 REFUSED = {

@@ -64,9 +64,9 @@ class Plain(Draft):
 
     def model(self, op, outputs=1, **attributes):
         names = [f"y{i}" for i in range(outputs)]
-        given = {k: v for k, v in attributes.items() if v is not None}
+        attributes_set = {k: v for k, v in attributes.items() if v is not None}
         return model(
-            [*self.casts, helper.make_node(op, self.words, names, name="it", **given)],
+            [*self.casts, helper.make_node(op, self.words, names, name="it", **attributes_set)],
             self.constants,
             inputs={name: shape for name, shape, *_ in self.inputs},
             outputs=names,
