@@ -133,8 +133,8 @@ def test_summary(small, record):
     result = outrange("summary", small, "--box", "-2", "-1")
     assert result.returncode == 0, result.stderr
     assert "Dead" in result.stdout
-    found = record("summary", small, "--box", "-2", "-1")
-    assert [len(row["dead"]) for row in found["layers"]].count(1) == 1
+    summary = record("summary", small, "--box", "-2", "-1")
+    assert [len(row["dead"]) for row in summary["layers"]].count(1) == 1
 
 
 def test_time_runs_out_with_exit_code_3(large):

@@ -123,8 +123,8 @@ def test_tables_from_before_are_read_and_get_all_columns(call, folder):
         old = csv.DictWriter(file, OLD_COLUMNS, extrasaction="ignore", lineterminator="\n")
         old.writeheader()
         old.writerows(rows)
-    kept = [{k: v for k, v in line.items() if k not in ORIGIN} for line in lines]
-    Path("results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
+    old_lines = [{k: v for k, v in line.items() if k not in ORIGIN} for line in lines]
+    Path("results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in old_lines))
     vnnlib(folder / "new.vnnlib", UNIT, ["(>= Y_0 9.0)"], 2)
     write_instances(folder / "list.csv", [("small.onnx", n, 20) for n in (*KNOWN, "new.vnnlib")])
     _, _, err = call("list.csv")

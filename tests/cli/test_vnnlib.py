@@ -265,8 +265,8 @@ def test_float32_queries_are_about_float32(call, models):
 )
 def test_float32_inputs_may_be_fixed_at_zero(call, models, first, word):
     """The two ends of the input are 0.0 and -0.0."""
-    asked = f"(assert (and {first} (== X[0,1] 0.0)))"
-    name = query(models, FLOAT32, asked, "(assert (>= Y[0,0] 0.05))")
+    assertion = f"(assert (and {first} (== X[0,1] 0.0)))"
+    name = query(models, FLOAT32, assertion, "(assert (>= Y[0,0] 0.05))")
     code, out, err = call("verify", name, "--network", "f=f.onnx", "--timeout", 60)
     assert (code, out.split()[0]) == (0, word), err
     if word == "sat":
@@ -279,10 +279,10 @@ def test_float32_and_real_differ_where_a_sum_rounds(call, models):
     nodes = [node("MatMul", "x w", "m"), node("Add", "m b", "z"), node("Add", "z c", "y")]
     save_model(models, model(nodes, constants, inputs={"x": (1, 1)}), "rounds.onnx")
     declared = "(declare-network f (declare-input X {0} [1,1]) (declare-output Y {0} [1,1]))"
-    asked = "(assert (>= X[0,0] 1.0))", "(assert (<= X[0,0] 2.0))", "(assert (<= Y[0,0] 0.5))"
+    assertions = "(assert (>= X[0,0] 1.0))", "(assert (<= X[0,0] 2.0))", "(assert (<= Y[0,0] 0.5))"
     words = []
     for kind in ("real", "float32"):
-        name = query(models, declared.format(kind), *asked)
+        name = query(models, declared.format(kind), *assertions)
         words.append(call("verify", name, "--network", "f=rounds.onnx", "--timeout", 60)[1])
     assert words[0] == "unsat\n"
     assert words[1].split("\n")[0] == "sat" and numbers(words[1])["Y"][2] == [0.0]
