@@ -97,10 +97,10 @@ def test_the_backends_differ_where_it_is_said(results_of):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_no_training_gets_below_the_floor_of_so_many_steps(results_of, backend):
-    for name, one in results_of(backend)["step budget"].items():
-        (finding,) = one["found"]
-        assert (finding["level"], finding["steps"]) == ("PROVED", 15), (name, one)
-        assert min(one["losses"]) >= finding["floor"] * (1 - 1e-6), (name, one)
+    for name, result in results_of(backend)["step budget"].items():
+        (finding,) = result["found"]
+        assert (finding["level"], finding["steps"]) == ("PROVED", 15), (name, result)
+        assert min(result["losses"]) >= finding["floor"] * (1 - 1e-6), (name, result)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -120,12 +120,12 @@ def test_what_is_called_as_at_inference_follows_what_keras_does(whole):
     i = keras.Input((4,))
     model = keras.Model(i, layers.Dense(1)(base(i, training=None if whole else False)))
     model.compile("sgd", "mse")
-    said = bool(findings_and_notes(model, batch_size=1)[0])
+    is_reported = bool(findings_and_notes(model, batch_size=1)[0])
     before = np.array(base.get_layer("inner").moving_mean)
     x = np.random.default_rng(0).normal(3, 1, (8, 4))
     model.fit(x, x[:, :1], batch_size=1, verbose=0)
     moved = bool(np.abs(np.array(base.get_layer("inner").moving_mean) - before).max() > 0)
-    assert said == moved
+    assert is_reported == moved
 
 
 def test_a_layer_inside_models_and_one_that_is_called_twice():

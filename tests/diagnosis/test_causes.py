@@ -84,7 +84,7 @@ def test_a_start_that_is_alive_by_luck_is_a_note():
     model.compile("sgd", "mse")
     answer = outrange.diagnose(model, x, 2 * x + 1)
     assert "OR034" not in answer.codes
-    (note,) = [one for one in answer.notes if one.code == "OR034"]
+    (note,) = [candidate for candidate in answer.notes if candidate.code == "OR034"]
     assert "50 % of random initializations (exactly)" in note.message
 
 

@@ -242,12 +242,12 @@ def test_labels_in_every_form(labels):
         if labels in ("whole", "column")
         else ("categorical_crossentropy")
     )
-    given = {
+    encoded = {
         "whole": y, "column": y[:, None].astype("int8"), "hot": np.eye(3)[y],
         "soft": 0.9 * np.eye(3)[y] + 0.1 / 3,
     }[labels]  # fmt: skip
-    (finding,) = findings_and_notes(dense(3, "softmax", loss), x, given)
-    shares = np.eye(3)[y] if labels != "soft" else given
+    (finding,) = findings_and_notes(dense(3, "softmax", loss), x, encoded)
+    shares = np.eye(3)[y] if labels != "soft" else encoded
     exact = -sum(
         (kind == g).mean() * (m * np.log(m)).sum()
         for g in (0, 1) for m in [shares[kind == g].mean(axis=0)]

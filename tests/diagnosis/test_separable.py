@@ -40,15 +40,15 @@ def certificate(x, labels, classes=2):
     first = find_certificate(margins)
     if first is None:
         return None
-    for one in disjoint_certificates(margins, first):
-        rows = one.margins.rows
+    for disjoint in disjoint_certificates(margins, first):
+        rows = disjoint.margins.rows
         units = np.eye(classes, dtype=int)[:, :-1]
         wrong = [
             int(np.flatnonzero((units == units[labels[r]] - effect).all(axis=1))[0])
-            for r, effect in zip(rows, one.margins.effects, strict=True)
+            for r, effect in zip(rows, disjoint.margins.effects, strict=True)
         ]
         right = [int(labels[r]) for r in rows]
-        assert is_contradiction(x, rows, one.multipliers.reduced, right, wrong)
+        assert is_contradiction(x, rows, disjoint.multipliers.reduced, right, wrong)
     return first
 
 

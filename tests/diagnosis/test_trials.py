@@ -56,9 +56,9 @@ def test_what_is_changed_is_changed_in_the_copy_alone():
 @pytest.mark.parametrize("kind", ["SGD", "Nadam", "Ftrl", "Lion", "Adafactor"])
 def test_every_optimizer_can_be_rehearsed(kind):
     model, x, y = program(getattr(keras.optimizers, kind)(0.01))
-    one = rehearse(model, x, y)
-    assert not one.error
-    assert len(one.losses) == 12
+    rehearsal = rehearse(model, x, y)
+    assert not rehearsal.error
+    assert len(rehearsal.losses) == 12
 
 
 def test_a_schedule_is_kept_and_not_multiplied():

@@ -64,9 +64,9 @@ def test_what_points_at_others_carries_the_fix_of_the_surest():
     cause = finding("OR013", "hidden", "equal.", 'kernel_initializer="glorot_uniform"   # it is',
                     Level.PROVED)  # fmt: skip
     symptom = finding("OR021", "", "nothing moves.", "see the other findings for the cause")
-    _, told = resolve_references([cause, symptom])
-    assert told.layer == "hidden"
-    assert told.fix == 'kernel_initializer="glorot_uniform"   # see OR013'
+    _, resolved = resolve_references([cause, symptom])
+    assert resolved.layer == "hidden"
+    assert resolved.fix == 'kernel_initializer="glorot_uniform"   # see OR013'
     assert resolve_references([symptom]) == [symptom]
 
 

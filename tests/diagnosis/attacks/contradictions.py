@@ -110,8 +110,8 @@ class Attack:
 
         def whole(out: Any, ys: Any, extra: Any) -> Any:
             parts = [
-                ops.mean(one(y, p))
-                for one, y, p in zip(self.program.losses, ys, k.tree.flatten(out), strict=True)
+                ops.mean(loss(y, p))
+                for loss, y, p in zip(self.program.losses, ys, k.tree.flatten(out), strict=True)
             ]
             return sum(parts) + (sum(extra) if penalties else 0.0)
 

@@ -189,10 +189,10 @@ def gets_below(attack: Attack, finding: Any) -> str:
     if len(which) != 1:
         return ""
     floor, plan = finding.cost["loss_floor"], attack.program.options
-    kept = attack.model.get_weights()
+    initial = attack.model.get_weights()
     for i in range(2):
         weights = attack.rng.lognormal(0, 3, len(attack.program.x)) if i else None
-        attack.model.set_weights(kept)
+        attack.model.set_weights(initial)
         if len(attack.program.losses) > 1:
             weights = None
         try:

@@ -159,12 +159,12 @@ def random_program(keras: ModuleType, seed: int) -> RandomProgram:
         targets.append(y)
     model = keras.Model(inputs, outputs if count > 1 else outputs[0])
     _weights(draw, model)
-    one = lambda parts: parts if count > 1 else parts[0]  # noqa: E731
-    model.compile(_optimizer(keras, draw), one(losses))
+    unwrap = lambda parts: parts if count > 1 else parts[0]  # noqa: E731
+    model.compile(_optimizer(keras, draw), unwrap(losses))
     options: dict[str, Any] = {"steps": 0}
     if draw.chance(0.3):
         options |= {"epochs": draw.one(1, 3), "batch_size": draw.one(4, 12)}
-    return RandomProgram(model, x, one(targets), tuple(losses), options)
+    return RandomProgram(model, x, unwrap(targets), tuple(losses), options)
 
 
 def _body(keras: ModuleType, draw: Builder) -> tuple[np.ndarray, Any, Any]:

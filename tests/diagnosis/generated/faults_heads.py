@@ -34,8 +34,8 @@ def wrong_activation(draw: Draw, head: Head) -> Head | None:
 
 @at_head("binary", "regression")
 def softmax_of_one(draw: Draw, head: Head) -> Head | None:
-    one = head.last.options.get("units") == 1 and not head.options.get("from_logits")
-    return head.but(activation="softmax") if one else None
+    has_one_unit = head.last.options.get("units") == 1 and not head.options.get("from_logits")
+    return head.but(activation="softmax") if has_one_unit else None
 
 
 @at_head("regression")

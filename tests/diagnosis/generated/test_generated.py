@@ -62,14 +62,14 @@ def test_a_group_of_seeds_shares_its_base():
 
 def test_a_cause_is_named_by_its_rule_and_its_words():
     operator = Operator("x", "y", lambda draw, program: None, ("OR001", "OR017:scal"), "frozen")
-    found = SimpleNamespace(code="OR001", title="", message="", fix="")
-    assert operator.names(found)
-    found.code = "OR017"
-    assert not operator.names(found)
-    found.fix = "scaled inputs"
-    assert operator.names(found)
-    found.code, found.message = "OR099", "Its weights are frozen."
-    assert operator.names(found)
+    finding = SimpleNamespace(code="OR001", title="", message="", fix="")
+    assert operator.names(finding)
+    finding.code = "OR017"
+    assert not operator.names(finding)
+    finding.fix = "scaled inputs"
+    assert operator.names(finding)
+    finding.code, finding.message = "OR099", "Its weights are frozen."
+    assert operator.names(finding)
 
 
 def test_harm_is_an_effect_that_is_no_chance():
@@ -88,7 +88,9 @@ def test_a_mutant_does_worse_than_its_base():
     base = DRAWN["binary"]
     _, mutant = "", OPERATORS["targets shuffled"].change(Draw([1]), base)
     assert mutant is not None
-    good, bad = (train_program(keras, one, starts=cases(2, 4)).skills for one in (base, mutant))
+    good, bad = (
+        train_program(keras, program, starts=cases(2, 4)).skills for program in (base, mutant)
+    )
     assert good.mean() > bad.mean() + 0.3
     assert len(set(np.round(good, 6))) > 1 or good.mean() == 1.0
     model = build(keras, base)
