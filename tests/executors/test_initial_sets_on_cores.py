@@ -35,11 +35,11 @@ def on(monkeypatch):
         names, plain = set(), threads.map_batches
 
         def map_batches(work, batches):
-            def noted(batch):
+            def record_thread(batch):
                 names.add(threading.get_ident())
                 return work(batch)
 
-            return plain(noted, batches)
+            return plain(record_thread, batches)
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "sched_getaffinity", lambda _: set(range(count)), raising=False)

@@ -136,7 +136,7 @@ def a_task(seed):
 @pytest.mark.parametrize("seed", range(cases(2, 30)))
 def test_no_box_is_lost_between_calls_that_overlap(seed, monkeypatch):
     """End a task during a kernel call: it takes over the boxes that the call leaves."""
-    machine, boxes, known = a_task(seed)
+    machine, boxes, question = a_task(seed)
     monkeypatch.setattr("outrange.executors.cores.os.sched_getaffinity", lambda _: range(4))
     ends, drain = [], subtree.StepKernelSearch.drain
 
@@ -152,10 +152,10 @@ def test_no_box_is_lost_between_calls_that_overlap(seed, monkeypatch):
     values = machine.kernel.evaluate(at)
     # With this mark a box is closed if nothing is below it or its least value is known.
     mark = np.quantile(values, 0.5, axis=0)
-    asked = replace(known, target=mark, goal=np.full(mark.shape, -np.inf))
+    task = replace(question, target=mark, goal=np.full(mark.shape, -np.inf))
     below = (values < mark) & (boxes.open[rows] != 0)
     for budget in (8, 16, 24, 32):
-        report = subtree.explore(machine, boxes, asked, budget, 60.0, [seed], 4)
+        report = subtree.explore(machine, boxes, task, budget, 60.0, [seed], 4)
         left = report.boxes
         within = ((left.lo <= at[:, None]) & (at[:, None] <= left.hi)).all(axis=2)
         covered = np.einsum("pb,bm->pm", within, left.open) > 0
@@ -276,11 +276,11 @@ def test_bounds_rise_everywhere_while_there_is_room(monkeypatch):
 
 def test_a_deep_search_leaves_little(monkeypatch):
     """Take the least urgent box first where the kernel is asked to, and prove the same."""
-    machine, boxes, known = a_task(5)
+    machine, boxes, question = a_task(5)
     counts = []
     for limit in (0, 1 << 30):
         for name in ("DEEP", "WIDE"):
             monkeypatch.setattr(subtree, name, (4, 2, 32))
-        report = subtree.explore(machine, boxes, known, 200, 60.0, [0, 1], 1, limit)
+        report = subtree.explore(machine, boxes, question, 200, 60.0, [0, 1], 1, limit)
         counts.append(len(report.boxes))
     assert counts[0] < counts[1]
