@@ -71,9 +71,9 @@ def browser():
     """Start Chromium, driven by Playwright."""
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as play:
-        found = play.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        yield found
-        found.close()
+        chrome = play.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield chrome
+        chrome.close()
 
 
 DRAG = """

@@ -55,10 +55,10 @@ def test_ranges_are_those_of_the_set_and_not_of_its_box(page):
 
 @pytest.mark.wallclock
 def test_one_category_is_a_part_of_the_set(page):
-    one = message(np.array([-1, 0, 0, 1, 0]), np.array([1, 6, 0, 1, 0]))
-    page.ask("range", **one)
+    category = message(np.array([-1, 0, 0, 1, 0]), np.array([1, 6, 0, 1, 0]))
+    page.ask("range", **category)
     last = page.done()
-    alone = outrange.Mixed((np.array(one["lo"]), np.array(one["hi"])), integers=[1])
+    alone = outrange.Mixed((np.array(category["lo"]), np.array(category["hi"])), integers=[1])
     exact = output_range(page.session._exhibit.network, alone, solver=False)
     assert np.allclose([last["lo"], last["hi"]], [exact.lo, exact.hi])
 
@@ -93,8 +93,8 @@ def test_a_box_without_any_input_of_the_set_is_refused(page, lo, hi):
 
 
 def test_sampled_points_keep_to_integers_and_groups():
-    found = sample_range(dense_net([5, 8, 2], ["relu", None], 3), SET, samples=3000)
-    for at in (found.at_lo, found.at_hi):
+    sampled = sample_range(dense_net([5, 8, 2], ["relu", None], 3), SET, samples=3000)
+    for at in (sampled.at_lo, sampled.at_hi):
         assert SET.contains(np.reshape(at, (-1, 5))).all()
 
 
