@@ -62,16 +62,16 @@ def test_every_long_question_takes_progress(name):
 
 
 def test_100_percent_is_never_said_too_early():
-    def told(lo, hi, seen_lo, seen_hi, count=1):
+    def range_frame(lo, hi, seen_lo, seen_hi, count=1):
         ends = (np.tile(v * ONES, count) for v in (lo, hi, seen_lo, seen_hi))
         names = tuple("abcdefghijklmnopqrstuvwxyz"[:count])
         news = {RangeProgress: RangeProgress(1.0, 5, *ends, 3), Stage: Stage("", names)}
         return frame("Output range", 1.0, news)
 
-    assert "99.9999 %" in told(-1, 1, -0.99999999, 0.99999999).rows[0].text
-    assert "100.0" in told(-1, 1, -1, 1).rows[0].text
-    assert "0.0 %" in told(-np.inf, 1, -1, 1).rows[0].text
-    many = told(-1, 1, -1, 1, 20)
+    assert "99.9999 %" in range_frame(-1, 1, -0.99999999, 0.99999999).rows[0].text
+    assert "100.0" in range_frame(-1, 1, -1, 1).rows[0].text
+    assert "0.0 %" in range_frame(-np.inf, 1, -1, 1).rows[0].text
+    many = range_frame(-1, 1, -1, 1, 20)
     assert len(many.rows) == MOST_ROWS and "12 others" in many.foot
     assert "5 boxes, 3 open" in many.head and many.rows[0].name == "a"
 
