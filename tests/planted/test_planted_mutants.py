@@ -50,10 +50,10 @@ def test_nothing_is_wrong_as_it_is(engine):
 
 
 def test_a_target_that_is_too_low(monkeypatch):
-    made = decide_group.GroupSearch.__init__
+    original = decide_group.GroupSearch.__init__
 
     def ease_target(self, *args):
-        made(self, *args)
+        original(self, *args)
         self.target = self.target - 0.1
         self.incumbent.target = self.target
 
@@ -67,10 +67,10 @@ def test_bounds_that_are_too_high(monkeypatch):
 
 
 def test_half_of_the_box_forgotten(monkeypatch):
-    made = asking.expand_clauses
+    original = asking.expand_clauses
 
     def halve_question(*args):
-        for group in (question := made(*args)).groups:
+        for group in (question := original(*args)).groups:
             group.roots.hi[:] = group.roots.hi / 2 + group.roots.lo / 2
         return question
 
@@ -81,18 +81,20 @@ def test_half_of_the_box_forgotten(monkeypatch):
 def test_a_property_turned_around(monkeypatch):
     from outrange.core.formula import negate
 
-    made = asking.expand_clauses
-    monkeypatch.setattr(asking, "expand_clauses", lambda unsafe, *rest: made(negate(unsafe), *rest))
+    original = asking.expand_clauses
+    monkeypatch.setattr(
+        asking, "expand_clauses", lambda unsafe, *rest: original(negate(unsafe), *rest)
+    )
     assert wrong() > 3
 
 
 def test_a_witness_nobody_looks_at(monkeypatch):
     monkeypatch.setattr(witness, "holds", lambda *args: True)
     monkeypatch.setattr(decide_group, "ABOVE_ZERO", 1.0)
-    made = decide_group.GroupSearch.__init__
+    original = decide_group.GroupSearch.__init__
 
     def eager(self, *args):
-        made(self, *args)
+        original(self, *args)
         self.incumbent.goal = self.incumbent.goal + 1.0
 
     monkeypatch.setattr(decide_group.GroupSearch, "__init__", eager)

@@ -175,16 +175,16 @@ def touching(order, radius, claim, expect):
     net.finish(net.dense(net.curve("relu", 0), np.ones((2, 1))))
     kind = L1Ball if order == 1 else L2Ball
     if radius == "clip":
-        made, point = kind([2.0, 1.0], 1.0, clip=(0, 1)), (1, 1)
+        touched, point = kind([2.0, 1.0], 1.0, clip=(0, 1)), (1, 1)
     else:
-        made, point = kind([2.0, 2.0], radius), (2, 2)
+        touched, point = kind([2.0, 2.0], radius), (2, 2)
     total = sum(point)
     holds = claim >= total
     assert holds == (expect == HOLDS)
     return Problem(
         net,
         y[0] <= claim,
-        made,
+        touched,
         expect,
         lambda x, y: y[0] > Fraction(claim),
         lambda v: tuple(v) == point,
