@@ -26,8 +26,8 @@ def test_every_pair_of_one_hidden_layer_is_decided():
 
 def test_slopes_of_one_hidden_layer_are_exact():
     model = model_of(keras.Input((5,)), L.Dense(10, "relu"), L.Dense(4))
-    found = outrange.gradient_range(model, (0, 1), time_limit=60)
-    assert found.is_exact
+    answer = outrange.gradient_range(model, (0, 1), time_limit=60)
+    assert answer.is_exact
     # Every activation pattern of the inputs drawn gives a derivative of that range.
     first, bias, second = model.layers[0].kernel, model.layers[0].bias, model.layers[1].kernel
     first, bias, second = (np.asarray(w, float) for w in (first, bias, second))
@@ -36,9 +36,9 @@ def test_slopes_of_one_hidden_layer_are_exact():
         return np.einsum("ik,nk,kj->nji", first, x @ first + bias > 0, second)
 
     seen = slopes(np.random.default_rng(0).uniform(0, 1, (20_000, 5)))
-    assert (seen >= found.lo - 1e-9).all() and (seen <= found.hi + 1e-9).all()
-    at_lo = slopes(found.at_lo.reshape(20, 5)).reshape(20, 20)
-    np.testing.assert_allclose(np.diag(at_lo).reshape(4, 5), found.lo, atol=1e-9)
+    assert (seen >= answer.lo - 1e-9).all() and (seen <= answer.hi + 1e-9).all()
+    at_lo = slopes(answer.at_lo.reshape(20, 5)).reshape(20, 20)
+    np.testing.assert_allclose(np.diag(at_lo).reshape(4, 5), answer.lo, atol=1e-9)
 
 
 def test_slopes_have_bounds_when_their_cells_are_too_many_for_the_time():

@@ -162,10 +162,10 @@ def test_a_loss_that_reads_the_model_trains_it():
     model = sequential(keras.layers.Dense(4, "tanh"))
     x, y = data()
     points = keras.ops.convert_to_tensor(x)
-    model.compile(keras.optimizers.Adam(0.01), lambda _, found: far(2.0, model(points)))
+    model.compile(keras.optimizers.Adam(0.01), lambda _, rehearsal: far(2.0, model(points)))
     program = read_program(model, x, y)
-    found = program.rehearse(x, y, 30)
-    assert found.losses[-1] < 0.9 * found.losses[0]
+    rehearsal = program.rehearse(x, y, 30)
+    assert rehearsal.losses[-1] < 0.9 * rehearsal.losses[0]
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="modules of PyTorch")

@@ -32,8 +32,8 @@ def test_no_line_is_written_for_it():
     near = b.curve("heaviside", b.affine_map(b.curve("abs", x), -1.0, 1e-3))
     over = b.add(x, b.multiply(near, b.subtract(b.constant_value(np.ones((1, 1))), x)))
     y = b.divide(b.curve("sin", x), over)
-    one = b.constant_value(np.ones((1, 1)))
-    graph = b.finish([b.add(y, b.multiply(near, b.subtract(one, y)))], ["y"])
+    constant = b.constant_value(np.ones((1, 1)))
+    graph = b.finish([b.add(y, b.multiply(near, b.subtract(constant, y)))], ["y"])
     with np.errstate(all="ignore"):
         value = float(graph.run(np.array([[2.0]]))[0, 0])
     assert np.isnan(value) or value == pytest.approx(np.sin(2.0) / 2.0)

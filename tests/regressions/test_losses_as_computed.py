@@ -241,12 +241,12 @@ def test_kl_divergence_does_not_divide_by_the_sum():
 def test_what_an_activation_gives_is_read_with_its_arguments(layer, said):
     model = compile_model(net(keras.Input((3,)), L.Dense(1), layer()), "binary_crossentropy")
     x = 10 * X
-    found = proved_findings(model, x, YES).get("OR006")
-    if found is None:
-        found = outrange.diagnose(model, x, YES, steps=0)
-        found = next(f for f in found if f.code == "OR006")
-    assert said in found.message or "not confined" in found.message
-    assert "any number" not in found.message
+    finding = proved_findings(model, x, YES).get("OR006")
+    if finding is None:
+        finding = outrange.diagnose(model, x, YES, steps=0)
+        finding = next(f for f in finding if f.code == "OR006")
+    assert said in finding.message or "not confined" in finding.message
+    assert "any number" not in finding.message
 
 
 def test_constrained_weights_need_not_leave_the_unit_interval():

@@ -144,8 +144,8 @@ def test_a_layer_is_linear_only_if_all_of_it_is():
 
 def sigmoids(*layers, **options):
     start = keras.initializers.RandomNormal(stddev=0.05, seed=1)
-    made = [L.Dense(8, "sigmoid", kernel_initializer=start) for _ in range(8)]
-    return net(*layers, *made, L.Dense(1), inputs=(6,), **options)
+    dense = [L.Dense(8, "sigmoid", kernel_initializer=start) for _ in range(8)]
+    return net(*layers, *dense, L.Dense(1), inputs=(6,), **options)
 
 
 def test_a_small_unit_of_the_output_is_no_vanishing_gradient():

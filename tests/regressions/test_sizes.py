@@ -145,7 +145,7 @@ def test_a_recurrent_layer_of_many_rounds(tmp_path, monkeypatch):
         load_onnx(save_model(tmp_path, proto))
 
 
-def stored(shape):
+def model_with_weight(shape):
     tensor = onnx.TensorProto(name="w", data_type=1, dims=shape)
     proto = model([node("Add", "x w", "y")])
     proto.graph.initializer.append(tensor)
@@ -153,7 +153,7 @@ def stored(shape):
 
 
 def test_stored_tensors_are_added_up_before_one_is_read(tmp_path):
-    proto = stored((2**27,))
+    proto = model_with_weight((2**27,))
     for i in range(2):
         proto.graph.initializer.append(onnx.TensorProto(name=f"w{i}", data_type=1, dims=(2**27,)))
     with pytest.raises(ModelError, match=r"weights of a model.*`w1`"):
@@ -190,7 +190,7 @@ def test_loops_in_loops(tmp_path, monkeypatch):
     """Ten thousand rounds of ten thousand rounds ran for hours."""
     monkeypatch.setattr("outrange.frontends.onnx.lower.NODES", fewer_nodes(cases(16, 1)))
 
-    def looped(inside, of):
+    def loop_node(inside, of):
         info = onnx.helper.make_tensor_value_info
         body = onnx.helper.make_graph(
             [onnx.helper.make_node("Identity", [f"go{of}"], [f"more{of}"]), inside],
@@ -198,11 +198,11 @@ def test_loops_in_loops(tmp_path, monkeypatch):
             [info(f"i{of}", 7, ()), info(f"go{of}", 9, ()), info(f"a{of}", 1, (1, 4))],
             [info(f"more{of}", 9, ()), info(f"c{of}", 1, (1, 4))],
         )
-        read, made = ("x", "c") if of == "o" else ("ao", "co")
-        return onnx.helper.make_node("Loop", ["n", "", read], [made], body=body)
+        read, written = ("x", "c") if of == "o" else ("ao", "co")
+        return onnx.helper.make_node("Loop", ["n", "", read], [written], body=body)
 
-    once = looped(onnx.helper.make_node("Identity", ["ai"], ["ci"]), "i")
-    twice = looped(once, "o")
+    once = loop_node(onnx.helper.make_node("Identity", ["ai"], ["ci"]), "i")
+    twice = loop_node(once, "o")
     proto = model([twice, node("Relu", "c", "y")], {"n": np.array(9999, np.int64)})
     with pytest.raises(ModelError, match="operations of a model"):
         load_onnx(save_model(tmp_path, proto))

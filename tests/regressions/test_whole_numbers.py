@@ -25,7 +25,7 @@ def check(model, box, values, size, tol=1e-5):
     return bounds
 
 
-def _wrapped():
+def _wrapping_model():
     table = np.zeros(256)
     table[:40], table[77] = -100, 55
     embedding = L.Embedding(256, 1)
@@ -40,7 +40,7 @@ def _wrapped():
 
 
 def test_a_sum_that_wraps_around_at_one_number():
-    model = _wrapped()
+    model = _wrapping_model()
     with pytest.raises(outrange.InputError, match="from 0 to 76"):
         outrange.output_range(model, (0, 255))
     check(model, (0, 76), range(77), 1)
