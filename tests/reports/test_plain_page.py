@@ -139,12 +139,12 @@ def test_an_open_end_lies_between_two_numbers(monkeypatch):
 def test_ranges_that_are_open_get_the_time_that_is_left(monkeypatch):
     ask, limits = ranges.output_range, []
 
-    def noted(*arguments, **options):
+    def ask_and_record(*arguments, **options):
         limits.append(options["time_limit"])
         answer = ask(*arguments, **options)
         return replace(answer, status="time") if len(limits) == 1 else answer
 
-    monkeypatch.setattr("outrange.api.ranges.output_range", noted)
+    monkeypatch.setattr("outrange.api.ranges.output_range", ask_and_record)
     report = outrange.report(model(), (0, 1), time_limit=200)
     assert len(limits) == 2 and limits[1] > limits[0]
     assert "Output ranges" not in report.cut

@@ -160,7 +160,7 @@ def test_the_call_of_the_report_makes_it_again(full):
     space = {"m": classifier(), "given": rows()}
     code, _ = codes(full)
     exec(code.replace("outrange.report", "again = outrange.report"), space)
-    first, second = ({p.key: p for p in found.sections} for found in (full, space["again"]))
+    first, second = ({p.key: p for p in report.sections} for report in (full, space["again"]))
     assert first.keys() == second.keys()
     assert {k: p.outcome for k, p in first.items()} == {k: p.outcome for k, p in second.items()}
     assert first["domain"].blocks == second["domain"].blocks
@@ -179,9 +179,9 @@ def test_the_call_says_whatever_was_asked(options, monkeypatch):
     arguments = []
     monkeypatch.setattr(Questions, "_asks", lambda self: iter(()))
     monkeypatch.setattr(Questions, "_known_range", lambda self: None)
-    made = Questions.__post_init__
+    post_init = Questions.__post_init__
     monkeypatch.setattr(
-        Questions, "__post_init__", lambda self: (arguments.append(self), made(self))
+        Questions, "__post_init__", lambda self: (arguments.append(self), post_init(self))
     )
     model = classifier("c")
     report = outrange.report(model, time_limit=50, **options)
@@ -248,8 +248,8 @@ def test_a_property_that_does_not_fit_is_refused_before_any_is_asked():
 
 
 def test_what_is_said_of_properties_is_true_of_those_that_are_not_decided():
-    title, told = TITLES["properties"]
-    assert "not decided" in told
+    title, explanation = TITLES["properties"]
+    assert "not decided" in explanation
     (row,) = re.findall(rf"\| {title} \|.*", (ROOT / "docs" / "report.md").read_text())
     assert "not decided" in row
 

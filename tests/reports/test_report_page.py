@@ -101,17 +101,19 @@ def test_axe_finds_nothing_and_nothing_is_fetched(command_page, scheme, width):
         context = engine.new_context(
             color_scheme=scheme, viewport={"width": width, "height": 900}, offline=True
         )
-        page, asked = context.new_page(), []
-        page.on("request", lambda request: asked.append(request.url))
+        page, requests = context.new_page(), []
+        page.on("request", lambda request: requests.append(request.url))
         page.goto(command_page[0].as_uri())
-        assert len(asked) == 1
+        assert len(requests) == 1
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
         if not axe.exists():
             pytest.skip("needs axe-core: npm install axe-core, or its path in OUTRANGE_AXE")
         page.evaluate(axe.read_text())
-        found = page.evaluate(
+        violations = page.evaluate(
             "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS
         )
-        assert not [(broken["id"], broken["nodes"][0]["html"]) for broken in found["violations"]]
+        assert not [
+            (broken["id"], broken["nodes"][0]["html"]) for broken in violations["violations"]
+        ]
