@@ -88,8 +88,8 @@ def monitor_training(folder: Path) -> dict:
         )
     with file.open() as lines:
         rows = list(csv.DictReader(lines))
-    own = keras.Model(model.inputs, model.get_layer("hidden").output)
-    seen = np.asarray(keras.ops.convert_to_numpy(own(x)))
+    hidden_model = keras.Model(model.inputs, model.get_layer("hidden").output)
+    seen = np.asarray(keras.ops.convert_to_numpy(hidden_model(x)))
     return {
         "keys": sorted(history.history),
         "columns": sorted(rows[0]),
@@ -106,13 +106,13 @@ def main(folder: Path) -> None:
     """Everything, as one JSON file."""
     chance = outrange.dead_start(keras.layers.Dense(8, "relu"), np.ones((3, 2)), trials=200)
     near = outrange.dead_start(build("relu"), X, trials=50)
-    found = {
+    results = {
         "compared": compare_losses(),
         "monitored": monitor_training(folder),
         "exact": chance.layers[0].chance,
         "sampled": vars(near.layers[0]),
     }
-    (folder / f"{keras.backend.backend()}.json").write_text(json.dumps(found))
+    (folder / f"{keras.backend.backend()}.json").write_text(json.dumps(results))
 
 
 if __name__ == "__main__":
