@@ -99,7 +99,7 @@ def pytest_collection() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file() -> Generator[None, list, list]:
     """Docstrings of tests have no examples: to look for some takes as long as to find the tests."""
-    return [found for found in (yield) if not isinstance(found, DoctestModule)]
+    return [collector for collector in (yield) if not isinstance(collector, DoctestModule)]
 
 
 def leave_tensorflow_out(config: pytest.Config) -> None:

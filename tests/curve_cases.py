@@ -4,7 +4,7 @@ import math
 
 
 def _of(name, *attributes):
-    return [(name, dict(found)) for found in attributes]
+    return [(name, dict(attribute_set)) for attribute_set in attributes]
 
 
 PLAIN = (

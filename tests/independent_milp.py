@@ -147,10 +147,10 @@ class Program:
             last = max(first, last)
             unit_pieces = slice(first, last + 1)
             marks = np.array([lo, *knots[first:last], hi])
-            made = self.unit(column, marks, slopes[j, unit_pieces], cuts[j, unit_pieces])
-            y.append(made[0])
-            lows.append(made[1])
-            highs.append(made[2])
+            output = self.unit(column, marks, slopes[j, unit_pieces], cuts[j, unit_pieces])
+            y.append(output[0])
+            lows.append(output[1])
+            highs.append(output[2])
         return y, (np.array(lows), np.array(highs))
 
     def unit(self, x, marks, slopes, cuts):

@@ -48,8 +48,8 @@ def share_constants(initializers: types.ModuleType) -> None:
     """Let the initializers of constants compile nothing."""
     source = initializers.ops
     if isinstance(source, types.ModuleType):
-        made = {name: fill_by_numpy(make) for name, make in FILLED.items()}
-        initializers.ops = types.SimpleNamespace(**{**vars(source), **made})  # type: ignore
+        constants = {name: fill_by_numpy(make) for name, make in FILLED.items()}
+        initializers.ops = types.SimpleNamespace(**{**vars(source), **constants})  # type: ignore
 
 
 def fill_by_numpy(make: Callable) -> Callable:

@@ -6,15 +6,15 @@ from keras import Input, Model, Sequential, layers as L, ops
 from zoo import entry
 
 
-def joined(x, parts) -> keras.Model:
-    """All parts, flattened, into one small output."""
+def join_parts(x, parts) -> keras.Model:
+    """Return a model that flattens all parts into one small output."""
     return Model(x, L.Dense(2)(L.Concatenate()([L.Flatten()(p) for p in parts])))
 
 
 @entry
 def conv_1d():
     x = Input((9, 2))
-    return joined(x, [
+    return join_parts(x, [
         L.Conv1D(3, 3, activation="relu")(x), L.Conv1D(2, 2, strides=2, padding="same")(x),
         L.Conv1D(2, 3, dilation_rate=2, padding="causal", use_bias=False)(x),
         L.Conv1D(4, 3, groups=2, padding="same")(x), L.DepthwiseConv1D(3, depth_multiplier=2)(x),
@@ -26,7 +26,7 @@ def conv_1d():
 @entry
 def conv_2d():
     x = Input((6, 7, 2))
-    return joined(x, [
+    return join_parts(x, [
         L.Conv2D(2, (3, 2))(x), L.Conv2D(3, 3, strides=2, padding="same", activation="relu")(x),
         L.Conv2D(2, (2, 3), dilation_rate=(2, 1), padding="same")(x),
         L.Conv2D(4, 2, groups=2, strides=(1, 2))(x), L.Conv2D(2, 1, use_bias=False)(x),
@@ -40,7 +40,7 @@ def conv_2d():
 @entry
 def conv_3d():
     x = Input((4, 5, 4, 2))
-    return joined(x, [
+    return join_parts(x, [
         L.Conv3D(2, 2, activation="relu")(x), L.Conv3D(2, (1, 3, 2), strides=2, padding="same")(x),
         L.Conv3D(2, 2, groups=2, use_bias=False)(x), L.Conv3D(1, 2, dilation_rate=(1, 2, 1))(x),
         L.MaxPooling3D(2)(x), L.AveragePooling3D((2, 1, 2), strides=1, padding="same")(x),
@@ -61,14 +61,14 @@ def conv_transposed():
         L.Conv1DTranspose(2, 2, strides=3)(t),
         L.Conv3DTranspose(2, 2, strides=(1, 2, 2), padding="same")(v),
     ]
-    return joined([x, t, v], images)
+    return join_parts([x, t, v], images)
 
 
 @entry
 def channels_first():
     x = Input((2, 6, 5))
     first = {"data_format": "channels_first"}
-    return joined(x, [
+    return join_parts(x, [
         L.MaxPooling2D(2, **first)(x), L.AveragePooling2D(2, padding="same", **first)(x),
         L.GlobalMaxPooling2D(**first)(x), L.GlobalAveragePooling2D(**first)(x),
         L.UpSampling2D(2, **first)(x), L.ZeroPadding2D((1, 2), **first)(x),
@@ -80,7 +80,7 @@ def channels_first():
 @entry
 def pooling_more():
     x, t = Input((7, 6, 2)), Input((9, 2))
-    return joined([x, t], [
+    return join_parts([x, t], [
         L.AdaptiveAveragePooling2D((3, 4))(x), L.AdaptiveMaxPooling2D((2, 4))(x),
         L.AdaptiveAveragePooling1D(4)(t), L.AdaptiveMaxPooling1D(2)(t),
         L.AveragePooling2D((3, 2), strides=(1, 2))(x), L.MaxPooling2D(3, 2, padding="same")(x),
@@ -91,7 +91,7 @@ def pooling_more():
 @entry
 def resized():
     x, t = Input((4, 5, 2)), Input((4, 2))
-    return joined([x, t], [
+    return join_parts([x, t], [
         L.UpSampling2D((2, 3))(x), L.UpSampling2D(2, interpolation="bilinear")(x),
         L.UpSampling1D(2)(t), L.ZeroPadding2D(((1, 0), (2, 1)))(x), L.Cropping2D(1)(x),
         L.ZeroPadding1D(2)(t), L.Cropping1D((1, 1))(t), L.Resizing(3, 7)(x),
