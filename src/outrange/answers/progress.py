@@ -66,7 +66,7 @@ class RobustProgress:
 
     Args:
         seconds: Wall-clock time so far, in seconds.
-        count: Number of inputs in all.
+        count: Total number of inputs.
         robust: Number of inputs proved robust.
         broken: Inputs with an adversarial example.
         wrong: Inputs misclassified without a perturbation.

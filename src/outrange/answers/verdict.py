@@ -261,7 +261,7 @@ class Verdict(Decided, Answer):
             lead = f"It is broken by an input of the set{_run_remark(example)}"
             return [Paragraph(f"{lead}\n{example.digits}")]
         digits = Paragraph(example.digits)
-        return [Paragraph(self.sentence), Fold("The counterexample in all its digits", [digits])]
+        return [Paragraph(self.sentence), Fold("The counterexample with all digits", [digits])]
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the counterexample relative to the box, or the margins. Needs matplotlib.

@@ -115,7 +115,7 @@ def share_feature_names(network: Network, other: Network) -> Network:
 def load_within_limit(
     model: Any, time_limit: float | None, inputs: Any = None
 ) -> tuple[Network, Clock]:
-    """Load a model; return it with the clock of the question, which includes the loading."""
+    """Load a model; return it with the question's clock, which also counts the loading time."""
     from ..questions.common.arguments import check_limits
 
     check_limits(0.0, time_limit)

@@ -55,7 +55,7 @@ def report(
         properties: Properties that must hold, as for `outrange.verify`, such as `"y[0] <= 3.99"`.
         data: `(x, y)`, inputs `(n, *input shape)` and their targets; or the inputs alone.
         eps: Robustness radius, in the units of the inputs. None for 1 % of the width of each
-            input in the data.
+            input over the data.
         clip: `(least, most)` of every entry under perturbation, such as `(0, 1)` for pixels.
         samples: Number of data rows, from the first, whose robustness is decided.
         names: Names of the entries of the inputs, flat; by default the columns of a DataFrame.
@@ -115,10 +115,10 @@ def report_on(
     network: Network, model: Any, box: Any, clock: Clock, *, standard: str | None = None,
     command: str = "", **options: Any,
 ) -> Report:  # fmt: skip
-    """Return the report of a load_network network; see `report`.
+    """Return the report of a network that is already loaded; see `report`.
 
     Args:
-        network: The load_network network.
+        network: The loaded network.
         model: The model itself, or its path, for the diagnosis.
         box: As for `report`.
         clock: Clock with the limit of the whole report.

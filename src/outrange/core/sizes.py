@@ -67,7 +67,7 @@ _MOST_EXPANSION = 500
 
 
 class Tally:
-    """A running total of sizes that raises beyond a limit."""
+    """A running total of sizes; `add` raises once it exceeds a limit."""
 
     def __init__(self, limit: SizeLimit) -> None:
         self.limit = limit

@@ -105,6 +105,6 @@ def _with_edges(
 
 
 def behind_noise(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether training may change an activation's input: batch statistics or dropout."""
+    """Return whether batch statistics or dropout may change an activation's input in training."""
     del case
     return layer.behind or layer.noisy

@@ -60,7 +60,7 @@ def least(loss: Loss, y: np.ndarray) -> float:
 
 
 def _columns(y: np.ndarray, width: int) -> np.ndarray:
-    """Return the targets as rows of entries of the last axis."""
+    """Return the targets as a matrix: `width` columns if the last axis is that long, else one."""
     return y.reshape(-1, y.shape[-1] if y.ndim > 1 and y.shape[-1] == width else 1)
 
 

@@ -23,7 +23,7 @@ from .rounding import RoundingTerm
 
 @dataclass(frozen=True, eq=False)
 class Cone:
-    """A part of a graph, as a graph.
+    """A subgraph, stored as a graph.
 
     Args:
         graph: The part; its last value holds the requested entries, and perhaps more.

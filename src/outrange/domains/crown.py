@@ -218,7 +218,7 @@ class CrownPass:
         return (lu[:, op.left], hu[:, op.left]), (lv[:, op.right], hv[:, op.right])
 
     def _open_factors(self, value: int, op: Product, sources: Sequence[int]) -> np.ndarray:
-        """Return which entries of `value` can vary in some product and are worth bounding again."""
+        """Return which entries of `value` are varying factors that substitution may tighten."""
         out = np.zeros(self.ends[value][0].shape[1], bool)
         for source, index in zip(sources, (op.left, op.right), strict=True):
             if source == value:

@@ -66,7 +66,7 @@ def _inside(graph: Graph, x: np.ndarray, parts: Parts) -> np.ndarray:
 def _descend_into_domain(
     graph: Graph, starts: np.ndarray, parts: Parts, rng: np.random.Generator
 ) -> np.ndarray:
-    """Move points into the domain by descent; return the few that arrive there."""
+    """Move points into the domain by descent; return those that arrive."""
     arrived = []
     for part in parts(graph, len(starts)):
         x = starts[part]

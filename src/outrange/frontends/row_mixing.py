@@ -163,7 +163,7 @@ def _marks(batch: BatchGraph) -> list[np.ndarray]:
 
 
 def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
-    """Name the first operation on the way to the output with an entry that mixes several rows."""
+    """Name the first operation, on the way to the output, that has an entry mixing several rows."""
     behind = graph.ancestors(graph.output)
     for value in sorted(behind - {0}):
         if marks[value].reshape(-1, 2, marks[value].shape[1]).all(axis=1).any():
@@ -174,7 +174,7 @@ def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
 
 
 def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bool:
-    """Return whether a row of a batch is another function than the row alone.
+    """Return whether a row computes one function in a batch and another alone.
 
     Curves and steps are replaced by smooth functions, so that no threshold hides a difference.
     Graphs with different operations, or that amplify roundoff, are not compared.

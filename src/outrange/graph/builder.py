@@ -128,7 +128,7 @@ class Builder:
 
     @property
     def places(self) -> dict[int, int]:
-        """After `finish`: from each value of the graph to the same value of `plain`."""
+        """Map from each value of the graph to the same value of `plain`; valid after `finish`."""
         return {new: old for old, new in self.moved.items()}
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:

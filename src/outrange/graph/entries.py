@@ -50,7 +50,7 @@ def entry_expressions(
 ) -> EntryExpressions | None:
     """Express the entries of `value` in terms of `root`, through the values `inner`.
 
-    None if they mix.
+    Returns None if an entry mixes several entries of `root`.
     """
     size = _root_size(nodes, root, inner)
     expressions = {root: EntryExpressions(np.arange(size), np.full(size, table.x))}

@@ -209,7 +209,7 @@ def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
 def argument_error(
     function: str, takes: Signature, options: Mapping[str, Any], error: TypeError
 ) -> ArgumentError:
-    """Return the error of a call with missing or unknown arguments; it lists the valid ones."""
+    """Return the error for a call with missing or unknown arguments; it lists the valid ones."""
     names = list(takes.parameters)
     required = [name for name, p in takes.parameters.items() if p.default is Parameter.empty]
     unknown = [name for name in options if name not in names]

@@ -27,7 +27,7 @@ class Row:
     Args:
         name: Label of the line.
         share: Completed share, 0 to 1; None for no bar.
-        text: Text beside the bar.
+        text: Text next to the bar.
     """
 
     name: str

@@ -161,7 +161,7 @@ def lowest(
     first: np.ndarray,
     last: np.ndarray,
 ) -> np.ndarray:
-    """Return the least of `g(x) - slope * x`, at an end or beside the first or last jump."""
+    """Return the least of `g(x) - slope * x`, at an end or next to the first or last jump."""
     least = np.minimum(fall(g(lo), slope, lo), fall(g(hi), slope, hi))
     for at in (first, last):
         inside = (at > lo) & (at <= hi)

@@ -175,7 +175,7 @@ def convex_parts(
         if not (half < np.finfo(np.float64).max / 8).all():
             raise InputError(
                 "The sides of the input set must be well below the largest float64 number. "
-                f"Received: a side of {np.max(half):g} times two."
+                f"Received: a side of length 2 * {np.max(half):g}."
             )
         varies = int((region.box.lo < region.box.hi).sum())
         if varies > MOST_INPUTS:

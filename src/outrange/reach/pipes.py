@@ -115,7 +115,7 @@ class Bounds:
         return min(margins, default=np.inf)
 
     def pipe(self, names: dict[str, tuple[str, ...]], states: np.ndarray) -> Pipe:
-        """Return the pipe of an answer, with the simulated ranges beside it."""
+        """Return the pipe of an answer, together with the simulated ranges."""
         seen = hull(states)
         times = np.arange(len(self.lo), dtype=float)
         seen_lo, seen_hi = np.maximum(seen[0], self.lo), np.minimum(seen[1], self.hi)

@@ -90,7 +90,10 @@ class Assumed:
 
 
 def two_levels(op: Step) -> tuple[float, float, float] | None:
-    """Return the levels of a step left and right of its only jump, and at it, if they are two."""
+    """Return a step's levels left of, right of and at its only jump.
+
+    Returns None unless the step has one jump and just two distinct levels.
+    """
     if len(op.jumps) != 1 or op.lines is None or op.is_staircase or op.rows is not None:
         return None
     levels = [line[1] for line in op.lines if line is not None and line[0] == 0.0]

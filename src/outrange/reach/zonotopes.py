@@ -1,4 +1,4 @@
-"""Zonotope propagation for a batch of boxes: every value is a linear form of symbols, and an error.
+"""Zonotope propagation for a batch of boxes: each value is a linear form plus an error.
 
 A box of a batch is `{c + G^T e + r d}`, with `e` in `[-1, 1]^g` shared by all values and `d` in
 `[-1, 1]^n` private to each value. Unlike `domains.forward`, every curve adds symbols of its own. So
@@ -6,11 +6,12 @@ the error of one unit can cancel in a later layer. Products are forms too:
 
     (a + A e)(b + B e) = a b + (a B + b A) e + sum_ij A_i B_j e_i e_j,
 
-where the squares `e_i^2` lie in [0, 1] and the other terms are at most the product of both reaches.
+where the squares `e_i^2` lie in [0, 1] and the other terms are bounded by the product of the two
+radii.
 
 Sound: the error includes all rounding of float64, as in `domains.forward`; ends are intersected
 with those of interval arithmetic. Not complete: the errors of curves and products fall with the
-square of the width. Cost: the graph run `g + 2` times a box.
+square of the width. Cost: `g + 2` runs of the graph per box.
 
 Reference: K. Ghorbal, E. Goubault, S. Putot, *The zonotope abstract domain Taylor1+*, CAV 2009; G.
 Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018.

@@ -144,6 +144,6 @@ def _block(document: Document, label: str) -> str:
 
 
 def _scrollable(shown: str, label: str) -> str:
-    """Return HTML in which wide tables scroll separately, also by keyboard."""
+    """Return HTML in which wide tables scroll on their own, including by keyboard."""
     opened = f'<div class="scroll" role="group" tabindex="0" aria-label="Table: {escape(label)}">'
     return shown.replace("<table", f"{opened}<table").replace("</table>", "</table></div>")

@@ -2,8 +2,8 @@
 
 Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The
 worst case is searched further. A case whose relaxation has an optimum below the cutoff is split at
-an integer (Land, Doig 1960). A case whose bounds no longer rise is halved at the input that gains
-most.
+an integer (Land, Doig 1960). A case whose bounds no longer rise is halved along the input that
+gains most.
 
 Sound: yes, if the searches of the cases are. Complete: if these are.
 """
@@ -82,7 +82,7 @@ class _SearchedBox:
 
 
 class CaseSearch(Search):
-    """Best-first search over single boxes: the worst is searched further, or split at an input.
+    """Best-first search over single boxes: the worst is searched further, or split along an input.
 
     Args:
         problem: Objectives over a union of boxes, perhaps with integer inputs.

@@ -51,7 +51,7 @@ def drop_refuted(
 
 
 def _drop_refuted_clauses(graph: Graph, groups: Sequence[ClauseGroup]) -> list[ClauseGroup]:
-    """Return the groups with the clauses that linear bounds do not refute."""
+    """Return the groups, keeping only the clauses that linear bounds do not refute."""
     lo, hi = (np.concatenate([getattr(g.roots, side) for g in groups]) for side in ("lo", "hi"))
     least, most = bounds(graph, lo, hi, "linear")[graph.output]
     least = np.concatenate([lo, np.where(np.isnan(least), -np.inf, least)], axis=1)

@@ -4,8 +4,8 @@ If one pass takes seconds, branch and bound makes no progress in a reasonable ti
 left is how far each pre-activation is substituted back. A forward pass bounds all units first: in
 small input sets almost all units are stable, and little is left to substitute. Only units that an
 open objective depends on are substituted: a cell of a detector sees a window of each layer. Once
-the units are bounded, the slopes of the objectives are optimized by ascent, which is cheap beside a
-pass.
+the units are bounded, the slopes of the objectives are optimized by ascent, which is cheap compared
+with a pass.
 """
 
 from __future__ import annotations

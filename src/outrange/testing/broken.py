@@ -4,7 +4,7 @@ from ..core import OutrangeError
 
 
 class LawBroken(OutrangeError, AssertionError):
-    """An error for a wrong fact, or a wrong bound derived from it; the message has the witness."""
+    """Error for a false fact, or a wrong bound derived from it; the message gives the witness."""
 
 
 def require(holds: bool, message: str) -> None:

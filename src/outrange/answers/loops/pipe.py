@@ -34,7 +34,7 @@ class Invariant:
             names: Names of the states.
 
         Returns:
-            A part of a sentence.
+            A sentence fragment: `x1 in [0, 1], x2 in [2, 3]`.
         """
         ends = zip(names, self.lo, self.hi, strict=True)
         return ", ".join(f"{name} in [{a:.4g}, {b:.4g}]" for name, a, b in ends)

@@ -164,7 +164,7 @@ def plot_matrix(
 
 
 def _matrix_size(rows: Sequence[str], columns: Sequence[str]) -> tuple[float, float]:
-    """Return the size in inches of a figure with square cells and labels beside them."""
+    """Return the size in inches of a figure with square cells, and labels next to them."""
     cells = [0.42 * min(max(len(names), 1), MOST_BARS) for names in (columns, rows)]
     left = 0.085 * min(max(map(len, rows), default=1), LONGEST_ROW)
     below = 0.065 * min(max(map(len, columns), default=1), LONGEST)
@@ -225,7 +225,7 @@ def plot_in_box(
 ) -> Any:
     """Draw points relative to a box, one row per input; return the axes.
 
-    Each input has its own scale, from its smallest to its largest value, with the numbers beside
+    Each input has its own scale, from its smallest to its largest value, with the numbers next to
     it. More than `MOST_BARS` inputs are drawn as values over their numbers.
 
     Args:
@@ -269,7 +269,7 @@ def plot_counterexamples(
 ) -> Any:
     """Draw counterexamples relative to the input set; return the axes.
 
-    Those with the shape of an image are drawn as images, beside the middle of the set.
+    Those with the shape of an image are drawn as images, next to the middle of the set.
 
     Args:
         names: Names of the inputs, flat.

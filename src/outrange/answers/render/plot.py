@@ -28,7 +28,7 @@ LONGEST = 34
 
 
 def new_axes(*shape: int, **options: Any) -> Any:
-    """Return the axes of a new figure, with room for texts beside them."""
+    """Return the axes of a new figure, with room for texts next to them."""
     try:
         from matplotlib import pyplot
     except ImportError:
@@ -284,6 +284,6 @@ def plot_curves(
     ax.axhline(goal, color="#888", linestyle=":", label="goal")
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
-    # The legend is beside the curves, which may fill any corner.
+    # The legend is outside the axes, since the curves may fill any corner.
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small", frameon=False)
     return ax

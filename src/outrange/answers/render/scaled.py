@@ -1,4 +1,4 @@
-"""Bars with different units: each row has its own scale, with the bounds beside it."""
+"""Bars with different units: each row has its own scale, with the bounds next to it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def verify_all(
             file (`.onnx`, `.onnx.gz`) and a property file (`.vnnlib`, `.vnnlib.gz`).
         root: Folder that names are relative to; None for the folder of the list, or the current
             one.
-        each: Seconds for each instance, overriding the list; required for pairs.
+        each: Seconds for each instance; overrides the limits in the list. Required for pairs.
         only: Text that instance names must contain; None for all.
         file: A `.csv` file of results. Each result is written at once, and the same call resumes
             from the file. None keeps the results in memory.

@@ -1,4 +1,4 @@
-"""Delayed controls: values that a loop carries from step to step beside its states."""
+"""Delayed controls: values that a loop carries from step to step in addition to its states."""
 
 from __future__ import annotations
 

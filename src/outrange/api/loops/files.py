@@ -245,7 +245,7 @@ def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
         except (OSError, ValueError):  # a name too long for the file system, or with a null byte
             break
     raise InputError(
-        "The controller is the file named by `model_dir`, or a file of that name beside the loop "
+        "The controller is the file named by `model_dir`, or a file of that name next to the loop "
         f"file; `controller=` overrides it. Received: `{wanted:.60}`, which does not exist."
     )
 

@@ -211,7 +211,7 @@ def _last_step(spec: Temporal, dt: Fraction | float | None) -> int:
 
 
 def read_once(controller: Any) -> Any:
-    """Return the controller with its models load_network, for several questions."""
+    """Return the controller with its models loaded, for several questions."""
     if isinstance(controller, Mapping):
         return {mode: read_once(model) for mode, model in controller.items()}
     return controller if is_function(controller) else load_network(controller)

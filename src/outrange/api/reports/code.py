@@ -91,7 +91,7 @@ def _is_plain(box: Any) -> bool:
 
 
 def width_code(x: Any) -> str:
-    """Return the expression for the width of every input in the data."""
+    """Return the expression for the width of each input over the data."""
     width = "{0}.max(axis=0) - {0}.min(axis=0)"
     if isinstance(x, Mapping):
         return "{name: " + width.format("x") + " for name, x in data_x.items()}"

@@ -79,7 +79,7 @@ def first_rows(x: Any, count: int) -> Any:
 
 
 def widths(x: Any) -> Any:
-    """Return the width of every input in the data, in its shape; None if no input varies."""
+    """Return the width of each input over the data, shaped like one input; None if all are 0."""
     if isinstance(x, Mapping):
         ranges = {name: np.ptp(np.asarray(part, float), axis=0) for name, part in x.items()}
         return ranges if any(np.any(part > 0) for part in ranges.values()) else None

@@ -84,7 +84,7 @@ MOST_EACH = 10.0
 """Maximum seconds for one input of the data."""
 
 SMALL_SHARE = 0.01
-"""Default robustness radius, as a share of the width of each input in the data."""
+"""Default robustness radius, as a share of the width of each input over the data."""
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Questions:
         whole, groups = whole_and_groups(self.x, self.names, self.box, named.inputs)
         if self.box is None:
             self.box = table_box(self.x, whole, groups)
-            self._set_sentence = "Every input lies in the range that it has in the data."
+            self._set_sentence = "Every input lies in its range over the data."
         self._regions = regions(named.inputs, self.box)
         self.reader = reader_of(
             graph, named, self._regions, self.names, self.units, outputs, whole, groups
@@ -343,7 +343,7 @@ class Questions:
             time_limit=seconds, seed=self.seed,
         )  # fmt: skip
         self.interrupted |= not answer.complete and clock.left > 0  # the only other reason
-        most = f"{eps:.6g}" if scale is None else f"{eps:.0%} of its width in the data"
+        most = f"{eps:.6g}" if scale is None else f"{eps:.0%} of its width over the data"
         note = f"The first {count:,} of {len(labels):,} rows; inputs perturbed by up to {most}."
         of_width = "" if scale is None else f"scale={width_code(self.x)}, "
         call = (

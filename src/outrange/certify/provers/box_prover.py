@@ -41,7 +41,7 @@ ROUNDING = 1e-11
 
 
 LOOSE = 0.1
-"""Weight of the relaxation gap beside the missing part of a bound: bounds need not improve at once.
+"""Weight of the relaxation gap against the missing part of a bound, which need not improve at once.
 """
 
 LEAST_GAIN = 1e-6

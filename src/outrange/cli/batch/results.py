@@ -113,7 +113,7 @@ class Results:
         path: The table, a `.csv` file; the record has the same name with `.jsonl`.
 
     Raises:
-        InputError: The files are not results, cannot be written, or are locked by another run.
+        InputError: The files are not result files, cannot be written, or are locked by another run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -122,7 +122,7 @@ class Results:
         for file in (path, path.with_suffix(".jsonl")):
             if file.exists() and not file.is_file():
                 raise InputError(
-                    "--out and the .jsonl file beside it are regular files. "
+                    "--out and the .jsonl file next to it are regular files. "
                     f"Received: `{file}`, which is not."
                 )
         self._path, self._record = path, path.with_suffix(".jsonl")
@@ -130,7 +130,7 @@ class Results:
         self.known: dict[Key, Result] = {}
 
     def __enter__(self) -> Self:
-        _read_table(*self._table_lines(), self._path)  # before a record file is created beside it
+        _read_table(*self._table_lines(), self._path)  # before a record file is created next to it
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY
             self._file = os.open(self._record, flags, 0o644)

@@ -35,7 +35,7 @@ class Shard:
         return out.with_name(f"{out.stem}-{self.number}-of-{self.count}{out.suffix}")
 
     def write(self, out: Path, whole: Sequence[Instance], seed: int) -> None:
-        """Write the origin of the shard's table beside it.
+        """Write the origin of the shard's table to a file next to it.
 
         Args:
             whole: The instances of all shards.
@@ -143,7 +143,7 @@ def read_origin(out: Path) -> Origin:
     """Read the origin of a shard's table.
 
     Raises:
-        InputError: The file beside the table is missing or unreadable.
+        InputError: The file next to the table is missing or unreadable.
     """
     path = origin_file(out)
     try:

@@ -143,7 +143,10 @@ def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Inst
 
 
 def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
-    """Return whether two instances may share a task: one model, or two small ones."""
+    """Return whether two instances may share a task: they have one model, or both are small.
+
+    An instance whose worker was lost before gets a task of its own.
+    """
     if lost[first.key] or lost[other.key]:
         return False
     models = {first.model_file, other.model_file}

@@ -146,7 +146,7 @@ ARITHMETIC = option(
     "--arithmetic",
     metavar="real|float32",
     help="Arithmetic of the network: exact real numbers, or float32 inference with sums in any "
-    "order.  [default: real, or the declaration of a VNN-LIB 2.0 file]",
+    "order.  [default: real, or as declared in the VNN-LIB 2.0 file]",
 )
 
 LOOP_OPTIONS = (
@@ -157,8 +157,8 @@ LOOP_OPTIONS = (
     ),
     option(
         "--next", "formulas", multiple=True, metavar="FORMULA",
-        help="Formula of the next value of a state (its derivative with --dt), one for each state "
-        "in order: "
+        help="Formula for the next value of a state (or, with --dt, for its derivative); give one "
+        "per state, in order: "
         "'x1 + 0.1*x2', 'x2 + 0.1*u1'.",
     ),
     option("--steps", type=int, help="Number of steps (periods)."),
@@ -216,14 +216,14 @@ VERIFY_ALL_OPTIONS = (
         "--time",
         "seconds",
         type=float,
-        help="Time limit of each instance in seconds, overriding the list.",
+        help="Time limit for each instance in seconds; overrides the limits in the list.",
     ),
     option(
         "--out",
         default="results.csv",
         show_default=True,
         metavar="FILE",
-        help="Table of results to write; a .jsonl file beside it holds counterexamples too.",
+        help="Table of results to write; a .jsonl file next to it holds counterexamples too.",
     ),
     option("--jobs", type=int, default=1, show_default=True, help="Number of parallel processes."),
     option("--only", metavar="TEXT", help="Decide only instances whose names contain this text."),

@@ -15,7 +15,7 @@ from ...questions.expressions.nodes import ExpressionNode, arithmetic
 
 
 class Refusal(Exception):
-    """Raised if a part of a property has no meaning; the parser adds the place in the text."""
+    """Raised if a term of a property has no meaning; the parser adds the place in the text."""
 
 
 FUNCTIONS = ("abs", "max", "min", "implies")

@@ -71,7 +71,9 @@ def batch_text(
         Several lines without a trailing line break.
     """
     total = f"{len(verdicts)} instance{'' if len(verdicts) == 1 else 's'}"
-    lines = [f"{total}: {count_verdicts([word for _, word in verdicts])}; {size(seconds)} in all."]
+    lines = [
+        f"{total}: {count_verdicts([word for _, word in verdicts])}; {size(seconds)} in total."
+    ]
     still = [f"  {word:8} {name}" for name, word in verdicts if word not in ("sat", "unsat")]
     if still:
         lines += ["Undecided:", *_first(still)]

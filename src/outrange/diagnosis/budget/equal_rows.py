@@ -127,7 +127,7 @@ FLOORS: dict[str, Callable[[np.ndarray, _Grouping], float]] = {
 
 
 def _rows_of(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the targets in the form that `FLOORS` read; None if they do not fit the output."""
+    """Return the targets in the form that `FLOORS` take; None if they do not fit the output."""
     if not shape:
         return None
     width, flat = shape[-1], y.reshape(len(y), -1)

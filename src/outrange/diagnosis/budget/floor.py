@@ -73,7 +73,7 @@ class BudgetedLoss:
         )
 
     def _common(self, values: list[Bounds], place: int, reach: Reach) -> float:
-        """Compute a lower bound that uses the same last layer for all rows."""
+        """Compute a lower bound on the loss when all rows share the weights of the last layer."""
         if not self.rows.inside(*values[place]):
             return 0.0
         moved = self.box.moved.get(place - 1)

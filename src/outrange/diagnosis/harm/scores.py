@@ -106,7 +106,7 @@ def _labels(y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
 
 
 def _in_unit(loss: Loss, head: Head, y: np.ndarray) -> bool:
-    """Return whether an output of 0.5 (rather than 0) separates the two labels."""
+    """Return whether the threshold between the two labels is 0.5 rather than 0."""
     if y.min() < 0 and loss.name not in CROSSENTROPIES:
         return False
     if head.activation in ("sigmoid", "softmax"):

@@ -72,9 +72,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         level, elsewhere = (Level.MEASURED, " (inference)") if changed else (Level.PROVED, "")
         yield rule.finding(
             level, head.layer,
-            f"at {share(count, clipped.size)} rows the right answer has a probability below 1e-7, "
-            f"because logits reach {short(size)}: there the loss is clipped and its gradient is "
-            f"exactly 0, so {whole}.",
+            f"in {share(count, clipped.size)} rows the right answer has a probability below 1e-7, "
+            f"because the logits reach {short(size)}: there the loss is clipped and its "
+            f"gradient is exactly 0, so {whole}.",
             "x = (x - x.mean(0)) / x.std(0)   or   kernel_initializer=\"glorot_uniform\"",
             cost={"rows": count, "share": float(clipped.mean())}, note=over and not clipped.all(),
             holds_for=f"the stored weights{elsewhere} and {case.these_rows}",

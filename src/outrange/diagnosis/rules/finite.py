@@ -1,4 +1,4 @@
-"""OR016: NaN and infinity, in the data, the outputs or the loss."""
+"""OR016: NaN or infinity in the data, the outputs or the loss."""
 
 from collections.abc import Iterator, Sequence
 from types import ModuleType
@@ -217,6 +217,7 @@ def _reachable(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             continue  # its input is unbounded
         yield rule.finding(
             Level.SUSPECTED, node.source,
-            f"`{node.op.name}` may receive an input at which it is not defined: the range of its "
-            "input over your data's box leaves its domain.", "a clip or an epsilon before it",
+            f"`{node.op.name}` may receive an input for which it is undefined: over your data's "
+            "box, the range of its input extends beyond its domain.",
+            "a clip or an epsilon before it",
         )  # fmt: skip

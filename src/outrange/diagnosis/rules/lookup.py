@@ -164,7 +164,7 @@ def _fractions(
         Level.PROVED, lookup.layer,
         f"{share(int(cut.sum()), numbers.size)} numbers{_which(case, lookup)} that are looked up "
         f"are not integers and are truncated ({short(example)} is read as "
-        f"{short(float(np.trunc(example)))}): of {before:,} different numbers, {after:,} "
+        f"{short(float(np.trunc(example)))}): of {before:,} distinct values, {after:,} "
         f"{'remain' if after > 1 else 'remains'}.",
         "integers from 0 on for an Embedding, not scaled; a Dense layer for measurements",
         title="numbers that are looked up are truncated to integers",

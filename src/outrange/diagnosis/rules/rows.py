@@ -92,7 +92,7 @@ def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
     sound = case.finite_rows[:count]
     if not case.runs:
         why = case.program.not_run or "the model is large"
-        case.unread.append(f"whether a row's output depends on the rows beside it: {why}")
+        case.unread.append(f"whether a row's output depends on the other rows of its batch: {why}")
         return None
     donor = int(sound.argmax())
     base = np.where(sound, np.arange(count), donor)

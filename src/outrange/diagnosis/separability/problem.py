@@ -47,7 +47,7 @@ class LinearProblem:
         x: The rows as the model receives them, `(n, d)`.
         labels: Numbers from 0 of the occurring classes, `(n,)`.
         names: The target of each class number.
-        indices: Indices of these rows in the data, `(n,)`.
+        indices: Indices of these rows within the data, `(n,)`.
         total: The number of rows of the data.
     """
 

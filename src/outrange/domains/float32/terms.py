@@ -12,7 +12,7 @@ at least 1, and no node lacks less than a part of it.
 * Let `a` be the first index with `P_a >= t`, or 2, because one term is no addition; `b` likewise
   for `Q`. A node at or above `t` lacks at least `a - 1`. Proof: take a smallest such node in it. If
   no node inside is at or below `-t`, it has at least `a` terms and only itself is large. Otherwise
-  take the largest such nodes inside it: the terms beside them amount to at least `2 t` together, so
+  take the largest such nodes inside it: the other terms amount to at least `2 t` together, so
   there are at least as many as make up `t`. Each of these terms lacks at least 1, each of those
   nodes, too, and the node itself is large. A node at or below `-t` lacks `b - 1`.
 * Take the largest nodes that are large, which share no terms. If all are at or above `t` and the

@@ -41,7 +41,7 @@ def with_counts(parts: StepParts) -> StepParts:
     if memory_size > n:
         raise InputError(
             "`memory` must return the next values of the last states. "
-            f"Received: {memory_size} numbers, {n} states in all."
+            f"Received: {memory_size} numbers, {n} states in total."
         )
     return replace(parts, control_count=control_count, memory_size=memory_size)
 

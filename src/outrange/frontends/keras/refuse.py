@@ -29,7 +29,8 @@ OPAQUE = (
 """Keras layers that call the backend directly, not Keras's operations; see `rules/layers.py`."""
 
 NOT_YET = {
-    "sorting with ranks between two places is": ("Quantile", "Percentile", "Argpartition"),
+    "interpolation between two sorted entries is": ("Quantile", "Percentile"),
+    "partial sorting is": ("Argpartition",),
 }
 _REASON = {name: reason for reason, names in NOT_YET.items() for name in names}
 

@@ -1,7 +1,8 @@
 """Total size of a file's tensors, limited before any of them is allocated.
 
-Sizes follow from the declarations, and from these for operators that build large tensors of small
-ones. Any other size is checked when its node is lowered, before the value is computed.
+The sizes of inputs and constants are declared. For operators that build large tensors from small
+ones, the rules below derive the size from these. Any other size is checked when its node is
+lowered, before the value is computed.
 """
 
 from __future__ import annotations

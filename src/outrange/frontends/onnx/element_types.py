@@ -1,8 +1,9 @@
 """Element types: the types that an operator accepts and returns, and the range of each.
 
-An element type decides the meaning of an operator: division of floats is exact, that of integers
-truncates. So every tensor of a file carries its type, and every rule states the types it holds for,
-in the notation of ONNX's documentation: `"T T -> T"` takes two operands of one type and returns it.
+An element type decides the meaning of an operator: float division is exact, integer
+division truncates. So every tensor of a file carries its type, and every rule states the types it
+holds for, in the notation of ONNX's documentation: `"T T -> T"` takes two operands of the same
+type and returns a value of that type.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class OperationLog:
         return result
 
     def _place(self, value: Any, holes: list[tuple[Any, Any, int]]) -> int:
-        """Return the place of an argument among the values; new arguments get a new place."""
+        """Return the index of an argument among the values; append it if it is new."""
         if isinstance(value, torch().Tensor) and id(value) in self._places:
             return self._places[id(value)]
         if isinstance(value, list | tuple):

@@ -69,7 +69,7 @@ class FormReader:
         return self._let(operator, parts)
 
     def condition(self, part: Part) -> Draft:
-        """Return a part of a form as a condition, or raise."""
+        """Return a subform as a condition, or raise."""
         if isinstance(part, Atom | And | Or | Not):
             return part
         if isinstance(part, str) and part in _TRUTH:
@@ -77,7 +77,7 @@ class FormReader:
         raise Fault(f"a condition is needed here, not {_describe_part(part)}.")
 
     def term(self, part: Part) -> Term:
-        """Return a part of a form as a term, or raise."""
+        """Return a subform as a term, or raise."""
         if isinstance(part, dict):
             return part
         if not isinstance(part, str):

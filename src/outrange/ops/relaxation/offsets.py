@@ -39,7 +39,7 @@ def points(
 
 
 def least_at_points(dots: Sequence[Dot], slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a lower bound on `f(x) - slope * x` over the given points, and its point."""
+    """Return a lower bound on `f(x) - slope * x` over the points, and the point that attains it."""
     best, where = np.full(slope.shape, np.inf), np.zeros(slope.shape)
     for x, value, extra, present in dots:
         offset = np.where(present, fall(value, slope, x, extra), np.inf)

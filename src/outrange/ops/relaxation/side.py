@@ -50,7 +50,7 @@ def fall(value: Numbers, slope: np.ndarray, at: Numbers, extra: Numbers = 0.0) -
     """Return a float64 at most `(value - extra) - slope * at`, whatever the rounding.
 
     The product errs by `u |slope at|`, the two subtractions by `u` times their results: less than
-    `4u (|slope at| + |value|)` in all, its own rounding included. Nothing is subtracted where
+    `4u (|slope at| + |value|)` in total, its own rounding included. Nothing is subtracted where
     nothing is rounded, so that exact pieces stay exact.
     """
     product = slope * at

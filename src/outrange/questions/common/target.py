@@ -20,7 +20,7 @@ class Target:
     Args:
         graph: The network, cut off at the requested layer.
         rows: Coefficients, `(k, outputs)` float64.
-        outputs: Name to shape of the requested values; `k` entries in all.
+        outputs: Name to shape of the requested values; `k` entries in total.
         formed: A graph whose output is `rows @ output`, to evaluate the forms themselves.
         is_output: Whether the forms are of the model's own outputs.
     """

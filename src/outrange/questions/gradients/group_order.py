@@ -170,7 +170,7 @@ def _user_counterexample(
     parts: list[list[int]],
     x: np.ndarray,
 ) -> Counterexample:
-    """Return the counterexample in the user's own outputs."""
+    """Return the counterexample in terms of the user's own outputs."""
     lo, hi = enclose(graph, x[None])
     y, model, reproduced = 0.5 * lo[0] + 0.5 * hi[0], None, None
     if predict is not None:

@@ -121,7 +121,9 @@ def column_box(frame: Any, margin: Any = 0.0, *, relative: bool = False) -> Colu
     box = ColumnBox()
     for name, part in columns(frame).items():
         if not part.size or not np.isfinite(part).all():
-            rule = "at least one row" if not part.size else "finite numbers; drop or fill the rest"
+            rule = (
+                "at least one row" if not part.size else "finite numbers; drop or fill all others"
+            )
             raise InputError(f"A column needs {rule}. Received: column `{name}`.")
         lo, hi = array_box(part, margin, relative=relative)
         box[name] = (float(lo[0]), float(hi[0]))

@@ -72,7 +72,7 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
     if isinstance(box, Box):
         if box.size != total:
             raise InputError(
-                f"A `Box` needs one coordinate per model input, {total} in all. "
+                f"A `Box` needs one coordinate per model input, {total} in total. "
                 f"Received: {box.size} coordinates."
             )
         return _check_bounds(slots, box.lo, box.hi)

@@ -93,7 +93,7 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
     bad = np.argwhere(~np.isfinite(flat))
     if len(bad):
         raise InputError(
-            "Rows must be finite; drop or fill the rest. "
+            "Rows must be finite; drop or fill those that are not. "
             f"Received: {flat[tuple(bad[0])]} in row {bad[0][0]}."
         )
     return flat, parts[0][1]

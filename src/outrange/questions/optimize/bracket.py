@@ -19,7 +19,7 @@ class Bracket:
     """A bracket `lower <= least value <= upper`, narrowed by decisions "is it at most `mark`?".
 
     Rounding may leave a threshold `mark` open: the value ties with it, or the feasible set is so
-    thin that no float64 point in it is known. Then the thresholds beside it are decided next, and
+    thin that no float64 point in it is known. Then the thresholds next to it are decided next, and
     those further away by bisection. So a tie costs a few decisions and not the answer.
 
     Args:

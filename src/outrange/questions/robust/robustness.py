@@ -134,7 +134,7 @@ class _Search:
                 self._keep(violation)
 
     def _counterexample_at(self, point: np.ndarray) -> Counterexample | None:
-        """Return the counterexample at a single point, if it is one for the model, too."""
+        """Return the counterexample at a single point, if the model confirms it."""
         examiner = CounterexampleChecker(self.network, self.unsafe, [Region(Box(point, point))])
         examiner(point)
         witness = examiner.witness

@@ -160,7 +160,7 @@ def _build_problem(network: NetworkLike, unsafe: Formula, regions: Sequence[Regi
     if not np.isfinite(hi - lo).all():
         raise InputError(
             "The sides of the input set must be finite float64 numbers. Received: a side of "
-            f"{np.max(hi / 2 - lo / 2):g} times two."
+            f"length 2 * {np.max(hi / 2 - lo / 2):g}."
         )
     return _Problem(lo, hi, wanted, list(table), next(iter(distances.values()), ()))
 

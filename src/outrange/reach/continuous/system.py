@@ -62,7 +62,7 @@ class FlowSystem:
 
     @property
     def sampled(self) -> SampledControl:
-        """The controller in the form that flows use."""
+        """The controller as a graph, with the states that hold its outputs between instants."""
         return SampledControl(self.controller, self.memory)
 
     def control(self, t: float, x: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""Linear plants: from one instant to the next by the matrix exponential, in balls.
+"""Linear plants: from one instant to the next by the matrix exponential, in ball arithmetic.
 
-With `x' = A x + B u + b t + c` and `u` held, the vector `(x, u, t, 1)` has a linear derivative `M`,
+With `x' = A x + B u + b t + c` and `u` held, the vector `z = (x, u, t, 1)` satisfies `z' = M z`,
 and `exp(M h)` maps it from the beginning of a step to its end. Nothing is truncated, so the form at
 the end is exact up to the rounding of its coefficients. Between the instants Picard's operator
 encloses the flow, as for any other plant.
@@ -123,7 +123,7 @@ class LinearFlow:
 
 
 def _near(x: Any) -> tuple[float, float]:
-    """Return a float64 near a ball, and a bound on the distance of any number in it."""
+    """Return a float64 near a ball, and a bound on its distance from any number in it."""
     low, high = float_ends(x)
     middle = 0.5 * low + 0.5 * high
     return middle, math.nextafter(max(high - middle, middle - low), math.inf)

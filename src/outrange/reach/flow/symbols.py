@@ -54,7 +54,7 @@ class SymbolOrigins:
     def blame(self, models: Models) -> np.ndarray:
         """Return how much a cut across each variable may sharpen each form, `(B, n, d)`.
 
-        The ranges of linear terms and of the squares beside them are exact, and the worst corner
+        The ranges of linear terms and of the accompanying squares are exact, and the worst corner
         remains after a cut. So other monomials and remainders get the blame.
         """
         frame = models.frame
@@ -188,7 +188,7 @@ def _inverse_off(turns: np.ndarray) -> np.ndarray:
 
 
 def _few_bits(x: np.ndarray) -> np.ndarray:
-    """Round up to 26 bits, and to at least a size at which products stay exact."""
+    """Round up to 26 significant bits, and to no less than a size at which products are exact."""
     part, power = np.frexp(np.maximum(x, 2.0**-600))
     with np.errstate(over="ignore"):
         return np.ldexp(np.ceil(part * 2.0**26) * 2.0**-26, power)

@@ -115,7 +115,7 @@ class BoundedHere:
     def enter(
         self, search: Bounding, batch: Sequence[TubeBox]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the result of `bound`, or raise its error; see `BoundedBoxes.enter`."""
+        """Return the stored result of `bound`, or raise the stored error."""
         search.trouble = self.trouble or search.trouble
         if self.result is None:
             raise self.error or OutOfTime

@@ -102,7 +102,7 @@ def accuracy_outcome(answer: RobustAccuracy) -> str:
 
 
 def accuracy_document(answer: RobustAccuracy, reader: Reader) -> Document:
-    """Return a table with one row per outcome and its meaning."""
+    """Return a document whose table has one row per outcome, with its count, share and meaning."""
     total = len(answer.labels)
     rows = [
         (Word(LABELS[name], TONE[name]), answer.count[name], share(answer.count[name], total),

@@ -194,7 +194,7 @@ def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
 def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
     head = ("output", "proved from", "seen from", "seen to", "proved to")
     rows = [(e.name, *map(repr, (e.lo, e.seen_lo, e.seen_hi, e.hi))) for e in ends[:MOST_PRINTED]]
-    return [Paragraph("The bounds in all their digits:"), Table(head, rows, "lr")]
+    return [Paragraph("The bounds with all digits:"), Table(head, rows, "lr")]
 
 
 def slope_outcome(answer: Range, reader: Reader) -> str:
@@ -206,7 +206,7 @@ def slope_outcome(answer: Range, reader: Reader) -> str:
             parts.append(f"{end.name} changes by at most {end.above}{end.unit}")
     if not parts:
         return "no bound is proved yet"
-    more = "" if answer.hi.size <= MOST_IN_VIEW else f" ({answer.hi.size:,} outputs in all)"
+    more = "" if answer.hi.size <= MOST_IN_VIEW else f" ({answer.hi.size:,} outputs in total)"
     return f"{'; '.join(parts)} if no input changes by more than 1{more}"
 
 

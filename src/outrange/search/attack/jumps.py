@@ -112,7 +112,7 @@ class JumpAttack(Search):
         """Do nothing: an interrupted call leaves no partial state."""
 
     def advance(self) -> bool:
-        """Run a descent of several points, or some generations."""
+        """Run one descent from several points, or a few generations of evolution."""
         before, began = self._value.min(), read_clock()
         if not self._spreads:
             self._spreads = self._measure_spreads()

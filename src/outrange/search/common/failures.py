@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 class SearchFailedError(Exception):
-    """Internal error that ended a part of a search, and has been reported."""
+    """Internal error that ended part of a search and has been reported."""
 
 
 def attempt(work: Callable[[], T], part: str) -> T:
-    """Run a part of a search, and report internal errors as a warning.
+    """Run part of a search, and report internal errors as a warning.
 
     Errors for the user are passed on, and so are those of memory and time.
 

@@ -18,7 +18,7 @@ from .objectives import AT_ONCE, Objectives
 
 
 FEWEST, SAMPLE_ENTRIES = 16, 1 << 26
-"""Minimum number of random points at the start, and maximum number of tangents in all of them:
+"""Minimum number of random points at the start, and maximum number of tangents summed over them:
 about a second. A network on images gets few points."""
 
 

@@ -163,7 +163,7 @@ def _split_boxes(
     alive: np.ndarray,
     whole: np.ndarray,
 ) -> None:
-    """Split boxes at the input with the largest blame, and push the parts."""
+    """Split boxes along the input with the largest blame, and push the parts."""
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
         full = np.all(lo <= hi, axis=1)

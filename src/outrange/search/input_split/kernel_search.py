@@ -45,7 +45,7 @@ SECONDS_A_CALL = 0.1
 """Target duration of a call in seconds: the clock is read between calls."""
 
 BUSY = 2e-3
-"""Duration of a call in seconds from which on BLAS is limited to one thread beside it. Lifting the
+"""Duration of a call in seconds from which on BLAS is limited to one thread during it. Lifting the
 limit wakes BLAS's threads, which may cost as much as a search of a few short calls."""
 
 
@@ -134,7 +134,7 @@ class KernelSearch(BestFirstSearch):
         self._under_way: tuple[KernelCall, Future] | None = None
 
     def advance(self) -> bool:
-        """Take a step; beside long calls, limit BLAS to one thread."""
+        """Take a step; during long calls, limit BLAS to one thread."""
         if not self._pace.is_busy:
             return super().advance()
         # Idle BLAS threads spin on the cores that the kernel uses.

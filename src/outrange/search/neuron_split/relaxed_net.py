@@ -66,7 +66,7 @@ class RelaxedNet:
 
     @staticmethod
     def of(graph: Graph, box: Box) -> RelaxedNet:
-        """Build a net with linear bounds of all units."""
+        """Build a net with linear bounds on all units."""
         plan = CrownPlan.of(graph)
         sweep = CrownPass(plan, BoxBatch.of(box.lo[None], box.hi[None]))
         net = sweep.run()

@@ -23,7 +23,7 @@ WORTH = 0.5
 
 
 NUMBERS = 256
-"""Hulls times corners of a box; their cost is small beside thousands of cells."""
+"""Hulls times corners of a box; their cost is small compared with thousands of cells."""
 
 NEAR = 1e-9
 """Distance up to which cells count as touching: vertices are rounded to 1e-16."""

@@ -6,7 +6,7 @@ import numpy as np
 
 
 BLOCK = 64
-"""Rows substituted at once; inverting blocks of this size costs little beside the factorization."""
+"""Rows substituted at once; inverting such blocks is cheap next to the factorization."""
 
 
 class Cholesky:

@@ -147,7 +147,7 @@ class SemidefiniteRelaxation:
     def _method(
         self, products: Products, count: int, near: InteriorPoint | None = None
     ) -> InteriorPoint | None:
-        """Create the method for some products; None if they have no center."""
+        """Create the method for some products; return None if they have no center."""
         try:
             return InteriorPoint(products, self._moments[:count, :count], near)
         except NoCenterError:

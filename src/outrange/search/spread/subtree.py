@@ -93,7 +93,7 @@ class StepAttack(OpenBoxAttack):
 
 
 class StepKernelSearch(KernelSearch):
-    """Kernel search whose steps are counted."""
+    """Search by the compiled kernel, with work paced by counts and not by the clock."""
 
     attack = StepAttack
     pace = StepPace
@@ -118,7 +118,7 @@ class StepKernelSearch(KernelSearch):
 
 
 class StepArraySearch(ArraySearch):
-    """Array-engine search whose steps are counted."""
+    """Search by the array engine, with work paced by counts and not by the clock."""
 
     attack = StepAttack
     _together = STEP

@@ -189,7 +189,7 @@ class Comparison:
         return math.inf if self.limit is None else self.limit - self.seconds
 
     def advance(self, record: ComparisonRecord, group: int, tick: int) -> None:
-        """Train one group from a tick to the next, unless it is already further (resumed)."""
+        """Train one group from `tick` to the next; do nothing if it is past `tick` (resumed)."""
         if record.at(group) > tick:
             return
         before = record.groups[group].carried

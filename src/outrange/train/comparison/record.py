@@ -192,7 +192,7 @@ class ComparisonRecord:
     # ---- files --------------------------------------------------------------------------------
 
     def save(self, path: Path, status: str, seconds: float, study: Study | None = None) -> None:
-        """Write the study and, unless it is complete, the state to resume from beside it."""
+        """Write the study and, unless it is complete, a state file next to it to resume from."""
         state = state_path(path)
         if status == "complete":
             (study or self.study(status, seconds)).save(path)
@@ -228,7 +228,7 @@ class ComparisonRecord:
                 arrays = {name: saved[name] for name in saved.files}
         except (OSError, ValueError) as error:
             raise InputError(
-                "An unfinished study needs the state file beside it to be resumed. "
+                "An unfinished study needs the state file next to it to be resumed. "
                 f"Received: `{state_path(path)}`: {error} Delete the study to start again."
             ) from error
         for g, group in enumerate(self.groups):

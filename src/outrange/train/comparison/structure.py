@@ -64,10 +64,10 @@ class Structure:
         self.compared = compared
 
     def compare(self, network: Network) -> None:
-        """Compare the recording with the model, with its current weights.
+        """Check that the recording agrees with the model at its current weights.
 
         Args:
-            network: A result of `now` with the current weights.
+            network: The network returned by `now`, with the current weights.
 
         Raises:
             ModelError: They differ; see `outrange.load`.

@@ -1,4 +1,4 @@
-"""Lowering of a part of a recording; tensors that cannot be lowered become unbounded inputs."""
+"""Lowering of part of a recording; tensors that cannot be lowered become unbounded inputs."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -125,7 +125,7 @@ class Rehearser:
 
     @cached_property
     def _unfrozen(self) -> JaxTraining:
-        """Functions of a clone in which everything is trained; JAX only."""
+        """The JAX training functions of a clone whose frozen weights are trained too."""
         measurement = self.measurement
         return JaxTraining(
             measurement.k, clone(measurement.k, measurement.model, "freezing"), measurement.noisy

@@ -42,7 +42,7 @@ _RESIZING = [
 
 @rule(*_RESIZING)
 def each_plane(c: TracedCall) -> Operand:
-    """Lower an operation that is linear in each channel, and the same in all channels."""
+    """Lower an operation that is linear in each channel and alike in all of them."""
     shape = tuple(c.x.shape)
     rank = 1 if "1d" in c.kind else 3 if "3d" in c.kind else 2
     planes, spatial = shape[: len(shape) - rank], shape[len(shape) - rank :]

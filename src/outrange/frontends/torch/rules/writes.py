@@ -1,4 +1,4 @@
-"""Rules of ATen operations that write to a part of a tensor, or read at positions."""
+"""Rules of ATen operations that write to part of a tensor, or read at given positions."""
 
 from __future__ import annotations
 

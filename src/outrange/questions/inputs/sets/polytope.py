@@ -68,7 +68,8 @@ class Polytope(InputSet):
         total = sum(slot.size for slot in slots)
         if self.a.shape[1] != total:
             raise InputError(
-                f"A polytope needs one column of `a` per entry of the flat input, {total} in all. "
+                "A polytope needs one column of `a` per entry of the flat input, "
+                f"{total} in total. "
                 f"Received: shape {self.a.shape}."
             )
         inequalities = []
