@@ -105,7 +105,7 @@ def test_ranges_under_a_cutoff_enclose_the_samples_below_it(what):
     height = y[:, k]
     cutoff = float(np.quantile(height, 0.3))
     tree = SplitTree(net, k, np.inf)
-    task = tree._stacked([tree._heap[0][2]])
+    task = tree._stack([tree._heap[0][2]])
     wanted = CutoffProblem(tree.row, cutoff, np.array([cutoff - tree.lower]), task.alpha, task.beta)
     splits = Splits(task.splits.low, task.splits.high, task.splits.lo.copy(), task.splits.hi.copy())
     for b in net.activations:
