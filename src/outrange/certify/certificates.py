@@ -151,9 +151,9 @@ def _explain_resolution(about: Subject, parts: Sequence[Part]) -> NoCertificateE
         if by is None:
             goals = [largest(whole, each) for each in forms]
         else:
-            goals, largest_slopes = growth_goals(whole, by, box, [each[0] for each in forms])
+            goals, sampled_slopes = growth_goals(whole, by, box, [each[0] for each in forms])
             sizes = [
-                size or slope for size, slope in zip(sizes, largest_slopes.tolist(), strict=True)
+                size or slope for size, slope in zip(sizes, sampled_slopes.tolist(), strict=True)
             ]
         for lost, size in zip(resolution_loss(whole, box, goals), sizes, strict=True):
             if not lost <= AHEAD * size:

@@ -16,7 +16,7 @@ from ..ops import Affine, Curve, Largest, Rearrange
 
 
 ELU = "elu", (("alpha", 1.0),)
-"""The attributes of a layer whose elu is the checker's."""
+"""Name and attributes of a layer whose elu is the checker's."""
 
 MOST_CELLS = 1 << 24
 """Entries of the largest matrix that is written out at once."""

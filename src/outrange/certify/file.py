@@ -34,11 +34,13 @@ class Claim:
     Args:
         rows: Coefficients of the outputs, `(forms, outputs)`.
         plus: Constants of the forms, `(forms,)`.
-        strict: Whether a form is strictly above it.
+        least: The number.
+        strict: Whether it is strictly above `least`.
         at: An input at which each form is at most `value`, or None.
         value: See `at`; unused without it.
         by: If set, the claim bounds the growth of the form per unit of this input, with the others
-            fixed, and not the form itself. All claims of a box have the same `by`.
+            fixed, from below, by `least`, and not the form itself. All claims of a box have the
+            same `by`.
     """
 
     rows: np.ndarray

@@ -33,7 +33,8 @@ ALONE = 4
 them are one part."""
 
 GRACE = 60.0
-"""Seconds after which a task counts as hung; its worker may start within them."""
+"""Seconds, beyond twice its own time, after which a task counts as hung; its worker may start
+meanwhile."""
 
 CALL = 64
 """Boxes between two looks at the clock."""

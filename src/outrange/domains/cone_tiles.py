@@ -57,7 +57,7 @@ class ConeTiles:
     def of(self, entries: np.ndarray) -> Iterator[tuple[np.ndarray, Cone]]:
         """Yield groups of `entries` (increasing), each with its cone.
 
-        None if all are too expensive.
+        Yields nothing if all are too expensive.
         """
         floor = self._floor(entries)
         if floor is None:

@@ -231,7 +231,7 @@ class CrownPass:
         """Bound the unstable entries of a value by back-substitution, and store the shares.
 
         Returns:
-            Whether the value has unstable entries.
+            Whether the bounds of the value may have been tightened.
         """
         rows = self._open_rows(value)
         if not rows.size or (value in self.settled and not self._retaken):

@@ -61,7 +61,7 @@ class ForwardForm:
 
     @cached_property
     def reach(self) -> np.ndarray:
-        """The largest distance of the value from its center."""
+        """Bound on the distance of the value from its center."""
         sums = np.zeros(self.rest.shape)
         step = max(1, _AT_ONCE // max(1, sums.size))
         for first in range(0, self.count, step):

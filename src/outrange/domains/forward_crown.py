@@ -26,7 +26,8 @@ class ForwardCrownPass(CrownPass):
     """A CROWN pass that bounds units by forward forms first. See `CrownPass`.
 
     Args:
-        most: The most unstable entries of a value that are substituted back.
+        most: Largest number of unstable entries at which they are substituted back; a value with
+            more has none substituted.
     """
 
     most: int = 16

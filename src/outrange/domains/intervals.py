@@ -1,4 +1,4 @@
-"""Interval bound propagation: the least and largest entry of each value, in one forward pass.
+"""Interval bound propagation: bounds of each entry of every value, in one forward pass.
 
 Sound: every rule accounts for its rounding errors. Cost: two products per affine op.
 

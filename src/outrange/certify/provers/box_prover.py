@@ -37,7 +37,8 @@ BATCH = 64
 """Boxes split together, the latest first, so that few are open at a time."""
 
 ROUNDING = 1e-11
-"""Largest difference from the checker's bounds, relative to the largest coefficient sum."""
+"""Allowance for the difference from the checker's bounds, relative to `1 + |bound|`; for forms of
+gates, to `|bound|`."""
 
 
 LOOSE = 0.1

@@ -152,7 +152,7 @@ def _least(
 
 
 def _level(df: Function, sign: int, slope: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Locate the point at which a piece, convex up to `sign`, has a slope."""
+    """Locate the point at which a piece, convex up to `sign`, has the given slope."""
     a, b = np.broadcast_to(a, slope.shape), np.broadcast_to(b, slope.shape)
     for _ in range(TURNS):
         middle = (a + b) / 2

@@ -65,7 +65,9 @@ def prove_growth(
 def growth_goals(
     whole: Network, by: int, box: Box, forms: Sequence[Form]
 ) -> tuple[list[Form], np.ndarray]:
-    """Append the gates of a network's derivative; return the forms' derivatives and largest slopes.
+    """Append the gates of a network's derivative; return the forms' derivatives and sampled slopes.
+
+    Each slope is the largest at some sample points: a lower estimate.
 
     Args:
         whole: The network; its list of blocks is extended.

@@ -41,7 +41,7 @@ BATCH = 16
 """Cases that are split together."""
 
 ROUNDING = 1e-10
-"""Largest difference from the checker's bounds, relative to a bound's size."""
+"""Allowance for the difference from the checker's bounds, relative to `1 + |target|`."""
 
 
 @dataclass(eq=False)

@@ -1,6 +1,6 @@
 """A network over one box as the checker sees it, reduced to the units still undecided.
 
-This is `outrange_check.bounds.Bounded` in float64. Units on one side of their kink are multiplied
+This is `outrange_check.bounds.Region` in float64. Units on one side of their kink are multiplied
 out. The others are columns after the inputs, and a tree of cases counts them in this order.
 """
 

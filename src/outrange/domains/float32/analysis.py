@@ -10,11 +10,11 @@ same input. Each op propagates `d` and adds a rounding of its own, `|r_v| <= loc
   also bounded as one with it (`sums`).
 * *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`, `e
   >= |d|`: as lines `m d +- r e` with the middle and the radius of all slopes. A jump within reach
-  counts in full. `r` is the error that `ops.float32_error` states.
+  counts in full. `r` is the error that `ops.float32.float32_error` states.
 * *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: the error of one
   entry if no other can be the largest on either side, else the largest `e` of the entries that can.
 * Products of exponentials and quotients of quotients may be written otherwise (`formulas`).
-* An op that only picks an operand or a constant rounds nothing, and so do integers up to 2^24.
+* An op that only picks an operand or a constant rounds nothing, and neither do integers up to 2^24.
 
 So `d` obeys a graph of the same shape with lines in it. The back-substitution of the linear bounds
 (`backward`) bounds any form of `d`, layer by layer as CROWN bounds values: signs cancel as they do
@@ -144,7 +144,7 @@ class Deviations:
         off: `(B, n)` bound on the distance of float32 from the real value.
         causes: Values with an infinite bound (an overflow, a pole) that no input explains, the
             first one first.
-        roundings: For each value, `(B, n)`: the rounding of its own op.
+        roundings: For each value, `(B, n)`: bound on the rounding of its own op.
     """
 
     lo: np.ndarray

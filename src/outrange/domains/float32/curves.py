@@ -77,7 +77,8 @@ def _slopes(
     if isinstance(op, Step):
         jumps = np.where((off > 0) & ~op.is_flat(lo, hi), np.inf, 0.0)
         if op.is_staircase:
-            # At most this many jumps, each as high as their spacing, lie in such an interval.
+            # At most this many jumps, each as high as their spacing, lie in any interval of length
+            # `off`.
             jumps = np.minimum(jumps, op.spacing * (np.floor(off / op.spacing) + 1.0))
         return (zero, zero), jumps
     jumps, least, most = zero, np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)

@@ -32,10 +32,10 @@ class Formula:
     """A value as a quotient of products.
 
     Args:
-        top: `(2, B, n)`: least and largest magnitude of the numerator.
-        bottom: `(2, B, n)`: least and largest magnitude of the denominator.
+        top: `(2, B, n)`: bounds on the magnitude of the numerator, from below and above.
+        bottom: `(2, B, n)`: bounds on the magnitude of the denominator, from below and above.
         widest: `(B, n)` the largest factor.
-        reach: `(B, n)` the largest product of any subset of its factors.
+        reach: `(B, n)` bound on the magnitude of the product of any of its factors.
         factors: The number of factors, constants included.
         divisions: The number of divisions.
         exponent: `(B, n)` the sum of the magnitudes of all exponents, if it is made of

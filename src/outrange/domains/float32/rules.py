@@ -50,7 +50,8 @@ def propagate_errors(
 def _spread_overflow(op: Any, output: OutputErrors, lost: Sequence[np.ndarray]) -> OutputErrors:
     """Give infinite errors to readers of a value that may overflow, which may become NaN.
 
-    Zero times infinity is NaN. So a sum is infinite if any term may be, whatever its weight.
+    Zero times infinity is NaN. So the error of a sum is taken as infinite if a term may overflow,
+    whatever its weight.
     """
     if not any(part.any() for part in lost):
         return output

@@ -41,7 +41,7 @@ before and behind (a batch norm, a scale).
 """
 
 APART = 2.0**64
-"""Largest ratio of an intermediate number to the result of a computed factor.
+"""Largest ratio, either way, between an intermediate number and the result of a computed factor.
 
 A factor that is computed, `gamma / sqrt(variance)`, may be applied in two steps.
 """
@@ -113,9 +113,13 @@ def affine(
 
 
 class _OwnSum(NamedTuple):
-    """A sum by itself: magnitudes of its terms and of partial sums.
+    """A sum by itself.
 
-    Additions; roundings of each term.
+    Args:
+        size: `(B, n)` the total magnitude of its terms.
+        partial: `(B, n)` bound on the magnitude of every partial sum.
+        terms: The number of additions.
+        rough: `(B, n)` the roundings of single terms, in units of roundoff.
     """
 
     size: np.ndarray

@@ -12,9 +12,9 @@ at least 1, and no node lacks less than a part of it.
 * Let `a` be the first index with `P_a >= t`, or 2, because one term is no addition; `b` likewise
   for `Q`. A node at or above `t` lacks at least `a - 1`. Proof: take a smallest such node in it. If
   no node inside is at or below `-t`, it has at least `a` terms and only itself is large. Otherwise
-  take the largest such nodes inside it: the other terms amount to at least `2 t` together, so
-  there are at least as many as make up `t`. Each of these terms lacks at least 1, each of those
-  nodes, too, and the node itself is large. A node at or below `-t` lacks `b - 1`.
+  take the largest nodes inside it that are at or below `-t`: the other terms amount to at least
+  `2 t` together, so there are at least as many as make up `t`. Each of these terms lacks at least
+  1, each of those nodes, too, and the node itself is large. A node at or below `-t` lacks `b - 1`.
 * Take the largest nodes that are large, which share no terms. If all are at or above `t` and the
   whole sum is at most `S`, the other terms are at most `S - t` together. So there are at least `c`
   of them, the first index with `Q_c >= t - S`, and the total lack is at least `a - 1 + c`.
@@ -94,9 +94,11 @@ def by_terms(
 
 
 class _Side(NamedTuple):
-    """Sums of one sign: the one largest term, the two largest, ....
+    """Sums of terms of one sign.
 
-    And a bound on the whole sum.
+    Args:
+        most: `(B, n, T)` the one largest term, the two largest together, and so on.
+        whole: `(B, n)` upper bound on the whole sum (negated, for the negative side).
     """
 
     most: np.ndarray
@@ -130,7 +132,7 @@ def _nodes(up: _Side, down: _Side, count: np.ndarray) -> np.ndarray:
 
 
 def _first(side: _Side, amount: np.ndarray) -> np.ndarray:
-    """Return the least number of terms that can reach this amount together; 0 for no amount."""
+    """Return the least number of terms that can reach an amount together; 0 if it is at most 0."""
     short = (side.most < amount[..., None]).sum(axis=-1)
     return np.where(amount > 0, short + 1, 0)
 

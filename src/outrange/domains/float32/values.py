@@ -27,9 +27,9 @@ MOST = 2.0**127
 
 
 class Constant(IntEnum):
-    """The constant of a sum: none, the bias of a matrix, or an entry-by-entry shift.
+    """The constant of a sum.
 
-    A batch norm.
+    There is none, or it is the bias of a matrix or an entry-by-entry shift, such as a batch norm's.
     """
 
     NONE = 0
@@ -42,11 +42,11 @@ class Sums:
     """A value as a sum that a runtime may merge with the sum that reads it.
 
     Args:
-        partial: `(B, n)` the largest magnitude of any partial sum.
+        partial: `(B, n)` bound on the magnitude of every partial sum.
         added: `(B, n)` the number of additions that form it.
         size: `(B, n)` the total magnitude of all terms.
         counted: `(B, n)` the counted amount of all its roundings, in units of roundoff.
-        rough: `(B, n)` the part of `counted` from roundings of single terms.
+        rough: `(B, n)` the roundings of single terms, in units of roundoff.
         widest: `(B, n)` the largest number that may be multiplied on the way.
         weights: `(B, n)` the total magnitude of all coefficients.
         constant: The kind of constant that is added in it.

@@ -59,7 +59,10 @@ def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
 def fan(
     side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
 ) -> EnvelopeLine:
-    """Return a line, of any slope between, through the knot where two exact lines form a cup."""
+    """Return a line through the knot where two exact lines form a cup.
+
+    It may have any slope between theirs: see `theta` in `relax`.
+    """
     s, t = side.line_slope[gap], side.line_slope[gap + 1]
     knot, value = side.knots[gap], side.knot_value[gap]
     if theta is None:

@@ -97,7 +97,10 @@ def least_over(
     start: np.ndarray,
     stop: np.ndarray,
 ) -> np.ndarray:
-    """Compute `least_offset` for one side, for finite intervals over at most `MANY` knots."""
+    """Compute `least_offset` for one side.
+
+    The intervals are finite, inside `on`, and over at most `MANY` knots.
+    """
     best, _ = least_at_points(points(side, lo, hi, start, stop), slope)
     for some, _, offset in touches(side, slope, lo, hi, start, stop):
         best[some] = np.minimum(best[some], offset)

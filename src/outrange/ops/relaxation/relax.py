@@ -113,6 +113,7 @@ def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -
 
     Args:
         curve: The facts of the curve.
+        slope: Any finite slopes.
         lo: Lower ends, the shape of `slope`; may be `-inf`.
         hi: Upper ends, the same shape.
     """

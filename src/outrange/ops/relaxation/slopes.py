@@ -106,7 +106,10 @@ def _cut_by_monotonicity(
 
 
 def _direction(curve: Curve, start: float, stop: float) -> tuple[bool, bool]:
-    """Return whether `f` rises, and whether it falls, between two turns."""
+    """Return whether `f` may be taken to rise, and to fall, between two turns.
+
+    Each is False if undecided.
+    """
     start, stop = max(start, curve.on[0]), min(stop, curve.on[1])
     if not start < stop:
         return True, True

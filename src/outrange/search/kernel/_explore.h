@@ -1,6 +1,7 @@
 /* Exploration: each task takes one open box, and processes it and its children, best first,
  * within a small budget of boxes; boxes that stay open are returned. Objectives share the boxes:
- * a box stores one lower bound per objective, and a flag per objective that is still open there.
+ * a box stores one lower bound per objective, and one flag per objective: whether it is still open
+ * there.
  */
 
 static void *worker(void *arg)

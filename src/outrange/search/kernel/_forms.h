@@ -191,8 +191,8 @@ static double relax_form(const tape *t, leaf *f, int j, int top, double c, doubl
 }
 
 /* Bound z_i for the units not fixed yet, given the phases of units < j. Fixed units are substituted
- * exactly, later ones range over their own bounds; intersect with the bounds one level up.
- * (Substituting through relaxations instead is tighter and, as measured, slower.) */
+ * exactly; those between, j to i - 1, range over their own bounds; intersect with the bounds one
+ * level up. (Substituting through relaxations instead is tighter and, as measured, slower.) */
 static void leaf_bounds(const tape *t, scratch *w, leaf *f, int j, const double *xl,
                         const double *xu)
 {

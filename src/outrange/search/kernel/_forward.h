@@ -55,7 +55,7 @@ static void evaluate(const tape *t, scratch *w, const double *x, double *y)
     memcpy(y, w->h + t->lv[t->levels].at, sizeof(double) * (size_t)t->m);
 }
 
-/* Evaluate, below a level, the relaxed network whose minimum the last row bounded at x, with every
+/* Evaluate at x, below a level, the relaxed network whose minimum the last row bounded, with every
  * sum off by the error that the row accounts for. */
 static void relaxed_forward(const tape *t, scratch *w, int to, const double *x)
 {

@@ -40,7 +40,8 @@ static double leaf_solve(const tape *t, scratch *w, leaf *f, int k, const double
                 *complete = 0;
                 break;
             }
-            /* If the errors cost as much as is missing, they are worth a row of their own. */
+            /* If at most LEAF_SHARE times the cost of the errors is missing, they are worth a row
+             * of their own. */
             double missed = best - bound;
             for (int i = 0, r = 0; i < j; i++)
                 if (f->branch[i]) missed -= f->lp.y[r++] * f->ez[i];

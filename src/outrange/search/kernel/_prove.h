@@ -235,7 +235,8 @@ API int OF_LEVEL(outrange_prover_run)(prover *p, int boxes)
     return p->depth == 0;
 }
 
-/* The bytes written since the last call, and their number in *count; the prover owns them. */
+/* All bytes written since `outrange_prover_begin`, and their number in *count; the prover owns
+ * them. */
 API const uint8_t *OF_LEVEL(outrange_prover_tree)(prover *p, int64_t *count, int64_t *stats)
 {
     *count = (int64_t)p->out.count;

@@ -7,7 +7,7 @@ typedef struct {
     double *acc[2];              /* coefficients of every unit, one array per row */
     char *touched;               /* per level: whether the row reaches it; a block: `SOME`, `ALL` */
     /* By unit, for levels that are not linear. */
-    double *lo, *hi;         /* bounds, of unstable units only */
+    double *lo, *hi;         /* bounds; of a unit of known sign, perhaps any of that sign */
     double *per_width;       /* 1 / (hi - lo) if unstable; 0 means a stable unit */
     double *free_;           /* initial slope of an unstable unit's free line */
     double *up, *down;       /* slope for a positive and for a negative coefficient */

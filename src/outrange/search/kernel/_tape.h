@@ -3,8 +3,8 @@
 typedef double v8 __attribute__((vector_size(64), aligned(8)));
 typedef int64_t bits8 __attribute__((vector_size(64), aligned(8)));
 
-/* The contents of a register of this processor; v8 is eight numbers everywhere. TILE: the number of
- * pairs of sums that stay in registers. */
+/* LANES: how many numbers a register of this processor holds; v8 is eight numbers everywhere. TILE:
+ * the number of pairs of sums that stay in registers. */
 #if defined(__AVX512F__)
 #define LANES 8
 #define TILE 12 /* 24 sums in 32 registers */

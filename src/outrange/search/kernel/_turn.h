@@ -75,9 +75,10 @@ static void turn_once(const exact_net *t, const replay *r, ascent *a, const doub
  * Returns the goals that reach it; their shares are in a->found (one goal every V).
  *
  * Args:
- *     a: rows, coefficients and least values of the bounds `first`.
+ *     a: `row`, `met` and `least` (the minimizers' forms) of the bounds `first`.
  *     wanted: Mask of the goals.
- *     all: Whether all of them must reach their targets, or none is returned.
+ *     all: Whether to stop once one of them has no hope, since all are needed; those found by then
+ *         are still returned.
  */
 static int ascend(const exact_net *t, const replay *r, ascent *a, int wanted, int all,
                   const double *target, const double *first, const double *lo, const double *hi)

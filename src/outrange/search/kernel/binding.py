@@ -229,7 +229,10 @@ class CompiledProgram:
         self.lib.tape_deep(self.handle, int(deep))
 
     def sharpen(self, steps: int) -> None:
-        """Bound units with counterparts that are nearly stable again, by so many ascent steps."""
+        """Bound units with counterparts again, by so many ascent steps.
+
+        Only those are bounded again that seem stable but are not proved to be.
+        """
         self.lib.tape_climbs(self.handle, steps)
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:

@@ -100,7 +100,7 @@ class Compiler:
         self.widths = [d]
 
     def add(self, value: int, node: Node) -> bool:
-        """Append the layers of a node; return whether it has any."""
+        """Append the layers of a node; return False if its op is not supported."""
         op = node.op
         if isinstance(op, Rearrange):
             self.views[value] = self._rearrange(op, [self.views[j] for j in node.inputs])
@@ -118,7 +118,8 @@ class Compiler:
         """Return the entry of `LayerProgram.defined` for the last value."""
         layer = self.layers[-1]
         slopes = [abs(s) for s in (layer.below, layer.above) if s != 0.0]
-        # An error of at most `e / slope` before a curve through the origin is at most `e` after it.
+        # An error of at most `e` after a curve through the origin is that of an error of at most
+        # `e / slope` before it, with the least nonzero slope.
         share = 1.0 if layer.linear else (1.0 + 2.0**-50) / min(slopes, default=1.0)
         return len(self.layers) - 1, share
 
