@@ -53,7 +53,8 @@ def verify(
     on the model itself. `UNKNOWN` comes with the best bound and the nearest input.
 
     Args:
-        model: A Keras model or layer, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or a result of
+        model: A Keras model or layer, a PyTorch module or exported program, an MLP or a pipeline of
+            scikit-learn, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
             `outrange.load`. For a VNN-LIB file that declares several networks, a dict from their
             names to models.
         property: The property that must hold. A condition on `outrange.x` and `outrange.y`, such as

@@ -51,8 +51,9 @@ def output_range(
     `tol` of an attained value, at the time limit, or at Ctrl-C, and returns what is proved so far.
 
     Args:
-        model: A Keras model or layer, a PyTorch module, an MLP or a pipeline of scikit-learn, a
-            path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`), or a result of `outrange.load`.
+        model: A Keras model or layer, a PyTorch module or exported program, an MLP or a pipeline of
+            scikit-learn, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
+            `outrange.load`.
         box: The input set: `(lo, hi)` with numbers (for every input) or arrays in the model's
             input shape; a data array `(n, *input shape)`, for its range per feature; or a dict from
             input name to one of these, or to a number or an array that fixes the input. See also

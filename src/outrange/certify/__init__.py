@@ -1,0 +1,1 @@
+"""Certificates: proof trees for answers, which the independent `outrange-check` verifies."""

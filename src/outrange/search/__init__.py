@@ -1,0 +1,1 @@
+"""Searches for proved bounds and counterexamples: branch and bound, solvers, attacks."""

@@ -1,4 +1,10 @@
-"""Certificates that rows are not linearly separable, from a linear program in exact integers."""
+"""Farkas certificates that rows are not linearly separable, in exact integers.
+
+A linear program finds the multipliers in float64; they are corrected to rational numbers, and the
+sums are computed again in integers.
+
+Reference: J. Farkas, *Theorie der einfachen Ungleichungen*, 1902.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Best-first branch and bound over the input set, on any `Engine`."""
+"""Best-first branch and bound over the input set, on any `Engine`.
+
+Reference: S. Wang et al., *Formal Security Analysis of Neural Networks using Symbolic Intervals*
+(ReluVal), USENIX Security 2018, for splitting inputs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products of two forms that are 0, or at least 0, at all points of the net.
+"""Products of two forms that are 0, or at least 0, at all points of the net (RLT).
 
 For an input `y` in `[-1, 1]`: `(1 + y)(1 - y) >= 0`. For a unit with input `z` in `[lo, hi]`, with
 `p = max(z, 0)` and `q = max(-z, 0) = p - z`:
@@ -10,7 +10,8 @@ relaxation captures that no input makes many units of random signs large at once
 unit, from `(lo, 0)` to `(hi, hi)`, improves bounds by nothing noticeable.
 
 Reference: A. Raghunathan, J. Steinhardt, P. Liang, *Semidefinite relaxations for certifying
-robustness to adversarial examples*, NeurIPS 2018.
+robustness to adversarial examples*, NeurIPS 2018; H. Sherali, W. Adams, *A
+Reformulation-Linearization Technique for Solving Discrete and Continuous Nonconvex Problems*, 1999.
 """
 
 from __future__ import annotations
