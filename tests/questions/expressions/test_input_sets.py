@@ -132,7 +132,7 @@ def test_sets_stand_inside_sets(rng):
         (lambda: Polytope([[1, 1, 1]], [1, 2], (0, 1)), ["(1, 3) and (2,)"]),
         (lambda: Polytope([[1, 1, np.nan]], [1], (0, 1)), ["finite", "`a`"]),
         (lambda: Polytope([[1, 1, 1]], np.inf, (0, 1)), ["finite", "`b`"]),
-        (lambda: Polytope([[1, 1]], [1], (0, 1)), ["3 in all", "(1, 2)"]),
+        (lambda: Polytope([[1, 1]], [1], (0, 1)), ["3 in total", "(1, 2)"]),
         (lambda: Polytope([[0, 0, 0]], [-1], (0, 1)), ["empty", "b=-1"]),
         (lambda: Polytope([[1, 1, 1]], [1], (1, 0)), ["lo <= hi"]),
         (lambda: Polytope([[1, 1, 1]], [1], None), ["input set is needed"]),
@@ -170,7 +170,7 @@ def test_sets_stand_inside_sets(rng):
         (lambda: Union((0, 1)) & (x <= 1), [".all()"]),
         (lambda: Union((0, 1)) & (x[3] <= 1), ["Input `x` has shape (3,)"]),
         (lambda: x[0] <= 1, ["`where=`", "x[0] <= 1"]),
-        (lambda: Region(Box(np.zeros(2), np.ones(2))), ["3 in all", "2 coordinates"]),
+        (lambda: Region(Box(np.zeros(2), np.ones(2))), ["3 in total", "2 coordinates"]),
     ],
 )
 def test_mistakes_say_what_to_do(make, words):
