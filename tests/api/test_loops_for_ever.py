@@ -55,7 +55,7 @@ def test_without_a_specification_there_is_the_set():
         lambda x: [-0.5 * x[0]], lambda x, u: [x[0] + u[0]], ([1], [2]), steps=None
     )
     assert answer.status == "REACHED" and answer.invariant is not None
-    assert "for ever" in answer.sentence
+    assert "forever" in answer.sentence
 
 
 def test_what_grows_is_not_safe_for_ever():

@@ -393,7 +393,7 @@ def test_a_point_is_bad_or_good():
 
 
 @pytest.mark.parametrize(("box", "word"), [
-    (Mixed((0, 3), integers=[0]), "whole numbers"),
+    (Mixed((0, 3), integers=[0]), "takes integers only"),
     (Union(L2Ball([0.0, 0.0], 1.0), L2Ball([1.0, 0.0], 1.0)), "ball"),
 ])  # fmt: skip
 def test_sets_without_a_volume_are_refused(box, word):

@@ -202,7 +202,7 @@ def test_integers_in_code_for_jax(name):
     function, is_read = jax_code()[name]
     model = keras_model(function)
     if not is_read:
-        with pytest.raises(outrange.UnsupportedError, match="whole numbers"):
+        with pytest.raises(outrange.UnsupportedError, match="integers"):
             outrange.load(model)
         return
     network = outrange.load(model)

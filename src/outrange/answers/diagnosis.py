@@ -182,7 +182,7 @@ class Diagnosis(Answer, Sequence):
             level: `"proved"`, `"measured"` or `"suspected"`, or a `Level`.
 
         Returns:
-            The findings, in their order.
+            The findings in order.
 
         Raises:
             InputError: The level does not exist.

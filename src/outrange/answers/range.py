@@ -195,7 +195,7 @@ class Range(Answer):
         return replace(self, outputs={name: where.shape}, labels=labels, **parts)
 
     def __getitem__(self, key: Any) -> Range:
-        """Return some of the outputs: `answer[key].lo` is `answer.lo[key]`, also by name.
+        """Return some of the outputs: `answer[key].lo` is `answer.lo[key]`; a key may be a name.
 
         Args:
             key: Name of an output (`"force"`) or of an entry (`"force[2]"`); or an index as in

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..graph import Slot
 
 Limits = dict[str, np.ndarray] | None
-"""Dict from output name to limits in its shape; None without limits."""
+"""Dict from output name to limits in the shape of that output; None without limits."""
 
 UNKNOWN = ("fail", "skip")
 
@@ -135,7 +135,7 @@ def _check(unknown: str, options: Mapping[str, Any]) -> None:
 
 
 def _limits(slots: Sequence[Slot], value: Any, name: str) -> Limits:
-    """Return a dict from output name to limits in its shape."""
+    """Return a dict from output name to limits in the shape of that output."""
     if value is None:
         return None
     names = [slot.name for slot in slots]

@@ -32,7 +32,7 @@ APART = frozenset("model model_a model_b build property progress file executor r
 """Arguments without an entry in provenance: they are hashed elsewhere, or have no effect."""
 
 MOST_BUDGET = 1e15
-"""Budget from which on float64 could not distinguish two readings of counted time."""
+"""Budget at or above which float64 could not distinguish two readings of counted time."""
 
 EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
 """Seconds after which a question without a limit ends. Most users wait less than a minute."""

@@ -320,7 +320,7 @@ def extrapolation(
     budget: float | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
-    """Find the rows outside the training set: in which columns, and by how much.
+    """Find the rows outside the training set, with the columns and the distances.
 
     Args:
         box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or a result

@@ -1,7 +1,7 @@
 """Process settings of a worker, set once for all its tasks.
 
 Workers of Dask needed 6.3 s of processor time without them for 3.5 s of work. Dask's nanny starts
-workers with `MALLOC_TRIM_THRESHOLD_` set. That also keeps glibc from raising the size from which on
+workers with `MALLOC_TRIM_THRESHOLD_` set. That also keeps glibc from raising the size from which
 it maps memory anew: every large array is returned to the system when it is freed, and faults in
 page by page when the next one is made. A BLAS with several threads takes the cores of the other
 workers.
@@ -21,7 +21,7 @@ TRIM, MAP = -1, -3
 """glibc's numbers of the two settings, `M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD`."""
 
 MAPPED = 32 << 20
-"""Bytes from which on an allocation is mapped separately: the maximum that glibc accepts."""
+"""Bytes at or above which an allocation is mapped separately: the maximum that glibc accepts."""
 
 TRIMMED = 256 << 20
 """Free bytes at the end of a heap above which they are returned to the system."""

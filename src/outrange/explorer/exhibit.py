@@ -35,7 +35,7 @@ MOST_UNITS = 512
 """Maximum number of units drawn per layer; all are counted."""
 
 LARGE = 1 << 17
-"""Number of entries in a graph's values from which on intervals precede linear bounds."""
+"""Number of entries in a graph's values at or above which intervals precede linear bounds."""
 
 DEFAULT = (0.0, 1.0)
 """Default range of an input."""

@@ -19,7 +19,7 @@ MOST_SEEN = 1 << 20
 
 
 SPARSE_FROM = 1 << 16
-"""Number of coefficients from which on a matrix is searched for zeros."""
+"""Number of coefficients at or above which a matrix is searched for zeros."""
 
 SPARSE = 16
 """A matrix is a sum of few terms if each result reads less than one in this many inputs."""

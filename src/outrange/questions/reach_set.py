@@ -32,7 +32,7 @@ MOST_INPUTS = 8
 """Limit on varying inputs: a box has two to this power corners, and cells have more."""
 
 SHARE_OF_TIME = 0.8
-"""Share of the time limit for cuts; open parts are then enclosed, which takes time, too."""
+"""Share of the time limit for cuts; open parts are then enclosed, which also takes time."""
 
 SHARE_OF_PROOFS = 0.1
 """Share of the time limit for outputs of corners."""

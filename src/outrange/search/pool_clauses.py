@@ -23,7 +23,7 @@ from .selection import FEW_INPUTS, is_wide
 
 
 MANY = 16
-"""Number of equal groups from which on they are pooled; fewer are searched separately."""
+"""Number of equal groups at or above which they are pooled; fewer are searched separately."""
 
 
 @dataclass(frozen=True, eq=False)

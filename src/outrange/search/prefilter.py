@@ -17,7 +17,7 @@ from .common.search import Search
 
 
 MANY = 16
-"""Number of groups from which on they are pre-filtered; fewer are searched directly."""
+"""Number of groups at or above which they are pre-filtered; fewer are searched directly."""
 
 FEW_ROOTS = 32
 """Groups with more boxes than this are not pre-filtered: a search bounds their boxes together."""

@@ -17,13 +17,13 @@ FEW_INPUTS = 12
 """Free inputs up to which only input splitting is used; beyond, neuron splitting joins."""
 
 HARD_INPUTS, HARD_UNITS = 9, 32
-"""Free inputs and bent entries from which on ranges over few inputs also get neuron splits."""
+"""Free inputs and bent entries at or above which ranges over few inputs also get neuron splits."""
 
 SOME_INPUTS = 40
 """Free inputs up to which inputs are split as well: a few of them often dominate."""
 
 WIDE_ENTRIES = 1 << 18
-"""Entries of a graph's values from which on nothing is split: see `wide_search`."""
+"""Entries of a graph's values at or above which nothing is split: see `wide_search`."""
 
 
 class Kind(StrEnum):

@@ -27,7 +27,7 @@ MOST_INPUTS = 4
 """Free inputs up to which boxes are shared."""
 
 LEAST_WORK = 1 << 20
-"""Objectives times entries of the graph from which on boxes are shared."""
+"""Objectives times entries of the graph at or above which boxes are shared."""
 
 SAMPLES = 512
 """Number of random points at the start of a search."""

@@ -20,7 +20,7 @@ from .kernel.binding import library
 
 
 MANY = 16
-"""Number of boxes from which on they are subdivided; fewer go straight to a search."""
+"""Number of boxes at or above which they are subdivided; fewer go straight to a search."""
 
 ENTRIES = 1 << 22
 """Maximum number of value entries, over all boxes bounded at once."""

@@ -31,7 +31,7 @@ RULE = "integers, one-hot groups"
 
 @dataclass(frozen=True, eq=False)
 class Extrapolation(Answer):
-    """Rows outside a training set: in which columns, and by how much.
+    """Rows outside a training set, with the columns and the distances.
 
     Args:
         model: Name of the model; empty without a model.

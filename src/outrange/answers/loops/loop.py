@@ -53,7 +53,7 @@ class Loop(Decided, Answer):
         trajectories: `(runs, steps + 1, states)`, some simulated trajectories for figures.
         zones: Sets named by the specification, for figures.
         dt: Period of a loop in continuous time; None in discrete time.
-        invariant: Set in which the loop stays for ever; None for a limited number of steps.
+        invariant: Set in which the loop stays forever; None for a limited number of steps.
         runs_at: `(times,)` of the trajectories; empty in discrete time, which counts from 0.
         sources: Models of the answer, each with its hash.
         over: The initial set; None if unknown.
@@ -133,12 +133,12 @@ class Loop(Decided, Answer):
         return f"Unknown: {REASONS[self.reason]}; {until}{share}.{first} {advice}".strip()
 
     def _stays(self) -> str:
-        """Return a sentence on the set in which the loop stays for ever."""
+        """Return a sentence on the set in which the loop stays forever."""
         invariant = self.invariant
         if invariant is None:
             return ""
         box = invariant.box_text(self.pipe.states)
-        return f" From {self._when(invariant.start)} on it stays for ever within {box}."
+        return f" From {self._when(invariant.start)} on, it stays forever within {box}."
 
     def _unbounded_sentence(self) -> list[str]:
         """Return a sentence on the time from which a state is unbounded."""

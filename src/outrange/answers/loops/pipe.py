@@ -13,12 +13,12 @@ from ...core import Box, InputError
 
 @dataclass(frozen=True, eq=False)
 class Invariant:
-    """A proved enclosure of all states of a loop from some time on, for ever.
+    """A proved enclosure of all states of a loop from some time on, forever.
 
     Args:
         lo: `(states,)`, smallest values from `start` on.
         hi: `(states,)`, largest values from `start` on.
-        start: Step (with `dt`: time) from which on the enclosure holds.
+        start: Step (with `dt`: time) from which the enclosure holds.
         period: Time after which the loop is again in the set in which it was at `start`.
     """
 

@@ -1,4 +1,4 @@
-"""Restriction of an answer to the states that the user knows."""
+"""Restriction of an answer to the states of the user's plant."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ..render.style import CLAIM, PALE, SEEN
 
 
 MANY = 1500
-"""Number of polygons from which on edges are not drawn: they would hide the areas."""
+"""Number of polygons at or above which edges are not drawn: they would hide the areas."""
 
 MOST_TICKS = 8
 """Maximum number of steps on the color scale."""

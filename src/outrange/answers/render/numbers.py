@@ -59,7 +59,7 @@ def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
 
 
 def _beyond(value: float, scale: float, digits: int, side: int) -> float:
-    """Return the nearest decimal number at or beyond `value`, with so many digits of `scale`."""
+    """Return the nearest decimal number at or beyond `value`, with `digits` digits of `scale`."""
     if not np.isfinite(value) or not np.isfinite(scale):
         return value
     exponent = Decimal(scale).adjusted() - (digits - 1)

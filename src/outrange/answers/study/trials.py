@@ -162,7 +162,7 @@ class Combination:
 
     @property
     def why(self) -> tuple[Reason, ...]:
-        """Reasons of all trials that fell short, each once, the most frequent first."""
+        """Distinct reasons of the trials that fell short, the most frequent first."""
         groups: dict[str, list[Reason]] = {}
         for trial in self.trials:
             for reason in trial.why:

@@ -13,7 +13,7 @@ from ..render.text import clipped_name
 
 
 def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarray:
-    """Return the flat indices of the entries that `array[key]` has, in its shape.
+    """Return the flat indices of the entries of `array[key]`, as an array of its shape.
 
     Args:
         key: Name of an entry; or an index as in NumPy: numbers, slices, tuples of these, arrays of

@@ -2,7 +2,7 @@
 
 Let every trajectory from the initial set be in a box `H` after `N` steps, and every trajectory from
 `H` be in `H` again after `m` steps. Then the loop is in `H` after `N`, `N + m`, `N + 2 m`, ...
-steps for ever, and in between it is where trajectories from `H` are within `m` steps. Both are
+steps forever, and in between it is where trajectories from `H` are within `m` steps. Both are
 finite questions, whose answers are proved with every rounding error; the inclusion compares float64
 numbers. Constants (parameters, a constant disturbance) may take any value of their set in both.
 

@@ -59,7 +59,7 @@ def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
 
 
 def _better(earlier: tuple[Result, Path] | None, result: Result, path: Path) -> tuple[Result, Path]:
-    """Return the deciding one of two results of an instance, from a shard that ran twice."""
+    """Return the result that counts of two for one instance, from a shard that ran twice."""
     if earlier is None:
         return result, path
     before, place = earlier

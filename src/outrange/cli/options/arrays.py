@@ -35,7 +35,7 @@ def read_array(text: str, option: str) -> np.ndarray:
 
 
 def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
-    """Read the array in a `.npy` or `.csv` file; of several arrays in an `.npz` file, a dict.
+    """Read the array in a `.npy` or `.csv` file; for an `.npz` file with several arrays, a dict.
 
     Raises:
         InputError: The file is missing, unreadable, or has an unsupported suffix.

@@ -130,7 +130,7 @@ def _is_target(titles: list[str], name: str, features: int) -> bool:
 
 
 def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """Read the columns of a `.csv` file whose titles are the given features, in their order.
+    """Read the columns of a `.csv` file titled by the given features, in the order of these.
 
     Args:
         named: Names of the features.

@@ -69,4 +69,4 @@ CAPABILITIES = {
         "Whether `verify` writes assignments as files.", lambda: ["true"]
     ),
 }
-"""Every option that the standard requires, in its order."""
+"""Every option that the standard requires, in the order of the standard."""

@@ -68,7 +68,7 @@ def parse_joint_repairs(fix: str, layers: Sequence[str]) -> list[Repair]:
 
 
 def parse_repairs(fix: str, layer: str) -> list[Repair]:
-    """Return the alternatives of a fix that can be parsed, in their order.
+    """Return the alternatives of a fix that can be parsed, in order.
 
     Args:
         fix: The fix as printed.

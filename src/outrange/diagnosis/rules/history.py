@@ -16,7 +16,7 @@ from ..wording import short
 
 
 STILL = 1e-4
-"""Relative change of the loss over a whole training from which on it counts as moving."""
+"""Relative change of the loss over a whole training at or above which it counts as moving."""
 
 GREW = 2.0
 """Factor by which the last loss exceeds the first if a training diverged."""

@@ -14,10 +14,10 @@ from ..wording import share
 
 
 MOST = 0.9
-"""Share of dead units from which on a wide layer is a finding."""
+"""Share of dead units at or above which a wide layer is a finding."""
 
 WIDE = 10
-"""Units from which on a layer is wide, since so many units do not start dead by chance."""
+"""Number of units at or above which a layer is wide: that many do not start dead by chance."""
 
 
 def _wide(keras: ModuleType, dead: int) -> ModelAndData:

@@ -38,7 +38,7 @@ class Certificate:
 
     @property
     def rows(self) -> np.ndarray:
-        """The rows in the certificate, each once."""
+        """The distinct rows in the certificate."""
         return np.unique(self.margins.rows)
 
 

@@ -111,7 +111,7 @@ class _Predictor:
 
 
 def _first_fitted(model: Any) -> Any:
-    """Return the part that knows the features: the estimator or the first effective step."""
+    """Return the part that stores the features: the estimator or the first effective step."""
     for step in (model, *(step for _, step in getattr(model, "steps", ()))):
         if hasattr(step, "n_features_in_"):
             return step

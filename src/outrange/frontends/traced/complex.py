@@ -1,4 +1,4 @@
-"""Complex numbers, as they occur between a Fourier transform and its magnitudes."""
+"""Complex numbers between a Fourier transform and the magnitudes computed from it."""
 
 from __future__ import annotations
 

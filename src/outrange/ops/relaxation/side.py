@@ -115,7 +115,7 @@ class Side:
         self.knot_extra = np.array(extras, np.float64)
 
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the ends from which on, and up to which, an interval does not touch a knot.
+        """Return the ends from which, and up to which, an interval does not touch a knot.
 
         An interval that ends at a jump touches it unless the value there is the limit from inside.
         """

@@ -46,7 +46,7 @@ def add_provenance(
 
 
 def model_sources(network: NetworkLike) -> list[ModelSource]:
-    """Return the hashes of a model, or of all models composed in it, each once."""
+    """Return the distinct hashes of a model, or of all models composed in it."""
     parts = [part for _, part in getattr(network, "parts", ())] or [network]
     sources = (
         getattr(part, "source", None) or graph_source(part.name, part.graph) for part in parts

@@ -34,7 +34,7 @@ MOST_SHARE = 0.3
 """Share of the time limit above which fewer points are evaluated."""
 
 _TOGETHER = 2**18
-"""Values of the graph in the timed evaluation, if there are so many points."""
+"""Number of graph values in the timed evaluation, if there are enough points."""
 
 
 @dataclass(frozen=True)

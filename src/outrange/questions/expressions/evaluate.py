@@ -71,7 +71,7 @@ def _index(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
 
 
 def _plain(index: Any) -> Any:
-    """Convert lists to arrays, so that an empty list is an index, too."""
+    """Convert lists to arrays, so that an empty list is an index too."""
     if isinstance(index, tuple):
         return tuple(_plain(entry) for entry in index)
     return np.asarray(index, None if index else int) if isinstance(index, list) else index

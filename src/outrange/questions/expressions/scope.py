@@ -31,7 +31,7 @@ class Scope:
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
-        """Return the entries of one input or output, in its own shape.
+        """Return the entries of one input or output as an array of its shape.
 
         Raises:
             InputError: There is none with that name, or several and no name is given.

@@ -1,4 +1,4 @@
-"""Rigorous slopes at the points of an answer, as many as there is time for."""
+"""Rigorous slopes at the points of an answer, computed until time runs out."""
 
 from __future__ import annotations
 

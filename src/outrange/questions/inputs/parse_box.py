@@ -118,7 +118,7 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
 
 
 def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return `(lo, hi)` of one input, in its own shape."""
+    """Return `(lo, hi)` of one input, as arrays of its shape."""
     if isinstance(value, Box):
         if value.size != slot.size:
             raise InputError(

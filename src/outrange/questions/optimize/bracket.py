@@ -39,7 +39,7 @@ class Bracket:
 
     @property
     def end(self) -> float:
-        """The upper end: that of all inputs while no feasible input is known."""
+        """The upper end; while no feasible input is known, that of all inputs."""
         return min(self.upper, self.ceiling)
 
     @property

@@ -63,7 +63,7 @@ class Decision:
             if size > 1 or value.ndim or not np.isfinite(value):
                 raise InputError(
                     "`threshold` must be a finite number, for a model with one output of one "
-                    "number; of several numbers, the largest decides. "
+                    "number; if there are several numbers, the largest decides. "
                     f"Received: threshold={threshold!r}, an output of shape {_only(graph).shape}."
                 )
             return cls(graph, 2, float(value), "as asked")

@@ -90,7 +90,7 @@ def halving_order(radii: Sequence[float]) -> list[float]:
 
 
 def _check_radii(eps: Any) -> list[float]:
-    """Return the radii in ascending order, each once."""
+    """Return the distinct radii in ascending order."""
     array = np.asarray(eps)
     is_real = array.dtype.kind in "iuf" and array.ndim == 1 and array.size > 0
     if not is_real or not (np.isfinite(array) & (array >= 0)).all():

@@ -88,7 +88,7 @@ class RobustRun:
         self._unsafe = cache(data.decision.unsafe)
 
     def question(self, i: int, left: float) -> Question:
-        """Return the question about input `i`, with so many seconds left for all."""
+        """Return the question about input `i`; `left` is the time in seconds left for all."""
         label = int(self.data.labels[i])
         return Question(
             self._unsafe(label),

@@ -172,8 +172,8 @@ def _conclude(run: RobustRun, sent: SentInput, result: InputResult) -> bool:
 
     Return False for a counterexample that the user's model does not repeat.
 
-    If float32 does not reproduce it, the model itself must search on. This waits until the workers
-    are busy, because it may take the whole time of an input.
+    If float32 does not reproduce it, the model itself must be searched further. This waits until
+    the workers are busy, because it may take the whole time of an input.
     """
     i, question = sent.i, sent.question
     if result.x is not None:

@@ -97,7 +97,7 @@ def build_decision(
     states: int,
     early: bool = False,
 ) -> Decide:
-    """Build a decision that implies a claim once it is answered.
+    """Build a decision whose answer implies a claim.
 
     Where a claim allows several times or alternatives, the decision is about those that simulations
     suggest. It implies the claim, but not the other way round.

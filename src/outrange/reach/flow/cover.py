@@ -128,7 +128,7 @@ class _CoverSearch:
         return pipe, {failure.box: failure for failure in pipe.failures}
 
     def runs(self, batches: Sequence[Sequence[InitialPiece]]) -> Iterator[_PipeAndFailures]:
-        """Run batches in their order; those that no worker or thread returned run here."""
+        """Run batches in order; run here those that no worker or thread returned."""
         pipes: dict[int, FlowPipe] = {}
         if len(batches) > 1:
             ends, limited = [corners_of(batch) for batch in batches], self.clock.limit < np.inf

@@ -57,7 +57,7 @@ def single_blas_thread() -> Iterator[None]:
 
     The limit holds for the whole process, and only the thread that has set it may lift it. If two
     threads each restored the limit that they had found, the second would restore the first one's
-    limit for ever. So a thread that finds the limit set leaves it alone, and may lose it before its
+    limit forever. So a thread that finds the limit set leaves it alone, and may lose it before its
     own work ends.
     """
     if not _HOLDING.acquire(blocking=False):

@@ -21,13 +21,11 @@ from .parts import Part, independent_parts
 
 
 SPARSE = 64
-"""Outputs per entry of a row from which on rows are stored as sparse sums, not as a dense matrix.
-"""
+"""Outputs per entry of a row at or above which rows are stored as sparse sums and not densely."""
 
 
 MANY_UNREAD = 2
-"""Ratio of all entries to those that the output depends on, from which on the others are dropped.
-"""
+"""Ratio of all entries to those that the output depends on; at or above it, the rest is dropped."""
 
 FEW_ROWS = 16
 """Objectives up to which a wide graph may be split: each has its own lines for every unit."""

@@ -21,11 +21,11 @@ class Search(ABC):
     incumbent: Incumbent
     """The best points, the clock and the tolerances; several searches may share one."""
     gradual: bool = True
-    """Whether its bounds rise step by step; else it proves all or nothing."""
+    """Whether the bounds rise step by step; if not, the search proves all or nothing."""
     settled: bool = True
     """Whether its bounds are representative; False while it bounds the objectives one by one."""
     proves: bool = True
-    """Whether it proves bounds; else it only searches for points, and ends with the others."""
+    """Whether the search proves bounds; if not, it only finds points, and ends with the others."""
     share: float = 1.0
     """Relative length of its turns among several searches."""
     methods: tuple[str, ...]

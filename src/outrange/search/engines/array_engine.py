@@ -33,8 +33,8 @@ WORTH = 0.7
 helpful."""
 
 TRIALS, OFTEN, RETRY = 256, 0.2, 8
-"""Second-order forms are judged after so many pairs: if they helped with less than this share of
-them, they are tried only at every so many calls."""
+"""Number of pairs after which second-order forms are judged; share of the pairs that they must help
+with; and, if they help with less, number of calls per further trial."""
 
 
 FEW_INPUTS, SOME_INPUTS = 12, 40

@@ -28,7 +28,7 @@ ROOM = 1 << 23
 
 MOST_FORMS = 1 << 28
 """Inputs times entries of all values up to which forward forms are tried first: they take a second
-or two, in a pass of several seconds."""
+or two, and a pass takes several seconds."""
 
 
 def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -> None:

@@ -34,7 +34,7 @@ Row = tuple[np.ndarray, np.ndarray]
 """Indices of the nonzero columns of a row, and their integers."""
 
 Matrices = tuple[list[tuple[list[Row], int]], tuple[np.ndarray, int]]
-"""Rows and their power of two, for each input; and the bias, likewise."""
+"""For each input, rows and their power of two; the same for the bias."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +256,7 @@ def _reduce(whole: list[int], over: int) -> RationalPoint:
 
 
 def _leaving(table: list[list[int]], enter: int, basis: list[int]) -> int:
-    """Return the row with the least ratio; of equals, the one whose variable comes first."""
+    """Return the row with the least ratio; among ties, the one whose variable comes first."""
     leaving = -1
     for i, row in enumerate(table):
         if row[enter] <= 0:

@@ -36,7 +36,7 @@ class Partials:
 
     @property
     def directions(self) -> np.ndarray:
-        """The inputs to differentiate by, each once."""
+        """The distinct inputs to differentiate by."""
         return np.unique(self.direction)
 
     @property

@@ -45,8 +45,8 @@ SECONDS_A_CALL = 0.1
 """Target duration of a call in seconds: the clock is read between calls."""
 
 BUSY = 2e-3
-"""Duration of a call in seconds from which on BLAS is limited to one thread during it. Lifting the
-limit wakes BLAS's threads, which may cost as much as a search of a few short calls."""
+"""Duration of a call in seconds at or above which BLAS is limited to one thread during it. Lifting
+the limit wakes BLAS's threads, which may cost as much as a search of a few short calls."""
 
 
 AHEAD = 8
@@ -54,7 +54,7 @@ AHEAD = 8
 a search of a tenth of a second took an eighth longer, and no search was faster."""
 
 LONG = MOST_TASKS
-"""Boxes of a call from which on a thread of its own, and thread switches, cost nothing."""
+"""Boxes of a call at or above which the cost of a separate thread does not matter."""
 
 
 class Pace:

@@ -229,7 +229,7 @@ class CompiledProgram:
         self.lib.tape_deep(self.handle, int(deep))
 
     def sharpen(self, steps: int) -> None:
-        """Bound units with counterparts again, by so many ascent steps.
+        """Bound units with counterparts again, by this number of ascent steps.
 
         Only those are bounded again that seem stable but are not proved to be.
         """

@@ -11,7 +11,7 @@ from ...ops.numerics.scatter import Scatter
 
 
 SPARSE_FROM = 1 << 16
-"""Size of a matrix from which on it is sparse, if its op names the nonzero entries."""
+"""Size of a matrix at or above which it is sparse, if its op names the nonzero entries."""
 
 
 class SparseMatrix:

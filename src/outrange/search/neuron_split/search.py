@@ -209,7 +209,7 @@ class NeuronSplitSearch(Search):
 
 
 class _TreeProgress:
-    """A tree, the time it has used, and the rounds of tightening left."""
+    """A tree, the time that it has used, and its remaining rounds of tightening."""
 
     def __init__(self, net: RelaxedNet | None, k: int, cutoff: float) -> None:
         assert net is not None

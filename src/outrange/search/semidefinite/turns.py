@@ -13,7 +13,7 @@ from .relaxation import SemidefiniteRelaxation, SemidefiniteRow
 METHOD = "semidefinite relaxations with products of units (Raghunathan et al. 2018)"
 
 FEWEST_UNITS = 16
-"""Unstable units from which on these relaxations are used; fewer are split at once."""
+"""Unstable units at or above which these relaxations are used; fewer are split at once."""
 
 MOST_VARIABLES = 320
 """Inputs plus unstable units up to which they are used: a step takes time with their cube."""

@@ -37,7 +37,7 @@ WIDE_PART = 2
 on another node."""
 
 PLENTY, SCARCE = 64, 4
-"""Open boxes per node from which on tasks may grow, and below which they shrink."""
+"""Open boxes per node at or above which tasks may grow, and below which they shrink."""
 
 ROOTS = 16
 """Initial and minimum number of open boxes per core of a node: cores that share fewer wait for each

@@ -120,7 +120,7 @@ class ComparisonRecord:
     # ---- as a study ---------------------------------------------------------------------------
 
     def target(self) -> float:
-        """Return the metric from which on a training succeeds."""
+        """Return the metric at or above which a training succeeds."""
         if self.goal is not None:
             return float(self.goal)
         last = np.concatenate([metrics[-1] for metrics in self.metrics])

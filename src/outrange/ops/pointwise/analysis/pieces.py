@@ -29,7 +29,7 @@ class CurvePiece:
 
     @property
     def lo(self) -> float:
-        """The point from which on the piece is certain."""
+        """The point from which the piece is certain."""
         return self.left.after
 
     @property

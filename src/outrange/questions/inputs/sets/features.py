@@ -37,7 +37,7 @@ def flat_features(slots: Sequence[Slot], features: Any, what: str) -> np.ndarray
 
 
 def as_list(features: Any) -> Sequence[Any]:
-    """Return the features as a list, also a single feature."""
+    """Return the features as a list, even if there is only one."""
     if _is_pair(features) or isinstance(features, str | int | np.integer):
         return [features]
     try:

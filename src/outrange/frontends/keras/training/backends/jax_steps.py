@@ -232,7 +232,7 @@ class JaxTraining:
 
 
 def _counters(model: Any) -> list[Any]:
-    """Return the variables of metrics, in which a loss counts itself."""
+    """Return the variables of all metrics, including those of the compiled loss."""
     metrics = [*getattr(model, "metrics", ()), *getattr(model._compile_loss, "metrics", ())]
     return list({id(v): v for metric in metrics for v in metric.variables}.values())
 
