@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from outrange.domains.float32 import bound_deviations, plan_of_rows
+from outrange.domains.float32.formulas import Formula
 from outrange.graph import Builder, Slot
 
 
@@ -69,3 +70,39 @@ def test_factors_that_are_multiplied_first_leave_the_range(factor, lost):
     graph = write_plainly(b, b.multiply(b.affine_map(u, factor), b.affine_map(v, factor)))
     # (u v) (c d): one of both is beyond all numbers, the other is lost.
     assert (np.isinf(off(graph, [[1.0 / factor, 1.0 / factor]])) == lost).all()
+
+
+def test_reach_bounds_the_product_of_any_factors():
+    """A runtime may multiply any factors first; a divisor's divisor is a factor, too."""
+    rng = np.random.default_rng(0)
+
+    def value():
+        size = 10.0 ** rng.uniform(-30, 30)
+        ends = np.full((1, 1), size)
+        return Formula(
+            np.stack([ends, ends]),
+            np.ones((2, 1, 1)),
+            ends,
+            np.maximum(ends, 1.0),
+            np.maximum(1.0 / ends, 1.0),
+        ), [size]
+
+    for _ in range(200):
+        formula, factors = value()
+        for _ in range(rng.integers(1, 6)):
+            if rng.random() < 0.5:
+                formula, factors = formula.inverse(), [1.0 / f for f in factors]
+            other, more = value()
+            formula, factors = formula.times(other), factors + more
+        largest = np.prod([f for f in factors if f > 1.0])
+        assert formula.reach[0, 0] >= largest * (1.0 - 1e-9)
+
+
+def test_products_that_a_division_of_quotients_forms_may_overflow():
+    """XLA computes `w / (u / v)` as `(w v) / u`, and `w v` overflows here."""
+    b = Builder([Slot("x", (4,))])
+    (x,) = b.input_values()
+    u, v, w, z = (b.rearrange([x], [[i]]) for i in range(4))
+    graph = write_plainly(b, b.multiply(b.divide(w, b.divide(u, v)), z))
+    assert np.isinf(off(graph, [[1e30, 1e30, 1e30, 1e-30]])).all()
+    assert np.isfinite(off(graph, [[1e10, 1e10, 1e10, 1e-10]])).all()

@@ -35,7 +35,9 @@ class Formula:
         top: `(2, B, n)`: bounds on the magnitude of the numerator, from below and above.
         bottom: `(2, B, n)`: bounds on the magnitude of the denominator, from below and above.
         widest: `(B, n)` the largest factor.
-        reach: `(B, n)` bound on the magnitude of the product of any of its factors.
+        reach: `(B, n)` bound on the product of any subset of its factors, where a factor of the
+            denominator counts as its reciprocal.
+        inverse_reach: `(B, n)` the same bound for the reciprocals of its factors.
         factors: The number of factors, constants included.
         divisions: The number of divisions.
         exponent: `(B, n)` the sum of the magnitudes of all exponents, if it is made of
@@ -47,6 +49,7 @@ class Formula:
     bottom: np.ndarray
     widest: np.ndarray
     reach: np.ndarray
+    inverse_reach: np.ndarray
     factors: int = 1
     divisions: int = 0
     exponent: np.ndarray | None = None
@@ -59,13 +62,17 @@ class Formula:
             return x.formula
         least = np.maximum(np.maximum(x.lo - x.off, -(x.hi + x.off)), 0.0)
         top = np.stack([least, x.size])
-        return Formula(top, np.ones(top.shape), x.size, np.maximum(x.size, 1.0))
+        return Formula(top, np.ones(top.shape), x.size, *_reaches(least, x.size))
 
     def inverse(self) -> Formula:
         """Return the formula of the reciprocal."""
-        reach = np.maximum(1.0 / np.maximum(self.top[0], FLOAT32.tiny), 1.0)
         return replace(
-            self, top=self.bottom, bottom=self.top, reach=reach, divisions=self.divisions + 1
+            self,
+            top=self.bottom,
+            bottom=self.top,
+            reach=self.inverse_reach,
+            inverse_reach=self.reach,
+            divisions=self.divisions + 1,
         )
 
     def times(self, other: Formula) -> Formula:
@@ -78,6 +85,7 @@ class Formula:
             times(self.bottom, other.bottom),
             np.maximum(self.widest, other.widest),
             self.reach * other.reach,
+            self.inverse_reach * other.inverse_reach,
             self.factors + other.factors,
             self.divisions + other.divisions,
             exponent,
@@ -88,8 +96,15 @@ class Formula:
         """Return the formula of some entries."""
         exponent = None if self.exponent is None else self.exponent[:, index]
         top, bottom = self.top[..., index], self.bottom[..., index]
-        widest, reach = self.widest[:, index], self.reach[:, index]
-        return replace(self, top=top, bottom=bottom, widest=widest, reach=reach, exponent=exponent)
+        return replace(
+            self,
+            top=top,
+            bottom=bottom,
+            widest=self.widest[:, index],
+            reach=self.reach[:, index],
+            inverse_reach=self.inverse_reach[:, index],
+            exponent=exponent,
+        )
 
     def error(self, size: np.ndarray) -> np.ndarray:
         """Bound the error that rewriting may add to a value of at most that size."""
@@ -108,6 +123,11 @@ class Formula:
         return error
 
 
+def _reaches(least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return `reach` and `inverse_reach` of a single factor with its magnitude in an interval."""
+    return np.maximum(most, 1.0), np.maximum(1.0 / np.maximum(least, FLOAT32.tiny), 1.0)
+
+
 def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
     """Return the formula of an op's value from those of its inputs; None if it has none."""
     if isinstance(op, Product):
@@ -117,9 +137,8 @@ def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
         return None if before[0].formula is None else before[0].formula.at(op.index)
     if isinstance(op, Affine) and op.factor is not None and not op.bias.any():
         size = np.broadcast_to(np.abs(op.factor), before[0].off.shape)
-        factor = Formula(
-            np.stack([size, size]), np.ones((2, *size.shape)), size, np.maximum(size, 1.0)
-        )
+        ends, ones = np.stack([size, size]), np.ones((2, *size.shape))
+        factor = Formula(ends, ones, size, *_reaches(size, size))
         return Formula.of(before[0]).times(factor)
     if not isinstance(op, Curve) or op.origin is None:
         return None
@@ -127,8 +146,8 @@ def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
     if name == "exp":
         # The value is its only factor, so no bound of it is needed.
         ones = np.ones((2, *x.size.shape))
-        reach = np.exp(np.clip(x.hi + x.off, 0.0, 700.0))
-        return Formula(ones, ones, ones[0], reach, exponent=x.size, exponentials=1)
+        reach, inverse = (np.exp(np.clip(v + x.off, 0.0, 700.0)) for v in (x.hi, -x.lo))
+        return Formula(ones, ones, ones[0], reach, inverse, exponent=x.size, exponentials=1)
     if name == "reciprocal":
         return Formula.of(x).inverse()
     if name == "square":
