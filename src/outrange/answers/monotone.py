@@ -67,8 +67,10 @@ class Trend:
     Args:
         output: Name of the output entry, such as `"y[0]"`.
         input: Name of the input entry.
-        rises: True: proved never to fall. False: `fall` shows a fall. None: unknown or not asked.
-        falls: True: proved never to rise. False: `rise` shows a rise. None: unknown or not asked.
+        rises: True: proved never to fall. False: `fall` shows a fall. None: unknown or not
+            requested.
+        falls: True: proved never to rise. False: `rise` shows a rise. None: unknown or not
+            requested.
         fall: Two inputs with a falling output, or None.
         rise: Two inputs with a rising output, or None.
     """

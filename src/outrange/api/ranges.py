@@ -248,7 +248,7 @@ def difference_range(
 
     Args:
         model_a: As for `outrange.output_range`.
-        model_b: Likewise; its inputs and outputs have the same sizes in the same order.
+        model_b: The second model; its inputs and outputs have the same sizes in the same order.
         box: The input set, as for `outrange.output_range`, with the input names of `model_a`.
         tol: See `outrange.output_range`.
         time_limit: Seconds; see `outrange.output_range`.

@@ -58,7 +58,7 @@ def monotone(
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`; a box.
         inputs: Inputs to consider: flat indices, names, or a list of them; None for all.
-        outputs: Outputs to consider, likewise.
+        outputs: Outputs to consider, in the same form as `inputs`.
         direction: `"rises"` or `"falls"` to verify that direction; None to find a direction.
         groups: Number of equal groups, a list of their sizes, or a list of lists of outputs, in
             their order. The question is then about groups instead of single outputs.
@@ -170,7 +170,7 @@ def gradient_range(
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`; a box.
         inputs: Inputs to consider: flat indices, names, or a list of them; None for all.
-        outputs: Outputs to consider, likewise.
+        outputs: Outputs to consider, in the same form as `inputs`.
         layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each bound is known to `tol` times the range attained by that derivative;
             None as for `outrange.output_range`.

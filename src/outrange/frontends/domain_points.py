@@ -10,7 +10,7 @@ from .points import legal
 
 
 ENOUGH = 8
-"""Number of points inside that suffices: no more are searched for."""
+"""Sufficient number of points inside; the search for them stops there."""
 
 _SIZES = 10.0 ** np.arange(-3, 7)
 _STEPS = 40

@@ -1,4 +1,4 @@
-"""Hash of a model: of its file, or of its weights."""
+"""Hash of a model's file, or of its weights."""
 
 from __future__ import annotations
 

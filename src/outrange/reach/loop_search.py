@@ -170,7 +170,7 @@ class LoopSearch:
         self.proved = self.splits and not tubes.waiting
 
     def _advance(self) -> None:
-        """Propagate a batch of boxes; after an internal error only the unrolled loop goes on."""
+        """Propagate a batch of boxes; after an internal error, search only the unrolled loop."""
         try:
             attempt(self.tubes.advance, "the splits of the initial set")
         except SearchFailedError:

@@ -136,7 +136,7 @@ class _Decision:
         self.pooled = [*merged, *(PooledClauses(self.graph, group) for group in left)]
 
     def _run_in_turns(self) -> Stop:
-        """Run every open group in rounds of turns, which double in length."""
+        """Run every open group in rounds of turns; the turns double in length with each round."""
         turn = FIRST_TURN if len(self.searches) > 1 else np.inf
         waiting = [search for search in self.searches if not search.proved]
         while waiting:

@@ -19,7 +19,7 @@ def within(lo: Any, hi: Any) -> Condition:
 
     Args:
         lo: Lower bounds, `(states,)` with None for no bound, or one number for all states.
-        hi: Upper bounds, `(states,)`, likewise.
+        hi: Upper bounds, `(states,)`, in the same form as `lo`.
 
     Returns:
         A condition on `outrange.x`, for use as `within(lo, hi).at(20)` or `~within(lo, hi)`.
@@ -55,7 +55,7 @@ def avoid(lo: Any, hi: Any) -> Temporal:
 
     Args:
         lo: Lower bounds, `(states,)` as in `outrange.within`.
-        hi: Upper bounds, `(states,)`, likewise.
+        hi: Upper bounds, `(states,)`, in the same form as `lo`.
 
     Returns:
         A specification for `outrange.closed_loop`: `(~within(lo, hi)).always()`.

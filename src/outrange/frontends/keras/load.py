@@ -323,7 +323,7 @@ def _rows_mixed_error(network: Network, reason: str = "") -> UnsupportedError:
 
 
 def _check_same_outputs(predict: Callable, x: np.ndarray, allowed: float) -> None:
-    """Raise if a model returns two different outputs for the same batch."""
+    """Raise if a model returns different outputs when run twice on the same batch."""
     with np.errstate(invalid="ignore"):
         if (np.abs(predict(x) - predict(x)) > allowed).any():
             raise _not_repeatable("The model")

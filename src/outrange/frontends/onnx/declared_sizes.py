@@ -58,7 +58,7 @@ def check_total_size(model: OnnxModel, inputs: Mapping[str, Shape]) -> None:
 def _shape(
     node: OnnxNode, shapes: Mapping[str, Shape], constants: Mapping[str, np.ndarray]
 ) -> Shape | None:
-    """Return the shape of the result of `node`; None if it does not follow."""
+    """Return the shape of the result of `node`; None if it cannot be derived."""
     if node.op == "Constant":
         return constants[node.outputs[0]].shape if node.outputs[0] in constants else None
     shapes_of_inputs: Shapes = [shapes.get(name) for name in node.inputs]

@@ -67,7 +67,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def evaluating(module: Any) -> Iterator[None]:
-    """Put a module in evaluation mode, and restore the modes of its parts and its buffers after.
+    """Put a module in evaluation mode, then restore the modes of its parts, and its buffers.
 
     The mode of an exported program is fixed. A `forward` may write to a buffer, to count calls say.
     """

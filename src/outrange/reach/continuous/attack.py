@@ -45,7 +45,7 @@ TRIED = 4
 
 @dataclass(frozen=True, eq=False)
 class Simulations:
-    """Simulated trajectories, the one nearest to a violation of the claim first.
+    """Simulated trajectories, sorted with the one nearest to a violation of the claim first.
 
     Args:
         points: Initial points, `(batch, x + w)`.

@@ -193,7 +193,7 @@ class _CoverSearch:
         return piece.cut(failure.free, failure.blame, 2 if early else 1)
 
     def tighten(self, tight: float) -> None:
-        """Cut the pieces that are not tight, the loosest first, until the time is over."""
+        """Cut the pieces that are not tight, the loosest first, until time runs out."""
         given_up: set[int] = set()
         while not self.clock.expired:
             loose = [

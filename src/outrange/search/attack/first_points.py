@@ -28,7 +28,7 @@ LONG = 3.0
 """Seconds after which the sampling for a decision ends, to leave time for descents and bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
-"""Maximum number of entries of all samples, for sets of very many inputs."""
+"""Maximum number of entries in all samples together, for sets with very many inputs."""
 
 STARTS = 12
 """Descents per objective."""
@@ -67,7 +67,7 @@ def first_points(
     clock = Clock()
 
     def done() -> bool:
-        """Return whether the time is over, or a slow network has a point that decides."""
+        """Return whether time has run out, or a slow network has a point that decides."""
         met = goal is not None and clock.seconds > ENOUGH and bool((y < goal).any())
         return met or late() or seconds_left() < 0
 

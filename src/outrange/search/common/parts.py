@@ -23,7 +23,7 @@ from .domain_boxes import DomainBoxes
 
 
 MOST_CONES = 4096
-"""Maximum number of output sets whose cones are computed: each takes a pass, a millisecond."""
+"""Maximum number of output sets whose cones are computed; each takes a pass of a millisecond."""
 
 MOST_PROBLEMS = 1024
 """Maximum number of different problems: the start of each search takes tens of milliseconds."""

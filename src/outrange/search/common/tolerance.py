@@ -21,7 +21,7 @@ multiplies the size of the tree by a factor that grows with the number of inputs
 units the last leaves are exact, and 1e-6 costs hardly more than 1e-2."""
 
 GRACE = 2.0
-"""Seconds that the step from `ENOUGH` to `TOL` may take in any case."""
+"""Minimum number of seconds granted for the step from `ENOUGH` to `TOL`."""
 
 AGAIN = 2.0
 """Limit on the number of sub-problems for `TOL`, as a multiple of those for `ENOUGH`."""

@@ -259,7 +259,7 @@ class AlphaAscent:
 
 
 def _active_lines(lines: Relaxations, record: Record) -> Chosen:
-    """Return the active line of each unit: slope and offset, or a product's plane."""
+    """Return each unit's active line as slope and offset; for a product, its active plane."""
     out = {}
     for v, rows in record.items():
         line = lines[v]

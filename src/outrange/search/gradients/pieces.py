@@ -36,7 +36,7 @@ def gaps_touched(op: Curve, lo: float, hi: float) -> list[int]:
 
 
 def open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
-    """Return `(value, unit, gaps it may be on)` of every unit whose slope is unknown."""
+    """Return `(value, unit, possible gaps)` for every unit whose slope is unknown."""
     units = []
     for v, (least, most) in slopes.items():
         if not curve_of(graph, v).has_exact_lines:

@@ -41,7 +41,7 @@ class SparseMatrix:
 
     @property
     def size(self) -> int:
-        """Number of stored entries; sums may have come out as 0."""
+        """Number of stored entries, including sums that happen to be 0."""
         return self.value.size
 
     @cached_property

@@ -55,7 +55,7 @@ class BoundProblem:
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
     def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
-        """Return all rows, and the constant to subtract from their bounds."""
+        """Return all rows, and the constant to subtract from the bounds on them."""
         return _with_output_constraint(net, dict(self.start), self.below)
 
 

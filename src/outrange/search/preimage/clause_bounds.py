@@ -120,7 +120,7 @@ class ClauseBounds:
     def sides(
         self, result: BoxBounds, lo: np.ndarray, hi: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return where clauses are decided on a whole box, `(B, m)` each: hold; do not hold.
+        """Return masks `(B, m)` of the clauses that hold on a whole box, and that fail on it.
 
         If a bound is 0 up to rounding, the outputs' own bounds are substituted into the clause in
         rational arithmetic: the output of an inactive unit is exactly 0.

@@ -93,7 +93,7 @@ class OnnxCall:
 
     @cached_property
     def operands(self) -> list[Operand | None]:
-        """One per input: a `Value`, an array, or None for an absent optional input."""
+        """One entry per input: a `Value`, an array, or None for an absent optional input."""
         return [None if t is None else t.operand for t in self.tensors]
 
     @cached_property
