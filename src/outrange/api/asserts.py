@@ -90,7 +90,7 @@ def assert_range(
         lo: Lower limit: one number, an array that broadcasts to the output's shape (no batch axis),
             or for several outputs a dict from name to these. None, and entries of minus infinity,
             mean no limit.
-        hi: Upper limit, in the same form as `lo`.
+        hi: Upper limit, of the same form and shape as `lo`.
         time_limit: Limit in seconds; None to search until the property is decided.
         unknown: Effect of an undecided property: `"fail"`, or `"skip"` the test (pytest).
         **options: `where`, `seed`, `progress` of `outrange.verify`.
