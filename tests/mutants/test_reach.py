@@ -168,7 +168,7 @@ ROUNDINGS = {
     "matrix exponentials": (linear.LinearFlow.end, "np.abs(linear) * g + slack", "0.0 * linear",
                             linear_ends_hold),
     "zonotopes of sums": (
-        zonotopes.affine_form, "widened(size + np.abs(op.bias)) * g", "0.0",
+        zonotopes.affine_form, "inflate(size + np.abs(op.bias)) * g", "0.0",
         zonotope_laws.steps_hold,
     ),
     "zonotopes of products": (
