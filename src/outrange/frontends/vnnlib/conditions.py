@@ -46,7 +46,7 @@ def connect(kind: type[And] | type[Or], parts: Sequence) -> Formula:
     """Build `And` or `Or` of `parts`, flattening parts of the same kind; a single part is returned.
 
     Example:
-        >>> joined(And, [And(()), Or(())])
+        >>> connect(And, [And(()), Or(())])
         Or(parts=())
     """
     flat: list = []
