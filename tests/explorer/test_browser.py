@@ -103,7 +103,7 @@ def test_a_typed_property_is_decided_and_its_counterexample_shown(page):
     page.get_by_text("Holds", exact=True).wait_for()
     field.fill("y[9] <= <b>1</b>")
     field.press("Enter")
-    page.get_by_text("Invalid").wait_for()
+    page.get_by_text("Invalid", exact=True).wait_for()
     assert field.get_attribute("aria-invalid") == "true"
 
 
