@@ -211,7 +211,7 @@ class Robustness(Answer):
         )
 
     def _limits(self) -> str:
-        """Suggest limits if an image in [0, 1] is broken outside of [0, 1]."""
+        """Suggest limits if the violating input of an image leaves [0, 1]."""
         example = self.adversarial
         if self.clip is not None or example is None or isinstance(self.x, dict):
             return ""

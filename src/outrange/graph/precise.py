@@ -142,7 +142,7 @@ def latest(seconds: float = math.inf) -> float:
 
 
 def _products(op: Affine) -> int:
-    """Return the number of products of one application."""
+    """Return the number of multiplications in one application."""
     if op.factor is not None:
         return op.size
     if op.coefficients is not None:

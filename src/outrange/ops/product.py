@@ -26,7 +26,7 @@ TINY = 2.0**-1000
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """The products `y_j = u[left_j] * v[right_j]`; a contraction is this and a sum.
+    """The products `y_j = u[left_j] * v[right_j]`; a contraction is this followed by a sum.
 
     Args:
         name: Name of the op in reports.

@@ -152,7 +152,7 @@ class OpenBoxes:
         self._unit = np.where(most > 0, most, 1.0)
 
     def halve(self, some: np.ndarray) -> None:
-        """Halve the selected boxes, each in its most promising input, and bound the halves."""
+        """Halve the selected boxes, each along its most promising input, and bound the halves."""
         lo, hi, missing, gain = (
             part[some] for part in (self.lo, self.hi, self._missing, self._gain)
         )

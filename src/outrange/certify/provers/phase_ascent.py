@@ -80,7 +80,7 @@ class PhaseAscent:
         self.gap = np.abs(self.above - self.below) * np.maximum(-self.low, 0) * self.high / wide
 
     def root(self) -> Cases:
-        """Return the case without any sign, not yet bounded."""
+        """Return the case with no sign fixed, not yet bounded."""
         shape = (1, self.count)
         cases = Cases(
             np.zeros(shape),

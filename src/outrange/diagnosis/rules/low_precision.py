@@ -163,6 +163,6 @@ def _widen(ends: Bounds, share: float) -> Bounds:
 
 
 def _apply_overflow(ends: Bounds, limit: float) -> Bounds:
-    """Replace bounds beyond the largest number by infinity."""
+    """Replace bounds beyond the largest finite number with infinity."""
     lo, hi = ends
     return np.where(lo < -limit, -np.inf, lo), np.where(hi > limit, np.inf, hi)

@@ -69,7 +69,7 @@ class LinearProblem:
 
     @cached_property
     def certificates(self) -> list[Certificate]:
-        """Proofs without common rows, each of which has a misclassified row."""
+        """Proofs that share no rows; each has at least one misclassified row."""
         first = self.certificate
         return [] if first is None else disjoint_certificates(self.margins, first)
 

@@ -113,7 +113,7 @@ def affine(
 
 
 class _OwnSum(NamedTuple):
-    """A sum by itself.
+    """The sum of one op, without the sums that it reads.
 
     Args:
         size: `(B, n)` the total magnitude of its terms.

@@ -22,7 +22,7 @@ class TracedStep:
     """One operation of a recording.
 
     Args:
-        kind: The framework's name of the operation.
+        kind: The framework's name for the operation.
         reads: Keys of its operands.
         makes: Keys of its results.
         run: Function that runs the operation itself on arrays; it returns one array per result.
@@ -51,7 +51,7 @@ class TracedCall:
 
     @property
     def kind(self) -> str:
-        """The framework's name of the operation."""
+        """The framework's name for the operation."""
         return self.step.kind
 
     @property

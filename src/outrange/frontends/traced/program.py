@@ -36,7 +36,7 @@ def random_numbers(kind: str, where: str = "") -> UnsupportedError:
     """Return the error for an operation that draws random numbers.
 
     Args:
-        kind: The framework's name of the operation.
+        kind: The framework's name for the operation.
         where: The user's line of code; empty if unknown.
     """
     return UnsupportedError(

@@ -44,7 +44,7 @@ def power_taylor(
 
     Args:
         exponent: Exponent of the first coefficient, at most 1.
-        factors: One number a coefficient.
+        factors: One number per coefficient.
         lo: Lower ends, any shape.
         hi: Upper ends, that shape.
     """

@@ -238,7 +238,7 @@ class Condition(Timed, ExpressionNode):
 
 
 def as_expression(value: Any) -> Expression:
-    """Return a node as an expression, and numbers as a constant one.
+    """Return an expression unchanged, and numbers as a constant expression.
 
     Raises:
         InputError: It is a condition, an index, or not made of numbers.

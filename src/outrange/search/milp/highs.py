@@ -1,4 +1,4 @@
-"""Interface to HiGHS, which only this module imports; linear programs with few rows."""
+"""Interface to HiGHS, which only this module imports, and linear programs with few rows."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Loops(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """Train as `Group.advance`; an interrupted call changes nothing."""
+        """Train as `Group.advance` does; an interrupted call changes nothing."""
         size, rows = self.options.batch_size, self.data.rows
         after = []
         for lane in range(self.lanes):

@@ -1,4 +1,4 @@
-"""The input set of a table: ranges of columns, with its integers and one-hot groups."""
+"""The input set of a table: ranges of columns, with the table's integers and one-hot groups."""
 
 from __future__ import annotations
 
