@@ -153,7 +153,7 @@ def _find_smaller_sets(
         solution = decide(graph, question.groups, examiner, time_limit=seconds)
         return solution.status is Status.UNSAT
 
-    names, wording = entry_labels(graph.inputs), ("it holds", "was proved")
+    names, wording = entry_labels(graph.inputs), ("it holds", "proved")
     return smaller_sets(ask, graph, box, names, clock, wording)
 
 

@@ -60,7 +60,7 @@ def smaller_sets(
     box: Box,
     names: Sequence[str],
     clock: Clock,
-    wording: tuple[str, str] = ("all is exact", "was exact"),
+    wording: tuple[str, str] = ("all is exact", "exact"),
     quickest: float = 0.0,
 ) -> tuple[str, ...]:
     """Try smaller input sets: all inputs narrowed, and the most influential ones fixed.
@@ -71,7 +71,7 @@ def smaller_sets(
         box: The set of inputs.
         names: Labels of the flat inputs.
         clock: The question's clock; trials end with it.
-        wording: Phrases for an answer on a smaller set, and for the case that none has one.
+        wording: A phrase for an answer on a smaller set, and a participle for that answer.
         quickest: Least seconds for a trial.
     """
     least = max(quickest, SHORTEST)
@@ -82,11 +82,11 @@ def smaller_sets(
         remedies += _try_fixed(trials, graph, box, names)
     remedies = [f"{where} {wording[0]}, in {_seconds(seconds)}." for where, seconds in remedies]
     if trials.count and not remedies:
-        sets = (
-            "one smaller input set" if trials.count == 1 else f"{trials.count} smaller input sets"
-        )
+        several = trials.count > 1
+        sets = f"None of {trials.count} smaller input sets" if several else "One smaller input set"
+        verb = "was" if several else "was not"
         remedies.append(
-            f"Of {sets} (all inputs narrowed, some fixed) none {wording[1]} within "
+            f"{sets} (all inputs narrowed, some fixed) {verb} {wording[1]} within "
             f"{_seconds(trials.longest)}."
         )
     return tuple(remedies)

@@ -194,7 +194,7 @@ def _check_bounds(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
             i = int(at[0])
             raise InputError(
                 f"The bounds of every input must {rule}; {place(slots, i)} does not"
-                f"{f' (nor do {at.size - 1} others)' if at.size > 1 else ''}. "
+                f"{_others(at.size - 1)}. "
                 f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
             )
     check_within(slots, lo, hi)
@@ -204,6 +204,11 @@ def _check_bounds(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
 def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
     """Return which flat inputs take integers only, `(inputs,)`."""
     return np.concatenate([np.full(slot.size, slot.whole) for slot in slots])
+
+
+def _others(count: int) -> str:
+    """Return how many other entries break the rule, in brackets; nothing for none."""
+    return f" ({count} other{'s' * (count > 1)} likewise)" if count else ""
 
 
 def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
