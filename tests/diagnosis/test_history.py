@@ -28,9 +28,9 @@ FALLING = np.geomspace(1.0, 0.01, 20).tolist()
 HISTORIES = {
     "NaN": ([1.0, 40.0, float("nan")], None, "in epoch 3, after 1 in the first and 40"),
     "at once": ([float("nan")] * 2, None, "already in the first epoch"),
-    "diverged": ([1.1, 1.7e8, 1.3e8], None, "rose from 1.1 to 1.3e+08 in 3 epochs by way of"),
+    "diverged": ([1.1, 1.7e8, 1.3e8], None, "rose from 1.1 to 1.3e+08 in 3 epochs, with a peak of"),
     "still": ([0.7, 0.7, 0.7, 0.7], None, "did not change at all"),
-    "nearly still": ([1.0, 1.00001, 1.00002], None, "moved by 2e-05 only"),
+    "nearly still": ([1.0, 1.00001, 1.00002], None, "changed by only 2e-05"),
     "jumps": ([0.3, 1.0, 0.2, 1.1, 0.3, 0.9, 0.2, 1.2, 0.25, 1.0], None, "changes by"),
     "a constant": ([1.5, 1.43, 1.42, 1.418], None, "predicting the mean of the targets"),
     "early": ([9.0, 8.9, 8.8], None, "fell by 0.1 in the last epoch"),
