@@ -130,7 +130,7 @@ def test_a_used_optimizer_goes_on_with_its_moments(name):
         (lambda: optimizers.Adam(0.01, gradient_accumulation_steps=2), "accumulation"),
         (lambda: optimizers.Adam(0.01, epsilon=1e-16), "epsilon"),
         (lambda: optimizers.Adam(0.01, beta_2=0.9999999), "betas"),
-        (lambda: optimizers.Adam(lambda: 0.01), "beforehand"),
+        (lambda: optimizers.Adam(lambda: 0.01), "not known in advance"),
         (lambda: optimizers.Adadelta(), "no bound on a step"),
         (lambda: type("Adam", (optimizers.Adam,), {})(), "not an optimizer of Keras"),
     ],

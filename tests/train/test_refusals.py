@@ -62,7 +62,7 @@ BAD = {
     "no effect": (wired_with(outputs="B"), "['C']"),
     "feedback of input": (wired_with(edges=[("A", "B"), ("B", "C"),
                                        {"from": "A", "to": "C", "feedback": True}], passes=2),
-                          "`A`"),
+                          "`A -> C`"),
     "shared shapes": (wired_with(edges=[{"from": "A", "to": "B", "shared": "w"},
                                    {"from": "B", "to": "C", "shared": "w"}]), "shared='w'"),
     "units": (wired_with(nodes=[A, {**B, "units": 0}, C]), "Received: 0"),
