@@ -24,28 +24,28 @@ class Choice:
 
 @dataclass(frozen=True)
 class Advice(Answer):
-    """A last layer, loss, optimizer and scaling for a data set; `print` it for the reasons.
+    """Recommended last layer, loss, optimizer and scaling for a data set; `print` it for reasons.
 
     Args:
         kind: Kind of the targets, such as `"binary"`.
         meaning: The kind in words.
-        sure: Whether the data permit no other kind.
-        other: The other possible kind, for `kind=`.
+        sure: Whether the data rule out every other kind.
+        other: The other kind that the data permit, which `kind=` can select; empty if `sure`.
         units: Number of units of the last layer.
         activation: Activation of the last layer.
         loss: Loss to pass to `Model.compile`.
         optimizer: Name of the optimizer.
         learning_rate: Learning rate of the optimizer.
         metric: Metric to watch during training.
-        targets: Transformation of the targets, an expression in `y`; `"y"` for none.
-        inputs: Transformation of the inputs, a layer; `""` for none.
+        targets: Transformed targets as an expression in `y`; `"y"` for no transformation.
+        inputs: Layer that transforms the inputs, as code; `""` for none.
         choices: Recommendations with their reasons.
         warnings: Other peculiarities of the data.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
     """
 
     kind: str
@@ -99,7 +99,7 @@ class Advice(Answer):
         return [{"what": c.what, "value": c.value, "reason": c.reason} for c in self.choices]
 
     def document(self) -> Document:
-        """Return the choices, remarks, and the code."""
+        """Return a document with the choices, the warnings and the code."""
         doubt = [] if self.sure else [f'Another reading of the targets: kind="{self.other}".']
         return Document(
             f"The targets are {self.meaning}.",

@@ -1,4 +1,4 @@
-"""The base class of answers: rendered as text and HTML, plotted, tabulated and saved."""
+"""Base class of answers, which renders them as text and HTML, tabulates them and saves them."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Cost:
 class Answer(ABC):
     """A record whose content is plain data, rendered by `print` and by notebooks.
 
-    JSON contains the record itself: all fields under their names.
+    The JSON form contains the record itself: its fields under their own names.
 
     Args:
-        sources: Models of the answer, each with its hash; empty if unknown.
-        over: Input set of the answer; None if there is none or it is unknown.
+        sources: Models analyzed, each with its hash; empty if unknown.
+        over: Input set analyzed; None if there is none or it is unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
@@ -63,7 +63,7 @@ class Answer(ABC):
     """Name of the layout of `as_dict`."""
 
     DERIVED: ClassVar[tuple[str, ...]] = ()
-    """Properties in `as_dict` besides the fields."""
+    """Properties that `as_dict` includes in addition to the fields."""
 
     OMITTED: ClassVar[tuple[str, ...]] = ()
     """Fields that `as_dict` omits."""
@@ -88,8 +88,8 @@ class Answer(ABC):
         """Convert the answer to a table.
 
         Returns:
-            A `pandas.DataFrame` of the dicts of `records`, indexed by the columns that identify a
-            row.
+            A `pandas.DataFrame` with one row per dict of `records`, indexed by the columns that
+            identify a row.
 
         Raises:
             InputError: pandas is not installed.
@@ -131,7 +131,7 @@ class Answer(ABC):
         write(self, self.FORMAT, self.sources, path)
 
     def html(self, path: str | os.PathLike | None = None) -> str:
-        """Render the answer as HTML without scripts and external content, every name escaped.
+        """Render the answer as HTML without scripts or external content, with every name escaped.
 
         Args:
             path: File to write a complete page to; None to write no file.

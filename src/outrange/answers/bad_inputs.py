@@ -40,10 +40,10 @@ MOST_SHAPES = 4000
 class BadInputs(Answer):
     """All inputs of a set that break a property: boxes, polytopes, and undecided boxes.
 
-    Rigorous (`FLOAT64_ROUNDED`, about the real-valued network with the stored weights) are the
-    bounds `share_lo <= volume(bad) / volume(set) <= share_hi`. Every input of `box_lo, box_hi` is
-    proved bad. An input outside of all bad boxes, undecided boxes and boxes with pieces is proved
-    good.
+    The bounds `share_lo <= volume(bad) / volume(set) <= share_hi` are rigorous (`FLOAT64_ROUNDED`,
+    about the real-valued network with the stored weights). Every input in a box of `box_lo, box_hi`
+    is proved bad. An input of the set that lies in no bad box, no undecided box and no box with
+    pieces is proved good.
 
     The faces of `pieces` are only as accurate as float64. They are computed without a rounding
     proof, so an input within rounding error of a face may lie on its other side.
@@ -52,28 +52,29 @@ class BadInputs(Answer):
         model: Name of the model.
         claim: The property, as text.
         inputs: Dict from input name to shape.
-        lo: `(r, inputs)`, lower corners of the input set as boxes that share at most faces.
-        hi: `(r, inputs)`, their upper corners.
-        share_lo: Lower bound on the bad share of the set's volume.
-        share_hi: Upper bound on the bad share. Sides of zero width do not count as dimensions.
-        share_tol: Requested accuracy of the share.
+        lo: `(r, inputs)`, lower corners of the boxes that make up the input set. Two of these boxes
+            overlap at most in a face.
+        hi: `(r, inputs)`, upper corners of these boxes.
+        share_lo: Lower bound on the bad fraction of the set's volume.
+        share_hi: Upper bound on the same fraction. The volume ignores inputs of zero width.
+        share_tol: Requested accuracy of the fraction.
         box_lo: `(n, inputs)`, lower corners of boxes proved bad everywhere.
-        box_hi: `(n, inputs)`, their upper corners.
+        box_hi: `(n, inputs)`, upper corners of the bad boxes.
         pieces: Polytopes of bad inputs, each a `Piece`; some may overlap.
         undecided_lo: `(k, inputs)`, lower corners of boxes that may contain bad and good inputs.
-        undecided_hi: `(k, inputs)`, their upper corners.
-        bands: Proved parts of the undecided boxes, one `Slab` each.
+        undecided_hi: `(k, inputs)`, upper corners of the undecided boxes.
+        bands: Half-spaces of the undecided boxes that are proved bad or good, one `Slab` per box.
         nowhere: Whether it is proved that no input is bad.
         status: `"known"`, `"time"`, `"memory"`, `"interrupted"`, `"pieces"` or `"rounding"`.
         warrant: Evidence for the shares and the boxes (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
-        locator: Finds the box of a point; see `contains`.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        locator: Lookup structure with which `contains` finds the box of a point.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
         OutrangeError: The shares are not bounds.
@@ -150,9 +151,9 @@ class BadInputs(Answer):
         """Return whether inputs are bad: True, False, or None if unknown.
 
         In entirely bad or good boxes and in undecided boxes (where linear bounds decide most
-        inputs), True and False are proofs. In boxes with pieces they are as accurate as float64,
-        and inputs within rounding error of a face get None. An input outside the set is not one of
-        its bad inputs: False.
+        inputs), True and False are proofs. In boxes with pieces they are only as accurate as
+        float64, and the result is None for inputs within rounding error of a face. The result is
+        False for inputs outside the set.
 
         Args:
             x: One input in the model's input shape, or flat; a batch of inputs; or a dict from
@@ -176,7 +177,7 @@ class BadInputs(Answer):
         return decisions[0] if single else decisions
 
     def _sides(self, x: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Return 1 for bad, -1 for good, 0 for unknown; each point lies in the leaf of its row."""
+        """Return 1 for bad points, -1 for good ones, 0 for unknown; `row` has the leaf of each."""
         kind = self.locator.kind(row)
         side = np.where(kind == INSIDE, 1, np.where(kind == UNDECIDED, 0, -1))
         mixed = np.flatnonzero((kind == PIECES) | (kind == UNDECIDED))
@@ -202,7 +203,7 @@ class BadInputs(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per box or polytope: bad or undecided, and the box around it."""
+        """Return one dict per box or polytope: its kind, and the bounds of its bounding box."""
         names = entry_names(self.inputs)
         boxes = [("bad box", lo, hi) for lo, hi in zip(self.box_lo, self.box_hi, strict=True)]
         boxes += [("bad polytope", piece.lo, piece.hi) for piece in self.pieces]
@@ -216,7 +217,7 @@ class BadInputs(Answer):
         ]
 
     def document(self) -> Document:
-        """Return the shares as a sentence, and a drawing if one or two inputs vary."""
+        """Return a document with the proved shares, and a drawing if one or two inputs vary."""
         count = len(self.box_lo) + len(self.pieces) + len(self.undecided_lo)
         drawn = len(self.varying) in (1, 2) and count <= MOST_SHAPES
         return Document(
@@ -239,7 +240,9 @@ class BadInputs(Answer):
         return np.flatnonzero(self.lo.min(axis=0) < self.hi.max(axis=0))
 
     def drawing(self) -> Drawing:
-        """Return the set in the plane of the varying inputs; a single one gets a height of 1.
+        """Return a drawing of the set in the plane of its one or two varying inputs.
+
+        If only one input varies, the shapes have a height of 1.
 
         Raises:
             InputError: The number of varying inputs is not one or two.
@@ -265,7 +268,9 @@ class BadInputs(Answer):
         return Drawing(shapes, hull[0], hull[2], (right, up), caption)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the set: bad inputs filled, undecided boxes pale; with many inputs, the shares.
+        """Draw the set with bad inputs filled and undecided boxes pale.
+
+        Unless one or two inputs vary, a bar with the proved shares is drawn instead.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -33,28 +33,29 @@ REPRODUCED = {None: "not run", True: "yes", False: "no: rounding decides it ther
 
 @dataclass(frozen=True, eq=False)
 class Counterexamples(Answer, Sequence):
-    """A sequence of inputs that break a property, and a statement about the others.
+    """Sequence of inputs that break a property, and a statement about the remaining inputs.
 
-    Each input breaks the property in real arithmetic and was run on the model (`reproduced` states
-    the result). Only `"none"` is a proof that the property holds. `"no more"` means that every box
-    not proved good lies within `apart` of a listed input, or is too small to be bisected.
+    Each input breaks the property in real arithmetic. Its `reproduced` states whether the model's
+    own outputs break it too. Only the status `"none"` is a proof that the property holds. The
+    status `"no more"` means that every box not proved good lies within `apart` of a listed input,
+    or is too small to be bisected.
 
     Args:
         model: Name of the model.
         claim: The property, as text.
         examples: The inputs, in the order in which they were found.
         asked: Requested number of inputs.
-        apart: Any two inputs differ, in some entry, by at least this share of the set's width.
+        apart: Any two inputs differ in some entry by at least this fraction of the set's width.
         status: `"all"`, `"none"`, `"no more"`, `"time"`, `"memory"`, `"interrupted"`,
             `"error"`, `"rounding"` or `"effort"`.
         warrant: Evidence for the examples, and for `"none"` (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
     """
 
     model: str

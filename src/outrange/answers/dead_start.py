@@ -50,7 +50,7 @@ class DeadLayer:
 
 @dataclass(frozen=True)
 class DeadStart(Answer):
-    """Probabilities of a dead start, over the layers' own initializers.
+    """Probabilities that units start dead, with weights drawn from the layers' initializers.
 
     Args:
         model: Name of the model.
@@ -58,12 +58,12 @@ class DeadStart(Answer):
         rows: Number of data rows.
         confidence: Confidence level of each interval.
         seed: Seed of the draws.
-        kept: Weights without a known initializer, which kept their present values.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        kept: Names of weights without a known initializer, which were not redrawn.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
     """
 
     model: str

@@ -24,7 +24,7 @@ class Level(IntEnum):
     MEASURED = 2
     """Observed in a short measurement on the data."""
     PROVED = 3
-    """A bound, or an exact fact about the program; `holds_for` names the set."""
+    """Proved by a bound or by an exact fact about the program; `holds_for` states the set."""
 
     @classmethod
     def of(cls, level: Level | str) -> Level:
@@ -50,20 +50,20 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One fault that hinders learning, or a remarkable fact.
+    """One fault that hinders learning, or a noteworthy fact.
 
     Args:
         code: Code of the rule, such as `"OR001"`; codes never change their meaning.
         title: The rule in a few words.
-        level: Level of evidence behind it.
+        level: Level of evidence for the finding.
         layer: Path of the layer; `""` if the finding is about the whole model.
         message: One or two sentences with the numbers.
         fix: Code that replaces the faulty part.
         holds_for: The set of inputs and weights for which the finding is true.
         interval: `(lo, hi)` that proves the finding, or None.
         cost: Consequences as numbers: `loss_floor`, `share`, `unreachable`, ...
-        note: Whether it is a true fact but not a fault; notes are kept apart from the findings.
-        tried: Effect of the fix on a copy; empty if it was not tried.
+        note: Whether the finding is a true fact but not a fault; notes are listed separately.
+        tried: Effect of the fix on a copy of the model, in words; empty if it was not tried.
     """
 
     code: str
@@ -88,7 +88,7 @@ class Finding:
         return f"layer '{self.layer}': " if self.layer else ""
 
     def entry(self) -> Entry:
-        """Return title, numbers, set, and fix."""
+        """Return the finding as a list entry with its title, message, evidence and fix."""
         lines = [f"{self.where}{self.message}"]
         if self.holds_for:
             lines.append(f"Holds for {self.holds_for}.")
@@ -108,11 +108,11 @@ class Finding:
 
 
 MOST_UNREAD = 8
-"""Maximum number of unchecked items that are listed; others are counted."""
+"""Maximum number of unchecked items that are listed; the rest are only counted."""
 
 
 class FoundFault(AssertionError):
-    """Raised by `raise_on` for a finding of the given level; its text is the diagnosis."""
+    """Error of `raise_on`; its message contains the findings of the given level or above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,17 +124,17 @@ class Diagnosis(Answer, Sequence):
         backend: Keras backend of the model.
         findings: Faults, those with the best evidence first.
         notes: True facts that are not faults.
-        unread: What could not be checked, and why.
+        unread: Sentences on parts that could not be checked, each with the reason.
         rules: Dict from code to title of every rule that was applied.
         explanations: Dict from code to a longer text, for `explain`.
         ignored: Codes that were left out on request.
         rows: Number of data rows.
         seconds: Wall-clock time in seconds.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
     """
 
     model: str
@@ -254,7 +254,7 @@ class Diagnosis(Answer, Sequence):
         ]  # fmt: skip
 
     def document(self) -> Document:
-        """Return the findings, the notes, and what could not be checked."""
+        """Return a document with the findings, the notes, and the parts that were not checked."""
         count = len(self.findings)
         what = f"{count} finding{'s' * (count > 1)}" if count else "no findings"
         if self.unread:

@@ -38,13 +38,14 @@ class FallingPair:
     """Two inputs of a set that differ in one entry, which is larger in the second.
 
     Args:
-        x: The first input, in its own shape (a dict by name for several inputs).
+        x: The first input, in the model's input shape (a dict by name for several inputs).
         then: The second input, in the same shape.
         y: Output at the first input in real arithmetic, rounded to nearest.
         then_y: Output at the second input.
         model_y: Output of the user's model at the first input in float32; None if it was not run.
         model_then_y: Output of the user's model at the second input.
-        reproduced: Whether the model's own outputs move the same way; None if it was not run.
+        reproduced: Whether the model's own outputs move in the same direction; None if the model was
+            not run.
     """
 
     x: np.ndarray | dict[str, np.ndarray]
@@ -62,7 +63,7 @@ class FallingPair:
 
 @dataclass(frozen=True, eq=False)
 class Trend:
-    """The direction of one output in one input with all others fixed, anywhere in the set.
+    """Direction of one output over the set as one input grows and all other inputs are fixed.
 
     Args:
         output: Name of the output entry, such as `"y[0]"`.
@@ -104,25 +105,27 @@ class Trend:
 
 @dataclass(frozen=True, eq=False)
 class Monotone(Answer):
-    """Directions of outputs in inputs, and whether a chosen index never falls.
+    """Directions of outputs in inputs, and whether the chosen index never falls between groups.
 
-    The answer is true (as a condition) only if everything asked is proved.
+    In a condition (`if answer:`) the answer is true only if everything requested is proved. The
+    chosen index is the position of the largest output within a group.
 
     Args:
         model: Name of the model.
         trends: One `Trend` per pair of output and input.
         wanted: Requested direction, `"rises"` or `"falls"`; None for either.
-        order: For groups: a `Verdict` on whether the chosen index never falls from group to group.
+        order: For groups: a `Verdict` on whether the chosen index never falls from one group to the
+            next. None without groups.
         reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"` or
             `"rounding"`.
         warrant: Evidence for the proofs (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
     """
 
     model: str
@@ -152,13 +155,13 @@ class Monotone(Answer):
 
     @property
     def status(self) -> str:
-        """`"VIOLATED"` if anything is refuted, `"HOLDS"` if all is proved, else `"UNKNOWN"`."""
+        """`"VIOLATED"` if any claim is refuted, `"HOLDS"` if all are proved, else `"UNKNOWN"`."""
         each = self._each()
         return VIOLATED if VIOLATED in each else (UNKNOWN if UNKNOWN in each else HOLDS)
 
     @property
     def holds(self) -> bool | None:
-        """True if all is proved, False if anything is refuted, or None if unknown."""
+        """True if all claims are proved, False if any is refuted, None if unknown."""
         return {HOLDS: True, VIOLATED: False}.get(self.status)
 
     def __bool__(self) -> bool:
@@ -218,7 +221,7 @@ class Monotone(Answer):
         return rows
 
     def document(self) -> Document:
-        """Return a table with one row per pair, and inputs that show falls or rises."""
+        """Return a table with one row per pair, and the inputs that refute a direction."""
         return Document(
             f"Monotonicity of {self.model}",
             f"{self.headline} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
@@ -263,7 +266,7 @@ class Monotone(Answer):
         ]
 
     def _advice(self) -> str:
-        """Return what would help if a direction is unknown."""
+        """Return advice on pairs of unknown direction; empty if there are none."""
         left = sum(trend.direction == "unknown" for trend in self.trends)
         if not left or self.reason == "decided":
             return ""
@@ -274,7 +277,7 @@ class Monotone(Answer):
         )
 
     def _order(self) -> list[Block]:
-        """Return the blocks about the chosen index; the lead has status, warrant and cost."""
+        """Return the blocks about the chosen index, without what the document's lead states."""
         if self.order is None:
             return []
         return [Paragraph(f"{self.order.claim}:"), *self.order.told]
@@ -297,6 +300,6 @@ class Monotone(Answer):
 
 
 def _some(names: Iterable[str]) -> str:
-    """Return a few names for a message."""
+    """Return up to four names for an error message, separated by `|`."""
     distinct = list(dict.fromkeys(names))
     return "|".join(map(repr, distinct[:4])) + ("|..." if len(distinct) > 4 else "")

@@ -24,8 +24,9 @@ REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
 class Optimum(Answer):
     """The smallest or largest value of a form, bracketed: `lo <= optimal value <= hi`.
 
-    One bound is proved, the other is attained: for a minimum, `lo` is proved and `hi` is the value
-    at `at`; for a maximum it is the opposite. Without an admissible input both are infinite.
+    One bound is proved, and the other is attained. For a minimum, `lo` is proved and `hi` is the
+    value at `at`; for a maximum, the roles are swapped. If no input is admissible, both are
+    infinite.
 
     Args:
         model: Name of the model.
@@ -33,23 +34,24 @@ class Optimum(Answer):
         sense: Direction, `"min"` or `"max"`.
         lo: Lower bound of the optimal value.
         hi: Upper bound of the optimal value.
-        at: The best known input, in its own shape (a dict by name for several inputs).
-        y: Output of the real-valued network there, in the output's shape, likewise.
-        model_y: Output of the user's model there in float32, in the same shape; None if the model
-            could not be run.
-        tol: Requested tolerance, relative to the range of the form seen.
+        at: The best known input, in the model's input shape (a dict by name for several inputs).
+        y: Output of the real-valued network at `at`, in the output's shape (a dict by name for
+            several outputs).
+        model_y: Output of the user's model at `at` in float32, in the shape of `y`; None if the
+            model could not be run.
+        tol: Requested tolerance, relative to the range of values seen for the form.
         status: `"exact"`, `"infeasible"`, `"time"`, `"memory"`, `"interrupted"`,
             `"error"` or `"rounding"`.
         warrant: Evidence for the proved bound (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
         seen: Smallest and largest value of the form at some inputs of the set, as returned by the
-            model; they set the scale of a figure. None if the model was not run.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+            model. They set the scale of a figure. None if the model was not run.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class RangeProgress:
-    """The bounds so far; each of them is already valid.
+    """Bounds during a range search; they are already valid.
 
     Args:
         seconds: Wall-clock time so far, in seconds.
@@ -29,7 +29,7 @@ class RangeProgress:
 
     @property
     def share_known(self) -> np.ndarray:
-        """Range seen as a share of the range claimed, `(outputs,)`: 1 where closed."""
+        """`(outputs,)`, width of the range seen relative to the proved range; 1 if they agree."""
         claimed, seen = self.hi - self.lo, self.seen_hi - self.seen_lo
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.where(claimed > 0, seen / claimed, 1.0)
@@ -43,9 +43,9 @@ class VerifyProgress:
     Args:
         seconds: Wall-clock time so far, in seconds.
         boxes: Number of sub-problems bounded.
-        margin: Proved minimum distance of every input from breaking the property; None without a
-            finite one.
-        nearest: Distance of the nearest input tried.
+        margin: Proved minimum distance of every input from breaking the property; None as long as
+            nothing is proved.
+        nearest: Smallest such distance among the inputs tried.
         open: Number of sub-problems waiting.
     """
 
@@ -62,15 +62,15 @@ class VerifyProgress:
 
 @dataclass(frozen=True)
 class RobustProgress:
-    """Progress on a data set.
+    """Progress of a robustness search over a data set.
 
     Args:
         seconds: Wall-clock time so far, in seconds.
         count: Total number of inputs.
         robust: Number of inputs proved robust.
-        broken: Inputs with an adversarial example.
-        wrong: Inputs misclassified without a perturbation.
-        open: Inputs given up undecided.
+        broken: Number of inputs with an adversarial example.
+        wrong: Number of inputs misclassified without a perturbation.
+        open: Number of inputs left undecided.
     """
 
     seconds: float

@@ -38,14 +38,14 @@ MOST_SHORT = 4
 
 @dataclass(frozen=True, eq=False)
 class Range(Answer):
-    """The range of every output over an input set: a claim, its evidence, and why it stopped.
+    """Range of every output over an input set: a claim and its evidence.
 
     The claim: over the whole input set, each output of the real-valued network with the stored
     weights lies in `[lo, hi]`. It is true for every status.
-    The evidence: at the inputs `at_lo` and `at_hi` the network was evaluated in interval
-    arithmetic, with sufficient precision: `lo <= least value <= seen_lo`,
-    `seen_hi <= largest value <= hi`, and `gap` is what remains unknown. If an output is constant
-    except for rounding, `seen_lo` may exceed `seen_hi` by that rounding.
+    The evidence: the network was evaluated at the inputs `at_lo` and `at_hi` in interval
+    arithmetic with sufficient precision. Therefore `lo <= least value <= seen_lo` and
+    `seen_hi <= largest value <= hi`, and `gap` is the part that remains unknown. If an output is
+    constant except for rounding, `seen_lo` may exceed `seen_hi` by that rounding.
 
     Arrays have the output's own shape (no batch axis). With several outputs they are flat, all
     outputs one after the other; `answer["name"]` or `by_name` returns each in its own shape.
@@ -57,13 +57,13 @@ class Range(Answer):
         lo: Proved lower bounds, in the output's shape.
         hi: Proved upper bounds, in the output's shape.
         seen_lo: Smallest values attained, each rounded up by its evaluation error; same shape.
-        seen_hi: Largest values attained, each rounded down likewise; same shape.
+        seen_hi: Largest values attained, each rounded down by its evaluation error; same shape.
         at_lo: Inputs that attain `seen_lo`: shape `(*output shape, *input shape)`, or for
             several inputs a dict from input name to such arrays.
-        at_hi: Inputs that attain `seen_hi`, likewise.
+        at_hi: Inputs that attain `seen_hi`, in the same form.
         model_lo: Outputs of the model itself at `at_lo`, in the shape of `lo`; None if not run.
-        model_hi: Outputs of the model itself at `at_hi`, likewise.
-        tol: Requested tolerance, relative to each output's range seen.
+        model_hi: Outputs of the model itself at `at_hi`, in the same form.
+        tol: Requested tolerance, relative to the range of values seen for each output.
         status: Reason why the search stopped: `"exact"`, `"time"`, `"memory"`, `"interrupted"`,
             `"error"`, `"rounding"`, or `"float32"` (closed in real arithmetic; the rest is float32
             rounding).
@@ -72,16 +72,16 @@ class Range(Answer):
         methods: Methods used, with references.
         subject: Bounded quantity: `"output"`, `"gradient"`, `"lipschitz"` or `"difference"`.
         labels: Names of the outputs, flat; empty for names derived from `outputs`.
-        remedies: Sentences on changes that were tried and close an open gap.
+        remedies: Sentences on changes to the question that were tried and close an open gap.
         arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run with sums in
             any order, and `seen_lo`, `seen_hi` are outputs of the model (or reached by any run).
         real_lo: With `"float32"`: lower bounds in real arithmetic, in the shape of `lo`.
         real_hi: With `"float32"`: upper bounds in real arithmetic, in the shape of `hi`.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -130,14 +130,14 @@ class Range(Answer):
 
     @property
     def gap(self) -> np.ndarray:
-        """Unknown part of each output in its own unit: the larger of the gaps at both bounds."""
+        """Unknown part of each output's range, in its unit: the larger gap of its two bounds."""
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.maximum(self.seen_lo - self.lo, self.hi - self.seen_hi)
         return np.where(np.isnan(gap), np.inf, gap)
 
     @property
     def relative_gap(self) -> np.ndarray:
-        """`gap` as a multiple of the range seen (of 1e-6 of its magnitude, if that is more)."""
+        """`gap` relative to the range seen (to 1e-6 of its magnitude, if that is larger)."""
         return relative(self.gap, self._base, self.seen_hi)
 
     @property
@@ -149,7 +149,7 @@ class Range(Answer):
 
     @property
     def _base(self) -> np.ndarray:
-        """Value from which the range seen counts; a Lipschitz constant is a range from 0."""
+        """Lower end of the range seen; 0 for Lipschitz constants, whose range starts at 0."""
         return np.zeros_like(self.seen_lo) if self.subject == "lipschitz" else self.seen_lo
 
     @property
@@ -185,7 +185,7 @@ class Range(Answer):
         return parts
 
     def _pick(self, where: np.ndarray, name: str) -> Range:
-        """Return some of the outputs, in the shape of their flat indices."""
+        """Return the outputs at the flat indices `where`, in the shape of `where`."""
         fields = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
         fields += ("real_lo", "real_hi")
         parts = {n: pick_entries(getattr(self, n), where, self.lo.shape) for n in fields}
@@ -195,11 +195,11 @@ class Range(Answer):
         return replace(self, outputs={name: where.shape}, labels=labels, **parts)
 
     def __getitem__(self, key: Any) -> Range:
-        """Return some of the outputs: `answer[key].lo` is `answer.lo[key]`; a key may be a name.
+        """Return some of the outputs, so that `answer[key].lo` is `answer.lo[key]`.
 
         Args:
             key: Name of an output (`"force"`) or of an entry (`"force[2]"`); or an index as in
-                NumPy: a number, a slice, a tuple or an array of these.
+                NumPy: an integer, a slice, a tuple or an array of these.
 
         Returns:
             A `Range` of these outputs, with the bounds, inputs and status of this one.
@@ -275,7 +275,7 @@ class Range(Answer):
         return f"{what} in {ends}{how} for every input of the set ({standing})"
 
     def document(self) -> Document:
-        """Return a table of the outputs, or of the outstanding ones, and the extreme inputs."""
+        """Return a table of the outputs, or a summary if there are many, and the extreme inputs."""
         return range_document(self)
 
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:

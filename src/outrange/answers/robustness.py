@@ -66,11 +66,11 @@ class Robustness(Answer):
         scale: `(inputs,)`, change of each input at distance 1; None for 1.
         arithmetic: `"real"`, or `"float32"`: both bounds are then about float32 inference with sums
             in any order.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.

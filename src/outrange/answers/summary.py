@@ -81,11 +81,11 @@ class Summary(Answer):
         domain: Abstract domain of the ranges, `"linear"` or `"intervals"`.
         seconds: Wall-clock time in seconds.
         warrant: Evidence for ranges and counts (see `Warrant`).
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
     """
 
     model: str

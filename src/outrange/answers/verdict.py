@@ -159,11 +159,11 @@ class Verdict(Decided, Answer):
         arithmetic: `"real"`, or `"float32"`: then `HOLDS` is a proof about every float32 run with
             sums in any order, and `VIOLATED` was reproduced in float32 by the model itself.
         in_real: With `"float32"`: the verdict in real arithmetic, if it differs.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
         OutrangeError: Verdict and evidence contradict each other.

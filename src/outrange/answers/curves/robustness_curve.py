@@ -20,16 +20,16 @@ from ..robust_accuracy import BROKEN, ROBUST, UNDECIDED, WRONG, RobustAccuracy
 class RobustnessCurve(Answer):
     """Robust accuracy of one data set at several radii, in ascending order.
 
-    An input that is proved right at one radius is right at every smaller one, and an adversarial
-    input remains one at every larger radius: the answers share both.
+    An input proved robust at one radius is robust at every smaller radius, and an adversarial input
+    at one radius is adversarial at every larger radius. The answers reuse both kinds of results.
 
     Args:
         answers: One `RobustAccuracy` per radius; all have the same model, data, norm and limits.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much the time limit was exceeded, and in which phase; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that the time limit was exceeded, by how much and in which phase; else empty.
 
     Raises:
         OutrangeError: There is no radius, or the radii are not ascending.
@@ -67,22 +67,22 @@ class RobustnessCurve(Answer):
 
     @property
     def lo(self) -> np.ndarray:
-        """`(k,)`, proved share of inputs that stay right at each radius."""
+        """`(k,)`, fraction of inputs proved to stay correctly classified at each radius."""
         return np.array([answer.lo for answer in self.answers])
 
     @property
     def hi(self) -> np.ndarray:
-        """`(k,)`, share of inputs that known attacks leave right at each radius."""
+        """`(k,)`, fraction of inputs that no known attack breaks at each radius."""
         return np.array([answer.hi for answer in self.answers])
 
     @property
     def accuracy(self) -> float:
-        """Share of inputs that the model gets right without a perturbation; NaN if unknown."""
+        """Fraction of inputs classified correctly without a perturbation; NaN if unknown."""
         return self.answers[0].accuracy
 
     @property
     def complete(self) -> bool:
-        """Whether every input was decided or given up at every radius."""
+        """Whether the search reached every input at every radius."""
         return all(answer.complete for answer in self.answers)
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class RobustnessCurve(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per radius: shares, number of inputs of each status, seconds."""
+        """Return one dict per radius: both bounds, number of inputs of each status, seconds."""
         return [
             {"eps": a.eps, "lo": a.lo, "hi": a.hi, **a.count, "seconds": _seconds(a)}
             for a in self.answers
@@ -132,7 +132,7 @@ class RobustnessCurve(Answer):
         return f"{share(reached - self[0].count[WRONG], reached)} right"
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the proved share and the share that attacks leave, over the radius.
+        """Draw the proved and the attacked accuracy (`lo` and `hi`) over the radius.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -26,29 +26,29 @@ from ..render.text import number
 
 
 RULE = "integers, one-hot groups"
-"""Column entry of a row that is within all ranges but breaks another rule of the training set."""
+"""Column name used for a row within all ranges that breaks another rule of the training set."""
 
 
 @dataclass(frozen=True, eq=False)
 class Extrapolation(Answer):
-    """Rows outside a training set, with the columns and the distances.
+    """Rows outside a training set, with the columns concerned and the distances.
 
     Args:
         model: Name of the model; empty without a model.
         names: Names of the columns.
         lo: `(columns,)`, smallest value of each column in the training set.
         hi: `(columns,)`, largest value of each column.
-        count: Number of rows compared.
-        outside: `(k,)`, numbers of the rows outside, from 0.
-        values: `(k, columns)`, these rows.
+        count: Number of rows that were compared with the training set.
+        outside: `(k,)`, indices of the rows outside, from 0.
+        values: `(k, columns)`, values of these rows.
         inner: Output range over the training set; None without a model.
         outer: Output range over the smallest box that also contains the rows outside; None without
             a model, or if no row is outside.
-        sources: Models of the answer, each with its hash.
+        sources: Models analyzed, each with its hash.
         over: The training set, as a box.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much the time limit was exceeded, and in which phase; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that the time limit was exceeded, by how much and in which phase; else empty.
 
     Raises:
         OutrangeError: The shapes of the arrays do not match.
@@ -82,7 +82,7 @@ class Extrapolation(Answer):
 
     @property
     def shares(self) -> np.ndarray:
-        """`(k, columns)`, size of `by` as a share of the column's range; inf for a constant."""
+        """`(k, columns)`, absolute `by` relative to the column's range; inf beyond a constant."""
         by, width = np.abs(self.by), np.broadcast_to(self.hi - self.lo, self.values.shape)
         limit = np.where(by > 0, np.inf, 0.0)
         return np.divide(by, width, out=limit, where=width > 0)
@@ -126,7 +126,7 @@ class Extrapolation(Answer):
         return entries or [{"row": row, "column": RULE, **rule}]
 
     def document(self) -> Document:
-        """Return a table of the values outside, and of the output ranges if there is a model."""
+        """Return a table of the values outside, and one of output ranges if there is a model."""
         records = self.records()
         blocks: list[Block] = []
         if records:

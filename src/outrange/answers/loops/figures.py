@@ -15,7 +15,7 @@ from .trajectory import LoopTrajectory, LoopZone
 
 
 class LoopFigure(Protocol):
-    """The fields of an answer about a loop that figures use."""
+    """Fields that figures read from an answer about a loop."""
 
     @property
     def status(self) -> str: ...
@@ -38,7 +38,12 @@ class LoopFigure(Protocol):
 def figure_data(
     answer: LoopFigure,
 ) -> tuple[str, tuple[str, ...], Ends, Runs, Worst | None, list[Zone]]:
-    """Return title, names, boxes, trajectories, the violating trajectory, and named sets."""
+    """Return the data of a figure of a closed loop.
+
+    Returns:
+        The title; the names of the states; the boxes; the simulated trajectories; the violating
+        trajectory or None; and the sets that the specification names.
+    """
     claim, example, pipe = (
         clipped_name(answer.claim, LONGEST_CLAIM),
         answer.counterexample,

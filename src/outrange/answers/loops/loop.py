@@ -27,9 +27,9 @@ class Loop(Decided, Answer):
     """The reachable states of a closed loop over time, and a verdict on its specification.
 
     `HOLDS` is a proof for every trajectory from the initial set, for every disturbance. `VIOLATED`
-    comes with a trajectory. `UNKNOWN` states how far the proof got. A loop is true (as a condition)
-    only if its specification is proved. Without a specification (`status` is `REACHED`) there is
-    only the pipe.
+    comes with a trajectory. `UNKNOWN` states how far the proof got. In a condition (`if answer:`)
+    the answer is true only if the specification is proved. Without a specification (`status` is
+    `REACHED`) it contains only the pipe.
 
     Args:
         model: Name of the controller.
@@ -39,14 +39,15 @@ class Loop(Decided, Answer):
         counterexample: A violating trajectory, with `VIOLATED`.
         margin: Proved minimum distance of every trajectory from violating the specification, in the
             units of its inequalities; infinite or negative if unknown.
-        nearest: Distance of the trajectory that came nearest; negative for a violation.
-        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"` or
-            `"rounding"`.
+        nearest: Smallest distance of a simulated trajectory from a violation; negative for a
+            violation, None if unknown.
+        reason: Why the search stopped: `"decided"`, `"time"`, `"memory"`, `"interrupted"`,
+            `"error"`, `"rounding"`, `"splits"` or `"forever"`.
         safe_until: Last step (in continuous time: last time) up to which a violation is excluded;
-            -1 if not even at the start, None without a specification.
-        covered: Share of the initial set for which the specification is proved.
-        helps: Sentences on what would help if the specification is undecided.
-        warnings: Sentences on peculiarities of the question.
+            -1 if not even the start is safe, None without a specification.
+        covered: Fraction of the initial set for which the specification is proved.
+        helps: Sentences of advice if the specification is undecided.
+        warnings: Sentences on unusual features of the question.
         warrant: Evidence for the verdict (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
@@ -54,12 +55,13 @@ class Loop(Decided, Answer):
         zones: Sets named by the specification, for figures.
         dt: Period of a loop in continuous time; None in discrete time.
         invariant: Set in which the loop stays forever; None for a limited number of steps.
-        runs_at: `(times,)` of the trajectories; empty in discrete time, which counts from 0.
-        sources: Models of the answer, each with its hash.
+        runs_at: `(times,)`, times of the trajectories; empty in discrete time, where they are the
+            steps from 0.
+        sources: Models analyzed, each with its hash.
         over: The initial set; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Empty: certificates do not cover loops.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
         OutrangeError: Verdict and evidence contradict each other.
@@ -93,7 +95,7 @@ class Loop(Decided, Answer):
 
     @property
     def looseness(self) -> float:
-        """Maximum ratio of proved to seen width, over all times and states."""
+        """Maximum ratio of proved to simulated width, over all times and states."""
         return float(self.pipe.looseness.max())
 
     @property
@@ -176,7 +178,7 @@ class Loop(Decided, Answer):
         return f"Loop({self.status}{what}, {self._span}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per time: proved and seen bounds of every state."""
+        """Return one dict per time: proved bounds and simulated extremes of every state."""
         pipe, rows = self.pipe, []
         for k in range(len(pipe)):
             row: dict[str, Any] = {"step": float(pipe.start[k])}
@@ -207,7 +209,7 @@ class Loop(Decided, Answer):
         return f"{self.warrant.name}, {self.cost}."
 
     def document(self) -> Document:
-        """Return the sentence, warnings, and the pipe at some times."""
+        """Return a document with the sentence, the warnings, and the pipe at some times."""
         blocks: list[Block] = [Paragraph(self.sentence)] if self.claim or self.helps else []
         if self.warnings:
             blocks.append(Listing("Warning:", self.warnings))
@@ -233,7 +235,7 @@ class Loop(Decided, Answer):
     def plot(
         self, ax: Any = None, *, x: str | int | None = None, y: str | int | None = None
     ) -> Any:
-        """Draw one state against another, or one over time. Needs matplotlib.
+        """Draw one state against another, or one state over time. Needs matplotlib.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -269,9 +271,9 @@ class Loop(Decided, Answer):
         return plot_times(*figure_data(self), places)
 
     def page(self, path: str | os.PathLike) -> None:
-        """Write a page with an interactive figure: selectable axes, a slider through time.
+        """Write an HTML page with an interactive figure: selectable axes and a time slider.
 
-        Unlike `html`, the page contains a script; nothing external is loaded.
+        Unlike the output of `html`, the page contains a script. It loads nothing external.
 
         Args:
             path: The file, replaced if it exists.

@@ -1,4 +1,4 @@
-"""Page of a closed loop with an interactive figure: selectable axes, a slider through time."""
+"""HTML page of a closed loop with an interactive figure: selectable axes and a time slider."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIGITS = 9
 
 
 def loop_page(answer: LoopFigure, document: Document) -> str:
-    """Return a complete page with the answer and its figure; it has one script of its own.
+    """Return a complete HTML page with the answer, its figure and the figure's script.
 
     Args:
         answer: The answer to draw.
@@ -43,7 +43,7 @@ def loop_page(answer: LoopFigure, document: Document) -> str:
 
 
 def _figure_dict(answer: LoopFigure) -> dict[str, Any]:
-    """Return the data of the script; numbers that are not finite become null."""
+    """Return the data of the figure as JSON values; numbers that are not finite become None."""
     title, names, _, runs, worst, zones = figure_data(answer)
     pipe = answer.pipe
     ends = {k: getattr(pipe, k) for k in ("start", "stop", "lo", "hi", "seen_lo", "seen_hi")}
@@ -63,7 +63,7 @@ def _figure_dict(answer: LoopFigure) -> dict[str, Any]:
 
 
 def _numbers(values: Any) -> Any:
-    """Return nested lists, each number with the digits that a figure needs."""
+    """Return nested lists with `DIGITS` significant digits per number; None if not finite."""
     if np.ndim(values):
         return [_numbers(v) for v in values]
     return float(f"{float(values):.{DIGITS}g}") if np.isfinite(values) else None

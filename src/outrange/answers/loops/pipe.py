@@ -13,13 +13,13 @@ from ...core import Box, InputError
 
 @dataclass(frozen=True, eq=False)
 class Invariant:
-    """A proved enclosure of all states of a loop from some time on, forever.
+    """Box that is proved to contain all states of a loop from some time on, forever.
 
     Args:
         lo: `(states,)`, smallest values from `start` on.
         hi: `(states,)`, largest values from `start` on.
-        start: Step (with `dt`: time) from which the enclosure holds.
-        period: Time after which the loop is again in the set in which it was at `start`.
+        start: Step (in continuous time: time) from which the box contains all states.
+        period: Time after which the loop is back in the set in which it is at `start`.
     """
 
     lo: np.ndarray
@@ -45,7 +45,8 @@ class Pipe:
     """The reachable sets of a closed loop, one box per time (or interval of time).
 
     Every trajectory from the initial set lies in `[lo, hi]` at each time of the box's interval.
-    Seen values come from simulated trajectories, among them those with extreme values.
+    `seen_lo` and `seen_hi` come from simulated trajectories, which include those found to have
+    extreme values.
 
     Args:
         states: Names of the states.
@@ -102,13 +103,13 @@ class Pipe:
         return self.at(float(self.stop.max()))
 
     def range(self, row: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Bound a linear form of the states at every time, from the boxes.
+        """Bound a linear form of the states at every time.
 
         Args:
             row: Coefficients `(states,)`, or the name of a state.
 
         Returns:
-            Smallest and largest values, each `(times,)`, rounded outward.
+            Lower and upper bounds, each `(times,)`, rounded outward.
 
         Raises:
             InputError: The number of coefficients differs, or the name does not exist.
@@ -153,7 +154,7 @@ class Pipe:
 
     @property
     def looseness(self) -> np.ndarray:
-        """Ratio of proved to seen width, `(times, states)`; 1 is exact, the minimum."""
+        """`(times, states)`, ratio of proved to simulated width; at least 1, and 1 if exact."""
         proved, seen = self.hi - self.lo, self.seen_hi - self.seen_lo
         size = np.maximum(np.abs(self.seen_lo), np.abs(self.seen_hi))
         flat = proved <= 1e-9 * np.maximum(size, 1e-300)

@@ -1,4 +1,4 @@
-"""Table of a pipe."""
+"""Summary table of a pipe, the reachable boxes of a closed loop."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ MOST_TIMES, MOST_COLUMNS = 12, 4
 
 
 def table_of(pipe: Pipe, continuous: bool) -> Table:
-    """Return the pipe at some of its times; with many states, one row per state.
+    """Return a table of a pipe with one row per time; with many states, one row per state.
 
     Args:
-        continuous: Whether its times are continuous.
+        continuous: Whether the loop runs in continuous time.
     """
     if len(pipe.states) > MOST_COLUMNS:
         return _by_state(pipe, "at any time" if continuous else "at any step")

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class LoopTrajectory:
-    """An enclosed trajectory: the exact one lies in `[lo, hi]` at every step.
+    """Enclosed violating trajectory: the exact trajectory lies in `[lo, hi]` at every step.
 
     In continuous time there is a row for each of `times`, up to the violation, and `step` is the
     index of that row.
@@ -21,7 +21,7 @@ class LoopTrajectory:
         controls: `(steps, controls)`, in float64, not enclosed.
         disturbance: `(steps, disturbances)`, or empty.
         parameters: `(parameters,)`, or empty.
-        choice: `(steps, choices)`, or empty.
+        choice: `(steps, choices)`, discrete choices of the plant at every step, or empty.
         step: First step after which the specification can no longer be satisfied.
         model: `(steps + 1, states)`, the trajectory with the user's own controller in its own
             arithmetic; None if the controller could not be run.
@@ -43,12 +43,12 @@ class LoopTrajectory:
 
     @property
     def time(self) -> float:
-        """Time after which the specification can no longer be satisfied, in steps or by `dt`."""
+        """Time (a step in discrete time) after which the specification cannot be satisfied."""
         return float(self.step if self.times is None else self.times[self.step])
 
     @property
     def states(self) -> np.ndarray:
-        """`(steps + 1, states)`, middle of the narrow enclosure."""
+        """`(steps + 1, states)`, midpoints of the enclosure."""
         return 0.5 * self.lo + 0.5 * self.hi
 
     def __repr__(self) -> str:
@@ -60,14 +60,14 @@ class LoopTrajectory:
 
 @dataclass(frozen=True, eq=False)
 class LoopZone:
-    """A box of states that a specification names.
+    """Box of states that a specification mentions.
 
     Args:
         bad: Whether the box is to be avoided; otherwise it is a goal.
         lo: `(states,)`, lower bounds; infinite for no bound.
         hi: `(states,)`, upper bounds; infinite for no bound.
-        start: First time at which the box counts.
-        stop: Last time at which the box counts.
+        start: First time at which the specification refers to the box.
+        stop: Last time at which the specification refers to the box.
     """
 
     bad: bool

@@ -8,7 +8,9 @@ from .loop import Loop
 
 
 def first_states(answer: Loop, count: int) -> Loop:
-    """Return the answer restricted to the first states, without delayed controls.
+    """Return the answer restricted to the first states.
+
+    Later states are internal, such as delayed controls.
 
     Args:
         answer: Answer about all states.

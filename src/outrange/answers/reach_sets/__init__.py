@@ -1,4 +1,4 @@
-"""Answers about all outputs on an input set, and all states of a loop: unions of stars."""
+"""Answers that describe all outputs on an input set, or all states of a loop, by star unions."""
 
 from .loop import LoopReachSets as LoopReachSets
 from .reach_set import ReachSet as ReachSet

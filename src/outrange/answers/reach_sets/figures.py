@@ -12,19 +12,22 @@ from ..render.style import CLAIM, PALE, SEEN
 
 
 MANY = 1500
-"""Number of polygons at or above which edges are not drawn: they would hide the areas."""
+"""Maximum number of polygons drawn with edges; the edges of more would hide the areas."""
 
 MOST_TICKS = 8
 """Maximum number of steps on the color scale."""
 
 MOST_RUNS = 12
-"""Maximum number of trajectories drawn."""
+"""Approximate number of trajectories drawn; fewer than twice as many are drawn."""
 
 LIGHTER = 0.6
-"""Share of dark colors left out of the color map: lines are hardly visible on them."""
+"""Length of the unused dark part of the color map, relative to the used part.
+
+Lines are hardly visible on dark colors.
+"""
 
 Pieces = Sequence[tuple[bool, np.ndarray]]
-"""Pairs of whether a piece is exact, and its corners `(n, 2)`: a polygon, segment or point."""
+"""For each piece: whether it is exact, and its corners `(n, 2)` (polygon, segment or point)."""
 
 
 def plot_union(
@@ -86,7 +89,7 @@ def plot_unions(
 
 
 def _draw_outlined(ax: Any, shapes: Sequence[np.ndarray], color: Any, order: float) -> None:
-    """Draw a union in one color; wider white copies below form an outline around it."""
+    """Draw a union in one color, above slightly larger white copies that form an outline."""
     areas = [shape for shape in shapes if len(shape) > 2]
     add_polygons(ax, areas, facecolor="white", edgecolor="white", linewidth=2.2, zorder=order - 0.5)
     _draw(ax, shapes, color, order, {})

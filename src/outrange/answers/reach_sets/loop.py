@@ -21,7 +21,7 @@ STATUSES = {
     "interrupted": "interrupted",
     "pieces": "as many pieces as allowed",
 }
-"""Reasons why sets after some step are enclosures."""
+"""Reasons why the computation stopped; only with `"exact"` are the sets of all steps exact."""
 
 MOST_STEPS, MOST_STATES = 12, 4
 """Maximum numbers of steps and of states shown."""
@@ -31,10 +31,10 @@ MOST_STEPS, MOST_STATES = 12, 4
 class LoopReachSets(Answer):
     """The states that a closed loop can reach after every step, as unions of polytopes.
 
-    Rigorous (`FLOAT64_ROUNDED`, about the real-valued controller and the plant as written): each
-    state that some trajectory from the initial set has after step `k` is in `at(k)`. Up to step
-    `exact_until` no point of a set is farther than its `error` from such a state; later sets
-    enclose the reachable states.
+    Every state that a trajectory from the initial set has after step `k` is in `at(k)`. This is
+    rigorous (`FLOAT64_ROUNDED`, about the real-valued controller and the plant as written). Up to
+    step `exact_until`, every point of a set is within the set's `error` of a reachable state.
+    Later sets only enclose the reachable states.
 
     Args:
         model: Name of the controller.
@@ -43,13 +43,13 @@ class LoopReachSets(Answer):
         trajectories: `(runs, steps + 1, states)`, some simulated trajectories for figures.
         status: `"exact"`, `"time"`, `"interrupted"` or `"pieces"`.
         warrant: Evidence for the sets (see `Warrant`).
-        cost: Seconds and pieces, of all steps together.
+        cost: Time in seconds and number of pieces, over all steps.
         methods: Methods used, with references.
-        sources: Models of the answer, each with its hash.
+        sources: Models analyzed, each with its hash.
         over: The initial set; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
         OutrangeError: The parts do not match.
@@ -106,12 +106,12 @@ class LoopReachSets(Answer):
 
     @property
     def lo(self) -> np.ndarray:
-        """`(steps + 1, states)`, proved smallest values."""
+        """`(steps + 1, states)`, proved lower bounds of the states after each step."""
         return np.array([union.lo for union in self.sets])
 
     @property
     def hi(self) -> np.ndarray:
-        """`(steps + 1, states)`, proved largest values."""
+        """`(steps + 1, states)`, proved upper bounds of the states after each step."""
         return np.array([union.hi for union in self.sets])
 
     @property
@@ -143,7 +143,7 @@ class LoopReachSets(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per step: pieces, whether it is exact, and bounds of every state."""
+        """Return one dict per step: number of pieces, exactness, and bounds of every state."""
         rows = []
         for k, union in enumerate(self.sets):
             row: dict[str, Any] = {"step": k, "pieces": len(union), "exact": union.is_exact}
@@ -153,7 +153,7 @@ class LoopReachSets(Answer):
         return rows
 
     def document(self) -> Document:
-        """Return the sentence, and the ranges of the states at some steps."""
+        """Return a document with the sentence and the ranges of the states at some steps."""
         some = np.unique(np.linspace(0, len(self.sets) - 1, MOST_STEPS).astype(int))
         names = self.states[:MOST_STATES]
         rows = []

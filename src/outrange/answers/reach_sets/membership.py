@@ -1,13 +1,13 @@
 """Proofs that an output is attained by a piece, or is not.
 
-*Not attained*: there is a direction in which the output lies beyond all images of the piece's
-vertices, by more than the error. Any direction is valid, so plain float64 may choose it.
+*Not attained*: in some direction the output lies beyond the images of all vertices of the piece by
+more than the error. Any direction is valid, so plain float64 may choose it.
 *Attained*: `s - T (f(x + C s) - y)` maps a cube of `s` into itself. Then `f`, if it is continuous
 there, takes the value `y` somewhere in the cube (Brouwer's fixed point theorem), wherever its kinks
 are. On a piece, `f` is within `error` of `A x`, so `|I - T A C| R + |T| (|A x - y| + error)` bounds
-the image of the cube of size `R`. Any `T` and `C` are valid. On a face between two pieces both
-pieces must satisfy the bound. On the plane of the face the two maps differ by a product `u w`, and
-a `T` that measures along `u` and hardly beside it works for both, unless the face is a fold.
+the image of the cube of size `R`. Any `T` and `C` are valid. At a face between two pieces, both
+pieces must satisfy the bound. The slopes of their two maps differ by a product `u w`. The bound
+holds for both if `C` moves the outputs mainly along `u`, unless the map folds at the face.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from .star import Star
 
 
 MOST_TURNS = 60
-"""Maximum points that the nearest-point search adds; slightly more than a piece has corners."""
+"""Maximum number of iterations of the nearest-point search; each adds at most one corner."""
 
 
 def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return weights `(k,)` of the nearest point of a convex hull, approximately.
+    """Return convex weights `(k,)` of the point of a hull nearest to `y`, approximately.
 
-    Distances are measured relative to `scale`, `(outputs,)`. Wolfe's method moves to the nearest
-    point of the affine hull of some corners, or to the edge of their convex hull on the way.
+    The hull is that of `images`, `(k, outputs)`. Distances are measured relative to `scale`,
+    `(outputs,)`. Wolfe's method moves to the nearest point of the affine hull of some corners; if
+    that point lies outside of their convex hull, it stops at the boundary.
     Reference: P. Wolfe, *Finding the nearest point in a polytope*, 1976.
     """
     points = (images - y) / scale
@@ -47,7 +48,11 @@ def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Return the nearest point of the corners' affine hull, or the last point inside on the way."""
+    """Return the weights after one major cycle of Wolfe's method.
+
+    The nearest point of the corners' affine hull is the result if it lies inside of their convex
+    hull. Otherwise the corners not needed at the boundary are dropped, and the step is repeated.
+    """
     while True:
         ones = np.ones((corners.size, 1))
         gram = points[corners] @ points[corners].T
@@ -73,10 +78,10 @@ def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np
 
 
 class Separation:
-    """Proof that outputs lie beyond a piece in at least one of some directions.
+    """Proof that outputs lie outside of a piece, since they are beyond it in some direction.
 
     Args:
-        along: Directions, `(k, outputs)`; None for those of `directions`.
+        along: Directions to try, `(k, outputs)`; None for those that `directions` returns.
     """
 
     def __init__(self, star: Star, along: np.ndarray | None = None) -> None:
@@ -89,7 +94,7 @@ class Separation:
         self.gamma = gamma(4 * len(star.center) + 16)
 
     def is_beyond(self, y: np.ndarray) -> np.ndarray:
-        """Return, for each output `(n, outputs)`, whether it is proved beyond the piece, `(n,)`."""
+        """Return for each output `(n, outputs)` whether it is proved outside the piece, `(n,)`."""
         size = np.maximum(self.size, np.abs(y)) @ np.abs(self.along)
         room = (self.room + self.gamma * size) * (1.0 + 1e-14) + 1e-290
         return np.asarray((y @ self.along - self.end > room).any(axis=1))
@@ -152,10 +157,10 @@ class FixedPoint:
 
 
 def directions(star: Star) -> np.ndarray:
-    """Return directions `(k, outputs)` in which outputs may lie beyond a piece.
+    """Return directions `(k, outputs)` that may separate outputs from a piece.
 
-    They are normal to the images of its planes if the map is invertible, and normal to the edges
-    of its image in the plane of two outputs. No proof depends on their choice.
+    They are normal to the images of the piece's planes if its map is invertible. With two outputs,
+    they are also normal to the edges of its image. No proof depends on their choice.
     """
     free = star.lo < star.hi
     if not np.isfinite(star.slopes).all() or not np.isfinite(star.images).all():
@@ -175,7 +180,7 @@ def directions(star: Star) -> np.ndarray:
 
 
 def shared_face(star: Star, other: Star) -> np.ndarray:
-    """Return, for each row of a piece, whether another piece has it from the other side."""
+    """Return for each row of a piece whether another piece lies on the other side of its plane."""
     opposite = (star.a[:, None] == -other.a[None]).all(axis=2)
     # Two planes may have equal rounded rows, and still a gap between them.
     same = (star.planes[:, None] == other.planes[None]) & (star.planes[:, None] >= 0)

@@ -41,27 +41,27 @@ MOST_TOLD = 12
 class ReachSet(Answer):
     """All outputs of a network on an input set, as a union of pieces (star sets).
 
-    Rigorous (`FLOAT64_ROUNDED`, about the real-valued network with the stored weights): every
-    output on the set is in some piece; on each piece the network is within `error` of its affine
-    map. If `is_exact`, the error is float64 rounding alone, and no point of the union is farther
-    than this from an attained output.
+    Every output on the set lies in some piece, and on each piece the network is within `error` of
+    the piece's affine map. Both are rigorous (`FLOAT64_ROUNDED`, about the real-valued network with
+    the stored weights). If `is_exact`, the error is float64 rounding alone, and every point of the
+    union is within that error of an attained output.
 
     Args:
         model: Name of the model.
         inputs: Dict from input name to shape.
         outputs: Dict from output name to shape.
         image: The union of pieces.
-        seen: `(n, outputs)`, outputs at one input in each of some pieces, in plain float64.
+        seen: `(n, outputs)`, outputs in plain float64 at one input of each of some pieces.
         status: `"exact"`, `"known"`, `"time"`, `"interrupted"`, `"pieces"` or `"rounding"`.
         tol: Requested tolerance, for networks that are not piecewise linear.
         warrant: Evidence for the pieces (see `Warrant`).
         cost: Time in seconds, and number of pieces.
         methods: Methods used, with references.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
         OutrangeError: The parts do not match.
@@ -105,12 +105,12 @@ class ReachSet(Answer):
 
     @property
     def lo(self) -> np.ndarray:
-        """`(outputs,)`, proved smallest value of each output."""
+        """`(outputs,)`, proved lower bound of each output."""
         return self.image.lo
 
     @property
     def hi(self) -> np.ndarray:
-        """`(outputs,)`, proved largest value of each output."""
+        """`(outputs,)`, proved upper bound of each output."""
         return self.image.hi
 
     def contains(self, y: Any) -> Any:
@@ -137,7 +137,7 @@ class ReachSet(Answer):
             y: Output on the vertical axis.
 
         Returns:
-            The corners of each piece in order around it, `(n, 2)`.
+            One array of corners `(n, 2)` per piece, in order around the piece.
 
         Raises:
             InputError: An output does not exist.
@@ -170,7 +170,7 @@ class ReachSet(Answer):
         return f"ReachSet({count}, {self.reason}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per piece: whether it is exact, and bounds of each output on it."""
+        """Return one dict per piece: whether it is exact, and its bounds of each output."""
         rows = []
         for piece in self.pieces:
             row: dict[str, Any] = {"exact": piece.exact}
@@ -181,7 +181,7 @@ class ReachSet(Answer):
         return rows
 
     def document(self) -> Document:
-        """Return the sentence, a drawing of the first two outputs, and the range of each."""
+        """Return a document with the sentence, a drawing of two outputs, and a table of ranges."""
         count = len(self.image.names)
         drawn = count > 1 and 0 < len(self.pieces) <= MOST_SHAPES
         ends = list(zip(self.image.names, self.lo, self.hi, strict=True))

@@ -11,24 +11,25 @@ from ..render.planes import convex_hull
 
 @dataclass(frozen=True, eq=False)
 class Star:
-    """Inputs `a @ x <= b` within the box `[lo, hi]`, and the affine map of the network there.
+    """Polytope of inputs, `a @ x <= b` in the box `[lo, hi]`, with the network's affine map on it.
 
-    For every such input each output is within `error` of `center + slopes @ (x - at)`, proved. So
-    the outputs of the piece lie within `error` of the convex hull of `images`.
+    For every input of the polytope, each output is proved to be within `error` of
+    `center + slopes @ (x - at)`. So the outputs of the piece lie within `error` of the convex hull
+    of `images`.
 
     Args:
         a: `(rows, inputs)`, coefficients of the flat inputs: zero planes of units, and conditions
             on the inputs.
-        b: `(rows,)`, right sides, as accurate as float64.
-        planes: `(rows,)`, a number for each plane, the same in all pieces that it bounds; -1 for
-            none.
+        b: `(rows,)`, right-hand sides, accurate to float64 rounding.
+        planes: `(rows,)`, a number that identifies the plane of each row, the same in all pieces
+            that the plane bounds; -1 for none.
         lo: `(inputs,)`, lower corner of the box.
         hi: `(inputs,)`, upper corner of the box.
         at: `(inputs,)`, base point of the map.
         slopes: `(outputs, inputs)`, matrix of the map.
         center: `(outputs,)`, value of the map at `at`.
-        corners: `(k, inputs)`, vertices of the polytope, each number rounded; if the piece is not
-            exact, possibly those of a box around it.
+        corners: `(k, inputs)`, vertices of the polytope, rounded to float64. If the piece is not
+            exact, they may be the vertices of a box around it.
         images: `(k, outputs)`, images of the corners under the map.
         error: `(outputs,)`, maximum deviation of the network from the map.
         exact: Whether the network is affine on the piece; `error` is then float64 rounding alone.

@@ -17,8 +17,8 @@ from .star import Star
 
 
 DEEPER = (0.5, 0.9, 0.99, 0.999, 0.99999)
-"""Relative positions of an output between the middle and the edge of a piece, tried in order to
-find an input inside the piece."""
+"""Relative positions of an output between the middle and the edge of a piece's image. They are
+tried in this order to find an input inside the piece."""
 
 
 INSIDE, OUTSIDE, OPEN = range(3)
@@ -32,9 +32,9 @@ SIDES = (True, False, None)
 class StarUnion:
     """All possible outputs of a network on an input set, as a union of pieces.
 
-    Every output of the real-valued network on the set is in some piece, proved. Each point of a
-    piece's `images` is within its `error` of an attained output, or of a limit of such outputs:
-    pieces are closed even if a condition on the inputs is strict.
+    Every output of the real-valued network on the set is proved to be in some piece. Each point of
+    a piece's `images` is within its `error` of an attained output, or of a limit of attained
+    outputs: pieces are closed even if a condition on the inputs is strict.
 
     Args:
         names: Names of the outputs.
@@ -71,23 +71,23 @@ class StarUnion:
 
     @property
     def lo(self) -> np.ndarray:
-        """`(outputs,)`, proved smallest value of each output; infinite without pieces."""
+        """`(outputs,)`, proved lower bound of each output; infinite without pieces."""
         return self._ends[0].min(axis=0, initial=np.inf)
 
     @property
     def hi(self) -> np.ndarray:
-        """`(outputs,)`, proved largest value of each output."""
+        """`(outputs,)`, proved upper bound of each output; minus infinity without pieces."""
         return self._ends[1].max(axis=0, initial=-np.inf)
 
     def contains(self, y: Any) -> Any:
         """Return whether outputs are attained: True, False, or None if unknown.
 
-        Both are proofs about the real-valued network: True means that some input of the set has
-        exactly this output, False that none has. None is returned for outputs within rounding
-        error of the union's edge, of a fold, or of a point where more than two pieces meet (exactly
-        that point is True if rational arithmetic proves it). It is also returned within the error
-        of a piece that is not exact, and where True cannot be proved: images without an interior
-        (more outputs than inputs), and discontinuous networks.
+        True and False are proofs about the real-valued network: True means that some input of the
+        set has exactly this output, False that no input has it. None is returned for outputs within
+        rounding error of the union's edge, of a fold, or of a point where more than two pieces meet
+        (that point itself is True if rational arithmetic proves it). It is also returned within the
+        error of a piece that is not exact, and where True cannot be proved: for images without an
+        interior (more outputs than inputs), and for discontinuous networks.
 
         Args:
             y: One output, flat `(outputs,)`, or a batch of outputs `(n, outputs)`.
@@ -115,11 +115,12 @@ class StarUnion:
         return decisions[0] if points.ndim == 1 else decisions
 
     def _sides(self, y: np.ndarray) -> np.ndarray:
-        """Return the position of each output, `(n,)`, as far as it is decided without a search.
+        """Return the position of each output, `(n,)`; OPEN if only a search can decide it.
 
-        All outputs are compared with a piece at once: first with the map at the inputs that its
-        pseudoinverse proposes, then along the directions across its faces. Both are proofs. OPEN
-        are outputs near edges, and others for which this input lies outside of the piece.
+        Each piece is compared with all outputs in one pass. First, directions across its faces
+        prove that outputs lie outside of it. Then a fixed point near the input that the
+        pseudoinverse of its map proposes proves that outputs are attained. Outputs near edges stay
+        OPEN, and so do outputs for which this input lies outside of the piece.
         """
         lo, hi = self._ends
         attained = np.array([row.tobytes() in self._attained for row in y + 0.0], bool)
@@ -160,7 +161,7 @@ class StarUnion:
         return bool((4 * self.pieces[i].error < np.maximum(scale, np.finfo(float).tiny)).all())
 
     def _side(self, y: np.ndarray) -> int:
-        """Return the position of an output by a search for the nearest point of each piece."""
+        """Return the position of one output, found by a search for each piece's nearest point."""
         lo, hi = self._ends
         near = np.flatnonzero(((lo <= y) & (y <= hi)).all(axis=1))
         scale = np.maximum(hi - lo, np.finfo(float).tiny)
@@ -215,7 +216,7 @@ class StarUnion:
             y: Output on the vertical axis.
 
         Returns:
-            The corners of each piece in order around it, `(n, 2)`.
+            One array of corners `(n, 2)` per piece, in order around the piece.
 
         Raises:
             InputError: An output does not exist.
@@ -225,10 +226,10 @@ class StarUnion:
 
 
 def _numbers(y: Any) -> np.ndarray:
-    """Return outputs in float64.
+    """Convert outputs to a float64 array.
 
     Raises:
-        InputError: They are not real numbers that float64 can hold.
+        InputError: The outputs are not real numbers within the range of float64.
     """
     try:
         array = np.asarray(y)
@@ -243,7 +244,7 @@ def _numbers(y: Any) -> np.ndarray:
 
 
 def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Return weights of a piece's nearest point, and whether the output is proved beyond it."""
+    """Return weights of the piece's point nearest to `y`, and whether `y` is proved outside."""
     if not np.isfinite([*star.error, *star.images.ravel()]).all():
         return np.zeros(len(star.images)), False
     weights = nearest(star.images, y, scale)
@@ -255,7 +256,7 @@ def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, b
 def _inputs_near(
     star: Star, y: np.ndarray, weights: np.ndarray, scale: np.ndarray
 ) -> Sequence[np.ndarray]:
-    """Return inputs that the map takes to about `y`, those deepest inside first."""
+    """Return inputs whose images are close to `y`, the one deepest inside the piece first."""
     inputs = []
     middle = np.full(len(weights), 1.0 / len(weights))
     image = middle @ star.images

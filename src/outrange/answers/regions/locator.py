@@ -8,18 +8,18 @@ import numpy as np
 
 
 INNER, OUTSIDE, INSIDE, PIECES, UNDECIDED = 0, 1, 2, 3, 4
-"""Kinds of rows of a locator: a bisected box, or one of four kinds of leaves."""
+"""Kinds of rows of a locator: a bisected box (`INNER`), or one of four kinds of leaves."""
 
 
 @dataclass(frozen=True, eq=False)
 class Locator:
-    """Bisection trees of boxes, one row per box.
+    """Bisection trees of boxes as arrays, with one row per box.
 
     Args:
         lo: `(r, d)`, lower corners of the root boxes.
         hi: `(r, d)`, upper corners of the root boxes.
         roots: `(r,)`, rows of the root boxes.
-        cut: `(n,)`, the input at which a box is bisected; -1 minus its kind for a leaf.
+        cut: `(n,)`, index of the input along which a box is bisected; -1 minus its kind for a leaf.
         at: `(n,)`, position of the cut; points up to it are in the left half.
         left: `(n,)`, row of the left half; for a leaf, its first piece (or band, if undecided).
         right: `(n,)`, row of the right half; for a leaf, the piece after its last.
@@ -37,11 +37,11 @@ class Locator:
         """Find the leaves of the points that lie in one root box.
 
         Args:
-            root: Number of the root box.
+            root: Index of the root box.
             x: Points, `(n, d)`.
 
         Returns:
-            The numbers of the points in it, `(k,)`, and their leaf rows, `(k,)`.
+            The indices of the points in the root box, `(k,)`, and the rows of their leaves, `(k,)`.
         """
         inside = np.flatnonzero(((self.lo[root] <= x) & (x <= self.hi[root])).all(axis=1))
         row = np.full(inside.size, self.roots[root])

@@ -11,7 +11,7 @@ from ..render.planes import clip_polygon, rectangle
 
 
 NEAR = 1e-10
-"""Distance of a point to a face, relative to the size of the face's terms, that counts as on it."""
+"""Distance, relative to the size of a face's terms, up to which a point counts as on the face."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,11 +37,11 @@ class Study(Answer):
         recommended: Labels of the activation and the loss that `recommend` names; empty if the
             study does not contain them. They win ties in the ranking.
         proof: What is proved about the models if no training reached the goal; else empty.
-        sources: Models of the answer, each with its hash.
-        over: Input set of the answer; None if unknown.
+        sources: Models analyzed, each with its hash.
+        over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
-        certificate: File of the certificate, or why there is none; empty without a request.
-        late: By how much a time limit was exceeded, or which effort ended the search; else empty.
+        certificate: Path of the certificate, or why there is none; empty if none was requested.
+        late: Note that a time limit was exceeded or an effort ended the search; else empty.
     """
 
     combinations: tuple[Combination, ...]
