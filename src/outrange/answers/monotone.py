@@ -44,8 +44,8 @@ class FallingPair:
         then_y: Output at the second input.
         model_y: Output of the user's model at the first input in float32; None if it was not run.
         model_then_y: Output of the user's model at the second input.
-        reproduced: Whether the model's own outputs move in the same direction; None if the model was
-            not run.
+        reproduced: Whether the model's own outputs change in the same direction; None if it was not
+            run.
     """
 
     x: np.ndarray | dict[str, np.ndarray]

@@ -31,17 +31,17 @@ MEANING = {
 TONE = {WRONG: BAD, ROBUST: GOOD, BROKEN: BAD, UNDECIDED: OPEN}
 
 ORDER = (ROBUST, UNDECIDED, BROKEN, WRONG)
-"""Order of the shares in figures."""
+"""Order of the statuses in figures."""
 
 COLORS = {WRONG: "#8a8a8a", ROBUST: TONES["good"], BROKEN: TONES["bad"], UNDECIDED: "#d4a72c"}
 
 
 @dataclass(frozen=True, eq=False)
 class RobustAccuracy(Answer):
-    """For each input of a data set, whether the model is right everywhere around it.
+    """Robust accuracy on a data set, with the status of each input under perturbation.
 
-    The accuracy under the worst perturbation of at most `eps` lies in `[lo, hi]`: `lo` counts
-    proofs, `hi` excludes broken and wrong inputs.
+    The accuracy under the worst perturbation of at most `eps` lies in `[lo, hi]`. `lo` is the
+    fraction of inputs proved robust. `hi` is the fraction that is neither broken nor wrong.
 
     Args:
         model: Name of the model.
@@ -49,7 +49,7 @@ class RobustAccuracy(Answer):
         norm: `"inf"`, `"1"` or `"2"`.
         clip: Limits of every input entry, or None.
         x: `(n, ...)`, the inputs (a dict by name for several).
-        labels: `(n,)`, class numbers of the inputs.
+        labels: `(n,)`, class indices of the inputs.
         status: `(n,)`: `"wrong"`, `"robust"`, `"broken"`, `"open"`, or `""` for inputs not reached.
         seconds: `(n,)`, seconds spent on each input; NaN for those not reached.
         adversarial: Dict from index to counterexample, for inputs with status `"broken"`.
@@ -59,7 +59,7 @@ class RobustAccuracy(Answer):
         threshold: Threshold of a model with one output number, whose class 1 lies above it. None
             if the largest of several outputs decides.
         reading: Sentence on how a class is read off the output.
-        scale: `(inputs,)`, change of each input at radius 1; None for 1.
+        scale: `(inputs,)`, maximum change of each input at radius 1; None if it is 1 for all.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
@@ -106,28 +106,28 @@ class RobustAccuracy(Answer):
 
     @property
     def accuracy(self) -> float:
-        """Share of reached inputs that are right unperturbed; NaN if none was reached."""
+        """Fraction of reached inputs classified correctly unperturbed; NaN if none was reached."""
         reached = self.status != ""
         return float((self.status[reached] != WRONG).mean()) if reached.any() else float("nan")
 
     @property
     def lo(self) -> float:
-        """Proved lower bound on the share of inputs that stay right."""
+        """Proved lower bound on the fraction of inputs that stay correctly classified."""
         return float((self.status == ROBUST).mean())
 
     @property
     def hi(self) -> float:
-        """Upper bound on the share of inputs that stay right, from known attacks."""
+        """Upper bound on the fraction of inputs that stay correctly classified, from attacks."""
         return float(((self.status != WRONG) & (self.status != BROKEN)).mean())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields except the inputs, for JSON; counterexamples as their input."""
+        """Return all fields except `x`, for JSON; a counterexample is represented by its input."""
         inputs = {str(i): jsonable(example.x) for i, example in self.adversarial.items()}
         return super().as_dict() | {"adversarial": inputs}
 
     @property
     def unit(self) -> str:
-        """Unit of the radius."""
+        """Name of the norm of the radius, such as `"inf-norm"`."""
         return f"{'' if self.scale is None else 'scaled '}{self.norm}-norm"
 
     def __repr__(self) -> str:
@@ -184,7 +184,7 @@ class RobustAccuracy(Answer):
 
     @property
     def kept(self) -> str:
-        """Number of inputs that stay right, as counts and shares."""
+        """Number of inputs that stay correctly classified, in words, with percentages."""
         total, count = len(self.labels), self.count
         least = count[ROBUST]
         most = total - count[WRONG] - count[BROKEN]
@@ -195,7 +195,7 @@ class RobustAccuracy(Answer):
 
     @property
     def _tone(self) -> str:
-        """Tone of the answer: good only if every input is proved right; bad for a known attack."""
+        """Tone of the answer: good only if every input is proved robust; bad for a known attack."""
         count = self.count
         if count[BROKEN] or count[WRONG] == len(self.labels):
             return BAD
@@ -212,9 +212,9 @@ class RobustAccuracy(Answer):
         return size(float(np.nansum(self.seconds[self.status == status])))
 
     def plot(self, axes: Any = None, most: int = 8) -> Any:
-        """Draw broken inputs, their perturbations, and the results.
+        """Draw broken inputs, their perturbations, and the perturbed inputs.
 
-        If no input is broken, or inputs are not images, the shares are drawn as by `plot_shares`.
+        If no input is broken, or the inputs are not images, the figure is that of `plot_shares`.
 
         Args:
             axes: An array `(k, 3)` of matplotlib axes; None for a new figure.
@@ -241,7 +241,7 @@ class RobustAccuracy(Answer):
         return plot_images(triples, axes)
 
     def plot_shares(self, ax: Any = None) -> Any:
-        """Draw the shares of inputs that are proved right, broken, wrong and open.
+        """Draw the fractions of inputs that are robust, open, broken and wrong as one bar.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

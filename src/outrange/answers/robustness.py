@@ -32,30 +32,30 @@ STATUSES = {
 """Reasons why the search stopped; both bounds are valid in every case."""
 
 MOST_FEATURES, MIXED, UNSCALED = 64, 20.0, 10.0
-"""Maximum number of features, ratio of their sizes that suggests different units, and size beyond
-the reach of standardized features."""
+"""Limits for the advice to scale features: their maximum number, the ratio of their sizes that
+suggests different units, and a size that standardized features do not reach."""
 
 ALIKE = 1e-6
-"""Relative difference up to which two changes count as equal."""
+"""Relative difference up to which two perturbations count as equally large."""
 
 NORMS = {"inf": "L-infinity", "1": "L1", "2": "L2"}
 
 
 @dataclass(frozen=True, eq=False)
 class Robustness(Answer):
-    """The radius within which a decision cannot change: `lo <= radius <= hi`.
+    """Bounds on the radius within which a decision cannot change: `lo <= radius <= hi`.
 
-    `lo` is proved: no input closer than that breaks the property. `hi` is the distance of an
-    input that does (`adversarial`), or infinite if none is known.
+    `lo` is proved: no input at a smaller distance breaks the property. `hi` is the distance of an
+    input that breaks it (`adversarial`), or infinite if none is known.
 
     Args:
         model: Name of the model.
         claim: The property that must stay true.
         norm: `"inf"`, `"1"` or `"2"`.
         clip: Limits of every input entry, or None.
-        x: The input, in the model's own shape (a dict by name for several inputs).
-        lo: Proved radius: the decision is the same everywhere within it.
-        hi: Distance at which the decision changes.
+        x: The input, in the model's input shape (a dict by name for several inputs).
+        lo: Proved radius, within which the decision is the same everywhere.
+        hi: Distance at which the decision is known to change; infinite if unknown.
         adversarial: Input at distance `hi` with another decision, or None.
         tol: Requested relative tolerance of the radius.
         status: Reason why the search stopped; see `reason`.
@@ -63,7 +63,7 @@ class Robustness(Answer):
         cost: Time in seconds, and number of sub-problems.
         methods: Methods used, with references.
         reading: Sentence on how the class is read off a single output number; else empty.
-        scale: `(inputs,)`, change of each input at distance 1; None for 1.
+        scale: `(inputs,)`, change of each input at distance 1; None if it is 1 for all.
         arithmetic: `"real"`, or `"float32"`: both bounds are then about float32 inference with sums
             in any order.
         sources: Models analyzed, each with its hash.
@@ -136,7 +136,7 @@ class Robustness(Answer):
 
     @property
     def unit(self) -> str:
-        """Unit of distances."""
+        """Name of the norm of distances, such as `"L2"` or `"scaled L2"`."""
         return NORMS[self.norm] if self.scale is None else f"scaled {NORMS[self.norm]}"
 
     def __repr__(self) -> str:
@@ -145,7 +145,7 @@ class Robustness(Answer):
         return f"Robustness({claim!r}, norm {self.norm}, {ends}, {self.reason})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict: lower and upper bound of the radius."""
+        """Return a list of one dict with the lower and upper bound of the radius."""
         return [
             {
                 "claim": self.claim, "norm": self.norm, "lo": self.lo, "hi": self.hi,
@@ -154,7 +154,7 @@ class Robustness(Answer):
         ]  # fmt: skip
 
     def document(self) -> Document:
-        """Return the radius as a sentence."""
+        """Return a document with the radius as a sentence."""
         # For an input that is bad itself, the sentence already states the reason.
         reason = "" if self.status == "broken" else f"{self.reason[:1].upper()}{self.reason[1:]}; "
         standing = f"{reason}{self.warrant.name}, {self.cost}."
@@ -165,7 +165,7 @@ class Robustness(Answer):
         return Document(f"Robustness of {self.model}", self.claim, (body,), tone)
 
     def _advice(self) -> str:
-        """Return what would help if the radius is not known."""
+        """Return advice if the radius is not known to `tol`; else an empty string."""
         if self.status not in ("time", "memory", "interrupted", "rounding"):
             return ""
         where = f"Between {bound(self.lo, -1)} and {bound(self.hi, 1)}"
@@ -176,7 +176,7 @@ class Robustness(Answer):
         )
 
     def _nearest(self) -> str:
-        """Return the nearest violating input, and its entry that moved most."""
+        """Return a sentence on the nearest violating input and the entry that moved most."""
         example = self.adversarial
         if example is None or self.status == "broken":
             return ""
@@ -194,7 +194,7 @@ class Robustness(Answer):
         return f"{sentence}, where {names[i]} moved most, from {start} to {end}."
 
     def _units(self) -> str:
-        """Return what would help if one distance for all inputs means little."""
+        """Suggest `scale=` if the inputs seem to have different units; else return nothing."""
         parts = list(self.x.values()) if isinstance(self.x, dict) else [self.x]
         sizes = np.abs(np.concatenate([np.ravel(part) for part in parts]))
         sizes = sizes[sizes > 0]
@@ -211,7 +211,7 @@ class Robustness(Answer):
         )
 
     def _limits(self) -> str:
-        """Suggest limits if the violating input of an image leaves [0, 1]."""
+        """Suggest `clip=(0, 1)` if the violating image leaves [0, 1]; else return nothing."""
         example = self.adversarial
         if self.clip is not None or example is None or isinstance(self.x, dict):
             return ""
@@ -224,7 +224,10 @@ class Robustness(Answer):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw an image, the perturbation that breaks it and the result; otherwise the distances.
+        """Draw an image, the perturbation that breaks the property, and the result.
+
+        If the input is not an image or no violating input is known, the figure is that of
+        `plot_distances`.
 
         Args:
             ax: Matplotlib axes for the distances; a new figure if None.
@@ -247,7 +250,7 @@ class Robustness(Answer):
         )
 
     def plot_distances(self, ax: Any = None) -> Any:
-        """Draw proved distances, broken distances, and the open ones between.
+        """Draw the proved, the broken and the undecided distances on a number line.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -28,9 +28,9 @@ class SampledRange(Answer):
         outputs: Dict from output name to shape.
         lo: Smallest values observed, in the output's shape (flat for several outputs).
         hi: Largest values observed, in the same shape.
-        at_lo: Inputs that gave `lo`: `(*output shape, *input shape)`, a dict by input name if
-            the model has several inputs.
-        at_hi: Inputs that gave `hi`, in the same shape.
+        at_lo: Inputs that gave `lo`: `(*output shape, *input shape)`, or a dict from input name to
+            such arrays if the model has several inputs.
+        at_hi: Inputs that gave `hi`, in the same form.
         samples: Number of inputs tried.
         seed: Seed of the random generator.
         seconds: Wall-clock time in seconds.
@@ -124,7 +124,7 @@ class SampledRange(Answer):
         return f"In {self.samples:,} samples all outputs lay in {ends}; the true range may be wider"
 
     def document(self) -> Document:
-        """Return a table of the outputs, or of the outstanding ones."""
+        """Return a table of the outputs, or a summary if there are many."""
         lo, hi = (np.ravel(ends) for ends in self.display_bounds())
         head, names = ("output", "least seen", "largest seen", "range"), self.names
 

@@ -21,7 +21,7 @@ COUNTS = ("dead", "always_on", "saturated", "constant")
 
 @dataclass(frozen=True, eq=False)
 class LayerRow:
-    """One layer, with proved outer bounds as ranges, and proved counts.
+    """Proved ranges and states of the units of one layer.
 
     Args:
         name: Name of the layer.
@@ -31,13 +31,13 @@ class LayerRow:
         before: `(lo, hi)` of each unit before the activation, in the layer's shape; None if the
             layer has no activation.
         after: `(lo, hi)` of each unit's output.
-        dead: Units whose activation is constant on their range, so that no gradient passes: bool,
-            in the layer's shape, as are all of the following.
-        always_on: Stable units on one sloped linear piece of their activation; same shape.
-        saturated: Units in the flat tail of a smooth activation; same shape.
-        constant: Units whose output is a single number, up to rounding; same shape.
-        calls: Number of times the layer runs, as in a loop. Ranges hold for all calls, and a unit
-            counts only if it is in the state at every call.
+        dead: Bool array in the layer's shape: units whose activation is constant on their range, so
+            that no gradient passes.
+        always_on: Same shape: units whose range lies on one sloped linear piece of the activation.
+        saturated: Same shape: units whose range lies in the flat tail of a smooth activation.
+        constant: Same shape: units whose output is a single number, up to rounding.
+        calls: Number of times that the model calls the layer. Ranges cover all calls, and a unit is
+            in a state only if it is in that state at every call.
     """
 
     name: str
@@ -59,7 +59,7 @@ class LayerRow:
             what: `"dead"`, `"always_on"`, `"saturated"` or `"constant"`.
 
         Returns:
-            Their number; None if the layer has no activation.
+            The number of units; None if the layer has no activation.
         """
         if self.before is None and what != "constant":
             return None
@@ -73,11 +73,11 @@ class LayerRow:
 
 @dataclass(frozen=True, eq=False)
 class Summary(Answer):
-    """The range of each layer on an input set, as a table like Keras's `model.summary()`.
+    """Ranges and unit states of each layer on an input set, a table like `model.summary()`.
 
     Args:
         model: Name of the model.
-        layers: One row per layer, in order.
+        layers: One row per layer, in the order of the model.
         domain: Abstract domain of the ranges, `"linear"` or `"intervals"`.
         seconds: Wall-clock time in seconds.
         warrant: Evidence for ranges and counts (see `Warrant`).
@@ -112,13 +112,13 @@ class Summary(Answer):
             what: `"dead"`, `"always_on"`, `"saturated"` or `"constant"`.
 
         Returns:
-            Their number.
+            The number of units.
         """
         return sum(row.count(what) or 0 for row in self.layers)
 
     @property
     def parameters(self) -> int:
-        """Number of weights of all layers."""
+        """Total number of weights of the layers."""
         return sum(row.parameters for row in self.layers)
 
     def __repr__(self) -> str:
@@ -141,7 +141,7 @@ class Summary(Answer):
         ]  # fmt: skip
 
     def document(self) -> Document:
-        """Return a table with one row per layer; ranges are drawn if there is room."""
+        """Return a document with a table that has one row per layer."""
         head = ("Layer (type)", "Shape", "Params", "Before", "After")
         head += ("Dead", "On", "Sat.", "Const.", "Range")
         rows = [self._row(row) for row in self.layers]
@@ -175,7 +175,7 @@ class Summary(Answer):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw one strip per layer: shares of units in each state, and the layer's range.
+        """Draw one bar per layer: fractions of units in each state, and the layer's range as text.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -227,12 +227,12 @@ def _flags(row: LayerRow, what: str) -> np.ndarray:
 
 
 def _any(row: LayerRow) -> np.ndarray:
-    """Return the units in a state other than constant."""
+    """Return whether each unit is dead, saturated or always on, flat."""
     return _flags(row, "dead") | _flags(row, "saturated") | _flags(row, "always_on")
 
 
 def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
-    """Return the columns of a data frame, in full precision."""
+    """Return the columns of a record with the range of a layer, in full precision."""
     lo, hi = None, None
     if ends is not None and ends[0].size:
         lo, hi = float(ends[0].min()), float(ends[1].max())
@@ -240,7 +240,7 @@ def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
 
 
 def hull(ends: Bounds | None) -> Interval | None:
-    """Return the smallest and the largest end of all units, with three digits."""
+    """Return the range over all units of a layer with three digits; None without units."""
     if ends is None or ends[0].size == 0:
         return None
     return Interval(short(float(ends[0].min()), 3), short(float(ends[1].max()), 3))

@@ -32,13 +32,13 @@ REASONS = {
 """Reasons why a search stopped."""
 
 MOST_NUMBERS = 64
-"""Maximum entries of a counterexample that is shown in full."""
+"""Maximum number of inputs and outputs of a counterexample that is shown in full."""
 
 MOST_TWICE = 8
-"""Maximum entries of an input or output for which the digits alone are shown, not a sentence."""
+"""Maximum size of an input or output that is shown only once, with all its digits."""
 
 LONGEST_CLAIM = 80
-"""Maximum characters of a claim in `repr` and in titles; a longer one loses its middle."""
+"""Maximum number of characters of a claim in `repr` and titles; a longer one loses its middle."""
 
 TONE = {HOLDS: GOOD, VIOLATED: BAD, UNKNOWN: OPEN}
 
@@ -48,13 +48,14 @@ class Counterexample:
     """An input that violates a property.
 
     Args:
-        x: The input, float64, in the input's own shape (a dict by name for several inputs).
-        y: Output of the real-valued network there, rounded to nearest, in the output's shape.
-        model_y: Output of the user's model there in float32, in the same shape; None if the model
+        x: The input in float64, in the model's input shape (a dict by name for several inputs).
+        y: Output of the real-valued network at `x`, rounded to nearest, in the output's shape.
+        model_y: Output of the user's model at `x` in float32, in the same shape; None if the model
             could not be run.
         reproduced: Whether the model's own output violates the property too; None if not run.
         flat_x: All inputs, of shape `(inputs,)`.
-        flat_y: All outputs, of shape `(outputs,)`: the model's own, or the real ones without them.
+        flat_y: All outputs, of shape `(outputs,)`: those of the user's model if it was run, else
+            those of the real-valued network.
     """
 
     x: np.ndarray | dict[str, np.ndarray]
@@ -75,7 +76,7 @@ class Counterexample:
         return entry_names({name: np.shape(part) for name, part in parts.items()})
 
     def row(self) -> dict[str, Any]:
-        """Return the counterexample as plain numbers.
+        """Return the counterexample as a dict of numbers.
 
         Returns:
             Every input and every output by name, and whether the model breaks the property too.
@@ -107,7 +108,7 @@ class Counterexample:
 
 
 class Decided:
-    """Common fields of proofs and counterexamples: a record has one of them, or neither."""
+    """Base class of answers with a status, a counterexample or None, and a proved margin."""
 
     status: str
     counterexample: Any
@@ -126,7 +127,7 @@ class Decided:
 
     @property
     def holds(self) -> bool | None:
-        """True, False, or None if unknown or without a property."""
+        """True if proved, False if violated, None if unknown or if there is no property."""
         return {HOLDS: True, VIOLATED: False}.get(self.status)
 
     def __bool__(self) -> bool:
@@ -135,20 +136,21 @@ class Decided:
 
 @dataclass(frozen=True, eq=False)
 class Verdict(Decided, Answer):
-    """A statement on whether a property holds for every input of a set.
+    """Verdict on whether a property holds for every input of a set, with its evidence.
 
     `HOLDS` is a proof about the real-valued network with the stored weights. `VIOLATED` comes with
     an input that breaks the property in real arithmetic and was run on the model. `UNKNOWN` states
-    how far both sides got. A verdict is true (as a condition) only if the property is proved.
+    the proved margin and the nearest input tried. In a condition (`if verdict:`) a verdict is true
+    only if the property is proved.
 
     Args:
         model: Name of the model.
         claim: The property, as text.
         status: `"HOLDS"`, `"VIOLATED"` or `"UNKNOWN"`.
         counterexample: An input that breaks the property, with `VIOLATED`; else None.
-        margin: Proved minimum distance of every input from breaking the property, in the units of
-            its inequalities, or of the logits if these decide. Negative if unknown.
-        nearest: Distance at the input that came nearest, negative if broken; None if unknown.
+        margin: Proved lower bound on the distance of every input from breaking the property, in the
+            units of its inequalities (of the logits if those decide it). Negative if `UNKNOWN`.
+        nearest: Smallest distance among the inputs tried, negative if broken; None if unknown.
         reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"`, `"rounding"` or
             `"float32"` (decided in real arithmetic by less than the float32 rounding error).
         vacuous: Whether no input satisfies the property's assumptions.
@@ -234,7 +236,7 @@ class Verdict(Decided, Answer):
         return f"Verdict({self.status}, {clipped_name(self.claim, LONGEST_CLAIM)!r})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict: verdict, margins, and a counterexample by the names of its entries."""
+        """Return a list of one dict: verdict, margins, and the entries of any counterexample."""
         fields = {
             "claim": self.claim, "status": self.status, "margin": self.margin,
             "nearest": self.nearest, "reason": self.reason, "vacuous": self.vacuous,
@@ -247,13 +249,13 @@ class Verdict(Decided, Answer):
         return f"{self.warrant.name}, {self.cost}."
 
     def document(self) -> Document:
-        """Return the verdict as a sentence, and a counterexample with all its digits."""
+        """Return a document with the verdict as a sentence, and any counterexample in full."""
         standing = Paragraph(f"{self.standing} Model: {self.model}.")
         return Document(self.status, self.claim, (*self.told, standing), TONE[self.status])
 
     @property
     def told(self) -> list[Block]:
-        """The sentence, and a counterexample with all its digits; a short one only in digits."""
+        """Blocks with the verdict as a sentence, and any counterexample with all its digits."""
         example = self.counterexample
         if example is None:
             return [Paragraph(self.sentence)]
@@ -264,7 +266,7 @@ class Verdict(Decided, Answer):
         return [Paragraph(self.sentence), Fold("The counterexample with all digits", [digits])]
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the counterexample relative to the box, or the margins. Needs matplotlib.
+        """Draw the counterexample relative to the box; without one, draw the margins.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -293,7 +295,7 @@ class Verdict(Decided, Answer):
 
 
 def _run_remark(example: Counterexample) -> str:
-    """Return what the model itself did with a counterexample, the end of a sentence."""
+    """Return the end of a sentence: whether the model itself breaks the property there too."""
     if example.reproduced is None:
         return " (the model itself was not run):"
     if example.reproduced:

@@ -20,7 +20,7 @@ LONGEST_ROW = 56
 """Maximum characters of the label of a matrix row."""
 
 LARGE_SIGNS = 16
-"""Maximum rows and columns of a matrix with large signs."""
+"""Maximum number of rows or columns up to which a matrix has large signs."""
 
 
 def plot_strips(
@@ -31,12 +31,12 @@ def plot_strips(
     ax: Any = None,
     label: str = "share of the units",
 ) -> Any:
-    """Draw one strip per row, divided into parts that add up to 1, with notes; return the axes.
+    """Draw one bar per row, divided into parts that add up to at most 1; return the axes.
 
     Args:
         names: Names of the rows.
-        shares: Dict from part to shares `(rows,)` and a color.
-        notes: Texts at the right of each row, if rows are few enough.
+        shares: Dict from the name of a part to its lengths `(rows,)` and its color.
+        notes: One text per row, shown at its right if there are at most `MOST_BARS` rows.
         ax: Matplotlib axes; None for a new figure.
         label: Label of the axis.
     """
@@ -68,11 +68,12 @@ def plot_curve(
     label: str,
     ax: Any = None,
 ) -> Any:
-    """Draw a proved share and the share that attacks leave, over a radius.
+    """Draw two bounds on robust accuracy over the radius.
 
     Args:
-        ends: The shares, `(k,)` each: proved, and left by attacks.
-        start: Share at a radius of 0; NaN if unknown.
+        at: Radii, `(k,)`.
+        ends: Fractions of the inputs, `(k,)` each: proved robust, and not broken by any attack.
+        start: Fraction classified correctly without a perturbation; NaN if unknown.
         label: Label of the axis of radii.
         ax: Matplotlib axes; None for a new figure.
 
@@ -99,8 +100,8 @@ def plot_beyond(title: str, names: Sequence[str], shares: np.ndarray, ax: Any = 
 
     Args:
         names: Names of the columns.
-        shares: `(points, columns)`, signed distances to the ranges as shares of their widths,
-            negative below; 0 for points within, infinite ones are left out.
+        shares: `(points, columns)`, signed distances to the ranges relative to their widths,
+            negative below a range. Entries that are 0 (within) or infinite are not drawn.
         ax: Matplotlib axes; None for a new figure.
 
     Returns:
@@ -127,13 +128,13 @@ def plot_matrix(
     kinds: Sequence[tuple[str, str, str]],
     ax: Any = None,
 ) -> Any:
-    """Draw one colored cell per pair, with a sign in it; return the axes.
+    """Draw a matrix of colored cells, each with a sign in it; return the axes.
 
     Args:
         rows: Names of the rows.
         columns: Names of the columns.
-        cells: `(rows, columns)`, indices of kinds; -1 for none.
-        kinds: Name, sign and color of each kind.
+        cells: `(rows, columns)`, index into `kinds` for each cell; -1 for an empty cell.
+        kinds: Name, sign and color of each kind of cell.
         ax: Matplotlib axes; None for a new figure.
     """
     is_new = ax is None
@@ -186,7 +187,7 @@ def plot_line(
 
     Args:
         spans: `(lo, hi, what, color)`; an infinite end is drawn to the edge.
-        marks: `(at, what, color)`; infinite ones are left out.
+        marks: `(at, what, color)`; marks at infinity are not drawn.
         label: Label of the axis.
         ax: Matplotlib axes; None for a new figure.
     """
@@ -225,13 +226,13 @@ def plot_in_box(
 ) -> Any:
     """Draw points relative to a box, one row per input; return the axes.
 
-    Each input has its own scale, from its smallest to its largest value, with the numbers next to
-    it. More than `MOST_BARS` inputs are drawn as values over their numbers.
+    Each input has its own scale, from its smallest to its largest value, with these values as text
+    next to it. More than `MOST_BARS` inputs are drawn as dots over the input index instead.
 
     Args:
         names: Names of the inputs.
         points: `(n, inputs)`, the points.
-        box: Lower and upper ends, `(inputs,)` each; None to scale to the hull of the points.
+        box: Lower and upper bounds, `(inputs,)` each; None to scale to the range of the points.
         ax: Matplotlib axes; None for a new figure.
     """
     points = np.clip(points, *LARGEST)
@@ -269,12 +270,12 @@ def plot_counterexamples(
 ) -> Any:
     """Draw counterexamples relative to the input set; return the axes.
 
-    Those with the shape of an image are drawn as images, next to the middle of the set.
+    Counterexamples with the shape of an image are drawn as images, next to the middle of the set.
 
     Args:
         names: Names of the inputs, flat.
         examples: Counterexamples, each with `x` and `flat_x`.
-        box: Lower and upper ends of the set, `(inputs,)` each; None if unknown.
+        box: Lower and upper bounds of the set, `(inputs,)` each; None if unknown.
         ax: Matplotlib axes; None for a new figure.
     """
     x = examples[0].x
@@ -319,7 +320,10 @@ def _points_by_number(
 def plot_chances(
     title: str, names: Sequence[str], ends: np.ndarray, label: str, ax: Any = None
 ) -> Any:
-    """Draw points `(n, 3)` of value, lower and upper end, from 0 to 1, as rows; return the axes."""
+    """Draw probabilities with confidence intervals, one per row; return the axes.
+
+    Each row of `ends`, `(n, 3)`, contains a probability and the bounds of its interval.
+    """
     ax = new_axes(figsize=(7.0, 1.5 + 0.3 * max(len(names), 2))) if ax is None else ax
     rows = np.arange(len(names))
     for i, (_, lo, hi) in enumerate(ends):

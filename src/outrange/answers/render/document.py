@@ -1,7 +1,7 @@
 """Content of an answer as plain data; text and HTML are two renderings of one `Document`.
 
-A record states its title and its blocks once; `render.text` and `render.html` convert them to
-characters and to tags. Neither depends on a record, and both show the same content.
+An answer states its title and its blocks once; `render.text` and `render.html` convert them to
+characters and to tags. Neither depends on the answer's class, and both show the same content.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ MOST_ROWS = 100
 """Maximum rows of a folded table; data frames contain all rows."""
 
 MOST_PRINTED = 20
-"""Maximum rows shown one by one; with more, the outstanding ones and counts are shown."""
+"""Maximum number of rows shown in full; if there are more, extreme rows and counts are shown."""
 
 GOOD, BAD, OPEN = "good", "bad", "open"
-"""Tones: proved as desired, refuted, unknown. Pages color them; text states the same in words."""
+"""Tones of outcomes: as desired, refuted, unknown. Pages show them as colors, text in words."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A cell `[lo, hi]`."""
+    """Table cell that shows an interval `[lo, hi]`."""
 
     lo: float
     hi: float
@@ -33,9 +33,9 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bar:
-    """A cell with a bar of `[lo, hi]`, and inside it the part `[seen_lo, seen_hi]`.
+    """Table cell that shows a bar from `lo` to `hi`, and inside it one from `seen_lo` to `seen_hi`.
 
-    The bars of a table share one axis.
+    All bars of a table have the same axis.
     """
 
     lo: float
@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Word:
-    """A cell of text in the color of its tone.
+    """Table cell with a text in the color of its tone.
 
     Args:
         tone: `GOOD`, `BAD`, `OPEN`, or empty.
@@ -72,10 +72,11 @@ Cell: TypeAlias = str | float | Interval | Bar | Word | None
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a head.
+    """Table of rows under a row of column titles.
 
     Args:
-        align: `"l"` or `"r"` per column; the last letter also applies to all later columns.
+        align: One letter per column, `"l"` (left) or `"r"` (right). The last letter also applies to
+            all later columns.
         omitted: Number of further rows that are not shown.
     """
 
@@ -90,7 +91,7 @@ class Table:
 
     @property
     def axis(self) -> tuple[float, float]:
-        """Smallest and largest end of all bounded bars; `(0, 0)` without any."""
+        """Smallest lower and largest upper bound of all bounded bars; `(0, 0)` without any."""
         bars = [cell for row in self.rows for cell in row if isinstance(cell, Bar)]
         bars = [bar for bar in bars if bar.is_bounded]
         lo, hi = (bar.lo for bar in bars), (bar.hi for bar in bars)
@@ -115,7 +116,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Entry:
-    """One item with several lines, such as a finding or a choice.
+    """List item with several lines, such as a finding or a recommendation.
 
     Args:
         label: Short name; the labels of a list form a column.
@@ -150,15 +151,15 @@ class Code:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """Polygons in a rectangle; text omits them.
+    """Drawing of polygons in a rectangle, which plain text omits.
 
     Args:
-        polygons: Pairs of whether to fill a polygon dark, and its corners `(n, 2)`.
+        polygons: For each polygon: whether its color is dark, and its corners `(n, 2)`.
         lo: `(2,)`, lower left corner of the rectangle.
         hi: `(2,)`, upper right corner of the rectangle.
-        labels: Labels of the two axes; empty for an axis without a meaning.
+        labels: Labels of the horizontal and the vertical axis; empty for an axis without a meaning.
         caption: Description of the drawing.
-        what: Subject of the rectangle, for screen readers; with `"outputs"`, dark polygons are
+        what: Description of the rectangle for screen readers. With `"outputs"`, dark polygons are
             blue instead of red.
     """
 
@@ -172,11 +173,11 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that a page shows at a click.
+    """Blocks that an HTML page shows when the heading is clicked.
 
     Args:
         heading: Heading of the folded blocks.
-        in_text: Whether text shows the blocks, without the heading; otherwise only pages do.
+        in_text: Whether plain text shows the blocks too, without the heading.
     """
 
     heading: str
@@ -193,9 +194,9 @@ class Document:
 
     Args:
         title: Title of the document.
-        lead: Outcome or evidence, on the line of the title.
+        lead: Outcome or evidence, on the same line as the title.
         tone: Tone of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
-        over: The input set, a muted line below the title.
+        over: The input set in words, shown below the title; empty if unknown.
     """
 
     title: str

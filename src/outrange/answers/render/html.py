@@ -1,4 +1,4 @@
-"""Rendering of documents as HTML, for notebooks and as a page; no script, nothing external."""
+"""Rendering of documents as HTML for notebooks and pages, without scripts or external content."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ TOP = "text-align:left;vertical-align:top"
 
 
 def html(document: Document) -> str:
-    """Return a document as HTML with every text escaped.
+    """Render a document as an HTML `<div>` with a style sheet, with every text escaped.
 
     Alignment is part of the tags, so that it survives where style sheets are removed (untrusted
-    notebooks, GitHub); colors come from the one style sheet in front.
+    notebooks, GitHub). Colors come from the style sheet.
     """
     title = _with_color(f"<strong>{escape(document.title)}</strong>", document.tone)
     lead = f": {_lines(document.lead)}" if document.lead else ""
@@ -44,7 +44,7 @@ def html(document: Document) -> str:
 
 
 def chapter(document: Document, level: int) -> str:
-    """Return a document as part of a larger page: a heading as title, no style sheet.
+    """Render a document as part of a larger HTML page, with a heading and no style sheet.
 
     Args:
         level: Level of the heading, 2 to 6.
@@ -57,7 +57,7 @@ def chapter(document: Document, level: int) -> str:
 
 
 def page(document: Document) -> str:
-    """Return a complete page, to open in a browser."""
+    """Render a document as a complete HTML page."""
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -11,14 +11,14 @@ from ...core import InputError
 
 
 SHORTEST_SIDE = 5
-"""Minimum pixels per side; smaller images are not recognizable."""
+"""Minimum number of pixels per side; smaller images are not recognizable."""
 
 
 @dataclass(frozen=True, eq=False)
 class Triple:
-    """An input before and after a perturbation, in the model's own shape, each with its title.
+    """An input before and after a perturbation, in the model's input shape, each with its title.
 
-    `limits` are black and white; None for the limits of each image.
+    `limits` are the values drawn as black and white; None for the extreme values of the images.
     """
 
     before: np.ndarray
@@ -28,7 +28,7 @@ class Triple:
     limits: tuple[float, float] | None
 
     def draw(self, axes: Any) -> None:
-        """Draw the input, the difference and the result on three axes of matplotlib."""
+        """Draw the input, the perturbation and the result on three matplotlib axes."""
         before, after = to_image(self.before), to_image(self.after)
         added = after - before
         reach = max(float(np.abs(added).max()), 1e-12)
@@ -37,7 +37,11 @@ class Triple:
         _show(axes[2], after, self.then, self.limits)
 
     def draw_beside(self, ax: Any, top: float = 0.0) -> float:
-        """Draw the three side by side on one axes, from `top` down; return the lower end."""
+        """Draw the three images side by side on one axes.
+
+        The images extend downward from the vertical position `top`. The position below them is
+        returned.
+        """
         before, after = to_image(self.before), to_image(self.after)
         added = _gray(after - before)
         reach = max(float(np.abs(added).max()), 1e-12)
@@ -63,7 +67,7 @@ class Triple:
 
 
 def is_image(x: np.ndarray) -> bool:
-    """Return whether an input has the shape of an image, unlike a row of a table."""
+    """Return whether an input has the shape of an image, not of a row of a table."""
     if np.ndim(x) not in (2, 3):
         return False
     try:
@@ -73,7 +77,9 @@ def is_image(x: np.ndarray) -> bool:
 
 
 def to_image(x: np.ndarray) -> np.ndarray:
-    """Return `(height, width)` or `(height, width, 3)`; a vector becomes a strip or a square.
+    """Convert an input to an image `(height, width)` or `(height, width, 3)`.
+
+    A vector becomes a square if its length permits, otherwise a strip.
 
     Raises:
         InputError: The shape is not that of an image.
@@ -95,14 +101,14 @@ def to_image(x: np.ndarray) -> np.ndarray:
 
 
 def _gray(x: np.ndarray) -> np.ndarray:
-    """Return the largest change among the channels, with its sign."""
+    """Return for each pixel the largest of its channels in absolute value, with its sign."""
     if x.ndim == 2:
         return x
     return np.take_along_axis(x, np.abs(x).argmax(axis=-1)[..., None], axis=-1)[..., 0]
 
 
 def to_unit_interval(x: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
-    """Map the first end to 0 and the second to 1, and clip."""
+    """Scale values linearly so that `ends` become 0 and 1, and clip them to [0, 1]."""
     lo, hi = ends
     return np.clip((x - lo) / (hi - lo if hi > lo else 1.0), 0.0, 1.0)
 

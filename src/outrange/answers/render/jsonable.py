@@ -10,11 +10,12 @@ import numpy as np
 
 
 def jsonable(value: Any) -> Any:
-    """Return a value as dicts, lists, strings and finite numbers.
+    """Convert a value to dicts, lists, strings and finite numbers.
 
     Float64 numbers keep every bit (`repr` round-trips). Infinities and NaN, which JSON lacks,
-    become the strings `"inf"`, `"-inf"` and `"nan"`, which `float` reads back. Objects with
-    `as_dict` are converted by it, other dataclasses by their fields, enumeration members by name.
+    become the strings `"inf"`, `"-inf"` and `"nan"`, which `float` reads back. Objects with a
+    method `as_dict` are converted by that method, other dataclasses field by field, and enumeration
+    members to their names.
     """
     if hasattr(value, "as_dict"):
         return value.as_dict()
@@ -36,6 +37,6 @@ def jsonable(value: Any) -> Any:
 
 
 def field_dict(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the fields of a dataclass by name, as JSON values."""
+    """Return a dict from the fields of a dataclass, except those in `without`, to JSON values."""
     names = [field.name for field in fields(record) if field.name not in without]
     return {name: jsonable(getattr(record, name)) for name in names}

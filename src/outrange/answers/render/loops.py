@@ -15,10 +15,10 @@ MOST_RUNS = 24
 """Maximum number of trajectories drawn."""
 
 Zone = tuple[bool, np.ndarray, np.ndarray, float, float]
-"""Whether a set is bad, its lower and upper bounds, and its first and last time."""
+"""Set of states: whether it is bad, its lower and upper bounds, and its first and last time."""
 
 Ends = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""First and last time of each box, its lower and its upper bounds."""
+"""Boxes of states: the first and last time of each box, and its lower and upper bounds."""
 
 
 Worst = tuple[np.ndarray, int, np.ndarray]
@@ -26,7 +26,7 @@ Worst = tuple[np.ndarray, int, np.ndarray]
 
 
 class Runs(NamedTuple):
-    """Simulated trajectories."""
+    """Simulated trajectories: states `(runs, times, states)`, and times `(times,)`."""
 
     states: np.ndarray
     times: np.ndarray
@@ -42,11 +42,11 @@ def plot_phase(
     places: Sequence[int],
     ax: Any = None,
 ) -> Any:
-    """Draw one state against another: boxes, trajectories, and sets to avoid or to reach.
+    """Draw boxes, trajectories, and sets to avoid or to reach in the plane of two states.
 
     Args:
         names: Names of the states.
-        worst: See `Worst`; None without one.
+        worst: The violating trajectory; None if there is none.
         places: Indices of the two states.
         ax: Matplotlib axes; None for a new figure.
     """
@@ -111,7 +111,7 @@ def plot_times(
     places: Sequence[int],
     ax: Any = None,
 ) -> Any:
-    """Draw states over time; return a list of axes. `plot_phase` documents the arguments."""
+    """Draw states over time and return a list of axes; see `plot_phase` for the arguments."""
     if ax is None:
         size = (7.6, 1.8 + 1.7 * len(places))
         ax = new_axes(len(places), 1, figsize=size, sharex=True, squeeze=False)[:, 0]
@@ -156,7 +156,7 @@ def _over_time(ax: Any, ends: Ends, i: int) -> None:
 
 
 def word_of(ends: Ends) -> str:
-    """Return the unit of times, `"step"` or `"time"`."""
+    """Return `"step"` if all boxes belong to single times, as in discrete time; else `"time"`."""
     return "step" if (ends[0] == ends[1]).all() else "time"
 
 

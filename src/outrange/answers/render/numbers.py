@@ -1,4 +1,4 @@
-"""Display of numbers: few digits, no residues, and shares that never round to none or all."""
+"""Formatting of numbers: few digits, no rounding residues, and percentages that stay truthful."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike
 
 
 DIGITS = 6
-"""Significant digits in output; arrays keep all digits."""
+"""Significant digits of displayed numbers; arrays keep all digits."""
 
 
 def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
-    """Return values rounded to nearest at `DIGITS` digits of `scale`, without negative zeros.
+    """Round values to the unit of the last of `DIGITS` digits of `scale`, without negative zeros.
 
-    For display only. A bound of -4e-16 next to a range of 2 shows as 0.
+    For display only: a bound of -4e-16 next to a range of 2 is shown as 0.
     """
     values = np.asarray(values, np.float64)
     scale = np.broadcast_to(np.asarray(scale, np.float64), values.shape)
@@ -27,14 +27,15 @@ def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
 
 
 def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
-    """Round bounds outward at `DIGITS` digits of `scale`, so that a printed bound is a bound.
+    """Round bounds outward to `DIGITS` digits of `scale`, so that a printed bound remains a bound.
 
-    A bound with no more digits stays unchanged. A bound near 0 is rounded in a digit of its own:
-    -2.9e-15 shows as -3e-15, while one step at the scale would be much wider.
+    A bound with no more digits than that stays unchanged. A bound so small that it would become 0
+    is rounded to one significant digit of its own: -2.9e-15 becomes -3e-15, since a whole unit of
+    `scale` would be far too wide.
 
     Args:
-        scale: Magnitude that determines the digits; broadcasts.
-        side: -1 for lower bounds, 1 for upper ones.
+        scale: Magnitude that determines the digits; it broadcasts against `values`.
+        side: -1 for lower bounds, 1 for upper bounds.
 
     Returns:
         Numbers at or beyond the bounds.
@@ -59,7 +60,7 @@ def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
 
 
 def _beyond(value: float, scale: float, digits: int, side: int) -> float:
-    """Return the nearest decimal number at or beyond `value`, with `digits` digits of `scale`."""
+    """Return the nearest decimal number at or beyond `value` with `digits` digits of `scale`."""
     if not np.isfinite(value) or not np.isfinite(scale):
         return value
     exponent = Decimal(scale).adjusted() - (digits - 1)
@@ -71,7 +72,7 @@ def _beyond(value: float, scale: float, digits: int, side: int) -> float:
 
 
 def vector(values: ArrayLike, most: int = 8) -> str:
-    """Return a short one-line form of an array, `[0., 2.5]`; long axes show only their ends."""
+    """Format an array in one line, such as `[0., 2.5]`; an axis longer than `most` is abridged."""
     values = np.asarray(values)
     if values.ndim == 0:
         text = number(float(values))
@@ -85,22 +86,22 @@ def vector(values: ArrayLike, most: int = 8) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return one number with `DIGITS` digits; a dash for None."""
+    """Format one number with `DIGITS` significant digits, and None as a dash."""
     return "-" if value is None else f"{value:.{DIGITS}g}"
 
 
 def bound(value: float, side: int) -> str:
-    """Return one bound with `DIGITS` digits, rounded outward: down for a `side` of -1, up for 1."""
+    """Format one bound, rounded outward to `DIGITS` digits: down if `side` is -1, up if it is 1."""
     return number(float(outward(value, abs(value), side)))
 
 
 def short(value: float, digits: int = 4) -> float:
-    """Return `value` with fewer digits, and no negative zero."""
+    """Round a number to `digits` significant digits; a negative zero becomes 0."""
     return float(f"{value:.{digits}g}") + 0.0
 
 
 def share(part: int, whole: int) -> str:
-    """Return a share in percent, which is 0 or 100 only if it is none or all."""
+    """Format `part / whole` as a percentage that is 0 or 100 only if `part` is 0 or `whole`."""
     percent = f"{part / whole:.1%}"
     if part > 0 and percent == "0.0%":
         return "<0.1%"
@@ -108,5 +109,5 @@ def share(part: int, whole: int) -> str:
 
 
 def size(seconds: float) -> str:
-    """Return a time in words."""
+    """Format a duration in seconds, such as `12.50 s` or `3 min 5 s`."""
     return f"{seconds:.2f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"

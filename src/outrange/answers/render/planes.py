@@ -1,4 +1,4 @@
-"""Shapes in the plane of one or two inputs; a single input gets a height of 1."""
+"""Shapes in the plane of two inputs; shapes of a single input have a height of 1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def rectangle(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return the corners `(4, 2)` of a box `(1,)` or `(2,)`, in order around it."""
+    """Return the corners `(4, 2)` of a box with one or two dimensions, in order around the box."""
     (a, c), (b, d) = np.append(lo, 0.0)[:2], np.append(hi, 1.0)[:2]
     return np.array([[a, c], [b, c], [b, d], [a, d]])
 

@@ -15,20 +15,20 @@ from .text import clipped_name
 
 
 MOST_BARS = 40
-"""Maximum number of separate bars; more entries are drawn as an outline over their numbers."""
+"""Maximum number of separate bars; more entries are drawn as an outline over their indices."""
 
 OWN = "outrange"
-"""Mark of figures created here: title and legend may use the whole figure."""
+"""Mark of figures created here, whose title and legend may use the whole figure."""
 
 LARGEST = (-2e307, 2e307)
-"""Limits of drawn numbers: widths are computed in float64 and must not overflow."""
+"""Limits to which drawn numbers are clipped, since their widths must not overflow in float64."""
 
 LONGEST = 34
-"""Maximum characters of a label; longer ones lose their middle."""
+"""Maximum number of characters of a label; longer labels lose their middle."""
 
 
 def new_axes(*shape: int, **options: Any) -> Any:
-    """Return the axes of a new figure, with room for texts next to them."""
+    """Return the axes of a new figure whose layout leaves room for texts next to them."""
     try:
         from matplotlib import pyplot
     except ImportError:
@@ -42,10 +42,10 @@ def new_axes(*shape: int, **options: Any) -> Any:
 
 
 def canvas(width: float, height: float, *shape: int) -> Any:
-    """Return axes on a figure without a window, for `svg`; None without matplotlib.
+    """Return axes on a figure without a window, for use with `svg`; None without matplotlib.
 
     Args:
-        *shape: Rows and columns of axes; without them, a single axes.
+            *shape: Numbers of rows and columns of axes; if omitted, a single axes is returned.
     """
     try:
         from matplotlib.figure import Figure
@@ -57,7 +57,7 @@ def canvas(width: float, height: float, *shape: int) -> Any:
 
 
 def svg(figure: Any) -> str:
-    """Return a figure as reproducible SVG with letters as text."""
+    """Return a figure as SVG that is reproducible and contains its labels as text."""
     from matplotlib import rc_context
 
     out = StringIO()
@@ -69,8 +69,8 @@ def svg(figure: Any) -> str:
 def set_title(ax: Any, sentence: str) -> Any:
     """Put a sentence above the axes as a title, and return the axes.
 
-    In a figure created here it begins at the left edge of the figure, above the labels. On the
-    caller's axes it is an ordinary title, which `ax.set_title` can replace.
+    In a figure created by `new_axes`, the title begins at the left edge of the figure, above the
+    labels. On the caller's own axes it is an ordinary title, which `ax.set_title` can replace.
     """
     is_ours = ax.figure.get_gid() == OWN
     width = ax.figure.get_size_inches()[0]
@@ -84,7 +84,7 @@ def set_title(ax: Any, sentence: str) -> Any:
 
 
 def balance_lines(sentence: str, room: int, most: int = 4) -> str:
-    """Wrap a sentence into lines of similar length, so that no word stands alone on the last.
+    """Wrap a sentence into lines of similar length, so that the last line is not a single word.
 
     Args:
         room: Maximum characters per line.
@@ -99,14 +99,17 @@ def balance_lines(sentence: str, room: int, most: int = 4) -> str:
 
 
 def plain(label: str, most: int = 0) -> str:
-    """Return a label that matplotlib prints literally: `$` would begin a formula."""
+    """Escape a label so that matplotlib prints it literally, since `$` would begin a formula.
+
+    A label longer than `most` characters loses its middle; with 0 there is no limit.
+    """
     printable = label if label.isprintable() or "\n" in label else ascii(label)[1:-1]
     short = clipped_name(printable, most) if most else printable
     return short.replace("$", r"\$")
 
 
 def row_labels(ax: Any, names: Sequence[str], most: int = LONGEST) -> None:
-    """Label rows from the top; if there are too many to read, label some."""
+    """Label the rows from top to bottom; if there are more than `MOST_BARS`, label some of them."""
     every = max(1, -(-len(names) // MOST_BARS))
     shown = range(0, len(names), every)
     ax.set_yticks(list(shown), [plain(names[i], most) for i in shown])
@@ -123,8 +126,8 @@ def plot_bars(
 ) -> Any:
     """Draw intervals one below the other, with the seen part inside each; return the axes.
 
-    More than `MOST_BARS` are drawn as outlines over their numbers. An infinite end is drawn to the
-    edge, hatched.
+    More than `MOST_BARS` intervals are drawn as outlines over their indices. An interval with an
+    infinite bound is hatched and extends to the edge.
 
     Args:
         names: Names of the bars.
@@ -173,7 +176,7 @@ def plot_bars(
 
 
 def legend_below(ax: Any) -> None:
-    """Draw a legend that covers nothing: below the axes in a figure created here."""
+    """Draw a legend below the axes in a figure created by `new_axes`, else where it fits best."""
     handles, labels = ax.get_legend_handles_labels()
     if not handles:
         return
@@ -188,7 +191,10 @@ def legend_below(ax: Any) -> None:
 
 
 def set_limits(ax: Any, values: np.ndarray, across: bool) -> None:
-    """Set axis limits with a margin around the values, and draw a line at 0 if it is inside."""
+    """Set axis limits with a margin around the values, and draw a line at 0 if they contain 0.
+
+    The axis is the horizontal one if `across`, else the vertical one.
+    """
     finite = values[np.isfinite(values)] if len(values) else np.zeros(0)
     lo, hi = float(finite.min(initial=np.inf)), float(finite.max(initial=-np.inf))
     if not finite.size:
@@ -205,7 +211,11 @@ def set_limits(ax: Any, values: np.ndarray, across: bool) -> None:
 
 
 def _drawable(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ends `(n, 2)` with infinite ones moved beyond the others, and which rows had any."""
+    """Replace infinite bounds by finite ones, for a figure.
+
+    Returns the bounds `(n, 2)`, with infinite bounds just beyond all finite ones, and whether each
+    row had an infinite bound, `(n,)`.
+    """
     finite = np.isfinite(ends)
     inside = np.clip(ends[finite], *LARGEST)
     lo, hi = float(inside.min(initial=0.0)), float(inside.max(initial=0.0))
@@ -216,7 +226,7 @@ def _drawable(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add_polygons(ax: Any, shapes: Sequence[np.ndarray], **style: Any) -> None:
-    """Draw polygons `(n, 2)` in one style, without those with infinite corners."""
+    """Draw polygons `(n, 2)` in one style; polygons with infinite corners are omitted."""
     from matplotlib.collections import PolyCollection
 
     shapes = [shape for shape in shapes if np.isfinite(shape).all()]
@@ -224,7 +234,7 @@ def add_polygons(ax: Any, shapes: Sequence[np.ndarray], **style: Any) -> None:
 
 
 def plot_drawing(title: str, drawing: Drawing, ax: Any) -> Any:
-    """Draw polygons in the plane; return the axes."""
+    """Draw the polygons of a `Drawing` with axis labels; return the axes."""
     ax = new_axes(figsize=(5.6, 5.0 if drawing.labels[1] else 2.2)) if ax is None else ax
     for wanted, color in ((False, PALE), (True, DARK)):
         shapes = [corners for dark, corners in drawing.polygons if dark == wanted]
@@ -255,7 +265,7 @@ def plot_images(triples: Sequence[Triple], axes: Any = None) -> Any:
 def plot_heatmap(
     title: str, rows: Sequence[str], columns: Sequence[str], share: np.ndarray, ax: Any = None
 ) -> Any:
-    """Draw shares `(rows, columns)` from 0 to 1 as colors; return the axes."""
+    """Draw fractions `(rows, columns)` from 0 to 1 as colors; return the axes."""
     size = (5.0 + 0.5 * len(columns), 2.2 + 0.35 * min(len(rows), MOST_BARS))
     ax = new_axes(figsize=size) if ax is None else ax
     image = ax.imshow(share, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
@@ -275,7 +285,7 @@ def plot_curves(
     goal: float,
     ax: Any = None,
 ) -> Any:
-    """Draw the curves `(x, y)` of each group in one color, and a line at the goal; return axes."""
+    """Draw the curves `(x, y)` of each named group in one color, and a line at the goal."""
     ax = new_axes() if ax is None else ax
     for i, (name, curves) in enumerate(groups):
         for j, (x, y) in enumerate(curves):

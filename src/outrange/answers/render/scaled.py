@@ -1,4 +1,4 @@
-"""Bars with different units: each row has its own scale, with the bounds next to it."""
+"""Figure of bars with different units: each row has its own scale, and its bounds as text."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from .text import number
 
 
 MIXED = 20.0
-"""Factor between the sizes of bars beyond which the smaller ones would be invisible."""
+"""Ratio of bar sizes beyond which the smaller bars would be invisible on a common scale."""
 
 
 def are_mixed(bars: Sequence[Bar]) -> bool:
-    """Return whether bars, few enough for separate rows, cannot share a scale."""
+    """Return whether bars are too different in size for a common scale, and few enough for rows.
+
+    Unbounded bars are never mixed.
+    """
     sizes = [size for size in map(_size, bars) if size > 0]
     bounded = all(bar.is_bounded for bar in bars)
     return 1 < len(bars) <= MOST_BARS and bounded and max(sizes, default=0) > MIXED * min(sizes)
 
 
 def plot_scaled(title: str, names: Sequence[str], bars: Sequence[Bar], label: str, ax: Any) -> Any:
-    """Draw intervals one below the other, all with 0 in the middle; return the axes.
+    """Draw intervals one below the other, each on its own scale with 0 in the middle.
 
     Args:
         names: Names of the bars.
-        label: Quantity of the bars.
+        label: Quantity that the bars show.
         ax: Matplotlib axes; None for a new figure.
     """
     ax = new_axes(figsize=(7.6, 1.7 + 0.3 * len(bars))) if ax is None else ax

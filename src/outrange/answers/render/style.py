@@ -1,4 +1,4 @@
-"""Colors and small drawings for pages, light and dark."""
+"""Colors, style sheets and small SVG drawings for light and dark HTML pages."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ WIDTH, HEIGHT = 160, 14
 """Size of a bar in pixels."""
 
 SIDE = 240
-"""Side of a drawing in pixels."""
+"""Width and maximum height of a drawing in pixels."""
 
 CLAIM, SEEN, AXIS = "#b7c9e8", "#1f4e9c", "#888"
 """Blues that remain distinguishable on light and dark pages."""
 
 PALE_SEEN = "#7d9ccf"
-"""Color of seen values that carry marks."""
+"""Lighter color of seen values, on which marks remain visible."""
 
 DARK, PALE = "#b3312c", "#e7c9a9"
 """Colors of the polygons of a drawing."""
 
 TONES = {"good": "#1a7f37", "bad": "#b3312c", "open": "#9a6700"}
-"""Colors of proved, refuted and unknown; texts state the same, so color is not needed."""
+"""Colors of good, bad and open outcomes; the text states the outcome as well."""
 
 _LIGHT = (
     "--or-fg:#1f2328;--or-bg:#fff;--or-line:#d0d7de;--or-dim:#59636e;--or-code:#f6f8fa;"
@@ -72,7 +72,7 @@ STYLE = (
     ".outrange span.outrange-bad{color:var(--or-bad);font-weight:600}"
     ".outrange span.outrange-open{color:var(--or-open);font-weight:600}"
 )
-"""Style sheet of an answer; all rules are limited to `.outrange`."""
+"""Style sheet of an answer; all its rules are limited to the class `.outrange`."""
 
 
 PAGE = (
@@ -84,7 +84,10 @@ PAGE = (
 
 
 def bar(cell: Bar, left: float, right: float) -> str:
-    """Return the interval on the axis, the seen part inside it, and a mark at 0, as SVG."""
+    """Return an SVG bar of an interval on the axis from `left` to `right`.
+
+    It shows the seen part inside the interval, and a mark at 0.
+    """
 
     def at(x: float) -> float:
         # Halves are used because the width of the axis may overflow. Half of the least number is 0.
@@ -112,7 +115,7 @@ def bar(cell: Bar, left: float, right: float) -> str:
 
 
 def drawing(block: Drawing) -> str:
-    """Return a drawing as SVG, second axis upward; a low strip if that axis has no meaning."""
+    """Return a drawing as SVG; it is a low strip if its vertical axis has no meaning."""
     high = SIDE if block.labels[1] else SIDE // 8
     scale = np.array([SIDE, -high]) / (block.hi - block.lo)
 

@@ -38,16 +38,16 @@ from .numbers import (
 
 
 WIDTH, WIDEST = 96, 100
-"""Maximum characters per line of sentences, and of tables."""
+"""Maximum number of characters per line, in sentences and in tables."""
 
 BAR, SHORTEST_BAR = 30, 12
-"""Characters of a bar, and of a bar in a table that would be too wide."""
+"""Length of a bar in characters, and its minimum in a table that would be too wide."""
 
 LONGEST_LABEL = 28
-"""Maximum characters of the label of an entry."""
+"""Maximum number of characters of the label of an entry."""
 
 SHORTEST_NAME = 12
-"""Minimum characters to which a column of words is shortened."""
+"""Minimum width in characters to which a column of words is shortened."""
 
 CLAIM, SEEN, EMPTY, TICK = "░", "█", " ", "│"
 """Characters of a bar: proved, seen, empty, and a single number."""
@@ -63,12 +63,12 @@ def entry_names(outputs: Mapping[str, tuple[int, ...]]) -> list[str]:
 
 
 def point(x: Any, name: str = "", most: int = 8) -> str:
-    """Return an input or output in short: `x = [0., 2.5]`, or just the vector without a name.
+    """Format an input or output in short: `x = [0., 2.5]`, or just the vector without a name.
 
     Args:
         x: An array, or a mapping from names to arrays; None if unknown.
         name: Name of an array.
-        most: Maximum entries; larger arrays show their size and range.
+        most: Maximum number of entries; larger arrays show their size and range.
     """
     if x is None:
         return "None"
@@ -88,7 +88,7 @@ def _short_vector(values: ArrayLike, most: int) -> str:
 
 
 def clipped_name(name: str, most: int) -> str:
-    """Return a name of at most `most` characters, without its middle if it is longer."""
+    """Shorten a name to at most `most` characters by replacing its middle with an ellipsis."""
     if len(name) <= most:
         return name
     tail = (most - 1) // 2
@@ -96,9 +96,10 @@ def clipped_name(name: str, most: int) -> str:
 
 
 def text(document: Document) -> str:
-    """Return a document as lines of at most `WIDTH` characters, without a final line break.
+    """Render a document as plain text, without a final line break.
 
-    Paragraphs follow the title and each other; all other blocks have blank lines around them.
+    Lines have at most `WIDTH` characters (`WIDEST` in tables). Paragraphs follow the title and each
+    other directly; all other blocks have blank lines around them.
     """
     lines = wrap_lines(": ".join(part for part in (document.title, document.lead) if part))
     lines += wrap_lines(document.over)
@@ -112,7 +113,7 @@ def text(document: Document) -> str:
 
 
 def _unfold(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks that text shows."""
+    """Return the blocks that plain text shows, with folded blocks in place of their folds."""
     shown: list[Block] = []
     for block in blocks:
         if not isinstance(block, Fold):
@@ -123,12 +124,12 @@ def _unfold(blocks: Sequence[Block]) -> list[Block]:
 
 
 def wrap_lines(lines: str) -> list[str]:
-    """Return lines no longer than `WIDTH`, with continuation lines indented."""
+    """Wrap each line to at most `WIDTH` characters, with continuation lines indented."""
     return [part for line in lines.splitlines() for part in (_wrap(line, "", "  ") or [""])]
 
 
 def block_lines(block: Block) -> list[str]:
-    """Return one block as lines."""
+    """Render one block as lines of plain text."""
     match block:
         case Table():
             return _table(block)
@@ -153,7 +154,7 @@ def more(block: Table | Listing) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """Return a cell as text; a bar as the word for one that cannot be drawn."""
+    """Format a table cell as text; a bar, used here only if it is infinite, as "unbounded"."""
     match cell:
         case str():
             return cell if cell.isprintable() else cell.encode("unicode_escape").decode()
@@ -169,9 +170,9 @@ def cell_text(cell: Cell) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    """Return lines no wider than `WIDEST`: bars shrink or vanish first, then long names shorten.
+    """Render a table as lines, if possible no wider than `WIDEST`.
 
-    Numbers are never cut.
+    Bars are shortened or omitted first, then long names are shortened. Numbers are never cut.
     """
     rows = [list(table.head), *(["" if isinstance(c, Bar) and c.is_bounded else cell_text(c)
                                  for c in row] for row in table.rows)]  # fmt: skip
@@ -205,7 +206,7 @@ def _table(table: Table) -> list[str]:
 
 
 def _cut_names(table: Table, rows: list[list[str]], widths: list[int], shown: list[int]) -> None:
-    """Shorten the longest columns of words until the table fits, within limits."""
+    """Shorten the widest columns of words, down to `SHORTEST_NAME`, until the table fits."""
     words = [i for i in shown if any(isinstance(row[i], str | Word) for row in table.rows)]
     while True:
         over = sum(widths[i] for i in shown) + 2 * (len(shown) - 1) - WIDEST
@@ -219,7 +220,7 @@ def _cut_names(table: Table, rows: list[list[str]], widths: list[int], shown: li
 
 
 def _shorten(name: str, most: int) -> str:
-    """Return a name of at most `most` characters; a suffix in parentheses is cut first."""
+    """Shorten a name to at most `most` characters; a suffix in parentheses is cut first."""
     bare, opened, _ = name.partition(" (")
     if len(name) > most and opened and name.endswith(")"):
         for mark in (" (…)", "…"):
@@ -230,7 +231,10 @@ def _shorten(name: str, most: int) -> str:
 
 
 def _bar(bar: Bar, left: float, right: float, cells: int) -> str:
-    """Fill the cells with their middle in the interval, at least one; a number is a tick."""
+    """Draw a bar with `cells` characters on the axis from `left` to `right`.
+
+    A character is filled if its middle lies in the interval; at least one is. A constant is a tick.
+    """
     share = (np.arange(cells) + 0.5) / cells
     middle = left * (1 - share) + right * share
     marks = np.full(cells, EMPTY)
@@ -261,7 +265,7 @@ def _entries(entries: Sequence[Entry]) -> list[str]:
 
 
 def fix_lines(entry: Entry) -> list[str]:
-    """Return the code of an entry as indented lines."""
+    """Return the replacement code of an entry as lines that begin with `Fix:`, or no lines."""
     return f"Fix: {entry.fix}".replace("\n", "\n     ").splitlines() if entry.fix else []
 
 

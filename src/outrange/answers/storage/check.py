@@ -12,10 +12,10 @@ import numpy as np
 
 
 def check_fields(record: Any) -> None:
-    """Check every field of a record, and of the records in it, against its annotation.
+    """Check each field of a record, and of nested records, against its type annotation.
 
     Raises:
-        TypeError: A field has another type.
+        TypeError: A field does not match its annotation.
     """
     hints = _hints(type(record))
     for field in fields(record):

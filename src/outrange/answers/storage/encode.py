@@ -1,9 +1,9 @@
 """Lossless conversion of record values to JSON and back, without running code.
 
-Numbers, strings, booleans and None represent themselves; a tuple is a list. Every other value is an
-object whose key `"@"` names its kind, such as
+Numbers, strings, booleans and None represent themselves, and a tuple becomes a list. Every other
+value becomes an object whose key `"@"` names its kind, such as
 `{"@": "array", "dtype": "float64", "shape": [2], "data": [0.5, "inf"]}`.
-Decoding builds only the kinds listed here and the given records, by name.
+Decoding builds only the kinds defined here and the record classes that the caller permits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...core import InputError
 KIND = "@"
 
 FLOATS = ("inf", "-inf", "nan")
-"""Floats that JSON lacks, as strings."""
+"""Strings for the floats that JSON lacks."""
 
 NUMBERS = frozenset(
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 str".split()
@@ -31,10 +31,10 @@ NUMBERS = frozenset(
 
 
 def encode(value: Any) -> Any:
-    """Return a value in the form that `json.dumps(..., allow_nan=False)` takes.
+    """Convert a value to the form that `json.dumps(..., allow_nan=False)` accepts.
 
     Raises:
-        InputError: The value is of another kind.
+        InputError: The value is of a kind that files cannot contain.
     """
     if isinstance(value, Enum):
         return {KIND: type(value).__name__, "name": value.name}
@@ -71,7 +71,7 @@ def _array(array: np.ndarray, scalar: bool) -> dict[str, Any]:
 
 
 def decode(tree: Any, records: Mapping[str, type]) -> Any:
-    """Return the value that `encode` converted to `tree`.
+    """Convert the output of `encode` back to the original value.
 
     Args:
         tree: A value from JSON.
@@ -79,7 +79,7 @@ def decode(tree: Any, records: Mapping[str, type]) -> Any:
 
     Raises:
         ValueError: `encode` cannot produce this tree.
-        TypeError: A record has other fields.
+        TypeError: The fields of a record do not match its class.
     """
     if isinstance(tree, list):
         return tuple(decode(part, records) for part in tree)
@@ -106,7 +106,7 @@ def decode(tree: Any, records: Mapping[str, type]) -> Any:
 
 
 def _from_numbers(tree: Mapping[str, Any]) -> np.ndarray:
-    """Return an array; the shape in the file must match the data, so it cannot allocate memory."""
+    """Build an array; its shape must match the data, so a forged shape cannot allocate memory."""
     dtype = _one_of(tree["dtype"], NUMBERS)
     shape, data = tree["shape"], tree["data"]
     if not isinstance(data, list) or not all(type(n) is int and n >= 0 for n in shape):

@@ -1,4 +1,4 @@
-"""All kinds of answers that files may contain."""
+"""List of all kinds of answers that files may contain."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ from .write import FORMAT, VERSION
 
 
 MOST_BYTES = 1 << 30
-"""Maximum file size."""
+"""Maximum file size in bytes."""
 
 
 def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answer:
-    """Read a file written by `write`; `outrange.read` documents it.
+    """Read an answer from a file that `write` wrote; see `outrange.read`.
 
     Args:
-        kinds: Kinds of answers that it may contain.
+        kinds: Kinds of answers that the file may contain.
     """
     record = _json(Path(path))
     if not isinstance(record, dict) or record.get("format") != FORMAT:
@@ -96,7 +96,7 @@ def _json(path: Path) -> Any:
 
 
 def known_records(kinds: Sequence[type[Answer]]) -> dict[str, type]:
-    """Return every class that a file may contain, by name: answers and types of their fields."""
+    """Return a dict from name to class of all answers `kinds` and of the types of their fields."""
     records: dict[str, type] = {}
     waiting: list[Any] = list(kinds)
     while waiting:

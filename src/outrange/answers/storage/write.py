@@ -17,7 +17,7 @@ FORMAT, VERSION = "outrange.answer", 1
 
 
 def write(answer: Any, kind: str, models: Sequence[ModelSource], path: str | os.PathLike) -> None:
-    """Write an answer completely or not at all; `Answer.save` documents it."""
+    """Write an answer to a file, completely or not at all; see `Answer.save`."""
     record = {
         "format": FORMAT,
         "version": VERSION,

@@ -1,4 +1,4 @@
-"""Progress of a running comparison."""
+"""Progress record of a running comparison of trainings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from ..render.text import block_lines, short, size
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """Progress of a comparison.
+    """Progress of a comparison of trainings.
 
     Args:
         seconds: Wall-clock time so far, in seconds.
         epoch: Number of epochs trained.
         epochs: Number of epochs planned.
         metric: Name of the compared metric.
-        leaders: `(combination, median metric, least, most)` of the best combinations so far.
+        leaders: Best combinations so far, each as `(name, median metric, smallest metric, largest
+            metric)`.
     """
 
     seconds: float

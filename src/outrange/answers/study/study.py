@@ -22,21 +22,23 @@ class Study(Answer):
     """A comparison of activations, losses and optimizers; `print` it for the table.
 
     Args:
-        combinations: In the order of the arguments: activations, then losses, then optimizers.
+        combinations: One entry per combination, ordered by activation, then loss, then optimizer,
+            each in the order of the arguments.
         metric: Name of the compared metric, such as `"accuracy"` or `"mse"`.
         better: Better direction, `"higher"` or `"lower"`.
-        goal: Metric that counts as success.
+        goal: Value of the metric from which a training counts as successful.
         baseline: Metric of the best constant prediction.
         ticks: Epochs at which the curves were measured, 0 first, of shape `(ticks,)`.
         epochs: Number of epochs planned.
         status: `"complete"`, `"time"` or `"interrupted"`.
         seconds: Wall-clock time of training, in seconds.
         backend: Keras backend, and how the trainings ran on it.
-        notes: Remarks for the reader.
+        notes: Remarks on the comparison, as sentences.
         plan: Arguments of the comparison, needed to continue it.
-        recommended: Labels of the activation and the loss that `recommend` names; empty if the
-            study does not contain them. They win ties in the ranking.
-        proof: What is proved about the models if no training reached the goal; else empty.
+        recommended: Labels of the activation and the loss that `outrange.recommend` suggests;
+            empty if the study does not contain them. They win ties in the ranking.
+        proof: Sentence on a property proved of the models that keeps them from the goal; empty if
+            there is none.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
@@ -79,10 +81,11 @@ class Study(Answer):
 
     @property
     def ranking(self) -> tuple[Combination, ...]:
-        """Combinations, best first: by successful starts, then median metric, then speed.
+        """Combinations, best first: by successful starts, then by median metric, then by speed.
 
-        Metrics count as equal up to a thousandth of the way from a constant prediction to the goal;
-        the combination that `recommend` names then comes first.
+        Two metrics are considered equal if they differ by less than about a thousandth of the
+        distance from `baseline` to `goal`. Then the combination that `recommend` suggests comes
+        first.
         """
         return tuple(sorted(self.combinations, key=self._order))
 
@@ -141,7 +144,7 @@ class Study(Answer):
 
     @property
     def best_pairs(self) -> list[tuple[str, str]]:
-        """All pairs of activation and loss that succeed as often as `best_pair`, that one first."""
+        """All pairs of activation and loss that succeed as often as `best_pair`, which is first."""
         successes: dict[tuple[str, str], int] = {}
         for c in self.ranking:  # A pair has the rank of its best combination.
             pair = c.activation, c.loss
@@ -151,7 +154,7 @@ class Study(Answer):
 
     @property
     def failures(self) -> tuple[tuple[Combination, Trial], ...]:
-        """All trainings that fell short of the goal."""
+        """Combination and trial of each training that missed the goal."""
         return tuple(
             (c, t)
             for c in self.combinations
@@ -171,7 +174,7 @@ class Study(Answer):
         """Return every combination as plain values, for `to_frame`.
 
         Returns:
-            One dict per combination, best first: its labels, how many starts solved the task, and
+            One dict per combination, best first: its labels, the number of successful starts, and
             the final metric and loss.
         """
         return [c.row(self.metric) for c in self.ranking]
@@ -189,11 +192,11 @@ class Study(Answer):
         )
 
     def document(self) -> Document:
-        """Return the ranking, every reason once, and remarks."""
+        """Return a document with the ranking, the reasons of failures, and remarks."""
         return study_document(self)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the share of starts that succeed, as `plot_heatmap` does.
+        """Draw the fraction of starts that succeed, as `plot_heatmap` does.
 
         Args:
             ax: Matplotlib axes; new ones if None.
@@ -207,11 +210,11 @@ class Study(Answer):
         return self.plot_heatmap(ax)
 
     def plot_heatmap(self, ax: Any = None, optimizer: str | None = None) -> Any:
-        """Draw the share of starts that succeed, activations against losses.
+        """Draw the fraction of starts that succeed for every activation and loss.
 
         Args:
             ax: Matplotlib axes; new ones if None.
-            optimizer: The optimizer; None for the best over all optimizers.
+            optimizer: The optimizer; None for the best optimizer of each activation and loss.
 
         Returns:
             The axes.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def study_document(study: Any) -> Document:
-    """Return the winner, the ranking, every reason once, and remarks."""
+    """Return a document with the winner, the ranking, the reasons of failures, and remarks."""
     ranking, best = study.ranking, study.best
     head = ("Activation", "Loss", "Optimizer", "Solved", "Metric", "Median in", "Loss", "Epochs")
     rows = [_cells(c) for c in ranking]
@@ -57,7 +57,7 @@ def study_document(study: Any) -> Document:
 
 
 def _reasons(study: Any) -> list[str]:
-    """Return every reason once, with the combinations it applies to."""
+    """Return each distinct reason once, with the combinations that it applies to."""
     names_by_code: dict[str, list[str]] = {}
     sentences: dict[str, str] = {}
     for c in study.ranking:
@@ -96,7 +96,7 @@ def _notes(study: Any) -> list[str]:
 
 
 def _cells(c: Combination) -> tuple:
-    """Return one row; the spread of starts justifies only a few digits."""
+    """Return the table row of a combination; its few digits reflect the spread of the starts."""
     lo, hi, _ = c.interval()
     soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
     solved = f"{int(c.solved.sum())}/{len(c.trials)}"

@@ -1,4 +1,4 @@
-"""Trainings, and combinations of activation, loss and optimizer."""
+"""Records of trainings, and of combinations of activation, loss and optimizer."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason why a training fell short.
+    """Reason why a training missed the goal.
 
     Args:
         code: A code of `outrange.diagnose` (`"OR..."`), or `"T..."` for an observation of the
@@ -36,15 +36,15 @@ class Reason:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One training from one start.
+    """One training from one start (a random initialization).
 
     Args:
-        start: Number of the start; a start has the same initial weights in all combinations whose
-            models have the same shapes.
+        start: Index of the start; all combinations whose models have the same shapes begin with the
+            same initial weights at this index.
         epochs: Number of epochs trained.
-        losses: Loss over all the data at the first `k` of the study's `ticks`, `(k,)`.
-        metrics: The study's metric, in the same shape.
-        why: Reasons if the training fell short of the goal.
+        losses: `(k,)`, loss over all the data at the first `k` of the study's `ticks`.
+        metrics: `(k,)`, the study's metric at the same epochs.
+        why: Reasons why the training missed the goal; empty if it reached the goal.
     """
 
     start: int
@@ -76,8 +76,9 @@ class Combination:
         loss: Label of the loss.
         optimizer: Label of the optimizer.
         trials: One training per start.
-        solved: `(trials,)`, whether each reached the goal at its end.
-        reached: `(trials,)`, first epoch from which each stayed at the goal; NaN without.
+        solved: `(trials,)`, whether each trial met the goal at its end.
+        reached: `(trials,)`, first measured epoch from which each trial met the goal until its end;
+            NaN if it did not.
     """
 
     activation: str
@@ -98,12 +99,12 @@ class Combination:
 
     @property
     def metric(self) -> float:
-        """Median final metric; a diverged start counts as its last number, or NaN."""
+        """Median of the trials' last measured metrics; NaN is ranked above all numbers."""
         return median([t.metric for t in self.trials])
 
     @property
     def final_loss(self) -> float:
-        """Median final loss."""
+        """Median of the trials' last measured losses."""
         return median([t.loss for t in self.trials])
 
     def interval(self, what: str = "metric") -> tuple[float, float, float]:
@@ -113,8 +114,9 @@ class Combination:
             what: `"metric"` or `"loss"`.
 
         Returns:
-            `(lo, hi, confidence)`: two of the final values, valid for any distribution. With few
-            starts they are the smallest and the largest (0.9375 confidence for five).
+            `(lo, hi, confidence)`. The bounds are two of the final values; the interval is valid for
+            any distribution. With few starts they are the smallest and the largest value
+            (confidence 0.9375 for five starts).
         """
         values = np.sort([getattr(t, what) for t in self.trials])
         rank, confidence = median_ranks(len(values), CONFIDENCE)
@@ -157,12 +159,12 @@ class Combination:
 
     @property
     def epochs_to_goal(self) -> float:
-        """Median number of epochs to the goal; a start that missed it counts as infinite."""
+        """Median number of epochs to the goal; it is infinite for a start that missed the goal."""
         return median(np.where(np.isnan(self.reached), np.inf, self.reached))
 
     @property
     def why(self) -> tuple[Reason, ...]:
-        """Distinct reasons of the trials that fell short, the most frequent first."""
+        """Distinct reasons of the trials that missed the goal, the most frequent first."""
         groups: dict[str, list[Reason]] = {}
         for trial in self.trials:
             for reason in trial.why:
@@ -171,7 +173,7 @@ class Combination:
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:
-    """Return the lower of the middle values, so an attained one; NaN counts as the largest."""
+    """Return the median; of two middle values the lower. NaN is sorted above all numbers."""
     return float(np.sort(np.asarray(values, np.float64))[(len(values) - 1) // 2])
 
 
@@ -182,7 +184,7 @@ def combination_of(
     goal: float,
     better: str,
 ) -> Combination:
-    """Return a combination, with whether and when its trials reached `goal`."""
+    """Build a combination, and determine whether and when each of its trials reached `goal`."""
     solved, reached = [], []
     for trial in trials:
         values = trial.metrics

@@ -21,17 +21,17 @@ DIRECTIONS = {
 
 
 BROKEN = "#b3312c"
-"""Color of a pair that contradicts a claim; without a claim no direction is bad news."""
+"""Color of a pair that refutes the claimed direction; used only if there is a claim."""
 
 CLAIMED = {True: "proved", False: "refuted", None: "not decided"}
-"""Outcome of a claim about a pair."""
+"""Words for the outcome of a claim about a pair."""
 
 
 def plot_directions(trends: Sequence[Any], counts: str, wanted: str | None, ax: Any) -> Any:
-    """Draw a matrix of outputs (rows) and inputs (columns); return the axes.
+    """Draw a matrix of the directions of outputs (rows) in inputs (columns); return the axes.
 
     Args:
-        trends: Trends of the pairs.
+        trends: One `Trend` per pair of output and input.
         counts: Number of pairs in each direction, in words.
         wanted: Direction claimed for all pairs, or None.
         ax: Matplotlib axes; None for a new figure.

@@ -13,17 +13,17 @@ from ..render.text import clipped_name, number
 
 
 MOST_NAMED, MOST_LISTED = 6, 1000
-"""Maximum inputs named in a line, and listed in a dict."""
+"""Maximum number of inputs named in a line, and listed in a dict."""
 
 LONGEST_NAME = 40
-"""Maximum characters of a name in the line."""
+"""Maximum number of characters of a name in the line."""
 
 ALIKE = 1e-9
 """Relative difference up to which widths count as equal."""
 
 
 def domain_line(domain: InputDomain | None) -> str:
-    """Return the set as one line, `"over speed 0..30, load 0..1"`; empty if unknown."""
+    """Describe a set in one line, `"over speed 0..30, load 0..1"`; empty if unknown."""
     if domain is None or not domain.names:
         return ""
     cuts = f" ({'; '.join(domain.cuts)})" if domain.cuts else ""
@@ -53,14 +53,15 @@ def _entry(name: str, lo: float, hi: float) -> str:
 
 
 def domain_dict(domain: InputDomain | None) -> dict[str, Any] | None:
-    """Return the set for JSON; with many inputs, outer bounds and a hash that identifies the box.
+    """Convert a set to a dict for JSON; with many inputs, the dict identifies the box by a hash.
 
     Args:
         domain: The set; None if unknown.
 
     Returns:
-        `names`, `lo`, `hi` and `cuts`. Beyond 1,000 inputs: their number, the smallest `lo`, the
-        largest `hi`, and the SHA-256 of `lo`, then `hi`, as little-endian float64.
+        A dict of `names`, `lo`, `hi` and `cuts`. For more than 1,000 inputs: a dict of their number
+        `inputs`, the smallest `lo`, the largest `hi`, `cuts`, and `sha256`, the hash of `lo`
+        followed by `hi` as little-endian float64. None for an unknown set.
     """
     if domain is None:
         return None

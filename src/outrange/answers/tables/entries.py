@@ -13,12 +13,12 @@ from ..render.text import clipped_name
 
 
 def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarray:
-    """Return the flat indices of the entries of `array[key]`, as an array of its shape.
+    """Return the flat indices of the entries that `array[key]` selects, in the selection's shape.
 
     Args:
-        key: Name of an entry; or an index as in NumPy: numbers, slices, tuples of these, arrays of
+        key: Name of an entry; or an index as in NumPy: integers, slices, tuples of these, arrays of
             integers or booleans.
-        shape: Shape of the arrays.
+        shape: Shape of the arrays to select from.
         names: Names of the entries.
 
     Raises:
@@ -54,10 +54,10 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
 def check_entries(
     outputs: Mapping[str, tuple[int, ...]], labels: tuple[str, ...], *arrays: np.ndarray
 ) -> None:
-    """Check that arrays, and labels if there are any, have one entry per output.
+    """Check that arrays have one entry per output, and labels too if there are any.
 
     Raises:
-        OutrangeError: They do not.
+        OutrangeError: An array or `labels` has another size, or the arrays differ in shape.
     """
     count = sum(math.prod(shape) for shape in outputs.values())
     sizes = [array.size for array in arrays] + [len(labels)] * bool(labels)
@@ -70,7 +70,10 @@ def check_entries(
 
 
 def pick_entries(values: Any, where: np.ndarray, shape: tuple[int, ...]) -> Any:
-    """Return the entries `where` of arrays `(*shape, ...)`, also in dicts; None stays None."""
+    """Return the entries at flat indices `where` of an array `(*shape, ...)` or a dict of arrays.
+
+    None is returned unchanged.
+    """
     if values is None:
         return None
     if isinstance(values, dict):
@@ -80,7 +83,7 @@ def pick_entries(values: Any, where: np.ndarray, shape: tuple[int, ...]) -> Any:
 
 
 def part_name(names: list[str], where: np.ndarray) -> str:
-    """Return the name of a part of the outputs."""
+    """Return a name for the outputs at flat indices `where`, such as `y[0] to y[3]`."""
     flat = where.ravel()
     if flat.size == 0:
         return "nothing"

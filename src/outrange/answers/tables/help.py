@@ -19,7 +19,7 @@ HELP = {
 
 
 def what_helps(status: str, remedies: Sequence[str] = ()) -> str:
-    """Return a sentence of advice; empty if nothing is open.
+    """Return a sentence of advice for a status; empty if there is no advice for it.
 
     Args:
         status: Reason why the search stopped.

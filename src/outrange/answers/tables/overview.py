@@ -1,4 +1,4 @@
-"""Overview of many outputs: the outstanding ones, and the number of each kind."""
+"""Summary of many outputs: the widest and narrowest ranges, and the number of each kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..render.text import number, outward, tidy
 
 
 FEW = 5
-"""Number of the widest, and of the narrowest, that are shown."""
+"""Number of widest outputs and number of narrowest outputs that are shown."""
 
 
 def overview(
@@ -23,15 +23,17 @@ def overview(
     align: str,
     proved: bool = False,
 ) -> list[Block]:
-    """Return counts, the widest and the narrowest outputs, and the first rows, folded.
+    """Return a paragraph of counts, a table of the widest and narrowest outputs, and a full table.
 
     Args:
-        row: Returns the cells of an output by its number.
-        ends: `(outputs,)`, lower and upper ends in full precision, since close ends may be equal
-            in six digits; infinite widths count as the widest.
+        head: Column titles.
+        row: Function from the index of an output to the cells of its row.
+        ends: Lower and upper bounds, `(outputs,)` each, in full precision: the bounds that `row`
+            shows have only six digits and may be equal. Infinite widths rank as the widest.
         names: Names of the outputs.
-        counts: Number and name of each kind.
-        proved: Whether the ends are proved bounds.
+        counts: Number and name of each kind of output.
+        align: Alignment of the columns, as for `Table`.
+        proved: Whether the bounds are proved.
     """
     lo, hi = ends
     with np.errstate(over="ignore", invalid="ignore"):
@@ -54,7 +56,10 @@ def overview(
 
 
 def _end(end: float, other: float, side: int) -> str:
-    """Return one end as tables show it, with the digits of the larger; bounds round outward."""
+    """Format a bound as tables do, with digits relative to the larger bound of its range.
+
+    A proved bound is rounded outward (`side` of -1 or 1), another one to nearest (0).
+    """
     scale = max(abs(end), abs(other))
     return number(float(outward(end, scale, side) if side else tidy(end, scale)))
 

@@ -1,4 +1,4 @@
-"""Provenance of an answer as rows: hashes of models and property, arguments, version."""
+"""Provenance of an answer as table rows: hashes of models and property, arguments, version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..render.document import Block, Table
 
 
 class Recorded(Protocol):
-    """The provenance fields of an answer."""
+    """Answer with fields that record its provenance."""
 
     @property
     def sources(self) -> tuple[ModelSource, ...]: ...
@@ -19,13 +19,13 @@ class Recorded(Protocol):
 
 
 def provenance_blocks(answer: Recorded) -> tuple[Block, ...]:
-    """Return the provenance as one table; nothing if it is unknown."""
+    """Return the provenance as one table; an empty tuple if it is unknown."""
     rows = provenance_rows(answer)
     return (Table(("", ""), rows, "ll"),) if rows else ()
 
 
 def provenance_rows(answer: Recorded) -> list[tuple[str, str]]:
-    """Return pairs of label and value, with full hashes."""
+    """Return the provenance as pairs of label and value, with full hashes."""
     provenance = answer.provenance or Provenance()
     rows = [("model", str(source)) for source in answer.sources]
     if provenance.property is not None:
@@ -41,7 +41,7 @@ def provenance_rows(answer: Recorded) -> list[tuple[str, str]]:
 
 
 def provenance_cells(answer: Recorded) -> tuple[str, str]:
-    """Return the question with the hash of its property, and the warrant, for a table row."""
+    """Return two table cells: the question with the hash of its property, and the warrant."""
     provenance = answer.provenance or Provenance()
     warrant: Any = getattr(answer, "warrant", None)
     question = _question(provenance)

@@ -1,4 +1,4 @@
-"""Document of a range."""
+"""Conversion of a range to a document."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ SUBJECTS = {
     "lipschitz": ("Lipschitz constants of {model}", "Lipschitz constant"),
     "difference": ("Range of the difference {model}", "difference"),
 }
-"""Title, and word for one bounded quantity, of each subject."""
+"""Title of each subject, and the word for one of its bounded quantities."""
 
 LEAST_SHOWN = 1 / 30
-"""Share of the range below which a gap is narrower than a cell of a bar."""
+"""Relative gap below which the gap is narrower than one character of a bar."""
 
 MOST_INPUTS, MOST_NAMED = 12, 10
-"""Maximum entries of an input, and maximum outputs, for which extreme inputs are shown."""
+"""Maximum number of input entries, and of outputs, for which extreme inputs are shown."""
 
 MOST_GAP = 1000
-"""Ratio of gap to range seen beyond which the ratio is meaningless."""
+"""Relative gap beyond which the number is meaningless and is not shown."""
 
 
 def range_document(answer: Any) -> Document:
-    """Return a table of the outputs, or of the outstanding ones, and the extreme inputs."""
+    """Return a table of the outputs, or a summary if there are many, and the extreme inputs."""
     names = answer.names
     lo, hi = (np.ravel(ends) for ends in answer.display_bounds())
     gaps, seen_lo, seen_hi = map(np.ravel, (answer.relative_gap, answer.seen_lo, answer.seen_hi))
@@ -77,7 +77,7 @@ def range_document(answer: Any) -> Document:
 
 
 def steepest(names: Sequence[str], most: float) -> str:
-    """Return what is proved about Lipschitz constants, which belong to the set, not to an input."""
+    """Return a sentence with the proved bound on Lipschitz constants over the set."""
     whose = f"The Lipschitz constants of {len(names):,} outputs"
     if len(names) == 1:
         whose = f"The Lipschitz constant of `{clipped_name(names[0], 40)}`"
@@ -85,7 +85,7 @@ def steepest(names: Sequence[str], most: float) -> str:
 
 
 def _counts(answer: Any) -> list[tuple[int, str]]:
-    """Return how many outputs are closed, open, constant and unbounded."""
+    """Return the numbers of outputs that are exact, constant, open and unbounded, with words."""
     closed = answer.closed_lo & answer.closed_hi
     still = constant(answer.lo, answer.hi)
     bounded = np.isfinite(answer.lo) & np.isfinite(answer.hi)
@@ -98,7 +98,7 @@ def _counts(answer: Any) -> list[tuple[int, str]]:
 
 
 def _open(answer: Any) -> str:
-    """Return what is proved and what would help if a gap is open."""
+    """Return a sentence on what is proved, with advice; empty if no gap is open."""
     if answer.is_exact or answer.status not in HELP:
         return ""
     left = int((~(answer.closed_lo & answer.closed_hi)).sum())
@@ -114,7 +114,7 @@ def _open(answer: Any) -> str:
 
 
 def _between(answer: Any) -> str:
-    """Return between which numbers each open bound of a single output is proved to lie."""
+    """Return a sentence with the proved interval of each open bound of a single output."""
     ends = (
         ("lower", answer.lo, answer.seen_lo, answer.closed_lo),
         ("upper", answer.seen_hi, answer.hi, answer.closed_hi),
@@ -129,10 +129,10 @@ def _between(answer: Any) -> str:
 
 
 def _evidence(answer: Any, names: list[str]) -> list[str]:
-    """Return one line per bound: the value seen, its input, and whether it is extreme.
+    """Return one line per bound: the value seen, its input, and whether it is the extreme value.
 
-    A bound that is closed to the tolerance is called least or most; for an open one the line only
-    states that nothing beyond was seen.
+    A value that is extreme up to the tolerance is called least or most; another is called least
+    seen or most seen.
     """
     closed_lo, closed_hi = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())

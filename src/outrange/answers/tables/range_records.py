@@ -1,4 +1,4 @@
-"""Records of a range, and its gaps as shares of the range seen."""
+"""Records of a range, and its gaps relative to the range seen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def range_records(answer: Any) -> list[dict[str, Any]]:
 
 
 def relative(gap: np.ndarray, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """Return `gap` over the range seen, or over 1e-6 of its magnitude if the range is smaller."""
+    """Return `gap` divided by the range seen, or by 1e-6 of its magnitude if that is larger."""
     # Halves avoid overflow of the difference: relative to an infinite range any gap would be 0.
     least = np.maximum(np.abs(seen_lo), np.abs(seen_hi)) * 5e-7
     with np.errstate(invalid="ignore", over="ignore"):
