@@ -30,7 +30,7 @@ class SampledRange(Answer):
         hi: Largest values observed, in the same shape.
         at_lo: Inputs that gave `lo`: `(*output shape, *input shape)`, or a dict from input name to
             such arrays if the model has several inputs.
-        at_hi: Inputs that gave `hi`, in the same form.
+        at_hi: Inputs that gave `hi`, in the same shape.
         samples: Number of inputs tried.
         seed: Seed of the random generator.
         seconds: Wall-clock time in seconds.

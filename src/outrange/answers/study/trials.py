@@ -114,8 +114,8 @@ class Combination:
             what: `"metric"` or `"loss"`.
 
         Returns:
-            `(lo, hi, confidence)`. The bounds are two of the final values; the interval is valid for
-            any distribution. With few starts they are the smallest and the largest value
+            `(lo, hi, confidence)`. The bounds are two of the final values, valid for any
+            distribution. With few starts they are the smallest and the largest value
             (confidence 0.9375 for five starts).
         """
         values = np.sort([getattr(t, what) for t in self.trials])
