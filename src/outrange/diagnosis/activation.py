@@ -1,4 +1,4 @@
-"""The behavior of a layer's activation over given ranges, from the facts of its curves."""
+"""Detects whether a layer's activation is dead, linear or saturated over given input ranges."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,10 @@ from .context import DiagnosisContext
 
 @dataclass(frozen=True, eq=False)
 class Behaviour:
-    """The behavior of an activation, as masks in the shape of the given ranges."""
+    """Masks of the units at which an activation is dead, linear (always on) or saturated.
+
+    Each mask has the shape of the input ranges it was computed from.
+    """
 
     dead: np.ndarray
     always_on: np.ndarray
@@ -20,9 +23,9 @@ class Behaviour:
 
 
 def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
-    """Return the curves of a layer's activation.
+    """Return the curves that a layer's activation applies to its input.
 
-    The list is empty if part of the layer's output does not pass through curves.
+    The list is empty if the layer's output also depends on values that pass through no curve.
     """
     part, ends = case.program.whole, [t for t in (layer.before, layer.after) if t is not None]
     if part is None or len(ends) < 2 or not all(t in part.places for t in ends):
@@ -38,7 +41,8 @@ def behaviour_at(
     """Return where a layer's activation is flat, linear or saturated; None if it has no curve.
 
     Sound: for the values that the backend computes, including its roundings. If no unit is dead at
-    all rows and few pairs are saturated, the masks hold for real arithmetic only.
+    every row and at most half of the entries are saturated, the masks hold for real arithmetic
+    only.
 
     Args:
         lo: Lower bounds of the activation's input: `(rows, units)` at the bounded rows, `(units,)`
@@ -64,13 +68,17 @@ def behaviour_at(
 
 
 def _matters(masks: Behaviour, at_rows: bool) -> bool:
-    """Return whether a unit is dead or linear throughout, or most unit-row pairs are saturated."""
+    """Return whether the masks are worth confirming with rounding errors.
+
+    They are if most entries are saturated or if a unit is dead at every row. Over a box, one unit
+    that is dead or linear is enough.
+    """
     dead = masks.dead.all(axis=0) if at_rows else masks.dead | masks.always_on
     return bool(dead.any()) or float(masks.saturated.mean()) > 0.5
 
 
 def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether a layer is linear after the first curves of its activation."""
+    """Return whether a layer's output is affine in its activation's input and in curves of it."""
     part = case.program.whole
     before = None if part is None or layer.before is None else part.places.get(layer.before)
     if part is None or before is None or layer.after not in part.places:
@@ -79,19 +87,25 @@ def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
 
 
 CLOSE = 2.0**-16
-"""Distance, relative to the size of a unit's inputs, within which an input counts as at a kink."""
+"""Distance from a kink within which an input is treated as lying at the kink.
+
+The distance is relative to the unit's largest absolute input.
+"""
 
 
 def _with_edges(
     curve: Curve, lo: np.ndarray, hi: np.ndarray, off: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return ranges that enclose the backend's values and extend beyond kinks near their ends.
+    """Widen ranges so that they enclose the backend's values and any kink close to a bound.
 
-    A relu's range that ends exactly at 0 is not extended if nothing is rounded.
+    A relu's bound of exactly 0 is not moved if nothing is rounded.
 
-    In float32 an input near the kink may be at the kink or beyond it. There the value is flat, and
-    the backend chooses the slope: 0 for a relu on all backends; for a clip, 1 on TensorFlow and
-    one half on JAX.
+    In float32 an input near a kink may lie at the kink or beyond it, where the curve may be flat.
+    At the kink itself the slope depends on the backend: 0 for a relu on all backends; for a clip,
+    1 on TensorFlow and 0.5 on JAX.
+
+    Args:
+        off: Bound on the rounding errors of the inputs, in the shape of `lo`, or 0.
     """
     ends = np.maximum(np.abs(lo), np.abs(hi))
     size = ends.max(axis=0, keepdims=True) if ends.ndim > 1 else ends

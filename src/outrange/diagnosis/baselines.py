@@ -12,11 +12,15 @@ EPSILON = 1e-7
 
 
 def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
-    """Compute a loss as Keras does; None if the loss is not supported here.
+    """Compute the value of a loss as Keras does.
 
     Args:
         y: Targets of the output, float64, rows first.
         p: Predictions of the output, float64, rows first.
+
+    Returns:
+        The loss. None if it is not supported here, if a prediction is not finite, or if the targets
+        do not fit the predictions.
     """
     function = _VALUES.get(loss.name)
     if function is None or not loss.known or not np.isfinite(p).all():
@@ -44,7 +48,9 @@ def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
 
 
 def least(loss: Loss, y: np.ndarray) -> float:
-    """Compute the least loss of any predictions: 0 unless targets are probabilities or counts.
+    """Compute the least loss that any predictions can have.
+
+    It is 0 unless the targets are probabilities or counts.
 
     Args:
         loss: A loss that `constant` supports.
@@ -60,7 +66,7 @@ def least(loss: Loss, y: np.ndarray) -> float:
 
 
 def _columns(y: np.ndarray, width: int) -> np.ndarray:
-    """Return the targets as a matrix: `width` columns if the last axis is that long, else one."""
+    """Reshape targets to a matrix: `width` columns if the last axis has that length, else one."""
     return y.reshape(-1, y.shape[-1] if y.ndim > 1 and y.shape[-1] == width else 1)
 
 

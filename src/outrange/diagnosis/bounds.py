@@ -18,12 +18,17 @@ from ..program import PartialGraph
 
 
 AT_ONCE = 4_000_000
-"""Values of a graph times rows that are kept in memory at once."""
+"""Maximum number of graph values times rows that are held in memory together."""
 
 
 @dataclass(eq=False)
 class Ranges:
-    """Bounds of every value; `leaves` lists nodes whose inputs may leave their op's domain."""
+    """Bounds of every value of a graph over one or more boxes.
+
+    Args:
+        ends: Lower and upper bounds of each value, `(boxes, size)` each.
+        leaves: Values of ops whose inputs may lie outside the op's domain.
+    """
 
     ends: list[Bounds]
     leaves: list[int] = field(default_factory=list)
@@ -38,11 +43,11 @@ class UnitRanges:
 
 
 def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
-    """Compute interval bounds over boxes that may be unbounded.
+    """Compute interval bounds of every value of a graph over boxes that may be unbounded.
 
     If an op is not defined on its whole input range, its result is unbounded and its value is
-    listed in `leaves`. The result of an op without a rule is unbounded too; graphs as written have
-    such ops.
+    listed in `leaves`. The result of an op without an interval rule is unbounded too. Only graphs
+    as written contain such ops.
 
     Sound: the rules are those of the domain `intervals`. Cost: one forward pass.
 
@@ -72,9 +77,10 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
 
 
 def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
-    """Compute tighter bounds over one finite box.
+    """Compute bounds of every value over one finite box with the domain `linear`.
 
-    Returns None if an op has no rule or its input may leave its domain.
+    They are tighter than the bounds of `interval_ends`. Returns None if an op has no interval rule
+    or if its input may leave its domain.
     """
     if any(type(node.op) not in RULES for node in graph.nodes):
         return None
@@ -87,7 +93,14 @@ def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | 
 def ends_of(
     part: PartialGraph | None, tensor: int | None, ends: list[Bounds] | None
 ) -> Bounds | None:
-    """Return the range of a tensor over one box, `(units,)` each, from the graph's bounds."""
+    """Return the lower and upper bounds of a tensor over the first box, `(units,)` each.
+
+    Args:
+        ends: Bounds of every value of `part.graph`.
+
+    Returns:
+        The bounds; None if an argument is None or if the graph does not contain the tensor.
+    """
     if part is None or ends is None or tensor is None:
         return None
     if tensor in part.constants:
@@ -114,7 +127,15 @@ def ends_of_both(
 
 
 def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[int, Bounds]:
-    """Compute bounds of some tensors of `part.values` at rows `x`, `(rows, part.data)`."""
+    """Compute bounds of tensors at each row of the data.
+
+    Args:
+        x: The rows, `(rows, part.data)`.
+        tensors: Tensor numbers; those that are not in `part.values` are skipped.
+
+    Returns:
+        Tensor number to lower and upper bounds, `(rows, units)` each.
+    """
     values = {t: part.values[t] for t in tensors if t in part.values}
     pieces: dict[int, list[Bounds]] = {t: [] for t in values}
     for rows in at_once(part.graph, len(x)):
@@ -137,9 +158,10 @@ def at_once(graph: Graph, count: int) -> list[slice]:
 
 
 def steepest(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Bound `|f'|` over each `[lo, hi]`; infinite at jumps and if there is no bound.
+    """Bound `|f'|` from above over each `[lo, hi]`.
 
-    Between neighboring knots the slope is monotone, so it is largest at an end of the piece.
+    The bound is infinite if the range contains a jump or if no bound is known. Between neighboring
+    knots the slope is monotone, so `|f'|` is largest at an endpoint of the piece.
     """
     most = np.zeros(lo.shape)
     with np.errstate(all="ignore"):

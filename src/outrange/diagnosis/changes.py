@@ -1,4 +1,4 @@
-"""The part of a diagnosed program that short trainings need, and changes of such a training."""
+"""The interface of a diagnosed program for short trainings, and the changes they can apply."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -46,11 +46,11 @@ class Case(Protocol):
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training may use batch statistics in place of those of inference."""
+        """Whether training may normalize by batch statistics, which inference does not."""
         ...
 
     def targets(self, loss: Loss) -> np.ndarray | None:
-        """Return the targets of one loss."""
+        """Return the targets of one loss; None if they are not numeric."""
         ...
 
     def head(self, loss: Loss) -> Head | None:
@@ -63,7 +63,7 @@ class Change:
     """Differences of one short training from the user's program.
 
     Args:
-        rate: Factor of the learning rate.
+        rate: Factor applied to the learning rate.
         scaled_x: Whether the inputs are scaled to mean 0 and standard deviation 1.
         scaled_y: Whether the targets are scaled to mean 0 and standard deviation 1.
         redrawn: Whether the training starts from newly drawn weights.
@@ -71,7 +71,7 @@ class Change:
         held_out: Whether a quarter of the rows is excluded from the batches.
         bent: Layers whose activation is replaced by a relu.
         loss: Name of another loss to train with; results are still compared by the user's loss.
-        steps: Number of steps; 0 for the number that other trainings take.
+        steps: Maximum number of steps; 0 for the maximum of the other trainings.
         batch: Rows per step; 0 for the program's batch size.
     """
 
@@ -91,7 +91,7 @@ AS_IS = Change()
 
 
 def standardize(data: Any) -> Any:
-    """Scale each column of the arrays in a structure to mean 0 and standard deviation 1."""
+    """Scale each column of the arrays in a nested structure to mean 0 and standard deviation 1."""
     if isinstance(data, dict):
         return {key: standardize(part) for key, part in data.items()}
     if isinstance(data, list | tuple):
@@ -102,7 +102,11 @@ def standardize(data: Any) -> Any:
 
 
 def redraw_weights(program: Program, seed: int) -> dict[int, np.ndarray]:
-    """Draw matrices and kernels as `glorot_uniform` does, and set biases to 0."""
+    """Draw matrices and kernels as `glorot_uniform` does, and set biases to 0.
+
+    Returns:
+        Index of each redrawn weight to its new value. Other vectors, such as scales, are omitted.
+    """
     rng, weights = np.random.default_rng(seed), {}
     for i, weight in enumerate(program.weights):
         if not weight.trainable:

@@ -1,4 +1,4 @@
-"""One program with its data, and the facts that rules read, each computed once."""
+"""A program under diagnosis with its data, and cached facts about it that the rules read."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from .trials import ROWS, Trials
 
 
 WORK = 40_000_000
-"""Limit of graph values times bounded rows; of larger data only the first rows are bounded."""
+"""Maximum number of graph values times bounded rows; in larger data only the first rows are
+bounded."""
 
 LARGE, DEEP = 2_000_000, 60
-"""Weights and layers beyond which the framework is not run unless the caller asks for steps."""
+"""Numbers of weights and layers above which the model is run only if the caller passes `steps`."""
 
 
 @dataclass(eq=False)
@@ -42,15 +43,17 @@ class DiagnosisContext:
         x: Inputs, one array per model input, rows first.
         y: Targets, one array per output, or None.
         user_data: The data in the user's form, `(x, y)`, for the model's own functions.
-        steps: Maximum number of steps on a copy, 0 for none. None decides by the size of the model
-            whether steps are taken and whether outputs and gradients are measured.
-        unread: The parts that could not be inspected, with the reasons; rules add to it.
+        steps: Maximum number of training steps on a copy of the model, 0 for none. If None, the
+            size of the model decides whether it is trained and measured at all.
+        unread: Descriptions of the parts that could not be inspected, with the reasons. Rules add
+            to this list.
         names: Names of the features, if the data has named columns.
         plan: The planned length of training, if known.
         history: Logged values after each epoch of a training, if there was one.
         held_out: Inputs and targets excluded from training, if there are any.
         mixed_row: A row whose output depends on other rows of its batch, if one was observed.
-        training_rows: The rows used by trainings that hold out others; drawn at random if None.
+        training_rows: Indices of the rows for trainings that hold out the other rows. They are
+            drawn at random if None.
     """
 
     program: Program
@@ -110,17 +113,17 @@ class DiagnosisContext:
 
     @cached_property
     def free(self) -> Ranges | None:
-        """Ranges over the box of the data, valid for all values of the trainable weights."""
+        """Ranges over the box of the data that are valid for all values of trainable weights."""
         part = self.program.free
         return None if part is None else interval_ends(part.graph, *self._box(part))
 
     def free_ends(self, tensor: int) -> Bounds | None:
-        """Return the range of a tensor for all trainable weights, `(units,)` each."""
+        """Return bounds of a tensor that hold for all trainable weights, `(units,)` each."""
         return ends_of_both(self.program.free, tensor, self.free, self.free_written)
 
     @cached_property
     def free_written(self) -> Ranges | None:
-        """Ranges as in `free`, for the graph as written; None if that is the same graph."""
+        """Ranges as in `free`, but for the graph as written; None if both graphs are the same."""
         part = self.program.free
         if part is None or part.written is part.graph:
             return None
@@ -134,7 +137,7 @@ class DiagnosisContext:
 
     @cached_property
     def written_over_box(self) -> Ranges | None:
-        """Ranges as in `over_box`, for the values of `PartialGraph.written`."""
+        """Ranges as in `over_box`, but for the values of the graph as written."""
         part = self.program.whole
         if part is not None and part.written is part.graph:
             return self.over_box
@@ -151,7 +154,7 @@ class DiagnosisContext:
         return ranges
 
     def box_ends(self, tensor: int | None) -> Bounds | None:
-        """Return the range of a tensor over the box of the data with the stored weights."""
+        """Return bounds of a tensor over the box of the data with the stored weights."""
         return ends_of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
     def _box(self, part: PartialGraph) -> Bounds:
@@ -174,7 +177,10 @@ class DiagnosisContext:
 
     @cached_property
     def at_rows(self) -> dict[int, UnitRanges]:
-        """Bounds of every layer's input to and output of its activation, at `bounded_rows`."""
+        """Bounds at `bounded_rows` of the outputs and of every activation's input and output.
+
+        The keys are tensor numbers.
+        """
         part = self.program.whole
         if part is None or not len(self.bounded_rows):
             return {}
@@ -184,7 +190,10 @@ class DiagnosisContext:
         return {t: UnitRanges(*ends) for t, ends in bounds.items()}
 
     def rows_of(self, tensor: int | None) -> UnitRanges | None:
-        """Return bounds of one tensor, which may be constant, at each of `bounded_rows`."""
+        """Return bounds of one tensor at each of `bounded_rows`; None if there are none.
+
+        The tensor may be constant.
+        """
         if tensor is None:
             return None
         if tensor in self.at_rows:
@@ -211,12 +220,15 @@ class DiagnosisContext:
 
     @cached_property
     def runs(self) -> bool:
-        """Whether the framework may be run: a large model takes minutes to compile."""
+        """Whether the model may be run.
+
+        A large model, which takes minutes to compile, is run only if the caller passed `steps`.
+        """
         if self.program.not_run:
             self.unread.append(f"outputs, gradients and training steps: {self.program.not_run}")
             return False
         size = sum(int(np.prod(w.shape, dtype=np.int64)) for w in self.program.weights)
-        # A layer that is unrolled over time counts once.
+        # A layer that is unrolled over time is counted once.
         count = len({layer.path for layer in self.program.layers})
         small = size <= LARGE and count <= DEEP
         if not small and self.steps is None:
@@ -234,7 +246,7 @@ class DiagnosisContext:
 
     @cached_property
     def predictions(self) -> list[np.ndarray]:
-        """The model's own outputs; empty if it is not run."""
+        """The model's own outputs for all rows; empty if it is not run or fails."""
         if not self.runs:
             return []
         outputs = self.measurement.outputs if self.measurement is not None else ()
@@ -260,7 +272,8 @@ class DiagnosisContext:
     def is_nonfinite_at(self, rows: np.ndarray) -> bool | None:
         """Return whether the loss or a gradient over some rows is not finite.
 
-        Returns None if they cannot be measured.
+        A program without a loss is judged by its outputs. Returns None if the values cannot be
+        measured.
         """
         if not self.runs:
             return None
@@ -275,7 +288,10 @@ class DiagnosisContext:
         )
 
     def _repeat_rows(self, rows: np.ndarray) -> tuple[Any, Any]:
-        """Repeat some rows up to the length measured elsewhere, to avoid another compilation."""
+        """Return the data of some rows, repeated to the row count of the other measurements.
+
+        Arrays of the same shape avoid another compilation.
+        """
         rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
         return cut(self.user_data[0], rows), cut(self.user_data[1], rows)
 

@@ -1,4 +1,4 @@
-"""Learning rates at which training diverges, proved for linear models and observed for others."""
+"""Detects diverging training: proved for linear models, observed in short trainings for others."""
 
 import numpy as np
 
@@ -7,16 +7,17 @@ from .context import DiagnosisContext
 
 
 GROWTH = 1e3
-"""Factor by which the loss must have grown to count as diverging."""
+"""Factor by which the loss of a diverging training must have grown at some step."""
 
 WILD = 10.0
-"""Factor by which the loss of a diverging training still exceeds its start at the end."""
+"""Factor by which the final loss of a diverging training must still exceed the initial loss."""
 
 
 def diverges(training: Rehearsal | None) -> bool:
     """Return whether a training diverged.
 
-    Its loss became infinite, or grew a thousandfold and is still far above its start at the end.
+    It diverged if its loss became NaN or infinite. It also diverged if the loss grew more than a
+    thousandfold and finally still exceeds ten times the initial loss.
     """
     if training is None or not training.looks or not np.isfinite(training.losses[0]):
         return False
@@ -36,9 +37,9 @@ def late_loss(training: Rehearsal) -> float:
 
 
 def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
-    """Return the layer, a lower bound of the curvature and the largest stable learning rate.
+    """Return the layer, a lower bound of the curvature, and an upper bound of stable rates.
 
-    Returns None unless the model is linear and its learning rate provably exceeds that rate.
+    Returns None unless the model is linear and its learning rate provably exceeds that bound.
     """
     program = case.program
     if not _plain_descent(program, optimizer) or len(program.losses) != 1:
@@ -84,9 +85,10 @@ MOMENTA = ("momentum", "ema_momentum")
 
 
 def _biases(program: Program) -> int | None:
-    """Return the number of biases, 0 or 1, of a model `x W + b` of one vector; None for others.
+    """Return the number of biases, 0 or 1, of a model `x W + b` with a single vector input.
 
-    Such a model has no other weights, reads these nowhere else, and has no other output.
+    Returns None for any other model. The model must have no weights besides `W` and `b`, must read
+    them nowhere else, and must have no other output.
     """
     if len(program.outputs) != 1 or program.input_dtypes != ("float32",) or program.escaped:
         return None

@@ -12,8 +12,8 @@ from ..program import Program, RecordedStep
 def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
     """Return the trainable weights that no gradient of the losses reaches.
 
-    All uses of these weights are recorded. If training computes something else than inference, no
-    gradient reaches them in training either.
+    All uses of the returned weights are recorded. If training computes something other than
+    inference, no gradient reaches them in training either.
 
     Args:
         program: A program whose losses were all traced.
@@ -34,7 +34,7 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
 
 
 def _find_lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
-    """Return the weights without a gradient in the recorded run of `program` alone."""
+    """Return groups as in `lost_weights`, judged by the recorded steps of `program` alone."""
     makers = {t: step for step in program.steps for t in step.gives}
     starts = [loss.tensor for loss in program.losses if loss.tensor is not None]
     reached, reachable = _behind(makers, starts, blocked=False)
@@ -74,7 +74,7 @@ def weights_behind(program: Program, tensor: int) -> set[int] | None:
 
 
 def weights_after(program: Program, tensors: Iterable[int]) -> set[int]:
-    """Return the weights that the model reads together with values that depend on `tensors`."""
+    """Return the indices of the weights that are read by steps that depend on `tensors`."""
     reached, weights = set(tensors), set()
     for step in program.steps:
         if step.inside and reached.intersection((*step.reads, *step.blocked)):
@@ -86,9 +86,11 @@ def weights_after(program: Program, tensors: Iterable[int]) -> set[int]:
 def _behind(
     makers: dict[int, RecordedStep], starts: Iterable[int], blocked: bool
 ) -> tuple[set[int], set[int]]:
-    """Return the tensors and weights that some tensors depend on.
+    """Return the tensors and the weight indices that some tensors depend on.
 
     Args:
+        makers: Tensor number to the step that computes it.
+        starts: The tensors whose dependencies are collected. They are part of the result.
         blocked: Whether to include dependencies through which no gradient passes.
     """
     tensors, weights, waiting = set(starts), set(), list(starts)
@@ -132,18 +134,18 @@ POOLING = frozenset({"MaxPool", "AveragePool", "Mean", "Max"})
 
 @dataclass(frozen=True)
 class Units:
-    """The position of a layer's units in a weight, and in arrays of its shape.
+    """The axis of a layer's units in a weight, and in other arrays of the weight's shape.
 
     Args:
-        axis: The axis that counts the units.
-        shape: The shape to which the array is reshaped first; empty to keep its own.
+        axis: The axis that has one entry per unit.
+        shape: The shape to which the array is reshaped first; empty if it is not reshaped.
     """
 
     axis: int
     shape: tuple[int, ...] = ()
 
     def are_equal(self, array: np.ndarray, tolerance: float = 0.0) -> bool:
-        """Return whether all units have the same entries.
+        """Return whether all units have the same entries in `array`.
 
         Args:
             tolerance: Permitted difference, relative to the largest absolute entry.
@@ -154,15 +156,19 @@ class Units:
 
 
 COLUMNS = Units(-1)
-"""The units in the layer's own kernel or bias."""
+"""The units in the layer's own kernel or bias: one per entry of the last axis."""
 
 
 @dataclass(frozen=True, eq=False)
 class UnitsPath:
     """A path from a product to the only product that reads its units.
 
+    A product is a step that multiplies its input by a kernel.
+
     Args:
-        biases: Indices of the biases added between the two.
+        step: The first product.
+        follower: The product that reads the units of the first one.
+        biases: Weight indices of the biases added between the two products.
         rows: Position of the units in the second kernel. None if a permutation of the units is not
             a permutation of its rows, or if an operation in between treats units differently.
         own: Whether both products and all biases belong to built-in Keras layers.
@@ -201,7 +207,8 @@ def units_path(
 ) -> UnitsPath | None:
     """Follow a product's units to the only product that reads them; None if there is none.
 
-    If positions and channels are flattened into one axis, the rows of the next kernel count both.
+    If a step flattens positions and channels into one axis, each row of the next kernel belongs to
+    one channel at one position.
 
     Args:
         readers: Tensor number to the steps that read it.
@@ -243,7 +250,10 @@ def units_path(
 
 
 def _rows(before: RecordedStep, step: RecordedStep, axis: int, flat: Units | None) -> Units | None:
-    """Return the position of the units in the kernel of the product that reads them."""
+    """Return the position of the units in the kernel of the product that reads them.
+
+    Returns None if the units do not correspond to rows of that kernel.
+    """
     product = step.product
     if flat is None:
         return Units(-2) if product is not None and product.axis == axis else None

@@ -33,10 +33,10 @@ class Plan:
 
 
 def plan_of(epochs: Any, batch_size: Any) -> Plan | None:
-    """Build the plan from the arguments of `diagnose`; None without `epochs`.
+    """Build the plan from the arguments of `diagnose`; None if `epochs` is None.
 
     Raises:
-        InputError: They are not positive integers, or there is a batch size without epochs.
+        InputError: An argument is not a positive integer, or only `batch_size` is given.
     """
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
@@ -53,13 +53,14 @@ def plan_of(epochs: Any, batch_size: Any) -> Plan | None:
 
 
 def history_of(history: Any) -> dict[str, np.ndarray] | None:
-    """Return the logged values of each epoch by name; None without a history.
+    """Return the logged values by name, one per epoch; None if `history` is None.
 
     Args:
-        history: The result of `fit`, or its `history` attribute: names to lists of numbers.
+        history: The result of `fit`, or its attribute `history`, which maps names to lists of
+            numbers.
 
     Raises:
-        InputError: It is neither of these, or its lists are not numeric.
+        InputError: `history` is neither of these, or one of its lists is empty or not numeric.
     """
     if history is None:
         return None
@@ -87,13 +88,14 @@ def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
 
 
 def split_rows(rows: int, fraction: Any) -> int:
-    """Return the number of rows that `fit` trains on if it keeps the last ones for validation.
+    """Return the number of rows that `fit` trains on when it holds out the last rows.
 
     Args:
-        fraction: The fraction of rows kept for validation.
+        rows: The number of all rows.
+        fraction: The fraction of the rows that `fit` holds out for validation.
 
     Raises:
-        InputError: The fraction is not in [0, 1), or leaves one side without rows.
+        InputError: The fraction is not in [0, 1), or leaves no rows for training or validation.
     """
     number = isinstance(fraction, int | float | np.number) and not isinstance(fraction, bool)
     if not number or not 0.0 <= fraction < 1.0:
@@ -111,7 +113,7 @@ def split_rows(rows: int, fraction: Any) -> int:
 
 
 def cut_rows(data: Any, count: int) -> Any:
-    """Return the first rows of the arrays in a structure."""
+    """Return the first `count` rows of every array in a nested structure."""
     if isinstance(data, dict):
         return {key: cut_rows(part, count) for key, part in data.items()}
     if isinstance(data, list | tuple):
@@ -120,7 +122,7 @@ def cut_rows(data: Any, count: int) -> Any:
 
 
 def cut(data: Any, rows: np.ndarray) -> Any:
-    """Return some rows of the arrays in a structure."""
+    """Return the rows with the given indices of every array in a nested structure."""
     if isinstance(data, dict):
         return {key: cut(part, rows) for key, part in data.items()}
     if isinstance(data, list | tuple):

@@ -29,10 +29,10 @@ class Example:
     Args:
         faulty: `faulty(keras)` returns `(model, x, y)`. The framework is an argument; examples
             never import it.
-        healthy: The same for the program without the fault.
+        healthy: `healthy(keras)` returns the program without the fault.
         level: The level that the finding on the faulty program must have.
         backends: Backends on which the fault shows; on others only a suspicion is permitted.
-        options: Arguments of `outrange.diagnose` without which the fault does not show.
+        options: Arguments of `outrange.diagnose` that are needed to find the fault.
         twin_options: Arguments for the healthy program, if they differ.
     """
 
@@ -45,7 +45,7 @@ class Example:
 
 
 HARMLESS = " A proved fact becomes a note if trained copies do as well with it as with its fix."
-"""The end of the explanation of a rule whose facts may be harmless."""
+"""The last sentence of the explanation of a rule whose facts may be harmless."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Rule:
         code: Its permanent code, for example `"OR001"`; codes are never reused.
         title: A title of a few words.
         why: The text of `explain`: what the rule checks, the basis of its levels, and remedies.
-        check: Maps a case to findings.
+        check: The function that returns the findings of the rule on a case.
         examples: Pairs of a faulty and a healthy program.
         may_be_harmless: Whether a program may learn as well with the proved fact as without it.
             If so, trained copies decide whether the fact is a finding or a note.
@@ -71,7 +71,7 @@ class Rule:
 
     @property
     def text(self) -> str:
-        """The text of `explain`."""
+        """The explanation of the rule, as `Diagnosis.explain` returns it."""
         more = HARMLESS if self.may_be_harmless else ""
         return f"{self.code} {self.title}. {self.why}{more}"
 

@@ -1,4 +1,4 @@
-"""The diagnosis: runs every rule on one case."""
+"""Runs every rule on one program and collects the findings in a diagnosis."""
 
 import importlib
 import pkgutil
@@ -31,16 +31,18 @@ for _module in pkgutil.iter_modules(rules.__path__):
 SEE_OTHERS = "see the other findings"
 
 CONSEQUENCES = ("OR025", "OR030")
-"""Rules about consequences of an initialization or of data that other rules report."""
+"""Rules whose findings follow from a bad initialization or bad data, which other rules report."""
 
 DATA_RULES = ("OR036", "OR037")
-"""Rules about the data. They come first within a level, because bad data may cause dead units."""
+"""Rules about the data. Their findings come first within a level, because bad data may cause
+dead units."""
 
 
 def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
     """Complete the findings whose fix refers to other findings.
 
-    Such a finding gets the layer and the fix of the most certain cause.
+    Such a finding takes over the layer and the fix of the most certain cause. If no other finding
+    is certain enough, only the reference is removed from its fix.
     """
     causes = [
         f for f in findings
@@ -62,16 +64,17 @@ def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
 
 
 BUDGET = "OR030"
-"""The rule about a floor of the loss after a number of steps."""
+"""The rule that proves a lower bound of the loss after the planned number of steps."""
 
 REDUNDANT = 1.05
-"""A floor after few steps is redundant up to this multiple of a floor after any number of steps."""
+"""A bound after few steps is redundant up to this multiple of a bound after any number of steps."""
 
 
 def drop_redundant_budget(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
-    """Drop a floor after few steps if a floor over all weights is about as high.
+    """Drop the finding about few steps if another finding proves about the same loss bound.
 
-    More epochs would not help then; the other finding does.
+    The bound of the other finding holds for all weights. More epochs would therefore not help, but
+    the fix of the other finding may.
     """
     floors = [
         float(f.cost["loss_floor"]) for f in findings
@@ -84,7 +87,7 @@ def drop_redundant_budget(case: DiagnosisContext, findings: Sequence[Finding]) -
 
 
 def merge_notes(notes: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Merge notes with the same message about several layers, or several calls of one."""
+    """Merge notes that have the same message about several layers or several calls of a layer."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for note in notes:
         groups.setdefault((note.code, note.message), []).append(note)

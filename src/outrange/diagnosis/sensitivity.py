@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None:
     """Bound the summed absolute derivatives of any output with respect to some layers' outputs.
 
-    That is `|change of an output| / |largest change of an entry of the layers' outputs|` for small
-    changes. Every op is replaced by the largest factor by which it can pass on a change: `|A|` for
-    an affine op, the largest slope over the range of its input for a curve. Changes are propagated
-    in the graph as written, where everything that depends on the layers reads their outputs.
+    For small changes this sum is at least
+    `|change of an output| / |largest change of an entry of the layers' outputs|`. Every op is
+    replaced by the largest factor by which it can amplify a change: `|A|` for an affine op, the
+    largest slope over the range of its input for a curve. Changes are propagated in the graph as
+    written, where everything that depends on the layers reads their outputs.
 
     Sound: over the box of the data, with the stored weights; the range of each input includes the
     backend's rounding. Complete: no; cancellation between signs is ignored.
@@ -64,7 +65,12 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
 def _incoming_change(
     graph: Graph, value: int, changes: Mapping[int, np.ndarray], ends: Sequence[Bounds]
 ) -> np.ndarray | None:
-    """Bound the change of a value by the changes of its inputs; None if an op has no factor."""
+    """Bound the change of a value, given the changes of its inputs; None if its op has no factor.
+
+    Args:
+        changes: Value to the bound of its change; values that do not change are absent.
+        ends: Ranges of all values.
+    """
     zero = np.zeros(graph.value_size(value))
     if value == 0 or not any(j in changes for j in graph.nodes[value - 1].inputs):
         return zero
@@ -77,7 +83,7 @@ def _incoming_change(
 def _propagate_change(
     op: Op, changes: tuple[np.ndarray, ...], ends: Sequence[Bounds]
 ) -> np.ndarray | None:
-    """Bound the change of an op's result by the changes of its inputs; None without a factor."""
+    """Bound the change of an op's result, given those of its inputs; None if it has no factor."""
     if isinstance(op, Affine):
         return op.apply(changes, True) * (1.0 + 2.0 * gamma(2 * op.terms + 8))
     if isinstance(op, Rearrange):

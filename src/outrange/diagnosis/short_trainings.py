@@ -14,16 +14,16 @@ from .plan import BATCH
 
 
 STEPS, LONG = 200, 600
-"""Steps of one training without a plan, and the maximum; slow models take fewer steps."""
+"""Maximum number of steps of one training without a plan, and with one. Slow models take fewer."""
 
 SEEDS = 3
-"""Number of trainings, each with another order of the rows."""
+"""Number of trainings with each change; each uses a different order of the rows."""
 
 ALLOWED = 7.0
-"""Processor seconds for all trainings together."""
+"""Processor seconds after which no further training is started."""
 
 OWN, OTHER = 4.0, 1.5
-"""Seconds for the first training, and for each of the others."""
+"""Time limits in seconds of the first training, and of each further training."""
 
 
 class ShortTrainings:
@@ -46,7 +46,7 @@ class ShortTrainings:
 
     @property
     def complete(self) -> bool:
-        """Whether the first training has at least half of the planned steps."""
+        """Whether the first training took at least half of the planned steps."""
         plan, first = self._case.plan, self.run()
         return plan is not None and first is not None and (
             2 * len(first.losses) >= plan.steps(self._case.rows)
@@ -60,7 +60,7 @@ class ShortTrainings:
     def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:
         """Run one training with a change, or return its cached result.
 
-        Returns None if training is not possible, fails, or the time is used up.
+        Returns None if training is not possible, if it fails, or if no time is left.
         """
         if (change, seed) not in self._runs:
             case, training = self._case, None
@@ -86,14 +86,17 @@ class ShortTrainings:
 
     @cached_property
     def fitted(self) -> np.ndarray:
-        """The rows to train on: those of the case, or three quarters drawn at random."""
+        """Indices of the rows to train on if others are held out.
+
+        These are the `training_rows` of the case, or three quarters of the rows drawn at random.
+        """
         if self._case.training_rows is not None:
             return self._case.training_rows
         rows = self._case.rows
         return np.sort(np.random.default_rng(0).permutation(rows)[: rows - rows // 4])
 
     def all(self, change: Change = AS_IS) -> list[Rehearsal]:
-        """Return the successful trainings, one per order of the rows."""
+        """Return the successful trainings with a change, at most one per order of the rows."""
         trainings = [self.run(change, seed) for seed in range(SEEDS)]
         return [training for training in trainings if training is not None]
 

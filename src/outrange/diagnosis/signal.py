@@ -1,4 +1,4 @@
-"""The share of the targets that kernel ridge regression learns from the inputs."""
+"""The fraction of the targets' variance that kernel ridge regression predicts from the inputs."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ class Signal:
     """The cross-validated fit of kernel ridge regression.
 
     Args:
-        explained: Explained share of the targets' variance, at most 1; negative if worse than the
-            mean.
-        by_chance: Explained shares after random permutations of the targets' rows, one number per
-            permutation; empty if `explained` is clearly above chance.
+        explained: Explained fraction of the targets' variance, at most 1; negative if the fit is
+            worse than the mean.
+        by_chance: Explained fractions after random permutations of the targets' rows, one number
+            per permutation; empty if `explained` is clearly above chance.
         rows: Number of rows used.
-        linear: Skill of linear ridge regression beyond the most frequent class or the mean: a
-            share of the rows if the columns are classes, else of the variance.
+        linear: Skill of linear ridge regression, from 0 for the best constant to 1 for perfect
+            predictions. It is measured by accuracy if the targets are 0 or 1, else by variance.
     """
 
     explained: float
@@ -33,12 +33,16 @@ class Signal:
 
 
 def signal(x: np.ndarray, y: np.ndarray, tries: int = 19) -> Signal | None:
-    """Measure the signal by cross-validation; None if there is too little data.
+    """Measure by cross-validation how well the inputs explain the targets.
 
     Args:
         x: Inputs, `(rows, features)`, finite.
         y: Targets, `(rows, columns)`, finite.
         tries: Number of random permutations of the targets.
+
+    Returns:
+        The signal. None if there are too few rows or too many features, or if the inputs or the
+        targets are constant.
     """
     rng = np.random.default_rng(0)
     pick = rng.permutation(len(x))[:ROWS]
@@ -69,13 +73,13 @@ def signal(x: np.ndarray, y: np.ndarray, tries: int = 19) -> Signal | None:
 
 
 CLEAR = 0.1
-"""Explained share above which permutations are not needed."""
+"""Explained fraction of the variance above which no permutations are needed."""
 
 
 def _explained_shares(
     kernels: list[tuple[np.ndarray, float]], targets: list[np.ndarray]
 ) -> list[float]:
-    """Return the share of each target array that the best kernel and penalty explains."""
+    """Return the fraction of each target array that the best kernel and penalty explain."""
     stacked = np.concatenate(targets, axis=1)
     best = np.full(len(targets), -np.inf)
     for kernel, penalty in kernels:
@@ -85,7 +89,7 @@ def _explained_shares(
 
 
 def _skill(kernel: np.ndarray, y: np.ndarray) -> float:
-    """Return the skill of ridge regression on held-out rows, beyond the best constant."""
+    """Return the cross-validated skill of ridge regression; see `Signal.linear`."""
     best = -np.inf
     classes = bool(np.isin(y, (0.0, 1.0)).all())
     for penalty in (0.01, 0.3):
@@ -108,7 +112,7 @@ def _residuals(kernel: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
 
 
 def _predictions(kernel: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Return cross-validated predictions of ridge regression."""
+    """Return the prediction of ridge regression for each row, fitted on the other folds."""
     part = np.arange(len(y)) % PARTS
     predictions = np.zeros(y.shape)
     for i in range(PARTS):

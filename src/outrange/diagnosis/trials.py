@@ -1,4 +1,4 @@
-"""Results of short trainings of copies, with the user's optimizer and batch size."""
+"""Evaluates short trainings of model copies with the user's optimizer and batch size."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ ROWS = 512
 """Number of rows at which trainings are evaluated."""
 
 GAIN = 0.02
-"""Share of the best constant's loss that a training must gain to count as learning."""
+"""Fraction of the best constant's loss by which a training must improve on it to have learned."""
 
 
 LEAST = 40
-"""Fewer steps without learning are no evidence."""
+"""Minimum number of steps after which a lack of learning is evidence."""
 
 FEW = 12
-"""A comparison needs this many steps, which are taken even if they are slow."""
+"""Minimum number of steps of a comparison; they are taken even if they are slow."""
 
 HALFWAY, BETTER = 0.3, 0.6
-"""A training with more than the first share of the best constant's loss is far from done. A change
-counts if it leaves less than the second share of that remainder."""
+"""A training is far from done if its loss is at least the first fraction of the best constant's
+loss. A change then helps if it reduces the loss to less than the second fraction of its value."""
 
 LEARNED = 0.7
-"""Share of the best constant's loss below which a training has clearly learned."""
+"""Fraction of the best constant's loss below which a training has clearly learned."""
 
 
 class Trials(ShortTrainings):
@@ -44,7 +44,7 @@ class Trials(ShortTrainings):
 
     @cached_property
     def constant(self) -> float | None:
-        """The loss of the best constant outputs without penalties; None if unknown."""
+        """The loss of the best constant outputs, excluding penalties; None if unknown."""
 
         def of(loss: Loss, y: np.ndarray) -> float | None:
             head = self._case.head(loss)
@@ -54,11 +54,11 @@ class Trials(ShortTrainings):
 
     @cached_property
     def least(self) -> float:
-        """The least loss of any outputs, from the targets alone; usually 0."""
+        """The least loss that any outputs can have, computed from the targets; usually 0."""
         return self._sum(baselines.least) or 0.0
 
     def loss_of(self, outputs: Sequence[np.ndarray]) -> float | None:
-        """Compute the loss of outputs at the first rows without penalties; None if unknown."""
+        """Compute the loss of outputs for the first rows, excluding penalties; None if unknown."""
 
         def of(loss: Loss, y: np.ndarray) -> float | None:
             p = np.asarray(outputs[loss.output], np.float64)
@@ -78,12 +78,15 @@ class Trials(ShortTrainings):
 
     @property
     def signal(self) -> Signal | None:
-        """The signal of the only loss's targets in the inputs; None with several losses."""
+        """How well the inputs explain the targets of the only loss; None with several losses."""
         losses = self._case.program.losses
         return self.signal_of(losses[0]) if len(losses) == 1 else None
 
     def signal_of(self, loss: Loss) -> Signal | None:
-        """Return the signal of a loss's targets in the inputs, or in the counts of words."""
+        """Return how well the inputs explain the targets of a loss; None if unknown.
+
+        If the inputs are tokens of a vocabulary, the count of each token in a row is used instead.
+        """
         if loss.output not in self._signals:
             self._signals[loss.output] = self._signal(loss)
         return self._signals[loss.output]
@@ -105,7 +108,7 @@ class Trials(ShortTrainings):
         return signal(x, y)
 
     def _columns(self, loss: Loss) -> np.ndarray | None:
-        """Return the targets of a loss as rows of numbers, with one column per class."""
+        """Return the targets of a loss as a matrix, with one column per class; None if unknown."""
         case = self._case
         head, y = case.head(loss), case.targets(loss)
         if y is None or head is None or not np.isfinite(y).all():
@@ -115,9 +118,10 @@ class Trials(ShortTrainings):
         return y.reshape(len(y), -1)
 
     def ratio(self, training: Rehearsal, change: Change = AS_IS) -> float | None:
-        """Return a training's loss relative to the best constant's, both above the least loss.
+        """Return a training's loss divided by the best constant's loss.
 
-        Infinite if the training diverged; None if unknown.
+        The least possible loss is subtracted from both. The ratio is infinite if the loss is not
+        finite, and None if unknown.
         """
         constant = self.constant
         least = 0.0 if constant is None else self.least
@@ -143,7 +147,7 @@ class Trials(ShortTrainings):
 
     @cached_property
     def _of_scaled(self) -> float | None:
-        """The loss of the best constant for scaled targets."""
+        """The loss of the best constant for scaled targets; None if unknown."""
         losses = self._case.program.losses
         y, head = self._case.targets(losses[0]), self._case.head(losses[0])
         if len(losses) != 1 or y is None or head is None:
@@ -151,7 +155,7 @@ class Trials(ShortTrainings):
         return baselines.constant(losses[0], standardize(y)[:ROWS].astype(np.float64), head.width)
 
     def ratios(self, change: Change = AS_IS) -> list[float]:
-        """Return `ratio` of every training; empty if one of them is unknown."""
+        """Return the `ratio` of every training with a change; empty if one of them is unknown."""
         ratios = [self.ratio(training, change) for training in self.all(change)]
         return [r for r in ratios if r is not None] if None not in ratios else []
 
@@ -188,11 +192,11 @@ class Trials(ShortTrainings):
         return True
 
     def helps(self, change: Change) -> tuple[float, float] | None:
-        """Compare trainings that learn only with a change.
+        """Return the losses without and with a change if the model learns only with the change.
 
         Returns:
-            The remaining shares of the best constant's loss: the least without the change, and the
-            largest with it. None if the change does not help, or that is unknown.
+            Two fractions of the best constant's loss: the least without the change, and the largest
+            with it. None if the change does not help or if its effect is unknown.
         """
         if not self.stuck:
             return None
@@ -206,11 +210,11 @@ class Trials(ShortTrainings):
         return min(self.ratios()), most
 
     def heldout_correlation(self, change: Change, loss: Loss) -> float | None:
-        """Return the largest correlation of outputs and targets at held-out rows.
+        """Return the correlation of outputs and targets at held-out rows.
 
         Returns:
-            The correlation in standard deviations of chance, averaged over the outputs' entries;
-            None if unknown.
+            The correlation in standard deviations of a random correlation. It is averaged over the
+            entries of the output, and is the largest of all trainings. None if unknown.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
         y, runs = self._columns(loss), self.all(change)
@@ -229,14 +233,21 @@ class Trials(ShortTrainings):
         return max(correlations)
 
     def improves(self, change: Change) -> tuple[float, float] | None:
-        """Return `helps`, or else `gain` if the trainings are about as long as planned."""
+        """Return the result of `helps`; if it is None, return that of `gain`.
+
+        `gain` is used only if the trainings took at least half of the planned steps.
+        """
         return self.helps(change) or (self.gain(change) if self.complete else None)
 
     def heldout_gain(self, change: Change) -> tuple[float, float] | None:
-        """Return `gain` at a quarter of the rows that is held out from training.
+        """Return the losses at held-out rows, without and with a change, if the gain is clear.
 
         Args:
-            change: The change to evaluate; `held_out` is set in addition.
+            change: The change to evaluate. Both trainings also hold out a quarter of the rows.
+
+        Returns:
+            Two fractions of the best constant's loss, as in `gain`; None if unknown, or if the gain
+            is not clear.
         """
         before = self._heldout_ratios(replace(AS_IS, held_out=True))
         if not before or min(before) < HALFWAY:
@@ -245,7 +256,10 @@ class Trials(ShortTrainings):
         return (min(before), max(after)) if after and max(after) < BETTER * min(before) else None
 
     def _heldout_ratios(self, change: Change) -> list[float]:
-        """Return losses at held-out rows, relative to their best constant; empty if unknown."""
+        """Return every training's loss at held-out rows, relative to their best constant's loss.
+
+        The list is empty if a ratio is unknown.
+        """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
         losses, ratios = self._case.program.losses, []
         if len(losses) != 1 or len(rest) < 20:
@@ -270,13 +284,14 @@ class Trials(ShortTrainings):
         return ratios if len(ratios) == SEEDS else []
 
     def gain(self, change: Change) -> tuple[float, float] | None:
-        """Compare the remaining shares of the best constant's loss without and with a change.
+        """Return the losses without and with a change if the change clearly lowers the loss.
 
-        A few steps are evidence only if the loss is not finite; then the change must learn.
+        Trainings of a few steps are evidence only if their loss is not finite. In that case the
+        trainings with the change must have learned.
 
         Returns:
-            The least share without the change and the largest with it; None if unknown, or if the
-            gain is not clear.
+            Two fractions of the best constant's loss: the least without the change, and the largest
+            with it. None if unknown, or if the gain is not clear.
         """
         before, first = self.ratios(), self.run()
         if not before or min(before) < HALFWAY or first is None:
@@ -297,7 +312,7 @@ class Trials(ShortTrainings):
         """Describe the result of `gain` in a sentence.
 
         Args:
-            left: The shares that `gain` returned.
+            left: The fractions that `gain` returned.
             how: The change as a phrase, for example `"without dropout"`.
             loss: The name of the compared quantity.
         """

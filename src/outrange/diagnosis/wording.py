@@ -10,7 +10,11 @@ FLOAT32 = 2.0**-23
 
 
 def span(lo: float, hi: float) -> str:
-    """Format a range as `[0, inf)`; finite ends are rounded outward beyond float32 rounding."""
+    """Format a range, for example as `[0, inf)`.
+
+    Finite bounds have four digits. They are rounded outward unless the difference is within the
+    rounding error of float32.
+    """
     left = "(-inf" if np.isneginf(lo) else f"[{_outward(lo, -1.0, FLOAT32)}"
     right = "inf)" if np.isposinf(hi) else f"{_outward(hi, 1.0, FLOAT32)}]"
     return f"{left}, {right}"
@@ -24,7 +28,7 @@ def short(value: float) -> str:
 def at_least(value: float) -> str:
     """Format a lower bound with four digits, rounded down.
 
-    A relative error of 1e-9 is ignored: the bound already pays for its own arithmetic.
+    A relative error of 1e-9 is ignored, because the bound already covers its own rounding errors.
     """
     return _outward(value, -1.0, 1e-9)
 
@@ -49,14 +53,14 @@ def format_steps(count: int) -> str:
 
 
 MANY_TIMES = 2.0
-"""From this multiple of the best constant's loss on, a factor is clearer than a percentage."""
+"""Multiple of the best constant's loss from which messages give a factor, not a percentage."""
 
 
 def of_constant(left: float, loss: str = "loss") -> str:
-    """Format a share of the best constant's loss: `97 % of the best constant's loss`.
+    """Format a fraction of the best constant's loss: `97 % of the best constant's loss`.
 
     Args:
-        left: The share; infinite if the loss is not finite.
+        left: The fraction; infinite if the loss is not finite.
         loss: The name of the quantity.
     """
     if not np.isfinite(left):
@@ -67,11 +71,11 @@ def of_constant(left: float, loss: str = "loss") -> str:
 
 
 def describe_copies(steps: int, left: tuple[float, float], how: str, loss: str = "loss") -> str:
-    """Describe in a sentence how copies trained without a change and with it.
+    """Describe in a sentence the losses of copies trained without and with a change.
 
     Args:
         steps: The number of steps without the change.
-        left: The remaining shares of the best constant's loss, without the change and with it.
+        left: The losses without and with the change, as fractions of the best constant's loss.
         how: The change as a phrase, for example `"without dropout"`.
         loss: The name of the quantity.
     """
@@ -90,19 +94,19 @@ def describe_copies(steps: int, left: tuple[float, float], how: str, loss: str =
 
 
 def share(count: int, total: int) -> str:
-    """Format a count of a total: `7 of 7`."""
+    """Format a count out of a total: `7 of 7`."""
     return f"{count:,} of {total:,}"
 
 
 def units_of(count: int, total: int, width: int) -> str:
-    """Format a number of units: `7 of 7 units`.
+    """Format a number of affected units: `7 of 7 units`.
 
-    If all units of a sequence count: `8 of 8 units at each of 5 positions`.
+    If all units of a sequence are affected, the result is `8 of 8 units at each of 5 positions`.
 
     Args:
-        count: The number of entries of the layer's output that count.
-        total: The number of all its entries.
-        width: Units of the layer, that is, entries along the last axis.
+        count: The number of affected entries of the layer's output.
+        total: The number of all entries of the layer's output.
+        width: The number of units of the layer, that is, of entries along the last axis.
     """
     if count == total and 0 < width < total and total % width == 0:
         return f"{share(width, width)} units at each of {total // width:,} positions"
@@ -110,14 +114,14 @@ def units_of(count: int, total: int, width: int) -> str:
 
 
 def names(items: Iterable[str], most: int = 3) -> str:
-    """Join names: `a, b, c and 4 more`."""
+    """Quote and join names: `a, b, c and 4 more`."""
     items = list(items)
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(f"`{item}`" for item in items[:most]) + more
 
 
 def entries(output: np.ndarray, most: int = 3) -> str:
-    """Format an array as `19.29` or `[19.29, 7.767, 0, ...]`."""
+    """Format the first entries of an array: `19.29` or `[19.29, 7.767, 0, ...]`."""
     flat = np.ravel(output)
     if len(flat) == 1:
         return short(float(flat[0]))

@@ -1,1 +1,1 @@
-"""Proofs, before training, of the loss that a number of training steps cannot get below."""
+"""Lower bounds, proved before training, of the loss after a given number of training steps."""

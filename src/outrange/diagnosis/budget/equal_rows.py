@@ -1,7 +1,7 @@
-"""Floors of a loss if all rows of a group get the same output.
+"""Lower bounds ("floors") of a loss if all rows of a group have the same output.
 
 Within a group, the best output is the mean of the targets for squared errors and cross-entropies,
-and their median for absolute errors. The loss of that output is the floor.
+and their median for absolute errors. The floor is the loss of these best outputs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..baselines import EPSILON
 
 
 WORK = 20_000_000
-"""Maximum number of target entries; for more, no floor is computed, because they are sorted."""
+"""Maximum number of target entries. For more, no floor is computed, because sorting is slow."""
 
 ROUNDED = 1e-9
 """Relative amount by which a floor is lowered to cover the rounding of its own arithmetic."""
@@ -49,7 +49,7 @@ def is_plain_mean(program: Program, loss: Loss) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Grouping:
-    """The rows in the order of their groups."""
+    """The rows sorted by group, with the start and the row count of each group."""
 
     order: np.ndarray
     starts: np.ndarray
@@ -62,11 +62,11 @@ class _Grouping:
         return cls(order, starts, counts)
 
     def sums(self, y: np.ndarray) -> np.ndarray:
-        """Return the sum of each group."""
+        """Return the sum of the targets in each group, groups first."""
         return np.add.reduceat(y[self.order], self.starts, axis=0)
 
     def means(self, y: np.ndarray) -> np.ndarray:
-        """Return the mean of each group."""
+        """Return the mean of the targets in each group, groups first."""
         return self.sums(y) / self.counts.reshape(-1, *[1] * (y.ndim - 1))
 
 
@@ -79,7 +79,10 @@ def _square(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _absolute(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the mean distance to the group's median: upper half minus lower half, sorted."""
+    """Return the mean distance to the group's median.
+
+    The distances of a group add up to its upper half minus its lower half, sorted by value.
+    """
     counts = np.repeat(groups.counts, groups.counts)
     place = np.arange(len(y)) - np.repeat(groups.starts, groups.counts)
     sign = np.sign(2 * place - (counts - 1))
@@ -101,7 +104,7 @@ def _binary(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the floor for targets `(rows, places, classes)`, which need not add up to 1."""
+    """Return the floor for targets `(rows, places, classes)`, whose sum over classes may be < 1."""
     p = groups.means(y)
     mass = p.sum(axis=-1)
     left = _entropy(p).sum(axis=-1) - _entropy(mass)
@@ -109,7 +112,7 @@ def _classes(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _sparse_classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the floor for class numbers `(rows, places)`, from their counts in each group."""
+    """Return the floor for class numbers `(rows, places)`, from the class counts in each group."""
     classes, places = int(y.max()) + 1, y.shape[1]
     number = np.repeat(np.arange(len(groups.counts)), groups.counts)[:, None]
     keys = (number * places + np.arange(places)) * classes + y[groups.order].astype(np.int64)
@@ -123,11 +126,15 @@ FLOORS: dict[str, Callable[[np.ndarray, _Grouping], float]] = {
     "binary_crossentropy": _binary, "categorical_crossentropy": _classes,
     "sparse_categorical_crossentropy": _sparse_classes,
 }  # fmt: skip
-"""The value of each loss at the best outputs of the groups."""
+"""Functions of targets and groups that return a loss at the best output of each group."""
 
 
 def _rows_of(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Return the targets in the form that `FLOORS` take; None if they do not fit the output."""
+    """Reshape the targets as the functions in `FLOORS` expect; None if they do not fit the output.
+
+    Args:
+        shape: Shape of the output for one row.
+    """
     if not shape:
         return None
     width, flat = shape[-1], y.reshape(len(y), -1)
@@ -149,20 +156,23 @@ def _are_classes(y: np.ndarray, width: int) -> bool:
 
 
 def floor_of(program: Program, loss: Loss, y: np.ndarray) -> Callable[[np.ndarray], float] | None:
-    """Return a function from group numbers of the rows to a lower bound of a loss.
+    """Return a function that computes a lower bound of a loss from the group of each row.
 
-    Returns None if no bound is known.
+    The function takes the group numbers, `(rows,)`. All rows of a group have the same output.
 
     Args:
         loss: A loss for which `is_plain_mean` holds.
-        y: Its targets, float64, finite, rows first.
+        y: The targets of the loss, float64, finite, rows first.
+
+    Returns:
+        The function; None if no bound is known.
     """
     if loss.output >= len(program.heads) or y.size > WORK:
         return None
     shape, head = program.outputs[loss.output][1], program.heads[loss.output]
     rows = _rows_of(loss, y, shape)
     chances = loss.name.endswith("categorical_crossentropy") and not loss.from_logits
-    # Keras turns negative outputs into numbers that are no probabilities: their sum may exceed 1.
+    # Keras turns negative outputs into numbers that are not probabilities: their sum may exceed 1.
     sound = head.axis == -1 and head.activation in ("softmax", "sigmoid")
     if rows is None or (chances and not sound):
         return None

@@ -17,20 +17,21 @@ from .weight_box import WeightBox
 
 
 WORK = 4_000_000
-"""Limit of graph values times bounded rows; of larger data only evenly spaced rows are bounded."""
+"""Maximum number of graph values times bounded rows; larger data are sampled at even spacing."""
 
 MOST, SECONDS = 200_000, 0.5
-"""Limits, in steps and seconds, of the search for an insufficient number of steps."""
+"""Limits, in steps and in seconds, of the search in `BudgetedLoss.least_steps`."""
 
 
 @dataclass(frozen=True, eq=False)
 class BudgetedLoss:
-    """One loss of a program at rows of its data, with a lower bound for any reach of the weights.
+    """A loss of a program at given rows, which can be bounded from below over a box of weights.
 
     Args:
+        program: The program with its optimizer.
         box: The network with a box of weights.
-        x: `(rows, inputs)` as the model receives them, in float64.
-        rows: The loss of each row.
+        x: The rows as the model receives them, `(rows, inputs)` float64.
+        rows: The loss of each row as a function of the output.
         loss: The loss to bound.
     """
 
@@ -41,7 +42,10 @@ class BudgetedLoss:
     loss: Loss
 
     def floor(self, reach: Reach) -> float:
-        """Compute a lower bound of the mean loss for all weights that `reach` allows."""
+        """Compute a lower bound of the mean loss for all weights that `reach` allows.
+
+        The bound is 0 if nothing better is proved.
+        """
         try:
             values = self.box.ends(self.x, reach)
         except InputError:
@@ -66,7 +70,7 @@ class BudgetedLoss:
         return None if part is None else part.places.get(tensor)
 
     def _over_rows(self, logits: int, output: int) -> bool:
-        """Return whether a softmax returns the output itself rather than pieces of it."""
+        """Return whether a softmax step reads the logits and returns the whole output."""
         return any(
             step.kind == "Softmax" and step.reads == (logits,) and output in step.gives
             for step in self.program.steps
@@ -83,11 +87,12 @@ class BudgetedLoss:
         return common_weights_floor(node.op, moved, values[node.inputs[0]], reach, self.rows)
 
     def least_steps(self, mark: float, known: int) -> int:
-        """Find a number of steps that is provably too small for a loss of `mark`.
+        """Find a number of steps that is provably too small to reach a loss of `mark`.
 
-        The search stops when a larger number would be expensive to find.
+        The search stops at a limit of steps or time, so a larger number may be too small as well.
 
         Args:
+            mark: The target loss.
             known: A number of steps that is known to be too small.
         """
         stepping = self.program.stepping

@@ -1,17 +1,19 @@
-"""A lower bound of a loss whose last layer has the same weights for all rows.
+"""A lower bound of a loss that uses the same last-layer weights for all rows.
 
 Interval bounds let every row choose its own weights: one row may raise an output while another
-lowers it. Here the last layer `z = (A + D) x + b + d` has one `D` and one `d` for all rows, within
-their box. Only its input `x = m + e` with `|e| <= r` may still vary by row, which moves `z` by at
-most `s = (|A| + |D|) r`. The mean of `least(z - s, z + s)` is convex in `(D, d)`, so at any point
+lowers it. Here the last layer `z = (A + D) x + b + d` has a single `D` and a single `d`, within
+their box, for all rows. Only the layer's input `x = m + e` with `|e| <= r` may vary by row, which
+moves `z` by at most `s = (|A| + |D|) r`. The mean of `least(z - s, z + s)` is convex in `(D, d)`,
+so at any point
 
     minimum >= value - <gradient, point> - sum |gradient| * half width of the box
 
 (the Frank-Wolfe gap). Accelerated projected gradients find a point with a small gap; the bound
 holds at any point.
 
-Sound: if the ranges of the layer's input are; sums are lowered by more than float64 rounding.
-Complete: for networks of one layer, up to the gap. Cost: at most `STEPS` times two products.
+Sound: if the ranges of the layer's input are sound. The bound is lowered by more than its own
+float64 rounding. Complete: for networks of one layer, up to the gap. Cost: at most `STEPS` times
+two products.
 
 Reference: M. Jaggi, *Revisiting Frank-Wolfe*, ICML 2013; A. Beck, M. Teboulle, *A fast iterative
 shrinkage-thresholding algorithm* (FISTA), 2009.
@@ -29,23 +31,26 @@ from .weight_box import Perturbed, far_and_part
 
 
 STEPS = 300
-"""Maximum number of gradients."""
+"""Maximum number of gradient steps."""
 
 GAP = 0.01
-"""A gap below this share of the value is small enough."""
+"""The search stops when the gap is at most this fraction of the value."""
 
 MOST = 4096
-"""Maximum of outputs times inputs of the last layer; in larger layers rows may choose weights."""
+"""Maximum number of outputs times inputs of the last layer; larger layers are not bounded here."""
 
 
 def common_weights_floor(
     op: Affine, moved: Perturbed, before: Bounds, reach: Reach, loss: RowLoss
 ) -> float:
-    """Compute a lower bound of the mean loss; 0 if the layer is too large.
+    """Compute a lower bound of the mean loss if all rows share the weights of the last layer.
+
+    The bound is 0 if the layer is too large or has no weight matrix.
 
     Args:
+        op: The last layer with the stored weights.
         moved: The role of the weights in the layer.
-        before: Ranges of the layer's input, `(rows, inputs)`.
+        before: Ranges of the layer's input, `(rows, inputs)` each.
         reach: Bounds on the movement of the weights.
         loss: The loss as a function of the layer's output.
     """
@@ -56,7 +61,7 @@ def common_weights_floor(
     far, part = far_and_part(reach)
     eye = np.eye(op.size)
     kernel, ones = op.adjoint(eye)[0], np.abs(moved.ones.adjoint(eye)[0])
-    # The bias is one more input, which is always 1.
+    # The bias acts as the weight of one more input, which is always 1.
     width = np.concatenate(
         [far * ones + part * np.abs(kernel), (far * moved.bias + part * np.abs(op.bias))[:, None]],
         axis=1,
@@ -75,7 +80,16 @@ def common_weights_floor(
 def _best_bound(
     base: np.ndarray, inputs: np.ndarray, width: np.ndarray, slack: np.ndarray, loss: RowLoss
 ) -> float:
-    """Run accelerated projected gradients in units of the box; return the best bound."""
+    """Run accelerated projected gradients and return the best lower bound.
+
+    The variables are the changes of the weights, scaled so that the box is `[-1, 1]`.
+
+    Args:
+        base: Outputs with the stored weights, `(rows, units)`.
+        inputs: Midpoints of the layer's inputs and a column of ones, `(rows, inputs + 1)`.
+        width: Half the width of the box of each weight and bias, `(units, inputs + 1)`.
+        slack: Bound on the change of each output due to the ranges of the inputs, `(rows, units)`.
+    """
     rows = len(inputs)
     scaled = np.abs(inputs) @ width.T  # (rows, units): largest movement of each output
     curve = loss.curved * float(np.square(scaled).sum(axis=1).max() + 1e-300)

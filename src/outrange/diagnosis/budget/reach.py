@@ -1,16 +1,16 @@
 """Bounds on how far a number of optimizer steps can move a weight, for any gradients.
 
-Let `g_1, g_2, ...` be the gradients of one weight: arbitrary numbers. Every bound below is on the
-sum of the absolute steps, so it holds after each step, for every loss, data set, order of rows and
-sample weights. Clipping and penalties only change the `g_i`.
+Let `g_1, g_2, ...` be the gradients of one weight. They may be arbitrary numbers. Every bound below
+limits the sum of the absolute steps, so it holds after each step, for every loss, data set, row
+order and sample weighting. Clipping and penalties only change the `g_i`.
 
-*Adam, AdamW* (`amsgrad` only makes the denominator larger). With `m_t = (1-b) sum b^(t-i) g_i` and
+*Adam, AdamW* (`amsgrad` only enlarges the denominator). With `m_t = (1-b) sum b^(t-i) g_i` and
 `v_t = (1-c) sum c^(t-i) g_i^2`, Cauchy-Schwarz gives `|m_t| <= R_t sqrt(v_t)`,
 
     R_t^2 = (b^2 / c) R_(t-1)^2 + (1-b)^2 / (1-c),    R_0 = 0,
 
-so step `t` is at most `rate_t sqrt(1 - c^t) / (1 - b^t) R_t`. Gradients that grow by `c / b` at
-each step attain all of these bounds at once, so the sum is the supremum.
+so step `t` is at most `rate_t sqrt(1 - c^t) / (1 - b^t) R_t`. Gradients that grow by the factor
+`c / b` at each step attain all of these bounds simultaneously, so their sum is the supremum.
 
 *Nadam*: the same inequality with Nadam's weights of `m_t` and `g_t`. *Adamax*: `u_t >= c^(t-i)
 |g_i|`, so `|m_t| <= (1-b) sum (b/c)^(t-i) u_t`. *Lion*: each step is a sign times the rate.
@@ -18,24 +18,24 @@ each step attain all of these bounds at once, so the sum is the supremum.
 *RMSprop, Adagrad*: with `V_t` the square of the denominator, `|g_t| / sqrt(V_t) = x_t`, `x_t^2 <=
 (1 - r / q_t) / (1 - r)` where `q_t = V_t / V_(t-1)` and `r` is the decay (for Adagrad `1 - 1 /
 q_t`). The total growth of `V` is limited by the float32 range above and epsilon below. `sqrt(1 - r
-exp(-s))` is concave in `s = log q`, so equal `q_t` are the worst case (Jensen). *Adam* again: its
-steps are an average of such `x_i`, which gives the better bound over many steps.
+exp(-s))` is concave in `s = log q`, so equal `q_t` are the worst case (Jensen). The steps of *Adam*
+are averages of such `x_i`, which gives a better bound than the one above over many steps.
 
-*SGD*: only with clipping, which bounds every entry of the gradient; a momentum `mu` multiplies the
-sum by at most `1 / (1 - mu)`.
+*SGD* has a bound only with clipping, which limits every entry of the gradient. A momentum `mu`
+multiplies the sum by at most `1 / (1 - mu)`.
 
-*Weight decay* multiplies by `1 - rate * decay` before a step, toward 0.
+*Weight decay* multiplies the weight by `1 - rate * decay` before a step, which moves it toward 0.
 
 An optimizer that has already taken steps continues with its moments, which are sums over all its
-gradients. The bounds of its later steps hold if it started from zeros with the same settings. Its
-step count may have been reset, so the sums are over any number of gradients (`R` at its limit).
-States with a stored momentum or Nadam product are not supported.
+past gradients. The bounds of its later steps hold if it started from zeros with the same settings.
+Its step count may have been reset, so the sums may contain any number of gradients (`R` at its
+limit). States with a stored momentum or Nadam product are not supported.
 
-*Float32.* An operation has a relative error of `u = 2^-24`. The decaying coefficients are enlarged
-by `ROUNDINGS u`, and those of the denominators are lowered by as much. Products below the least
-normal number are lost; `epsilon` outweighs that (`_underflow`). The error of `1 - c^t` is assumed
-to be at most `POWER`. Storing a weight rounds it once per step. Weights that become NaN or infinite
-are excluded from the claim.
+*Float32.* Each operation has a relative error of at most `u = 2^-24`. The decay coefficients of the
+numerators are raised by `ROUNDINGS u`, and those of the denominators are lowered by the same
+amount. Products below the least normal number are lost, which `epsilon` outweighs (`_underflow`).
+The error of `1 - c^t` is assumed to be at most `POWER`. Storing a weight rounds it once per step.
+The claim excludes weights that become NaN or infinite.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,10 +51,13 @@ HALF_ULP = 2.0**-24
 """Relative error of one float32 operation."""
 
 ROUNDINGS = 16
-"""An upper bound on the operations of any of these optimizers between two states."""
+"""An upper bound on the number of rounded operations in one step of any of these optimizers."""
 
 POWER = 2.0**-19
-"""Absolute error of a power of a decay, apart from the decay's own rounding: 32 ulps near 1."""
+"""Bound on the absolute error of computing a power of a decay: 32 ulps near 1.
+
+The rounding of the decay itself is not included.
+"""
 
 LARGEST, LEAST = 3.5e38, 2.0**-126
 """A bound above every finite float32, and the least normal float32."""
@@ -64,8 +67,11 @@ LARGEST, LEAST = 3.5e38, 2.0**-126
 class Reach:
     """The range of a weight `w` after any number of steps up to `steps`.
 
-    The weight lies between `w` and `shrunk * w`, or at most `far` outside that interval. `stored`
-    is the relative rounding error of storing it.
+    Args:
+        steps: The maximum number of steps.
+        far: Bound on the distance of the weight from the interval between `w` and `shrunk * w`.
+        shrunk: The factor by which weight decay alone multiplies `w` in `steps` steps.
+        stored: Bound on the total relative rounding error of storing the weight after each step.
     """
 
     steps: int
@@ -74,7 +80,11 @@ class Reach:
     stored: float
 
     def box(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return lower and upper bounds of every entry in float64."""
+        """Return lower and upper bounds, in float64, of every entry of a weight array.
+
+        Args:
+            weight: The entries before the first step.
+        """
         w = np.asarray(weight, np.float64)
         less = w * self.shrunk
         size = np.abs(w) + self.far
@@ -84,7 +94,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class _Settings:
-    """The learning rates of the steps, the optimizer's options, and its number of past steps."""
+    """The learning rates of the coming steps, the optimizer's options, and its past step count."""
 
     rates: np.ndarray
     options: Mapping[str, Any]
@@ -92,7 +102,7 @@ class _Settings:
 
     @property
     def numbers(self) -> np.ndarray:
-        """The numbers of the coming steps; the optimizer's very first step has number 1."""
+        """The numbers of the coming steps; the optimizer's first step ever has number 1."""
         return self.taken + np.arange(1, len(self.rates) + 1)
 
     @property
@@ -107,8 +117,8 @@ class _Settings:
 def reach_of(stepping: Stepping, steps: int) -> Reach | str:
     """Bound how far `steps` more steps can move any weight, or return the reason for no bound.
 
-    Sound: for float32 weights, as derived above, if training ends in finite numbers. Complete:
-    some gradients attain the bounds of Adam, Adamax and Lion, up to rounding.
+    Sound: for float32 weights, as derived above, if all weights stay finite. Complete: some
+    gradients attain the bounds of Adam, Adamax and Lion, up to rounding.
     Cost: `O(steps)`.
     """
     if stepping.refusal:
@@ -141,9 +151,9 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
 
 
 def _moments(b: float, c: float) -> tuple[float, float, float, float] | None:
-    """Return `b`, `1 - b` enlarged and `c`, `1 - c` lowered by float32 rounding.
+    """Return upper bounds of `b` and `1 - b`, and lower bounds of `c` and `1 - c`, after rounding.
 
-    Returns None if a coefficient is too close to 1.
+    Returns None if a coefficient is out of range or too close to 1.
     """
     off, most = ROUNDINGS * HALF_ULP, 1.0 - 2.0 * POWER
     if not (0 <= b <= most and 0.01 <= c <= most):
@@ -164,8 +174,9 @@ def _above(decay: float) -> float:
 def _underflow(settings: _Settings) -> str:
     """Return the reason why products that underflow in float32 could matter, or `""`.
 
-    They lower `v` by less than `4 LEAST` per step, and thus `sqrt(v)` by less than the root of the
-    sum, which is below `epsilon`. Their effect on `m` is covered by 1e-9 of the bound.
+    Underflow lowers `v` by less than `4 LEAST` per step, and thus `sqrt(v)` by less than the root
+    of the sum over all steps, which is below `epsilon`. The effect on `m` is covered by 1e-9 of the
+    bound.
     """
     lost = 8.0 * (settings.taken + len(settings.rates)) * LEAST
     tiny = settings.number("epsilon") < max(1e-12, np.sqrt(lost))
@@ -199,7 +210,7 @@ def _adam(settings: _Settings) -> float | str:
 
 
 def _ratios(wide: tuple[float, float, float, float], count: int) -> np.ndarray:
-    """Compute `R_t` for `t = 1 .. count`."""
+    """Compute the bounds `R_t` of the module's docstring for `t = 1 .. count`, `(count,)`."""
     b, rest, c, share = wide
     again, fresh = b * b / c, rest * rest / share
     squares, squared = np.empty(count), 0.0
@@ -210,7 +221,14 @@ def _ratios(wide: tuple[float, float, float, float], count: int) -> np.ndarray:
 
 
 def _growth_bound(count: int, most: float, least: float, decay: float, share: float) -> float:
-    """Bound the sum of `x_t` while the squared denominators grow from `least` to at most `most`."""
+    """Bound the sum of `x_t` over `count` steps, as derived in the module's docstring.
+
+    Args:
+        most: Upper bound of the squared denominator after the last step.
+        least: Lower bound of the squared denominator before the first step.
+        decay: Lower bound of the decay `r`.
+        share: Lower bound of `1 - r`.
+    """
     rate = float(np.log(most / least)) / count
     off = ROUNDINGS * HALF_ULP
     return count * float(np.sqrt((1.0 + off - decay * np.exp(-rate)) / share)) * (1.0 + 1e-9)
@@ -293,7 +311,7 @@ def _sgd(settings: _Settings) -> float | str:
 
 
 def _momentum_factor(momentum: float) -> float:
-    """Return the largest factor by which a momentum, also Nesterov's, enlarges a sum of steps."""
+    """Return the largest factor by which plain or Nesterov momentum enlarges the sum of steps."""
     return 1.0 if momentum == 0 else (1.0 + 1e-5) / (1.0 - momentum)
 
 

@@ -1,6 +1,6 @@
-"""The least loss over ranges of the output, and the loss of the best constant.
+"""The least loss over ranges of the output, and the loss of the best constant prediction.
 
-Losses are the ones that Keras evaluates over all rows, without sample weights and penalties.
+The losses are those that Keras evaluates over all rows, without sample weights and penalties.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...program import Head, Loss
 
 
 CLIPPED = 15.9
-"""Keras clips probabilities at 1e-7, a logit of 16.1; bounds use logits up to this one only."""
+"""Largest absolute logit that bounds use. Keras clips probabilities at 1e-7, a logit of 16.1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +27,10 @@ class RowLoss:
             `least` is convex in that shift.
         curved: The approximate largest curvature of `least`.
         constant: The loss of the best constant prediction.
-        says: A description of that constant.
+        says: A description of the best constant for messages.
         logits: Whether `lo` and `hi` bound the input of the last activation.
-        inside: `inside(lo, hi)` returns whether no value in between is clipped, so that the loss
-            is convex.
+        inside: `inside(lo, hi)` returns whether Keras clips no value between the bounds. The loss
+            is then convex.
     """
 
     least: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -43,14 +43,14 @@ class RowLoss:
 
 
 MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
-"""Reductions that equal the mean over rows without sample weights."""
+"""Names of reductions that equal the mean over rows if there are no sample weights."""
 
 
 def row_loss(loss: Loss, head: Head, y: np.ndarray, shape: tuple[int, ...]) -> RowLoss | None:
-    """Build the loss of one output as a function of each row; None if it is not supported.
+    """Build the loss of each row as a function of one output; None if it is not supported.
 
     Args:
-        y: `(rows, ...)` finite targets.
+        y: The finite targets, `(rows, ...)`.
         shape: Shape of the output for one row.
     """
     if not loss.known or not len(y) or not _is_mean(loss):
@@ -84,7 +84,7 @@ def _is_mean(loss: Loss) -> bool:
 def _alike(targets: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Return whether targets match an output entry by entry, without broadcasting.
 
-    Keras adds or removes one last axis of size 1.
+    Keras adds or removes a last axis of size 1, so shapes that differ by such an axis match.
     """
     return targets == shape or (*targets, 1) == shape or targets == (*shape, 1)
 
@@ -92,7 +92,7 @@ def _alike(targets: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 DISTANCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean_squared_error": np.square, "mean_absolute_error": lambda d: d,
 }  # fmt: skip
-"""Losses that are the mean of an increasing function of the distance."""
+"""Losses that are the mean of an increasing function of the distance, with that function."""
 
 
 def _distance(name: str, y: np.ndarray) -> RowLoss:

@@ -1,16 +1,16 @@
 """Ranges of every value of a network over a box of weights, at given inputs.
 
-The graph is lowered three times: with the stored weights, with 1, and with 0 for each trainable
-entry. Only operations that are linear in their weights read any, so an affine op is `A x + b` with
-`A = A_0 + L(w)`, `b = b_0 + l(w)`, where `L` and `l` select entries. Either `A` has no fixed part
-(`A_0 = 0`: a kernel), or it has no weights (a bias). If `w` changes by at most `far + part |w|`,
-entry by entry, then for `|x| <= h`
+The graph is lowered three times: with the stored weights, with 1 in place of each trainable entry,
+and with 0 in place of each trainable entry. Weights are read only by operations that are linear in
+them, so an affine op is `A x + b` with `A = A_0 + L(w)`, `b = b_0 + l(w)`, where `L` and `l` select
+entries. Either `A` has no fixed part (`A_0 = 0`: a kernel), or it has no weights (a bias). If each
+entry of `w` changes by at most `far + part |w|`, then for `|x| <= h`
 
     |change of the result| <= far (L(1) h + l(1)) + part (|A| h + |b|).
 
-Sound: for every `x` in its box and every weight in its own box, independently; two reads of a
-weight may have different values. Complete: no. Cost: an interval pass with one or two more products
-per affine op.
+Sound: for every `x` in its box and every weight in its box, independently; a weight that is read
+twice may have two different values. Complete: no. Cost: an interval pass with one or two more
+products per affine op.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Perturbed:
 
     Args:
         ones: The op with 1 in place of each weight.
-        bias: `l(1)`, the number of weights in each entry of the bias, `(op.size,)`.
+        bias: The number of weights in each entry of the bias, `l(1)`, `(op.size,)`.
         kernel: Whether the matrix of the op consists of weights.
     """
 
@@ -55,9 +55,9 @@ class WeightBox:
     """A network with a box of trainable weights.
 
     Args:
-        graph: The network with its stored weights, operation by operation.
-        moved: Node index to the role of its weights.
-        tables: Nodes whose result consists of entries of a table of weights.
+        graph: The network with its stored weights, as written.
+        moved: Index of each affine node with weights, to the role of these weights.
+        tables: Indices of nodes whose result consists of entries of a weight table (embedding).
     """
 
     graph: Graph
@@ -65,7 +65,7 @@ class WeightBox:
     tables: frozenset[int] = frozenset()
 
     def ends(self, x: np.ndarray, reach: Reach) -> list[Bounds]:
-        """Compute ranges of every value, `(rows, size)` each.
+        """Compute ranges of every value over the box of weights, `(rows, size)` each.
 
         Args:
             x: The inputs, `(rows, inputs)`.
@@ -80,7 +80,14 @@ class WeightBox:
         return values
 
     def step(self, i: int, node: Node, before: Sequence[Bounds], reach: Reach) -> Bounds:
-        """Compute the range of one node's result."""
+        """Compute the range of one node's result over the box of weights.
+
+        Args:
+            i: Index of the node.
+            node: The node.
+            before: Ranges of the node's inputs, `(rows, size)` each.
+            reach: Bounds on the movement of the weights.
+        """
         rule = RULES[type(node.op)]
         lo, hi = rule(node.op, tuple(e[0] for e in before), tuple(e[1] for e in before))
         if i in self.tables:
@@ -100,7 +107,7 @@ class WeightBox:
 
 
 def change(op: Affine, moved: Perturbed, size: tuple[np.ndarray, ...], reach: Reach) -> np.ndarray:
-    """Bound the change of `A x + b` by the weights, for `|x|` up to `size`."""
+    """Bound how much the movement of the weights changes `A x + b`, for `|x| <= size`."""
     far, part = far_and_part(reach)
     out = far * moved.bias
     if np.any(moved.bias):
@@ -111,7 +118,7 @@ def change(op: Affine, moved: Perturbed, size: tuple[np.ndarray, ...], reach: Re
 
 
 def far_and_part(reach: Reach) -> tuple[float, float]:
-    """Return `far` and `part`: an entry `w` moves by at most `far + part |w|`."""
+    """Return `far` and `part` such that an entry `w` moves by at most `far + part |w|`."""
     return (
         reach.far * (1.0 + reach.stored) * (1.0 + 1e-9),
         (reach.stored + 1.0 - reach.shrunk) * (1.0 + 1e-9),
@@ -119,7 +126,7 @@ def far_and_part(reach: Reach) -> tuple[float, float]:
 
 
 def weight_box(program: Program) -> WeightBox | str:
-    """Build the weight box of a program's network, or return the reason why there is none."""
+    """Build the weight box of a program's network, or return the reason why that is impossible."""
     part = program.whole
     if part is None or part.unknown or program.varied is None:
         return "the model cannot be written as a graph"
@@ -146,10 +153,11 @@ def weight_box(program: Program) -> WeightBox | str:
 
 
 def _looks_up(program: Program, step: RecordedStep, part: PartialGraph) -> bool:
-    """Return whether a step selects entries of a table of weights by integers from the data.
+    """Return whether a step looks up entries of a weight table, whose movement is bounded.
 
-    On TensorFlow its gradient has one slice per look-up, and Keras takes one step per slice. An
-    entry that a batch looks up often moves as often, so its movement is not bounded.
+    On TensorFlow the result is False. There the gradient of a table has one slice per look-up, and
+    Keras takes one step per slice. An entry that a batch looks up several times moves several
+    times, so its movement is not bounded.
     """
     if program.backend == "tensorflow":
         return False
@@ -173,7 +181,7 @@ def _unsteady(program: Program) -> str:
 
 
 def _not_linear(program: Program) -> str:
-    """Return why some weight is read by more than linear operations, or `""`."""
+    """Return why some weight is read by an operation that is not linear in it, or `""`."""
     part = program.whole
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     if trainable & program.escaped - set(program.understood) or not program.steps:
@@ -189,7 +197,11 @@ def _not_linear(program: Program) -> str:
 
 
 def _hidden_biases(program: Program) -> set[int] | None:
-    """Return the values that result from adding a convolution's bias; None if one is missing."""
+    """Return the graph values that add the bias of a convolution to its result.
+
+    Keras reshapes such a bias first, so the recorded addition does not show which weight it reads.
+    Returns None if the addition of some bias cannot be found.
+    """
     part, values = program.whole, set()
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     for i in trainable & program.escaped:
@@ -211,7 +223,14 @@ def _hidden_biases(program: Program) -> set[int] | None:
 def _locate_weights(
     graph: Graph, ones: Graph, zeros: Graph, biases: set[int]
 ) -> dict[int, Perturbed] | str:
-    """Locate the weights in the nodes, or return a reason if the graphs differ in structure."""
+    """Locate the weights in the affine nodes, or return the reason why that is impossible.
+
+    Args:
+        graph: The graph with the stored weights.
+        ones: The graph with 1 in place of each trainable entry.
+        zeros: The graph with 0 in place of each trainable entry.
+        biases: Values that add a bias which the three graphs may not show.
+    """
     if not len(graph.nodes) == len(ones.nodes) == len(zeros.nodes):
         return "its graph depends on the values of the weights"
     moved: dict[int, Perturbed] = {}
@@ -238,7 +257,12 @@ def _locate_weights(
 
 
 def box_or_reason(program: Program, x: np.ndarray, reach: Reach) -> list[Bounds] | str:
-    """Compute ranges of the values of `whole.written` at rows, or return why there are none."""
+    """Compute ranges of all values of `program.whole.written`, or return why there are none.
+
+    Args:
+        x: The inputs, `(rows, inputs)`.
+        reach: Bounds on the movement of the weights.
+    """
     box = weight_box(program)
     if isinstance(box, str):
         return box

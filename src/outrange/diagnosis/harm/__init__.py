@@ -1,1 +1,2 @@
-"""Tests of whether a proved fault does harm, by copies with and without it on held-out rows."""
+"""Tests whether a proved fault does harm: trains copies with and without it and scores them on
+held-out rows."""

@@ -1,4 +1,4 @@
-"""Comparison of copies with and without a fault, trained alike and scored on held-out rows."""
+"""Trains copies with and without a fault in the same way and compares them on held-out rows."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ LEAST_ROWS = 40
 """Minimum number of held-out rows; with fewer, single rows would decide."""
 
 LEARNS = 0.2
-"""Score that copies with the fault must reach on average; each must reach half of it. Copies that
-learn little cannot be compared."""
+"""Score that copies with the fault must reach on average, and of which each copy must reach half.
+Copies that learn little cannot be compared."""
 
 NEARLY = 0.9
-"""Required score if the trainings are shorter than planned, or there is no plan: with more steps,
-the fixed program must not be able to get far ahead."""
+"""Required score of each copy if its training is shorter than planned, or if there is no plan. It
+leaves the fixed program no room to get far ahead with more steps."""
 
 ALL = 0.97
-"""Required score if no fix can be tried: then no program could do much better."""
+"""Required score of each copy if no fix can be tried. No program could then do much better."""
 
 SLIGHT, CLEAR = 0.03, 0.08
-"""Largest improvement by a fix that does not count: on average, and in a single training. In a
-single training the standard deviation of the score is allowed if it is larger."""
+"""Largest improvements by a fix that are ignored: on average, and in a single training. In a single
+training, an improvement up to the standard deviation of the score is ignored too."""
 
 
 @dataclass(frozen=True)
 class Harmless:
-    """The scores with a fault and without it, if the fault does no harm.
+    """The scores of copies with and without a fault that does no harm.
 
     Args:
         steps: Number of steps of each training.
         rows: Number of held-out rows.
-        before: Metric to its reported value with the fault, the mean over trainings and outputs.
-        after: Metric to its value with the fix; empty if none was tried.
+        before: Metric to its reported value with the fault, averaged over trainings and outputs.
+        after: Metric to its reported value with the fix; empty if no fix was tried.
         changed: The change as a phrase, for example "the fix (`Dense(1)`)".
-        lost: The largest average improvement of a score by the fix: at most `SLIGHT`, and negative
-            if the fix does worse.
+        lost: The largest improvement of an average score by the fix, at most `SLIGHT`. It is
+            negative if the fix makes all scores worse.
     """
 
     steps: int
@@ -61,14 +61,14 @@ class Harmless:
 
 
 def compare_with_fixes(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | None:
-    """Compare copies with a fault with copies that have one of its fixes.
+    """Compare copies that have a fault with copies that have one of its fixes.
 
     Args:
-        repairs: Fixes of the fault. Without any, the copies must leave almost nothing to gain.
+        repairs: Fixes of the fault. If there are none, the copies must have almost perfect scores.
 
     Returns:
-        The scores with the best of the fixes; None if a fix does clearly better, or if that cannot
-        be decided.
+        The scores without a fix and with the best fix. None if the scores with some fix are clearly
+        better, or if the comparison is not possible.
     """
     rows = np.setdiff1d(np.arange(min(case.rows, ROWS)), case.trials.fitted)
     before = score_copies(case, rows, ALL if not repairs else 0.0)
@@ -94,11 +94,15 @@ def compare_with_fixes(case: DiagnosisContext, repairs: Sequence[Repair]) -> Har
 
 
 def score_copies(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -> list[Scores]:
-    """Score copies on held-out rows; empty if they learn too little.
+    """Train copies and score them on held-out rows.
 
     Args:
         case: The program to copy.
+        rows: Indices of the held-out rows.
         least: Minimum of each score, in addition to `LEARNS` or `NEARLY`.
+
+    Returns:
+        The scores of each copy. Empty if a copy learned too little or if there are too few rows.
     """
     trainings: list[Scores] = []
     if len(rows) < LEAST_ROWS:
@@ -113,7 +117,7 @@ def score_copies(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -
 
 
 def _score_training(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
-    """Return the scores of one training; empty if there are none."""
+    """Return the scores of one training; empty if it failed or cannot be scored."""
     training = case.trials.run(HELD_OUT, seed)
     if training is None or not training.losses or not np.isfinite(training.losses).all():
         return {}
@@ -133,14 +137,18 @@ def score_unless_better(
     case: DiagnosisContext, fixed: DiagnosisContext, originals: Sequence[Scores], rows: np.ndarray,
     renamed: bool = False,
 ) -> list[Scores] | None:  # fmt: skip
-    """Score copies of a changed program, unless they are clearly better.
+    """Score copies of a changed program, unless they are clearly better than the originals.
 
     Args:
+        case: The original program.
+        fixed: The changed program.
         originals: Scores of copies of the original program, one per training.
-        renamed: Whether the changed labels are other numbers, so that losses are not comparable.
+        rows: Indices of the held-out rows.
+        renamed: Whether the change renumbers the labels, so that losses are not comparable.
 
     Returns:
-        The scores; None if they are better or not comparable; empty if a loss is not finite.
+        The scores of each copy. None if they are clearly better or not comparable. Empty if a loss
+        is not finite.
     """
     names = [[loss.name for loss in base.program.losses] for base in (case, fixed)]
     same_losses = names[0] == names[1] and not renamed
@@ -165,7 +173,7 @@ def score_unless_better(
 
 
 def _largest_gain(before: Sequence[Scores], after: Sequence[Scores]) -> float:
-    """Return the largest improvement of a score, averaged over trainings."""
+    """Return the average improvement over all trainings of the score that improves most."""
     pairs = list(zip(before, after, strict=True))
     return max(
         float(np.mean([b[key].value - a[key].value for a, b in pairs if key in b]))
@@ -177,11 +185,13 @@ def summarize(
     case: DiagnosisContext, before: Sequence[Scores], after: Sequence[Scores], rows: np.ndarray,
     changed: str = "",
 ) -> Harmless:  # fmt: skip
-    """Summarize a comparison by the scores that both sides have.
+    """Summarize a comparison by the metrics that are available both before and after the fix.
 
     Args:
-        before: Scores of its copies, one per training.
-        after: Scores of copies with a fix; empty without a fix.
+        case: The original program.
+        before: Scores of copies of the original program, one per training.
+        after: Scores of copies with a fix; empty if no fix was tried.
+        rows: Indices of the held-out rows.
         changed: The change as a phrase; see `Harmless`.
     """
     shared = set(after[0] if after else before[0])

@@ -16,21 +16,21 @@ from .order import compare_with_shuffled
 
 
 METRIC_NAMES = {"right": "a balanced accuracy", "explained": "an R²", "loss": "a loss"}
-"""The names of the reported numbers, in the order of the report."""
+"""Phrases for the reported metrics, in the order of the message."""
 
 ORDER = "OR028"
-"""The rule whose fix is another order of the rows; it measures the data alone."""
+"""The rule whose fix is to reorder the rows. It only measures the data."""
 
 NEGLIGIBLE = 0.005
-"""A smaller difference of scores counts as none."""
+"""Largest improvement of a score by a fix that is reported as no harm."""
 
 
 def demote_harmless(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
     """Turn proved findings that do no harm into notes.
 
-    Copies are trained only if there are no other certain findings. With another fault, a program
-    that stays bad after removing one of them gives no evidence about it. A measured finding may be
-    the consequence of a proved one, and becomes a note with it.
+    Copies are trained only if every certain finding may be harmless. If a program had another
+    fault, it could stay bad after one fault is fixed, which would prove nothing about that fault.
+    A measured finding may be a consequence of a proved one, and becomes a note together with it.
     """
     certain = [
         finding for finding in findings if not finding.note and finding.level >= Level.MEASURED
@@ -44,7 +44,7 @@ def demote_harmless(case: DiagnosisContext, findings: Sequence[Finding]) -> list
     same = {(finding.code, strip_comments(finding.fix)) for finding in certain}
     layers = tuple(dict.fromkeys(finding.layer for finding in certain))
     report_progress(Stage(f"{certain[0].code}: training copies with and without it"))
-    # One of several faults may hide the effect of others: then nothing may be left to gain.
+    # One of several faults may hide the effects of the others, so no single fix is tried for them.
     if {finding.code for finding in certain} == {ORDER}:
         result = compare_with_shuffled(case)
     else:
@@ -82,7 +82,7 @@ def _as_note(finding: Finding, result: Harmless) -> Finding:
 
 
 def describe_harmless(result: Harmless) -> str:
-    """Explain in the user's metrics why a fault does no harm."""
+    """Return a sentence that explains by the metrics of trained copies why a fault does no harm."""
     kinds = [kind for kind in METRIC_NAMES if kind in result.before]
     numbers = _join([f"{METRIC_NAMES[kind]} of {_number(result.before[kind])}" for kind in kinds])
     harm = "no harm" if result.lost <= NEGLIGIBLE else "hardly any harm"

@@ -1,4 +1,4 @@
-"""Tests of whether it does harm that the last rows, kept for validation, are of another kind."""
+"""Tests whether harm results if the last rows, held out for validation, differ from the others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from .comparison import Harmless, score_copies, score_unless_better, summarize
 def compare_with_shuffled(case: DiagnosisContext) -> Harmless | None:
     """Compare copies trained on the first rows with copies trained on shuffled rows.
 
-    Both are scored on the same held-out rows of all kinds, and train on equally many rows.
+    Both are trained on the same number of rows and scored on the same random quarter of all rows.
 
     Args:
         case: The program, with held-out rows.
 
     Returns:
-        The scores; None if shuffling does clearly better, or if that cannot be decided.
+        The scores. None if those with shuffled rows are clearly better, or if the comparison is not
+        possible.
     """
     if case.held_out is None:
         return None
@@ -54,7 +55,7 @@ def compare_with_shuffled(case: DiagnosisContext) -> Harmless | None:
 
 
 def _prepend(data: Any, first: Iterator[np.ndarray]) -> Any:
-    """Prepend to each array of a structure the next of `first`, in the order of `leaves`."""
+    """Prepend an array of `first` to each array of a nested structure, in the order of `leaves`."""
     if isinstance(data, dict):
         parts = {key: _prepend(data[key], first) for key in sorted(data)}
         return {key: parts[key] for key in data}

@@ -1,4 +1,4 @@
-"""Scores of predictions on held-out rows that do not depend on the training loss."""
+"""Scores of predictions on held-out rows: accuracies, explained variances, and losses."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from ..context import DiagnosisContext
 
 
 WORST = -1.0
-"""Scores are clipped from below at this value, since worse predictions are equally useless."""
+"""Lower limit of a score. Still worse predictions are equally useless, so scores are clipped."""
 
 
 class Score(NamedTuple):
@@ -19,7 +19,7 @@ class Score(NamedTuple):
 
     Args:
         value: The normalized score: 1 is perfect, 0 is the best constant.
-        reported: The reported value: an accuracy, a share of the variance, or a loss.
+        reported: The reported value: an accuracy, a fraction of the variance, or a loss.
     """
 
     value: float
@@ -27,7 +27,7 @@ class Score(NamedTuple):
 
 
 Scores = Mapping[tuple[int, str], Score]
-"""Output index and metric, to the score."""
+"""Pair of output index and metric name, to the score."""
 
 CROSSENTROPIES = (
     "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy",
@@ -36,7 +36,7 @@ HINGES = ("hinge", "squared_hinge")
 
 
 def scores(case: DiagnosisContext, outputs: Sequence[np.ndarray], rows: np.ndarray) -> Scores:
-    """Score the predictions for some rows, output by output.
+    """Score the predictions for some rows, separately for each output.
 
     Args:
         case: The program, with its targets.
@@ -44,10 +44,10 @@ def scores(case: DiagnosisContext, outputs: Sequence[np.ndarray], rows: np.ndarr
         rows: Indices of the rows to score.
 
     Returns:
-        For classes and labels `"right"`, the balanced accuracy, and under a cross-entropy
-        `"chances"`, the Brier score of the probabilities. For other targets `"explained"`, the
-        share of the variance. `"loss"` if `baselines` supports the loss. Empty if the targets of an
-        output cannot be scored.
+        If the targets are classes or binary labels, `"right"` is the balanced accuracy. Under a
+        cross-entropy, `"chances"` is the Brier score of the probabilities. For other targets,
+        `"explained"` is the explained fraction of the variance. `"loss"` is present if `baselines`
+        supports the loss. The result is empty if the targets of some output cannot be scored.
     """
     result: dict[tuple[int, str], Score] = {}
     for loss in case.program.losses:
@@ -127,7 +127,7 @@ def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> Score | None
 
 
 def _explained_variance(y: np.ndarray, p: np.ndarray) -> Score | None:
-    """Return the explained share of the variance (R²), averaged over the columns.
+    """Return the explained fraction of the variance (R²), averaged over the columns.
 
     Targets are broadcast to the shape of `p`.
     """
@@ -148,7 +148,10 @@ def _explained_variance(y: np.ndarray, p: np.ndarray) -> Score | None:
 def _brier_score(
     loss: Loss, head: Head, classes: np.ndarray | None, labels: np.ndarray | None, p: np.ndarray
 ) -> Score | None:
-    """Return the Brier score of the class probabilities, under a cross-entropy."""
+    """Return the Brier score of the class probabilities; None unless the loss is a cross-entropy.
+
+    Also returns None if the targets are not classes or all equal.
+    """
     if loss.name not in CROSSENTROPIES:
         return None
     logits = loss.from_logits and head.activation not in ("sigmoid", "softmax")
@@ -169,7 +172,7 @@ def _brier_score(
 
 
 def _loss(loss: Loss, head: Head, y: np.ndarray, p: np.ndarray) -> Score | None:
-    """Return the loss relative to the best constant's, both above the least possible loss."""
+    """Score the loss: 1 for the least possible loss, 0 for the best constant; None if unknown."""
     constant = baselines.constant(loss, y, head.width)
     if constant is None or constant - baselines.least(loss, y) < 1e-12:
         return None

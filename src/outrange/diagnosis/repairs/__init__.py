@@ -1,1 +1,1 @@
-"""The fixes of findings, parsed into changes, applied to a copy, and tried."""
+"""Parses the fixes of findings into changes, applies them to a copy, and trains it."""

@@ -14,11 +14,11 @@ class DataChange:
     """One change of the data.
 
     Args:
-        of: `"x"`, `"y"`, or `"rows"` for both.
-        make: Maps an array to the changed one, rows first; for `"rows"`, maps an array to the mask
-            of the rows to keep.
-        unit: Maps targets to the factor by which the change divides their distances; None if
-            losses before and after are not comparable.
+        of: The changed data: `"x"`, `"y"`, or `"rows"`, which drops rows of both.
+        make: Maps an array, rows first, to the changed array. For `"rows"`, it maps an array to the
+            mask of the rows to keep.
+        unit: Maps the original targets to the factor by which the change divides their distances.
+            None if losses before and after the change are not comparable.
         same_labels: Whether the change only renumbers the labels.
     """
 
@@ -28,7 +28,7 @@ class DataChange:
     same_labels: bool = False
 
     def apply(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Return the changed data."""
+        """Return the changed inputs and targets."""
         if self.of == "rows":
             keep = np.ones(len(leaves(x)[0]), bool)
             for array in (*leaves(x), *leaves(y)):
@@ -40,7 +40,7 @@ class DataChange:
 
 
 def leaves(data: Any) -> list[np.ndarray]:
-    """Return the arrays in a structure; those of a dict are ordered by name."""
+    """Return the arrays in a nested structure; the arrays of a dict are ordered by key."""
     if isinstance(data, dict):
         return [leaf for key in sorted(data) for leaf in leaves(data[key])]
     if isinstance(data, list | tuple):
@@ -64,13 +64,13 @@ def standardize(array: np.ndarray) -> np.ndarray:
 
 
 def standardize_jointly(array: np.ndarray) -> np.ndarray:
-    """Compute `(y - y.mean()) / y.std()`."""
+    """Scale an array to mean 0 and standard deviation 1 over all its entries."""
     wide = array.astype(np.float64)
     return ((wide - wide.mean()) / (wide.std() or 1.0)).astype(np.float32)
 
 
 def scale_into(lo: float, hi: float) -> DataChange:
-    """Scale the targets into an interval."""
+    """Return the change that scales the targets linearly to the interval `[lo, hi]`."""
 
     def make(array: np.ndarray) -> np.ndarray:
         wide = array.astype(np.float64)
@@ -80,29 +80,29 @@ def scale_into(lo: float, hi: float) -> DataChange:
 
 
 def shift_labels(by: float) -> DataChange:
-    """Subtract `by` from the labels, to count from another number."""
+    """Return the change that subtracts `by` from the labels, so that they start at 0."""
     return DataChange("y", lambda array: array - array.dtype.type(by))
 
 
 def map_signs_to_labels() -> DataChange:
-    """Change labels -1 and 1 to 0 and 1."""
+    """Return the change that maps the labels -1 and 1 to 0 and 1."""
     return DataChange("y", lambda array: (array + 1) / 2, same_labels=True)
 
 
 def scale_targets() -> DataChange:
-    """Scale the targets to mean 0 and standard deviation 1."""
+    """Return the change that scales the targets to mean 0 and standard deviation 1."""
     return DataChange(
         "y", standardize_jointly, lambda array: float(array.astype(np.float64).std()) or 1.0
     )
 
 
 def scale_inputs() -> DataChange:
-    """Scale the inputs to mean 0 and standard deviation 1, column by column."""
+    """Return the change that scales each input column to mean 0 and standard deviation 1."""
     return DataChange("x", standardize)
 
 
 def keep_finite_rows() -> DataChange:
-    """Keep the rows whose entries are all finite."""
+    """Return the change that keeps only the rows whose inputs and targets are all finite."""
     return DataChange(
         "rows",
         lambda array: np.all(np.isfinite(array.astype(np.float64)).reshape(len(array), -1), axis=1),
@@ -110,15 +110,18 @@ def keep_finite_rows() -> DataChange:
 
 
 def add_column_axis() -> DataChange:
-    """Reshape targets `(n,)` to `(n, 1)`."""
+    """Return the change that reshapes targets from `(n,)` to `(n, 1)`."""
     return DataChange("y", lambda array: array[:, None] if array.ndim == 1 else array)
 
 
 def restore_classes(scale: float) -> DataChange:
-    """Restore class numbers that were divided by `scale`."""
+    """Return the change that restores class numbers that were divided by `scale`."""
     return DataChange("y", lambda array: np.rint(array * scale).astype(np.float32))
 
 
 def map_labels_to_0_and_1() -> DataChange:
-    """Change two labels to 0 and 1; losses before and after are not comparable."""
+    """Return the change that maps two labels to 0 and 1.
+
+    Losses before and after it are not comparable.
+    """
     return replace(scale_into(0.0, 1.0), unit=None)

@@ -1,6 +1,7 @@
-"""Parses the printed text of a fix into mechanical changes.
+"""Parses the printed text of a fix into changes of the model, the data or the plan.
 
-The tried change is the one that the user reads: a text that cannot be parsed here is not tried.
+Parsing the printed text ensures that the change that is tried is the one that the user reads. A
+text that cannot be parsed here is not tried.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ class Repair:
         text: The fix as printed.
         model: Changes of the model, its loss and its optimizer.
         data: Changes of the data.
-        plan: The new length of training; None to leave it unchanged.
-        layers: The layers to change together, if several findings have the same fix.
+        plan: The new length of training; None if it stays the same.
+        layers: Paths of the layers that are changed together; empty if only one finding has the
+            fix.
     """
 
     text: str
@@ -37,25 +39,25 @@ class Repair:
 NUMBER = r"(-?\d+(?:\.\d*)?(?:e[+-]?\d+)?)"
 
 OR = re.compile(r"\n\s*or (?:scale: )?|\s+or\s{2,}|\s{2,}or\s+")
-"""The separator between alternatives."""
+"""The separator between the alternatives of a fix."""
 
 
 EVERY = re.compile(r"in every (?:hidden )?layer")
 
 
 def strip_comments(fix: str) -> str:
-    """Return a fix without its comments, to compare the fixes of two findings."""
+    """Return a fix without its comments, so that the fixes of two findings can be compared."""
     return "\n".join(line.split("#")[0].strip() for line in fix.splitlines())
 
 
 def parse_joint_repairs(fix: str, layers: Sequence[str]) -> list[Repair]:
-    """Return the alternatives of a fix, each applied to several layers at once.
+    """Return the alternatives of a fix, each of which changes several layers together.
 
     Changing only one of the layers would repair nothing.
 
     Args:
         fix: The fix as printed.
-        layers: The layers of all findings with this fix.
+        layers: Paths of the layers of all findings with this fix.
     """
     joint = []
     for alternatives in zip(*(parse_repairs(fix, layer) for layer in layers), strict=True):
@@ -72,7 +74,7 @@ def parse_repairs(fix: str, layer: str) -> list[Repair]:
 
     Args:
         fix: The fix as printed.
-        layer: The layer of the finding.
+        layer: Path of the finding's layer.
     """
     result = []
     for text in OR.split(fix):
@@ -117,7 +119,11 @@ def _optimizer(match: re.Match, _: str) -> Iterator[ModelChange]:
 
 
 def _single_change(kind: str, **fixed: object) -> Callable[[re.Match, str], Iterator[ModelChange]]:
-    """Return a parser of a change of the finding's layer whose value is the first group."""
+    """Return a parser that yields one change of the finding's layer.
+
+    The value of the change is the first group of the match. If the pattern has no group, it is the
+    keyword argument `value`.
+    """
 
     def make(match: re.Match, layer: str) -> Iterator[ModelChange]:
         value = _name(match.group(1)) if match.groups() else fixed.get("value")
@@ -212,4 +218,4 @@ PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
         (r"layer\.trainable = True", _single_change("trainable")),
     )
 )
-"""Patterns of a fix with their parsers, longer patterns first."""
+"""Patterns in the text of a fix with their parsers, longer patterns first."""

@@ -1,4 +1,4 @@
-"""Trials of fixes: copies with and without a fix, trained for a few steps."""
+"""Tries fixes: trains copies with and without a fix for a few steps and compares them."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ SECONDS = 60.0
 """Seconds after which no further fix is tried."""
 
 BETTER = 0.98
-"""A fix lowers the loss if it leaves less than this share of it."""
+"""A fix lowers the loss if the loss with it is less than this fraction of the loss without it."""
 
 POWERS = {"mean_squared_error": 2, "mean_absolute_error": 1}
-"""Losses that scale with a power of the targets' unit, with the exponent."""
+"""Losses that scale with a power of the targets' unit, mapped to the exponent."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The effect of a fix.
+    """The effect of a fix on a trained copy.
 
     Args:
+        repair: The fix that was applied.
         steps: Number of steps trained with the fix, and without it.
-        before: The final loss without the fix; NaN if there is none.
+        before: The final loss without the fix; NaN if it was not measured.
         after: The final loss with the fix, in the same unit as `before` if `comparable`.
         comparable: Whether the two losses are comparable.
-        shares: The losses without and with the fix, relative to the best constant's; NaN if
-            unknown.
-        gone: Whether the finding disappears.
+        shares: The losses without and with the fix, divided by the loss of the best constant; NaN
+            if unknown.
+        gone: Whether the fix makes the finding disappear.
     """
 
     repair: Repair
@@ -90,7 +91,10 @@ class Outcome:
 
 
 def add_trials(case: DiagnosisContext, findings: Iterable[Finding]) -> list[Finding]:
-    """Try the fixes of findings and add their outcomes; notes are unchanged."""
+    """Try the fixes of findings and add the outcomes to the findings; notes are unchanged.
+
+    After `SECONDS`, no further fix is tried, and the remaining findings are unchanged.
+    """
     start, result, outcomes = read_clock(), [], {}
     findings, layers = list(findings), {}
     for finding in findings:
@@ -109,7 +113,7 @@ def add_trials(case: DiagnosisContext, findings: Iterable[Finding]) -> list[Find
 
 
 def _group_key(finding: Finding) -> tuple[str, str]:
-    """Return the key of findings whose layers are repaired together in one copy."""
+    """Return the key that is shared by findings whose layers are repaired in the same copy."""
     return finding.code, strip_comments(finding.fix)
 
 
@@ -124,8 +128,12 @@ def _add_outcome(finding: Finding, outcome: Outcome) -> Finding:
 def try_fix(case: DiagnosisContext, finding: Finding, layers: Sequence[str] = ()) -> Outcome | None:
     """Try the fix of a finding; None if no alternative could be applied.
 
-    Returns the outcome of the first alternative that lowers the loss, else of the first that makes
-    the finding disappear, else of the first.
+    Args:
+        layers: Paths of all layers to repair together; empty for the layer of the finding.
+
+    Returns:
+        The outcome of the first alternative that lowers the loss. If none does, the outcome of the
+        first alternative that makes the finding disappear, or else of the first one applied.
     """
     outcomes = []
     for repair in parse_joint_repairs(finding.fix, layers or (finding.layer,)):
@@ -166,13 +174,13 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
         comparable, shares = False, (np.nan, np.nan)
     steps = ends[0], 0 if reference is None else ends[1]
     outcome = Outcome(repair, steps, before, after, comparable, shares, _disappears(fixed, finding))
-    # If a part of a longer training shows no gain, the rest of it may still.
+    # If the first part of a longer training shows no gain, its remaining steps may still do so.
     short_of = repair.plan is not None and ends[0] < repair.plan.steps(fixed.rows)
     return None if short_of and not outcome.lowers else outcome
 
 
 def _loss_at(training: Rehearsal, step: int) -> float:
-    """Return the last measured loss on the first rows up to a step."""
+    """Return the last loss on the first rows that was measured no later than a step."""
     return next((loss for at, loss in reversed(training.looks) if at <= step), training.looks[0][1])
 
 
@@ -199,7 +207,7 @@ def apply_repair(case: DiagnosisContext, repair: Repair) -> DiagnosisContext | N
 
 
 def _are_comparable(case: DiagnosisContext, fixed: DiagnosisContext) -> bool:
-    """Return whether both programs have losses of the same names and weights."""
+    """Return whether both programs have losses with the same names and weights."""
     names = [[loss.name for loss in item.program.losses] for item in (case, fixed)]
     weights = [
         [loss.options.get("weight") for loss in item.program.losses] for item in (case, fixed)
@@ -208,7 +216,10 @@ def _are_comparable(case: DiagnosisContext, fixed: DiagnosisContext) -> bool:
 
 
 def _unit(case: DiagnosisContext, repair: Repair) -> float | None:
-    """Return the factor that converts a loss of scaled targets to one of the user's targets."""
+    """Return the factor that converts a loss on scaled targets to the unit of the user's targets.
+
+    Returns None if there is no such factor.
+    """
     scaling = [change for change in repair.data if change.of == "y"]
     names = [loss.name for loss in case.program.losses]
     if len(scaling) != 1 or len(names) != 1 or names[0] not in POWERS:
@@ -218,13 +229,16 @@ def _unit(case: DiagnosisContext, repair: Repair) -> float | None:
 
 
 def _relative_loss(case: DiagnosisContext, training: Rehearsal | None) -> float:
-    """Return a training's loss relative to the best constant's; NaN if unknown."""
+    """Return a training's loss divided by that of the best constant; NaN if unknown."""
     ratio = None if training is None or not training.losses else case.trials.ratio(training)
     return np.nan if ratio is None else float(ratio)
 
 
 def _disappears(fixed: DiagnosisContext, finding: Finding) -> bool:
-    """Return whether the rule reports nothing as certain for the repaired program."""
+    """Return whether the finding's rule reports no certain finding for the repaired program.
+
+    A finding is certain here if its level is at least measured, or at least that of `finding`.
+    """
     least = min(finding.level, Level.MEASURED)
     findings: Any = RULES[finding.code].check(fixed)
     return not any(other.level >= least and not other.note for other in findings)

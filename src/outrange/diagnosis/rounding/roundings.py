@@ -1,8 +1,8 @@
 """Bounds on the distance between the backend's values and those of real arithmetic.
 
-A sum of large numbers that cancel may be anywhere within their rounding, however narrow its range
-in real arithmetic is. Integer types wrap around, and overflowing values become infinite. A proved
-statement about units must hold in spite of that.
+If large numbers cancel in a sum, its rounding error may be much larger than its range in real
+arithmetic. Integer types wrap around, and overflowing values become infinite. A proved statement
+about units must hold in spite of these effects.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class RoundedCase(Protocol):
 
     @property
     def at_rows(self) -> Mapping[int, object]:
-        """The bounded tensors, with their bounds."""
+        """The bounded tensors by number, with their bounds at the bounded rows."""
         ...
 
     @property
@@ -62,7 +62,7 @@ class RoundedCase(Protocol):
 
 
 class Roundings:
-    """Bounds on the distance of the backend's values from the real values of one case.
+    """Bounds on the distance between the backend's values and those of real arithmetic.
 
     Args:
         case: The diagnosed program with its data.
@@ -73,11 +73,17 @@ class Roundings:
         self.computed = coarsest(layer.dtype for layer in case.program.layers)
 
     def at_rows(self, tensor: int | None) -> np.ndarray | float:
-        """Return the bound for a tensor at each of the bounded rows, `(rows, units)`."""
+        """Return the bound for a tensor at each of the bounded rows, `(rows, units)`.
+
+        It is 0 for a constant and infinite if no bound is known.
+        """
         return self._of_constant(tensor, self._at_rows)
 
     def over_box(self, tensor: int | None) -> np.ndarray | float:
-        """Return the bound for a tensor anywhere in the box of the data, `(units,)`."""
+        """Return the bound for a tensor anywhere in the box of the data, `(units,)`.
+
+        It is 0 for a constant and infinite if no bound is known.
+        """
         part, off = self.part, self._over_box
         at = {} if part is None or off is None else {t: off[v][0] for t, v in part.places.items()}
         return self._of_constant(tensor, at)
@@ -114,7 +120,7 @@ class Roundings:
 
 
 def coarsest(dtypes: Iterable[str]) -> FloatType:
-    """Return the least precise of the types that layers compute in."""
+    """Return the least precise of the given types; every wider type counts as float32."""
     names = set(dtypes)
     return BFLOAT16 if "bfloat16" in names else FLOAT16 if "float16" in names else FLOAT32
 
@@ -122,19 +128,19 @@ def coarsest(dtypes: Iterable[str]) -> FloatType:
 def rows_off(
     part: PartialGraph, x: np.ndarray, tensors: Iterable[int], computed: FloatType
 ) -> dict[int, np.ndarray]:
-    """Bound the distance between the backend's and the real values of some tensors at rows.
+    """Bound the distance between the backend's and the real values of some tensors at given rows.
 
     Args:
         part: The model; its operations are evaluated as written.
-        x: `(rows, part.data)`, as the model receives them.
-        tensors: Tensor numbers; tensors outside the graph as written get no entry.
+        x: The rows as the model receives them, `(rows, part.data)`.
+        tensors: Tensor numbers; those outside the graph as written have no entry in the result.
         computed: The floating-point type of the backend's arithmetic.
 
     Returns:
-        A bound for each tensor, `(rows, units)`. It is infinite at rows at which an operation may
-        overflow, wrap around or jump.
+        Tensor number to bound, `(rows, units)`. The bound is infinite at rows at which an operation
+        may overflow, wrap around or jump.
 
-    Sound: in any order of summation. Cost: two forward passes.
+    Sound: for any order of summation. Cost: two forward passes.
     """
     places = {t: part.places[t] for t in tensors if t in part.places}
     pieces: dict[int, list[np.ndarray]] = {t: [] for t in places}
@@ -172,7 +178,7 @@ def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[n
 
     Args:
         graph: The model's graph as written.
-        ends: Ranges of its values over the box, `(1, n)` each.
+        ends: Ranges of the graph's values over the box, `(1, n)` each.
         computed: The floating-point type of the backend's arithmetic.
 
     Returns:
@@ -193,7 +199,12 @@ def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[n
 def _node_error(
     node: Node, ends: Sequence[Bounds], before: tuple[np.ndarray, ...], computed: FloatType
 ) -> np.ndarray:
-    """Bound the error of a node's value; see `graph.float32` for the derivation."""
+    """Bound the error of a node's value; see `graph.float32` for the derivation.
+
+    Args:
+        ends: Ranges of the node's inputs in real arithmetic, `(1, n)` each.
+        before: Bounds on the errors of the node's inputs, `(1, n)` each.
+    """
     op = node.op
     sizes = (np.maximum(*map(np.abs, end)) for end in ends)
     most = tuple(size + e for size, e in zip(sizes, before, strict=True))

@@ -1,1 +1,1 @@
-"""Proofs that classes are not linearly separable, and lower bounds of losses from them."""
+"""Proofs that classes are not linearly separable, and the lower bounds of losses they imply."""

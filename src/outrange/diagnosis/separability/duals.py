@@ -1,9 +1,9 @@
 """Lower bounds of losses of linear classifiers, from points of the dual problem.
 
-For margins `m_c = z_y - z_c` of a row the cross-entropy is `log(1 + sum exp(-m_c))`. For any
+A row with the margins `m_c = z_y - z_c` has the cross-entropy `log(1 + sum exp(-m_c))`. For any
 `q_c >= 0` with `sum q_c <= 1` it is at least `H(q) - sum q_c m_c`, where `H` is the entropy of `q`
-and `1 - sum q`. If the weighted margins of all rows add up to zero, the loss of all rows is at
-least the sum of their entropies, for all weights of the classifier. The best such `q` are the
+and `1 - sum q`. If the weighted margins of all rows add up to zero, the summed loss of the rows is
+at least the sum of their entropies, for all weights of the classifier. The best such `q` are the
 probabilities of the wrong classes at the optimum.
 """
 
@@ -16,20 +16,21 @@ from .margins import HomogeneousRows, Margins
 
 
 STEPS, DAMPED = 60, 1e-7
-"""Maximum number of Newton steps, and the weight per row of a ridge that keeps weights finite."""
+"""Maximum number of Newton steps, and the weight per row of the ridge penalty, which keeps the
+classifier's weights finite."""
 
 ROUNDED, OFF = 1e-10, 1e-12
-"""Relative amount that covers the rounding of a bound's own arithmetic, and an absolute amount per
-row that covers the rounding of the remaining probability."""
+"""Amounts by which a bound is lowered to cover rounding: a relative amount for its own arithmetic,
+and an absolute amount per row for the probability of the right class."""
 
 SCALES = np.linspace(0.05, 1.0, 20)
 """Scales of a certificate's multipliers to try, relative to the largest feasible one."""
 
 
 def entropies(margins: Margins, q: np.ndarray) -> np.ndarray:
-    """Compute the entropy of each row with a margin, from its wrong-class probabilities.
+    """Compute the entropy of each row that has a margin, from the probabilities of its classes.
 
-    The remaining probability, of the right class, counts too.
+    The probability of the right class is 1 minus the sum of the given probabilities.
 
     Args:
         margins: The margins of the rows, one column each.
@@ -47,7 +48,7 @@ def _entropy(p: np.ndarray) -> np.ndarray:
 def certificate_cross_entropy(certificate: Certificate) -> float:
     """Bound the summed cross-entropy of a certificate's rows from below.
 
-    Any multiple of its multipliers is a dual point, as long as no row gets more than 1.
+    Any positive multiple of the multipliers is a feasible dual point if no row's sum exceeds 1.
     """
     margins, q = certificate.margins, certificate.multipliers.floats
     largest = float(np.bincount(margins.rows, q).max())
@@ -119,8 +120,12 @@ def _fit_probabilities(margins: Margins, labels: np.ndarray, classes: int) -> np
 def least_squares(points: HomogeneousRows, y: np.ndarray) -> float:
     """Bound the mean squared error of a linear unit from below; 0 if nothing is proved.
 
-    If `r` is orthogonal to all features and to the ones, `|z - y|^2` is at least
+    If `r` is orthogonal to every feature column and to the column of ones, `|z - y|^2` is at least
     `(r . y)^2 / |r|^2` (Cauchy-Schwarz). The best `r` is the residual of least squares.
+
+    Args:
+        points: The rows of the data.
+        y: The targets, `(n,)`.
     """
     count = len(y)
     sums = Margins(points, np.arange(count), np.ones((count, 1), np.int64))
@@ -132,6 +137,6 @@ def least_squares(points: HomogeneousRows, y: np.ndarray) -> float:
     size = float(np.square(r).sum())
     if size == 0.0:
         return 0.0
-    # If the terms of the product cancel, its rounding error is relative to their size.
+    # The terms of the product may cancel, so its rounding error is relative to their sizes.
     product = abs(float(r @ y)) - 1e-12 * float(np.abs(r) @ np.abs(y))
     return max(product, 0.0) ** 2 / size / count * (1.0 - ROUNDED)

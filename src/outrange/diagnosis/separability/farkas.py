@@ -1,7 +1,7 @@
 """Farkas certificates that rows are not linearly separable, in exact integers.
 
-A linear program finds the multipliers in float64; they are corrected to rational numbers, and the
-sums are computed again in integers.
+A linear program finds multipliers in float64. They are then corrected to rational numbers, and the
+weighted sums are verified in integers.
 
 Reference: J. Farkas, *Theorie der einfachen Ungleichungen*, 1902.
 """
@@ -17,11 +17,11 @@ from .margins import ExactMultipliers, Margins
 
 
 SUPPORT = 1e-9
-"""Multipliers of the linear program up to this value count as 0; their sum is 1."""
+"""Multipliers of the linear program up to this value are treated as 0; all multipliers sum to 1."""
 
 WORK, SETS = 700_000, (8, 256)
-"""Total size of the linear programs that are solved for disjoint certificates, and the minimum and
-maximum number of these certificates."""
+"""Limit of the total size of the linear programs for disjoint certificates, and the least and the
+greatest maximum number of certificates that it may imply."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class Certificate:
 
 
 def find_certificate(margins: Margins) -> Certificate | None:
-    """Find a certificate of few rows, and verify it in integers.
+    """Find a certificate with few rows and verify it in integers.
 
     Returns:
-        None if the linear program has no solution (the classes are separable), or if its solution
-        cannot be verified exactly.
+        The certificate. None if the linear program has no solution (the classes are separable), or
+        if its solution cannot be verified exactly.
     """
     columns = len(margins.rows)
     if columns < 2:
@@ -65,12 +65,16 @@ def find_certificate(margins: Margins) -> Certificate | None:
 
 
 def exact_certificate(margins: Margins, near: np.ndarray, room: np.ndarray) -> Certificate | None:
-    """Make multipliers exact; None unless they are verified and nonnegative.
+    """Correct approximate multipliers to exact ones.
 
     Args:
         margins: The margins, one column each.
         near: Approximate multipliers in float64, `(columns,)`.
-        room: Permitted change of each multiplier, `(columns,)`.
+        room: Size of the change that each multiplier tolerates, `(columns,)`. Multipliers with the
+            most room are corrected first.
+
+    Returns:
+        The certificate. None if the exact multipliers cannot be verified or one is negative.
     """
     exact = margins.exact(near, room) if len(near) else None
     if exact is None or any(w < 0 for w in exact.whole):
@@ -80,12 +84,13 @@ def exact_certificate(margins: Margins, near: np.ndarray, room: np.ndarray) -> C
 
 
 def disjoint_certificates(margins: Margins, first: Certificate) -> list[Certificate]:
-    """Find certificates without common rows, one after the other.
+    """Find certificates that have no rows in common.
 
-    For any weights, each certificate has a misclassified row.
+    For any weights, each certificate contains a misclassified row.
 
     Args:
         margins: The margins of all rows and wrong classes.
+        first: The first certificate; it is part of the result.
     """
     certificates, left = [first], margins
     most = int(np.clip(WORK // max(margins.scaled.size, 1), *SETS))

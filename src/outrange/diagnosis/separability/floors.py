@@ -1,9 +1,10 @@
 """Lower bounds of compiled losses that follow from certificates.
 
-For any weights, each certificate has a misclassified row. With one output, two of its rows of
-different classes have equal outputs or outputs in the wrong order. The sum of their squared errors
-is then at least half the squared distance of the targets, and that of their absolute errors at
-least the distance. With a softmax, a wrong class is at least as probable as the right one.
+For any weights, each certificate contains a misclassified row. If the model has one output, two of
+these rows have different classes, and their outputs are equal or in the wrong order. The sum of
+their squared errors is then at least half the squared distance of the targets, and the sum of
+their absolute errors is at least the distance. With a softmax, a misclassified row has a wrong
+class that is at least as probable as the right one.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from .problem import LinearProblem
 
 @dataclass(frozen=True)
 class LinearFloor:
-    """Lower bounds of a mean loss over all rows of the data.
+    """Lower bounds of the mean loss over all rows of the data.
 
     Args:
-        every: The bound for all weights.
-        within: The bound for weights with which Keras clips no probability.
+        every: The bound that holds for all weights.
+        within: The bound that holds for all weights with which Keras clips no probability.
     """
 
     every: float
@@ -35,7 +36,7 @@ class LinearFloor:
 
 
 def linear_floor(program: Program, loss: Loss, problem: LinearProblem) -> LinearFloor | None:
-    """Bound a loss from below; None if no bound is known.
+    """Bound the mean loss of a linear classifier from below; None if no bound is known.
 
     Args:
         program: The program of `loss`.
@@ -74,7 +75,7 @@ def _cross_entropy(loss: Loss, head: Head, problem: LinearProblem) -> LinearFloo
     whole = problem.cross_entropy * len(problem.labels)
     parts = [certificate_cross_entropy(certificate) for certificate in problem.certificates]
     within = max(whole, sum(parts))
-    # A clipped row costs less than its margin implies, but at least the loss where clipping begins.
+    # A clipped row's loss is less than its margin implies, but at least the loss at the clip.
     end = np.inf if loss.from_logits or head.recovered else CLIPPED
     every = max(min(whole, end), sum(min(part, end) for part in parts))
     clipped = 2 * EPSILON * max(head.width, 2)

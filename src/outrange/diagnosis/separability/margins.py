@@ -1,14 +1,14 @@
 """Margins of linear classifiers, and integer multipliers under which they add up to zero.
 
-One linear unit per class gives a row `x` the scores `z = W x + b`. The row is classified correctly
-if the margin `z_y - z_c` is positive for every wrong class `c`. Multipliers `m >= 0`, not all 0,
-with
+A linear classifier has one linear unit per class, so a row `x` has the scores `z = W x + b`. The
+row is classified correctly if the margin `z_y - z_c` is positive for every wrong class `c`.
+Multipliers `m >= 0`, not all 0, with
 
     sum over (row, wrong class) of m * (e_y - e_c) (x, 1)^T = 0
 
-prove that no `W` and `b` classify all rows correctly (Farkas): the weighted margins would have a
-positive sum, but their sum is 0 for all `W` and `b`. A single unit with a threshold is the case of
-two classes.
+prove that no `W` and `b` classify all rows correctly (Farkas). If they did, the weighted margins
+would have a positive sum, but their sum is 0 for all `W` and `b`. A single unit with a threshold is
+a classifier of two classes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ BITS = 50
 """Multipliers are rounded to multiples of `2**-BITS` before they are corrected."""
 
 DEPENDENT = 1e-9
-"""A column is linearly dependent if its new component is at most this share of the longest one."""
+"""A column is treated as linearly dependent on the chosen columns if its component orthogonal to
+them is at most this fraction of the longest column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class ExactMultipliers:
 
     @property
     def reduced(self) -> list[int]:
-        """The smallest integers in the same proportions."""
+        """The numerators divided by their greatest common divisor."""
         divisor = reduce(gcd, (int(w) for w in self.whole), 0)
         return [int(w) // max(divisor, 1) for w in self.whole]
 
@@ -72,7 +73,10 @@ class HomogeneousRows:
 
     @cached_property
     def scaled(self) -> np.ndarray:
-        """Features of mean 0 and standard deviation 1, `(n, d + 1)` (an invertible map)."""
+        """The rows with features of mean 0 and standard deviation 1, `(n, d + 1)`.
+
+        The scaling is an invertible map of the rows.
+        """
         x = self.values[:, :-1]
         spread = x.std(axis=0)
         x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
@@ -80,21 +84,24 @@ class HomogeneousRows:
 
     @cached_property
     def whole(self) -> np.ndarray:
-        """Each column times a power of two, `(n, d + 1)` Python integers (an invertible map)."""
+        """The rows as Python integers, `(n, d + 1)`: each column is multiplied by a power of two.
+
+        The scaling is an invertible map of the rows.
+        """
         return np.stack([integers(column)[0] for column in self.values.T], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """Margins of rows and wrong classes; column `j` is `effects[j] (x) points[rows[j]]`.
+    """Margins of rows and wrong classes, one column each.
 
-    Invertible maps of the points do not change the multipliers, so each computation may use the
-    most convenient coordinates.
+    Column `j` is the outer product `effects[j] (x) points[rows[j]]`. Invertible maps of the points
+    do not change the multipliers, so each computation may use the most convenient coordinates.
 
     Args:
         points: All rows of the data.
-        rows: The row of each margin, `(columns,)`.
-        effects: Coefficients of the scores in each margin, `(columns, t)` integers.
+        rows: The row index of each margin, `(columns,)`.
+        effects: Coefficients of the `t` scores in each margin, `(columns, t)` integers.
     """
 
     points: HomogeneousRows
@@ -103,9 +110,10 @@ class Margins:
 
     @classmethod
     def of_classes(cls, x: np.ndarray, labels: np.ndarray, classes: int) -> Margins:
-        """Build the margins of rows against all their wrong classes.
+        """Build the margins of every row with each of its wrong classes.
 
-        Adding a constant to all scores of a row changes no margin, so the last class has score 0.
+        Adding a constant to all scores of a row changes no margin, so the score of the last class
+        is fixed at 0.
 
         Args:
             x: The rows, `(n, d)`.
@@ -118,21 +126,25 @@ class Margins:
 
     @property
     def equations(self) -> int:
-        """The number of sums that must be zero."""
+        """The number of weighted sums that must be zero in a certificate."""
         return self.points.values.shape[1] * self.effects.shape[1]
 
     def of(self, keep: np.ndarray) -> Margins:
-        """Select some of the columns."""
+        """Select columns by a mask or by indices."""
         return Margins(self.points, self.rows[keep], self.effects[keep])
 
     @cached_property
     def scaled(self) -> np.ndarray:
-        """The columns of scaled points, `(equations, columns)`."""
+        """The columns in the coordinates of `HomogeneousRows.scaled`, `(equations, columns)`."""
         points = self.points.scaled[self.rows]
         return (self.effects[:, :, None] * points[:, None, :]).reshape(len(self.rows), -1).T
 
     def sums(self, whole: np.ndarray) -> np.ndarray:
-        """Compute the weighted sums `(d + 1, t)` of the columns exactly, with integer weights."""
+        """Compute the weighted sums of the columns exactly, `(d + 1, t)` Python integers.
+
+        Args:
+            whole: Integer weights of the columns, `(columns,)`.
+        """
         used = np.flatnonzero(whole)
         weights = np.zeros((len(self.points.values), self.effects.shape[1]), object)
         np.add.at(weights, self.rows[used], self.effects[used].astype(object) * whole[used, None])
@@ -142,16 +154,18 @@ class Margins:
     def exact(self, near: np.ndarray, room: np.ndarray) -> ExactMultipliers | None:
         """Find multipliers close to float64 ones with weighted sums of exactly zero.
 
-        The float64 multipliers are rounded to multiples of `2**-BITS`. Those of independent columns
-        are then corrected by the exact solution of a linear system. Finally the sums are recomputed
-        in integers, so that the result does not depend on the choice of columns.
+        The float64 multipliers are rounded to multiples of `2**-BITS`. The multipliers of a set of
+        linearly independent columns are then corrected by the exact solution of a linear system.
+        Finally the sums are recomputed in integers, so a bad choice of columns cannot make the
+        result wrong.
 
         Args:
-            room: Permitted change of each multiplier, `(columns,)`; those with most room are
-                corrected.
+            near: Approximate multipliers, `(columns,)`.
+            room: Size of the change that each multiplier tolerates, `(columns,)`. The independent
+                columns are chosen in descending order of their room.
 
         Returns:
-            None if the sums cannot be made zero. Signs are not checked.
+            The multipliers; None if the sums cannot be made zero. Signs are not checked.
         """
         whole = np.array([round(float(v) * 2.0**BITS) for v in near], object)
         basis = self._basis(room)
@@ -170,13 +184,13 @@ class Margins:
         return ExactMultipliers(whole, denominator << BITS)
 
     def _columns(self, chosen: np.ndarray) -> np.ndarray:
-        """Return columns `(chosen, equations)` in integers."""
+        """Return the chosen columns as Python integers, `(chosen, equations)`."""
         points = self.points.whole[self.rows[chosen]]
         effects = self.effects[chosen].astype(object)
         return (points[:, :, None] * effects[:, None, :]).reshape(len(chosen), -1)
 
     def _basis(self, room: np.ndarray) -> np.ndarray:
-        """Choose independent columns, those with most room first (pivoted Gram-Schmidt)."""
+        """Choose independent columns by pivoted Gram-Schmidt on the columns times their room."""
         left = self.scaled * room
         chosen: list[int] = []
         sizes = np.square(left).sum(axis=0)

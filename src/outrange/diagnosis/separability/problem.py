@@ -1,4 +1,4 @@
-"""Programs that are linear classifiers: one linear unit, or one per class."""
+"""Recognizes programs that are linear classifiers, with one linear unit or one unit per class."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ AFFINE_STEPS = frozenset(
 """Operations that are affine in the data for all weights if they are for some weights."""
 
 WORK = 100_000
-"""Maximum size of the linear program; of larger data, randomly drawn rows are used."""
+"""Maximum size of the linear program; if the data are larger, a random sample of rows is used."""
 
 
 LOST = 0.5
-"""A finding requires that linear scores leave this share of the class entropy unexplained."""
+"""Minimum fraction of the class entropy that linear scores must leave unexplained in a finding."""
 
 BEND = 0.15
-"""Share of the held-out variance that a nonlinear model must explain beyond a linear one."""
+"""Fraction of the held-out variance that a nonlinear model must explain beyond a linear one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +45,10 @@ class LinearProblem:
 
     Args:
         x: The rows as the model receives them, `(n, d)`.
-        labels: Numbers from 0 of the occurring classes, `(n,)`.
-        names: The target of each class number.
+        labels: Class number of each row, `(n,)`. Only classes that occur are numbered, from 0.
+        names: The original target of each class number.
         indices: Indices of these rows within the data, `(n,)`.
-        total: The number of rows of the data.
+        total: The number of all rows of the data.
     """
 
     x: np.ndarray
@@ -64,12 +64,12 @@ class LinearProblem:
 
     @cached_property
     def certificate(self) -> Certificate | None:
-        """A proof that these rows are not separable; None if there is none."""
+        """A proof that these rows are not linearly separable; None if no proof was found."""
         return find_certificate(self.margins)
 
     @cached_property
     def certificates(self) -> list[Certificate]:
-        """Proofs that share no rows; each has at least one misclassified row."""
+        """Proofs that share no rows; for any weights, each contains a misclassified row."""
         first = self.certificate
         return [] if first is None else disjoint_certificates(self.margins, first)
 
@@ -85,9 +85,9 @@ class LinearProblem:
 
     @cached_property
     def unexplained(self) -> float:
-        """The share of the class entropy that linear scores cannot explain.
+        """The fraction of the class entropy that linear scores cannot explain.
 
-        The entropy within groups of equal rows does not count, since no network explains it.
+        The entropy within groups of equal rows is excluded, since no network can explain it.
         """
         groups = np.unique(self.x, axis=0, return_inverse=True)[1].reshape(-1)
         every = conditional_entropy(self.labels, groups)
@@ -105,7 +105,7 @@ def conditional_entropy(labels: np.ndarray, groups: np.ndarray) -> float:
 
 
 def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
-    """Read a program as a linear classifier of its rows.
+    """Build the linear problem of a program that is a linear classifier.
 
     Args:
         case: A program with its data.
@@ -113,7 +113,7 @@ def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
 
     Returns:
         The problem. None if the network is not linear up to a last monotone activation or softmax,
-        if the targets are not classes, or if the program cannot be traced.
+        if the targets do not contain two or more classes, or if the program cannot be traced.
     """
     program, head, y = case.program, case.head(loss), case.targets(loss)
     if head is None or y is None or not is_linear(program, loss.output) or case.mixed_row:
@@ -139,7 +139,7 @@ def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
 
 
 def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool:
-    """Return whether a nonlinear model would help, rather than the data being noisy.
+    """Return whether a nonlinear model would fit the data better, that is, not just noise is left.
 
     Args:
         case: The program with its data.
@@ -155,7 +155,7 @@ def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool
 
 
 def is_linear(program: Program, output: int) -> bool:
-    """Return whether an output is affine in the inputs up to its last activation, for all weights.
+    """Return whether an output before its last activation is affine in the inputs for all weights.
 
     Args:
         output: Index of the output.
