@@ -1,1 +1,1 @@
-"""The rules, one file each; importing a file registers its rule."""
+"""The rules of the diagnosis, one file each. Importing a file registers its rule."""

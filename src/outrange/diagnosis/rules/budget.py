@@ -23,17 +23,19 @@ from ..wording import at_least, at_most, format_steps, of_constant, short
 
 
 SHARE = 0.9
-"""Training must be able to get below this share of the best constant's loss."""
+"""Fraction of the best constant's loss that training must be able to get below."""
 
 TOO_FEW = ((0.7, 0.5), (0.25, 0.2))
-"""Conditions for too few steps: the minimum share of the best constant's loss after the planned
-steps, and the maximum share of that loss after more steps. A smaller share must gain more."""
+"""Pairs of thresholds for too few steps: the minimum loss after the planned steps, as a fraction of
+the best constant's loss, and the maximum loss after more steps, as a fraction of the former loss.
+If less loss remains after the planned steps, more steps must reduce it further."""
 
 TIMES, USUAL_BATCH = 3, 32
-"""Minimum factor of the longer training, and its rows per step if a batch has nearly all rows."""
+"""Minimum factor by which the longer training is longer, and its number of rows per step if the
+planned batches contain more than half of the rows."""
 
 FASTER = 3.0
-"""The loss may later fall faster than in the measured steps, up to this factor."""
+"""Factor by which the loss may later fall faster per step than in the measured steps."""
 
 
 def _prices(keras: ModuleType, offset: float) -> ModelAndData:
@@ -68,7 +70,7 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
     Example(lambda k: _prices(k, 1000.0), lambda k: _prices(k, 0.0), options={"epochs": 5}),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Bound every loss from below; if there is no bound, measure how fast it falls."""
+    """Bound every loss from below. If a loss has no bound, measure how fast it falls."""
     plan, stepping = case.plan, case.program.stepping
     if plan is None or stepping is None or not case.program.losses:
         return
@@ -101,7 +103,7 @@ class _Case:
 
     @property
     def which(self) -> str:
-        """A phrase that names the output, if there are several."""
+        """A phrase that names the output of the loss; empty if there is only one output."""
         outputs = self.context.program.outputs
         return f"of output `{outputs[self.loss.output][0]}` " if len(outputs) > 1 else ""
 
@@ -112,7 +114,13 @@ class _Case:
 
 
 def _data(case: DiagnosisContext, loss: Loss, size: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return evenly spaced rows of inputs and targets in float32; None if some are not finite."""
+    """Return evenly spaced rows of inputs and targets, rounded to float32.
+
+    Returns None if an entry is not finite or if there are no numeric targets.
+
+    Args:
+        size: Number of graph values per row, which limits the number of rows.
+    """
     y = case.targets(loss)
     if y is None:
         return None
@@ -183,7 +191,11 @@ def _farthest(case: _Case, reach: Reach) -> str:
 
 
 def _fix(case: _Case, most: int | None) -> str:
-    """Propose scaled targets if they are far from 0, and more or larger steps."""
+    """Propose more or larger steps, and scaled targets if the targets are far from 0.
+
+    Args:
+        most: The largest number of epochs that is provably too small; None if none is proved.
+    """
     y = case.context.targets(case.loss)
     rate = case.stepping.rates(1)
     lines = []
@@ -200,7 +212,7 @@ def _fix(case: _Case, most: int | None) -> str:
 
 
 def _measure_pace(case: _Case, steps: int) -> Finding | None:
-    """Extrapolate the loss after all steps from three times the fastest measured fall."""
+    """Report a loss that stays too high even at three times its fastest measured fall per step."""
     context, head = case.context, case.context.head(case.loss)
     training = context.trials.run()
     if head is None or training is None or len(training.losses) < 4:
@@ -233,7 +245,7 @@ def _measure_pace(case: _Case, steps: int) -> Finding | None:
 
 
 def _compare_longer(case: _Case) -> Iterator[Finding]:
-    """Report copies that learn little in the planned steps, but enough in more steps."""
+    """Report copies that learn little in the planned steps but much more in a longer training."""
     context, plan = case.context, case.plan
     trials, steps = context.trials, plan.steps(context.rows)
     training = trials.run()

@@ -1,4 +1,4 @@
-"""OR024: predictions so confident and wrong that the loss is clipped and its gradient is 0."""
+"""OR024: wrong predictions that are so confident that the loss is clipped and has gradient 0."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,10 +14,10 @@ from ..wording import share, short
 
 
 CLIP = -np.log(0.5e-7)
-"""Beyond this difference of logits, a probability is far below the 1e-7 where Keras clips it."""
+"""Difference of logits beyond which a probability is clearly below 1e-7, where Keras clips it."""
 
 MOST = 0.2
-"""A smaller share of clipped rows counts as outliers."""
+"""Minimum fraction of clipped rows to report; fewer are regarded as outliers."""
 
 
 def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
@@ -50,7 +50,7 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
     Example(lambda k: _sure(k, 60.0, 3), lambda k: _sure(k, 0.5, 3), backends=("jax", "torch")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Count the rows at which the right answer's probability is clipped."""
+    """Report outputs for which the probability of the right answer is clipped at many rows."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or loss.from_logits or head.recovered or not loss.known or head.dropped:
@@ -82,7 +82,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
-    """Describe the consequence; other losses, penalties and rows may still have gradients."""
+    """Describe the consequence of clipping in a phrase.
+
+    Rows that are not clipped, other losses and penalties may still have gradients.
+    """
     if not clipped.all():
         return "this loss learns nothing from them"
     measured = case.complete_measurement
@@ -92,7 +95,10 @@ def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
 
 
 def _find_clipped_rows(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:
-    """Return a mask of the bounded rows whose gradient is provably 0 by clipping."""
+    """Return a mask of the bounded rows at which clipping provably makes the gradient 0.
+
+    Returns None if that cannot be decided for this loss and head.
+    """
     rows, y = case.rows_of(head.logits), case.targets(loss)
     if rows is None or y is None or not len(rows.lo):
         return None

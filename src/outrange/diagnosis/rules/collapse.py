@@ -16,7 +16,7 @@ from ..registry import Example, ModelAndData, Rule, register
 
 
 ENOUGH = 0.9
-"""Learning this share of what the best constant misses counts as nearly all."""
+"""Fraction of the best constant's error that a linear model must remove to be good enough."""
 
 
 def _digits(keras: ModuleType, activation: str | None) -> ModelAndData:
@@ -68,7 +68,7 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Check the graph up to the last activation; then look for linear stretches inside."""
+    """Report outputs that are affine up to the last activation, or else inner linear layers."""
     findings = list(_check_outputs(rule, case))
     yield from findings or _find_stretches(rule, case)
 
@@ -108,7 +108,10 @@ def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _name_layers(paths: list[str]) -> str:
-    """Name the layers of some calls, each once: a recurrent layer is called at every step."""
+    """Return a phrase that names the layers of some calls, each layer once.
+
+    A recurrent layer is called at every time step, so its path occurs several times.
+    """
     named = list(dict.fromkeys(paths))
     if len(named) == 1:
         return f"the {len(paths)} calls of layer {named[0]!r}"
@@ -116,7 +119,7 @@ def _name_layers(paths: list[str]) -> str:
 
 
 def _suffices(case: DiagnosisContext) -> bool:
-    """Return whether a linear model fits nearly all data: a ridge, or the network itself."""
+    """Return whether ridge regression or the trained network itself fits nearly all of the data."""
     signal = case.trials.signal
     if signal is not None and signal.linear > ENOUGH:
         return True
@@ -126,7 +129,7 @@ def _suffices(case: DiagnosisContext) -> bool:
 
 
 def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report layers that follow each other without a nonlinearity between them."""
+    """Report hidden layers that follow each other without a nonlinearity between them."""
     pairs = stretches(case.program)
     first = list(dict.fromkeys(a for a, _ in pairs))
     if not first:
@@ -149,9 +152,10 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def stretches(program: Program) -> list[tuple[str, str]]:
-    """Return pairs of layers without a nonlinearity between them, except bottlenecks.
+    """Return the paths of pairs of successive layers without a nonlinearity between them.
 
-    Max pooling does not count as a nonlinearity. Unrolled and shared layers are ignored.
+    Max pooling is not regarded as a nonlinearity here. Bottlenecks and layers that are called
+    several times are omitted.
     """
     readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:
@@ -181,9 +185,9 @@ STRAIGHT = frozenset({"Add", "Reshape", "ConvertToTensor", "Cast", "MaxPool", "A
 def _follower(
     program: Program, readers: dict[int, list[RecordedStep]], tensor: int
 ) -> RecordedStep | None:
-    """Return the first reader of a tensor after biases, reshapes and pooling.
+    """Return the step that reads a tensor, skipping biases, reshapes and pooling.
 
-    Returns None if there are several readers, or none.
+    Returns None unless the tensor and each intermediate result has exactly one reader.
     """
     while True:
         following = readers.get(tensor, [])
@@ -211,7 +215,11 @@ def _reads_unknown(part: PartialGraph, nodes: Sequence[Node]) -> bool:
 def _layers_with_weights(
     program: Program, behind: Iterable[int], part: PartialGraph
 ) -> list[Layer]:
-    """Return the layers with a kernel that depend on another such layer or feed one."""
+    """Return the layers that have a trainable kernel and depend on, or feed, another such layer.
+
+    Args:
+        behind: The graph values that the output depends on.
+    """
     kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
     layers = []
     for layer in program.layers:

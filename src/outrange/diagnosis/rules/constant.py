@@ -41,7 +41,7 @@ def _binary(keras: ModuleType, units: int, activation: str, loss: str) -> ModelA
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Find outputs whose range is a single point for all trainable weights."""
+    """Report outputs whose range is a single point for all trainable weights."""
     program = case.program
     for i, tensor in enumerate(program.output_tensors):
         ends = case.free_ends(tensor)
@@ -71,7 +71,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _loss(case: DiagnosisContext, head: Head) -> str:
-    """Describe how the loss behaves in training on this backend."""
+    """Describe in a sentence how the loss behaves in training on this backend; may be empty."""
     if head.recovered:
         return (
             "The loss still falls, because on TensorFlow it reads the logits before the softmax; "
@@ -86,6 +86,6 @@ def _loss(case: DiagnosisContext, head: Head) -> str:
 
 
 def _varies(case: DiagnosisContext) -> bool:
-    """Return whether the model receives two different rows."""
+    """Return whether the model receives at least two different rows."""
     x = case.flat_model_inputs[case.finite_rows]
     return bool(len(x) and (x != x[0]).any())

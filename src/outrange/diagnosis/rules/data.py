@@ -16,14 +16,14 @@ from .low_ends import computed_ends
 
 
 ENOUGH = 100
-"""Minimum number of rows to test whether the targets are independent of the inputs."""
+"""Minimum number of rows for the test of whether the targets are independent of the inputs."""
 
 OF_A_CLASS = 10
-"""A missing class is reported only if there are on average this many rows per class."""
+"""Minimum average number of rows per class for a missing class to be reported."""
 
 
 def three_classes(keras: ModuleType) -> ModelAndData:
-    """Return a small classifier, rows of three classes, and the class number of each row."""
+    """Return a small classifier of three classes, input rows, and the class number of each row."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(160, 4)).astype("float32")
     model = keras.Sequential(
@@ -63,7 +63,7 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
     Example(lambda k: _three(k, "shuffled"), lambda k: _three(k, ""), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Count the targets, then test whether anything predicts them."""
+    """Report equal targets, missing classes, and targets that nothing predicts."""
     for loss in case.program.losses:
         y = case.targets(loss)
         if y is None or case.rows < 2 or not np.isfinite(y).all():
@@ -101,13 +101,13 @@ def _layer(case: DiagnosisContext, loss: Loss) -> str:
 
 
 def _of_output(case: DiagnosisContext, loss: Loss) -> str:
-    """Return a phrase that names the output, if there are several."""
+    """Return a phrase that names the output of a loss; empty if there is only one output."""
     outputs = case.program.outputs
     return f" of output `{outputs[loss.output][0]}`" if len(outputs) > 1 else ""
 
 
 def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> Iterator[Finding]:
-    """Report classes of a softmax that have no row."""
+    """Report classes of a multi-class output that occur in no row."""
     head = case.head(loss)
     if head is None or not loss.known or head.width < 2:
         return

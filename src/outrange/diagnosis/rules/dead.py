@@ -67,7 +67,7 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     Example(lambda k: _hidden(k, -20.0), lambda k: _hidden(k, 0.1)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Bound the inputs of each activation at every row."""
+    """Report layers whose activations are flat at every row, by bounds of their inputs."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
@@ -89,11 +89,15 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 TINY = 2.0**-150
-"""Half of the least positive float32."""
+"""Half of the smallest positive float32."""
 
 
 def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bool | None:
-    """Return whether the measured gradients of the layer's weights are 0; None if unknown."""
+    """Return whether the measured gradients of some units' weights are all 0; None if unknown.
+
+    Args:
+        units: Mask of the units.
+    """
     measured = case.measurement
     if measured is None or measured.error:
         return None
@@ -106,7 +110,10 @@ def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bo
 
 
 def _nothing_before(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether weights before a layer get no gradient either, not even from penalties."""
+    """Return whether the weights before a layer have measured gradients of 0, even from penalties.
+
+    Returns False if that is unknown.
+    """
     behind, measured = weights_behind(case.program, layer.after), case.measurement
     if behind is None or measured is None or measured.error:
         return False
@@ -145,7 +152,7 @@ def _finding(
 
 
 def _width(layer: Layer) -> int:
-    """Return the units of a layer that processes each position separately; 0 for others."""
+    """Return the units of a layer that treats each position separately; 0 for other layers."""
     return layer.shape[-1] if len(layer.shape) > 1 and "Conv" not in layer.kind else 0
 
 

@@ -16,22 +16,25 @@ from ..wording import short
 
 
 FEW = 8
-"""Maximum units of a layer to check; wider layers do not start dead unless something is wrong."""
+"""Maximum number of units of a checked layer. A wider layer hardly ever starts dead by chance."""
 
 OFTEN = 0.05
-"""Minimum probability of a dead start to report."""
+"""Minimum probability of a dead start that is reported."""
 
 LOOK = 40
-"""Number of starts drawn first; if none is dead, a probability of 9 % is unlikely (2 %)."""
+"""Number of initializations drawn first. If the probability of a dead start were 9 %, the chance
+that none of them is dead would be 2 %."""
 
 STARTS = 200
-"""Number of initializations to estimate the probability; 18 dead ones are enough for `OFTEN`."""
+"""Number of initializations drawn if one of the first is dead. With 18 dead ones, the lower
+confidence bound reaches `OFTEN`."""
 
 SECONDS = 1.0
-"""Processor time for each of the two estimates; an unrolled layer takes 0.05 s per start."""
+"""Processor seconds for each of the two estimates. An unrolled layer takes 0.05 s per
+initialization."""
 
 FLAT = ("relu", "relu6", "hardsigmoid", "hardtanh", "hardshrink", "softshrink", "threshold")
-"""Recorded operations with a flat piece."""
+"""Names of recorded operations that are constant on some interval."""
 
 
 def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
@@ -57,7 +60,7 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Estimate the probability of a dead start for each narrow layer."""
+    """Report narrow layers whose estimated probability of a dead start is large enough."""
     program = case.program
     flat = {step.layer for step in program.steps if step.kind.lower() in FLAT and step.inside}
     narrow = {

@@ -1,4 +1,4 @@
-"""OR008: a softmax where none belongs."""
+"""OR008: a softmax of probabilities, or a softmax inside the network."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -37,7 +37,7 @@ def _stack(keras: ModuleType, twice: bool, hidden: str = "tanh") -> ModelAndData
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Check the inputs and the readers of each softmax."""
+    """Report outputs that are a softmax of probabilities, and softmaxes inside the network."""
     program = case.program
     for i, head in enumerate(program.heads):
         if head.activation == "softmax" and head.inner in ("softmax", "sigmoid") and head.width > 1:
@@ -58,7 +58,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report softmaxes between two products, and test a relu instead in trained copies."""
+    """Report softmaxes between two layers with kernels.
+
+    Copies with a relu in their place are trained, to measure whether they do harm.
+    """
     program = case.program
     makers = {t: step for step in program.steps for t in step.gives}
     readers: dict[str, str] = {}
@@ -84,4 +87,4 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 PASSING = ("Reshape", "MaxPool", "AveragePool")
-"""Operations that may lie between a softmax and its reader."""
+"""Operations that may lie between a softmax and the product that reads it."""

@@ -13,7 +13,10 @@ from ..wording import short
 
 
 DISTANCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
-"""Losses whose minimum over a dropped output is at (1 - rate) times the target or less."""
+"""Losses that, under dropout of the output, are smallest at outputs that are too small.
+
+The best output before the dropout is at most `1 - rate` times the target.
+"""
 
 HOLDS = {
     Level.PROVED: "every step of training",
@@ -60,7 +63,7 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Find dropout layers that return an output of the model."""
+    """Report dropout layers that return an output of the model."""
     distances = {
         loss.output for loss in case.program.losses if loss.known and loss.name in DISTANCES
     }

@@ -1,7 +1,7 @@
 """OR036: rows of x that are equal while their targets differ.
 
-A network is a function of its input: equal rows get the same output, for all weights. The loss of
-the best outputs, one for each group of equal rows, is therefore a lower bound. Within a group, the
+A network is a function of its input, so equal rows get the same output for all weights. The loss
+with the best output for each group of equal rows is therefore a lower bound. Within a group, the
 best output is the mean of the targets for squared errors and cross-entropies, and their median for
 absolute errors.
 """
@@ -24,13 +24,13 @@ from .targets import POWERS
 
 
 LARGE, NOTED = 0.5, 0.2
-"""Shares of the possible gain over the best constant that equal rows make impossible. From the
-first share on it is a finding, since most of the gain is lost whatever else is changed. From the
-second on it is a note, since data with few values (a table of cases, one word) have legitimate
-duplicates."""
+"""Thresholds on the fraction of the possible gain over the best constant that equal rows make
+impossible. At or above the first, the rule reports a finding, since most of the gain is lost
+whatever else is changed. At or above the second, it reports a note, since data with few distinct
+values (a table of cases, one word) naturally have duplicates."""
 
 ALIKE = 1e-3
-"""Outputs of equal rows count as the same within this share of the outputs' size."""
+"""Permitted difference of the outputs of equal rows, relative to the largest output."""
 
 LOSS_NAMES = {
     "binary_crossentropy": "binary cross-entropy",
@@ -79,7 +79,7 @@ def _scaled_model(keras: ModuleType, fault: str) -> ModelAndData:
     Example(lambda k: _scaled_model(k, "column"), lambda k: _scaled_model(k, "")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Group equal rows, and compute each loss at the best outputs of the groups."""
+    """Report losses whose best value is large because equal rows have different targets."""
     program = case.program
     steady = program.steps and not any(s.opaque for s in program.steps if s.inside)
     if case.y is None or case.rows < 2 or not steady or program.own_chance or case.mixed_row:
@@ -102,9 +102,9 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _groups(case: DiagnosisContext) -> np.ndarray:
-    """Return a group number for each row, the same for rows that are equal bit by bit.
+    """Return a group number for each row; rows that are equal bit by bit have the same number.
 
-    Each row that is not finite is a group of its own: its output is NaN, which no bound covers.
+    Each row that is not finite is a group of its own, because no bound covers an output of NaN.
     """
     parts = []
     for array in case.model_inputs:
@@ -126,9 +126,9 @@ def _groups(case: DiagnosisContext) -> np.ndarray:
 
 
 def _same_outputs(case: DiagnosisContext, groups: np.ndarray) -> bool:
-    """Return whether the model, if it is run, gives equal rows the same output.
+    """Return whether the measured outputs of equal rows are the same; True if nothing is measured.
 
-    User code may violate this: it may count its calls or read the positions of rows.
+    User code may violate this, for example if it counts its calls or reads the positions of rows.
     """
     measured = case.measurement
     if measured is None:

@@ -13,7 +13,7 @@ from ..wording import share, short
 
 
 AT_ONCE = 256
-"""Rows that the framework evaluates together."""
+"""Number of rows that are evaluated together."""
 
 
 def _log(keras: ModuleType, epsilon: float) -> ModelAndData:
@@ -47,7 +47,10 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Check data, outputs and loss, in this order: the first failure explains the later ones."""
+    """Check the data, the outputs and the loss, in this order.
+
+    A failure explains the later ones, so the check ends with the first kind of failure.
+    """
     in_data = [*_data(rule, case, case.x, "x"), *_data(rule, case, case.y or [], "y")]
     if in_data:
         yield from in_data
@@ -85,7 +88,7 @@ def _data(
 
 
 CARRYING = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam")
-"""Keras optimizers that make a weight NaN if its gradient is; they use no sign or comparison."""
+"""Keras optimizers that make a weight NaN if its gradient is NaN; none uses a sign or comparison."""
 
 HOLDING = (
     "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps",
@@ -95,7 +98,7 @@ HOLDING = (
 
 
 def _harm(case: DiagnosisContext, measured: Measured | None) -> str:
-    """Return what is not finite: `"weights"` after one step, the `"gradient"` only, or `""`."""
+    """Return what becomes NaN or infinite in one step: `"weights"`, `"gradient"` (only), or `""`."""
     if measured is None or not measured.has_nonfinite_gradient:
         return ""
     steps, program = case.program.stepping, case.program
@@ -114,9 +117,12 @@ def _harm(case: DiagnosisContext, measured: Measured | None) -> str:
 def _witness(case: DiagnosisContext, rows: np.ndarray) -> tuple[int | None, bool]:
     """Find a row whose loss or gradient is not finite.
 
+    Args:
+        rows: Indices of the candidate rows.
+
     Returns:
-        `(row, True)`, or `(None, True)` if there is no such row. If nothing can be run, the first
-        row and False, since the program may handle it.
+        The row and whether it was confirmed by running the model; `(None, True)` if no candidate is
+        such a row. If nothing can be run, `(rows[0], False)`, since the program may handle it.
     """
     for start in range(0, len(rows), AT_ONCE):
         left = rows[start : start + AT_ONCE]
@@ -145,13 +151,13 @@ def _outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 EDGES = ("Log", "Log1p", "Log10", "Log2", "Sqrt", "Rsqrt", "Divide", "TrueDivide", "Reciprocal")
 SCALED = 10.0
-"""Inputs up to this size are not the cause of an overflow."""
+"""Largest absolute input that is not regarded as the cause of an overflow."""
 
 GROWING = ("Exp", "Expm1", "Exponential", "Power", "Square", "Sinh", "Cosh")
 
 
 def _instead(case: DiagnosisContext) -> str:
-    """Propose a fix that depends on the model's operations."""
+    """Propose a fix for outputs that are not finite, according to the model's operations."""
     if not all(np.isfinite(weight.read().astype(np.float64)).all() for weight in _floats(case)):
         return "start from fresh weights: the stored ones are not finite"
     kinds = {step.kind for step in case.program.steps if step.inside}

@@ -36,7 +36,7 @@ def _frozen_model(keras: ModuleType, frozen: bool) -> ModelAndData:
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare frozen kernels with the distributions of initializers."""
+    """Report frozen kernels that look as if an initializer had just drawn them."""
     kernels = [w for w in case.program.weights if len(w.shape) >= 2 and "embed" not in w.path]
     moved = {w.layer for w in case.program.weights if not w.trainable and np.any(_bias(w))}
     fresh = [w for w in kernels if not w.trainable and w.layer not in moved and _looks_drawn(w)]
@@ -61,7 +61,7 @@ def _bias(weight: Weight) -> np.ndarray:
 
 
 def _looks_drawn(weight: Weight) -> bool:
-    """Return whether a kernel looks newly drawn: mean 0, and a usual spread for its fans."""
+    """Return whether a kernel has mean 0 and the spread of a usual initializer for its fans."""
     kernel = np.asarray(weight.read(), np.float64)
     field = float(np.prod(weight.shape[:-2]))
     fans = field * weight.shape[-2], field * weight.shape[-1]

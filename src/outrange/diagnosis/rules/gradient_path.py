@@ -69,7 +69,7 @@ SOFT = {
     "Sign": "ops.tanh(beta * x)   # a soft sign",
     "StopGradient": "remove the stop_gradient, or set trainable = False on purpose",
 }
-"""Replacements of operations that pass no gradient."""
+"""Replacements to propose for operations that pass no gradient."""
 
 SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
 
@@ -90,7 +90,7 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Follow the recorded operations backwards from the losses."""
+    """Report weights to which no path of recorded operations passes a gradient from the losses."""
     program = case.program
     if not program.losses:
         return
@@ -127,7 +127,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _learns(case: DiagnosisContext) -> bool:
-    """Return whether short trainings still remove most of the best constant's loss."""
+    """Return whether every short training gets below half of the best constant's loss."""
     ratios = case.trials.ratios()
     return bool(ratios) and max(ratios) < 0.5
 
@@ -143,9 +143,10 @@ def _operation_name(kind: str) -> str:
 
 
 def _is_contradicted(case: DiagnosisContext, weights: Iterable[int]) -> bool:
-    """Return whether the backend measures a gradient, or cannot measure: then nothing is claimed.
+    """Return whether the backend measures a nonzero gradient of some weights.
 
-    Losses that layers add themselves are part of the measured gradient, but not of the recording.
+    Also returns True if gradients cannot be measured, so that nothing is claimed. Losses that
+    layers add themselves are part of the measured gradient, but not of the recorded steps.
     """
     measured = case.measurement
     if measured is None or measured.error:
@@ -155,7 +156,11 @@ def _is_contradicted(case: DiagnosisContext, weights: Iterable[int]) -> bool:
 
 
 def _consequence(case: DiagnosisContext, weights: Sequence[int], everything: bool) -> str:
-    """Describe what `fit` does with these weights on this backend."""
+    """Describe in a sentence what `fit` does with these weights on this backend.
+
+    Args:
+        everything: Whether these are all trainable weights.
+    """
     name = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}[case.program.backend]
     measured = case.measurement
     gradients = {} if measured is None else measured.gradients
@@ -169,7 +174,10 @@ def _consequence(case: DiagnosisContext, weights: Sequence[int], everything: boo
 
 
 def _meanwhile(case: DiagnosisContext) -> str:
-    """Describe how weights without a gradient move: weight decay and old momentum may move them."""
+    """Describe in a phrase whether weights without a gradient stay frozen in training.
+
+    Weight decay and momentum from earlier steps may still move them.
+    """
     optimizer, stepping = case.program.optimizer, case.program.stepping
     still = (
         optimizer is not None
@@ -185,7 +193,11 @@ LOOK_FOR = "look for argmax, round, comparisons, casts to integers or NumPy call
 
 
 def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
-    """Return layer, reason and fix for gradients that exist and are exactly 0."""
+    """Return a layer, a reason and a fix for gradients that exist and are exactly 0.
+
+    Args:
+        layer: The layer to return if no reason is found.
+    """
     for weight in case.program.weights:
         if weight.trainable and len(weight.shape) >= 2 and np.prod(weight.shape[:-1]) > 1:
             values = weight.read()
@@ -214,7 +226,10 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
 
 
 def _only_at_first(case: DiagnosisContext, weights: Iterable[int]) -> bool:
-    """Return whether only a kernel that starts at 0 blocks the gradient, and copies soon move."""
+    """Return whether only a kernel that starts at 0 blocks the gradient of some weights.
+
+    In that case the weights move in a short training of a copy.
+    """
     measured, training = case.measurement, case.trials.run()
     if measured is None or training is None:
         return False
@@ -229,7 +244,11 @@ def _only_at_first(case: DiagnosisContext, weights: Iterable[int]) -> bool:
 def _check_measured(
     rule: Rule, case: DiagnosisContext, among: Iterable[int] | None = None
 ) -> Iterator[Finding]:
-    """Report untraceable weights that get no gradient from the backend's differentiation."""
+    """Report weights that get no gradient, or only zeros, from the backend's differentiation.
+
+    Args:
+        among: Indices of the weights to check; None for all.
+    """
     measured = case.measurement
     if measured is None or measured.error or not measured.gradients:
         return

@@ -1,4 +1,4 @@
-"""A lower bound of a hinge loss over a confined output, as a part of OR006."""
+"""A lower bound of a hinge loss whose output is confined to a range; part of rule OR006."""
 
 import numpy as np
 
@@ -16,7 +16,11 @@ HINGES = ("hinge", "squared_hinge")
 
 
 def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
-    """Report a lower bound above 0 from the range of the output for all weights."""
+    """Bound a hinge loss from below by the range of the output for all weights.
+
+    Returns:
+        The level, the message and the fix of a finding; None if the bound is unknown or too small.
+    """
     y = case.targets(loss)
     ends = computed_ends(case, case.program.output_tensors[loss.output])
     if y is None or ends is None or not np.isin(y, (-1.0, 0.0, 1.0)).all():

@@ -16,22 +16,22 @@ from ..wording import short
 
 
 STILL = 1e-4
-"""Relative change of the loss over a whole training at or above which it counts as moving."""
+"""Largest relative change of the loss over a whole training that is regarded as no change."""
 
 GREW = 2.0
-"""Factor by which the last loss exceeds the first if a training diverged."""
+"""Minimum factor by which the last loss of a diverging training exceeds the first loss."""
 
 FAR = 10.0
-"""Factor of the last loss over the first that is enough, whatever the losses in between are."""
+"""Factor of the last loss over the first that shows divergence, whatever the losses in between."""
 
 SWING = 0.3
-"""Typical change of an oscillating loss from one epoch to the next, relative to the loss."""
+"""Minimum typical change of an oscillating loss per epoch, relative to the loss."""
 
 DEPARTS = 1.3
-"""Factor by which the validation loss of an overfitting model has risen above its minimum."""
+"""Minimum factor by which the validation loss of an overfitting model exceeds its least value."""
 
 NEAR = 0.98
-"""Share of the best constant's loss above which nothing was learned."""
+"""Fraction of the best constant's loss at or above which nothing was learned."""
 
 
 def _line(keras: ModuleType) -> ModelAndData:
@@ -59,7 +59,7 @@ def _history_option(*losses: float, **more: list[float]) -> dict[str, dict[str, 
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Check the training loss first, then the validation loss."""
+    """Report the first symptom in the training loss, and a rising validation loss."""
     history = case.history
     if history is None or "loss" not in history:
         return
@@ -77,7 +77,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 Said = tuple[str, str, str]
-"""Title, message and fix."""
+"""The title, the message and the fix of a finding."""
 
 Look = Callable[[DiagnosisContext, np.ndarray], Said | None]
 
@@ -93,7 +93,7 @@ def _make_finding(
 
 
 def _slower(case: DiagnosisContext, factor: float = 10.0) -> str:
-    """Propose the optimizer with a smaller learning rate."""
+    """Propose the optimizer with a learning rate divided by `factor` and clipped gradients."""
     stepping: Stepping | None = case.program.stepping
     optimizer = case.program.optimizer
     if stepping is None or optimizer is None or optimizer.rate <= 0:
@@ -158,7 +158,7 @@ def _faster(case: DiagnosisContext) -> str:
 
 
 def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Report losses that jump up and down by a large share, without a trend."""
+    """Report losses that jump up and down by a large fraction of their value, without a trend."""
     if len(losses) < 8:
         return None
     late = losses[len(losses) // 3 :]
@@ -180,7 +180,10 @@ def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
 
 
 def _row_loss(case: DiagnosisContext) -> RowLoss | None:
-    """Return the only loss of a program as a function of its rows; None if there are several."""
+    """Return the only loss of a program as a function of each row's output.
+
+    Returns None if there are several losses or if the loss is not supported.
+    """
     if len(case.program.losses) != 1:
         return None
     loss = case.program.losses[0]

@@ -14,7 +14,8 @@ from ..wording import names, share, short
 
 
 LARGE, SMALL = 3.0, 0.1
-"""Unusual spread of a kernel, relative to the largest and the smallest of usual initializers."""
+"""A kernel's spread is unusual if it is at least the first factor times the largest usual spread,
+or at most the second factor times the smallest usual spread."""
 
 
 def _start(keras: ModuleType, deviation: float) -> ModelAndData:
@@ -43,7 +44,7 @@ def _start(keras: ModuleType, deviation: float) -> ModelAndData:
     Example(lambda k: _start(k, 10.0), lambda k: _start(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the spread of each kernel with usual initializers; then train copies."""
+    """Report unusual spreads of kernels if copies with newly drawn weights learn much more."""
     kernels = [
         w for w in case.program.weights
         if w.trainable and len(w.shape) >= 2 and "embed" not in w.path
@@ -67,7 +68,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _times(weight: Weight) -> float | None:
-    """Return a kernel's spread relative to the closest usual one; 1 within the usual range."""
+    """Return a kernel's spread divided by the closest spread of the usual range; None if unknown.
+
+    The ratio is 1 if the spread is in the range of the usual initializers.
+    """
     kernel = np.asarray(weight.read(), np.float64)
     spread = float(kernel.std())
     if kernel.size < 4 or not spread > 0 or not np.isfinite(spread):

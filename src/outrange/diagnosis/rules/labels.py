@@ -53,7 +53,7 @@ def _sparse(
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the values of the labels with those that the loss expects."""
+    """Report labels whose values or shapes differ from those that the loss expects."""
     for loss in case.program.losses:
         head, read = case.head(loss), as_read(case, loss)
         if head is None or read is None or not loss.known or not np.isfinite(read[0]).all():
@@ -82,7 +82,7 @@ IGNORED = -100
 """The label that PyTorch's losses ignore."""
 
 SCALES = (2.0, 9.0, 10.0, 100.0, 255.0)
-"""Usual scales by which class numbers are divided along with images or other columns."""
+"""Common divisors of inputs, such as images, by which class numbers are divided by mistake."""
 
 Complaint = tuple[str, str, dict[str, Any]]
 """The message, the fix and the cost of a finding."""
@@ -125,7 +125,7 @@ def _of_classes(
 
 
 def _restore_classes(y: np.ndarray, classes: int) -> str:
-    """Propose how to restore scaled class numbers, by a usual scale if one fits."""
+    """Propose code that restores scaled class numbers, with a scale of `SCALES` if one fits."""
     for scale in SCALES:
         near = np.abs(y * scale - np.rint(y * scale)).max() < 1e-3
         if near and np.rint(y.max() * scale) < classes:
@@ -181,18 +181,19 @@ def _of_probabilities(
 
 
 ROUNDING = 1e-6
-"""A label may leave [0, 1] this far by the rounding of a scaler without a negative minimum of the
-loss: a probability clipped at 1e-7 costs `16.1 * 1e-6` less and 1e-7 more."""
+"""Permitted distance of a label from [0, 1], which the rounding of a scaler may cause. The loss of
+such a label hardly becomes negative: a probability clipped at 1e-7 costs `16.1 * 1e-6` less and
+1e-7 more."""
 
 
 def _exact(value: float) -> str:
-    """Format a number with four digits, or with more to distinguish it from 0 and 1."""
+    """Format a number with four digits, or with nine if four do not distinguish it from 0 or 1."""
     text = short(value)
     return f"{value:.9g}" if text in ("0", "1") and value not in (0.0, 1.0) else text
 
 
 def _consequence(case: DiagnosisContext, loss: Loss, head: Head) -> str:
-    """Describe the consequence of labels outside [0, 1]."""
+    """Describe in a sentence the consequence of labels outside [0, 1]."""
     if case.program.backend == "torch" and not loss.from_logits:
         return "PyTorch rejects them with an error."
     if head.recovered or (loss.from_logits and head.activation == "linear"):

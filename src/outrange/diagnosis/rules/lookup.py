@@ -1,4 +1,4 @@
-"""OR037: table lookups by numbers that are not valid indices."""
+"""OR037: table lookups with numbers that are not valid indices."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ from ..wording import share, short, span
 
 
 KEPT = ("Cast", "ConvertToTensor", "ExpandDims", "Flatten", "Identity", "Reshape", "Squeeze")
-"""Operations whose result has the same numbers as their argument, apart from fractions."""
+"""Operations that return the numbers of their argument unchanged, except for truncation."""
 
 WIDE = (None, "float32", "float64", "int32", "int64")
 """Types that can represent the indices of any table."""
 
 MOST = 2.0**31
-"""Larger numbers are not valid indices on any backend, and casts change them."""
+"""Limit of the absolute numbers that are checked. Larger ones are no valid index on any backend,
+and casts change them."""
 
 OUTSIDE = {
     "jax": "On JAX their lookup silently returns NaN.",
@@ -66,7 +67,10 @@ def _words(keras: ModuleType, fault: str) -> ModelAndData:
     Example(lambda k: _words(k, "below"), lambda k: _words(k, "")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Trace the indices of each lookup back to an input, and check its numbers."""
+    """Report numbers that are outside a table, negative, or not integers.
+
+    Only lookups whose indices can be traced back to an input of the model are checked.
+    """
     seen = set()
     for lookup in _lookups(case.program):
         numbers = _numbers(case, lookup.input)
@@ -84,7 +88,7 @@ class _Lookup:
     """A lookup in a table of weights whose indices are an input of the model.
 
     Args:
-        layer: Path of the layer that looks up.
+        layer: Path of the layer that owns the table.
         input: Index of the model input.
         size: Number of rows of the table.
     """
@@ -122,7 +126,11 @@ def _keeps(step: RecordedStep) -> bool:
 
 
 def _numbers(case: DiagnosisContext, place: int) -> np.ndarray:
-    """Return the numbers of an input below `MOST`, as the model receives them."""
+    """Return the flattened numbers of an input, as the model receives them, except large ones.
+
+    Args:
+        place: Index of the input.
+    """
     flat = case.model_inputs[place].reshape(-1).astype(np.float64)
     return flat[np.abs(flat) < MOST]
 

@@ -13,17 +13,24 @@ NATURAL = {
     "Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Softsign": (-1.0, 1.0),
     "Relu": (0.0, np.inf), "Relu6": (0.0, 6.0), "HardSigmoid": (0.0, 1.0),
 }  # fmt: skip
-"""Ranges that hold in every format, since it represents their ends and rounding is monotone."""
+"""Ranges of activations that hold in every number format.
+
+Every format represents the bounds exactly, and rounding is monotone.
+"""
 
 SAME = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
 """Operations that return their input's numbers unchanged."""
 
 
 def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
-    """Return `case.free_ends` for the model in its own precision.
+    """Return bounds of a tensor for all trainable weights, valid in the model's own precision.
 
-    The graph's bounds hold for a copy in 32 bits. If an operation after the last weights uses 16
-    bits, its rounding may leave them. Then only the range of a final activation is known.
+    The bounds of `case.free_ends` hold for a copy that computes in 32 bits. If an operation after
+    the last weights computes in 16 bits, its rounded result may lie outside these bounds. In that
+    case only the range of a final activation is known.
+
+    Returns:
+        Lower and upper bounds, `(units,)` each; None if no bounds are known.
     """
     ends = case.free_ends(tensor)
     if ends is None or not in_16_bits(case.program, tensor):
@@ -39,7 +46,11 @@ def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
 
 
 def in_16_bits(program: Program, tensor: int) -> bool:
-    """Return whether an operation between the last trainable weights and a tensor uses 16 bits."""
+    """Return whether an operation after the last trainable weights computes in 16 bits.
+
+    Args:
+        tensor: The tensor whose computation is checked.
+    """
     formats = {layer.path: layer.dtype for layer in program.layers}
     if not any(dtype in SHORT for dtype in formats.values()):
         return False

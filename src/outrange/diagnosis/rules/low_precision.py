@@ -23,13 +23,13 @@ UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
 """Unit roundoff: half the distance from 1 to the next number."""
 
 TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133}
-"""The smallest positive number."""
+"""The smallest positive number of each format."""
 
 FEW = 4
 """Relative error of an operation in unit roundoffs, apart from the errors of its sum."""
 
 AT_ONCE = 4_000_000
-"""Number of values that are bounded together."""
+"""Maximum number of graph values times rows that are bounded together."""
 
 
 def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
@@ -61,7 +61,7 @@ def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
     Example(lambda k: _large(k, "float16"), lambda k: _large(k, "float32")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the bounds of each layer's values with the range of its format."""
+    """Report layers whose values exceed the largest number of their 16-bit format at some row."""
     part = case.program.whole
     for layer in case.program.layers if part is not None else ():
         limit = LARGEST.get(layer.dtype)
@@ -92,7 +92,11 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _least_sizes(case: DiagnosisContext, dtype: str, tensor: int | None) -> np.ndarray:
-    """Bound the absolute values of a tensor from below at each bounded row, in a 16-bit format."""
+    """Bound the absolute values of a tensor in a 16-bit format from below at each bounded row.
+
+    Returns:
+        The bounds, `(rows, units)`; an entry that is not positive proves nothing.
+    """
     part = case.program.whole
     if part is None or tensor is None or tensor not in part.places:
         return np.zeros((len(case.bounded_rows), 1))
@@ -111,14 +115,14 @@ def _least_sizes(case: DiagnosisContext, dtype: str, tensor: int | None) -> np.n
 def rounded_ends(graph: Graph, box: Bounds, value: int, dtype: str) -> Bounds:
     """Bound one value if every operation up to it is rounded to a 16-bit format.
 
-    An affine operation has `|fl(W x + b) - (W x + b)| <= g (|W| |x| + |b|)` for any order of its
-    sum. Here `g` is the unit roundoff times the number of terms plus `FEW`, for the rounding of
-    `W`, `x`, `b` and the result (Higham, Accuracy and Stability, section 3.1). If a partial sum may
-    overflow, the result is unbounded for its readers. Other operations are exact up to a few unit
-    roundoffs of their inputs and results.
+    An affine operation has `|fl(W x + b) - (W x + b)| <= g (|W| |x| + |b|)` for any order of
+    summation. Here `g` is the unit roundoff times the number of terms plus `FEW`, which covers the
+    rounding of `W`, `x`, `b` and the result (Higham, Accuracy and Stability, section 3.1). If a
+    partial sum may overflow, the result is unbounded for the operations that read it. Other
+    operations are exact up to a few unit roundoffs of their inputs and results.
 
     Args:
-        graph: The model, operation by operation.
+        graph: The model's graph as written.
         box: Bounds of the inputs, `(boxes, graph.size)` each.
         value: Index of the value to bound.
         dtype: Name of the 16-bit format.

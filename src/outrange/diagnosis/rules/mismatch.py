@@ -127,7 +127,7 @@ def _two(
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the head of each output with its loss."""
+    """Report losses that expect other outputs than the last layer returns."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or not loss.native:
@@ -217,7 +217,7 @@ def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
 
 
 def _gives(case: DiagnosisContext, loss: Loss, head: Head) -> str:
-    """Describe the numbers that the last layer returns."""
+    """Describe in a phrase the numbers that the last layer returns."""
     ends = computed_ends(case, case.program.output_tensors[loss.output])
     lo, hi = (-np.inf, np.inf) if ends is None else (float(ends[0].min()), float(ends[1].max()))
     if np.isfinite(lo) or np.isfinite(hi):
@@ -242,8 +242,9 @@ def _is_constrained(case: DiagnosisContext, head: Head) -> bool:
 def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
     """Return whether some weights provably give an output outside [0, 1].
 
-    A trained bias does. So does a trained kernel unless its input is 0 at all rows, which a nonzero
-    output excludes if the activation of 0 is 0. Or the current output is outside.
+    There are three reasons for that. The last layer has a trained bias. Or it has a trained kernel
+    whose input is not 0 at every row, which a nonzero output shows if the activation maps 0 to 0.
+    Or the current output is already outside [0, 1].
     """
     free = bool(head.moved) and not _is_constrained(case, head)
     if free and head.moved == "bias":

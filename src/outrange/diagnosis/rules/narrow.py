@@ -18,10 +18,10 @@ from ..trials import BETTER, FEW, HALFWAY
 
 
 WIDE = 32
-"""Number of units that a narrow layer gets on a copy, limited to its number of inputs."""
+"""Number of units of the widened layer on a copy, unless the layer has fewer inputs."""
 
 STUCK = 0.8
-"""Share of the best constant's loss that two copies must keep if a third one had a lucky start."""
+"""Fraction of the best constant's loss that two copies must keep if the third had a lucky start."""
 
 
 def _classes(keras: ModuleType, units: int) -> ModelAndData:
@@ -52,7 +52,7 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Find narrow layers, then widen one on a copy."""
+    """Report a narrow layer if copies in which only that layer is wider learn much more."""
     for layer, width, entering in _narrow(case.program):
         if _returns_inputs(case):
             return
@@ -66,7 +66,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         before = sorted(trials.ratios())
         if len(before) < SEEDS:
             return
-        # One start may be lucky; the others that learn nothing still count.
+        # One start may be lucky; the other copies, which learn nothing, are still evidence.
         lucky = before[0] < HALFWAY
         left = before[1] if lucky else before[0]
         if lucky and left < STUCK:
@@ -101,7 +101,11 @@ def _returns_inputs(case: DiagnosisContext) -> bool:
 
 
 def _narrow(program: Program) -> list[tuple[Layer, int, int]]:
-    """Return narrow layers on every path to an output, with their units and number of inputs."""
+    """Return narrow layers that are on every path to an output.
+
+    Returns:
+        Each layer with its number of units and its number of inputs.
+    """
     kernels = {w.layer: w.shape for w in program.weights if len(w.shape) == 2}
     last = {head.layer for head in program.heads}
     layers = []
@@ -120,7 +124,7 @@ def _narrow(program: Program) -> list[tuple[Layer, int, int]]:
 
 
 def _passes(program: Program, output: int, tensor: int) -> bool:
-    """Return whether every path from the inputs to an output passes a tensor."""
+    """Return whether every path from the inputs to an output passes through a tensor."""
     makers = {t: step for step in program.steps for t in step.gives}
     waiting, seen, met = [output], {output}, False
     while waiting:

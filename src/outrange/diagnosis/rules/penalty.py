@@ -14,7 +14,8 @@ from ..wording import short
 
 
 MOST = 0.5
-"""A penalty of at least this share of the best constant's loss is removed in trial trainings."""
+"""Minimum penalty, as a fraction of the best constant's loss, for which copies without penalties
+are trained."""
 
 
 def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
@@ -48,7 +49,10 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
     Example(lambda k: _ridge(k, 1.0), lambda k: _ridge(k, 1e-5), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Subtract the data loss from the total loss; train copies without the remaining penalties."""
+    """Report large penalties if copies without penalties learn much more.
+
+    The penalties are the measured total loss minus the loss of the data.
+    """
     measured, trials = case.measurement, case.trials
     constant = trials.constant
     if measured is None or measured.error or not np.isfinite(measured.loss) or not constant:

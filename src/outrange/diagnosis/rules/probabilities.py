@@ -1,4 +1,4 @@
-"""Counts predictions outside [0, 1] that a cross-entropy reads, as a part of OR006."""
+"""Counts predictions outside [0, 1] that a cross-entropy reads; part of rule OR006."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 def outside(case: DiagnosisContext, loss: Loss) -> str:
-    """Describe how many predictions are currently no probabilities, and the consequence."""
+    """Describe in a sentence how many predictions are outside [0, 1] now, and the consequence."""
     entries = _entries(case, loss) if loss.known and case.predictions else None
     if entries is None:
         return "Nothing confines these numbers to probabilities."
@@ -40,9 +40,9 @@ def outside(case: DiagnosisContext, loss: Loss) -> str:
 
 
 def _entries(case: DiagnosisContext, loss: Loss) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return predictions as the loss reads them, and a mask of the entries that count.
+    """Return the predictions as the loss reads them, and a mask of the entries that affect it.
 
-    Returns None if the targets do not fit.
+    Returns None if the targets do not fit the predictions.
     """
     seen = as_read(case, loss)
     if seen is None or len(case.predictions[loss.output]) != len(seen[0]):

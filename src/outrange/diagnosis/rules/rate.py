@@ -17,29 +17,34 @@ from ..wording import at_least, at_most, format_steps, short
 
 
 STILL = 1e-5
-"""Share of its size that a weight must move in the measured steps to count as moving."""
+"""Fraction of its size by which a weight must move in the measured steps to be regarded as
+moving."""
 
 FOREVER = 1e7
-"""If training would need more steps than this at the measured pace, it never converges."""
+"""Number of steps beyond which training, at the measured pace, practically never converges."""
 
 SMALLER = (0.1, 0.01)
-"""Factors of a learning rate that does not learn, to try smaller rates."""
+"""Factors of the smaller learning rates that are tried if a training learns nothing."""
 
 USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
-"""Usual learning rates of small networks, and the largest ones to try, by whether the optimizer
-normalizes its steps."""
+"""Usual learning rates of small networks, and the largest rates to try.
+
+The key is whether the optimizer normalizes its steps.
+"""
 
 UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
 """Optimizers whose first steps are proportional to the gradient."""
 
 FEWEST_STEPS = 4
-"""With fewer steps, only a loss that is not finite is evidence."""
+"""Minimum number of steps of a training that is judged; after fewer, only a loss that is not finite
+is evidence."""
 
 STAYS = 0.02
-"""Maximum change of the loss, relative to the best constant's, if a training stands still."""
+"""Maximum change of the loss, relative to the best constant's loss, of a training that stands
+still."""
 
 MANY = 20_000
-"""Assumed number of training steps without a plan."""
+"""Number of training steps that is assumed if there is no plan."""
 
 
 def _line(keras: ModuleType, rate: float, n: int = 20, scale: float = 1.0) -> ModelAndData:
@@ -83,7 +88,10 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Bound the curvature of a linear model; train copies of other models."""
+    """Report a learning rate that is provably too large, or too large or small on trained copies.
+
+    The proof needs a linear model, whose curvature is bounded.
+    """
     optimizer = case.program.optimizer
     if optimizer is None or optimizer.rate <= 0 or not case.program.losses:
         return
@@ -160,7 +168,7 @@ def _with_rate(optimizer: Optimizer, factor: float) -> str:
 
 
 def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report that every training stays above the best constant, but not at a smaller rate."""
+    """Report that no training gets below the best constant's loss except at a smaller rate."""
     trials = case.trials
     level = trials.constant or abs(training.looks[0][1])
     trainings = (trials.run(AS_IS, seed) for seed in range(SEEDS))
@@ -188,7 +196,7 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 def _jumps(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal, level: float
 ) -> Said | None:
-    """Report a loss that jumps far above its start, but gets much further at a smaller rate."""
+    """Report a loss that jumps far above its first value, but falls well at a smaller rate."""
     highest = max(loss for _, loss in training.looks)
     if not highest > WILD * max(abs(training.looks[0][1]), level):
         return None
@@ -210,7 +218,7 @@ LIMITS = ("clipnorm", "global_clipnorm", "clipvalue")
 def _clips_too_much(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 ) -> Said | None:
-    """Report clipped gradients without which copies get much further."""
+    """Report gradient clipping if copies without it learn much more."""
     limit = next((n for n in LIMITS if optimizer.options.get(n)), "")
     measured = case.measurement
     if not limit or measured is None or measured.error:
@@ -231,7 +239,7 @@ def _instead(case: DiagnosisContext, level: float) -> str:
 
 
 def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report a rate that learns nothing in feasible time, while a larger one learns."""
+    """Report a rate that needs far too many steps to learn anything, while a larger one learns."""
     trials = case.trials
     if not (trials.stuck or _stands_still(case)):
         return None
@@ -257,7 +265,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 
 
 def _stands_still(case: DiagnosisContext) -> bool:
-    """Return whether no training changes the loss noticeably."""
+    """Return whether the loss hardly changes in any of the short trainings."""
     trials = case.trials
     if trials.constant is None:
         return False
@@ -270,7 +278,7 @@ def _stands_still(case: DiagnosisContext) -> bool:
 
 
 def _larger(optimizer: Optimizer) -> list[float]:
-    """Return larger factors of the rate to try, those closest to usual rates first."""
+    """Return up to three factors above 1 to try on the rate, closest to a usual rate first."""
     adaptive = optimizer.kind not in UNSCALED
     factors = [10.0**i for i in range(1, 8) if optimizer.rate * 10.0**i <= LARGEST[adaptive]]
     return sorted(factors, key=lambda f: abs(np.log(optimizer.rate * f / USUAL[adaptive])))[:3]
@@ -279,14 +287,18 @@ def _larger(optimizer: Optimizer) -> list[float]:
 def _moved_weights(
     case: DiagnosisContext, training: Rehearsal, least: float = 0.0
 ) -> Iterator[bool]:
-    """Yield for each trained weight whether it moved by more than a share of its size."""
+    """Yield for each trained weight whether it moved by more than a fraction of its size.
+
+    Args:
+        least: The fraction.
+    """
     for i, weight in enumerate(case.program.weights):
         if weight.trainable and i in training.moved:
             yield training.moved[i] > least * max(training.size[i], 1e-3)
 
 
 def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report weights that do not move, or a regression that would take forever."""
+    """Report weights that do not move, or a regression that would take far too many steps."""
     if case.measurement is None or not case.measurement.has_nonzero_gradient:
         return None
     steps = len(training.losses)
@@ -310,7 +322,10 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
 
 
 def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:
-    """Return the steps after which a regression's error would vanish at the measured pace."""
+    """Return the number of steps after which a regression's error would be 0 at the measured pace.
+
+    Returns None if the program is not a regression with a squared or an absolute error.
+    """
     names = [loss.name for loss in case.program.losses]
     if names not in (["mean_squared_error"], ["mean_absolute_error"]) or losses[0] <= 0:
         return None

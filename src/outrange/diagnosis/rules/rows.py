@@ -1,8 +1,8 @@
 """OR035: models that mix the rows of a batch.
 
-Graphs describe a single row. There, a softmax over axis 0 is 1 and a mean over axis 0 is the row
-itself, but in a batch they are something else. Proofs about one row would not hold for such a
-model, so this check runs before all rules.
+Graphs describe a single row. For a single row, a softmax over axis 0 is 1 and a mean over axis 0 is
+the row itself, but for a batch they are not. Proofs about one row would not hold for such a model,
+so this check runs before all rules.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ MOST = 512
 """Number of rows to check; measurements are compiled for this many rows anyway."""
 
 APART = 1e-3
-"""Relative change of an output that counts; rounding changes it by about 1e-6."""
+"""Minimum relative change of an output that is evidence; rounding changes it by about 1e-6."""
 
 
 def _classes(keras: ModuleType, axis: int) -> ModelAndData:
@@ -50,7 +50,7 @@ def _classes(keras: ModuleType, axis: int) -> ModelAndData:
     Example(lambda k: _classes(k, 0), lambda k: _classes(k, -1), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report the row that `look_for_mixed_rows` found before the rules ran."""
+    """Report the row that `look_for_mixed_rows` recorded before the rules ran."""
     if case.mixed_row is None:
         return
     before, after = (entries(part) for part in (case.mixed_row.before, case.mixed_row.after))
@@ -83,10 +83,10 @@ class BatchDependence:
 def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
     """Find the first row whose output changes with the other rows; None if there is none.
 
-    The model runs on the data, on the same rows in reverse order, and with every other row replaced
-    by one of them. The remaining rows must keep their outputs. Rows that are not finite are
-    replaced first. A model whose outputs change with every call gives no evidence, nor does one
-    whose code may draw noise by the position of a row.
+    The model runs on the data, on the same rows in reverse order, and with every second row
+    replaced by a copy of one row. The rows that are not replaced must keep their outputs. Rows that
+    are not finite are replaced beforehand. A model whose outputs change with every call gives no
+    evidence, nor does a model whose code may draw noise by the position of a row.
     """
     count = min(case.rows, MOST)
     sound = case.finite_rows[:count]
@@ -119,14 +119,21 @@ def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
 
 
 def _differ_alone(case: DiagnosisContext, same: np.ndarray) -> bool:
-    """Return whether copies of one row get different outputs, by noise that depends on position."""
+    """Return whether copies of one row get different outputs, as from noise by row position.
+
+    Args:
+        same: The index of the row, repeated.
+    """
     outputs = _outputs(case, same)
     first = np.zeros(len(same), int)
     return _first_difference(outputs, outputs, first, np.arange(len(same))) is not None
 
 
 def look_for_mixed_rows(case: DiagnosisContext) -> None:
-    """Record a row whose output depends on other rows, and remove the program's graphs if so."""
+    """Record in `case` a row whose output depends on the other rows of its batch, if there is one.
+
+    In that case the graphs of the program are removed, because they describe a single row.
+    """
     case.mixed_row = find_batch_dependence(case)
     if case.mixed_row is not None:
         case.program = without_graphs(case.program)
@@ -140,7 +147,11 @@ def without_graphs(program: Program) -> Program:
 
 
 def _outputs(case: DiagnosisContext, rows: np.ndarray) -> list[np.ndarray]:
-    """Return the outputs at these rows, from the compiled training function if it returns them."""
+    """Return the model's outputs for a batch of the given rows.
+
+    On JAX they come from the compiled training function if it returns outputs, otherwise from
+    `predict`.
+    """
     x, y = (cut(part, rows) for part in case.user_data)
     if case.program.measure is not None and case.program.backend == "jax":
         outputs = case.program.measure(x, y).outputs
@@ -152,13 +163,17 @@ def _outputs(case: DiagnosisContext, rows: np.ndarray) -> list[np.ndarray]:
 def _first_difference(
     before: list[np.ndarray], after: list[np.ndarray], rows: np.ndarray, places: np.ndarray
 ) -> tuple[int, int, int] | None:
-    """Find the first row whose two outputs differ; return output, row and position, or None.
+    """Find the first row whose outputs differ between two calls.
 
     Args:
         before: Outputs for the original rows.
         after: Outputs for the changed rows.
-        rows: Indices into `before` of the compared rows.
-        places: Position of each of these rows in `after`.
+        rows: Positions in `before` of the compared rows.
+        places: Positions in `after` of the compared rows.
+
+    Returns:
+        The index of the model output and the positions of the row in `before` and `after`; None if
+        no row differs.
     """
     for output, (first, second) in enumerate(zip(before, after, strict=True)):
         if first.dtype.kind != "f":

@@ -13,7 +13,7 @@ from ..wording import span
 
 
 MOST = 0.85
-"""A layer counts as saturated from this share of (unit, row) pairs in the tails on."""
+"""Minimum fraction of (unit, row) pairs in the flat tails for a layer to be saturated."""
 
 
 def _powers(keras: ModuleType, scale: float) -> ModelAndData:
@@ -44,7 +44,7 @@ def _powers(keras: ModuleType, scale: float) -> ModelAndData:
     Example(lambda k: _powers(k, 1.0), lambda k: _powers(k, 0.01)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Count the (unit, row) pairs in the tails of each hidden layer."""
+    """Report hidden layers most of whose (unit, row) pairs lie in the flat tails."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)

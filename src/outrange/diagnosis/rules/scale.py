@@ -13,16 +13,20 @@ from ..wording import of_constant, short, span
 
 
 LARGE = 100.0
-"""Inputs with larger entries count as not scaled."""
+"""Largest absolute entry of inputs that are regarded as scaled."""
 
 APART = 1000.0
-"""Two features with a larger ratio of their spreads count as not scaled to each other."""
+"""Largest ratio between the spreads of two features that are regarded as scaled."""
 
 FAR, SMALL = 20.0, 0.01
-"""A larger ratio of mean to spread makes all rows look alike; a smaller spread has no effect."""
+"""The largest ratio of a feature's mean to its spread, and the smallest spread, of scaled inputs.
+
+Above the ratio all rows look alike, and below the spread the features have hardly any effect.
+"""
 
 ALIKE = 0.1
-"""Target columns whose spread is below this share of the widest are scaled separately."""
+"""Ratio of the smallest to the largest spread of target columns below which each column is scaled
+separately."""
 
 SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding",
            "UnitNormalization", "GroupNormalization")  # fmt: skip
@@ -46,7 +50,7 @@ def _houses(keras: ModuleType, scaled: bool) -> ModelAndData:
 
 
 def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, what: str) -> str:
-    """Describe the effect of scaling on trained copies."""
+    """Describe in a sentence the effect of scaling on trained copies; empty if there is none."""
     if helped is None:
         return ""
     return f" {case.trials.describe_gain(helped, f'with scaled {what}')}"
@@ -62,7 +66,7 @@ def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, 
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Check size and spread of the features, unless the first layer scales them."""
+    """Report features of unusual size or spread, unless the first layer scales them."""
     first = next((x for x in case.program.layers if x.kind not in ("InputLayer", "Flatten")), None)
     if first is None or first.kind in SCALERS:
         return
@@ -116,7 +120,7 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Check the size of the targets of a regression."""
+    """Report targets of a regression that are far larger than initial outputs."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or not loss.known or loss.name.endswith("crossentropy"):
@@ -135,7 +139,7 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def scaling(y: np.ndarray) -> str:
-    """Propose code that scales the targets, column by column if their spreads differ much."""
+    """Propose code that scales the targets; it scales each column if their spreads differ a lot."""
     rows = y.reshape(len(y), -1)
     rows = rows[np.isfinite(rows).all(axis=1)]
     spreads = rows.std(axis=0) if len(rows) else np.zeros(0)

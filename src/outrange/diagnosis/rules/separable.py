@@ -27,7 +27,11 @@ UNITS = 16
 """Number of units of the hidden layer in the fix."""
 
 MOST_BITS = 10_000
-"""Larger multipliers are omitted, since Python limits the digits of integers in text files."""
+"""Maximum number of bits of a reported multiplier.
+
+Certificates with larger multipliers are reported without them, since Python limits the digits of
+integers that it reads from text.
+"""
 
 
 def _table(keras: ModuleType, targets: list[int]) -> ModelAndData:
@@ -54,7 +58,7 @@ def _table(keras: ModuleType, targets: list[int]) -> ModelAndData:
     Example(lambda k: _table(k, [1, 0, 0, 1]), lambda k: _table(k, [0, 1, 1, 1])),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Find a certificate for each output, and a lower bound of its loss."""
+    """Report outputs of linear classifiers whose classes are provably not separable."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or (head.activation == "softmax" and head.width == 1):
@@ -97,10 +101,11 @@ def last_weighted(program: Program) -> str:
 def _cost(
     problem: LinearProblem, certificate: Certificate, floor: LinearFloor | None
 ) -> dict[str, object]:
-    """Return the certificate and its bounds.
+    """Return the certificate and its bounds as the `cost` of a finding.
 
-    `multipliers` belong to the margins of `rows`, of their class (`classes`) over `others`. They
-    are omitted if they have more than `MOST_BITS` bits.
+    Each entry of `multipliers` belongs to the margin of one entry of `rows`: its class in `classes`
+    against the wrong class in `others`. `multipliers` are omitted if one has more than `MOST_BITS`
+    bits.
     """
     rows = certificate.margins.rows
     names = np.array(problem.names)
@@ -121,7 +126,7 @@ def _cost(
 
 
 def _others(problem: LinearProblem, certificate: Certificate) -> np.ndarray:
-    """Return the wrong class of each margin of a certificate."""
+    """Return the number of the wrong class in each margin of a certificate."""
     margins, classes = certificate.margins, len(problem.names)
     unit = np.eye(classes, dtype=np.int64)[:, :-1]
     wrong = unit[problem.labels[margins.rows]] - margins.effects

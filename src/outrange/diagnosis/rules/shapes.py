@@ -1,4 +1,4 @@
-"""OR011: predictions and targets whose shapes only match by broadcasting."""
+"""OR011: predictions and targets whose shapes match only by broadcasting."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -41,7 +41,7 @@ def _columns(keras: ModuleType, units: int) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the shapes of targets and predictions as the loss reads them."""
+    """Report targets and predictions whose shapes differ when the loss compares them."""
     program = case.program
     for loss in program.losses:
         if case.y is None or loss.output >= len(case.y):
@@ -69,7 +69,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _of_a_batch(y: tuple[int, ...], p: tuple[int, ...]) -> str:
-    """Format the broadcast shape, with `batch` for the axes that count the rows."""
+    """Format the broadcast shape, with `batch` for axes whose length is the number of rows."""
     joint, other = (np.broadcast_shapes((n, *y[1:]), (n, *p[1:])) for n in (y[0], 1))
     axes = ["batch" if a != b else str(a) for a, b in zip(joint, other, strict=True)]
     return f"({', '.join(axes)})"
@@ -78,7 +78,7 @@ def _of_a_batch(y: tuple[int, ...], p: tuple[int, ...]) -> str:
 def as_read(case: DiagnosisContext, loss: Loss) -> tuple[np.ndarray, tuple[int, ...]] | None:
     """Return the targets in float64 and the shape of predictions, both as the loss reads them.
 
-    Returns None without numeric targets.
+    Returns None if there are no numeric targets.
     """
     y = case.targets(loss)
     if y is None or loss.output >= len(case.program.outputs):
@@ -90,7 +90,11 @@ def as_read(case: DiagnosisContext, loss: Loss) -> tuple[np.ndarray, tuple[int, 
 def squeeze_shapes(
     y: tuple[int, ...], p: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return both shapes after Keras removed or added a last axis of 1, as before every loss."""
+    """Return the shapes of targets and predictions as Keras passes them to a loss.
+
+    Before every loss, Keras removes or adds a last axis of size 1 if the numbers of axes differ by
+    one.
+    """
     if len(y) == len(p) + 1 and y[-1] == 1:
         return (y, (*p, 1)) if len(p) == 1 else (y[:-1], p)
     if len(p) == len(y) + 1 and p[-1] == 1:

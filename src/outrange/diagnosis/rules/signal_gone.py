@@ -1,4 +1,4 @@
-"""OR023: a network that returns the same output for every row, also after training."""
+"""OR023: a network that returns the same output for every row, even after training."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -14,13 +14,14 @@ from ..wording import format_steps, short
 
 
 EQUAL = 1e-3
-"""A smaller spread of the outputs over the rows, relative to that of the targets, counts as 0."""
+"""Largest spread of the outputs over the rows, relative to the spread of the targets, that is
+regarded as 0."""
 
 SMALL = 0.05
-"""With a smaller spread, the inputs themselves are too similar."""
+"""Spread of the inputs below which the inputs themselves are too similar."""
 
 DEEP = 3
-"""From this many sigmoids on, they are the likely cause rather than the initial weights."""
+"""Number of sigmoids from which they are the likely cause, rather than the initial weights."""
 
 
 def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
@@ -45,7 +46,7 @@ def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
     Example(lambda k: _deep(k, 0.01), lambda k: _deep(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the spread of outputs with that of the targets, before and after training."""
+    """Report outputs that are equal at all rows, both before and after training."""
     if not case.predictions or not _differ(case, case.predictions):
         return
     trials = case.trials
@@ -87,7 +88,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _is_constant(case: DiagnosisContext, tensor: int) -> bool:
-    """Return whether an output is the same for all weights, so that no start is to blame."""
+    """Return whether an output is provably the same for all weights and rows.
+
+    In that case the initial weights are not the cause.
+    """
     ends = case.free_ends(tensor)
     return ends is not None and bool((ends[0] == ends[1]).all())
 
@@ -109,7 +113,10 @@ def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
 
 
 def _where(case: DiagnosisContext) -> tuple[str, str]:
-    """Return the first layer whose outputs are equal at all rows, and a phrase about it."""
+    """Return the path of the first layer with equal outputs at all rows, and a phrase about it.
+
+    Returns two empty strings if there is no such layer.
+    """
     for layer in case.program.layers:
         rows = case.rows_of(layer.after)
         if rows is None or len(rows.lo) < 2 or not np.isfinite(rows.lo).all():

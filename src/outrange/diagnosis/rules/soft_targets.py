@@ -1,4 +1,4 @@
-"""OR022: a lower bound of a cross-entropy that the targets themselves set."""
+"""OR022: soft targets, whose entropy is a lower bound of the cross-entropy."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -16,10 +16,10 @@ from .targets import as_shown
 
 
 MOST = 0.9
-"""A larger bound, relative to the best constant's loss, leaves nothing to learn."""
+"""Ratio of the bound to the best constant's loss from which almost nothing is left to learn."""
 
 SHARES = ("softmax", "sigmoid", "relu", "softplus", "exponential", "hard_sigmoid")
-"""Nonnegative activations: divided by their sum, they are probabilities."""
+"""Nonnegative activations, whose outputs divided by their sum are probabilities."""
 
 
 def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
@@ -48,7 +48,7 @@ def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
     Example(lambda k: _votes(k, False), lambda k: _votes(k, True)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compute the mean entropy of the targets of each loss."""
+    """Report the mean entropy of soft targets as a lower bound of their loss."""
     for loss in case.program.losses:
         head, y = case.head(loss), case.targets(loss)
         floor = None if head is None or y is None else _floor(loss, y, head)

@@ -1,4 +1,4 @@
-"""OR028: rows kept for validation that differ from the training rows."""
+"""OR028: rows held out for validation that differ from the training rows."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -15,11 +15,11 @@ from .targets import REGRESSION
 
 
 APART, SORTED = 0.5, 0.2
-"""Minimum share of rows that would have to change class to equalize both parts, for unordered rows
-and for rows sorted by class."""
+"""Minimum fraction of rows that would have to change class to match the training rows: for
+unordered rows, and for rows sorted by class."""
 
 FAR = 5.0
-"""Permitted difference of a feature's means, in standard deviations."""
+"""Permitted difference between the means of a feature in both parts, in standard deviations."""
 
 
 def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
@@ -45,7 +45,7 @@ def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare targets and inputs of the two parts."""
+    """Report validation rows whose targets or inputs differ from those of the training rows."""
     if case.held_out is None:
         return
     x, targets = case.held_out
@@ -70,7 +70,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _labels(loss: Loss, y: np.ndarray) -> np.ndarray | None:
-    """Return class numbers of hard labels; None for measurements or shares of classes."""
+    """Return the class number of each hard label; None for measurements and soft labels."""
     if not (y == np.floor(y)).all():
         return None
     if loss.name == "sparse_categorical_crossentropy":

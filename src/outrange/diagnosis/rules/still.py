@@ -12,7 +12,7 @@ from ..registry import Example, ModelAndData, Rule, register
 
 
 RESTS = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Lion")
-"""Optimizers that move no weight at a rate of 0, unless they have momentum from earlier steps."""
+"""Optimizers that move no weight at a rate of 0, apart from the momentum of earlier steps."""
 
 
 def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> ModelAndData:
@@ -32,7 +32,7 @@ def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> Mode
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Check the trainable weights, the learning rate, and the measured gradient."""
+    """Report a program without trainable weights, without a positive rate, or without gradients."""
     program = case.program
     if program.optimizer is None or not program.losses:
         return
@@ -61,7 +61,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _no_rate(rule: Rule, case: DiagnosisContext, optimizer: Optimizer) -> Finding:
-    """Report a learning rate of 0, or a negative one."""
+    """Return the finding of a learning rate that is 0 or negative."""
     fix = f"keras.optimizers.{optimizer.kind}(1e-3)"
     if optimizer.rate < 0:
         return rule.finding(

@@ -74,7 +74,7 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the columns of each kernel, and the rows of the kernel that reads its units."""
+    """Report layers whose units have equal weights in their own kernel and in the next one."""
     program = case.program
     readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:
@@ -133,9 +133,9 @@ def _make_finding(
 def _stays_equal(case: DiagnosisContext, path: UnitsPath) -> bool:
     """Return whether training provably gives equal units equal steps.
 
-    If only the path reads the weights of the units, the model is invariant under permutations of
-    the units. So equal units have equal gradients. They also have equal steps if the optimizer has
-    equal slot variables for them and treats the entries of a weight alike.
+    If the weights of the units are read only on the path, the model is invariant under permutations
+    of the units, so equal units have equal gradients. They also have equal steps if the optimizer's
+    slot variables for them are equal and if it treats all entries of a weight in the same way.
     """
     program = case.program
     if path.rows is None:
@@ -157,12 +157,15 @@ def _stays_equal(case: DiagnosisContext, path: UnitsPath) -> bool:
 
 
 UNLIKE = 1e-3
-"""Permitted difference, relative to a gradient's largest entry. Sums in another order differ by
-about 1e-7 of their terms, and cancellation costs a few more digits."""
+"""Permitted difference between the gradients of equal units, relative to the largest entry.
+
+Sums in a different order differ by about 1e-7 of their terms, and cancellation costs a few more
+digits.
+"""
 
 
 def _read_once(program: Program, weight: int) -> bool:
-    """Return whether a weight has one reader only: a recorded step, or a known bias addition."""
+    """Return whether a weight has only one reader: a recorded step, or a known bias addition."""
     uses = sum((*s.weights, *s.blocked_weights).count(weight) for s in program.steps)
     if weight in program.escaped:
         return uses == 0 and program.understood.get(weight) == "bias"
@@ -171,7 +174,7 @@ def _read_once(program: Program, weight: int) -> bool:
 
 RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
           "GaussianDropout", "GaussianNoise", "AlphaDropout")  # fmt: skip
-"""Layers that may separate units at random, if they lie between a layer and the next one."""
+"""Layers that may separate equal units at random if they lie between two layers with kernels."""
 
 
 def _may_be_separated(program: Program, step: RecordedStep, follower: RecordedStep) -> bool:

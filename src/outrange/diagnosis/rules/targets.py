@@ -29,10 +29,13 @@ REGRESSION = (
 """Keras losses that are 0 only if the output equals the target."""
 
 SLACK = 1e-5
-"""Targets may lie outside by this share of their span, because of a scaler's rounding."""
+"""Distance by which targets may lie outside the range, as a fraction of the span of the targets.
+
+The rounding of a scaler may move them that far.
+"""
 
 LITTLE = 0.01
-"""A smaller lower bound, relative to the best constant's loss, hardly matters."""
+"""Lower bound, relative to the best constant's loss, below which a finding becomes a note."""
 
 
 def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
@@ -58,7 +61,7 @@ def _line(keras: ModuleType, activation: str | None) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Compare the targets with the range of the output for all weights."""
+    """Report targets outside the range of the output for all weights."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or loss.name not in REGRESSION or not loss.known:
@@ -84,9 +87,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
-    """Return the distance of each target row's sum from 1, for a softmax with such targets.
+    """Return the distance between 1 and the sum of each target row, `(rows,)`.
 
-    Returns None if the outputs do not add up to 1, or if all targets do.
+    Returns None if the output is not a softmax under a squared error, or if all target rows add up
+    to 1.
     """
     if head.activation != "softmax" or head.axis != -1 or not 1 < y.shape[1] == head.width:
         return None
@@ -97,9 +101,12 @@ def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
 def _simplex(
     rule: Rule, case: DiagnosisContext, loss: Loss, head: Head, y: np.ndarray, far: np.ndarray
 ) -> Finding:
-    """Report targets that do not add up to 1, like the outputs of the softmax.
+    """Return the finding of targets that do not add up to 1, while the softmax outputs do.
 
-    The distance of a point from the plane of rows that add up to 1 is `far / sqrt(width)`.
+    The distance of a target row from the plane of rows that add up to 1 is `far / sqrt(width)`.
+
+    Args:
+        far: The distance between 1 and the sum of each target row.
     """
     count = int((far > 1e-3).sum())
     floor = max(0.0, float(down(float(np.mean(np.square(far))) / head.width**2 * (1 - 1e-12))))
@@ -117,14 +124,15 @@ def _simplex(
 
 
 def weight_shown(case: DiagnosisContext, loss: Loss) -> float:
-    """Return the weight of a loss in Keras's report; with several losses, each is unweighted."""
+    """Return the weight with which Keras reports a loss; it is 1 if there are several losses."""
     return float(loss.options.get("weight", 1.0)) if len(case.program.losses) == 1 else 1.0
 
 
 def as_shown(case: DiagnosisContext, floor: float) -> float:
-    """Lower a bound by the rounding of Keras's float32 sum of batch losses.
+    """Lower a bound by the rounding error of the loss that Keras reports.
 
-    A relative error up to 1e-5 is ignored, since it does not show in four digits.
+    Keras sums the losses of the batches in float32. A relative error up to 1e-5 is ignored, since
+    it does not show in four digits.
     """
     lost = 2.0**-24 * case.rows / (case.batch_size or 32)
     return float(down(floor * (1.0 - lost))) if lost > 1e-5 else floor
@@ -133,7 +141,7 @@ def as_shown(case: DiagnosisContext, floor: float) -> float:
 def _floor(
     case: DiagnosisContext, loss: Loss, floor: float, y: np.ndarray
 ) -> tuple[str, dict[str, float]]:
-    """Return a phrase about a lower bound and the current loss, and the bound as a cost."""
+    """Return a phrase with a lower bound and the current loss, and the `cost` of the finding."""
     weight = weight_shown(case, loss)
     if weight <= 0.0:
         return "", {}

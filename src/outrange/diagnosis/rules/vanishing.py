@@ -16,10 +16,10 @@ from ..wording import short
 
 
 RATIO = 1e-6
-"""Below this ratio of the first to the last layer's gradient, only the last layers learn."""
+"""Ratio of the first layer's gradient to the last one's below which only the last layers learn."""
 
 ROOM = 10.0
-"""A measured gradient above this multiple of the ratio does not come through the output alone."""
+"""Multiple of `RATIO` above which a measured gradient cannot come through the output alone."""
 
 FEWEST = 4
 """Minimum number of layers with weights; with fewer, depth is not the cause."""
@@ -76,7 +76,7 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Bound the response of the output to the first layer, then compare measured gradients."""
+    """Report gradients that provably vanish, or that vanish or explode when they are measured."""
     kernels = [
         (i, w) for i, w in enumerate(case.program.weights) if w.trainable and len(w.shape) >= 2
     ]
@@ -100,7 +100,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _prove_small_bound(
     rule: Rule, case: DiagnosisContext, kernels: list[tuple[int, Weight]], fix: str
 ) -> Finding | None:
-    """Report a first layer on which the output provably hardly depends, unlike on the last one."""
+    """Report a first layer with a provably small effect on the output.
+
+    The last layer must have a much larger bound, so that the units of the outputs do not matter.
+    """
     index, weight = kernels[0]
     calls = _calls(case, weight.layer) if _only_in(case, index, weight.layer) else []
     bound = sensitivity(case, calls) if calls else None
@@ -128,7 +131,7 @@ def _prove_small_bound(
 
 
 def _has_gradient(case: DiagnosisContext, index: int, bound: float) -> bool:
-    """Return whether the measured gradient of a weight is not small compared with the others."""
+    """Return whether a weight's measured gradient is larger than its small bound would allow."""
     measured = case.measurement
     if measured is None or measured.error:
         return False
@@ -143,7 +146,7 @@ def _has_gradient(case: DiagnosisContext, index: int, bound: float) -> bool:
 
 
 def _only_in(case: DiagnosisContext, index: int, name: str) -> bool:
-    """Return whether a weight acts only through the outputs of the layers of this name."""
+    """Return whether a weight acts only through the outputs of the layers named `name`."""
     program = case.program
     users = [s for s in program.steps if index in s.weights or index in s.blocked_weights]
     inside = all(s.inside and name in s.layer.split("/") for s in users)
@@ -182,7 +185,7 @@ def _compare_gradients(
 
 
 def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a stack of sigmoid-like activations if relus in their place get much further."""
+    """Report a stack of sigmoid-like activations if copies with relus instead learn much more."""
     ends = {head.layer for head in case.program.heads}
     stack = list(dict.fromkeys(
         step.layer for step in case.program.steps
@@ -209,7 +212,7 @@ def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _oversized_outputs(case: DiagnosisContext) -> float | None:
-    """Return the size of the outputs if it far exceeds that of the targets, else None."""
+    """Return the largest absolute output if it far exceeds the largest target; None otherwise."""
     if case.y is None or not case.predictions:
         return None
     most = max(float(np.abs(p[np.isfinite(p)]).max(initial=0.0)) for p in case.predictions)
@@ -218,5 +221,5 @@ def _oversized_outputs(case: DiagnosisContext) -> float | None:
 
 
 def _calls(case: DiagnosisContext, name: str) -> list[Layer]:
-    """Return all calls of the layers of this name, in any surrounding model."""
+    """Return all calls of the layers named `name`, also inside nested models."""
     return [x for x in case.program.layers if x.path.split("/")[-1] == name]
