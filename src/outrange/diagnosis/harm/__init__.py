@@ -1,2 +1,1 @@
-"""Tests whether a proved fault does harm: trains copies with and without it and scores them on
-held-out rows."""
+"""Trains copies with and without a proved fault and compares them on held-out rows."""

@@ -88,7 +88,7 @@ def _data(
 
 
 CARRYING = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam")
-"""Keras optimizers that make a weight NaN if its gradient is NaN; none uses a sign or comparison."""
+"""Keras optimizers without signs or comparisons, which make a weight NaN if its gradient is."""
 
 HOLDING = (
     "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps",
@@ -98,7 +98,7 @@ HOLDING = (
 
 
 def _harm(case: DiagnosisContext, measured: Measured | None) -> str:
-    """Return what becomes NaN or infinite in one step: `"weights"`, `"gradient"` (only), or `""`."""
+    """Return what becomes non-finite in one step: `"weights"`, only the `"gradient"`, or `""`."""
     if measured is None or not measured.has_nonfinite_gradient:
         return ""
     steps, program = case.program.stepping, case.program
