@@ -78,7 +78,7 @@ class Trials(ShortTrainings):
 
     @property
     def signal(self) -> Signal | None:
-        """How well the inputs explain the targets of the only loss; None with several losses."""
+        """The signal in the inputs about the targets of the only loss; None with several losses."""
         losses = self._case.program.losses
         return self.signal_of(losses[0]) if len(losses) == 1 else None
 
