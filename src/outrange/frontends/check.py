@@ -23,16 +23,16 @@ COMPARING = "comparing the graph with the model"
 """Name of the progress phase."""
 
 _ENTRIES = 2**22
-"""Number of graph values held at once, over all points; limits the memory of a comparison."""
+"""Maximum number of graph values in memory during a comparison, summed over its points."""
 
 _SMALL = 10.0
-"""Inputs up to this magnitude are assumed not to overflow anywhere."""
+"""Input magnitude up to which the model is assumed not to overflow."""
 
 _LARGE = 2**17
-"""Graphs with more values than this are compared at fewer points, to save seconds."""
+"""Graphs with more values than this are compared at fewer points, to save time."""
 
 _HEAVY = 2**23
-"""Graphs whose evaluation takes more multiplications than this are, too."""
+"""Graphs with more multiplications than this are also compared at fewer points."""
 
 
 def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> None:
@@ -40,9 +40,10 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
 
     Both are evaluated at random points of several magnitudes, integers, half-integers, sign
     vectors, zero, and points of `box`, all within the limits of the inputs. The difference allowed
-    at each point is an estimate of the model's rounding error there. Points where a value overflows
-    on the way, or that hit a pole, are not compared. If few of the points lie in the domain of the
-    graph (of a logarithm, say), more are searched for; a warning is issued if none is found.
+    at each point is an estimate of the model's rounding error there. Points that hit a pole, or at
+    which an intermediate value overflows, are skipped. If few of the points lie in the domain of
+    the graph (of a logarithm, say), the check searches for more such points, and warns if it finds
+    none.
 
     Args:
         network: The network built by a front-end. Without a `predict` there is nothing to compare;
@@ -52,7 +53,7 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
 
     Raises:
         InputError: `box` does not have one entry per input of the model.
-        ModelError: The difference exceeds what rounding explains, or there are no outputs.
+        ModelError: The difference exceeds what rounding explains, or the model has no outputs.
     """
     if not network.written.value_size(network.written.output):
         raise ModelError(
@@ -96,7 +97,7 @@ def _values(graph: Graph) -> int:
 
 
 def at_once(graph: Graph, count: int) -> Iterator[slice]:
-    """Yield slices of `count` points, each small enough for the memory of a comparison."""
+    """Yield consecutive slices of `count` points, each small enough to compare in memory."""
     rows = max(1, _ENTRIES // max(_values(graph), 1))
     for start in range(0, count, rows):
         yield slice(start, start + rows)
@@ -151,7 +152,7 @@ def _worst(
     strayed: PointErrors,
     x: np.ndarray,
 ) -> _Mismatch | None:
-    """Return the difference that most exceeds the allowed one, or None."""
+    """Return the difference that most exceeds what is allowed; None if none exceeds it."""
     calm = ~strayed.overflows[:, None]
     with np.errstate(all="ignore"):
         excess = np.abs(expected - actual) / allowed

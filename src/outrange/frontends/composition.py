@@ -21,7 +21,7 @@ def check_names(declared: Sequence[DeclaredNetwork], names: Sequence[str]) -> No
     """Check that there is exactly one model for each declared network that needs one.
 
     Raises:
-        InputError: A model is missing, or one is not declared.
+        InputError: A model is missing, or a name is not declared.
     """
     required = distinct_names(declared)
     if sorted(required) != sorted(names):
@@ -47,10 +47,12 @@ def compose(
             some inputs are identical; None if all differ.
 
     Returns:
-        The model itself if one network is declared; else all of them side by side.
+        The model itself if one network is declared; otherwise one network that runs all the models
+        side by side.
 
     Raises:
-        InputError: The names differ, or a model has other inputs or outputs than declared.
+        InputError: The names differ, or the sizes of a model's inputs or outputs differ from the
+            declaration.
         UnsupportedError: The models compute in different element types.
     """
     check_names(declared, list(models))
@@ -91,7 +93,7 @@ def compose(
 
 @dataclass(frozen=True, eq=False)
 class _SideBySide:
-    """Function that runs every model on its own part of flat points."""
+    """Callable that runs each model on its own columns of flat points, and joins the outputs."""
 
     runs: Sequence[Callable[[np.ndarray], np.ndarray]]
     sizes: Sequence[int]

@@ -1,4 +1,4 @@
-"""Search for points in the domain of a graph, for comparisons whose own points miss it."""
+"""Search for points in the domain of a graph, for comparisons whose points all lie outside it."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,28 +10,28 @@ from .points import legal
 
 
 ENOUGH = 8
-"""Sufficient number of points inside; the search for them stops there."""
+"""Number of points in the domain that suffices; the search stops there."""
 
 _SIZES = 10.0 ** np.arange(-3, 7)
 _STEPS = 40
 
 
 Parts = Callable[[Graph, int], Iterator[slice]]
-"""Split `count` points into batches that fit in memory: `(graph, count)` to slices."""
+"""Function that splits `count` points into batches that fit in memory, given as slices."""
 
 
 def with_points_inside(
     graph: Graph, x: np.ndarray, parts: Parts, seed: int
 ) -> tuple[np.ndarray, bool]:
-    """Return the points, extended by others at which all functions of the graph are defined.
+    """Extend points by others at which all functions of the graph are defined.
 
     Args:
         graph: The graph as written.
-        parts: Batches to evaluate the graph in.
+        parts: Function that splits points into batches for evaluation.
         seed: Seed of the random points.
 
     Returns:
-        Points, and whether at least one of them is in the domain of the graph.
+        The extended points, and whether at least one of them is in the domain of the graph.
     """
     if next(restricted_functions(graph), None) is None:
         return x, True
@@ -41,7 +41,7 @@ def with_points_inside(
     rng = np.random.default_rng(seed)
     more = [np.zeros((0, graph.size))]
     for size in _SIZES:
-        # Near one number, and of one sign.
+        # Points whose entries are near one number, and have the same sign.
         for center in (-size, size):
             drawn = center * rng.uniform(0.5, 1.5, (2, graph.size))
             drawn[1] = center * (1.0 + 0.01 * rng.standard_normal(graph.size))
@@ -55,7 +55,7 @@ def with_points_inside(
 
 
 _EACH = 8
-"""One candidate in this many starts a descent."""
+"""One in this many points is the start of a descent."""
 
 
 def _inside(graph: Graph, x: np.ndarray, parts: Parts) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Input limits within which a model matches its graph: no type overflows, no table is exceeded."""
+"""Input limits within which a model matches its graph: types do not overflow, indices are valid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OCTAVES = 120
 """Limits of real-valued inputs are searched from 2^-120 to 2^120."""
 
 _CENTERS = (0.0, 0.5, 1.0, -0.5, -1.0, 10.0, -10.0, 100.0, -100.0)
-"""Centers tried in turn for the limits of real-valued inputs; tables and types lie near one."""
+"""Centers tried in turn for the limits of real-valued inputs; most tables lie near one of them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ValueLimit:
 def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
     """Return the input slots, narrowed until every value provably stays within its limits.
 
-    All inputs get the same range `first <= x <= last`, the widest one around 0 (or around the
+    The narrowed inputs share one range `first <= x <= last`, the widest one around 0 (or around the
     legal value nearest to 0). It is found by bisection; each trial is an interval pass. Real-valued
     inputs are narrowed only if no input is an integer; their range may lie around another center.
 
@@ -113,7 +113,7 @@ def _farthest(holds: Callable[[int], bool]) -> int:
 
 
 def _reach(holds: Callable[[float], bool]) -> float:
-    """Return a length that satisfies `holds`, within 0.1 % of the longest."""
+    """Return a length that satisfies `holds`, within 0.1 % of the longest; 0 if none is found."""
     if holds(_REAL):
         return _REAL
     low, high = -_OCTAVES, _OCTAVES
@@ -130,7 +130,7 @@ def _reach(holds: Callable[[float], bool]) -> float:
 
 
 def _first_broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[ValueLimit]) -> str | None:
-    """Return the consequence of the first limit that is not proved; None if all are."""
+    """Return the consequence of the first limit that is not proved; None if all are proved."""
     ends = [
         np.concatenate(
             [
@@ -170,7 +170,7 @@ def _ends(node: Any, lo: list, hi: list) -> tuple[np.ndarray, np.ndarray]:
 def _pointwise(
     name: str, lo: list, hi: list, unknown: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute interval bounds of the simpler functions that later become parts of curves."""
+    """Compute interval bounds of a simple pointwise function; `unknown` for all others."""
     if name == "multiply":
         corners = [x * y for x in (lo[0], hi[0]) for y in (lo[1], hi[1])]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)

@@ -12,7 +12,7 @@ from ..graph.graph import merge_columns
 
 
 SHOWN = 6
-"""Inputs and outputs that `repr` lists."""
+"""Maximum number of inputs, and of outputs, that `repr` lists."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,11 +27,11 @@ class Network:
         origin: The framework: `"keras"` or `"onnx"`, for instance.
         layers: One entry per layer worth a row in a summary, in order.
         probe: Function that evaluates the model's inner values, if the framework exposes them: one
-            flat input `(1, graph.size)` to a dict from value of `written` to its flat float32
-            value. A failed comparison uses it to name the layer.
+            flat input `(1, graph.size)` to a dict from the index of a value of `written` to that
+            value, flat in float32. A failed comparison uses it to name the layer.
         plain: The graph before elementwise sub-graphs became single curves, if any did.
         places: Map from each value of `graph` to the same value of `written`, if they differ.
-        bypassed: Values of `graph` that such a curve bypasses. Their influence on later values,
+        bypassed: Values of `graph` that a fused curve bypasses. Their influence on later values,
             and its slope, can be read from `written` only.
         source: The hash of the model's file or of its weights, at the time it was read.
         computed: The element type that `predict` computes with.
@@ -124,11 +124,12 @@ class LayerInfo:
     """One layer of the user's model.
 
     Args:
-        path: Its name (prefixed by the names of the enclosing models): a key of `Graph.layers`.
-        kind: Its class or operator, such as `"Dense"`.
+        path: Name of the layer (prefixed by the names of the enclosing models): a key of
+            `Graph.layers`.
+        kind: Class or operator of the layer, such as `"Dense"`.
         shape: Output shape without the batch axis.
-        before: The graph value before its activation; None without an activation.
-        after: The graph value it returns.
+        before: Index of the graph value before the activation; None without an activation.
+        after: Index of the graph value that the layer returns.
     """
 
     path: str

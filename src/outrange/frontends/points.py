@@ -17,15 +17,15 @@ _NORMALS = 12
 _CORNERS = 4
 
 _LONG = 2**20
-"""Number of inputs at which one point takes eight megabytes."""
+"""Number of inputs above which few points are drawn, since each takes eight megabytes or more."""
 
 
 def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
     """Draw `(count, size)` float64 points that are float32 numbers; about a third as many if `few`.
 
-    Inputs so long that these points would fill the memory get a handful. Integer inputs with
-    limits get integers within them. Integers and half-integers are always among the points: they
-    reveal a misreading where a model counts.
+    If an input is so long that these points would fill the memory, only a handful is drawn. Integer
+    inputs with limits get integers within them. The points always include integers and
+    half-integers, which reveal errors in the reading of operations that count or round.
     """
     rng, size = np.random.default_rng(seed), graph.size
     normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
@@ -76,7 +76,7 @@ def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarra
 
 
 def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """Return integers within the limits of an input: small ones, and any."""
+    """Return integers within the limits of an input: rounded points, and random ones."""
     least, most = slot.limits
     drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)
     near = np.clip(np.rint(part), least, most)

@@ -1,4 +1,4 @@
-"""Dependence between the rows of a batch, read off the graph of a batch of several rows.
+"""Dependence between the rows of a batch, read from the graph of a batch of several rows.
 
 The model is traced for several rows, and that program is lowered by the rules for one row. Every
 entry of the batch is then a separate input. A row that depends on another one therefore shows in
@@ -30,11 +30,11 @@ COMMON_SIZES = (3, 7, 16, 32, 64, 100, 128)
 """Numbers of rows at which code is compared if its conditions on that number are unknown."""
 
 MOST_BATCH_ENTRIES = 1 << 23
-"""Entry limit of the graph of a batch of more than two rows."""
+"""Maximum number of entries of the graph of a batch of more than two rows."""
 
 
 class RowsMixed(Exception):
-    """A batch has no output row for each input row."""
+    """Error for a batch whose outputs do not have one row for each input row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class BatchGraph:
     Args:
         graph: The nodes as they are written. Value 0 holds the inputs one after another, each for
             all rows.
-        sizes: Entries of one row of each input.
+        sizes: Number of entries of one row of each input.
         shapes: Shape of each output.
     """
 
@@ -59,7 +59,7 @@ class BatchGraph:
         return np.concatenate([x[:, a:b].ravel() for a, b in pairwise(ends)])
 
     def places(self, alone: Sequence[tuple[int, ...]]) -> np.ndarray:
-        """Return the places in the flat output of the entries of each row, `(rows, outputs)`.
+        """Return the positions of each row's entries in the flat output, `(rows, outputs)`.
 
         Args:
             alone: Shape of each output for a batch of one.
@@ -81,7 +81,7 @@ class BatchGraph:
 def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarray:
     """Return an output of a batch as `(rows, entries)`.
 
-    The batch axis is the one where its shape differs from `alone`, the shape for a single row. An
+    The batch axis is the one where the shape differs from `alone`, the shape for a single row. An
     output without such an axis is the same for all rows.
 
     Raises:
@@ -100,12 +100,12 @@ def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarra
 
 
 def fits(graph: Graph, rows: int) -> bool:
-    """Return whether a graph of this many rows is small enough, given the graph of one row."""
+    """Return whether a graph of this many rows is small enough to build, given that of one row."""
     return rows <= 2 or rows * graph.entries <= MOST_BATCH_ENTRIES
 
 
 def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...]]) -> str | None:
-    """Name the part of a model that mixes rows or computes with their number.
+    """Return a description of the part of a model that mixes rows or uses their number.
 
     Args:
         single: The graph of one row, as it is written.
@@ -113,7 +113,7 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
         alone: Shape of each output for a batch of one.
 
     Returns:
-        The operation, with its layer; None if every row of the batch is the row alone.
+        The operation, with its layer; None if every row is computed in the batch as it is alone.
     """
     try:
         places = batch.places(alone)
@@ -129,18 +129,19 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
 
 
 def _digits(rows: int) -> np.ndarray:
-    """Return for each binary digit, as 0 and then as 1, which rows have it in their number.
+    """Return masks of the rows whose number has a 0, then a 1, at each binary digit.
 
-    Two rows differ in some digit, so `2 log2(rows)` sets of rows distinguish all of them.
+    The shape is `(2 log2(rows), rows)`, rounded up. Two rows differ in some digit, so these sets of
+    rows distinguish all rows.
     """
     ones = np.arange(rows) >> np.arange(max(1, (rows - 1).bit_length()))[:, None] & 1 > 0
     return np.stack([~ones, ones], axis=1).reshape(-1, rows)
 
 
 def _marks(batch: BatchGraph) -> list[np.ndarray]:
-    """Return for each value, `(digits, size)`, whether an entry may depend on a row with a digit.
+    """Return, for each value, which entries may depend on a row of each set of `_digits`.
 
-    The digits are those of `_digits`.
+    The masks have the shape `(sets, size)`.
     """
     sets = np.repeat(_digits(batch.rows)[:, :, None], sum(batch.sizes), axis=2)
     marks = [np.stack([batch.pack_rows(x) for x in sets])]
@@ -163,7 +164,7 @@ def _marks(batch: BatchGraph) -> list[np.ndarray]:
 
 
 def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
-    """Name the first operation, on the way to the output, that has an entry mixing several rows."""
+    """Describe the first operation before the output with an entry that mixes several rows."""
     behind = graph.ancestors(graph.output)
     for value in sorted(behind - {0}):
         if marks[value].reshape(-1, 2, marks[value].shape[1]).all(axis=1).any():
@@ -174,10 +175,11 @@ def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
 
 
 def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bool:
-    """Return whether a row computes one function in a batch and another alone.
+    """Return whether a row is mapped by one function in a batch and by another alone.
 
     Curves and steps are replaced by smooth functions, so that no threshold hides a difference.
-    Graphs with different operations, or that amplify roundoff, are not compared.
+    Graphs with different nonlinear operations are not compared. Differences that roundoff explains
+    do not count.
     """
     if _kinds(single) != _kinds(batch.graph):
         return False
@@ -219,7 +221,7 @@ def _smooth(graph: Graph, x: np.ndarray) -> np.ndarray:
 
 
 def _phase(node: Node) -> np.ndarray:
-    """Return a number for each entry of a curve or step that identifies it."""
+    """Return a number for each entry of a node that identifies the entry's curve or step."""
     grid = np.broadcast_to(_GRID[:, None], (len(_GRID), node.size))
     with np.errstate(all="ignore"):
         table = np.nan_to_num(node.op.run([grid]), posinf=2.0, neginf=-2.0)

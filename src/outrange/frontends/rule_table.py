@@ -1,4 +1,4 @@
-"""Tables of rules, from the name of an operation to the function that writes it as a graph."""
+"""Tables of rules, from the name of an operation to the function that lowers it to a graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None
     """Add rules to a table.
 
     Args:
-        rules: Name to rule; no name may be in `table` already.
+        rules: Map from name to rule; no name may be in `table` already.
 
     Raises:
         ValueError: A name already has a rule. With two rules, the order of imports would decide

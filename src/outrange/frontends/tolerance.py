@@ -18,7 +18,7 @@ def noise(
 
     Args:
         graph: The graph as written.
-        strayed: Its values and roundings.
+        strayed: Values and roundings of the graph.
         seed: Seed of the roundings.
         enough: `(batch,)` distances that need not be exceeded: runs stop once all are reached.
             None for all runs.
@@ -50,11 +50,11 @@ def tolerance(
 
     Args:
         graph: The graph as written.
-        strayed: Its values and roundings.
+        strayed: Values and roundings of the graph.
         seed: Seed of the random roundings.
-        difference: `(batch, outputs)` differences to be explained. If given, fewer runs are made
-            when these explain all of them, and the result may be smaller; the set of differences
-            that exceed it stays the same.
+        difference: `(batch, outputs)` differences to be explained. If given, the runs with
+            random roundings stop once they explain all differences, and the result may be smaller.
+            The set of differences that exceed it stays the same.
     """
     enough = None
     if difference is not None:

@@ -1,4 +1,4 @@
-"""The path from a controller's output to the control at the plant, and to the memory."""
+"""The path from a controller's output to the control that reaches the plant, and to the memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .trace import trace
 def apply_delay(
     b: Builder, parts: StepParts, whole: Value, raw: Value
 ) -> tuple[Value, list[Operand]]:
-    """Return the control that reaches the plant, and the controls that are pending after it.
+    """Return the control that reaches the plant in this step, and the controls pending after it.
 
     Args:
         parts: Parts of the loop.
         whole: The state, followed by the pending controls, oldest first.
+        raw: The controller's output.
     """
     u = apply_actuation(b, parts, raw)
     if not parts.delay:
@@ -47,7 +48,7 @@ def trace_callback(
     size: int | None,
     what: str,
 ) -> Value:
-    """Trace a function that takes some of the arguments `words`."""
+    """Trace a callback that takes some of the arguments named in `words`, and return its result."""
     names = accepted_arguments(function, words, what)
     values: dict[str, Value] = {}
     for k in names:

@@ -23,12 +23,13 @@ OBSERVE_ARGUMENTS, MEMORY_ARGUMENTS = ("t", "x"), ("t", "x", "y")
 
 
 def accepted_arguments(function: Any, words: Sequence[str], what: str) -> tuple[str, ...]:
-    """Return the arguments that a function takes, in order.
+    """Return the names of the arguments to pass to a function, in order.
 
-    They are some of `words` by name, or else the last ones, as many as the function has.
+    If the function names its parameters as in `words`, return these names. Otherwise, return the
+    last of the `words`, one per parameter.
 
     Raises:
-        InputError: The function takes more arguments.
+        InputError: The function takes no arguments, more than there are `words`, or any number.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())

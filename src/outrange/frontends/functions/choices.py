@@ -13,10 +13,10 @@ from ...graph import Builder, Value
 def choice_values(b: Builder, which: Value, choices: Sequence[np.ndarray]) -> Value:
     """Compute the value of each choice without rounding: 0.352 stays exactly the float64 0.352.
 
-    A naive sum of differences would not: -0.665 + 1.017 rounds.
+    A sum of differences in float64 would round, as in -0.665 + 1.017.
 
     Args:
-        which: `(batch, c)` integers from 0, the index of a value among those of its choice.
+        which: `(batch, c)` integers, the index (from 0) of the selected value of each choice.
         choices: The increasing values of each choice.
     """
     columns = [
@@ -27,7 +27,7 @@ def choice_values(b: Builder, which: Value, choices: Sequence[np.ndarray]) -> Va
 
 
 def _value(b: Builder, which: Value, values: Sequence[float]) -> Value:
-    """Compute the value by a line if all values are on one, else by one step after another."""
+    """Return `values[which]`, by one linear map if the values are evenly spaced, else by steps."""
     first, exact = values[0], [Fraction(v) for v in values]
     step = values[1] - first if len(values) > 1 else 0.0
     if all(exact[0] + j * Fraction(step) == v for j, v in enumerate(exact)):
@@ -35,7 +35,7 @@ def _value(b: Builder, which: Value, values: Sequence[float]) -> Value:
     factors: list[float] = []
     pieces = []
     for j in range(1, len(values)):
-        # The difference of two float64 numbers is a sum of few of them.
+        # The difference of two float64 numbers is an exact sum of a few float64 numbers.
         rest = exact[j] - exact[j - 1]
         while rest:
             factors.append(float(rest))

@@ -22,8 +22,8 @@ class FlowGraphs:
     """Graphs of a loop whose controls are held over each period.
 
     `x` holds the states (the last of which may be memory), then constant parameters and
-    disturbances, then the pending controls. A graph of the controller also has an input `t` if the
-    controller uses the time.
+    disturbances, then the pending controls. The graphs `before`, `after` and `controller` also have
+    an input `t` if the controller uses the time.
 
     Args:
         before: From `x` to the controller's observation.
@@ -44,9 +44,9 @@ class FlowGraphs:
 def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
     """Build the graphs of a loop in continuous time.
 
-    Parameters, and a constant disturbance, are states whose derivative is 0; they follow the states
-    in `x`. So are the controller's memory and the pending controls, which change at sampling
-    instants only.
+    Parameters and a constant disturbance become states with the derivative 0, which follow the
+    states in `x`. The controller's memory and the pending controls also have the derivative 0, and
+    change at sampling instants only.
 
     Args:
         parts: Parts of the loop, without choices.
@@ -54,8 +54,8 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
 
     Raises:
         InputError: Sizes do not fit each other.
-        UnsupportedError: A function computes something unsupported, in general or for a plant in
-            continuous time.
+        UnsupportedError: A function computes something unsupported, or something that is
+            unsupported in continuous time.
     """
     n = len(parts.states)
     fixed = ["p"] if parts.sizes["p"] else []
@@ -118,7 +118,7 @@ def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], pending: 
     slope = plant_value(b, parts, arguments, arguments.pop("t", 0.0))
     if constant:
         slope = b.concat([slope, np.zeros((1, constant))], axis=1)
-    # Fused curves have no Taylor coefficients, so the graph stays as the plant wrote it.
+    # Fused curves have no Taylor coefficients, so the graph stays as the plant is written.
     last = b.reshape(slope, (1, slope.size))
     if not isinstance(last, Value):
         last = b.constant_value(last)

@@ -56,7 +56,7 @@ _COMPARE: Mapping[type, Callable] = MappingProxyType({
 def formulas(
     texts: Sequence[str], names: Mapping[str, Sequence[str]]
 ) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """Read formulas, one per state; `^` is a power.
+    """Parse formulas, one per state, into one function; the operator `^` is a power.
 
     Args:
         texts: Formulas in the order of the states.
@@ -152,7 +152,7 @@ def tree_of(text: Any, names: Collection[str], entries: Sequence[str]) -> ast.ex
     """Parse a formula into a tree of the allowed kinds of nodes.
 
     Args:
-        names: Names that it may use besides functions.
+        names: Names that the formula may use besides built-in functions and constants.
         entries: Names that an error message lists.
 
     Raises:
@@ -189,7 +189,7 @@ def tree_of(text: Any, names: Collection[str], entries: Sequence[str]) -> ast.ex
 
 
 def _is_part(node: ast.AST) -> bool:
-    """Return whether a formula may contain such a node."""
+    """Return whether a formula may contain this node."""
     match node:
         case ast.Constant():
             return type(node.value) is float or (type(node.value) is int and abs(node.value) < HUGE)

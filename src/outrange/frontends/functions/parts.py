@@ -19,7 +19,7 @@ class StepParts:
     """The parts of a closed loop's step.
 
     Args:
-        controllers: The controller graph of each mode; a single one without modes.
+        controllers: The controller graph of each mode; a single graph if there are no modes.
         plant: A function, a `LinearPlant`, a list of formulas, or the graph of a model.
         observe: Function from the state to the controller's observation; None for the state itself.
         actuate: Function from the controller's output to the control; None for the output itself.
@@ -29,8 +29,8 @@ class StepParts:
         controls: Names of the controls; empty for `u1`, `u2`, ...
         modes: The value of the mode for each controller.
         mode: Index of the state that holds the mode.
-        memory: Function from the state and the controller's output to the next memory, which the
-            last states hold; None without memory.
+        memory: Function from the state and the controller's output to the next memory, which is
+            stored in the last states; None without memory.
         delay: Number of steps that a control takes to reach the plant.
         idle: The control before the first one arrives: one number, or one per control.
         control_count: Number of controls; see `with_counts`.
@@ -90,7 +90,7 @@ class StepParts:
 
     @property
     def pending(self) -> tuple[float, ...]:
-        """The pending controls at the beginning, oldest first."""
+        """Controls that are pending before the first step, oldest first, as one flat tuple."""
         if not self.delay:
             return ()
         if len(self.idle) not in (1, self.control_count):

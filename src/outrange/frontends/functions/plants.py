@@ -1,4 +1,4 @@
-"""Values of a graph for a plant's result: of a function, a model, matrices, or formulas."""
+"""Lowering of a plant (a function, a model, matrices, or formulas) to a value of a graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .trace import trace
 
 
 def vector(b: Builder, x: Value) -> Value:
-    """Reshape to one vector without a batch axis, the argument of a function of arrays."""
+    """Reshape a value to a vector without a batch axis, as functions of arrays expect it."""
     return b.reshape(x, (x.size,))
 
 
@@ -61,7 +61,7 @@ def plant_value(
 
 
 def part_of(b: Builder, x: Value, start: int, stop: int) -> Value:
-    """Return the entries `start` to `stop` of a row."""
+    """Return the entries from `start` up to but not including `stop` of a row."""
     return b.structural(lambda a: a[0][:, start:stop], [x])  # pyright: ignore[reportReturnType]
 
 
@@ -95,7 +95,7 @@ def _formulas(
 
 
 def _model(b: Builder, plant: Graph, n: int, operands: Sequence[Value]) -> Value:
-    """Splice in a model as plant; it reads state and control, concatenated."""
+    """Splice in a model as the plant; its input is the concatenation of the operands."""
     size = sum(x.size for x in operands)
     outputs = plant.value_size(plant.output)
     if (plant.size, outputs) != (size, n):

@@ -24,7 +24,7 @@ from .plants import part_of, plant_value
 
 
 def with_counts(parts: StepParts) -> StepParts:
-    """Fill in the numbers of controls and of memory states.
+    """Return the parts with the number of controls and of memory states filled in.
 
     Raises:
         InputError: The memory has more entries than there are states.
@@ -55,7 +55,7 @@ class StepGraphs:
         after: From state, disturbance, parameters, choice and the controller's output to the next
             state and the control.
         whole: From state, disturbance, parameters and choice to the next state and the control.
-        modes: Like `whole`, with the controller of one mode each, if there are several modes.
+        modes: For the value of each mode, a graph like `whole` with only this mode's controller.
     """
 
     before: Graph
@@ -93,7 +93,7 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
 
 
 def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
-    """Build `StepGraphs.after` quickly: as the plant wrote it, without fusing curves."""
+    """Build `StepGraphs.after` quickly: as the plant is written, without fusing curves."""
     n, raw = len(parts.states), parts.controllers[0].value_size(parts.controllers[0].output)
     slots = [Slot("x", (n + len(parts.pending),))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]
@@ -118,12 +118,12 @@ def _whole(parts: StepParts, slots: Sequence[Slot], before: Graph, after: Graph)
 def controller_value(
     b: Builder, parts: StepParts, x: Value, observation: Value, near: bool = False
 ) -> Value:
-    """Compute the output of the mode's controller, as nested selections.
+    """Compute the output of the controller that the mode selects, by nested selections.
 
     Args:
         parts: Parts of the loop.
         x: The state, followed by the pending controls.
-        near: Whether to take the mode of the nearest value, because the state may be inexact.
+        near: Whether to use the mode with the nearest value, because the state may be inexact.
     """
     output = splice(b, parts.controllers[0], observation)
     if not parts.modes:
@@ -150,7 +150,7 @@ def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:
     Args:
         parts: Parts of the loop.
         size: Number of entries of the state and the pending controls.
-        t: The number of the step; None for an input of that name, if it is used.
+        t: The number of the step; None to make it an input `t`, if the controller uses the time.
     """
     n, needed = len(parts.states), parts.controllers[0].size
     clock = [Slot("t", (1,))] if t is None and parts.uses_clock else []
@@ -173,7 +173,7 @@ def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:
 
 
 def _after(b: Builder, parts: StepParts, inputs: dict[str, Value], t: float) -> list[Value]:
-    """Compute the next state, and the control."""
+    """Compute the next state and the control."""
     raw: Value = inputs.pop("raw")
     if "c" in inputs:
         inputs["c"] = choice_values(b, inputs["c"], parts.choices)

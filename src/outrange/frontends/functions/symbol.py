@@ -27,7 +27,7 @@ CLIPPING = {
     "maximum": (-np.inf,), "fmax": (-np.inf,), "minimum": (np.inf,), "fmin": (np.inf,),
     "clip": (-np.inf, np.inf),
 }  # fmt: skip
-"""Functions to the infinite arguments that mean no limit."""
+"""Infinite arguments that mean "no limit", by function."""
 
 NOT_FINITE = (
     "Its numbers must be finite; look for a division by 0 and for missing data. Received: {}"
@@ -125,7 +125,7 @@ class Symbol:
 
 
 def _unsupported_function(function: Any) -> UnsupportedError:
-    """Build the error for a function of NumPy, or of SciPy, whose ufuncs do not name a module."""
+    """Build the error for a function of NumPy or SciPy (whose ufuncs do not name a module)."""
     name = function.__name__
     shown = f"np.{name}" if hasattr(np, name) else name
     return UnsupportedError(
@@ -147,7 +147,7 @@ def _unary(name: str) -> Any:
 
 
 def _in_place(name: str) -> Any:
-    """Return an in-place operator: it rebinds a number, and is rejected for an array."""
+    """Return an in-place operator, which rebinds a number but raises an error for an array."""
     rule = _binary(name)
 
     def assign(self: Symbol, other: Any) -> Any:
@@ -195,19 +195,19 @@ for _name in (
 
 
 def apply_rule(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) -> Any:
-    """Apply a rule of operands to the arguments of a function; `ends` as in `unwrap`."""
+    """Convert the arguments of a function to operands, and apply a rule; `ends` as in `unwrap`."""
     return wrap(rule(b, *(unwrap(b, x, ends) for x in inputs)))
 
 
 def wrap(result: Any) -> Any:
-    """Wrap values of the graph as symbols; other objects are returned unchanged."""
+    """Wrap values of the graph as symbols, also in lists; return other objects unchanged."""
     if isinstance(result, list):
         return [wrap(part) for part in result]
     return Symbol(result) if isinstance(result, Value) else result
 
 
 def unwrap(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
-    """Return a symbol, numbers, or a list of both as one operand.
+    """Convert a symbol, numbers, or a list of both to one operand.
 
     Args:
         x: Argument of a NumPy function.
@@ -215,7 +215,8 @@ def unwrap(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
 
     Raises:
         InputError: A number is NaN, or infinite and not allowed.
-        UnsupportedError: It contains something that is not a number.
+        UnsupportedError: The argument contains something that is not a number, or entries of
+            different shapes.
     """
     if isinstance(x, Symbol):
         return x.value

@@ -22,12 +22,13 @@ def interpolate(
     b: Builder, of: Reader, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None,
     period: Any = None,
 ) -> Operand:  # fmt: skip
-    """Lower `np.interp`: a constant, and for each piece its slope times the part of `x` in it.
+    """Lower `np.interp` to a constant plus, per piece, its slope times `x` clipped to the piece.
 
-    The slopes are float64 numbers.
+    The slopes are rounded to float64.
 
     Raises:
-        UnsupportedError: The table is not constant, or has other values beyond its ends.
+        UnsupportedError: The table is not constant, its places do not increase, or `left`, `right`
+            or `period` is given.
     """
     at, places, values = of(b, x), _constant(b, of, xp), _constant(b, of, fp)
     if places.size < 2 or places.size != values.size or not (np.diff(places) > 0).all():
@@ -66,7 +67,7 @@ def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence)
     """Lower `np.piecewise`: the last function whose condition holds; an extra one is the default.
 
     Raises:
-        UnsupportedError: There are more or fewer functions.
+        UnsupportedError: The number of functions does not match the number of conditions.
     """
     conditions = list(condlist) if isinstance(condlist, list | tuple) else [condlist]
     if len(funclist) not in (len(conditions), len(conditions) + 1):
@@ -82,18 +83,18 @@ def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence)
 
 
 def digitize(b: Builder, of: Reader, x: Any, bins: Any, right: bool = False) -> Operand:
-    """Lower `np.digitize`: the number of bins at `x` or below; with `right`, below."""
+    """Lower `np.digitize`: the number of bins at or below `x`; with `right`, only those below."""
     return _count(b, of(b, x), _constant(b, of, bins), "greater" if right else "greater_equal")
 
 
 def search_sorted(b: Builder, of: Reader, a: Any, v: Any, side: str = "left") -> Operand:
-    """Lower `np.searchsorted`: the number of places below `v`; on the right side, or at it."""
+    """Lower `np.searchsorted`: the number of entries below `v`; with side "right", at or below."""
     how = "greater" if side == "left" else "greater_equal"
     return _count(b, of(b, v), _constant(b, of, a), how)
 
 
 def choose(b: Builder, of: Reader, a: Any, choices: Sequence) -> Operand:
-    """Lower `np.choose`: the entry of a table whose index depends on the state."""
+    """Lower `np.choose`: the entry of `choices` at an index that depends on the state."""
     index, table = of(b, a), list(choices)
     result = of(b, table[0])
     for place, entry in enumerate(table[1:], 1):

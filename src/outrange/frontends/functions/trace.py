@@ -29,7 +29,7 @@ def trace(
     what: str,
     nouns: Sequence[str] = (),
 ) -> Value:
-    """Trace a function, applied to some operands, and return its result as one vector.
+    """Trace a function of the operands, and return its result as one row of shape `(1, size)`.
 
     Args:
         function: Function of one array per operand; it returns an array, or a list of numbers.
@@ -144,7 +144,7 @@ def _reader(framework: str) -> tuple[Callable, Callable]:
 
 
 def used_framework(function: Any) -> str | None:
-    """Return the framework whose functions a function calls, judged by the modules it names."""
+    """Return the framework that a function uses, judged by the modules in its code; or None."""
     modules: set[str] = set()
     waiting, seen = [function], set()
     while waiting:

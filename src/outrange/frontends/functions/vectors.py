@@ -1,4 +1,4 @@
-"""NumPy's vector functions, composed of products, sums and moved entries."""
+"""NumPy's vector functions, composed of products, sums and rearranged entries."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class _Flattening:
         return makes
 
     def runner(self, eqn: Any) -> Callable[..., list[np.ndarray]]:
-        """Return a function that runs the primitive on arrays: its operands, or their positions."""
+        """Return a function that runs the primitive on arrays of operands or of positions."""
         jnp = self.jax.numpy
         is_real = bool(eqn.invars) and jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.inexact)
 

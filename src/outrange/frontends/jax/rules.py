@@ -111,7 +111,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     **{f"reduce_{how}": (lambda c, how=how: c.b.reduce(how, c.x, c.attr("axes")))
        for how in ("sum", "max", "min")},
 }  # fmt: skip
-"""Primitive to its rule; the functions below add more."""
+"""Rule of each primitive; the functions below add more rules."""
 
 
 rule = rule_decorator(RULES)
@@ -255,7 +255,7 @@ COUNTING = (
     "argmax", "argmin", "sort", "top_k", "cummax", "cummin", "cumprod", "reduce_prod",
     "dynamic_update_slice", *WRITES,
 )  # fmt: skip
-"""Primitives whose rule also holds for integers."""
+"""Primitives whose rule is also valid for integers."""
 
 TABLE = with_constant_folding({**RULES, **ORDERS}, COUNTING)
-"""The rules, for operands that depend on the input; primitives of constants run in JAX."""
+"""Rules for operands that depend on the input; primitives of constants are evaluated by JAX."""

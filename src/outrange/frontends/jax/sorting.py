@@ -23,7 +23,7 @@ WRITES = {
     "scatter_mul": "mul", "scatter-max": "max", "scatter_max": "max", "scatter-min": "min",
     "scatter_min": "min",
 }  # fmt: skip
-"""Primitive to its mode of writing."""
+"""Write mode of each scatter primitive."""
 
 _UNTOUCHED = {"set": 0.0, "add": 0.0, "mul": 1.0, "max": 0.0}
 
@@ -53,7 +53,7 @@ def _sort(c: TracedCall) -> list[Operand]:
 
 
 def _sorted_along(c: TracedCall, x: Operand, places: Value, axis: int) -> Operand:
-    """Arrange another operand in the order of the sort key."""
+    """Reorder an operand along `axis` by the sorted positions of the sort key."""
     if not isinstance(x, Value):
         numbers = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
         if np.array_equal(x, np.broadcast_to(numbers, x.shape)):
@@ -95,7 +95,7 @@ def gather(c: TracedCall) -> Operand:
     """Lower a gather along one axis at positions that depend on the input.
 
     Raises:
-        UnsupportedError: It is another kind of gather.
+        UnsupportedError: The gather is of another kind.
     """
     numbers, sizes = c.attr("dimension_numbers"), tuple(c.attr("slice_sizes"))
     x, index = c.inputs

@@ -115,5 +115,5 @@ def _check_version(module: Any) -> Any:
 
 
 def is_keras_class(kind: type) -> bool:
-    """Return whether a class is defined by Keras, not derived from one of its classes."""
+    """Return whether a class is defined by Keras itself, not derived from a Keras class."""
     return kind.__module__.startswith("keras.")

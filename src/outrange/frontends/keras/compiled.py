@@ -1,7 +1,8 @@
-"""Models on JAX as one compiled program.
+"""Compilation of a whole model on JAX to one program.
 
-When Keras runs a model layer by layer, every operation on a new shape is compiled by itself, which
-takes most of the time of a first answer. One program for all of them compiles much faster.
+When Keras runs a model layer by layer, JAX compiles every operation on a new shape separately,
+which takes most of the time of a first answer. One program for the whole model compiles much
+faster.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from .signature import Signature
 
 
 PROGRAMS = 64
-"""Number of compiled programs kept, for models that are read again."""
+"""Size of the cache of compiled programs, which are reused when a model is read again."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class LoweredModel:
         program: Digest of the lowered program, which includes every constant, even those of nested
             functions.
         structure: Structure of arguments and results.
-        lowered: JAX's lowered program; removed by the compilation, because it holds the model.
+        lowered: List of JAX's lowered program; compilation empties the list, because the program
+            keeps the model in memory.
     """
 
     program: str
@@ -40,7 +42,9 @@ def _compile(program: LoweredModel) -> Callable:
 
 
 class CompiledCall:
-    """A model at inference, compiled for each number of rows; weights are read at every call.
+    """Callable that runs a compiled model at inference, with the current weights at every call.
+
+    The model is compiled once per number of rows.
 
     Args:
         model: A Keras model or layer, on JAX.
@@ -52,7 +56,7 @@ class CompiledCall:
         self._calls: dict[int, Callable] = {}
 
     def __call__(self, parts: list[Any]) -> Any:
-        """Return the outputs, in the model's structure, for one array per input."""
+        """Run the model on one array per input; return the outputs in the model's structure."""
         weights = self._weights()
         rows = len(parts[0])
         if rows not in self._calls:

@@ -1,4 +1,7 @@
-"""Declared size of a Keras file, limited before Keras allocates it; the only use of `h5py`."""
+"""Limits on the sizes that a Keras file declares, checked before Keras allocates memory.
+
+This is the only module that imports `h5py`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ STATES = 4
 """Numbers that a file may store per weight: the weight itself, and optimizer state."""
 
 LARGEST_CONFIG = 2**26
-"""Limit in bytes of `config.json`, or another member without weights. 1000 layers take 2^20."""
+"""Size limit in bytes of `config.json` and other members without weights (1000 layers: 2^20)."""
 
 _WEIGHTS = (".h5", ".npz")
 
@@ -28,7 +31,7 @@ _LOCK = threading.RLock()
 
 _FREE_WEIGHTS = 2**20
 _MOST_EXPANSION = 16
-"""Entries that a weight file may declare for each byte that it stores."""
+"""Number of entries that a weight file may declare per stored byte, beyond `_FREE_WEIGHTS`."""
 
 
 def check_archive(path: Path) -> int | None:
@@ -73,7 +76,7 @@ def check_datasets(file: Any, path: Path) -> int | None:
         Number of entries that the file stores as weights; None if it is unreadable.
 
     Raises:
-        ModelError: It declares too many.
+        ModelError: The file declares too many entries, or stores them in another file.
     """
     # Optimizer state is read only with the optimizer, and only as far as it fits the weights.
     limit = SizeLimit(STATES * WEIGHTS.most, WEIGHTS.rule, WEIGHTS.remedy)
@@ -109,14 +112,15 @@ def check_datasets(file: Any, path: Path) -> int | None:
 
 @contextlib.contextmanager
 def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
-    """Count the weights that Keras creates meanwhile, before it allocates them; limit symbols too.
+    """Limit the weights and symbols that Keras creates in this context, before it allocates them.
 
     Args:
         stored: Number of weights that the file stores. Keras creates all weights before it reads
             the first one.
 
     Yields:
-        The tallies, which keep the error they raised; Keras may replace it.
+        The tallies of weights and of symbols. Each keeps the error that it raised, because Keras
+        may replace that error by another.
     """
     limit = WEIGHTS
     if stored is not None and 2 * stored + _FREE_WEIGHTS < WEIGHTS.most:
@@ -150,9 +154,9 @@ def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
 def is_drawn(layer: Any, initializer: Any) -> bool:
     """Return whether the initial values of a weight are random numbers that the file replaces.
 
-    Keras's own layers read all their weights from the file, or Keras rejects it. A user's layer may
-    leave some at their initial values. To draw random numbers, JAX compiles a program for each
-    shape, which takes most of the time of reading a small model.
+    Keras's own layers read all their weights from the file; otherwise Keras rejects the file. A
+    user's layer may leave some weights at their initial values. To draw random numbers, JAX
+    compiles a program for each shape, which takes most of the time of reading a small model.
     """
     return type(layer).__module__.startswith("keras.src.layers.") and any(
         kind.__name__ == "RandomInitializer" for kind in type(initializer).__mro__

@@ -53,7 +53,7 @@ def read(
 
 @contextlib.contextmanager
 def _names_for_lambdas(k: Any) -> Iterator[None]:
-    """Give a lambda read from a file, which has no globals, the names that most lambdas use."""
+    """Give lambdas read from a file, which have no globals, the names that most lambdas use."""
     kind, names = k.layers.Lambda, {
         "keras": k, "ops": k.ops, "np": np, "numpy": np, "math": math, "layers": k.layers,
     }  # fmt: skip
@@ -77,7 +77,7 @@ def _names_for_lambdas(k: Any) -> Iterator[None]:
 
 
 def _check_kind(path: Path) -> int | None:
-    """Raise if a file is not of the kind its name says; return its number of weights, if stored."""
+    """Check that a file's content matches its suffix; return its number of weights, if readable."""
     if path.suffix.lower() == ".keras":
         good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()
         kind = "a zip archive with a `config.json` (what `model.save(...)` writes)"

@@ -48,13 +48,13 @@ def load_keras(
             open.
 
     Returns:
-        The network, with the model itself as `predict`, and its layers.
+        The network, whose `predict` runs the model itself, with a description of each layer.
 
     Raises:
         InputError: `model` is not a Keras model, or there is no such file.
         ModelError: The file is damaged, a weight is not finite, or the graph differs from the
             model.
-        UnsupportedError: The model does something unsupported; the layer is named.
+        UnsupportedError: The model does something unsupported; the message names the layer.
 
     Example:
         >>> import keras as K
@@ -68,7 +68,7 @@ def load_keras(
 
 @contextlib.contextmanager
 def report_lack_of_memory(model: Any) -> Iterator[None]:
-    """Convert a lack of memory to an error about the model.
+    """Convert a `MemoryError` in this context to an error about the model.
 
     Args:
         model: The model, or its path.
@@ -108,7 +108,8 @@ def record_model(model: Any, inputs: Signature, *, record_zeros: bool = False) -
 
     Args:
         model: A built Keras model.
-        inputs: Signature of its inputs.
+        inputs: Signature of the model's inputs.
+        record_zeros: Whether recurrent layers record an initial state of zeros as a constant.
 
     Raises:
         ModelError: A weight is not finite.
@@ -122,7 +123,7 @@ def build_network(model: Any, inputs: Signature, recording: Trace) -> Network:
     """Build the network of a recording, without comparing it with the model.
 
     Args:
-        inputs: Signature of its inputs.
+        inputs: Signature of the model's inputs.
     """
     names = output_names(model, recording.outputs)
     lowered = lower(recording, inputs.slots, names)
@@ -145,7 +146,7 @@ def check_repeatable(
     """Raise if a model behaves differently in a second run.
 
     Args:
-        inputs: Signature of its inputs.
+        inputs: Signature of the model's inputs.
         recording: The operations of the first run.
         record_zeros: As in the first run.
 
@@ -163,15 +164,15 @@ def check_batches(
     *,
     record_zeros: bool = False,
 ) -> None:
-    """Raise if a model's graph of several rows is not that of each row.
+    """Raise if a model's graph for several rows does not treat each row like its graph for one row.
 
     The points of `compare` may miss a step, or a branch on the number of rows.
 
     Args:
         network: The network of one row.
-        inputs: Signature of its inputs.
+        inputs: Signature of the model's inputs.
         recording: The recording that the network was built from.
-        record_zeros: As in that recording.
+        record_zeros: As in `record_model`, for that recording.
 
     Raises:
         UnsupportedError: The model mixes the rows of a batch.
@@ -215,10 +216,10 @@ def compare(network: Network, model: Any, inputs: Signature) -> None:
 
     Args:
         network: The network of `build_network`, with the current weights.
-        inputs: Signature of its inputs.
+        inputs: Signature of the model's inputs.
 
     Raises:
-        ModelError: They differ.
+        ModelError: The network and the model differ.
         UnsupportedError: The model mixes the rows of a batch.
     """
     predict = network.predict or predictor(model, inputs)
@@ -275,7 +276,8 @@ def _check_rows_independent(
     Args:
         network: The network of one row.
         predict: Function that runs the model on rows.
-        predict_one: Function that runs the model on the first of some rows, without the others.
+        predict_one: Function that runs the model on the first row only, or the first batch if its
+            size is fixed.
     """
     begin_phase(COMPARING)
     graph = network.written

@@ -8,7 +8,7 @@ from .api import keras
 
 
 def named_inputs(model: Any, x: Any) -> Any:
-    """Arrange a dict of inputs in the structure of the model's inputs; return others unchanged.
+    """Arrange a dict of inputs in the structure of the model's inputs; return other `x` unchanged.
 
     Raises:
         InputError: The keys of the dict differ from the names of the model's inputs.
@@ -32,7 +32,9 @@ def named_targets(model: Any, y: Any) -> Any:
 
 
 def pack_targets(k: Any, data: Any, struct: Any) -> Any:
-    """Pack a list of arrays in another structure with as many leaves, like a loss packs targets.
+    """Pack a list of arrays in a structure with as many leaves, as a Keras loss packs targets.
+
+    Other data are returned unchanged.
 
     Args:
         data: Targets in any structure.
@@ -68,6 +70,6 @@ def _arrange_by_name(data: Any, what: str, struct: Any, names: list[str]) -> Any
 
 
 def takes_rows(model: Any) -> bool:
-    """Return whether a model states its inputs, each with an axis besides the batch axis."""
+    """Return whether a model declares inputs, each with an axis besides the batch axis."""
     inputs = getattr(model, "inputs", None) or ()
     return bool(inputs) and all(len(tensor.shape) > 1 for tensor in inputs)

@@ -9,7 +9,7 @@ from .refuse import LOW_PRECISION
 
 
 def formats(model: Any, wide: Any) -> dict[int, str]:
-    """Map the `id` of each 16-bit layer to the number format of everything it returns.
+    """Map the `id` of each layer to the number format of everything that it returns.
 
     A layer is left out if it contains user code, which may cast, or layers of another format.
 
@@ -57,7 +57,7 @@ def copy_in_float32(k: Any, model: Any) -> Any:
 
 
 def cast_inputs(k: Any, symbols: list[Any], arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Cast inputs like `fit` does: first all floats to one type, then to the model's dtypes."""
+    """Cast inputs as `fit` does: first all floats to one type, then to the model's dtypes."""
 
     def backend_dtype(dtype: Any) -> str:  # a backend may not support 64 bits
         return k.backend.standardize_dtype(k.ops.convert_to_tensor(np.zeros(1, dtype)).dtype)

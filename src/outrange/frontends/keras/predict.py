@@ -1,4 +1,4 @@
-"""Evaluation of the user's own model, in its own float32, on flat vectors."""
+"""Evaluation of the user's own model, in its own element type, on flat vectors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,16 +14,16 @@ from .trace.records import Trace
 
 
 _CHUNK = 1 << 22
-"""Number of input entries passed to the model at once."""
+"""Approximate number of input entries in one batch passed to the model."""
 
 _BUCKET = 128
-"""Rows of a JAX batch, padded to this number or 2, 4, ... times it, since each size compiles."""
+"""Rows of a JAX batch, padded to 1, 2, 4, ... times this number to compile for few sizes."""
 
 _LARGE = 1 << 13
-"""Input entries from which a bucket is a quarter of that, because padding costs time as well."""
+"""Input size from which `_BUCKET` is divided by 4, because padding also costs time."""
 
 _HUGE = 1 << 19
-"""Input entries from which batches are not padded."""
+"""Input size from which a batch may have a single row."""
 
 
 def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.ndarray]:
@@ -65,7 +65,7 @@ def _run_fast(
 
 
 def run(model: Any, signature: Signature, x: np.ndarray) -> np.ndarray:
-    """Run one batch layer by layer, without padding."""
+    """Run the model on flat rows, layer by layer and without padding; return its flat outputs."""
     k = keras()
     with keep_states(k, model):
         outputs = model(signature.pack(split(x, signature)), training=False)
@@ -93,12 +93,13 @@ def split(x: np.ndarray, signature: Signature) -> list[Any]:
 
 
 def prober(trace: Trace, lowered: KerasGraph, signature: Signature) -> Callable:
-    """Return a function from one point `(1, size)` to the model's own value of each graph value.
+    """Return a function that computes the model's own value for each graph value at one point.
 
-    Keras itself runs the recorded operations again, one by one.
+    The function lets Keras run the recorded operations again, one by one.
 
     Returns:
-        A function to a dict from graph value to array.
+        A function from a point of shape `(1, size)` to a dict from the index of a graph value to
+        the flat array that the model computes for it.
     """
     k = keras()
 

@@ -39,7 +39,7 @@ def check_layer(layer: Any, where: str) -> None:
     """Raise if a layer is not supported because of its number format.
 
     Raises:
-        UnsupportedError: It is quantized, or computes in low precision.
+        UnsupportedError: The layer is quantized, or computes in low precision.
     """
     if getattr(layer, "quantization_mode", None) is not None:
         raise UnsupportedError(
@@ -54,10 +54,10 @@ def check_layer(layer: Any, where: str) -> None:
 
 
 def is_opaque(k: Any, layer: Any, args: tuple, kwargs: dict) -> bool:
-    """Return whether one rule lowers the whole `layer` (not so a subclass with its own `call`)."""
+    """Return whether one rule lowers the whole layer; False for a subclass with its own `call`."""
     softmax = k.layers.Softmax
     if isinstance(layer, softmax) and type(layer).call is softmax.call:
-        # In this case it calls the backend directly, not Keras's operations.
+        # In these cases the layer calls the backend directly, not Keras's operations.
         return np.size(layer.axis) > 1 or len(args) > 1 or kwargs.get("mask") is not None
     for name in OPAQUE:
         kind = getattr(k.layers, name, None)
@@ -94,11 +94,11 @@ def first_line(error: Exception) -> str:
 
 
 _WRAPPED = "Exception encountered when calling"
-"""Start of Keras's message for an error that another error caused."""
+"""Start of Keras's message for an error that wraps another error."""
 
 
 def explain(error: Exception, where: str, layer: Any = None) -> ModelError:
-    """Convert an exception of tracing or lowering to an error about the user's `layer`."""
+    """Convert an exception raised by tracing or lowering to an error about the user's `layer`."""
     text = str(error)
     if isinstance(error, ModelError):
         renamed = re.sub(r"^Layer `[^`]*`(?= \w)", where.replace("\\", ""), text)

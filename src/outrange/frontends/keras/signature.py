@@ -37,8 +37,8 @@ def signature(model: Any, like: Any = None) -> Signature:
 
     Args:
         model: The model or layer.
-        like: Arrays in the structure of its inputs, rows first. They determine sizes, or the
-            structure, that the model leaves open.
+        like: Arrays in the structure of the model's inputs, rows first. They determine the sizes or
+            the structure that the model leaves open.
 
     Raises:
         InputError: `like` does not have one array per input of the model.
@@ -173,7 +173,7 @@ def _shapes_to_symbols(k: Any, shapes: Any, dtype: str) -> Any:
 
 
 def _names(k: Any, struct: Any, flat: list) -> list[str]:
-    """Return dict keys if the model takes a dict, else the names of its `keras.Input` layers."""
+    """Return the input names: the keys of a dict, or the names of the `keras.Input` layers."""
     if isinstance(struct, dict) and len(struct) == len(flat):
         by_tensor = {id(tensor): str(key) for key, tensor in struct.items()}
         return [by_tensor[id(tensor)] for tensor in flat]

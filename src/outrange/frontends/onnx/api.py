@@ -40,7 +40,7 @@ def read_onnx(path: Path) -> OnnxModel:
 
     Raises:
         InputError: There is no such file, or `onnx` is not installed.
-        ModelError: The file is damaged, or a tensor is larger than any memory, is stored outside
+        ModelError: The file is damaged, or a tensor is too large for any memory, is stored outside
             the file's folder, or contains NaN.
         UnsupportedError: The file is not a plain graph of tensors.
     """

@@ -1,8 +1,8 @@
-"""Total size of a file's tensors, limited before any of them is allocated.
+"""Limit on the total size of a file's tensors, checked before any tensor is allocated.
 
-The sizes of inputs and constants are declared. For operators that build large tensors from small
-ones, the rules below derive the size from these. Any other size is checked when its node is
-lowered, before the value is computed.
+The file declares the sizes of inputs and constants. For operators that build large tensors from
+small ones, the rules below derive the size of the result. Any other size is checked when its node
+is lowered, before the value is computed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Element types: the types that an operator accepts and returns, and the range of each.
 
 An element type decides the meaning of an operator: float division is exact, integer
-division truncates. So every tensor of a file carries its type, and every rule states the types it
-holds for, in the notation of ONNX's documentation: `"T T -> T"` takes two operands of the same
-type and returns a value of that type.
+division truncates. So every tensor of a file carries its type, and every rule states the types for
+which it is valid, in the notation of ONNX's documentation: `"T T -> T"` takes two operands of the
+same type and returns a value of that type.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Tensor:
 
     Args:
         operand: A value of the graph, or a constant.
-        kind: Its element type, by NumPy's name; for a constant, that of the array.
+        kind: NumPy name of the element type of the operand.
     """
 
     operand: Operand
@@ -64,7 +64,7 @@ class Tensor:
 
 
 def kind_of(array: np.ndarray) -> str:
-    """Return the element type of a constant."""
+    """Return the NumPy name of a constant's element type; "string" for text."""
     return "string" if array.dtype.kind in "OSU" else str(array.dtype)
 
 
@@ -74,9 +74,10 @@ class Types:
 
     Args:
         inputs: One word per input: an element type, or a type parameter (a capital letter).
-        outputs: One word per output, likewise; `?` if the rule itself determines the type.
+        outputs: One word per output, of the same form; `?` if the rule itself determines the type.
         many: Whether the last input may be repeated.
-        allowed: Type parameter to its allowed element types, if an operand depends on the input.
+        allowed: Map from a type parameter to the element types that it may have if an operand
+            depends on the input.
         chooses: Whether every entry of a result is an entry of an operand or between two of them,
             so that no integer type can overflow.
     """
@@ -92,7 +93,7 @@ class Types:
         """Parse a signature `"T I* -> T"`; a star means that the last input may be repeated.
 
         Raises:
-            OutrangeError: A type parameter is not explained.
+            OutrangeError: A type parameter is missing in `allowed`, or there is no output.
         """
         left, _, right = text.partition("->")
         many = left.rstrip().endswith("*")
@@ -109,7 +110,7 @@ class Types:
         return self.inputs[-1] if self.many else None
 
     def bind(self, kinds: Sequence[str | None]) -> tuple[dict[str, str], int | None]:
-        """Bind each type parameter; also return the first operand whose type conflicts, or None."""
+        """Bind each type parameter; also return the index of a conflicting operand, or None."""
         bindings: dict[str, str] = {}
         for i, kind in enumerate(kinds):
             word = self.word(i)

@@ -16,9 +16,10 @@ FUSED = "MatMul+Add"
 
 
 def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
-    """Return the nodes of `model`, with `MatMul` by a matrix and `Add` of a vector fused.
+    """Return the nodes of `model`, with each `MatMul` by a matrix and `Add` of a vector fused.
 
-    They are fused only if no other node reads the product, and the vector has one entry per column.
+    The matrix and the vector must be constant, and the vector must have one entry per column. No
+    other node may read the product.
     """
     uses = Counter(name for node in model.nodes for name in _reads(node))
     uses.update(info.name for info in model.outputs)

@@ -1,4 +1,4 @@
-"""Total sizes in an ONNX message, limited before tensors are read and functions are inlined."""
+"""Limits on an ONNX message, checked before tensors are read and functions are inlined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_declared(proto: Any) -> None:
     """Raise if a message has too many tensor entries, or too many nodes after inlining functions.
 
     Raises:
-        ModelError: There are too many, or a function calls itself.
+        ModelError: There are too many entries or nodes, or a function calls itself.
     """
     weights = Tally(WEIGHTS)
     for tensor in _tensors(proto.graph):
@@ -30,7 +30,7 @@ def check_declared(proto: Any) -> None:
 def _count_inlined(
     first: tuple[str, str], functions: dict[tuple[str, str], Any], sizes: dict[tuple[str, str], int]
 ) -> None:
-    """Store the inlined number of nodes of a function, and of those it calls, in `sizes`."""
+    """Store in `sizes` how many nodes a function, and each function it calls, has when inlined."""
     stack, active = [first], {first}
     while stack:
         key = stack[-1]

@@ -17,7 +17,7 @@ CHECKS = ("auto", "runtime", "reference", None)
 
 
 def warm_up() -> None:
-    """Import the packages for reading a file in advance: seconds that no instance should pay."""
+    """Import the packages for reading a file in advance, which may take seconds."""
     with suppress(InputError):
         api()
         runtime_api()

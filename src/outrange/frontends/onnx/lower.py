@@ -54,8 +54,9 @@ def operators() -> list[str]:
 class OnnxGraph:
     """A graph, its layers, and the location of each of the file's tensors in the graph as written.
 
-    `plain` is the graph as written, if elementwise sub-graphs became single curves. `places` maps
-    each value of `graph` to its value there; `bypassed` are those that such a curve bypasses.
+    `plain` is the graph as written; None unless elementwise sub-graphs became single curves.
+    `places` maps each value of `graph` to the same value of the graph as written. `bypassed` lists
+    the values of `graph` that a fused curve bypasses.
     """
 
     graph: Graph
@@ -70,7 +71,7 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
     """Return the full shape of an input, including a batch axis of 1.
 
     Raises:
-        ModelError: The file leaves an axis other than the first open, or the size is absurd.
+        ModelError: The file leaves an axis other than the first open, or the size is too large.
         UnsupportedError: The input has another element type than float32 or float64.
     """
     if info.kind not in FLOATS:
@@ -113,7 +114,7 @@ class Feeds:
             start = end
 
     def __call__(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Return one point `(inputs,)` as arrays by input name."""
+        """Convert one flat point `(inputs,)` to a dict from input name to array."""
         return {
             name: x[part].reshape(shape).astype(kind) for name, part, shape, kind in self._inputs
         }
@@ -254,7 +255,7 @@ def _check_finite(node: OnnxNode, name: str, x: Operand) -> None:
 def _layer(
     model: OnnxModel, b: Builder, node: OnnxNode, env: Env, results: list[Tensor]
 ) -> list[LayerInfo]:
-    """Return the rows of a summary for one node: one, or none."""
+    """Return the rows of a summary for one node, at most one."""
     result = results[0].operand if results else None
     if not isinstance(result, Value):
         return []

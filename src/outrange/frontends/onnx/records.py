@@ -31,10 +31,11 @@ class OnnxNode:
         op: Operator type, such as `"Gemm"`.
         domain: Operator set; `""` is ONNX's own.
         name: The node's name, made unique; like `"Gemm_3"` if the file has none.
-        inputs: Names of the tensors it reads; `""` for an absent optional input.
-        outputs: Names of the tensors it returns.
-        attributes: Name to a number, a string, a list of them, an array or a `Subgraph`. Any
-            other attribute (such as a sparse tensor) is an `Opaque`.
+        inputs: Names of the tensors that the node reads; `""` for an absent optional input.
+        outputs: Names of the tensors that the node returns.
+        attributes: Map from the name of an attribute to a number, a string, a list of numbers or
+            strings, an array or a `Subgraph`. Any other attribute (such as a sparse tensor) is an
+            `Opaque`.
     """
 
     op: str
@@ -50,8 +51,8 @@ class Subgraph:
     """A graph inside a node: a branch, or the body of a loop.
 
     Args:
-        inputs: Names of its inputs.
-        outputs: Names of its outputs.
+        inputs: Names of the inputs of the subgraph.
+        outputs: Names of the outputs of the subgraph.
         nodes: Nodes in execution order.
     """
 
@@ -63,7 +64,7 @@ class Subgraph:
 
 @dataclass(frozen=True)
 class Opaque:
-    """An attribute that is not data."""
+    """An attribute of a kind that cannot be read, such as a sparse tensor."""
 
     kind: str
 
@@ -77,7 +78,8 @@ class OnnxModel:
         opset: Version of ONNX's own operator set.
         outputs: Outputs in the file's order.
         nodes: Nodes in the file's order.
-        reference: Function that starts the reference evaluator of `onnx`: feeds to every tensor.
+        reference: Function that starts the reference evaluator of `onnx`, and returns a function
+            from arrays by input name to arrays by tensor name.
         content: Function that returns the serialized model, for a runtime.
     """
 

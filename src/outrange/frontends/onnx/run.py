@@ -13,7 +13,7 @@ class Runner:
 
     Args:
         model: The records of the file.
-        lowered: The graph read from it, for the sizes and for `probe`.
+        lowered: The graph read from the file, for the sizes and for `probe`.
     """
 
     def __init__(self, model: OnnxModel, lowered: OnnxGraph) -> None:

@@ -19,7 +19,7 @@ def api() -> Any:
     """Import the package `onnxruntime` on the first call, and return it.
 
     Raises:
-        InputError: It is not installed.
+        InputError: `onnxruntime` is not installed.
     """
     try:
         import onnxruntime
@@ -37,7 +37,7 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
 
     Raises:
         InputError: `onnxruntime` is not installed.
-        ModelError: It does not accept the model.
+        ModelError: `onnxruntime` does not accept the model.
     """
     onnxruntime = api()
     options = onnxruntime.SessionOptions()

@@ -8,7 +8,7 @@ from .api import api
 
 @functools.cache
 def default_number(op: str, opset: int, name: str) -> float:
-    """Return the default of a float attribute, rounded to float32 like in runtimes.
+    """Return the default of a float attribute, rounded to float32 as runtimes do.
 
     Args:
         op: An operator of ONNX's own set.
@@ -17,7 +17,7 @@ def default_number(op: str, opset: int, name: str) -> float:
         name: Name of the attribute.
 
     Raises:
-        UnsupportedError: The installed `onnx` has no default.
+        UnsupportedError: The installed `onnx` states no default for this attribute.
     """
     defs = api().defs
     for version in ((opset,), ()):

@@ -22,7 +22,7 @@ def load_sklearn(model: Any) -> Network:
     """Read a fitted estimator into a graph, and check that the graph matches the estimator.
 
     Args:
-        model: A perceptron, a linear model, or a pipeline of scalers that ends in one.
+        model: A perceptron, a linear model, or a pipeline of scalers that ends in either.
 
     Returns:
         The network. Its outputs are the probabilities of a classifier (`predict_proba`, in the
@@ -31,7 +31,7 @@ def load_sklearn(model: Any) -> Network:
 
     Raises:
         ModelError: The estimator is not fitted, or the graph differs from it.
-        UnsupportedError: It contains an unsupported estimator.
+        UnsupportedError: The model contains an unsupported estimator.
     """
     first = _first_fitted(model)
     features = int(first.n_features_in_)
@@ -81,7 +81,7 @@ def arrays(model: Any) -> Iterator[np.ndarray]:
 
 
 def _element_type(model: Any) -> FloatType:
-    """Return float64, or float32 if some constants were fitted in it."""
+    """Return float64, or float32 if some fitted constants have that type."""
     return FLOAT32 if any(part.dtype == np.float32 for part in arrays(model)) else FLOAT64
 
 
@@ -89,7 +89,8 @@ class _Predictor:
     """Function that runs the estimator itself on flat inputs, in float64.
 
     Args:
-        names: Names of the columns that it was fitted to; None for arrays.
+        names: Names of the columns that the estimator was fitted to; None if it was fitted to an
+            array.
     """
 
     def __init__(self, model: Any, names: list[str] | None) -> None:
@@ -111,7 +112,7 @@ class _Predictor:
 
 
 def _first_fitted(model: Any) -> Any:
-    """Return the part that stores the features: the estimator or the first effective step."""
+    """Return the part that stores the features: the estimator, or the first step that has them."""
     for step in (model, *(step for _, step in getattr(model, "steps", ()))):
         if hasattr(step, "n_features_in_"):
             return step

@@ -18,12 +18,12 @@ from ..rule_table import rule_decorator
 
 
 RULES: dict[str, Callable[[Call], Operand]] = {}
-"""Class name of an estimator to its rule."""
+"""Map from the class name of an estimator to its rule."""
 
 rule = rule_decorator(RULES)
 
 CURVES = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid"}
-"""scikit-learn activation to curve."""
+"""Map from scikit-learn's name of an activation to its curve."""
 
 LINEAR = ("LinearRegression", "Ridge", "Lasso", "ElasticNet", "RidgeCV", "LassoCV", "ElasticNetCV")
 
@@ -34,9 +34,9 @@ class Call:
 
     Args:
         builder: The graph being built.
-        x: The operand that it is applied to, of shape `(1, features)`.
-        path: Its name, prefixed by those of the enclosing steps; empty for the outermost estimator
-            and for the last step of a pipeline.
+        x: The operand that the estimator is applied to, of shape `(1, features)`.
+        path: Name of the estimator, prefixed by the names of the enclosing steps; empty for the
+            outermost estimator and for the last step of a pipeline.
         columns: Names of the features, if the estimator was fitted to a table.
         visits: One entry per part that is worth a row in a summary: name, class, number of
             parameters, the operand before its activation, and its result.
@@ -276,7 +276,7 @@ def _best_estimator(call: Call) -> Operand:
 
 
 def _float64(fitted: Any, default: Any) -> np.ndarray:
-    """Convert fitted numbers to float64, so that quotients of them are; default if None."""
+    """Return fitted numbers, or `default` if None, as float64, so that quotients are float64."""
     return np.asarray(default if fitted is None else fitted, np.float64)
 
 

@@ -16,7 +16,7 @@ RENAMED = {"squeeze_dims": "axis", "split_dim": "axis", "concat_dim": "axis", "d
 """Names of arguments in recorded operations, and their names in `tf.raw_ops`."""
 
 _RANDOM = re.compile("Random|Normal|Uniform|Multinomial|Gamma|Poisson|Binomial|Shuffle|Sampler")
-"""Names of operations that draw from a generator; `Stateless` ones have no state."""
+"""Pattern in the names of operations that draw random numbers, if the operation is stateful."""
 
 
 def tensorflow() -> Any:
@@ -30,7 +30,6 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
     """Trace a function of tensors.
 
     Args:
-        function: Takes one tensor per spec and returns a flat list of tensors.
         function: Function of one tensor per spec that returns a flat list of tensors.
         specs: Shape and dtype of each tensor.
 

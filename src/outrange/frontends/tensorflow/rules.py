@@ -98,7 +98,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "Rank": lambda c: np.array(len(c.x.shape), np.int32),
     "ZerosLike": lambda c: np.zeros(c.x.shape), "OnesLike": lambda c: np.ones(c.x.shape),
 }  # fmt: skip
-"""Operation to its rule; the functions below add more."""
+"""Rule of each operation; the functions below add more rules."""
 
 
 rule = rule_decorator(RULES)
@@ -233,7 +233,7 @@ COUNTING = (
     "MatMul", "BatchMatMul", "BatchMatMulV2", "Cumsum", "Shape", "Size", "Rank", "ZerosLike",
     "OnesLike", "Sum", "Max", "Min", "Cast", "BiasAdd", "PadV2", "Einsum", "MaxPool",
 )  # fmt: skip
-"""Operations whose rule also holds for integers; `Mean` and `Div` truncate there."""
+"""Operations whose rule is also valid for integers (not `Mean` and `Div`, which truncate)."""
 
 TABLE = with_constant_folding(RULES, COUNTING)
-"""The rules, for operands that depend on the input; operations on constants run in TensorFlow."""
+"""Rules for operands that depend on the input; TensorFlow evaluates operations on constants."""

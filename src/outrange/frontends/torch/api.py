@@ -19,7 +19,7 @@ def torch() -> Any:
     """Import and return `torch`.
 
     Raises:
-        ModelError: It is not installed.
+        ModelError: PyTorch is not installed.
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]  # an optional framework
@@ -67,9 +67,10 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def evaluating(module: Any) -> Iterator[None]:
-    """Put a module in evaluation mode, then restore the modes of its parts, and its buffers.
+    """Put a module in evaluation mode in this context; restore its modes and buffers afterward.
 
-    The mode of an exported program is fixed. A `forward` may write to a buffer, to count calls say.
+    The mode of an exported program is fixed and stays as it is. Buffers are restored because a
+    `forward` may write to them, for example to count calls.
     """
     is_fixed = hasattr(module, "validate_inputs") or type(module).__module__.startswith("torch.fx")
     modes = [] if is_fixed else [(part, part.training) for part in module.modules()]

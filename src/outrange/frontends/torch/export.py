@@ -16,17 +16,17 @@ from .places import error_place
 
 
 MOST_ROWS = 256
-"""Largest batch size at which a branch of the code is searched for."""
+"""Limit of the batch sizes that are searched for a branch of the code."""
 
 
 def export_module(module: Any, examples: Sequence[np.ndarray]) -> Any:
     """Export a module in evaluation mode.
 
     Args:
-        examples: An array for each of its inputs, with the batch axis.
+        examples: An array for each input of the module, with the batch axis.
 
     Raises:
-        ModelError: Its code cannot be exported.
+        ModelError: The module's code cannot be exported.
     """
     tensors = tuple(torch().as_tensor(x) for x in examples)
     try:
@@ -49,7 +49,7 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
     """Return numbers of rows at which the code of a module takes another branch.
 
     Args:
-        examples: An array for each of its inputs, with a batch axis of at least 2.
+        examples: An array for each input of the module, with a batch axis of at least 2.
 
     Returns:
         For each condition on the number of rows that the code evaluates, the first number of rows

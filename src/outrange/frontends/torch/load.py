@@ -34,7 +34,7 @@ def load_torch(
     Args:
         model: A `torch.nn.Module`, an exported program, or the path of a `.pt2` file.
         input_shape: Shape of one input, without the batch axis; modules only. By default the
-            number of features of a first `Linear` layer.
+            number of input features of the first layer, if that is a `Linear` layer.
         safe_mode: Whether to reject files that could run arbitrary code.
 
     Returns:
@@ -112,7 +112,7 @@ def _check_shape(shape: Any) -> tuple[int, ...]:
     """Return an input shape as a tuple.
 
     Raises:
-        InputError: It is not a sequence of positive integers.
+        InputError: `shape` is not a sequence of positive integers.
     """
     is_sequence = isinstance(shape, Sequence) and not isinstance(shape, str)
     if not is_sequence or not all(isinstance(n, int) and n > 0 for n in shape):
@@ -124,7 +124,7 @@ def _check_shape(shape: Any) -> tuple[int, ...]:
 
 
 def _first_shape(module: Any) -> tuple[int, ...]:
-    """Return the input shape of a first `Linear` layer, or raise if there is none."""
+    """Return the input shape of a module whose first layer is `Linear`; raise for other modules."""
     for part in module.modules():
         features = getattr(part, "in_features", None)
         if features is not None:
@@ -139,7 +139,7 @@ def _first_shape(module: Any) -> tuple[int, ...]:
 
 
 def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
-    """Build the network of a program, and its module as a function of rows."""
+    """Build the network of a program, and a `RowRunner` of its module."""
     slots, batches = [], []
     for title, shape, dtype in api.input_shapes(program):
         is_float = dtype in ("float32", "float64")

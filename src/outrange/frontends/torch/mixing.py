@@ -17,7 +17,7 @@ _ROWS = 3
 
 
 def mixing_operation(module: Any, inputs: Callable[[int], Sequence[np.ndarray]]) -> str:
-    """Name the first operation that mixes rows, or computes with their number.
+    """Describe the first operation that mixes rows, or computes with their number.
 
     Args:
         inputs: Function from a number of rows to the input arrays of such a batch.
@@ -86,7 +86,7 @@ def _values(program: Any, parts: Sequence[np.ndarray]) -> dict[Any, list[np.ndar
 
 
 def _counting_node(program: Any, other: Any) -> Any:
-    """Return the first operation with another constant in a program for another number of rows."""
+    """Return the first operation that differs in a program for another number of rows, or None."""
     for node, counterpart in zip(_operations(program), _operations(other), strict=False):
         if node.target != counterpart.target:
             return node

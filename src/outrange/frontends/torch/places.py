@@ -32,7 +32,7 @@ def error_place(error: BaseException) -> str:
 
 
 def _user_line(frames: list[tuple[Any, ...]]) -> str:
-    """Return the last frame outside of PyTorch and of this library."""
+    """Return the code, file and line of the last frame outside of libraries; empty if none."""
     libraries = (str(Path(torch().__file__).parent), str(_LIBRARY), get_path("stdlib"))
     user_frames = [f for f in frames if not f[0].startswith(libraries) and "<" not in f[0]]
     if not user_frames:

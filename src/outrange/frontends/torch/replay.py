@@ -16,12 +16,12 @@ from .api import dispatch_mode, torch
 
 
 MOST_BYTES = 2**28
-"""Limit of the memory of all results, which a record keeps until it runs again. Functions with
-larger results have large operations, and gain little from a replay."""
+"""Limit in bytes of the results of all operations, which a recording keeps until it runs again.
+Functions with larger results have large operations, and gain little from a replay."""
 
 
 class NotRecordableError(Exception):
-    """The operations depend on a value, and may differ in the next call."""
+    """Error for a function whose operations depend on a value, and may differ in the next call."""
 
 
 class OperationLog:
@@ -32,12 +32,12 @@ class OperationLog:
 
     Args:
         function: Function of tensors that returns a list of tensors. It is run once.
-        inputs: Tensors that it is run on.
+        inputs: Tensors that the function is run on.
         variables: Tensors that may hold other values in the next call.
 
     Raises:
-        NotRecordable: The function reads the value of a tensor that does not follow from numbers in
-            the code, or takes too much memory.
+        NotRecordableError: The function reads the value of a tensor that does not follow from
+            numbers in the code, or its results take too much memory.
     """
 
     def __init__(
@@ -104,7 +104,8 @@ class OperationLog:
         """Drop operations with the same results in every call; return the places of these results.
 
         Such operations depend on no input and draw no random numbers. The tensors that they read
-        and compute share no memory with any tensor that is written to, or may be changed outside.
+        and compute share no memory with a tensor that an operation writes to, or that may change
+        between calls.
         """
         changed = {_memory(t) for t in (*inputs, *variables)}
         for call, (read, computed) in zip(self.calls, self._tensors, strict=True):
@@ -126,7 +127,7 @@ class OperationLog:
         return constant
 
     def _identify(self, tensor: Any, result: Any) -> Any:
-        """Identify a second tensor, of the same numbers in the same memory, with the first."""
+        """Record that `result` is the same value as `tensor`, whose memory it shares; return it."""
         if id(tensor) in self._places:
             self._places[id(result)] = self._places[id(tensor)]
         self._alive.append(result)
@@ -233,15 +234,15 @@ def _put(values: list[Any], places: Any, result: Any) -> None:
 
 
 class ReplayedFunction:
-    """A function of tensors that is recorded in its second call, if the third call confirms it.
+    """A function of tensors that is recorded in its second call, and then replayed.
 
-    A value that went through NumPy is a constant in a record, so the third call reveals it.
+    The third call compares the recording with the function. It reveals a value that went through
+    NumPy, which is a constant in the recording.
 
     Args:
         function: Function of tensors of fixed shapes that returns a list of tensors.
         variables: Tensors that the function changes.
-        plain: Equivalent function in recordable operations, for a `function` that is not
-            recordable.
+        plain: Equivalent function that is recorded instead if `function` cannot be recorded.
     """
 
     def __init__(
@@ -255,7 +256,7 @@ class ReplayedFunction:
         self._calls, self._record, self._trusted = 0, None, False
 
     def __call__(self, *inputs: Any) -> list[Any]:
-        """Run the function, or its record."""
+        """Run the function, or replay its recording."""
         self._calls += 1
         if self._record is not None and self._trusted:
             return self._record(*inputs)
@@ -274,7 +275,7 @@ class ReplayedFunction:
         return first
 
     def _confirm(self, record: OperationLog, inputs: Sequence[Any]) -> list[Any]:
-        """Run the record and the function, and drop the record if their results differ."""
+        """Run the recording and the function, and drop the recording if their results differ."""
         before = self._state()
         recorded = [*record(*inputs), *self._variables]
         recorded = [t.clone() for t in recorded]
@@ -297,7 +298,7 @@ class ReplayedFunction:
 
 
 def _are_close(expected: Any, actual: Any) -> bool:
-    """Return whether numbers differ by no more than the order of sums explains."""
+    """Return whether two tensors differ by no more than another order of summation explains."""
     a, b = (np.asarray(t.detach().cpu().double()) for t in (expected, actual))
     with np.errstate(invalid="ignore"):
         return bool(np.allclose(a, b, 1e-4, 1e-5 * np.abs(b).max(initial=0.0), equal_nan=True))

@@ -28,14 +28,14 @@ SIZES = (2, 3, 16)
 """Batch sizes at which the rows of a batch are compared with the same rows run one by one."""
 
 _FAR = 1e3
-"""Factor of a row's companions in a batch, so that even a small contribution of theirs shows."""
+"""Factor that enlarges the other rows of a batch, so that even a small influence of them shows."""
 
 
 class RowRunner:
     """A module as a function of flat rows.
 
     Args:
-        slots: Slot and dtype of each of its inputs.
+        slots: Slot and dtype of each input of the module.
     """
 
     def __init__(self, module: Any, slots: Sequence[tuple[Slot, str]]) -> None:
@@ -72,12 +72,12 @@ class RowRunner:
         ]
 
     def one_by_one(self, x: np.ndarray) -> np.ndarray:
-        """Return flat outputs, `(batch, outputs)`, of a batch of one for each row."""
+        """Run each row as a batch of one; return the flat outputs, `(batch, outputs)`."""
         rows = [np.concatenate([np.ravel(leaf) for leaf in self._run_one(row)]) for row in x]
         return np.stack(rows) if rows else np.zeros((0, 0))
 
     def as_batch(self, x: np.ndarray) -> np.ndarray:
-        """Return flat outputs, `(batch, outputs)`, of one batch of all rows.
+        """Run all rows as one batch; return the flat outputs, `(batch, outputs)`.
 
         Raises:
             RowsMixed: The output does not have one entry per row.
@@ -101,12 +101,13 @@ def check_rows_independent(network: Network, rows: RowRunner) -> None:
 
     Batches of several sizes are compared with their rows run one by one. They are also compared
     with batches of the same size in which one row is kept and all others change: the output of the
-    kept row must be the same to the last bit. A module that accepts batches of one only is a
+    kept row must be the same to the last bit. A module that accepts only batches of one is a
     function of that row. Points may miss a step, or a branch on the number of rows, so the graphs
     of batches are compared as well.
 
     Raises:
-        UnsupportedError: The output does; the message names the operation.
+        UnsupportedError: The output depends on other rows (the message names the operation), or
+            differs between two runs.
     """
     graph = network.written
     sizes = SIZES[:2] if is_large(graph) else SIZES
@@ -138,7 +139,7 @@ def check_rows_independent(network: Network, rows: RowRunner) -> None:
 
 
 def _points(graph: Graph) -> np.ndarray:
-    """Return as many points as the largest batch has, in the domain of the graph if possible."""
+    """Return a point for each row of the largest batch, in the domain of the graph if possible."""
     x, _ = with_points_inside(graph, points(graph, None, 0, few=True), at_once, 0)
     inside = [is_inside(graph, graph.run_all(x[part])) for part in at_once(graph, len(x))]
     good = np.concatenate(inside) & (np.abs(x).max(axis=1, initial=0.0) < _FAR)

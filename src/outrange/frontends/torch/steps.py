@@ -18,7 +18,8 @@ def trace_program(program: Any) -> TracedProgram:
     """Read an exported program as steps in core ATen operations.
 
     Raises:
-        ModelError: A weight is not finite, a constant is NaN, or PyTorch cannot decompose it.
+        ModelError: A weight is not finite, a constant is NaN, or PyTorch cannot decompose the
+            program.
         UnsupportedError: The program draws random numbers.
     """
     t = torch()
@@ -50,12 +51,12 @@ def trace_program(program: Any) -> TracedProgram:
 
 
 def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
-    """Return a parameter, buffer or constant of a program; a token has no entries.
+    """Return a parameter, buffer or constant of a program; an empty array for a token.
 
-    A buffer may be infinite, because it may be a mask.
+    A buffer may have infinite entries, because it may be a mask.
 
     Raises:
-        ModelError: It is used and not finite.
+        ModelError: The array is used and has NaN entries, or infinite entries in a parameter.
     """
     signature = program.graph_signature
     parameter = signature.inputs_to_parameters.get(node.name)
@@ -77,10 +78,10 @@ def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
 
 
 def _array(t: Any, tensor: Any) -> np.ndarray:
-    """Convert a tensor, or its item, to an array; a type that NumPy lacks becomes float32.
+    """Convert a tensor, or a number taken from one, to an array; bfloat16 becomes float32.
 
     Raises:
-        UnsupportedError: It has no plain numbers (a tensor of a transform, or a quantized one).
+        UnsupportedError: The tensor has no plain numbers (in a transform, or if quantized).
     """
     if isinstance(tensor, bool | int | float):  # the item of a tensor
         return np.asarray(tensor)
@@ -155,7 +156,7 @@ def _with_places(tree: Any, place: dict[int, int]) -> Any:
 
 
 def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.ndarray]]:
-    """Return a function that runs the operation on arrays: its own operands, or positions."""
+    """Return a function that runs the operation on arrays of operands, or of positions."""
     dtypes = [getattr(n.meta.get("val"), "dtype", None) for n in _operands(node)]
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
@@ -178,8 +179,8 @@ def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.n
 def _tensor(t: Any, array: np.ndarray, dtype: Any) -> Any:
     """Convert an operand to a tensor of the recorded type.
 
-    Integers in place of real numbers are positions. They become float64, which holds them exactly
-    and is accepted by every operation that moves real numbers.
+    Integers in place of real numbers are positions of entries. They become float64, which represents
+    them exactly and is accepted by every operation that moves real numbers.
     """
     tensor = t.from_numpy(np.array(array, order="C"))
     if dtype is None or (dtype.is_floating_point and array.dtype.kind in "iu"):
@@ -190,7 +191,7 @@ def _tensor(t: Any, array: np.ndarray, dtype: Any) -> Any:
 def trace_function(
     function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]
 ) -> TracedProgram:
-    """Trace a function of tensors, with a flat list of results, to steps."""
+    """Trace a function of tensors that returns a flat list of tensors, and read it as steps."""
     t = torch()
     examples = [t.zeros(shape, dtype=getattr(t, dtype)) for shape, dtype in specs]
     return trace_program(export_function(function, examples))

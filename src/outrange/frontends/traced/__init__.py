@@ -1,7 +1,7 @@
 """Lowering of framework code, recorded by the framework's own tracer, to values of a builder.
 
-Each framework's folder turns a recording into `TracedStep`s and has a table of rules. The record
-of a step that rules receive, and the rules' building blocks, are shared by all frameworks.
+Each framework's folder converts a recording to `TracedStep`s and has a table of rules. All
+frameworks share the records that rules receive, and the building blocks of rules.
 """
 
 from .call import TracedCall as TracedCall, TracedStep as TracedStep

@@ -1,4 +1,4 @@
-"""Records of one traced operation, and of its application to values of a graph."""
+"""Records of a traced operation, and of its application to values of a graph."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class TracedStep:
 
     Args:
         kind: The framework's name for the operation.
-        reads: Keys of its operands.
-        makes: Keys of its results.
+        reads: Keys of the operands.
+        makes: Keys of the results.
         run: Function that runs the operation itself on arrays; it returns one array per result.
         dtypes: Dtype of each operand, if recorded.
         where: The user's line of code, for errors; empty if unknown.
@@ -43,7 +43,7 @@ class TracedStep:
 
 @dataclass(eq=False)
 class TracedCall:
-    """A step applied to values of the graph and arrays, the argument of a lowering rule."""
+    """A step applied to graph values and arrays; the argument of a lowering rule."""
 
     b: Builder
     step: TracedStep

@@ -15,7 +15,7 @@ from .call import TracedCall
 
 @dataclass(frozen=True, eq=False)
 class Complex:
-    """Two operands of the same shape, the real and the imaginary parts."""
+    """A complex operand: its real and its imaginary part, in the same shape."""
 
     real: Operand
     imag: Operand
@@ -40,7 +40,7 @@ def lower_complex(c: TracedCall, rules: dict[str, Callable]) -> Complex | Operan
     """Lower a step with complex operands, as steps on real and imaginary parts.
 
     Raises:
-        UnsupportedError: The step does not treat both parts alike.
+        UnsupportedError: The step has no rule for complex operands.
     """
     if c.kind in ("real", "imag"):
         return getattr(c.inputs[0], c.kind)

@@ -18,7 +18,7 @@ from .complex import Complex, lower_complex
 
 @dataclass(eq=False)
 class TracedProgram:
-    """A recording.
+    """A recording of framework code as a list of steps.
 
     Args:
         inputs: Keys of the inputs.
@@ -33,7 +33,7 @@ class TracedProgram:
 
 
 def random_numbers(kind: str, where: str = "") -> UnsupportedError:
-    """Return the error for an operation that draws random numbers.
+    """Build the error for an operation that draws random numbers.
 
     Args:
         kind: The framework's name for the operation.
@@ -98,7 +98,7 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
     """Compute the results of a step.
 
     Raises:
-        ModelError: The step cannot be lowered; the message names it and its line of code.
+        ModelError: The step cannot be lowered; the message names the step and its line of code.
     """
     where = f", in {step.where}" * bool(step.where)
     try:
@@ -126,9 +126,9 @@ def with_constant_folding(
     """Extend rules by constant folding: steps on constants run the framework's own operation.
 
     Args:
-        rules: Kind of step to its rule.
-        counting: The kinds whose rule also holds for integer dtypes. For the others it does not: an
-            integer quotient is truncated, and "and" is bitwise.
+        rules: Map from the kind of a step to its rule.
+        counting: The kinds whose rule is also valid for integer dtypes. Other rules are not: an
+            integer quotient is truncated, for example, and "and" is bitwise.
     """
 
     def guard(name: str, rule: Callable[[TracedCall], Any]) -> Callable[[TracedCall], Any]:

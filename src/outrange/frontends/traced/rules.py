@@ -32,12 +32,12 @@ def same(c: TracedCall) -> Operand:
 
 
 def compare(how: str) -> Callable[[TracedCall], Operand]:
-    """Return a rule that compares the first two operands, as 0 or 1."""
+    """Return a rule that compares the first two operands, with the result 0 or 1."""
     return lambda c: compare_operands(c, how, c.inputs[0], c.inputs[1])
 
 
 def compare_operands(c: TracedCall, how: str, x: Operand, y: Operand) -> Operand:
-    """Compare two operands of a step, as 0 or 1."""
+    """Compare two operands of a step, with the result 0 or 1."""
     # A constant may have a fraction, whatever the dtypes of the tensors.
     whole = (isinstance(part, Value) or not np.mod(part, 1.0).any() for part in (x, y))
     if c.step.dtypes and all(dtype in RANGES for dtype in c.step.dtypes) and all(whole):
@@ -53,7 +53,7 @@ def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand
 
 
 def _truths(c: TracedCall) -> list[Operand]:
-    """Return the first two operands as 0 or 1."""
+    """Return the first two operands as truth values, 0 or 1."""
     return [logic.truth(c.b, x) for x in c.inputs[:2]]
 
 
@@ -149,7 +149,7 @@ def integer_quotient(c: TracedCall, floored: bool) -> Operand:
 
 
 def modulo(c: TracedCall, floored: bool) -> Operand:
-    """Compute the remainder of such a quotient."""
+    """Compute the remainder of the first two operands, for a quotient as in `integer_quotient`."""
     divisor = _divisor(c)
     if c.integer is not None:
         return integers.remainder(c.b, c.x, divisor, floored=floored)
@@ -173,7 +173,7 @@ def exponential(c: TracedCall) -> Operand:
 
 
 def extremum(c: TracedCall, x: Operand, limit: Operand, negate: bool) -> Operand:
-    """Return the larger (with `negate` the smaller) of two operands.
+    """Compute the elementwise maximum (with `negate`, the minimum) of two operands.
 
     A limit that is one constant gives a curve.
     """
@@ -239,7 +239,7 @@ def windows(
 
     Args:
         shape: Shape of the array.
-        size: Size of the window, one number per axis, like the following arguments.
+        size: Size of the window, one number per axis, as in the following arguments.
         dilation: Steps between the entries of a window.
         padding: Numbers of padded entries before and after each axis.
     """
@@ -282,7 +282,7 @@ def pool(c: TracedCall, how: str, x: Operand, gather: np.ndarray, shape: Sequenc
 def running_sum(
     c: TracedCall, x: Operand, axis: int, reverse: bool = False, exclusive: bool = False
 ) -> Operand:
-    """Compute the sum of all entries up to each one along an axis."""
+    """Compute the running sum along an axis; an `exclusive` sum omits the entry itself."""
     if not isinstance(x, Value):
         return c.step.run(*c.inputs)[0]
     axis %= len(x.shape)

@@ -15,7 +15,7 @@ from .call import TracedCall
 def arg_extremum(
     c: TracedCall, x: Operand, axis: int | None, keepdims: bool = False, *, least: bool = False
 ) -> Operand:
-    """Return the position of the first largest (or least) entry; of all entries if no `axis`."""
+    """Return the position of the first largest (or least) entry along an axis, or of all entries."""
     b = c.b
     x = x if isinstance(x, Value) else b.constant_value(x)
     shape = [1] * len(x.shape)
@@ -54,7 +54,7 @@ def take_first(c: TracedCall, x: Operand, count: int, axis: int) -> Operand:
 def running_extremum(
     c: TracedCall, x: Operand, axis: int, *, least: bool = False, reverse: bool = False
 ) -> Operand:
-    """Return the largest (or least) of all entries up to each one along an axis."""
+    """Compute the running maximum (or minimum, if `least`) along an axis."""
     if not isinstance(x, Value):
         values = np.flip(x, axis) if reverse else x
         values = (np.minimum if least else np.maximum).accumulate(values, axis=axis)
@@ -74,8 +74,8 @@ def write(c: TracedCall, how: str, x: Operand, updates: Operand, placed: np.ndar
         c: The step being lowered.
         how: `set`, `add`, `mul`, `max` or `min`.
         updates: The entries to be written.
-        placed: Flat position of the update of each entry, in the shape of `x`; -1 where there is
-            none.
+        placed: Flat position of the update for each entry, in the shape of `x`; -1 for entries
+            without an update.
     """
     b, here = c.b, placed >= 0
     source = np.where(here, placed, 0).ravel()
@@ -104,7 +104,7 @@ def placement(
     untouched: float = 0.0,
     dtype: str = "float32",
 ) -> np.ndarray:
-    """Find the destination of each update of a write, by running the write on positions.
+    """Find which update a write puts into each entry, by running the write on positions.
 
     Args:
         run: Function of entries and updates that performs the write.
@@ -115,8 +115,8 @@ def placement(
         dtype: Dtype of the entries and the updates.
 
     Returns:
-        The flat position of the update of each entry, in the shape of the entries; -1 where there
-        is none.
+        The flat position of the update for each entry, in the shape of the entries; -1 for entries
+        without an update.
 
     Raises:
         UnsupportedError: Two updates have the same destination, or one is outside the array.

@@ -21,7 +21,7 @@ def write_counterexample(x: ArrayLike, y: ArrayLike) -> str:
 
     Args:
         x: `(inputs,)` or any shape with that many entries, flattened in row-major order.
-        y: `(outputs,)` or any shape, likewise.
+        y: `(outputs,)` or any shape with that many entries, flattened in the same order.
 
     Returns:
         The block, without a final newline.

@@ -70,7 +70,7 @@ def float32_constant(value: int | Fraction) -> Fraction:
     """Return the float32 number nearest to a constant of a float32 query, ties to even.
 
     Raises:
-        Fault: It is out of the range of float32.
+        Fault: The constant is out of the range of float32.
 
     Example:
         >>> float(float32_constant(Fraction("0.1")))

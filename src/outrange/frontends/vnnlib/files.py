@@ -12,7 +12,7 @@ from .errors import line_of, refusal
 
 
 LARGEST_FILE = 2**27
-"""Size limit in bytes, after decompression. A property with a million bounds is a quarter of it."""
+"""Size limit in bytes, after decompression. A million bounds take about a quarter of it."""
 
 _CHUNK = 2**20
 

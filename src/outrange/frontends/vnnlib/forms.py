@@ -11,7 +11,7 @@ from .terms import CONSTANT, NUMBER, Term, literal, over, plus, times
 
 
 BINDINGS, BINDING = "the bindings of a let", "a binding of a let"
-"""Heads of the two forms that have no head in the file; they contain spaces, as no token does."""
+"""Heads of the two forms that have no head in the file; no token equals them, due to the spaces."""
 
 _TRUTH = {"true": And(()), "false": Or(())}
 
@@ -129,7 +129,7 @@ class FormReader:
         return plus(terms, [first] + [1 if operator == "+" else -1] * (len(terms) - 1))
 
     def _let(self, operator: Part, parts: list) -> Part:
-        """Evaluate one of the forms of `let`: a binding, the list of bindings, the whole form.
+        """Evaluate one of the forms of `let`: a binding, the list of bindings, or the whole form.
 
         The list of bindings opens a scope.
         """

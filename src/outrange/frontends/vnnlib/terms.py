@@ -104,7 +104,7 @@ def constant(term: Term) -> int | Fraction | None:
 def at_most(left: Term, right: Term, strict: bool) -> Atom | And | Or:
     """Build `left <= right`, or `<` if `strict`, with every coefficient rounded once.
 
-    Without variables the result is decided exactly.
+    Without variables, the condition is decided exactly: `And(())` is true, `Or(())` is false.
 
     Raises:
         Fault: A coefficient overflows or underflows a double.

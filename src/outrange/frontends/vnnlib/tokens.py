@@ -28,7 +28,7 @@ RUN = re.compile(
 consists of bounds `(<= X_0 0.5)`."""
 
 SIMPLE = re.compile(_SIMPLE, re.ASCII)
-"""One comparison of such a run."""
+"""One comparison in a run that `RUN` matches."""
 
 BOUND = re.compile(
     r"""\(\s*(?P<operator><=|>=)\s+(?P<name>[XY]_\d+)\s+(?P<number>[^\s()";|]+)\s*\)""", re.ASCII
@@ -40,7 +40,7 @@ DEEPEST = 200
 
 
 _BETWEEN_CHECKS = 1 << 12
-"""Number of tokens read between two checks of the deadline: some hundredths of a second."""
+"""Number of tokens read between two checks of the deadline: a few hundredths of a second."""
 
 
 def words(text: str) -> Iterator[re.Match]:
@@ -61,8 +61,9 @@ def words_and_bounds(text: str, consume: Callable[[re.Match], int]) -> Iterator[
 
     Args:
         text: Text of the file.
-        consume: Called with a match of `RUN` that is a run of comparisons. Returns the end of the
-            part that it consumes; the remaining tokens follow one by one.
+        consume: Function that is called with each match of `RUN` that is a run of comparisons, and
+            returns the end of the part that it consumes. The remaining tokens of the run are
+            yielded one by one.
 
     Raises:
         OutOfTime: The deadline passed.

@@ -34,7 +34,7 @@ def read(text: str, name: str, file: str) -> Specification:
 
     Raises:
         ModelError: The text is malformed.
-        UnsupportedError: It uses an unsupported form.
+        UnsupportedError: The text uses an unsupported form.
     """
     reader = _Version1Reader(text, file)
     unsafe = reader.run()

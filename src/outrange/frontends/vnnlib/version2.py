@@ -36,7 +36,7 @@ from .tokens import DEEPEST, words
 
 
 LARGEST_SECOND = 2**26
-"""Length limit in characters; the package needs some fifty bytes of memory for each."""
+"""Length limit in characters; the package needs about fifty bytes of memory per character."""
 
 _MOST_ENTRIES = 2**31
 
@@ -62,7 +62,8 @@ def read(text: str, name: str, file: str) -> Specification:
     Raises:
         InputError: The package `vnnlib` is not installed.
         ModelError: The text is malformed.
-        UnsupportedError: It has hidden values, unsupported element types, or products of variables.
+        UnsupportedError: The text has hidden values, unsupported element types, or products of
+            variables.
     """
     _check(text, file)
     query = _parse(text, file)
@@ -89,7 +90,7 @@ class _Version2Reader:
     """Translator of the package's syntax tree to a formula; `line` is the line reached so far.
 
     Args:
-        types: The name of every tensor to its element type, as spelled in the file.
+        types: Map from the name of every tensor to its element type, as spelled in the file.
     """
 
     def __init__(self, types: Mapping[str, str]) -> None:
@@ -112,7 +113,7 @@ class _Version2Reader:
         )
 
     def declare(self, networks: Sequence[Any]) -> tuple[int, int]:
-        """Enter the declarations; return the total numbers of flat inputs and outputs."""
+        """Store the declarations; return the total numbers of flat inputs and outputs."""
         self.elements = element_type(self._types.items())
         for network in networks:
             if network.hidden:

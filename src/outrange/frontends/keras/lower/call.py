@@ -27,7 +27,7 @@ class KerasCall:
     """Shape of each output."""
     keras: Any
     dtypes: tuple[str, ...] = ()
-    """Dtype of each positional argument that is a tensor, else the name of its type."""
+    """Dtype of each positional argument, or the name of its type if it is not a tensor."""
 
     def get(self, place: int, name: str, default: Any = None) -> Any:
         """Return the argument at `place` or of this name; a Python float is rounded to float32."""
@@ -66,16 +66,16 @@ class KerasCall:
 
 
 def operand(x: Any) -> Operand:
-    """Return a value unchanged, and anything else as a finite float64 array."""
+    """Return a value unchanged, and anything else as a float64 array."""
     if isinstance(x, Value):
         return x
     return np.asarray(round_to_float32(x) if isinstance(x, float) else x, np.float64)
 
 
 def round_to_float32(number: float) -> float:
-    """Round a Python number to float32, like every backend does before it computes.
+    """Round a Python number to float32, as every backend does before it computes.
 
-    An exported file stores the same float32 number, so both are the same function.
+    An exported file stores the same float32 number, so model and file compute the same function.
     """
     with np.errstate(over="ignore"):
         return float(np.float32(number))
@@ -87,7 +87,7 @@ def is_value(x: Any) -> "TypeIs[Value]":
 
 
 def array(x: Operand) -> np.ndarray:
-    """Return an operand that must be constant as an array."""
+    """Return a constant operand as an array; raise if it depends on the input."""
     if isinstance(x, Value):
         raise UnsupportedError("this operand must be constant, but depends on the input")
     return x

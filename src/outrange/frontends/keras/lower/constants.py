@@ -56,7 +56,11 @@ def with_roundings(rule: Callable, record: OperationRecord, call: KerasCall) -> 
 
 
 def _is_rounded(results: list[Any], operands: list[np.ndarray]) -> bool:
-    """Return whether a result is neither an operand up to sign, nor an integer from integers."""
+    """Return whether folding may have rounded a result.
+
+    A result is exact if its entries are entries of the operands up to sign, or zero, or if all
+    operands and the result are integers.
+    """
     if not all(isinstance(result, np.ndarray) for result in results):
         return False
     flat = [np.ravel(x).astype(np.float64) for x in operands]

@@ -16,10 +16,10 @@ class KerasGraph:
     graph: Graph
     layers: tuple[LayerInfo, ...]
     values: list[tuple[Any, int]]
-    """Each recorded tensor that depends on the input, with its value in the graph as written."""
+    """Each recorded tensor that depends on the input, and its index in the graph as written."""
     plain: Graph | None
-    """The graph as written, if elementwise sub-graphs became single curves."""
+    """The graph as written; None unless elementwise sub-graphs became single curves."""
     places: dict[int, int]
     """Map from each value of `graph` to the same value of the graph as written."""
     bypassed: frozenset[int]
-    """The values of `graph` that such a curve bypasses."""
+    """The values of `graph` that a fused curve bypasses."""

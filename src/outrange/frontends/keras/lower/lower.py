@@ -1,4 +1,4 @@
-"""Lowering of a recording to a graph, one rule per Keras operation, for what the outputs need."""
+"""Lowering of the recorded operations that the outputs need to a graph, by one rule per kind."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -36,6 +36,7 @@ def lower(
     """Lower every record that the outputs need.
 
     Args:
+        trace: The recording of a model.
         inputs: Name and shape of each input, in the order of `trace.inputs`.
         outputs: Name of each output.
         fused: Whether elementwise sub-graphs become single curves.
@@ -93,7 +94,7 @@ class _Lowering:
         return KerasGraph(graph, infos, values, b.plain, b.places, b.bypassed)
 
     def needed_records(self) -> list[OperationRecord]:
-        """Return the records that the outputs depend on; unused masks are not among them."""
+        """Return the records that the outputs depend on, in order (so without unused masks)."""
         tensor = self.k.KerasTensor
         required = {id(t) for t in self.k.tree.flatten(self.trace.outputs)}
         records = []
@@ -105,7 +106,7 @@ class _Lowering:
         return records[::-1]
 
     def count_uses(self) -> Counter[int]:
-        """Count the reads of each tensor; a tensor shown for a layer counts once more."""
+        """Count the reads of each tensor; being a layer's output or `before` counts as a read."""
         flatten = self.k.tree.flatten
         uses: Counter[int] = Counter()
         for record in self.trace.records:
@@ -116,7 +117,7 @@ class _Lowering:
         return uses
 
     def fuse_bias(self, record: OperationRecord, args: tuple) -> Operand | None:
-        """Fuse `affine + constant` into one affine node, if only this addition reads the first."""
+        """Fuse `affine + constant` into one affine node, or return None if it has other readers."""
         if record.kind != "Add" or len(args) != 2 or not self.builder.nodes:
             return None
         x, constant = (args[0], args[1]) if isinstance(args[0], Value) else (args[1], args[0])
@@ -175,7 +176,8 @@ class _Lowering:
     ) -> Iterator[ValueLimit]:
         """Yield the limits of integer dtypes for the results of an operation.
 
-        In a layer of the backend's own code they apply to every value, since dtypes are unknown.
+        For a layer that calls the backend directly, the limits apply to every value that it
+        computes, since the dtypes of these values are unknown.
         """
         why = f"layer `{record.source}` computes {record.kind} in an integer type that "
         tensors = self.k.tree.flatten(record.outputs)
@@ -190,7 +192,7 @@ class _Lowering:
                 yield ValueLimit(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
 
     def config(self, op: Any) -> dict:
-        """Return the constructor arguments of an operation; a layer's rule reads the layer."""
+        """Return the constructor arguments of an operation; `{}` for a layer (rules read it)."""
         if isinstance(op, self.k.Layer):
             return {}
         try:
@@ -200,7 +202,7 @@ class _Lowering:
             return vars(op)
 
     def operand(self, x: Any) -> Any:
-        """Convert a recorded argument for rules: a value, an array, or a plain Python object."""
+        """Convert a recorded argument to what rules take: a value, an array, or a Python object."""
         if isinstance(x, self.k.KerasTensor):
             if id(x) not in self.values_by_tensor:
                 raise ModelError(
@@ -215,7 +217,7 @@ class _Lowering:
         return np.asarray(self.k.ops.convert_to_numpy(x))
 
     def check_finite(self, kind: str, args: Any) -> None:
-        """Raise for constants that real arithmetic cannot use."""
+        """Raise for a constant that is NaN, or infinite where that does not mean "no limit"."""
         for x in self.k.tree.flatten(args):
             array = np.asarray(x) if isinstance(x, float | np.ndarray) else np.zeros(0)
             if array.dtype.kind != "f" or np.isfinite(array).all():
@@ -277,7 +279,7 @@ class _Lowering:
         return result if isinstance(result, Value) else None
 
     def before(self, visit: Any, after: Value) -> int | None:
-        """Return the value that enters the layer's activation; None without one."""
+        """Return the index of the value that enters the layer's activation; None without one."""
         tensor = visit.before
         if tensor is None and _is_activation(self.k, visit.layer):
             tensor = self.k.tree.flatten(visit.inputs)[0]

@@ -17,11 +17,12 @@ class LoweredPart:
     """A graph of part of a model, and the location of the recorded tensors in it.
 
     Args:
-        lowered: The graph, whose inputs are the model's and then the unknown tensors.
+        lowered: The graph; its inputs are the model's inputs, followed by the unknown tensors.
         reasons: Layer and reason of each unknown tensor.
-        values: `id` of a tensor to its value in the graph; those inside a fused curve have none.
-        places: `id` of a tensor to its value in the graph as written.
-        constants: `id` of a tensor that depends on no input to its array.
+        values: Map from the `id` of a tensor to the index of its value in the graph; tensors inside
+            a fused curve are absent.
+        places: Map from the `id` of a tensor to the index of its value in the graph as written.
+        constants: Map from the `id` of a tensor that depends on no input to its array.
     """
 
     lowered: KerasGraph
@@ -37,10 +38,11 @@ def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> Lowe
     Args:
         trace: The recording of the model (no losses).
         slots: Name and shape of each input.
-        unknown: `id` of a record to the reason why it is unknown. Records without a rule are added.
+        unknown: Map from the `id` of a record to the reason why its outputs are unknown. Records
+            that cannot be lowered are added.
 
     Raises:
-        ModelError, InputError: The rest cannot be lowered either.
+        ModelError, InputError: The other records cannot be lowered together.
     """
     k = keras()
     unknown = dict(unknown)

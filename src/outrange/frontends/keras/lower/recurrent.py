@@ -1,8 +1,8 @@
 """Recurrent layers as unrolled loops over their cell, for any cell.
 
-A recurrent layer passes its loop to the backend. During a trace, that method is replaced by a loop
-over the steps of the sequence, which calls the cell as Keras does. So the operations of the cell
-are recorded too. A stateful layer is lowered in its current state.
+A recurrent layer passes its loop to the backend. During a trace, the layer's `inner_loop` is
+replaced by a loop over the steps of the sequence, which calls the cell as Keras does. So the
+operations of the cell are recorded too. A stateful layer is lowered in its current state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ....core import UnsupportedError
 
 
 MOST_STEPS = 2**13
-"""Step limit. Each step is some fifteen operations, which are traced and bounded one by one."""
+"""Limit on the number of steps. Each step has about fifteen operations to trace and to bound."""
 
 
 class ConstantTensor:
@@ -42,8 +42,8 @@ def unroll(
     Args:
         layer: Any layer; those without a loop are left unchanged.
         constant: Function that records a tensor as a constant, and returns its symbol.
-        record_zeros: Whether an initial state of zeros is such a constant, too. If not, it is a
-            tensor, with which the backend computes by itself.
+        record_zeros: Whether to record an initial state of zeros as a constant, too. Otherwise it
+            stays a tensor, and the backend evaluates operations on it during the trace.
     """
     replacements: dict[str, Any] = {}
     if isinstance(layer, k.layers.Bidirectional):
@@ -73,10 +73,10 @@ def unroll(
 
 
 def _starts_at_zero(k: Any, layer: Any) -> bool:
-    """Return whether a layer is one of Keras's own that starts from zeros, in a type of NumPy.
+    """Return whether a layer has one of Keras's own cells and starts from zeros of a NumPy dtype.
 
     The backend then need not create the zeros, nor compile operations on them. The recording also
-    contains no number that a change of weights could change.
+    contains no numbers that depend on the weights.
     """
     cell, keras_cells = layer.cell, (k.layers.LSTMCell, k.layers.GRUCell, k.layers.SimpleRNNCell)
     plain = type(layer).get_initial_state is k.layers.RNN.get_initial_state
@@ -92,7 +92,7 @@ def is_stateful(k: Any, model: Any) -> bool:
 
 @contextlib.contextmanager
 def keep_states(k: Any, model: Any) -> Iterator[None]:
-    """Let every stateful layer of `model` start from its state and leave it unchanged."""
+    """Let every stateful layer of `model` start from its current state, without updating it."""
     with contextlib.ExitStack() as undo:
         for layer in model._flatten_layers():
             if isinstance(layer, k.layers.RNN) and layer.stateful:

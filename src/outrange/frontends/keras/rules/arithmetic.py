@@ -61,7 +61,7 @@ def _minimum(c: KerasCall) -> Operand:
 
 
 def largest(c: KerasCall, x: Operand, y: Operand, negate: bool) -> Operand:
-    """Return the larger (with `negate` the smaller) operand; a constant operand gives a curve."""
+    """Return the elementwise maximum (with `negate`, minimum); a constant operand gives a curve."""
     b = c.builder
     if not is_value(x):
         x, y = y, x

@@ -1,4 +1,4 @@
-"""Rules of convolutions, which map options to those of the graph's two convolutions."""
+"""Rules of convolutions, which map Keras's options to those of the two graph convolutions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -68,7 +68,7 @@ def _conv_transpose(c: KerasCall) -> Operand:
 
 
 def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> int:
-    """Return the number of entries that Keras cuts off before the result; negative adds zeros."""
+    """Return the number of entries that Keras cuts off before the result; at least 0."""
     if padding == "valid":
         return 0
     # The result must have `n * stride` entries, or `(n - 1) * stride + reach % 2 + extra`.
@@ -119,11 +119,14 @@ def _channels_first(c: KerasCall) -> bool:
 
 
 def same_padding(length: int, reach: int, stride: int) -> tuple[int, int]:
-    """Return the padding before and after for `ceil(length / stride)` results; odd goes after."""
+    """Return the padding before and after an axis of `length` entries for `padding="same"`.
+
+    The result has `ceil(length / stride)` entries. An odd padding puts the extra entry after.
+    """
     total = max((-(-length // stride) - 1) * stride + reach - length, 0)
     return total // 2, total - total // 2
 
 
 def each(value: Any, rank: int) -> list[int]:
-    """Return one number per dimension."""
+    """Convert an option, one number or one per dimension, to a list of integers per dimension."""
     return [int(value)] * rank if np.ndim(value) == 0 else [int(v) for v in value]

@@ -24,7 +24,7 @@ PLAIN = {
     "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh", "Arctan": "atan", "Erf": "erf",
     "Reciprocal": "reciprocal",
 }  # fmt: skip
-"""Operation to the name of its curve, without attributes."""
+"""Name of the curve of each operation without attributes."""
 
 WITH = {
     "LeakyRelu": ("leaky_relu", {"negative_slope": "negative_slope"}),
@@ -35,14 +35,14 @@ WITH = {
     "Threshold": ("threshold", {"threshold": "threshold", "default_value": "default"}),
     "Squareplus": ("squareplus", {"b": "b"}),
 }
-"""Operation to its curve, with Keras's and our name of each attribute."""
+"""For each operation, the name of its curve, and a map from Keras's attribute names to ours."""
 
 SCALED = {
     "Exp2": (np.log(2.0), "exp", 1.0),
     "Log2": (1.0, "log", 1.0 / np.log(2.0)),
     "Log10": (1.0, "log", 1.0 / np.log(10.0)),
 }
-"""Operation to `(a, curve, b)` with `f(x) = b * curve(a * x)`."""
+"""For each operation `f`, the `(a, curve, b)` with `f(x) = b * curve(a * x)`."""
 
 
 @rule(*PLAIN)

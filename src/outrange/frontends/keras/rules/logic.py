@@ -1,4 +1,4 @@
-"""Rules of comparisons, selections and sorting, which jump where an input crosses a threshold."""
+"""Rules of comparisons, selections, rounding, sorting and other operations that may jump."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def _compare(c: KerasCall) -> Operand:
 
 
 def _truths(c: KerasCall) -> list:
-    """Return the first two arguments as 0 or 1."""
+    """Return the first two arguments as truth values, 0 or 1."""
     operands = [c.operand(0, "x1"), c.operand(1, "x2")]
     return [x if _is_bool(c, i) else logic.truth(c.builder, x) for i, x in enumerate(operands)]
 

@@ -50,9 +50,10 @@ def _lookup(c: KerasCall) -> Operand:
 
 
 def _limits(c: KerasCall) -> tuple[int, int, bool]:
-    """Return the first and the last integer of the table, and whether its ends repeat forever.
+    """Return the first and last integer of the table, and whether its end rows repeat forever.
 
-    A table of known keys is the same for all other integers; one more row at either end is theirs.
+    With one out-of-vocabulary index, all integers that are not keys have the same result. The table
+    then has one more row at either end, which stands for all integers beyond it.
     """
     if type(c.op).__name__ == "Hashing":
         return 0, MOST - 1, False
@@ -73,7 +74,7 @@ def _limits(c: KerasCall) -> tuple[int, int, bool]:
 
 
 def _encode(c: KerasCall, index: Operand, mode: str, shape: tuple[int, ...]) -> Operand:
-    """Encode integers as the layer returns them."""
+    """Encode the looked-up integers in the output mode of the layer."""
     if mode == "int":
         return c.builder.reshape(index, shape)
     hot = logic.one_hot(c.builder, index, shape[-1])

@@ -1,4 +1,4 @@
-"""Rule of layers in the backend's own code."""
+"""Rule of layers that call the backend's own functions."""
 
 from collections.abc import Callable
 

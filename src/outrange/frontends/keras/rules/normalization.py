@@ -97,12 +97,12 @@ def _glu(c: KerasCall) -> Operand:
 
 @rule("Sparsemax")
 def _sparsemax(c: KerasCall) -> Operand:
-    """Lower `relu(x - tau)` with the `tau` of Keras, which is not that of the literature.
+    """Lower `relu(x - tau)` with the `tau` of Keras, which differs from the literature.
 
     With the entries sorted in descending order, `S_j` is the sum of the first `j`. The entries with
-    `z_j > (S_j - 1) / j` are the support. Keras adds up `S_j` over the whole support, where only
-    the last one is meant. So with two or more entries in the support the result does not sum to 1,
-    and it jumps where an entry joins.
+    `z_j > (S_j - 1) / j` are the support. Keras adds up `S_j` over the whole support, where the
+    definition takes only the last `S_j`. So with two or more entries in the support the result does
+    not sum to 1, and it jumps where an entry joins the support.
     """
     b, x = c.builder, operand(c.args[0])
     axis = int(c.config.get("axis", -1)) % len(x.shape)

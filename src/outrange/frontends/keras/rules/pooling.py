@@ -73,7 +73,7 @@ def _geometry(c: KerasCall) -> tuple[bool, tuple[int, ...], list[int], list[int]
 
 
 def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the positions in each window, `-1` outside of the input, and the result's shape."""
+    """Return the flat input positions in each window (`-1`: outside), and the result's shape."""
     first, spatial, size, stride = _geometry(c)
     padding = c.config.get("padding", "valid")
     along = []
@@ -94,7 +94,7 @@ def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int
 
 
 def _combine_axes(c: KerasCall, first: bool, along: list[np.ndarray]) -> np.ndarray:
-    """Combine window positions along each axis, `(count, size)`, to flat `(results, places)`.
+    """Combine `(count, size)` window positions per axis to flat positions `(results, places)`.
 
     A position of `-1` is outside of the input.
     """

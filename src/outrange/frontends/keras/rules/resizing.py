@@ -1,4 +1,4 @@
-"""Rules of resizing images, by moved entries or by means of neighbors."""
+"""Rules of resizing images, by selecting entries or by averaging neighbors."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -42,7 +42,7 @@ def _resize_to(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
     along = {}
     for axis, m in zip(axes, size, strict=True):
         n = c.x.shape[axis]
-        # To avoid jagged lines in a shrunk image, each mean reaches as far as its pixels are wide.
+        # To avoid jagged lines in a shrunk image, a mean reaches as far as an output pixel is wide.
         reach = max(Fraction(n, m), Fraction(1)) if options.antialias else Fraction(1)
         along[axis] = linear_weights(half_pixel(n, m), n, reach)
     return resample(c.builder, c.x, along)
@@ -73,7 +73,7 @@ def resized_crop(c: KerasCall) -> Operand | None:
 
 
 def _move_entries(c: KerasCall) -> Operand:
-    """Run the operation itself on positions, because backends differ in the nearest entry."""
+    """Run the operation on positions of entries, since backends choose the nearest differently."""
     ops = c.keras.ops
     if c.x.size >= 2**24:
         raise UnsupportedError(f"an image of {c.x.size} entries is too large for this rule")

@@ -1,4 +1,4 @@
-"""Rules of operations that only move entries: each is run on positions."""
+"""Rules of operations that only move entries: each is run on the positions of the entries."""
 
 import contextlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Layers that use the backend's own functions, whose call the backend's own tracer records."""
+"""Layers that call the backend's own functions, which the backend's own tracer records."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ class NativeCall:
     """The `call` of a layer as one recorded operation.
 
     Args:
-        args: Its arguments, with KerasTensors.
-        kwargs: Its keyword arguments, likewise.
+        layer: The layer.
+        args: Arguments of the call, with KerasTensors.
+        kwargs: Keyword arguments of the call, with KerasTensors.
         refusal: The error to raise if the backend cannot trace the call either.
     """
 
@@ -36,7 +37,7 @@ class NativeCall:
         return {}
 
     def outputs(self) -> Any:
-        """Infer symbols of the results, by the backend's own shape inference."""
+        """Return symbols of the results, by the backend's own shape inference."""
         stated = self.layer.compute_output_spec(*self.args, **self.kwargs)
         tensor = self.keras.KerasTensor
         rows = next((t.shape[0] for t in self.symbols if t.shape), 1)
@@ -49,7 +50,7 @@ class NativeCall:
         return self.keras.tree.map_structure(for_one, stated)
 
     def function(self, *tensors: Any) -> list[Any]:
-        """Run the call as a function of its tensors alone, with a flat result."""
+        """Run the call with tensors in place of its symbols; return a flat list of results."""
         remaining = iter(tensors)
         tree, tensor = self.keras.tree, self.keras.KerasTensor
         args, kwargs = tree.map_structure(

@@ -1,4 +1,4 @@
-"""Loops with a fixed number of rounds, unrolled while tracing."""
+"""Expansion of conditionals, and of loops with a fixed number of rounds, during a trace."""
 
 from typing import Any
 

@@ -34,7 +34,7 @@ def record_activation(layer: Any, visit: Visit) -> Iterator[None]:
 
 @contextlib.contextmanager
 def hooks(tracer: Any) -> Iterator[None]:
-    """Replace Keras's methods by the tracer's, and restore them afterward."""
+    """Replace Keras's methods by the tracer's in this context, and restore them afterward."""
     k = tracer.keras
     tensor, variable = k.KerasTensor, k.Variable
     with _LOCK, contextlib.ExitStack() as undo:
@@ -58,7 +58,10 @@ def hooks(tracer: Any) -> Iterator[None]:
 
 
 def _operators(ops: Any) -> dict[str, Any]:
-    """Return the operators of a variable left of a symbol, which Keras leaves to the backend."""
+    """Return `keras.ops` functions for operators of a variable with a symbol on the right.
+
+    Keras would pass the symbol to the backend.
+    """
     return {
         "__add__": ops.add, "__sub__": ops.subtract, "__mul__": ops.multiply,
         "__truediv__": ops.true_divide, "__matmul__": ops.matmul, "__pow__": ops.power,
@@ -74,7 +77,7 @@ def _left_of_symbol(old: Any, function: Any, tensor: Any) -> Any:
 
 
 def _activations(k: Any, put: Any) -> None:
-    """Keep symbols out of those `keras.activations` that pass their argument to the backend."""
+    """Let `keras.activations` accept symbols where they would pass them to the backend."""
     module_globals = k.activations.mish.__globals__
     convert, mish = module_globals["backend"].convert_to_tensor, module_globals["Mish"]
     old = mish.static_call

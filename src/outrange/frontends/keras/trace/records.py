@@ -10,16 +10,16 @@ from ..api import keras
 
 @dataclass(eq=False)
 class OperationRecord:
-    """One operation: `outputs = op(*args, **kwargs)`; tensors among them are KerasTensors."""
+    """One recorded operation, `outputs = op(*args, **kwargs)`, with KerasTensors as tensors."""
 
     op: Any
     args: tuple
     kwargs: dict
     outputs: Any
     source: str
-    """Path of the innermost enclosing layer; its own name if it is a step of a functional model."""
+    """Path of the innermost enclosing layer, or of the operation itself if it is a model's step."""
     layer: Any
-    """That layer; None if it is a step of a functional model."""
+    """The innermost enclosing layer; None if the operation is a step of a functional model."""
 
     @property
     def kind(self) -> str:
@@ -34,7 +34,7 @@ class Visit:
     layer: Any
     outputs: Any
     before: Any = None
-    """The argument of its activation, if it has one."""
+    """The argument of the layer's activation, if it has one."""
     inputs: tuple = ()
 
 
@@ -49,7 +49,7 @@ class Trace:
 
 
 def first_different(first: Trace, second: Trace) -> OperationRecord | None:
-    """Return the first operation with a different constant in two runs, or None.
+    """Return the first operation whose kind or constants differ between two runs, or None.
 
     This reveals numbers drawn outside Keras's generators (NumPy, the time, a call counter).
     """

@@ -1,7 +1,7 @@
 """Symbolic runs that continue past layers that cannot be traced, and into the loss.
 
-A layer that the ordinary trace rejects becomes one opaque record, whose outputs have a known shape
-and nothing else. Reads of a variable outside of a recorded operation are noted, so that no analysis
+A layer that the ordinary trace rejects becomes one opaque record; only the shapes of its outputs
+are known. Reads of a variable outside of a recorded operation are counted, so that no analysis
 assumes that it knows all uses of the variable.
 """
 
@@ -21,7 +21,7 @@ from .trace import Tracer, _operations
 
 
 class TolerantTracer(Tracer):
-    """A tracer for which a layer may be opaque."""
+    """A tracer that records a layer as opaque if its code cannot be traced."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,13 +62,13 @@ class TolerantTracer(Tracer):
         return outputs
 
     def read(self, variable: Any) -> None:
-        """Note that a variable's value was read."""
+        """Count a read of a variable's value outside of a recorded operation."""
         if not self.busy:
             self.escaped[id(variable)] = self.escaped.get(id(variable), 0) + 1
 
 
 def _spec(k: Any, layer: Any, args: tuple, kwargs: dict) -> Any:
-    """Return symbols of the shapes that a layer returns."""
+    """Return symbols with the shapes of a layer's outputs."""
     try:
         return layer.compute_output_spec(*args, **kwargs)
     except Exception:
@@ -86,10 +86,11 @@ class TolerantRun:
         inside: Number of records of the model itself.
         losses: The tensor of each loss; None if its code could not be traced.
         targets: The symbols of the targets.
-        opaque: `id` of an opaque record to the reason.
-        escaped: `id` of every variable read where its use cannot be traced, to the number of
-            reads; infinite if an opaque layer has it, or the model assigns it.
-        assigned: `id` of every variable that the model assigns.
+        opaque: Map from the `id` of an opaque record to the reason.
+        escaped: Map from the `id` of a variable to the number of its reads outside of recorded
+            operations; infinite if an opaque layer owns it, or if the model assigns it although it
+            is trainable.
+        assigned: The `id` of every variable that the model assigns.
         reasons: Reasons why losses could not be traced.
     """
 
@@ -110,7 +111,7 @@ def follow(
 
     Args:
         model: A built Keras model.
-        struct: Its input, KerasTensors with a batch axis of 1.
+        struct: The model's input: KerasTensors with a batch axis of 1.
         losses: For each loss: the loss object, the index of its output, the KerasTensor of its
             targets, and its weight.
         training: Whether to run the model in training mode.
@@ -150,7 +151,7 @@ def follow(
 
 
 def _loss(tracer: TolerantTracer, run: TolerantRun, loss: Any, target: Any, output: Any) -> Any:
-    """Return the loss of one output as a symbol."""
+    """Return the loss of one output as a symbol; None if it cannot be traced."""
     count = len(run.trace.records)
     try:
         return loss(target, output)

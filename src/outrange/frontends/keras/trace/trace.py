@@ -41,7 +41,7 @@ class Tracer:
     # ---- names ----------------------------------------------------------------------------
 
     def path_of(self, layer: Any) -> str:
-        """Return the joined names of the enclosing layers and of `layer`; the model has none."""
+        """Return the joined names of the enclosing layers and of `layer`; `""` for the model."""
         if id(layer) not in self.paths:
             outer = self.paths[id(self.stack[-1])] if self.stack else None
             path = "" if outer is None else f"{outer}/{layer.name}".lstrip("/")
@@ -61,7 +61,7 @@ class Tracer:
     # ---- replacements of Keras's methods --------------------------------------------------
 
     def operation(self, op: Any, args: tuple, kwargs: dict) -> Any:
-        """Record `op`, or run the operations inside it."""
+        """Record `op`; for a loop or a conditional, record the operations inside it instead."""
         expand = EXPAND.get(type(op).__name__)
         if expand is not None:
             return expand(self.keras, op, *args, **kwargs)
@@ -88,13 +88,13 @@ class Tracer:
         return outputs
 
     def count(self, outputs: Any, source: str) -> None:
-        """Add up the result sizes of an operation for one row, before it becomes a graph."""
+        """Add the result sizes of an operation, for one row, to the limited total of the trace."""
         for tensor in self.keras.tree.flatten(outputs):
             if isinstance(tensor, self.keras.KerasTensor):
                 self.values.add(sizes(tensor)[1:], f"a result of layer `{source}`")
 
     def _attention(self, outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> Any:
-        """Correct the last axis: Keras (3.15) states that of the queries instead of the values."""
+        """Correct the last size: Keras (3.15) takes it from the queries instead of the values."""
         shape = (*outputs.shape[:-1], value.shape[-1])
         return self.keras.KerasTensor(shape, dtype=outputs.dtype)
 
@@ -154,7 +154,7 @@ class Tracer:
         return outputs
 
     def _moved_shape(self, layer: Any, x: Any) -> tuple[int, ...] | None:
-        """Return the result's shape of an image layer by running it; `RandomCrop` misstates its."""
+        """Return an image layer's output shape by running it, since `RandomCrop` misstates it."""
         if type(layer).__name__ not in refuse.MOVING or None in x.shape:
             return None
         try:
@@ -165,9 +165,12 @@ class Tracer:
     def _native(
         self, layer: Any, args: tuple, kwargs: dict, error: Exception, start: tuple[int, int]
     ) -> Any:
-        """Record a layer in the backend's own code as one operation; None if that fails too.
+        """Record a layer that calls the backend's own functions as one operation.
 
-        The layer's records up to its failure, from `start` on, are dropped.
+        This drops the records that the layer left before it failed, from `start` on.
+
+        Returns:
+            The symbols of the layer's outputs; None if the backend cannot trace the layer either.
         """
         if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
             return None
@@ -220,9 +223,9 @@ def trace(model: Any, struct: Any, *, record_zeros: bool = False) -> Trace:
 
     Args:
         model: A built Keras layer or model.
-        struct: Its input: KerasTensors with a batch axis of 1, in the structure that it takes.
-        record_zeros: Whether to record operations of recurrent layers on their initial zeros, or
-            leave them to the backend, which may compile for them.
+        struct: The model's input: KerasTensors with a batch axis of 1, in the model's structure.
+        record_zeros: Whether to record operations of recurrent layers on their initial zeros.
+            Otherwise the backend evaluates these operations, and may compile them.
 
     Returns:
         The recording.

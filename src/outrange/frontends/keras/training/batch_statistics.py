@@ -11,16 +11,16 @@ from .training import overridden_training_method
 def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
     """Count the entries per row over which each `BatchNormalization` averages in training.
 
-    The model's own code is run in training mode on shapes alone. So layers that are frozen, or
-    called with `training=False`, are left out. So are layers with a mask, with renormalization, or
-    with a shared name.
+    The model's own code is run in training mode on shapes alone. Layers that are frozen, or called
+    with `training=False`, are left out. So are layers with a mask, with renormalization, or with a
+    name that several layers share.
 
     Args:
         model: A built model; it is not changed.
         struct: Symbols of its inputs, one row each.
 
     Returns:
-        Layer name to the largest number of entries in any of its calls.
+        Map from the name of a layer to the largest number of entries in any of its calls.
     """
     if isinstance(model, k.Model) and overridden_training_method(k, model):
         return {}

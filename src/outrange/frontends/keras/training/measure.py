@@ -18,7 +18,7 @@ from .randomness import has_user_code
 
 
 ROWS = 512
-"""Largest number of rows passed to the framework at once."""
+"""Maximum number of rows passed to the framework in one call."""
 
 
 class Measurement:
@@ -26,7 +26,7 @@ class Measurement:
 
     Args:
         model: A built model; it is not changed.
-        index: `id` of a variable to its number in the program.
+        index: Map from the `id` of a variable to its number in the program.
         noisy: Whether the model behaves differently in training.
     """
 
@@ -77,11 +77,11 @@ class Measurement:
         return self.k.tree.flatten(self.model(x, training=False))
 
     def array(self, array: Any) -> Any:
-        """Cast an array like `fit` does for the model."""
+        """Cast an array as `fit` does for the model."""
         return array.astype(self.k.backend.floatx()) if array.dtype == np.float64 else array
 
     def tensor(self, array: Any) -> Any:
-        """Convert an array likewise to a tensor; under JAX the compiled function does that."""
+        """Cast an array like `array`, and convert it to a tensor (JAX converts it at the call)."""
         array = self.array(array)
         return array if self.jitted is not None else self.k.ops.convert_to_tensor(array)
 
@@ -132,7 +132,7 @@ class Measurement:
 
 @contextlib.contextmanager
 def preserve_metrics(model: Any) -> Iterator[None]:
-    """Restore the metrics of a model, in which computing a loss is counted."""
+    """Restore the metrics of a model after the context, since computing a loss updates them."""
     variables = [v for m in getattr(model, "metrics", ()) for v in m.variables]
     before = [(v, np.array(v.numpy())) for v in variables]
     try:
@@ -143,7 +143,7 @@ def preserve_metrics(model: Any) -> Iterator[None]:
 
 
 def renew_losses(model: Any) -> None:
-    """Replace the model's loss by a new one of the same functions, not built yet."""
+    """Replace the model's compiled loss by a new, unbuilt one with the same loss functions."""
     compiled_loss = model._compile_loss
     vars(model)["_compile_loss"] = type(compiled_loss)(
         compiled_loss._user_loss,
@@ -155,10 +155,10 @@ def renew_losses(model: Any) -> None:
 
 @contextlib.contextmanager
 def preserve_unbuilt_loss(model: Any) -> Iterator[None]:
-    """Preserve a loss that is not built yet, by using a new one of the same functions meanwhile.
+    """Keep a loss unbuilt, by using a new one with the same loss functions in this context.
 
     A loss built here would restrict `fit` to the structure of these targets. `fit` would then also
-    build nothing before its first step, which draws random numbers.
+    skip its own build before the first step, which draws random numbers.
     """
     compiled_loss = getattr(model, "_compile_loss", None)
     if compiled_loss is None or compiled_loss.built:

@@ -31,7 +31,7 @@ SAME_IN_TRAINING = frozenset({
     "CategoryEncoding", "Discretization", "Hashing", "HashedCrossing", "IntegerLookup",
     "StringLookup", "TextVectorization", "MelSpectrogram", "STFTSpectrogram",
 })  # fmt: skip
-"""Keras layers that behave the same in training and at inference, apart from the layers inside."""
+"""Keras layers that behave the same in training and at inference, apart from their inner layers."""
 
 _RATES = ("dropout", "recurrent_dropout")
 
@@ -46,7 +46,7 @@ SAME_IF_UNSET = {
     **dict.fromkeys(("Attention", "AdditiveAttention", "MultiHeadAttention",
                      "GroupedQueryAttention"), ("dropout",)),
 }  # fmt: skip
-"""Keras layers that also do so if none of these attributes is set."""
+"""Keras layers that also behave the same if none of these attributes is set."""
 
 DROPPING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
             "GaussianDropout")  # fmt: skip
@@ -57,10 +57,10 @@ class Mode:
     """Differences of one layer call between training and inference.
 
     Args:
-        noisy: Whether the layer may compute something else.
-        behind: Whether its inputs may differ.
-        statistics: Whether batch statistics, or something unknown, may replace its inference
-            computation.
+        noisy: Whether the layer may compute something else in training.
+        behind: Whether the layer's inputs may differ in training.
+        statistics: Whether batch statistics, or something unknown, may replace the layer's
+            inference computation.
     """
 
     noisy: bool
@@ -69,7 +69,7 @@ class Mode:
 
 
 def is_own(layer: Any) -> bool:
-    """Return whether a layer has user code."""
+    """Return whether a layer's own computation is user code."""
     return type(layer).__name__ == "Lambda" or not is_keras_class(type(layer))
 
 
@@ -84,7 +84,7 @@ def may_differ(layer: Any) -> bool:
     """Return whether a layer's own code may behave differently in training.
 
     User code is known to behave the same if it does not receive the training flag, or only passes
-    it to other layers. The layers inside are judged separately.
+    it to other layers. Inner layers are judged separately.
     """
     kind = type(layer)
     if "call" in vars(layer) or getattr(layer, "quantization_mode", None) is not None:
@@ -146,7 +146,7 @@ def _only_forwards_flag(layer: Any) -> bool:
 
 
 def _holds_layers(layer: Any, itself: str, called: ast.expr, loops: dict[str, ast.expr]) -> bool:
-    """Return whether an expression is a layer, or layers, of `layer` that accept the flag."""
+    """Return whether a called expression is one or several inner layers that accept the flag."""
     if isinstance(called, ast.Name):
         called = loops.get(called.id, called)
     elif isinstance(called, ast.Subscript):
@@ -172,11 +172,11 @@ def may_differ_as_whole(k: Any, model: Any) -> bool:
 
 
 def modes(k: Any, model: Any, run: TolerantRun) -> list[Mode]:
-    """Return the training mode of each layer call of a recording.
+    """Return how each layer call of a recording may differ in training.
 
     Args:
         model: The model as the user compiled it.
-        run: A recording of it, or of its copy.
+        run: A recording of the model, or of its copy in float32.
     """
     visits, around = run.trace.visits, _containers(k, model, run)
     result, behind = [], False
@@ -206,7 +206,10 @@ def _uses_batch_statistics(k: Any, layer: Any) -> bool:
 
 
 def _containers(k: Any, model: Any, run: TolerantRun) -> dict[str, bool]:
-    """Map the path of each layer that may differ to whether its difference is unknown."""
+    """Map the path of each layer that may differ in training to the kind of difference.
+
+    The value is True for batch statistics or user code, and False for other differences.
+    """
     around = {"": True} if may_differ_as_whole(k, model) else {}
     for visit in run.trace.visits:
         if isinstance(visit.layer, k.Layer) and may_differ(visit.layer):
@@ -222,7 +225,7 @@ def _prefixes(path: str) -> Iterator[str]:
 
 
 def unknown_records(k: Any, model: Any, run: TolerantRun) -> set[int]:
-    """Return the `id` of records that user code may replace by others in training."""
+    """Return the `id` of records that batch statistics or user code may replace in training."""
     around = {path for path, is_unknown in _containers(k, model, run).items() if is_unknown}
     ends = {
         id(t)
@@ -240,7 +243,7 @@ def unknown_records(k: Any, model: Any, run: TolerantRun) -> set[int]:
 
 
 def changeable_variables(k: Any, model: Any, run: TolerantRun) -> set[int]:
-    """Return the `id` of variables, except trainable ones, that training may change."""
+    """Return the `id` of variables that training may change other than by the optimizer."""
     visited = {id(visit.layer): visit.layer for visit in run.trace.visits}
     layers = [inner for layer in visited.values() for inner in _inner_layers(k, layer)]
     variables = set(run.assigned)

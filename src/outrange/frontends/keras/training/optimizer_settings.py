@@ -12,8 +12,10 @@ def fresh_optimizer(
     """Build an optimizer like the model's that has not taken a step.
 
     Args:
-        settings: Settings that it is built from.
-        variables: Variables that it will update, in the order of the model's own; None for these.
+        model: The compiled model.
+        settings: Settings that the new optimizer is built from.
+        variables: Variables that the new optimizer will update, in the order of the model's
+            variables; None for the model's own.
     """
     optimizer = model.optimizer
     fresh = type(optimizer).from_config(settings)
@@ -32,7 +34,7 @@ def fresh_optimizer(
 
 
 def settings_of(optimizer: Any) -> dict[str, Any]:
-    """Return the argument for `from_config`; a learning rate in user code is passed as itself.
+    """Return the config of an optimizer, with a learning rate in user code as an object.
 
     Keras serializes a function, but refuses to deserialize it; a schedule must have `get_config`.
     """

@@ -1,4 +1,4 @@
-"""The last layers of a model's outputs, read off its recording."""
+"""The last layers of a model's outputs, read from its recording."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,10 +30,10 @@ LOGITS_OF = {
 
 
 def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], loss: str) -> Head:
-    """Return the head of one output.
+    """Return the `Head` of one output: its last activation or layer.
 
     Args:
-        number: `id` of a symbol to its tensor number.
+        number: Map from the `id` of a symbol to its tensor number.
         loss: Name of the loss of this output, `""` for none.
     """
     maker = {id(t): r for r in trace.records for t in k.tree.flatten(r.outputs)}
@@ -76,7 +76,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
 def _steps_of(
     k: Any, maker: dict[int, OperationRecord], record: OperationRecord | None
 ) -> list[OperationRecord]:
-    """Return the records of one activation applied to every step of a sequence; else empty.
+    """Return the records of one activation applied to every step of a sequence; else `[]`.
 
     `TimeDistributed` runs its layer once per step, stacks the results and transposes them.
     """
@@ -110,7 +110,7 @@ def _is_made_by(k: Any, output: Any, record: OperationRecord) -> bool:
 
 
 def _differs(k: Any, trace: Trace, output: Any, record: OperationRecord) -> bool:
-    """Return whether a layer that returns the output itself may return another in training."""
+    """Return whether a layer that passes `output` on unchanged may change it in training."""
     return any(
         visit.layer is not record.layer
         and isinstance(visit.layer, k.Layer)
@@ -122,7 +122,7 @@ def _differs(k: Any, trace: Trace, output: Any, record: OperationRecord) -> bool
 
 
 def _axis(k: Any, record: OperationRecord) -> int | None:
-    """Return the axis of a softmax; None if it has several axes, or a mask."""
+    """Return the axis of a softmax (else -1); None if it has several axes, or a mask."""
     if record.kind != "Softmax":
         return -1
     if isinstance(record.op, k.Layer):
@@ -134,7 +134,7 @@ def _axis(k: Any, record: OperationRecord) -> int | None:
 def _source_record(
     k: Any, maker: dict[int, OperationRecord], tensor: Any
 ) -> OperationRecord | None:
-    """Return the record that computes a tensor's numbers, through changes of shape."""
+    """Return the record that computes the numbers of a tensor, skipping changes of shape."""
     record = maker.get(id(tensor))
     while record is not None and record.kind in SHAPES:
         record = maker.get(id(k.tree.flatten(record.args)[0]))
@@ -164,7 +164,7 @@ def _trained_part(k: Any, record: OperationRecord | None) -> str:
 
 
 def _dropout(k: Any, trace: Trace, output: Any) -> float:
-    """Return the rate of a dropout layer that returns the output itself, if nothing else is noisy.
+    """Return the rate of the only noisy layer that returns `output`, if it is a dropout; else 0.
 
     At inference all such layers return their input, which does not reveal which one comes last.
     """
@@ -179,10 +179,10 @@ def _dropout(k: Any, trace: Trace, output: Any) -> float:
 def without_inactive_dropout(
     k: Any, model: Any, x: Any, heads: tuple[Head, ...]
 ) -> tuple[Head, ...]:
-    """Return the heads, without a dropout that the model does not activate in training.
+    """Return the heads, without dropout that the model does not activate in training.
 
-    Any enclosing code may decide that. So a row is run, and the training flag that each dropout
-    layer receives is recorded.
+    Any enclosing code may deactivate dropout. So one row is run in training mode, and the training
+    flag that each dropout layer receives is recorded.
     """
     if not any(h.dropped for h in heads):
         return heads

@@ -1,4 +1,4 @@
-"""Graphs of a model, as far as it can be lowered."""
+"""Graphs of the part of a model that can be lowered."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from .modes import changeable_variables, unknown_records
 
 
 LARGEST = 20_000_000
-"""Number of weights above which no graph is built; float64 copies would fill the memory."""
+"""Number of weights above which no graph with their values is built, to save memory."""
 
 
 def model_part(run: TolerantRun) -> Trace:
@@ -27,7 +27,7 @@ def model_part(run: TolerantRun) -> Trace:
 def parts(
     k: Any, model: Any, run: TolerantRun | None, number: dict[int, int], struct: Any
 ) -> tuple[PartialGraph | None, PartialGraph | None, list[str]]:
-    """Return the graphs `whole` and `free` of the program, and a list of missing parts."""
+    """Return `Program.whole` and `Program.free`, and a list of what these graphs lack."""
     if run is None:
         return None, None, []
     slots = slots_of(k, struct)

@@ -43,12 +43,12 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
 
     Args:
         model: A built Keras model; it is not changed.
-        x: Its inputs: arrays in the model's structure, rows first.
-        y: Its targets, or None.
+        x: The model's inputs: arrays in the model's structure, rows first.
+        y: The model's targets, or None.
         rehearser: A rehearser of the same model to reuse; None for a new one.
 
     Returns:
-        The program. Its `unread` names everything that could not be traced.
+        The program. Its `unread` lists everything that could not be traced.
 
     Raises:
         ModelError: The model is not built.
@@ -124,7 +124,7 @@ def _heads(
 
 
 def _untraced_weights(run: TolerantRun | None, index: dict[int, int]) -> frozenset[int]:
-    """Return the weights with uses that are not recorded."""
+    """Return the indices of weights with uses that are not recorded."""
     read = run.escaped if run else index
     return frozenset(index[i] for i in read if i in index)
 
@@ -132,7 +132,7 @@ def _untraced_weights(run: TolerantRun | None, index: dict[int, int]) -> frozens
 def _outputs(
     model: Any, run: TolerantRun | None, outputs: list[Any]
 ) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Return name and shape of each output."""
+    """Return the name and the shape, without the batch axis, of each output."""
     labels = output_names(model, run.trace.outputs) if run else []
     return tuple((n, tuple(t.shape[1:])) for n, t in zip(labels, outputs, strict=True))
 
@@ -187,7 +187,7 @@ def _follow_model(
 def _in_training(
     program: Program, k: Any, model: Any, wide: Any, struct: Any, objects: list, index: dict
 ) -> Program | None:
-    """Return the program with the steps of a run in training; None if it cannot be recorded."""
+    """Return the program with the steps of a run in training mode; None if recording fails."""
     try:
         with preserve_random_state(k), preserve_variables(k, model):
             run = follow(wide, struct, objects, training=True)
@@ -270,7 +270,7 @@ def _steps_ahead(
     whole: Any,
     again: Any,
 ) -> dict[str, Any]:
-    """Return the fields of the program about the steps of training."""
+    """Return the fields of the program that describe its future training steps."""
     return {
         "stepping": describe_stepping(k, model) if compiled else None,
         "understood": known_reads(k, run, index) if run else {},

@@ -13,7 +13,8 @@ from .training import overridden_training_method
 def may_draw(k: Any, model: Any) -> bool:
     """Return whether anything in the model may draw random numbers in training.
 
-    User code counts as deterministic if it does not receive the training flag.
+    User code counts as deterministic if it neither receives the training flag nor has a Keras
+    random generator.
     """
     if isinstance(model, k.Model) and overridden_training_method(k, model):
         return True
@@ -61,7 +62,7 @@ def more_than_losses(k: Any, model: Any) -> bool:
 
 
 def has_user_loss(k: Any, model: Any) -> bool:
-    """Return whether a loss is user code, which may read the model itself, and count calls."""
+    """Return whether a loss is user code, which may read the model itself, or count calls."""
     return any(map(_is_user_function, compiled_losses(k, model)))
 
 
@@ -77,7 +78,7 @@ def _is_user_function(function: Any) -> bool:
 
 @contextlib.contextmanager
 def preserve_random_state(k: Any) -> Iterator[None]:
-    """Restore the random generators that are not part of a model."""
+    """Restore the global random generators of Python and PyTorch at the end of the context."""
     is_torch = k.backend.backend() == "torch"
     before, torch_state = random.getstate(), torch().get_rng_state() if is_torch else None
     try:

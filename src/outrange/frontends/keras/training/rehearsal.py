@@ -20,7 +20,7 @@ from .training import overridden_training_method
 
 
 class Rehearser:
-    """Training of copies of a model, starting from its stored weights.
+    """Runner of a few training steps on copies of a model, starting from its stored weights.
 
     Args:
         measurement: Measurement of the model, whose compiled functions are shared.
@@ -58,11 +58,11 @@ class Rehearser:
         Args:
             x: Inputs in the model's structure.
             y: Targets in the structure of the outputs.
-            steps: Largest number of steps; fewer if they are slow, but at least 12 of them.
-            batch: Rows per step, drawn like in `fit`. None: always the first rows.
+            steps: Maximum number of steps; fewer are taken if they are slow, but at least 12.
+            batch: Rows per step, drawn as in `fit`. None: always the first rows.
             seed: Seed of the order of rows.
             rate: Factor of the learning rate.
-            weights: Weight index to other values to start from.
+            weights: Map from the index of a weight to the value that it starts from instead.
             without: Part to leave out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
                 `"freezing"`.
             among: Indices of the rows that batches are drawn from; None for all.
@@ -143,7 +143,7 @@ def _train(
     among: np.ndarray | None,
     seconds: float,
 ) -> tuple[list[float], list[tuple[int, float]]]:
-    """Return the loss of each step's rows, and the loss of the first rows at some steps."""
+    """Train a copy; return the loss of each step, and `(step, loss on the first rows)` pairs."""
     rows = len(k.tree.flatten(data)[0])
     whole = among is None and (batch is None or batch >= rows)
     order = _order(np.arange(rows) if among is None else among, batch or rows, seed)
@@ -180,17 +180,17 @@ def _train(
 
 
 LEAST = 12
-"""Smallest number of steps, however slow they are."""
+"""Number of steps after which the time limit applies."""
 
 COMPILING = 1
 """Number of steps after the first that may still compile something."""
 
 AT_ONCE = 2**24
-"""Bytes of data passed at once, for several steps."""
+"""Maximum number of bytes of data passed in one call, for several steps."""
 
 
 def _order(rows: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield the rows of each step, drawn like in `fit`."""
+    """Yield the row indices of each step, drawn as in `fit`."""
     rng, left = np.random.default_rng(seed), np.zeros(0, int)
     while True:
         if len(left) < batch:
@@ -206,7 +206,7 @@ def _most_at_once(k: Any, data: Any, batch: int) -> int:
 
 
 def _repeat(k: Any, data: Any, count: int) -> Any:
-    """Repeat the same rows for every step."""
+    """Repeat the same rows for each of `count` steps, along a new first axis."""
     return k.tree.map_structure(lambda a: np.broadcast_to(a, (count, *a.shape)), data)
 
 
@@ -218,7 +218,7 @@ def _due(step: int) -> bool:
 def _largest_changes(
     measurement: Measurement, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Return the largest change of an entry of each weight, and its largest entry before."""
+    """Return, by weight index, the largest change of an entry, and the largest entry before."""
     changes, size = {}, {}
     for variable, a, b in zip(measurement.model.weights, before, after, strict=True):
         if a.dtype.kind == "f" or str(a.dtype) == "bfloat16":

@@ -1,4 +1,4 @@
-"""Copies of a compiled model with changes, as suggested by a finding."""
+"""Copies of a compiled model with the changes that a finding suggests."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any

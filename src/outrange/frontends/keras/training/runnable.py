@@ -1,4 +1,4 @@
-"""Parts of a program that exist only without persistent state: graphs, and runs of rows."""
+"""Parts of a program that only a model without persistent state has: graphs, and runs of rows."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from .randomness import more_than_losses
 
 
 def _stateful(model: Any) -> str:
-    """Name a layer that starts from the previous state, in a sentence; `""` without one."""
+    """Return a sentence that names a stateful layer; `""` if there is none."""
     names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
     return f"layer `{names[0]}` is stateful, and goes on from the batch before" if names else ""
 
 
 def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
-    """Return the graphs of `parts`; none for a stateful model, whose state would be fixed."""
+    """Return the result of `parts`; no graphs for a stateful model, since they fix its state."""
     stateful = _stateful(model)
     return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
 
 
 def run_fields(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement) -> dict[str, Any]:
-    """Return the fields of the program about running the model, and training it."""
+    """Return the fields of the program about running and training the model."""
     return {
         "input_dtypes": tuple(str(t.dtype) for t in k.tree.flatten(struct)),
         "more_than_losses": more_than_losses(k, model),

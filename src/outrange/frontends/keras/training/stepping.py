@@ -13,7 +13,7 @@ from .training import overridden_training_method
 
 
 MOST_CALLS = 256
-"""Limit of steps of a schedule that are evaluated one by one, if they cannot be vectorized."""
+"""Number of steps up to which a schedule is evaluated step by step; more are vectorized."""
 
 CONVOLUTIONS = (
     "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
@@ -91,7 +91,7 @@ ELEMENTWISE = (
 
 
 def moves_entries_alone(k: Any, model: Any) -> bool:
-    """Return whether a step is the same for all weights concatenated into one vector."""
+    """Return whether a step would be the same if all weights were one vector."""
     optimizer, variables = model.optimizer, model.trainable_variables
     kind = type(optimizer)
     of_a_weight = ("clipnorm", "use_ema", "gradient_accumulation_steps",
@@ -112,8 +112,8 @@ def moves_entries_alone(k: Any, model: Any) -> bool:
 def _is_keras_own(k: Any, kind: type) -> bool:
     """Return whether a class is one of Keras's, or its backend's version of one.
 
-    On PyTorch, `Adam` is replaced by a class of the same name that takes the same steps for all
-    weights at once.
+    On PyTorch, Keras replaces `Adam` by a class of the same name that updates all weights together,
+    with the same results.
     """
     keras_class = getattr(k.optimizers, kind.__name__, None)
     is_backend_class = kind.__module__.startswith("keras.src.backend.")
@@ -171,8 +171,9 @@ def lower_with_weights(
 def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
     """Return the weights of Keras's own layers with unrecorded but known reads, and their role.
 
-    A convolution reads its bias once per call, and a cell its recurrent kernel, if its state is not
-    a symbol. If other code reads the weight too, the number of reads differs, and it is left out.
+    A convolution reads its bias once per call. A cell reads its recurrent kernel once per call if
+    its state is an array of zeros. If other code also reads the weight, the number of reads
+    differs, and the weight is left out.
     """
     reads: dict[int, int] = {}
     kinds: dict[int, str] = {}
@@ -209,7 +210,7 @@ def steady_weights(
     """Return the weights that only the optimizer changes, judged by the Keras class of their layer.
 
     Args:
-        index: `id` of a variable to its number.
+        index: Map from the `id` of a variable to its number.
     """
     return frozenset(
         index[id(variable)]
@@ -250,9 +251,10 @@ def position_dependent_code(k: Any, model: Any) -> str:
 def weight_state(
     k: Any, model: Any, index: Mapping[int, int], weight: int
 ) -> list[np.ndarray] | None:
-    """Return the optimizer's state of a weight (moments, sums), each in the weight's shape.
+    """Return the optimizer's state arrays of a weight (moments, sums), each in the weight's shape.
 
-    None if the optimizer has other state arrays, of no weight, with unequal entries.
+    Return None if the optimizer has a state array that belongs to no weight and has unequal
+    entries.
     """
     optimizer = getattr(model, "optimizer", None)
     arrays, in_slots = [], set()

@@ -1,4 +1,4 @@
-"""A recording as numbered steps, with the arguments that pass a gradient and those that do not."""
+"""Numbered steps of a recording, with the arguments that do or do not pass a gradient."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
@@ -23,13 +23,13 @@ NO_GRADIENT = frozenset({
 """Operations that are constant between jumps: no backend passes a gradient through them."""
 
 CONDITION = {"Where": ("condition", 0), "Select": ("condlist", 0)}
-"""Operations with an argument that only selects, and its position."""
+"""Operations with an argument that only selects, and the name and position of that argument."""
 
 INDICES = {
     "Take": ("indices", 1), "TakeAlongAxis": ("indices", 1), "GetItem": ("key", 1),
     "SparseCategoricalCrossentropy": ("target", 0),
 }  # fmt: skip
-"""Operations with an argument of integers, and its position."""
+"""Operations with an argument of integers, and the name and position of that argument."""
 
 OPTIONS = ("axis", "dtype", "from_logits", "num_classes", "axes", "keepdims")
 
@@ -40,10 +40,10 @@ def steps(
     """Convert every record to a `RecordedStep`.
 
     Args:
-        weights: `id` of a variable to its index.
+        weights: Map from the `id` of a variable to its index.
 
     Returns:
-        The steps, and `id` of each symbol to its tensor number.
+        The steps, and a map from the `id` of each symbol to its tensor number.
     """
     number: dict[int, int] = {}
 
@@ -164,7 +164,7 @@ def _over(k: Any, record: OperationRecord) -> tuple[int, ...]:
 
 
 def _selecting_arguments(k: Any, record: OperationRecord) -> set[int]:
-    """Return the `id` of the arguments that only select or count."""
+    """Return the `id` of the arguments that only select entries or are integers."""
     for table in (CONDITION, INDICES):
         if record.kind in table:
             name, place = table[record.kind]

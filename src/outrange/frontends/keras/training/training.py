@@ -15,8 +15,8 @@ def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple],
         outputs: A symbol for each output.
 
     Returns:
-        For each loss: the loss object, the output's index, the symbol of its targets, and its
-        weight. Then a list of what could not be read.
+        A list with a tuple for each loss: the loss object, the output's index, the symbol of the
+        targets, and the loss weight. Then a list of messages about what could not be read.
     """
     compiled = getattr(model, "_compile_loss", None)
     if compiled is None or y is None:
@@ -81,10 +81,10 @@ def _follow_path(struct: Any, path: Any) -> Any:
 def loss_record(
     k: Any, loss: Any, output: int, tensor: int | None, weight: float, rank: int, masked: bool
 ) -> Loss:
-    """Convert a Keras loss object, and its weight among the losses, to a record.
+    """Convert a Keras loss object and its loss weight to a record.
 
     Args:
-        output: Index of its output.
+        output: Index of the output that the loss applies to.
         rank: Number of axes of the output, including the batch axis.
         masked: Whether the output may carry a mask; the loss ignores masked entries.
     """
@@ -116,7 +116,7 @@ EPSILON = 1e-7
 
 
 def _is_native(k: Any, loss: Any, function: Any) -> bool:
-    """Return whether class and function are Keras's own; a wrapper may copy name and module."""
+    """Return whether a loss's class and function are Keras's own objects, not user wrappers."""
     home = k.src.losses.losses
     kind, overridden = type(loss), {"call", "__call__"} & set(vars(loss))
     if getattr(home, kind.__name__, None) is not kind or overridden:

@@ -94,7 +94,7 @@ def largest(c: OnnxCall) -> Operand:
 
 
 def _clip_by_constant(c: OnnxCall, x: Operand, limit: np.ndarray, least: bool) -> Operand:
-    """Compute the larger (or smaller) of `x` and a constant."""
+    """Compute the elementwise maximum (or minimum if `least`) of `x` and a constant."""
     x = c.b.broadcast(x, np.broadcast_shapes(tuple(x.shape), limit.shape))
     levels = np.unique(limit)
     if levels.size == 1:
@@ -168,7 +168,7 @@ def product(c: OnnxCall, x: Operand, y: Operand) -> Operand:
 
 
 def _batched_product(c: OnnxCall, x: Operand, y: Operand) -> Operand:
-    """Compute the general product: leading axes broadcast, and a vector is a one-row matrix."""
+    """Compute `numpy.matmul` in general: leading axes broadcast, and operands may be vectors."""
     row, column = len(x.shape) == 1, len(y.shape) == 1
     x = c.b.reshape(x, (1, *x.shape)) if row else x
     y = c.b.reshape(y, (*y.shape, 1)) if column else y

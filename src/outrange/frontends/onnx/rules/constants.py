@@ -73,7 +73,7 @@ def cast_like(c: OnnxCall) -> Operand:
 def _cast(c: OnnxCall, kind: str) -> Operand:
     """Cast input 0 to another element type.
 
-    A loss between float types is rounding; truncation to integers is lowered exactly.
+    A cast between float types only rounds; truncation to integers is lowered exactly.
     """
     c.result_kind, x, before = kind, c.x, str(c.kinds[0])
     if not isinstance(x, Value):

@@ -21,7 +21,7 @@ RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLik
 Env = dict[str, Tensor]
 
 Run = Callable[[Sequence[OnnxNode], Env], None]
-"""Lowers nodes in order; it reads tensors by name, and adds the results to them."""
+"""Function that lowers nodes in order, and adds their results to the tensors by name."""
 
 
 def _unsupported_node(node: OnnxNode, reason: str) -> UnsupportedError:
@@ -56,13 +56,13 @@ def _lower_subgraph(graph: Subgraph, inputs: Sequence[Tensor], env: Env, run: Ru
 
 
 def conditional(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
-    """Lower `If` whose condition does not depend on the network's input."""
+    """Lower an `If` node whose condition does not depend on the network's input."""
     holds = bool(_constant(node, env, 0, True))
     return _lower_subgraph(_subgraph(node, "then_branch" if holds else "else_branch"), [], env, run)
 
 
 def loop(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
-    """Unroll `Loop` whose number of rounds does not depend on the network's input."""
+    """Unroll a `Loop` node whose number of rounds does not depend on the network's input."""
     body = _subgraph(node, "body")
     rounds = int(_constant(node, env, 0, MOST_ROUNDS + 1))
     continues = bool(_constant(node, env, 1, True))

@@ -81,7 +81,7 @@ def conv_transpose(c: OnnxCall) -> Operand:
 
 
 def _transposed_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
-    """Return `(in, out / groups, *spatial)` as the kernel of the convolution to be transposed."""
+    """Convert a kernel `(in, out / groups, *spatial)` to that of the convolution to transpose."""
     rank = kernel.ndim - 2
     return np.moveaxis(kernel, (1, 0), (rank, rank + 1))
 

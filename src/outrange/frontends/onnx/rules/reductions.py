@@ -11,7 +11,10 @@ from .table import OnnxCall, op
 
 
 def _axes(c: OnnxCall, *, since: int) -> list[int] | None:
-    """Return the axes to reduce; None to reduce none. An absent list means every axis."""
+    """Return the axes to reduce; None to reduce none.
+
+    Without a list of axes, reduce every axis, unless `noop_with_empty_axes` is set.
+    """
     axes = c.attr_or_input("axes", 1, since=since)
     is_noop = c.attr("noop_with_empty_axes", 0)
     if not axes:

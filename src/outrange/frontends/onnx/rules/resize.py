@@ -84,10 +84,11 @@ def _check_float(c: OnnxCall, mode: str) -> None:
 
 
 def _ratio(scale: float) -> Fraction:
-    """Return the ratio of small integers whose float is `scale`, or the exact value of `scale`.
+    """Return the ratio of small integers whose float32 is `scale`, or else the exact `scale`.
 
-    Sizes and nearest entries jump, and a runtime computes them in float32, where 10 times the float
-    of 0.7 is 7. Linear weights do not jump: they use the exact value.
+    Sizes and nearest entries are discontinuous in the scale, and a runtime computes them in
+    float32, where 10 times the float of 0.7 is 7. Linear weights are continuous, so they use the
+    exact value.
     """
     exact = Fraction(float(scale))
     near = exact.limit_denominator(4096)
@@ -121,6 +122,6 @@ def _nearest(at: list[Fraction], n: int, rounding: str) -> Weights:
 
 
 def _linear(at: list[Fraction], n: int) -> Weights:
-    """Interpolate between neighbors; beyond the border, use the border."""
+    """Return weights that interpolate between neighbors; beyond the border, use the border."""
     inside = [min(max(v, Fraction(0)), Fraction(n - 1)) for v in at]
     return linear_weights(inside, n, Fraction(1))

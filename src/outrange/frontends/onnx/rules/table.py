@@ -53,7 +53,8 @@ def op(
     Args:
         *names: Names of operators.
         types: Signature of element types, in the notation of `Types.read`.
-        **taken: Allowed element types of each type parameter in `types`.
+        chooses: As in `Types`.
+        **allowed: Allowed element types of each type parameter in `types`.
     """
     stated = Types.read(types, allowed, chooses)
 
@@ -73,7 +74,7 @@ class OnnxCall:
 
     Args:
         node: The record of the node.
-        tensors: One per input; None for an absent optional one.
+        tensors: One tensor per input; None for an absent optional input.
         opset: Version of the operator set.
         limits: Limits of values of integer types, outside of which the graph does not match the
             model.
@@ -174,14 +175,14 @@ class OnnxCall:
         return [int(v) for v in np.ravel(constant)]
 
     def attr_or_input(self, name: str, i: int, *, since: int) -> list[int] | None:
-        """Return integers from input `i`, or before operator set `since` from an attribute."""
+        """Return integers from input `i`, or from attribute `name` before operator set `since`."""
         if self.opset >= since:
             return self.ints(i, name)
         value = self.attr(name)
         return None if value is None else [int(v) for v in np.atleast_1d(value)]
 
     def limit(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Return `shape`, or raise if a tensor of it does not fit in memory."""
+        """Return `shape`, or raise if a tensor of this shape does not fit in memory."""
         shape = tuple(int(n) for n in shape)
         if min(shape, default=0) < 0 or math.prod(shape) > LARGEST_VALUE:
             raise ModelError(
@@ -191,7 +192,7 @@ class OnnxCall:
         return shape
 
     def broadcast_shape(self, *operands: Operand) -> tuple[int, ...]:
-        """Return the shape that `operands` broadcast to, limited like in `limit`."""
+        """Return the shape that `operands` broadcast to; raise if it does not fit in memory."""
         return self.limit(np.broadcast_shapes(*(tuple(v.shape) for v in operands)))
 
     def require_within(self, value: Operand, least: float, most: float, why: str) -> None:
@@ -291,7 +292,7 @@ class OnnxCall:
             is_large(self.operands[i]) for i in self.operand_inputs
         )
         if not isinstance(x, Value) and self.varies and self.node.op in _MAY_SETTLE:
-            # The runtime computes it from the input: what follows is rounded there, as it is here.
+            # The runtime computes it from the input, so it rounds later operations, as done here.
             x = self.b.constant_value(np.asarray(x))
         if not isinstance(x, Value):
             constant = convert_exactly(np.asarray(x), kind)

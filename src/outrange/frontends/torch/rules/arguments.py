@@ -26,7 +26,7 @@ def _with_operands(c: TracedCall, argument: Any) -> Any:
 
 
 def tensor(c: TracedCall, name: str) -> Operand:
-    """Return an argument as an operand; a plain number is rounded like in the model."""
+    """Return an argument as an operand; a plain number is rounded as in the model."""
     argument = get(c, name)
     if isinstance(argument, int | float) and not isinstance(argument, bool):
         return np.asarray(round_as_model(c, argument))
@@ -34,7 +34,7 @@ def tensor(c: TracedCall, name: str) -> Operand:
 
 
 def number(c: TracedCall, name: str, default: float) -> float:
-    """Return a plain number, rounded like in the model."""
+    """Return a plain number, rounded as in the model."""
     value = get(c, name, default)
     return round_as_model(c, default if value is None else value)
 

@@ -174,7 +174,7 @@ def _adaptive_max(c: TracedCall) -> list[Operand]:
 
 
 def _adaptive_windows(c: TracedCall) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the positions in each window, -1 beyond the last; and the shape of the result."""
+    """Return the flat positions in each window, padded by -1, and the shape of the result."""
     sizes, shape = list(get(c, "output_size")), tuple(c.x.shape)
     positions = np.arange(c.x.size).reshape(shape)
     lead = len(shape) - len(sizes)

@@ -22,7 +22,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {}
 rule = rule_decorator(RULES)
 
 MOST_WEIGHTS = 2**23
-"""Entry limit of the matrix of one operation."""
+"""Maximum number of entries of the weight matrix of one operation."""
 
 _ULPS = 8
 """Roundoffs in a weight: two to four quotients and products, each of a rounded position."""
@@ -42,7 +42,7 @@ _RESIZING = [
 
 @rule(*_RESIZING)
 def each_plane(c: TracedCall) -> Operand:
-    """Lower an operation that is linear in each channel and alike in all of them."""
+    """Lower an operation that applies the same linear map to each channel."""
     shape = tuple(c.x.shape)
     rank = 1 if "1d" in c.kind else 3 if "3d" in c.kind else 2
     planes, spatial = shape[: len(shape) - rank], shape[len(shape) - rank :]
@@ -66,11 +66,11 @@ def each_row(c: TracedCall) -> Operand:
 def _weights(
     c: TracedCall, shape: tuple[int, ...], *, channel: bool
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
-    """Run the operation on unit tensors.
+    """Compute the weights of a linear operation by running it on unit tensors.
 
     Returns:
-        For each result, the entries that it reads and their weights (-1 and 0 beyond the last);
-        and the shape of the results.
+        The entries that each result reads, padded by -1; their weights, padded by 0; and the shape
+        of the results.
     """
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} with arguments that depend on the input")

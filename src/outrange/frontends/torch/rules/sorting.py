@@ -79,7 +79,7 @@ def _position(c: TracedCall) -> Operand:
 
 
 def _are_few(c: TracedCall, axis: int) -> bool:
-    """Return whether positions along an axis take few enough comparisons."""
+    """Return whether an axis is short enough to compare all pairs of its entries."""
     return len(c.x.shape) > 0 and c.x.shape[axis] ** 2 <= logic.MOST_COMPARED
 
 

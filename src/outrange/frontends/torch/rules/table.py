@@ -146,7 +146,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "sym_size.int": lambda c: np.asarray(c.x.shape[get(c, "dim")]),
     "_prelu_kernel.default": lambda c: c.b.prelu(c.x, c.constant(1, "slopes")),
 }  # fmt: skip
-"""Operation (without `aten.`) to its rule; the functions below add more."""
+"""Rule of each operation (named without `aten.`); the functions below add more rules."""
 
 
 rule = rule_decorator(RULES)
@@ -182,7 +182,7 @@ def _elu(c: TracedCall) -> Operand:
 
 @rule("rrelu_with_noise_functional.default")
 def _rrelu(c: TracedCall) -> list[Operand]:
-    """Lower to the function in evaluation mode, whose slope is the mean of the random slopes."""
+    """Lower an RReLU in evaluation mode, where its slope is the mean of the random slopes."""
     slope = (get(c, "lower", 1.0 / 8.0) + get(c, "upper", 1.0 / 3.0)) / 2.0
     return [c.b.curve("leaky_relu", c.x, negative_slope=round_as_model(c, slope)), c.inputs[1]]
 
@@ -289,8 +289,8 @@ COUNTING = frozenset(EVERY) - {
     "mean.dim", "mean.default", "avg_pool1d.default", "avg_pool2d.default",
     "round.decimals", "frac.default", *LINEAR,
 }  # fmt: skip
-"""Operations whose rule also holds for integers: PyTorch divides integers as real numbers, and
-functions of integers return floats."""
+"""Operations whose rule is also valid for integers, because PyTorch divides integers as real
+numbers, and functions of integers return floats."""
 
 TABLE = with_constant_folding(EVERY, COUNTING)
-"""The rules, for operands that depend on the input; operations on constants run in PyTorch."""
+"""Rules for operands that depend on the input; PyTorch evaluates operations on constants."""

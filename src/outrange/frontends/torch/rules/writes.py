@@ -61,7 +61,7 @@ def _fill(c: TracedCall) -> Operand:
 
 @rule("index_put.default", "scatter_add.default", "index_add.default")
 def _sum_at(c: TracedCall) -> Operand:
-    """Write updates to entries, or add them; several may have the same position in a sum."""
+    """Write updates to entries, or add them to entries; added updates may share a position."""
     x = get(c, "self")
     numbers = np.arange(x.size).reshape(x.shape)
     if c.kind.startswith("index_put"):
@@ -93,7 +93,7 @@ def _sum_at(c: TracedCall) -> Operand:
 
 
 def _add_at(c: TracedCall, x: Operand, updates: Operand, targets: np.ndarray) -> Operand:
-    """Add updates to entries at their positions."""
+    """Add each update to the entry of `x` at its position in `targets`."""
     flat = targets.ravel()
     order = np.argsort(flat, kind="stable")
     count = np.bincount(flat, minlength=x.size)

@@ -5,15 +5,15 @@ from typing import Any
 
 
 def gradients(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    """Compute a scalar and its gradient by every trainable variable, as NumPy arrays.
+    """Compute a scalar and its gradient with respect to every trainable variable, in NumPy.
 
     Args:
-        model: The model whose `trainable_variables` are differentiated by.
+        model: The model; gradients are with respect to its `trainable_variables`.
         value: Function that computes the scalar from the model's current weights.
 
     Returns:
-        The scalar, and one array per trainable variable. An array is None if the backend reports
-        that there is no path (TensorFlow, PyTorch; JAX returns zeros).
+        The scalar, and one array per trainable variable. An array is None if TensorFlow or PyTorch
+        reports that the scalar does not depend on the variable; JAX returns zeros instead.
     """
     return {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[k.backend.backend()](
         k, model, value

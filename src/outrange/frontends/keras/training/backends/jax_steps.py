@@ -1,7 +1,7 @@
 """Loss, gradients and steps of training under JAX, each compiled once for all calls.
 
-Run one by one, every small operation is compiled by itself, which takes half a minute for a deep
-model. As one function they compile as fast as the first batch of `fit`.
+If operations ran one by one, JAX would compile each of them separately, which takes half a minute
+for a deep model. As one function they compile as fast as the first batch of `fit`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class JaxTraining:
 
     Args:
         model: A built, compiled model.
-        noisy: Whether it behaves differently in training.
+        noisy: Whether the model behaves differently in training mode.
     """
 
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
@@ -69,7 +69,7 @@ class JaxTraining:
         return run
 
     def prepare(self, x: Any, y: Any) -> None:
-        """Build the loss before anything is traced; else its counters would hold tracers."""
+        """Build the loss before anything is traced, so that its counters never hold tracers."""
         compiled = self.model._compile_loss
         if compiled is not None and not compiled.built:
             rows = self.k.tree.map_structure(lambda a: self.k.KerasTensor(a.shape, a.dtype), (x, y))
@@ -78,7 +78,7 @@ class JaxTraining:
                 compiled.build(pack_targets(self.k, rows[1], outputs), outputs)
 
     def current_values(self) -> tuple[list[Any], list[Any]]:
-        """Return the model's current values: trainable, others."""
+        """Return the current values of the trainable variables, and of the other variables."""
         model = self.model
         return (
             [v.value for v in model.trainable_variables],
@@ -238,13 +238,13 @@ def _counters(model: Any) -> list[Any]:
 
 
 def _start_with_numpy(variable: Any) -> None:
-    """Initialize a variable with zeros of NumPy, without a compilation for its shape."""
+    """Let NumPy create a variable's initial zeros, so that JAX need not compile for their shape."""
     if variable._value is None and type(variable._initializer).__name__ == "Zeros":
         variable._initializer = lambda shape, dtype=None: np.zeros(shape, dtype)
 
 
 def rate_owner(optimizer: Any) -> Any:
-    """Return the optimizer that holds the learning rate, inside one that scales the loss.
+    """Return the optimizer that holds the learning rate: the inner one if one scales the loss.
 
     Raises:
         TypeError: The rate follows a schedule, which cannot be multiplied.

@@ -1,6 +1,6 @@
 """Loss, gradients and steps of training under TensorFlow, each traced once for all calls.
 
-Steps run in a graph, like in `fit`, but many steps per call, because a call costs more than a small
+Steps run in a graph, as in `fit`, but many steps per call, because a call costs more than a small
 model's step.
 """
 
@@ -20,7 +20,7 @@ from ..stepping import moves_entries_alone
 
 
 EAGER = 4
-"""Number of calls of a function without tracing it, which takes as long as about ten calls."""
+"""Number of eager calls before a function is traced; tracing costs as much as about ten calls."""
 
 
 class TensorFlowTraining:
@@ -28,7 +28,7 @@ class TensorFlowTraining:
 
     Args:
         model: A built, compiled model.
-        noisy: Whether it behaves differently in training.
+        noisy: Whether the model behaves differently in training mode.
     """
 
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
@@ -42,8 +42,8 @@ class TensorFlowTraining:
     def build(self, one_by_one: bool) -> list[Any]:
         """Build the optimizer; return the variables that steps change besides the model's.
 
-        An optimizer runs some twenty operations per weight. If they can run on one vector of all
-        weights instead, tracing and running take a fifth of the time.
+        An optimizer runs about twenty operations per weight array. If they can run on one vector of
+        all weights instead, tracing and running take a fifth of the time.
 
         Args:
             one_by_one: Whether the optimizer must update the weights one by one.
@@ -61,7 +61,7 @@ class TensorFlowTraining:
         return list(optimizer.variables)
 
     def load(self) -> None:
-        """Load the current values of the model's weights."""
+        """Copy the model's current weights to the vector of all weights, if there is one."""
         if self._vector is not None:
             values = [v.value for v in self.model.trainable_variables]
             self._vector.assign(_concat_flat(self.tf, values))
@@ -90,22 +90,22 @@ class TensorFlowTraining:
             options.set_experimental_options({name: before})
 
     def _specs(self, data: Any, first: tuple[int | None, ...]) -> Any:
-        """Return shapes and dtypes of arrays, with other leading sizes."""
+        """Return the shapes and dtypes of arrays, with the leading sizes replaced by `first`."""
         return self.k.tree.map_structure(
             lambda t: self.tf.TensorSpec([*first, *t.shape[len(first) :]], t.dtype), data
         )
 
     def _rows(self, data: Any) -> tuple[int | None]:
-        """Return the number of measured rows; None without user code, to avoid retracing.
+        """Return the number of rows of the data; None without user code, to avoid retracing.
 
-        User code may depend on the number of rows.
+        User code may depend on the number of rows, so it is traced for each number.
         """
         return (self.k.tree.flatten(data)[0].shape[0] if self._own_code else None,)
 
     def _function(
         self, key: Any, function: Callable[..., Any], specs: Sequence[Any]
     ) -> Callable[..., Any]:
-        """Return a function traced for these shapes, from the second call on without tracing."""
+        """Return a function that is traced for these shapes at its first call, and then reused."""
         if key not in self._functions:
             self._functions[key] = self._trace(function, input_signature=specs)
         return self._functions[key]
@@ -134,7 +134,7 @@ class TensorFlowTraining:
         return self.k.tree.flatten(self.model(x, training=False))
 
     def measure(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """Compute loss, gradients and outputs at inference; a gradient is None without a path."""
+        """Compute loss, gradients (None if the loss is independent) and outputs at inference."""
         return self._call_few_times(self._measure, x, y)
 
     def _measure(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
@@ -146,7 +146,7 @@ class TensorFlowTraining:
         return loss, dense, self.k.tree.flatten(outputs)
 
     def _call_few_times(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function that is rarely called; as a graph if that makes a difference."""
+        """Call a function, at first eagerly if this gives the same results, else as a graph."""
         name = function.__name__
         calls = self._calls[name] = self._calls.get(name, 0) + 1
         if calls <= EAGER and self._same_eagerly(arguments[0]):
@@ -211,7 +211,7 @@ class TensorFlowTraining:
         return losses[:done].tolist(), seen[:done][np.asarray(due)[:done]].tolist()
 
     def _several(self, looks: bool, data: Any, due: Any, rows: Any) -> Any:
-        """Return the losses of the steps, of the looks before them, and the number of steps."""
+        """Take steps in one loop; return their losses, the losses of looks, and the step count."""
         tf, tree, model = self.tf, self.k.tree, self.model
         optimizer, values = model.optimizer, [v.value for v in model.trainable_variables]
 
@@ -267,7 +267,7 @@ def _output_layers(k: Any, model: Any) -> list[Any]:
 
 
 def _name_of(k: Any, loss: Any) -> str:
-    """Return the name of a user's loss; `"crossentropy"` if Keras chooses it by the targets."""
+    """Return the lower-case name of a loss; "crossentropy" if Keras chooses it by the targets."""
     if loss is None:
         return ""
     try:

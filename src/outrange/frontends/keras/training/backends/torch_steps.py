@@ -16,7 +16,7 @@ from ..stepping import moves_entries_alone
 
 
 LARGEST = 1_000_000
-"""Number of weights above which nothing is recorded, because operations dominate the overhead."""
+"""Number of weights above which nothing is recorded, because the overhead is then negligible."""
 
 
 class TorchTraining:
@@ -24,7 +24,7 @@ class TorchTraining:
 
     Args:
         model: A built, compiled model.
-        noisy: Whether it behaves differently in training.
+        noisy: Whether the model behaves differently in training mode.
     """
 
     def __init__(self, k: Any, model: Any, noisy: bool) -> None:
@@ -145,8 +145,8 @@ class TorchTraining:
     def _step_of_each(self, x: Any, y: Any) -> list[Any]:
         """Take a step that updates the weights one by one.
 
-        When updating all at once, some optimizers read their rate as a number, which prevents a
-        recording.
+        When some optimizers update all weights together, they read their learning rate as a number,
+        which prevents recording.
         """
         optimizer, name = self.model.optimizer, "_backend_update_step"
         _, *others = (kind for kind in type(optimizer).__mro__ if name in vars(kind))

@@ -1,4 +1,4 @@
-"""The model itself as its own trainable copy, if it cannot be cloned; it is restored afterward."""
+"""The model itself in place of a copy, for models that cannot be cloned; restored afterward."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from .clone import Clone, changes, settings
 class BorrowedModel(Clone):
     """A model that Keras cannot clone, because a class, a layer or a function is the user's.
 
-    It gets another optimizer meanwhile. Weights, states, counters and attributes are restored at
-    the end, also after an error.
+    While the model is trained, it has another optimizer. Weights, states, counters and attributes
+    are restored at the end, also after an error.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class BorrowedModel(Clone):
 
 
 def all_variables(k: Any, model: Any) -> list[Any]:
-    """Return the variables that a training may change, known to the model or not.
+    """Return the variables that training may change, including those that the model does not list.
 
-    States of recurrent layers, TensorFlow's own variables and PyTorch's buffers are in none of the
-    model's lists.
+    The model's lists omit states of recurrent layers, TensorFlow's own variables and PyTorch's
+    buffers.
     """
     variables = [*model.variables, *model.metrics_variables]
     for owner in (*model._flatten_layers(), *compiled_losses(k, model)):
@@ -99,7 +99,7 @@ def all_variables(k: Any, model: Any) -> list[Any]:
 
 @contextlib.contextmanager
 def preserve_variables(k: Any, model: Any) -> Iterator[None]:
-    """Restore all variables of a model at the end."""
+    """Restore all variables of a model at the end of the context."""
     values = [(v, k.ops.copy(k.ops.convert_to_tensor(v))) for v in all_variables(k, model)]
     try:
         yield

@@ -43,14 +43,14 @@ class Clone:
         self._training.load()
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate; raise for a schedule."""
+        """Multiply the learning rate; raise if it follows a schedule."""
         optimizer = rate_owner(self._model.optimizer)
         optimizer.learning_rate = factor * float(
             self._k.ops.convert_to_numpy(optimizer.learning_rate)
         )
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Set other values, by `id` of the model's variable."""
+        """Replace the values of some weights, given by `id` of the model's variable."""
         for variable_of_clone, variable in zip(
             self._model.weights, self._original.weights, strict=True
         ):
@@ -76,7 +76,7 @@ class Clone:
 
 
 def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: str = "") -> Any:
-    """Clone a model with its weights, loss and optimizer; the clone shares nothing with it."""
+    """Clone a model with its weights, loss and optimizer; the clone shares no variables with it."""
     with not_compiling(model):
         copy = k.models.clone_model(model)
     if not copy.built:
@@ -103,14 +103,17 @@ def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: s
 
 
 def settings(model: Any, without: str) -> dict[str, Any]:
-    """Return the settings of the optimizer of a copy."""
+    """Return the optimizer settings for a copy, without clipping if `without` is "clipping"."""
     model_settings = settings_of(model.optimizer)
     return without_clipping(model_settings) if without == "clipping" else model_settings
 
 
 @contextlib.contextmanager
 def not_compiling(model: Any) -> Iterator[None]:
-    """Clone without compiling, since Keras compiles from a config, which lacks user functions."""
+    """Mark a model as not compiled in this context, so that Keras does not compile its clone.
+
+    Keras would compile the clone from a config, which lacks user functions.
+    """
     before = model.compiled
     model.compiled = False
     try:

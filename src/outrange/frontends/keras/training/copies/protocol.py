@@ -33,12 +33,12 @@ class Copy(Protocol):
 
         Args:
             x: Inputs of each step, stacked along an additional first axis.
-            y: Targets of each step, stacked likewise.
-            due: Whether a look comes before each step.
-            rows: Inputs and targets of the looks.
+            y: Targets of each step, stacked in the same way.
+            due: For each step, whether to look at the loss before it.
+            rows: Inputs and targets of the rows on which a look measures the loss.
 
         Returns:
-            The loss before each step, on its own rows; and the loss of each look.
+            The loss before each step, on the rows of that step; and the loss at each look.
         """
         ...
 
@@ -51,9 +51,9 @@ class Copy(Protocol):
         ...
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate; raise for a schedule."""
+        """Multiply the learning rate; raise if it follows a schedule."""
         ...
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Set other values, by `id` of the model's variable."""
+        """Replace the values of some weights, given by `id` of the model's variable."""
         ...

@@ -25,14 +25,14 @@ class ValueCopy:
         return nullcontext()
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate; raise for a schedule."""
+        """Multiply the learning rate; raise if it follows a schedule."""
         trainable, others, slots = self._state
         place = self._jitted.rate_slot
         slots = [s * np.float32(factor) if i == place else s for i, s in enumerate(slots)]
         self._state = trainable, others, slots
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Set other values, by `id` of the model's variable."""
+        """Replace the values of some weights, given by `id` of the model's variable."""
         trainable, others, slots = self._state
         variables = self._jitted.model.trainable_variables
         new = [values.get(id(v)) for v in variables]
