@@ -179,8 +179,8 @@ def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.n
 def _tensor(t: Any, array: np.ndarray, dtype: Any) -> Any:
     """Convert an operand to a tensor of the recorded type.
 
-    Integers in place of real numbers are positions of entries. They become float64, which represents
-    them exactly and is accepted by every operation that moves real numbers.
+    Integers in place of real numbers are positions of entries. They become float64, which
+    represents them exactly and is accepted by every operation that moves real numbers.
     """
     tensor = t.from_numpy(np.array(array, order="C"))
     if dtype is None or (dtype.is_floating_point and array.dtype.kind in "iu"):
