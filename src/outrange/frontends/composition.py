@@ -42,7 +42,7 @@ def compose(
 
     Args:
         declared: The networks that the property declares.
-        models: Name to model, for the declared networks that need one.
+        models: Map from name to model, for the declared networks that need a model.
         index: `(inputs,)` position of each flat input among the flat inputs of the composition, if
             some inputs are identical; None if all differ.
 

@@ -1,4 +1,4 @@
-"""Search for points in the domain of a graph, for comparisons whose points all lie outside it."""
+"""Search for points in the domain of a graph, for comparisons that have too few such points."""
 
 from collections.abc import Callable, Iterator
 
@@ -23,7 +23,7 @@ Parts = Callable[[Graph, int], Iterator[slice]]
 def with_points_inside(
     graph: Graph, x: np.ndarray, parts: Parts, seed: int
 ) -> tuple[np.ndarray, bool]:
-    """Extend points by others at which all functions of the graph are defined.
+    """Add points at which all functions of the graph are defined, if `x` has too few of these.
 
     Args:
         graph: The graph as written.

@@ -76,7 +76,7 @@ def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarra
 
 
 def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """Return integers within the limits of an input: rounded points, and random ones."""
+    """Round points to integers within the limits of an input; odd rows get random integers."""
     least, most = slot.limits
     drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)
     near = np.clip(np.rint(part), least, most)

@@ -131,7 +131,7 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
 def _digits(rows: int) -> np.ndarray:
     """Return masks of the rows whose number has a 0, then a 1, at each binary digit.
 
-    The shape is `(2 log2(rows), rows)`, rounded up. Two rows differ in some digit, so these sets of
+    The result has the shape `(2 * digits, rows)`. Two rows differ in some digit, so these sets of
     rows distinguish all rows.
     """
     ones = np.arange(rows) >> np.arange(max(1, (rows - 1).bit_length()))[:, None] & 1 > 0

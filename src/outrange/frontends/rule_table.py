@@ -28,7 +28,7 @@ def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None
 def rule_decorator(
     table: dict[str, Callable],
 ) -> Callable[..., Callable[[RuleFunction], RuleFunction]]:
-    """Return a decorator: `@rule("Add", "Sum")` adds a function to `table` by these names."""
+    """Return a decorator: `@rule("Add", "Sum")` adds a function to `table` under these names."""
 
     def rule(*names: str) -> Callable[[RuleFunction], RuleFunction]:
         def under_names(function: RuleFunction) -> RuleFunction:

@@ -53,7 +53,7 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
         varies: Whether the disturbance varies.
 
     Raises:
-        InputError: Sizes do not fit each other.
+        InputError: Sizes do not match.
         UnsupportedError: A function computes something unsupported, or something that is
             unsupported in continuous time.
     """

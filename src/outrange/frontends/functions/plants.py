@@ -61,7 +61,7 @@ def plant_value(
 
 
 def part_of(b: Builder, x: Value, start: int, stop: int) -> Value:
-    """Return the entries from `start` up to but not including `stop` of a row."""
+    """Return the entries `start` (inclusive) to `stop` (exclusive) of a row."""
     return b.structural(lambda a: a[0][:, start:stop], [x])  # pyright: ignore[reportReturnType]
 
 

@@ -1,7 +1,7 @@
 """Graph of one step of a closed loop, from state, parameters and disturbance to the next state.
 
-Its outputs are the next state and the control that led there. The controller is spliced in, so all
-steps of all loops share one copy of its weights.
+Its outputs are the next state and the control that leads to it. The controller is spliced in, so
+all steps of all loops share one copy of its weights.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
         t: The number of the step.
 
     Raises:
-        InputError: Sizes do not fit each other.
+        InputError: Sizes do not match.
         UnsupportedError: A function computes something unsupported.
     """
     n = len(parts.states) + len(parts.pending)

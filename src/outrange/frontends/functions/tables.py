@@ -15,7 +15,7 @@ from ...graph.composites import logic
 
 
 Reader = Callable[[Builder, Any], Operand]
-"""Converts an argument of a function to an operand."""
+"""Function that converts an argument of a NumPy function to an operand."""
 
 
 def interpolate(
@@ -64,7 +64,7 @@ def select(
 
 
 def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence) -> Operand:
-    """Lower `np.piecewise`: the last function whose condition holds; an extra one is the default.
+    """Lower `np.piecewise`: the last function whose condition holds, or an extra one by default.
 
     Raises:
         UnsupportedError: The number of functions does not match the number of conditions.

@@ -144,7 +144,7 @@ def _reader(framework: str) -> tuple[Callable, Callable]:
 
 
 def used_framework(function: Any) -> str | None:
-    """Return the framework that a function uses, judged by the modules in its code; or None."""
+    """Return the framework that a function uses, judged by the modules in its code, or None."""
     modules: set[str] = set()
     waiting, seen = [function], set()
     while waiting:
@@ -175,7 +175,7 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def _imported_modules(code: types.CodeType) -> set[str]:
-    """Return the modules that a function imports itself."""
+    """Return the modules that the body of a function imports."""
     inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
     modules = {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
     return modules.union(*map(_imported_modules, inner))

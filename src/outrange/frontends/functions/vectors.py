@@ -32,7 +32,7 @@ def cross(b: Builder, of: Reader, x: Any, y: Any) -> Operand:
 
 
 def outer(b: Builder, of: Reader, x: Any, y: Any) -> Operand:
-    """Lower `np.outer`: every product of an entry of one with an entry of the other."""
+    """Lower `np.outer`: every product of an entry of `x` and an entry of `y`."""
     column = b.structural(lambda a: a[0].reshape(-1, 1), [of(b, x)])
     row = b.structural(lambda a: a[0].reshape(1, -1), [of(b, y)])
     return b.multiply(column, row)

@@ -115,12 +115,12 @@ class _Flattening:
         return makes
 
     def runner(self, eqn: Any) -> Callable[..., list[np.ndarray]]:
-        """Return a function that runs the primitive on arrays of operands or of positions."""
+        """Return a function that runs the primitive on operands, or on positions of entries."""
         jnp = self.jax.numpy
         is_real = bool(eqn.invars) and jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.inexact)
 
         def cast(x: np.ndarray, v: Any) -> Any:
-            """Cast booleans and integers, which are folded as real numbers, to their own type."""
+            """Cast booleans and integers, which are folded as real numbers, to their own dtype."""
             counts = not jnp.issubdtype(v.aval.dtype, jnp.inexact) and x.dtype.kind == "f"
             return jnp.asarray(x.astype(v.aval.dtype) if counts else x)
 

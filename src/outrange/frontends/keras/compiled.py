@@ -27,7 +27,7 @@ class LoweredModel:
         program: Digest of the lowered program, which includes every constant, even those of nested
             functions.
         structure: Structure of arguments and results.
-        lowered: List of JAX's lowered program; compilation empties the list, because the program
+        lowered: List with JAX's lowered program; compilation empties the list, because the program
             keeps the model in memory.
     """
 
@@ -48,7 +48,7 @@ class CompiledCall:
 
     Args:
         model: A Keras model or layer, on JAX.
-        signature: The signature of its inputs.
+        signature: The signature of the model's inputs.
     """
 
     def __init__(self, model: Any, signature: Signature) -> None:

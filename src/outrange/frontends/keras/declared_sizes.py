@@ -17,7 +17,7 @@ from ...core.sizes import LARGEST_UNPACKED, VALUES, WEIGHTS, SizeLimit, Tally, u
 
 
 STATES = 4
-"""Numbers that a file may store per weight: the weight itself, and optimizer state."""
+"""Number of entries that a file may store per weight: the weight itself, and optimizer state."""
 
 LARGEST_CONFIG = 2**26
 """Size limit in bytes of `config.json` and other members without weights (1000 layers: 2^20)."""

@@ -17,7 +17,7 @@ def named_inputs(model: Any, x: Any) -> Any:
 
 
 def named_targets(model: Any, y: Any) -> Any:
-    """Arrange targets in the structure of the model's outputs, like a Keras loss does.
+    """Arrange targets in the structure of the model's outputs, as a Keras loss does.
 
     A dict is arranged by names, a list of arrays in the order in which Keras flattens outputs;
     anything else is returned unchanged.

@@ -1,4 +1,4 @@
-"""Copies of models with 16-bit layers that compute in float32."""
+"""Copies, computing in float32, of models with 16-bit layers."""
 
 import json
 from typing import Any

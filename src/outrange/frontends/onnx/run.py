@@ -29,7 +29,7 @@ class Runner:
         return self._session is not None
 
     def choose(self, kind: str) -> None:
-        """Start `"runtime"`, `"reference"`, or for `"auto"` the first that accepts the file."""
+        """Start `"runtime"` or `"reference"`; for `"auto"`, the first that accepts the file."""
         self._kind = kind
         self._session = None
         if kind == "runtime":

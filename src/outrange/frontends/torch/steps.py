@@ -156,7 +156,7 @@ def _with_places(tree: Any, place: dict[int, int]) -> Any:
 
 
 def _runner(t: Any, node: Any, place: dict[int, int]) -> Callable[..., list[np.ndarray]]:
-    """Return a function that runs the operation on arrays of operands, or of positions."""
+    """Return a function that runs the operation on operands, or on positions of their entries."""
     dtypes = [getattr(n.meta.get("val"), "dtype", None) for n in _operands(node)]
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:

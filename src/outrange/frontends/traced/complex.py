@@ -26,9 +26,9 @@ class Complex:
 
 
 def real_fourier(b: Builder, x: Operand, length: int) -> Complex:
-    """Compute the Fourier transform of real numbers over the last axis.
+    """Compute the Fourier transform of a real operand over its last axis, of `length` entries.
 
-    The result has the non-negative frequencies.
+    The result has the non-negative frequencies only.
     """
     k = np.outer(np.arange(length), np.arange(length // 2 + 1)) % length
     angle = 2.0 * np.pi * k / length

@@ -73,7 +73,7 @@ def logical_not(c: TracedCall) -> Operand:
 
 
 def truth(c: TracedCall) -> Operand:
-    """Lower a test whether the first operand is not 0."""
+    """Lower a test of whether the first operand is nonzero."""
     if c.integer is not None:
         return integers.compare(c.b, "not_equal", c.x, np.zeros(()))
     return logic.truth(c.b, c.x)
@@ -175,7 +175,7 @@ def exponential(c: TracedCall) -> Operand:
 def extremum(c: TracedCall, x: Operand, limit: Operand, negate: bool) -> Operand:
     """Compute the elementwise maximum (with `negate`, the minimum) of two operands.
 
-    A limit that is one constant gives a curve.
+    If one operand is a single constant, the result is a curve.
     """
     if not isinstance(x, Value):
         x, limit = limit, x

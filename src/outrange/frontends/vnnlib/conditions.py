@@ -43,7 +43,7 @@ def not_equal(left: Term, right: Term) -> Formula:
 
 
 def connect(kind: type[And] | type[Or], parts: Sequence) -> Formula:
-    """Build `And` or `Or` of `parts`, flattening parts of the same kind; a single part is returned.
+    """Build `And` or `Or` of `parts`, flattening parts of that kind; return a single part itself.
 
     Example:
         >>> connect(And, [And(()), Or(())])

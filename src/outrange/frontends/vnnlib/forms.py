@@ -11,7 +11,7 @@ from .terms import CONSTANT, NUMBER, Term, literal, over, plus, times
 
 
 BINDINGS, BINDING = "the bindings of a let", "a binding of a let"
-"""Heads of the two forms that have no head in the file; no token equals them, due to the spaces."""
+"""Heads of the two forms that have no head in the file. No token contains spaces as they do."""
 
 _TRUTH = {"true": And(()), "false": Or(())}
 

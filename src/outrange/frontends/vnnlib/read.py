@@ -32,7 +32,7 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
 
     Raises:
         InputError: There is no such file, or `vnnlib` is needed and not installed.
-        ModelError: The file is damaged or malformed; the message has the line.
+        ModelError: The file is damaged or malformed; the message states the line.
         UnsupportedError: The file uses something unsupported, such as a product of variables.
 
     Example:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class KerasCall:
-    """`op(*args, **kwargs)` with values of the graph and arrays in place of tensors."""
+    """A call `op(*args, **kwargs)` with values of the graph and arrays in place of tensors."""
 
     builder: Builder
     op: Any

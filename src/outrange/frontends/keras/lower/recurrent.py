@@ -92,7 +92,7 @@ def is_stateful(k: Any, model: Any) -> bool:
 
 @contextlib.contextmanager
 def keep_states(k: Any, model: Any) -> Iterator[None]:
-    """Let every stateful layer of `model` start from its current state, without updating it."""
+    """Let every stateful layer of `model` start from its current state, without updates."""
     with contextlib.ExitStack() as undo:
         for layer in model._flatten_layers():
             if isinstance(layer, k.layers.RNN) and layer.stateful:

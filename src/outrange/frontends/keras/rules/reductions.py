@@ -117,7 +117,7 @@ def _log_softmax(c: KerasCall) -> Operand:
 
 
 def _along(c: KerasCall, function: Callable) -> Operand:
-    """Apply `function` along the configured axes, all of them for `axis=None`."""
+    """Apply `function` along the configured axes, or along all axes if `axis=None`."""
     axis = c.config.get("axis", -1)
     axes = range(len(c.x.shape)) if axis is None else np.ravel(axis)
     return over_axes(c.builder, function, c.x, [int(a) for a in axes])

@@ -34,7 +34,7 @@ def fresh_optimizer(
 
 
 def settings_of(optimizer: Any) -> dict[str, Any]:
-    """Return the config of an optimizer, with a learning rate in user code as an object.
+    """Return the config of an optimizer, in which a learning rate in user code stays an object.
 
     Keras serializes a function, but refuses to deserialize it; a schedule must have `get_config`.
     """

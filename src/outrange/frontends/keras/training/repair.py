@@ -20,7 +20,7 @@ def repairer(
     """Return a function that reads the program of a changed model; the model itself is unchanged.
 
     Args:
-        rehearser: Rehearser of the compiled model, reused if only numbers of the data change.
+        rehearser: Rehearser of the compiled model, reused if only the numbers in the data change.
         read: Function from a model, its data, and a rehearser or None to a program.
     """
     model = rehearser.measurement.model

@@ -223,7 +223,7 @@ def steady_weights(
 
 
 def position_dependent_code(k: Any, model: Any) -> str:
-    """Name the code that may treat the entries of a weight differently by position; `""` if none.
+    """Describe code that may treat the entries of a weight differently by position; `""` if none.
 
     Keras's optimizers and its L1 and L2 penalties do not depend on the order of entries.
     User code may read a weight itself.

@@ -8,7 +8,7 @@ from ..trace.tolerant import TolerantRun
 
 
 def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple], list[str]]:
-    """Return the loss object of each output.
+    """Return the losses that a compiled model applies to its outputs.
 
     Args:
         y: The model's targets, or None.

@@ -11,7 +11,7 @@ from .table import OnnxCall, op
 
 
 def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
-    """Return both operands, aligned; before operator set 7 an attribute stated the alignment."""
+    """Return both operands, aligned for broadcasting (by an attribute before operator set 7)."""
     x, y = c.x, c.operand(1)
     if c.opset < 7:
         c.attr("consumed_inputs")

@@ -149,7 +149,7 @@ class OnnxCall:
         return self.operand(0)
 
     def all_operands(self) -> list[Operand]:
-        """Return every input."""
+        """Return every input, and mark all as read."""
         return [self.operand(i) for i in range(len(self.operands))]
 
     def constant(self, i: int, what: str) -> np.ndarray:

@@ -25,7 +25,7 @@ MOST_WEIGHTS = 2**23
 """Maximum number of entries of the weight matrix of one operation."""
 
 _ULPS = 8
-"""Roundoffs in a weight: two to four quotients and products, each of a rounded position."""
+"""Rounding errors in a weight: two to four quotients and products, each of a rounded position."""
 
 _RESIZING = [
     f"{kind}.{overload}"

@@ -43,7 +43,7 @@ def _tensorflow(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, li
         missing[:] = [g is None for g in grads]
         return scalar, [tf.convert_to_tensor(g) for g in grads if g is not None]
 
-    # In a graph, like in `fit`: there a cross-entropy finds the operation behind its input.
+    # In a graph, as in `fit`: there a cross-entropy finds the operation behind its input.
     scalar, grads = (run if model.run_eagerly else tf.function(run))()
     left = iter(grads)
     return _arrays(k, scalar, [None if gone else next(left) for gone in missing])

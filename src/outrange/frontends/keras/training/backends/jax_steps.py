@@ -116,7 +116,7 @@ class JaxTraining:
 
     @cached_property
     def measure(self) -> Any:
-        """Function of `(trainable, others, x, y)` to loss, outputs and gradients at inference."""
+        """Function from `(trainable, others, x, y)` to loss, outputs and gradients at inference."""
 
         def run(trainable: list[Any], others: list[Any], x: Any, y: Any) -> Any:
             def loss(values: list[Any]) -> Any:
@@ -129,7 +129,7 @@ class JaxTraining:
 
     @cached_property
     def outputs(self) -> Any:
-        """Function of `(trainable, others, x)` to the outputs at inference."""
+        """Function from `(trainable, others, x)` to the outputs at inference."""
 
         def run(trainable: list[Any], others: list[Any], x: Any) -> Any:
             results, _ = self.model.stateless_call(trainable, others, x, training=False)
@@ -138,7 +138,7 @@ class JaxTraining:
         return self._jit(run)
 
     def look(self, bent: tuple[str, ...] = ()) -> Any:
-        """Return a function of `(trainable, others, x, y)` to loss and outputs, as in `Look`."""
+        """Return a function from `(trainable, others, x, y)` to the parts of a `Look`."""
         if not self.noisy and not bent:
             return lambda *arguments: (*self.measure(*arguments)[:2], [])
 
@@ -182,7 +182,7 @@ class JaxTraining:
         return next(i for i, v in enumerate(self._optimizer.variables) if v is rate)
 
     def step(self, without: str = "", bent: tuple[str, ...] = (), other: str = "") -> Any:
-        """Return a function of `(state, x, y)` to the loss before the step, and the state after it.
+        """Return a function from `(state, x, y)` to the loss before a step and the state after it.
 
         Args:
             without: Part to leave out: `"penalties"`, `"noise"` or `"clipping"`.

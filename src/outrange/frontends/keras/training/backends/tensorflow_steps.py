@@ -180,7 +180,7 @@ class TensorFlowTraining:
         )
 
     def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """Compute the loss in training and the outputs, as in `Look`, without any change."""
+        """Compute the training loss and the outputs, as in `Look`, without changing variables."""
         specs = self._specs((x, y), self._rows(x))
         return self._function(("look", str(specs)), self._look, specs)(x, y)
 
@@ -197,7 +197,7 @@ class TensorFlowTraining:
         return loss, flatten(model(x, training=False)), flatten(predictions)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take steps, and return their losses and those of the looks, as in `Copy.steps`."""
+        """Take training steps; return the losses of steps and of looks, as in `Copy.steps`."""
         tree = self.k.tree
         data, rows = tree.map_structure(self.k.ops.convert_to_tensor, ((x, y), rows))
         self.prepare(rows[1])

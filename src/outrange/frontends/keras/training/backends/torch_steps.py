@@ -74,7 +74,7 @@ class TorchTraining:
             torch().set_num_threads(before)
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take steps, and return their losses and those of the looks, as in `Copy.steps`."""
+        """Take training steps; return the losses of steps and of looks, as in `Copy.steps`."""
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
         flat = self.k.tree.flatten(data)
         losses: list[float] = []
@@ -89,7 +89,7 @@ class TorchTraining:
         return losses, seen
 
     def look(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """Compute the loss in training and the outputs, as in `Look`, without any change."""
+        """Compute the training loss and the outputs, as in `Look`, without changing variables."""
         data = self.k.tree.map_structure(self.k.ops.convert_to_tensor, (x, y))
         with self.single_threaded():
             loss, *outputs = self._call("look", data, self.k.tree.flatten(data))

@@ -1,1 +1,1 @@
-"""Trainable copies of a model: values under JAX, else a clone, or the model itself, restored."""
+"""Trainable copies of a model: its values under JAX, otherwise a clone or the model itself."""

@@ -40,9 +40,9 @@ class BorrowedModel(Clone):
     @contextlib.contextmanager
     def _apply_changes(self) -> Iterator[None]:
         model = self._model
-        # Before any is set, since setting a layer also sets its own layers and weights.
+        # Read before any is set, since setting a layer also sets its own layers and weights.
         before = [(owner, name, getattr(owner, name)) for owner, name, _ in self._changes]
-        # A layer's flag also sets its layers and weights, even shared or individually frozen ones.
+        # Setting a layer's flag also sets its layers and weights, even shared or frozen ones.
         flags = [
             (owner, "_trainable", owner._trainable)
             for owner in (*model._flatten_layers(), *model.variables)

@@ -60,7 +60,7 @@ class Clone:
         self._training.load()
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take steps, up to the first whose loss is not finite, as in `Copy.steps`."""
+        """Take training steps until a loss is not finite, as in `Copy.steps`."""
         return self._training.steps(x, y, due, rows)
 
     def look(self, x: Any, y: Any) -> Look:
