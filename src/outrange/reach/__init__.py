@@ -1,1 +1,1 @@
-"""Closed loops: a controller and a plant, step by step, for every initial state of a set."""
+"""Closed loops of a controller and a plant, bounded at every step for a set of initial states."""

@@ -19,11 +19,11 @@ EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class UnsafePart:
-    """One way to violate the specification.
+    """One disjunct of the negated specification, that is, one way to violate it.
 
     Args:
-        formula: A formula over the trajectory.
-        last: The last step that it mentions.
+        formula: A formula over the variables of a trajectory.
+        last: The last step that the formula mentions.
     """
 
     formula: Formula
@@ -49,7 +49,7 @@ class AtomBounds:
         self._forms[k] = (state, control)
 
     def keep(self, still: np.ndarray) -> None:
-        """Restrict the batch to the boxes of a mask."""
+        """Keep only the boxes of the batch that the mask `still` selects."""
         self._forms = {
             k: (select_boxes(x, still), None if u is None else select_boxes(u, still))
             for k, (x, u) in self._forms.items()
@@ -57,7 +57,7 @@ class AtomBounds:
         self._computed_forms.clear()
 
     def of(self, atom: Atom) -> Zonotopes:
-        """Return the left side of an inequality as a zonotope."""
+        """Return the left side of an inequality as a zonotope with one entry, for each box."""
         if atom not in self._computed_forms:
             self._computed_forms[atom] = self._compute(atom)
         return self._computed_forms[atom]
@@ -86,7 +86,10 @@ class AtomBounds:
         return control.take(np.array([(i - where.inputs - where.steps * n) % len(where.controls)]))
 
     def refute(self, formula: Formula) -> tuple[np.ndarray, np.ndarray]:
-        """Return the boxes in which nothing satisfies a formula, and its least value there."""
+        """Return which boxes refute a formula, and a lower bound of its value, `(B,)` each.
+
+        A box refutes a formula if no trajectory that begins in the box satisfies it.
+        """
         if isinstance(formula, Atom):
             lo = self.of(formula).ends()[0][:, 0]
             return (lo >= 0 if formula.strict else lo > 0), lo
@@ -100,7 +103,13 @@ class AtomBounds:
         return np.all([f for f, _ in refuted], axis=0), np.min([v for _, v in refuted], axis=0)
 
     def blame(self, formula: Formula, row: int, count: int) -> np.ndarray:
-        """Return how much each initial variable contributes to leaving a formula open in a box."""
+        """Return each initial variable's part in the width of the form that leaves a formula open.
+
+        Args:
+            formula: The formula.
+            row: Index of the box in the batch.
+            count: Number of initial variables.
+        """
         if isinstance(formula, Atom):
             return np.abs(self.of(formula).rows[row, :count, 0])
         if not formula.parts:
@@ -111,7 +120,7 @@ class AtomBounds:
 
 
 def _with_slack(form: Zonotopes, factor: float = 1.0, atom: Atom | None = None) -> Zonotopes:
-    """Widen a form by the rounding of a factor, a sum or an offset."""
+    """Widen a form by the rounding error of one scaling, sum or offset."""
     size = np.abs(form.center) + form.reach + (0.0 if atom is None else abs(atom.offset))
     tiny = 0.0 if factor == 0 else 1e-300 / factor
     return Zonotopes(form.center, form.rows, form.rest + 8 * EPS * size + tiny)

@@ -1,4 +1,4 @@
-"""Check of a proved pipe against simulated trajectories; a contradiction yields no answer."""
+"""Check of a proved pipe against simulated trajectories; a contradiction raises an error."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .pipes import Bounds
 
 
 LOOKED_AT = 3
-"""Number of suspect trajectories that are enclosed."""
+"""Largest number of trajectories outside the pipe that are enclosed in exact bounds."""
 
 
 def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndarray) -> None:
-    """Compare simulated trajectories with the pipe, and enclose those that seem to leave it.
+    """Check that simulated trajectories stay in the pipe; enclose those that seem to leave it.
 
     Args:
         bounds: The proved bounds of every step.
         points: Flat inputs of the trajectories, `(batch, inputs)`.
-        states: `(batch, steps + 1, n)` in float64, from these points.
+        states: Simulated states of the trajectories in float64, `(batch, steps + 1, n)`.
 
     Raises:
         ContradictionError: A trajectory leaves the pipe in real arithmetic, which is a bug.

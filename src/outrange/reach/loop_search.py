@@ -1,4 +1,4 @@
-"""The search behind a closed-loop question: a verdict, and bounds of the states at every step."""
+"""The search for a verdict on a closed loop in discrete time, and for bounds at every step."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ from .zones import distant_zones, zones
 
 
 FIRST_TURN = 1.0
-"""Seconds of the first turn of either search; every round doubles it."""
+"""Duration in seconds of the first turn of either search; it doubles with every round."""
 
 CURVED_SHARE = 0.25
-"""Duration of a turn of the unrolled loop, relative to a turn of splits, if the loop is not
+"""Duration of a turn with the unrolled loop, relative to a turn of splits, if the loop is not
 piecewise linear."""
 
 METHODS = (
@@ -98,7 +98,7 @@ class LoopSearch:
         self.network = GraphAlone(self.graph, self.system.name)
 
     def run(self, tol: float | None) -> Loop:
-        """Decide the specification, then bound every step.
+        """Decide the specification, then bound the states at every step; return the answer.
 
         Args:
             tol: See `outrange.closed_loop`.
@@ -137,7 +137,7 @@ class LoopSearch:
         return self._answer(bounds)
 
     def _decide(self, unsafe: Formula) -> None:
-        """Alternate two searches: one closes boxes, the other attacks and is exact."""
+        """Alternate between splits of the initial set and a search of the unrolled loop."""
         if self._simulation_violates(unsafe):
             return
         turn = FIRST_TURN
@@ -150,7 +150,7 @@ class LoopSearch:
             turn *= 2
 
     def _simulation_violates(self, unsafe: Formula) -> bool:
-        """Return whether a simulated trajectory violates the specification, without rounding."""
+        """Return whether a simulated trajectory provably violates the specification."""
         report_progress(Stage("simulating"))
         checker = CounterexampleChecker(self.network, unsafe, self.regions)
         far = robustness(unsafe, self.points, self.states, self.controls)
@@ -170,7 +170,7 @@ class LoopSearch:
         self.proved = self.splits and not tubes.waiting
 
     def _advance(self) -> None:
-        """Propagate a batch of boxes; after an internal error, search only the unrolled loop."""
+        """Propagate a batch of boxes; after an internal error, give up on splits."""
         try:
             attempt(self.tubes.advance, "the splits of the initial set")
         except SearchFailedError:
@@ -216,7 +216,7 @@ class LoopSearch:
             raise OutOfTime
 
     def nearest(self) -> float | None:
-        """Return the robustness of the trajectory nearest to a violation."""
+        """Return the least robustness of any simulated trajectory; None without one."""
         if self.unsafe is None or not len(self.points):
             return None
         far = robustness(self.unsafe, self.points[:1], self.states[:1], self.controls[:1])
@@ -277,7 +277,7 @@ class LoopSearch:
         return tuple(sentences)
 
     def _trajectory(self, witness: Witness) -> LoopTrajectory:
-        """Return the counterexample, enclosed, and as the user's own controller runs it."""
+        """Return the counterexample: its enclosure, and a run with the user's own controller."""
         system, steps = self.system, self.system.horizon
         n, w, p, c = system.sizes
         lo, hi = (end[: steps * n].reshape(steps, n) for end in (witness.lo, witness.hi))
@@ -301,7 +301,7 @@ class LoopSearch:
 
     @property
     def broken_at(self) -> int | None:
-        """First step at which the witness has violated the specification; None without one."""
+        """Number of steps after which the witness violates the specification; None without one."""
         witness = self.witness
         if witness is None:
             return None

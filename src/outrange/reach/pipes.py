@@ -1,4 +1,4 @@
-"""One pipe from two searches: boxes of the zonotopes, and ranges of the unrolled loop."""
+"""Bounds of the states at every step, from zonotopes and from ranges of the unrolled loop."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from .tubes import Tubes
 
 
 LEAST, BROKEN, SHARE = 8.0, 1.0, 0.5
-"""Seconds for the pipe where no `tol` was given: the minimum, the limit if the specification is
-violated (only the trajectory matters then), and the share of the time of the verdict."""
+"""Time for the pipe if no `tol` was given: the minimum in seconds, the same if the specification is
+violated (only the trajectory matters then), and a fraction of the time that the verdict took."""
 
 REACH = 8.0
-"""Seconds at most until the pipe of a violated specification is finite up to the violation."""
+"""Largest number of seconds to make the pipe finite up to the step of a violation."""
 
 SURVEY = 5.0
-"""Minimum time in seconds for the first box of every step."""
+"""Minimum time in seconds to propagate every box to the end."""
 
 MANY_NODES = 1000
-"""Operations above which the unrolled loop takes seconds to start, so that a pipe of moderate width
-is accepted without it."""
+"""Number of operations above which the unrolled loop takes seconds to start, so that a pipe of
+moderate width is accepted without it."""
 
 MANY_BOXES = 256
-"""Number of open boxes above which the whole set is propagated anew: to propagate each to the end
-would take too long."""
+"""Number of open boxes above which the whole set is propagated again instead, because propagating
+each box to the end would take too long."""
 
 MOST_ROWS = 4096
-"""Number of rows above which the unrolled loop is not searched."""
+"""Number of bounded outputs and inequalities above which the unrolled loop is not searched."""
 
 
 class LoopState(Protocol):
-    """A question about a loop, and the results so far."""
+    """The protocol of a search for a verdict on a loop, with its results so far."""
 
     system: LoopSystem
     where: Trajectory
@@ -69,14 +69,14 @@ class LoopState(Protocol):
 
 @dataclass(eq=False)
 class Bounds:
-    """Proved bounds of every step.
+    """Proved bounds of the states and controls at every step.
 
     Args:
         lo: `(steps + 1, n)`: least values of the states.
         hi: `(steps + 1, n)`: largest values of the states.
         control_lo: `(steps, m)`: least values of the controls.
         control_hi: `(steps, m)`: largest values of the controls.
-        forms: Least values of the left sides of inequalities, where computed.
+        forms: Lower bounds of the left sides of inequalities, for those that were computed.
     """
 
     lo: np.ndarray
@@ -87,7 +87,7 @@ class Bounds:
 
     @staticmethod
     def of(tubes: Tubes) -> Bounds:
-        """Return the hull of all boxes of the zonotope search, done or waiting."""
+        """Return the hull of all boxes of the zonotope search, both done and waiting."""
         boxes = [*tubes.done, *tubes.waiting]
         states, controls = (
             [np.stack([getattr(box, kind)[end] for box in boxes]) for end in (0, 1)]
@@ -99,14 +99,14 @@ class Bounds:
         )  # fmt: skip
 
     def meet(self, states: tuple[np.ndarray, ...], controls: tuple[np.ndarray, ...]) -> None:
-        """Intersect with other bounds; those of the states begin after step 0."""
+        """Intersect with lower and upper bounds of the states from step 1 on, and the controls."""
         self.lo[1:] = np.maximum(self.lo[1:], states[0])
         self.hi[1:] = np.minimum(self.hi[1:], states[1])
         self.control_lo = np.maximum(self.control_lo, controls[0])
         self.control_hi = np.minimum(self.control_hi, controls[1])
 
     def margin(self, unsafe: Formula, where: Trajectory) -> float:
-        """Bound the left side of the negated specification from below."""
+        """Return a lower bound of the robustness, from the bounds of the inequalities."""
         if isinstance(unsafe, Atom):
             return self.forms.get(unsafe, -np.inf)
         margins = [self.margin(part, where) for part in unsafe.parts]
@@ -115,7 +115,7 @@ class Bounds:
         return min(margins, default=np.inf)
 
     def pipe(self, names: dict[str, tuple[str, ...]], states: np.ndarray) -> Pipe:
-        """Return the pipe of an answer, together with the simulated ranges."""
+        """Return the pipe for an answer: these bounds, and the ranges of simulated states."""
         seen = hull(states)
         times = np.arange(len(self.lo), dtype=float)
         seen_lo, seen_hi = np.maximum(seen[0], self.lo), np.minimum(seen[1], self.hi)
@@ -126,12 +126,13 @@ class Bounds:
 
 
 def bound_pipe(search: LoopState, tol: float | None, spent: float) -> Bounds:
-    """Bound every step within the remaining time: splits first, then the unrolled loop.
+    """Bound the states at every step in the remaining time, by splits and then the unrolled loop.
 
     Args:
-        search: The question; its tubes are refined.
-        tol: The gap to reach; None for the gap of `output_range`, in about the time of the verdict.
-        spent: Seconds used so far.
+        search: The search for the verdict; its boxes may be refined.
+        tol: The gap to reach. With None it is that of `output_range`, and the time is limited by
+            `LEAST` and `SHARE`.
+        spent: Seconds that the verdict took.
     """
     least = LEAST if search.witness is None else BROKEN
     seconds = max(least, SHARE * spent) if tol is None else np.inf
@@ -145,7 +146,7 @@ def bound_pipe(search: LoopState, tol: float | None, spent: float) -> Bounds:
         _narrow(search, tubes, seen, enough, seconds)
         _bound_violation(search, tubes, seen)
     except InputError:
-        # The plant may be undefined somewhere; nothing is known after that.
+        # The plant may be undefined at some step; later states have no bounds.
         return Bounds.of(tubes)
     search.boxes += tubes.boxes
     bounds = Bounds.of(tubes)
@@ -191,7 +192,7 @@ def _is_far(search: LoopState) -> bool:
 
 
 def _bound_violation(search: LoopState, tubes: Tubes, seen: tuple[np.ndarray, np.ndarray]) -> None:
-    """Cut boxes until the states are bounded up to the step of the violation."""
+    """Cut boxes until the states have finite bounds up to the step of the violation."""
     step = search.broken_at
     if step is None or tubes.waiting:
         return
@@ -207,7 +208,7 @@ def _bound_violation(search: LoopState, tubes: Tubes, seen: tuple[np.ndarray, np
 
 
 def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
-    """Raise the margin to the simulated one until the deadline."""
+    """Cut boxes to raise the margin toward the least simulated robustness, until the deadline."""
     try:
         while sharpen(tubes, near, enough):
             pass
@@ -216,7 +217,7 @@ def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
 
 
 def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: Clock) -> None:
-    """Intersect with the ranges of the unrolled loop, and bound the inequalities of the spec."""
+    """Intersect `bounds` with ranges of the unrolled loop, and add bounds of the inequalities."""
     system, steps = search.system, search.system.horizon
     n, m = len(system.states), len(system.controls)
     size = steps * (n + m)
@@ -247,7 +248,7 @@ def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: 
 
 
 def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
-    """Return an inequality's left side as a row on the outputs, or None if it reads an input."""
+    """Return an inequality's coefficients on the outputs, or None if it reads an input."""
     row = np.zeros(size)
     for i, c in atom.terms:
         if i < where.inputs:
@@ -257,7 +258,7 @@ def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
 
 
 def _see(search: LoopState, at: Any) -> None:
-    """Add the trajectories from the points of a search to the simulated ones."""
+    """Simulate from the points where a search attained bounds, and add the trajectories."""
     points = np.unique(at[~np.isnan(at).any(axis=1)], axis=0)
     if not len(points):
         return

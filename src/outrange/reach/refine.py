@@ -1,4 +1,4 @@
-"""Further splits of closed boxes, for a larger margin or a narrower pipe."""
+"""Further splits of closed boxes that increase the margin or narrow the pipe."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from .tubes import AT_ONCE, Tubes
 
 
 LOOSE = 0.005
-"""Distance of an end of the pipe from the simulated range that is near enough, relative to the
-simulated width."""
+"""Tolerated excess of the pipe over the simulated range, relative to the simulated width."""
 
 
 def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
-    """Cut the closed boxes nearest to a violation.
+    """Cut the closed boxes whose margins are the smallest, to increase the margin of all.
 
     Args:
-        tubes: The search with its boxes.
-        nearest: Robustness of a trajectory: no margin is larger.
-        near: Distance from `nearest` that is near enough, relative to it.
+        tubes: The search whose boxes are cut.
+        nearest: Least robustness of a trajectory, which no margin can exceed.
+        near: Tolerated distance of a margin from `nearest`, relative to `nearest`.
 
     Returns:
         Whether a box was cut.
@@ -47,10 +46,10 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
     """Cut the closed boxes that make the pipe wider than the simulated range.
 
     Args:
-        tubes: The search with its boxes.
-        seen_lo: `(k, n)` least values of trajectories, of all `steps + 1` states or the first `k`.
-        seen_hi: `(k, n)` largest values.
-        near: Excess that is near enough, relative to the simulated width.
+        tubes: The search whose boxes are cut.
+        seen_lo: `(k, n)`: least simulated states after 0 to `k - 1` steps.
+        seen_hi: `(k, n)`: largest simulated states.
+        near: Tolerated excess over the simulated range, relative to its width.
 
     Returns:
         Whether a box was cut.
@@ -78,7 +77,7 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
 
 
 def _over(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """Return each box's excess over the simulated range, relative to it: `(boxes, entries)`."""
+    """Return each box's relative excess over the simulated range, `(boxes, k * n)`."""
     steps = len(seen_lo)
     lo, hi = (np.stack([box.states[end, :steps] for box in tubes.done]) for end in (0, 1))
     width = np.maximum(seen_hi - seen_lo, 1e-9 * np.maximum(np.abs(seen_hi), 1e-9))
@@ -88,7 +87,10 @@ def _over(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
 
 
 def looseness(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> float:
-    """Return the largest excess of the pipe over the simulated range; infinite with open boxes."""
+    """Return the largest relative excess of the pipe over the simulated range.
+
+    It is infinite while boxes are open.
+    """
     if tubes.waiting or not tubes.done:
         return np.inf
     return float(_over(tubes, seen_lo, seen_hi).max())

@@ -1,12 +1,12 @@
-"""Values selected by a condition: the hull of both branches instead of a multiplied-out product.
+"""Zonotopes of values that a condition selects, as the hull of both branches.
 
-`np.where(c, x, y)` is `y + c (x - y)` with `c` either 0 or 1. If `c` is undecided, the form of this
-sum is the mean of both branches, and half of their difference times a new symbol. That is exact if
-the branches differ by a constant, and up to twice too wide otherwise. The join of both branches
+`np.where(c, x, y)` is `y + c (x - y)` with `c` either 0 or 1. If `c` is undecided, multiplying this
+out gives the mean of both branches, plus half of their difference times a new symbol. That is exact
+if the branches differ by a constant, and up to twice too wide otherwise. The join of both branches
 keeps the part of each symbol on which they agree, and its range is their hull.
 
-Sound: `c` in [0, 1] makes a value between those with `c = 0` and `c = 1`, whatever the rest is; a
-join holds both forms. Cost: two more affine maps.
+Sound: for `c` in [0, 1] the value lies between those for `c = 0` and `c = 1`, whatever the other
+terms are, and a join contains both forms. Cost: two more affine maps.
 
 Reference: E. Goubault, S. Putot, *Static analysis of numerical algorithms*, SAS 2006.
 """
@@ -25,15 +25,19 @@ from .zonotopes import Zonotopes, affine_form, with_symbols
 
 
 WORTH = 0.999
-"""A join is used if it is narrower by this factor."""
+"""A join is used if its reach is less than this fraction of the form's reach."""
 
 
 def select_branch(
     op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]
 ) -> Zonotopes | None:
-    """Return the factor selected where the other one, in [0, 1], is 1; None if it is decided.
+    """Return the factor of a product that its other factor, an undecided condition, selects.
+
+    A factor counts as a condition if it lies in [0, 1]. Returns None if there is no such factor, or
+    if its value is known.
 
     Args:
+        op: The product.
         forms: The forms of its factors.
         ends: The ranges of its factors.
     """
@@ -54,12 +58,13 @@ def join_branches(
     form: Zonotopes,
     ends: Sequence[Bounds],
 ) -> Zonotopes:
-    """Return the value of a sum in which one term is a product with a condition.
+    """Return the form of a sum, narrowed if exactly one term is a product with a condition.
 
     Args:
+        node: The node of the sum.
         forms: The forms of its terms.
-        chosen: The results of `select_branch`, by value.
-        form: The sum, multiplied out.
+        chosen: The results of `select_branch`, by the number of the product's value.
+        form: The form of the sum with the product multiplied out.
         ends: The ranges of its terms.
     """
     op, open_ = node.op, [k for k, j in enumerate(node.inputs) if j in chosen]
@@ -78,7 +83,7 @@ def join_branches(
 
 
 def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
-    """Return a form that holds both; its range is their hull."""
+    """Return a form that contains both forms; its range is the hull of their ranges."""
     (lo_a, hi_a), (lo_b, hi_b) = a.ends(), b.ends()
     center = 0.5 * np.minimum(lo_a, lo_b) + 0.5 * np.maximum(hi_a, hi_b)
     small = np.minimum(np.abs(a.rows), np.abs(b.rows))
@@ -92,7 +97,7 @@ def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
 
 
 def _narrower(form: Zonotopes, join: Zonotopes) -> Zonotopes:
-    """Return the form of shorter reach for each entry; the rest of a join becomes a new symbol."""
+    """Return, for each entry, the form with less reach; the rest of a join becomes a new symbol."""
     with np.errstate(invalid="ignore"):
         use = (join.reach < WORTH * form.reach) & np.isfinite(join.center) & np.isfinite(join.rest)
     if not use.any():

@@ -14,7 +14,8 @@ from .system import LoopSystem, simulate
 
 
 RANDOM, KEPT = 512, 24
-"""Random points in the set, and as many of its corners; trajectories that an answer keeps."""
+"""Number of random points in a set, and of its random corners; number of trajectories in an
+answer."""
 
 NO_STATE = (
     "No initial state was found that satisfies the conditions on the initial set: if it is empty, "
@@ -23,7 +24,7 @@ NO_STATE = (
 """Warning that no initial state satisfies the conditions."""
 
 ROUNDS = 6
-"""Rounds of an attack by random steps from the worst points so far."""
+"""Number of rounds of an attack by random steps from the worst points so far."""
 
 
 def trajectories(
@@ -32,14 +33,15 @@ def trajectories(
     """Simulate from corners, random points, and points nearer to a violation.
 
     Args:
-        regions: The sets of its flat input.
+        regions: The sets of the unrolled loop's flat input.
+        steps: Number of steps.
         seed: Random seed of the points.
         unsafe: The negated specification; None without one.
 
     Returns:
-        Points `(batch, inputs)`, states `(batch, steps + 1, n)`, controls `(batch, steps, m)`; the
-        trajectory nearest to a violation comes first. There is at least one if any drawn point is
-        in the set.
+        Points `(batch, inputs)`, states `(batch, steps + 1, n)` and controls `(batch, steps, m)`,
+        with the trajectory nearest to a violation first. They are empty if no drawn point is in the
+        sets.
     """
     rng = np.random.default_rng(seed)
     points = np.concatenate([draw_points(region, rng) for region in regions])
@@ -70,9 +72,9 @@ def _simulate_points(
 def robustness(
     unsafe: Formula, points: np.ndarray, states: np.ndarray, controls: np.ndarray
 ) -> np.ndarray:
-    """Return the robustness of each trajectory: its distance from a violation, at most 0 for one.
+    """Return the robustness of each trajectory in the sense of signal temporal logic, `(batch,)`.
 
-    This is the robustness of signal temporal logic.
+    It is the distance from a violation, and at most 0 if the trajectory violates.
     """
     flat = flatten_trajectories(points, states, controls)
     with np.errstate(all="ignore"):
@@ -83,16 +85,16 @@ def robustness(
 def flatten_trajectories(
     points: np.ndarray, states: np.ndarray, controls: np.ndarray
 ) -> np.ndarray:
-    """Return `[inputs, outputs]` of the unrolled loop, `(batch, ...)`."""
+    """Return trajectories as rows `[inputs, outputs]` of the unrolled loop, `(batch, ...)`."""
     parts = points, states[:, 1:], controls
     return np.concatenate([p.reshape(len(p), int(np.prod(p.shape[1:]))) for p in parts], axis=1)
 
 
 def check_modes(system: LoopSystem, states: np.ndarray) -> None:
-    """Refuse a loop that reaches a mode without a controller.
+    """Check that every simulated mode has a controller.
 
     Raises:
-        InputError: It names the mode and the step.
+        InputError: A trajectory reaches a mode without one.
     """
     if not system.of_modes or not len(states):
         return
@@ -109,7 +111,10 @@ def check_modes(system: LoopSystem, states: np.ndarray) -> None:
 
 
 def draw_points(region: Region, rng: np.random.Generator, count: int = RANDOM) -> np.ndarray:
-    """Return the middle of a set, `count` random corners, and `count` random points."""
+    """Draw the middle of a region's box, `count` random corners and `count` random points.
+
+    Returns those that lie in the region.
+    """
     lo, hi = region.box.lo, region.box.hi
     corners = np.where(rng.integers(0, 2, (count, lo.size)), lo, hi)
     inner = rng.uniform(lo, hi, (count, lo.size))
@@ -120,7 +125,14 @@ def draw_points(region: Region, rng: np.random.Generator, count: int = RANDOM) -
 def perturb_points(
     near: np.ndarray, regions: Sequence[Region], size: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return points at random steps from given points, of this size relative to the set."""
+    """Return points of the sets at random steps from given points.
+
+    Args:
+        near: The given points.
+        regions: The sets.
+        size: Size of the steps, relative to each set.
+        rng: The random generator.
+    """
     perturbed = []
     for region in regions:
         width = region.box.hi - region.box.lo
@@ -131,7 +143,7 @@ def perturb_points(
 
 
 def points_inside(points: np.ndarray, region: Region) -> np.ndarray:
-    """Return the points that lie in a region, after rounding its integer coordinates."""
+    """Round the integer coordinates of points, and return the points that lie in a region."""
     points = np.where(region.integer, np.rint(points), points)
     if region.condition == TRUE and not region.distances:
         return np.clip(points, region.box.lo, region.box.hi)
@@ -150,10 +162,10 @@ def hull(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_defined(system: LoopSystem, points: np.ndarray, states: np.ndarray) -> None:
-    """Refuse a plant that is undefined at a state reached by some trajectory.
+    """Check that the plant is defined at every simulated state.
 
     Raises:
-        InputError: It names the initial state, the step and the state.
+        InputError: The plant is undefined at a state that some trajectory reaches.
     """
     finite = np.asarray(np.isfinite(states).all(axis=2))
     undefined = finite[:, :-1] & ~finite[:, 1:]

@@ -1,4 +1,4 @@
-"""A temporal specification as one formula over the trajectory of a loop."""
+"""Conversion of temporal specifications to one formula over the trajectory of a loop."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ..questions.expressions.order import in_order
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The layout of a trajectory in `[inputs, outputs]` of an unrolled loop.
+    """The positions of states and controls in the vector `[inputs, outputs]` of an unrolled loop.
 
     Args:
-        inputs: Number of inputs; the first are the initial state.
+        inputs: Number of inputs; the first of these are the initial state.
         states: Names of the states.
         controls: Names of the controls.
-        hidden: Number of states, the last ones, that conditions cannot name.
+        hidden: Number of states at the end that conditions cannot use.
     """
 
     inputs: int
@@ -35,17 +35,17 @@ class Trajectory:
     hidden: int = 0
 
     def state(self, k: int) -> np.ndarray:
-        """Return the variables of the state after `k` steps."""
+        """Return the indices of the variables of the state after `k` steps."""
         n = len(self.states)
         return np.arange(n) + (0 if k == 0 else self.inputs + (k - 1) * n)
 
     def control(self, k: int) -> np.ndarray:
-        """Return the variables of the control of step `k`."""
+        """Return the indices of the variables of the control in step `k`."""
         n, m = len(self.states), len(self.controls)
         return np.arange(m) + self.inputs + self.steps * n + k * m
 
     def step(self, variable: int) -> int:
-        """Return the step that a variable belongs to."""
+        """Return the step to which the variable with this index belongs."""
         n, m = len(self.states), len(self.controls)
         if variable < self.inputs:
             return 0
@@ -58,16 +58,16 @@ class Trajectory:
 
 
 class _StepScope:
-    """The states and controls at one step, for the language of conditions."""
+    """The scope in which conditions are evaluated: the states and controls at one step."""
 
     def __init__(self, where: Trajectory, k: int) -> None:
         self._where, self._k = where, k
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
-        """Return the states `x` or the controls `u`, or one of them by its name.
+        """Return the states `x` or the controls `u`, or the single one with the given name.
 
         Raises:
-            InputError: None has that name at this step.
+            InputError: The loop has no variable of that kind or name.
         """
         if kind not in ("x", "u"):
             raise InputError(
@@ -89,13 +89,13 @@ class _StepScope:
         return object_array([forms[names.index(name)]], ())
 
     def _names(self, kind: str) -> tuple[str, ...]:
-        """Return the names that conditions may use."""
+        """Return the names of the states (kind "x") or controls that conditions may use."""
         where = self._where
         shown = where.states[: len(where.states) - where.hidden]
         return shown if kind == "x" else where.controls
 
     def place(self, kind: str, name: str | None) -> str:
-        """Describe the available names, for a message about an index."""
+        """Return a phrase that lists the available names, for a message about an index."""
         names = self._names(kind)
         word = "states" if kind == "x" else "controls"
         return f"The loop has {len(names)} {word}, {', '.join(names)}"
@@ -105,11 +105,11 @@ def to_formula(spec: Any, where: Trajectory) -> Formula:
     """Convert a specification to a formula over `[inputs, outputs]` of the unrolled loop.
 
     Args:
-        spec: A condition, a temporal condition, or several joined.
+        spec: A condition, a temporal condition, or several joined by `&`, `|` and `~`.
         where: Layout of the trajectory.
 
     Raises:
-        InputError: It uses an unknown name, or a step beyond the horizon.
+        InputError: The specification uses an unknown name, or a step beyond the horizon.
     """
     return _formula(as_temporal(spec), where)
 
@@ -129,7 +129,7 @@ def times(spec: Temporal, where: Trajectory) -> range:
     """Return the steps that a temporal condition covers.
 
     Raises:
-        InputError: They lie beyond the horizon, or are not integers.
+        InputError: A step lies beyond the horizon, or is not an integer.
     """
     (condition,) = spec.parts
     controls = any(n.op == "variable" and n.detail[0] == "u" for n in in_order(condition))
@@ -155,7 +155,7 @@ def condition_at(condition: Any, where: Trajectory, k: int) -> Formula:
     """Return the formula of a condition at one step.
 
     Raises:
-        InputError: It has several entries, or uses an unknown name.
+        InputError: The condition has several entries, or uses an unknown name.
     """
     value = evaluate(condition, _StepScope(where, k))  # pyright: ignore[reportArgumentType]
     if value.size != 1:
@@ -171,7 +171,7 @@ def spec_warnings(spec: Any, unsafe: Formula) -> list[str]:
 
     Args:
         spec: The specification as the user wrote it.
-        unsafe: Its negation as a formula.
+        unsafe: The negated specification as a formula.
     """
     if unsafe == FALSE or all(map(_is_empty, clauses(unsafe))):
         return [
@@ -188,7 +188,7 @@ def spec_warnings(spec: Any, unsafe: Formula) -> list[str]:
 
 
 def _is_empty(clause: Sequence[Formula]) -> bool:
-    """Return whether bounds of single variables contradict each other."""
+    """Return whether the bounds that a clause sets for single variables contradict each other."""
     lo: dict[int, float] = {}
     hi: dict[int, float] = {}
     for atom in conjunction(clause):
@@ -204,7 +204,7 @@ def _is_empty(clause: Sequence[Formula]) -> bool:
 
 
 def conjunction(clause: Sequence[Formula]) -> list[Atom]:
-    """Return the inequalities that must hold where a clause does; disjunctions are skipped."""
+    """Return the inequalities that a clause implies; disjunctions in it are skipped."""
     inequalities: list[Atom] = []
     for part in clause:
         if isinstance(part, Atom):

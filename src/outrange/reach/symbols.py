@@ -1,4 +1,4 @@
-"""Symbols of zonotopes from step to step: concatenation, fresh symbols, and order reduction."""
+"""Operations on the symbols of zonotopes: concatenation, fresh symbols, and order reduction."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .zonotopes import Zonotopes, boxes
 
 
 NOISE = 6
-"""Number of error symbols that are kept, per state."""
+"""Number of error symbols per state that order reduction keeps."""
 
 
 def concatenate_values(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zonotopes:
-    """Concatenate values that share symbols.
+    """Concatenate the entries of values that share symbols.
 
     Args:
-        parts: Values, each with the number of its first symbol.
-        total: Total number of symbols.
+        parts: Values, each with the index of its first symbol in the result.
+        total: Number of symbols in the result.
     """
     rows = []
     for part, first in parts:
@@ -44,11 +44,11 @@ def select_boxes(form: Zonotopes, which: np.ndarray) -> Zonotopes:
 
 
 def reduce_symbols(form: Zonotopes, kept: int) -> Zonotopes:
-    """Reduce the number of symbols: the largest error symbols stay, the others are merged.
+    """Keep the largest error symbols, and merge all others into one for each state.
 
     Args:
         form: The states of a batch, `(B, n)`.
-        kept: Number of first symbols that are never merged.
+        kept: Number of symbols at the front that are never merged.
     """
     n = form.center.shape[1]
     initial, errors = form.rows[:, :kept], form.rows[:, kept:]

@@ -1,4 +1,4 @@
-"""A closed loop in discrete time as graphs, on which every question about it is based."""
+"""Graphs of a closed loop in discrete time, and its simulation."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from ..ops import Rearrange
 class LoopSystem:
     """A closed loop in discrete time.
 
-    The flat input of a step is the state, the disturbance, the parameters and the choice. Its
-    output is the next state, then the control.
+    The flat input of a step consists of the state, the disturbance, the parameters and the choices.
+    Its output consists of the next state and the control.
 
     Args:
         steps: One graph for all steps, or a graph for each.
-        initial: Initial states; a union.
+        initial: Sets whose union is the set of initial states.
         states: Names of the states.
         controls: Names of the controls.
         noise: Bounds of the disturbance of one step, `(w,)` each.
         varies: Whether the disturbance may vary from step to step.
         parameters: Bounds of the constant parameters, `(p,)` each.
-        choices: `(c,)`: number of values of a choice at every step.
-        model_step: A step with the user's own controller in its own arithmetic, from the number of
-            the step and `(batch, inputs)` to `(batch, states + controls)`; None if there is none.
+        choices: `(c,)`: number of values of each choice that is made anew at every step.
+        model_step: Function that computes a step with the user's own controller in its own
+            arithmetic, from the number of the step and inputs `(batch, inputs)` to `(batch, states
+            + controls)`; None if there is none.
         mode: Index of the state that selects the controller.
-        of_modes: The steps with the controller of one mode alone.
-        hidden: Number of states, the last ones, that are delayed controls.
+        of_modes: For each mode, the graphs of the steps with only the controller of that mode.
+        hidden: Number of states at the end that are delayed controls.
     """
 
     steps: tuple[Graph, ...]
@@ -57,11 +58,11 @@ class LoopSystem:
         return len(self.states), self.noise.size, self.parameters.size, self.choices.size
 
     def step(self, k: int, modes: np.ndarray | None = None) -> Graph:
-        """Return the graph of step `k`, reduced to one mode if only that is possible.
+        """Return the graph of step `k`, reduced to one mode if no other is possible.
 
         Args:
             k: The number of the step.
-            modes: All bounds of the mode; None if it is unknown.
+            modes: Bounds of the mode in each box; None if unknown.
         """
         steps = self.steps
         if modes is not None and self.of_modes and modes.size and (modes == modes.flat[0]).all():
@@ -69,7 +70,10 @@ class LoopSystem:
         return steps[k if len(steps) > 1 else 0]
 
     def free(self, steps: int) -> Box:
-        """Return the box of the inputs `w`, `p`, `c` after the initial state, over `steps`."""
+        """Return the box of the unrolled loop's inputs other than the initial state.
+
+        These are the disturbances, the parameters and the choices over `steps` steps.
+        """
         times = steps if self.varies else 1
         lo = [
             np.tile(self.noise.lo, times),
@@ -81,7 +85,7 @@ class LoopSystem:
         return Box(np.concatenate(lo), np.concatenate(hi))
 
     def regions(self, steps: int) -> list[Region]:
-        """Return the input sets of the unrolled loop."""
+        """Return the input sets of the loop unrolled over `steps` steps."""
         free = self.free(steps)
         whole = np.zeros(free.size, bool)
         whole[free.size - steps * self.choices.size :] = True
@@ -98,7 +102,7 @@ class LoopSystem:
         ]
 
     def read(self, k: int, steps: int) -> np.ndarray:
-        """Return the places in `[state, unrolled flat input]` of the input of step `k`."""
+        """Return the indices of step `k`'s input in `[state, flat input of the unrolled loop]`."""
         n, w, p, c = self.sizes
         times = steps if self.varies else 1
         first = 2 * n + (k * w if self.varies else 0)
@@ -110,7 +114,7 @@ class LoopSystem:
 
 
 def unroll(system: LoopSystem, steps: int) -> Graph:
-    """Build one graph of the states and controls of several steps, which share their weights.
+    """Build one graph that computes the states and controls of several steps.
 
     Args:
         steps: Number of steps, at least 1.
@@ -156,11 +160,11 @@ def _gather(name: str, index: np.ndarray, sizes: tuple[int, ...], read: tuple[in
 def simulate(
     system: LoopSystem, points: np.ndarray, steps: int, by_model: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate in float64: states `(batch, steps + 1, n)`, controls `(batch, steps, m)`.
+    """Simulate in float64; return states `(batch, steps + 1, n)`, controls `(batch, steps, m)`.
 
     Args:
         points: Flat inputs of the unrolled loop, `(batch, inputs)`.
-        by_model: Whether the user's own controller runs, in its own arithmetic.
+        by_model: Whether to run the user's own controller, in its own arithmetic.
     """
     n = len(system.states)
     x = points[:, :n]
@@ -178,5 +182,5 @@ def simulate(
 
 
 def make_names(prefix: str, count: int, names: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the given names, or `x1`, `x2`, ..."""
+    """Return the given names, or numbered ones such as `x1`, `x2`, ... for the prefix "x"."""
     return tuple(names) if names is not None else tuple(f"{prefix}{i + 1}" for i in range(count))

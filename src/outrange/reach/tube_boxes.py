@@ -1,4 +1,4 @@
-"""Parts of an initial set, and bounds of the trajectories that begin in them."""
+"""Boxes of initial states, with bounds of the trajectories that begin in them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .zonotope_pass import Assumed, OpenCondition
 
 
 MOST_ASSUMED = 200
-"""Number of conditions assumed for a box after which it is cut instead."""
+"""Largest number of assumed conditions; a box with more is cut instead of branched."""
 
 LOOSE_GUARD = 4.0
-"""Split the box before the branch if other symbols contribute more than this factor times the
-initial variables."""
+"""Cut the box before branching on a condition if other symbols contribute more than this multiple
+of the initial variables' contribution."""
 
 SMALL = 2.0**-8
-"""Share of the initial set below which a box is no longer split for `LOOSE_GUARD`."""
+"""Fraction of the initial set below which a box is no longer cut because of `LOOSE_GUARD`."""
 
 
 @dataclass(eq=False)
@@ -27,16 +27,16 @@ class TubeBox:
     """A part of the initial set, and bounds of its trajectories.
 
     Args:
-        lo: `(d,)`: least initial states, then least constant inputs.
-        hi: `(d,)`: largest values of these.
-        share: Share of the whole initial set.
-        states: `(2, steps + 1, n)`: ends of the states; infinite where unknown.
-        controls: `(2, steps, m)`: ends of the controls.
-        gains: `(steps + 1, n, d)`: change of each state as each variable crosses the box.
+        lo: `(d,)`: least values of the initial states, then of the constant inputs.
+        hi: `(d,)`: largest values in the same order.
+        share: Fraction of the whole initial set.
+        states: `(2, steps + 1, n)`: lower and upper bounds of the states; infinite where unknown.
+        controls: `(2, steps, m)`: lower and upper bounds of the controls.
+        gains: `(steps + 1, n, d)`: contribution of each variable to the radius of each state.
         reached: The last step up to which no violation is possible.
-        margin: Distance that it keeps from a violation.
-        blame: `(d,)`: contribution of each variable to that.
-        assumed: Levels assumed for conditions, by step, its graph, value and entry.
+        margin: Proved distance of its trajectories from a violation.
+        blame: `(d,)`: contribution of each variable to the form with that margin.
+        assumed: Levels assumed for conditions, by step, graph of the step, value and entry.
         guard: The first undecided condition, with its step and graph; None without one.
         empty: Whether no trajectory satisfies the assumptions.
     """
@@ -56,7 +56,7 @@ class TubeBox:
 
 
 def assumptions_at(batch: Sequence[TubeBox], k: int, graph: Graph) -> Assumed:
-    """Collect the assumptions of some boxes about the conditions of a step."""
+    """Collect the assumptions that boxes make about the conditions of one step."""
     values: dict[int, np.ndarray] = {}
     for row, box in enumerate(batch):
         for (step, of, node, entry), level in box.assumed.items():
@@ -68,10 +68,10 @@ def assumptions_at(batch: Sequence[TubeBox], k: int, graph: Graph) -> Assumed:
 
 
 def branches(box: TubeBox) -> list[TubeBox]:
-    """Split a box on its first undecided condition; return nothing where cuts do more.
+    """Split a box on its first undecided condition; return [] if cutting the box is better.
 
-    Each trajectory is in one of the branches. A branch is shrunk to the part where its outcome is
-    possible.
+    Each trajectory belongs to one of the branches. A branch is shrunk to the part of the box in
+    which its outcome is possible.
     """
     if box.guard is None or len(box.assumed) >= MOST_ASSUMED:
         return []
@@ -81,7 +81,7 @@ def branches(box: TubeBox) -> list[TubeBox]:
     left, right, at = guard.levels
     parts = []
     for level in sorted({left, right, at}):
-        # Below the jump, above it, or only at it; if both sides are equal, anywhere.
+        # Arguments below the jump, above it, or only at it; anywhere if both sides have this level.
         signs = {True: (1.0,), False: (-1.0,)}[level == left] if level in (left, right) else (1, -1)
         ends = _shrink(box, guard, () if level == left == right else signs)
         if ends is None:
@@ -103,7 +103,7 @@ def _shrink(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the part of a box where `sign * (argument - jump) <= 0` is possible, or None."""
     lo, hi, size = box.lo.copy(), box.hi.copy(), np.abs(guard.rows)
-    # Far more than all roundings below, and of the form itself.
+    # 1e-9 of this is far more than all rounding errors below and in the form itself.
     whole = size.sum() + guard.rest + abs(guard.center) + abs(guard.jump)
     for sign in signs:
         room = guard.rest + 1e-9 * whole + 1e-300 - sign * (guard.center - guard.jump)
@@ -126,8 +126,8 @@ def cut_box(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:
 
     Args:
         box: The box to cut.
-        scores: `(d,)`; the score of a cut variable is halved.
-        levels: Number of bisections; up to `2**levels` boxes.
+        scores: `(d,)`: scores of the variables. A variable's score is halved when it is cut.
+        levels: Number of bisections in a row, which make up to `2**levels` boxes.
     """
     parts = [(box, np.where(np.isfinite(scores), scores, 0.0))]
     for _ in range(levels):
@@ -157,5 +157,5 @@ def _bisect(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]
 
 
 def levels_for(count: int, wanted: int) -> int:
-    """Return how often to bisect `count` boxes to fill a batch."""
+    """Return how often to bisect each of `count` boxes to get up to `wanted` boxes, from 1 to 5."""
     return max(1, min(5, (wanted // max(count, 1)).bit_length() - 1))

@@ -1,14 +1,13 @@
-"""Reachable sets by zonotopes in the initial variables, and splits of the initial set.
+"""Reachable sets of loops by zonotopes in the initial variables, with splits of the initial set.
 
 Each box of initial states (with parameters, and a constant disturbance) is propagated through the
-loop as one zonotope. Its first symbols remain the initial variables, so that the dependence of
+loop as one zonotope. Its first symbols are always the initial variables, so the dependence of
 states and controls on them is never lost. Errors of earlier steps stay symbols too (symbolic
-remainders); the smallest are merged once there are many. A box whose specification stays open is
-bisected along the variable in which the linear part of the violated inequality is longest.
+remainders); the smallest are merged once there are many. A box that leaves the specification open
+is bisected along the variable that contributes most to the open inequality.
 
 Sound: every rounding is accounted for (`zonotopes`). Not complete in itself; converges as boxes
-shrink.
-Cost: a step of a box costs the graph of the step, times the symbols.
+shrink. Cost: for each box and step, one evaluation of the step's graph per symbol.
 
 Reference: W. Kühn, *Rigorously computed orbits of dynamical systems without the wrapping effect*,
 Computing 1998, for symbolic remainders; C. Huang et al., *POLAR*, ATVA 2022.
@@ -35,21 +34,22 @@ from .zonotopes import Zonotopes, boxes
 
 
 AT_ONCE = 32
-"""Boxes of a batch."""
+"""Number of boxes in a batch."""
 
 SMALLEST = 2.0**-12
-"""Share of the initial set below which a plant that may be undefined on a box counts as undefined.
+"""Fraction of the initial set below which a box is too small to be cut because of an undefined
+plant.
 """
 
 
 @dataclass(eq=False)
 class Tubes:
-    """The search over boxes of the initial set, open and done.
+    """A search over boxes of the initial set, some open and some done.
 
     Args:
-        where: Layout of its trajectory.
-        parts: The ways to violate the specification; none if only the pipe is wanted.
-        gone: Share of the empty boxes: no trajectory satisfies their assumptions.
+        where: Layout of the trajectory.
+        parts: The ways to violate the specification; empty to compute only the pipe.
+        gone: Fraction of the initial set in empty boxes, whose assumptions no trajectory satisfies.
         trouble: A sentence on where the plant may be undefined; empty if it is defined everywhere.
     """
 
@@ -81,17 +81,17 @@ class Tubes:
 
     @property
     def margin(self) -> float:
-        """Distance that all closed boxes keep from a violation."""
+        """Proved distance of all closed boxes from a violation."""
         return min((box.margin for box in self.done), default=np.inf)
 
     @property
     def covered(self) -> float:
-        """Share of the initial set for which the specification is proved."""
+        """Fraction of the initial set for which the specification is proved."""
         return min(1.0, self.gone + sum(box.share for box in self.done))
 
     @property
     def safe_until(self) -> int:
-        """The last step up to which no box is open."""
+        """The last step up to which no trajectory can violate the specification."""
         last_steps = [part.last for part in self.parts]
         each = (
             min((last for last in last_steps if last > box.reached), default=self.where.steps + 1)
@@ -101,14 +101,15 @@ class Tubes:
         return min(each, default=self.where.steps)
 
     def advance(self) -> None:
-        """Propagate some of the boxes through the loop, and cut those that stay open."""
+        """Propagate waiting boxes through the loop, and cut those that stay open."""
         count = full_batches(len(self.waiting), AT_ONCE)
         batches = [self.waiting[k * AT_ONCE : (k + 1) * AT_ONCE] for k in range(count)]
         self.waiting = self.waiting[count * AT_ONCE :]
         left = dict(enumerate(batches))
         try:
             results = bound_batches(self, batches) if count > 1 else {}
-            # Missing batches are bounded here; after the deadline, known results come first.
+            # Batches without a result are bounded here; after the deadline, those with a result
+            # come first.
             late = seconds_left() <= 0
             for k in sorted(left, key=lambda k: late and results.get(k) is None):
                 result, batch = results.get(k), batches[k]
@@ -116,7 +117,7 @@ class Tubes:
                 self._settle(batch, *outcome)
                 del left[k]
         except BaseException:
-            # After any interruption nothing is lost: these boxes are still open.
+            # Nothing is lost when an exception interrupts the search: these boxes wait again.
             self.waiting = [box for batch in left.values() for box in batch] + self.waiting
             raise
 
@@ -134,27 +135,27 @@ class Tubes:
                 done.append(box)
             else:
                 waiting += branches(box) or cut_box(box, scores, levels)
-        # Assigned together: an error before leaves the batch as it was.
+        # These are assigned last, so an earlier error leaves the search unchanged.
         self.boxes, self.gone = self.boxes + len(batch), gone
         self.done, self.waiting = self.done + done, self.waiting + waiting
 
     def add(self, boxes: Sequence[TubeBox]) -> None:
-        """Add done boxes, except empty ones."""
+        """Add boxes to the done ones, except empty boxes, which only count for `gone`."""
         self.gone += sum(box.share for box in boxes if box.empty)
         self.done += [box for box in boxes if not box.empty]
 
     def bound(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Apply `run`, also where the plant may be undefined for some of the boxes."""
+        """Apply `run`; boxes on which the plant may be undefined count as open."""
         try:
             return self.run(batch)
         except InputError:
             return self._one_by_one(batch)
 
     def _one_by_one(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Bound boxes one by one; those on which the plant may be undefined are cut like open ones.
+        """Apply `run` to one box at a time; those on which the plant may be undefined stay open.
 
         Raises:
-            InputError: The plant may be undefined even on a very small box.
+            InputError: The plant may be undefined on a box that is too small to cut.
         """
         results = []
         for box in batch:
@@ -172,7 +173,8 @@ class Tubes:
         """Propagate boxes through the loop, and store the bounds in them.
 
         Returns:
-            `(B,)` which are closed, `(B, d)` the blame for those that are not, `(B,)` margins.
+            Whether each box is closed, `(B,)`; the blame of each variable, `(B, d)`; and the
+            margins, `(B,)`.
         """
         with on_one_core():
             return self._run_batch(batch)
@@ -215,7 +217,7 @@ class Tubes:
     def _step(
         self, k: int, step_input: Zonotopes, state: Zonotopes, batch: Sequence[TubeBox]
     ) -> Zonotopes:
-        """Propagate one step; an error names the step and states where the plant may be undefined.
+        """Propagate one step; an error reports the step and the bounds of the states.
 
         Raises:
             InputError: The plant may be undefined.
@@ -260,7 +262,15 @@ class Tubes:
     def _keep(
         self, batch: Sequence[TubeBox], active: np.ndarray, kind: int, k: int, form: Zonotopes
     ) -> None:
-        """Intersect the ends of a step with those known from a larger box."""
+        """Intersect stored bounds of a step with new ones, and store the gains of the states.
+
+        Args:
+            batch: The boxes.
+            active: Indices of the boxes in `form`.
+            kind: 0 for states, 1 for controls.
+            k: The step.
+            form: The new values.
+        """
         lo, hi = form.ends()
         for row, i in enumerate(active):
             if kind == 0:
@@ -280,7 +290,7 @@ class Tubes:
         blame: np.ndarray,
         batch: Sequence[TubeBox],
     ) -> np.ndarray:
-        """Return the boxes in which nothing that ends at this step stays open."""
+        """Return a mask of the active boxes that exclude all violations that end at step `k`."""
         still = np.ones(len(active), bool)
         for part in self.parts:
             if part.last != k:

@@ -1,4 +1,4 @@
-"""The sets of states that a specification mentions, as boxes to draw."""
+"""Boxes of states that a specification mentions, for plots and warnings."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from .specification import Trajectory, condition_at, conjunction, times
 
 
 FAR = 10.0
-"""Distance from the pipe, in widths of the pipe, at which a set may be a mistake."""
+"""Distance from the pipe, in multiples of its width, beyond which a set may be a mistake."""
 
 MOST_ZONES = 64
-"""Number of zones above which none is drawn."""
+"""Number of zones above which none are returned."""
 
 
 def zones(
     spec: Any, where: Trajectory, window: Callable[[Temporal], tuple[float, float]] | None = None
 ) -> tuple[LoopZone, ...]:
-    """Return the boxes of states that a specification avoids or reaches.
+    """Return the boxes of states that a specification asks the loop to avoid or to reach.
 
     Args:
         spec: The specification as the user wrote it.
         where: Layout of the trajectory.
-        window: Start and end of a condition in continuous time; None in discrete time.
+        window: Function that returns the start and end of a temporal condition in continuous time;
+            None in discrete time.
     """
     boxes = [zone for part in _leaves(as_temporal(spec)) for zone in _zones(part, where, window)]
     return tuple(boxes) if len(boxes) <= MOST_ZONES else ()
 
 
 def distant_zones(boxes: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -> list[str]:
-    """Warn about an avoided set that the loop never approaches, maybe a mistake.
+    """Return a warning if the loop never comes near a set to avoid, which may be a mistake.
 
     Args:
-        found: The result of `zones`.
+        boxes: The result of `zones`.
         names: Names of the states.
         pipe: Bounds of the states at every time.
     """
@@ -78,7 +79,7 @@ def _zones(
             return []
         k = steps[0]
         start, stop = float(k), float(steps[-1])
-    # A condition at one step is a goal; one at all times excludes the complement.
+    # A condition at a single step is a goal. A condition at all steps says to avoid its complement.
     bad = spec.op == "always" and start < stop
     formula = condition_at(spec.parts[0], where, k)
     boxes = []
@@ -90,7 +91,7 @@ def _zones(
 
 
 def _box(clause: list[Formula], where: Trajectory, k: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the box that a conjunction describes, or None."""
+    """Return the box of states that a conjunction describes; None if it describes no box."""
     n = len(where.states)
     lo, hi = np.full(n, -np.inf), np.full(n, np.inf)
     places = {int(i): j for j, i in enumerate(where.state(k))}

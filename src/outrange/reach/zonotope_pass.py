@@ -18,16 +18,16 @@ from .zonotopes import RULES, Zonotopes, flat_box
 
 @dataclass(frozen=True, eq=False)
 class OpenCondition:
-    """An undecided condition: a step with two levels that straddles its jump on a box.
+    """A condition that a box leaves undecided: a two-level step whose argument straddles the jump.
 
     Args:
-        node: Index of its value in the graph.
-        entry: Index of its entry in the value.
-        levels: The levels left of the jump, right of it, and at it.
+        node: Index of the step's value in the graph.
+        entry: Index of the condition's entry in that value.
+        levels: The step's levels left of the jump, right of it, and at it.
         jump: Position of the jump.
-        center: Center of its argument.
-        rows: `(d,)`: contributions of the first symbols to the argument.
-        rest: Reach of all other symbols and errors.
+        center: Center of the argument's zonotope.
+        rows: `(d,)`: coefficients of the initial variables in the argument.
+        rest: Total reach of all other symbols and errors in the argument.
     """
 
     node: int
@@ -41,13 +41,14 @@ class OpenCondition:
 
 @dataclass(eq=False)
 class Assumed:
-    """Assumptions about conditions, box by box, and the conditions met on the way.
+    """Assumptions about conditions in each box, and the first undecided condition of each box.
 
     Args:
         values: Assumed levels `(B, n)` of each value of the graph; NaN where nothing is assumed.
-        initial: Number of first symbols, the initial variables, that a guard reports.
-        first: `(B,)`: the first undecided condition of each box.
-        empty: `(B,)`: whether the assumptions hold nowhere.
+        initial: Number of initial variables, which are the first symbols.
+        first: `(B,)`: the first undecided condition of each box without an assumption; None if
+            there is none.
+        empty: `(B,)`: whether no trajectory of the box satisfies the assumptions.
     """
 
     values: Mapping[int, np.ndarray]
@@ -58,7 +59,15 @@ class Assumed:
     def meet(
         self, v: int, op: Step, of: Zonotopes, form: Zonotopes, ends: Bounds
     ) -> tuple[Zonotopes, Bounds]:
-        """Apply the assumptions to a step, and record the first undecided condition without one."""
+        """Apply the assumptions to a step's result, and record each box's first open condition.
+
+        Args:
+            v: Index of the step's value.
+            op: The step.
+            of: Its argument.
+            form: Its result without assumptions.
+            ends: The range of the result.
+        """
         lo, hi = ends
         assumed = self.values.get(v)
         if assumed is not None:
@@ -92,7 +101,7 @@ class Assumed:
 def two_levels(op: Step) -> tuple[float, float, float] | None:
     """Return a step's levels left of, right of and at its only jump.
 
-    Returns None unless the step has one jump and just two distinct levels.
+    The result is None unless the step has one jump and just two distinct levels.
     """
     if len(op.jumps) != 1 or op.lines is None or op.is_staircase or op.rows is not None:
         return None
@@ -104,12 +113,13 @@ def two_levels(op: Step) -> tuple[float, float, float] | None:
 
 
 def propagate(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) -> Zonotopes:
-    """Return the output of a graph for each zonotope; its first symbols are those of the input.
+    """Return the output of a graph for each zonotope; the input's symbols come first in it.
 
     Args:
         graph: The graph to propagate through.
         given: Zonotopes of its flat input.
-        assumed: Assumptions about conditions; the output is that of the points that satisfy them.
+        assumed: Assumptions about conditions. The output is then valid for points that satisfy
+            them.
     """
     forms: list[Zonotopes | None] = [given]
     count = given.rows.shape[1]
@@ -122,13 +132,13 @@ def propagate(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) ->
             check_deadline()
             read = [forms[j] for j in node.inputs]
             ranges = [ends[j] for j in node.inputs]
-            # Fresh symbols get new numbers, so no two values share one by accident.
+            # Fresh symbols get new numbers, so that no two values share one by accident.
             read = [Zonotopes(f.center, f.of(count), f.rest) for f in read if f is not None]
             form, range_ = _step(node, read, ranges, chosen)
             if assumed is not None and isinstance(node.op, Step):
                 form, range_ = assumed.meet(v, node.op, read[0], form, range_)
             if isinstance(node.op, Product):
-                # The selected branch, kept until the sum that it is part of.
+                # Keep the selected branch for the sum that contains this product.
                 branch = select_branch(node.op, read, ranges)
                 if branch is not None:
                     chosen[v] = branch

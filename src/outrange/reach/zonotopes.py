@@ -1,16 +1,16 @@
 """Zonotope propagation for a batch of boxes: each value is a linear form plus an error.
 
-A box of a batch is `{c + G^T e + r d}`, with `e` in `[-1, 1]^g` shared by all values and `d` in
-`[-1, 1]^n` private to each value. Unlike `domains.forward`, every curve adds symbols of its own. So
-the error of one unit can cancel in a later layer. Products are forms too:
+For each box of a batch, a value is the set `{c + G^T e + r d}`, where all values share `e` in `[-1,
+1]^g`, and each value has its own `d` in `[-1, 1]^n`. Unlike in `domains.forward`, every curve adds
+new symbols, so the error of one unit can cancel in a later layer. Products become forms too:
 
     (a + A e)(b + B e) = a b + (a B + b A) e + sum_ij A_i B_j e_i e_j,
 
 where the squares `e_i^2` lie in [0, 1] and the other terms are bounded by the product of the two
 radii.
 
-Sound: the error includes all rounding of float64, as in `domains.forward`; ends are intersected
-with those of interval arithmetic. Not complete: the errors of curves and products fall with the
+Sound: the error includes all rounding of float64, as in `domains.forward`. Ranges are intersected
+with those of interval arithmetic. Not complete: the errors of curves and products shrink with the
 square of the width. Cost: `g + 2` runs of the graph per box.
 
 Reference: K. Ghorbal, E. Goubault, S. Putot, *The zonotope abstract domain Taylor1+*, CAV 2009; G.
@@ -32,12 +32,15 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
 FEW = 1e-3
-"""Errors of a curve below this share of the largest get no symbol of their own."""
+"""A curve's error below this fraction of the largest gets no symbol of its own."""
 
 
 @dataclass(eq=False)
 class Zonotopes:
-    """A batch of zonotopes, see above: `center` `(B, n)`, `rows` `(B, g, n)`, `rest` `(B, n)`."""
+    """A batch of zonotopes with centers `(B, n)`, generators `(B, g, n)` and errors `(B, n)`.
+
+    In the notation of the module, these are `c`, `G` and `r`.
+    """
 
     center: np.ndarray
     rows: np.ndarray
@@ -45,14 +48,14 @@ class Zonotopes:
 
     @property
     def reach(self) -> np.ndarray:
-        """The largest distance of a value from its center, `(B, n)`."""
+        """The largest distance of each entry from its center, rounded up, `(B, n)`."""
         g = gamma(self.rows.shape[1] + 2)
         total = np.abs(self.rows).sum(axis=1)
         exact = (total == 0) & (self.rest == 0)
         return np.where(exact, 0.0, inflate(total * (1.0 + g) + self.rest))
 
     def ends(self) -> Bounds:
-        """Return the least and largest values, `(B, n)` each."""
+        """Return lower and upper bounds of each entry, `(B, n)` each."""
         reach = self.reach
         with np.errstate(invalid="ignore"):
             lo = np.where(reach == 0, self.center, down(self.center - reach))
@@ -60,11 +63,11 @@ class Zonotopes:
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
     def take(self, entries: np.ndarray) -> Zonotopes:
-        """Select entries."""
+        """Select entries of the values."""
         return Zonotopes(self.center[:, entries], self.rows[:, :, entries], self.rest[:, entries])
 
     def of(self, count: int) -> np.ndarray:
-        """Return the rows, with zeros for later symbols: `(B, count, n)`."""
+        """Return the rows, padded with zeros to `count` symbols, `(B, count, n)`."""
         boxes, g, n = self.rows.shape
         if g == count:
             return self.rows
@@ -72,7 +75,7 @@ class Zonotopes:
 
 
 def boxes(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
-    """Return boxes `(B, n)` as zonotopes with one symbol an entry."""
+    """Return boxes with bounds `(B, n)` as zonotopes with one symbol for each entry."""
     center = 0.5 * lo + 0.5 * hi
     radius = _radius(lo, hi, center)
     rows = radius[:, None, :] * np.eye(lo.shape[1])
@@ -87,13 +90,13 @@ def flat_box(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
 
 
 def _radius(lo: np.ndarray, hi: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """Return at least the distance of the ends from the center; 0 for a single number."""
+    """Return the distance of the farther end from the center, rounded up; 0 for a single number."""
     far = np.maximum(hi - center, center - lo)
     return np.where(far == 0, 0.0, up(far))
 
 
 def affine_form(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """Return a sum of forms, with its rounding."""
+    """Return the form of an affine op, with its rounding error in the rest."""
     g = gamma(2 * op.terms + 6)
     sizes = tuple(inflate(np.abs(f.center) + f.reach) for f in forms)
     center = op.apply(tuple(f.center for f in forms), False) + op.bias
@@ -131,7 +134,10 @@ def _curve(op: Curve, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zon
 def with_symbols(
     center: np.ndarray, rows: np.ndarray, rest: np.ndarray, errors: np.ndarray
 ) -> Zonotopes:
-    """Turn errors into fresh symbols if they are large in some box, else add them to the rest."""
+    """Return a form in which large errors are fresh symbols; small ones are added to the rest.
+
+    An error is large if it exceeds `FEW` times the largest error in any of the boxes.
+    """
     finite = np.where(np.isfinite(errors), errors, 0.0)
     share = (finite > FEW * finite.max(axis=1, keepdims=True)) & (finite > 0)
     (places,) = np.nonzero(share.any(axis=0) & np.isfinite(errors).all(axis=0))
@@ -161,7 +167,7 @@ def _product(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
 
 
 def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """Select one argument of each window, and bound the excess of the others over it."""
+    """Return one argument of each window plus the excess of the others over it."""
     form, (lo, hi) = forms[0], ends[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     count, at = len(form.center), np.arange(op.size)
@@ -177,7 +183,7 @@ def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
         size = apart + np.abs(center) + np.abs(form.center[:, other])
         over = form.center[:, other] - center + apart + rest + form.rest[:, other]
         over = np.maximum(over + gamma(form.rows.shape[1] + 8) * size, 0.0)
-        # An argument below the chosen one everywhere, and the chosen one itself, add nothing.
+        # The chosen argument, and arguments that are below it everywhere, add nothing.
         over = np.minimum(over, np.maximum(up(hi[:, other] - lo[box, chosen]), 0.0))
         counts = (~absent[:, place])[None] & (other[None] != chosen)
         more = np.maximum(more, np.where(counts, up(inflate(over), 2), 0.0))
@@ -187,7 +193,7 @@ def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
 
 
 def _steps(op: Step, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """Return the interval of a step, which has no slope."""
+    """Return a step's range as a form with one new symbol per entry and no slope."""
     lo, hi = intervals.bound_op(op, ends[:1])
     flat = flat_box(lo, hi)
     none = np.zeros((len(lo), forms[0].rows.shape[1], lo.shape[1]))

@@ -1,1 +1,1 @@
-"""Closed loops in continuous time: claims, attacks, proofs by flows, and the answer."""
+"""Verification of closed loops in continuous time: claims, attacks, flowpipe proofs, answers."""

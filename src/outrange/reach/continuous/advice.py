@@ -14,12 +14,12 @@ from .system import FlowSystem
 def explain_undecided(
     system: FlowSystem, cover: Cover | None, simulations: Simulations, has_spec: bool
 ) -> tuple[str, ...]:
-    """Return sentences on why a question is undecided, and what would help.
+    """Return sentences that explain why a question is undecided and suggest remedies.
 
     Args:
         cover: The pieces that were tried; None if none were.
-        has_spec: Whether there is a specification; without one, the pipe has no bounds from some
-            time on.
+        has_spec: Whether there is a specification. Without one, the question is undecided because
+            the pipe stops before the end.
     """
     sentences: list[str] = []
     failures = [] if cover is None else cover.failures
@@ -55,7 +55,7 @@ def explain_undecided(
 
 
 def safe_until(cover: Cover | None, proved: bool, end: Fraction) -> float:
-    """Return the last time up to which no piece is open, or -1 if one is open from the start.
+    """Return the time up to which every piece is proved, or -1 if one is open from the start.
 
     Args:
         cover: The pieces that were tried; None if none were.

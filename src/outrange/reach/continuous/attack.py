@@ -1,4 +1,4 @@
-"""Simulations of a loop in continuous time, and the enclosure of a violating trajectory."""
+"""Simulations of a loop in continuous time, and proofs that a simulated one violates a claim."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ from .system import FlowSystem, simulate
 
 
 POINTS = 96
-"""Random points, and as many corners, for every part of the initial set."""
+"""Number of random points for each part of the initial set, and also the number of random
+corners."""
 
 LEAST, MOST = 4, 32
-"""Integrator steps in a period."""
+"""Smallest and largest number of integrator steps in a period."""
 
 NEAR = 1e-6
-"""Relative change of the final state by twice as many steps at which a simulation is accurate
-enough."""
+"""A simulation is accurate enough if doubling its steps changes the final states by at most this,
+relative to their size."""
 
 SIZES = (0.3, 0.1, 0.03)
-"""Sizes of the steps of an attack, as shares of the initial set."""
+"""Sizes of the random perturbations in an attack, relative to the initial set."""
 
 GAIN = 0.02
 """Relative gain below which an attack ends."""
 
 BETWEEN, NEAREST = 16, 8
-"""Times added between two near the minimum of robustness, and the number of trajectories refined.
+"""Number of parts into which `refine_nearest` splits an interval of time, and the number of
+trajectories that it repeats.
 """
 
 TRIED = 4
-"""Number of trajectories that are enclosed at most."""
+"""Largest number of simulated trajectories for which a proof of the violation is tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,8 @@ class Simulations:
         times: Times of the states, ascending.
         states: States at these times, `(batch, times, n)`.
         controls: Controls held from these times on, `(batch, times, m)`.
-        robustness: `(batch,)`: distance of each from violating the claim; empty without one.
+        robustness: `(batch,)`: distance of each trajectory from violating the claim; 0 without a
+            claim.
     """
 
     points: np.ndarray
@@ -63,12 +66,12 @@ class Simulations:
 
     @property
     def flat(self) -> np.ndarray:
-        """States and controls, as claims read them."""
+        """States and controls, concatenated: `(batch, times, n + m)`."""
         return np.concatenate([self.states, self.controls], axis=2)
 
 
 def regions(system: FlowSystem) -> list[Region]:
-    """Return the sets of initial points of simulations."""
+    """Return the input sets of a simulation: initial states, constants, and the disturbance."""
     sets, fixed, noise = [], system.fixed, system.noise
     for region in system.initial:
         ends = (
@@ -83,7 +86,7 @@ def regions(system: FlowSystem) -> list[Region]:
 
 
 def initial_points(system: FlowSystem, points: np.ndarray) -> np.ndarray:
-    """Return those of some points that lie in the initial set."""
+    """Select the points that lie in the initial set."""
     sets = regions(system)
     inside = [any(contains(region, point) for region in sets) for point in points]
     return points[np.array(inside, bool)]
@@ -101,7 +104,7 @@ def no_simulations(system: FlowSystem) -> Simulations:
 def simulate_worst(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Simulations:
     """Simulate from corners, random points, and points nearer to a violation.
 
-    If the deadline passes, the result holds what was simulated by then, maybe nothing.
+    If the deadline passes, the result contains the trajectories simulated by then, possibly none.
 
     Args:
         claim: The claim; None without a specification.
@@ -130,7 +133,7 @@ def simulate_worst(system: FlowSystem, claim: TimedClaim | None, seed: int) -> S
 def _nearer(
     system: FlowSystem, claim: TimedClaim, simulations: Simulations, rng: np.random.Generator
 ) -> Simulations:
-    """Add trajectories near those with the least robustness."""
+    """Add trajectories that begin near the initial points with the least robustness."""
     sets = regions(system)
     for size in SIZES:
         last = simulations.robustness[0]
@@ -145,7 +148,7 @@ def _nearer(
 
 
 def refine_nearest(system: FlowSystem, claim: TimedClaim, simulations: Simulations) -> Simulations:
-    """Simulate the nearest trajectories at more times around their minimum of robustness."""
+    """Repeat the simulations nearest to a violation, with more times where it is closest."""
     near, times = simulations.flat[:1], set(simulations.times)
     for leaf in claim.leaves():
         index, each = (
@@ -165,7 +168,7 @@ def refine_nearest(system: FlowSystem, claim: TimedClaim, simulations: Simulatio
 def add_simulations(
     system: FlowSystem, claim: TimedClaim, old: Simulations, points: np.ndarray
 ) -> Simulations:
-    """Add trajectories from further points."""
+    """Simulate from more initial points, and add these trajectories to `old`."""
     new = Simulations(
         points, old.times, *simulate(system, points, old.times), np.zeros(len(points))
     )
@@ -189,7 +192,7 @@ def _sort_by_robustness(simulations: Simulations) -> Simulations:
 
 
 def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> list[Fraction]:
-    """Return times so close together that steps between them are accurate simulations."""
+    """Return times so close that simulations with one integrator step between two are accurate."""
     pieces, last = LEAST, None
     while True:
         grid = {system.dt * k / pieces for k in range(system.horizon * pieces + 1)}
@@ -210,11 +213,13 @@ def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> 
 def enclose_violation(
     system: FlowSystem, claim: TimedClaim, simulations: Simulations, deadline: float | None
 ) -> LoopTrajectory | None:
-    """Return a trajectory proved to violate a claim, by the flow of one initial point.
+    """Return a trajectory proved to violate a claim, or None if no proof succeeds.
+
+    The proof is a flowpipe that begins in the initial point of a simulated trajectory.
 
     Args:
         claim: The claim to refute.
-        simulations: Simulations, the worst first.
+        simulations: Simulated trajectories, the one nearest to a violation first.
         deadline: Time limit in seconds.
     """
     size, sets = len(system.states) + system.fixed.size, regions(system)
@@ -247,7 +252,7 @@ def enclose_violation(
 
 
 def _periods(system: FlowSystem, formula: Formula, stop: Fraction) -> int:
-    """Return the number of periods after which a condition at a time is known."""
+    """Return the number of periods to run before a condition at the time `stop` can be decided."""
     if reads_controls(formula, len(system.states)):
         return min(floor(stop / system.dt) + 1, system.horizon)
     return max(1, ceil(stop / system.dt))

@@ -18,7 +18,7 @@ from ..specification import Trajectory, condition_at, spec_warnings
 
 @dataclass(frozen=True, eq=False)
 class TimedClaim:
-    """A specification without negations.
+    """A temporal specification in which only the conditions at one time may be negated.
 
     Args:
         op: "always", "eventually", "all" or "any".
@@ -43,22 +43,22 @@ class TimedClaim:
 
     @property
     def chooses(self) -> bool:
-        """Whether a proof must choose a time or an alternative."""
+        """Whether a proof must choose one of several times or alternatives."""
         return self.op in ("eventually", "any") or any(part.chooses for part in self.parts)
 
     def leaves(self) -> Iterator[TimedClaim]:
-        """Iterate over the conditions."""
+        """Iterate over the claims "always" and "eventually", which have no parts."""
         if self.formula is not None:
             yield self
         for part in self.parts:
             yield from part.leaves()
 
     def robustness(self, times: Sequence[Fraction], flat: np.ndarray) -> np.ndarray:
-        """Return each trajectory's robustness: its distance from a violation, negative for one.
+        """Return the robustness of each trajectory: its signed distance from a violation.
 
         Args:
             times: Times of the trajectories.
-            flat: `(batch, times, states + controls)`.
+            flat: States and controls of the trajectories, `(batch, times, states + controls)`.
         """
         if self.formula is None:
             values = [part.robustness(times, flat) for part in self.parts]
@@ -73,16 +73,16 @@ class TimedClaim:
         some = flat[:, index]
         with np.errstate(all="ignore"):
             values = value(negate(self.formula), some.reshape(-1, flat.shape[2]))
-        # Nothing is known of a trajectory on which float64 failed.
+        # Nothing is known about a trajectory whose values are NaN in float64.
         return np.where(np.isnan(values), np.inf, values).reshape(len(flat), len(index))
 
     def index(self, times: Sequence[Fraction]) -> np.ndarray:
-        """Return the indices of the times in its window."""
+        """Return the indices of the times that lie in the claim's window."""
         return np.array([k for k, t in enumerate(times) if self.start <= t <= self.stop])
 
 
 def exact_time(time: float) -> Fraction:
-    """Return a time as the decimal that was written: 0.1 is a tenth."""
+    """Return a time as the exact fraction of its shortest decimal form: 0.1 becomes 1/10."""
     return time if isinstance(time, Fraction) else Fraction(repr(float(time)))
 
 
@@ -90,8 +90,8 @@ def read_claim(spec: Any, where: Trajectory, end: Fraction) -> TimedClaim:
     """Convert a specification to a claim.
 
     Args:
-        spec: A condition, a temporal condition, or several joined.
-        where: Names, for conditions at one time.
+        spec: A condition, a temporal condition, or several joined by `&`, `|` and `~`.
+        where: Names of the states and controls that conditions may use.
         end: The last time of the loop.
 
     Raises:
@@ -111,10 +111,10 @@ def _claim(spec: Temporal, where: Trajectory, end: Fraction) -> TimedClaim:
 
 
 def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
-    """Return the first and the last time at which a condition counts.
+    """Return the first and the last time at which a temporal condition applies.
 
     Raises:
-        InputError: One is later than the end.
+        InputError: One of the times is later than the end of the loop.
     """
     ends = (0.0 if spec.start is None else spec.start, spec.stop)
     are_finite = all(time is None or isfinite(time) for time in ends)
@@ -130,7 +130,7 @@ def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
 
 
 def claim_warnings(spec: Any, where: Trajectory, end: Fraction) -> list[str]:
-    """Return warnings about parts of a specification that hold whatever the loop does."""
+    """Return warnings about parts of a specification that are always true or always false."""
     spec, warnings = as_temporal(spec), []
     if spec.op == "&":
         for part in spec.parts:

@@ -1,4 +1,4 @@
-"""Check of proved pipes and claims against simulations; a contradiction yields no answer."""
+"""Check of proved pipes and claims against simulations; a contradiction raises an error."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from .system import FlowSystem, simulate
 
 
 FAR = 1e-4
-"""Distance from the pipe, as a share of the states, above which a simulation is examined."""
+"""Distance from the pipe, relative to the size of the states, above which a simulation is repeated
+with finer steps."""
 
 FINER = 8
-"""Steps that replace one in a finer simulation."""
+"""Number of steps that replace each step in a finer simulation."""
 
 
 def check_seen(system: FlowSystem, pipe: Pipe, simulations: Simulations) -> None:
-    """Compare simulations with the pipe, and repeat those that seem to leave it with finer steps.
+    """Compare simulations with the pipe, and repeat the one farthest outside with finer steps.
 
     Raises:
-        ContradictionError: One is far outside, and so is a finer one, which is a bug.
+        ContradictionError: A simulation is far outside the pipe even with finer steps, which is a
+            bug.
     """
     if not len(simulations.points):
         return
@@ -43,14 +45,15 @@ def check_seen(system: FlowSystem, pipe: Pipe, simulations: Simulations) -> None
 
 
 def check_claim(system: FlowSystem, claim: TimedClaim | None, simulations: Simulations) -> None:
-    """Compare simulations with a proved claim in the same way.
+    """Check the worst simulation against a proved claim, with finer steps if it violates it.
 
     Args:
         claim: The proved claim; None without one.
         simulations: Simulated trajectories, the one nearest to a violation first.
 
     Raises:
-        ContradictionError: One violates it by far, and so does a finer one, which is a bug.
+        ContradictionError: A simulation clearly violates the claim even with finer steps, which is
+            a bug.
     """
     if claim is None or not simulations.robustness.size:
         return
@@ -68,9 +71,9 @@ def check_claim(system: FlowSystem, claim: TimedClaim | None, simulations: Simul
 
 
 def _finer(system: FlowSystem, simulations: Simulations, row: int) -> tuple[Simulations, float]:
-    """Repeat a simulation in finer steps, and return how far it moves, relative to its size.
+    """Repeat a simulation with finer steps; return it, and its relative change.
 
-    A simulation that moves as it gets finer proves nothing.
+    A simulation that changes with the step length is inaccurate and proves nothing.
     """
     old, point = simulations.times, simulations.points[row : row + 1]
     times = [a + (b - a) * j / FINER for a, b in pairwise(old)
@@ -83,11 +86,11 @@ def _finer(system: FlowSystem, simulations: Simulations, row: int) -> tuple[Simu
 
 
 def _outside(pipe: Pipe, simulations: Simulations) -> np.ndarray:
-    """Return each simulation's largest distance from the pipe, relative to its states."""
+    """Return each simulation's largest distance outside the pipe, relative to its states."""
     most = np.zeros(len(simulations.points))
     clock = np.array([float(t) for t in simulations.times])
     for start, stop, lo, hi in zip(pipe.start, pipe.stop, pipe.lo, pipe.hi, strict=True):
-        # A memory changes at an instant, which is separate from the interval after it.
+        # A controller's memory jumps at an instant: the interval after it excludes its start.
         states = simulations.states[
             :, (start <= clock if start == stop else start < clock) & (clock <= stop)
         ]

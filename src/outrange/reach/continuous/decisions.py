@@ -16,15 +16,17 @@ from .claims import TimedClaim
 
 
 EARLY = 0.1
-"""Where the first violation suffices, a time is accepted at this share of the best robustness."""
+"""Where the first violation suffices, a time is accepted if its robustness is at least this
+fraction of the best."""
 
 NEAR_INSTANT = 0.7
-"""An instant between two periods is preferred at this share of the best robustness."""
+"""An instant between two periods is preferred if its robustness is at least this fraction of the
+best."""
 
 
 @dataclass(frozen=True, eq=False)
 class AtomThroughout:
-    """An inequality on states and controls throughout every segment; a `Decide`.
+    """The decision whether an inequality on states and controls is true throughout a segment.
 
     Args:
         atom: The inequality, over `[states, controls]`.
@@ -58,7 +60,7 @@ class AtomThroughout:
 
 @dataclass(frozen=True, eq=False)
 class ConstantDecision:
-    """A condition that holds, or fails, whatever the states are; a `Decide`."""
+    """The decision about a condition that is true, or false, regardless of the states."""
 
     holds: bool
 
@@ -74,10 +76,10 @@ class ConstantDecision:
 
 @dataclass(frozen=True, eq=False)
 class DuringWindow:
-    """A condition at all times of a window; a `Decide`.
+    """A decision restricted to the times of a window.
 
     Args:
-        window: The times at which it counts; segments are cut to it.
+        window: The times at which `part` must hold; segments are cut to these.
     """
 
     part: Decide
@@ -100,12 +102,12 @@ def build_decision(
     """Build a decision whose answer implies a claim.
 
     Where a claim allows several times or alternatives, the decision is about those that simulations
-    suggest. It implies the claim, but not the other way round.
+    suggest. So a positive decision proves the claim, but a negative one does not refute it.
 
     Args:
         claim: The claim to imply.
-        times: Times of the simulations, to the end of the loop.
-        flat: `(batch, times, states + controls)`, at least one.
+        times: Times of the simulations, up to the end of the loop.
+        flat: States and controls of at least one simulation, `(batch, times, states + controls)`.
         early: See `choose_conditions`.
     """
     parts = []
@@ -121,7 +123,7 @@ def build_decision(
 
 
 def reads_controls(formula: Formula, states: int) -> bool:
-    """Return whether a condition reads controls, which are held from each instant on."""
+    """Return whether a condition reads controls, which are constant between two instants."""
     return any(i >= states for atom in atoms(formula) for i, _ in atom.terms)
 
 
@@ -142,13 +144,14 @@ def choose_conditions(
     dt: Fraction,
     early: bool = False,
 ) -> list[tuple[Formula, Fraction, Fraction]]:
-    """Choose conditions, with start and end, that together imply a claim; see `build_decision`.
+    """Choose conditions that together imply a claim, each with its start and end.
 
     Args:
         claim: The claim to imply.
         times: Times of the simulations.
-        flat: `(batch, times, states + controls)`.
-        early: Whether to take the first clear time instead of the best.
+        flat: States and controls of the simulations, `(batch, times, states + controls)`.
+        early: Whether to take the first time with clear robustness (see `EARLY`) instead of the
+            best.
     """
     if claim.op == "all":
         return [
@@ -167,7 +170,7 @@ def choose_conditions(
     if early and robustness[best] > 0:
         time = times[index[int(np.argmax(robustness >= EARLY * robustness[best]))]]
         return [(claim.formula, time, time)]
-    # Bounds of the states at an instant are tighter than between two.
+    # The bounds of the states are tighter at an instant than between two instants.
     sharp = [k for k in range(len(index)) if (times[index[k]] / dt).denominator == 1]
     first = max(sharp, key=lambda k: robustness[k], default=best)
     if (

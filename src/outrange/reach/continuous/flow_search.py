@@ -1,4 +1,4 @@
-"""The search behind a question about a loop in continuous time: attacks first, then flows."""
+"""The search for a verdict on a loop in continuous time: attacks first, then flowpipes."""
 
 from __future__ import annotations
 
@@ -38,30 +38,32 @@ from .system import FlowSystem
 
 
 LEAST, SHARE = 1.0, 1.25
-"""Seconds for a tighter pipe where no `tol` was given: the minimum, and the share of the time of
-the verdict."""
+"""Time to tighten the pipe if no `tol` was given: a minimum in seconds, and a multiple of the time
+that the verdict took."""
 
 AIMED = 120.0
-"""Seconds at most for a pipe as narrow as `tol` requires."""
+"""Largest number of seconds to make the pipe as narrow as `tol` requires."""
 
 BROKEN, BROKEN_SHARE = 1.0, 0.25
-"""Seconds for a tighter pipe where the specification is violated: the minimum, and the share of the
-time of the verdict."""
+"""The same if the specification is violated: a minimum in seconds, and a fraction of the time that
+the verdict took."""
 
 REACH = 8.0
-"""Seconds at most until the pipe of a violated specification reaches the time of the violation."""
+"""Largest number of seconds for a pipe that reaches the time of the violation."""
 
 TIGHT = 0.1
-"""Share of remainders in each width at which a pipe is narrow enough; `tol` sets another one."""
+"""A pipe is narrow enough if remainders are at most this fraction of each width; `tol` replaces
+it."""
 
 SIMULATED, ENCLOSED = 0.4, 0.5
-"""Shares of the remaining time for simulations, and for the enclosure of some of them."""
+"""Fractions of the remaining time for simulations, and for proofs that some of them are
+violations."""
 
 TURNS = 256, 4096, 1 << 14
-"""Largest number of pipes before the open pieces are attacked again, by turn."""
+"""Largest number of pipes in each turn; after a turn the open pieces are attacked again."""
 
 OFTEN = 0.2
-"""Seconds between two progress reports."""
+"""Smallest number of seconds between two progress reports."""
 
 METHODS = (
     "validated Taylor models of the flow with symbolic remainders, and splits of the initial set "
@@ -105,7 +107,7 @@ class FlowSearch:
             self.warnings = claim_warnings(self.spec, self.where, system.end)
 
     def run(self, tol: float | None) -> Loop:
-        """Attack, then prove, then bound.
+        """Search for a violation, then for a proof, then bound the states; return the answer.
 
         Args:
             tol: See `outrange.closed_loop`.
@@ -143,7 +145,7 @@ class FlowSearch:
             self._bound_pipe(tol)
 
     def _attack(self, claim: TimedClaim) -> None:
-        """Enclose a simulated trajectory that violates the claim."""
+        """Store a witness if a simulated trajectory is proved to violate the claim."""
         if not self.simulations.robustness.size:
             return
         near = self.simulations
@@ -155,7 +157,7 @@ class FlowSearch:
             self.witness = enclose_violation(self.system, claim, near, ENCLOSED * self.clock.left)
 
     def _attack_in_time(self, attack: Callable[[], None]) -> None:
-        """Attack until the time is over."""
+        """Call `attack`, and note if the time runs out."""
         try:
             with deadline(self.clock.left):
                 attack()
@@ -184,7 +186,7 @@ class FlowSearch:
                 return
 
     def _attack_open(self, claim: TimedClaim, cover: Cover) -> None:
-        """Attack again, from the middles of the open pieces."""
+        """Attack again with trajectories that begin in the middles of the open pieces."""
         open_ = np.flatnonzero(~cover.proved)[:512]
         middles = 0.5 * cover.lo[open_] + 0.5 * cover.hi[open_]
         noise = self.system.noise
@@ -195,7 +197,7 @@ class FlowSearch:
             self._attack(claim)
 
     def _bound_pipe(self, tol: float | None) -> None:
-        """Compute a pipe to the end, where the proof has left none."""
+        """Bound the states up to the end of the loop without a specification."""
         report_progress(Stage("bounding every time"))
         seconds = self._seconds_left()
         if self.claim is not None and tol is None:
@@ -216,7 +218,7 @@ class FlowSearch:
             self._keep(self._cover(None, None, min(REACH, self.clock.left), periods=periods))
 
     def _keep(self, cover: Cover) -> None:
-        """Replace the cover by one whose pipes are at least as long."""
+        """Replace the stored cover if the pipes of the new one are at least as long."""
         old = self.cover
         if old is None or min(cover.pipe.reached) >= min(old.pipe.reached):
             self.cover = cover

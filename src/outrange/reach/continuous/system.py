@@ -15,24 +15,24 @@ from ..flow import SampledControl
 
 @dataclass(frozen=True, eq=False)
 class FlowSystem:
-    """A plant in continuous time whose controls are held over each period.
+    """A plant in continuous time with a controller that sets constant controls for each period.
 
     Args:
-        plant: The derivative of `x`, from `x`, `u`, and `t` and `w` if it reads them; `x` is the
-            state, then the constants.
-        controller: From `x`, and `t` if it reads it, to the controls, then to the memory and the
-            delayed controls from that instant on.
-        initial: Initial states; a union.
+        plant: Graph from `x` and `u` (and `t` and `w` if it reads them) to the derivative of `x`,
+            where `x` is the state followed by the constants.
+        controller: Graph from `x` (and `t` if it reads it) to the controls, followed by the memory
+            and the delayed controls from that instant on.
+        initial: Sets whose union is the set of initial states.
         states: Names of the states.
         controls: Names of the controls.
         fixed: Bounds of the constants: parameters, a constant disturbance, and the delayed controls
             at the beginning.
-        parameters: Number of these that are parameters.
-        noise: Bounds of a disturbance that varies in any way; empty without one.
-        model_control: From the time and `x` to the output of `controller`, by the user's own
-            controller in its own arithmetic; None if there is none.
-        memory: Places in `x` of the controller's outputs at instants other than the controls.
-        late: Number of the last entries of `fixed` that are delayed controls.
+        parameters: Number of the constants that are parameters.
+        noise: Bounds of a disturbance that may vary arbitrarily in time; empty without one.
+        model_control: Function from the time and `x` to the output of `controller` that runs the
+            user's own controller in its own arithmetic; None if there is none.
+        memory: Indices in `x` of the states that the controller's outputs after the controls set.
+        late: Number of delayed controls, the last entries of `fixed`.
     """
 
     plant: Graph
@@ -52,17 +52,17 @@ class FlowSystem:
 
     @property
     def end(self) -> Fraction:
-        """The last time."""
+        """The time at which the loop ends."""
         return self.horizon * self.dt
 
     @property
     def disturbance(self) -> Bounds | None:
-        """Ends of the varying disturbance, or None."""
+        """Bounds of the varying disturbance, or None without one."""
         return (self.noise.lo, self.noise.hi) if self.noise.size else None
 
     @property
     def sampled(self) -> SampledControl:
-        """The controller as a graph, with the states that hold its outputs between instants."""
+        """The controller's graph together with the indices of its memory."""
         return SampledControl(self.controller, self.memory)
 
     def control(self, t: float, x: np.ndarray) -> np.ndarray:
@@ -71,7 +71,7 @@ class FlowSystem:
         return self.controller.run(np.concatenate([x, *clock], axis=1))
 
     def boxes(self) -> Bounds:
-        """Return boxes that hold the initial set, with the constants."""
+        """Return boxes of initial states and constants whose union contains the initial set."""
         return tuple(
             np.stack([
                 np.concatenate([getattr(region.box, end), getattr(self.fixed, end)])
@@ -94,10 +94,10 @@ def simulate(
     Args:
         points: `(batch, x + w)`: initial states, constants, and a constant disturbance.
         times: Ascending from 0, including the beginnings of all periods.
-        by_model: Whether the user's own controller runs, in its own arithmetic.
+        by_model: Whether to run the user's own controller, in its own arithmetic.
 
     Returns:
-        States `(batch, times, n)`, and the controls from then on `(batch, times, m)`.
+        States `(batch, times, n)`, and the controls held from each time on, `(batch, times, m)`.
 
     Raises:
         OutOfTime: The deadline has passed.

@@ -1,11 +1,12 @@
-"""Bounds `|u - (T x + Q(eps) + c)| <= r` of a network between two parallel surfaces.
+"""Bounds `|u - (T x + Q(eps) + c)| <= r` that enclose a network between two parallel surfaces.
 
-Linear bounds `T_l x + c_l <= u <= T_u x + c_u` leave, for any slope `T`, the rows `T_l - T` and
-`T_u - T`. The least and largest values of these over the states are the band. A slope needs no
-proof, so it is fitted to values of the network (`fits`). So are squares and products of initial
-variables, which Taylor models have anyway. If the network bends, they remove most of the residual
-of a plane. The band is then bounded on parts of the set, cut where lower and upper bounds differ
-most; the parts share the surface. A part costs a sweep of the network, not of the plant.
+From linear bounds `T_l x + c_l <= u <= T_u x + c_u` and any slope `T`, the residual `u - T x` lies
+between `(T_l - T) x + c_l` and `(T_u - T) x + c_u`. The least and largest values of these two over
+the states give the band. A slope needs no proof, so it is fitted to values of the network (`fits`).
+The same holds for the coefficients of squares and products of initial variables, which Taylor
+models contain anyway. If the network bends, they remove most of the residual of a plane. The
+residual is then bounded on parts of the set, which is cut where lower and upper bounds differ most.
+All parts share one surface. Each part costs one sweep of the network, and none of the plant.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from .sets import FormBatch
 
 
 CHUNK = 12
-"""Sets bounded together, times those that fit the cache, because curves take most of the time."""
+"""Number of sets bounded together, as a multiple of those that fit the cache; curves take most of
+the time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class Band:
         )
 
     def with_narrower(self, rows: np.ndarray, other: Band) -> Band:
-        """Return a copy with the narrower band for each control in some of the boxes."""
+        """Return a copy; the boxes `rows` get the narrower of both bands for each control."""
         names = "slope", "bend", "middle", "radius"
         parts = {name: getattr(self, name).copy() for name in names}
         least = Band(*(parts[name][rows] for name in names)).narrower(other)
@@ -68,12 +70,12 @@ class Band:
     def sampled_radius(
         self, points: np.ndarray, products: np.ndarray, values: np.ndarray
     ) -> np.ndarray:
-        """Return half of the range of sampled network values about the surface, `(B, m)`.
+        """Return half of the range of the residuals at sampled states, `(B, m)`.
 
         Args:
             points: States, `(B, N, n)`.
-            products: Products of initial variables, `(N, P)`.
-            values: Values of the network, `(B, N, m)`.
+            products: Products of the initial variables at these states, `(N, P)`.
+            values: Values of the network at these states, `(B, N, m)`.
         """
         away = values - np.matmul(points, self.slope.transpose(0, 2, 1))
         away = away - np.matmul(products, self.bend.transpose(0, 2, 1))
@@ -81,7 +83,7 @@ class Band:
 
     @staticmethod
     def between(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> Band:
-        """Build a band from the ends of the residual of a surface."""
+        """Build a band from a surface and lower and upper bounds of its residual."""
         fine = np.isfinite(low) & np.isfinite(high)
         with np.errstate(invalid="ignore"):
             middle = np.where(fine, 0.5 * low + 0.5 * high, 0.0)
@@ -96,7 +98,7 @@ class Pairs:
     Args:
         first: `(P,)`: the first variable of each product.
         second: `(P,)`: the variable that it is multiplied by.
-        monomial: `(P,)`: places of the products in a frame.
+        monomial: `(P,)`: indices of the products among the monomials of a frame.
     """
 
     first: np.ndarray
@@ -105,7 +107,7 @@ class Pairs:
 
     @staticmethod
     def of(frame: MonomialFrame, chosen: np.ndarray) -> Pairs:
-        """Return all pairs of some variables; none if the frame has no second degree."""
+        """Return all pairs of the chosen variables; no pairs if the frame's degree is below 2."""
         rows = np.flatnonzero(frame.degrees == 2)
         pairs = []
         for monomial in rows:
@@ -121,11 +123,11 @@ class Pairs:
         return self.first.size
 
     def values(self, eps: np.ndarray) -> np.ndarray:
-        """Return the products at points `(..., d)`."""
+        """Return the products at points `eps` `(..., d)`, as `(..., P)`."""
         return eps[..., self.first] * eps[..., self.second]
 
     def over(self, sets: FormBatch, bend: np.ndarray) -> SurfaceExpansion:
-        """Expand `Q` about the middle of each set, for coefficients `(B, m, P)`.
+        """Expand `Q` with the coefficients `bend`, `(B, m, P)`, about the middle of each set.
 
         With `eps = e + h xi`, the expansion is `Q(e)`, its slope along the generators, and the
         range of the products of two `xi`: a square lies in [0, 1], another product in [-1, 1].
@@ -142,7 +144,8 @@ class Pairs:
         both = np.abs(size[..., ~square]).sum(axis=-1)
         least = np.minimum(size[..., square], 0.0).sum(axis=-1) - both
         most = np.maximum(size[..., square], 0.0).sum(axis=-1) + both
-        # All of the above, and its subtraction from the rows; each number is at most sum |q|.
+        # Rounding of all of the above and of its subtraction from the rows; each number is at most
+        # sum |q|.
         count = 4 * self.count + along.shape[-1] + 32
         off = with_rounding(4.0 * gamma(count) * np.abs(bend).sum(axis=-1))
         return SurfaceExpansion(level, along, least - off, most + off)
@@ -160,10 +163,11 @@ class SurfaceExpansion:
 
 @dataclass(frozen=True, eq=False)
 class NetworkBounds:
-    """Linear bounds of the outputs over sets, from two relaxations each.
+    """Linear bounds of a network's outputs over each set, from two relaxations of the network.
 
     Args:
-        forms: Lower bounds of `u` and of `-u`, `(B, 2 m, n)` and `(B, 2 m)` each.
+        forms: For each relaxation, lower bounds of `u` and of `-u`: rows `(B, 2 m, n)` and
+            constants `(B, 2 m)`.
         count: The number of outputs `m`.
     """
 
@@ -173,7 +177,7 @@ class NetworkBounds:
 
     @staticmethod
     def of(plan: CrownPlan, sets: FormBatch, count: int) -> NetworkBounds:
-        """Bound a network over sets, in chunks."""
+        """Bound a network over sets, a chunk of sets at a time."""
         parts, chunk = [], min(CHUNK * plan.boxes, sets.count)
         for start in range(0, sets.count, chunk):
             check_deadline()
@@ -191,7 +195,7 @@ class NetworkBounds:
     def residual(
         self, slope: np.ndarray, bend: np.ndarray, pairs: Pairs
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the least and largest `u - T x - Q(eps)` over each set, `(B, m)` each."""
+        """Return lower and upper bounds of `u - T x - Q(eps)` over each set, `(B, m)` each."""
         both = np.concatenate([slope, -slope], axis=1)
         size = np.abs(self.sets.center) + self.sets.reach
         size = size + np.abs(self.sets.generators).sum(axis=-1)
@@ -216,7 +220,7 @@ class NetworkBounds:
         return least[:, : self.count], -least[:, self.count :]
 
     def slopes(self) -> list[np.ndarray]:
-        """Return the mean of the slopes below and above, for each relaxation."""
+        """Return the mean of the lower and the upper bound's slope, for each relaxation."""
         m, slopes = self.count, []
         for form in self.forms:
             with np.errstate(invalid="ignore"):
@@ -225,7 +229,7 @@ class NetworkBounds:
         return slopes
 
     def gaps(self) -> np.ndarray:
-        """Return the difference of the bounds below and above along each generator, `(B, g)`."""
+        """Return how far the lower and upper bounds diverge along each generator, `(B, g)`."""
         m, form = self.count, self.forms[0]
         apart = np.matmul(form.rows[:, :m] + form.rows[:, m:], self.sets.generators)
         return np.nan_to_num(np.abs(apart)).sum(axis=1)
@@ -246,7 +250,7 @@ def _forms(plan: CrownPlan, sets: FormBatch, count: int) -> tuple[LinearForm, Li
 
 
 def _parallel(plan: CrownPlan, sweep: CrownPass, net: RelaxedGraph) -> RelaxedGraph:
-    """Return the network with lines of equal slope below and above every curve."""
+    """Return a relaxation in which the lines below and above each curve have the same slope."""
     lines = dict(net.lines)
     for value, source, op in plan.curves:
         relaxation = net.lines.get(value)
@@ -263,7 +267,11 @@ def _one_slope(
     plan: CrownPlan,
     source: int,
 ) -> CurveRelaxation:
-    """Choose the chord's slope for kinks, and the lesser slope of the ends for smooth curves."""
+    """Return two parallel lines around a curve.
+
+    Their slope is that of the chord for piecewise-linear curves, and the lesser slope at the two
+    ends of the interval for smooth ones.
+    """
     with np.errstate(all="ignore"):
         if op.is_piecewise_linear:
             slope = relaxation.slope[1]

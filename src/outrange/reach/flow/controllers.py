@@ -1,10 +1,11 @@
 """A network in a loop: its controls as Taylor models, with a new symbol for the remainder.
 
-There are two ways. First, the models of the states are evaluated in the network as in any other
-graph. Where its curves are smooth, the remainder is of the third power of the size of the set, for
-a few products a unit. Second, linear bounds of the network give a band about a fitted surface
-(`bands`), which covers all kinks at once, for sweeps of the network. Each control takes the
-narrower one. The second way is tried where the first leaves too much.
+There are two ways. First, the network is evaluated on the models of the states like any other
+graph. Where its curves are smooth, the remainder is of the third order in the size of the set, at
+the cost of a few products per unit. Second, linear bounds of the network give a band about a fitted
+surface (`bands`), which handles all kinks together, at the cost of a few sweeps of the network. The
+second way is tried where the first leaves a large remainder, and each control uses the narrower
+result.
 """
 
 from __future__ import annotations
@@ -29,33 +30,34 @@ from .sets import FormBatch, samples
 
 
 WORTH = 0.01
-"""Width of a band, relative to the variation of the controls, above which it is narrowed."""
+"""Radius of a band, relative to the variation of the controls, above which it is narrowed."""
 
 CUTS, ROUNDS = 4, 2
-"""Number of bisections of a set, and how many rounds of them."""
+"""Number of bisections of each set in a round, and number of rounds."""
 
 NEAR = 1.5
 """Ratio of a band's radius to the sampled one above which another round is worthwhile."""
 
 BENDING = 4
-"""Number of initial variables with squares and products in the surface."""
+"""Largest number of initial variables whose squares and products the surface uses."""
 
 ENOUGH = 1e-3
 """Remainder of the models, relative to the variation of the controls, up to which no band is tried.
 """
 
 WORK = 1 << 26
-"""Approximate number of products in the sweeps of one period above which cuts stop."""
+"""Approximate number of multiplications in the sweeps of one period above which bisection stops."""
 
 
 @dataclass(frozen=True, eq=False)
 class SampledControl:
-    """A controller that is evaluated at every instant, with a memory.
+    """A controller that is evaluated at the beginning of each period and may have a memory.
 
     Args:
-        graph: From the states, and `t` if it reads it, to the controls, then to the memory.
-        memory: `(r,)`: the states set by the last outputs from this instant on; their derivatives
-            are 0. At the instant itself they keep their old values.
+        graph: Graph from the states (and `t` if it reads it) to the controls followed by the
+            memory.
+        memory: `(r,)`: indices of the states that the last `r` outputs replace right after the
+            instant. At the instant itself they have their old values; their derivatives are 0.
     """
 
     graph: Graph
@@ -63,7 +65,7 @@ class SampledControl:
 
     @staticmethod
     def of(controller: Graph | SampledControl) -> SampledControl:
-        """Return a controller; a plain graph has no memory."""
+        """Return the controller itself, or a plain graph as a controller without memory."""
         if isinstance(controller, SampledControl):
             return controller
         return SampledControl(controller, np.zeros(0, np.int64))
@@ -73,11 +75,11 @@ class Controller:
     """A network that is evaluated at the beginning of every period.
 
     Args:
-        controller: Its graph has inputs named `t` (one number) and anything else, which is the
+        controller: Its graph may have an input `t`, one number; its other inputs together are the
             state.
 
     Raises:
-        InputError: The graph takes another number of states.
+        InputError: The number of inputs other than `t` is not the number of states.
     """
 
     def __init__(self, controller: Graph | SampledControl, states: int) -> None:
@@ -95,7 +97,7 @@ class Controller:
         self._smooth = _is_smooth(graph)
         widths = [graph.size, *(node.size for node in graph.nodes)]
         self._jumps = any(getattr(node.op, "jumps", ()) for node in graph.nodes)
-        # Every unit of a layer is a row that is substituted back through all layers before it.
+        # In back-substitution, every unit of a layer is a row that passes all layers before it.
         self._work = sum(a * b for a, b in pairwise(widths)) * max(4, max(widths) // 8)
 
     @property
@@ -104,9 +106,9 @@ class Controller:
         return self.graph.value_size(self.graph.output)
 
     def graph_input(self, states: Models, time: Fraction) -> Models:
-        """Return the input of the graph: the states, and the time if it reads it.
+        """Return the models of the graph's input: the states, and the time if the graph reads it.
 
-        A controller reads the time as the nearest float64 number.
+        The time is rounded to the nearest float64 number, as a controller reads it.
         """
         assert states.rest is not None
         if "t" not in self._names:
@@ -122,7 +124,7 @@ class Controller:
         return Models(inputs.frame, coef, sym, rest)
 
     def band(self, inputs: Models) -> tuple[Band, Pairs]:
-        """Return a surface and a band over the states of each box."""
+        """Return a band for the controls in each box, and the products in its surface."""
         sets = FormBatch.over(inputs)
         band, pairs = self._surface(inputs, sets)
         if self._jumps:
@@ -134,7 +136,7 @@ class Controller:
         return band, pairs
 
     def _surface(self, inputs: Models, sets: FormBatch) -> tuple[Band, Pairs]:
-        """Return a surface and a band from linear bounds."""
+        """Return a band from linear bounds of the network, and the products in its surface."""
         bounded = NetworkBounds.of(self.plan, sets, self.controls)
         none = Pairs.of(inputs.frame, np.zeros(0, np.int64))
         flat = np.zeros((sets.count, self.controls, 0))
@@ -153,7 +155,7 @@ class Controller:
     def _narrow(
         self, inputs: Models, band: Band, bounded: NetworkBounds, some: np.ndarray
     ) -> tuple[Band, Pairs]:
-        """Return the band about a fitted surface, bounded on parts of the sets `some`."""
+        """Fit surfaces for the boxes `some`, bound their residuals on parts, and keep the best."""
         sets, gaps = bounded.sets.take(some), bounded.gaps()[some]
         pairs = Pairs.of(inputs.frame, self._bending(sets, gaps))
         eps, points = samples(inputs.take(some), POINTS)
@@ -203,7 +205,7 @@ class Controller:
         return sets, parent, gaps
 
     def _bending(self, sets: FormBatch, gaps: np.ndarray) -> np.ndarray:
-        """Return the initial variables along which lower and upper bounds differ most."""
+        """Return the `BENDING` initial variables along which lower and upper bounds differ most."""
         able = np.flatnonzero(sets.place >= 0)
         share = gaps / np.maximum(gaps.sum(axis=1, keepdims=True), 1e-300)
         order = np.argsort(-share.max(axis=0)[sets.place[able]], kind="stable")
@@ -212,7 +214,7 @@ class Controller:
     def control(self, states: Models, time: Fraction) -> Models:
         """Return the controls as models whose last symbols are new, one for each control.
 
-        Without bounds of the controller, the remainder is infinite.
+        If the controller cannot be bounded, the remainder is infinite.
         """
         controls = self._by_models(states, time)
         assert controls.rest is not None
@@ -224,7 +226,7 @@ class Controller:
             banded = self._by_band(states.take(some), time)
             assert banded.rest is not None
             better = banded.rest < controls.rest[some]
-            # Comparisons with NaN are false.
+            # Comparisons with NaN are false, so a NaN remainder never replaces another.
             coef, sym, rest = controls.coef.copy(), controls.sym.copy(), controls.rest.copy()
             coef[some] = np.where(better[..., None], banded.coef, coef[some])
             sym[some] = np.where(better[..., None, None], banded.sym, sym[some])
@@ -233,7 +235,7 @@ class Controller:
         return _with_new_symbols(controls)
 
     def _by_models(self, states: Models, time: Fraction) -> Models:
-        """Evaluate the controls on the models; remainders are infinite where that is impossible."""
+        """Evaluate the graph on Taylor models; remainders are infinite if it is not smooth."""
         assert states.rest is not None
         symbols, count = states.sym.shape[-1], states.count
         off = np.full((count, 1), abs(float(time)) * 2.0**-52)
@@ -247,7 +249,7 @@ class Controller:
             return evaluate(self.graph, inputs)
 
     def _by_band(self, states: Models, time: Fraction) -> Models:
-        """Return the controls about a surface, with the width of the band in their remainders."""
+        """Return the controls as a band: its surface, with its radius in the remainders."""
         inputs = self.graph_input(states, time)
         band, pairs = self.band(inputs)
         rest = inputs.rest
@@ -266,7 +268,7 @@ class Controller:
 
 
 def _with_new_symbols(models: Models) -> Models:
-    """Replace finite remainders by new symbols."""
+    """Replace finite remainders with new symbols, and set unbounded controls to infinity."""
     assert models.rest is not None
     bad = ~np.isfinite(models.rest) | ~np.isfinite(models.coef).all(axis=-1)
     bad |= ~np.isfinite(models.sym).all(axis=(-2, -1))
@@ -278,7 +280,7 @@ def _with_new_symbols(models: Models) -> Models:
 
 
 def _is_smooth(graph: Graph) -> bool:
-    """Return whether a graph of one state is smooth, so that models leave less than lines."""
+    """Return whether a graph is smooth and reads one state, so that Taylor models suit it best."""
     if sum(slot.name != "t" for slot in graph.inputs) != 1:
         return False
     try:
@@ -291,5 +293,5 @@ def _is_smooth(graph: Graph) -> bool:
 
 
 def _by_parent(low: np.ndarray, parents: int) -> np.ndarray:
-    """Return the least over the parts of each set, which are adjacent."""
+    """Return the least value over the parts of each set, which are adjacent rows of `low`."""
     return low.reshape(parents, -1, low.shape[-1]).min(axis=1)

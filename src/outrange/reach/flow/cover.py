@@ -1,12 +1,12 @@
 """Decision of a question about a loop by splitting the initial set.
 
-Every box has one pipe, which stops at the first segment that leaves the question open. Its box is
+Each box has one pipe, which stops at the first segment that leaves the question open. The box is
 then cut across the initial variable that adds most to the width there, directly or through the
-remainders that it caused. A box that stopped early is cut across two. Pieces wait in a queue, the
-oldest first, and run many at a time: pipes of thirty boxes hardly take longer than one.
+remainders that it caused. A box that stopped early is cut across two variables. The pieces wait in
+a queue, the oldest first, and many of them run together: thirty pipes hardly take longer than one.
 
-Once the question is answered, the remaining time may tighten the pipes: the pieces whose width is
-mostly remainder are cut, and replaced by their halves.
+Once the question is answered, the remaining time may be used to tighten the pipes: pieces whose
+width is mostly remainder are cut and replaced by their halves.
 """
 
 from __future__ import annotations
@@ -30,41 +30,42 @@ from .spread.batches import FlowTask
 
 
 AT_ONCE = 96
-"""Boxes that run together."""
+"""Number of boxes that run together."""
 
 EARLY = 0.6
-"""Share of the time before which a stopped box is cut twice."""
+"""A box that stopped before this fraction of the time is cut across two variables."""
 
 FEW = 12
-"""Number of pieces up to which they are cut twice when pipes are tightened."""
+"""When pipes are tightened, pieces are cut across two variables if there are at most this many."""
 
 _PipeAndFailures = tuple[FlowPipe, dict[int, Failure]]
 
 TROUBLES = "domain", "step", "controller"
-"""Causes of failures other than the question and the clock."""
+"""Causes of failures other than an open question and the end of the time."""
 
 SMALLEST = 2.0**-10
-"""Share of the set at which a piece on which the plant is undefined ends the search, because cuts
-do not help."""
+"""A piece on which the plant is undefined ends the search if it is at most this fraction of the
+initial set, because further cuts do not help."""
 
 TIGHT = 0.1
-"""Share of remainders in each width up to which a piece is tight."""
+"""A piece is tight if remainders are at most this fraction of each width."""
 
 
 @dataclass(eq=False)
 class Cover:
-    """The initial set in pieces, with the results for each.
+    """The pieces of an initial set, with the result for each.
 
     Args:
         lo: `(N, n)` lower corners of the pieces.
         hi: `(N, n)` upper corners.
-        proved: `(N,)` the pieces on which the question is answered to the end.
-        pipe: The pipes of all pieces, by their number; of open ones, up to where they stopped.
-        share: Share of the volume that is proved, from 0 to 1.
+        proved: `(N,)`: whether the question is answered on each piece up to the end.
+        pipe: The pipes of all pieces, numbered like the pieces; those of open pieces stop early.
+        share: Fraction of the volume that is proved, from 0 to 1.
         tried: Number of pipes computed.
-        interrupted: Whether Ctrl-C ended it.
-        trouble: Why a piece stopped for a reason other than the question; None without one.
-        leaves: The pieces with the pipes of the runs that they were in; see `since`.
+        interrupted: Whether Ctrl-C ended the search.
+        trouble: First failure with a cause in `TROUBLES`; None if there is none.
+        leaves: The pieces with the pipes of their runs, from which `decide_by_splits(since=)`
+            resumes.
     """
 
     lo: np.ndarray
@@ -84,7 +85,7 @@ class Cover:
 
     @property
     def margin(self) -> float:
-        """Least distance of the forms from their limits in the proved pieces."""
+        """The least proved distance of any form from its limits over the proved pieces."""
         parts = [*self.pipe.segments, *self.pipe.instants]
         slacks = [s.slack[self.proved[s.boxes]] for s in parts if s.slack is not None]
         return float(min((s.min() for s in slacks if s.size), default=np.inf))
@@ -115,7 +116,10 @@ class _CoverSearch:
     hopeless: bool = False
 
     def run(self, pieces: Sequence[InitialPiece], more: float = 0.0) -> _PipeAndFailures:
-        """Return the pipes and failures of some pieces, with `more` seconds beyond the clock."""
+        """Compute the pipes of some pieces, in up to `more` seconds beyond the clock.
+
+        Returns the pipes, and the failures by the number of the piece.
+        """
         clock, left = Clock(), min(self.clock.left + more, self.whole.left)
         pipe = self.task.pipe(corners_of(pieces), left if left < np.inf else None)
         self.last_seconds = clock.seconds
@@ -128,7 +132,7 @@ class _CoverSearch:
         return pipe, {failure.box: failure for failure in pipe.failures}
 
     def runs(self, batches: Sequence[Sequence[InitialPiece]]) -> Iterator[_PipeAndFailures]:
-        """Run batches in order; run here those that no worker or thread returned."""
+        """Yield the pipes and failures of each batch; batches that no worker returned run here."""
         pipes: dict[int, FlowPipe] = {}
         if len(batches) > 1:
             ends, limited = [corners_of(batch) for batch in batches], self.clock.limit < np.inf
@@ -140,7 +144,7 @@ class _CoverSearch:
             yield self._record(pipes[k]) if k in pipes else self.run(batch)
 
     def resume(self, leaves: Sequence[SettledPiece]) -> list[InitialPiece]:
-        """Keep the proved leaves; cut the open ones, and return the parts."""
+        """Keep the proved pieces of an earlier search, cut the open ones, and return the parts."""
         pieces: list[InitialPiece] = []
         for leaf in leaves:
             failure = None if leaf.proved else leaf.failure
@@ -153,13 +157,18 @@ class _CoverSearch:
         return pieces
 
     def decide(self, queue: deque[InitialPiece], most: int) -> None:
-        """Answer the question for all pieces, or give up."""
+        """Run and cut the pieces in the queue until all are proved or given up.
+
+        Args:
+            queue: The pieces to decide.
+            most: Number of pipes after which open pieces are no longer cut.
+        """
         settled: dict[int, SettledPiece] = {}
         while queue:
             count = 1 if self.clock.expired else full_batches(len(queue), AT_ONCE)
             batch_pieces = [queue.popleft() for _ in range(min(count * AT_ONCE, len(queue)))]
             if self.clock.expired:
-                # The results for whole pieces are worth more than unfinished parts.
+                # A finished result for the whole piece is worth more than unfinished parts.
                 settled |= {id(p.origin): p.origin for p in batch_pieces if p.origin is not None}
                 batch_pieces = [p for p in batch_pieces if p.origin is None]
             batches = [batch_pieces[k : k + AT_ONCE] for k in range(0, len(batch_pieces), AT_ONCE)]
@@ -182,7 +191,7 @@ class _CoverSearch:
         self.leaves += settled.values()
 
     def _cut_failed(self, piece: InitialPiece, failure: Failure, late: bool) -> list[InitialPiece]:
-        """Return the parts of a failed piece to try next."""
+        """Return the parts of a failed piece to try next; none if the piece is given up."""
         if failure.cause in TROUBLES:
             self.trouble = self.trouble or failure
             stuck = failure.cause == "domain" and failure.time == 0
@@ -208,7 +217,7 @@ class _CoverSearch:
                 halves = leaf.piece.cut(leaf.pipe.free, leaf.pipe.loose[leaf.box][1], cuts)
                 given_up.add(id(leaf))
                 parts += [(i, half) for half in halves]
-            # An unfinished run is useless, so a started one may take twice as long.
+            # An unfinished run is useless, so a run may take as long again as the last one.
             if not parts or self.clock.left < self.last_seconds:
                 return
             pipe, failed = self.run([half for _, half in parts], self.last_seconds)
@@ -236,23 +245,21 @@ def decide_by_splits(
     tight: float = TIGHT,
     since: Cover | None = None,
 ) -> Cover:
-    """Split the initial set until a question is answered on all of it, or time is over.
+    """Split the initial set until a question is answered on all of it or the time is over.
 
-    Sound: what is proved is proved by pipes, see `flow_pipe`. Complete: no; if the answer is no,
-    some piece stays open. Cost: that of the pipes; the number of pieces may double with each cut.
+    Sound: every proof is a pipe, see `flow_pipe`. Not complete: if the answer is no, some piece
+    stays open. Cost: that of the pipes; the number of pieces may double with each cut.
 
-    The plant, the controller, the boxes, the period and its number, and the disturbance are those
-    of `flow_pipe`.
+    The arguments before `decide`, and the disturbance, are those of `flow_pipe`.
 
     Args:
-        decide: The question: which boxes a segment leaves open, and which form is too wide. None
-            computes pipes alone.
+        decide: The question, see `Decide`. With None, only the pipes are computed.
         deadline: Time limit in seconds.
         keep: Whether segments keep their models.
         most: Largest number of pipes.
-        tighten: From the seconds of the answer to those for tighter pipes afterwards, within the
-            deadline; None for none.
-        tight: Share of remainders in each width up to which a piece is tight.
+        tighten: Function from the seconds that the answer took to the seconds for tightening the
+            pipes afterwards, within the deadline. None means no tightening.
+        tight: Fraction of remainders in each width up to which a piece is tight.
         since: An earlier result for the same question: its open pieces are cut further, with `most`
             more pipes.
     """
@@ -260,7 +267,7 @@ def decide_by_splits(
     task = FlowTask(plant, controller, Fraction(dt), steps, decide, disturbance, keep)
     search = _CoverSearch(task, clock, clock)
     pieces = [InitialPiece(a, b, 1.0 / len(lo)) for a, b in zip(lo, hi, strict=True)]
-    # Products here are small: more threads of BLAS only wait for each other.
+    # The matrices here are small: more BLAS threads would only wait for each other.
     with single_blas_thread():
         search.decide(deque(pieces if since is None else search.resume(since.leaves)), most)
         # Pipes are tightened only after an answer: open pieces need the time.
@@ -272,7 +279,7 @@ def decide_by_splits(
 
 
 def _cover(search: _CoverSearch, states: int) -> Cover:
-    """Collect the pieces and their pipes under one numbering."""
+    """Collect the pieces and their pipes in one `Cover`, numbered consecutively."""
     leaves = search.leaves
     whole = FlowPipe(states, len(leaves))
     runs: dict[int, tuple[FlowPipe, np.ndarray]] = {}

@@ -1,8 +1,8 @@
 """Exact limits at the beginning: the initial box, and the direction of the states there.
 
-Models of the initial set are rounded outward, and a tube is wider than its contents. So ranges
-alone would never prove a limit on the very edge of the initial set. But a form that falls wherever
-it is at its limit does not cross it: at the time of crossing it would have to rise.
+Models of the initial set are rounded outward, and a tube is wider than its trajectories. So ranges
+alone would never prove a limit that the initial set touches. But a form that decreases wherever it
+is at its upper limit does not cross the limit: to cross it, the form would have to increase.
 
 References: M. Nagumo, *Ueber die Lage der Integralkurven gewoehnlicher Differentialgleichungen*
 (1942); F. Blanchini, *Set invariance in control*, Automatica 35 (1999).
@@ -26,8 +26,8 @@ class FirstBox:
     """The boxes at time 0 from which a segment begins.
 
     Args:
-        lo: `(b, n)` lower corners, exactly.
-        hi: `(b, n)` upper corners, exactly.
+        lo: `(b, n)`: exact lower corners.
+        hi: `(b, n)`: exact upper corners.
         tube: The states over the segment; None for the instant 0.
     """
 
@@ -44,11 +44,11 @@ class FirstBox:
         return FirstBox(lo, hi, self.tube.take(some), self.rate.take(some))
 
     def within(self, rows: np.ndarray, ends: Bounds, low: np.ndarray, high: np.ndarray) -> Bounds:
-        """Cut ends of `rows @ x` to the limits that no form crosses.
+        """Tighten bounds of `rows @ x` to the limits that the forms are proved not to cross.
 
         Args:
             rows: Coefficients of the forms, `(R, n)`.
-            ends: The known ends, `(b, R)` each.
+            ends: The known bounds, `(b, R)` each.
             low: `(R,)` limits; `-inf` where there is none.
             high: `(R,)` limits; `inf` where there is none.
         """
@@ -65,7 +65,7 @@ class FirstBox:
         return least, most
 
     def _at_first(self, rows: np.ndarray) -> Bounds:
-        """Return the ends of `rows @ x` on the boxes, exact where float64 holds them."""
+        """Return the bounds of `rows @ x` on the boxes, exact if float64 can represent them."""
         shape = len(self.lo), len(rows)
         least, most = np.zeros(shape), np.zeros(shape)
         for i in np.flatnonzero(rows.any(axis=0)):
@@ -77,10 +77,11 @@ class FirstBox:
         return least, most
 
     def _falls(self, rows: np.ndarray, limit: np.ndarray) -> np.ndarray:
-        """Return where `rows @ x` falls whenever it is at its limit, `(b, R)`.
+        """Return whether each form `rows @ x` is decreasing whenever it is at its limit, `(b, R)`.
 
-        That holds if `rate + weight * (form - limit) < 0` throughout, for any non-negative weight:
-        at the limit the second term is 0. The weight chosen makes the sum vary least.
+        A sufficient condition is `rate + weight * (form - limit) < 0` throughout, for any
+        non-negative weight: at the limit the second term is 0. The weight is chosen so that the sum
+        varies least.
         """
         assert self.tube is not None and self.rate is not None
         op = dense(rows.T)

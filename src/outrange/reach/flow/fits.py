@@ -1,7 +1,7 @@
 """Surfaces fitted to values of a network, which need no proof.
 
-Lawson's iteration repeats least squares with weights that grow where the error is large. It tends
-to the surface with the least maximal error.
+Lawson's iteration repeats least squares with weights that grow where the error is large. It
+converges to the surface with the least maximal error.
 
 Reference: C. Lawson, *Contributions to the theory of linear least maximum approximations*, 1961.
 """
@@ -18,17 +18,19 @@ ROUNDS = 12
 """Iterations of Lawson's method."""
 
 RIDGE = 1e-10
-"""Regularization: keeps coefficients small in directions in which the states hardly vary."""
+"""Regularization that keeps coefficients small in directions in which the states hardly vary."""
 
 
 def fit_surface(
     points: np.ndarray, products: np.ndarray, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit slopes `(B, m, n)` and bends `(B, m, P)` close to the narrowest bands around `values`.
+    """Fit surfaces to `values` with a nearly minimal largest error.
+
+    Returns slopes `(B, m, n)`, and coefficients `(B, m, P)` of the products.
 
     Args:
         points: States, `(B, N, n)`.
-        products: `(N, P)` of the initial variables.
+        products: Products of the initial variables, `(N, P)`.
         values: Values of the network, `(B, N, m)`.
     """
     away = points - points.mean(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Taylor models of boxes of initial states, and the other inputs of a plant."""
+"""Taylor models of boxes of initial states and of the other inputs of a plant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def corners(boxes: Sequence | Bounds) -> Bounds:
     """Return lower and upper corners `(B, n)` of boxes, from two matrices or pairs of rows.
 
     Raises:
-        InputError: They are no boxes.
+        InputError: The values do not describe boxes.
     """
     if isinstance(boxes, tuple) and len(boxes) == 2 and np.ndim(boxes[0]) == 2:
         lo, hi = np.asarray(boxes[0], np.float64), np.asarray(boxes[1], np.float64)
@@ -40,7 +40,7 @@ def corners(boxes: Sequence | Bounds) -> Bounds:
 def initial_models(
     lo: np.ndarray, hi: np.ndarray, frames: MonomialFrames, free: np.ndarray
 ) -> Models:
-    """Return models `center + radius eps`, with a variable for every state that varies.
+    """Return models `center + radius eps`, with one variable for each state that varies.
 
     The radius is rounded up, so a box may grow by a unit in the last place, but never shrink.
     """
@@ -58,15 +58,15 @@ def initial_models(
 def plant_inputs(
     plant: Graph, x: Models, held: Models | None, start: Fraction, h: Fraction, w: Bounds | None
 ) -> dict[str, Models]:
-    """Return the inputs of a plant over `start + h tau`.
+    """Return models of the inputs that a plant reads over the times `start + h tau`, by name.
 
     Args:
-        plant: Inputs named among `t`, `x`, `u`, `w`.
-        x: The states, with remainders or without.
+        plant: A graph whose inputs are among `t`, `x`, `u`, `w`.
+        x: The states, with or without remainders.
         held: The controls at an instant, with the symbols of the states.
         start: Start of the step.
         h: Length of the step.
-        w: Ends of the varying disturbance; half of its range becomes a remainder.
+        w: Bounds of the varying disturbance; half of its range becomes a remainder.
     """
     inputs, symbols = {"x": x}, x.sym.shape[-1]
     proof = x.rest is not None

@@ -1,9 +1,9 @@
-"""Linear plants: from one instant to the next by the matrix exponential, in ball arithmetic.
+"""Exact flows of linear plants by the matrix exponential, computed in ball arithmetic.
 
 With `x' = A x + B u + b t + c` and `u` held, the vector `z = (x, u, t, 1)` satisfies `z' = M z`,
-and `exp(M h)` maps it from the beginning of a step to its end. Nothing is truncated, so the form at
-the end is exact up to the rounding of its coefficients. Between the instants Picard's operator
-encloses the flow, as for any other plant.
+and `exp(M h)` maps it from the beginning of a step to its end. Nothing is truncated, so the result
+is exact up to the rounding of its coefficients. Between the instants Picard's operator encloses the
+flow, as for any other plant.
 
 Reference: F. Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmetic*,
 IEEE Transactions on Computers 66 (2017).
@@ -33,10 +33,10 @@ MOST = 40
 
 
 class LinearFlow:
-    """The flow of a plant whose right side is affine.
+    """The flow of a plant whose right-hand side is affine.
 
     Args:
-        graph: A graph of affine maps and rearrangements only.
+        graph: The right-hand side, made of affine maps and rearrangements only.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -47,7 +47,7 @@ class LinearFlow:
 
     @staticmethod
     def of(graph: Graph) -> LinearFlow | None:
-        """Return the flow of a graph that is linear in `x`, `u` and `t`, else None."""
+        """Return the flow of a graph that is affine in `x`, `u` and `t`, otherwise None."""
         plain = all(isinstance(node.op, Affine | Rearrange) for node in graph.nodes)
         has_known_inputs = all(slot.name in ("x", "u", "t") for slot in graph.inputs)
         return LinearFlow(graph) if plain and has_known_inputs and graph.size <= MOST else None
@@ -66,7 +66,7 @@ class LinearFlow:
         parts = [x] if held is None else [x, held]
         coef = np.concatenate([part.coef for part in parts], axis=1)
         sym = np.concatenate([part.sym for part in parts], axis=1)
-        # The terms of the time and of the constant add up to a number.
+        # The terms of the time and of the constant add up to one number per state.
         with precision(BITS):
             shift = [_near(near[i, n + m + 1] + ball(start) * near[i, n + m]) for i in range(n)]
         middle, wide = np.array(shift).T
@@ -80,7 +80,7 @@ class LinearFlow:
         return Models(x.frame, mapped, symbols, with_rounding(rest))
 
     def _map(self, h: Fraction) -> tuple[Any, np.ndarray]:
-        """Return `exp(M h)`, in the order `x, u, t, 1`, and the error of its midpoints."""
+        """Return `exp(M h)` in balls, in the order `x, u, t, 1`, and the midpoints' errors."""
         if h not in self._maps:
             with precision(BITS):
                 rows = self._derivative()
@@ -94,7 +94,7 @@ class LinearFlow:
         return self._maps[h]
 
     def _derivative(self) -> list[list[Any]]:
-        """Return `M` in balls, from the graph's values at zero and at unit vectors."""
+        """Compute `M` in balls from the graph's values at zero and at unit vectors."""
         graph, d = self._graph, self._graph.size
         points = np.concatenate([np.zeros((1, d)), np.eye(d)])
         # Ranges are unused, since there is no curve.
@@ -123,7 +123,7 @@ class LinearFlow:
 
 
 def _near(x: Any) -> tuple[float, float]:
-    """Return a float64 near a ball, and a bound on its distance from any number in it."""
+    """Return a float64 inside a ball, and a bound on its distance from any point of the ball."""
     low, high = float_ends(x)
     middle = 0.5 * low + 0.5 * high
     return middle, math.nextafter(max(high - middle, middle - low), math.inf)

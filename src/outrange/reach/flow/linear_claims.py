@@ -1,4 +1,4 @@
-"""Decision of linear constraints on a flowpipe over a time window."""
+"""Decisions whether a flowpipe satisfies constraints throughout a time window."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from .pipe import Decide, PipeDecision, Segment
 
 
 HALVINGS = 5
-"""Largest number of bisections of a segment's time, to switch from one alternative to another."""
+"""Largest number of times that `AnyOf` bisects a segment to switch between alternatives."""
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """The times `[start, end]` at which a question counts.
+    """The times `[start, end]` that a question is about.
 
     Args:
-        end: Last time, exactly; equal to `start` for one instant.
-        period: Period of the loop. At an instant between two periods the form there is used, which
-            is sharper than the segments before and after; without `period`, those are used.
-        held_to: The end of the loop, for quantities that are held from each instant on: the instant
-            belongs to the period that it begins, and the end to the last one.
+        end: Exact last time; equal to `start` for a single instant.
+        period: Period of the loop. A window at one instant between two periods then uses the
+            segment of that instant, which is sharper than the segments before and after it. Without
+            `period`, it uses those.
+        held_to: End of the loop, for controls, which are constant from each instant on. An instant
+            then belongs to the period that it begins, and the end of the loop to the last period.
     """
 
     start: Fraction
@@ -37,14 +38,15 @@ class Window:
     held_to: Fraction | None = None
 
     def counts(self, segment: Segment) -> bool:
-        """Return whether a segment meets the window."""
+        """Return whether the question is about a segment, that is, whether it meets the window."""
         if segment.start == segment.end:
             return self.held_to is None and self.start <= segment.start <= self.end
         if self.held_to is not None:
             last = self.start == segment.end == self.held_to
             return segment.start <= self.end and (self.start < segment.end or last)
         if self.start < self.end:
-            # It shares more than an end with the window, or the next segment shares that end too.
+            # The segment shares more than an endpoint with the window, or the next segment shares
+            # it too.
             return segment.start < self.end and self.start < segment.end
         between = self.period is not None and (self.start / self.period).denominator == 1
         return not between and segment.start <= self.start <= segment.end
@@ -52,13 +54,13 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The constraint `low <= rows @ x <= high` at all times of a window; a `Decide`.
+    """The decision whether `low <= rows @ x <= high` at all times of a window.
 
     Args:
         rows: Coefficients of the forms, `(R, n)`.
         low: `(R,)` limits; `-inf` where there is no limit.
         high: `(R,)` limits; `inf` where there is none.
-        window: The times at which it counts.
+        window: The times at which the constraint must hold.
     """
 
     rows: np.ndarray
@@ -75,13 +77,13 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """The constraint `low <= g(x, t) <= high` at all times of a window, `g` any graph; a `Decide`.
+    """The decision whether `low <= g(x, t) <= high` at all times of a window, for any graph `g`.
 
     Args:
         graph: Its inputs are named `x` and `t`, or one of the two.
         low: `(R,)` limits of its outputs; `-inf` where there is none.
         high: `(R,)` limits; `inf` where there is none.
-        window: The times at which it counts.
+        window: The times at which the constraint must hold.
     """
 
     graph: Graph
@@ -98,7 +100,7 @@ class Measures:
 
 @dataclass(frozen=True, eq=False)
 class AllOf:
-    """The conjunction of several decisions; a `Decide`."""
+    """The conjunction of several decisions: a box is open if any part leaves it open."""
 
     parts: Sequence[Decide]
 
@@ -111,10 +113,10 @@ class AllOf:
 
 @dataclass(frozen=True, eq=False)
 class AnyOf:
-    """A decision that at every time one part holds, such as staying out of a box; a `Decide`.
+    """The decision that at least one part holds at every time, such as staying out of a box.
 
-    If no part holds throughout a segment, its time is bisected: one part may hold before a corner,
-    and another one after it.
+    If no part holds throughout a segment, its time is bisected: one part may hold before the
+    trajectory passes a corner, and another one afterwards.
     """
 
     parts: Sequence[Decide]
@@ -136,7 +138,7 @@ class AnyOf:
         still_open, least = decision.open.copy(), np.array(decision.slack)
         fine = np.flatnonzero(~still_open)
         if fine.size:
-            # A box that is open in the first half is open.
+            # Only boxes that are decided in the first half need the second.
             decision = self._decide(second.take(fine, True), left - 1)
             still_open[fine] = decision.open
             least[fine] = np.minimum(least[fine], np.array(decision.slack))
@@ -154,7 +156,13 @@ def nothing_open(segment: Segment) -> PipeDecision:
 def _select_forms(
     decisions: Sequence[PipeDecision], open_: np.ndarray, choose: Callable[..., np.ndarray]
 ) -> PipeDecision:
-    """Return a decision with the boxes `open_`, and the form with the largest, or least, excess."""
+    """Combine decisions, with one form for each box from the part that `choose` selects.
+
+    Args:
+        decisions: The decisions of the parts.
+        open_: `(b,)`: whether each box is open in the result.
+        choose: `np.argmax` or `np.argmin`, applied to the excesses of the parts.
+    """
     excess = np.stack([d.excess for d in decisions])
     if not open_.any():
         return PipeDecision(open_, None, np.zeros(open_.size))
@@ -169,7 +177,7 @@ def _select_forms(
 
 
 def select_boxes(mask: np.ndarray, a: Models, b: Models) -> Models:
-    """Return the models of `a` for boxes in the mask `(b,)`, else those of `b`."""
+    """Return models taken from `a` for the boxes in the mask `(b,)`, and from `b` elsewhere."""
     assert a.rest is not None and b.rest is not None
     return Models(
         a.frame, np.where(mask[:, None, None], a.coef, b.coef),
@@ -181,13 +189,13 @@ def select_boxes(mask: np.ndarray, a: Models, b: Models) -> Models:
 def decide_limits(
     least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray, forms: Models
 ) -> PipeDecision:
-    """Return which boxes leave their limits, and by which form they do so most.
+    """Return which boxes exceed the limits, and for each the form with the largest excess.
 
     Args:
-        least: `(b, R)` least value of each form.
-        most: `(b, R)` largest value of each form.
-        low: `(R,)` lower limits; infinite without one.
-        high: `(R,)` upper limits; infinite without one.
+        least: `(b, R)`: lower bound of each form.
+        most: `(b, R)`: upper bound of each form.
+        low: `(R,)`: lower limits; `-inf` where there is none.
+        high: `(R,)`: upper limits; `inf` where there is none.
         forms: The forms as models, `(b, R)`.
     """
     with np.errstate(invalid="ignore"):
@@ -211,7 +219,7 @@ def decide_limits(
 
 
 def middle_of(tube: Models) -> Models:
-    """Return forms in the middle of a tube, at an instant; for blame, not for proofs."""
+    """Return the forms at the middle of a tube's time; for blame, not for proofs."""
     frame = tube.frame
     powers = 0.5 ** np.arange(frame.times)
     coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width)

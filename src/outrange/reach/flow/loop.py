@@ -1,4 +1,4 @@
-"""The pipe of a loop: a plant in continuous time whose controls are held over each period."""
+"""The flowpipe of a loop in continuous time whose controls are constant over each period."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from .symbols import SymbolOrigins, reduce_symbols, reduce_symbols_jointly
 
 
 HALVINGS = 6
-"""Largest number of bisections of a period."""
+"""Largest number of times that a period is bisected into shorter steps."""
 
 SYMBOLS = 12
-"""Symbols per state above which the smallest are merged."""
+"""Number of symbols per state above which the smallest symbols are merged."""
 
 ORDER = 2
 """The degree of the models in the initial variables."""
@@ -47,28 +47,30 @@ def flow_pipe(
     keep: bool = True,
     order: int = ORDER,
 ) -> FlowPipe:
-    """Bound a loop at all times, from each of many boxes of initial states.
+    """Bound the states of a loop at all times, for each of many boxes of initial states.
 
-    Sound: for every initial state in a box and every disturbance, the solution of
-    `x' = f(t, x, u, w)`, with `u` the controller at the beginning of each period, lies in every
-    segment of its box at all its times; every truncation and rounding is accounted for. Complete:
-    no; boxes that are too wide fail, and a failure gives its time and reason. Cost: a few
-    evaluations of the plant on Taylor models a step, for all boxes at once, and linear bounds of
-    the controller once a period.
+    Sound: for every initial state in a box and every disturbance, the solution of `x' = f(t, x, u,
+    w)`, with `u` set by the controller at the beginning of each period, lies in every segment of
+    its box at all times of that segment; every truncation and rounding is accounted for. Not
+    complete: boxes that are too wide fail, and each failure states its time and reason. Cost: a few
+    evaluations of the plant on Taylor models per step, for all boxes together, and linear bounds of
+    the controller once per period.
 
     Args:
-        plant: The right side: inputs named among `t`, `x`, `u`, `w`, and one output per state.
-        controller: From the state (and `t`) to the controls; None without controls.
+        plant: The right-hand side: a graph with inputs among `t`, `x`, `u`, `w`, and one output per
+            state.
+        controller: Graph from the state (and `t`) to the controls; None without controls.
         boxes: Lower and upper corners, `(boxes, n)` each, or pairs of them.
-        deadline: Time limit in seconds; results so far are returned, with failures of cause "time".
-        disturbance: Ends of `w`, which may vary in time within them in any way; a constant is a
-            state whose derivative is 0.
-        decide: Stops the boxes for which a question stays open.
-        keep: Whether segments keep their models, by which rows are bounded.
+        deadline: Time limit in seconds. After it, the results so far are returned, with failures of
+            cause "time".
+        disturbance: Bounds of `w`, which may vary arbitrarily in time within them. Model a constant
+            disturbance as a state whose derivative is 0.
+        decide: A question; each box stops at the first segment that leaves it open.
+        keep: Whether segments keep their models, which `Segment.range` needs.
         order: The degree of the models in the initial variables.
 
     Raises:
-        InputError: A box, the period or the graphs do not fit.
+        InputError: The boxes, the period and the graphs do not fit together.
     """
     ends, dt = corners(boxes), Fraction(dt)
     loop = FlowRun(plant, controller, *ends, dt, disturbance, decide, keep, order)
@@ -81,7 +83,7 @@ def flow_pipe(
         except OutOfTime:
             loop.out_of_time()
         except KeyboardInterrupt:
-            # The results so far are an answer; the caller sees the interrupt.
+            # The results so far are still an answer; the caller checks `interrupted`.
             loop.out_of_time()
             loop.pipe.interrupted = True
     return loop.pipe
@@ -92,7 +94,7 @@ class FlowRun:
     """The state of a running flow; see `flow_pipe`.
 
     Args:
-        powers: The highest powers of time that sufficed, by the number of bisections of a period.
+        powers: The power of time that sufficed last, by the number of bisections of the period.
         span: The active boxes, at the beginning of a period.
         pipe: The results so far.
     """
@@ -137,7 +139,7 @@ class FlowRun:
         self.span = self._record(self.span, self.span.states, now, now, first)
 
     def period(self, k: int) -> None:
-        """Run one period: the controls, then as many steps as it takes."""
+        """Run period number `k`: compute the controls, then advance in as many steps as needed."""
         span, start = self.span.absorb_remainders(), k * self.dt
         states, origins = reduce_symbols(span.states, span.origins, SYMBOLS * span.states.entries)
         span = replace(span, states=states, origins=origins, calm=np.ones(span.size, bool))
@@ -167,7 +169,7 @@ class FlowRun:
                     break
             done = done.join(part)
         done = done.take(np.argsort(done.boxes))
-        # After an easy period the next one is tried with fewer steps.
+        # If all steps could have been longer, the next period is tried with fewer steps.
         levels = np.maximum(done.levels - done.calm, 0)
         done = replace(done, levels=levels, controls=None)
         now = start + self.dt
@@ -188,7 +190,11 @@ class FlowRun:
         return span, self.network.control(span.states, start) if span.size else None
 
     def _cross(self, span: Span, start: Fraction, h: Fraction, level: int) -> Span:
-        """Advance some boxes from `start` to `start + h`, in shorter steps where necessary."""
+        """Advance boxes from `start` to `start + h`, in shorter steps where necessary.
+
+        Returns the boxes that reached `start + h`. The others stop, and their failures are
+        recorded.
+        """
         check_deadline()
         before, span, trouble = span, self._limit_symbols(span.absorb_remainders()), Trouble()
         held = span.controls
@@ -231,7 +237,7 @@ class FlowRun:
         return out.join(rest)
 
     def _limit_symbols(self, span: Span) -> Span:
-        """Merge symbols if there are too many for many short steps."""
+        """Merge the smallest symbols if many short steps have produced too many."""
         most = 2 * SYMBOLS * span.states.entries
         if span.states.sym.shape[-1] <= most:
             return span
@@ -243,7 +249,7 @@ class FlowRun:
     def _record(
         self, span: Span, tube: Models, start: Fraction, end: Fraction, by: FirstBox | None = None
     ) -> Span:
-        """Record a segment or an instant; return the boxes that continue from its end."""
+        """Record the bounds over a segment or at an instant; return the boxes that continue."""
         if not span.size:
             return span
         held = None if span.controls is None or start == end else Hull.of(span.controls).ends()
@@ -271,7 +277,10 @@ class FlowRun:
     def _fail(
         self, span: Span, i: int, time: Fraction, cause: str, text: str, form: Models | None = None
     ) -> None:
-        """Record where a box stopped; without a form, its relative widths determine the blame."""
+        """Record that a box stopped.
+
+        The blame is for the width of `form`, or else of all states.
+        """
         failed, box = span.take(np.array([i])), int(span.boxes[i])
         states, origins = failed.states, failed.origins
         lo, hi = Hull.of(states).ends()
@@ -292,7 +301,7 @@ class FlowRun:
         )  # fmt: skip
 
     def out_of_time(self) -> None:
-        """Stop all active boxes."""
+        """Stop all active boxes with a failure of cause "time"."""
         failed = {failure.box for failure in self.pipe.failures}
         for i, box in enumerate(self.span.boxes):
             if int(box) not in failed:

@@ -7,11 +7,11 @@ For `x' = f(t, x, u)` with `u` held, the operator maps a function `x` on [0, h] 
 If it maps the set of all continuous functions within `rest` of a polynomial `p` into itself, it has
 a fixed point there (Schauder), which is a solution. The functions in `f` are locally Lipschitz
 where it is defined, so the solution is unique. Where `f` jumps, its models hold the convex hull of
-its limits, and the inclusion is strict (`with_rounding` adds to the true value): a solution of
-`x' in conv f(x)` that left `p + [-R, R]` would at that time have to be inside of it.
+its limits, and the inclusion is strict (`with_rounding` adds to the true value): a solution of `x'
+in conv f(x)` that left `p + [-R, R]` would have to be inside it at the moment of leaving.
 
-The polynomial comes from the operator itself, power by power, without any proof. Only the inclusion
-is verified, with every truncation and rounding in the remainder of the Taylor models.
+The polynomial is computed by the operator itself, power by power, without any proof. Only the
+inclusion is verified, with every truncation and rounding in the remainder of the Taylor models.
 
 Reference: K. Makino, M. Berz, *Rigorous integration of flows and ODEs using Taylor models*, SNC
 2009.
@@ -31,39 +31,42 @@ from ..polynomials.models import Models, with_rounding
 
 
 Field = Callable[[Models, Fraction, Fraction], Models]
-"""`field(x, t0, h)`: the right side on models of some frame, over `t0 + h tau`."""
+"""`field(x, t0, h)` evaluates the right-hand side on the models `x`, over the times `t0 + h
+tau`."""
 
 TIME, LEAST_TIME = 6, 2
 """Largest and smallest number of powers of time in a tube."""
 
 TRIES = 5
-"""Remainders tried before a step is given up."""
+"""Number of remainders tried before a step is given up."""
 
 REFINEMENTS = 1
-"""Further applications of the operator to a verified remainder, which only shrinks it."""
+"""Number of further applications of the operator to a verified remainder; each can only shrink
+it."""
 
 LATE = 2e-4
-"""A step is short enough if its truncated powers of time are this share of the radius."""
+"""A step is short enough if its truncated powers of time are at most this fraction of the
+radius."""
 
 JUMPS = 4
-"""Bisections of a period to locate the time of a jump."""
+"""Largest number of bisections of a period that serve to locate the time of a jump."""
 
 CALM = 2.0**-7
-"""A step may be twice as long if its truncated powers are this share of `LATE`."""
+"""A step may be twice as long if its truncated powers are at most this fraction of `LATE`."""
 
 SPARE = 2.0**-12
-"""The last power of time is dropped if the truncation without it is this share of `LATE`."""
+"""The last power of time is dropped if truncation without it is at most this fraction of `LATE`."""
 
 
 @dataclass(frozen=True, eq=False)
 class PicardStep:
-    """One step over a batch.
+    """The result of one step for a batch of boxes.
 
     Args:
         tube: Models over `tau` in [0, 1]; valid where `verified`.
-        verified: `(B,)` where the inclusion is verified.
-        late: `(B, n)` an estimate of the part of the remainder that a shorter step would remove.
-        later: `(B, n)` this estimate with one power of time less.
+        verified: `(B,)`: whether the inclusion is verified for each box.
+        late: `(B, n)`: estimated part of the remainder that a shorter step would remove.
+        later: `(B, n)`: the same estimate for models with one power of time less.
     """
 
     tube: Models
@@ -74,10 +77,12 @@ class PicardStep:
     def step_length_advice(
         self, passed: np.ndarray | None = None, level: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return where a shorter step is worthwhile, and where a longer one suffices, `(B,)` each.
+        """Return whether a shorter step is worthwhile, and whether a longer one suffices.
+
+        Both are `(B,)`, one entry for each box.
 
         Args:
-            passed: `(B,)` where the right side jumps within the step.
+            passed: `(B,)`: whether the right-hand side jumps within the step.
             level: Number of bisections of the period so far.
         """
         room = self._room
@@ -102,14 +107,14 @@ class PicardStep:
 def step(
     field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
 ) -> PicardStep:
-    """Verify one step.
+    """Enclose the solutions over one step by Picard's operator, and report where that is verified.
 
     Args:
-        x0: The states at an instant, without remainders, which have become symbols.
+        x0: The states at the start, whose remainders have been turned into symbols.
         start: Start of the step.
-        h: Length of the step, exactly.
+        h: Exact length of the step.
         time: The highest power of `tau`.
-        frames: The frames of the question.
+        frames: The cached monomial frames.
     """
     guess = x0.plain()
     with np.errstate(all="ignore"):
@@ -138,9 +143,10 @@ def step(
 def ordered_step(
     field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
 ) -> tuple[PicardStep, int]:
-    """Verify one step with as many powers of `tau` as needed; return also the number for the next.
+    """Enclose one step with as many powers of `tau` as needed.
 
-    A shorter step is better than a missing power only once there are `TIME` powers.
+    Powers are added up to `TIME` before a shorter step is worthwhile. Returns the step, and the
+    number of powers with which to try the next one.
     """
     picard_step = step(field, x0, start, h, time, frames)
     while time < TIME and (picard_step.step_length_advice()[0] | ~picard_step.verified).any():
@@ -183,7 +189,7 @@ def _integral(slope: Models, x0: Models, h: Fraction, frame: MonomialFrame) -> M
 
 
 def _distance(image: Models, guess: Models) -> np.ndarray:
-    """Bound the distance of any function of `image` from the polynomial `guess`."""
+    """Bound the distance from the polynomial `guess` to any function that `image` contains."""
     assert image.rest is not None
     away = np.abs(image.coef - guess.coef).sum(axis=-1)
     away = away + np.abs(image.sym - guess.sym).sum(axis=(-2, -1))
@@ -191,7 +197,7 @@ def _distance(image: Models, guess: Models) -> np.ndarray:
 
 
 def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
-    """Return a remainder to try: larger than the computed one, and never zero."""
+    """Return a remainder to try, larger than the computed one and never zero."""
     assert rest is not None
     least = 2.0**-50 * guess.norm
     share = 0.05 * rest.max(axis=1, keepdims=True)
@@ -199,7 +205,7 @@ def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
 
 
 def _truncation_estimates(tube: Models) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate the truncated powers of `tau` from the last power kept, and from the one before."""
+    """Estimate the error of truncation after the last power of `tau`, and with one power less."""
     step_of = tube.frame.order + 1
     by_time = tube.norms.reshape(*tube.norms.shape[:2], -1, step_of).sum(axis=-1)
     by_time = by_time + tube.sym_norms

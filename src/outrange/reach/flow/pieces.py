@@ -13,12 +13,12 @@ from .pipe import Failure, FlowPipe
 
 
 THINNEST = 2.0**-30
-"""Smallest relative side of a box that is still cut."""
+"""Smallest width of a side, relative to its numbers, at which a box is still cut."""
 
 
 @dataclass(frozen=True, eq=False)
 class InitialPiece:
-    """A box, its share of the initial volume, and the settled piece that it was cut from."""
+    """A box, its fraction of the initial volume, and the settled piece from which it was cut."""
 
     lo: np.ndarray
     hi: np.ndarray
@@ -26,7 +26,13 @@ class InitialPiece:
     origin: SettledPiece | None = None
 
     def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[InitialPiece]:
-        """Cut across the variables with the most blame; return nothing if no side can be cut."""
+        """Cut across the variables with the most blame; return [] if no side can be cut.
+
+        Args:
+            free: Indices of the states that vary.
+            blame: The blame of each of these states.
+            most: Number of variables to cut across, 1 or 2.
+        """
         order = [j for j in np.argsort(-np.asarray(blame), kind="stable") if self._can_cut(free[j])]
         if not order:
             return []
@@ -50,13 +56,13 @@ class InitialPiece:
 
 
 def corners_of(pieces: Sequence[InitialPiece]) -> Bounds:
-    """Return the corners of some pieces."""
+    """Return the lower and upper corners of pieces, `(pieces, n)` each."""
     return np.stack([piece.lo for piece in pieces]), np.stack([piece.hi for piece in pieces])
 
 
 @dataclass(frozen=True, eq=False)
 class SettledPiece:
-    """A piece that is proved or given up, and its place in the pipe of a run."""
+    """A piece that is proved or given up, with its result: box number `box` of a pipe."""
 
     piece: InitialPiece
     pipe: FlowPipe

@@ -1,4 +1,4 @@
-"""The pipe of a flow: bounds of the states over time, and where it stopped."""
+"""The pipe of a flow: bounds of the states over time, and the failures that stopped it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from .edges import FirstBox
 
 @dataclass(eq=False)
 class Segment:
-    """Bounds of some of the boxes between two times.
+    """Bounds of the states between two times, for some of the boxes.
 
     Args:
-        end: End, exactly; equal to `start` for an instant.
+        end: Exact end; equal to `start` for an instant.
         boxes: `(b,)`: numbers of the boxes.
         lo: `(b, n)` the least values of the states.
         hi: `(b, n)` the largest values of the states.
-        controls: The ends of the held controls, `(b, m)` each; None at instants.
-        tube: The models, over `tau` in [0, 1] from `start` to `end`; None if not kept.
-        slack: `(b,)` proved distance of the question's forms from their limits; None without one.
+        controls: Bounds of the held controls, `(b, m)` each; None at instants.
+        tube: Models of the states over `tau` in [0, 1], from `start` to `end`; None if not kept.
+        slack: `(b,)`: proved distance of the question's forms from their limits; None if the
+            question has none here.
         edge: For a segment that begins at time 0, the initial boxes.
     """
 
@@ -52,12 +53,12 @@ class Segment:
         controls: Bounds | None,
         edge: FirstBox | None = None,
     ) -> Segment:
-        """Build a segment from models, with their hull."""
+        """Build a segment from models, with bounds computed from their hull."""
         return Segment(start, end, boxes, *Hull.of(tube).ends(), controls, tube, edge=edge)
 
     @cached_property
     def hull(self) -> Hull:
-        """Models of which the states are convex combinations.
+        """Control points: models of which the states are convex combinations.
 
         Raises:
             ValueError: The models were not kept.
@@ -80,7 +81,7 @@ class Segment:
         return self.hull.forms(np.atleast_2d(np.asarray(rows, np.float64)))
 
     def within(self, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> Bounds:
-        """Return the range of `rows @ x`, cut to limits that no trajectory crosses.
+        """Return the range of `rows @ x`, tightened to limits that no trajectory crosses.
 
         Args:
             rows: Coefficients of the forms, `(R, n)`.
@@ -91,9 +92,9 @@ class Segment:
         return ends if self.edge is None else self.edge.within(rows, ends, low, high)
 
     def measure(self, graph: Graph) -> Bounds:
-        """Return the least and largest values of any function of `x` and `t`, `(b, outputs)` each.
+        """Return bounds of a function of `x` and `t` over the segment, `(b, outputs)` each.
 
-        They are infinite if the function is not defined on all of the segment.
+        They are infinite if the function is undefined somewhere in the segment.
 
         Args:
             graph: Its inputs are named `x` and `t`, or one of the two.
@@ -101,7 +102,7 @@ class Segment:
         return Hull.of(self.models_of(graph)).ends()
 
     def models_of(self, graph: Graph) -> Models:
-        """Return a function as Taylor models; remainders are infinite where it is undefined."""
+        """Return a graph's values as Taylor models; remainders are infinite where undefined."""
         tube = self.models
         return evaluate(graph, {"x": tube, "t": self._clock(tube)}, Trouble())
 
@@ -119,12 +120,12 @@ class Segment:
         return clock.pad(tube.sym.shape[-1])
 
     def bisect(self) -> tuple[Segment, Segment]:
-        """Return two segments of equal duration."""
+        """Return the two halves of the segment in time."""
         middle = (self.start + self.end) / 2
         return self.restrict(self.start, middle), self.restrict(middle, self.end)
 
     def restrict(self, start: Fraction, end: Fraction) -> Segment:
-        """Return the part of the segment in an interval of time that meets it."""
+        """Return the part of the segment that lies in `[start, end]`, which must overlap it."""
         start, end, whole = max(start, self.start), min(end, self.end), self.end - self.start
         if whole == 0 or (start, end) == (self.start, self.end):
             return self
@@ -132,7 +133,7 @@ class Segment:
         return Segment.of(start, end, self.boxes, part, self.controls, self.edge)
 
     def take(self, some: np.ndarray, keep: bool) -> Segment:
-        """Select boxes, with or without the models."""
+        """Select boxes; `keep` tells whether to keep their models."""
         controls = None
         if self.controls is not None:
             controls = self.controls[0][some], self.controls[1][some]
@@ -148,11 +149,10 @@ class PipeDecision:
     """The decision of a question on a segment.
 
     Args:
-        open: `(b,)` the boxes for which the segment leaves the question open: they stop.
-        forms: One form of each box that is too wide there, to which the blame applies. None if no
-            box is open.
-        excess: `(b,)` distance of that form beyond its limits, as a share of its width.
-        slack: `(b,)` least distance of all forms from their limits; None outside the window.
+        open: `(b,)`: whether the segment leaves the question open for each box, which then stops.
+        forms: For each box, one form that is too wide and gets the blame. None if no box is open.
+        excess: `(b,)`: distance of that form beyond its limits, relative to its width.
+        slack: `(b,)`: least distance of any form from its limits; None outside the window.
     """
 
     open: np.ndarray
@@ -162,7 +162,7 @@ class PipeDecision:
 
 
 Decide = Callable[[Segment], PipeDecision]
-"""A question, called with every segment and every instant while its models exist."""
+"""A question about a pipe, called with each segment and each instant while its models exist."""
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,12 @@ class Failure:
         box: Number of the box.
         time: The time up to which its pipe holds.
         cause: "open" (the question could not be decided), "step", "controller", "domain" or "time".
-        text: The cause as a sentence.
+        text: Explanation of the cause for messages.
         lo: The least values of the states at that time.
         hi: The largest values of the states at that time.
-        blame: Contribution of each initial variable in `free` to the excess width.
-        free: The states that vary at the beginning.
-        kinds: Contributions of the remainders of the controller and of the flow to the excess
-            width.
+        blame: Contribution to the excess width of each initial variable in `free`.
+        free: Indices of the states that vary at the beginning.
+        kinds: Contributions to the excess width of the controller's remainders and of the flow's.
     """
 
     box: int
@@ -195,17 +194,17 @@ class Failure:
 
 @dataclass(eq=False)
 class FlowPipe:
-    """The proved results of a flow.
+    """The proved bounds of a flow, and its failures.
 
     Args:
         segments: Segments between instants; together they cover all times up to `reached`.
         instants: Segments at the beginning of each period and at the end.
         failures: At most one for each box.
         reached: The time up to which the pipe of each box holds.
-        loose: For each box, the largest share of remainders in the width of a state at an instant,
-            and the contribution of each initial variable to them.
-        free: The states that vary at the beginning.
-        interrupted: Whether Ctrl-C ended it.
+        loose: For each box, the largest fraction of remainders in the width of a state at an
+            instant, and the contribution of each initial variable to these remainders.
+        free: Indices of the states that vary at the beginning.
+        interrupted: Whether Ctrl-C ended the flow.
     """
 
     states: int
@@ -224,7 +223,7 @@ class FlowPipe:
         return not self.failures
 
     def at(self, time: Fraction) -> list[Segment]:
-        """Return the bounds at one time: the instant itself, or the segments that contain it."""
+        """Return the segments with bounds at a time: its instant, or those that contain it."""
         exact = [s for s in self.instants if s.start == time]
         return exact or [s for s in self.segments if s.start <= time <= s.end]
 
@@ -237,9 +236,9 @@ class FlowPipe:
     def range(
         self, rows: Sequence[Sequence[float]] | np.ndarray, segments: Iterable[Segment]
     ) -> Bounds:
-        """Return the least and largest `rows @ x` of each box over segments, `(boxes, R)`.
+        """Return the range of `rows @ x` of each box over segments, `(boxes, R)` each.
 
-        A box that no segment holds has the ends `inf` and `-inf`.
+        A box that appears in no segment has the empty range from `inf` to `-inf`.
         """
         rows = np.atleast_2d(np.asarray(rows, np.float64))
         least = np.full((self.boxes, len(rows)), np.inf)

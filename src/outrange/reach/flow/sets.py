@@ -1,4 +1,4 @@
-"""The states at an instant as a set over which a network is bounded."""
+"""Sets of states at an instant, over which a network is bounded."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..polynomials.models import Models, with_rounding
 
 @dataclass(frozen=True, eq=False)
 class FormBatch(BoxBatch):
-    """Sets `center + generators [-1, 1]^g + [-reach, reach]` in the place of boxes.
+    """Sets `center + generators [-1, 1]^g + [-reach, reach]`, used instead of boxes.
 
     Args:
-        generators: Columns of the sets, `(B, n, g)`.
-        place: `(d,)` the generator that multiplies each initial variable; -1 if it has none.
-        middle: `(B, d)` the middle of each initial variable in the set, exactly.
-        half: `(B, d)` half of its range, exactly.
+        generators: Generators of the sets as columns, `(B, n, g)`.
+        place: `(d,)`: index of each initial variable's generator; -1 if it has none.
+        middle: `(B, d)`: exact middle of each initial variable's range in the set.
+        half: `(B, d)`: exact half width of that range.
     """
 
     generators: np.ndarray
@@ -29,9 +29,10 @@ class FormBatch(BoxBatch):
 
     @staticmethod
     def over(models: Models) -> FormBatch:
-        """Return the values of models at an instant.
+        """Return sets that contain the values of models at an instant.
 
-        A square of a variable is one half plus or minus one half: its own range is [0, 1].
+        The square of a variable has the range [0, 1], so it counts as one half plus or minus one
+        half.
         """
         assert models.rest is not None
         coef, even = models.coef, models.frame.even
@@ -43,7 +44,7 @@ class FormBatch(BoxBatch):
         # A sum with one term is exact.
         several = (coef[..., 1:] != 0).any(axis=-1)
         pad = models.rest + np.where(several, gamma(coef.shape[2] + 2) * size, 0.0)
-        # Generators that no state uses are dropped.
+        # Generators that are zero for every state are dropped.
         used = (generators != 0).any(axis=(0, 1))
         linear = models.frame.linear - 1
         place = np.where(used[linear], np.cumsum(used)[linear] - 1, -1)
@@ -55,10 +56,10 @@ class FormBatch(BoxBatch):
     def _of_parts(
         center: np.ndarray, generators: np.ndarray, pad: np.ndarray, *variables: np.ndarray
     ) -> FormBatch:
-        """Build sets, with the rounding of `least` and of the hull in their reach.
+        """Build sets whose reach includes the rounding of `least` and of the hull.
 
-        `least` takes a sum of `n` products with the center, of `g` absolute values of such sums
-        with the generators, and of `n` with the reach.
+        `least` adds a sum of `n` products with the center, `g` absolute values of such sums with
+        the generators, and a sum of `n` products with the reach.
         """
         spread = np.abs(generators).sum(axis=-1)
         g = gamma(2 * center.shape[1] + generators.shape[-1] + 16)
@@ -78,7 +79,7 @@ class FormBatch(BoxBatch):
         return len(self.center)
 
     def take(self, index: np.ndarray) -> FormBatch:
-        """Select sets, with possible repeats."""
+        """Select sets; an index may appear more than once."""
         return FormBatch(
             self.lo[index], self.hi[index], self.center[index], self.reach[index],
             self.generators[index], self.place, self.middle[index], self.half[index],
@@ -89,7 +90,7 @@ class FormBatch(BoxBatch):
         return self.least_minus(form, None)
 
     def least_minus(self, form: LinearForm, along: np.ndarray | None) -> np.ndarray:
-        """Return a lower bound of `form - along . xi`, with `xi` the multipliers of the generators.
+        """Return a lower bound of `form - along . xi`, where `xi` multiplies the generators.
 
         The caller accounts for the rounding of `along` `(B, R, g)` and of its subtraction.
         """
@@ -102,7 +103,7 @@ class FormBatch(BoxBatch):
         return np.where(low < np.inf, low, -np.inf)
 
     def bisect(self, which: np.ndarray) -> FormBatch:
-        """Return both halves of each set across one of its generators `(B,)`, in pairs."""
+        """Bisect each set along generator `which`, `(B,)`; halves of a set are adjacent."""
         twice = np.repeat(np.arange(self.count), 2)
         sets, column, rows = self.take(twice), np.repeat(which, 2), np.arange(2 * self.count)
         generators, half = sets.generators.copy(), sets.half.copy()
@@ -110,7 +111,7 @@ class FormBatch(BoxBatch):
         generators[rows, :, column] = part
         sign = np.where(rows % 2, 1.0, -1.0)[:, None]
         center = sets.center + sign * part
-        # Repeated halves have few bits: nothing is rounded here.
+        # Repeated halving of 1 needs few bits, so nothing is rounded here.
         is_cut = self.place == column[:, None]
         half = np.where(is_cut, 0.5 * half, half)
         middle = np.where(is_cut, sets.middle + sign * half, sets.middle)
@@ -119,7 +120,7 @@ class FormBatch(BoxBatch):
 
 
 def samples(models: Models, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sample initial variables `(count, d)`, and the states `(B, count, n)` there; not for proofs.
+    """Sample initial variables `(count, d)` and their states `(B, count, n)`, not for proofs.
 
     Half of the points are corners.
     """

@@ -12,14 +12,14 @@ from .symbols import SymbolOrigins, absorb_remainders
 
 @dataclass(frozen=True, eq=False)
 class Span:
-    """Some of the boxes at an instant.
+    """The states of some of the boxes at an instant within a period.
 
     Args:
         boxes: `(b,)`: numbers of the boxes.
         states: Models of the states.
-        origins: Origins of the symbols in these models.
-        levels: `(b,)` number of bisections of the period for each.
-        calm: `(b,)` whether all steps of this period could have been longer.
+        origins: Attribution of the symbols in these models to their causes.
+        levels: `(b,)`: number of bisections of the period for each box.
+        calm: `(b,)`: whether all steps of this period could have been longer.
         controls: The held controls; None without controls.
     """
 
@@ -43,18 +43,17 @@ class Span:
         )  # fmt: skip
 
     def absorb_remainders(self) -> Span:
-        """Replace remainders by symbols."""
+        """Return the span with each remainder of a state replaced with a new symbol."""
         states = absorb_remainders(self.states)
         held = None if self.controls is None else self.controls.pad(states.sym.shape[-1])
         origins = self.origins.with_flow(self.states)
         return replace(self, states=states, origins=origins, controls=held)
 
     def with_memory(self, memory: np.ndarray) -> Span:
-        """Begin a period: only the controls are held, and the memory becomes states.
+        """Return the span with the memory, the last of its controls, moved to the states.
 
         Args:
-            memory: Places, among the states, of the controller's last outputs, which are controls
-                of this span so far.
+            memory: Indices of the states that these last outputs of the controller replace.
         """
         held, states = self.controls, self.states
         assert held is not None and states.rest is not None
@@ -67,12 +66,16 @@ class Span:
         return replace(self, states=states, controls=held.pick(np.arange(first)))
 
     def loose(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the largest share of remainders in a state's radius, `(b,)`, and the blame."""
+        """Return the largest fraction of remainders in a state's radius, and the blame.
+
+        The fraction is `(b,)`. The blame is each initial variable's contribution to these
+        remainders.
+        """
         remainders = self.states.sym_norm + (0.0 if self.states.rest is None else self.states.rest)
         with np.errstate(all="ignore"):
             share = remainders / self.states.radius
         share = np.where(np.isfinite(share), share, 0.0)
-        # A state that hardly varies may be all remainder.
+        # A state that hardly varies may consist of remainder alone, which does no harm.
         wide = self.states.radius > 1e-9 * (1.0 + np.abs(self.states.coef[..., 0]))
         share = np.where(wide, share, 0.0)
         at = share.argmax(axis=1)
@@ -86,7 +89,7 @@ class Span:
         return replace(self, states=states, origins=origins, controls=held)
 
     def join(self, other: Span) -> Span:
-        """Return a span of the boxes of both."""
+        """Return a span with the boxes of both spans."""
         if not self.size or not other.size:
             return other if not self.size else self
         symbols = max(s.states.sym.shape[-1] for s in (self, other))
@@ -102,7 +105,7 @@ class Span:
 
 
 def _concatenate(a: Models, b: Models) -> Models:
-    """Concatenate two batches."""
+    """Concatenate the boxes of two batches of models."""
     assert a.rest is not None and b.rest is not None
     return Models(
         a.frame, np.concatenate([a.coef, b.coef]), np.concatenate([a.sym, b.sym]),

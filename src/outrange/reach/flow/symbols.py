@@ -1,7 +1,7 @@
-"""Remainders as symbols, which the linear part of the flow propagates instead of their size.
+"""Remainders kept as symbols, which the flow propagates linearly instead of by absolute value.
 
-Every symbol remembers its origin (`SymbolOrigins`). So the width of a row can be attributed to
-initial variables, to the controller or to the flow, although their remainders are only numbers.
+Every symbol records its origin (`SymbolOrigins`). So the width of a form can be attributed to
+initial variables, to the controller or to the flow, even where remainders cause it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class SymbolOrigins:
     """The attribution of every symbol to its causes.
 
     Args:
-        shares: `(B, S, d + 2)`: the initial variables, which add up to 1 or less, then the kinds.
+        shares: `(B, S, d + 2)`: for each symbol, the fractions due to each initial variable, which
+            add up to at most 1, then those of the two `KINDS`.
     """
 
     shares: np.ndarray
@@ -52,10 +53,10 @@ class SymbolOrigins:
         return size @ parts + self.remainders(models)
 
     def blame(self, models: Models) -> np.ndarray:
-        """Return how much a cut across each variable may sharpen each form, `(B, n, d)`.
+        """Return how much a cut across each variable may tighten each form, `(B, n, d)`.
 
-        The ranges of linear terms and of the accompanying squares are exact, and the worst corner
-        remains after a cut. So other monomials and remainders get the blame.
+        The range of a linear term together with its square is exact already, and the worst corner
+        remains after a cut. So only the other monomials and the remainders get the blame.
         """
         frame = models.frame
         others = frame.others
@@ -69,7 +70,7 @@ class SymbolOrigins:
         return blame + share * np.asarray(rest)[..., None]
 
     def remainders(self, models: Models) -> np.ndarray:
-        """Return each variable's contribution through the remainders it caused, `(B, n, d)`."""
+        """Return each variable's contribution to the radii by way of remainders, `(B, n, d)`."""
         d = models.frame.variables
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., :d])
 
@@ -78,12 +79,12 @@ class SymbolOrigins:
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
 
     def with_controls(self, held: Models) -> SymbolOrigins:
-        """Add a symbol per control, the last ones of `held`, attributed to the same causes."""
+        """Add the last symbols of `held`, each attributed like the width of its control."""
         old = replace(held, sym=held.sym[..., : self.shares.shape[1]])
         return self._with(self.widths(old), 0)
 
     def with_flow(self, states: Models) -> SymbolOrigins:
-        """Add a symbol per state, attributed to the causes of the widths of all states."""
+        """Add one symbol for each state, attributed to the causes of the widths of all states."""
         shares = self.widths(states)
         with np.errstate(all="ignore"):
             shares = shares / shares.sum(axis=-1, keepdims=True)
@@ -113,10 +114,10 @@ def absorb_remainders(models: Models) -> Models:
 def reduce_symbols(
     models: Models, origins: SymbolOrigins, most: int
 ) -> tuple[Models, SymbolOrigins]:
-    """Limit the number of symbols: the smallest are merged into one for each state.
+    """Limit the number of symbols by merging the smallest into one for each state.
 
-    A set that is a sum of small parts lies in any parallelotope that holds all of them (Girard,
-    Kopetzki et al.). The size of a part is measured relative to the whole.
+    A sum of small segments lies in a parallelotope whose sides are long enough for all of them
+    (Girard, Kopetzki et al.). The size of a segment is measured relative to the whole set.
     """
     if models.sym.shape[-1] <= most:
         return models, origins
@@ -138,21 +139,22 @@ def reduce_symbols(
 
 
 def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return sides `(B, n, n)` of parallelotopes that hold sums of segments, and shares in them.
+    """Return parallelotopes that contain sums of segments, and each segment's part in them.
 
-    Their directions `T` are the principal ones of the segments, with states measured by their
-    sizes. So a flow that turns and shears does not enlarge a box each time. Sound: with
-    `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`,
-    `|F| <= d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where
-    `r >= |T' g| + d / (1 - d) |T'| |g|`, with the largest entry of `|g|`. Directions and sides have
-    26 bits, so their products are exact. If the box is not larger, it is used instead.
+    Their directions `T` are the principal directions of the segments, with each state scaled by its
+    size. So a flow that rotates and shears does not enlarge a box each time. Sound: with `|I - T
+    T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`, `|F| <= d / (1 - d)`, so
+    a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 - d) |T'| |g|`, with the largest
+    entry of `|g|`. Directions and sides have 26 bits, so their products are exact. If the bounding
+    box is not larger, it is used instead.
 
     Args:
-        parts: `(B, n, S)` the segments `[-1, 1] g`.
-        whole: `(B, n)` sizes of the states.
+        parts: `(B, n, S)`: the segments `[-1, 1] g`, as columns `g`.
+        whole: `(B, n)`: sizes of the states.
 
     Returns:
-        The sides, and `(B, n, S)` the contribution of each segment to each side.
+        The sides of the parallelotopes as columns, `(B, n, n)`, and the contribution of each
+        segment to each side, `(B, n, S)`.
     """
     n = parts.shape[1]
     size = 2.0 ** np.clip(np.round(np.log2(whole)), -300, 300)
@@ -181,14 +183,14 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _inverse_off(turns: np.ndarray) -> np.ndarray:
-    """Bound `|I - T T'|` of each matrix `T` from above, including rounding, `(B,)`."""
+    """Return upper bounds of `|I - T T'|` for matrices `T`, including rounding, `(B,)`."""
     n = turns.shape[1]
     off = np.abs(np.eye(n) - np.matmul(turns, turns.transpose(0, 2, 1))).sum(axis=2).max(axis=1)
     return (off + gamma(n + 2) * n * n) * (1.0 + 2.0**-20)
 
 
 def _few_bits(x: np.ndarray) -> np.ndarray:
-    """Round up to 26 significant bits, and to no less than a size at which products are exact."""
+    """Round up to 26 significant bits, and to at least the size above which products are exact."""
     part, power = np.frexp(np.maximum(x, 2.0**-600))
     with np.errstate(over="ignore"):
         return np.ldexp(np.ceil(part * 2.0**26) * 2.0**-26, power)
@@ -197,7 +199,7 @@ def _few_bits(x: np.ndarray) -> np.ndarray:
 def reduce_symbols_jointly(
     states: Models, controls: Models | None, origins: SymbolOrigins, most: int
 ) -> tuple[Models, Models | None, SymbolOrigins]:
-    """Limit the number of symbols of states and of the controls that share them."""
+    """Limit the number of symbols that states and controls share, with one common merge."""
     if controls is None:
         reduced, origins = reduce_symbols(states, origins, most)
         return reduced, None, origins

@@ -1,1 +1,1 @@
-"""Taylor models: polynomials in the initial variables and in time, with a remainder."""
+"""Taylor models: polynomials in the initial variables and in time, with bounds of the error."""

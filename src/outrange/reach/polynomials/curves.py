@@ -1,15 +1,15 @@
 """Elementwise functions of Taylor models.
 
-If a curve is smooth on all values that a model takes, it is its own Taylor polynomial about the
-constant coefficient `c`, with a Lagrange remainder:
+If a curve is smooth on all values that a model takes, it equals its Taylor polynomial about the
+constant coefficient `c` plus a Lagrange remainder:
 
     f(c + d) = sum_{j <= J} f^(j)(c) / j! d^j + f^(J + 1)(z) / (J + 1)! d^(J + 1),   |z - c| <= |d|.
 
-The coefficients come enclosed from the facts of the curve. If it is not smooth (a kink), or nothing
-is known, it is a line of one slope with the least offsets below and above.
+The curve's description encloses the coefficients. If the curve has a kink, or its derivatives are
+unknown, it is enclosed between two lines of one slope with the tightest offsets.
 
-At an instant a parabola through three points does better: with the zeros of a Chebyshev polynomial
-as points, a quarter of Lagrange's remainder is left.
+For models at an instant, a parabola through three points of the curve is better: if the points are
+the zeros of a Chebyshev polynomial, the error is a quarter of the Lagrange remainder.
 
 Reference: L. N. Trefethen, *Approximation Theory and Approximation Practice*, SIAM 2013.
 """
@@ -30,20 +30,21 @@ NODES = 0.8660254037844386
 """Approximate position of the outer zeros of the third Chebyshev polynomial."""
 
 QUARTER = 0.2501
-"""The largest value of that polynomial times the third power of the radius, with a margin for the
-rounded positions of the points."""
+"""The largest absolute value of the monic third Chebyshev polynomial on [-1, 1], which is 1/4, with
+a margin for the rounded positions of the points."""
 
 
 CELLS = 16
-"""Parts on which a curve is compared with a parabola, where derivatives bound it poorly."""
+"""Number of parts on which a curve is compared with a parabola if the bound by derivatives is
+poor."""
 
 VAGUE = 2.0**-6
-"""Remainder, relative to the variation of the linear term, above which a curve is compared on
-parts."""
+"""The bound by derivatives is poor if it exceeds this fraction of the variation of the linear
+term."""
 
 
 def undefined_mask(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return where a curve is not described on all of `[lo, hi]`."""
+    """Return whether a curve may be undefined somewhere in `[lo, hi]`, elementwise."""
     bad = ~(np.isfinite(lo) & np.isfinite(hi))
     if op.beyond is None:
         bad |= ~((lo >= op.on[0]) & (hi <= op.on[1]))
@@ -53,7 +54,10 @@ def undefined_mask(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
-    """Return `f(x)`, and `(B, n)` where `x` may leave the domain of `f` (with infinite rest)."""
+    """Return `f(x)`, and a mask `(B, n)` of the entries that may leave the domain of `f`.
+
+    Those entries have an infinite remainder.
+    """
     middle, radius = x.coef[..., 0], x.radius
     lo, hi = down(middle - radius), up(middle + radius)
     bad = undefined_mask(op, lo, hi)
@@ -61,7 +65,7 @@ def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
         nothing = None if x.rest is None else np.full(middle.shape, np.inf)
         return replace(x, coef=0.0 * x.coef, sym=0.0 * x.sym, rest=nothing), bad
     if bad.any():
-        # Any number of the domain serves: the remainder there becomes infinite at the end.
+        # Any numbers in the domain will do: the remainders there become infinite at the end.
         fill_lo, fill_hi = lo[~bad].min(), hi[~bad].min()
         keep = ~bad
         x = replace(
@@ -79,7 +83,7 @@ def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
 
 
 def _expand(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
-    """Expand by a series where the curve has one, by a line elsewhere."""
+    """Return `f(x)` by the Taylor series where the curve is smooth, and by a line elsewhere."""
     if op.is_piecewise_linear:
         return _line(op, x, lo, hi)
     order = max(x.frame.time, x.frame.order, 1)
@@ -110,17 +114,24 @@ def _expand(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
 
 
 def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
-    """Evaluate the polynomial with coefficients in `[low, high]`, `(J + 1, B, n)`, by Horner."""
+    """Evaluate a Taylor polynomial by Horner's method, with its Lagrange remainder.
+
+    Args:
+        x: The models at which to evaluate it.
+        low: Lower bounds of the Taylor coefficients, `(J + 1, B, n)`.
+        high: Upper bounds of the Taylor coefficients, `(J + 1, B, n)`.
+        last: Bound of the coefficient in the Lagrange remainder, `(B, n)`.
+    """
     middle = 0.5 * low + 0.5 * high
     off = np.where(low == high, 0.0, up(np.maximum(high - middle, middle - low)))
     coef = x.coef.copy()
     coef[..., 0] = 0.0
     away = replace(x, coef=coef)
-    # A polynomial of lower degree has no remainder.
+    # If the curve is a polynomial of lower degree, there is no remainder.
     while len(middle) > 2 and not (middle[-1].any() or off[-1].any() or last.any()):
         middle, off = middle[:-1], off[:-1]
     top = len(middle) - 1
-    # The highest term is a product with a number.
+    # The highest term only needs a multiplication by a number.
     image = shift(scale(away, middle[top], off[top]), middle[top - 1], off[top - 1])
     for j in range(top - 2, -1, -1):
         image = shift(multiply(image, away), middle[j], off[j])
@@ -132,21 +143,21 @@ def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> M
 
 
 def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
-    """Use the parabola through three points of the curve, where it leaves less than the series.
+    """Use the parabola through three points of the curve where its remainder beats the series.
 
     With `d` the distance from the middle point, `r` the radius and `h = NODES r`, the points are at
     0 and about `+-h`, and the remainder `f'''(z) / 6 d (d - h) (d + h)` is at most `r^3 / 4` times
-    the largest `f''' / 6` (Lagrange, Chebyshev). Errors of the values at the points count at most
-    5/4 times, which is the largest of Lagrange's polynomials on `[-r, r]`. The dozen roundings of
+    the largest `f''' / 6` (Lagrange, Chebyshev). Errors of the values at the points are multiplied
+    by at most 5/4, the maximum of Lagrange's basis polynomials on `[-r, r]`. The dozen roundings of
     the coefficients are relative to terms that are below eight times the sizes of the values. If
     that bound is poor, the curve is compared with the parabola on `CELLS` parts.
 
     Args:
-        op: The curve, smooth where `last` and the others are finite.
+        op: The curve, smooth where `low`, `high` and `last` are finite.
         x: Models at an instant, of second degree.
-        low: `(3, B, n)` the least Taylor coefficients at the middle.
-        high: `(3, B, n)` the largest.
-        last: `(B, n)` at least `|f'''| / 6`.
+        low: `(3, B, n)`: lower bounds of the Taylor coefficients at the middle.
+        high: `(3, B, n)`: upper bounds of these.
+        last: `(B, n)`: an upper bound of `|f'''| / 6` on all values of `x`.
     """
     middle, radius = x.coef[..., 0], x.radius
     before, after = middle - NODES * radius, middle + NODES * radius
@@ -160,7 +171,7 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
         sizes = np.abs(at) + np.abs(first) + np.abs(second)
         beside = off + 1.25 * (off_first + off_second) + 2.0**-44 * sizes
         tail, series = QUARTER * last * radius**3 + beside, last * radius**3
-        # Points closer than this are misplaced by rounding, relative to the radius.
+        # If the points are closer together than this, rounding misplaces them too much.
         fine = (radius > 2.0**-20 * np.abs(middle)) & np.isfinite(slope) & np.isfinite(bend)
         vague = fine & (tail > VAGUE * np.abs(slope) * radius)
         fine &= tail < series
@@ -184,14 +195,15 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
 def _compare_with_parabola(
     op: Curve, middle: np.ndarray, radius: np.ndarray, *coefficients: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a shift of a parabola, and the largest distance of the curve from the result.
+    """Return the best shift of a parabola, and the curve's largest distance from the shifted one.
 
-    On each part the difference is its value in the middle, plus the change that its slope allows.
+    On each of `CELLS` parts, the difference is bounded by its value in the middle plus the change
+    that its slope allows.
 
     Args:
         middle: Middles of the intervals, `(N,)`.
         radius: Radii of the intervals, `(N,)`.
-        coefficients: `(N,)` each, the coefficients of the parabola about the middle.
+        coefficients: Coefficients of the parabola about the middle, constant first, `(N,)` each.
     """
     at, slope, bend = (part[:, None] for part in coefficients)
     center = middle[:, None]
@@ -218,21 +230,21 @@ def _compare_with_parabola(
         )
         shift = 0.5 * most + 0.5 * least
         off = up(np.maximum(most - shift, shift - least)) * (1.0 + 2.0**-40)
-        # The shift of the parabola is rounded.
+        # Adding the shift to the parabola is rounded.
         off = off + 2.0**-50 * (np.abs(shift) + np.abs(coefficients[0]))
     fine = np.isfinite(shift) & np.isfinite(off)
     return np.where(fine, shift, 0.0), np.where(fine, off, np.inf)
 
 
 def _value(op: Curve, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return numbers near the values of a curve, and their largest errors."""
+    """Return approximate values of a curve, and bounds of their errors."""
     low, high = op.taylor_range(at, at, 0)[:, 0]
     middle = 0.5 * low + 0.5 * high
     return middle, up(np.maximum(high - middle, middle - low))
 
 
 def _line(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
-    """Use one slope for both sides: the mean of the best slopes below and above."""
+    """Enclose a curve between parallel lines with the mean of the best slopes below and above."""
     lines = relax(op, lo, hi)
     slope = 0.5 * lines.lo_slope + 0.5 * lines.hi_slope
     slope = np.where(np.isfinite(slope), slope, 0.0)
@@ -246,8 +258,9 @@ def _line(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
 def apply_largest(windows: np.ndarray, x: Models) -> Models:
     """Return the largest entry of each window.
 
-    It is the entry with the largest middle, plus the excess of another one over it: between 0 and
-    the largest difference, of which half is taken as the middle.
+    The result is the entry with the largest constant coefficient, plus the excess of any other
+    entry over it. The excess lies between 0 and the largest difference, so half of that is its
+    middle.
     """
     boxes = np.arange(x.count)[:, None]
     source = np.maximum(windows, 0)
@@ -275,6 +288,6 @@ def apply_largest(windows: np.ndarray, x: Models) -> Models:
 
 
 def number(x: Models, middle: np.ndarray) -> Models:
-    """Return a constant in the frame of `x`."""
+    """Return the constants `middle`, `(B, n)`, as models like `x`."""
     off = None if x.rest is None else np.zeros_like(middle)
     return constant(x.frame, middle, off, x.sym.shape[-1])

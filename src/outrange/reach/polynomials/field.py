@@ -1,4 +1,4 @@
-"""Evaluation of a graph on Taylor models: a differential equation's right side, or a measure."""
+"""Evaluation of graphs on Taylor models, such as the right-hand side of a differential equation."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from .models import Models, affine, known_rests, multiply, rearrange
 
 @dataclass(eq=False)
 class Trouble:
-    """Record of where a graph is undefined on some values of its models.
+    """Record of the boxes on which a graph may be undefined, and of jumps in time.
 
     Args:
-        causes: The first cause met for each box; "" if there is none.
-        passed: `(B,)` where the last evaluation passes a jump in time; None if there is no jump.
+        causes: The first cause found for each box; "" if the graph is defined there.
+        passed: `(B,)`: whether the last evaluation passes a jump in time; None if there is no jump.
     """
 
     causes: list[str] = field(default_factory=list)
     passed: np.ndarray | None = None
 
     def add(self, boxes: np.ndarray, cause: str) -> None:
-        """Record a cause for some boxes `(B,)`."""
+        """Record a cause for the boxes in the mask `boxes`, `(B,)`."""
         if not self.causes:
             self.causes = [""] * boxes.size
         for i in np.flatnonzero(boxes):
             self.causes[i] = self.causes[i] or cause
 
     def of(self, box: int) -> str:
-        """Return the cause for one box."""
+        """Return the cause recorded for one box; "" if there is none."""
         return self.causes[box] if self.causes else ""
 
 
 def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None = None) -> Models:
-    """Return the output of a graph whose inputs are Taylor models, by name.
+    """Return the output of a graph as Taylor models, from models of its inputs.
 
     Args:
-        graph: Its inputs are among the names in `given`.
-        given: Models of one frame, over the same boxes, with the same symbols.
-        trouble: Receives where the graph is undefined.
+        graph: A graph whose input names all occur in `given`.
+        given: Models of the inputs by name, with one frame, the same boxes and the same symbols.
+        trouble: Record to which boxes are added on which the graph may be undefined.
 
     Raises:
-        InputError: An input has no model, or one of another length.
+        InputError: An input has no model, or a model of the wrong length.
     """
     trouble = Trouble() if trouble is None else trouble
     trouble.passed = None
@@ -75,10 +75,10 @@ def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None 
 
 
 def primitive(op: Op, size: int) -> Op:
-    """Return the op without fusion: a fusible op is replaced by its plain form.
+    """Return an op, or its plain form if it is a fused pointwise op.
 
     Raises:
-        UnsupportedError: It has no plain form.
+        UnsupportedError: The fused op has no plain form.
     """
     if not isinstance(op, Pointwise):
         return op
@@ -90,7 +90,7 @@ def primitive(op: Op, size: int) -> Op:
 
 
 def _join_inputs(graph: Graph, given: Mapping[str, Models]) -> Models:
-    """Return value 0, the joined inputs."""
+    """Return the concatenated inputs, which are value 0 of the graph."""
     parts = []
     for slot in graph.inputs:
         if slot.name not in given or given[slot.name].entries != slot.size:

@@ -1,7 +1,7 @@
-"""The monomials of a Taylor model, and the places of their products.
+"""The monomials of a Taylor model, and the indices of their products.
 
-A monomial is `tau^t eps^alpha`: `tau` in [0, 1] is the time within a step, `eps` in [-1, 1]^d are
-the initial variables. The degrees in `tau` and in `eps` are truncated separately.
+A monomial is `tau^t eps^alpha`, where `tau` in [0, 1] is the time within a step and `eps` in [-1,
+1]^d are the initial variables. The degrees in `tau` and in `eps` are truncated separately.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class MonomialFrame:
-    """The monomials, time first: entry `t * M + m` is `tau^t` times monomial `m` in `eps`.
+    """The monomials, ordered by time: entry `t * M + m` is `tau^t` times monomial `m` in `eps`.
 
     Args:
         variables: Number of initial variables `d`.
-        order: The highest degree in them.
-        time: The highest degree in `tau`; 0 at an instant.
+        order: Highest total degree in the initial variables.
+        time: Highest degree in `tau`; 0 at an instant.
     """
 
     variables: int
@@ -29,7 +29,7 @@ class MonomialFrame:
 
     @cached_property
     def exponents(self) -> np.ndarray:
-        """Exponents `(M, d)` of the monomials in `eps`, by degree; the constant is the first."""
+        """Exponents `(M, d)` of the monomials in `eps`, in order of degree, the constant first."""
         rows = []
         for degree in range(self.order + 1):
             for some in combinations_with_replacement(range(self.variables), degree):
@@ -58,17 +58,17 @@ class MonomialFrame:
 
     @cached_property
     def even(self) -> np.ndarray:
-        """Mask `(M,)` of the monomials in `eps` that are squares, in [0, 1]; not the constant."""
+        """Mask `(M,)` of the monomials in `eps` that are squares, without the constant."""
         return (self.exponents % 2 == 0).all(axis=1) & (self.degrees > 0)
 
     @cached_property
     def linear(self) -> np.ndarray:
-        """Places `(d,)` of the first powers."""
+        """Indices `(d,)` of the monomials `eps_i`."""
         return np.arange(1, 1 + self.variables) if self.order else np.zeros(0, np.int64)
 
     @cached_property
     def squares(self) -> np.ndarray:
-        """Places `(d,)` of the second powers; empty below order 2."""
+        """Indices `(d,)` of the monomials `eps_i^2`; empty below order 2."""
         if self.order < 2:
             return np.zeros(0, np.int64)
         pure = (self.degrees == 2) & (self.exponents == 2).any(axis=1)
@@ -76,7 +76,7 @@ class MonomialFrame:
 
     @cached_property
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both variables of each monomial of second degree, in a frame of that order."""
+        """Indices of the two variables of each monomial of second degree."""
         has_variable = self.exponents[self.degrees == 2] > 0
         return has_variable.argmax(axis=1), self.variables - 1 - has_variable[:, ::-1].argmax(
             axis=1
@@ -84,19 +84,19 @@ class MonomialFrame:
 
     @cached_property
     def others(self) -> np.ndarray:
-        """The monomials that are neither constant, nor first, nor second powers."""
+        """Indices of the monomials other than the constant, `eps_i` and `eps_i^2`."""
         simple = np.concatenate([[0], self.linear, self.squares]).astype(np.int64)
         return np.setdiff1d(np.arange(self.width), simple)
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """First entry `(G,)` of each run of one power of `tau` and one degree in `eps`."""
+        """First index `(G,)` of each group of monomials with equal degrees in `tau` and `eps`."""
         starts = np.searchsorted(self.degrees, np.arange(self.order + 1))
         return np.concatenate([t * self.width + starts for t in range(self.times)])
 
     @cached_property
     def lost(self) -> np.ndarray:
-        """Matrix `(G, G)`: 1 where the product of two groups has no place in the frame."""
+        """Matrix `(G, G)`: 1 where the product of two groups is truncated."""
         t = np.repeat(np.arange(self.times), self.order + 1)
         d = np.tile(np.arange(self.order + 1), self.times)
         late, high = np.add.outer(t, t) > self.time, np.add.outer(d, d) > self.order
@@ -104,20 +104,20 @@ class MonomialFrame:
 
     @cached_property
     def late(self) -> np.ndarray:
-        """Matrix `(T, T)`: 1 where the product of two powers of `tau` has no place."""
+        """Matrix `(T, T)`: 1 where the product of two powers of `tau` is truncated."""
         t = np.arange(self.times)
         return (np.add.outer(t, t) > self.time).astype(np.float64)
 
     @cached_property
     def shifts(self) -> np.ndarray:
-        """Matrix `(T, T)`: the power `t - r` for powers `t`, `r`, and `T` if there is none."""
+        """Matrix `(T, T)`: the power `t - r` for powers `t` and `r`, or `T` if it is negative."""
         t = np.arange(self.times)
         powers = np.subtract.outer(t, t)
         return np.where(powers >= 0, powers, self.times)
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Factors and products of the monomials in `eps` alone."""
+        """Indices of both factors and of their product, for the monomials in `eps`."""
         place = {tuple(row): i for i, row in enumerate(self.exponents.tolist())}
         triples = []
         for i, a in enumerate(self.exponents):
@@ -129,7 +129,11 @@ class MonomialFrame:
 
     @cached_property
     def product(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """Factors `(P,)`, `(P,)` by product, the start of each product, and its most terms."""
+        """Table of products: two factors `(P,)`, where each product starts, and most terms.
+
+        The factors are indices, sorted by their product. The last entry is the largest number of
+        terms that any product sums.
+        """
         left, right, to = self._pairs
         parts = []
         for a in range(self.times):
@@ -144,11 +148,11 @@ class MonomialFrame:
 
 
 class MonomialFrames:
-    """Cache of the frames of one question.
+    """Cache of the frames with the same variables and order.
 
     Args:
         variables: Number of initial variables.
-        order: The highest degree in them.
+        order: Highest total degree in the initial variables.
     """
 
     def __init__(self, variables: int, order: int) -> None:
@@ -156,7 +160,7 @@ class MonomialFrames:
         self._frames: dict[int, MonomialFrame] = {}
 
     def at(self, time: int) -> MonomialFrame:
-        """Return the frame with this highest power of `tau`."""
+        """Return the frame whose highest power of `tau` is `time`."""
         if time not in self._frames:
             self._frames[time] = MonomialFrame(self.variables, self.order, time)
         return self._frames[time]

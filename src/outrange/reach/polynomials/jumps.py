@@ -15,15 +15,15 @@ from .ranges import Hull
 
 
 def apply_jump(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
-    """Return a jumping function's own range on the values of `x`, as a number and a remainder.
+    """Return a discontinuous function's range on the values of `x`, as a constant with a remainder.
 
-    The range is that of an open interval, including limits at jumps. It holds the function's
-    values, and every value between, at each value of `x` and near it. So a proof about a right side
-    holds for its convex hull, whatever a solution does on a jump.
+    The range includes the limits at jumps. It contains the function's values at each value of `x`
+    and near it, and every number between them. So a proof about a right-hand side covers its convex
+    hull, whatever a solution does at a jump.
 
     Returns:
-        The models; `(B, n)` where `x` may leave the domain; and `(B,)` where a jump is passed in
-        time, so that a shorter step would be on one side of it.
+        The models; a mask `(B, n)` of the entries that may leave the domain; and a mask `(B,)` of
+        the boxes that pass a jump in time, so that a shorter step would stay on one side of it.
     """
     bounded_x = x if x.rest is not None else replace(x, rest=np.zeros(x.coef.shape[:2]))
     lo, hi = Hull.of(bounded_x).ends()
@@ -45,6 +45,6 @@ def apply_jump(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
 
 
 def _levels(op: Curve, lo: np.ndarray, hi: np.ndarray, bad: np.ndarray) -> Bounds:
-    """Return the range of a jumping function; that of 0 where it is undefined."""
+    """Return the range of a discontinuous function on `[lo, hi]`; entries in `bad` use 0."""
     with np.errstate(all="ignore"):
         return op.range(np.where(bad, 0.0, lo), np.where(bad, 0.0, hi))

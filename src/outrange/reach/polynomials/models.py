@@ -1,4 +1,4 @@
-"""Batches of Taylor models, with an arithmetic that accounts for all truncation and rounding.
+"""Batches of Taylor models, with arithmetic that accounts for all truncation and rounding.
 
 A model stands for all functions `f(tau, eps, s)` on [0, 1] x [-1, 1]^d x [-1, 1]^S with
 
@@ -9,10 +9,9 @@ earlier steps that are propagated linearly instead of by absolute value.
 
 *Rounding.* All monomials are at most 1, so the error of a polynomial is at most the sum of the
 errors of its coefficients. A coefficient that is a sum of `n` products is off by `gamma(n)` times
-the sum of their absolute values (Higham, 3.1). The sum over all coefficients is at most
-`gamma(n) |a| |b|` with the norms `|a| = sum_k |a_k|`. Computations with remainders are sums of
-non-negative products with fewer than 2^16 roundings each: `with_rounding` covers those and
-underflow.
+the sum of their absolute values (Higham, 3.1). The sum over all coefficients is at most `gamma(n)
+|a| |b|` with the norms `|a| = sum_k |a_k|`. Computations of remainders are sums of non-negative
+products with fewer than 2^16 roundings each: `with_rounding` covers these and underflow.
 
 Reference: K. Makino, M. Berz, *Taylor models and other validated functional inclusion methods*,
 International Journal of Pure and Applied Mathematics 4 (2003).
@@ -33,17 +32,17 @@ from .frame import MonomialFrame
 
 
 EXCESS = 1.0 + 2.0**-36
-"""More than `1 + gamma(2^16)`."""
+"""A factor larger than `1 + gamma(2^16)`."""
 
 MANY = 64
-"""Size from which products of matrices beat products of pairs."""
+"""Number of constants from which matrix products beat products of pairs of monomials."""
 
 FLOOR = 2.0**-1000
-"""Covers every underflow."""
+"""A summand larger than the error of every underflow."""
 
 
 def with_rounding(rest: np.ndarray) -> np.ndarray:
-    """Return a remainder enlarged by the rounding of its own computation; never NaN."""
+    """Enlarge a remainder by the rounding error of its own computation; NaN becomes infinity."""
     out = rest * EXCESS + FLOOR
     return np.where(np.isnan(out), np.inf, out)
 
@@ -53,9 +52,9 @@ class Models:
     """Vectors of Taylor models over a batch of boxes.
 
     Args:
-        coef: `(B, n, size)` the coefficients.
-        sym: `(B, n, T, S)` the coefficients of the symbols, by power of `tau`.
-        rest: `(B, n)` the remainder, or None for a plain polynomial, which proves nothing.
+        coef: `(B, n, size)`: coefficients of the monomials.
+        sym: `(B, n, T, S)`: coefficients of the symbols, by power of `tau`.
+        rest: `(B, n)`: the remainders; None for plain polynomials, which prove nothing.
     """
 
     frame: MonomialFrame
@@ -70,7 +69,7 @@ class Models:
 
     @property
     def entries(self) -> int:
-        """The length of the vectors."""
+        """Number of entries of each vector."""
         return self.coef.shape[1]
 
     @cached_property
@@ -128,7 +127,7 @@ class Models:
 
 
 def multiply(a: Models, b: Models) -> Models:
-    """Return `a * b`, entry by entry."""
+    """Return the elementwise product `a * b`."""
     frame = a.frame
     most = frame.product[3]
     charge(work.MODEL + work.TERM * len(a.coef) * a.coef.shape[1] * len(frame.product[0]))
@@ -146,7 +145,8 @@ def multiply(a: Models, b: Models) -> Models:
         return Models(frame, coef, sym, None)
     with np.errstate(invalid="ignore", over="ignore"):
         rest = (np.matmul(a.norms, frame.lost) * b.norms).sum(axis=-1)
-        # Symbols stay linear: only the other factor's constant in `eps` multiplies them.
+        # Symbols stay linear: only terms of the other factor that are constant in `eps` multiply
+        # them.
         rest += _symbols_lost(a, b, np.abs(a0), np.abs(b0))
         count = max(most, 2 * frame.times) + 2
         whole_a, whole_b = a.norm + a.sym_norm, b.norm + b.sym_norm
@@ -158,16 +158,17 @@ def multiply(a: Models, b: Models) -> Models:
 def _quadratic(
     a: np.ndarray, b: np.ndarray, by_a: np.ndarray, by_b: np.ndarray, frame: MonomialFrame
 ) -> np.ndarray:
-    """Compute the coefficients of a product of second degree by products of matrices.
+    """Compute the coefficients of a product of degree 2 in `eps` by matrix products.
 
-    The constants in `eps` multiply everything, and linear parts multiply each other. No coefficient
-    is a sum of more products than there are pairs of monomials for it.
+    The constants in `eps` multiply everything, and linear parts multiply each other. Each
+    coefficient sums at most one product for each pair of monomials that contributes to it.
 
     Args:
         a: Coefficients of one factor, `(B, n, size)`.
         b: Coefficients of the other factor, `(B, n, size)`.
-        by_a: `(B, n, T, T)`: truncated multiplication by the constants in `eps` of `a`.
-        by_b: Truncated multiplication by those of `b`.
+        by_a: Matrices of the truncated multiplication by `a`'s terms that are constant in `eps`,
+            `(B, n, T, T)`.
+        by_b: The same matrices for `b`.
     """
     d, shape = frame.variables, (*a.shape[:2], frame.times, frame.width)
     first, second = a.reshape(shape), b.reshape(shape)
@@ -186,13 +187,13 @@ def _quadratic(
 
 
 def _toeplitz(powers: np.ndarray, frame: MonomialFrame) -> np.ndarray:
-    """Return truncated multiplication by a polynomial in `tau`, `(..., T, T)`."""
+    """Return matrices of the truncated multiplication by polynomials in `tau`, `(..., T, T)`."""
     nothing = np.zeros((*powers.shape[:-1], 1))
     return np.concatenate([powers, nothing], axis=-1)[..., frame.shifts]
 
 
 def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.ndarray:
-    """Bound the products of symbols with everything except constants in `eps`."""
+    """Bound the truncated products: those of symbols with all but the constants in `eps`."""
     step = a.frame.order + 1
     a_rest = a.norm if step == 1 else _without(a.norms, step)
     b_rest = b.norm if step == 1 else _without(b.norms, step)
@@ -204,7 +205,7 @@ def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.nd
 
 
 def _without(norms: np.ndarray, step: int) -> np.ndarray:
-    """Return the norm without the constants in `eps`."""
+    """Return the norm without the groups that are constant in `eps`."""
     return norms.reshape(*norms.shape[:-1], -1, step)[..., 1:].sum(axis=(-2, -1))
 
 
@@ -246,7 +247,7 @@ def constant(
 
 
 def known_rests(xs: Sequence[Models]) -> list[np.ndarray] | None:
-    """Return the remainders of models, or None if one of them is a plain polynomial."""
+    """Return the remainders of all models, or None if any is a plain polynomial."""
     rests = [x.rest for x in xs if x.rest is not None]
     return rests if len(rests) == len(xs) else None
 
@@ -254,8 +255,9 @@ def known_rests(xs: Sequence[Models]) -> list[np.ndarray] | None:
 def affine(op: Affine, xs: Sequence[Models]) -> Models:
     """Return `sum_i A_i x_i + b`.
 
-    Each coefficient is a sum of at most `terms` products, whose coefficients may themselves be off
-    by `ulps` units, and `b` is added to the constant: `gamma(2 terms + 6)` covers it all.
+    Each coefficient is a sum of at most `terms` products, whose factors may themselves be off by
+    `ulps` units in the last place, and `b` is added to the constant: `gamma(2 terms + 6)` covers
+    all of this.
     """
     frame = xs[0].frame
     flats = [np.concatenate([x.coef, x.sym.reshape(*x.coef.shape[:2], -1)], axis=-1) for x in xs]
@@ -278,7 +280,7 @@ def affine(op: Affine, xs: Sequence[Models]) -> Models:
 
 
 def rearrange(op: Rearrange, xs: Sequence[Models]) -> Models:
-    """Rearrange entries; filled ones are constants."""
+    """Return models with rearranged entries; filled entries are constants."""
     frame = xs[0].frame
     index = np.maximum(op.index, 0)
     absent = op.index < 0

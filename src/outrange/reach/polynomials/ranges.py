@@ -1,4 +1,4 @@
-"""Ranges of Taylor models: over their variables, at an instant, and between instants."""
+"""Ranges of Taylor models over their variables, at an instant or between instants."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .models import Models, with_rounding
 def ends(frame: MonomialFrame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarray) -> Bounds:
     """Return the least and largest values of models at an instant.
 
-    In each variable the first and the second power are combined: `a x^2 + b x` on [-1, 1] has its
-    extremes at the ends and at `-b / 2a`. All other monomials count with their own ranges.
+    The first and second power of each variable are bounded together: `a x^2 + b x` on [-1, 1] has
+    its extremes at the endpoints and at `-b / 2a`. Each other monomial is bounded by itself.
 
     Args:
         frame: The monomials in `eps`.
@@ -58,10 +58,10 @@ def ends(frame: MonomialFrame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarr
 
 @cache
 def _weights(time: int, start: Fraction, end: Fraction) -> tuple[tuple[float, ...], ...]:
-    """Return `W[b][t]`: the weight of `tau^t` in the control point `b` of the piece `[start, end]`.
+    """Return `W[b][t]`, the weight of `tau^t` in control point `b` of the piece `[start, end]`.
 
-    The control point is the blossom of the power: the mean of the products of `t` of `time`
-    numbers, `b` of which are `end` and the others `start`.
+    The weight is the blossom of the power: take `time` numbers, `b` of which are `end` and the rest
+    `start`, and average the products of all choices of `t` of these numbers.
     """
     rows = []
     for b in range(time + 1):
@@ -77,16 +77,16 @@ def _weights(time: int, start: Fraction, end: Fraction) -> tuple[tuple[float, ..
 
 @dataclass(frozen=True, eq=False)
 class Hull:
-    """Models at an instant, of which a tube is a convex combination at every time.
+    """The control points of a tube: models whose convex combinations give the tube at every time.
 
-    Bernstein's polynomials are at least 0 and add up to 1, so every range of a tube lies between
-    the ranges of its control points. The dependence on `eps` and on the symbols is kept.
+    Bernstein polynomials are non-negative and add up to 1, so the range of a tube lies in the hull
+    of the ranges of its control points. Their dependence on `eps` and on the symbols is preserved.
 
     Args:
         frame: The monomials in `eps`.
         coef: Coefficients of the control points, `(B, C, n, M)`.
-        sym: Symbols of the control points, `(B, C, n, S)`.
-        rest: Remainders of all control points, `(B, n)`.
+        sym: Coefficients of the symbols, `(B, C, n, S)`.
+        rest: Remainders, valid for all control points, `(B, n)`.
     """
 
     frame: MonomialFrame
@@ -112,10 +112,10 @@ class Hull:
         coef = np.einsum("ct,bntm->bcnm", weight, by_time)
         sym = np.einsum("ct,bnts->bcns", weight, tube.sym)
         assert tube.rest is not None
-        # Each weight is rounded once and at most 1; each sum has as many terms as powers.
+        # Each weight is rounded once and is at most 1; each sum has one term for each power.
         size = tube.norm + tube.sym_norm
         rest = with_rounding(tube.rest + gamma(frame.times + 3) * size)
-        # The monomials of a frame without time are the first of any other.
+        # The monomials of a frame without time are the first monomials of any other frame.
         return Hull(frame, coef, sym, rest)
 
     def ends(self) -> Bounds:

@@ -1,8 +1,8 @@
-"""Batches of pieces on the cores of this process, one thread each.
+"""Batches of pieces on threads of this process, one thread for each batch.
 
-NumPy releases the interpreter within its loops, in which batches spend most of their time. A batch
-is bounded as on one core: by one thread, with one thread of BLAS. So its result is the same bit for
-bit, whatever the number of cores.
+NumPy releases the interpreter lock within its loops, where batches spend most of their time. Each
+batch is bounded by one thread, with one BLAS thread. So its result is the same, bit for bit, for
+any number of cores.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from ...search.common.parallel import parallel_map, single_blas_thread, threads
 
 
 AHEAD = 2
-"""Batches of a wave for each core: more would outlast their turn."""
+"""Number of batches submitted together per core; more would exceed the time of a turn."""
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
 
 def batches_at_once() -> int:
-    """Return how many batches this process bounds at once; 1 where time is counted."""
+    """Return how many batches this process submits together; 1 if time is counted in operations."""
     cores = 1 if is_counted() else threads()
     return AHEAD * cores if cores > 1 else 1
 
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """Compute with one thread inside the context, for results that depend on no other."""
+    """Compute with one thread inside the context, so that results do not depend on the cores."""
     with on_cores(1), single_blas_thread():
         yield
 
@@ -41,11 +41,11 @@ def on_one_core() -> Iterator[None]:
 def map_batches(work: Callable[[Batch], Result], batches: Sequence[Batch]) -> list[Result]:
     """Apply `work` to every batch, on all cores.
 
-    An interrupt stops running batches at their next look at the clock, and is raised once all have
-    ended: none changes its pieces afterwards.
+    An interrupt stops running batches when they next check the clock. It is raised once all of them
+    have ended, so no batch changes its pieces afterwards.
 
     Args:
-        work: Called with one batch. It raises nothing.
+        work: Function of one batch, which must not raise exceptions.
         batches: The batches, in order.
     """
     stop, lock = Event(), Lock()

@@ -1,7 +1,7 @@
-"""Boxes of initial states on workers or threads: each takes one batch through the loop.
+"""Propagation of batches of boxes through a loop, on workers or threads.
 
-Assumptions about conditions refer to the graph of a step, which is another object in another
-process. So they are sent with the graph's number in the loop.
+Assumptions about conditions refer to the graph of a step. The graph is a different object in each
+process, so the assumptions are sent with the graph's number in the loop instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .waves import Waves
 
 
 class Bounding(Protocol):
-    """A search that propagates boxes through a loop."""
+    """The protocol of a search that propagates boxes through a loop."""
 
     system: LoopSystem
     trouble: str
@@ -44,8 +44,8 @@ class SentBox:
 
     Args:
         box: The box without its references to graphs.
-        assumed: Levels by step, number of its graph, value and entry.
-        guard: The undecided condition, likewise.
+        assumed: Assumed levels, by step, number of the graph, value and entry.
+        guard: The first undecided condition, with its step and the number of the graph.
     """
 
     box: TubeBox
@@ -54,14 +54,14 @@ class SentBox:
 
     @staticmethod
     def of(box: TubeBox, graphs: Sequence[Graph]) -> SentBox:
-        """Convert a box of a loop with these graphs."""
+        """Convert a box of a loop whose graphs are `graphs`, in the order of `graphs_of`."""
         number = {id(graph): i for i, graph in enumerate(graphs)}
         assumed = {(k, number[id(g)], v, e): at for (k, g, v, e), at in box.assumed.items()}
         guard = box.guard and (box.guard[0], number[id(box.guard[1])], box.guard[2])
         return SentBox(replace(box, assumed={}, guard=None), assumed, guard)
 
     def unpack(self, graphs: Sequence[Graph]) -> TubeBox:
-        """Return the box in a process where these are the graphs."""
+        """Return the box, with references to `graphs`, the graphs in this process."""
         assumed = {(k, graphs[i], v, e): at for (k, i, v, e), at in self.assumed.items()}
         guard = self.guard and (self.guard[0], graphs[self.guard[1]], self.guard[2])
         return replace(self.box, assumed=assumed, guard=guard)
@@ -72,11 +72,11 @@ class BoundedBoxes:
     """A worker's result for a batch.
 
     Args:
-        boxes: The boxes with bounds of their trajectories.
-        closed: `(B,)` which are closed.
-        blame: `(B, d)`: blame for those that are not.
+        boxes: The boxes, with bounds of their trajectories.
+        closed: `(B,)`: whether each box is closed.
+        blame: `(B, d)`: each variable's blame, by which open boxes are cut.
         margin: `(B,)`: margins of the boxes.
-        trouble: Where the plant may be undefined.
+        trouble: A sentence on where the plant may be undefined; empty if nowhere.
     """
 
     boxes: list[SentBox]
@@ -88,7 +88,7 @@ class BoundedBoxes:
     def enter(
         self, search: Bounding, batch: Sequence[TubeBox]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Store the result in the caller's boxes, and return it as in one process."""
+        """Store the bounds in the caller's boxes; return `closed`, `blame` and `margin`."""
         graphs = graphs_of(search.system)
         for box, sent in zip(batch, self.boxes, strict=True):
             new = sent.unpack(graphs)
@@ -100,12 +100,12 @@ class BoundedBoxes:
 
 @dataclass(frozen=True, eq=False)
 class BoundedHere:
-    """Result of a batch bounded by a thread of this process, which changed the boxes themselves.
+    """Result of a batch bounded by a thread of this process, which stored the bounds in the boxes.
 
     Args:
         result: The result of `Bounding.bound`; None if it raised `error`.
-        trouble: Where the plant may be undefined.
-        error: An error about the question.
+        trouble: A sentence on where the plant may be undefined; empty if nowhere.
+        error: The error that `Bounding.bound` raised; None if it returned or ran out of time.
     """
 
     result: tuple[np.ndarray, np.ndarray, np.ndarray] | None
@@ -123,14 +123,14 @@ class BoundedHere:
 
 
 def graphs_of(system: LoopSystem) -> list[Graph]:
-    """Return all graphs of a loop, in an order that is the same in every process."""
+    """Return all graphs of a loop, in the same order in every process."""
     return [*system.steps, *(graph for mode in system.of_modes.values() for graph in mode)]
 
 
 def bound_batches(
     search: Bounding, batches: Sequence[Sequence[TubeBox]]
 ) -> dict[int, BoundedBoxes | None] | dict[int, BoundedHere | None]:
-    """Bound batches on workers or threads; return the results known, by the place of the batch."""
+    """Bound batches on workers or threads; return the available results by index of the batch."""
     helpers, results = ambient_workers(), {}
     if helpers is None:
         return dict(enumerate(map_batches(partial(_bound_here, search), batches)))
@@ -147,7 +147,7 @@ def bound_batches(
 
 
 def _bound_here(search: Bounding, batch: Sequence[TubeBox]) -> BoundedHere | None:
-    """Propagate a batch in a thread; return None if the time was over before."""
+    """Propagate a batch in a thread; return None if time ran out first."""
     search_copy = copy(search)
     search_copy.trouble = ""
     try:
@@ -161,10 +161,11 @@ def _bound_here(search: Bounding, batch: Sequence[TubeBox]) -> BoundedHere | Non
 def bound_boxes(
     payload: CachedPayload, sent: Sequence[SentBox], seconds: float
 ) -> BoundedBoxes | None:
-    """Propagate a batch on a worker; return None if the time was over before.
+    """Propagate a batch on a worker; return None if time ran out first.
 
     Args:
-        payload: The search, without boxes.
+        payload: The search in serialized form, without boxes.
+        sent: The boxes of the batch.
         seconds: Remaining time; infinite without a limit.
     """
     search: Bounding = copy(payload.get_or_make("search", deserialize))

@@ -1,8 +1,8 @@
-"""Batches of pieces over workers: a wave of full batches, each of them a task.
+"""Submission of batches of pieces to workers in waves, one task for each batch.
 
-Pieces wait in a queue, the oldest first, and their parts go to its end. So all full batches of a
-queue are known before the first of them is done. A wave submits them at once, and enters the
-results in their order, as if one process had bounded them in turn.
+Pieces wait in a queue, the oldest first, and their parts go to its end. So all full batches in the
+queue are known before the first of them is done. A wave submits them together and stores the
+results in their order, as if one process had bounded them one after another.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ from .threads import batches_at_once
 
 
 AHEAD = 4
-"""Batches of a wave for each worker: only at its end do some wait for the others."""
+"""Number of batches per worker in a wave; workers are idle only at the end of a wave."""
 
 LATE = 1.0
-"""Seconds for workers to end a batch after the deadline: they look at the clock between two steps.
-A batch that is missing after that is open."""
+"""Seconds after the deadline in which workers may finish a batch, as they check the clock only
+between steps. The pieces of a batch that is still missing then stay open."""
 
 GRACE = 30.0
-"""Seconds beyond twice its time until a task counts as hung; the worker may start within them."""
+"""Seconds beyond twice its time limit after which a task counts as hung; they allow a worker to
+start."""
 
 
 def full_batches(waiting: int, size: int) -> int:
-    """Return how many full batches are bounded at once, by workers or the cores of this process.
+    """Return how many full batches to bound together, on workers or on threads of this process.
 
     Args:
-        waiting: Pieces in the queue.
-        size: Pieces of a batch.
+        waiting: Number of pieces in the queue.
+        size: Number of pieces in a full batch.
     """
     if waiting < 2 * size:
         return 1
@@ -44,12 +45,12 @@ def full_batches(waiting: int, size: int) -> int:
 
 
 class Waves:
-    """Submits batches to workers.
+    """A dispatcher of batches to workers.
 
     Args:
-        about: The data shared by all batches.
-        name: A word or two on what a task does.
-        work: A function of a module, called with the payload, a batch, and seconds.
+        about: The data that all batches share, sent once to each worker.
+        name: A short name for the tasks.
+        work: A module-level function, called with the payload, a batch and the remaining seconds.
     """
 
     def __init__(self, helpers: Workers, about: Any, name: str, work: Callable[..., Any]) -> None:
@@ -65,17 +66,17 @@ class Waves:
     ) -> None:
         """Bound all batches on workers.
 
-        A batch is missing afterwards if there was no time for it or its workers were lost. The
-        caller bounds it, or leaves it open.
+        A batch has no result afterwards if time ran out or its workers were lost. The caller then
+        bounds it, or leaves it open.
 
         Args:
             batches: The data sent for each batch.
             seconds: Remaining time; infinite without a limit.
-            results: Receives the results by the place of the batch, also if an interrupt ends it.
-            report: Called with the place of each batch that is done.
+            results: Filled with the results by index of the batch, even after an interrupt.
+            report: Called with the index of each batch that is done.
 
         Raises:
-            InputError: An error of a task about the question.
+            InputError: A task raised it.
         """
         dispatcher, waiting, lost = self._dispatcher, deque(range(len(batches))), Counter()
         end = read_wall_clock() + seconds

@@ -1,1 +1,1 @@
-"""Exact reach sets of piecewise-linear closed loops, as star sets from step to step."""
+"""Exact reach sets of piecewise-linear closed loops, as unions of star sets after each step."""

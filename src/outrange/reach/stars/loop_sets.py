@@ -1,9 +1,9 @@
 """Exact reach sets of a piecewise-linear closed loop after every step.
 
-The unrolled loop is one network, and its linear regions after a step are cut further by the next.
-The rounding up to a step is kept in symbols, which later steps propagate like the state. If time
-ends during a step, that step is abandoned. It is repeated with a few hulls of all earlier regions,
-since thousands of regions would take as long again.
+The unrolled loop is one network, and each step cuts the linear regions of the previous step
+further. Rounding errors are represented by symbols, which later steps propagate like the state. If
+time runs out during a step, the step is repeated on a few hulls of all earlier regions, because
+thousands of regions would take as long again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ..system import LoopSystem, unroll
 
 @dataclass(eq=False)
 class _InitialPart:
-    """A convex part of the initial set, and its current regions."""
+    """A convex part of the initial set, with its linear regions up to the current step."""
 
     frame: InputFrame
     box: Box
@@ -42,12 +42,13 @@ class _InitialPart:
 
 @dataclass(frozen=True, eq=False)
 class LoopSets:
-    """Reach sets of a loop.
+    """The reach sets of a loop after every step.
 
     Args:
-        sets: The union after each step, the initial set first.
-        reason: `"exact"`, or why cuts ended: `"time"`, `"interrupted"`, `"pieces"`.
-        states: `(runs, steps + 1, states)` trajectories in float64.
+        sets: The union of stars after each step, the initial set first.
+        reason: `"exact"`, or why the sets are only enclosures: `"time"`, `"interrupted"`,
+            `"pieces"`.
+        states: `(runs, steps + 1, states)`: simulated trajectories in float64.
     """
 
     sets: tuple[StarUnion, ...]
@@ -56,7 +57,7 @@ class LoopSets:
 
 
 def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> LoopSets:
-    """Compute the reach set after every step.
+    """Compute the reach set of a loop after every step, exactly as long as time allows.
 
     Args:
         clock: The clock of the question.
@@ -65,7 +66,7 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
 
     Raises:
         UnsupportedError: The loop is not piecewise linear.
-        InputError: Its initial set has no exact pieces, or too many numbers vary.
+        InputError: The initial set is not a union of polytopes, or too many numbers vary.
     """
     straight = replace(system, steps=tuple(map(piecewise_to_pairs, system.steps)))
     graph = unroll(straight, system.horizon)
@@ -114,7 +115,13 @@ def _parts(
 
 
 def _after(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[Star]:
-    """Return the stars after a step, to which the parts advance."""
+    """Advance the parts by a step, and return the stars after it.
+
+    Args:
+        parts: The parts of the initial set, changed in place.
+        value: Number of the value of the unrolled loop that is the state after the step.
+        entries: Indices of the states in the stars.
+    """
     if all(part.search.gives_up for part in parts):
         before = [part.cells for part in parts]
         try:
@@ -150,7 +157,7 @@ def _stars(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[S
 
 
 def _in_time(parts: Sequence[Cells]) -> Iterator[Cells]:
-    """Iterate over the regions; raise once the time is over."""
+    """Iterate over the regions, and raise `OutOfTime` once the deadline has passed."""
     for cells in parts:
         check_deadline()
         yield cells

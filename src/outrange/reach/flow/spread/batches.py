@@ -1,4 +1,4 @@
-"""Pipes of flows on workers or threads: each task has the initial boxes of one batch."""
+"""Computation of flowpipes on workers or threads, one task for each batch of initial boxes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ..pipe import Decide, FlowPipe, PipeDecision, Segment
 
 @dataclass(frozen=True, eq=False)
 class Reporting:
-    """A decision that reports progress; the caller reports for workers.
+    """A decision that also reports progress; tasks on workers use `decide` alone.
 
     Args:
-        report: Called with a number of boxes.
+        report: Called with the number of boxes in a segment.
     """
 
     decide: Decide
@@ -38,7 +38,7 @@ class Reporting:
 
 @dataclass(eq=False)
 class FlowTask:
-    """The data shared by all batches; see `flow_pipe`."""
+    """The arguments of `flow_pipe` that all batches share."""
 
     plant: Graph
     controller: Graph | SampledControl | None
@@ -50,7 +50,7 @@ class FlowTask:
     waves: Waves | None = field(default=None, init=False, repr=False)
 
     def pipe(self, ends: Bounds, seconds: float | None) -> FlowPipe:
-        """Return the pipes of some boxes."""
+        """Compute the pipes of boxes, given by their corners, on one core."""
         with on_one_core():
             return flow_pipe(
                 self.plant, self.controller, ends, self.dt, self.steps, seconds,
@@ -60,12 +60,13 @@ class FlowTask:
     def run_batches(
         self, batches: Sequence[Bounds], seconds: float, results: dict[int, FlowPipe]
     ) -> None:
-        """Bound the pipes of batches of boxes on workers, or on threads without workers.
+        """Compute the pipes of batches of boxes on workers, or on threads if there are no workers.
 
         Args:
-            batches: Corners of the boxes of each.
+            batches: Corners of the boxes of each batch.
             seconds: Remaining time; infinite without a limit.
-            results: Receives the pipes by the place of the batch, also if an interrupt ends it.
+            results: Filled with the finished pipes by the index of the batch, even after an
+                interrupt.
         """
         helpers, decide, report = ambient_workers(), self.decide, _ignore
         if isinstance(decide, Reporting):
@@ -83,7 +84,7 @@ class FlowTask:
 
 
 def _ignore(boxes: int) -> None:
-    """Ignore a report."""
+    """Do nothing, instead of reporting progress."""
 
 
 def bound_flow(payload: CachedPayload, ends: Bounds, seconds: float) -> FlowPipe:
