@@ -1,1 +1,1 @@
-"""Public functions: each reads the model, checks its arguments, and runs a question."""
+"""The public functions: each loads the model, checks its arguments, and runs a question."""

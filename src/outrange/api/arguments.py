@@ -28,11 +28,11 @@ MOST_NAMED = 1000
 """Maximum number of outputs that a live view names."""
 
 LEAST_TIME = 1e-3
-"""Minimum seconds of a question whose time was used up by reading the model."""
+"""Minimum time limit in seconds for a question, even if loading the model took all of its time."""
 
 
 def load_network(model: Any, inputs: Any = None) -> Network:
-    """Load a model, and report progress and output names to the listener, if there is one.
+    """Load a model; report progress and output names to the ambient listener, if there is one.
 
     Args:
         model: Model as passed by the user.
@@ -55,10 +55,11 @@ def load_network(model: Any, inputs: Any = None) -> Network:
 
 
 def is_float32(arithmetic: Any) -> bool:
-    """Return whether `arithmetic` is `"float32"`; False for `"real"`.
+    """Return whether `arithmetic` is `"float32"` rather than `"real"`.
 
     Raises:
-        InputError: It is neither; types with larger rounding errors are refused by name.
+        InputError: It is neither. The message explains that types with larger rounding errors are
+            not supported.
     """
     if arithmetic in ("real", "float32"):
         return arithmetic == "float32"
@@ -71,7 +72,7 @@ def is_float32(arithmetic: Any) -> bool:
 
 
 def read_if_file(property: Any) -> Any:
-    """Read a property that is a file; return any other property unchanged."""
+    """Read a property given as the path of a file; return any other property unchanged."""
     is_file = isinstance(property, os.PathLike)
     if isinstance(property, str):
         is_file = is_property_file(property)
@@ -79,10 +80,10 @@ def read_if_file(property: Any) -> Any:
 
 
 def arithmetic_of(property: Any, arithmetic: str | None) -> str:
-    """Return the arithmetic of the network: the argument, or the declaration of a VNN-LIB file.
+    """Return the arithmetic of the network: the argument, or else what a VNN-LIB file declares.
 
     Raises:
-        InputError: It is neither real nor float32.
+        InputError: The arithmetic is neither real nor float32.
     """
     declared = property.elements if isinstance(property, Specification) else "real"
     chosen = declared if arithmetic is None else arithmetic
@@ -95,7 +96,7 @@ def is_nameless(network: Network) -> bool:
 
 
 def _output_names(network: Network) -> tuple[str, ...]:
-    """Return the names of the outputs; none if there are too many to read."""
+    """Return the names of all output entries; () if there are more than `MOST_NAMED`."""
     from ..answers.render.text import entry_names
 
     outputs = network.graph.outputs
@@ -105,7 +106,7 @@ def _output_names(network: Network) -> tuple[str, ...]:
 
 
 def share_feature_names(network: Network, other: Network) -> Network:
-    """Return the network with the feature names of another of the same size."""
+    """Return the network with the feature names of `other` if it has none and the sizes match."""
     names = [slot.name for slot in other.graph.inputs if slot.column_of]
     nameless = not any(slot.column_of for slot in network.graph.inputs)
     fits = nameless and [slot.size for slot in network.graph.inputs] == [len(names)]
@@ -115,7 +116,7 @@ def share_feature_names(network: Network, other: Network) -> Network:
 def load_within_limit(
     model: Any, time_limit: float | None, inputs: Any = None
 ) -> tuple[Network, Clock]:
-    """Load a model; return it with the question's clock, which also counts the loading time."""
+    """Load a model; return it with the clock of the question, which includes the loading time."""
     from ..questions.common.arguments import check_limits
 
     check_limits(0.0, time_limit)
@@ -136,7 +137,7 @@ def parse_condition(where: Any) -> Any:
 
 
 def _is_set(value: Any) -> bool:
-    """Return whether a value describes inputs, rather than a condition on them."""
+    """Return whether a value describes an input set rather than a condition on inputs."""
     parts = ("dtype", "regions", "columns")
     return isinstance(value, tuple | list | dict) or any(hasattr(value, part) for part in parts)
 
@@ -144,11 +145,11 @@ def _is_set(value: Any) -> bool:
 def _check_specification(
     network: Network, specification: Specification, float32: bool
 ) -> Specification:
-    """Return the specification if it matches the network and has a provable arithmetic.
+    """Return the specification if it matches the network and its arithmetic is supported.
 
     Raises:
-        InputError: It declares other networks.
-        UnsupportedError: Nothing can be proved about its element type.
+        InputError: It declares several networks, or one that does not match.
+        UnsupportedError: Its element type is not supported by proofs.
     """
     if specification.elements != "real" and not float32:
         # The only safeguard against answering a float32 query with real-number reasoning.
@@ -172,7 +173,7 @@ def _check_specification(
 def resolve_question(
     network: Network, property: Any, box: Any, where: Any, float32: bool = False
 ) -> tuple[Formula, list[Region], str, PropertySource | None]:
-    """Return the unsafe condition, the regions, the property in words, and its source."""
+    """Return the negated property, the input regions, the property in words, and its source."""
     from ..cli.property.parser import read_condition
     from ..questions.conditions.specification import (
         check_sizes,
@@ -201,8 +202,8 @@ def resolve_question(
             whole = own_box(specification) if float32 else whole_space(network.graph)
             in_file = where_holds([whole], slots, where, outputs)
             return specification.unsafe, in_file, name, specification.source
-        # The bounds of the file belong to the input set: if no input satisfies both, there is
-        # nothing to verify.
+        # The file's bounds are part of the input set: if they exclude all of `box`, nothing is left
+        # to verify.
         passed = regions(slots, box, where=where, outputs=outputs)
         inside = cut(passed, input_constraints(specification))
         return specification.unsafe, inside, name, specification.source
@@ -223,13 +224,13 @@ def compose_models(
     Args:
         models: Dict from network names in the property to models.
         property: A VNN-LIB file of version 2.0, or a result of `outrange.read_property`.
-        time_limit: Seconds, including reading; None for no limit.
+        time_limit: Limit in seconds, including the time to load the models; None for no limit.
 
     Returns:
         The network, the property, and the remaining seconds.
 
     Raises:
-        InputError: The property is not such a file, or the names differ.
+        InputError: The property is not such a file, or it declares other names than `models` has.
     """
     from ..frontends.composition import check_names, compose
     from ..frontends.load import load

@@ -1,4 +1,4 @@
-"""Public choice of the arrays that searches compute with: `use_torch`."""
+"""Choice of the array library that searches compute with: `use_torch`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
 
     PyTorch takes over the most expensive part of the search on networks with many inputs: gradient
     ascent on relaxation slopes and Lagrange multipliers (alpha-beta-CROWN), batched over many
-    sub-problems. NumPy then recomputes every bound in float64 from the result. Some networks stay
-    on NumPy: those with activations other than (leaky) ReLU, with few inputs, or with more than
-    2^26 weights. So do values that overflow.
+    sub-problems. NumPy then recomputes every bound in float64 from the result. NumPy still handles
+    networks with activations other than (leaky) ReLU, with few inputs, or with more than 2^26
+    weights, and values that overflow.
 
     The choice is local to the current context (`contextvars`): other threads and asynchronous tasks
     are not affected.
@@ -30,7 +30,7 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
         A context manager.
 
     Raises:
-        InputError: The device is not available, or the type is not one of the two.
+        InputError: The device is not available, or `dtype` is not one of the two types.
         ModelError: PyTorch is not installed.
 
     Example:
@@ -44,9 +44,9 @@ def use_torch(device: str = "cpu", dtype: str = "float32") -> Iterator[None]:
         ...     output_range(model, (0, 1))
         Range(lo=[0.], hi=[2.], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: yes, whatever the device computes: NumPy proves every bound.
-    Complete: as without it.
-    Cost: as without it, at the speed of the device.
+    Sound: yes, regardless of what the device computes: NumPy proves every bound.
+    Complete: as without `use_torch`.
+    Cost: as without `use_torch`, at the speed of the device.
 
     Reference: Xu et al., *Fast and complete* (alpha-CROWN), ICLR 2021; Wang et al., *Beta-CROWN*,
     NeurIPS 2021, for batched ascent on such devices.
@@ -77,7 +77,7 @@ _inside: list[int] = []
 
 @contextmanager
 def _one_thread(t: ModuleType) -> Iterator[None]:
-    """Limit PyTorch to one thread: the search has threads of its own, which need the cores."""
+    """Limit PyTorch to one thread, because the search's own threads need the cores."""
     _inside.append(_inside[0] if _inside else t.get_num_threads())
     t.set_num_threads(1)
     try:

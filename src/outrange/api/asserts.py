@@ -37,7 +37,7 @@ def assert_holds(
 ) -> Verdict:
     """Fail a test unless a property is proved for every input of a set.
 
-    The failure message contains the verdict, and as Python code the input that violates the
+    The failure message contains the verdict and, as Python code, the input that violates the
     property.
 
     Args:
@@ -87,9 +87,9 @@ def assert_range(
     Args:
         model: As for `outrange.verify`.
         box: As for `outrange.verify`.
-        lo: Lower limit: one number, an array that broadcasts to the output's shape (no batch axis),
-            or for several outputs a dict from name to these. None, and entries of minus infinity,
-            mean no limit.
+        lo: Lower limit: one number, an array that broadcasts to the output's shape (without a batch
+            axis), or for several outputs a dict from output name to either. None and entries of
+            minus infinity mean no limit.
         hi: Upper limit, of the same form and shape as `lo`.
         time_limit: Limit in seconds; None to search until the property is decided.
         unknown: Effect of an undecided property: `"fail"`, or `"skip"` the test (pytest).
@@ -99,9 +99,9 @@ def assert_range(
         The `Verdict`; its status is `HOLDS`.
 
     Raises:
-        AssertionError: An output leaves the range (the message says which), or the property is
-            undecided with `unknown="fail"`.
-        InputError, ModelError, UnsupportedError: As for `outrange.verify`.
+        AssertionError: An output can leave the range (the message says which), or the property is
+            undecided and `unknown="fail"`. InputError, ModelError, UnsupportedError: As for
+            `outrange.verify`.
 
     Example:
         >>> import keras
@@ -244,7 +244,10 @@ def _check_verdict(
 
 
 def _code(example: Counterexample, model: Any) -> list[str]:
-    """Return code that runs the model on the counterexample; flat unless it is a Keras model."""
+    """Return lines of code that run the model on the counterexample.
+
+    The input is flat in this code unless the model is a Keras model.
+    """
     from ..answers.render.code import witness_code
     from ..frontends.load import is_keras
 
@@ -263,5 +266,5 @@ def _skip(message: str) -> NoReturn:
 
 
 def _time_or_effort(time_limit: float | None) -> dict[str, Any]:
-    """Return the limit of a question; without one, it runs until the property is decided."""
+    """Return the options of `verify` for a time limit; None means until the property is decided."""
     return {"effort": "exact"} if time_limit is None else {"time_limit": time_limit}

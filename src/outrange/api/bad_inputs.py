@@ -42,8 +42,8 @@ def counterexamples(
         property: The property that must hold, as for `outrange.verify`.
         box: The input set, as for `outrange.verify`.
         count: Number of counterexamples to find.
-        apart: Minimum distance of any two: they differ in some input by at least this fraction of
-            its width; 0 requires only that they are distinct.
+        apart: Minimum distance between any two counterexamples: they differ in some input by at
+            least this fraction of its width. 0 requires only that they are distinct.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
@@ -51,13 +51,13 @@ def counterexamples(
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points of the attack.
-        where: A condition on `outrange.x`; only inputs that satisfy it count.
+        where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
         progress: True shows progress, False hides it. None shows it in a terminal or a notebook
             once the call takes 2 s.
 
     Returns:
-        `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether as many exist
-        as requested, fewer were found (and why), or none exist (proved).
+        `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether as many were
+        found as requested, fewer (its `reason` says why), or provably none exist.
 
     Raises:
         InputError: An argument breaks a rule; the message says which.
@@ -78,9 +78,10 @@ def counterexamples(
         'proved: there are none'
 
     Sound: `status` `"none"` is a proof.
-    Complete: as `outrange.verify` for the first counterexample; the others are found by descent in
-    ever smaller boxes.
-    Cost: exponential in the number of inputs in the worst case; with few, milliseconds each.
+    Complete: as `outrange.verify` for the first counterexample. The others are found by descent in
+    smaller and smaller boxes.
+    Cost: exponential in the number of inputs in the worst case; with few inputs, milliseconds per
+    counterexample.
 
     Reference: Madry et al., *Towards deep learning models resistant to adversarial attacks*, ICLR
     2018; Jaulin, Kieffer, Didrit, Walter, *Applied interval analysis*, Springer 2001, for the
@@ -121,15 +122,16 @@ def bad_inputs(
     where: Any = None,
     progress: bool | None = None,
 ) -> BadInputs:
-    """Compute the pre-image of a violation: boxes, exact polytopes, and their share of the volume.
+    """Compute the inputs that violate a property: boxes, polytopes, and their share of the volume.
 
-    The input set is paved with boxes. Linear bounds prove a box entirely safe or entirely bad, or
-    bound the bad share of its volume; the box with the most uncertain share is bisected next. In
-    the remaining boxes, the activation patterns of a piecewise-linear network are enumerated: on
-    each pattern, the bad inputs form a polytope.
+    The input set is paved with boxes. Linear bounds prove that a box is entirely safe or entirely
+    bad, or bound the bad share of its volume. The box with the most uncertain share is bisected
+    next. In the remaining boxes, the activation patterns of a piecewise-linear network are
+    enumerated: on each pattern, the bad inputs form a polytope.
 
     The function is meant for few inputs (up to about six). With more, the bounds on the share
-    converge slowly. With nine or more, a box is divided by patterns only if one pattern is left.
+    converge slowly. With nine or more, a box is divided by activation patterns only if a single
+    pattern is left in it.
 
     Args:
         model: As for `outrange.verify`.
@@ -169,8 +171,9 @@ def bad_inputs(
         >>> found.contains([[0.9, 0.9], [0.1, 0.1]]).tolist()
         [True, False]
 
-    Sound: the bounds on the share of the volume and all statements about whole boxes, including
-    every float64 rounding error. The faces of the polytopes are accurate to float64, unproved.
+    Sound: the bounds on the share of the volume and all statements about whole boxes are proved,
+    including every float64 rounding error. The faces of the polytopes are accurate to float64, but
+    not proved.
     Complete: for piecewise-linear networks with few inputs, to `share_tol`, given enough time.
     Cost: exponential in the number of inputs.
 

@@ -1,6 +1,6 @@
 """Decorators of public questions: provenance, efforts, and budgets of counted work.
 
-A budget gives the same answer on every machine; a time limit cannot.
+With a budget, a question has the same answer on every machine; with a time limit, it may not.
 """
 
 from __future__ import annotations
@@ -29,28 +29,32 @@ from ..search.common.tolerance import STALLED
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 APART = frozenset("model model_a model_b build property progress file executor resume".split())
-"""Arguments without an entry in provenance: they are hashed elsewhere, or have no effect."""
+"""Arguments that provenance does not list, because they are hashed elsewhere or do not affect the
+answer."""
 
 MOST_BUDGET = 1e15
 """Budget at or above which float64 could not distinguish two readings of counted time."""
 
 EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
-"""Seconds after which a question without a limit ends. Most users wait less than a minute."""
+"""Time limit in seconds of each effort, for questions without another limit. None means no limit.
+Most users wait less than a minute."""
 
 EARLY = 0.9
-"""Share of an effort's seconds before which a search that ended has stalled."""
+"""A search that ended before this fraction of its effort's time did not run out of time, but
+stalled."""
 
 EFFORT_VARIABLE = "OUTRANGE_EFFORT"
-"""Environment variable with the default effort."""
+"""Environment variable that sets the default effort."""
 
 DIVIDING = ("executor", "resume")
-"""Arguments that divide a question among processes, whose order of work varies."""
+"""Arguments that exclude a budget: the order of work varies between processes and runs."""
 
 LATE, LATE_SHARE = 1.0, 0.1
-"""Seconds, and share of its time limit, beyond which an answer counts as late."""
+"""An answer is late if it exceeds its time limit by more than this many seconds and this
+fraction."""
 
 LONGEST = 80
-"""Maximum characters of an argument that is shown as written; longer ones are hashed."""
+"""Maximum number of characters of an argument that is shown as written; longer ones are hashed."""
 
 
 def with_provenance(ask: Ask) -> Ask:
@@ -91,7 +95,7 @@ def counted_work() -> Iterator[None]:
 
 
 def with_budget(ask: Ask) -> Ask:
-    """Let a question take `budget`: its time limit then counts units of work, not seconds.
+    """Decorate a question with the argument `budget`, a limit in units of work instead of seconds.
 
     Args:
         ask: A public question with the parameters `budget` and `time_limit`.
@@ -109,7 +113,9 @@ def with_budget(ask: Ask) -> Ask:
 
 
 def with_effort(ask: Ask) -> Ask:
-    """Let a question without a limit end after the seconds of its effort, and say so.
+    """Decorate a question with the argument `effort`, which limits its time if nothing else does.
+
+    An answer that ran out of this time says so.
 
     Args:
         ask: A public question with the parameters `effort` and `time_limit`.
@@ -154,7 +160,7 @@ def with_effort(ask: Ask) -> Ask:
 
 
 def _ran_out(answer: Answer) -> bool:
-    """Return whether a question ran out of time, for some of its inputs at least."""
+    """Return whether a question ran out of time, at least for some of its inputs."""
     ends = [getattr(answer, name, None) for name in ("status", "reason")]
     return "time" in [end for end in ends if isinstance(end, str)] or any(
         bool(np.isin(end, ("", "open")).any()) for end in ends if isinstance(end, np.ndarray)
@@ -162,7 +168,7 @@ def _ran_out(answer: Answer) -> bool:
 
 
 def _check(budget: Any, options: dict[str, Any]) -> None:
-    """Refuse a budget that is not a positive number, or that excludes another argument."""
+    """Check that a budget is a positive number and compatible with the other arguments."""
     is_number = isinstance(budget, int | float | np.number) and not isinstance(budget, bool)
     if not is_number or not 0.0 < budget < MOST_BUDGET:
         raise InputError(f"`budget` is a positive number below 1e15. Received: budget={budget!r}.")
@@ -191,7 +197,7 @@ def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
 
 
 def report_lateness(ask: Ask) -> Ask:
-    """Let a late answer say by how much it is late, and in which phase the time was spent.
+    """Decorate a question so that a late answer says how late it is, and which phase took the time.
 
     Args:
         ask: A public question.
@@ -217,13 +223,13 @@ def report_lateness(ask: Ask) -> Ask:
 def late_sentence(
     begin: float, limit: float, end: float, phases: Sequence[tuple[float, str]]
 ) -> str:
-    """Return by how much a time limit was exceeded, and in which phase most of that time was spent.
+    """Return a sentence on how far a time limit was exceeded, and in which phase mostly.
 
     Args:
         begin: Start of the question in seconds.
-        limit: Its time limit.
-        end: Its end.
-        phases: Start and name of each phase, in order.
+        limit: Time limit of the question in seconds.
+        end: End of the question in seconds.
+        phases: Start in seconds and name of each phase, in order.
 
     Example:
         >>> late_sentence(100.0, 25.0, 134.7, [(100.0, "searching"), (125.5, "writing")])
@@ -239,14 +245,14 @@ def late_sentence(
 
 
 def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
-    """Return name and value of every argument except those in `APART`."""
+    """Return the name and formatted value of every argument except those in `APART`."""
     bound.apply_defaults()
     items = bound.arguments.items()
     return tuple((name, format_argument(value)) for name, value in items if name not in APART)
 
 
 def format_argument(value: Any) -> str:
-    """Return a short text for an argument, the same text for equal values.
+    """Return a short text that describes an argument; equal values have equal texts.
 
     Example:
         >>> format_argument((0, 1)), format_argument(1e-3)
@@ -291,11 +297,13 @@ def _is_plain(value: Any) -> bool:
 
 
 def with_arguments(answer: Answer, **arguments: Any) -> Any:
-    """Return the answer with the user's arguments in place of those that the shell passed on.
+    """Return an answer whose provenance shows the user's arguments instead of converted ones.
+
+    The command line uses this, since it converts arguments before it calls a question.
 
     Args:
-        answer: Result of a question.
-        **arguments: Arguments by name.
+        answer: The result of a question.
+        **arguments: The user's arguments by name.
     """
     provenance = answer.provenance
     if provenance is None:

@@ -34,13 +34,13 @@ def diagnose(
     safe_mode: bool = True,
     progress: bool | None = None,
 ) -> Diagnosis:
-    """Diagnose why a model does not learn, with a proof where there is one.
+    """Diagnose why a model does not learn, with proofs where possible.
 
     The model, its compiled loss and its optimizer are read as the operations that the backend runs,
-    and rules check them together with the data. Each finding has a level. PROVED is a bound, or an
-    exact fact about the program; MEASURED was observed in a short measurement; SUSPECTED is a rule
-    of thumb. The model keeps its state: the training steps run on a copy. If Keras cannot copy the
-    model, they run on the model itself, which is then restored.
+    and rules check them together with the data. Each finding has a level: PROVED is a bound or an
+    exact fact about the program, MEASURED was observed in a short measurement, and SUSPECTED is a
+    rule of thumb. The model keeps its state: the training steps run on a copy. If Keras cannot copy
+    the model, they run on the model itself, which is then restored.
 
     Args:
         model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
@@ -52,11 +52,11 @@ def diagnose(
         steps: Number of training steps on a copy; 0 for none. By default 200, or the planned number
             up to 600, for a few seconds. By default a large model (2 million weights or 60 layers)
             is not trained, only read.
-        epochs: Planned epochs of `fit` on these rows, for a lower bound of the loss that so many
-            steps can reach.
+        epochs: Planned number of epochs of `fit` on these rows. It gives a lower bound of the loss
+            that this many steps can reach.
         batch_size: Rows per batch; None for 32, as in `fit`.
-        validation_split: Share of the last rows that `fit` holds out. They are compared with the
-            other rows; all other rules use only the other rows.
+        validation_split: Fraction of the rows, at the end, that `fit` holds out for validation. One
+            rule compares them with the training rows; all other rules use only the training rows.
         history: Result of a `fit` that went badly, or a dict of lists with one number per epoch.
         try_fixes: Whether to apply each automatic fix to a copy and train it for a few steps, next
             to a copy without the fix. Findings then say how the loss changed. Each fix takes about
@@ -81,7 +81,7 @@ def diagnose(
         >>> diagnose(model, x, 2 * x + 1).codes
         ('OR001',)
 
-    Sound: a PROVED finding is true for the set named by its `holds_for`.
+    Sound: a PROVED finding is true for the set that its `holds_for` names.
     Complete: no; a model without findings may still fail to learn.
     Cost: a few passes over the data, one gradient, and a few training steps on a copy.
 

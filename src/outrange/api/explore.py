@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> ExplorerWidget:
     """Explore a model in a notebook: drag the inputs, and the proved ranges follow.
 
-    Sliders set the input set. Bars show the range of every output, strips show the range of every
-    unit. Click an end of a bar to see the input that attains it. Type a property to decide it; its
-    counterexample appears on the sliders. `outrange explore model.keras` opens the same page in a
-    browser. The function needs the package `anywidget` (`pip install anywidget`).
+    Sliders set the input set. Bars show the range of every output, and strips show the range of
+    every unit. Click an end of a bar to see the input that attains it. Type a property to have it
+    decided; a counterexample appears on the sliders. `outrange explore model.keras` opens the same
+    page in a browser. The function needs the package `anywidget` (`pip install anywidget`).
 
     Args:
         model: As for `outrange.output_range`.
@@ -28,7 +28,7 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
             search at once.
 
     Returns:
-        A widget; end a cell with it to show it. `close()` ends it.
+        A widget. Make it the last line of a cell to show it; `close()` removes it.
 
     Raises:
         InputError: The box breaks a rule, anywidget is not installed, or the model has too many

@@ -35,16 +35,18 @@ def minimize(
     """Minimize a linear form of outputs and inputs, under constraints on both.
 
     Without `where`, the minimum is one bound of `outrange.output_range`. With `where`, a sequence
-    of decisions "is the form at most v somewhere?" narrows the bracket from both sides.
+    of decisions "is the form at most v somewhere?" narrows the interval around the minimum from
+    both sides.
 
     Args:
         model: As for `outrange.verify`.
-        objective: A linear form such as `y[0] - 2 * y[1] + 0.1 * x[0]`, a function of `(x, y)` that
-            returns one, or one as text.
+        objective: A linear form such as `y[0] - 2 * y[1] + 0.1 * x[0]`, the same as text, or a
+            function of `(x, y)` that returns a linear form.
         box: The input set, as for `outrange.verify`.
-        where: A condition on `outrange.x` *and* `outrange.y`; only inputs that satisfy it, together
-            with their outputs, count. An equation needs a float64 input that satisfies it exactly;
-            if none is found, only the proved bound is returned. Use a narrow band instead.
+        where: A condition on `outrange.x` *and* `outrange.y`; inputs that do not satisfy it
+            together with their outputs are ignored. An equation needs a float64 input that
+            satisfies it exactly. If none is found, only the proved bound is returned, so use a
+            narrow band instead.
         tol: Stop when the value is known to `tol` times the range attained by the form; None as
             for `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
@@ -54,8 +56,8 @@ def minimize(
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points of the attack; no proof depends on it.
-        certificate: File for a certificate of the proved bound; only for a form of outputs without
-            `where`. See `outrange.output_range`.
+        certificate: File for a certificate of the proved bound; only for a linear form of outputs,
+            without `where`. See `outrange.output_range`.
         check: Whether to run the checker on the certificate.
         progress: True shows progress, False hides it. None shows it in a terminal or a notebook
             once the call takes 2 s.
@@ -74,7 +76,7 @@ def minimize(
         >>> minimize(model, y[0] + x[0], (0, 1), where=(y[0] >= 1))
         Optimum(min y[0] + x[0] = 1, exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: the proved bound, including every float64 rounding error.
+    Sound: the proved bound accounts for every float64 rounding error.
     Complete: for piecewise-linear networks, given enough time.
     Cost: about twenty decisions, each as expensive as one `outrange.verify`.
 

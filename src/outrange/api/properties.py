@@ -60,12 +60,13 @@ def verify(
         property: The property that must hold. A condition on `outrange.x` and `outrange.y`, such as
             `y[0] <= 3.99`, `y.argmax() == 2`, `y["left"] >= 0.1 * x["speed"] - 2`, combined by `&`,
             `|`, `~`; the same as text, `"0 <= y[0] <= 3.99"`; or a function `lambda x, y: ...` that
-            returns one. Or a VNN-LIB file (`.vnnlib`, `.vnnlib.gz`) or a result of
-            `outrange.read_property`, which describe the *unsafe* inputs and outputs.
-        box: The input set: see `outrange.output_range`; also `outrange.Polytope`, `L1Ball`,
-            `L2Ball`, `Mixed` (integer and one-hot inputs), `Union`. A VNN-LIB file contains its
-            own; a box is then intersected with it.
-        where: A condition on `outrange.x`; only inputs that satisfy it count, also with a file.
+            returns a condition. Alternatively, a VNN-LIB file (`.vnnlib`, `.vnnlib.gz`) or a result
+            of `outrange.read_property`, which describes the *unsafe* inputs and outputs.
+        box: The input set, as for `outrange.output_range`, or an `outrange.Polytope`, `L1Ball`,
+            `L2Ball`, `Mixed` (integer and one-hot inputs) or `Union`. A VNN-LIB file contains its
+            own input set; `box` is then intersected with it.
+        where: A condition on `outrange.x`; inputs that do not satisfy it are ignored, also with a
+            VNN-LIB file.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
@@ -75,16 +76,16 @@ def verify(
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`. With `"float32"`, a proof
             holds for float32 inference with sums in any order, and a counterexample is one that the
-            model itself reproduces in float32 (docs/float32.md). None for the declaration of a
-            VNN-LIB 2.0 file, and real numbers for every other property.
+            model itself reproduces in float32 (docs/float32.md). None for what a VNN-LIB 2.0 file
+            declares, and `"real"` for every other property.
         certificate: File for a certificate if the property holds: a proof that the independent
-            program `outrange-check` verifies in exact arithmetic (docs/certificates.md). For boxes
-            and linear inequalities of the outputs.
+            program `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for
+            boxes and linear inequalities of the outputs.
         check: Whether to run the checker on the certificate; the answer's `warrant` is then
             `CERTIFIED`.
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
-            client, or the address of its scheduler. Used if boxes are split, that is for few inputs
-            (docs/scale.md). None for the threads of this process.
+            client, or the address of its scheduler. Used only if the input set is split, that is,
+            for few inputs (docs/scale.md). None for the threads of this process.
         resume: Folder for the state of the search, saved every 30 s; the same call resumes from it.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or a notebook once the call

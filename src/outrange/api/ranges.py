@@ -48,19 +48,21 @@ def output_range(
 
     The method is branch and bound with linear bound propagation; all outputs and both bounds share
     one search tree. The bounds are valid at any time. The search stops when each bound is within
-    `tol` of an attained value, at the time limit, or at Ctrl-C, and returns what is proved so far.
+    `tol` of an attained value, at the time limit, or at Ctrl-C, and returns the bounds proved so
+    far.
 
     Args:
         model: A Keras model or layer, a PyTorch module or exported program, an MLP or a pipeline of
             scikit-learn, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
             `outrange.load`.
-        box: The input set: `(lo, hi)` with numbers (for every input) or arrays in the model's
-            input shape; a data array `(n, *input shape)`, for its range per feature; or a dict from
-            input name to one of these, or to a number or an array that fixes the input. See also
-            `outrange.ball` and `outrange.data_box`. A tuple is always a pair, an array is data.
+        box: The input set: `(lo, hi)` with numbers (for every input) or arrays in the model's input
+            shape; a data array `(n, *input shape)`, for its range per feature; or a dict from input
+            name to one of these, or to a number or an array that fixes the input. A tuple is always
+            a pair of bounds, and an array is always data. See also `outrange.ball` and
+            `outrange.data_box`.
         tol: Stop when each bound is known to `tol` times the range attained by that output. None
-            aims at 1e-6. For a curved network (`tanh`, softmax, attention), None settles for 1e-4
-            if the rest would take longer than the search so far; the answer then says so.
+            aims for 1e-6. For a curved network (`tanh`, softmax, attention), None settles for 1e-4
+            if more would take longer than the search so far; the answer then says so.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
@@ -70,25 +72,25 @@ def output_range(
         rows: Linear forms of the outputs to bound instead, an array `(k, outputs)`.
         layer: Name of a layer whose values are bounded instead of the model's outputs.
         solver: Whether a mixed-integer solver may close gaps that splitting the input set leaves
-            (few inputs, few unstable neurons). The answer's `warrant` is then
-            `SOLVER_TOLERANCE`: the bounds it closed rest on the solver's tolerance, not on a proof.
+            (few inputs, few unstable neurons). The answer's `warrant` is then `SOLVER_TOLERANCE`:
+            those bounds rely on the solver's tolerance and are not proved.
         arithmetic: Arithmetic of the network: `"real"`, or `"float32"` for bounds of float32
             inference with sums in any order (docs/float32.md).
         certificate: File for a certificate: a proof of `lo` and `hi` that the independent program
-            `outrange-check` verifies in exact arithmetic (docs/certificates.md). For boxes.
+            `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for boxes.
         check: Whether to run the checker on the certificate; the answer's `warrant` is then
             `CERTIFIED`.
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
-            client, or the address of its scheduler. Used if boxes are split, that is for few inputs
-            (docs/scale.md). None for the threads of this process.
+            client, or the address of its scheduler. Used only if the input set is split, that is,
+            for few inputs (docs/scale.md). None for the threads of this process.
         resume: Folder for the state of the search, saved every 30 s; the same call resumes from it.
         progress: A function called a few times per second with a `RangeProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or a notebook once the call
             takes 2 s.
 
     Returns:
-        A `Range` in the output's shape: `lo, hi` are proved, `seen_lo, seen_hi` are attained at
-        `at_lo, at_hi`.
+        A `Range` in the output's shape: `lo` and `hi` are proved, and `seen_lo` and `seen_hi` are
+        attained at `at_lo` and `at_hi`.
 
     Raises:
         InputError: An argument breaks a rule; the message says which entry.
@@ -150,14 +152,14 @@ def summary(
 ) -> Summary:
     """Bound every layer on an input set, in a table like that of Keras's `model.summary()`.
 
-    One pass of linear bounds (CROWN) gives each layer its range before and after the activation. It
-    also counts units that are provably dead, always active, saturated or constant.
+    One pass of linear bounds (CROWN) gives each layer its range before and after the activation.
+    The pass also counts units that are provably dead, always active, saturated or constant.
 
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`.
-        known: Result of `outrange.output_range` for the same model and input set, if available; it
-            tightens the row of the last layer.
+        known: Result of `outrange.output_range` for the same model and input set, if available. It
+            tightens the last layer's row of the table.
         progress: True shows progress, False hides it. None shows it in a terminal or a notebook
             once the call takes 2 s.
 
@@ -165,8 +167,8 @@ def summary(
         A `Summary`; `print` it for the table.
 
     Raises:
-        InputError: `known` is about another model or set, or as for `outrange.output_range`.
-        ModelError, UnsupportedError: As for `outrange.output_range`.
+        InputError: `known` is about another model or input set, or an argument breaks a rule.
+            ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
         >>> import keras
@@ -197,7 +199,7 @@ def sample_range(
     samples: int = 100_000,
     seed: int = 0,
 ) -> SampledRange:
-    """Evaluate random inputs for the smallest and largest outputs: a comparison, not a bound.
+    """Estimate the output range by evaluating random inputs, for comparison; it proves no bounds.
 
     Args:
         model: As for `outrange.output_range`.
@@ -242,13 +244,14 @@ def difference_range(
 ) -> Range:
     """Compute the exact range of `model_a(x) - model_b(x)` over inputs `x` of a set.
 
-    Use it to compare a quantized or refactored model with the original. Both become one product
-    network that shares common subexpressions. Units in the same place of both networks are bounded
-    together, by their difference.
+    Use it to compare a quantized or refactored model with the original. Both models become one
+    product network that shares common subexpressions. Corresponding units of the two models are
+    bounded together, by their difference.
 
     Args:
         model_a: As for `outrange.output_range`.
-        model_b: The second model; its inputs and outputs have the same sizes in the same order.
+        model_b: The second model. Its inputs and outputs must have the same sizes in the same
+            order.
         box: The input set, as for `outrange.output_range`, with the input names of `model_a`.
         tol: See `outrange.output_range`.
         time_limit: Seconds; see `outrange.output_range`.
@@ -320,16 +323,16 @@ def extrapolation(
     budget: float | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
-    """Find the rows outside the training set, with the columns and the distances.
+    """Find the rows that lie outside the range of the training data, with columns and distances.
 
     Args:
         box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or a result
             of `outrange.data_box`.
-        rows: The rows to check: a DataFrame, an array `(n, *input_shape)`, one row, or a dict
-            from input name to values. Further columns of a DataFrame are ignored.
-        model: A model, as for `outrange.output_range`. The answer then also compares its outputs
-            over the training set with those over the smallest box that also contains the rows
-            outside.
+        rows: The rows to check: a DataFrame, an array `(n, *input_shape)`, one row, or a dict from
+            input name to values. Other columns of a DataFrame are ignored.
+        model: A model, as for `outrange.output_range`. The answer then also compares the range of
+            its outputs over the training set with that over the smallest box that also contains the
+            outside rows.
         time_limit: Stop after this many seconds; None for no limit. The bounds are valid either
             way.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
@@ -338,8 +341,9 @@ def extrapolation(
             once the call takes 2 s.
 
     Returns:
-        An `Extrapolation`: the numbers `outside` of the rows, their distances `by` and `shares`,
-        and the ranges `inner` and `outer` of a model. It is false if no row is outside.
+        An `Extrapolation`: the indices `outside` of the outside rows, their distances `by`
+        (absolute) and `shares` (relative), and a model's output ranges `inner` and `outer`. It is
+        false if no row is outside.
 
     Raises:
         InputError: The rows do not match the box, or are not finite.
@@ -355,8 +359,8 @@ def extrapolation(
         >>> found.by.tolist(), found.shares.tolist()
         ([[35.0, 1.0]], [[0.5, 0.25]])
 
-    Sound: a row is compared exactly with the training set, and the output ranges are proved.
-    A row within the ranges of all columns may still be unlike all of the data.
+    Sound: rows are compared with the training set exactly, and the output ranges are proved. A row
+    within the ranges of all columns may still be unlike any row of the data.
     Complete: every row outside is found; the output ranges as for `outrange.output_range`.
     Cost: linear in the number of rows; with a model, two output ranges.
 

@@ -1,4 +1,4 @@
-"""Public readers of files: `load` for models, `read_property`, and `read` for answers."""
+"""Public readers: `load` for models, `read_property` for properties, and `read` for answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load(
     names: Sequence[str] | None = None,
     progress: bool | None = None,
 ) -> Network:
-    """Read a model once, for several questions about it.
+    """Load a model once, so that several questions about it can use it.
 
     Args:
         model: A Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, or a path
@@ -40,9 +40,9 @@ def load(
             could run code. False runs that code.
         input_shape: Shape of one input without the batch axis, for a PyTorch module.
         names: Names of the features of a model with one flat input, in order, such as
-            `frame.columns`. Boxes, conditions and answers then use names, as in
-            `{"speed": (0, 30), "mode": 1.0}` and `x["speed"]`. A question about a DataFrame uses
-            its column names by itself.
+            `frame.columns`. Boxes, conditions and answers then use names, as in `{"speed": (0, 30),
+            "mode": 1.0}` and `x["speed"]`. A question about a DataFrame uses its column names
+            automatically.
         progress: True shows progress, False hides it. None shows it in a terminal or a notebook
             once the call takes 2 s.
 
@@ -72,18 +72,18 @@ def load(
 
 
 def read_property(path: str | os.PathLike) -> Specification:
-    """Read the property in a VNN-LIB file (1.0, or 2.0 with the package `vnnlib`).
+    """Read a property from a VNN-LIB file (version 1.0, or 2.0 with the package `vnnlib`).
 
     Args:
         path: A `.vnnlib` or `.vnnlib.gz` file.
 
     Returns:
-        A `Specification`, a condition on unsafe inputs and outputs.
+        A `Specification`, which describes the unsafe inputs and outputs.
 
     Raises:
         InputError: The file does not exist, or has another suffix.
         ModelError: The file is damaged; the message names the line.
-        UnsupportedError: It states a condition that is not linear.
+        UnsupportedError: The file states a condition that is not linear.
 
     Example:
         >>> import pathlib, tempfile
@@ -108,23 +108,23 @@ def read_property(path: str | os.PathLike) -> Specification:
 
 
 def is_property_file(name: str) -> bool:
-    """Return whether a text names a VNN-LIB file; any other text is a condition."""
+    """Return whether a text is the name of a VNN-LIB file, rather than a condition."""
     return name.lower().endswith(PROPERTY_FILES)
 
 
 def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
-    """Read an answer that `answer.save` wrote.
+    """Read an answer from a file that `answer.save` wrote.
 
-    The file is JSON of numbers, texts and arrays; no code in it is run, and unexpected content is
-    refused. The file itself does not prove that its numbers are those of the original answer.
+    The file is JSON with numbers, texts and arrays. No code in it is run, and unexpected content is
+    refused. The file does not prove that its numbers are those of the original answer.
 
     Args:
         path: The file.
-        model: Model that the answer should be about, as for `outrange.output_range`; a model with
-            another hash is refused. None for no comparison.
+        model: The model that the answer should be about, as for `outrange.output_range`. If its
+            hash differs from the one in the file, the answer is refused. None skips this check.
 
     Returns:
-        The answer: a `Range`, a `Verdict` or another kind, equal to the last bit.
+        The answer: a `Range`, a `Verdict` or another kind, bit for bit equal to the saved one.
 
     Raises:
         InputError: The file does not exist, is damaged or of another kind, was written by a newer

@@ -1,4 +1,4 @@
-"""The public function `report`: answers to many questions about one model, on one page."""
+"""The public function `report`, which answers many questions about one model on one page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def report(
     command: str = "",
     progress: bool | None = None,
 ) -> Report:
-    """Report on a model: one self-contained page for a colleague, a reviewer or an auditor.
+    """Create a report on a model: one self-contained page for a colleague, reviewer or auditor.
 
     The page begins with all proofs in plain sentences: the output ranges with the inputs that
     attain them, properties with their counterexamples, robustness on data, and monotonicity. The
@@ -56,12 +56,14 @@ def report(
         data: `(x, y)`, inputs `(n, *input shape)` and their targets; or the inputs alone.
         eps: Robustness radius, in the units of the inputs. None for 1 % of the width of each
             input over the data.
-        clip: `(least, most)` of every entry under perturbation, such as `(0, 1)` for pixels.
-        samples: Number of data rows, from the first, whose robustness is decided.
-        names: Names of the entries of the inputs, flat; by default the columns of a DataFrame.
+        clip: Bounds `(least, most)` that every entry keeps when perturbed, such as `(0, 1)` for
+            pixels.
+        samples: Number of data rows at the beginning whose robustness is decided.
+        names: Names of the input entries as a flat list; by default the columns of a DataFrame.
         units: Dict from the name of an input or output, or of an entry (`"x[0]"`, or one of
-            `names`), to its unit; or a text, the unit of all outputs.
-        output_names: Names of the outputs on the page, flat; by default the columns of the targets.
+            `names`), to its unit; or a text with the unit of all outputs.
+        output_names: Names of the output entries as a flat list; by default the columns of the
+            targets.
         title: Heading of the page; by default the name of the model's file, or of the model.
         standard: `"iso-24029"` for the headings of ISO/IEC 24029-2.
         time_limit: Limit in seconds for the whole report.
@@ -89,7 +91,7 @@ def report(
         >>> found.html().startswith("<!DOCTYPE html>")
         True
 
-    Sound: every section as the question that it runs.
+    Sound: every section is as sound as the question that it runs.
     Complete: no; sections that ran out of time are marked.
     Cost: `time_limit`; the diagnosis of a large model may exceed it by a few seconds.
 
@@ -115,11 +117,11 @@ def report_on(
     network: Network, model: Any, box: Any, clock: Clock, *, standard: str | None = None,
     command: str = "", **options: Any,
 ) -> Report:  # fmt: skip
-    """Return the report of a network that is already loaded; see `report`.
+    """Return the report on a network that is already loaded; see `report`.
 
     Args:
         network: The loaded network.
-        model: The model itself, or its path, for the diagnosis.
+        model: The original model or its path, for the diagnosis.
         box: As for `report`.
         clock: Clock with the limit of the whole report.
         standard: As for `report`.
@@ -140,5 +142,5 @@ def report_on(
 
 
 def _model_name(model: Any, network: Network) -> str:
-    """Return the name of a model's file without its suffix, else the model's own name."""
+    """Return the name of a model's file without its suffix, or the model's own name."""
     return Path(model).stem if isinstance(model, str | os.PathLike) else network.name

@@ -1,4 +1,4 @@
-"""Public questions about robustness: `robustness` of one input, `robust_accuracy` of a data set."""
+"""Public questions: `robustness` of one input, and `robust_accuracy` on a data set."""
 
 from __future__ import annotations
 
@@ -54,25 +54,27 @@ def robustness(
 ) -> Robustness:
     """Compute the certified radius of an input: a proved lower bound and an attained upper bound.
 
-    A sequence of decisions "is the decision constant on the ball of this radius?" brackets the
-    radius, each as in `outrange.verify`. Each counterexample is moved toward the input, to find a
+    A sequence of questions "is the class constant on the ball of this radius?", each answered as in
+    `outrange.verify`, brackets the radius. Each counterexample is moved toward the input to find a
     nearer one.
 
     Args:
         model: As for `outrange.verify`.
-        x: One input, in the model's input shape (with an optional batch axis of 1), or a dict from
-            input name to one each.
-        label: Class of the largest output; None for the class at `x`. For a model with one output
-            number, 1 above the threshold and 0 otherwise.
+        x: One input in the model's input shape (with an optional batch axis of 1), or a dict from
+            input name to the value of that input.
+        label: Class that must not change, which is the index of the largest output. None for the
+            class at `x`. A model with one output number has class 1 above the threshold and 0
+            otherwise.
         property: A condition on `outrange.y` (and `outrange.x`) that must stay true, instead of the
             class.
         threshold: Threshold of a model with one output number. None for 0.5 if the output stays
-            within [0, 1] (a sigmoid), 0 if it takes both signs (a logit). The answer says which.
-        norm: `"inf"` (each entry separately), 1 or 2. With several inputs, each has its own ball.
+            within [0, 1] (a sigmoid), or 0 if it takes both signs (a logit). The answer says which.
+        norm: Norm of the perturbation: `"inf"` (each entry separately), 1 or 2. With several
+            inputs, each has its own ball.
         scale: Change of each input at radius 1, in its own unit (0 fixes it): an array, a mapping
             by name, or `"std"` for the standard deviations of `data`. Only with `"inf"`.
-        data: Rows for `scale="std"`.
-        clip: `(least, most)` of every entry, such as `(0, 1)` for pixels.
+        data: Data rows for `scale="std"`.
+        clip: Bounds `(least, most)` of every entry, such as `(0, 1)` for pixels.
         most: Largest radius of interest; by default the largest that `clip` permits.
         tol: Stop when the radius is known to `tol` times itself.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
@@ -147,7 +149,7 @@ def robustness(
 def _decision(
     network: Network, center: np.ndarray, label: int | None, property: Any, threshold: Any
 ) -> tuple[Formula, str, str]:
-    """Return the unsafe condition, the claim in words, and how a class is read off the output."""
+    """Return the unsafe condition, the claim in words, and a phrase on how the output is read."""
     from ..cli.property.parser import read_condition
     from ..questions.expressions import property_text, resolve
     from ..questions.robust.decision import Decision
@@ -204,20 +206,21 @@ def robust_accuracy(
     executor: Any = None,
     progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy | RobustnessCurve:
-    """Compute the robust accuracy on a data set: the share that no perturbation misclassifies.
+    """Compute the robust accuracy: the fraction of a data set that no perturbation misclassifies.
 
     Each input is one `outrange.verify` over the ball of radius `eps`. With `file`, every result is
     written at once, and the same call resumes from the file. With several radii the middle one
-    comes first: an input that is robust there is robust at every smaller radius, and one with a
-    counterexample there has it at every larger radius.
+    comes first: an input that is robust at a radius is robust at every smaller one, and its
+    counterexample at a radius is one at every larger radius.
 
     Args:
-        model: As for `outrange.verify`; one output with a number per class, or one number for two.
+        model: As for `outrange.verify`. It has one output, with a number per class, or with a
+            single number for two classes.
         x: `(n, *input_shape)`, or a dict from input name to such arrays.
         y: Class numbers, of shape `(n,)`; 0 and 1 for a model with one output number.
         eps: The radius, in the units of the inputs; or several, for a curve.
         threshold: Threshold of a model with one output number: see `outrange.robustness`.
-        norm: `"inf"` (each entry separately), 1 or 2.
+        norm: Norm of the perturbation: `"inf"` (each entry separately), 1 or 2.
         scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
         clip: `(least, most)` of every entry, such as `(0, 1)` for pixels.
         each: Limit in seconds per input (and radius).
@@ -227,8 +230,8 @@ def robust_accuracy(
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
-        file: File of results, which the same call resumes from. With several radii each has its own
-            file, `name-0.05.jsonl` for `name.jsonl`.
+        file: File for results, from which the same call resumes. With several radii, each has its
+            own file: `name-0.05.jsonl` for `name.jsonl`.
         seed: Seed of the random points of the attack; no proof depends on it.
         executor: Workers that decide the inputs: a `concurrent.futures.Executor`, a
             `dask.distributed` client, or the address of its scheduler. None for this process.
@@ -237,8 +240,8 @@ def robust_accuracy(
             takes 2 s.
 
     Returns:
-        A `RobustAccuracy`: print it for the table, `plot()` it for the adversarial inputs. With
-        several radii, a `RobustnessCurve` of these, in ascending order.
+        A `RobustAccuracy`: print it for the table, and call `plot()` for the adversarial inputs.
+        With several radii, a `RobustnessCurve` of these, by ascending radius.
 
     Raises:
         InputError: An argument breaks a rule, or `file` is about another question.
@@ -255,8 +258,8 @@ def robust_accuracy(
         >>> robust_accuracy(model, x, [0, 0, 1, 1], eps=[0.01, 0.1, 0.3]).lo
         array([0.75, 0.5 , 0.25])
 
-    Sound: `lo` counts proofs about the real-valued network; `hi` excludes inputs that the model
-    misclassifies, and those with an adversarial example that was run on it.
+    Sound: `lo` counts inputs with a proof about the real-valued network. `hi` excludes inputs that
+    the model misclassifies, and those with an adversarial example that was run on the model.
     Complete: as `outrange.verify` within `each` seconds.
     Cost: at most `each` seconds per input.
 

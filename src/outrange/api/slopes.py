@@ -42,26 +42,26 @@ def monotone(
     check: bool = True,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
-    """Verify monotonicity of outputs in inputs, or of a chosen index from group to group.
+    """Verify that outputs are monotone in inputs, or chosen classes monotone across groups.
 
-    For a pair of output and input, "rises" means that the output never falls while that input
-    grows and the others stay fixed; two inputs with a falling output are a counterexample. Interval
-    tangents bound the derivatives over boxes. Small boxes of piecewise-linear networks are divided
-    into the cells of the hyperplane arrangement, on which the network is affine, in exact
+    For a pair of output and input, "rises" means that the output never falls while that input grows
+    and the other inputs stay fixed. Two such points with a falling output are a counterexample.
+    Interval tangents bound the derivatives over boxes. Small boxes of piecewise-linear networks are
+    divided into the cells of the hyperplane arrangement, on which the network is affine, in exact
     arithmetic.
 
-    With `groups`, the outputs are groups of classes. The question is then whether the largest entry
-    of a group can have a lower index than that of the group before it (the first of equal entries,
-    as in NumPy). Probabilities of a softmax are compared by their logits.
+    With `groups`, the outputs are groups of classes. The question is then whether the index of the
+    largest entry can be lower in one group than in the group before it (of equal entries, the first
+    counts, as in NumPy). Softmax probabilities are compared by their logits.
 
     Args:
         model: As for `outrange.output_range`.
-        box: As for `outrange.output_range`; a box.
+        box: The input set, as for `outrange.output_range`; it must be a box.
         inputs: Inputs to consider: flat indices, names, or a list of them; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         direction: `"rises"` or `"falls"` to verify that direction; None to find a direction.
-        groups: Number of equal groups, a list of their sizes, or a list of lists of outputs, in
-            their order. The question is then about groups instead of single outputs.
+        groups: Number of groups of equal size, a list of their sizes, or an ordered list of lists
+            of outputs. The question is then about groups instead of single outputs.
         layer: Name of a layer whose values replace the model's outputs.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
@@ -71,15 +71,15 @@ def monotone(
             `"normal"`.
         seed: Seed of the random points; no proof depends on it.
         certificate: File for a certificate of the proved trends, which an independent program
-            checks (docs/certificates.md). For the model's outputs, not for groups.
+            checks (docs/certificates.md). Only for the model's outputs, and not for groups.
         check: See `outrange.output_range`.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or a notebook once the call
             takes 2 s.
 
     Returns:
-        A `Monotone`: `trends` with a direction per pair, or `order`, a `Verdict`. It is true only
-        if everything requested is proved.
+        A `Monotone`: `trends` with a direction per pair, or for groups `order`, a `Verdict`. It is
+        true only if everything requested is proved.
 
     Raises:
         InputError: An argument breaks a rule.
@@ -95,7 +95,7 @@ def monotone(
 
     Sound: proofs are about the real-valued network, including every float64 rounding error; a
     counterexample is evaluated in interval arithmetic.
-    Complete: for piecewise-linear networks, given enough time; for smooth ones if no derivative
+    Complete: for piecewise-linear networks, given enough time; for smooth networks if no derivative
     touches 0.
     Cost: exponential in the number of inputs in the worst case.
 
@@ -132,7 +132,7 @@ def monotone(
 def _covered_pairs(
     network: NetworkLike, box: Any, inputs: Any, outputs: Any, layer: str | None
 ) -> tuple[list[tuple[int, int]], Box]:
-    """Return the pairs of output and input that a certificate covers, and the box."""
+    """Return the pairs of output and input that a certificate covers, and the input box."""
     if layer is not None:
         raise InputError(
             "A certificate covers the outputs of a model. Leave out `layer`. Received: `layer`."
@@ -160,15 +160,15 @@ def gradient_range(
     check: bool = True,
     progress: bool | Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """Compute the least and largest partial derivatives of outputs by inputs over a box.
+    """Compute the range of the partial derivatives of outputs with respect to inputs over a box.
 
     Every difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in the range of that
-    derivative, even across kinks. At a kink, the one-sided derivatives inside the box count. By an
-    input that is fixed, the derivative counts where it exists.
+    derivative, even across kinks. At a kink, the range includes the one-sided derivatives inside
+    the box. For an input that is fixed, it includes the derivative where that exists.
 
     Args:
         model: As for `outrange.output_range`.
-        box: As for `outrange.output_range`; a box.
+        box: The input set, as for `outrange.output_range`; it must be a box.
         inputs: Inputs to consider: flat indices, names, or a list of them; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         layer: Name of a layer whose values replace the model's outputs.
@@ -182,7 +182,7 @@ def gradient_range(
             `"normal"`.
         seed: Seed of the random points that search for extreme values.
         certificate: File for a certificate of `lo` and `hi`, which an independent program checks
-            (docs/certificates.md). For the model's outputs.
+            (docs/certificates.md). Only for the model's outputs.
         check: See `outrange.output_range`.
         progress: A function called a few times per second with a `RangeProgress`; or True to show
             progress, False to hide it. None shows it in a terminal or a notebook once the call
@@ -203,8 +203,8 @@ def gradient_range(
         Range(lo=[[0., -1.]], hi=[[2., 0.]], exact to 1e-06, FLOAT64_ROUNDED)
 
     Sound: yes, including every float64 rounding error.
-    Complete: for piecewise-linear networks. For smooth ones the gap closes with the width of the
-    boxes, so pass a `tol` of 1e-2 or a `time_limit`.
+    Complete: for piecewise-linear networks. For smooth networks the gap closes slowly, with the
+    width of the boxes, so pass a `tol` of 1e-2 or a `time_limit`.
     Cost: exponential in the number of inputs in the worst case.
 
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
@@ -242,13 +242,13 @@ def lipschitz(
 ) -> Range:
     """Compute the local Lipschitz constant of each output over a box.
 
-    For any two inputs of the box, `|f(x) - f(z)| <= hi * norm(x - z)`; near the input `at_hi` the
+    For any two inputs in the box, `|f(x) - f(z)| <= hi * norm(x - z)`. Near the input `at_hi`, the
     quotient attains `lo`.
 
     Args:
         model: As for `outrange.output_range`.
-        box: As for `outrange.output_range`; a box.
-        norm: Norm of the change of inputs: `"inf"` (the largest entry), 1 or 2.
+        box: The input set, as for `outrange.output_range`; it must be a box.
+        norm: Norm of the change in inputs: `"inf"` (the largest entry), 1 or 2.
         outputs: Outputs to consider: flat indices, names, or a list of them; None for all.
         layer: Name of a layer whose values replace the model's outputs.
         tol: Stop when each constant is known to `tol` times the range attained; None as for
@@ -263,7 +263,8 @@ def lipschitz(
         progress: See `outrange.gradient_range`.
 
     Returns:
-        A `Range` in the output's shape that brackets each constant: `hi` is proved, `lo` attained.
+        A `Range` in the output's shape that brackets each constant: `hi` is proved, and `lo` is
+        attained.
 
     Raises:
         InputError, ModelError, UnsupportedError: As for `outrange.output_range`.
@@ -276,7 +277,7 @@ def lipschitz(
         >>> lipschitz(model, (-1, 1))
         Range(lo=[2.99999], hi=[3.00001], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: `hi` is a bound, including every float64 rounding error.
+    Sound: `hi` is a proved bound, including every float64 rounding error.
     Complete: for piecewise-linear networks; for smooth ones as `outrange.gradient_range`.
     Cost: exponential in the number of inputs in the worst case.
 

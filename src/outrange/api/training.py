@@ -45,11 +45,12 @@ def compare(
     """Compare activations, losses and optimizers: train all combinations from several starts.
 
     On the JAX backend, all losses, optimizers and starts of an activation are lanes of one compiled
-    program, and each lane computes what Keras computes for it alone. Other backends, and models too
-    large for that, alternate in `Model.train_on_batch`, which is slower. All combinations advance
-    together, so that they have trained equally long at the time limit. A start has the same initial
-    weights in every combination with the same shapes; batches are the same everywhere. Failures are
-    explained by `outrange.diagnose`, and by the curves, gradients and outputs of the training.
+    program, and each lane computes exactly what Keras computes when it trains that model alone. On
+    other backends, and for models too large for that, `Model.train_on_batch` trains one model after
+    another in turns, which is slower. All combinations advance together, so they have trained
+    equally long when the time runs out. A start has the same initial weights in every combination
+    with the same shapes, and all combinations get the same batches. Failures are explained by
+    `outrange.diagnose`, and by the curves, gradients and outputs of the training.
 
     Args:
         build: A function of an activation that returns a new, uncompiled Keras model with a fixed
@@ -61,8 +62,8 @@ def compare(
         activations: Arguments for `build`: names, functions, or a dict from label to them; by
             default some that match the targets.
         losses: Names, losses, functions, or a dict; by default four that match the targets.
-        optimizers: Names, optimizers, classes, or a dict; by default SGD at 0.1, Adam and RMSprop
-            at 0.01.
+        optimizers: Names, optimizers, classes, or a dict; by default SGD with learning rate 0.1,
+            and Adam and RMSprop with 0.01.
         starts: Number of initial weights per combination.
         epochs: Passes over the data.
         batch_size: Rows per step; the order of rows is drawn anew each epoch, from `seed`.
@@ -75,7 +76,7 @@ def compare(
             prediction to the best training. If the best training is no better than a constant, or
             than the proved limit of models without a hidden layer on classes that are not linearly
             separable, the goal is 95 % of the way to a perfect metric, and no candidate succeeds.
-        kind: Kind of the targets if the data leave it open; see `outrange.recommend`.
+        kind: Kind of the targets if the data do not determine it; see `outrange.recommend`.
         seed: Random seed; start `i` uses `seed + i`.
         engine: `"auto"`, `"lanes"` or `"one by one"`.
         executor: Workers that train: a `concurrent.futures.Executor`, a `dask.distributed` client,
@@ -83,7 +84,7 @@ def compare(
             for some seconds at a time. Its Keras, backend and settings must equal those of this
             process. `build` is sent by cloudpickle. Given enough time, the study is the same as
             without workers.
-        file: JSON file of the study. An unfinished study in it is continued, a complete one is
+        file: JSON file of the study. An unfinished study in it is resumed, and a complete one is
             returned.
         progress: A function called with a `StudyProgress`; or True to show progress, False to hide
             it. None shows it in a terminal or a notebook once the call takes 2 s.
@@ -106,7 +107,7 @@ def compare(
         >>> study.best.name, study.best.metric
         ('sigmoid, binary_crossentropy, sgd', 1.0)
 
-    Cost: the trainings, limited by `time_limit`, after one compiling step per activation; then one
+    Cost: the training runs, limited by `time_limit`, after one compilation per activation; then one
     diagnosis for each kind of failure of a model and loss.
     """
     from ..train.comparison.compare import compare as ask
@@ -143,9 +144,9 @@ def dead_start(
     A unit is dead on the data if its activation is flat at every row: no gradient reaches its
     weights, and only a change in earlier layers can revive it. A single ReLU neuron on positive
     inputs starts dead with probability 1/2. For each layer whose activation has a flat piece, the
-    answer contains the probability for one unit, and for all units at once. A dense layer on inputs
-    along one direction has a closed form; other layers are sampled with their initializers. The
-    model keeps its weights.
+    answer contains the probability that one unit starts dead, and that all units do. For a dense
+    layer whose inputs lie along one direction there is a closed form; other layers are sampled with
+    their initializers. The model keeps its weights.
 
     Args:
         model: A built Keras model, or a layer (built or not).
@@ -167,11 +168,11 @@ def dead_start(
         >>> dead_start(keras.layers.Dense(1, "relu", name="neuron"), x)
         DeadStart('...', neuron: a unit starts dead with 0.5, exact)
 
-    Sound: the intervals are exact (Clopper-Pearson) for independent units. Otherwise they hold for
-    any dependence between the units of one start (Hoeffding's bound with relative entropy). Each
-    holds with probability `confidence`.
-    Complete: in closed form for a dense layer on inputs along one direction; otherwise intervals
-    narrow with `trials`.
+    Sound: the intervals are exact (Clopper-Pearson) for independent units. Otherwise they are valid
+    for any dependence between the units of one start (Hoeffding's bound with relative entropy).
+    Each interval is correct with probability `confidence`.
+    Complete: in closed form for a dense layer whose inputs lie along one direction. Otherwise the
+    intervals narrow with `trials`.
     Cost: `trials` passes over a few rows, and over all rows for units that are dead on the few.
 
     Reference: Lu, Shin, Su, Karniadakis, *Dying ReLU and initialization: theory and numerical
@@ -193,13 +194,13 @@ def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
 
     The targets are read as classes, probabilities, counts or real numbers. The recommended last
     activation can reach all of their values, and the loss is the matching likelihood. Nothing is
-    trained, and no framework is needed; for questions that only training answers, use
+    trained, and no framework is needed. For questions that only training can answer, use
     `outrange.compare`.
 
     Args:
         x: Inputs, `(n, ...)`.
         y: Targets, `(n,)` or `(n, k)`: numbers, booleans or labels.
-        kind: Kind of the targets if the data leave it open: `"binary"`, `"classes"`,
+        kind: Kind of the targets if the data do not determine it: `"binary"`, `"classes"`,
             `"one_hot"`, `"multi_label"`, `"distribution"`, `"unit_interval"`, `"counts"`,
             `"positive"` or `"real"`.
 
@@ -207,7 +208,8 @@ def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
         An `Advice`; `print` it for the reasons, copy `code` into a program.
 
     Raises:
-        InputError: Numbers are not finite, shapes do not match, or targets are not of that kind.
+        InputError: Numbers are not finite, shapes do not match, or the targets are not of the given
+            kind.
 
     Example:
         >>> import numpy as np

@@ -7,7 +7,8 @@ remainders); the smallest are merged once there are many. A box that leaves the 
 is bisected along the variable that contributes most to the open inequality.
 
 Sound: every rounding is accounted for (`zonotopes`). Not complete in itself; converges as boxes
-shrink. Cost: for each box and step, one evaluation of the step's graph per symbol.
+shrink.
+Cost: for each box and step, one evaluation of the step's graph per symbol.
 
 Reference: W. Kühn, *Rigorously computed orbits of dynamical systems without the wrapping effect*,
 Computing 1998, for symbolic remainders; C. Huang et al., *POLAR*, ATVA 2022.

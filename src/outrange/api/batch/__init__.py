@@ -1,1 +1,1 @@
-"""The public question about many properties."""
+"""The public question `verify_all`, about many properties."""

@@ -37,25 +37,26 @@ def verify_all(
 ) -> list[Result]:
     """Decide every instance of a list; an instance is a model, a property and a time limit.
 
-    This is `outrange verify-all` as a function: both share their result files, so that each can
+    This is `outrange verify-all` as a function. Both use the same result files, so either can
     resume what the other began.
 
     Args:
         instances: A CSV file as in VNN-COMP, with rows `onnx,vnnlib,timeout`; or pairs of a model
             file (`.onnx`, `.onnx.gz`) and a property file (`.vnnlib`, `.vnnlib.gz`).
-        root: Folder that names are relative to; None for the folder of the list, or the current
-            one.
+        root: Folder to which file names are relative; None for the folder of the list, or the
+            current folder if the instances are pairs.
         each: Seconds for each instance; overrides the limits in the list. Required for pairs.
         only: Text that instance names must contain; None for all.
         file: A `.csv` file of results. Each result is written at once, and the same call resumes
             from the file. None keeps the results in memory.
-        retry: Verdicts in the file to decide again: `"unknown"`, `"timeout"`, `"error"`, or
-            `"all"` of these.
+        retry: Verdicts for which instances in the file are decided again: `"unknown"`, `"timeout"`,
+            `"error"`, or `"all"` of these.
         jobs: Number of processes on this machine; unused with `executor`.
         seed: Seed of the random points of the attack; no proof depends on it.
-        executor: Workers that decide instead: a `concurrent.futures.Executor`, a
-            `dask.distributed` client, or the address of its scheduler. Files are sent to workers, a
-            model once to each. If it breaks, processes of this machine decide the rest.
+        executor: Workers that decide the instances: a `concurrent.futures.Executor`, a
+            `dask.distributed` client, or the address of its scheduler. Files are sent to the
+            workers, each model once per worker. If the executor fails, processes on this machine
+            decide the rest.
         progress: True shows progress, False hides it. None shows it in a terminal or a notebook
             once the call takes 2 s.
 
@@ -73,7 +74,7 @@ def verify_all(
         ...
         outrange.core.errors.InputError: 2 of 2 files are missing; ...
 
-    Sound: as `outrange.verify` for each verdict; the loss of a worker costs no verdict.
+    Sound: as `outrange.verify` for each verdict; no verdict is lost with a worker.
     Complete: as `outrange.verify` within each limit.
     Cost: at most the limit of each instance, divided among the workers.
 

@@ -53,7 +53,7 @@ def closed_loop(
     executor: Any = None,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Loop:
-    """Prove what a controller and a plant do together, step after step.
+    """Prove how a controller and a plant behave together, step after step.
 
     In discrete time two searches alternate. One propagates zonotopes in the initial variables and
     splits the initial set; the other unrolls the loop into one network, which is exact for
@@ -62,40 +62,41 @@ def closed_loop(
 
     `HOLDS` is a proof for every initial state, disturbance and choice. `VIOLATED` comes with a
     trajectory that violates the specification in real arithmetic and was run with the model itself.
-    `UNKNOWN` says up to which step or time the specification is proved, and for which share.
+    `UNKNOWN` says up to which step or time the specification is proved, and for which fraction of
+    the initial set.
 
     Args:
         controller: A model as for `outrange.output_range`, or a function of the state; with `mode`,
             a dict from mode values to these.
-        plant: The next state, or with `dt` the derivative of the state. A function of `(x, u)`,
-            `(t, x, u)`, `(t, x, u, w)`, or of any of these names: `t` (the step number, or with
-            `dt` the time), `x` (the state), `u` (the control), `w` (the disturbance), `p` (the
-            parameters) and `c` (the choice), written with NumPy, `keras.ops`, JAX or PyTorch. Or
-            `outrange.linear_plant(A, B)`; a model of state and control; or a list of formulas, one
-            per state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
+        plant: The plant, which returns the next state, or with `dt` the derivative of the state: a
+            function of `(x, u)`, `(t, x, u)`, `(t, x, u, w)`, or of any of these names: `t` (the
+            step number, or with `dt` the time), `x` (the state), `u` (the control), `w` (the
+            disturbance), `p` (the parameters) and `c` (the choice), written with NumPy,
+            `keras.ops`, JAX or PyTorch. Or `outrange.linear_plant(A, B)`; a model of state and
+            control; or a list of formulas, one per state: `["x1 + 0.1*x2", "x2 + 0.1*u1"]`.
         initial: The initial states: `(lo, hi)`, or any set as in `outrange.output_range`.
-        steps: Number of steps, or with `dt` of periods. None for all time: the search then looks
-            for a set of states to which the loop always returns.
+        steps: Number of steps, or with `dt` the number of periods. None means all time: the search
+            then looks for a set of states to which the loop always returns.
         spec: The specification: a condition on the states `outrange.x` and the controls
             `outrange.u` with a time, `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`,
-            `.during(10, 20)`, combined by `&`, `|`, `~`; without a time it means always. For boxes,
-            `outrange.avoid(lo, hi)` and `outrange.within(lo, hi).eventually()`. Or text such as
-            `"during 10 20: x[0] <= 1"`. None computes only the reachable states.
+            `.during(10, 20)`, combined by `&`, `|`, `~`. A condition without a time must always
+            hold. For boxes, `outrange.avoid(lo, hi)` and `outrange.within(lo, hi).eventually()`. Or
+            text such as `"during 10 20: x[0] <= 1"`. None computes only the reachable states.
         dt: The period of a plant in continuous time, which returns the derivative of the state.
-            Each control is held for one period, and all times are in this unit:
-            `(x[0] <= 1).during(0.5, 1)`. A float is read as its decimal; `Fraction(1, 3)` is exact.
-            None: the plant returns its next state.
+            Each control is held for one period, and specifications use the same unit of time:
+            `(x[0] <= 1).during(0.5, 1)`. A float means its decimal value; `Fraction(1, 3)` is
+            exact. None means discrete time: the plant returns its next state.
         observe: The controller's input, as a function of `x`, or of `(t, x)` with the step number
             (with `dt`: the time, as a float64 number). None for the whole state.
         actuate: The control, as a function of the controller's output. None for the output itself.
-        parameters: `(lo, hi)` of the unknown constants that the plant calls `p`.
-        disturbance: `(lo, hi)` of the disturbance that the plant calls `w`.
+        parameters: Bounds `(lo, hi)` of the unknown constants that the plant calls `p`.
+        disturbance: Bounds `(lo, hi)` of the disturbance that the plant calls `w`.
         varying: True if the disturbance may change at every step, False if it is constant. Required
             with `disturbance`.
-        choice: In discrete time, the values that the plant's `c` may take at every step:
-            `[-1, 0, 1]`; a list of such lists for several choices.
+        choice: In discrete time, the values that the plant's `c` may take at every step, such as
+            `[-1, 0, 1]`; for several choices, a list of such lists.
         mode: Name or index of the state whose value selects one of several controllers. The plant
-            returns its next value; with `dt`, the function `memory` does.
+            returns the next mode; with `dt`, the function `memory` does.
         memory: Update of the controller's memory: a function of the controller's output `y`, of
             `(x, y)` or `(t, x, y)`, that returns the next values of the last states. The plant
             then returns only the other states.
@@ -103,9 +104,10 @@ def closed_loop(
             receives 0 until then; `(2, -10.0)` means 2 steps, and -10 until then.
         states: Names of the states, for `x["angle"]` and for figures.
         controls: Names of the controls.
-        where: A condition on `outrange.x`; only initial states that satisfy it count.
-        tol: Gap of the bounds on the states to reach, relative to the range seen. None: as small as
-            possible in 8 s, or in half the time of the verdict.
+        where: A condition on `outrange.x`; initial states that do not satisfy it are ignored.
+        tol: Stop when the bounds on the states are this close to the simulated range, relative to
+            its width. None means as close as possible in 8 s, or in half of the time that the
+            verdict took.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
@@ -138,8 +140,8 @@ def closed_loop(
         >>> answer.status
         'HOLDS'
 
-    Sound: for the real-valued controller with the stored weights and the plant as written, its
-    constants rounded to float64; every float64 rounding error of the proof is accounted for.
+    Sound: for the real-valued controller with the stored weights and the plant as written, with its
+    constants rounded to float64. Every float64 rounding error of the proof is accounted for.
     Complete: for piecewise-linear controllers and plants, up to float64 resolution, given enough
     time; otherwise convergent.
     Cost: exponential in the number of varying initial states in the worst case.

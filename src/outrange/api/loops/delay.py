@@ -1,4 +1,4 @@
-"""Delayed controls: values that a loop carries from step to step in addition to its states."""
+"""Delayed controls, which a loop carries from step to step in addition to its states."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_delay(delay: Any) -> tuple[int, tuple[float, ...]]:
     """Return the delay in steps, and the controls that the plant receives until then.
 
     Raises:
-        InputError: It is neither an integer, nor an integer and a control.
+        InputError: The delay is neither an integer nor a pair of an integer and a control.
     """
     pair: tuple[Any, Any] = delay if isinstance(delay, tuple) and len(delay) == 2 else (delay, 0.0)
     steps, idle = pair
@@ -39,7 +39,7 @@ def read_delay(delay: Any) -> tuple[int, tuple[float, ...]]:
 
 
 def append_delayed(region: Region, hidden: Sequence[float]) -> Region:
-    """Return the initial states extended by the delayed controls."""
+    """Return a region of initial states, extended by the initial values of the delayed controls."""
     if not hidden:
         return region
     ends = (np.concatenate([end, hidden]) for end in (region.box.lo, region.box.hi))
@@ -48,6 +48,6 @@ def append_delayed(region: Region, hidden: Sequence[float]) -> Region:
 
 
 def delayed_names(controls: Sequence[str], delay: int, states: Sequence[str]) -> tuple[str, ...]:
-    """Return names of the delayed controls, oldest first, that differ from state names."""
+    """Return names for the delayed controls, oldest first, that differ from all state names."""
     names = [f"{name} on its way ({k})" for k in range(delay, 0, -1) for name in controls]
     return tuple(f"{name} (held)" if name in states else name for name in names)

@@ -1,4 +1,4 @@
-"""Reader of closed loops in YAML files of the ARCH competition: formulas, sets, a controller."""
+"""Reader of closed loops in the YAML format of the ARCH competition."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ LEAST_PERIOD, MOST_PERIOD = 1e-12, 1e12
 """Range of accepted step sizes."""
 
 FRACTION = re.compile(r"\d{1,15}\s*/\s*\d{1,15}")
-"""Pattern of a step size that is not a decimal."""
+"""Pattern of a step size that is a fraction instead of a decimal."""
 
 
 def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]:
     r"""Read a closed loop from a file of the ARCH competition, in the format of CROWN-Reach.
 
-    The last variables of `initial_set` are the controls, the others are states (a clock that no
-    formula uses is dropped). A state must never satisfy all of `constraints_unsafe`, always satisfy
-    all of `constraints_safe`, and satisfy all of `constraints_target` at the end. Settings of
-    splits and integrators are ignored; this library needs none.
+    The last variables of `initial_set` are the controls, and the others are states (a clock that no
+    formula uses is dropped). The state must never satisfy all of `constraints_unsafe`, must always
+    satisfy all of `constraints_safe`, and must satisfy all of `constraints_target` at the end.
+    Settings for splits and integrators are ignored, because this library needs none.
 
     Args:
         path: The file. No code in it is run.
-        controller: The controller; None for the file named by `model_dir`, or a file of the same
+        controller: The controller. None for the file that `model_dir` names, or a file of the same
             name in the folder of `path`.
 
     Returns:
@@ -102,9 +102,9 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
 
 
 def _read_keys(path: str | os.PathLike) -> Mapping[str, Any]:
-    """Return the keys of a file; every scalar remains text, and no code in it is run.
+    """Return a file's mapping from keys to values. Scalars remain text, and no code is run.
 
-    Aliases are refused: they may expand to far more text than the file contains.
+    Aliases are refused, because they may expand to far more text than the file contains.
     """
     try:
         import yaml
@@ -141,7 +141,7 @@ def _read_keys(path: str | os.PathLike) -> Mapping[str, Any]:
 
 
 def _texts(keys: Mapping[str, Any], key: str, needed: bool = False) -> list[str]:
-    """Return a list of texts; an empty one if the key is missing and not required."""
+    """Return the list of texts of a key; an empty list if the key is missing and not required."""
     texts = keys.get(key, None if needed else [])
     if not isinstance(texts, list) or (needed and not texts):
         raise InputError(f"{RULE}: `{key}` is a list. Received: {texts!r:.60}.")
@@ -236,7 +236,7 @@ def _parse_formula(text: str, names: Sequence[str], key: str) -> Any:
 
 
 def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
-    """Return the file named by `model_dir`, or one of that name in the loop file's folder."""
+    """Return the path in `model_dir`, or that of a file of the same name beside the loop file."""
     wanted, folder = str(keys.get("model_dir", "")), Path(path).parent
     for file in (folder / wanted, folder / Path(wanted).name):
         try:
@@ -278,7 +278,7 @@ _KINDS: Mapping[str, Callable[[Condition, float], Temporal]] = {
 def _condition(
     keys: Mapping[str, Any], key: str, states: Sequence[str], controls: Sequence[str]
 ) -> Condition | None:
-    """Return the condition that every formula of a key is at most 0; None without formulas."""
+    """Return the condition that all formulas of a key are at most 0; None if there are none."""
     from ...frontends.functions.formulas import evaluate
 
     names = [*states, *controls]

@@ -1,4 +1,4 @@
-"""Closed loops in continuous time, built from the arguments of the user."""
+"""Construction of closed loops in continuous time from the user's arguments."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def period(dt: Any) -> Fraction:
-    """Return the period exactly as the decimal written: 0.1 is one tenth.
+    """Return the period as an exact fraction: the float 0.1 means one tenth.
 
     Raises:
-        InputError: It is not a positive, finite number.
+        InputError: The period is not a positive, finite number.
     """
     try:
         exact = dt if isinstance(dt, Fraction) else Fraction(repr(float(dt)))
@@ -50,15 +50,15 @@ def flow_system(
 
     Args:
         parts: Parts of the loop.
-        networks: Networks of the controllers; None for a function.
+        networks: Networks of the controllers; None for each controller that is a function.
         initial: Initial sets.
         boxes: Box of the disturbance, and box of the parameters.
-        varies: Whether the disturbance varies from step to step.
+        varies: Whether the disturbance may vary in time.
         dt: The period.
         steps: Number of periods.
 
     Raises:
-        InputError: Sizes do not match.
+        InputError: The sizes of the arguments do not match.
         UnsupportedError: The loop has choices, or a mode that the plant updates.
     """
     from ...frontends.functions.flow import flow_graphs
@@ -98,7 +98,10 @@ def flow_system(
 def _model_control(
     networks: Sequence[Network | None], parts: StepParts, graphs: FlowGraphs
 ) -> Callable[[float, np.ndarray], np.ndarray] | None:
-    """Return the user's controller in its own arithmetic, with float64 arithmetic around it."""
+    """Return a function that runs the user's controller in its own arithmetic, or None.
+
+    The computations around the controller use float64.
+    """
     runs = [(n.predict, n.computed.dtype) for n in networks if n is not None and n.predict]
     if len(runs) < len(networks):
         return None

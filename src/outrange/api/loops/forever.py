@@ -1,10 +1,11 @@
-"""Claims for all time: a set of states to which the loop returns, and bounds in between.
+"""Proofs for all time, from a set of states to which the loop always returns.
 
-Let every trajectory from the initial set be in a box `H` after `N` steps, and every trajectory from
-`H` be in `H` again after `m` steps. Then the loop is in `H` after `N`, `N + m`, `N + 2 m`, ...
-steps forever, and in between it is where trajectories from `H` are within `m` steps. Both are
-finite questions, whose answers are proved with every rounding error; the inclusion compares float64
-numbers. Constants (parameters, a constant disturbance) may take any value of their set in both.
+Let every trajectory from the initial set be in a box `H` after `N` steps, and let every trajectory
+from `H` be in `H` again after `m` steps. Then the loop is in `H` after `N`, `N + m`, `N + 2 m`, ...
+steps forever, and in between it is where trajectories from `H` are within `m` steps. Both
+assumptions are questions about finitely many steps. Their answers are proved including every
+rounding error, and the inclusion compares float64 numbers. Constants (parameters, a constant
+disturbance) may take any value of their set in both questions.
 
 Reference: F. Blanchini, *Set invariance in control*, Automatica 35 (1999).
 """
@@ -31,29 +32,29 @@ from .parts import is_function, read_loop
 
 
 HORIZONS = 16, 64, 256
-"""Numbers of steps until the candidate set."""
+"""Numbers of steps `N` after which a candidate for `H` is built."""
 
 GROWN = 0.1, 0.5
-"""Shares of its width by which a candidate set is enlarged: it must exceed the set it maps from."""
+"""Fractions of its width by which a candidate set is enlarged, since it must contain its image."""
 
 LEAST, SHARE = 5.0, 1.0
-"""Seconds for one candidate set: the minimum, and the share of the time spent so far."""
+"""Time for one candidate set: a minimum in seconds, and a multiple of the time spent so far."""
 
 LOOSE = 0.5
 """Tolerance of a pipe that only decides whether a set is mapped into itself."""
 
 Ask = Callable[..., Loop]
-"""Signature `ask(seconds, initial=..., steps=..., spec=..., where=..., tol=...)`."""
+"""A function `ask(seconds, initial=..., steps=..., spec=..., where=..., tol=...)`."""
 
 
 def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clock: Clock) -> Loop:
     """Answer a question about all time.
 
     Args:
-        ask: Answers the question for a number of steps.
-        loop: Arguments of the question.
+        ask: Function that answers the question for a fixed number of steps.
+        loop: Arguments of the question by name.
         spec: The specification; None for the invariant alone.
-        tol: Tolerance of the pipe.
+        tol: Tolerance of the bounds on the states.
         clock: Clock of the question.
 
     Raises:
@@ -91,7 +92,7 @@ def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clo
         )
         if answer.status == VIOLATED:
             return with_cost(answer)
-        # A proof for some steps remains valid if a larger number of steps is not decided.
+        # Keep an earlier proof if the question for more steps is not decided.
         best = best if best is not None and answer.status == UNKNOWN else answer
         if answer.status == UNKNOWN or not np.isfinite([answer.pipe.lo, answer.pipe.hi]).all():
             continue
@@ -113,7 +114,7 @@ def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clo
 
 
 def _without_invariant(answer: Loop) -> Loop:
-    """Return the answer for a number of steps as an open answer for all time."""
+    """Return an answer for finitely many steps as an undecided answer for all time."""
     helps = (
         "No box of states was found to which the loop always returns after some steps. The loop "
         "may not settle; or set a number of `steps=`.",
@@ -132,7 +133,10 @@ def _seconds(clock: Clock, share: float = 1.0) -> float:
 def _find_invariant(
     ask: Ask, answer: Loop, clock: Clock
 ) -> tuple[Invariant, tuple[np.ndarray, np.ndarray], int] | None:
-    """Find a box to which the loop returns; return the invariant, the box, and its return time."""
+    """Search for a box to which the loop always returns; return None if there is no proof of any.
+
+    Returns the invariant, the box, and the number of steps until the return.
+    """
     for lo, hi in _candidates(answer):
         try:
             pipe = ask(
@@ -155,10 +159,11 @@ def _find_invariant(
 
 
 def _candidates(answer: Loop) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield boxes around the last one, enlarged unless they are a single number.
+    """Yield boxes around the states at the end of an answer's pipe, slightly enlarged.
 
     A state that approaches its limit from one side has not reached it yet. So the hull of the
-    second half of the pipe comes first: it extends as far as the state has still moved.
+    second half of the pipe comes first, which covers how far the state still moved. Dimensions of
+    width 0 are not enlarged.
     """
     pipe = answer.pipe
     late = np.flatnonzero((pipe.start == pipe.stop) & (pipe.start >= 0.5 * pipe.stop.max()))
@@ -201,7 +206,7 @@ def lasting_conditions(spec: Temporal) -> list[Temporal]:
 
 
 def _last_step(spec: Temporal, dt: Fraction | float | None) -> int:
-    """Return the step of the last time that a specification names."""
+    """Return the number of steps until the last time that a specification mentions."""
     if spec.op in ("&", "|", "~"):
         return max(_last_step(part, dt) for part in spec.parts)
     last = max(0.0 if end is None else float(end) for end in (spec.start, spec.stop))
@@ -211,14 +216,14 @@ def _last_step(spec: Temporal, dt: Fraction | float | None) -> int:
 
 
 def read_once(controller: Any) -> Any:
-    """Return the controller with its models loaded, for several questions."""
+    """Return the controller with its models loaded, so that several questions can use them."""
     if isinstance(controller, Mapping):
         return {mode: read_once(model) for mode, model in controller.items()}
     return controller if is_function(controller) else load_network(controller)
 
 
 def check_timeless(loop: Mapping[str, Any]) -> None:
-    """Refuse a loop that depends on time.
+    """Check that a loop does not depend on time.
 
     Raises:
         InputError: The plant or the observation uses the time.

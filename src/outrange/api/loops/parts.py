@@ -1,4 +1,4 @@
-"""Graphs and sets of a closed loop, built from the arguments of the user."""
+"""Construction of a closed loop's graphs and sets from the user's arguments."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_loop(
     """Return the loop as graphs, the controllers' networks, and the initial set for answers.
 
     Raises:
-        InputError: Arguments do not match.
+        InputError: The arguments do not match each other.
         UnsupportedError: The plant uses an unsupported operation.
     """
     from ...frontends.functions.arguments import check_order
@@ -113,7 +113,15 @@ def _discrete_system(
     boxes: tuple[Box, Box],
     times: tuple[bool, int],
 ) -> LoopSystem:
-    """Build a loop in discrete time; `times` is whether the disturbance varies, and the steps."""
+    """Build a loop in discrete time.
+
+    Args:
+        parts: Parts of the loop.
+        networks: Networks of the controllers; None for each controller that is a function.
+        sets: Initial sets.
+        boxes: Box of the disturbance, and box of the parameters.
+        times: Whether the disturbance varies from step to step, and the number of steps.
+    """
     from ...frontends.functions.step import step_graphs
     from ...reach.system import LoopSystem
 
@@ -135,7 +143,7 @@ def _discrete_system(
 
 
 def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
-    """Return the controller of each mode."""
+    """Return the controller of each mode, by the number of the mode."""
     if isinstance(controller, Mapping) != (mode is not None):
         raise InputError(
             "A controller for each mode is a dict from values of a state to models, and `mode=` "
@@ -218,7 +226,7 @@ def _model_plant(plant: Any) -> Any:
 
 
 def _check_names(kind: str, names: Any) -> None:
-    """Refuse names that are not a sequence of texts."""
+    """Check that names are a sequence of texts."""
     if names is not None and (
         not isinstance(names, Sequence)
         or isinstance(names, str)
@@ -276,7 +284,10 @@ def _check_finite(sets: Sequence[Any], names: Sequence[str]) -> None:
 def _model_step(
     networks: Sequence[Network | None], parts: StepParts, graphs: Sequence[StepGraphs], size: int
 ) -> Callable[[int, np.ndarray], np.ndarray] | None:
-    """Return one step with the user's controller in its own arithmetic and a float64 plant."""
+    """Return a function that runs one step with the user's controller in its own arithmetic.
+
+    The plant runs in float64. The result is None if the controller is a function.
+    """
     runs = [(n.predict, n.computed.dtype) for n in networks if n is not None and n.predict]
     if len(runs) < len(networks):
         return None

@@ -1,4 +1,4 @@
-"""Specifications of closed loops: sets to avoid and to reach, and specifications as text."""
+"""Specifications of closed loops: boxes to avoid or to reach, and specifications as text."""
 
 from __future__ import annotations
 

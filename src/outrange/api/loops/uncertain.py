@@ -1,4 +1,4 @@
-"""Uncertain quantities of a plant: disturbance, parameters, choices."""
+"""Readers of a plant's uncertain quantities: disturbance, parameters, choices."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def interval_box(value: Any, what: str) -> Box:
-    """Return `(lo, hi)`, or one value, as a box; an empty box for None."""
+    """Return the box of `(lo, hi)` or of a single value; a box without entries for None."""
     if value is None:
         return Box(np.zeros(0), np.zeros(0))
-    # A list would be a vector without uncertainty, which is hardly intended.
+    # A list would mean a vector without uncertainty, which the user hardly intends.
     ends = value if isinstance(value, tuple) and len(value) == 2 else (1.0, 0.0)
     try:
         lo, hi = (np.atleast_1d(np.asarray(end, np.float64)).ravel() for end in ends)
@@ -33,7 +33,7 @@ def interval_box(value: Any, what: str) -> Box:
 
 
 def choices_of(value: Any) -> list[np.ndarray]:
-    """Return the sorted values of every choice."""
+    """Return the sorted values of each choice; an empty list for None."""
     if value is None:
         return []
     try:
@@ -50,7 +50,7 @@ def choices_of(value: Any) -> list[np.ndarray]:
 
 
 def check_repeatable(parts: StepParts) -> None:
-    """Refuse a plant that returns different results for the same arguments."""
+    """Check that a plant returns the same result for the same arguments."""
     from ...frontends.functions.step import plain_after
 
     traced = [plain_after(parts) for _ in range(2)]

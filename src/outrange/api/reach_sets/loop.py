@@ -49,8 +49,8 @@ def loop_reach_sets(
     """Compute the exact set of states that a closed loop can reach after every step, as polytopes.
 
     The controller and the plant must be piecewise linear (`relu`, `abs`, `clip`, `interp`,
-    matrices), in discrete time. While `outrange.closed_loop` proves a box per step and decides
-    specifications, this function returns the set itself. It cuts the initial set along the zero
+    matrices), in discrete time. `outrange.closed_loop` proves a box for each step and decides
+    specifications; this function returns the set itself. It cuts the initial set along the zero
     planes of units, step by step, until the loop is affine on each piece. The number of pieces
     grows with the steps; once time or pieces run out, the later sets enclose the reachable states.
 
@@ -68,21 +68,22 @@ def loop_reach_sets(
         delay: As for `outrange.closed_loop`.
         states: Names of the states.
         controls: Names of the controls.
-        where: A condition on `outrange.x`; only initial states that satisfy it count. The sets are
-            closed: with `x[0] > 0` they include limits of such states.
+        where: A condition on `outrange.x`; initial states that do not satisfy it are ignored. The
+            sets are closed: with `x[0] > 0` they also contain limits of such states.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds, about a second of one core per
             unit. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
-        most_pieces: Maximum number of pieces of a step; beyond it, later sets are enclosures.
+        most_pieces: Maximum number of pieces after a step; with more, the later sets are
+            enclosures.
         seed: Seed of the simulated trajectories in figures.
         progress: True shows progress, False hides it. None shows it in a terminal or a notebook
             once the call takes 2 s.
 
     Returns:
-        A `LoopReachSets`: `at(k)` is the set after step `k`, `plot()` draws all sets.
+        A `LoopReachSets`: `at(k)` is the set after step `k`, and `plot()` draws all sets.
 
     Raises:
         InputError: An argument breaks a rule, or more than eight numbers vary.
@@ -99,10 +100,11 @@ def loop_reach_sets(
         >>> found.exact_until, found.at(4).contains([-0.07, 0.0])
         (4, True)
 
-    Sound: for the real-valued controller with the stored weights and the plant as written, its
-    constants rounded to float64; every float64 rounding error is accounted for.
+    Sound: for the real-valued controller with the stored weights and the plant as written, with its
+    constants rounded to float64. Every float64 rounding error is accounted for.
     Complete: given enough time and pieces.
-    Cost: proportional to the number of pieces, in the worst case exponential in inputs and steps.
+    Cost: proportional to the number of pieces, which is exponential in inputs and steps in the
+    worst case.
 
     Reference: Tran et al., *Safety verification of cyber-physical systems with reinforcement
     learning control*, EMSOFT 2019.

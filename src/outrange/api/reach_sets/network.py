@@ -32,7 +32,7 @@ def reach_set(
     The input set is cut along the zero planes of units until the network is affine on each piece;
     the cuts use rational arithmetic. Each piece is a star set: a polytope of inputs and an affine
     map. If time or pieces run out, affine forms with an error enclose the rest, so the union always
-    covers the image. For the opposite direction, all inputs whose outputs violate a property, see
+    covers the image. For the opposite direction, the inputs whose outputs violate a property, see
     `outrange.bad_inputs`.
 
     The function is meant for few inputs (up to about four, eight at most); the number of outputs
@@ -42,11 +42,11 @@ def reach_set(
         model: As for `outrange.output_range`.
         box: The input set: as for `outrange.output_range`, a `Polytope` or a `Union` of such,
             without integer inputs.
-        where: A condition on `outrange.x`; only inputs that satisfy it count. The union is closed:
-            with `x[0] > 0` or `x[0] != 0` it includes limits of outputs.
-        tol: Tolerance for networks without exact pieces, which are curved or discontinuous (`tanh`,
-            softmax, steps). Boxes of inputs are bisected until each output is known to this
-            fraction of its range.
+        where: A condition on `outrange.x`; inputs that do not satisfy it are ignored. The union is
+            closed: with `x[0] > 0` or `x[0] != 0` it also contains limits of outputs.
+        tol: Tolerance for curved or discontinuous networks (`tanh`, softmax, steps), which have no
+            exact pieces. Boxes of inputs are bisected until each output is known to this fraction
+            of its range.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`. The answer
             covers the image either way.
         budget: Limit in units of counted work instead of seconds, about a second of one core per

@@ -1,1 +1,1 @@
-"""Questions of a report, with their data and their code."""
+"""The questions that a report asks, their data, and the code that repeats them."""

@@ -1,4 +1,4 @@
-"""The properties of a report, checked before any question runs."""
+"""Check of a report's properties before any question runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) -> list[str]:
-    """Return the properties as code.
+    """Check the properties, and return each as Python code.
 
-    A property that does not match the model is refused here; later it would take the verdicts of
-    all others with it.
+    A property that does not match the model is refused early, since a later error would also
+    discard the verdicts on all other properties.
 
     Args:
         network: The model.
@@ -29,7 +29,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
         clock: Clock of the report.
 
     Raises:
-        InputError: A property does not match; the message says which.
+        InputError: A property does not match the model; the message says which.
     """
     codes = []
     for number, item in enumerate(properties, 1):
@@ -53,7 +53,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
 
 
 def _code(condition: str) -> str:
-    """Return a condition as quoted text, which needs no names, or as Python if no text fits."""
+    """Return code for a condition: quoted text if that parses back to it, or else Python."""
     plain = condition.replace("maximum(", "max(").replace("minimum(", "min(")
     for text in (condition, plain):  # NumPy's names of max and min differ from those in text.
         with suppress(InputError):

@@ -1,4 +1,4 @@
-"""Models and input sets as Python code, for readers who repeat a question."""
+"""Python code for models and input sets, with which readers can repeat a question."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 
 LONGEST = 1500
-"""Maximum characters of an input set in code."""
+"""Maximum number of characters of an input set in code; longer ones become a placeholder."""
 
 
 class CodeText(str):
-    """Text that is code already, to be inserted without quotes."""
+    """Text that is already code, so that `code` inserts it without quotes."""
 
     __slots__ = ()
 
@@ -33,11 +33,11 @@ def code(value: Any) -> str:
 
 
 def setup_code(model: Any, data: tuple[Any, Any]) -> list[str]:
-    """Return the lines before any question: a file by its name, an object as a placeholder.
+    """Return the first lines of code: imports, the model (a file name or a placeholder), the data.
 
     Args:
         model: As for `outrange.report`.
-        data: Inputs and targets; None for absent ones.
+        data: Inputs and targets; None for each that is absent.
     """
     is_file = isinstance(model, str | os.PathLike)
     name = repr(os.path.basename(os.fspath(model))) if is_file else "...  # the model hashed above"
@@ -46,11 +46,11 @@ def setup_code(model: Any, data: tuple[Any, Any]) -> list[str]:
 
 
 def report_code(model: Any, box: Any, data: tuple[Any, Any], options: Mapping[str, Any]) -> str:
-    """Return code that repeats a report, without arguments that are None.
+    """Return the call that repeats a report, without arguments that are None.
 
     Args:
         model: As for `outrange.report`.
-        box: The input set; None for that of the data.
+        box: The input set; None for the range of the data.
         data: As for `setup_code`.
         options: The other arguments by name.
     """
@@ -72,7 +72,13 @@ def _names(data: tuple[Any, Any]) -> str:
 
 
 def box_code(box: Any, from_data: bool, name: str = "box") -> str:
-    """Return the line that creates an input set."""
+    """Return the line of code that creates an input set.
+
+    Args:
+        box: The input set.
+        from_data: Whether the set is the range of the data.
+        name: Name of the variable.
+    """
     if from_data:
         return "box = outrange.data_box(data_x)"
     literal = code(box) if isinstance(box, dict | tuple) and _is_plain(box) else ""
@@ -82,7 +88,7 @@ def box_code(box: Any, from_data: bool, name: str = "box") -> str:
 
 
 def _is_plain(box: Any) -> bool:
-    """Return whether an input set consists of numbers alone."""
+    """Return whether an input set consists only of numbers and arrays of numbers."""
     if isinstance(box, Mapping):
         return all(map(_is_plain, box.values()))
     if isinstance(box, tuple | list):

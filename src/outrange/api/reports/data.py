@@ -1,4 +1,4 @@
-"""Data of a report: class numbers, the first rows, widths of inputs."""
+"""Helpers for a report's data: class numbers, the first rows, and widths of inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_NAMED = 20
 
 
 class NotApplicableError(InputError):
-    """Raised if a question does not apply to this model or data; the message says why."""
+    """An error for a question that does not apply to a model or its data; the message says why."""
 
 
 def class_numbers(y: Any) -> np.ndarray:
@@ -46,11 +46,11 @@ def check_units(
     slots: Sequence[Slot],
     outputs: Sequence[str] = (),
 ) -> None:
-    """Refuse units of names that are neither inputs nor outputs.
+    """Check that all names with units are names of inputs or outputs.
 
     Args:
         units: As for `outrange.report`.
-        names: Names of the entries of the inputs, flat; empty without names.
+        names: Names of the input entries as a flat list; empty without names.
         slots: Inputs and outputs of the model.
         outputs: Names of the outputs.
 
@@ -72,14 +72,17 @@ def check_units(
 
 
 def first_rows(x: Any, count: int) -> Any:
-    """Return the first rows of the data."""
+    """Return the first `count` rows of the data."""
     if isinstance(x, Mapping):
         return {name: np.asarray(part)[:count] for name, part in x.items()}
     return np.asarray(x)[:count]
 
 
 def widths(x: Any) -> Any:
-    """Return the width of each input over the data, shaped like one input; None if all are 0."""
+    """Return the width of each input's range over the data, in the shape of one input.
+
+    The result is None if all widths are 0.
+    """
     if isinstance(x, Mapping):
         ranges = {name: np.ptp(np.asarray(part, float), axis=0) for name, part in x.items()}
         return ranges if any(np.any(part > 0) for part in ranges.values()) else None

@@ -1,4 +1,4 @@
-"""Examples of falls and rises inside the input set, for searches over a larger box."""
+"""Counterexamples of monotonicity inside the input set, after a search over a larger box."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 MOST_TRIED = 64
-"""Maximum number of inputs from which a fall or a rise is searched."""
+"""Maximum number of points from which a falling or rising pair is searched."""
 
 
 def with_examples_inside(
     answer: Monotone, network: Network, box: Box, integer: np.ndarray, points: Any, reader: Reader
 ) -> Monotone:
-    """Replace each example by one inside the set; without one, the direction is open.
+    """Replace each counterexample with one inside the set, or leave the direction open.
 
-    A proof over the larger box holds for the set. An example must be an input of the set.
+    A proof over the larger box also applies to the set, but a counterexample must lie in the set.
 
     Args:
-        answer: Answer over the box.
+        answer: The answer over the box.
         network: The model.
-        box: Box around the set.
-        integer: `(inputs,)`, True for inputs that are integers.
-        points: `(n, inputs)`, inputs of the set.
+        box: The box around the set.
+        integer: `(inputs,)`: whether each input is an integer.
+        points: `(n, inputs)`: inputs in the set from which the search starts.
         reader: Names and formats of inputs and outputs.
     """
     graph = network.graph

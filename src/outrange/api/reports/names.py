@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[str] | None:
-    """Return names of the entries of the inputs: as passed, else the columns of a table.
+    """Return the names of the input entries: those passed, or else the columns of a table.
 
     Args:
         names: As for `outrange.report`.
         x: Inputs of the data; None without data.
-        box: The input set; None for that of the data.
-        size: Number of entries of all inputs.
+        box: The input set; None for the range of the data.
+        size: Total number of input entries.
 
     Raises:
         InputError: The number of names differs from the number of entries.
@@ -38,12 +38,12 @@ def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[s
 
 
 def apply_names(network: Network, names: Sequence[str] | None, box: Any) -> Network:
-    """Return the network with names for its features, so that every section uses them.
+    """Return the network with feature names, so that every section uses the same names.
 
     Args:
         network: The model.
-        names: Names of the entries of the inputs, flat; None for none.
-        box: The input set; if it refers to the input as a whole, no feature is renamed.
+        names: Names of the input entries as a flat list; None for no names.
+        box: The input set. If it refers to the input as a whole, the network is returned unchanged.
     """
     if names is None or not is_nameless(network):
         return network
@@ -55,7 +55,7 @@ def apply_names(network: Network, names: Sequence[str] | None, box: Any) -> Netw
 def checked_outputs(
     names: Sequence[str] | None, slots: Sequence[Slot], y: Any
 ) -> Sequence[str] | None:
-    """Return the names of the outputs: as passed, else the columns of the targets.
+    """Return the names of the outputs: those passed, or else the columns of the targets.
 
     Args:
         names: As for `outrange.report`.

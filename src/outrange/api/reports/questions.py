@@ -1,4 +1,4 @@
-"""Questions of a report, one section after another, each with its share of the time."""
+"""The questions of a report, asked section by section, each with a share of the time."""
 
 from __future__ import annotations
 
@@ -54,17 +54,19 @@ WEIGHTS = {
     "ranges": 8, "properties": 8, "robustness": 4, "layers": 1, "monotonicity": 3, "slopes": 2,
     "diagnosis": 2,
 }  # fmt: skip
-"""Shares of the remaining time, in the order of the questions; unused time goes to later ones."""
+"""Weights that divide the remaining time, in the order of the questions; unused time goes to later
+ones."""
 
 AGAIN = 20
-"""Share reserved for a second search for ranges if the first leaves gaps; it gets all that is
+"""Weight reserved for a second search for ranges if the first leaves gaps; it gets all time
 left."""
 
 RANGE_TOL = 1e-4
 """Relative tolerance of ranges: the page shows four digits."""
 
 MOST_INPUTS, MOST_PAIRS = 64, 256
-"""Maximum number of inputs for slopes, and of input-output pairs for directions."""
+"""Maximum number of inputs for which slopes are computed, and of input-output pairs for
+monotonicity."""
 
 LARGER = (
     "Decided for every number between the bounds of each input, a larger set that also contains "
@@ -81,15 +83,15 @@ SLOPE_TOL = 1e-2
 """Relative tolerance of Lipschitz constants; smooth networks converge slowly below it."""
 
 MOST_EACH = 10.0
-"""Maximum seconds for one input of the data."""
+"""Maximum number of seconds for the robustness of one data row."""
 
 SMALL_SHARE = 0.01
-"""Default robustness radius, as a share of the width of each input over the data."""
+"""Default robustness radius, as a fraction of the width of each input over the data."""
 
 
 @dataclass
 class Questions:
-    """Questions about one model over one input set; see `outrange.report` for the fields."""
+    """The questions of a report about one model; see `outrange.report` for the fields."""
 
     model: Any
     network: Network
@@ -197,7 +199,7 @@ class Questions:
         return report_code(self.model, box, (self.x, self.y), options)
 
     def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
-        """Return one section, computed within its share of the remaining time."""
+        """Return one section; `ask` computes it within its share of the remaining time."""
         if self.interrupted:
             return unanswered_section(key, "The report was interrupted before this section.")
         seconds = self.clock.left
@@ -235,7 +237,7 @@ class Questions:
 
     @property
     def _ends(self) -> Bounds:
-        """The box around the input set."""
+        """Lower and upper bounds of the box around the input set."""
         lo = np.min([region.box.lo for region in self._regions], axis=0)
         return lo, np.max([region.box.hi for region in self._regions], axis=0)
 
@@ -253,7 +255,7 @@ class Questions:
         return parts
 
     def _box_code(self) -> str:
-        """Return code that creates the input set, and the box around it if that differs."""
+        """Return code that creates the input set, and the box around it if the two differ."""
         if self._from_data and isinstance(self.box, Mixed):
             columns = f"integers={code(self.box.integers)}, one_hot={code(self.box.one_hot)}"
             line = f"box = outrange.Mixed(outrange.data_box(data_x), {columns})"
@@ -284,7 +286,7 @@ class Questions:
 
     @staticmethod
     def _better(first: Section, second: Section) -> Section:
-        """Return the search for ranges with the smaller gap."""
+        """Return the section on ranges with the smaller gap of the two."""
         gaps = [
             float(np.max(answer.relative_gap, initial=0.0))
             for part in (first, second)
@@ -307,7 +309,7 @@ class Questions:
         with deadline(seconds):
             ranges = self._known_range() if self._is_box else None
             answer = summary(self.network, self._hull, known=ranges)
-        # If time ran out, some bounds come from intervals: proved, but wider.
+        # If time ran out, some bounds come from interval arithmetic, which is proved but wider.
         call = f"outrange.summary(network, {self._set})"
         return answered_section("layers", [answer], call, late=clock.left <= 0, reader=self.reader)
 
@@ -370,12 +372,12 @@ class Questions:
 
     @property
     def _set(self) -> str:
-        """Name in the code of the page for the set of questions that take only boxes."""
+        """Name of the variable in the page's code for the set in questions that take only boxes."""
         return "hull" if isinstance(self.box, Mixed) else "box"
 
     @property
     def _larger(self) -> str:
-        """Note on answers about the box around the set; empty if the set is a box."""
+        """Note on answers that are about the box around the set; empty if the set is a box."""
         return LARGER if isinstance(self.box, Mixed) else ""
 
     def _monotonicity(self, seconds: float) -> Section:
@@ -412,7 +414,7 @@ class Questions:
         return replace(section, cut=section.cut or NO_EXAMPLE) if is_open else section
 
     def _points(self) -> np.ndarray:
-        """Return inputs of the set, `(n, inputs)`: data rows, and inputs that attain the bounds."""
+        """Return data rows and inputs that attain bounds, all in the set, `(n, inputs)`."""
         points, ranges = np.zeros((0, self.network.graph.size)), self._known_range()
         if self._from_data:
             rows = columns(self.x) if is_frame(self.x) else self.x

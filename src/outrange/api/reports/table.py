@@ -1,4 +1,4 @@
-"""Integer columns and categories in the data of a report."""
+"""Detection of integer columns and categories in the data of a report."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def whole_and_groups(
     x: Any, names: Sequence[str] | None, box: Any, slots: Sequence[Slot]
 ) -> tuple[list[int], list[Category]]:
-    """Return the inputs that are integers, and the one-hot groups, of the box or of the rows.
+    """Return the integer inputs and the one-hot groups that the box declares or the data show.
 
     Args:
         x: Inputs of the data; None without data.
-        names: Names of the entries of the inputs, flat.
-        box: The input set; None for that of the data.
+        names: Names of the input entries as a flat list.
+        box: The input set; None for the range of the data.
         slots: Inputs with the names that the box uses.
     """
     if isinstance(box, Mixed):
@@ -47,7 +47,7 @@ def whole_and_groups(
 
 
 def _columns(x: Any, names: Sequence[str] | None) -> dict[str, np.ndarray]:
-    """Return the rows by column; an empty dict if they are not a table."""
+    """Return the columns of the data by name; an empty dict if the data are not a table."""
     if is_frame(x):
         return columns(x)
     if x is None or isinstance(x, dict) or names is None:
@@ -63,11 +63,11 @@ def _is_whole(column: np.ndarray) -> bool:
 
 
 def table_box(x: Any, whole: Sequence[int], groups: Sequence[Category]) -> Any:
-    """Return the range of the data, with its integers and categories.
+    """Return the input set of the data: its range, with integer inputs and one-hot groups.
 
     Args:
         x: Inputs of the data.
-        whole: Inputs that are integers.
+        whole: Flat indices of the integer inputs.
         groups: One-hot groups.
     """
     if not whole and not groups:
