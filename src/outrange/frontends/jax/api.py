@@ -58,7 +58,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
 
 
 class _Flattening:
-    """Flattening of nested calls to steps with unique keys."""
+    """Converter of a jaxpr with nested calls to a flat list of steps with unique keys."""
 
     def __init__(self, jax: Any) -> None:
         from jax.extend.core import Literal

@@ -79,7 +79,7 @@ class TracedCall:
         return np.asarray(operand)
 
     def move_entries(self, data: Sequence[int], name: str = "") -> list[Operand]:
-        """Lower a step that only moves entries of some operands, by running it on positions."""
+        """Lower a step that only moves entries of operands, by running it on their positions."""
 
         def run(marked: list[np.ndarray]) -> Any:
             arrays = list(self.inputs)

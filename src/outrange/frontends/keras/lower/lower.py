@@ -117,7 +117,7 @@ class _Lowering:
         return uses
 
     def fuse_bias(self, record: OperationRecord, args: tuple) -> Operand | None:
-        """Fuse `affine + constant` into one affine node, or return None if it has other readers."""
+        """Fuse `affine + constant` into the affine node if nothing else reads that; else None."""
         if record.kind != "Add" or len(args) != 2 or not self.builder.nodes:
             return None
         x, constant = (args[0], args[1]) if isinstance(args[0], Value) else (args[1], args[0])

@@ -27,7 +27,7 @@ MISSTATED = ("AdaptiveAveragePool", "AdaptiveMaxPool")
 
 
 class Tracer:
-    """State of one symbolic run, with the two replacement methods."""
+    """State of one symbolic run, with the methods that replace those of Keras."""
 
     def __init__(self, *, record_zeros: bool = False) -> None:
         self.keras, self.record_zeros = keras(), record_zeros
