@@ -4,11 +4,13 @@ That a function's docstring opens with an imperative verb is rule D401 of ruff.
 """
 
 import ast
+import builtins
 import re
+from functools import cache
 
 import pytest
 
-from architecture.source import files, name, nodes
+from architecture.source import PACKAGE, files, name, nodes
 
 
 VAGUE = frozenset("found told one known own kept said asked heard got given made taken".split())
@@ -25,6 +27,17 @@ NOUNS = frozenset("shed embed feed need seed speed exceed proceed indeed".split(
 FRAGMENT = re.compile(
     r"(?:What|Of|Who|Whoever|Whatever|Where|Which|How|As|The same|Such|So|Nothing|Nobody)\b"
 )
+
+
+OUTSIDE = frozenset(
+    "ProcessPoolExecutor contextvars MALLOC_TRIM_THRESHOLD_ sha256sum Host CSVLogger TensorBoard "
+    "History amsgrad controller.txt constraints_unsafe constraints_safe constraints_target city "
+    "city_A city_B mpi4py.futures executorlib".split()
+)
+"""Names in docstrings that other programs, or the reader's files, define."""
+
+FORMULA = re.compile(r"[A-Za-z]{1,3}|[A-Za-z]\d|(?:[A-Za-z]|rho|slack)_[a-z]|Phi")
+"""Symbols of formulas."""
 
 
 def places(broken):
@@ -81,7 +94,39 @@ def stale_fields(tree_nodes):
                     yield node.lineno, f"{node.name}.{field}"
 
 
-RULES = [vague_names, bare_participles, fragments, stale_fields]
+@cache
+def defined_names():
+    """Return every name in the package's code: defined, read, passed, imported, or in a string."""
+    names = {*dir(builtins), *OUTSIDE}
+    for path in files():
+        names |= set(path.relative_to(PACKAGE).with_suffix("").parts)
+        docstrings = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
+        for node in nodes(path):
+            for field in ("name", "id", "attr", "arg", "asname"):
+                value = getattr(node, field, None)
+                names |= set(value.split(".")) if isinstance(value, str) else set()
+            text = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(text, str) and id(node) not in docstrings:
+                names |= set(re.findall(r"\w+", text))
+    return names
+
+
+def unknown_names(tree_nodes):
+    """Yield each name between backticks in a docstring that the package's code does not have."""
+    for node in tree_nodes:
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for text in re.findall(
+            r"(?<!`)`([A-Za-z_][\w.]*)(?:\(\))?`", ast.get_docstring(node) or ""
+        ):
+            if text not in OUTSIDE and any(
+                part not in defined_names() and not FORMULA.fullmatch(part)
+                for part in text.split(".")
+            ):
+                yield getattr(node, "lineno", 1), text
+
+
+RULES = [unknown_names, vague_names, bare_participles, fragments, stale_fields]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -96,6 +141,7 @@ def test_the_source_keeps_the_rule(rule):
         (vague_names, "for one in range(3):\n    pass"),
         (bare_participles, "def _stamped(answer):\n    pass"),
         (bare_participles, "def told(answer):\n    pass"),
+        (unknown_names, '"""See `select_the_search`."""'),
         (fragments, '"""What the search returns."""'),
         (fragments, 'class A:\n    """Of several the last."""'),
         (
