@@ -36,7 +36,7 @@ OUTSIDE = frozenset(
 )
 """Names in docstrings that other programs, or the reader's files, define."""
 
-FORMULA = re.compile(r"[A-Za-z]{1,3}|[A-Za-z]\d|(?:[A-Za-z]|rho|slack)_[a-z]|Phi")
+FORMULA = re.compile(r"[A-Za-z]{1,3}|[A-Za-z]\d|(?:[A-Za-z]|rho|eps|slack)_[a-z]|Phi")
 """Symbols of formulas."""
 
 
