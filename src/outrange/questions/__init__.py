@@ -1,1 +1,1 @@
-"""Questions about a network; each is one file that returns one frozen record."""
+"""Questions about a network, one module each; every question returns one frozen record."""

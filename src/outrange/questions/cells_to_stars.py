@@ -17,7 +17,7 @@ from ..search.reach_sets.polytope import CutPolytope, Face
 
 
 Planes = dict[tuple[int, tuple[int, ...], int], int]
-"""A number for each plane of each frame; planes are in integers."""
+"""Dict from a plane to its number. A plane is `(frame, slopes, constant)`, all integers."""
 
 
 def build_stars(
@@ -28,15 +28,15 @@ def build_stars(
     entries: np.ndarray,
     planes: Planes,
 ) -> list[Star]:
-    """Build a star for each cell.
+    """Build one star per cell of a reach-set search.
 
     Args:
-        frame: The coordinates of the cells' inputs.
-        box: The box that contains all of them.
-        parts: Cells, in groups of one form.
-        value: The value of the graph that the stars map to.
-        entries: The entries of the value that are its outputs.
-        planes: The numbers of the planes of all stars of a union; new ones are added.
+        frame: Coordinate system of the cells' inputs.
+        box: The box that contains all cells.
+        parts: Groups of cells, each with its affine forms.
+        value: Index of the graph's value that the stars map to.
+        entries: The entries of the value that are the outputs of the stars.
+        planes: Numbers of the planes of all stars of a union; new planes are added.
     """
     stars, place = [], len(planes)
     for cells in parts:
@@ -52,7 +52,7 @@ def build_stars(
 
 
 def _number(planes: Planes, place: int, face: Face) -> int:
-    """Return the number of a plane, the same from both sides; `place` separates frames."""
+    """Return the number of a plane, equal for both orientations; `place` identifies the frame."""
     slopes, constant = face
     if next((s for s in slopes if s), 0) < 0:
         slopes, constant = tuple(-s for s in slopes), -constant
@@ -86,9 +86,9 @@ def _star(
 
 
 def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray, np.ndarray]:
-    """Return faces over `e` as `a @ x <= b`.
+    """Convert faces in the coordinates of a frame to inequalities `a @ x <= b` on the inputs.
 
-    Their slopes are float64 numbers times a power of two.
+    The integer slopes of a face are float64 numbers times a power of two.
     """
     a, b = np.zeros((len(faces), frame.at.size)), np.zeros(len(faces))
     for k, (slopes, constant) in enumerate(faces):
@@ -99,7 +99,10 @@ def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray,
 
 
 def build_box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
-    """Build an inexact star for each box of a curved network, where inequalities hold."""
+    """Build an inexact star for each box of a network that is not piecewise linear.
+
+    The inequalities `atoms` on the inputs restrict each star.
+    """
     stars, form = [], boxes.form
     a, b = np.zeros((len(atoms), boxes.lo.shape[1])), np.array([-atom.offset for atom in atoms])
     for row, atom in zip(a, atoms, strict=True):

@@ -1,4 +1,4 @@
-"""Decision of a property on an input set, with provenance."""
+"""Verification of a property on an input set, with provenance."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 def translate_property(
     network: NetworkLike, condition: Any, box: Any, where: Any = None
 ) -> tuple[Formula, list[Region], str]:
-    """Return the negated property as a formula, the input set, and the property as text.
+    """Translate a property to its negation as a formula, the input set, and its text.
 
     Args:
         network: The network under study.
-        condition: A condition on its inputs and outputs.
+        condition: A condition on the network's inputs and outputs.
         box: The set of inputs.
-        where: Conditions that inputs of the set satisfy, too; None for none.
+        where: Additional conditions on the inputs of the set, or None.
     """
     slots, outputs = network.graph.inputs, network.graph.outputs
     unsafe = negate(resolve(condition, slots, outputs))
@@ -48,19 +48,20 @@ def decide_property(
     progress: Callable[[VerifyProgress], None] | None = None,
     arithmetic: str = "real",
 ) -> Verdict:
-    """Decide a property, and add the hash of the model and the box of the input set to the verdict.
+    """Verify a property, and add the hash of the model and the input set to the verdict.
 
-    If time runs out, a part of it was reserved to find smaller sets on which the property holds.
+    A part of the time limit is reserved: if the search runs out of time, it serves to find smaller
+    sets on which the property holds.
 
     Args:
         network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
-        where: The input sets; a union.
-        text: The property as the user wrote it.
-        time_limit: Seconds; None for no limit.
+        where: The input set, as a union of regions.
+        text: The property as text, as the user wrote it.
+        time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
-        source: The hash of the property.
-        progress: Called a few times a second.
+        source: Name and hash of the property, or None.
+        progress: Callback for progress records, called a few times a second.
         arithmetic: Either `"real"` or `"float32"`.
     """
     run = verify

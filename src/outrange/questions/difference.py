@@ -1,4 +1,4 @@
-"""The range of the difference of two networks."""
+"""Output range of the difference of two networks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .output_range import output_range
 
 @dataclass(frozen=True, eq=False)
 class _Difference:
-    """Two networks as one product network."""
+    """Difference of two networks, as one network."""
 
     graph: Graph
     written: Graph

@@ -1,9 +1,9 @@
-"""Exact outputs at corners of pieces: proofs that they are attained.
+"""Exact outputs at corners of the pieces of a reach set, which proves that they are attained.
 
-Where more than two pieces meet, and at a corner of the set, no cube of inputs proves it. There the
-only relevant input is the corner itself, and a piecewise-linear network has an exact value at it.
-If rounding has moved a corner, its exact position is recovered when it is a number with few bits,
-such as 0.
+Where more than two pieces meet, and at a corner of the input set, the fixed-point proof over a cube
+of inputs fails. There the only relevant input is the corner itself, at which a piecewise-linear
+network can be evaluated exactly. If rounding has moved a corner, its exact position is recovered if
+its coordinates have few bits, such as 0.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from .evidence.check_point import contains
 
 
 MOST_CORNERS = 64
-"""Limit on corners to try; those of most pieces come first."""
+"""Maximum number of corners to try; corners shared by the most pieces come first."""
 
 SECONDS = 0.5
-"""Total time for the corners: in deep networks numbers grow from layer to layer."""
+"""Time limit in seconds for all corners, since fractions grow from layer to layer."""
 
 FEW_BITS = 2.0**-40
-"""Corners are also tried as multiples of this share of the set's size."""
+"""Unit to which corners are rounded, relative to the size of the set."""
 
 
 def find_attained_outputs(
     graph: Graph, value: int, entries: np.ndarray, pieces: Sequence[Star], sets: Sequence[Region]
 ) -> np.ndarray:
-    """Return attained outputs, where they are float64 numbers, `(n, outputs)`.
+    """Return the exact outputs at corners of pieces that are float64 numbers, `(n, outputs)`.
 
     Args:
         graph: The network under study.
-        value: The value of the graph that is mapped to.
-        entries: The entries of the value that are its outputs.
+        value: Index of the graph's value that the pieces map to.
+        entries: Entries of this value that are the outputs.
         pieces: Pieces of the image.
-        sets: The input sets; a union.
+        sets: The input set, as a union of regions.
 
-    Sound: an input of the set has exactly this output; nothing is rounded.
+    Sound: some input of the set has exactly each returned output; nothing is rounded.
     """
     outputs: dict[tuple[float, ...], None] = {}
     network = RationalEvaluator(_until(graph, value))
@@ -73,7 +73,7 @@ def _until(graph: Graph, value: int) -> Graph:
 
 
 def _corners(pieces: Sequence[Star]) -> list[np.ndarray]:
-    """Return corners of pieces, each followed by one with few bits, those of most pieces first."""
+    """Return corners, each rounded to few bits and then as it is, the most shared ones first."""
     if not pieces:
         return []
     every = np.concatenate([star.corners for star in pieces])

@@ -1,4 +1,4 @@
-"""Rows outside a training set, and the outputs of a model on them."""
+"""Search for rows outside a training set, and output ranges of a model with and without them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .output_range import output_range
 
 
 def training_set(box: Any) -> Any:
-    """Return a training set as an input set: data as its box, anything else unchanged."""
+    """Convert a training set to an input set: data becomes its box, a set is returned unchanged."""
     is_data = is_frame(box) or (hasattr(box, "shape") and not isinstance(box, tuple | Box))
     return data_box(box) if is_data else box
 
@@ -59,10 +59,10 @@ def extrapolation(
 
 
 def widen_set(inputs_set: Any, flat: np.ndarray) -> Any:
-    """Return the smallest set of the same form that also holds the given rows.
+    """Return the smallest set of the same form that also contains the given rows.
 
     Args:
-        inputs_set: A set, as for `slots_of`.
+        inputs_set: An input set in any form that `slots_of` accepts.
         flat: Rows `(n, inputs)`. Rows that break the integers or one-hot groups of an
             `outrange.Mixed` widen its box, and the result drops these rules.
     """

@@ -1,4 +1,4 @@
-"""The range of every output over an input set."""
+"""Computation of the range of every output over an input set."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,9 +30,9 @@ from .optimize.range_of_set import range_over
 
 
 SEEN_WITHIN = 1e-2
-"""Precision of attained values, as a share of the target gap.
+"""Width of the enclosures of attained values, relative to the target gap.
 
-So the precision of an attained value never prevents an exact answer. For networks with few layers,
+They are narrow enough that they never prevent an exact answer. For networks with few layers,
 float64 intervals suffice.
 """
 
@@ -55,12 +55,12 @@ def output_range(
         network: The network under study.
         box: The input set; see `outrange.output_range` for all arguments.
         tol: Relative tolerance, or None for a default that suits the network.
-        time_limit: Seconds, or None for no limit.
+        time_limit: Limit in seconds, or None for no limit.
         rows: Linear forms of the outputs, `(k, outputs)`.
-        layer: The name of a layer that replaces the outputs.
-        solver: Whether a mixed-integer solver may help.
-        progress: Called a few times a second.
-        remedies: Whether to look for remedies of an open gap, in a part of the time.
+        layer: Name of a layer whose values replace the outputs.
+        solver: Whether a mixed-integer solver may be used.
+        progress: Callback for progress records, called a few times a second.
+        remedies: Whether to spend a part of the time on remedies for an open gap.
     """
     check_limits(tol, time_limit)
     check_hooks(progress)
@@ -108,7 +108,7 @@ def _search(
     solver: bool,
     progress: Callable[[RangeProgress], None] | None,
 ) -> Solution:
-    """Minimize `[rows; -rows]`."""
+    """Minimize the target's forms and their negatives over a box."""
     return solve(
         wanted.graph,
         where,
@@ -135,7 +135,7 @@ def _answer(
     best_lo, seen_lo, best_hi, seen_hi = _best_values(
         wanted, solution, points, which, evaluated, left
     )
-    # The least value is at most `hi`, and the largest at least `lo`: both ends stay ordered.
+    # The minimum is at most `hi`, and the maximum at least `lo`, so the bounds stay ordered.
     seen_lo, seen_hi = np.minimum(seen_lo, hi), np.maximum(seen_hi, lo)
     shape = next(iter(wanted.outputs.values())) if len(wanted.outputs) == 1 else (k,)
 
@@ -156,7 +156,7 @@ def _answer(
     if status == "exact":
         gaps = np.stack([seen_lo - lo, hi - seen_hi])
         loose = (gaps > 2 * solution.tolerance.reshape(2, k) + 1e-300).any(axis=0)
-        # The search's tolerance for a constant is below float64: its magnitude counts instead.
+        # For a constant the search's tolerance is below float64 precision; its magnitude is used.
         share = relative(gaps.max(axis=0), seen_lo, seen_hi)
         far = (share > 2 * solution.tol + 1e-12) | (loose & (share > solution.tol))
         status = "rounding" if far.any() else status
@@ -189,21 +189,24 @@ def _best_values(
     evaluated: np.ndarray,
     left: float,
 ) -> tuple[np.ndarray, ...]:
-    """Return for each form the best evaluated points at either end, with values on the safe side.
+    """Select for each form the evaluated points with the smallest and the largest value.
+
+    Returns indices and values, `(k,)` each: points of the smallest values, upper bounds on these
+    values, points of the largest values, lower bounds on these values.
 
     Args:
         target_forms: The forms to evaluate.
         solution: The result of the search.
         points: Distinct points of the result.
-        which: For each row and its negative, the index of its point.
-        evaluated: Indices of the points that there is time for.
-        left: Seconds that remain for it.
+        which: Index of the point that the search found for each row, then for each negative row.
+        evaluated: Indices of the points to evaluate.
+        left: Time limit in seconds.
     """
     k = len(target_forms.rows)
     least, most = (np.full((len(points), k), end) for end in (-np.inf, np.inf))
     aim = np.minimum(solution.tolerance[:k], solution.tolerance[k:])
     wanted = SEEN_WITHIN * aim if aim.all() else None
-    # A set without a known input has NaN points.
+    # The points are NaN if no input of the set is known.
     evaluated = evaluated[~np.isnan(points[evaluated]).any(axis=1)]
     if evaluated.size:
         ends = enclose(target_forms.formed, points[evaluated], wanted, left)
@@ -215,7 +218,7 @@ def _best_values(
 
 
 def _better(values: np.ndarray, mine: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the row of each column's smallest value; ties prefer `mine`, then `other`."""
+    """Return the row of each column's smallest value; among ties `mine` wins, then `other`."""
     column = np.arange(values.shape[1])
     best = np.argmin(values, axis=0)
     for row in (other, mine):
@@ -224,9 +227,9 @@ def _better(values: np.ndarray, mine: np.ndarray, other: np.ndarray) -> np.ndarr
 
 
 def split_inputs(network: NetworkLike, points: np.ndarray, shape: tuple[int, ...]) -> Named:
-    """Split flat points `(k, inputs)` into the inputs' own shapes, after `shape`.
+    """Split flat points `(k, inputs)` into arrays of shape `(*shape, *input shape)`.
 
-    A dict if several.
+    With several inputs, the result is a dict from input name to array.
     """
     parts, start = {}, 0
     for slot in network.graph.inputs:

@@ -1,4 +1,4 @@
-"""The image of an input set: all outputs of a network on it."""
+"""Computation of the image of an input set: all outputs of a network on the set."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from .inputs.parse_box import place
 
 
 MOST_INPUTS = 8
-"""Limit on varying inputs: a box has two to this power corners, and cells have more."""
+"""Maximum number of varying inputs; `n` varying inputs give a box `2**n` corners, cells more."""
 
 SHARE_OF_TIME = 0.8
-"""Share of the time limit for cuts; open parts are then enclosed, which also takes time."""
+"""Fraction of the time limit for cutting the set; enclosing the parts left open takes the rest."""
 
 SHARE_OF_PROOFS = 0.1
-"""Share of the time limit for outputs of corners."""
+"""Fraction of the time limit for exact outputs at corners."""
 
 SEEN = 400
-"""Number of outputs computed for drawings, one in each of as many pieces."""
+"""Maximum number of outputs computed for drawings, one per piece."""
 
 NEAR = 1e-9
-"""Largest violation of a condition by a drawn input: a flat piece has no interior."""
+"""Tolerated violation of a condition by a sampled input, since a flat piece has no interior."""
 
 EXACT = ("star sets: linear regions as polytopes, cut without rounding (Tran et al. 2019)",)
 CURVED = ("boxes of inputs with affine forms (DeepZ, Singh et al. 2018)",)
@@ -60,11 +60,11 @@ def reach_set(
 
     Args:
         network: The network under study.
-        regions: The input sets; a union.
-        tol: Error of a piece relative to the outputs' ranges.
-        time_limit: Seconds; None for no limit.
-        most_pieces: Limit on the number of pieces.
-        seed: Random seed of the drawn inputs.
+        regions: The input set, as a union of regions.
+        tol: Tolerated error of a piece, relative to the ranges of the outputs.
+        time_limit: Limit in seconds; None for no limit.
+        most_pieces: Maximum number of pieces.
+        seed: Random seed of the inputs sampled for drawings.
     """
     check_limits(tol, time_limit, default=False)
     check_most(most_pieces)
@@ -111,7 +111,7 @@ def check_most(most_pieces: Any) -> None:
     """Check that `most_pieces` is an integer above 0.
 
     Raises:
-        InputError: It is not.
+        InputError: `most_pieces` is not such an integer.
     """
     is_integer = isinstance(most_pieces, int | np.integer) and not isinstance(most_pieces, bool)
     if not is_integer or most_pieces < 1:
@@ -151,9 +151,9 @@ def _enclosing(
 def convex_parts(
     slots: Sequence[Slot], regions: Sequence[Region]
 ) -> Iterator[tuple[Box, tuple[Atom, ...]]]:
-    """Yield boxes with linear inequalities whose union is the set.
+    """Yield the convex parts of a set: boxes, each with linear inequalities.
 
-    Some may be empty: `InputFrame.polytope` decides that.
+    Their union is the set. A part may be empty, which `InputFrame.polytope` decides.
 
     Raises:
         InputError: Inputs take integers, a set is a ball, or too many inputs vary.
@@ -199,9 +199,9 @@ def _sample_outputs(
     sets: Sequence[tuple[Box, tuple[Atom, ...]]],
     seed: int,
 ) -> np.ndarray:
-    """Return outputs `(n, outputs)` at one input of the set in each of some pieces.
+    """Sample one input in each of some pieces, and return the outputs there, `(n, outputs)`.
 
-    They are computed in plain float64.
+    The outputs are computed in plain float64. Samples outside of the set are dropped.
     """
     rng = np.random.default_rng(seed)
     chosen = list(pieces)
@@ -211,7 +211,7 @@ def _sample_outputs(
     if chosen:
         drawn = [rng.dirichlet(np.ones(len(piece.corners))) @ piece.corners for piece in chosen]
         points = np.array(drawn)
-    # Boxes of a curved network may reach beyond the conditions.
+    # Boxes of a network that is not piecewise linear may extend beyond the conditions.
     is_inside = np.zeros(len(points), bool)
     for box, atoms in sets:
         inside = ((box.lo <= points) & (points <= box.hi)).all(axis=1)

@@ -1,4 +1,4 @@
-"""Output ranges at finitely many inputs, for comparison only: they prove nothing."""
+"""Output ranges over finitely many inputs, for comparison only, since they prove nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,13 +24,13 @@ CORNERS = 1024
 """Maximum number of corners of the box that are tried first."""
 
 _CELLS = 1 << 21
-"""Largest number of graph entries held for one batch."""
+"""Maximum size of the largest graph value for one batch of inputs."""
 
 
 def sample_range(
     network: NetworkLike, box: Any, *, samples: int = 100_000, seed: int = 0
 ) -> SampledRange:
-    """Compute the least and largest outputs at random points; see `outrange.sample_range`."""
+    """Compute the smallest and largest outputs at random points; see `outrange.sample_range`."""
     for name, value, least in (("samples", samples, 1), ("seed", seed, 0)):
         is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not is_integer or value < least:
@@ -79,8 +79,8 @@ def sampled_set(slots: Sequence[Slot], box: Any) -> tuple[list[Region], DomainBo
 
     Args:
         slots: The inputs of the model.
-        box: A box; or a `Mixed` set or a DataFrame, whose integers and one-hot groups the points
-            keep to unless these have more than `MOST_CASES` combinations.
+        box: A box; or a `Mixed` set or a DataFrame. The points then respect its integers and
+            one-hot groups, unless these have more than `MOST_CASES` combinations.
     """
     if isinstance(box, Mixed) or is_frame(box):
         parts = regions(slots, box)
@@ -92,15 +92,15 @@ def sampled_set(slots: Sequence[Slot], box: Any) -> tuple[list[Region], DomainBo
 
 
 def _corners(domain: DomainBoxes, rng: np.random.Generator, most: int) -> np.ndarray:
-    """Return at most `most` corners, as many of each box as of the others."""
+    """Return at most `most` corners, equally many of each box."""
     boxes = [Box(*ends) for ends in zip(domain.lo[:most], domain.hi[:most], strict=True)]
     return np.concatenate([corners(box, rng, max(1, most // len(boxes))) for box in boxes])[:most]
 
 
 def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:
-    """Return all corners of the varying coordinates if at most `most`.
+    """Return all corners of a box if there are at most `most`.
 
-    Else `lo`, `hi` and random ones.
+    Otherwise return `most` corners: `lo`, `hi` and random ones.
     """
     free = np.flatnonzero(where.hi > where.lo)
     if free.size < 31 and 2**free.size <= most:
@@ -115,7 +115,7 @@ def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:
 
 
 def _improve(values: np.ndarray, points: np.ndarray, best: np.ndarray, at: np.ndarray) -> None:
-    """Keep, in place, the smaller of `best` and the column minima of `values`."""
+    """Update the minima `best` in place with the column minima of `values`, and their points."""
     values = np.where(np.isnan(values), np.inf, values)
     row = np.argmin(values, axis=0)
     minima = values[row, np.arange(best.size)]

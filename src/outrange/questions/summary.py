@@ -1,4 +1,4 @@
-"""The range of every layer on an input set, and its dead and saturated units."""
+"""Computation of the range of every layer on an input set, and of its dead and saturated units."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .inputs.parse_box import input_box
 
 
 ONE_NUMBER = 64 * UNIT
-"""Largest range of a constant unit, as a share of the layer's magnitude."""
+"""Maximum width of a constant unit's range, relative to the layer's magnitude."""
 
 
 def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Summary:
@@ -39,10 +39,11 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
 
 
 def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) -> Bounds:
-    """Intersect the ends of the output with a known range of it.
+    """Intersect the bounds on the output with a known output range.
 
-    Sound: both hold, if `known` is of this model. A range of another model is refused where this is
-    visible, and a range on a set that omits a part of this one always.
+    Sound if `known` is a range of this model, since then both are valid. A range of another model
+    is refused if this can be recognized. A range over a set that does not cover this one is always
+    refused.
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
     source = getattr(network, "source", None)
@@ -67,9 +68,9 @@ def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where:
 
 
 def _merge_calls(rows: Sequence[LayerRow]) -> tuple[LayerRow, ...]:
-    """Merge the calls of one layer (such as the steps of a recurrent one) into one row.
+    """Merge the calls of one layer (such as the steps of a recurrent layer) into one row.
 
-    Sound: the hull of ranges that hold at each call holds at all of them.
+    Sound: the hull of the ranges of all calls is valid at every call.
     """
     calls_of: dict[tuple, list[LayerRow]] = {}
     for row in rows:
@@ -108,7 +109,7 @@ def _hull(calls: Sequence[LayerRow]) -> LayerRow:
 def layer_row(
     network: LayeredNetwork, layer: LayerLike, ends: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> LayerRow:
-    """Return the row of a layer, given the ends `(n,)` of every value of the network's graph."""
+    """Build the row of a layer, given bounds `(n,)` on every value of the network's graph."""
     lo, hi = ends[layer.after]
     constant = _constant(lo, hi)
     none = np.zeros(lo.shape, bool)
@@ -143,9 +144,9 @@ def _reshape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def activation_curves(network: LayeredNetwork, layer: LayerLike) -> list[Curve]:
-    """Return the curves of a layer's activation, if its whole output passes through them.
+    """Return the activation curves through which a layer's whole output passes.
 
-    Else none.
+    The result is empty if a part of the output bypasses them.
     """
     before, after = layer.before, layer.after
     if before is None:
@@ -167,7 +168,7 @@ def activation_is_linear_behind(network: LayeredNetwork, layer: LayerLike) -> bo
 
 
 def linear_behind(graph: Graph, before: int, after: int) -> bool:
-    """Return whether one value is an affine map of another and of curves of it."""
+    """Return whether value `after` is an affine map of value `before` and of curves of it."""
     behind = {after}
     for value in range(after, before, -1):
         node = graph.nodes[value - 1]
@@ -180,12 +181,14 @@ def linear_behind(graph: Graph, before: int, after: int) -> bool:
 
 
 def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
-    """Return the curves applied to one value if another depends only on their results; else none.
+    """Return the curves applied to one value if another value depends only on their results.
+
+    Otherwise the result is empty.
 
     Args:
         graph: A graph in which all values that depend on `before` read it.
-        before: The value the curves are applied to.
-        after: A later value that depends on it.
+        before: The value to which the curves are applied.
+        after: A later value that depends on `before`.
     """
     behind, curves = {after}, []
     for value in range(after, before, -1):
@@ -203,7 +206,7 @@ def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
 def behaviour(
     curve: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return `(dead, always on, saturated)` of units with inputs in `[lo, hi]`."""
+    """Return for units with inputs in `[lo, hi]` whether each is dead, always on, or saturated."""
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)
     for bend, left, right in zip(curve.bends, edges[:-1], edges[1:], strict=True):

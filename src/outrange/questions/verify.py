@@ -33,13 +33,13 @@ from .inputs.parse_box import place
 
 
 LEAST_TIME = 0.2
-"""Least time in seconds for reading a property, even after the deadline.
+"""Minimum time in seconds for expanding a property, even after the deadline.
 
-Most properties are read by then, and can be decided at once.
+Most properties are expanded within this time, and some are then decided without a search.
 """
 
 LOOK_FOR_INPUTS = 5.0
-"""Seconds for deciding whether a property holds vacuously."""
+"""Maximum time in seconds for deciding whether a property holds vacuously."""
 
 
 def verify(
@@ -59,13 +59,13 @@ def verify(
     Args:
         network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
-        regions: The input sets; a union.
-        text: The property as the user wrote it.
-        time_limit: Seconds; None for no limit.
+        regions: The input set, as a union of regions.
+        text: The property as text, as the user wrote it.
+        time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
-        engine: As for the function `search.decide`.
+        engine: Engine of the search, as for `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
-        remedies: Whether to look for smaller sets on which it holds, in a part of the time.
+        remedies: Whether to spend a part of the time on smaller sets on which the property holds.
     """
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
@@ -113,12 +113,12 @@ def verify(
 
 
 def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
-    """Raise unless the network is defined on all of the bounded input sets.
+    """Raise an error unless the network is defined on all bounded input sets.
 
-    A condition that every number meets is decided without the network, which may return none.
+    This is for conditions that are decided without the network.
 
     Raises:
-        InputError: A function of the network may be undefined there.
+        InputError: A function of the network may be undefined on an input set.
     """
     for box in (region.box for region in regions):
         if np.isfinite([box.lo, box.hi]).all():
@@ -128,7 +128,7 @@ def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
 def _decide_without_rounding(
     solution: Solution, graph: Graph, unsafe: Formula, groups: Sequence[ClauseGroup], left: float
 ) -> Solution:
-    """Decide exactly what a search left open because of rounding, where possible."""
+    """Try to prove in exact arithmetic a property that the search left open due to rounding."""
     extra: tuple[str, ...] = ()
     if not holds_nowhere(groups, ExactChecker(graph, unsafe)):
         if not never_below(graph, groups, left):
@@ -141,7 +141,7 @@ def _decide_without_rounding(
 def _find_smaller_sets(
     network: NetworkLike, unsafe: Formula, box: Box, clock: Clock
 ) -> tuple[str, ...]:
-    """Describe smaller boxes on which the property is proved."""
+    """Return sentences on smaller boxes on which the property is proved."""
     graph = network.graph
 
     def ask(smaller: Box, seconds: float) -> bool:
@@ -158,7 +158,7 @@ def _find_smaller_sets(
 
 
 def undecided_verdict(network: NetworkLike, text: str, clock: Clock) -> Verdict:
-    """Return the verdict for a time limit that passed before the search began."""
+    """Return an `UNKNOWN` verdict, for a time limit that passed before the search began."""
     none = Solution.unknown(Status.TIME, network.graph.size)
     return _verdict(network, text, replace(none, seconds=clock.seconds), None, -np.inf)
 
@@ -176,7 +176,7 @@ def _no_inputs(
 ) -> bool:
     """Return whether the input set is proved to be empty."""
     bounded = all(np.isfinite([region.box.lo, region.box.hi]).all() for region in regions)
-    # A property from a file has its own bounds: its constraints on inputs alone.
+    # A property from a file states its own bounds, as constraints on inputs alone.
     constraints = TRUE if bounded else And(tuple(implied_atoms(unsafe, regions[0].box.size)))
     groups = expand_groups(constraints, regions, str)
     if any(not all(group.clauses) and not group.distances for group in groups):
@@ -216,7 +216,7 @@ def _verdict(
 
 
 def counterexample_at(network: NetworkLike, witness: Witness) -> Counterexample:
-    """Return a witness in the shapes and names of the user's model."""
+    """Convert a witness to a counterexample with the shapes and names of the user's model."""
     graph = network.graph
     y = 0.5 * witness.lo + 0.5 * witness.hi
     model = witness.model

@@ -33,10 +33,10 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
 
 
 def check_each(each: Any) -> None:
-    """Check that `each`, the time limit of one of many questions, is usable; it is required.
+    """Check that `each`, the time limit of every single input, is usable; it cannot be None.
 
     Raises:
-        InputError: It is not usable.
+        InputError: `each` is not usable.
     """
     if not (_is_finite_number(each) and each > 0):
         raise InputError(f"`each` must be a finite number of seconds > 0. Received: each={each!r}.")
@@ -46,7 +46,7 @@ def check_hooks(progress: Any, seed: Any = 0) -> None:
     """Check that `progress` is callable, and that `seed` can seed a generator.
 
     Raises:
-        InputError: One of them is not usable.
+        InputError: `progress` or `seed` is not usable.
     """
     if progress is not None and not callable(progress):
         raise InputError(f"`progress` must be a function, or None. Received: {progress!r}.")

@@ -1,4 +1,4 @@
-"""Selection of inputs and outputs for questions about pairs of them."""
+"""Selection of inputs and outputs for questions about pairs of an output and an input."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...graph import Graph, Slot
 
 
 MOST_NAMED = 12
-"""Names that a message lists."""
+"""Maximum number of names that a message lists."""
 
 
 def entry_labels(slots: Sequence[Slot]) -> list[str]:
-    """Return a name per flat entry: `name[i, j]`."""
+    """Return one label per flat entry, such as `name[i, j]`."""
     return [
         f"{slot.name}[{', '.join(map(str, index))}]" if index else slot.name
         for slot in slots
@@ -25,16 +25,16 @@ def entry_labels(slots: Sequence[Slot]) -> list[str]:
 
 
 def select_entries(slots: Sequence[Slot], selection: Any, what: str) -> np.ndarray:
-    """Return the flat indices of the selected entries.
+    """Return the flat indices of the selected entries, without duplicates.
 
     Args:
         slots: The inputs or outputs.
-        selection: None for all; a flat index, the name of an input or output, an entry's label, or
-            a list of these.
+        selection: None for all entries; or a flat index, the name of an input or output, an
+            entry's label, or a list of these.
         what: `"inputs"` or `"outputs"`, for messages.
 
     Raises:
-        InputError: There is no such entry.
+        InputError: A selected entry does not exist, or nothing is selected.
     """
     labels = entry_labels(slots)
     if selection is None:
@@ -72,7 +72,7 @@ def select_entries(slots: Sequence[Slot], selection: Any, what: str) -> np.ndarr
 
 
 def select_pairs(graph: Graph, outputs: Any, inputs: Any) -> list[tuple[int, int]]:
-    """Return every selected output with every selected input, as flat indices."""
+    """Return all pairs of a selected output and a selected input, as flat indices."""
     rows, columns = (
         select_entries(graph.outputs, outputs, "outputs"),
         select_entries(graph.inputs, inputs, "inputs"),

@@ -1,4 +1,4 @@
-"""Identification of graphs that have no file and no framework weights."""
+"""Fingerprints of graphs that have neither a file nor framework weights."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ...graph.graph import graph_digest
 
 
 def graph_source(name: str, graph: Graph) -> ModelSource:
-    """Return the source of a model that is only a graph."""
+    """Return the name and hash of a model that consists only of a graph."""
     return ModelSource(name, graph_digest(graph), "graph")
 
 
 def fingerprint(graph: Graph) -> np.ndarray:
-    """Return numbers that identify each op: the op's results on random values.
+    """Compute numbers that identify a graph: weighted sums of each op's results on random inputs.
 
-    Each op gets random values of its own. Values that pass through the network would not do: behind
-    a unit that is 0 on all of them, all weights look alike.
+    Each op gets its own random inputs. Random values propagated through the network would not
+    suffice: behind a unit that is 0 for all of them, different weights give equal results.
     """
     rng = np.random.default_rng(0)
     text = repr([(type(n.op).__name__, n.op.name, n.inputs, n.size) for n in graph.nodes])

@@ -1,4 +1,4 @@
-"""Flat vectors split into the shapes and names of the user's model."""
+"""Conversion of flat vectors to arrays with the shapes and names of the user's model."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,14 @@ from ...graph import Slot
 
 
 Named = np.ndarray | dict[str, np.ndarray]
-"""The single input or output of a model, or several by name."""
+"""The single input or output of a model as an array, or several as a dict by name."""
 
 
 def split_by_name(slots: Sequence[Slot], flat: np.ndarray) -> Named:
-    """Split a flat vector into the slots' own shapes; a dict by name if there are several.
+    """Split a flat vector into arrays with the slots' shapes.
+
+    Returns:
+        The array of a single slot; for several slots, a dict from name to array.
 
     Example:
         >>> split_by_name([Slot("x", (2, 1))], np.arange(2)).tolist()

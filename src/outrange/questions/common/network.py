@@ -1,4 +1,4 @@
-"""The interface of networks that questions use; front-ends implement it."""
+"""Interface of networks that questions use and front ends implement."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class LayerLike(Protocol):
 
 
 class NetworkLike(Protocol):
-    """A graph, and the user's own model (`predict`) to compare it with."""
+    """Graph of a network, with the user's own model as `predict`, or None."""
 
     @property
     def graph(self) -> Graph: ...
@@ -42,7 +42,7 @@ class NetworkLike(Protocol):
 
 
 class LayeredNetwork(NetworkLike, Protocol):
-    """A network with a list of its layers."""
+    """Network that also records the positions of its layers in the graph."""
 
     @property
     def places(self) -> Mapping[int, int]: ...
@@ -52,7 +52,7 @@ class LayeredNetwork(NetworkLike, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GraphAlone:
-    """A graph in place of a network: there is no model to run.
+    """Network that consists only of a graph, without a model to run.
 
     Args:
         graph: The graph under study.

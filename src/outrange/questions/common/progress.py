@@ -11,7 +11,9 @@ from ...search.common.solution import SearchProgress
 def range_reporter(
     progress: Callable[[RangeProgress], None] | None, count: int
 ) -> Callable[[SearchProgress], None] | None:
-    """Return a callback for the search of `[rows; -rows]` that reports both ends of a range.
+    """Adapt a range callback to a search that minimizes the forms `[rows; -rows]`.
+
+    The returned callback converts the bounds of the search to lower and upper bounds.
 
     Args:
         progress: The user's callback, or None.

@@ -31,12 +31,12 @@ def add_provenance(
     regions: Sequence[Region] | None = None,
     property: PropertySource | None = None,
 ) -> Kind:
-    """Return the answer with the hashes of its models and of its property.
+    """Return the answer with the hashes of its models and its property, and the input set.
 
     Args:
         answer: An answer without sources.
-        *networks: The models; the first has the inputs.
-        regions: The input set, if the answer does not have it yet.
+            *networks: The models; the inputs are those of the first.
+        regions: The input set; None to keep that of the answer.
         property: The property, if the question has one.
     """
     sources = tuple(source for network in networks for source in model_sources(network))
@@ -46,7 +46,7 @@ def add_provenance(
 
 
 def model_sources(network: NetworkLike) -> list[ModelSource]:
-    """Return the distinct hashes of a model, or of all models composed in it."""
+    """Return the name and hash of a model, or of each distinct model of which it is composed."""
     parts = [part for _, part in getattr(network, "parts", ())] or [network]
     sources = (
         getattr(part, "source", None) or graph_source(part.name, part.graph) for part in parts
@@ -57,12 +57,12 @@ def model_sources(network: NetworkLike) -> list[ModelSource]:
 def input_domain(
     slots: Sequence[Slot], regions: Sequence[Region] | Box, cut: bool = False
 ) -> InputDomain | None:
-    """Return the input set as the record that answers hold.
+    """Convert an input set to the record that answers contain; None if it is unknown.
 
     Args:
         slots: The inputs of the model.
-        regions: A union, or one box; empty if nothing is known.
-        cut: Whether conditions other than those of the regions restrict it, too.
+        regions: A union of regions, or one box; empty if the set is unknown.
+        cut: Whether further conditions restrict the set, beyond those of the regions.
     """
     if isinstance(regions, Box):
         regions = [Region(regions)]

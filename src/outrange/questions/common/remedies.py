@@ -1,4 +1,4 @@
-"""Remedies for an open gap, found by trials in time reserved from the search."""
+"""Remedies for an open gap, found by trials in a reserved part of the time limit."""
 
 from __future__ import annotations
 
@@ -14,38 +14,44 @@ from ...graph import Graph
 
 
 SHARE, MOST = 0.1, 3.0
-"""Share of the time limit, and most seconds, for trials if the search does not end in time."""
+"""Fraction of the time limit reserved for trials, and the maximum in seconds."""
 
 LEAST_LIMIT = 2.0
-"""Least time limit in seconds for which remedies are tried; a trial takes some tenths of a second.
+"""Minimum time limit in seconds for which remedies are tried; a trial takes a few tenths of one.
 """
 
 NARROWED, FIXED = 4, 4
-"""Limits on trials, each in its share of the time: bisections over the amount of change."""
+"""Maximum number of trials with all inputs narrowed, and with some inputs fixed.
+
+Each kind of trial is a bisection over the amount of change.
+"""
 
 SHORTEST = 0.2
-"""Least seconds for a trial; a shorter one says little."""
+"""Minimum duration of a trial in seconds; a shorter trial is not informative."""
 
 MOST_FREE = 40
-"""Limit on free inputs for trials that fix single ones; fixing pixels of an image is no remedy."""
+"""Maximum number of free inputs for trials that fix some; fixed pixels are not a useful remedy."""
 
 MOST_NAMED = 6
-"""Inputs named in one sentence."""
+"""Maximum number of inputs named in one sentence."""
 
 HALVINGS = 10
-"""Limit on how often all inputs are narrowed to half of their widths, or less."""
+"""Maximum number of times that the widths of all inputs are halved."""
 
 Ask = Callable[[Box, float], bool]
 """Function that returns whether the question has a complete answer on a box within some seconds."""
 
 
 def reserved_seconds(time_limit: float) -> float:
-    """Return the seconds of a limit that are reserved for trials."""
+    """Return how many seconds of a time limit are reserved for trials."""
     return 0.0 if not LEAST_LIMIT <= time_limit < np.inf else min(SHARE * time_limit, MOST)
 
 
 def cost_of_tolerance(reached: Sequence[tuple[float, float]], tol: float) -> tuple[str, ...]:
-    """Describe the measured cost of a larger tolerance; empty if nothing was measured."""
+    """Return a sentence on the time in which a larger tolerance was reached, if one was reached.
+
+    `reached` contains pairs of a tolerance and the seconds until the search reached it.
+    """
     coarser = [(mark, seconds) for mark, seconds in reached if mark > tol]
     if not coarser:
         return ()
@@ -63,16 +69,16 @@ def smaller_sets(
     wording: tuple[str, str] = ("all is exact", "exact"),
     quickest: float = 0.0,
 ) -> tuple[str, ...]:
-    """Try smaller input sets: all inputs narrowed, and the most influential ones fixed.
+    """Try smaller input sets, and return sentences on those with a complete answer.
 
     Args:
-        ask: The question on a box.
+        ask: The question, as a function of a box and a time limit.
         graph: The graph whose outputs show the influence of an input.
         box: The set of inputs.
         names: Labels of the flat inputs.
         clock: The question's clock; trials end with it.
-        wording: A phrase for an answer on a smaller set, and a participle for that answer.
-        quickest: Least seconds for a trial.
+        wording: A clause for a complete answer on a smaller set, and an adjective for that answer.
+        quickest: Minimum duration of a trial in seconds.
     """
     least = max(quickest, SHORTEST)
     trials = _Trials(ask, clock, min(NARROWED + FIXED, int(clock.left / least)), least)
@@ -93,7 +99,7 @@ def smaller_sets(
 
 
 class _Trials:
-    """Trials of the question on smaller boxes, which share the remaining time evenly."""
+    """Trials of the question on smaller boxes, among which the remaining time is divided evenly."""
 
     def __init__(self, ask: Ask, clock: Clock, most: int, least: float) -> None:
         self._ask, self._clock, self.most, self._least = ask, clock, most, least
@@ -111,11 +117,11 @@ class _Trials:
 
 
 Remedy = list[tuple[str, float]]
-"""A description of a set with a complete answer, and the seconds it took: one or none."""
+"""At most one pair: a description of a set with a complete answer, and the seconds it took."""
 
 
 def _try_narrowed(trials: _Trials, box: Box) -> Remedy:
-    """Return the largest fraction of all widths, about the middle, with a complete answer."""
+    """Find the largest centered box with widths halved repeatedly that has a complete answer."""
     middle = box.lo / 2 + box.hi / 2
     best: tuple[int, float] | None = None
     least, most, power = 1, HALVINGS, 2
@@ -136,7 +142,7 @@ def _try_narrowed(trials: _Trials, box: Box) -> Remedy:
 
 
 def _try_fixed(trials: _Trials, graph: Graph, box: Box, names: Sequence[str]) -> Remedy:
-    """Return the fewest inputs that, fixed in their middles, give a complete answer."""
+    """Find the fewest inputs that, fixed at their midpoints, give a complete answer."""
     free = np.flatnonzero(box.lo < box.hi)
     if not 2 <= free.size <= MOST_FREE:
         return []
@@ -171,7 +177,11 @@ def _list_names(names: Sequence[str]) -> str:
 
 
 def _widths_without(graph: Graph, box: Box, middle: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return the output widths of one pass of linear bounds with each input fixed, `(free,)`."""
+    """Return the relative output width with each input fixed at its midpoint, `(free,)`.
+
+    The widths come from linear bounds, are relative to those of the whole box, and are averaged
+    over the outputs.
+    """
     lo, hi = np.tile(box.lo, (free.size, 1)), np.tile(box.hi, (free.size, 1))
     index = np.arange(free.size)
     lo[index, free] = hi[index, free] = middle[free]

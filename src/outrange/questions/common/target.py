@@ -1,4 +1,4 @@
-"""The target of a question: the outputs, linear forms of them, or a layer's values."""
+"""Target of a question: the outputs, linear forms of the outputs, or the values of a layer."""
 
 import difflib
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ class Target:
     Args:
         graph: The network, cut off at the requested layer.
         rows: Coefficients, `(k, outputs)` float64.
-        outputs: Name to shape of the requested values; `k` entries in total.
-        formed: A graph whose output is `rows @ output`, to evaluate the forms themselves.
-        is_output: Whether the forms are of the model's own outputs.
+        outputs: Dict from name to shape of the requested values; `k` entries in total.
+        formed: A graph whose output is `rows @ output`, with which the forms are evaluated.
+        is_output: Whether the forms are forms of the model's own outputs, not of a layer.
     """
 
     graph: Graph
@@ -33,15 +33,15 @@ class Target:
 
 
 def target(graph: Graph, rows: Any = None, layer: str | None = None) -> Target:
-    """Return the forms to bound.
+    """Build the target of a question: the graph and the linear forms to bound.
 
     Args:
         graph: The graph of the model.
-        rows: `(k, outputs)` coefficients, or None for each output itself.
-        layer: The name of a layer whose values replace the model's outputs.
+        rows: Coefficients, `(k, outputs)`; None for the outputs themselves.
+        layer: Name of a layer whose values replace the model's outputs; None for the outputs.
 
     Raises:
-        InputError: There is no such layer, or `rows` does not fit.
+        InputError: The layer does not exist, or `rows` does not fit.
     """
     cut = graph if layer is None else _cut_at_layer(graph, layer)
     size = cut.value_size(cut.output)

@@ -18,7 +18,7 @@ from .integer_cases import integer_cases
 
 
 MOST_TOGETHER = 256
-"""Limit on clauses that share one search."""
+"""Maximum number of clauses in one search."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,8 @@ class ExpandedClauses:
 
     Args:
         groups: Clauses, grouped by their boxes.
-        apart: Lower bound on the value of every dropped clause: no input reaches it.
+        apart: Lower bound, at least 0, on the values of the dropped clauses, which no input
+            satisfies. A clause holds where its value is at most 0.
     """
 
     groups: list[ClauseGroup]
@@ -46,17 +47,18 @@ def expand_clauses(
     regions: Sequence[Region],
     name_input: Callable[[int], str],
 ) -> ExpandedClauses:
-    """Expand a formula to clauses, grouped by their boxes.
+    """Expand a formula over input sets to clauses, grouped by their boxes.
 
-    Bounds on single inputs shrink the boxes; clauses infeasible in their box are dropped.
+    Bounds on single inputs shrink the boxes. Clauses that are infeasible in their box are dropped.
 
     Args:
         formula: A condition over `[x, y]`.
-        regions: The input sets; a union.
-        name_input: Returns the name of a flat input for messages.
+        regions: The input set, as a union of regions.
+        name_input: Function from the index of a flat input to its name, for messages.
 
     Returns:
-        Groups of clauses, none if nothing remains to be decided; and a bound on the dropped ones.
+        Groups of clauses, which are empty if nothing remains to be decided; and a bound on the
+        values of the dropped clauses.
 
     Raises:
         InputError: An input is unbounded.
@@ -85,9 +87,9 @@ def expand_clauses(
 
 
 def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the box of a region, extended by infinite ends up to `size`.
+    """Return the bounds of a region's box, followed by infinite bounds up to `size` variables.
 
-    Ends of integer inputs are integers.
+    The bounds of integer inputs are rounded inward to integers.
     """
     lo, hi, integer = region.box.lo, region.box.hi, region.integer
     anywhere = np.full(max(0, size - lo.size), np.inf)
@@ -96,7 +98,7 @@ def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _groups(region: Region, boxes: dict, clauses_of: dict) -> Iterator[ClauseGroup]:
-    """Yield one group for boxes with the same clauses."""
+    """Yield groups of at most `MOST_TOGETHER` clauses, each with all boxes that have them."""
     boxes_of: dict[tuple, list] = {}
     for box, terms in clauses_of.items():
         boxes_of.setdefault(tuple(terms), []).append(boxes[box])
@@ -104,7 +106,7 @@ def _groups(region: Region, boxes: dict, clauses_of: dict) -> Iterator[ClauseGro
         lo, hi = (np.array([end[side] for end in ends]) for side in (0, 1))
         for start in range(0, len(terms), MOST_TOGETHER):
             part = terms[start : start + MOST_TOGETHER]
-            # A point on the sphere of a ball has the value 0 for every clause.
+            # A point on the boundary of a ball has the value 0 for every clause.
             strict = np.array([_strict(clause) and not region.distances for clause in part])
             yield ClauseGroup(part, strict, DomainBoxes(lo, hi, region.integer), region.distances)
 
@@ -112,7 +114,7 @@ def _groups(region: Region, boxes: dict, clauses_of: dict) -> Iterator[ClauseGro
 def _case(
     case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], str]
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...]] | None:
-    """Return `((lo, hi), terms)` of one case over the inputs; None if it cannot hold there."""
+    """Return the input box `(lo, hi)` and the open terms of a case; None if it is infeasible."""
     inputs = case.inputs
     lo, hi = lo.copy(), hi.copy()
     lo[:inputs], hi[:inputs] = case.lo[:inputs], case.hi[:inputs]
@@ -130,7 +132,7 @@ def _case(
 
 
 class _Below:
-    """A lower bound of a formula's value anywhere in a box of `[x, y]`."""
+    """Function that bounds a formula's value from below over a box of `[x, y]`."""
 
     def __init__(self, lo: np.ndarray, hi: np.ndarray) -> None:
         self._lo, self._hi = lo.tolist(), hi.tolist()
@@ -161,7 +163,7 @@ class _Below:
 
 
 def _strict(clause: tuple[Formula, ...]) -> bool:
-    """Return whether the largest value must be below 0, because no part may be 0."""
+    """Return whether a clause requires a value below 0, since all of its parts are strict."""
     return bool(clause) and all(_never_zero(part) for part in clause)
 
 

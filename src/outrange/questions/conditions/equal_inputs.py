@@ -1,7 +1,8 @@
 """Equal inputs and implied input bounds of a property about several networks.
 
-A query about two networks states the inputs of one, and that those of the other are equal or near.
-Searched unchanged, the second box would be unbounded, with twice the inputs to split.
+A query about two networks bounds the inputs of one network, and states that the inputs of the other
+are equal or close to them. If such a query were searched unchanged, the inputs of the second
+network would be unbounded, and there would be twice as many inputs to split.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from .specification import implied_atoms
 
 
 ROUNDS = 4
-"""Rounds of bounds that follow from other bounds, for example from one network to the next."""
+"""Maximum number of rounds that derive bounds from other bounds, such as between networks."""
 
 
 def equal_inputs(specification: Specification) -> np.ndarray:
-    """Return for each flat input its place among those that remain when equal ones are merged.
+    """Return for each flat input its index among the inputs that remain when equal ones are merged.
 
     Returns:
         `(inputs,)` integers; `0, 1, 2, ...` if no two inputs are equal.
@@ -47,14 +48,14 @@ def equal_inputs(specification: Specification) -> np.ndarray:
 
 
 def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.ndarray]:
-    """Return the specification over the remaining inputs, with implied bounds.
+    """Merge equal inputs of a specification and add the bounds that it implies.
 
     Args:
-        specification: The specification of the file.
+        specification: The specification as read from the file.
 
     Returns:
-        The specification, and the place `(inputs,)` of each input of the file among those that
-        remain.
+        The specification over the remaining inputs, and for each input of the file its index
+        among them, `(inputs,)`.
     """
     index = equal_inputs(specification)
     unsafe = _renumber(specification, index)
@@ -66,9 +67,9 @@ def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.
 
 
 def _renumber(specification: Specification, index: np.ndarray) -> Formula | None:
-    """Return the formula over the remaining inputs.
+    """Return the unsafe formula in terms of the remaining inputs.
 
-    None if a sum of coefficients is not a double.
+    The result is None if a merged coefficient is not a float64 number.
     """
     left = int(index.max(initial=-1)) + 1
     moved = [*index.tolist(), *range(left, left + specification.outputs)]
@@ -94,11 +95,11 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
 
 
 class _Inexact(Exception):
-    """The error that a sum of two doubles is not a double."""
+    """Error: a sum of float64 coefficients is not a float64 number."""
 
 
 def _implied_bounds(specification: Specification) -> list[Atom]:
-    """Return bounds of single inputs implied by conditions on several, for inputs without any."""
+    """Return bounds on unbounded inputs that conditions on several inputs imply."""
     atoms = list(implied_atoms(specification.unsafe, specification.inputs))
     ends: dict[tuple[int, bool], Fraction] = {}
     implied: dict[tuple[int, bool], Atom] = {}
@@ -128,8 +129,11 @@ def _tighten(ends: dict[tuple[int, bool], Fraction], i: int, upper: bool, end: F
 
 
 def _ends(atom: Atom, ends: dict[tuple[int, bool], Fraction]) -> list[tuple[int, Fraction]]:
-    """Return for each input of the atom the end implied by the others' ends, if they have them."""
-    # If c > 0, the least value of c * x is at the lower end of x.
+    """Return the bounds that an atom implies for its inputs, given the bounds `ends`.
+
+    An input gets a bound if all other inputs of the atom have one.
+    """
+    # If c > 0, the least value of c * x is at the lower bound of x.
     parts = {
         i: None if (i, c < 0) not in ends else Fraction(c) * ends[i, c < 0] for i, c in atom.terms
     }
@@ -143,7 +147,7 @@ def _ends(atom: Atom, ends: dict[tuple[int, bool], Fraction]) -> list[tuple[int,
 
 
 def _outward(end: Fraction, upper: bool) -> float:
-    """Return the nearest double that is not inside."""
+    """Round a bound outward to float64."""
     nearest = float(end)
     if Fraction(nearest) == end or (Fraction(nearest) > end) == upper:
         return nearest

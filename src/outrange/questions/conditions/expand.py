@@ -13,7 +13,7 @@ from .input_bounds import Bound, InputBounds, bound_of
 
 
 BETWEEN_CHECKS = 1 << 10
-"""Parts of a formula between two checks of the deadline."""
+"""Number of formula parts processed between two checks of the deadline."""
 
 
 @dataclass
@@ -21,12 +21,12 @@ class PartialClause:
     """A conjunction under construction.
 
     Args:
-        lo: Lower ends of inputs, then outputs.
-        hi: Upper ends, in the same order.
-        inputs: The number of inputs among them.
-        terms: Constraints that the box does not imply.
+        lo: Lower bounds of the inputs, then of the outputs.
+        hi: Upper bounds, in the same order.
+        inputs: Number of inputs.
+        terms: Constraints that the box `[lo, hi]` does not imply.
         pending: Disjunctions that are not expanded yet.
-        floor: Proved lower bound of the value wherever the parts so far could hold.
+        floor: Proved lower bound on the conjunction's value, from its parts so far.
     """
 
     lo: np.ndarray
@@ -44,18 +44,18 @@ class PartialClause:
 
 
 class Expansion:
-    """The conjunctions whose disjunction is a formula, without visible contradictions.
+    """Expansion of a formula to a disjunction of conjunctions, without evident contradictions.
 
     Disjunctions are expanded one by one. Before each, alternatives that the current box refutes are
     removed, and disjunctions with a single alternative are applied at once (unit propagation). So
     the work grows with the remaining cases, not with the product of all choices.
 
     Args:
-        lo: Lower ends `(inputs + outputs,)`.
-        hi: Upper ends, in the same order.
-        whole: `(inputs,)` inputs that take integers only.
-        value_below: Function that bounds a formula's value from below, for all outputs.
-        most: A product of more choices than this stays nested.
+        lo: Lower bounds, `(inputs + outputs,)`.
+        hi: Upper bounds, in the same order.
+        whole: `(inputs,)` bool, the inputs that take integers only.
+        value_below: Function that bounds a formula's value from below.
+        most: Maximum number of conjunctions; further disjunctions stay nested.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class Expansion:
         self._bounds = InputBounds(whole.size, value_below)
         self._seen = 0
         self.apart = np.inf
-        """A lower bound on the value of everything that was removed."""
+        """Lower bound on the values of all removed parts."""
 
     def of(self, formula: Formula) -> Iterator[PartialClause]:
-        """Yield the cases, lazily.
+        """Yield the conjunctions of a formula one by one.
 
         Raises:
             OutOfTime: The deadline passed during the expansion.
@@ -105,7 +105,7 @@ class Expansion:
                     stack.append((branch, wider))
 
     def _add(self, case: PartialClause, formula: Formula) -> bool:
-        """Add a part to a case; return False if it cannot hold there."""
+        """Add a part to a case; return False if the case then cannot hold."""
         waiting = [formula]
         while waiting:
             part = waiting.pop()
@@ -156,7 +156,7 @@ class Expansion:
     def _propagate(self, case: PartialClause) -> bool:
         """Remove the alternatives that the case refutes, until nothing changes.
 
-        Return False if none remain.
+        Return False if all alternatives of a disjunction are refuted.
         """
         changed = True
         while changed:
@@ -187,7 +187,7 @@ class Expansion:
         return True
 
     def _truth_on(self, case: PartialClause, formula: Formula) -> bool | None:
-        """Return whether a formula holds, or cannot hold, on the whole box of a case."""
+        """Return True if a formula holds on a case's whole box, False if nowhere, else None."""
         if isinstance(formula, Atom):
             if len(formula.terms) != 1:
                 return holds(formula, case.lo, case.hi)
@@ -217,7 +217,7 @@ def _known_bound(case: PartialClause, atom: Atom, bound: Bound) -> bool | None:
     end = bound.end if bound.upper else -bound.end
     if lo > end:
         return False
-    # A bound that was rounded outward need not hold at its own end.
+    # An inequality need not hold at its bound if the bound was rounded outward.
     return True if hi < end or (hi == end and _is_equivalent(atom, bound)) else None
 
 

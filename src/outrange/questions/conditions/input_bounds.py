@@ -1,4 +1,4 @@
-"""Long conjunctions of bounds on inputs, as arrays: disjunctions of boxes have thousands."""
+"""Array form of long conjunctions of input bounds, as in disjunctions of thousands of boxes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ...core import And, Atom, Formula
 
 
 LONG = 32
-"""Least parts of a conjunction for which arrays are faster than a loop."""
+"""Minimum number of parts of a conjunction for which arrays are faster than a loop."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """The bound of an inequality in one variable: at most (or at least) `end`.
+    """Bound that an inequality in one variable states: at most (or at least) `end`.
 
     Args:
         variable: Index into `[x, y]`.
-        upper: Whether `end` is an upper end.
-        end: Float64, rounded so that the bound stays true.
-        exact: Whether the box `v <= end` is equivalent to the inequality.
+        upper: Whether `end` is an upper bound.
+        end: The bound in float64, rounded outward.
+        exact: Whether the bound is equivalent to the inequality.
     """
 
     variable: int
@@ -56,15 +56,15 @@ def at_most(exact: Fraction) -> float:
 
 @dataclass(frozen=True, eq=False)
 class SplitConjunction:
-    """A conjunction, with its exact bounds on inputs as arrays of one entry each.
+    """Conjunction with its exact bounds on inputs in arrays, one entry per bound.
 
     Args:
         whole: The conjunction that was split.
         variable: Input index of each bound.
-        sign: 1 for an upper end, -1 for a lower one.
-        end: The product of `sign` and the end.
-        floor: A lower bound of the conjunction's value, from these parts.
-        rest: All other parts, in order.
+        sign: 1 for an upper bound, -1 for a lower bound.
+        end: The bound times `sign`.
+        floor: Lower bound on the conjunction's value, from the parts in the arrays.
+        rest: All other parts of the conjunction, in order.
     """
 
     whole: And
@@ -75,18 +75,18 @@ class SplitConjunction:
     rest: tuple[Formula, ...]
 
     def truth_on(self, lo: np.ndarray, hi: np.ndarray) -> bool | None:
-        """Return whether the bounds hold on all of a box, or contradict it."""
+        """Return True if the bounds hold on a whole box, False if nowhere in it, else None."""
         least, most = self._signed_ends(lo, hi)
         if (least > self.end).any():
             return False
         return True if (most <= self.end).all() else None
 
     def shrink(self, lo: np.ndarray, hi: np.ndarray, whole: np.ndarray) -> bool:
-        """Shrink a box, in place, to where the bounds hold; return False if nothing remains.
+        """Shrink a box in place to the part where the bounds hold; return False if it is empty.
 
         Args:
-            lo: Lower ends of inputs, then outputs.
-            hi: Upper ends, in the same order.
+            lo: Lower bounds of the inputs, then of the outputs.
+            hi: Upper bounds, in the same order.
             whole: The inputs that take integers only.
         """
         end = np.where(whole[self.variable], np.floor(self.end), self.end)
@@ -102,11 +102,11 @@ class SplitConjunction:
 
 
 class InputBounds:
-    """A cache of split conjunctions and their atoms by identity, because files repeat them.
+    """Cache of split conjunctions and of their atoms, by identity, since files repeat them.
 
     Args:
-        inputs: The number of inputs, which come first.
-        value_below: Function that bounds a formula's value from below, for all outputs.
+        inputs: Number of inputs; they come before the outputs.
+        value_below: Function that bounds a formula's value from below.
     """
 
     def __init__(self, inputs: int, value_below: Callable[[Formula], float]) -> None:
@@ -117,7 +117,7 @@ class InputBounds:
         self._split: dict[int, SplitConjunction] = {}
 
     def split(self, formula: Formula) -> SplitConjunction | None:
-        """Return the parts of a long conjunction; None for any other formula."""
+        """Return a long conjunction in array form; None for any other formula."""
         if not isinstance(formula, And) or len(formula.parts) < LONG:
             return None
         split = self._split.get(id(formula))

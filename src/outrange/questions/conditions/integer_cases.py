@@ -16,10 +16,10 @@ from ..expressions.formulas import all_of
 
 
 MOST_CASES = 4096
-"""Limit on boxes up to which conditions are expanded; one search bounds this many together."""
+"""Maximum number of boxes to which conditions are expanded; one search bounds this many at once."""
 
 LARGEST_EXACT = 2.0**31
-"""Largest coefficients and bounds for which sums of products are exact in float64."""
+"""Limit on the size of a comparison's terms, below which its sums are exact in float64."""
 
 
 def integer_cases(regions: Sequence[Region]) -> list[Region]:
@@ -29,7 +29,7 @@ def integer_cases(regions: Sequence[Region]) -> list[Region]:
     `MOST_CASES` boxes keeps its conditions.
 
     Returns:
-        A union of the same inputs.
+        Regions whose union contains the same inputs.
 
     Raises:
         OutOfTime: The deadline passed.
@@ -38,9 +38,10 @@ def integer_cases(regions: Sequence[Region]) -> list[Region]:
 
 
 def union_of_boxes(regions: Sequence[Region]) -> DomainBoxes | None:
-    """Return the boxes of a union.
+    """Return the boxes whose union is the given input set.
 
-    None if other conditions or balls restrict a region, or none is left.
+    The result is None if other conditions or balls restrict a region, if regions differ in their
+    integer inputs, or if a box is empty.
 
     Raises:
         OutOfTime: The deadline passed.
@@ -87,7 +88,7 @@ def _conjuncts(formula: Formula) -> Iterator[Formula]:
 
 
 def _reads_integers(atom: Atom, region: Region) -> bool:
-    """Return whether a comparison is about several integers, with integers as coefficients."""
+    """Return whether a comparison involves several integer inputs, with integer coefficients."""
     index = [i for i, _ in atom.terms]
     ends = np.abs([region.box.lo[index], region.box.hi[index]]).max(initial=1.0)
     numbers = np.array([c for _, c in atom.terms] + [atom.offset])
@@ -117,7 +118,7 @@ def _expand(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) 
 
 
 def _propagate(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> bool:
-    """Shrink the ends of integers in place; return False if no integer point is left."""
+    """Tighten the bounds of integer inputs in place; return False if no integer point remains."""
     while True:
         parts = np.where(rows > 0, rows * lo, rows * hi)
         least = parts.sum(axis=1)

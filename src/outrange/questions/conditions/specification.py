@@ -9,10 +9,10 @@ from ...graph import Graph
 
 
 def check_sizes(specification: Specification, graph: Graph) -> Specification:
-    """Return the specification if it has as many inputs and outputs as the model.
+    """Check that a specification has the inputs and outputs of the model, and return it.
 
     Raises:
-        InputError: The sizes differ.
+        InputError: The sizes or shapes differ.
     """
     outputs = graph.value_size(graph.output)
     if (specification.inputs, specification.outputs) != (graph.size, outputs):
@@ -44,12 +44,12 @@ def _long(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def input_constraints(specification: Specification) -> Formula:
-    """Return the constraints on inputs alone that a property implies wherever it can be unsafe."""
+    """Return the constraints on the inputs that every violation of the property satisfies."""
     return And(tuple(implied_atoms(specification.unsafe, specification.inputs)))
 
 
 def implied_atoms(formula: Formula, inputs: int) -> Iterator[Atom]:
-    """Yield the inequalities of inputs alone that hold wherever the formula does."""
+    """Yield inequalities on inputs alone that hold wherever the formula holds."""
     if isinstance(formula, Atom):
         if all(i < inputs for i, _ in formula.terms):
             yield formula
@@ -59,9 +59,9 @@ def implied_atoms(formula: Formula, inputs: int) -> Iterator[Atom]:
 
 
 def own_box(specification: Specification) -> Region:
-    """Return the smallest box of float64 numbers that holds every input of the property.
+    """Return a box of float64 numbers that contains every input of the property.
 
-    Rounding errors are bounded over these inputs; over all of space there is no bound.
+    Rounding errors can be bounded over this box; over the whole space they are unbounded.
     """
     lo, hi = (np.full(specification.inputs, end) for end in (-np.inf, np.inf))
     for atom in implied_atoms(specification.unsafe, specification.inputs):
@@ -79,6 +79,6 @@ def own_box(specification: Specification) -> Region:
 
 
 def whole_space(graph: Graph) -> Region:
-    """Return the region of all inputs, for a property with bounds of its own."""
+    """Return the region of all inputs, for a property that states its own input bounds."""
     ends = np.full(graph.size, np.inf)
     return Region(Box(-ends, ends))

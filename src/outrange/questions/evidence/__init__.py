@@ -1,1 +1,1 @@
-"""Attained values: exact evaluation of points, and the model's own values there."""
+"""Evidence for answers: exact evaluation of points, and the model's own values there."""

@@ -1,4 +1,4 @@
-"""Time reserved for evaluating the points of an answer, so that it meets its limit."""
+"""Time reserved for evaluating the points of an answer, so that the answer meets its limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .evaluate import enclose, entries
 
 
 RUNS = 16.0
-"""Cost of the evidence of a point, in plain evaluations.
+"""Cost of the evidence for one point, as a multiple of a plain evaluation.
 
 It covers the enclosure, the float32 error of each value, and the user's own model.
 """
@@ -25,13 +25,13 @@ SECONDS_A_PRODUCT = 4e-7
 A single point of a small network with a softmax took up to 1.4 times this."""
 
 LITTLE = 0.02
-"""Share of the time limit below which points are evaluated without timing one.
+"""Fraction of the time limit below which points are evaluated without a timing run.
 
 Timing one point would take as long as many questions about a small network.
 """
 
 MOST_SHARE = 0.3
-"""Share of the time limit above which fewer points are evaluated."""
+"""Maximum fraction of the time limit; if all points would take longer, fewer are evaluated."""
 
 _TOGETHER = 2**18
 """Number of graph values in the timed evaluation, if there are enough points."""
@@ -39,11 +39,11 @@ _TOGETHER = 2**18
 
 @dataclass(frozen=True)
 class EvidenceBudget:
-    """The time for evaluating the points of an answer.
+    """Time for evaluating the points of an answer.
 
     Args:
         seconds: Seconds to reserve from the search.
-        points: The number of points that they suffice for.
+        points: Number of points that can be evaluated in that time.
     """
 
     seconds: float
@@ -51,12 +51,12 @@ class EvidenceBudget:
 
     @classmethod
     def of(cls, graph: Graph, box: Box, points: int, clock: Clock) -> EvidenceBudget:
-        """Time a few evaluations.
+        """Estimate the budget from a few timed evaluations.
 
         Args:
             graph: The graph to evaluate.
             box: The box of the inputs.
-            points: The number of points of the answer.
+            points: Number of points that the answer needs.
             clock: The clock of the question.
         """
         if not np.isfinite(clock.limit):
@@ -79,5 +79,5 @@ class EvidenceBudget:
         return cls(seconds, max(1, min(points, int(seconds / each))) if each else points)
 
     def spread(self, count: int) -> np.ndarray:
-        """Return which of `count` points to evaluate: evenly spaced, all if there is time."""
+        """Return the indices of the points to evaluate: all `count`, or evenly spaced ones."""
         return np.unique(np.linspace(0, count - 1, min(count, self.points)).astype(int))

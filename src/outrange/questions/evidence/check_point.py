@@ -22,10 +22,10 @@ from .evaluate import first_bits, model_values
 
 
 REMEMBERED = 8
-"""Points that a checker keeps from the first it is shown, and from the last."""
+"""Number of first and number of last checked points that a checker keeps."""
 
 TIED = 2.0**-160
-"""Relative precision, compared with float64 intervals, beyond which a value counts as tied."""
+"""Width of balls, relative to a value's size, below which the value counts as tied."""
 
 PATIENCE = 2.0
 """Seconds of further search after a counterexample that float32 does not reproduce."""
@@ -36,11 +36,13 @@ class Witness:
     """A point that satisfies a condition in real arithmetic.
 
     Args:
-        x: `(d,)`; float32 numbers where the input set holds some nearby.
-        lo: `(n,)` least real output there.
-        hi: `(n,)` largest real output there.
+        x: `(d,)` the point; it consists of float32 numbers if the input set contains such a point
+            nearby.
+        lo: `(n,)` lower bounds on the real outputs at `x`.
+        hi: `(n,)` upper bounds on the real outputs at `x`.
         model: `(n,)` output of the user's model at `x` rounded to float32, or None.
-        reproduced: Whether the model's own input and output satisfy the condition, or None.
+        reproduced: Whether `x` and the model's own output satisfy the condition; None if the model
+            was not run.
     """
 
     x: np.ndarray
@@ -52,12 +54,12 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class CheckResult:
-    """The outputs of a network at a point, and whether a formula holds there in real arithmetic.
+    """Outputs of a network at a point, and whether a formula holds there in real arithmetic.
 
     Args:
-        holds: None where neither interval nor rational arithmetic decides it.
-        lo: `(n,)` least real output.
-        hi: `(n,)` largest real output.
+        holds: Whether the formula holds; None if no arithmetic decides it.
+        lo: `(n,)` lower bounds on the real outputs.
+        hi: `(n,)` upper bounds on the real outputs.
     """
 
     holds: bool | None
@@ -66,7 +68,7 @@ class CheckResult:
 
 
 class ExactChecker:
-    """A checker of a formula at points, by enclosures and, where they straddle it, by exact values.
+    """Callable that decides a formula at a point, by enclosures or, if necessary, exact values.
 
     Args:
         graph: The network under study.
@@ -97,7 +99,10 @@ class ExactChecker:
         lo: np.ndarray,
         hi: np.ndarray,
     ) -> tuple[bool | None, np.ndarray, np.ndarray]:
-        """Evaluate in fractions where possible, then in balls that shrink until they decide."""
+        """Decide the formula with fractions where possible, then with balls of growing precision.
+
+        Returns the verdict, and the lower and upper bounds of the values.
+        """
         least: list[float | Fraction] = lo.tolist()
         most: list[float | Fraction] = hi.tolist()
         start = 0
@@ -132,19 +137,19 @@ class ExactChecker:
 
 
 def _apart(least: float | Fraction, most: float | Fraction, limit: float) -> bool:
-    """Return whether two ends are more than `limit` apart; fractions may exceed float64."""
+    """Return whether two bounds differ by more than `limit`; fractions may exceed float64."""
     if any(isinstance(end, float) and not np.isfinite(end) for end in (least, most)):
         return True
     return Fraction(most) - Fraction(least) > Fraction(limit)
 
 
 class CounterexampleChecker:
-    """A callback of a search that keeps the best counterexample in real arithmetic.
+    """Callback of a search that keeps the best counterexample in real arithmetic.
 
     Args:
         network: The model of the user.
         formula: The condition of a counterexample, over `[x, y]`.
-        regions: The input sets; a union.
+        regions: The input set, as a union of regions.
     """
 
     def __init__(self, network: NetworkLike, formula: Formula, regions: Sequence[Region]) -> None:
@@ -156,7 +161,7 @@ class CounterexampleChecker:
         """The first and last checked points, `(d,)` each."""
 
     def __call__(self, x: np.ndarray) -> bool:
-        """Return whether the search may end with this point (or an earlier one)."""
+        """Check a point; return whether the search may end with this or an earlier point."""
         self.shown = [*self.shown[:REMEMBERED], *self.shown[REMEMBERED:][1 - REMEMBERED :], x]
         for point in nearby(x, self._regions):
             witness = self._examine(point)
@@ -202,9 +207,9 @@ def float_above(value: float | Fraction) -> float:
 
 
 def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
-    """Return the point in float32, moved into its box if rounding left it.
+    """Return points at or next to `x`, without duplicates.
 
-    Then the point itself.
+    These are `x` in float32, the same point moved into its box if rounding left the box, and `x`.
     """
     with np.errstate(over="ignore"):
         single = x.astype(np.float32).astype(np.float64)
@@ -214,7 +219,7 @@ def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
         if not np.all((lo <= x) & (x <= hi)):
             continue
         moved = step_into(region.box, single)
-        # A side shorter than the float32 spacing may hold no float32 number.
+        # A side shorter than the float32 spacing may contain no float32 number.
         points.append(np.where((lo <= moved) & (moved <= hi), moved, x))
         break
     points.append(x)
@@ -222,10 +227,10 @@ def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
 
 
 def step_into(box: Box, single: np.ndarray) -> np.ndarray:
-    """Move float32 numbers outside the box by one step towards it.
+    """Move float32 numbers that lie outside the box by one float32 step toward it.
 
     Args:
-        box: The box that held the numbers before rounding.
+        box: The box that contained the numbers before they were rounded.
         single: `(..., n)` float32 numbers, as float64.
     """
     with np.errstate(over="ignore"):

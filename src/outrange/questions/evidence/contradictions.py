@@ -1,7 +1,7 @@
-"""Contradictions between the user's own model and an answer: bugs that stop publication.
+"""Checks of an answer against the user's own model; a contradiction is a bug and raises an error.
 
-A proof is about real arithmetic, and the model rounds. So a value of the model contradicts a claim
-only beyond the possible effect of float32 (`graph/float32.py` derives it).
+A proof is about real arithmetic, but the model rounds. So a value of the model contradicts a claim
+only if float32 rounding cannot explain it (`graph/float32.py` derives the bound).
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from .evaluate import ModelRun, entries, format_values, run_model
 
 
 SAMPLES = 8
-"""Random inputs of each kind at which the model is run before an answer is published."""
+"""Number of random corners, and half the number of other random points, of each region at which
+the model is run before an answer is returned."""
 
 _REGIONS = 8
-"""Regions of a union that random inputs come from."""
+"""Maximum number of regions of a union from which random inputs are drawn."""
 
 _LARGE = 2**17
-"""Entries of a graph's values above which the model is run only at points from the search."""
+"""Size of a graph's values above which the model is run only at points from the search."""
 
 
 def run_samples(
@@ -35,11 +36,13 @@ def run_samples(
     candidates: Sequence[np.ndarray] = (),
     seed: int = 0,
 ) -> ModelRun | None:
-    """Run the model at some inputs of the regions; None if it cannot be run, or no input is known.
+    """Run the model at points from the search and at random inputs of the regions.
+
+    The result is None if there is no model to run, or if no float32 input of the regions is known.
 
     Args:
         network: The network under study.
-        regions: The input sets; a union.
+        regions: The input set, as a union of regions.
         candidates: Inputs `(d,)` from the search.
         seed: Random seed of further inputs.
 
@@ -61,11 +64,11 @@ def sample_inputs(
     candidates: Sequence[np.ndarray] = (),
     seed: int = 0,
 ) -> np.ndarray:
-    """Return float32 inputs `(n, d)` of the regions at which a claim about them is tested.
+    """Return float32 inputs `(n, d)` of the regions at which claims about the regions are tested.
 
     Args:
         network: The network under study.
-        regions: The input sets; a union.
+        regions: The input set, as a union of regions.
         candidates: Inputs `(d,)` from the search.
         seed: Random seed of further inputs.
     """
@@ -85,7 +88,7 @@ def inside(run: ModelRun, regions: Sequence[Region]) -> ModelRun:
 
 
 def _inputs_of(region: Region, rng: np.random.Generator) -> np.ndarray:
-    """Return inputs of a region's box: the middle, corners, integers, and random ones."""
+    """Return inputs of a region's box: its middle, random corners, and random points."""
     lo, hi = region.box.lo, region.box.hi
     if not np.isfinite([lo, hi]).all():
         return np.zeros((0, lo.size))
@@ -97,7 +100,7 @@ def _inputs_of(region: Region, rng: np.random.Generator) -> np.ndarray:
 
 
 def _runnable(points: Sequence[np.ndarray], regions: Sequence[Region]) -> Iterator[np.ndarray]:
-    """Yield each point, or a neighbor, as float32 numbers in a region, where possible."""
+    """Yield for each point a float32 point at or next to it in the regions, if there is one."""
     if not len(points):
         return
     with np.errstate(over="ignore"):
@@ -126,16 +129,16 @@ def _beside(x: np.ndarray, regions: Sequence[Region]) -> np.ndarray | None:
 
 
 def check_forms(run: ModelRun | None, rows: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> None:
-    """Check that the model's values of linear forms of its outputs lie within proved bounds.
+    """Check that linear forms of the model's own outputs lie within proved bounds.
 
     Args:
-        run: The model's values at inputs that the bounds hold for.
+        run: The model's values at inputs for which the bounds are proved.
         rows: Coefficients of the forms, `(k, outputs)`.
         lo: `(k,)` proved lower bounds.
         hi: `(k,)` proved upper bounds.
 
     Raises:
-        ContradictionError: A value is outside, and rounding does not explain it.
+        ContradictionError: A value is farther outside its bounds than rounding can explain.
     """
     if run is None:
         return
@@ -159,10 +162,10 @@ def check_forms(run: ModelRun | None, rows: np.ndarray, lo: np.ndarray, hi: np.n
 
 
 def check_least(run: ModelRun | None, objective: Atom, least: float) -> None:
-    """Check that the model's values of an objective over `[x, y]` are not below the proved bound.
+    """Check that the model's own values do not bring an objective below its proved bound.
 
     Raises:
-        ContradictionError: A value is below, and rounding does not explain it.
+        ContradictionError: A value is farther below the bound than rounding can explain.
     """
     if not np.isfinite(least):
         return
@@ -172,15 +175,15 @@ def check_least(run: ModelRun | None, objective: Atom, least: float) -> None:
 
 
 def check_never(run: ModelRun | None, unsafe: Formula, claim: str) -> None:
-    """Check that no value of the model satisfies a condition that was proved never to hold.
+    """Check that the model's own values do not satisfy a condition proved never to hold.
 
     Args:
-        run: The model's values at inputs that the proof is about.
+        run: The model's values at inputs that the proof covers.
         unsafe: The condition, over `[x, y]`.
         claim: The proved statement, for the message.
 
     Raises:
-        ContradictionError: A value satisfies it wherever float32 rounding may have moved the value.
+        ContradictionError: All values within float32 rounding of a returned one satisfy it.
     """
     if run is None:
         return

@@ -1,4 +1,4 @@
-"""Values at given inputs: of the real-valued network, and of the user's own model."""
+"""Outputs at given inputs, both of the real-valued network and of the user's own model."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from ..common.network import NetworkLike
 
 
 NARROW = 2.0**-40
-"""Default width of an interval, relative to the largest output."""
+"""Default permitted width of an enclosure, relative to the largest output."""
 
 _BATCH = 4096
 
 _TOGETHER = 64
-"""Points that are evaluated in balls at once."""
+"""Number of points that are evaluated in balls together."""
 
 _ENTRIES = 2**22
-"""Values of the graph held at once while the model is compared with it."""
+"""Maximum number of graph values in memory while the model is compared with its graph."""
 
 
 def enclose(
@@ -35,17 +35,18 @@ def enclose(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bound the real-valued outputs at each point.
 
-    Interval arithmetic in float64 comes first; where it is too wide, balls with more digits follow.
+    Interval arithmetic in float64 is tried first. Where it is too wide, ball arithmetic with more
+    digits follows.
 
     Args:
         graph: The network under study.
         points: Inputs in float64, `(batch, inputs)`.
-        wanted: `(outputs,)` or one number: the permitted width of an interval. By default `NARROW`
-            times the largest output of its point.
-        seconds: Time for balls; see `LEAST_SECONDS`.
+        wanted: Permitted width of an enclosure, one number or `(outputs,)`. The default is `NARROW`
+            times the largest output at the point.
+        seconds: Time limit for ball arithmetic; see `LEAST_SECONDS`.
 
     Returns:
-        Two arrays `(batch, outputs)`.
+        Lower and upper bounds, each `(batch, outputs)`.
     """
     lows, highs = [], []
     precise, until = BallEvaluator(graph), latest(seconds)
@@ -67,7 +68,7 @@ def enclose(
 def _sharpen(
     precise: BallEvaluator, points: np.ndarray, ends: list[Bounds], limit: np.ndarray, until: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return ends of the outputs at a few points, within `limit` or as narrow as possible."""
+    """Return bounds on the outputs at a few points, at most `limit` apart if possible."""
     graph = precise.graph
     lo, hi = ends[graph.output]
     bits = first_bits(lo, hi, limit)
@@ -80,17 +81,17 @@ def _sharpen(
 
 
 def _within(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Return which intervals are finite, and within limits or as narrow as float64 permits."""
+    """Return which intervals are finite, and within `limit` or as narrow as float64 permits."""
     with np.errstate(invalid="ignore"):
         far = np.maximum(np.abs(lo), np.abs(hi))
         return np.isfinite(far) & (hi - lo <= np.maximum(limit, 2 * np.spacing(far)))
 
 
 def first_bits(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> int:
-    """Return the precision at which balls should reach `limit`.
+    """Return the number of bits at which balls should reach a width of `limit`.
 
-    It follows from the width of float64 intervals. Both lose the same digits: the loss of intervals
-    at 53 bits is that of balls, too.
+    It is estimated from the width of float64 intervals, since balls lose about as many digits as
+    intervals with 53 bits.
     """
     with np.errstate(all="ignore"):
         lost = np.log2((hi - lo) / np.maximum(limit, 1e-300))
@@ -103,10 +104,10 @@ class ModelRun:
     """Outputs of the user's model at some inputs.
 
     Args:
-        x: `(batch, inputs)` the inputs, float32 numbers.
-        y: `(batch, outputs)` outputs of the model, float64.
-        off: `(batch, outputs)` bound on the change of each value by float32; infinite where there
-            is no bound (an overflow, a pole).
+        x: `(batch, inputs)`, inputs that are float32 numbers, as float64.
+        y: `(batch, outputs)`, outputs of the model, as float64.
+        off: `(batch, outputs)`, bound on the float32 rounding error of each output; infinite where
+            there is no bound (an overflow, a pole).
     """
 
     x: np.ndarray
@@ -127,7 +128,7 @@ def run_model(
 
     Args:
         network: The model; the outputs of its graph are those of `predict`.
-        predict: The model in its own float32, flat to flat.
+        predict: The model in its own arithmetic, as a function from flat inputs to flat outputs.
         points: Inputs `(batch, inputs)` to run.
 
     Raises:
@@ -157,19 +158,19 @@ def run_model(
 def model_values(
     network: NetworkLike, predict: Callable[[np.ndarray], np.ndarray], points: np.ndarray
 ) -> np.ndarray:
-    """Return the values `(batch, outputs)` of `run_model`."""
+    """Return the model's own outputs `(batch, outputs)`, checked as by `run_model`."""
     return run_model(network, predict, points).y
 
 
 def _outputs_with_errors(graph: Graph, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the real outputs at float32 points, and bounds on the error of float32."""
+    """Return the graph's outputs at float32 points, and bounds on their float32 rounding error."""
     errors = run_with_error_bounds(graph, x, OPERATIONS)
     off = np.where(errors.overflows[:, None], np.inf, errors.bounds[graph.output])
     return errors.values[graph.output], np.where(np.isnan(off), np.inf, off)
 
 
 def _slices(graph: Graph, count: int) -> Iterator[slice]:
-    """Yield slices of `count` points that fit the memory of one comparison."""
+    """Yield slices that divide `count` points into parts that fit into memory."""
     rows = max(1, _ENTRIES // max(entries(graph), 1))
     for start in range(0, count, rows):
         yield slice(start, start + rows)

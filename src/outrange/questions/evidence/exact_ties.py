@@ -1,14 +1,14 @@
-"""Thresholds that an optimum attains exactly, decided on linear regions in rational arithmetic.
+"""Exact decision of thresholds that an optimum attains, on linear regions in rational arithmetic.
 
-Bounds in float64 fall short of such a threshold by their rounding, however small the boxes. There a
-piecewise-linear network is evaluated exactly. Its inputs are bisected until few activation patterns
-remain where bounds do not decide. Each pattern is described by linear forms in integers, and a
-linear program in rationals decides whether the condition holds somewhere on it.
+Bounds in float64 miss such a threshold by their rounding error, however small the boxes. Therefore
+a piecewise-linear network is evaluated exactly. The input set is bisected until bounds decide a box
+or few activation patterns remain in it. Each pattern is described by linear forms with integer
+coefficients, and a rational linear program decides whether the condition holds anywhere on it.
 
-Sound: a strict condition on continuous functions holds on an open set of inputs if it holds
-anywhere, so also inside some linear region; no region with interior is left out, and nothing is
-rounded. Complete: no, within the limits below. Cost: a linear program per region and undecided
-unit.
+Sound: if a strict condition on continuous functions holds anywhere, it holds on an open set of
+inputs, and therefore inside some linear region. No region with an interior is omitted, and nothing
+is rounded. Complete: no, because of the limits below. Cost: a linear program per region and
+undecided unit.
 
 Reference: H.-D. Tran et al., *Star-based reachability analysis of deep neural networks*, FM 2019.
 """
@@ -33,30 +33,30 @@ from ...search.gradients.pieces import curve_of, gaps_touched
 METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
 
 MOST_BOXES, MOST_REGIONS = 1 << 9, 1 << 10
-"""Limits on bounded boxes, and on linear regions, for one group of clauses."""
+"""Maximum numbers of bounded boxes and of linear regions for one group of clauses."""
 
 MOST_WORK = 1 << 20
-"""Limit on boxes, or regions, times coefficients of the graph.
+"""Limit on the number of boxes, or of regions, times the number of coefficients of the graph.
 
-A larger graph gets fewer of them. All together take a few seconds.
+Larger graphs therefore get fewer boxes and regions. The whole computation takes a few seconds.
 """
 
 MOST_PATTERNS = 1 << 6
-"""Patterns up to which a box is not bisected once more."""
+"""Number of patterns up to which the patterns of a box are enumerated, not bisected further."""
 
 MOST_STUCK = 1 << 12
-"""Patterns up to which a box is not bisected, where bisection decides no unit.
+"""The same limit for boxes in which bisection has decided no unit.
 
 About the origin, the units of a network without biases are undecided in every box. Most of their
 patterns contain no point.
 """
 
 MOST_COEFFICIENTS = 1 << 16
-"""Size of a graph above which no exact form is computed: a region would take seconds."""
+"""Number of coefficients above which exact forms are not tried: a region would take seconds."""
 
 
 def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | None) -> bool:
-    """Return whether it is proved that no clause of any group holds anywhere.
+    """Return whether it is proved that no clause of any group holds at any input.
 
     Args:
         graph: The network under study.
@@ -71,7 +71,7 @@ def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | No
 
 
 class _Regions:
-    """The linear regions of a network on which a clause could hold."""
+    """Search of the linear regions of a network for a point at which a clause holds."""
 
     def __init__(self, graph: Graph, group: ClauseGroup) -> None:
         self.roots = group.roots
@@ -84,9 +84,9 @@ class _Regions:
         self.regions = 0
 
     def is_empty(self) -> bool:
-        """Return whether no region has a point at which a clause holds.
+        """Return whether it is proved that no clause holds in any region.
 
-        False if this is not proved.
+        The result is False if a clause holds, or if a limit is reached.
         """
         lo, hi, whole = self.roots.lo, self.roots.hi, self.roots.whole
         if not self.known or not np.isfinite([lo, hi]).all() or np.any((lo < hi) & whole):
@@ -128,9 +128,10 @@ class _Regions:
 
 
 def _coefficients(graph: Graph) -> int | None:
-    """Return the number of coefficients of a continuous piecewise-linear graph.
+    """Return the number of coefficients of a graph.
 
-    None if some are rounded.
+    The result is None if the graph is not continuous and piecewise linear, or if it has rounded
+    coefficients.
     """
     total = 0
     for node in graph.nodes:
@@ -149,7 +150,7 @@ def _coefficients(graph: Graph) -> int | None:
 
 
 def _bisect(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
-    """Bisect the box along its longest side; None if no float64 number lies between its ends."""
+    """Bisect a box along its longest side; return None if the side contains no float64 midpoint."""
     i = int(np.argmax(hi - lo))
     middle = 0.5 * lo[i] + 0.5 * hi[i]
     if not lo[i] < middle < hi[i]:
@@ -159,7 +160,7 @@ def _bisect(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
 
 
 class _Box:
-    """The regions of one box, depth first over its undecided units, in the order of the graph."""
+    """Enumeration of the linear regions in a box, depth first over the undecided units."""
 
     def __init__(
         self,
@@ -175,16 +176,17 @@ class _Box:
         self.exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
 
     def is_empty(self) -> bool:
-        """Return whether no clause holds anywhere in the box.
+        """Return whether it is proved that no clause holds anywhere in the box.
 
-        False if there are too many regions.
+        The result is False if a clause holds, or if there are too many regions.
         """
         return self._continue(1, [self.exact.inputs()], [])
 
     def _continue(self, value: int, values: list[AffineForms], limits: list[list[int]]) -> bool:
-        """Append the values from `value` on to those before it.
+        """Return whether it is proved that no clause holds in a region or its subregions.
 
-        `limits` are positive in the region.
+        The forms of the graph's values from `value` on are appended to `values`. The region is the
+        part of the box where the forms `limits` are positive.
         """
         check_deadline()
         while value <= len(self.graph.nodes):
@@ -216,7 +218,10 @@ class _Box:
         undecided: list[int],
         limits: list[list[int]],
     ) -> bool:
-        """Enumerate the combinations of gaps that the `undecided` units of one curve can be in."""
+        """Continue with every combination of linear pieces for the `undecided` units of a curve.
+
+        Returns whether it is proved that no clause holds for any combination.
+        """
         op = curve_of(self.graph, value)
         before = values[self.graph.nodes[value - 1].inputs[0]]
         if not undecided:

@@ -1,4 +1,4 @@
-"""Decision by enumeration of finitely many inputs, in rational arithmetic."""
+"""Decision of a condition by enumeration of finitely many inputs, in rational arithmetic."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ MOST_POINTS = 256
 
 
 def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
-    """Return whether all inputs are fixed or integers, few, and the condition fails at each.
+    """Return whether a condition is proved to fail at every input, by enumeration.
 
     Args:
-        groups: Their boxes hold all inputs at which the condition could hold.
-        judge: A checker of the condition at a point.
+        groups: Clause groups, whose boxes contain all inputs at which the condition could hold. The
+            result is False if an input varies continuously, or if there are too many points.
+        judge: Checker of the condition at a point.
     """
     points = _points(groups)
     return points is not None and all(judge(point).holds is False for point in points)
 
 
 def _points(groups: Sequence[ClauseGroup]) -> list[np.ndarray] | None:
-    """Return all inputs; None if there are more than `MOST_POINTS`."""
+    """Return all inputs; None if they vary continuously or number more than `MOST_POINTS`."""
     points: list[np.ndarray] = []
     for group in groups:
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):

@@ -1,4 +1,4 @@
-"""Operations on object arrays: broadcasting, entrywise rules, and groups of a reduction."""
+"""Operations on object arrays: broadcasting, entrywise functions, and groups of a reduction."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def broadcast(node: ExpressionNode, *arrays: np.ndarray) -> list[np.ndarray]:
 
 
 def entrywise(rule: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
-    """Apply a rule to the entries of arrays of one shape."""
+    """Apply a function entry by entry to arrays of equal shape."""
     entries = [array.ravel().tolist() for array in arrays]
     return object_array([rule(*each) for each in zip(*entries, strict=True)], arrays[0].shape)
 
 
 def axes(node: ExpressionNode, array: np.ndarray) -> tuple[int, ...]:
-    """Return the axes a reduction runs over, each from 0.
+    """Return the axes over which a reduction runs, as indices from 0.
 
     Raises:
-        InputError: There is no such axis.
+        InputError: The array does not have the requested axis.
     """
     if node.detail is None:
         return tuple(range(array.ndim))
@@ -60,7 +60,12 @@ def axes(node: ExpressionNode, array: np.ndarray) -> tuple[int, ...]:
 def groups(
     node: ExpressionNode, array: np.ndarray, over: tuple[int, ...]
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the entries of each result, `(groups, entries)`, and the shape of the result.
+    """Group the entries of an array for a reduction over the axes `over`.
+
+    Returns:
+        An array `(groups, entries)` with one row per entry of the result, and the shape of the
+        result.
+
 
     Raises:
         InputError: An axis is named twice.

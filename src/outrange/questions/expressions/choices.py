@@ -12,16 +12,17 @@ from .formulas import MOST_ATOMS, all_of, any_of, compare_forms
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexChoice:
-    """The index of the first largest of `entries`."""
+    """Index of the first largest entry of `entries`."""
 
     entries: tuple[AffineForm, ...]
 
 
 def compare_choices(op: str, a: IndexChoice | AffineForm, b: IndexChoice | AffineForm) -> Formula:
-    """Compare two choices, or a choice and a constant: `a op b`.
+    """Build the formula `a op b` for two choices, or for a choice and a constant.
 
     Raises:
-        InputError: The other side is a number that is not an index, or `x` or `y` themselves.
+        InputError: A choice is compared with a number that is not an index, or with a value of `x`
+            or `y`.
     """
     if isinstance(a, AffineForm):
         mirrored = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
@@ -62,7 +63,10 @@ def _compare_with_number(op: str, choice: IndexChoice, number: Number) -> Formul
 
 
 def _is(choice: IndexChoice, k: int) -> Formula:
-    """State that the choice is `k`: larger than all before, at least as large as all after."""
+    """Build the formula that the choice is `k`.
+
+    Entry `k` is then larger than all entries before it, and at least as large as all after it.
+    """
     mine = choice.entries[k]
     return all_of(
         compare_forms(">" if j < k else ">=", mine, other)
@@ -72,7 +76,10 @@ def _is(choice: IndexChoice, k: int) -> Formula:
 
 
 def _among_first(choice: IndexChoice, count: int) -> Formula:
-    """State that the choice is below `count`: one of the first is at least as large as the rest."""
+    """Build the formula that the choice is below `count`.
+
+    Then one of the first `count` entries is at least as large as all later ones.
+    """
     if count <= 0:
         return FALSE
     first, rest = choice.entries[:count], choice.entries[count:]
@@ -82,14 +89,14 @@ def _among_first(choice: IndexChoice, count: int) -> Formula:
 
 
 def _at_most(a: IndexChoice, b: IndexChoice) -> Formula:
-    """State `a <= b`."""
+    """Build the formula `a <= b`."""
     return any_of(all_of((_is(b, k), _among_first(a, k + 1))) for k in range(len(b.entries)))
 
 
 def _check_size(op: str, a: IndexChoice, b: IndexChoice) -> None:
-    """Reject comparisons with too many inequalities.
+    """Reject a comparison of two choices that needs too many inequalities.
 
-    Every pair of entries counts; an order comparison also involves all other entries.
+    Their number grows with the pairs of entries, and for order comparisons with the triples.
     """
     m, n = len(a.entries), len(b.entries)
     count = min(m, n) * (m + n) if op in ("==", "!=") else m * n + max(m, n) ** 3 // 6

@@ -1,4 +1,4 @@
-"""Errors for operations that need a model before it is known."""
+"""Errors for operations on expressions that need a model before it is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from ...core import InputError
 
 
 class DeferredExpression:
-    """An expression without a value: refuses truth values, numbers and nonlinear operations."""
+    """Base class of expressions without a value.
+
+    It refuses conversions to a truth value or a number, and nonlinear operations.
+    """
 
     __slots__ = ()
 

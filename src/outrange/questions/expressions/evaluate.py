@@ -1,4 +1,4 @@
-"""Evaluation of nodes for a model: arrays of forms, of choices, or of formulas."""
+"""Evaluation of expression nodes for a model, to arrays of forms, of choices, or of formulas."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .scope import Scope
 
 
 def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:
-    """Return the node's value: an object array of `AffineForm`, `IndexChoice` or `Formula`.
+    """Evaluate a node to an object array of `AffineForm`, `IndexChoice` or `Formula`.
 
     Raises:
         InputError: An operation does not fit the model's names and shapes, or is not linear.
@@ -33,7 +33,7 @@ def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:
 
 
 def bound_shape(node: ExpressionNode) -> tuple[int, ...]:
-    """Return the shape of a node whose model is known.
+    """Return the shape of a node, which requires that its variables are bound to a model.
 
     Raises:
         InputError: The model is not known.
@@ -217,4 +217,4 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
     "all": _reduction(all_of, 0),
     "any": _reduction(any_of, 0),
 }
-"""By op, the rule that computes a node's value from the node, the scope and its parts' values."""
+"""Dict from op to the function that evaluates a node, given node, scope and the parts' values."""

@@ -19,12 +19,12 @@ Number = int | Fraction
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AffineForm:
-    """A piecewise-linear form `sum(c * v[i]) + offset + sum(k * max(alternatives))`.
+    """Piecewise-linear form `sum(c * v[i]) + offset + sum(k * max(alternatives))`.
 
     Args:
-        terms: Index to coefficient, none of them zero.
-        offset: The constant of the form.
-        peaks: `(k, alternatives)` pairs, `k` not zero; an alternative is a form itself.
+        terms: Dict from the index of a variable to its nonzero coefficient.
+        offset: Constant term of the form.
+        peaks: Pairs `(k, alternatives)` of a nonzero factor and forms whose maximum it multiplies.
     """
 
     terms: dict[int, Number]
@@ -72,7 +72,7 @@ def subtract(a: AffineForm, b: AffineForm) -> AffineForm:
 
 
 def total(forms: Iterable[AffineForm], weights: Iterable[Number] | None = None) -> AffineForm:
-    """Return the sum of all forms, each times its weight."""
+    """Return the sum of the forms, each multiplied by its weight (1 without weights)."""
     pairs = ((1, form) for form in forms) if weights is None else zip(weights, forms, strict=True)
     terms: dict[int, Number] = {}
     offset: Number = 0
@@ -89,7 +89,7 @@ def total(forms: Iterable[AffineForm], weights: Iterable[Number] | None = None) 
 
 
 def largest(forms: Sequence[AffineForm]) -> AffineForm:
-    """Return the largest of the forms; nested maxima are flattened."""
+    """Return the maximum of forms as a form; nested maxima are flattened."""
     if len(forms) == 1:
         return forms[0]
     if all(form.is_constant for form in forms):
@@ -106,7 +106,7 @@ def largest(forms: Sequence[AffineForm]) -> AffineForm:
 
 
 def smallest(forms: Sequence[AffineForm]) -> AffineForm:
-    """Return the smallest of the forms."""
+    """Return the minimum of forms as a form."""
     return scale(largest([scale(form, -1) for form in forms]), -1)
 
 
@@ -114,7 +114,7 @@ def constants(value: Any) -> np.ndarray:
     """Convert `value` to an object array of constant forms, without rounding.
 
     Raises:
-        InputError: It does not hold finite real numbers.
+        InputError: `value` does not consist of finite real numbers.
     """
     try:
         array = np.asarray(value)
@@ -132,7 +132,7 @@ def constants(value: Any) -> np.ndarray:
 
 
 def _number(v: Any) -> Number:
-    """Return the rational value of a number: an `int` if it is an integer, which is faster."""
+    """Convert a number to its exact rational value, as an `int` if it is an integer."""
     if isinstance(v, int):
         return int(v)
     exact = Fraction(*v.as_integer_ratio())
@@ -140,7 +140,7 @@ def _number(v: Any) -> Number:
 
 
 def object_array(items: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
-    """Return an object array of this shape that holds the items."""
+    """Return an object array of the given shape that contains the items."""
     array = np.empty(len(items), object)
     array[:] = items
     return array.reshape(shape)

@@ -12,11 +12,11 @@ from .forms import AffineForm, add, scale, subtract
 
 
 MOST_ATOMS = 2**16
-"""Limit on the linear inequalities from one comparison of two numbers."""
+"""Maximum number of linear inequalities that one comparison may expand to."""
 
 
 def compare_forms(op: str, a: AffineForm, b: AffineForm) -> Formula:
-    """Build `a op b` for `op` one of `<= < >= > == !=`."""
+    """Build the formula `a op b`, where `op` is one of `<= < >= > == !=`."""
     if op in ("<=", "<"):
         return _at_most_zero(subtract(a, b), op == "<")
     if op in (">=", ">"):
@@ -27,7 +27,7 @@ def compare_forms(op: str, a: AffineForm, b: AffineForm) -> Formula:
 
 
 def all_of(parts: Iterable[Formula]) -> Formula:
-    """Build the conjunction; nested ones are flattened, true parts dropped."""
+    """Build the conjunction of formulas; nested ones are flattened, and true parts are dropped."""
     flat: list[Formula] = []
     for part in parts:
         if isinstance(part, And):
@@ -40,7 +40,7 @@ def all_of(parts: Iterable[Formula]) -> Formula:
 
 
 def any_of(parts: Iterable[Formula]) -> Formula:
-    """Build the disjunction; nested ones are flattened, false parts dropped."""
+    """Build the disjunction of formulas; nested ones are flattened, and false parts are dropped."""
     flat: list[Formula] = []
     for part in parts:
         if isinstance(part, Or):
@@ -53,13 +53,14 @@ def any_of(parts: Iterable[Formula]) -> Formula:
 
 
 def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
-    """Build `form <= 0` for a form without peaks, each number rounded once to float64.
+    """Build `form <= 0` (`< 0` if strict) for a form without peaks, with float64 coefficients.
 
-    If a division (such as a mean of three) left numbers that float64 does not hold, the inequality
-    is multiplied by their denominator. So nothing is rounded where this can be avoided.
+    If a division (such as a mean of three) left numbers that float64 cannot represent, the
+    inequality is multiplied by their denominator. If that does not help, each number is rounded
+    once.
 
     Raises:
-        InputError: A number is beyond float64.
+        InputError: A number exceeds the range of float64.
     """
     form = _whole(form)
     try:
@@ -76,7 +77,7 @@ def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
 
 
 def _whole(form: AffineForm) -> AffineForm:
-    """Multiply the form by the odd part of its denominators, if float64 then holds every number."""
+    """Multiply a form by the odd part of its denominators, if its numbers then fit in float64."""
     numbers = [*form.terms.values(), form.offset]
     denominator = math.lcm(*(number.denominator for number in numbers))
     odd = denominator // (denominator & -denominator)
@@ -93,8 +94,9 @@ def _whole(form: AffineForm) -> AffineForm:
 def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
     """Build `form <= 0` (or `< 0`).
 
-    An added maximum must be small for every alternative, a subtracted one for some. So peaks are
-    replaced by their alternatives, the subtracted ones first (an `Or` of `And`s).
+    With an added maximum, the inequality must hold for every alternative; with a subtracted
+    maximum, for some alternative. So each peak is replaced by its alternatives, subtracted peaks
+    first (an `Or` of `And`s).
     """
     if not form.peaks:
         if form.terms:
@@ -115,7 +117,7 @@ def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
 
 
 def _atoms(form: AffineForm) -> int:
-    """Return the number of linear inequalities in `form <= 0`."""
+    """Return the number of linear inequalities to which `form <= 0` expands."""
     return math.prod(sum(_atoms(part) for part in parts) for _, parts in form.peaks)
 
 

@@ -1,4 +1,4 @@
-"""Checks of indices of expressions."""
+"""Check of the indices with which expressions are indexed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ N = TypeVar("N", bound=Any)
 
 
 def check_index(node: N) -> N:
-    """Return a node of the op `index` if its index does not depend on the model.
+    """Check that the index of an `index` node does not use the model, and return the node.
 
     Raises:
-        InputError: The index depends on the model, or is a name.
+        InputError: The index uses the model, or is a name.
     """
     index = node.detail
     for entry in index if isinstance(index, tuple) else (index,):

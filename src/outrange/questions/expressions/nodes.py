@@ -1,7 +1,7 @@
 """Expressions, indices and conditions written before the model is known.
 
-A node records an operation, and is evaluated once the model's inputs and outputs are known.
-Python's operators build nodes; operations that need a value at once are refused.
+A node records an operation and is evaluated once the model's inputs and outputs are known.
+Python's operators build nodes; operations that need a value immediately are refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ExpressionNode(DeferredExpression):
     Args:
         op: A name in the tables of `evaluate` and `text`.
         parts: The operands of the operation.
-        detail: Its parameters: an axis, an index, a constant.
+        detail: Parameters of the operation, such as an axis, an index or a constant.
     """
 
     __slots__ = ("detail", "op", "parts")
@@ -51,7 +51,7 @@ class ExpressionNode(DeferredExpression):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape, known only inside a function of `(x, y)`, which is called with the model."""
+        """Shape of the node, known only inside a property function that is called with a model."""
         from .evaluate import bound_shape
 
         return bound_shape(self)
@@ -149,10 +149,10 @@ class ExpressionNode(DeferredExpression):
 
 
 class Expression(ExpressionNode):
-    """An array of (piecewise) linear forms of the model's inputs and outputs.
+    """Array of (piecewise) linear forms of the model's inputs and outputs.
 
-    `+`, `-`, `*` and `/` by constants, `@` with a constant array, `abs`, and the methods below.
-    Comparing it gives a condition.
+    It supports `+`, `-`, `*` and `/` by constants, `@` with a constant array, `abs`, and the
+    methods below. A comparison of expressions is a condition.
     """
 
     __slots__ = ()
@@ -174,11 +174,11 @@ class Expression(ExpressionNode):
         return Expression("min", (self,), axis)
 
     def argmax(self, axis: int | None = None) -> Index:
-        """Take the index of the first largest entry, to be compared, as `numpy.argmax` does."""
+        """Return the index of the first largest entry for comparisons, as `numpy.argmax` does."""
         return Index("argmax", (self,), axis)
 
     def argmin(self, axis: int | None = None) -> Index:
-        """Take the index of the first smallest entry, to be compared, as `numpy.argmin` does."""
+        """Return the index of the first smallest entry for comparisons, as `numpy.argmin` does."""
         return Index("argmin", (self,), axis)
 
     def ravel(self) -> Expression:
@@ -202,7 +202,7 @@ class Index(ExpressionNode):
 
 
 class Condition(Timed, ExpressionNode):
-    """A comparison, or several joined by `&`, `|`, `~` and `implies`; possibly an array of them.
+    """Comparison, or several joined by `&`, `|`, `~` and `implies`; possibly an array of them.
 
     A condition on an array has one truth value per entry; `.all()` or `.any()` reduces it to one.
     """
@@ -221,7 +221,7 @@ class Condition(Timed, ExpressionNode):
         """Require another condition wherever this one holds, as `outrange.implies` does.
 
         Args:
-            then: The condition that must hold, too.
+            then: The condition that must then hold as well.
 
         Returns:
             A condition: `~self | then`.
@@ -238,10 +238,10 @@ class Condition(Timed, ExpressionNode):
 
 
 def as_expression(value: Any) -> Expression:
-    """Return an expression unchanged, and numbers as a constant expression.
+    """Convert numbers to a constant expression; an expression is returned unchanged.
 
     Raises:
-        InputError: It is a condition, an index, or not made of numbers.
+        InputError: `value` is a condition, an index, or does not consist of numbers.
     """
     if isinstance(value, Expression):
         return value
@@ -260,10 +260,10 @@ def as_expression(value: Any) -> Expression:
 
 
 def as_condition(value: Any) -> Condition:
-    """Return a condition unchanged, and True and False (or an array of them) as a constant one.
+    """Convert True, False or an array of them to a condition; a condition is returned unchanged.
 
     Raises:
-        InputError: It is neither.
+        InputError: `value` is neither a condition nor Boolean.
     """
     if isinstance(value, Condition):
         return value

@@ -42,10 +42,10 @@ METHODS = {
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict) -> Any:
-    """Return the node for `ufunc(*inputs)`.
+    """Build the node for `ufunc(*inputs)`.
 
     Raises:
-        InputError: It is not (piecewise) linear.
+        InputError: The function is not (piecewise) linear, or has options.
     """
     if method != "__call__" or options:
         _refuse(f"np.{ufunc.__name__}", f".{method} or with options")
@@ -66,10 +66,10 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict) 
 
 
 def call_function(function: Any, args: tuple[Any, ...], options: dict) -> Any:
-    """Return the node for `function(*args, **options)`.
+    """Build the node for `function(*args, **options)`.
 
     Raises:
-        InputError: It is not (piecewise) linear, or not supported.
+        InputError: The function is not (piecewise) linear, or not supported.
     """
     name = METHODS.get(function)
     if (

@@ -1,4 +1,4 @@
-"""Topological order of nodes without recursion: sums from a loop nest a thousand levels deep."""
+"""Topological order of nodes without recursion, since sums built in a loop are deeply nested."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .nodes import ExpressionNode
 
 
 def in_order(node: ExpressionNode) -> list[ExpressionNode]:
-    """Return every node once, after its parts."""
+    """Return all nodes of an expression, each once and after its parts."""
     ordered: list[ExpressionNode] = []
     seen: set[int] = set()
     pending = [(node, False)]

@@ -32,15 +32,17 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
 
     Args:
         property: A condition, or a function of `(x, y)` that returns one.
-        inputs: The model's inputs: entry `i` of all of them is variable `i`.
-        outputs: Its outputs: entry `j` of all of them is variable `total inputs + j`. With none,
-            the condition may use `x` alone, and a function takes `x` or `(x, y)`.
+        inputs: The model's inputs; flat entry `i` over all inputs is variable `i`.
+        outputs: The model's outputs; flat entry `j` over all outputs is variable
+            `total inputs + j`. Without outputs the condition may use `x` alone, and a function
+            takes `x` or `(x, y)`.
 
     Returns:
-        Linear inequalities joined by `and` and `or`; each number is rounded once to float64.
+        Linear inequalities joined by `And` and `Or`; each number is rounded once to float64.
 
     Raises:
-        InputError: It is not a condition, does not fit the model, or is not piecewise linear.
+        InputError: `property` is not a condition, does not fit the model, or is not piecewise
+            linear.
 
     Example:
         >>> from outrange.graph import Slot
@@ -80,10 +82,11 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
         outputs: The outputs, as for `resolve`.
 
     Returns:
-        Its `terms` and `offset`, each number rounded once to float64.
+        The linear form as an atom with `terms` and `offset`; each number is rounded once to
+        float64.
 
     Raises:
-        InputError: It is a condition, an index, has several entries, or is not linear.
+        InputError: `expression` is a condition or an index, has several entries, or is not linear.
 
     Example:
         >>> from outrange.graph import Slot
@@ -115,15 +118,15 @@ def resolve_linear(expression: Any, inputs: Sequence[Slot], outputs: Sequence[Sl
 
 
 def property_text(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> str:
-    """Return a property as Python text.
+    """Return a property in Python's notation.
 
-    A function of `(x, y)` becomes the condition that it returns.
+    For a function of `(x, y)`, this is the text of the condition that it returns.
     """
     return str(apply_property(property, Scope(inputs, outputs)))
 
 
 def apply_property(property: Any, scope: Scope) -> Any:
-    """Return a property unchanged, or the result of a function called with `x` and `y`.
+    """Call a property function with `x` and `y`; any other property is returned unchanged.
 
     Raises:
         InputError: The function takes other arguments.

@@ -19,11 +19,11 @@ WORDS = {"x": "input", "y": "output"}
 
 
 class Scope:
-    """A numbering of the entries of all inputs, then of all outputs.
+    """Numbering of variables: the entries of all inputs, then those of all outputs.
 
     Args:
         inputs: The model's inputs; input entry `i` is variable `i`.
-        outputs: Its outputs; output entry `j` is variable `total inputs + j`.
+        outputs: The model's outputs; output entry `j` is variable `total inputs + j`.
     """
 
     def __init__(self, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> None:
@@ -31,10 +31,10 @@ class Scope:
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
-        """Return the entries of one input or output as an array of its shape.
+        """Return the variables of one input or output, as forms in an array of its shape.
 
         Raises:
-            InputError: There is none with that name, or several and no name is given.
+            InputError: No input or output has this name, or there are several and no name is given.
         """
         slot = self.slot(kind, name)
         if (kind, slot.name) not in self._known:
@@ -48,7 +48,7 @@ class Scope:
         return self._known[kind, slot.name]
 
     def slot(self, kind: str, name: str | None) -> Slot:
-        """Return the input or output with a name, or the only one without."""
+        """Return the input or output with a name; without a name, the only one."""
         if kind not in self.slots:
             raise InputError(
                 "`u` is the control of a closed loop (`outrange.closed_loop`); the output of a "
@@ -78,13 +78,13 @@ class Scope:
         )
 
     def place(self, kind: str, name: str | None) -> str:
-        """Return ``Output `left` has shape (3,)``."""
+        """Describe an input or output: ``Output `left` has shape (3,) (no batch axis)``."""
         slot = self.slot(kind, name)
         return f"{WORDS[kind].capitalize()} `{slot.name}` has shape {slot.shape} (no batch axis)"
 
 
 def variable_text(kind: str, name: str | None) -> str:
-    """Return a variable as it is written: `y` or `y["left"]`."""
+    """Return a variable as the user writes it: `y` or `y["left"]`."""
     return kind if name is None else f'{kind}["{name}"]'
 
 

@@ -1,7 +1,7 @@
 """Temporal conditions: `(x[0] <= 1).always()`, `.eventually()`, `.at(10)`, `.during(10, 20)`.
 
 They constrain the states and controls of a closed loop, and are joined by `&`, `|`, `~` like
-conditions. A condition without a time means always.
+conditions. A condition without a time must always hold.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from .deferred_errors import DeferredExpression
 
 
 class Temporal(DeferredExpression):
-    """A temporal condition.
+    """Temporal condition on a closed loop.
 
     Args:
-        op: `"always"`, `"eventually"` of a condition, or `"&"`, `"|"`, `"~"` of others.
-        parts: The condition, or the parts.
-        start: First time that counts; None for the first of all.
-        stop: Last time that counts; None for the last of all.
+        op: `"always"` or `"eventually"` of a condition, or `"&"`, `"|"`, `"~"` of temporal ones.
+        parts: The condition, or the joined temporal conditions.
+        start: First time of the interval; None for the start of the loop.
+        stop: Last time of the interval; None for the end of the loop.
     """
 
     __slots__ = ("op", "parts", "start", "stop")
@@ -66,16 +66,16 @@ class Temporal(DeferredExpression):
 
 
 class Timed:
-    """The temporal operators of a condition; times are steps, or times if the loop has `dt`."""
+    """Temporal operators of a condition; times are steps, or continuous if the loop has `dt`."""
 
     __slots__ = ()
 
     def always(self, start: float | None = None, stop: float | None = None) -> Temporal:
-        """Require it at every time of a closed loop.
+        """Require the condition at every time of a closed loop, or of an interval.
 
         Args:
-            start: The first time that counts; None for the first of all.
-            stop: The last, included; None for the last of all.
+            start: First time of the interval; None for the start of the loop.
+            stop: Last time of the interval, included; None for the end of the loop.
 
         Returns:
             A specification for `outrange.closed_loop`.
@@ -83,11 +83,11 @@ class Timed:
         return Temporal("always", (self,), *_window(start, stop))
 
     def eventually(self, start: float | None = None, stop: float | None = None) -> Temporal:
-        """Require it at some time of a closed loop.
+        """Require the condition at some time of a closed loop, or of an interval.
 
         Args:
-            start: The first time that counts; None for the first of all.
-            stop: The last, included; None for the last of all.
+            start: First time of the interval; None for the start of the loop.
+            stop: Last time of the interval, included; None for the end of the loop.
 
         Returns:
             A specification for `outrange.closed_loop`.
@@ -95,10 +95,10 @@ class Timed:
         return Temporal("eventually", (self,), *_window(start, stop))
 
     def at(self, time: float) -> Temporal:
-        """Require it at one time of a closed loop.
+        """Require the condition at one time of a closed loop.
 
         Args:
-            time: A number of steps; in a loop in continuous time (`dt`) a time.
+            time: A number of steps; a time for a loop in continuous time (`dt`).
 
         Returns:
             A specification for `outrange.closed_loop`.
@@ -106,11 +106,11 @@ class Timed:
         return Temporal("always", (self,), *_window(time, time))
 
     def during(self, start: float, stop: float) -> Temporal:
-        """Require it at every time of an interval.
+        """Require the condition at every time of an interval.
 
         Args:
-            start: The first time that counts.
-            stop: The last time that counts.
+            start: First time of the interval.
+            stop: Last time of the interval, included.
 
         Returns:
             A specification for `outrange.closed_loop`.
@@ -119,10 +119,10 @@ class Timed:
 
 
 def as_temporal(value: Any) -> Temporal:
-    """Return a temporal condition; a condition without a time means always.
+    """Convert a condition to the requirement that it always holds; keep a temporal condition.
 
     Raises:
-        InputError: It is not a condition.
+        InputError: `value` is not a condition.
     """
     if isinstance(value, Temporal):
         return value

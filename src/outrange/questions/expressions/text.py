@@ -1,4 +1,4 @@
-"""Text of nodes in Python's notation, with long ones abbreviated."""
+"""Text of nodes in Python's notation; long texts are abbreviated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .scope import variable_text
 
 
 LONGEST = 400
-"""Number of characters beyond which a text loses its middle."""
+"""Maximum number of characters of a text; a longer one loses its middle."""
 
 COMPARISON, OR, AND, SUM, PRODUCT, UNARY, WHOLE = range(1, 8)
 
@@ -25,7 +25,7 @@ PREFIX = {"negative": "-", "~": "~"}
 
 
 def text(node: ExpressionNode) -> str:
-    """Return the node in Python's notation."""
+    """Return the text of a node in Python's notation."""
     texts: dict[int, tuple[str, int]] = {}
     for current in in_order(node):
         part_text, level = _text(current, [texts[id(part)] for part in current.parts])
@@ -34,7 +34,7 @@ def text(node: ExpressionNode) -> str:
 
 
 def _text(node: ExpressionNode, parts: list[tuple[str, int]]) -> tuple[str, int]:
-    """Return the text and its binding level."""
+    """Return the text of a node and the precedence of its operator, given those of its parts."""
     op = node.op
     if op == "variable":
         return variable_text(*node.detail[:2]), WHOLE

@@ -9,13 +9,13 @@ from .nodes import Condition, Expression, as_condition
 
 
 class Variable(Expression):
-    """The inputs `x` or the outputs `y` of the model, selected by name, or the only one.
+    """Placeholder for an input `x` or an output `y` of a model.
 
-    In a closed loop `x` are the states, and `u` the controls.
+    In a closed loop, `x` is the state and `u` is the control.
 
     Args:
         kind: `"x"`, `"y"` or `"u"`.
-        name: The name of an input or output; None for the only one.
+        name: Name of the input or output; None if the model has only one.
         scope: The model, if it is already known.
     """
 
@@ -46,14 +46,14 @@ def implies(a: Any, b: Any) -> Condition:
     """Require `b` wherever `a` holds: `~a | b`.
 
     Args:
-        a: The condition that implies.
-        b: The condition that is implied.
+        a: The premise.
+        b: The conclusion.
 
     Returns:
         A condition.
 
     Raises:
-        InputError: One of them is not a condition.
+        InputError: `a` or `b` is not a condition.
 
     Example:
         >>> implies(x[0] >= 1, y[0] <= 2)

@@ -16,18 +16,20 @@ from ..common.network import NetworkLike
 
 
 MOST = 64
-"""Limit on clauses that are proved together."""
+"""Maximum number of clauses that are proved together."""
 
 
 def prove_margin(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seconds: float
 ) -> float | None:
-    """Return the margin by which float32 runs miss `unsafe`; None if no margin is proved.
+    """Prove a margin by which every float32 run fails to satisfy `unsafe`.
+
+    Returns the margin, or None if none is proved.
 
     Args:
         network: The network under study.
-        unsafe: Over the flat `[x, y]`.
-        regions: Input sets; their boxes are searched, without further conditions.
+        unsafe: The negated property, over the flat `[x, y]`.
+        regions: The input set, as a union of regions. The proof covers their whole boxes.
         seconds: Time limit in seconds.
     """
     parts = clauses(unsafe, MOST)
@@ -64,7 +66,10 @@ def _scale(clause: Sequence[Atom]) -> float:
 
 
 def plan_of_clauses(network: NetworkLike, clauses: Sequence[Sequence[Atom]]) -> Float32Plan:
-    """Return the plan for the largest left side of each clause, formed without rounding."""
+    """Build a float32 plan whose outputs are the largest left-hand sides of the clauses.
+
+    The left-hand sides are computed from the float32 outputs without rounding.
+    """
     graph = network.written
     plain = replace(graph, nodes=tuple(map(replace_pointwise, graph.nodes)))
     measured = add_clause_outputs(plain, clauses)

@@ -1,4 +1,4 @@
-"""Operations that a graph writes as a float32 runtime computes them.
+"""Operations whose form in a graph has the float32 roundings of a runtime.
 
 The float32 analysis bounds the roundings of the graph's ops. It applies to the model only if the
 graph rounds at least wherever the model does. For the operations below this is the case in every
@@ -42,14 +42,14 @@ ORIGINS: Mapping[str, frozenset[str]] = MappingProxyType({"keras": KERAS, "onnx"
 
 
 def check_described(network: NetworkLike) -> None:
-    """Reject a network whose float32 roundings are not those of its graph.
+    """Reject a network whose float32 roundings its graph does not describe.
 
     Args:
         network: A front-end's network; a graph without a model is accepted.
 
     Raises:
-        UnsupportedError: It is of a framework whose formulas are not known, or holds an unsupported
-            operation.
+        UnsupportedError: The network comes from a framework whose formulas are not known, or
+            contains an unsupported operation.
     """
     origin = getattr(network, "origin", "")
     if origin == "graph":
@@ -61,7 +61,7 @@ def check_described(network: NetworkLike) -> None:
             f"model as ONNX. Received: a model of {origin or 'several parts'}."
         )
     for node in network.written.nodes:
-        # A node may stand for several of a file: "MatMul+Add".
+        # A node may represent several nodes of a file, such as "MatMul+Add".
         parts = node.operation.split("+")
         if not supported.issuperset(parts) and not isinstance(node.op, Rearrange):
             raise UnsupportedError(

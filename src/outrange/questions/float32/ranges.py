@@ -1,4 +1,4 @@
-"""The range of every output of the float32 network, in any order of its sums."""
+"""Range of every output of the float32 network, with its sums in any order."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from .splits import Float32Ends, float32_ends
 
 
 GOAL = 3e-5
-"""A sufficiently small widening, as a share of the seen range."""
+"""Widening that is small enough to stop the splits, relative to the range seen."""
 
 SHARE = 0.6
-"""Share of the time for the search in real arithmetic."""
+"""Fraction of the time limit for the search in real arithmetic."""
 
 SPLITS = 0.8
-"""Share of the remaining time for splits; the rest is for evidence."""
+"""Fraction of the remaining time for splits; the rest is for evidence."""
 
 LEAST_SECONDS = 2.0
-"""Least seconds for splits without a time limit."""
+"""Minimum number of seconds for splits if there is no time limit."""
 
 PER_SECOND = 10.0
-"""Seconds for splits per second of the search in real arithmetic, without a time limit."""
+"""Seconds for splits per second of the search in real arithmetic, if there is no time limit."""
 
 METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zhang et al. 2018)"
 
@@ -54,20 +54,20 @@ def float32_range(
     solver: bool = True,
     progress: Callable[[RangeProgress], None] | None = None,
 ) -> Range:
-    """Compute the range of the deployed float32 network: see `outrange.output_range`.
+    """Compute the range of the deployed float32 network; see `outrange.output_range`.
 
-    It is the range of the real network, with each end moved outward by the deviation of float32
-    there.
+    Each bound is that of the real-valued network, moved outward by a proved bound on the deviation
+    of float32.
 
     Args:
         network: The network under study.
-        box: The input set; float32 numbers in it are the inputs.
+        box: The input set, of which the float32 numbers are possible inputs.
         tol: Tolerance of the search in real arithmetic.
-        time_limit: Seconds, for both parts together.
-        rows: Forms of the outputs, formed in real arithmetic from float32 outputs.
-        layer: The name of a layer that replaces the outputs.
-        solver: Whether a mixed-integer solver may help.
-        progress: Called a few times a second.
+        time_limit: Limit in seconds for the whole computation; None for no limit.
+        rows: Linear forms of the outputs, computed in real arithmetic from float32 outputs.
+        layer: Name of a layer whose values replace the outputs.
+        solver: Whether a mixed-integer solver may be used.
+        progress: Callback for progress records, called a few times a second.
     """
     check_described(network)
     clock = Clock(time_limit)
@@ -96,7 +96,7 @@ def float32_range(
 
 
 def float32_plan(network: NetworkLike, wanted: Target) -> Float32Plan:
-    """Return the analysis of forms of a network, operation by operation."""
+    """Build the plan that bounds forms of a network in float32, operation by operation."""
     if wanted.is_output:
         return plan_of_rows(network.written, wanted.rows)
     values = [v for name in wanted.outputs for v in network.graph.layers.get(name, ())]
@@ -127,7 +127,7 @@ def _answer(
     points = np.stack([_float32_point(x, sets) for x in points])
     with np.errstate(invalid="ignore"):
         off = np.maximum(np.ravel(real.lo) - lo, hi - np.ravel(real.hi))
-    # If both are infinite, the deviation at an end is unknown.
+    # If both are infinite, the deviation at a bound is unknown.
     off = np.where(np.isnan(off), np.inf, off)
     tried = np.isin(np.arange(2 * k), budget.spread(2 * k))
     low, high = _bound_at_points(network, wanted, points, tried, off, clock.left)
@@ -155,7 +155,7 @@ def _flat(at: Any, k: int) -> np.ndarray:
 
 
 def _float32_point(x: np.ndarray, sets: Sequence[Region]) -> np.ndarray:
-    """Return the point as float32 numbers in the set; the point itself if none are near."""
+    """Return a float32 point of the set at or next to `x`; `x` itself if there is none."""
     for near in nearby(x, sets):
         single = np.array_equal(near, near.astype(np.float32).astype(np.float64))
         if single and any(contains(region, near) for region in sets):
@@ -171,15 +171,17 @@ def _bound_at_points(
     off: np.ndarray,
     left: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the forms in float32 at each point; use the model's own value where it ran.
+    """Bound the forms in float32 at each point; where the model was run, use its own value.
+
+    Returns lower and upper bounds, each `(n, k)`.
 
     Args:
         network: The network under study.
         wanted: The forms, `k` of them.
         points: Inputs to run, `(n, inputs)`.
-        tried: `(n,)` which points there is time for; the others stay unbounded.
-        off: `(k,)` the deviation of float32.
-        left: Seconds that remain for it.
+        tried: `(n,)` bool, the points to evaluate; the values at all others stay unbounded.
+        off: `(k,)` bounds on the deviation of the forms in float32.
+        left: Time limit in seconds.
     """
     finite = tried & ~np.isnan(points).any(axis=1)
     low = np.full((len(points), len(wanted.rows)), -np.inf)

@@ -1,11 +1,11 @@
-"""Ends of linear forms in float32 over boxes, by splits where rounding costs most.
+"""Bounds on linear forms in float32 over boxes, with splits where rounding widens them most.
 
-On a part of the box values are smaller and more units are stable, so float32 deviates less from the
-real network. The part that determines an end, by its real bound and its error together, is split
-until the gain vanishes.
+On a part of a box, values are smaller and more units are stable, so float32 deviates less from the
+real-valued network. The part that determines a bound, by its real bound and its error together, is
+split until the gain vanishes.
 
-Sound: an end is the worst over parts that cover the box. Cost: one pass of linear bounds and one of
-errors per part.
+Sound: a bound is the worst bound of parts that cover the box. Cost: one pass of linear bounds and
+one pass of error bounds per part.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from ...search.input_split.float32_parts import Float32Goal, float32_lower, has_
 
 
 AT_ONCE = 32
-"""Parts that are split in one step."""
+"""Number of parts that are split in one step."""
 
 MOST_PARTS = 1 << 16
-"""Limit on the number of parts."""
+"""Maximum number of parts."""
 
 PATIENCE = 24
-"""Steps without a gain of one percent at any end, after which splitting stops."""
+"""Number of steps without a gain of one percent in any bound after which splitting stops."""
 
 
 @dataclass(frozen=True, eq=False)
 class Float32Ends:
-    """Proved ends of forms in float32.
+    """Proved bounds on forms in float32.
 
     Args:
-        lo: `(k,)` lower ends of the forms.
-        hi: `(k,)` upper ends of the forms.
-        causes: Values of the plan's graph without a bound.
-        boxes: The number of bounded parts.
+        lo: `(k,)` lower bounds on the forms.
+        hi: `(k,)` upper bounds on the forms.
+        causes: Indices of the values of the plan's graph that have no bound.
+        boxes: Number of parts that were bounded.
     """
 
     lo: np.ndarray
@@ -67,10 +67,10 @@ def float32_ends(
     Args:
         plan: The plan of the forms.
         boxes: Corners `(B, d)` of the boxes.
-        real_ends: `(k,)` proved ends of the real forms over all of them.
-        goal: `(k,)` a widening that is small enough.
-        seconds: Time for splits; the boxes themselves are always bounded.
-        points: `(2 k, d)` where the real forms attain their lower and their upper ends.
+        real_ends: Proved lower and upper bounds on the real forms over all boxes, `(k,)` each.
+        goal: `(k,)` widening that is small enough to stop.
+        seconds: Time limit for splits; the boxes themselves are always bounded.
+        points: `(2 k, d)` points at which the real forms attain their minima, then their maxima.
     """
     clock, k = Clock(seconds), len(goal)
     if len(boxes[0]) == 1 and has_kernel_for(plan):
@@ -86,7 +86,7 @@ def float32_ends(
     first = bound_deviations_within(plan, *boxes, seconds)
     parts, causes = _bound_parts(first, *boxes, real), first.causes
     count, idle = len(parts.lo), 0
-    # A split part no longer counts, whatever the bounds of its halves are.
+    # After a split, only the bounds of the halves count.
     best = parts.ends.max(axis=0)
     while (best > wanted).any() and idle < PATIENCE and len(parts.lo) < MOST_PARTS:
         excess = np.where(best > wanted, parts.ends - wanted, -np.inf)
@@ -126,14 +126,14 @@ def float32_ends(
 
 
 def goal2(goal: np.ndarray) -> np.ndarray:
-    """Return the goals of the lower and of the upper ends."""
+    """Return the goals of the lower bounds, then those of the upper bounds, `(2 k,)`."""
     return np.concatenate([goal, goal])
 
 
 def _bound_parts(
     deviations: Deviations, lo: np.ndarray, hi: np.ndarray, real: np.ndarray
 ) -> _Parts:
-    """Bound the forms on boxes, from the deviation of float32 and the real ends."""
+    """Bound the forms in float32 on boxes, from the float32 deviations and the real bounds."""
     real_bounds = np.concatenate([deviations.hi, -deviations.lo], axis=1)
     off = np.concatenate([deviations.off, deviations.off], axis=1)
     # Sums of two float64 numbers, rounded up.
@@ -157,7 +157,7 @@ def _bisect(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
 def float32_off(
     plan: Float32Plan, boxes: tuple[np.ndarray, np.ndarray], seconds: float
 ) -> np.ndarray:
-    """Bound the deviation of float32 from forms anywhere in a union of boxes, `(k,)`.
+    """Bound the deviation of forms in float32 from their real values over boxes, `(k,)`.
 
     Args:
         plan: The plan of the forms.

@@ -1,4 +1,4 @@
-"""Decision of a property of the deployed float32 network."""
+"""Verification of a property of the deployed float32 network."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .splits import float32_off
 
 
 SHARE = 0.5
-"""Share of the time for the verdict in real arithmetic."""
+"""Fraction of the time limit for the verdict in real arithmetic."""
 
 SPLITS = 60.0
-"""Seconds that a step may take without a time limit."""
+"""Time limit in seconds of each float32 step if the question has none."""
 
 SAMPLES = 256
-"""Random points, and as many corners, of each region at which the model is run."""
+"""Number of random points, and of random corners, of each region at which the model is run."""
 
 METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zhang et al. 2018)"
 
@@ -47,21 +47,21 @@ def verify_float32(
 ) -> Verdict:
     """Verify that no float32 run at inputs of the regions satisfies `unsafe`.
 
-    The box kernel proves it with a bound on the float32 rounding of every unit. Where this fails,
-    each inequality is relaxed by the largest deviation of float32 from it anywhere in the set. If
-    no input satisfies the relaxed condition in real arithmetic, no float32 run satisfies the
-    condition itself. `VIOLATED` comes with an input of float32 numbers at which the model's own
-    output satisfies the condition.
+    First the box kernel tries to prove this with bounds on the float32 rounding of every unit. If
+    it fails, each inequality is relaxed by the largest deviation of its left-hand side in float32
+    over the set. If no input satisfies the relaxed condition in real arithmetic, no float32 run
+    satisfies the condition itself. `VIOLATED` comes with an input of float32 numbers at which the
+    model's own output satisfies the condition.
 
     Args:
         network: The network to verify.
         unsafe: The negated property, over the flat `[x, y]`.
-        regions: The input sets; a union.
-        text: The property as the user wrote it.
-        time_limit: Seconds; None for no limit.
+        regions: The input set, as a union of regions.
+        text: The property as text, as the user wrote it.
+        time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
-        progress: Called a few times a second.
-        remedies: Ignored, because they would be about the real network.
+        progress: Callback for progress records, called a few times a second.
+        remedies: Ignored, because remedies would be about the real-valued network.
     """
     check_described(network)
     clock = Clock(time_limit)
@@ -144,7 +144,7 @@ def _violated_verdict(network: NetworkLike, real: Verdict, broken: Witness) -> V
 
 
 def _open_verdict(real: Verdict) -> Verdict:
-    """Return a verdict that is unknown in float32, with the real one alongside."""
+    """Return the verdict `UNKNOWN` about float32, with the real verdict in `in_real`."""
     reason = real.reason if real.status == "UNKNOWN" else "float32"
     return replace(
         real, status="UNKNOWN", reason=reason, counterexample=None, vacuous=False,
@@ -155,7 +155,7 @@ def _open_verdict(real: Verdict) -> Verdict:
 def relax_inequalities(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], seconds: float
 ) -> Formula | None:
-    """Relax every inequality by the largest deviation of float32 from it.
+    """Relax every inequality by the largest deviation of its left-hand side in float32.
 
     Returns:
         The relaxed condition; None if the deviation of some inequality has no bound.
@@ -180,7 +180,7 @@ def relax_inequalities(
 def _off(
     network: NetworkLike, rows: np.ndarray, regions: Sequence[Region], seconds: float
 ) -> np.ndarray:
-    """Bound the deviation of float32 from forms of the outputs over the regions, `(k,)`."""
+    """Bound the deviation of forms of the outputs in float32 over the regions, `(k,)`."""
     plan = plan_of_rows(network.written, rows)
     corners = np.stack([r.box.lo for r in regions]), np.stack([r.box.hi for r in regions])
     return float32_off(plan, corners, seconds)

@@ -32,7 +32,7 @@ from .slope_evidence import Best, SlopeEvidence, both_ends, check_count
 
 
 NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
-"""The norms in which steps are measured."""
+"""Norms of input steps, by the arguments that select them."""
 
 
 def gradient_range(
@@ -168,7 +168,7 @@ def lipschitz(
 
 
 def _norms(objective: LipschitzObjective, outputs: int, ends: Bounds) -> np.ndarray:
-    """Bound the norm of the gradient from below, `(points, outputs)`, given ends of its entries."""
+    """Bound gradient norms from below, `(points, outputs)`, given bounds on their entries."""
     low, high = (end.reshape(len(end), outputs, -1) for end in ends)
     inner = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
     inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
@@ -185,7 +185,7 @@ def _remedies(
     tol: float | None,
     clock: Clock,
 ) -> tuple[str, ...]:
-    """Return remedies for open gaps."""
+    """Return sentences on changes that close open gaps; empty if there are none."""
     if solution.status is Status.EXACT:
         return ()
     remedies_found = cost_of_tolerance(solution.reached, solution.tol)
@@ -219,7 +219,10 @@ def _all_partials(graph: Graph, rows: np.ndarray, columns: np.ndarray) -> Partia
 def _shape(
     graph: Graph, outputs: Any, inputs: Any, rows: np.ndarray, columns: np.ndarray
 ) -> tuple[int, ...]:
-    """Return the outputs' own axes, then the inputs' own axes; a flat axis for a selection."""
+    """Return the shape of all derivatives: the axes of the outputs, then those of the inputs.
+
+    A selection of outputs or of inputs has a single flat axis.
+    """
     front = (rows.size,)
     if outputs is None and len(graph.outputs) == 1:
         front = graph.outputs[0].shape

@@ -1,4 +1,4 @@
-"""Monotonicity of the argmax from group to group of outputs."""
+"""Verification that the argmax of groups of outputs never falls from one group to the next."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..verify import verify
 
 @dataclass(frozen=True, eq=False)
 class _Ordered:
-    """A network whose outputs are ordered like the requested ones; there is no model to run."""
+    """Network whose outputs have the same order as the requested ones, without a model to run."""
 
     graph: Graph
     name: str
@@ -108,7 +108,7 @@ def groups_monotone(
 
 
 def group_entries(graph: Graph, groups: Any) -> list[list[int]]:
-    """Return the flat outputs of every group, in order.
+    """Return the flat indices of the outputs of each group, in order.
 
     Raises:
         InputError: `groups` has none of the accepted forms, or groups overlap.
@@ -135,13 +135,13 @@ def group_entries(graph: Graph, groups: Any) -> list[list[int]]:
 
 
 def falls(inputs: int, sizes: Sequence[int]) -> Formula:
-    """Build the condition that the argmax of a group is below that of the previous group.
+    """Build the condition that the argmax of some group is below that of the previous group.
 
-    It is over `[x, y]`. The argmax is the first of equal entries, as in NumPy.
+    The condition is over `[x, y]`. Of equal largest entries the first is the argmax, as in NumPy.
 
     Args:
         inputs: Number of flat inputs.
-        sizes: Entries of each group; the outputs are the groups, one after the other.
+        sizes: Number of entries of each group; the outputs are the groups in sequence.
     """
     starts = inputs + np.cumsum([0, *sizes])
     cases: list[Formula] = []

@@ -33,7 +33,7 @@ SAMPLES = 1024
 """Number of points whose derivatives decide which direction is tried first."""
 
 LOOK = 1 / 3
-"""Share of the time limit for these points."""
+"""Maximum fraction of the time limit for these points."""
 
 
 def monotone(
@@ -86,7 +86,7 @@ def monotone(
 
 
 class _Task:
-    """The requested pairs, and the result for each."""
+    """Search over the requested pairs of output and input, with the results so far."""
 
     def __init__(
         self,
@@ -111,11 +111,11 @@ class _Task:
 
     @property
     def late(self) -> bool:
-        """Whether the time is over; a search begins with bounds and samples even then."""
+        """Whether the time limit has passed, so that no further search should begin."""
         return self._time is not None and read_clock() - self.began > self._time
 
     def likely(self) -> np.ndarray:
-        """Return the sign of most slopes at random points, `(pairs,)`."""
+        """Return the more frequent sign of each pair's slope at random points, `(pairs,)`."""
         partials = Partials(self._form, self._along, np.ones(self._form.size))
         slopes = np.full((1, self._form.size), np.nan)
         with suppress(OutOfTime), deadline(None if self._time is None else LOOK * self._time):
@@ -127,7 +127,7 @@ class _Task:
         return np.where((slopes > 0).sum(axis=0) >= (slopes < 0).sum(axis=0), 1.0, -1.0)
 
     def decide(self, pairs: np.ndarray, sign: np.ndarray) -> None:
-        """Prove or refute `sign[k] * slope >= 0` for some of the pairs."""
+        """Prove or refute `sign[k] * slope >= 0` for each pair `pairs[k]`."""
         fixed = self._box.lo == self._box.hi
         for is_true in self._true.values():
             is_true |= fixed[self._along]  # A fixed input has no two values.
@@ -171,7 +171,7 @@ class _Task:
         return report
 
     def verdicts(self, sign: np.ndarray) -> np.ndarray:
-        """Return for each pair 1 if proved, 0 if refuted, -1 if unknown: `(pairs,)`."""
+        """Return whether each pair has the direction `sign`: 1 proved, 0 refuted, -1 unknown."""
         verdicts = np.full(self._form.size, -1)
         for k, s in enumerate(sign):
             if self._true[float(s)][k]:
@@ -192,7 +192,7 @@ class _Task:
         )
 
     def trend(self, k: int, output: str, label: str) -> Trend:
-        """Return the result for pair `k`."""
+        """Return the result for pair `k`, with names for its output and its input."""
         fall, rise = self._found.get((1.0, k)), self._found.get((-1.0, k))
         rises = True if self._true[1.0][k] else (False if fall is not None else None)
         falls = True if self._true[-1.0][k] else (False if rise is not None else None)

@@ -1,4 +1,4 @@
-"""Counterexamples of monotonicity: two inputs, one entry increasing, an output falling."""
+"""Counterexamples to monotonicity: two inputs that differ in one entry, and a falling output."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..evidence.evaluate import enclose, model_values
 
 
 REACH = 44
-"""Steps of `2**-1` to `2**-REACH` of the box are tried in both directions."""
+"""Steps of `2**-1` to `2**-(REACH - 1)` times the box's width are tried in both directions."""
 
 
 class MonotoneWitnesses:
-    """A search for counterexamples along one input through given points.
+    """Search for counterexamples to monotonicity on lines along one input through given points.
 
     Args:
         network: The model of the user.
-        graph: The graph under study: its outputs may be a layer's values.
+        graph: The graph under study; its outputs may be a layer's values.
         box: The box of flat inputs.
         is_output: Whether the graph's outputs are the model's own.
-        integer: `(d,)` bool: the inputs that take integers only; none by default.
+        integer: `(d,)` bool, the inputs that take integers only; None if there are none.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class MonotoneWitnesses:
     def find_fall(
         self, x: np.ndarray, output: int, direction: int, sign: float
     ) -> FallingPair | None:
-        """Find two points on the line through `x` along which `sign * output` provably falls.
+        """Find two points on the line through `x` between which `sign * output` provably falls.
 
         Args:
             x: A point `(d,)` in the box.
@@ -61,7 +61,7 @@ class MonotoneWitnesses:
         return best
 
     def _near(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return the point in float32, where the box holds it; then the point itself."""
+        """Return `x` with entries in float32 unless that leaves the box, then `x` itself."""
         single = x.astype(np.float32).astype(np.float64)
         inside = np.where((self._box.lo <= single) & (single <= self._box.hi), single, x)
         return [inside, x] if not np.array_equal(inside, x) else [x]
@@ -77,7 +77,7 @@ class MonotoneWitnesses:
         return points
 
     def _on(self, line: np.ndarray, output: int, sign: float) -> FallingPair | None:
-        """Return the largest fall on the line that can be proved."""
+        """Return the largest fall between points of the line, if it can be proved; else None."""
         with np.errstate(all="ignore"):
             y = sign * self._graph.run(line)[:, output]
         ends = self._largest_fall(y)

@@ -1,4 +1,4 @@
-"""Rigorous slopes at the points of an answer, computed until time runs out."""
+"""Rigorous bounds on slopes at the points of an answer, computed until time runs out."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ...search.gradients.objectives import AT_ONCE, Partials
 
 
 MOST_SHARE, LATE = 0.3, 0.5
-"""Share of the time limit reserved for slopes at points; and seconds after it in which some may
+"""Maximum fraction of the time limit for slopes at points, and seconds after it in which some may
 still be evaluated.
 """
 
 MOST_SLOPES = 1 << 20
-"""Limit on pairs of an output and an input in one question."""
+"""Maximum number of pairs of an output and an input in one question."""
 
 MOST_ENTRIES = 1 << 27
-"""Limit on the numbers in the inputs that attain one end of all slopes: a gigabyte."""
+"""Maximum number of entries of the inputs that attain one bound of all slopes: a gigabyte."""
 
 
 def check_count(count: int, inputs: int) -> None:
-    """Raise an error if a question has more slopes than it can hold.
+    """Raise an error if a question has more slopes than fit into memory.
 
     Args:
-        count: Pairs of an output and an input.
-        inputs: Size of a flat input: each end of a slope comes with the input that attains it.
+        count: Number of pairs of an output and an input.
+        inputs: Size of a flat input. The answer contains an input for each bound of a slope.
 
     Raises:
         InputError: There are too many slopes.
@@ -53,12 +53,12 @@ def both_ends(partials: Partials) -> Partials:
 
 
 class SlopeEvidence:
-    """An evaluator of rigorous slopes at points; on a kink, those to all sides.
+    """Evaluator of rigorous bounds on slopes at points; at a kink they cover all sides.
 
     Args:
         graph: The network under study.
         where: Box of the inputs.
-        asked: The slopes to be evaluated.
+        asked: The slopes to evaluate.
         clock: The clock of the question.
     """
 
@@ -72,7 +72,7 @@ class SlopeEvidence:
             self._seconds = read_clock() - began
             self._engine = engine
         self.complete = self._engine is not None
-        """Whether there was time for all points."""
+        """Whether there was time for all points so far."""
 
     def reserve(self, points: int, clock: Clock) -> float:
         """Return the seconds to reserve for this number of points."""
@@ -81,7 +81,7 @@ class SlopeEvidence:
         return min(MOST_SHARE * clock.limit, points * self._seconds)
 
     def chunks(self, points: np.ndarray, clock: Clock) -> Iterator[tuple[np.ndarray, Bounds]]:
-        """Yield indices of points, and ends `(c, k)` of the slopes there, while there is time."""
+        """Yield indices of `c` points and bounds `(c, k)` on their slopes, while there is time."""
         defined = np.flatnonzero(~np.isnan(points).any(axis=1))
         if self._engine is None:
             return
@@ -99,13 +99,13 @@ class SlopeEvidence:
 
 
 class Best:
-    """The largest value so far of each of `count` numbers, and the index of its point."""
+    """Running maxima of `count` quantities, with the index of the point that attains each."""
 
     def __init__(self, count: int) -> None:
         self.value, self.at = np.full(count, -np.inf), np.zeros(count, np.int64)
 
     def take(self, values: np.ndarray, at: np.ndarray) -> None:
-        """Update with values `(c, count)` at the points of indices `at` `(c,)`."""
+        """Update the maxima with values `(c, count)` at the points with indices `at`, `(c,)`."""
         place = values.argmax(axis=0)
         most = values[place, np.arange(len(self.value))]
         better = most > self.value

@@ -1,4 +1,4 @@
-"""Numbers as arrays, and boxes of plain arrays: from rows of data, and around a point."""
+"""Conversion of numbers to arrays, and boxes of plain arrays: of data, and around a point."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ def numbers(value: Any, what: str) -> np.ndarray:
     """Convert `value` to a float64 array.
 
     Raises:
-        InputError: It does not hold real numbers.
+        InputError: `value` does not consist of real numbers.
     """
     try:
         array = np.asarray(value)
@@ -25,11 +25,11 @@ def numbers(value: Any, what: str) -> np.ndarray:
 
 
 def axis_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Return advice for an array that lacks a last axis of 1, as images with one channel do.
+    """Return advice for an array that lacks a last axis of length 1, such as grayscale images.
 
     Args:
         shape: The shape of the array.
-        wanted: The input's shape, which an axis of rows may precede.
+        wanted: The shape of the input; the array may have a batch axis in front.
     """
     lacks = wanted[-1:] == (1,) and len(wanted) > 1 and shape[-len(wanted) + 1 :] == wanted[:-1]
     return " The last axis is missing: pass `array[..., None]`." if lacks else ""

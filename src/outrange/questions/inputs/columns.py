@@ -1,7 +1,7 @@
-"""Tables as input sets: boxes by column, and the names in a DataFrame.
+"""Input sets from tables: boxes by column, and the column names of a DataFrame.
 
-A DataFrame of any library is recognized by its attributes (`columns`, `to_numpy`), so none is
-imported.
+A DataFrame of any library is recognized by its attributes (`columns`, `to_numpy`), so no such
+library is imported.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class ColumnBox(dict[str, Any]):
-    """A box by column, `{name: (lo, hi)}`, in the order of the columns of a table.
+    """Box by column, `{name: (lo, hi)}`, in the order of the columns of a table.
 
-    It names the features of a model with one flat input, and is passed as `box`.
+    It names the features of a model with one flat input. Questions accept it as `box`.
     """
 
 
@@ -41,7 +41,7 @@ def is_row(x: Any) -> bool:
 
 
 def column_names(given: Any) -> tuple[str, ...] | None:
-    """Return the column names of a box, a point or data; None if it has none."""
+    """Return the column names of an input set, a point or data; None without column names."""
     if is_frame(given):
         return tuple(map(str, given.columns))
     if is_row(given):
@@ -56,9 +56,9 @@ def column_names(given: Any) -> tuple[str, ...] | None:
 
 
 def by_column(given: Any) -> Any:
-    """Convert a DataFrame to its box and a row to a point, each by column.
+    """Convert a DataFrame to its box by column, and a row to a point by column.
 
-    Else return the value.
+    Any other value is returned unchanged.
     """
     if is_frame(given):
         return column_box(given)
@@ -68,7 +68,7 @@ def by_column(given: Any) -> Any:
 
 
 def point_by_column(given: Any) -> Any:
-    """Convert a DataFrame of one row, or a row, to a point by column; else return the value."""
+    """Convert a row or a DataFrame of one row to a point by column; keep any other value."""
     if not is_frame(given):
         return by_column(given)
     parts = columns(given)
@@ -82,10 +82,10 @@ def point_by_column(given: Any) -> Any:
 
 
 def columns(frame: Any) -> dict[str, np.ndarray]:
-    """Convert the columns of a DataFrame to numbers.
+    """Convert a DataFrame to a dict from column name to float64 array.
 
     Raises:
-        InputError: A name occurs twice, or a column holds no numbers.
+        InputError: A name occurs twice, or a column does not contain numbers.
     """
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
@@ -108,9 +108,9 @@ def columns(frame: Any) -> dict[str, np.ndarray]:
 
 
 def _as_numbers(array: np.ndarray) -> np.ndarray:
-    """Convert a nullable type to numbers.
+    """Convert an object array of numbers to float64.
 
-    Return the array unchanged if an entry is not a number.
+    The array is returned unchanged if an entry is not a number.
     """
     kinds = (int, float, bool, np.number, np.bool_)
     return array.astype(np.float64) if all(isinstance(v, kinds) for v in array) else array
@@ -131,7 +131,7 @@ def column_box(frame: Any, margin: Any = 0.0, *, relative: bool = False) -> Colu
 
 
 def integer_types(frame: Any) -> list[str]:
-    """Return the columns of a DataFrame whose type is integer or Boolean."""
+    """Return the names of the columns of a DataFrame whose type is integer or Boolean."""
     kinds = {str(name): np.asarray(frame[name].to_numpy()).dtype.kind for name in frame.columns}
     return [name for name, kind in kinds.items() if kind in "biu"]
 
@@ -139,15 +139,15 @@ def integer_types(frame: Any) -> list[str]:
 def whole_columns(
     parts: Mapping[str, np.ndarray], integers: Sequence[str]
 ) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Return the integer columns of a table that no group holds, and its one-hot groups.
+    """Return the integer columns of a table outside of one-hot groups, and the one-hot groups.
 
     Args:
         parts: Columns as numbers, by name.
-        integers: The columns that hold integers.
+        integers: Names of the columns that contain integers.
 
     Returns:
-        Names of columns, and groups of names: neighbors of 0 and 1 that share the beginning of
-        their names, exactly one of which is 1 in every row.
+        Names of integer columns outside of groups, and groups of names. The columns of a group
+        contain 0 and 1, share the beginning of their names, and exactly one is 1 in every row.
     """
     stems: dict[str, list[str]] = {}
     for name in parts:
@@ -165,7 +165,7 @@ def whole_columns(
 
 
 def caller_level() -> int:
-    """Return the stack level of the code that calls outrange, for a warning there."""
+    """Return the stack level of the code that called outrange, for a warning about that code."""
     package, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
@@ -173,7 +173,7 @@ def caller_level() -> int:
 
 
 def whole_sentence(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> str:
-    """Return a sentence that names the integer columns and one-hot groups of an input set."""
+    """Return a sentence on the integer columns and one-hot groups of an input set."""
     parts = []
     if integers:
         parts.append(f"{_list_names(integers)} hold{'s' * (len(integers) == 1)} integers")
@@ -182,7 +182,7 @@ def whole_sentence(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> 
 
 
 def warn_relaxed(integers: bool, groups: bool) -> None:
-    """Warn that a question about a box includes every number between integers and categories."""
+    """Warn that a question about a box includes the values between integers or categories."""
     if integers or groups:
         names = " and ".join(["integers"] * integers + ["one-hot columns"] * groups)
         warnings.warn(
@@ -197,7 +197,7 @@ def _list_names(names: Sequence[str]) -> str:
 
 
 def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
-    """Return data by input name: a DataFrame by column, an array as the only input."""
+    """Return a dict of data by input name; a DataFrame is split into its columns."""
     if is_frame(x):
         return columns(x)
     x = in_order(slots, x)
@@ -205,7 +205,7 @@ def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
 
 
 def in_order(slots: Sequence[Slot], given: Any) -> Any:
-    """Name the entries of a list of one per input, as Keras takes it; else return the value."""
+    """Convert a list with one entry per input to a dict by name; keep any other value."""
     several = len(slots) > 1 and not slots[0].column_of
     if isinstance(given, list) and several and len(given) == len(slots):
         return {slot.name: part for slot, part in zip(slots, given, strict=True)}
@@ -213,10 +213,10 @@ def in_order(slots: Sequence[Slot], given: Any) -> Any:
 
 
 def restore_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Restore a flat array to an input's shape, if there is only one way to read it.
+    """Restore a flat array to an input's shape if its meaning is unambiguous.
 
     This is the case if at most one axis of the shape is longer than 1, as in `(1, 1, 5)`. Then an
-    array of 5 numbers is one input, and an array with rows of 5 is several.
+    array of 5 numbers is one input, and an array with rows of 5 numbers is a batch of inputs.
     """
     size = int(np.prod(shape, dtype=np.int64))
     if len(shape) < 2 or sum(n != 1 for n in shape) > 1 or array.shape == shape:

@@ -1,4 +1,4 @@
-"""Boxes from data or around a point: pairs `(lo, hi)` and dicts of them, passed as `box`."""
+"""Boxes of data or around a point: pairs `(lo, hi)` or dicts of such pairs, for use as `box`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,8 +25,8 @@ def data_box(
     Args:
         x: Array `(n, *input_shape)`, a dict from input name to such arrays, or a DataFrame of one
             column per feature.
-        margin: Non-negative, in the unit of the feature.
-        relative: Read `margin` as a multiple of each feature's own range.
+        margin: Non-negative number in the unit of the feature.
+        relative: Whether `margin` is a multiple of each feature's own range instead.
         whole: For a DataFrame: True restricts its columns of integers and Booleans to integers, and
             its one-hot columns to one 1 in each group. None does the same, and a warning names
             these columns. False lets them take every number between.
@@ -34,8 +34,9 @@ def data_box(
     Returns:
         `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,
         a dict of such pairs. For a DataFrame, a dict by column that also names the features of a
-        model with one flat input, or an `outrange.Mixed` of it if some columns are integers or
-        one-hot. Pass the result as `box`. Its `contains(rows)` returns which rows lie in it.
+        model with one flat input, or an `outrange.Mixed` of that dict if some columns are integers
+        or one-hot. Pass the result as `box`. Its method `contains(rows)` returns which rows lie in
+        the box.
 
     Raises:
         InputError: The data is empty or not finite, or `margin` is negative.
@@ -66,14 +67,14 @@ def ball(
     """Make the L-infinity ball around a point: every entry may move by `radius`.
 
     Args:
-        x: The point, in the model's input shape (a batch axis of 1 may stand in front), a dict from
-            input name to such points, or a row of a DataFrame.
+        x: The point, in the model's input shape (a batch axis of length 1 may precede it), a dict
+            from input name to such points, or a row of a DataFrame.
         radius: Non-negative number, an array that broadcasts against `x`, or a mapping from name to
             one of these (such as a Series): 0 fixes an input.
         clip: `(least, most)`: keep the ball inside these limits, such as `(0, 1)` for pixels.
         scale: A factor of the radius for each entry, in the forms of `radius`; `"std"` for the
             standard deviations of `data`.
-        data: The rows behind `scale="std"`.
+        data: Data whose standard deviations are the scale with `scale="std"`.
 
     Returns:
         `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
@@ -120,7 +121,7 @@ def _radius_of(radius: Any, name: str, names: Any) -> Any:
 
 
 def _scale_radius(radius: Any, scale: Any, data: Any, x: Any, names: Any) -> Any:
-    """Multiply `radius` by `scale`, entry by entry; by name if the point has names."""
+    """Multiply `radius` by `scale` entry by entry; the result is a dict if the point has names."""
     factors = deviations(scale, data) if isinstance(scale, str) else scale
     names = tuple(x) if names is None and isinstance(x, Mapping) else names
     if names is None:

@@ -1,4 +1,4 @@
-"""Boxes of data that test whether rows lie in them."""
+"""Boxes of data with a method that tests whether rows lie in the box."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .rows import flat_rows, members, slots_of
 
 
 class ArrayBox(NamedTuple):
-    """A box `(lo, hi)` of one input: a pair of arrays in the input's shape.
+    """Box `(lo, hi)` of one input: a pair of arrays in the input's shape.
 
     Args:
-        lo: Least value of each entry.
+        lo: Smallest value of each entry.
         hi: Largest value of each entry.
     """
 
@@ -44,7 +44,7 @@ class ArrayBox(NamedTuple):
 
 
 class NamedBox(dict[str, Any]):
-    """A box by input, `{name: (lo, hi)}`."""
+    """Box of several inputs by name, `{name: (lo, hi)}`."""
 
     def contains(self, rows: Any) -> Any:
         """Return whether rows lie in the box.
@@ -68,7 +68,7 @@ class NamedBox(dict[str, Any]):
 
 
 class TableBox(NamedBox, ColumnBox):
-    """A box by column of a table, in the order of the columns."""
+    """Box by column of a table, in the order of the columns."""
 
 
 def _contains(box: Any, rows: Any) -> Any:

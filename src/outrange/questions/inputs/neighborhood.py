@@ -1,4 +1,4 @@
-"""Balls around one input in a norm: regions rounded outward, distances rounded up."""
+"""Balls around one input in a norm, with regions rounded outward and distances rounded up."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
 
 @dataclass(frozen=True, eq=False)
 class Neighborhood:
-    """The family of balls around one input.
+    """Family of balls around one input, of all radii.
 
     Args:
-        slots: The model's inputs; each has its own ball, all of one radius.
-        center: `(d,)` the flat input.
+        slots: The model's inputs; each input has its own ball, and all balls have the same radius.
+        center: `(d,)`, the flat input.
         norm: `"inf"`, `"1"` or `"2"`.
-        clip: `(least, most)` of every entry, or None.
-        scale: `(d,)` how far each entry moves at a radius of 1; None for 1.
+        clip: `(least, most)`, limits of every entry, or None.
+        scale: `(d,)`, maximum change of each entry at radius 1; None if it is 1 for all.
     """
 
     slots: Sequence[Slot]
@@ -47,7 +47,7 @@ class Neighborhood:
         """Build a neighborhood from user arguments.
 
         Raises:
-            InputError: `x` fits no input or lies outside `clip`, or `norm` is none of the three.
+            InputError: `x` does not fit the model or lies outside `clip`, or `norm` is unsupported.
         """
         name = norm if isinstance(norm, int | float | str) else None
         if name not in NORMS:
@@ -84,7 +84,7 @@ class Neighborhood:
         return cls(tuple(slots), center, NORMS[name], limits, scale)
 
     def region(self, radius: float) -> Region:
-        """Return the ball of one radius, rounded outward."""
+        """Return the ball of the given radius as a region, rounded outward."""
         if self.norm == "inf":
             by = np.asarray(radius, np.float64)
             if self.scale is not None:
@@ -103,7 +103,7 @@ class Neighborhood:
         return region
 
     def distance(self, x: np.ndarray) -> float:
-        """Return the least radius whose ball holds the flat input `x`, rounded up."""
+        """Return the smallest radius whose ball contains the flat input `x`, rounded up."""
         moved = np.abs(x - self.center)
         if self.scale is not None:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -118,7 +118,7 @@ class Neighborhood:
         return max(parts) * (1.0 + (moved.size + 8) * 2.0**-52)
 
     def farthest(self) -> float:
-        """Return the largest distance of any input; infinite without `clip`."""
+        """Return the largest distance of any input within `clip`; infinite without `clip`."""
         if self.clip is None:
             return np.inf
         least, most = (np.full(self.center.size, end) for end in self.clip)
@@ -128,16 +128,16 @@ class Neighborhood:
 
     @property
     def size(self) -> float:
-        """The magnitude of the entries, in the unit of the radius."""
+        """Magnitude of the entries (at least 1), in the unit of the radius."""
         unit = 1.0 if self.scale is None else float(self.scale.max())
         return max(1.0, float(np.abs(self.center).max(initial=0.0))) / unit
 
 
 def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
-    """Flatten one input in the model's input shape (a batch axis of 1 may stand in front).
+    """Flatten one input in the model's input shape; a batch axis of length 1 may precede it.
 
     Raises:
-        InputError: It does not fit.
+        InputError: `x` does not fit the model's inputs.
     """
     x = in_order(slots, point_by_column(x))
     if isinstance(x, Mapping):

@@ -1,7 +1,7 @@
 """Parsing of the argument `box` to a `Box` over a graph's flat input.
 
-The type decides: a *tuple* is a pair `(lo, hi)`, an *array* is data (or, in a dict, one fixed value
-in the input's own shape), a *dict* holds one of these per input name.
+Its type decides: a *tuple* is a pair `(lo, hi)`; an *array* is data (or, in a dict, one fixed value
+in the input's own shape); a *dict* contains one of these per input name.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
 
     Args:
         slots: The model's inputs (names, and shapes without the batch axis).
-        box: `(lo, hi)` with numbers or arrays in the input's shape (with or without a batch axis of
-            1); a data array `(n, *shape)` or a DataFrame, which stands for its per-feature range; a
-            dict from input name to any of these, a number or one array in that input's shape
-            (fixed), or a list of these in the order of several inputs; or a `Box` over the flat
-            input.
+        box: One of the following. `(lo, hi)` with numbers or arrays in the input's shape (with or
+            without a batch axis of length 1). A data array `(n, *shape)` or a DataFrame, for its
+            range per feature. A dict from input name to any of these, or to a number or one array
+            in that input's shape, which fixes the input. A list of these in the order of several
+            inputs. A `Box` over the flat input.
 
     Returns:
         A finite `Box` of `sum(slot.size)` coordinates, in float64 without rounding.
 
     Raises:
-        InputError: It is none of these, or a bound is inverted, NaN, infinite or misshaped.
+        InputError: `box` has another form, or a bound is inverted, NaN, infinite or misshaped.
 
     Example:
         >>> from outrange.graph import Slot
@@ -118,7 +118,7 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
 
 
 def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return `(lo, hi)` of one input, as arrays of its shape."""
+    """Parse the box of one input to `(lo, hi)`, arrays of its shape."""
     if isinstance(value, Box):
         if value.size != slot.size:
             raise InputError(
@@ -207,12 +207,12 @@ def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
 
 
 def _others(count: int) -> str:
-    """Return how many other entries break the rule, in brackets; nothing for none."""
+    """Return the number of other entries that break the rule, in parentheses; empty for 0."""
     return f" ({count} other{'s' * (count > 1)} likewise)" if count else ""
 
 
 def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
-    """Shrink the box to integers where the model takes no other numbers."""
+    """Shrink a box to integer bounds for the inputs that take integers only."""
     integer = whole_entries(slots)
     first, last = (
         np.where(integer, np.ceil(lo), lo) + 0.0,
@@ -232,7 +232,7 @@ def real_box(slots: Sequence[Slot], box: Any, question: str) -> Box:
     """Parse a box for a question about real numbers: integer inputs must be fixed.
 
     Raises:
-        InputError: An integer input is not fixed; `question` names the question.
+        InputError: An integer input is not fixed. The message names the `question`.
     """
     bounds = input_box(slots, box)
     moving = np.flatnonzero(whole_entries(slots) & (bounds.lo < bounds.hi))
@@ -247,7 +247,7 @@ def real_box(slots: Sequence[Slot], box: Any, question: str) -> Box:
 
 
 def place(slots: Sequence[Slot], i: int) -> str:
-    """Return the input name and index of flat coordinate `i`."""
+    """Return the input name and index of flat coordinate `i`, such as `` `x`[0, 1] ``."""
     for slot in slots:
         if i < slot.size:
             index = [int(k) for k in np.unravel_index(i, slot.shape)] if slot.shape else []

@@ -27,13 +27,13 @@ def members(inputs_set: Sequence[Region], flat: np.ndarray) -> np.ndarray:
 
 
 def slots_of(inputs_set: Any) -> list[Slot]:
-    """Return the inputs of a set that states their shapes itself.
+    """Return the inputs that a set describes, with their names and shapes.
 
     Args:
         inputs_set: A pair of arrays, a dict of pairs, or an `outrange.Mixed` of these.
 
     Raises:
-        InputError: The set states no shapes.
+        InputError: The set does not determine the shapes.
     """
     box = inputs_set
     while hasattr(box, "is_input_set") and hasattr(box, "box"):
@@ -50,20 +50,20 @@ def slots_of(inputs_set: Any) -> list[Slot]:
 
 
 def _shape(part: Any) -> tuple[int, ...]:
-    """Return the shape of one input from its pair, or from its only value."""
+    """Return the shape of one input, given its pair of bounds or its fixed value."""
     ends = part if isinstance(part, tuple) else (part,)
     return np.broadcast_shapes(*(numbers(end, "the box").shape for end in ends))
 
 
 def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
-    """Read rows of all inputs as a flat array.
+    """Convert rows of all inputs to a flat array.
 
     Args:
         slots: The inputs of the set.
         rows: A DataFrame or a row of one, a dict from name to values, or an array.
 
     Returns:
-        `(n, inputs)`, and whether the rows are a single one without a leading axis.
+        An array `(n, inputs)`, and whether `rows` is a single row without a batch axis.
 
     Raises:
         InputError: The rows do not fit the inputs, or are not finite.
@@ -100,7 +100,7 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
 
 
 def _batch(slot: Slot, values: Any) -> tuple[np.ndarray, bool]:
-    """Return the rows of one input, flat, and whether there is no axis of rows."""
+    """Return the rows of one input, `(n, size)`, and whether it is a single row without an axis."""
     array = restore_shape(numbers(values, f"`{slot.name}`"), slot.shape)
     if array.shape == slot.shape:
         return array.reshape(1, slot.size), True

@@ -1,4 +1,4 @@
-"""The unit of a radius for each input: real units, or standard deviations of data."""
+"""Scale of a radius for each input: numbers, or standard deviations of data."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ STD = "std"
 
 
 def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarray | None:
-    """Return how far each input moves at a radius of 1.
+    """Return the maximum change of each input at a radius of 1.
 
     Args:
         slots: The inputs of the model.
-        scale: One number or array for the only input, a mapping from name to these (a Series), or
-            `"std"`; None for 1 everywhere.
+        scale: A number or an array for the only input; a mapping from input name to one of these,
+            such as a Series; or `"std"`. None for 1 everywhere.
         data: Rows for `"std"`: `(n, ...)`, a dict of such arrays, or a DataFrame.
 
     Returns:
-        `(inputs,)`, finite and >= 0, not all 0; None without a scale.
+        An array `(inputs,)` of finite numbers >= 0, not all 0; None without a scale.
 
     Raises:
-        InputError: It does not fit the model, or `"std"` has no data.
+        InputError: `scale` does not fit the model, or it is `"std"` and there is no data.
     """
     if scale is None:
         return None
@@ -73,7 +73,7 @@ def deviations(scale: str, data: Any) -> Any:
     """Return the standard deviation of each feature of data; 0 for constant features.
 
     Raises:
-        InputError: `scale` is another word, or there is no data.
+        InputError: `scale` is not `"std"`, or there is no data.
     """
     if scale != STD or data is None:
         raise InputError(

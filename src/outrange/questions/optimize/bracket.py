@@ -1,4 +1,4 @@
-"""The bracket of a least value: its next threshold, and thresholds left open by rounding."""
+"""Bracket of a minimum: the choice of thresholds to decide, also near those left undecided."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ HALF = 0.4871
 """Fraction at which a bracket is divided: not one half, so that thresholds avoid round numbers."""
 
 BOLD = 0.25
-"""Share of the seen range below which a gap is tried in one decision."""
+"""Gap, relative to the range seen, below which one decision tries to close it."""
 
 NEAR = 0.25
-"""Distance from a tie to the next thresholds, as a share of the tolerance."""
+"""Distance from a tie to the next thresholds, relative to the tolerance."""
 
 
 class Bracket:
-    """A bracket `lower <= least value <= upper`, narrowed by decisions "is it at most `mark`?".
+    """Bracket `lower <= minimum <= upper`, narrowed by decisions whether it is at most a threshold.
 
-    Rounding may leave a threshold `mark` open: the value ties with it, or the feasible set is so
-    thin that no float64 point in it is known. Then the thresholds next to it are decided next, and
-    those further away by bisection. So a tie costs a few decisions and not the answer.
+    Rounding may leave a threshold undecided (a tie): the minimum equals it, or the feasible set is
+    so thin that no float64 point in it is known. Then thresholds close to it are decided next,
+    and later ones by bisection on both sides. So a tie costs only a few decisions.
 
     Args:
         tol: Tolerance relative to `spread`.
@@ -30,16 +30,16 @@ class Bracket:
         self.tol = tol
         self.lower, self.upper = -np.inf, np.inf
         self.ceiling = -np.inf
-        """An upper bound on the objective over all inputs, feasible or not."""
+        """Upper bound on the objective over all inputs, feasible or not."""
         self.spread = 0.0
-        """The range of the objective at evaluated inputs."""
+        """Width of the objective's range over the evaluated inputs."""
         self.tied: tuple[float, float] | None = None
-        """The least and largest threshold that rounding left open."""
+        """Smallest and largest threshold that rounding left undecided; None without a tie."""
         self._turns = 0
 
     @property
     def end(self) -> float:
-        """The upper end; while no feasible input is known, that of all inputs."""
+        """Upper bound on the minimum: the smaller of `upper` and `ceiling`."""
         return min(self.upper, self.ceiling)
 
     @property
@@ -51,7 +51,7 @@ class Bracket:
         return self.closed_to(self.tol)
 
     def closed_to(self, tol: float) -> bool:
-        """Return whether the bracket is as narrow as `tol`, relative to `spread`, requires."""
+        """Return whether the width of the bracket is at most `tol` times `spread`."""
         return self.upper - self.lower <= self._absolute(tol)
 
     def _absolute(self, tol: float) -> float:
@@ -60,7 +60,7 @@ class Bracket:
         return max(tol * self.spread, floor)
 
     def next(self) -> float | None:
-        """Return the next threshold; None if none can narrow the bracket further."""
+        """Return the next threshold to decide; None if no threshold can narrow the bracket."""
         gap = self.end - self.lower
         if not gap > self.tolerance:
             return None
@@ -80,13 +80,13 @@ class Bracket:
         return marks[self._turns % len(marks)] if marks else None
 
     def middle(self) -> float | None:
-        """Return a threshold in the middle of an open bracket without a tie, else None."""
+        """Return a threshold near the middle of the bracket; None if it is closed or has a tie."""
         mark = self.lower + HALF * (self.upper - self.lower)
         inside = self.tied is None and not self.closed and self.lower < mark < self.upper
         return mark if inside else None
 
     def tie(self, mark: float) -> None:
-        """Record that rounding left `mark` open."""
+        """Record that rounding left the threshold `mark` undecided."""
         if self.tied is None:
             self._turns = 0
         least, most = self.tied or (mark, mark)

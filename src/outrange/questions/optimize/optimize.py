@@ -37,7 +37,7 @@ from .bracket import Bracket
 
 
 SAMPLES, TOGETHER = 512, 32
-"""Random inputs that estimate the objective's range for the tolerance, and the number evaluated
+"""Number of random inputs from which the objective's range is estimated, and the number evaluated
 between two checks of the clock.
 """
 
@@ -53,20 +53,21 @@ def least(
     seed: int = 0,
     floor: float = -np.inf,
 ) -> Solution:
-    """Minimize `objective` where `where` holds.
+    """Minimize `objective` over the feasible inputs.
 
-    This is a sequence of decisions `objective <= v`, each of which finds a better point or proves a
-    bound. If only boxes constrain the inputs, one search suffices.
+    The minimum is bracketed by decisions whether `objective <= v` is feasible. Each decision finds
+    a better point or proves a bound. If only boxes or single balls constrain the inputs, each needs
+    just one search.
 
     Args:
         network: The network under study.
-        objective: A linear form over the flat `[x, y]` (its comparison is not read).
-        regions: The input sets; a union.
-        where: Over `[x, y]`: the constraints of a feasible input and its output.
-        tol: Relative to the seen range of the objective; None as in `solve`.
-        time_limit: Seconds; None for no limit.
+        objective: A linear form over the flat `[x, y]`; its `strict` is ignored.
+        regions: The input set, as a union of regions.
+        where: Constraints on a feasible input and its output, over `[x, y]`.
+        tol: Tolerance relative to the objective's range seen; None for the default of `solve`.
+        time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
-        floor: A proved lower bound of the objective, from a larger set.
+        floor: A lower bound on the objective that is already proved over a larger set.
     """
     if where == TRUE:
         began = read_clock()
@@ -91,7 +92,7 @@ def _by_search(
     time_limit: float | None,
     seed: int,
 ) -> Solution:
-    """Search each box or ball, and combine the results to the least."""
+    """Minimize over each box or ball, and combine the results."""
     formed = objective_graph(network.graph, objective)
     parts: list[Solution] = []
     began = read_clock()
@@ -108,7 +109,7 @@ def _by_search(
 
 
 def _evaluate_point(solution: Solution, formed: Graph, domain: DomainBoxes) -> Solution:
-    """Return the solution with its point inside the domain, and a bound of the value there."""
+    """Move the solution's point into the domain, and bound its value there from above."""
     if np.isnan(solution.at).any():
         return solution  # The time ended before a point was tried.
     near = domain.around(solution.at)
@@ -117,7 +118,7 @@ def _evaluate_point(solution: Solution, formed: Graph, domain: DomainBoxes) -> S
 
 
 class _Chain:
-    """A sequence of decisions at thresholds, until the bracket is narrow."""
+    """Minimization by decisions at thresholds until the bracket is narrow enough."""
 
     def __init__(
         self,
@@ -144,7 +145,7 @@ class _Chain:
             before = bracket.upper
             stopped = self._decide_threshold(mark)
             if stopped is None and bracket.upper < before:
-                # Not the least yet: bisect once, so that a slow descent terminates.
+                # There may be a smaller value: bisect once, so that a slow descent terminates.
                 middle = bracket.middle()
                 stopped = None if middle is None else self._decide_threshold(middle)
             gap = bracket.upper - bracket.lower
@@ -157,7 +158,7 @@ class _Chain:
         return self._solution(stopped or Status.ROUNDING)
 
     def _start(self) -> Status | None:
-        """Find a feasible input, and a first bound."""
+        """Find a feasible input and first bounds; return a status if the search is over."""
         solution, bracket = self._decide(self.where), self.bracket
         if solution.status is Status.UNSAT:
             return Status.INFEASIBLE
@@ -178,7 +179,7 @@ class _Chain:
         return None if solution.status in (Status.SAT, Status.ROUNDING) else solution.status
 
     def _sample_objective(self, formed: Graph, x: np.ndarray) -> list[float]:
-        """Evaluate the objective at a few points, and at the others as long as there is time."""
+        """Evaluate the objective at the first points, and at the rest while there is time."""
         values: list[float] = []
         for start in range(0, len(x), TOGETHER):
             if start and (left := self._seconds_left()) is not None and left < 0:
@@ -187,7 +188,7 @@ class _Chain:
         return values
 
     def _first_bounds(self, formed: Graph, box: Box) -> tuple[float, float]:
-        """Bound the objective linearly, or by intervals if the time is too short."""
+        """Bound the objective over a box by linear bounds, or by intervals if time is short."""
         for domain, seconds in (("linear", self._seconds_left()), ("intervals", None)):
             with suppress(OutOfTime), deadline(seconds):
                 low, high = bounds(formed, box.lo[None], box.hi[None], domain)[formed.output]
@@ -199,7 +200,10 @@ class _Chain:
         return None if self.time is None else self.time - (read_clock() - self.began)
 
     def _decide_threshold(self, mark: float) -> Status | None:
-        """Decide whether some feasible input has a value of at most `mark`; narrow the bracket."""
+        """Decide whether a feasible input has a value of at most `mark`, and narrow the bracket.
+
+        Returns a status if the search is over, else None.
+        """
         offset = self.objective.offset - mark
         below = Atom(self.objective.terms, offset)
         solution = self._decide(And((below, self.where)))
@@ -232,7 +236,7 @@ class _Chain:
         return solution
 
     def _accept(self, x: np.ndarray, judge: ExactChecker) -> bool:
-        """Return whether the point is feasible in real arithmetic; store the best one."""
+        """Return whether the point is feasible in real arithmetic; store it if it is the best."""
         for point in nearby(x, self.regions):
             if not any(contains(region, point) for region in self.regions):
                 continue

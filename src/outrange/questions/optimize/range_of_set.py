@@ -20,12 +20,12 @@ from .optimize import least
 
 
 BOXES_SHARE, BOXES_SECONDS, BOXES_TOL = 0.9, 10.0, 1e-3
-"""Share of a time limit, seconds without one, and the tolerance of bounds over boxes alone."""
+"""Fraction of a time limit, seconds if there is none, and tolerance for bounds on boxes alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Forms:
-    """A network whose outputs are the requested forms; there is no model to run."""
+    """Network whose outputs are the requested forms, without a model to run."""
 
     graph: Graph
     predict: None = None
@@ -46,18 +46,18 @@ def range_over(
     progress: Progress | None = None,
     solver: bool = True,
 ) -> Solution:
-    """Minimize every output of `formed`, and its negative, over a union of regions.
+    """Minimize and maximize every output of `formed` over a union of regions.
 
     Args:
         formed: Graph whose outputs are the objectives.
         regions: The regions of a union.
-        tol: Relative to the seen range of each objective.
-        time_limit: Seconds for all of them, or None.
-        progress: Called a few times a second where one search has all objectives.
-        solver: Whether a mixed-integer solver may help; see `solve`.
+        tol: Tolerance relative to the range seen for each objective.
+        time_limit: Limit in seconds for all objectives together, or None.
+        progress: Callback for progress records, used if one search covers all objectives.
+        solver: Whether a mixed-integer solver may be used; see `solve`.
 
     Returns:
-        A `Solution` of `2 k` objectives: the outputs, then their negatives.
+        A `Solution` of `2 k` minimized objectives: the outputs, then their negatives.
 
     Raises:
         InputError: The union is empty.
@@ -112,7 +112,10 @@ def _bound_boxes(
     time_limit: float | None,
     progress: Progress | None,
 ) -> Solution:
-    """Bound the boxes alone: conditions and balls can only raise the lower bounds."""
+    """Bound the objectives over the boxes alone, without conditions and balls.
+
+    These could only raise the lower bounds.
+    """
     limit = BOXES_SECONDS if time_limit is None else BOXES_SHARE * time_limit
     domain = None
     with suppress(OutOfTime), deadline(limit):

@@ -1,1 +1,1 @@
-"""Robustness: certified radii, and accuracy on perturbed data."""
+"""Robustness questions: certified radii, and accuracy on perturbed data."""

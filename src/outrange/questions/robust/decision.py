@@ -16,22 +16,22 @@ from ..inputs.boxes import numbers
 
 
 FAR = 1e6
-"""Size of inputs that separate a probability, which stays within [0, 1], from a logit."""
+"""Size of inputs over which a probability stays within [0, 1], unlike a logit."""
 
 SLACK = 1e-6
-"""Tolerance of float64 bounds beyond [0, 1]."""
+"""Distance by which float64 bounds on a probability may exceed [0, 1]."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A rule that maps outputs to classes.
+    """Decision rule that maps the outputs of a classifier to classes.
 
     Args:
         graph: Graph of the classifier.
-        classes: The number of classes.
-        threshold: For two classes and one output: class 1 lies above it. None if the largest output
-            decides.
-        reason: The reason for this threshold, in words.
+        classes: Number of classes.
+        threshold: For two classes and one output number, the threshold above which the class is 1.
+            None if the largest output decides.
+        reason: Reason for this threshold, in words.
     """
 
     graph: Graph
@@ -41,16 +41,16 @@ class Decision:
 
     @classmethod
     def of(cls, graph: Graph, threshold: Any = None) -> Decision:
-        """Return the decision rule of a classifier.
+        """Determine the decision rule of a classifier.
 
         Args:
             graph: Graph of the classifier.
-            threshold: The user's threshold; None to derive it from the output: 0.5 if it stays
-                within [0, 1], 0 if it takes both signs.
+            threshold: The user's threshold. With None it is derived from the output: 0.5 if the
+                output stays within [0, 1], 0 if it takes both signs.
 
         Raises:
-            InputError: Several outputs, a threshold for several classes, or no threshold that
-                follows from the output.
+            InputError: The model has several outputs, or a threshold is passed for a model with
+                several output numbers, or none can be derived from the output.
         """
         size = graph.value_size(graph.output)
         if len(graph.outputs) > 1:
@@ -81,13 +81,13 @@ class Decision:
         )
 
     def claim(self, label: int) -> str:
-        """Return the claim that the class is `label`, in words."""
+        """Return the claim that the class is `label`, as text."""
         if self.threshold is None:
             return str(y.argmax() == label)
         return f"y[0] {'>' if label else '<='} {self.threshold:g}"
 
     def unsafe(self, label: int) -> Formula:
-        """Return the condition of an input of another class, over the flat `[x, y]`."""
+        """Build the condition that the class is not `label`, over the flat `[x, y]`."""
         if self.threshold is None:
             return negate(resolve(y.argmax() == label, self.graph.inputs, self.graph.outputs))
         sign = 1.0 if label else -1.0
@@ -95,7 +95,7 @@ class Decision:
         return Atom(((self.graph.size, sign),), 0.0 - sign * self.threshold, strict=not label)
 
     def classify(self, values: np.ndarray) -> np.ndarray:
-        """Return the classes of outputs `(n, outputs)`."""
+        """Return the classes `(n,)` of outputs `(n, outputs)`."""
         if self.threshold is None:
             return values.argmax(axis=1)
         return (values[:, 0] > self.threshold).astype(np.int64)
@@ -116,7 +116,7 @@ def _anywhere(graph: Graph) -> tuple[float, float]:
     try:
         ends = bounds(graph, lo, hi, "intervals")[graph.output]
     except InputError:
-        # Some function is not defined there, such as a logarithm below 0.
+        # Some function is not defined on such inputs, such as a logarithm below 0.
         return -np.inf, -np.inf
     return float(np.min(ends[0])), float(np.max(ends[1]))
 

@@ -1,4 +1,4 @@
-"""A data set of inputs and labels, checked against a classifier."""
+"""Data set of inputs and labels, checked against a classifier."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .decision import Decision
 
 @dataclass(frozen=True, eq=False)
 class LabeledData:
-    """Checked inputs and labels.
+    """Inputs and labels that fit a classifier.
 
     Args:
         decision: The classifier's decision rule.
         x: The inputs as the user passed them, `(n, ...)` or a dict of such arrays.
         flat: Inputs in float64, `(n, d)`.
-        labels: Class numbers `(n,)`, integers.
+        labels: Class indices, integers `(n,)`.
     """
 
     decision: Decision
@@ -35,10 +35,10 @@ class LabeledData:
 
     @classmethod
     def of(cls, network: NetworkLike, x: Any, labels: Any, threshold: Any = None) -> LabeledData:
-        """Check the user's inputs and labels.
+        """Build a data set from the user's inputs and labels.
 
         Raises:
-            InputError: Shapes or values do not fit the model.
+            InputError: The shapes or values do not fit the model.
         """
         graph = network.graph
         decision = Decision.of(graph, threshold)
@@ -91,7 +91,7 @@ class LabeledData:
         return cls(decision, inputs, np.concatenate(flats, axis=1), classes_given.astype(np.int64))
 
     def row(self, i: int) -> Named:
-        """Return input `i` in the model's input form."""
+        """Return input `i` in the model's input shape, or as a dict by input name."""
         if isinstance(self.x, dict):
             return {name: part[i] for name, part in self.x.items()}
         return self.x[i]

@@ -1,4 +1,4 @@
-"""Robust accuracy: the share of a data set that no small perturbation misclassifies."""
+"""Robust accuracy: the fraction of a data set that no small perturbation misclassifies."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from .robust_spread import spread
 
 
 TIME, INTERRUPTED = "time", "interrupted"
-"""Reasons to end before every input had its time."""
+"""Reasons for an end of the run before every input had its time."""
 
 
 def robust_accuracy(network: NetworkLike, data: LabeledData, **options: Any) -> RobustAccuracy:
-    """Return one verdict per input; see `outrange.robust_accuracy`.
+    """Decide every input of a data set at one radius; see `outrange.robust_accuracy`.
 
     Args:
         network: The network under study.
         data: Inputs with their labels.
-        **options: As for `accuracy_at`.
+            **options: Further arguments of `accuracy_at`.
     """
     return accuracy_at(network, data, **options)[0]
 
@@ -57,22 +57,22 @@ def accuracy_at(
     pool: Pool | None = None,
     decided: Sequence[RobustAccuracy] = (),
 ) -> tuple[RobustAccuracy, bool]:
-    """Return one verdict per input, and whether Ctrl-C ended the run.
+    """Decide every input of a data set at one radius; also return whether Ctrl-C ended the run.
 
     Args:
         network: The network under study.
         data: Inputs with their labels.
-        eps: The radius of all balls.
-        norm: The norm, as for `Neighborhood`.
-        clip: The limits, as for `Neighborhood`.
-        scale: The scale, as for `Neighborhood`.
+        eps: Radius of the ball around each input.
+        norm: Norm of the balls, as for `Neighborhood`.
+        clip: Limits of the inputs, as for `Neighborhood`.
+        scale: Maximum change of each input at radius 1, as for `Neighborhood`.
         each: Time limit per input, in seconds.
-        time_limit: Seconds in total; None for no limit.
-        file: Path of the stored results; None to store nothing.
+        time_limit: Limit in seconds for all inputs together; None for no limit.
+        file: Path of a file that stores the results; None to store nothing.
         seed: Random seed of the samples.
         progress: Called after every input.
-        pool: The workers; None for this process.
-        decided: Answers about the same data at other radii: they decide some inputs at this one.
+        pool: Pool of workers; None to compute in this process.
+        decided: Answers about the same data at other radii, which decide some inputs at this one.
     """
     check_limits(0.0, time_limit)
     check_each(each)
@@ -126,7 +126,7 @@ def accuracy_at(
 
 
 def _transfer(other: RobustAccuracy, run: RobustRun) -> None:
-    """Decide the inputs that an answer at another radius decides: the balls are nested."""
+    """Decide inputs from an answer at another radius, since the balls are nested."""
     for i in range(len(run.status)):
         if run.is_known(i):
             continue
@@ -144,7 +144,7 @@ def _settle_all(
     time_limit: float | None,
     progress: Callable[[RobustProgress], None] | None,
 ) -> str:
-    """Decide all inputs; return the reason for an early end, or an empty string."""
+    """Decide all inputs; return the reason if the run ends early, else an empty string."""
     begin = read_clock()
 
     def seconds_left() -> float:
@@ -171,7 +171,7 @@ def _settle_all(
 
 
 def _find_misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
-    """Return which inputs are misclassified, by the user's own model if it can be run."""
+    """Return which inputs are misclassified: by the user's model, or by the graph without it."""
     graph = network.graph
     if network.predict is None:
         values = graph.run(data.flat)

@@ -21,7 +21,7 @@ from .robust_accuracy import accuracy_at
 
 
 LEAST = 1e-3
-"""Seconds for a radius after the time limit: other radii may decide some of its inputs."""
+"""Seconds for a radius after the time limit, in which results at other radii are reused."""
 
 
 def is_several(eps: Any) -> bool:
@@ -39,17 +39,19 @@ def robustness_curve(
     progress: Callable[[RobustProgress], None] | None = None,
     **options: Any,
 ) -> RobustnessCurve:
-    """Answer for every radius, in an order in which each answer decides many inputs of the next.
+    """Compute the robust accuracy at every radius.
+
+    The radii are processed in an order in which each answer decides many inputs at later radii.
 
     Args:
         network: The network under study.
         data: Inputs with their labels.
         eps: The radii of the curve.
-        time_limit: Seconds in total; None for no limit.
-        file: As for one radius; each radius has its own file, with the radius at the end of the
-            name.
+        time_limit: Limit in seconds for all radii together; None for no limit.
+        file: Path of a file that stores the results. Each radius has its own file, with the radius
+            at the end of its name.
         progress: Called after every input.
-        **options: As for `robust_accuracy`.
+            **options: Further arguments of `accuracy_at`.
     """
     radii = _check_radii(eps)
     check_limits(0.0, time_limit)
@@ -73,7 +75,7 @@ def robustness_curve(
 
 
 def halving_order(radii: Sequence[float]) -> list[float]:
-    """Return ascending radii in the order of a binary search: the middle, then both halves.
+    """Return ascending radii in bisection order: the middle one, then those of both halves.
 
     Example:
         >>> halving_order([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -109,7 +111,7 @@ def _file_of(file: Any, radius: float) -> Path:
 def _sum_progress(
     progress: Callable[[RobustProgress], None], done: Sequence[RobustAccuracy], radii: int
 ) -> Callable[[RobustProgress], None]:
-    """Return a listener that adds the radii decided before to each report."""
+    """Return a callback that adds the counts of the radii decided before to each record."""
     counts = [answer.count for answer in done]
 
     def report(current: RobustProgress) -> None:

@@ -1,4 +1,4 @@
-"""Results for the inputs of a data set, written to disk as soon as they are known."""
+"""File of results for the inputs of a data set, each written as soon as it is known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...core import InputError
 FORMAT = "outrange.robust_accuracy.records"
 
 SAME = 1e-12
-"""Relative difference between two runs of one model, due to the order of float64 sums."""
+"""Relative difference between two runs of one model that the order of float64 sums may cause."""
 
 
 APART = ("probe", "provenance")
@@ -25,13 +25,13 @@ APART = ("probe", "provenance")
 
 
 class Records:
-    """A file of lines: the question, then one line per input.
+    """File with one line for the question, then one line per decided input.
 
     Args:
         path: Path of the file; None stores nothing.
-        asked: Identification of the question, ready for JSON.
-        probe: Numbers that identify the network: see `common.fingerprints`.
-        origin: Further information for a reader of the file, ready for JSON.
+        question: Identification of the question, as JSON values.
+        probe: Numbers that identify the network; see `common.fingerprints`.
+        origin: Further information for readers of the file, as JSON values.
 
     Raises:
         InputError: The file belongs to another question, or cannot be written.
@@ -57,7 +57,7 @@ class Records:
             ) from None
 
     def add(self, index: int, record: dict[str, Any]) -> None:
-        """Record the result for one input; it is on disk when this returns."""
+        """Record the result for one input; when this returns, the result is on disk."""
         self.known[index] = record
         if self._path is not None:
             self._append({"index": index, **jsonable(record)})
@@ -100,7 +100,7 @@ class Records:
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """Return a hash that identifies data."""
+    """Return a SHA-256 hash of arrays, with their types and shapes."""
     hasher = sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)

@@ -1,4 +1,4 @@
-"""The state of a data set whose inputs are decided one by one."""
+"""State of a run that decides the inputs of a data set one by one."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .robust_records import Records
 
 @dataclass(frozen=True)
 class Question:
-    """The question about one input.
+    """Question whether one input is robust.
 
     Args:
-        unsafe: The condition of an adversarial output.
-        regions: The ball around the input.
-        text: The property in words.
+        unsafe: The condition that the output has another class.
+        regions: The ball around the input, as one region.
+        text: The property as text.
         seconds: Time limit in seconds.
         seed: Random seed of the samples.
     """
@@ -41,7 +41,7 @@ class Question:
     seed: int
 
     def decide(self, network: NetworkLike) -> Verdict:
-        """Return the verdict of a network."""
+        """Verify the question for a network."""
         return verify(
             network,
             self.unsafe,
@@ -53,15 +53,15 @@ class Question:
 
 
 class RobustRun:
-    """A run that decides the inputs of a data set, in this process or with results of workers.
+    """Run that decides the inputs of a data set, in this process or with results of workers.
 
     Args:
         network: The network under study.
         data: Inputs with their labels.
         arounds: The neighborhood of each input.
-        wrong: `(n,)` which inputs are misclassified.
-        records: The results stored so far.
-        eps: The radius of all balls.
+        wrong: `(n,)` bool, whether each input is misclassified without a perturbation.
+        records: Store of the results.
+        eps: Radius of the ball around each input.
         each: Time limit per input, in seconds.
         seed: Random seed of the samples.
     """
@@ -88,7 +88,7 @@ class RobustRun:
         self._unsafe = cache(data.decision.unsafe)
 
     def question(self, i: int, left: float) -> Question:
-        """Return the question about input `i`; `left` is the time in seconds left for all."""
+        """Build the question about input `i`; `left` is the time in seconds left for all inputs."""
         label = int(self.data.labels[i])
         return Question(
             self._unsafe(label),
@@ -99,7 +99,7 @@ class RobustRun:
         )
 
     def is_known(self, i: int) -> bool:
-        """Return whether input `i` needs no decision: it has a result or is misclassified."""
+        """Return whether input `i` needs no search: it has a result, or is misclassified anyway."""
         if self.status[i] or self._restore(i):
             return True
         if self._wrong[i]:
@@ -119,9 +119,9 @@ class RobustRun:
             self.enter(i, status, seconds, counterexample, verdict.warrant, verdict.methods)
 
     def is_short(self, status: str, left: float) -> bool:
-        """Return whether an input is open because its time was cut short.
+        """Return whether an input is open only because the run had less time left than `each`.
 
-        A later run may decide it.
+        Then the result is not recorded, since a later run may decide the input.
         """
         return status == OPEN and left < self.each
 
@@ -147,7 +147,7 @@ class RobustRun:
         self._adopt(i, record, counterexample)
 
     def confirm(self, i: int, x: np.ndarray) -> Counterexample | None:
-        """Return a point as a counterexample of the user's own model; None if it is not one."""
+        """Return a point as a checked counterexample for input `i`; None if it is not one."""
         question = self.question(i, np.inf)
         examiner = CounterexampleChecker(self.network, question.unsafe, question.regions)
         if x.shape == self._arounds[i].center.shape:
@@ -157,9 +157,9 @@ class RobustRun:
         )
 
     def _restore(self, i: int) -> bool:
-        """Return whether the record decides the input.
+        """Adopt the stored result of an input; return whether there is a valid one.
 
-        A recorded adversarial input is validated again.
+        A stored adversarial input is checked again.
         """
         record = self.records.known.get(i)
         if record is None or record.get("status") not in (WRONG, ROBUST, BROKEN):
@@ -181,6 +181,6 @@ class RobustRun:
             self.adversarial[i] = counterexample
 
     def progress(self, seconds: float) -> RobustProgress:
-        """Return the counts so far."""
+        """Return a progress record with the number of inputs of each status."""
         count = {name: int((self.status == name).sum()) for name in (ROBUST, BROKEN, WRONG, OPEN)}
         return RobustProgress(seconds, len(self.status), **count)

@@ -1,4 +1,4 @@
-"""Decision of a data set on workers: each input is a task, and results are confirmed here."""
+"""Decision of a data set on workers, with counterexamples confirmed in this process."""
 
 from __future__ import annotations
 
@@ -22,18 +22,21 @@ from .robust_run import Question, RobustRun
 
 
 GRACE = 30.0
-"""Seconds beyond twice its limit until a task counts as hung; the worker may be starting."""
+"""Seconds beyond twice its time limit after which a task counts as hung.
+
+The worker may still be starting.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class InputResult:
-    """A worker's result for one input, in terms that need no model.
+    """Result of a worker for one input, which does not contain the model.
 
     Args:
-        holds: Whether the property holds; None if open.
-        reason: Why it is open.
-        x: `(d,)` the counterexample, or None.
-        seconds: Time on the worker.
+        holds: Whether the property holds; None if undecided.
+        reason: Reason why the search stopped.
+        x: `(d,)`, the counterexample, or None.
+        seconds: Time in seconds on the worker.
         warrant: Warrant of the verdict.
         methods: Methods of the verdict.
     """
@@ -48,12 +51,12 @@ class InputResult:
 
 @dataclass(frozen=True, eq=False)
 class SentInput:
-    """An input that a worker has received.
+    """Input that was sent to a worker.
 
     Args:
         i: Index of the input.
-        question: The question about it.
-        left: Seconds that remained for all inputs.
+        question: The question about the input.
+        left: Seconds that remained for all inputs when it was sent.
     """
 
     i: int
@@ -64,7 +67,7 @@ class SentInput:
 def decide_inputs(
     kept: CachedPayload, questions: Sequence[Question], patience: float
 ) -> list[InputResult]:
-    """Decide some inputs on a worker, at least one."""
+    """Decide inputs on a worker, at least one, until `patience` seconds have passed."""
     network = GraphAlone(*kept.get_or_make("network", deserialize))
     return answer_within(questions, lambda question: _decide(network, question), patience)
 
@@ -86,7 +89,7 @@ def _decide(network: GraphAlone, question: Question) -> InputResult:
 def spread(
     run: RobustRun, pool: Pool, left: Callable[[], float], report: Callable[[], None]
 ) -> Iterable[int]:
-    """Decide the inputs on workers, and return those that remain to be decided here.
+    """Decide the inputs on workers, and return those to be decided in this process.
 
     Args:
         run: The run of the data set.
@@ -95,7 +98,8 @@ def spread(
         report: Called after every input.
 
     Returns:
-        The inputs that only the model itself can decide, in this process; all if the pool broke.
+        The inputs that only the model itself can decide. If the pool broke or time ran out, these
+        are all inputs.
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     report()
@@ -152,7 +156,7 @@ def spread(
 def _next(
     run: RobustRun, waiting: deque[int], most: int, lost: Counter, left: float
 ) -> list[SentInput]:
-    """Return the next inputs; an input whose worker was lost goes alone."""
+    """Take the next inputs to send; an input whose worker was lost before is sent alone."""
     chunk = []
     while waiting and (not chunk or (len(chunk) < most and not lost[waiting[0]])):
         i = waiting.popleft()
@@ -168,12 +172,12 @@ def _name(chunk: Sequence[SentInput]) -> str:
 
 
 def _conclude(run: RobustRun, sent: SentInput, result: InputResult) -> bool:
-    """Enter a worker's result.
+    """Record a worker's result.
 
-    Return False for a counterexample that the user's model does not repeat.
+    Returns False for a counterexample that the user's model does not reproduce.
 
-    If float32 does not reproduce it, the model itself must be searched further. This waits until
-    the workers are busy, because it may take the whole time of an input.
+    Then the input must be searched again with the model itself, later and in this process,
+    because this may take the whole time limit of an input.
     """
     i, question = sent.i, sent.question
     if result.x is not None:

@@ -1,7 +1,7 @@
-"""The certified radius: how far an input may move before a property is violated.
+"""Computation of the certified radius within which no perturbation violates a property.
 
-A sequence of decisions "does it hold in the ball of this radius?" narrows the radius from both
-sides. Each gets a growing share of the time, so that a hard one does not stop the others.
+A sequence of decisions whether the property holds in the ball of some radius narrows the bracket of
+the certified radius. The time per decision grows, so that a hard decision does not block others.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from ..verify import counterexample_at, verify
 
 
 FIRST_SLICE = 1.0
-"""Seconds for the first decisions, multiplied by four when all remaining radii are open."""
+"""Time limit in seconds of the first decisions; it grows fourfold if all radii are left open."""
 
 A_SECOND = 2.0**15
-"""Values of a network that correspond to one such slice."""
+"""Number of values of a network up to which that limit applies; larger networks get more time."""
 
 TINY = 2.0**-40
-"""Radius relative to the input's entries below which the input counts as on the boundary."""
+"""Radius, relative to the input's entries, below which an input counts as on the boundary."""
 
 BISECTIONS = 24
-"""Bisections of the segment from the input to an adversarial one."""
+"""Number of bisections of the segment from the input to an adversarial one."""
 
 
 @dataclass(eq=False)
 class _Search:
-    """A search with the current bracket of the radius."""
+    """State of a search: the current bracket of the radius, and the evidence so far."""
 
     network: NetworkLike
     unsafe: Formula
@@ -52,17 +52,17 @@ class _Search:
     hi: float = np.inf
     adversarial: Counterexample | None = None
     open_: float = np.inf
-    """The least radius that a slice of the current length did not decide."""
+    """Smallest radius that a decision with the current time limit left open."""
     slice: float = FIRST_SLICE
     arithmetic: str = "real"
     margins: dict[float, float] = field(default_factory=dict)
-    """Radius to the margin proved there."""
+    """Dict from each decided radius to the margin proved at it."""
     boxes: int = 0
     warrant: Warrant = Warrant.CERTIFIED
     methods: dict[str, None] = field(default_factory=dict)
 
     def decide(self, radius: float) -> Verdict:
-        """Decide one radius, within a slice of the time left."""
+        """Decide one radius within the current time limit of a decision, and update the bracket."""
         left = max(1e-3, min(self.slice, self.until - read_clock()))
         run = verify
         if self.arithmetic == "float32":
@@ -89,10 +89,10 @@ class _Search:
 
     @property
     def step(self) -> float:
-        """The next radius as a share of the ceiling, while only the input itself is proved.
+        """Next radius as a fraction of the ceiling, as long as only radius 0 is proved.
 
-        Bounds loosen about in proportion to the radius: this is half of the radius where they would
-        be 0.
+        Margins fall about linearly with the radius. The result is half of the radius at which the
+        margin would be 0.
         """
         least, here = self.margins.get(0.0, 0.0), self.margins.get(self.ceiling, 0.0)
         if not (least > 0 > here and np.isfinite(least - here)):
@@ -101,12 +101,12 @@ class _Search:
 
     @property
     def between(self) -> float:
-        """The next radius if the ends are far apart: their geometric mean.
+        """Next radius if the bounds of the bracket are far apart: their geometric mean, or less.
 
-        If the upper radius was left open, there is a better guess. The loss of bounds grows like a
-        power of the radius, or faster; this determines the radius at which the whole margin would
-        be lost. The result is at least twice the proved radius: proofs stop once they suffice, so a
-        margin may be understated.
+        If the upper radius was left open, there is a better guess: the lost margin grows like a
+        power of the radius, or faster, which determines the radius at which the whole margin would
+        be lost. The guess is at least twice the proved radius, because proofs stop once they
+        suffice, so that a margin may be understated.
         """
         lo, high = self.lo, self.ceiling
         mean = float(np.sqrt(lo) * np.sqrt(high))
@@ -119,7 +119,7 @@ class _Search:
         return float(min(mean, max(2.0 * lo, lo * np.exp(further))))
 
     def _nearer(self, counterexample: Counterexample) -> None:
-        """Store the nearest adversarial input, and search for nearer ones on the segment to it."""
+        """Store an adversarial input if it is nearer, and search the segment to it."""
         self._keep(counterexample)
         center, far = self.around.center, counterexample.flat_x
         good, bad = 0.0, 1.0
@@ -134,7 +134,7 @@ class _Search:
                 self._keep(violation)
 
     def _counterexample_at(self, point: np.ndarray) -> Counterexample | None:
-        """Return the counterexample at a single point, if the model confirms it."""
+        """Return a counterexample at a single point; None if the model does not confirm it."""
         examiner = CounterexampleChecker(self.network, self.unsafe, [Region(Box(point, point))])
         examiner(point)
         witness = examiner.witness
@@ -168,16 +168,16 @@ def robustness(
     reading: str = "",
     arithmetic: str = "real",
 ) -> Robustness:
-    """Bracket the radius; see `outrange.robustness`.
+    """Compute a bracket of the certified radius; see `outrange.robustness`.
 
     Args:
         network: The network to verify.
         unsafe: The condition that must not hold, over the flat `[x, y]`.
-        around: The input, the norm, the limits.
-        text: The property as the user wrote it.
+        around: The balls around the input, with their norm and limits.
+        text: The property as text, as the user wrote it.
         tol: Relative tolerance of the radius.
         most: The largest radius of interest.
-        time_limit: Seconds; None for no limit.
+        time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
         progress: Called with `(lo, hi)` after every decision.
         reading: The classifier's decision rule in words, for the answer.
@@ -220,7 +220,7 @@ def _search(
 ) -> str:
     first = search.decide(0.0)
     while first.reason == "time" and read_clock() < search.until:
-        # A large network: every radius takes at least as long as a single point.
+        # The network is large: every radius takes at least as long as the single point.
         search.slice, search.open_ = 4 * search.slice, np.inf
         first = search.decide(0.0)
     if first.counterexample is not None:
@@ -252,7 +252,7 @@ def _search(
 
 
 def _next(search: _Search, limit: float) -> float:
-    """Return the next radius: twice the proved one, or the middle of the open interval."""
+    """Return the next radius: twice the proved radius, or a radius inside the open interval."""
     lo, ceiling = search.lo, search.ceiling
     if not np.isfinite(ceiling):
         return min(limit, 2.0 * lo) if lo > 0 else limit

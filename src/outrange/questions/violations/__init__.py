@@ -1,1 +1,1 @@
-"""The inputs that violate a property: boxes of them, and distinct counterexamples."""
+"""Questions about the inputs that violate a property: all of them, or several counterexamples."""

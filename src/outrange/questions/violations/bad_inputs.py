@@ -1,4 +1,4 @@
-"""The preimage of a violation: all inputs of a set that violate a property."""
+"""Computation of the preimage of a violation: all inputs of a set that violate a property."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from .flatten_paving import FlatPaving
 
 
 MOST_ROOTS = 4096
-"""Maximum number of disjoint boxes of the input set."""
+"""Maximum number of disjoint boxes into which the input set is divided first."""
 
 SHARE_OF_TIME = 0.7
-"""Share of the time for the paving; the patterns take the rest."""
+"""Fraction of the time limit for the paving; the activation patterns take the rest."""
 
 METHODS = (
     "volumes of half-spaces in boxes (Barrow, Smith 1979)",
@@ -58,12 +58,12 @@ def bad_inputs(
     Args:
         network: The network under study.
         unsafe: The condition of a bad input, over the flat `[x, y]`.
-        regions: The input sets; a union.
-        text: The property as the user wrote it.
-        share_tol: Tolerance of the share of bad inputs.
-        time_limit: Seconds; None for no limit.
-        most_pieces: Limit on the number of pieces.
-        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
+        regions: The input set, as a union of regions.
+        text: The property as text, as the user wrote it.
+        share_tol: Tolerance of the fraction of bad inputs.
+        time_limit: Limit in seconds; None for no limit.
+        most_pieces: Maximum number of pieces.
+        engine: `"auto"` uses the compiled kernel if it supports the graph; `"array"` never uses it.
     """
     check_limits(0.0, time_limit)
     _check(share_tol, most_pieces)
@@ -108,7 +108,7 @@ def _check(share_tol: Any, most_pieces: Any) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """Disjoint boxes of all inputs, and the clauses to decide on each."""
+    """Disjoint boxes that cover the input set, and the clauses to decide on each box."""
 
     lo: np.ndarray
     hi: np.ndarray
@@ -166,7 +166,7 @@ def _build_problem(network: NetworkLike, unsafe: Formula, regions: Sequence[Regi
 
 
 def _distinct(boxes: Sequence[Bounds]) -> list[Bounds]:
-    """Return the distinct boxes."""
+    """Return the boxes without duplicates."""
     return list({lo.tobytes() + hi.tobytes(): (lo, hi) for lo, hi in boxes}.values())
 
 
@@ -177,10 +177,12 @@ def _add_patterns(
     until: float,
     most: int,
 ) -> str | None:
-    """Add the patterns of the mixed boxes, the largest share first, to `parts` by the cell's id.
+    """Add the activation patterns of mixed boxes to `parts`, by the `id` of the cell.
+
+    The boxes with the largest volume come first.
 
     Returns:
-        The reason for an early end, or None.
+        The reason if the enumeration ended early, else None.
     """
     leaves = list(paving.leaves())
     mixed = [cell for cell in leaves if cell.label == search.MIXED]

@@ -1,4 +1,4 @@
-"""Distinct counterexamples, spread over the region that violates a property."""
+"""Search for distinct counterexamples, spread over the region that violates a property."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..verify import counterexample_at
 
 
 MOST_BOXES = 100_000
-"""Number of boxes after which a search without a time limit ends."""
+"""Maximum number of boxes after which the search ends."""
 
 AT_ONCE = 32
 
@@ -52,13 +52,13 @@ def counterexamples(
     Args:
         network: The network under study.
         unsafe: The condition of a counterexample, over the flat `[x, y]`.
-        regions: The input sets; a union.
-        text: The property as the user wrote it.
-        count: The requested number of counterexamples.
-        apart: Least distance between two, as a share of the input set's width.
-        time_limit: Seconds; None for no limit.
+        regions: The input set, as a union of regions.
+        text: The property as text, as the user wrote it.
+        count: Requested number of counterexamples.
+        apart: Minimum distance between two counterexamples, relative to the input set's width.
+        time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the points tried.
-        engine: `"auto"` takes the compiled kernel where the graph allows; `"array"` never does.
+        engine: `"auto"` uses the compiled kernel if it supports the graph; `"array"` never uses it.
     """
     check_limits(0.0, time_limit)
     check_hooks(None, seed)
@@ -110,7 +110,7 @@ def _check(count: Any, apart: Any) -> None:
 
 
 class _Collection:
-    """The counterexamples found so far."""
+    """Collection of the counterexamples found so far."""
 
     def __init__(
         self,
@@ -137,16 +137,16 @@ class _Collection:
 
     @property
     def at(self) -> np.ndarray:
-        """Their positions, `(n, d)`."""
+        """Inputs of the counterexamples, `(n, d)`."""
         return np.array([e.flat_x for e in self.examples]).reshape(-1, self._unit.size)
 
     def distance(self, x: np.ndarray) -> float:
-        """Return the distance to the nearest one, as a share of the width."""
+        """Return the distance to the nearest counterexample, relative to the input set's width."""
         gaps = np.abs(self.at - x) / self._unit
         return float(gaps.max(axis=1).min(initial=np.inf))
 
     def covers(self, lo: np.ndarray, hi: np.ndarray) -> bool:
-        """Return whether all of a box is too near to one of them, or is one of them."""
+        """Return whether a whole box is too close to a counterexample, or consists of one."""
         far = np.maximum(np.abs(self.at - lo), np.abs(self.at - hi)) / self._unit
         nearest = far.max(axis=1).min(initial=np.inf)
         return bool(nearest < self.apart or nearest == 0)
@@ -156,7 +156,10 @@ class _Collection:
         return gap > 0 and gap >= self.apart
 
     def offer(self, points: Sequence[np.ndarray]) -> bool:
-        """Add the first point that is a counterexample, if possible one the model reproduces."""
+        """Add the first point that is a counterexample, preferably one that the model reproduces.
+
+        Returns whether a point was added.
+        """
         spare: Witness | None = None
         for x in points:
             if not self.fits(x):
@@ -179,7 +182,7 @@ class _Collection:
 
 
 class _CounterexampleSearch:
-    """An attack on boxes, level by level, for boxes without a counterexample."""
+    """Attack on the boxes without a counterexample, one level of bisections after the other."""
 
     def __init__(
         self,
@@ -200,7 +203,7 @@ class _CounterexampleSearch:
         return sum(paving.bounded for paving in self._pavings)
 
     def run(self) -> str:
-        """Search until there are enough; return why it stopped."""
+        """Search for counterexamples, and return the reason why the search stopped."""
         try:
             level = self._roots()
             while level:
@@ -240,7 +243,7 @@ class _CounterexampleSearch:
         return self._worth(level)
 
     def _worth(self, level: list) -> list:
-        """Return boxes that may hold distant counterexamples, the farthest first."""
+        """Return the boxes that may contain new counterexamples, the farthest ones first."""
         collection = self._kept
         left = []
         for paving, cell, whole in level:
@@ -251,7 +254,7 @@ class _CounterexampleSearch:
         return [entry[1:] for entry in left]
 
     def _level(self, level: list) -> str | None:
-        """Attack the boxes without a counterexample."""
+        """Attack the boxes without a counterexample; return a reason to stop, or None."""
         for start in range(0, len(level), AT_ONCE):
             if self._over:
                 return self._why()
@@ -269,7 +272,7 @@ class _CounterexampleSearch:
         return not ((lo <= at) & (at <= hi)).all(axis=1).any()
 
     def _search(self, paving: Paving, cells: list[PavingBox], whole: np.ndarray) -> bool:
-        """Attack boxes; return whether there are enough counterexamples."""
+        """Attack boxes, and return whether there are enough counterexamples."""
         clauses = paving.clauses
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
         open_ = np.array([c.open for c in cells])
@@ -281,7 +284,7 @@ class _CounterexampleSearch:
         return False
 
     def _bisect(self, level: list) -> list | None:
-        """Return the next level; None if time or effort is over."""
+        """Bisect the boxes of a level to the next level; None if time or effort is exhausted."""
         after = []
         for start in range(0, len(level), AT_ONCE):
             if self._over:

@@ -1,4 +1,4 @@
-"""A paving in the form of an answer: flat arrays over all inputs, pieces and bands in order."""
+"""Conversion of a paving to the flat arrays, pieces and bands of an answer."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...search.preimage.paving import PavingBox
 
 
 class FlatPaving:
-    """Flattened trees of a paving: a row per cell, the leaves by kind.
+    """Flattened bisection trees of a paving, with one row per cell.
 
     Args:
-        roots: One cell per tree.
-        parts: The parts of leaves divided by patterns, by the cell's `id`.
-        free: `(d,)` bool: the inputs that cells have sides for.
-        base: `(d,)` the value of the other inputs.
+        roots: Root cell of each tree.
+        parts: Dict from the `id` of a leaf to its parts, for leaves divided by activation patterns.
+        free: `(d,)` bool, the inputs along which the cells extend.
+        base: `(d,)`, the values of all other inputs.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FlatPaving:
         self._roots = [self._add(root) for root in roots]
 
     def _add(self, root: PavingBox) -> int:
-        """Flatten one tree; return its row."""
+        """Flatten one tree, and return the row of its root."""
         first = len(self._rows)
         waiting: list[tuple[PavingBox, int]] = [(root, first)]
         self._rows.append((-1, 0.0, -1, -1))
@@ -74,7 +74,10 @@ class FlatPaving:
         return -1 - kind, 0.0, start, len(self.pieces)
 
     def _band(self, cell: PavingBox) -> Slab:
-        """Return the half-spaces of a mixed box; without bounds they classify no part of it."""
+        """Return the half-spaces of a mixed box that are proved bad or good.
+
+        Without linear bounds, no part of the box is classified.
+        """
         width = self._base.size + 1
         if cell.forms is None:
             return Slab(np.empty((0, width)), np.zeros((1, width)))
@@ -91,13 +94,13 @@ class FlatPaving:
         return whole
 
     def ends(self, kind: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the ends of the leaves of one kind."""
+        """Return the lower and upper corners of the leaves of one kind, `(n, d)` each."""
         leaves = [ends for k, *ends in self._leaves if k == kind]
         both = np.array(leaves).reshape(-1, 2, self._base.size)
         return both[:, 0], both[:, 1]
 
     def locator(self, lo: np.ndarray, hi: np.ndarray) -> Locator:
-        """Build a locator of points; `lo`, `hi` `(r, d)` are the ends of the roots."""
+        """Build a locator of points, given the corners of the root boxes, `(r, d)` each."""
         cut, at, left, right = (
             (np.array(column) for column in zip(*self._rows, strict=True))
             if (self._rows)

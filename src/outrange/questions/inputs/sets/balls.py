@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ball(InputSet):
-    """The inputs within a distance of a point; `order` selects the norm.
+    """Set of the inputs within a distance of a point; `order` selects the norm.
 
     Args:
-        center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
-            dict from input name to such points: then each input has its own ball.
+        center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
+            a dict from input name to such points. With a dict, each input has its own ball.
         radius: A number >= 0, or a dict from input name to one.
-        clip: `(least, most)`: no input goes beyond these limits; such as `(0, 1)` for pixels.
+        clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
     """
 
     center: Any
@@ -59,7 +59,7 @@ class Ball(InputSet):
         return f"{type(self).__name__}({brief(self.center)}, {brief(self.radius)}{clip})"
 
     def regions(self, slots: Sequence[Slot]) -> list[Region]:
-        """Return one region: the enclosing box, rounded outward, and one distance per input."""
+        """Return one region: the enclosing box, rounded outward, with one `Distance` per input."""
         center, box_slots = self._centers(slots), slots
         slots = merge_columns(slots)
         lows, highs, distances, start = [], [], [], 0
@@ -110,7 +110,7 @@ class Ball(InputSet):
     def _check_reach(
         self, slot: Slot, center: np.ndarray, radius: float, lo: np.ndarray, hi: np.ndarray
     ) -> None:
-        """Reject a ball whose radius does not reach the clipped box."""
+        """Raise an error if the ball does not reach the limits `clip`."""
         away = np.linalg.norm(np.clip(center, lo, hi) - center, self.order)
         if (lo > hi).any() or away > radius * (1 + 1e-9):
             raise InputError(
@@ -133,13 +133,13 @@ def _center(slot: Slot, value: Any) -> np.ndarray:
 
 
 class L1Ball(Ball):
-    """The inputs whose absolute changes from a point sum to at most `radius`.
+    """Set of the inputs whose absolute changes from a point sum to at most `radius`.
 
     Args:
-        center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
-            dict from input name to such points: then each input has its own ball.
+        center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
+            a dict from input name to such points. With a dict, each input has its own ball.
         radius: A number >= 0, or a dict from input name to one (0 fixes an input).
-        clip: `(least, most)`: no input goes beyond these limits; such as `(0, 1)` for pixels.
+        clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
 
     Raises:
         InputError: `radius` is negative or not a number, or `clip` not a pair.
@@ -153,13 +153,13 @@ class L1Ball(Ball):
 
 
 class L2Ball(Ball):
-    """The inputs within the Euclidean distance `radius` of a point.
+    """Set of the inputs within the Euclidean distance `radius` of a point.
 
     Args:
-        center: The point, in the model's input shape (a batch axis of 1 may stand in front), or a
-            dict from input name to such points: then each input has its own ball.
+        center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
+            a dict from input name to such points. With a dict, each input has its own ball.
         radius: A number >= 0, or a dict from input name to one (0 fixes an input).
-        clip: `(least, most)`: no input goes beyond these limits; such as `(0, 1)` for pixels.
+        clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
 
     Raises:
         InputError: `radius` is negative or not a number, or `clip` not a pair.

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class InputSet(ABC):
-    """A set of inputs in the user's terms; `regions` translates it for a model.
+    """Base class of sets of inputs, which `regions` translates for a model.
 
-    `a | b` is the union, `a & condition` the part of `a` where a condition on `x` holds.
+    `a | b` is the union of two sets. `a & condition` is the part of `a` where a condition on `x`
+    holds.
     """
 
     is_input_set = True
@@ -34,7 +35,7 @@ class InputSet(ABC):
         """Translate the set to regions over the concatenated inputs `slots`.
 
         Raises:
-            InputError: It does not fit the model, or is visibly empty.
+            InputError: The set does not fit the model, or is evidently empty.
         """
 
     def __or__(self, other: Any) -> Union:
@@ -57,10 +58,10 @@ class InputSet(ABC):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Union(InputSet):
-    """The union of several sets of inputs.
+    """Union of several sets of inputs.
 
     Args:
-        *sets: Each as `box` of `outrange.output_range`; `a | b` is the union of two sets.
+            *sets: Sets of inputs, each in a form that `outrange.output_range` accepts as `box`.
 
     Raises:
         InputError: No set is passed.
@@ -89,10 +90,10 @@ class Union(InputSet):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cut(InputSet):
-    """The part of a set where a condition on `x` holds; written `set & condition`.
+    """Part of a set where a condition on `x` holds, written `set & condition`.
 
     Args:
-        whole: A set, as `box` of `outrange.output_range`.
+        whole: The set, in a form that `outrange.output_range` accepts as `box`.
         condition: A condition on `x`, or a function of `x` that returns one.
     """
 
@@ -107,7 +108,7 @@ class Cut(InputSet):
 
 
 def regions_of(slots: Sequence[Slot], inputs_set: Any) -> list[Region]:
-    """Return the regions of any value of the argument `box`."""
+    """Translate any value of the argument `box` to regions."""
     regions = _regions_of(slots, inputs_set)
     if not any(slot.whole for slot in slots):
         return regions
@@ -138,10 +139,10 @@ def on_inputs(slots: Sequence[Slot], condition: Any, outputs: Sequence[Slot] = (
     Args:
         slots: The inputs of the model.
         condition: A condition, or a function of `x` that returns one.
-        outputs: The model's outputs, to name them in the message.
+        outputs: The model's outputs, which an error message lists.
 
     Raises:
-        InputError: It uses `y`, or is not a condition.
+        InputError: `condition` uses `y`, or is not a condition.
     """
     node = apply_property(condition, Scope(slots, ()))
     if isinstance(node, Condition) and uses_outputs(node):
@@ -159,7 +160,7 @@ def cut(regions: Sequence[Region], condition: Formula) -> list[Region]:
 
 
 def brief(value: Any) -> str:
-    """Describe a value in a few words, for a set's repr."""
+    """Describe a value briefly, for the `repr` of a set."""
     if isinstance(value, InputSet):
         return repr(value)
     if isinstance(value, Box):

@@ -1,4 +1,4 @@
-"""Flat input indices from indices, names, and pairs of both."""
+"""Conversion of feature selections (indices, names, and pairs of both) to flat input indices."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def flat_features(slots: Sequence[Slot], features: Any, what: str) -> np.ndarray
 
     Args:
         slots: The inputs of the model.
-        features: A list of flat indices, names of whole inputs, and `(name, index)` pairs; a single
-            feature may stand alone.
-        what: The argument's name, for messages.
+        features: A list of flat indices, names of whole inputs, and `(name, index)` pairs; or a
+            single feature.
+        what: Name of the argument, for messages.
 
     Returns:
         `(k,)` int, in the order of the list.
 
     Raises:
-        InputError: There is no such feature.
+        InputError: A feature does not exist.
     """
     parts = [np.zeros(0, int)]
     for feature in as_list(features):
@@ -37,7 +37,7 @@ def flat_features(slots: Sequence[Slot], features: Any, what: str) -> np.ndarray
 
 
 def as_list(features: Any) -> Sequence[Any]:
-    """Return the features as a list, even if there is only one."""
+    """Return features as a list; a single feature becomes a list of one."""
     if _is_pair(features) or isinstance(features, str | int | np.integer):
         return [features]
     try:
@@ -47,7 +47,7 @@ def as_list(features: Any) -> Sequence[Any]:
 
 
 def _is_pair(feature: Any) -> bool:
-    """Return whether it is `(name, index)`, and not two names or two pairs."""
+    """Return whether a feature is a pair `(name, index)`, not two names or two pairs."""
     return (
         isinstance(feature, tuple)
         and len(feature) == 2

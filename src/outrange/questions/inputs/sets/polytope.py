@@ -1,4 +1,4 @@
-"""The input set of linear inequalities."""
+"""Input sets defined by linear inequalities."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polytope(InputSet):
-    """The inputs `x` of a box with `a @ x <= b`.
+    """Set of the inputs `x` of a box that satisfy `a @ x <= b`.
 
-    For a few inequalities, `set & (x[0] + x[1] <= 1)` may read better.
+    For a few inequalities, `set & (x[0] + x[1] <= 1)` may be more readable.
 
     Args:
         a: `(rows, n)`, one column per entry of the flat input (several inputs are concatenated).

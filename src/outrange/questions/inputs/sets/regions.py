@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 def regions(
     slots: Sequence[Slot], inputs_set: Any, where: Any = None, outputs: Sequence[Slot] = ()
 ) -> list[Region]:
-    """Return the regions whose union is a set of inputs.
+    """Translate a set of inputs to regions whose union is the set.
 
     Args:
         slots: The inputs of the model.
         inputs_set: Any argument of `input_box`; a `Polytope`, `L1Ball`, `L2Ball`, `Mixed`, `Union`;
             or one of these restricted by a condition, `set & (x[0] <= 1)`.
         where: A condition on `x`, or a function of `x` that returns one, added to every region.
-        outputs: The model's outputs, to name them if `where` uses `y`.
+        outputs: The model's outputs, which an error message lists if `where` uses `y`.
 
     Returns:
         At least one region over the concatenated inputs.
 
     Raises:
-        InputError: It fits no model input, `where` uses `y`, or the set is visibly empty.
+        InputError: The set does not fit the model, `where` uses `y`, or the set is evidently empty.
 
     Example:
         >>> from outrange.graph import Slot

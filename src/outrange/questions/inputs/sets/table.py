@@ -1,4 +1,4 @@
-"""The input set of a table: ranges of columns, with the table's integers and one-hot groups."""
+"""Input sets of tables: ranges of the columns, with their integers and one-hot groups."""
 
 from __future__ import annotations
 
@@ -42,12 +42,15 @@ def frame_set(
 def table_set(
     box: ColumnBox, parts: Mapping[str, np.ndarray], integers: Sequence[str]
 ) -> ColumnBox | Mixed:
-    """Return a box by column, with the integers and one-hot groups of its rows.
+    """Restrict a box by column to the integers and one-hot groups of its table.
 
     Args:
         box: The box, by column.
-        parts: The rows, by column.
-        integers: The columns that hold integers.
+        parts: Values of the table, by column.
+        integers: Names of the columns that contain integers.
+
+    Returns:
+        A `Mixed` set; the box itself if no varying column is restricted.
     """
     varies = {name for name, (lo, hi) in box.items() if lo < hi}
     whole, groups = whole_columns(parts, integers)
