@@ -45,7 +45,7 @@ def canvas(width: float, height: float, *shape: int) -> Any:
     """Return axes on a figure without a window, for use with `svg`; None without matplotlib.
 
     Args:
-            *shape: Numbers of rows and columns of axes; if omitted, a single axes is returned.
+        *shape: Numbers of rows and columns of axes; if omitted, a single axes is returned.
     """
     try:
         from matplotlib.figure import Figure

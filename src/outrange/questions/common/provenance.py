@@ -35,7 +35,7 @@ def add_provenance(
 
     Args:
         answer: An answer without sources.
-            *networks: The models; the inputs are those of the first.
+        *networks: The models; the inputs are those of the first.
         regions: The input set; None to keep that of the answer.
         property: The property, if the question has one.
     """

@@ -36,7 +36,7 @@ def robust_accuracy(network: NetworkLike, data: LabeledData, **options: Any) -> 
     Args:
         network: The network under study.
         data: Inputs with their labels.
-            **options: Further arguments of `accuracy_at`.
+        **options: Further arguments of `accuracy_at`.
     """
     return accuracy_at(network, data, **options)[0]
 

@@ -51,7 +51,7 @@ def robustness_curve(
         file: Path of a file that stores the results. Each radius has its own file, with the radius
             at the end of its name.
         progress: Called after every input.
-            **options: Further arguments of `accuracy_at`.
+        **options: Further arguments of `accuracy_at`.
     """
     radii = _check_radii(eps)
     check_limits(0.0, time_limit)

@@ -61,7 +61,7 @@ class Union(InputSet):
     """Union of several sets of inputs.
 
     Args:
-            *sets: Sets of inputs, each in a form that `outrange.output_range` accepts as `box`.
+        *sets: Sets of inputs, each in a form that `outrange.output_range` accepts as `box`.
 
     Raises:
         InputError: No set is passed.
