@@ -7,7 +7,7 @@
     answer.at_lo              # the inputs that attain them
 
 `import outrange` loads NumPy and nothing heavier. A framework is loaded with the first model that
-needs it, and each name below on first use.
+needs it, and each public name is imported on first use.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ _HOMES = {
     "questions.inputs.data": "ball data_box",
     "questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
 }
-"""Modules and the public names they define; a test compares them with the imports above."""
+"""Modules and the public names that they define; a test compares these with the imports above."""
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -1,4 +1,4 @@
-"""`python -m outrange`."""
+"""Entry point of `python -m outrange`."""
 
 from .cli import main
 

@@ -1,4 +1,4 @@
-"""Callbacks for `Model.fit`; Keras is loaded when the first of them is asked for."""
+"""Callbacks for `Model.fit`. Keras is imported when one of them is first used."""
 
 from typing import TYPE_CHECKING, Any
 

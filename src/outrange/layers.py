@@ -5,7 +5,7 @@
     outrange.layers.ChannelActivation({0: "sigmoid", range(1, 5): "relu"})
 
 Importing this module imports Keras and registers the layers, so that `keras.models.load_model`
-finds them; `outrange.load` does so by itself.
+finds them. `outrange.load` does this automatically.
 """
 
 from .train.layers.channels import ChannelActivation as ChannelActivation

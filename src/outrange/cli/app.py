@@ -39,7 +39,7 @@ def _with(*options: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
 
 def _box(options: dict[str, Any]) -> BoxOptions:
-    """Take the options of the input set out of all options."""
+    """Remove the options of the input set from `options`, and return them."""
     return BoxOptions(**{field.name: options.pop(field.name) for field in fields(BoxOptions)})
 
 

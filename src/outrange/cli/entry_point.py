@@ -1,4 +1,4 @@
-"""Entry point of a command line: the only module that imports click."""
+"""Execution of click command groups; this is the only module that imports click."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
     """Parse the arguments and run a command of `app`; print usage errors.
 
     Args:
+        app: The click group.
         name: Program name in usage errors.
         arguments: Arguments without the program name; None for those of the process.
 
@@ -27,7 +28,7 @@ def run_group(app: click.Group, name: str, arguments: list[str] | None) -> int:
     try:
         code = app.main(args=arguments, prog_name=name, standalone_mode=False)
     except SystemExit as exit_request:
-        # click itself ends the process when the reader of stdout is gone.
+        # click exits by itself with code 1 when the reader of stdout has gone.
         raise (BrokenPipeError() if exit_request.code == 1 else exit_request) from None
     except click.exceptions.Abort:
         return fail("interrupted before any bound was known", INTERRUPTED)

@@ -31,7 +31,7 @@ EXAMPLES = {
 
 
 def epilog(command: str) -> str:
-    """Return the text that ends the help of a command.
+    """Return the text at the end of a command's help: its examples.
 
     Args:
         command: A key of `EXAMPLES`.

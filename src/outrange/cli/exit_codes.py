@@ -1,4 +1,4 @@
-"""Exit codes of the command line and its error output."""
+"""Exit codes of the command line, and the output of errors."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Translation of library messages, which name Python arguments, to command-line options.
+"""Translation of library messages: Python arguments in them become command-line options.
 
 Messages without a matching pattern are printed unchanged.
 """
@@ -28,7 +28,7 @@ TRANSLATIONS = (
     (r"`time_limit`", "`--time`"),
     (r"`time_limit=`", "`--time`"),
 )
-"""Pairs of a pattern and its replacement."""
+"""Pairs of a regular expression and its replacement."""
 
 
 def translate_message(message: str) -> str:

@@ -28,7 +28,7 @@ PACKAGE_ROOT = str(Path(__file__).parents[1])
 
 @contextmanager
 def without_logs() -> Iterator[None]:
-    """Silence everything but this library on stderr within the `with` block."""
+    """Within the `with` block, let only this library write to stderr."""
     if os.environ.get("OUTRANGE_DEBUG"):
         yield
         return
@@ -46,14 +46,14 @@ def without_logs() -> Iterator[None]:
 
 
 def _show_warning(message: Any, category: Any, filename: str, *_: Any) -> None:
-    """Print a warning of this library as one line; drop those of other libraries."""
+    """Print a warning of this library as one line; ignore warnings of other libraries."""
     if filename.startswith(PACKAGE_ROOT) and issubclass(category, UserWarning):
         print(f"outrange: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 @contextmanager
 def _redirect_stderr() -> Iterator[None]:
-    """Point the descriptor of stderr at the null device and `sys.stderr` at its old target."""
+    """Redirect the descriptor of stderr to the null device; let `sys.stderr` keep its target."""
     try:
         is_plain = isinstance(sys.stderr, io.TextIOWrapper) and sys.stderr.fileno() == STDERR
         original = os.dup(STDERR) if is_plain else None

@@ -1,4 +1,4 @@
-"""Execution of a command, with each error as one short message and an exit code."""
+"""Execution of a command, which turns each error into one short message and an exit code."""
 
 import errno
 import gc
@@ -12,7 +12,7 @@ from .quiet import without_logs
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
-"""Error numbers of a full or lost standard output."""
+"""Error numbers of a standard output that is full or lost."""
 
 
 def run(arguments: list[str] | None = None, vnnlib: bool = False) -> int:
@@ -46,7 +46,7 @@ def _run_command(arguments: list[str] | None, vnnlib: bool) -> int:
     except KeyboardInterrupt:
         return fail("interrupted before any bound was known", INTERRUPTED)
     except BrokenPipeError:
-        # The reader is gone (`| head`); nothing more can be written to it.
+        # The reader of stdout has gone (`| head`), so nothing more can be written.
         _discard_stdout()
         return PIPE
     except OSError as error:
@@ -59,7 +59,7 @@ def _run_command(arguments: list[str] | None, vnnlib: bool) -> int:
 
 
 def _discard_stdout() -> None:
-    """Send the remaining output on stdout to the null device, up to the end of the process."""
+    """Redirect stdout to the null device until the process exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -84,7 +84,7 @@ def _fail_on(error: Exception) -> int:
 
 
 def _prepare() -> None:
-    """Let a terminal that cannot show a character replace it instead of failing."""
+    """Replace characters that the terminal cannot show, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

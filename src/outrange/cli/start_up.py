@@ -13,11 +13,11 @@ from ..core.clock import read_clock, read_processor_clock
 
 
 LEAST_READING = 3.0
-"""Minimum seconds for reading a model once its framework is imported, whatever the time limit:
-an import cannot be interrupted, and an answer without bounds is worthless."""
+"""Minimum number of seconds to read a model after its framework is imported, for any time limit. An
+import cannot be interrupted, and an answer without bounds is worthless."""
 
 LEAST_SEARCH = 1e-3
-"""Seconds of a search whose command spent all its time reading the model."""
+"""Time limit in seconds of a search if reading the model took all of the command's time."""
 
 
 _seconds: ContextVar[float] = ContextVar("outrange_start_up", default=0.0)
@@ -32,26 +32,29 @@ def count_start_up() -> None:
 
 
 def command_began() -> float:
-    """Return when the command began, on the clock of `core.clock.read_clock`."""
+    """Return the time at which the command began, in seconds of `core.clock.read_clock`."""
     return read_clock() - _seconds.get()
 
 
 def question_limit(clock: Clock, budget: float | None) -> dict[str, Any]:
-    """Return the limit of a question as a keyword of the public functions.
+    """Return the limit of a question as a keyword argument, `budget` or `time_limit`.
 
     Args:
         clock: The clock of the command.
-        budget: Units of work of `--budget`, used in place of the remaining time; None without it.
+        budget: Limit in units of work that replaces the remaining time; None without `--budget`.
     """
     if budget is not None:
         return {"budget": budget}
-    # A search without remaining time is still validated and started once.
+    # Without remaining time, the arguments are still validated and the search is still started.
     return {"time_limit": None if math.isinf(clock.limit) else max(clock.left, LEAST_SEARCH)}
 
 
 @contextmanager
 def reading(model: str, clock: Clock) -> Iterator[None]:
-    """Limit reading a model to the remaining time, or to `LEAST_READING` after the import."""
+    """Limit the time to read a model in the `with` block to what is left of the command's time.
+
+    At least `LEAST_READING` seconds are granted after the import of the framework.
+    """
     from ..frontends.load import warm_up
 
     warm_up(model)

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def many_bits(bits: int) -> Any:
-    """Return a new mpmath context, which leaves the precision of other contexts unchanged."""
+    """Return a new mpmath context of this precision; that of other contexts stays unchanged."""
     import mpmath
 
     context = mpmath.MPContext()

@@ -1,13 +1,13 @@
-"""The exception that a failed law raises."""
+"""The error that a broken law raises."""
 
 from ..core import OutrangeError
 
 
 class LawBroken(OutrangeError, AssertionError):
-    """Error for a false fact, or a wrong bound derived from it; the message gives the witness."""
+    """An error for a false fact or a wrong bound derived from it; its message gives the witness."""
 
 
 def require(holds: bool, message: str) -> None:
-    """Raise `LawBroken` unless `holds`."""
+    """Raise `LawBroken` with this message unless `holds` is true."""
     if not holds:
         raise LawBroken(message)

@@ -1,4 +1,4 @@
-"""Sixty-digit values of a curve, and the points at which a wrong fact would show."""
+"""Values of a curve to 60 digits, and test points at which a false fact would show."""
 
 import math
 from functools import cached_property
@@ -13,7 +13,7 @@ from .arithmetic import many_bits
 
 BITS = 202  # 60 decimal digits
 TINY = 1e-20
-"""Points closer to 0 than this are evaluated with enough digits to add them to 1 exactly."""
+"""Points closer to 0 than this are evaluated with so many digits that adding 1 is exact."""
 
 FRACTIONS = np.array([0.0, 1e-3, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.999, 1.0])
 SCALES = 10.0 ** np.array([-9.0, -6.0, -3.0, -1.0, 0.0, 1.0])
@@ -30,8 +30,8 @@ class Oracle:
     """The definition of a curve, evaluated once per point with 60 digits.
 
     Args:
-        curve: The curve whose `exact` is the definition. Curves with the same `exact` may share
-            an oracle.
+        curve: The curve, whose `exact` is the definition. Curves with the same `exact` may share an
+            oracle.
 
     Raises:
         OutrangeError: The curve has no `exact`.
@@ -46,14 +46,15 @@ class Oracle:
 
     @cached_property
     def _finest(self) -> Any:
-        """A context with enough digits for the sum of any float64 and 1."""
+        """The mpmath context in which the sum of 1 and any float64 is exact."""
         return many_bits(BITS + 1100)
 
     def real(self, x: Any, mp: Any = None) -> Any:
         """Return the value at the mpmath number `x`, or NaN if undefined.
 
         Args:
-            mp: The context to compute in; the oracle's own by default.
+            x: The point.
+            mp: The mpmath context to compute in; by default the oracle's own.
         """
         mp = mp or self.mp
         try:
@@ -64,18 +65,21 @@ class Oracle:
 
     def at(self, x: float) -> Any:
         """Return the value at the float64 `x`, as an mpmath number."""
-        # A sum with 1 in sixty digits would lose smaller numbers.
+        # In 60 digits, a sum of 1 and a smaller number would lose that number.
         mp = self._finest if 0.0 < abs(x) < TINY else self.mp
         return self.real(mp.mpf(float(x)), mp)
 
     def slope(self, x: float) -> Any:
-        """Return the derivative at `x`, to about 40 digits."""
+        """Return the derivative at the float64 `x`, accurate to about 40 digits."""
         x = self.mp.mpf(float(x))
         step = self.mp.mpf(10) ** -20 * (abs(x) if x else self.mp.mpf(10) ** -10)
         return (self.real(x + step) - self.real(x - step)) / (2 * step)
 
     def values(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the values as unevaluated sums of two float64 arrays."""
+        """Return the values at `x` as two float64 arrays `(high, low)`.
+
+        The exact sum of the two is the value to 106 bits.
+        """
         flat = np.ravel(x)
         for p in set(flat.tolist()) - self._seen.keys():
             value = self.at(p)
@@ -86,14 +90,17 @@ class Oracle:
 
 
 def special(curve: Curve, most: int = 9) -> list[float]:
-    """Return the points that the facts name: those nearest to 0 and the outermost ones."""
+    """Return points that the curve's facts mention: at most `most` of these, and the domain's ends.
+
+    If there are more, the points nearest to 0 are returned, and the two farthest from it.
+    """
     named = sorted({*curve.knots, *curve.turns, *curve.jumps, *curve.holes}, key=abs)
     named = named if len(named) <= most else [*named[: most - 2], *named[-2:]]
     return [p for p in (*named, *curve.on) if math.isfinite(p)]
 
 
 def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return intervals of all sizes: random ones, and some around each special point."""
+    """Return the ends of test intervals: random ones, and some around each special point."""
     rng = np.random.default_rng(seed)
     middle, radius = rng.normal(0.0, 3.0, 40), 10.0 ** rng.uniform(-9.0, 1.0, 40)
     pairs = [np.stack([middle - radius, middle + radius], 1), np.array(FIXED, np.float64)]
@@ -108,7 +115,7 @@ def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return points of every interval, `(intervals, points)`: evenly spaced and special ones."""
+    """Return evenly spaced and special test points in each interval, `(intervals, points)`."""
     a, b = np.clip(lo, -1e3, 1e3), np.clip(hi, -1e3, 1e3)
     even = np.clip(a[:, None] + (b - a)[:, None] * FRACTIONS, a[:, None], b[:, None])
     even[:, -1] = b  # rounding may have moved it
@@ -119,7 +126,7 @@ def samples(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def probes(curve: Curve, seed: int = 0) -> np.ndarray:
-    """Return single points of all sizes inside `on`, including the tails of common functions."""
+    """Return test points of all magnitudes in the domain, including tails of common functions."""
     rng = np.random.default_rng(seed)
     tens = 10.0 ** rng.uniform(-9.0, 1.5, 60)
     far = [0.0, 1e-300, 1e5, 1e17, 20.0, 37.0, 38.4, 300.0, 700.0, 744.0, 745.1]
@@ -134,7 +141,7 @@ def probes(curve: Curve, seed: int = 0) -> np.ndarray:
 
 
 def ladder(a: float, b: float, reach: float = 12.0) -> np.ndarray:
-    """Return increasing points strictly inside `(a, b)`, which get denser toward finite ends."""
+    """Return increasing points strictly inside `(a, b)`, denser toward finite ends."""
     finite_a, finite_b = math.isfinite(a), math.isfinite(b)
     left = a if finite_a else (b if finite_b else 0.0) - reach
     right = b if finite_b else (a if finite_a else 0.0) + reach

@@ -1,4 +1,4 @@
-"""Laws of the facts that a `Curve` states, each compared with the definition in 60 digits."""
+"""Checks of the facts that a `Curve` states, against its definition in 60 digits."""
 
 import math
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def check_definition(curve: Curve, oracle: Oracle | None = None) -> None:
     require(not lost.any(), f"`{curve.name}` is not defined on all of {curve.on}")
     wrong = np.isnan(values)
     require(not wrong.any(), f"`{curve.name}.f` is NaN at {x[wrong][:1]}")
-    # The error of a value beyond the float64 range is not defined.
+    # For values beyond the float64 range, the error is not defined.
     seen = np.isfinite(values) & np.isfinite(high)
     with np.errstate(all="ignore"):
         far = np.abs((values - high) - low)
@@ -61,9 +61,9 @@ def _gaps(curve: Curve) -> Iterator[tuple[float, float, int]]:
 
 
 def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `f` bends as stated between knots.
+    """Check that `f` is convex, concave or linear between knots, as stated.
 
-    Chord slopes rise in a cup, fall in a cap, and are constant on a line.
+    Slopes of consecutive chords must increase, decrease, or be constant, respectively.
     """
     oracle = oracle or Oracle(curve)
     lines = curve.lines or (None,) * len(curve.bends)
@@ -85,7 +85,7 @@ def check_bends(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `f` is monotone or constant between turns, and that every jump is a turn."""
+    """Check that `f` is monotone between turns, and that every jump is a turn."""
     oracle = oracle or Oracle(curve)
     require(set(curve.jumps) <= set(curve.turns), f"`{curve.name}` has a jump that is no turn")
     ends = sorted({curve.on[0], *curve.turns, *curve.holes, curve.on[1]})
@@ -99,7 +99,7 @@ def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that the limits at a knot differ at jumps and equal the value elsewhere."""
+    """Check the limits at knots: they differ at jumps, and equal the value at other knots."""
     oracle = oracle or Oracle(curve)
     require(set(curve.jumps) <= set(curve.knots), f"`{curve.name}` has a jump that is no knot")
     step = oracle.mp.mpf(10) ** -45
@@ -115,10 +115,10 @@ def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check `on`, `beyond` and `holes`: where `f` is defined, and its range there."""
+    """Check `on`, `beyond` and `holes`, which state where `f` is defined, and its range there."""
     oracle = oracle or Oracle(curve)
     for end, sign in zip(curve.on, (-1.0, 1.0), strict=True):
-        # A pole may be the end of one branch of a function.
+        # A pole may be the end of the domain if `f` is one branch of a function.
         if curve.beyond is None and math.isfinite(end) and oracle.mp.isfinite(oracle.at(end)):
             outside = any(oracle.mp.isfinite(oracle.at(end + sign * d)) for d in (1e-6, 0.5))
             require(not outside, f"`{curve.name}` goes on past {end}, but has no `beyond`")
@@ -139,7 +139,7 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> None:
-    """Check that no value leaves `beyond`, and that values approach both of its ends."""
+    """Check that all values lie in the range `beyond`, and that some approach both of its ends."""
     least, most = ends
     far = [
         0.0,
@@ -155,7 +155,7 @@ def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> No
 
 
 def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `range` encloses every value, and that its ends are attained up to the error."""
+    """Check that `range` encloses all values, and that its ends are attained up to the error."""
     oracle = oracle or Oracle(curve)
     lo, hi = boxes(curve)
     least, most = curve.range(lo, hi)
@@ -170,7 +170,7 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
         require(
             False, f"`{curve.name}.range` of {box} is {ends}, but f({x[i, j]!r}) = {high[i, j]!r}"
         )
-    # Limits at jumps and constants outside `on` need not be attained; not all turns are sampled.
+    # Limits at jumps, and constants outside `on`, need not be attained. Not all turns are sampled.
     inside = (lo >= max(curve.on[0], -1e3)) & (hi <= min(curve.on[1], 1e3))
     for skipped in (*curve.jumps, *(set(curve.turns) - set(special(curve, 5)))):
         inside &= ~((lo <= skipped) & (skipped <= hi))
@@ -186,7 +186,7 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check `saturated`: there the slope is below 2 % of the steepest; flat tails are saturated."""
+    """Check `saturated`: slopes there are below 2 % of the steepest; it includes flat tails."""
     if curve.saturated is None:
         return
     x = np.linspace(-12.0, 12.0, 961)
@@ -204,7 +204,7 @@ def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_crossings(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `f` has exactly the stated value at each crossing, and rises everywhere."""
+    """Check that `f` has exactly the stated value at each crossing, and is increasing."""
     if not curve.crossings:
         return
     oracle = oracle or Oracle(curve)

@@ -1,4 +1,4 @@
-"""Laws of the ops that are not curves, compared with their own matrix and with NumPy."""
+"""Checks of the ops that are not curves, against their own matrices and NumPy."""
 
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ def _near(a: np.ndarray, b: np.ndarray, scale: float | np.ndarray = 1.0) -> bool
 
 
 def matrices(op: Affine, absolute: bool = False) -> list[np.ndarray]:
-    """Return the matrix `(n_i, m)` that `apply` multiplies each input by."""
+    """Return, for each input, the matrix `(n_i, m)` by which `apply` multiplies it."""
     parts = []
     for i, n in enumerate(op.sizes):
         units = [np.zeros((n, size)) for size in op.sizes]
@@ -27,10 +27,10 @@ def matrices(op: Affine, absolute: bool = False) -> list[np.ndarray]:
 
 
 def check_affine(op: Affine, seed: int = 0) -> None:
-    """Check an affine op.
+    """Check the laws of an affine op.
 
-    `apply` is linear, `adjoint` is its transpose, `absolute` is at least `|A|`, and `terms` is at
-    least the number of products in any sum.
+    `apply` must be linear and `adjoint` its transpose. `absolute` must be at least `|A|`, and
+    `terms` at least the number of products in any sum.
     """
     rng = np.random.default_rng(seed)
     plain, absolute = matrices(op), matrices(op, True)
@@ -62,9 +62,10 @@ def check_affine(op: Affine, seed: int = 0) -> None:
 
 
 def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int = 0) -> None:
-    """Check `restricted`.
+    """Check that `restricted` returns a part of an op that agrees with the op.
 
-    It has all wanted results, reads only the entries it states, and computes what the op computes.
+    The part must have all the results in `wanted`, read only the entries that it states, and
+    compute the same values as the op.
     """
     rng = np.random.default_rng(seed)
     part = op.restrict(wanted)
@@ -72,7 +73,7 @@ def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int =
     for entries in (part.outputs, *part.inputs):
         require(bool((np.diff(entries) > 0).all()), f"`{op.name}`: entries must increase")
     sizes = op.sizes if not isinstance(op, Largest) else (int(op.windows.max()) + 1,)
-    # Entries that the part does not read must not matter, so they are drawn a second time.
+    # Entries that the part does not read must not matter, so they are drawn again.
     xs = tuple(rng.normal(size=(3, n)) for n in sizes)
     ys = tuple(rng.normal(size=(3, n)) for n in sizes)
     for x, y, entries in zip(xs, ys, part.inputs, strict=True):
@@ -92,16 +93,16 @@ def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int =
 
 
 def check_absolute(op: Affine) -> None:
-    """Check that `absolute` is exactly `|A|`, for ops that read no entry twice into one result."""
+    """Check that `absolute` is exactly `|A|`, for ops whose results read no entry twice."""
     for exact, bound in zip(matrices(op), matrices(op, True), strict=True):
         require(_near(np.abs(exact), bound), f"`{op.name}`: absolute is not |A|")
 
 
 def check_rearrange(op: Rearrange, seed: int = 0) -> None:
-    """Check a rearrangement.
+    """Check the laws of a rearrangement.
 
-    `run` is NumPy's indexing, `adjoint` is its transpose, and no entry has more readers than
-    `terms`.
+    `run` must agree with NumPy's indexing, `adjoint` must be its transpose, and no entry may be
+    read by more than `terms` results.
     """
     rng = np.random.default_rng(seed)
     xs = tuple(rng.normal(size=(2, 3, n)) for n in op.sizes)
@@ -128,7 +129,7 @@ def check_rearrange(op: Rearrange, seed: int = 0) -> None:
 
 
 def check_largest(op: Largest, seed: int = 0) -> None:
-    """Check that `run` returns the largest entry of every window, without its padding."""
+    """Check that `run` returns the largest entry of every window, ignoring padding."""
     rng = np.random.default_rng(seed)
     n = int(op.windows.max()) + 1
     for sign in (1.0, -1.0):
@@ -141,10 +142,10 @@ def check_largest(op: Largest, seed: int = 0) -> None:
 
 
 def check_product(op: Product, seed: int = 0) -> None:
-    """Check a product of entries.
+    """Check the laws of a product of entries.
 
-    `run` is the product of the named entries, `pull` is its transpose, and no entry has more
-    readers than `terms`.
+    `run` must be the product of the stated entries, and `pull` the transpose of selecting them. No
+    entry may be read by more than `terms` results.
     """
     rng = np.random.default_rng(seed)
     u, v = (rng.normal(size=(2, 3, n)) for n in op.sizes)
@@ -162,9 +163,9 @@ def check_product(op: Product, seed: int = 0) -> None:
 
 
 def check_planes(seed: int = 0, count: int = 2000) -> None:
-    """Check in exact arithmetic that the planes of every `theta` enclose the product.
+    """Check in exact arithmetic that the planes for any `theta` enclose the product.
 
-    On the unit box, `theta` of 0 must give the planes of McCormick's envelope.
+    On the unit box, `theta = 0` must give the planes of McCormick's envelope.
     """
     rng = np.random.default_rng(seed)
     size = 10.0 ** rng.uniform(-12, 12, (2, count))

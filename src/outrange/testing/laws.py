@@ -1,4 +1,4 @@
-"""One call that checks all laws of a curve."""
+"""The function that checks all laws of a curve."""
 
 from ..ops import Curve
 from .definition import Oracle
@@ -29,7 +29,7 @@ CURVE_LAWS = (
     check_tightness,
     check_relax,
 )
-"""The laws of a curve, in order of their cost."""
+"""The checks of a curve, the cheapest first."""
 
 
 def check_curve(curve: Curve, oracle: Oracle | None = None) -> None:
@@ -37,10 +37,10 @@ def check_curve(curve: Curve, oracle: Oracle | None = None) -> None:
 
     Args:
         curve: The curve, with an `exact` definition.
-        oracle: An oracle to reuse between curves of one definition; a new one by default.
+        oracle: An oracle to share between curves with the same definition; by default a new one.
 
     Raises:
-        LawBroken: A law fails; the message has the witness.
+        LawBroken: A law is broken; the message gives the witness.
     """
     oracle = oracle or Oracle(curve)
     for law in CURVE_LAWS:

@@ -1,7 +1,7 @@
-"""Laws of the lines derived from the facts: soundness for any slope, and tightness.
+"""Checks of the lines derived from a curve's facts: soundness for any slope, and tightness.
 
-A line is compared with the definition exactly. If the difference is not clearly positive, the five
-terms `f_high + f_low - (product_high + product_low) - offset` are summed without rounding.
+Each line is compared with the definition exactly. If the difference is not clearly positive, the
+five terms `f_high + f_low - (product_high + product_low) - offset` are summed without rounding.
 """
 
 import math
@@ -20,7 +20,7 @@ SPLIT = 2.0**27 + 1.0
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `a * b` as an unevaluated sum of two float64; exact without over- and underflow."""
+    """Return `a * b` as the exact sum of two float64 arrays, barring overflow and underflow."""
     high = a * b
     a1, b1 = a * SPLIT, b * SPLIT
     a1, b1 = a1 - (a1 - a), b1 - (b1 - b)
@@ -31,12 +31,12 @@ def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def first_violation(
     value: tuple[np.ndarray, np.ndarray], slope: np.ndarray, offset: np.ndarray, x: np.ndarray
 ) -> tuple[int, int] | None:
-    """Return the index of the first point at which a line exceeds the value, or None.
+    """Return the interval and point at which a line first exceeds the curve, or None.
 
     Args:
-        value: `(high, low)`, the exact values as sums of two float64, `(intervals, points)`.
+        value: `(high, low)`: the curve's values as sums of two float64, `(intervals, points)` each.
         slope: The slope of each interval's line, `(intervals,)`.
-        offset: The offset of each line, `(intervals,)`; `-inf` is below everything.
+        offset: The offset of each line, `(intervals,)`; with `-inf`, a line is below everything.
         x: The points of each interval, `(intervals, points)`.
     """
     high, low = value
@@ -48,7 +48,7 @@ def first_violation(
         skip = plain | ~np.isfinite(high) | np.isneginf(t) | ~np.isfinite(x)
     for i, j in np.argwhere(~skip):
         terms = [high[i, j], low[i, j], -product[i, j], -rest[i, j], -t[i, j]]
-        # Two float64 represent the value to 106 bits.
+        # The sum of two float64 represents the value to 106 bits.
         if not math.fsum(terms) >= -(2.0**-104) * abs(high[i, j]):
             return int(i), int(j)
     return None
@@ -63,7 +63,7 @@ def _check_below(
     x: np.ndarray,
     what: str,
 ) -> None:
-    """Raise `LawBroken` if a lower line of `sign * f` crosses it."""
+    """Raise `LawBroken` if a lower line of `sign * f` exceeds it at any point."""
     high, low = value
     require(bool(np.isfinite(slope).all()), f"`{curve.name}`: {what} has no finite slope")
     require(
@@ -78,9 +78,9 @@ def _check_below(
 
 
 def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that the lines of `relax` enclose the curve for every `theta`.
+    """Check that the lines of `relax` enclose the curve for any `theta`.
 
-    `least_offset` and `most_offset` must give sound lines for any slope.
+    The offsets from `least_offset` and `most_offset` must also give sound lines for any slope.
     """
     oracle = oracle or Oracle(curve)
     lo, hi = boxes(curve)
@@ -106,7 +106,7 @@ def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def _check_theta(curve: Curve, lo: np.ndarray, hi: np.ndarray, default: LinePair) -> None:
-    """Check that `relax` reproduces a default line from the `theta` that it reports."""
+    """Check that `relax`, given the `theta` that it reports, returns its default lines again."""
     size = np.maximum(np.abs(lo), np.abs(hi))
     for side in ("lo", "hi"):
         theta, gain = getattr(default, f"{side}_theta"), getattr(default, f"{side}_gain")
@@ -126,13 +126,13 @@ def _check_theta(curve: Curve, lo: np.ndarray, hi: np.ndarray, default: LinePair
 def envelopes(
     curve: Curve, lo: np.ndarray, hi: np.ndarray, count: int = 96
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the convex and the concave envelope at the midpoint from sampled values.
+    """Return the convex and the concave envelope at the midpoint of each interval, from samples.
 
     Args:
-        count: Evenly spaced points on each side of the midpoint.
+        count: Number of evenly spaced points on each side of the midpoint.
     """
     z = 0.5 * lo + 0.5 * hi
-    # Evenly spaced points, and points near both ends and the midpoint, where curves are steep.
+    # Use evenly spaced points, and more near both ends and the midpoint, where curves are steep.
     near = 2.0 ** -np.arange(2.0, 40.0)
     part = np.unique(np.concatenate([np.linspace(0, 1, count), near, 1 - near]))
     left, right = z[:, None] - (z - lo)[:, None] * part, z[:, None] + (hi - z)[:, None] * part
@@ -155,7 +155,7 @@ def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 
     """Check that the default lines are tight at the midpoint.
 
     Args:
-        factor: The permitted distance between the lines, relative to that of the envelopes of `f`.
+        factor: The permitted distance between the lines, relative to that between the envelopes.
     """
     lo, hi = boxes(curve)
     keep = (np.abs(lo) <= 100) & (np.abs(hi) <= 100) & (lo > curve.on[0]) & (hi < curve.on[1])

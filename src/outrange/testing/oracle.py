@@ -1,4 +1,4 @@
-"""Evaluation of a graph in 200-bit arithmetic, as a reference for published bounds."""
+"""Evaluation of graphs in 200-bit arithmetic, as a reference for computed bounds."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,10 @@ BITS = 200
 
 
 def _matrices(op: Affine) -> list[np.ndarray]:
-    """Return the matrix of each input. Every entry is one product with 1 and thus not rounded."""
+    """Return the matrix by which an affine op multiplies each input.
+
+    The op is applied to unit vectors, so each entry is a product with 1, which is exact.
+    """
     matrices = []
     for i, n in enumerate(op.sizes):
         units = [np.zeros((n, size)) for size in op.sizes]
@@ -49,10 +52,10 @@ def _value(mp: Any, op: Op, source: list) -> list:
 
 
 def evaluate(graph: Graph, x: Iterable[float]) -> list:
-    """Evaluate the output at one point in 200-bit arithmetic.
+    """Evaluate the output of a graph at one point in 200-bit arithmetic.
 
     Args:
-        graph: Any graph whose curves have an `exact` definition.
+        graph: A graph whose curves all have an `exact` definition.
         x: The input point, `(graph.size,)` float64.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Laws of increasing step functions, including staircases."""
+"""Checks of increasing step functions, including staircases."""
 
 import numpy as np
 
@@ -16,10 +16,10 @@ def check_step(step: Step, oracle: Oracle | None = None) -> None:
 
     Args:
         step: The step function, with an `exact` definition.
-        oracle: An oracle to reuse between steps of one definition; a new one by default.
+        oracle: An oracle to share between steps with the same definition; by default a new one.
 
     Raises:
-        LawBroken: A law fails; the message has the witness.
+        LawBroken: A law is broken; the message gives the witness.
     """
     oracle = oracle or Oracle(step)
     for law in (check_definition, check_range, check_relax):
@@ -37,7 +37,7 @@ def _jumps(step: Step, lo: float, hi: float) -> np.ndarray:
 
 
 def check_jumps_of(step: Step) -> None:
-    """Check that `f` is constant between the stated jumps and rises by one height at each."""
+    """Check that `f` is constant between the stated jumps, and rises by the same height at each."""
     at = _jumps(step, -40.0, 40.0)
     left, right, middle = step.f(down(at)), step.f(up(at)), step.f(at)
     ends = np.concatenate([[-40.0], at, [40.0]])
@@ -51,7 +51,7 @@ def check_jumps_of(step: Step) -> None:
 
 
 def check_hull(step: Step) -> None:
-    """Check that the default lines at the midpoint touch the hull of all values and limits."""
+    """Check that the default lines touch the convex hull of values and limits at the midpoint."""
     lo, hi = boxes(step)
     few = (np.abs(lo) < 60) & (np.abs(hi) < 60) & (lo < hi)
     lo, hi = lo[few], hi[few]

@@ -1,4 +1,4 @@
-"""Digests that distinguish the files of an instance from others with the same names."""
+"""Digests that tell an instance's files apart from other files with the same names."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 
 CHUNK = 1 << 20
-"""Bytes that are unpacked at a time."""
+"""Number of bytes that are unpacked in one step."""
 
 DIGITS = 16
-"""Hexadecimal digits; enough against accidental collisions, not against malicious ones."""
+"""Number of hexadecimal digits. They prevent accidental collisions, but not malicious ones."""
 
 
 def digest_of(*files: Path) -> str:
-    """Return the digest of the unpacked contents of files; empty if one cannot be read.
+    """Return the digest of the unpacked contents of files; "" if any file cannot be read.
 
     Args:
-        files: Plain or gzip-packed files; their order matters.
+        files: Plain or gzip-compressed files; their order matters.
     """
     try:
         parts = [_of_file(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files]

@@ -51,7 +51,10 @@ class Instance:
 
 
 def key_of(onnx: str, vnnlib: str) -> Key:
-    """Return names without `./` and `.gz`, so that equivalent rows have equal keys."""
+    """Return the key of an instance: both names without `./` and `.gz`.
+
+    Equivalent rows of a list then have equal keys.
+    """
     names = [posixpath.normpath(name.strip().replace("\\", "/")) for name in (onnx, vnnlib)]
     first, second = (name.removesuffix(".gz") for name in names)
     return first, second
@@ -64,12 +67,13 @@ def read_instances(
 
     Args:
         path: A CSV file with rows `onnx,vnnlib,timeout`, optionally after a row of titles.
-        root: Folder that names are relative to; None for the folder of the list.
-        seconds: Time limit of every instance, overriding the list; None for the list's own.
+        root: Folder to which file names are relative; None for the folder of the list.
+        seconds: Time limit of every instance, overriding the list; None to use the limits in the
+            list.
         only: Text that instance names must contain; None for all.
 
     Raises:
-        InputError: The list, or a file it names, is missing or malformed.
+        InputError: The list is missing or malformed, or a file that it names is missing.
     """
     folder = path.parent if root is None else root
     instances: dict[Key, Instance] = {}
@@ -103,11 +107,11 @@ def read_instances(
 def of_pairs(
     pairs: Iterable[tuple[Any, Any]], root: Path | None, seconds: float | None, only: str | None
 ) -> list[Instance]:
-    """Build the instances of pairs of files, without duplicates.
+    """Build instances from pairs of files, without duplicates.
 
     Args:
         pairs: Pairs of a model file and a property file.
-        root: Folder that names are relative to; None for the current one.
+        root: Folder to which file names are relative; None for the current folder.
         seconds: Time limit of each instance.
         only: Text that instance names must contain; None for all.
 
@@ -136,10 +140,10 @@ def of_pairs(
 
 
 def read_expected(path: Path) -> dict[Key, str]:
-    """Read the verdicts of a CSV file with the columns `onnx`, `vnnlib` and `verdict`.
+    """Read expected verdicts from a CSV file with the columns `onnx`, `vnnlib` and `verdict`.
 
     Args:
-        path: File whose verdicts are `sat` or `unsat` (`violated`, `holds`); others are ignored.
+        path: The file. Verdicts are `sat` or `unsat` (or `violated`, `holds`); others are ignored.
 
     Raises:
         InputError: The file is missing, or lacks a column.
@@ -166,7 +170,7 @@ def read_expected(path: Path) -> dict[Key, str]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield line numbers and words of the rows that are not empty."""
+    """Yield the line number and the words of each row that is not empty."""
     if not path.is_file():
         raise InputError(f"The list of instances does not exist. Received: `{path}`.")
     try:
@@ -196,7 +200,7 @@ def _limit(row: list[str], number: int, path: Path) -> float:
 
 
 def _present(folder: Path, name: str) -> Path:
-    """Return the path of a file, or of its packed form if only that exists."""
+    """Return the path of a file, or of its compressed form if only that exists."""
     plain, packed = folder / name, folder / f"{name}.gz"
     return packed if packed.is_file() and not plain.is_file() else plain
 

@@ -1,4 +1,4 @@
-"""A locked file with a single writing process, whose appends are on disk when a call returns."""
+"""Files that a single process locks and appends to; each append is on disk when it returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...core import InputError
 
 
 LOCKED = 2**31 - 2
-"""Offset of the byte that is locked on Windows: the last one that can be."""
+"""Offset of the byte that is locked on Windows: the last one that can be locked."""
 
 BINARY = getattr(os, "O_BINARY", 0)
 """Flag that keeps Windows from translating line ends."""
@@ -38,7 +38,7 @@ def _lock_of_system(file: int) -> None:
 
 
 def _lock_of_windows(file: int) -> None:
-    """Lock one byte far behind the end, since Windows denies reading of locked bytes."""
+    """Lock one byte far beyond the end of the file, since Windows forbids reading locked bytes."""
     try:
         import msvcrt
     except ImportError:
@@ -52,7 +52,7 @@ def _lock_of_windows(file: int) -> None:
 
 
 def content(file: int) -> bytes:
-    """Return the content of an open file; appends still go to its end."""
+    """Return the content of an open file. Later appends still go to its end."""
     os.lseek(file, 0, os.SEEK_SET)
     parts = []
     while part := os.read(file, 2**20):
@@ -68,7 +68,7 @@ def append(file: int, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the entry of a new file to disk, where the system supports that."""
+    """Flush a folder's entries to disk, where the system supports that."""
     try:
         file = os.open(folder, os.O_RDONLY)
         try:

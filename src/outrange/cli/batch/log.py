@@ -14,7 +14,7 @@ from .results import Result
 
 
 class ResultStore(Protocol):
-    """Destination of results."""
+    """The protocol of a store of results."""
 
     known: dict[Key, Result]
 
@@ -22,7 +22,7 @@ class ResultStore(Protocol):
 
 
 class Memory:
-    """A result store in memory alone."""
+    """A result store that exists only in memory."""
 
     def __init__(self) -> None:
         self.known: dict[Key, Result] = {}
@@ -67,7 +67,7 @@ class Log:
             self._say(result.verdict, result, f" {result.seconds:.2f} s")
 
     def report(self, tasks: Sequence[Instance]) -> None:
-        """Report the progress."""
+        """Report the progress, with the instances that are being decided."""
         results = self._results.known
         now = BatchProgress(
             read_wall_clock() - self._start,

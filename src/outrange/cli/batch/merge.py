@@ -1,4 +1,4 @@
-"""`outrange merge`: combines the shards of one list into one table if they are consistent."""
+"""`outrange merge`: combines the tables of a list's shards into one if they are consistent."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .shards import Origin, check_same_run, read_origin
 
 
 def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> int:
-    """Write the combined table; return the exit code of `verify-all` on the whole list.
+    """Write the combined table; return the exit code that `verify-all` has for the whole list.
 
     Args:
         tables: Tables of the shards.
-        out: Table to write; must not contain results yet.
+        out: Table to write, which must not contain results yet.
     """
     paths = [Path(table) for table in tables]
     origins = [read_origin(path) for path in paths]
@@ -59,7 +59,7 @@ def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
 
 
 def _better(earlier: tuple[Result, Path] | None, result: Result, path: Path) -> tuple[Result, Path]:
-    """Return the result that counts of two for one instance, from a shard that ran twice."""
+    """Return the better of two results for one instance, such as from a shard that ran twice."""
     if earlier is None:
         return result, path
     before, place = earlier

@@ -1,4 +1,4 @@
-"""Decision of instances in processes of this machine, isolated from each other's failures."""
+"""Decision of instances in separate processes on this machine, isolated from failures."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ TICK = 0.25
 def run_in_processes(
     instances: Sequence[Instance], log: Log, jobs: int, memory: float | None, seed: int
 ) -> None:
-    """Decide instances until each has a result.
+    """Decide instances in worker processes until each has a result.
 
     Args:
         instances: The instances to decide.
+        log: Recorder of the results.
+        jobs: Number of processes.
         memory: Memory limit of each process in GiB; None for no limit.
         seed: Seed of the counterexample search.
     """

@@ -1,8 +1,8 @@
-"""Results of many instances, each on disk as soon as it is known; a killed run loses none.
+"""Files for the results of many instances, each written at once, so that a killed run loses none.
 
-`results.jsonl` is the record: one line per result, appended and flushed to disk. `results.csv` is
-its table with one row per instance, written after the record. If a kill truncates one of the two,
-the next start repairs it from the other.
+`results.jsonl` is the record, with one line per result, appended and flushed to disk. `results.csv`
+is the table, with one row per instance, written after the record. If a kill truncates one of the
+two, the next start repairs it from the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from .locked_file import BINARY, append, content, lock, sync_folder
 
 
 OLD_COLUMNS = ("onnx", "vnnlib", "verdict", "seconds", "detail", "files")
-"""Columns of older tables without provenance; they are read, and rewritten with all columns."""
+"""Columns of older tables, which had no provenance. Such tables are read, and rewritten with all
+columns."""
 
 ORIGIN = ("model_sha256", "property_sha256", "version", "seed", "time_limit", "warrant")
 
@@ -37,7 +38,7 @@ OPEN_VERDICTS = ("unknown", "timeout", "error")
 
 @dataclass(frozen=True)
 class Result:
-    """Outcome of one instance.
+    """The outcome of one instance.
 
     Args:
         onnx: Name of the model in the list of instances.
@@ -46,12 +47,12 @@ class Result:
         detail: Reason of an open verdict, or a remark on a decided one.
         x: Flat input of the counterexample.
         y: Flat output of the model at `x`.
-        files: Digest of the two files; the result is void if it changes.
+        files: Digest of the model file and the property file; the result is void if it changes.
         model_sha256: SHA-256 of the model's file as read; empty without a model.
         property_sha256: SHA-256 of the property's file as read; empty without a file.
         seed: Seed of the counterexample search.
         time_limit: Time limit in seconds.
-        warrant: Name of the evidence behind the verdict (see `Warrant`).
+        warrant: Name of the `Warrant`, the kind of evidence behind the verdict.
     """
 
     onnx: str
@@ -83,13 +84,13 @@ def result_of(
     seconds: float,
     **more: Any,
 ) -> Result:
-    """Build the record of a worker's answer.
+    """Build the result from a worker's answer.
 
     Args:
-        files: Digest of its files when the task was sent.
+        files: Digest of the instance's files when the task was sent.
         seed: Seed of the counterexample search.
-        verdict: Verdict of the worker.
-        detail: Detail of the worker, shortened here.
+        verdict: Verdict in the answer.
+        detail: Detail in the answer, which is shortened.
         **more: Other fields of the result.
     """
     return Result(
@@ -151,7 +152,7 @@ class Results:
         self._file = self._table = -1
 
     def add(self, result: Result) -> None:
-        """Put a result on disk before returning.
+        """Write a result to disk before returning.
 
         Raises:
             InputError: The files cannot be written.
@@ -176,7 +177,7 @@ class Results:
         lines, cut = _whole_lines(content(self._file))
         for result in _read_record(lines, cut, self._record):
             self.known[result.key] = result
-        # A counterexample missing from the record is searched for again.
+        # A `sat` result whose counterexample is missing from the record is decided again.
         self.known = {
             key: result
             for key, result in self.known.items()
@@ -195,7 +196,7 @@ class Results:
         return _whole_lines(self._path.read_bytes() if self._path.exists() else b"")
 
     def _rewrite(self) -> None:
-        """Replace the table in one step: a kill leaves the old or the new one."""
+        """Replace the table atomically: a killed process leaves either the old or the new one."""
         part = self._path.with_name(f"{self._path.name}.part")
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o644)
         try:
@@ -231,7 +232,7 @@ def _rows(results: list[Result]) -> str:
 
 
 def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
-    """Return the complete lines and the rest."""
+    """Return the complete lines, and the incomplete last line."""
     end = data.rfind(b"\n") + 1
     return data[:end], data[end:]
 

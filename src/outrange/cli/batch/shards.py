@@ -1,4 +1,4 @@
-"""Parts of a list that are decided separately, and merged only if they are consistent."""
+"""Shards of a list, which are decided separately and merged only if they are consistent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class Shard:
     count: int
 
     def part(self, instances: Sequence[Instance]) -> list[Instance]:
-        """Return the instances; the neighbors of one model are spread over all shards."""
+        """Return the instances of this shard.
+
+        Neighbors in a list often have the same model; they are spread over all shards.
+        """
         return list(instances[self.number - 1 :: self.count])
 
     def table_path(self, out: Path) -> Path:
@@ -42,7 +45,7 @@ class Shard:
             seed: Seed of the counterexample search.
 
         Raises:
-            InputError: An existing file is about another list, or the file cannot be written.
+            InputError: The file exists and is about another list, or it cannot be written.
         """
         origin = Origin(
             self.number,
@@ -68,13 +71,13 @@ class Shard:
 
 @dataclass(frozen=True)
 class Origin:
-    """Description of the run that a shard belongs to.
+    """A description of the run to which a shard belongs.
 
     Args:
         instances: Number of instances in the whole list.
-        listed: Hash of the whole list: names, files and limits.
+        listed: Hash of the whole list, including names, file contents and limits.
         seed: Seed of the counterexample search.
-        keys: Keys of its own instances, in order.
+        keys: Keys of the shard's own instances, in order.
     """
 
     number: int
@@ -87,10 +90,10 @@ class Origin:
 
 
 def shard_of(text: str | None) -> Shard | None:
-    """Return the shard that `--shard` names.
+    """Return the shard that the option `--shard` describes; None without the option.
 
     Args:
-        text: `"3/8"`, or `"slurm"` for the shard of the current job of an array.
+        text: Such as `"3/8"`, or `"slurm"` for the shard of the current job in a Slurm array.
 
     Raises:
         InputError: The text is malformed, or no array job is running.
@@ -129,13 +132,13 @@ def _of_slurm() -> Shard:
 
 
 def digest_of_list(instances: Sequence[Instance]) -> str:
-    """Return a hash of names, file contents and limits, in order."""
+    """Return a hash of the names, file contents and limits of all instances, in order."""
     rows = [(*instance.key, instance.seconds, instance.files) for instance in instances]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def origin_file(out: Path) -> Path:
-    """Return the path of the file with a table's origin."""
+    """Return the path of the file that stores a table's origin."""
     return out.with_suffix(".shard.json")
 
 
@@ -156,16 +159,16 @@ def read_origin(out: Path) -> Origin:
 
 
 def check_same_run(first: Origin, other: Origin, name: str, other_name: str) -> None:
-    """Refuse two shards of different runs.
+    """Check that two shards belong to the same run.
 
     Args:
-        first: Origin of one shard.
-        other: Origin of the other.
-        name: Name of the first in messages.
-        other_name: Name of the other in messages.
+        first: Origin of the first shard.
+        other: Origin of the other shard.
+        name: Name of the first shard in messages.
+        other_name: Name of the other shard in messages.
 
     Raises:
-        InputError: They differ in more than their number.
+        InputError: The origins differ in more than the number of the shard.
     """
     fields = {
         "version": "versions of outrange",

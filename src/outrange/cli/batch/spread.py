@@ -1,4 +1,4 @@
-"""Decision of instances on the workers of an executor; files are sent, not shared."""
+"""Decision of instances on the workers of an executor, to which the files are sent."""
 
 from __future__ import annotations
 
@@ -26,28 +26,29 @@ from .worker import Worker
 
 
 GRACE = 60.0
-"""Seconds beyond twice its limit until an instance counts as hung: workers may have to start."""
+"""Seconds beyond twice its limit after which an instance counts as hung; workers may need to
+start."""
 
 LIGHT_MODEL = 1 << 17
-"""Maximum bytes of a model that shares a task with others: sending it twice is cheaper than a task
-of its own."""
+"""Maximum number of bytes of a model that may share a task with others. Sending it twice is cheaper
+than a separate task."""
 
 Query = tuple[int, str, str, bytes, float, int]
 """Index and file name of a model, file name and content of a property, time limit, seed."""
 
 
 class Folder:
-    """A model on a worker: its file, and the network read from it.
+    """A model on a worker: a temporary folder with its file, and the loaded network.
 
     Args:
-        data: Bytes of the file.
+        data: Bytes of the model's file.
     """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._room = tempfile.TemporaryDirectory(prefix="outrange-")
         self._writing = threading.Lock()
-        # Threads of a worker decide at the same time, each with its own network.
+        # Several threads of a worker may decide at the same time, so each has its own network.
         self._own = threading.local()
 
     def decide(self, model: str, name: str, content: bytes, seconds: float, seed: int) -> dict:
@@ -56,7 +57,8 @@ class Folder:
         Args:
             model: File name of the model; its suffix determines the format.
             name: File name of the property.
-            content: Bytes of the property.
+            content: Bytes of the property's file.
+            seconds: Time limit.
             seed: Seed of the counterexample search.
         """
         file = Path(self._room.name, model)
@@ -80,23 +82,25 @@ class Folder:
 def decide_instances(
     kept: CachedPayload, models: int, queries: Sequence[Query], patience: float
 ) -> list[dict]:
-    """Decide at least one of the given instances on a worker; see `Folder.decide`.
+    """Decide instances on a worker, at least one; see `Folder.decide`.
 
     Args:
-        models: Number of these files.
+        kept: The contents of the models' files.
+        models: Number of models.
         queries: Queries about the models.
+        patience: Seconds after which no further instance is begun.
     """
     contents = [kept.data] if models == 1 else kept.get_or_make("models", deserialize)
-    # A model that came with other models before has been read already.
+    # A model that was sent before, together with other models, is already loaded.
     folders = [cache_payload(content).get_or_make("folder", Folder) for content in contents]
     return answer_within(queries, lambda query: folders[query[0]].decide(*query[1:]), patience)
 
 
 def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
-    """Decide instances until each has a result.
+    """Decide instances on the workers of a pool until each has a result.
 
-    If the executor breaks, processes of this machine decide the rest: the executor belongs to the
-    caller, and only the caller can start another one.
+    If the executor fails, processes on this machine decide the rest, because only the caller could
+    start another executor.
 
     Args:
         instances: The instances to decide.
@@ -135,7 +139,7 @@ def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) 
 
 
 def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
-    """Pop the next instance and those that share its task; one that was lost is sent alone."""
+    """Pop the next instance, and those that share a task with it."""
     tasks = [waiting.popleft()]
     while len(tasks) < most and waiting and _go_together(tasks[0], waiting[0], lost):
         tasks.append(waiting.popleft())
@@ -143,9 +147,9 @@ def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Inst
 
 
 def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
-    """Return whether two instances may share a task: they have one model, or both are small.
+    """Return whether two instances may share a task: same model, or both models small.
 
-    An instance whose worker was lost before gets a task of its own.
+    An instance whose worker was lost before gets a separate task.
     """
     if lost[first.key] or lost[other.key]:
         return False
@@ -191,7 +195,7 @@ def _give(
         raise InputError(
             f"A file of the list cannot be read. Received: `{error.filename}` ({error.strerror})."
         ) from None
-    # Other tasks about this model alone share the payload.
+    # Other tasks with only this model share the payload.
     payload = Payload.of_bytes(contents[0]) if len(models) == 1 else Payload.of(contents)
     limit = 2 * sum(task.seconds for task in tasks) + GRACE
     work = len(models), queries, patience

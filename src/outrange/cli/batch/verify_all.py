@@ -23,19 +23,21 @@ from .worker import can_limit_memory
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """Options of the command, as parsed.
+    """The parsed options of the command.
 
     Args:
-        root: Folder that names are relative to; None for the folder of the list.
-        seconds: Time limit of every instance, overriding the list; None for the list's own.
+        root: Folder to which file names are relative; None for the folder of the list.
+        seconds: Time limit of every instance, overriding the list; None to use the limits in the
+            list.
         jobs: Number of worker processes.
         only: Text that instance names must contain; None for all.
-        retry: Verdicts to decide again.
+        retry: Verdicts for which instances are decided again.
         memory: Memory limit of each worker in GiB.
-        expected: A list of expected verdicts.
+        expected: CSV file of expected verdicts.
         seed: Seed of the counterexample search.
         executor: Address of a Dask scheduler whose workers decide; None for local processes.
-        shard: Part of the list such as `"3/8"`; `"slurm"` for the part of this array job.
+        shard: The shard of the list to decide, such as `"3/8"`; `"slurm"` for that of this array
+            job.
     """
 
     root: str | None
@@ -126,11 +128,11 @@ def _check(listed: str, o: BatchOptions) -> None:
 def still_open(
     instances: Sequence[Instance], known: dict[Key, Result], retry: Sequence[str]
 ) -> list[Instance]:
-    """Return the instances to decide.
+    """Return the instances that have no result, or one to be decided again.
 
     Args:
         known: Results of earlier runs.
-        retry: Verdicts to decide again.
+        retry: Verdicts for which instances are decided again.
     """
     return [i for i in instances if _is_open(i, known.get(i.key), {*retry})]
 

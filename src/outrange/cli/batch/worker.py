@@ -1,4 +1,4 @@
-"""A process that decides instances one by one, exchanging lines of JSON over its pipes."""
+"""The worker process, which decides instances one by one, with JSON lines over its pipes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Read tasks from stdin and write answers to the original stdout; end at the end of stdin."""
+    """Read tasks from stdin and write answers to the original stdout, until stdin is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process.
     answers = os.dup(1)
     os.dup2(2, 1)  # Output of a framework must not mix with the answers.
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _listen(tasks: queue.SimpleQueue[dict]) -> None:
-    """Receive tasks, also during a search: end the process when the parent is gone."""
+    """Put tasks from stdin into a queue, also during a search; exit when stdin is closed."""
     for line in sys.stdin:
         tasks.put(json.loads(line))
     os._exit(0)
@@ -53,7 +53,7 @@ def _send(file: int, answer: dict) -> None:
 
 
 def can_limit_memory() -> bool:
-    """Return whether the system can limit the memory of a process; Windows cannot."""
+    """Return whether the operating system can limit the memory of a process; Windows cannot."""
     return find_spec("resource") is not None
 
 
@@ -73,20 +73,20 @@ def _limit_memory(gib: float | None) -> None:
 
 
 class Worker:
-    """Decides tasks; caches the last model, since lists often repeat a model."""
+    """A decider of tasks that caches the last model, since neighbors in a list often share it."""
 
     def __init__(self) -> None:
         self._last: tuple[Any, Any] = (None, None)
 
     def decide(self, task: dict) -> dict:
-        """Return the verdict, or a description of the failure; never raise an exception.
+        """Decide a task; return the verdict or a description of the failure, never an exception.
 
         Args:
-            task: Dict of `model` and `property` (paths), `seconds`, `seed`.
+            task: Dict with `model` and `property` (paths), `seconds` and `seed`.
 
         Returns:
-            Dict of `verdict`, `seconds`, `detail`; with `sat` also `x` and `y`. If `worn` is true,
-            the process must be restarted.
+            Dict with `verdict`, `seconds` and `detail`, and for `sat` also `x` and `y`. If `worn`
+            is true, the process must be restarted.
         """
         from ...core import OutOfTime, OutrangeError
 
@@ -143,7 +143,7 @@ class Worker:
 
 
 def _origin(verdict: Verdict) -> dict[str, str]:
-    """Return the hashes of the files as read, and the warrant of the verdict."""
+    """Return the provenance of a verdict: the hashes of the files as read, and its warrant."""
     provenance = verdict.provenance
     property_source = None if provenance is None else provenance.property
     return {

@@ -1,4 +1,4 @@
-"""Worker processes from the parent's side: start, task, answer, end."""
+"""Management of worker processes by the parent: start, task, answer, end."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ from .results import Result, result_of
 PROGRAM = "from outrange.cli.batch.worker import main; main()"
 
 GRACE = 10.0
-"""Seconds beyond 1.1 times its limit until a worker without an answer is killed."""
+"""A worker without an answer is killed this many seconds after 1.1 times the time limit."""
 
 START = 120.0
-"""Maximum seconds for the start of a worker."""
+"""Maximum number of seconds for the start of a worker."""
 
 ATTEMPTS = 3
-"""Failed starts in a row, or kills over one task, after which the task gets no verdict."""
+"""Number of failed starts in a row, or of kills during one task, after which the task gets no
+verdict."""
 
 KILLS = [-number for name in ("SIGKILL", "SIGTERM") if (number := getattr(signal, name, None))]
-"""Exit codes of a process that the system or an administrator killed. A crash of the process itself
-(`SIGSEGV`) would happen again."""
+"""Exit codes of a process that the system or an administrator killed. Its task is tried again. A
+crash (`SIGSEGV`) would only happen again."""
 
 
 @dataclass(frozen=True)
 class PipeData:
-    """Data of one read from a worker's pipe.
+    """The data from one read of a worker's pipe.
 
     Args:
         number: Index of the worker.
-        process: The process, which may have been replaced since.
+        process: The process that sent the data; the worker may have been restarted since.
         data: Bytes read; empty at the end of the pipe.
     """
 
@@ -51,14 +52,14 @@ class PipeData:
 
 
 class WorkerProcess:
-    """One worker process, started on demand, and restarted after it ends.
+    """A worker process that is started on demand and restarted after it ends.
 
     Args:
-        number: Index of the worker, below `count`; workers share the processors.
+        number: Index of the worker, below `count`, by which the workers share the processors.
         memory: Memory limit in GiB, or None.
         seed: Seed of every task.
-        messages: Receives all data from the worker: a thread reads its pipe, since not every system
-            can wait for several pipes.
+        messages: Queue for all data from the worker. A thread reads the worker's pipe, since not
+            every system can wait for several pipes.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class WorkerProcess:
         self._files = ""
 
     def give(self, task: Instance) -> None:
-        """Send an instance to the worker."""
+        """Send an instance to the worker, and start the process if necessary."""
         self.task, self._files, self._killed = task, task.files, 0
         if self._process is None or self._process.poll() is not None:
             self.end()
@@ -96,10 +97,10 @@ class WorkerProcess:
         return self._since + limit - read_wall_clock()
 
     def listen(self, message: PipeData) -> Result | None:
-        """Return the result of the task if `message` completes it.
+        """Return the result of the task if `message` completes it, otherwise None.
 
         Raises:
-            InputError: The worker does not start.
+            InputError: The worker fails to start.
         """
         data = message.data
         if message.process is not self._process:
@@ -121,13 +122,13 @@ class WorkerProcess:
         return None
 
     def give_up(self) -> Result:
-        """End the worker during a task that has taken too long."""
+        """Kill the worker because its task has taken too long; return a timeout."""
         late = f"ended after {read_wall_clock() - self._since:.0f} s; it did not stop by itself"
         self.end()
         return self._done("timeout", late)
 
     def end(self) -> None:
-        """End the process at once."""
+        """Kill the process immediately, and close its pipes."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -217,7 +218,7 @@ class WorkerProcess:
         return None
 
     def _last_words(self) -> str:
-        """Return the last line on stderr; a crash in compiled code leaves no more."""
+        """Return the last line on stderr, the only trace of a crash in compiled code."""
         assert self._errors is not None
         size = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, size - 2000))

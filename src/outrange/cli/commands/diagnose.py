@@ -1,4 +1,4 @@
-"""`outrange diagnose`: checks a model file against a data file; exit code by level."""
+"""`outrange diagnose`: diagnoses a model file on a data file."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from ..options.arrays import read_file
 
 
 FOUND = {Level.PROVED: 6, Level.MEASURED: 7, Level.SUSPECTED: 8}
-"""Exit code of the worst level."""
+"""Exit code for the worst level of any finding."""
 
 
 def ask_diagnose(
@@ -49,7 +49,7 @@ def ask_diagnose(
 
 
 def exit_code(answer: Diagnosis, fail_on: str) -> int:
-    """Return 0 if no finding reaches the level `fail_on`, else the code of the worst level."""
+    """Return 0 if no finding reaches the level `fail_on`, or else the code of the worst level."""
     if fail_on == "never" or not answer.at_least(fail_on):
         return EXACT
     worst = answer.worst
@@ -60,8 +60,8 @@ def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray
     """Read inputs and targets from a file.
 
     Args:
-        name: An `.npz` file of named arrays, or a `.csv` file with a line of titles.
-        target: Array or column of the targets; several columns are separated by commas.
+        name: An `.npz` file with named arrays, or a `.csv` file with a line of column titles.
+        target: Name of the array or column of the targets; several columns are separated by commas.
 
     Returns:
         `(x, y)`; several named inputs form a dict.

@@ -27,14 +27,14 @@ def ask_explore(
 
     Args:
         model: File of the model.
-        box: Initial input set; may be empty.
-        port: Port of the page; 0 for a free one.
+        box: Options of the initial input set; may be empty.
+        port: Port of the page; 0 for any free port.
         token: Secret that a request must contain; a random one if None.
         host: Address to listen on.
         allow_remote: Whether `host` may be an address that other machines reach.
-        open_: Open the page in the browser.
+        open_: Whether to open the page in the browser.
         seconds: Time limit of the search for one set of ranges.
-        unsafe: Run code stored in the model file.
+        unsafe: Whether to run code stored in the model file.
 
     Raises:
         InputError: An option breaks a rule, or the server's packages are not installed.

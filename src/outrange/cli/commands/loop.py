@@ -1,4 +1,4 @@
-"""`outrange loop`: verifies a controller and a plant in closed loop."""
+"""`outrange loop`: verifies the closed loop of a controller and a plant."""
 
 from __future__ import annotations
 
@@ -49,29 +49,29 @@ def ask_loop(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the answer, whose first line is one word; return the exit code.
+    """Print the answer, which begins with a line of one word; return the exit code.
 
     Args:
         controller: File of the controller, or of a whole loop (see `outrange.loop_file`).
-        box: Set of initial states.
+        box: Options of the set of initial states.
         plant: A Python file that defines `plant`, or a model.
         formulas: One formula per state, instead of `plant`.
-        forever: Prove for all time, instead of `steps`.
+        forever: Whether to prove the specification for all time, instead of `steps`.
         dt: Period of a plant in continuous time.
         specs: Specifications, all of which must hold.
         disturbance: Range of the disturbance.
         varying: Whether the disturbance may change from step to step.
         parameters: Range of the parameters.
         where: Condition on the initial states.
-        seconds: Limit of wall time, including reading the files.
-        budget: Units of work, instead of seconds.
+        seconds: Limit of wall-clock time, including the time to read the files.
+        budget: Limit in units of work, instead of `seconds`.
         tol: Gap to reach; see `outrange.closed_loop`.
         seed: Seed of the simulated trajectories.
-        picture: Figure file of the states over time.
-        table: CSV file of the pipe.
+        picture: File for a figure of the states over time.
+        table: CSV file for the bounds of the states.
         executor: Address of a Dask scheduler whose workers search.
-        as_json: Print everything as JSON.
-        unsafe: Run code stored in the model file.
+        as_json: Whether to print everything as JSON.
+        unsafe: Whether to run code stored in the model file.
     """
     clock = Clock(seconds, command_began())
     arguments: dict[str, Any] = {
@@ -118,7 +118,7 @@ def ask_loop(
 def _parts(
     network: Any, box: BoxOptions, parts: dict[str, Any], formulas: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return controller, plant and initial set, from the options."""
+    """Return the arguments `controller`, `plant` and `initial` of `closed_loop`, among others."""
     from ...graph import Slot
 
     names = box.feature_names
@@ -139,7 +139,7 @@ def _check_steps(steps: int | None, forever: bool) -> None:
 
 
 def _check_alone(path: str, *options: Any) -> None:
-    """Refuse options that a loop file already sets."""
+    """Check that no option is given that a loop file already sets."""
     *parts, box = options
     if any(parts) or not box.is_empty:
         raise InputError(
@@ -149,7 +149,7 @@ def _check_alone(path: str, *options: Any) -> None:
 
 
 def _period(dt: str | None) -> Fraction | None:
-    """Parse a decimal number or a fraction such as `1/3`, exactly."""
+    """Return the exact value of a decimal number or a fraction such as `1/3`."""
     try:
         return None if dt is None else Fraction(dt)
     except (ValueError, ZeroDivisionError):
@@ -159,10 +159,10 @@ def _period(dt: str | None) -> Fraction | None:
 
 
 def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
-    """Return the plant, and the other functions of a Python file.
+    """Return the plant, and the other loop functions in its Python file, by argument name.
 
     Raises:
-        InputError: There is no plant, or there are two.
+        InputError: The options give no plant, or two.
     """
     if (plant is None) == (not formulas):
         raise InputError(

@@ -1,4 +1,4 @@
-"""`outrange range` and `outrange summary`: load the model, compute, print."""
+"""`outrange range` and `outrange summary`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ask_range(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the output range; return an exit code by its status."""
+    """Compute and print the output range; return the exit code for its status."""
     from ...api.decorators import with_arguments
     from ...api.ranges import output_range
 
@@ -91,7 +91,7 @@ def ask_range(
 def pick_output(
     text: str, outputs: dict[str, tuple[int, ...]]
 ) -> tuple[np.ndarray, dict[str, tuple[int, ...]]]:
-    """Return rows that select one output by name, or one entry by flat index; and its label."""
+    """Return rows that select an output (by name or flat index), and its shape by label."""
     sizes = [int(np.prod(shape, dtype=np.int64)) for shape in outputs.values()]
     identity = np.eye(sum(sizes))
     if text in outputs:
@@ -107,7 +107,7 @@ def pick_output(
 
 
 def _reshape_arrays(answer: Range, shape: tuple[int, ...]) -> dict:
-    """Return the arrays of `answer` with their first axis in the shape `shape`."""
+    """Return the arrays of `answer` with their first axis reshaped to `shape`."""
 
     def reshape(value: Any) -> Any:
         if isinstance(value, dict):
@@ -120,7 +120,7 @@ def _reshape_arrays(answer: Range, shape: tuple[int, ...]) -> dict:
 
 
 def ask_summary(model: str, box: BoxOptions, *, unsafe: bool) -> Summary:
-    """Return the summary of the model in a file."""
+    """Compute the summary of the model in a file."""
     from ...api.ranges import summary
 
     network = load_model(model, unsafe, box.feature_names)

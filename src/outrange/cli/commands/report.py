@@ -1,4 +1,4 @@
-"""`outrange report`: writes one page about a model."""
+"""`outrange report`: writes a self-contained page about a model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 LEAST_TIME = 1.0
-"""Minimum seconds of a report: with less, every section would be empty."""
+"""Minimum time limit of a report in seconds; with less time, every section would be empty."""
 
 
 def ask_report(
@@ -44,12 +44,12 @@ def ask_report(
     seed: int,
     unsafe: bool,
 ) -> int:
-    """Write the page and print its sections; return an exit code by its completeness.
+    """Write the page and print its sections; return an exit code that says if it is complete.
 
     Args:
         model: File of the model.
-        box: Input set; if empty, the range of the data.
-        out: File of the page.
+        box: Options of the input set; if empty, the set is the range of the data.
+        out: File for the page.
         properties: Properties as text, or VNN-LIB files.
         samples: Number of rows whose robustness is decided.
         title: Heading of the page; None for the file's name.
@@ -57,7 +57,7 @@ def ask_report(
         units: Pairs `name=unit`, comma-separated, or one unit for all outputs.
         standard: Standard whose headings structure the page.
         seconds: Time limit of the whole report.
-        unsafe: Run code stored in the model file.
+        unsafe: Whether to run code stored in the model file.
 
     Raises:
         InputError: An option breaks a rule.
@@ -104,7 +104,7 @@ def ask_report(
 
 
 def _data(box: BoxOptions) -> Any:
-    """Read inputs and targets from a file; the inputs alone if it has no targets."""
+    """Return inputs and targets from the data file, or only the inputs if it has no targets."""
     name, target = str(box.data), box.target or TARGET
     if box.target is None and (table := table_in(name, box.feature_names or [])) is not None:
         return table[0] if table[1] is None else table
@@ -118,7 +118,7 @@ def _data(box: BoxOptions) -> Any:
 
 
 def _names(box: BoxOptions, network: Network) -> list[str] | None:
-    """Return the names in the options, else the column titles of the data."""
+    """Return the feature names in the options, or else the column titles of the data."""
     if box.names is not None or box.data is None:
         return box.feature_names
     titles = inputs_in(box.data, box.target, network.graph.inputs)[1]
@@ -128,7 +128,7 @@ def _names(box: BoxOptions, network: Network) -> list[str] | None:
 def _output_names(
     text: str | None, box: BoxOptions, data: Any, network: Network
 ) -> list[str] | None:
-    """Return the names in the option, else the column titles of the targets."""
+    """Return the output names in the option, or else the column titles of the targets."""
     names_text = box.target if text is None else text
     if names_text is None or (text is None and not isinstance(data, tuple)):
         return None
@@ -141,7 +141,7 @@ def read_units(texts: Sequence[str]) -> dict[str, str] | str:
     """Return units in the form that `outrange.report` takes.
 
     Raises:
-        InputError: A part is not `name=unit`, and not the only part.
+        InputError: There are several parts, and one is not `name=unit`.
     """
     parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
     if len(parts) == 1 and "=" not in parts[0]:

@@ -44,23 +44,23 @@ def ask_verify(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the verdict, whose first line is one word; return the exit code.
+    """Print the verdict, which begins with a line of one word; return the exit code.
 
     Args:
         model: File of the model.
         property: A VNN-LIB file, or a property as text.
-        box: Input set; optional with a file.
+        box: Options of the input set; optional with a VNN-LIB file.
         where: A condition on `x` as text.
-        seconds: Limit of wall time, including reading the files.
-        budget: Units of work, instead of seconds.
+        seconds: Limit of wall-clock time, including the time to read the files.
+        budget: Limit in units of work, instead of `seconds`.
         seed: Seed of the counterexample search.
-        arithmetic: `"real"` or `"float32"`; None for the declaration of the file.
+        arithmetic: `"real"` or `"float32"`; None for what the file declares.
         certificate: Certificate file to write if the property holds.
-        no_check: Do not run the checker on the certificate.
+        no_check: Whether to skip the check of the certificate.
         executor: Address of a Dask scheduler whose workers search.
-        resume: Folder for the search state.
-        as_json: Print everything as JSON.
-        unsafe: Run code stored in the model file.
+        resume: Folder from which the search resumes and to which it saves its state.
+        as_json: Whether to print everything as JSON.
+        unsafe: Whether to run code stored in the model file.
     """
     clock = Clock(seconds, command_began())
     from ...questions.common.arguments import check_hooks, check_limits
@@ -113,7 +113,7 @@ def ask_verify(
 def _read_question(
     property: str, is_file: bool, box: BoxOptions, where: str | None
 ) -> tuple[Any, Any]:
-    """Return property and condition on the inputs; errors show before a model is loaded."""
+    """Parse the property and the condition on inputs, to report errors before loading a model."""
     if is_file:
         from ...frontends.vnnlib.files import as_path
 
@@ -134,10 +134,11 @@ def _read_question(
 
 
 def witness_of(verdict: Verdict) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return flat input and output of the counterexample, if there is one.
+    """Return the flat input and output of the counterexample; None if there is none.
 
-    The output is what the model itself returned, or the real-valued output if that is not finite.
-    The entries of the input are the float32 numbers that were run, if the set contains such.
+    The output is what the model itself returned, or the real-valued output if the former is not
+    finite. The input consists of the float32 numbers on which the model was run, if the set
+    contains these.
     """
     example = verdict.counterexample
     if example is None:

@@ -12,7 +12,11 @@ SUFFIXES = (".npy", ".npz", ".csv")
 
 
 def read_array(text: str, option: str) -> np.ndarray:
-    """Parse a number, a list (`0,0.5,1`, or JSON `[[0, 1], [2, 3]]`), or read a file."""
+    """Return the array that a text describes: numbers, a JSON list, or the name of a file.
+
+    Numbers may be a single one or comma-separated (`0,0.5,1`); JSON may be nested (`[[0, 1], [2,
+    3]]`).
+    """
     if text.lower().endswith(SUFFIXES):
         parts = read_file(text, option)
         if isinstance(parts, dict):
@@ -35,7 +39,7 @@ def read_array(text: str, option: str) -> np.ndarray:
 
 
 def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
-    """Read the array in a `.npy` or `.csv` file; for an `.npz` file with several arrays, a dict.
+    """Read the array in a `.npy`, `.csv` or `.npz` file, or a dict of several arrays in an `.npz`.
 
     Raises:
         InputError: The file is missing, unreadable, or has an unsupported suffix.
@@ -65,7 +69,7 @@ def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
 
 
 def _csv(path: Path) -> np.ndarray:
-    """Read rows of numbers, after at most one line of column titles."""
+    """Read rows of numbers, optionally after one line of column titles."""
     with path.open(encoding="utf-8-sig") as lines:
         text = [line for line in lines if line.strip()]
     if not text:
@@ -85,7 +89,7 @@ def _first_line(error: Exception) -> str:
 
 
 def reshape_flat(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a flat array of matching size in the given shape, any other array unchanged."""
+    """Reshape a flat array of matching size to `shape`; return any other array unchanged."""
     size = int(np.prod(shape, dtype=np.int64))
     if array.ndim == 1 and array.size == size and array.ndim != len(shape):
         return array.reshape(shape)
@@ -93,7 +97,7 @@ def reshape_flat(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def reshape_rows(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a table of matching width with each row in the given shape, others unchanged."""
+    """Reshape each row of a table of matching width to `shape`; return other arrays unchanged."""
     size = int(np.prod(shape, dtype=np.int64))
     if array.ndim == 2 and array.shape[1] == size and len(shape) != 1:
         return array.reshape(-1, *shape)

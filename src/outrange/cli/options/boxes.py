@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoxOptions:
-    """Options of an input set, as parsed; None or empty where an option is absent."""
+    """The parsed options of an input set; None or empty for each option that is absent."""
 
     box: tuple[float, float] | None = None
     lo: str | None = None
@@ -102,7 +102,7 @@ def box_of(options: BoxOptions, slots: Sequence[Slot]) -> Any:
 def _table(
     parts: dict[str, np.ndarray], box: tuple[np.ndarray, np.ndarray], reals: bool
 ) -> ColumnBox | Mixed:
-    """Return the set of a table; report its integer and one-hot columns on stderr."""
+    """Return the input set of a table; report its integer and one-hot columns on stderr."""
     ends = zip(*(end.tolist() for end in box), strict=True)
     columns = ColumnBox(zip(parts, ends, strict=True))
     if reals:
@@ -119,7 +119,7 @@ def _is_whole(column: np.ndarray) -> bool:
 
 
 def _check_partners(o: BoxOptions) -> None:
-    """Refuse options that lack the option they belong to."""
+    """Check that every option comes with the option that it depends on."""
     for option, value, partner, other in (
         ("--margin", o.margin, "--data", o.data),
         ("--reals", o.reals or None, "--data", o.data),

@@ -1,10 +1,10 @@
-"""Command-line options that commands share or that are many, as plain data."""
+"""Declarations of command-line options as plain data."""
 
 from typing import Any, TypeAlias
 
 
 Option: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
-"""Option names and the arguments of `click.option`; a list as `type` is a choice of texts."""
+"""Option names and the arguments of `click.option`; a list as `type` means a choice of these."""
 
 
 def option(*names: str, **settings: Any) -> Option:

@@ -1,4 +1,4 @@
-"""Reading of the inputs in a data file: targets removed, columns matched by title."""
+"""Reading of inputs from a data file, without its targets and with columns matched by title."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TARGET = "y"
 def inputs_in(
     name: str, target: str | None, slots: Sequence[Slot], named: Sequence[str] | None = None
 ) -> tuple[Any, tuple[str, ...] | None]:
-    """Read the inputs in a file in the form that `data_box` takes.
+    """Read the inputs from a file in the form that `data_box` takes.
 
-    If column titles alone decide that a last column `y` is the target, a line on stderr says so.
+    If a last column is taken as the target only because its title is `y`, a line on stderr says so.
 
     Args:
         name: A `.npy`, `.npz` or `.csv` file.
-        target: Array or columns (comma-separated) that are not inputs; None for those named `y`,
-            if there are any.
+        target: Name of the array or columns (comma-separated) that are not inputs. None for any
+            that are named `y`.
         slots: Inputs of the model.
         named: Feature names from the user, for a model with one flat input.
 
@@ -41,7 +41,7 @@ def inputs_in(
         model with one flat input.
 
     Raises:
-        InputError: The file or target does not exist, or `y` may be an input or a target.
+        InputError: The file or target does not exist, or it is unclear whether `y` is the target.
     """
     data = read_file(name, "--data")
     titles = None if isinstance(data, dict) else titles_of(name)
@@ -84,14 +84,14 @@ def _drop(
 ) -> None:
     """Remove the targets from `parts` in place.
 
-    A column called `y` counts as a target unless an input has that name or the user says otherwise.
+    A column named `y` counts as the target unless an input has that name or `target` is set.
 
     Args:
         parts: Arrays or columns by name.
         target: Value of `--target`, or None.
         name: File name, for messages.
         inputs: Names of the inputs.
-        features: Number of columns that the model takes; None if `parts` are not columns.
+        features: Number of feature columns of the model; None if `parts` are not columns.
     """
     if target is None:
         is_left_out = TARGET in parts and TARGET not in inputs and len(parts) > 1
@@ -108,10 +108,10 @@ def _drop(
 
 
 def _is_target(titles: list[str], name: str, features: int) -> bool:
-    """Return whether the column `y` is the target by default; report it if only that makes it fit.
+    """Return whether the column `y` is the target by default, and report this if it is a guess.
 
-    Tables usually end with their target. Elsewhere in a table `y` may be a feature beside `x`, with
-    another column as the target: the number of remaining columns would be the same.
+    Tables usually end with their target. Elsewhere in a table, `y` may be a feature next to `x`,
+    with another column as the target: the number of remaining columns would be the same.
     """
     if len(titles) != features + 1:
         return len(titles) != features
@@ -130,7 +130,7 @@ def _is_target(titles: list[str], name: str, features: int) -> bool:
 
 
 def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """Read the columns of a `.csv` file titled by the given features, in the order of these.
+    """Read the feature columns of a `.csv` file by their titles, in the order of `named`.
 
     Args:
         named: Names of the features.
@@ -149,7 +149,7 @@ def table_in(name: str, named: Sequence[str]) -> tuple[np.ndarray, np.ndarray | 
 
 
 def titles_of(name: str) -> list[str] | None:
-    """Return the column titles of a `.csv` file, or None if its first line holds numbers."""
+    """Return the column titles of a `.csv` file, or None if its first line consists of numbers."""
     if not name.lower().endswith(".csv"):
         return None
     titles = _first_line(name)
@@ -161,7 +161,7 @@ def titles_of(name: str) -> list[str] | None:
 
 
 def _numbers_as_titles(name: str, named: Sequence[str]) -> list[str] | None:
-    """Return a first line of numbers (such as years) if all feature names occur in it."""
+    """Return numbers in the first line (such as years) as titles if these include all features."""
     titles = _first_line(name) if name.lower().endswith(".csv") else []
     return titles if named and set(named) <= set(titles) else None
 

@@ -1,1 +1,1 @@
-"""Parser for properties written as text; it runs no code."""
+"""A parser for properties written as text, which never runs them as code."""

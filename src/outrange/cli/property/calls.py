@@ -15,7 +15,7 @@ from ...questions.expressions.nodes import ExpressionNode, arithmetic
 
 
 class Refusal(Exception):
-    """Raised if a term of a property has no meaning; the parser adds the place in the text."""
+    """An error for a meaningless term of a property; the parser adds the term to the message."""
 
 
 FUNCTIONS = ("abs", "max", "min", "implies")
@@ -33,7 +33,7 @@ Number = int | float
 
 
 def call_function(name: str, values: Sequence[Any]) -> Any:
-    """Compute `name(*values)` for a name in `FUNCTIONS`.
+    """Return `name(*values)` for the name of a function in `FUNCTIONS`.
 
     Raises:
         Refusal: The values do not fit the function.
@@ -65,7 +65,7 @@ def _extreme(name: str, values: Sequence[Any]) -> Any:
 
 
 def call_method(value: Any, name: str, arguments: Sequence[Any], axis: Sequence[Any]) -> Any:
-    """Compute `value.name(*arguments)`, or `value.name(axis=...)` if `axis` is not empty.
+    """Return `value.name(*arguments)`, or `value.name(axis=...)` if `axis` is not empty.
 
     Raises:
         Refusal: The method does not exist or does not take these arguments.
@@ -93,10 +93,10 @@ def call_method(value: Any, name: str, arguments: Sequence[Any], axis: Sequence[
 
 
 def combine(sign: str, left: Any, right: Any) -> Any:
-    """Compute `left sign right` for one of `+ - * / @`; two numbers are folded as in Python.
+    """Return `left sign right` for a sign among `+ - * / @`; two numbers are combined as in Python.
 
     Raises:
-        Refusal: The operands do not combine, or the result is not a finite number.
+        Refusal: The operands cannot be combined, or the result is not a finite number.
     """
     if isinstance(left, ExpressionNode) or isinstance(right, ExpressionNode):
         return arithmetic(sign, left, right)

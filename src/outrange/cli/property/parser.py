@@ -1,4 +1,4 @@
-"""Parser for properties written as text, such as `y[0] <= 3.99`: a whitelist, never run as code."""
+"""Parser for properties written as text, such as `y[0] <= 3.99`, which never runs them as code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .calls import FUNCTIONS, Number, Refusal, call_function, call_method, combi
 
 
 LONGEST = 100_000
-"""Maximum number of characters."""
+"""Maximum number of characters of a property."""
 
 RULE = "A property is a comparison of `x`, `y` and numbers, such as `0 <= y[0] <= 3.99`"
 
@@ -102,7 +102,7 @@ def _error(why: str, text: str) -> InputError:
 
 
 class _PropertyReader:
-    """Translation from syntax tree to expression nodes; numbers, lists and names stay as they are.
+    """A translator of a property's syntax tree to expressions; numbers and lists stay as they are.
 
     Args:
         text: Source text, for messages.
@@ -112,7 +112,7 @@ class _PropertyReader:
         self._text = text
 
     def value(self, node: ast.expr) -> Any:
-        """Return the value of any part of the text."""
+        """Return the value of a syntax node: an expression, a condition, a number or a list."""
         rule = RULES.get(type(node))
         try:
             if rule is None:
@@ -153,7 +153,7 @@ class _PropertyReader:
         return -value if isinstance(node.op, ast.USub) else +value
 
     def _binary(self, node: ast.BinOp) -> Any:
-        """Combine a chain of operators without recursion: long sums nest one level per term."""
+        """Combine a chain of operators without recursion, because sums nest one level per term."""
         spine: list[ast.BinOp] = []
         first: ast.expr = node
         while isinstance(first, ast.BinOp):
@@ -254,7 +254,7 @@ RULES: dict[type, Callable[[_PropertyReader, Any], Any]] = {
     ast.Attribute: _PropertyReader._attribute,
     ast.Call: _PropertyReader._call,
 }
-"""Rule of each permitted syntax node; all others are refused."""
+"""The method for each permitted type of syntax node; all other types are refused."""
 
 
 def _finite(value: Number) -> Number:

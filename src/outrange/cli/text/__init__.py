@@ -1,1 +1,1 @@
-"""Answers as text for a terminal; imports only answers and core."""
+"""Answers as text for a terminal; these modules import only answers and core."""

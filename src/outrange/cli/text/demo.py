@@ -9,9 +9,9 @@ from ...answers.sampled import SampledRange
 
 
 def demo_text(answer: Range, sampled: SampledRange) -> str:
-    """Return a table with one row per output: proved range, sampled range, and the missed share.
+    """Return a table with one row per output: proved range, sampled range, and missed fraction.
 
-    The share refers to attained values: an open bound need not be a value of the output.
+    The fraction is relative to the attained range, because a bound with a gap may not be attained.
     """
     ends = (*answer.display_bounds(), sampled.lo, sampled.hi, answer.seen_hi - answer.seen_lo)
     rows = []

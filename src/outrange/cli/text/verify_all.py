@@ -16,12 +16,12 @@ ORDER = ("sat", "unsat", "timeout", "unknown", "error")
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """Progress of a list of instances.
+    """The progress of a run over a list of instances.
 
     Args:
         seconds: Time spent in this run.
-        verdicts: Verdict of every decided instance, earlier runs included.
-        done: Number of results of this run.
+        verdicts: Verdict of every decided instance, including those of earlier runs.
+        done: Number of results from this run.
         current: Names of the instances being decided.
     """
 
@@ -46,7 +46,7 @@ def count_verdicts(verdicts: Sequence[str]) -> str:
 
 
 def batch_live_text(now: BatchProgress) -> str:
-    """Return one line: counts, verdicts, estimated time left, and the instances in progress."""
+    """Return one line with counts, verdicts, estimated time left, and instances in progress."""
     left = now.seconds_left
     rest = "" if left is None else f", about {size(left)} left"
     under_way = f"  now {'; '.join(now.current)}" if now.current else ""
@@ -59,16 +59,17 @@ def batch_text(
     contradicted: Sequence[str] = (),
     compared: int | None = None,
 ) -> str:
-    """Return the final summary.
+    """Return the final summary of a run.
 
     Args:
         verdicts: Name and verdict of every instance with a result.
         seconds: Sum of the instances' times.
         contradicted: One line for each verdict that contradicts the expected one.
-        compared: Number of verdicts with an expected verdict; None without expected verdicts.
+        compared: Number of verdicts for which an expected verdict is known; None without a list of
+            these.
 
     Returns:
-        Several lines without a trailing line break.
+        Several lines, without a line break at the end.
     """
     total = f"{len(verdicts)} instance{'' if len(verdicts) == 1 else 's'}"
     lines = [

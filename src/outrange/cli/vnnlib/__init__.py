@@ -1,1 +1,1 @@
-"""`outrange-vnnlib`: the solver command line prescribed by the VNN-LIB standard 2.0."""
+"""`outrange-vnnlib`: the command line that the VNN-LIB standard 2.0 prescribes for solvers."""

@@ -1,4 +1,4 @@
-"""Output of `supports`: theories of the standard (chapter 4) that are decided soundly."""
+"""The capabilities that `supports` prints: theories (chapter 4) that are decided soundly."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Capability:
-    """One option of `supports`.
+    """A capability, that is, one option of `supports`.
 
     Args:
-        lines: Returns the printed lines.
+        lines: Function that returns the lines to print.
     """
 
     meaning: str
@@ -19,12 +19,12 @@ class Capability:
 
 
 def _element_types() -> list[str]:
-    # Only types whose rounding the proofs account for.
+    # List only types whose rounding errors the proofs account for.
     return ["real", "float32"]
 
 
 def _operators() -> list[str]:
-    """Return operators in the syntax of the standard; one without a type supports every type."""
+    """Return operators in the syntax of the standard; those without a type support all types."""
     from ...frontends.onnx.lower import operators
     from ...questions.float32.described import ONNX
 
@@ -40,7 +40,7 @@ def _opsets() -> list[str]:
 
 MOVES = frozenset("Concat Constant Flatten Identity Reshape Slice Split Squeeze Transpose "
                   "Unsqueeze".split())  # fmt: skip
-"""Operators that only rearrange values, so that no element type rounds in them."""
+"""Operators that only rearrange values, and therefore round in no element type."""
 
 CAPABILITIES = {
     "--onnx-opset-versions": Capability("Oldest and newest ONNX operator set.", _opsets),
@@ -69,4 +69,4 @@ CAPABILITIES = {
         "Whether `verify` writes assignments as files.", lambda: ["true"]
     ),
 }
-"""Every option that the standard requires, in the order of the standard."""
+"""All options that the standard requires, in its order."""

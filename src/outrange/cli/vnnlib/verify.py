@@ -1,4 +1,4 @@
-"""`outrange-vnnlib verify`: decides a query of version 2.0 and prints the standard's formats."""
+"""`outrange-vnnlib verify`: decides a query of version 2.0 and prints in the standard's format."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ def ask_query(
     folder: str | None,
     seed: int,
 ) -> int:
-    """Decide a query; print the verdict and, if there is one, an assignment.
+    """Decide a query; print the verdict, and for `sat` an assignment.
 
     Args:
         query: A VNN-LIB file of version 2.0.
-        seconds: Limit of wall time; None for no limit.
-        folder: Folder for the files of an assignment; None prints it.
+        networks: Texts `NAME=FILE`, one for each network that the query declares.
+        seconds: Limit of wall-clock time; None for no limit.
+        folder: Folder to which an assignment is written; None to print it.
         seed: Seed of the counterexample search.
 
     Returns:
-        The exit code; 0 for every verdict.
+        The exit code: 0 for every verdict, unless the search was interrupted.
     """
     from ...api.properties import verify
     from ...api.read import read_property
@@ -86,11 +87,10 @@ def _files(networks: Sequence[str]) -> dict[str, str]:
 
 
 def _check(query: str, specification: Specification, files: dict[str, str]) -> None:
-    """Refuse queries and models that the standard declares erroneous.
+    """Check a query and its models for errors that the standard defines.
 
     Raises:
-        InputError: Models are missing or superfluous, or their element types are not those
-            declared.
+        InputError: A model is missing or superfluous, or its element type is not the declared one.
     """
     from ...frontends.composition import check_names
 
@@ -119,16 +119,17 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
 def _assignment(
     specification: Specification, verdict: Verdict
 ) -> list[tuple[DeclaredTensor, np.ndarray]]:
-    """Return every declared tensor with its values, in declaration order."""
+    """Return all declared tensors with their values, in the order of their declarations."""
     example = verdict.counterexample
     assert example is not None
-    # A query about real arithmetic gets the real outputs, otherwise those that the model returned.
+    # A query about real arithmetic gets the real-valued outputs; others get the model's own
+    # outputs.
     values = example.y if specification.elements == "real" else example.model_y
     assert values is not None  # The model reproduces every `sat` about float32.
     outputs = values.values() if isinstance(values, dict) else [values]
     flat_x = example.flat_x
     if len(specification.networks) > 1:
-        # Inputs that the query declares equal were one input of the search.
+        # The search had one input for inputs that the query declares equal.
         from ...questions.conditions.equal_inputs import merge_equal_inputs
 
         flat_x = flat_x[merge_equal_inputs(specification)[1]]
@@ -150,7 +151,7 @@ def _assignment(
 
 
 def _format_tensor(assigned: tuple[DeclaredTensor, np.ndarray]) -> str:
-    """Return name, type and shape, then one number per line: exact, without an exponent."""
+    """Return a line with name, type and shape, then each number on a line, without exponents."""
     tensor, values = assigned
     head = f"{tensor.name} {tensor.element} [{','.join(map(str, tensor.shape))}]"
     numbers = (np.format_float_positional(v, trim="0") for v in values.ravel())
@@ -158,7 +159,7 @@ def _format_tensor(assigned: tuple[DeclaredTensor, np.ndarray]) -> str:
 
 
 def _write(folder: Path, assignment: Sequence[tuple[DeclaredTensor, np.ndarray]]) -> None:
-    """Write one serialized ONNX tensor per file; real numbers as the nearest doubles."""
+    """Write each tensor to a file as a serialized ONNX tensor; real numbers become doubles."""
     from ...frontends.onnx.api import serialize_array
 
     try:
