@@ -1,1 +1,1 @@
-"""Check certificates of outrange in exact arithmetic."""
+"""A checker for certificates of outrange that uses exact arithmetic."""

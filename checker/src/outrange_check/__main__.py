@@ -1,4 +1,4 @@
-"""`python -m outrange_check`, and the command `outrange-check`."""
+"""Entry point of `python -m outrange_check` and of the command `outrange-check`."""
 
 import argparse
 
@@ -6,7 +6,10 @@ from .certificate import Refused, check
 
 
 def main() -> int:
-    """Check a certificate: 0 if it is certified, 1 if it is refused, 2 if it was called wrongly."""
+    """Check a certificate and print the result; return 0 if it is certified, 1 if it is refused.
+
+    Wrong arguments end the process with exit code 2.
+    """
     parser = argparse.ArgumentParser(
         "outrange-check", description="Check a certificate of outrange."
     )

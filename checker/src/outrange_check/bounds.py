@@ -1,9 +1,10 @@
-"""Bounds of a network over a box: its undecided units as forms, and forms bounded through lines.
+"""Bounds of a network's units over a box, by intervals and by back-substitution through lines.
 
-Numbers are integers that stand for multiples of 2^-BITS. A row is a form: variable to coefficient,
-with the constant at ONE; its variables are inputs and undecided units. Divisions by 2^BITS round
-down. One that touches a coefficient changes what the row amounts to by less than a unit for each
-unit of the variable's size: by less than `unit`, one of everything that has a size, for them all.
+All numbers are integers that represent multiples of 2^-BITS. A row is a form: a dict from variable
+to coefficient, with the constant at ONE. Its variables are inputs and undecided units. Divisions by
+2^BITS round down. A rounded coefficient is off by less than 2^-BITS, so its term is off by less
+than 2^-BITS times the size of its variable. `Region.unit` exceeds the sum of these errors over all
+variables.
 """
 
 from collections import defaultdict
@@ -15,20 +16,23 @@ from .network import MOST_BITS, ONE, Form, Network, need
 Row = dict[int, int]
 
 MOST_WORK = 50_000_000_000
-"""Largest number of products and copies in one proof, long ones counted as many: a few hours."""
+"""Largest number of products and copies in one proof, which takes a few hours. Products of long
+numbers count as several."""
 
 MOST_HELD = 1 << 25
-"""Largest number of entries and 64-bit words that one path of a tree holds: about 2 GB."""
+"""Largest number of table entries and 64-bit words along one path of a tree, about 2 GB."""
 
 COPIED = ("rows", "errors", "ranges", "lines", "settled")
-"""Tables that a part of a region changes; it shares the others, or computes them anew."""
+"""Tables that a part of a region gets as copies. It shares the other tables, or computes them
+anew."""
 
 
 class Region:
-    """A network over a box, or over those of its inputs that give some units a sign.
+    """A network over a box, or over those inputs of a box for which certain units have given signs.
 
-    Every unit is `z = row, give or take its error` and `a = curve(z)`. A kink whose z has a known
-    sign is settled: it is a line, and is put into the rows that read it.
+    Every unit is `a = curve(z)`, where z is within `errors[k]` of the value of `rows[k]`. A kink
+    whose z has a known sign is settled: it is linear, and is substituted into the rows that read
+    it.
     """
 
     def __init__(
@@ -47,38 +51,39 @@ class Region:
             k: {c: int((v * ONE_BITS).floor()) or 1 for c, v in form.items() if v}
             for k, form in enumerate(forms, len(box))
         }
-        """Of units and, after them, of goals."""
+        """The rows of all units, followed by the rows of the goals."""
         self.units, self.goals = list(self.curves), list(self.rows)[len(blocks) :]
-        """Both in order: each unit reads those before it only."""
+        """The numbers of units and goals, in order: each unit reads only variables before it."""
         self.kept = {
             k
             for k, row in self.rows.items()
             if all(c == ONE or isinstance(self.curves.get(c), int) for c in row)
         }
-        """Rows of gates only, which never settle: their coefficients keep the signs they have."""
+        """Rows that read only gates and ONE. Gates never settle, so coefficients keep their
+        signs."""
         self.inputs: dict[int, tuple[int, int]] = {
             ONE: (ONE_BITS, ONE_BITS),
             **dict(enumerate(box)),
         }
-        """The least and the largest value of each variable that is no unit. All parts share this
-        table: a tree that changes an input for a subtree restores it afterwards."""
+        """Bounds of the inputs and of the constant ONE. All parts share this table: a tree that
+        changes an input for a subtree restores it afterwards."""
         self.errors = dict.fromkeys(self.rows, 0)
         self.ranges: dict[int, tuple[int, int]] = {}
-        """The least and the largest value of a unit's z, from when it is bounded."""
+        """Bounds of each unit's z, once it has been bounded."""
         self.lines: dict[int, Lines] = {}
         self.settled: dict[int, int] = {}
-        """The slopes of settled units that may still stand in rows."""
+        """Slopes of the settled units that may still occur in rows."""
         self.empty, self.unit, self.held, self.work = False, 0, 0, work or [MOST_WORK]
-        """Whether no input is known to be left; the module's `unit`; the number of entries and
-        64-bit words that this region and those around it hold; and the number of products and
-        copies that are left, for all regions with this list."""
+        """Whether the region is known to contain no input; the error of rounding a row (see the
+        module); the number of entries and 64-bit words that this region and its ancestors hold; and
+        the remaining number of products and copies, in a list that all regions of a proof share."""
         self.count(len(self.rows) + sum(map(len, self.rows.values())))
 
     def part(self, others: int = 0) -> "Region":
-        """Return a copy, to be made smaller.
+        """Return a copy of the region, which the caller then restricts.
 
         Args:
-            others: Number of entries that the caller copies with it.
+            others: Number of further entries that the caller copies.
         """
         other = Region.__new__(Region)
         vars(other).update(vars(self) | {name: dict(vars(self)[name]) for name in COPIED})
@@ -87,7 +92,12 @@ class Region:
         return other
 
     def count(self, products: int, numbers: tuple[int, ...] = ()) -> None:
-        """Count products, and numbers that stay while parts are bounded; refuse too many."""
+        """Count work and memory, and refuse the proof if either exceeds its limit.
+
+        Args:
+            products: Number of products and copies.
+            numbers: Numbers that stay in memory while parts of the region are bounded.
+        """
         self.work[0] -= products
         self.held += len(numbers) + (sum(map(int.bit_length, numbers)) >> 6)
         need(
@@ -97,10 +107,11 @@ class Region:
         )
 
     def bound(self, deep: bool) -> None:
-        """Bound the units once more, in order.
+        """Bound all units and goals again, in order.
 
         Args:
-            deep: Of a box: also through lines, and settled units stand in nothing any more.
+            deep: Whether this is a box of the tree. Its units are then also bounded through lines,
+                and all its settled units are substituted everywhere, so they are dropped.
         """
         self.values, size = {}, sum(max(-low, high) for low, high in self.inputs.values())
         self.count(len(self.inputs))
@@ -117,11 +128,13 @@ class Region:
             self.units, self.settled = [k for k in self.units if k not in self.settled], {}
 
     def _free(self, k: int) -> None:
-        """Put settled units into a row.
+        """Substitute settled units into a row, and add the rounding error to its error.
 
-        The first time, its coefficients lack up to a unit each; rounding a factor costs a unit of
-        the settled unit's z, rounding a coefficient one of its variable: less than two sizes, and
-        one for rounding the error. Two `unit`, each above a size + 1, pay for all.
+        Initially, each coefficient of a row is too small by up to 2^-BITS. Rounding a factor costs
+        2^-BITS times the settled unit's z, and rounding a coefficient costs 2^-BITS times its
+        variable. Together this is less than twice the total size of all variables, and rounding the
+        error costs one more. So `2 * unit` covers everything, since `unit` exceeds the total size
+        plus 1.
         """
         row, error = self.rows[k], self.errors[k] << BITS
         if not self.settled.keys().isdisjoint(row):
@@ -139,7 +152,7 @@ class Region:
         self.errors[k] = (error >> BITS) + 2 * self.unit
 
     def _bound(self, k: int, deep: bool) -> None:
-        """Bound a unit, draw its lines, and settle it where its curve is one."""
+        """Bound a unit, compute lines about its curve, and settle it if the curve is a line."""
         kink, low, high = isinstance(self.curves[k], tuple), self._flat(1, k), -self._flat(-1, k)
         if k in self.ranges:
             low, high = max(low, self.ranges[k][0]), min(high, self.ranges[k][1])
@@ -156,7 +169,7 @@ class Region:
             self.settled[k] = self.lines[k][0]
 
     def _drawn(self, k: int, share: int | None = None) -> Lines:
-        """Lines about the curve of a unit; a gate lies between two kinks, at its unit's slopes."""
+        """Return lines about a unit's curve; a gate lies between kinks with its unit's slopes."""
         curve = self.curves[k]
         if isinstance(curve, int):
             low, high = slopes(self.curves[curve], *self.ranges[curve])
@@ -164,16 +177,17 @@ class Region:
         return lines(curve, *self.ranges[k], share)
 
     def _flat(self, times: int, of: int) -> int:
-        """A lower bound of a multiple of a row, each variable taking any of its values.
+        """Return a lower bound of `times` times a row by intervals, that is, term by term.
 
-        If no term of it is negative, the sum is none; rounding has changed nothing about that.
+        If no term of a row that reads only gates is negative, the bound is at least 0: rounding has
+        not changed any sign.
         """
         ends = self._ends(self.rows[of], times)
         bound = (sum(ends) >> BITS) - self.errors[of]
         return max(bound, 0) if of in self.kept and min(ends, default=0) >= 0 else bound
 
     def _ends(self, row: Row, times: int = 1) -> list[int]:
-        """The least of each term of a row, by 2^BITS."""
+        """Return the least value of each term of a row, multiplied by 2^BITS."""
         self.count(len(row))
         return [
             times * v * (self.inputs.get(c) or self.values[c])[(v < 0) is (times > 0)]
@@ -183,15 +197,16 @@ class Region:
     def least(
         self, times: int, of: int, pulls: Row | None = None, shares: Row | None = None
     ) -> int:
-        """A lower bound of a multiple of a row, through the lines of units.
+        """Return a lower bound of `times` times a row by back-substitution through lines.
 
-        Rounding `c` and `factor` costs a unit of each unit's value and of its z: one `unit`.
+        Rounding `c` and `c * slope` costs 2^-BITS times each unit's value and z, which `unit`
+        covers.
 
         Args:
-            times: The multiple.
-            of: Whose row.
-            pulls: By unit, which multiple of its z is subtracted first.
-            shares: By unit, how far the line that may turn is turned.
+            times: The factor.
+            of: Number of the unit or goal whose row is bounded.
+            pulls: Multipliers by unit; this multiple of the unit's z is subtracted first.
+            shares: Shares by unit, which turn the free lines about kinks (see `lines`).
         """
         row, error, offsets = self.rows[of], abs(times) * self.errors[of] << BITS, 0
         total: Row = defaultdict(int, {c: times * v << BITS for c, v in row.items()})
@@ -206,7 +221,7 @@ class Region:
         return bound if pulls or of not in self.kept else max(bound, self._flat(times, of))
 
     def _add(self, total: Row, factor: int, k: int) -> int:
-        """Add a multiple of a unit's sum, exactly; returns by how much it may be off."""
+        """Add `factor` times a unit's row to `total`, exactly; return the error of the product."""
         need(factor.bit_length() <= MOST_BITS, f"a coefficient grows beyond {MOST_BITS} bits")
         self.count(len(self.rows[k]) * (1 + (factor.bit_length() ** 2 >> 16)))
         for c, v in self.rows[k].items():
@@ -215,7 +230,7 @@ class Region:
 
 
 def values(curve: Curve, low: int, high: int, drawn: Lines) -> tuple[int, int]:
-    """The least and the largest value of a curve over `low <= z <= high`."""
+    """Return bounds of a curve's value over `low <= z <= high`, from its lines if it is no kink."""
     if isinstance(curve, tuple):
         ends = (curve[0] * low, curve[1] * high, 0)
         return min(ends) >> BITS, -(-max(ends) >> BITS)

@@ -1,6 +1,7 @@
-"""Building networks in normal form, and writing them: for readers of model files and for provers.
+"""Construction of networks in normal form and their canonical text, for readers and provers.
 
-Nothing here is trusted by a check: a network that is built is compared with the one that was read.
+The checker need not trust this module: it compares a network built here with the one in the
+certificate.
 """
 
 import hashlib
@@ -14,14 +15,21 @@ from .network import ONE, Block, Form, Network, Refused
 
 
 def entries(network: Network) -> list[Form]:
-    """The inputs, as forms."""
+    """Return the inputs of a network as forms."""
     return [{i: fmpq(1)} for i in range(network.inputs)]
 
 
 def curve(
     network: Network, name: str, forms: list[Form], slopes: tuple[Any, Any] | None = None
 ) -> list[Form]:
-    """A curve of every form: new units, returned as forms."""
+    """Append a block of units that apply a curve to forms; return their values as forms.
+
+    Args:
+        network: The network, changed in place.
+        name: `"kink"`, or the name of a smooth curve.
+        forms: One form per new unit.
+        slopes: For a kink, its slopes `(below, above)`.
+    """
     first = network.inputs + sum(len(block.forms) for block in network.blocks)
     kink = None if slopes is None else (fmpq(slopes[0]), fmpq(slopes[1]))
     network.blocks.append(Block(name, kink, [dict(f) for f in forms]))
@@ -29,7 +37,10 @@ def curve(
 
 
 def combine(terms: list[tuple[Any, Form]], constant: Any = 0) -> Form:
-    """`constant + sum of weight * form`, for rational weights (`fmpq`, int, `exact(float)`)."""
+    """Return `constant + sum of weight * form`.
+
+    Weights are rational: `fmpq`, int, or the result of `exact`.
+    """
     if len(terms) and constant == 0 and all(len(form) == 1 for _, form in terms):
         keys = [next(iter(form)) for _, form in terms]
         if len(set(keys)) == len(keys):  # nothing to add up
@@ -45,10 +56,10 @@ def combine(terms: list[tuple[Any, Form]], constant: Any = 0) -> Form:
 
 
 def exact(number: float) -> fmpq:
-    """The value of a float, without rounding.
+    """Return the exact value of a float as a rational number.
 
     Raises:
-        Refused: It is no number (NaN, infinite).
+        Refused: The float is NaN or infinite.
     """
     try:
         return fmpq(*number.as_integer_ratio())
@@ -57,7 +68,7 @@ def exact(number: float) -> fmpq:
 
 
 def text(network: Network) -> str:
-    """The canonical text, which `Network.parse` reads."""
+    """Return the canonical text of a network, which `Network.parse` reads."""
     blocks = [
         {"curve": b.curve, "forms": _written(b.forms)}
         | ({} if b.slopes is None else {"slopes": [str(s) for s in b.slopes]})
@@ -68,12 +79,15 @@ def text(network: Network) -> str:
 
 
 def digest(network: Network) -> str:
-    """SHA-256 of the canonical text."""
+    """Return the SHA-256 of a network's canonical text."""
     return hashlib.sha256(text(network).encode()).hexdigest()
 
 
 def _written(forms: list[Form]) -> dict[str, Any]:
-    """Over one denominator; runs of neighbouring variables as [first, numerator, ...]."""
+    """Return forms as JSON data with one common denominator.
+
+    Each run of consecutive variables is written as `[first, numerator, ...]`.
+    """
     over = 1
     for form in forms:
         for value in form.values():

@@ -1,4 +1,4 @@
-"""A certificate: what it claims of which network, and whether what it holds proves that."""
+"""The check of a certificate: its claims about a network, and the proofs of these claims."""
 
 import hashlib
 import json
@@ -19,26 +19,27 @@ from .tree import Proof, prove
 FORMAT = "outrange certificate 1"
 MEMBERS = ("claim.json", "network.json", "proof.bin")
 MOST_BYTES = 1 << 27
-"""Largest member of a certificate, unpacked."""
+"""Largest number of bytes of one member of a certificate, unpacked."""
 
 
 Theorem = namedtuple("Theorem", ("sentences", "network", "model", "boxes"))
-"""What was proved: in words, with every number; the SHA-256 of the network in the certificate and
-of the model file that it was compared with, if any; and the number of boxes of the proof."""
+"""The result of a check: the proved claims as sentences with all numbers, the SHA-256 of the
+network in the certificate, the SHA-256 of the model file (None without one), and the number of
+boxes in the proof."""
 
 
 def check(path: str, model: str | None = None) -> Theorem:
-    """Check a certificate, and that its network is the one of a model file.
+    """Check a certificate, and that its network is that of a model file.
 
     Args:
         path: The certificate.
-        model: The model file; None trusts the network in the certificate to be the right one.
+        model: The model file. None trusts the network in the certificate to be the right one.
 
     Returns:
-        What is proved.
+        The proved theorem.
 
     Raises:
-        Refused: It is not; the message says what is wrong.
+        Refused: The certificate proves nothing; the message says what is wrong.
     """
     try:
         claim_text, network_text, tree = _members(path)
@@ -74,7 +75,7 @@ def check(path: str, model: str | None = None) -> Theorem:
 
 
 def _members(path: str) -> list[bytes]:
-    """What is unpacked is no longer than the archive declares, whatever it holds."""
+    """Return the members of a certificate; unpack no more bytes than the archive declares."""
     need(isfile(path) or not exists(path), "it is no regular file")  # a device has no end
     with zipfile.ZipFile(path) as archive:
         need(
@@ -90,12 +91,12 @@ def _members(path: str) -> list[bytes]:
             f"a certificate holds {', '.join(MEMBERS)}, each once, stored or deflated, "
             f"below {MOST_BYTES} bytes",
         )
-        # `archive.read` unpacks all there is before it looks at the declared size
+        # `archive.read` would unpack everything before it checks the declared size.
         return [archive.open(name).read(archive.getinfo(name).file_size) for name in MEMBERS]
 
 
 def _number(pair: Any) -> fmpq:
-    """`[decimal, hex]`: one float, written twice."""
+    """Return the exact value of a pair `[decimal, hex]`, which writes one float twice."""
     decimal, written = pair
     need(
         type(decimal) is float and decimal.hex() == written,
@@ -105,7 +106,7 @@ def _number(pair: Any) -> fmpq:
 
 
 def _part(network: Network, part: Any, proof: Proof) -> str:
-    """Check one box and what is claimed there; returns it in words."""
+    """Check the claims about one box; return them as a sentence."""
     box = [(_number(low), _number(high)) for low, high in part["box"]]
     need(
         len(box) == network.inputs and all(low <= high for low, high in box) and part["claims"],
@@ -136,7 +137,7 @@ def _part(network: Network, part: Any, proof: Proof) -> str:
 
 
 def _objective(outputs: dict[str, Form], term: Any) -> Form:
-    """`sum of coefficient * output + plus` as a form of the network's variables."""
+    """Return `sum of coefficient * output + plus` as a form in the network's variables."""
     unknown = term["y"].keys() - outputs.keys()
     need(not unknown, f"the network has no output {', '.join(unknown)!r:.50}")
     return _combined(
@@ -156,7 +157,7 @@ def _combined(terms: list[tuple[fmpq, Form]]) -> Form:
 
 
 def growth(network: Network, by: int) -> dict[int, Form]:
-    """The derivatives of a network's variables by an input, through gates that are appended."""
+    """Append the gates of derivatives by an input; return each variable's derivative as a form."""
     need(type(by) is int and 0 <= by < network.inputs, f"the network has no input {by!r:.50}")
     rises, forms = {by: {ONE: fmpq(1)}}, [form for block in network.blocks for form in block.forms]
     for unit, form in enumerate(forms, network.inputs):
@@ -166,12 +167,12 @@ def growth(network: Network, by: int) -> dict[int, Form]:
 
 
 def risen(form: Form, rises: dict[int, Form]) -> Form:
-    """The derivative of a form."""
+    """Return the derivative of a form, from the derivatives of its variables."""
     return _combined([(value, rises[key]) for key, value in form.items() if key in rises])
 
 
 def largest(network: Network, forms: list[Form]) -> Form:
-    """The largest of some forms, by one more unit each: `max(a, b) = b + relu(a - b)`."""
+    """Return the maximum of forms as a form, with new units: `max(a, b) = b + relu(a - b)`."""
     most, *rest = forms
     for form in rest:
         unit = network.inputs + sum(len(block.forms) for block in network.blocks)
@@ -183,7 +184,7 @@ def largest(network: Network, forms: list[Form]) -> Form:
 
 
 def _attained(network: Network, forms: list[Form], box: list, attained: Any) -> str:
-    """Check a point of the box and a value that some form is at most there."""
+    """Check that every form is at most a stated value at a stated point; return this in words."""
     x = [_number(pair) for pair in attained["x"]]
     need(
         all(low <= value <= high for value, (low, high) in zip(x, box, strict=True)),
@@ -207,7 +208,7 @@ def _sum(form: Form, values: dict[int, Any]) -> Any:
 
 
 def _curve(block: Block, z: Any) -> Any:
-    """The value of a curve: of a rational number one, if it can be and is short, else a ball."""
+    """Return the value of a curve: rational for a kink at a short rational number, else a ball."""
     z = arb(z) if isinstance(z, fmpq) and z.height_bits() > MOST_BITS else z
     if block.slopes is None:
         return SMOOTH[str(block.curve)][0](arb(z))

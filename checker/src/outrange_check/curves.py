@@ -1,7 +1,7 @@
-"""Lines below and above a curve between two points, proved by its bends, in balls and integers.
+"""Lines below and above a curve on an interval, proved from the curve's bends.
 
-Numbers are integers that stand for multiples of 2^-BITS. A slope may be any number; what makes its
-line a bound is the offset, which is computed from the sign of the second derivative.
+Numbers are integers that represent multiples of 2^-BITS, and balls. A line may have any slope. Its
+offset makes it a bound, and is computed from the sign of the second derivative.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from .network import Block, need
 
 
 BITS = 80
-"""Binary places of every number of a proof."""
+"""Number of binary places of every number in a proof."""
 
 ONE_BITS = 1 << BITS
 ctx.prec = 192
@@ -61,30 +61,32 @@ SMOOTH: dict[str, tuple[Callable, Callable, list[tuple[float, int]]]] = {
         ],
     ),
 }
-"""Name to function, derivative and bends, `(end, sign)`: the sign of the second derivative up to
-there, 0 where it is not said. The tests prove them in ball arithmetic."""
+"""The function, the derivative and the bends of each smooth curve. A bend `(end, sign)` states the
+sign of the second derivative up to `end`, or 0 if it is not stated. Tests prove the bends in ball
+arithmetic."""
 
 Lines = tuple[int, int, int, int]
-"""`low slope, low offset, high slope, high offset`."""
+"""Slope and offset of the line below a curve, then of the line above it."""
 
 
 def down(x: arb) -> int:
-    """The integer below a ball."""
+    """Return the largest integer below all of a ball, in multiples of 2^-BITS."""
     need(abs(x) < 1 << 4096, "a value of a curve is too large")  # or is not finite
     return int((x * ONE_BITS).lower().floor().unique_fmpz())  # pyright: ignore[reportArgumentType]
 
 
 def ball(z: int) -> arb:
-    """A number as a ball."""
+    """Return the number `z * 2^-BITS` as a ball."""
     return arb(fmpz(z)) / ONE_BITS
 
 
 Curve = str | int | tuple[int, int]
-"""The name of a smooth curve, the unit of a gate, or the slopes of a kink, below and above 0."""
+"""The name of a smooth curve, the number of the unit that a gate belongs to, or the slopes of a
+kink below and above 0."""
 
 
 def curve(block: Block) -> Curve:
-    """The curve of a block."""
+    """Return the curve of a block; refuse one that is not supported."""
     if isinstance(block.curve, int) or (block.curve in SMOOTH and block.slopes is None):
         return block.curve
     slopes = [slope * ONE_BITS for slope in block.slopes or ()]
@@ -96,13 +98,14 @@ def curve(block: Block) -> Curve:
 
 
 def lines(curve: str | tuple[int, int], low: int, high: int, share: int | None = None) -> Lines:
-    """Lines below and above a curve over `low <= z <= high`.
+    """Return lines below and above a curve over `low <= z <= high`.
 
     Args:
         curve: The curve.
-        low: From there.
-        high: To there.
-        share: Of 255, how far the line that may turn about a kink is from `below` to `above`.
+        low: The lower end of the interval.
+        high: The upper end of the interval.
+        share: Slope of the free line through a kink, from 0 for `below` to 255 for `above`; None
+            for the default choice.
     """
     if isinstance(curve, str):
         return _smooth(curve, low, high)
@@ -121,9 +124,10 @@ def lines(curve: str | tuple[int, int], low: int, high: int, share: int | None =
 
 
 def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
-    """The least and the largest slope of a curve over `low <= z <= high`; of a kink, of its sides.
+    """Return bounds of a curve's slope over `low <= z <= high`; a kink has those of its two sides.
 
-    Between two bends of a smooth curve, its slope is least and largest at their ends.
+    On a piece with one bend, the slope of a smooth curve is monotone, so its extremes are at the
+    ends.
     """
     if isinstance(curve, tuple):
         sides = curve[low >= 0 : 1 + (low >= 0 or high > 0)]
@@ -134,13 +138,13 @@ def slopes(curve: Curve, low: int, high: int) -> tuple[int, int]:
 
 
 def _pieces(bends: list[tuple[float, int]], low: int, high: int) -> list[tuple[int, int, int]]:
-    """An interval, cut where a curve bends otherwise, and how it bends between."""
+    """Cut an interval where a curve's bend changes; return `(low, high, bend)` of each piece."""
     cuts = sorted({low, *(int(min(max(low, end), high)) for end, _ in bends)})
     return [(a, b, next(bend for end, bend in bends if b <= end)) for a, b in pairwise(cuts)]
 
 
 def _edge(low: int, high: int, bend: int) -> list[arb]:
-    """The ends of a piece; all of it where its bend is not said."""
+    """Return the two ends of a piece as balls, or one ball around all of it if its bend is 0."""
     return [ball(low), ball(high)] if bend else [ball(low).union(ball(high))]
 
 
@@ -165,7 +169,7 @@ def _smooth(name: str, low: int, high: int) -> Lines:
 def _least(
     f: Callable, df: Callable, pieces: list[tuple[int, int, int]], sign: int, slope: int
 ) -> int:
-    """A lower bound of `sign * (f(z) - slope * z)` over pieces on which f bends one way."""
+    """Return a lower bound of `sign * (f(z) - slope * z)` over pieces with one bend each."""
 
     def g(z: arb) -> arb:
         return sign * (f(z) - ball(slope) * z)

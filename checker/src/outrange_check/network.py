@@ -1,8 +1,8 @@
-"""A network in exact numbers: units in order, each a curve of a form in what comes before it.
+"""The normal form of a network in exact numbers: units in order, each a curve of a form.
 
-This is the normal form that two descriptions of one network share, whatever layers they used: the
-inputs are variables 0 .. inputs-1, every unit adds one more variable, `z = form`, `a = curve(z)`,
-and affine maps between curves are multiplied out in rational numbers.
+Two descriptions of one network share this normal form, even if their layers differ. The inputs are
+variables 0 to inputs - 1. Every unit adds one variable `a = curve(z)`, where `z` is a form in the
+variables before it. Affine maps between curves are multiplied out in rational numbers.
 """
 
 import json
@@ -15,21 +15,22 @@ ONE = -1
 """The key of a form's constant term."""
 
 Form = dict[int, fmpq]
-"""Variable to coefficient; a coefficient of zero is left out."""
+"""A linear form: a dict from variable to coefficient, without coefficients of zero."""
 
 MOST_TERMS = 20_000_000
-"""Largest number of coefficients of a network that is read; one more and it is refused."""
+"""Largest number of coefficients in a network; a network with more is refused."""
 
 MOST_BITS = 1 << 14
-"""Longest number of a network and of what a proof computes: long ones make a small file slow."""
+"""Largest number of bits of a number in a network or a proof; longer numbers would let a small file
+take very long."""
 
 
 class Refused(Exception):
-    """What was given is not accepted; the message says what is wrong with it."""
+    """An error for input that is not accepted; the message says what is wrong with it."""
 
 
 def need(holds: bool, otherwise: str) -> None:
-    """Refuse what does not hold, and say what is wrong."""
+    """Raise `Refused` with the message `otherwise` unless `holds` is true."""
     if not holds:
         raise Refused(otherwise)
 
@@ -39,11 +40,11 @@ class Block:
     """Units that share one curve and do not read each other.
 
     Args:
-        curve: `"kink"` (`below * z` for z < 0, `above * z` for z >= 0) or the name of a smooth one.
-            A number is that of a unit, and makes a gate: its form times the slope that the curve
-            of this unit has. Derivatives are made of gates; no text has any.
-        slopes: Of a kink, `(below, above)`.
-        forms: One per unit.
+        curve: `"kink"` (`below * z` for z < 0, `above * z` for z >= 0) or the name of a smooth
+            curve. A number makes the unit a gate: its value is its form times the slope of the
+            curve of the unit with this number. Derivatives consist of gates; no text contains any.
+        slopes: The slopes `(below, above)` of a kink; None for other curves.
+        forms: The form `z` of each unit.
     """
 
     curve: str | int
@@ -53,7 +54,7 @@ class Block:
 
 @dataclass
 class Network:
-    """Inputs, blocks of units in order, and outputs."""
+    """A network: the number of inputs, the blocks of units in order, and the outputs as forms."""
 
     inputs: int
     blocks: list[Block] = field(default_factory=list)
@@ -61,7 +62,10 @@ class Network:
 
     @classmethod
     def parse(cls, text: str) -> "Network":
-        """Read a canonical text; what is none raises whatever Python raises."""
+        """Read a network from its canonical text.
+
+        A text that is not canonical may raise any exception of Python.
+        """
         parts = json.loads(text)
         net, room = cls(before := len(range(parts["inputs"]))), [MOST_TERMS]
         for part in parts["blocks"]:

@@ -1,6 +1,6 @@
-"""A proof tree: splits of the box, splits of units, and at each leaf a bound that is recomputed.
+"""The check of a proof tree, which splits boxes and units; bounds at the leaves are recomputed.
 
-`docs/certificates.md` of outrange states the format and the mathematics.
+The page `docs/certificates.md` of outrange explains the format and the mathematics.
 """
 
 from .bounds import MOST_WORK, Region, Row
@@ -9,21 +9,21 @@ from .network import need
 
 
 BOUND, LINEAR, CASES, SPLIT, UNITS = 1, 2, 4, 8, 16
-"""What a node of the box tree does; their sum is its first byte. UNITS says that its trees of cases
-number units by a list, which stands before them."""
+"""Actions of a node in the tree of boxes; the first byte of a node is their sum. With UNITS, the
+trees of cases number units by a list that precedes them."""
 
 DECIDE, TIGHTEN, SHARES, VOID = 1, 2, 4, 8
-"""What a node of a tree of cases does; a node that decides no unit is a leaf."""
+"""Actions of a node in a tree of cases; a node without DECIDE is a leaf."""
 
 
 class Proof:
-    """The bytes of a tree, read in order."""
+    """The bytes of a proof tree, which are read in order."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.boxes, self.work = iter(data), 0, [MOST_WORK]
 
     def number(self) -> int:
-        """Seven bits a byte, low ones first; the last byte is below 128."""
+        """Read an integer: seven bits per byte, low bits first; the last byte is below 128."""
         value = shift = 0
         while (part := next(self.data)) > 127:
             value, shift = value | (part & 127) << shift, shift + 7
@@ -31,22 +31,26 @@ class Proof:
         return value | part << shift
 
     def multiplier(self) -> int:
-        """Two bytes `m`, low one first, and one `e`: `m * 2^(e - 128)`, rounded down."""
+        """Read a multiplier `m * 2^(e - 128)`, rounded down.
+
+        It consists of two bytes for `m`, the low one first, and one byte for `e`.
+        """
         low, high, exponent = (next(self.data) for _ in range(3))
         return (low | high << 8) << BITS + exponent >> 128
 
 
 def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
-    """Follow the tree of a box.
+    """Check the tree of a box, which must prove a lower bound of each goal.
 
     Args:
         region: The network over the box.
-        todo: Rows of goals, and the numbers below which they are nowhere on the box.
+        todo: The claimed lower bound of each goal on the box, by the goal's number.
         proof: The tree.
 
     Raises:
-        Refused: A leaf proves less than is claimed, or the tree is no tree over the box. What
-            the tree names and is not there raises what Python raises: nothing is proved then.
+        Refused: A leaf proves less than is claimed, or the tree does not fit the box. A reference
+            to something that does not exist raises other exceptions of Python, and nothing is
+            proved then.
     """
     proof.boxes += 1
     does = next(proof.data)
@@ -81,13 +85,13 @@ def prove(region: Region, todo: dict[int, int], proof: Proof) -> None:
 
 
 def _case(units: list[int], case: Region, signs: Row, goal: tuple[int, int], proof: Proof) -> None:
-    """Follow a tree over the signs of units' z: each leaf proves the goal, or has no inputs.
+    """Check a tree of cases by the signs of units' z; each leaf proves the goal, or is empty.
 
     Args:
-        units: Those that the tree numbers.
-        case: The inputs of the box for which units have these signs.
-        signs: Of the units that were decided.
-        goal: Its row, and what it is at least.
+        units: The units, by their number in the tree.
+        case: The region of the box in which the decided units have their signs.
+        signs: The sign of each decided unit.
+        goal: The number of the goal, and its claimed lower bound.
         proof: The tree.
     """
     does = next(proof.data)

@@ -1,4 +1,4 @@
-"""Model files as networks in exact numbers, by the ends of their names."""
+"""Readers of model files as networks in exact numbers, chosen by the file's suffix."""
 
 import hashlib
 import os
@@ -25,22 +25,23 @@ _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What Python says of bytes that are not what they should be."""
+"""Exceptions that malformed bytes may cause."""
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Network, str]:
     """Read a model file.
 
-    Nothing of the file is executed, and nothing of it is rounded.
+    No code in the file is run, and no number in it is rounded.
 
     Args:
-        path: Ends in `.onnx`, `.onnx.gz` or `.keras`.
+        path: A file with the suffix `.onnx`, `.onnx.gz` or `.keras`.
 
     Returns:
         The network, and the SHA-256 of the file's bytes in hexadecimal digits.
 
     Raises:
-        Refused: There is no such file, it is damaged or too large, or it holds what is not read.
+        Refused: The file does not exist, is damaged or too large, or contains something
+            unsupported.
     """
     try:
         with open(path, "rb") as file:
@@ -60,11 +61,11 @@ def read_bytes(data: bytes, name: str) -> Network:
     """Read the bytes of a model file.
 
     Args:
-        data: All of them.
-        name: Of the file; its end says the format.
+        data: All bytes of the file.
+        name: Name of the file; its suffix determines the format.
 
     Raises:
-        Refused: As `read`.
+        Refused: The bytes are damaged, or contain something unsupported.
     """
     ends = name.lower()
     try:

@@ -1,4 +1,4 @@
-"""Layers as forms and units: what a reader of any format makes a network with."""
+"""Construction of a network from layers, for the readers of all formats."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,21 +11,22 @@ from .tensors import Tensor, common, room
 
 
 MOST_WORK = MOST_TERMS
-"""Products of short numbers that reading a file may take; all else is counted in them, roughly."""
+"""Largest amount of work to read a file, in products of short numbers; other work is converted
+roughly."""
 
 MOST_INPUTS = 1 << 20
 
 MOST_BITS = 1 << 14
-"""Of a numerator or a denominator."""
+"""Largest number of bits of a numerator or a denominator."""
 
 Terms = list[tuple[Any, Form]]
 
 
 class Maker:
-    """A network that is being made, and what making it has cost.
+    """A network under construction, with a count of the work so far.
 
     Args:
-        inputs: How many.
+        inputs: Number of inputs.
     """
 
     def __init__(self, inputs: int) -> None:
@@ -35,17 +36,17 @@ class Maker:
         self._spent = 0
 
     def spend(self, count: int) -> None:
-        """Count products.
+        """Count products as work.
 
         Raises:
-            Refused: They are too many.
+            Refused: The total exceeds the limit.
         """
         self._spent += count
         if self._spent > MOST_WORK:
             raise Refused(f"the model takes more than {MOST_WORK} products to multiply out")
 
     def sum(self, terms: Terms, constant: Any = 0) -> Form:
-        """`constant + sum of weight * form`."""
+        """Return `constant + sum of weight * form`, and count the work."""
         self.spend(1 + sum(len(form) for _, form in terms))
         form = build.combine(terms, constant)
         bits = [int(value.height_bits()) for value in form.values()]
@@ -55,11 +56,11 @@ class Maker:
         return form
 
     def handle(self, tensors: Iterable[Tensor | None]) -> None:
-        """Count what it takes to go through tensors once."""
+        """Count the work to go through tensors once."""
         self.spend(1 + sum(room(x.shape) for x in tensors if x is not None) // 8)
 
     def curve(self, name: str, x: Tensor, slopes: tuple[Any, Any] | None = None) -> Tensor:
-        """A curve of every entry."""
+        """Apply a curve to every entry, by new units."""
         forms = x.forms()
         if not forms:
             return x
@@ -67,11 +68,11 @@ class Maker:
         return Tensor(x.shape, build.curve(self.network, name, forms, slopes))
 
     def kink(self, x: Tensor, below: Any, above: Any = 1) -> Tensor:
-        """`below * z` for z < 0, `above * z` from 0 on."""
+        """Return `below * z` for z < 0 and `above * z` for z >= 0, entry by entry."""
         return self.curve("kink", x, (below, above))
 
     def clip(self, x: Tensor, least: Any, most: Any) -> Tensor:
-        """`least + relu(x - least) - relu(x - most)`, in this order; an end of None is none."""
+        """Return `least + relu(x - least) - relu(x - most)`; None means no limit on that side."""
         if least is not None and most is not None and least > most:
             raise Refused("a clip between ends the wrong way round is not read")
         found = x
@@ -82,24 +83,24 @@ class Maker:
         return found
 
     def largest(self, x: Tensor, y: Tensor) -> Tensor:
-        """`y + relu(x - y)`, entry by entry."""
+        """Return the larger of `x` and `y`, computed as `y + relu(x - y)`, entry by entry."""
         shape = common(x.shape, y.shape)
         x, y = x.broadcast(shape), y.broadcast(shape)
         return self.plus(y, self.kink(self.plus(x, y, -1), 0))
 
     def shifted(self, x: Tensor, constant: Any) -> Tensor:
-        """`x + constant`."""
+        """Return `x + constant`."""
         return Tensor(x.shape, [self.sum([(1, f)], constant) for f in x.forms()])
 
     def plus(self, x: Tensor, y: Tensor, weight: Any = 1) -> Tensor:
-        """`x + weight * y`, broadcast; a constant if both are."""
+        """Return `x + weight * y`, broadcast; the result is a constant if both are."""
         shape = common(x.shape, y.shape)
         pairs = zip(x.broadcast(shape).forms(), y.broadcast(shape).forms(), strict=True)
         one = fmpq(1)
         return self._kept([self.sum([(one, f), (weight, g)]) for f, g in pairs], shape, x, y)
 
     def times(self, x: Tensor, y: Tensor) -> Tensor:
-        """`x * y`, broadcast, where one is a constant."""
+        """Return `x * y`, broadcast; one of the two must be a constant."""
         shape = common(x.shape, y.shape)
         if not y.constant:
             x, y = y, x
@@ -109,7 +110,10 @@ class Maker:
     def mean(
         self, x: Tensor, groups: Iterable[list[int]], shape: tuple[int, ...], over: int = 0
     ) -> Tensor:
-        """The sum of the entries at each list of positions, over their number or over `over`."""
+        """Return the mean of the entries at each list of positions.
+
+        The sum is divided by `over` instead of the number of entries if `over` is not 0.
+        """
         forms, out = x.forms(), []
         for group in groups:
             if not (over or group):
@@ -119,9 +123,10 @@ class Maker:
         return Tensor(shape, out)
 
     def most(self, x: Tensor, groups: list[list[int]], shape: tuple[int, ...]) -> Tensor:
-        """The largest of the entries at each list of positions, folded from the left.
+        """Return the largest of the entries at each list of positions, folded from the left.
 
-        Step `i` is one block of units: the `i`-th entry of every list that has so many.
+        Step `i` adds one block of units, which compares the `i`-th entry of every list that is long
+        enough.
         """
         forms = x.forms()
         if not all(groups):
@@ -137,7 +142,12 @@ class Maker:
         return Tensor(shape, found)
 
     def matrix(self, rows: list[list[Form]], columns: list[list[fmpq]]) -> list[Form]:
-        """The products of rows of forms and columns of numbers, row by row."""
+        """Return the product of a matrix of forms and one of numbers, row by row.
+
+        Args:
+            rows: Rows of the first matrix.
+            columns: Columns of the second matrix.
+        """
         self.spend(sum(len(column) for column in columns) * len(rows))
         return [
             self.sum([(w, f) for w, f in zip(column, row, strict=True) if w])

@@ -1,4 +1,4 @@
-"""Arrays of exact numbers or of forms, row-major: what the readers of model files compute with."""
+"""Tensors of exact numbers or of forms, with which the readers of model files compute."""
 
 import math
 import struct
@@ -11,18 +11,18 @@ from ..network import ONE, Form, Refused
 
 
 MOST_ITEMS = 1 << 22
-"""Entries of the largest tensor that is made."""
+"""Largest number of entries of a tensor."""
 
 MOST_RANK = 8
 
 
 @dataclass
 class Tensor:
-    """A shape and its entries, row-major.
+    """A tensor: its shape, and its entries in row-major order.
 
     Args:
-        shape: The batch axis included, where the format has one.
-        items: Forms; `fmpq` numbers in a constant; integers in a constant of whole numbers.
+        shape: The shape, including the batch axis if the format has one.
+        items: The entries: forms, or for a constant `fmpq` numbers or integers.
         kind: `"form"`, `"real"` or `"whole"`.
     """
 
@@ -36,33 +36,33 @@ class Tensor:
 
     @property
     def constant(self) -> bool:
-        """Whether it is known without the inputs."""
+        """Whether the tensor does not depend on the inputs."""
         return self.kind != "form"
 
     def forms(self) -> list[Form]:
-        """The entries as forms."""
+        """Return the entries as forms."""
         if self.kind == "whole":
             raise Refused("arithmetic of integers is not read")
         return [{ONE: v} if v else {} for v in self.items] if self.constant else self.items
 
     def numbers(self) -> list[fmpq]:
-        """The entries of a constant of real numbers."""
+        """Return the entries of a constant of real numbers; refuse any other tensor."""
         if self.kind != "real":
             raise Refused("what must be a constant of real numbers is none")
         return self.items
 
     def wholes(self) -> list[int]:
-        """The entries of a constant of whole numbers."""
+        """Return the entries of a constant of integers; refuse any other tensor."""
         if self.kind != "whole":
             raise Refused("what must be a constant of integers is none")
         return self.items
 
     def reshaped(self, shape: tuple[int, ...]) -> "Tensor":
-        """The same entries in another shape."""
+        """Return the same entries in another shape."""
         return Tensor(tuple(shape), self.items, self.kind)
 
     def picked(self, lists: list[list[int]], fill: Any = None) -> "Tensor":
-        """The entries at the grid of indices that `lists` holds per axis; `fill` at index -1."""
+        """Select entries by a list of indices per axis; index -1 stands for `fill`."""
         shape = tuple(len(found) for found in lists)
         size(shape)
         where = grid(lists, strides(self.shape))
@@ -70,7 +70,7 @@ class Tensor:
         return Tensor(shape, [items[i] if i >= 0 else fill for i in where], self.kind)
 
     def transposed(self, order: list[int]) -> "Tensor":
-        """Axis `i` of the result is axis `order[i]`."""
+        """Permute the axes: axis `i` of the result is axis `order[i]`."""
         if sorted(order) != list(range(len(self.shape))):
             raise Refused(f"axes {order} are no permutation for shape {self.shape}")
         steps = strides(self.shape)
@@ -79,7 +79,7 @@ class Tensor:
         return Tensor(shape, [self.items[i] for i in where], self.kind)
 
     def broadcast(self, shape: tuple[int, ...]) -> "Tensor":
-        """Repeated along axes of length 1, as NumPy does."""
+        """Broadcast to a shape by repeating entries along axes of length 1, as in NumPy."""
         if self.shape == shape:
             return self
         own = (1,) * (len(shape) - len(self.shape)) + self.shape
@@ -90,10 +90,10 @@ class Tensor:
 
 
 def size(shape: tuple[int, ...]) -> int:
-    """The number of entries.
+    """Return the number of entries of a shape.
 
     Raises:
-        Refused: It is too large, or no shape.
+        Refused: The shape is invalid, or has too many entries.
     """
     if len(shape) > MOST_RANK or any(type(n) is not int or n < 0 for n in shape):
         raise Refused(f"{list(shape)[:20]} is no shape that is read")
@@ -103,17 +103,20 @@ def size(shape: tuple[int, ...]) -> int:
 
 
 def room(shape: tuple[int, ...]) -> int:
-    """What it takes to go through a tensor, even if one of its axes is empty."""
+    """Return the work to go through a tensor: its entries, with empty axes counted as 1."""
     return math.prod(max(n, 1) for n in shape)
 
 
 def strides(shape: tuple[int, ...]) -> list[int]:
-    """The distance of neighbors along each axis."""
+    """Return the distance between neighbors along each axis, in entries."""
     return [math.prod(shape[i + 1 :]) for i in range(len(shape))]
 
 
 def grid(lists: list[list[int]], steps: list[int]) -> list[int]:
-    """The positions of all combinations of indices, the last axis fastest; -1 of any -1."""
+    """Return the positions of all combinations of indices, the last axis varying fastest.
+
+    A combination that contains the index -1 has the position -1.
+    """
     out = [0]
     for found, step in zip(lists, steps, strict=True):
         if any(i < 0 for i in found):
@@ -124,7 +127,7 @@ def grid(lists: list[list[int]], steps: list[int]) -> list[int]:
 
 
 def common(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that all broadcast to."""
+    """Return the shape to which all given shapes broadcast."""
     rank = max(len(shape) for shape in shapes)
     full = [(1,) * (rank - len(shape)) + shape for shape in shapes]
     shape = tuple(max(ns) if 0 not in ns else 0 for ns in zip(*full, strict=True))
@@ -135,14 +138,14 @@ def common(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """An axis that may be counted from the end."""
+    """Return the index of an axis, which may be negative to count from the end."""
     if not -rank <= axis < rank:
         raise Refused(f"there is no axis {axis} among {rank}")
     return axis % rank
 
 
 def axes_of(axes: list[int], rank: int) -> list[int]:
-    """Axes that may be counted from the end, each once."""
+    """Return the indices of axes, which may be negative; refuse an axis that occurs twice."""
     found = [axis_of(axis, rank) for axis in axes]
     if len(set(found)) < len(found):
         raise Refused(f"an axis stands twice in {axes}")
@@ -150,10 +153,10 @@ def axes_of(axes: list[int], rank: int) -> list[int]:
 
 
 def single(number: float) -> fmpq:
-    """A number that a model file or a standard states, as the float32 that it is used as.
+    """Return a number in a model file or a standard, rounded to the float32 that is used for it.
 
     Raises:
-        Refused: It is no real number.
+        Refused: The number is not a real number.
     """
     try:
         return fmpq(*struct.unpack("<f", struct.pack("<f", number))[0].as_integer_ratio())
@@ -162,10 +165,10 @@ def single(number: float) -> fmpq:
 
 
 def joined(parts: list[Tensor], axis: int) -> Tensor:
-    """Tensors one after the other along an axis.
+    """Concatenate tensors along an axis.
 
     Raises:
-        Refused: They do not fit.
+        Refused: The shapes do not match.
     """
     first = parts[0].shape
     if any(len(p.shape) != len(first) for p in parts):

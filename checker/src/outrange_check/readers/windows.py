@@ -11,16 +11,16 @@ from .tensors import MOST_ITEMS, Tensor, grid, size, strides as strides_of
 
 @dataclass
 class Windows:
-    """How windows lie on the spatial axes, one entry of each list per axis.
+    """The arrangement of windows over an image; each list has one entry per spatial axis.
 
     Args:
         spatial: Sizes of the image.
-        kernel: Sizes of the window.
-        strides: From window to window.
-        dilation: Between neighbors in a window.
-        before: Entries of padding in front.
-        after: Entries of padding behind.
-        round_up: Whether the last window may begin in the image and end behind the padding.
+        kernel: Sizes of a window.
+        strides: Distances from one window to the next.
+        dilation: Distances between neighbors in a window.
+        before: Numbers of padding entries before the image.
+        after: Numbers of padding entries after the image.
+        round_up: Whether the last window may extend beyond the padding if it begins in the image.
     """
 
     spatial: Sequence[int]
@@ -56,13 +56,16 @@ class Windows:
             raise Refused(f"a window of {reach} does not fit an image of {self.spatial[axis]}")
         step = self.strides[axis]
         count = -(-room // step) + 1 if self.round_up else room // step + 1
-        # A window that would begin behind the image and its front padding is none.
+        # A window that would begin after the image does not count.
         while self.round_up and (count - 1) * step >= self.spatial[axis] + self.before[axis]:
             count -= 1
         return count
 
     def entries(self) -> list[list[tuple[int, int]]]:
-        """Per window, row-major: positions in the kernel and in the image, outside left out."""
+        """Return, for each window, pairs of positions in the kernel and in the image.
+
+        Windows are in row-major order. Positions outside the image are omitted.
+        """
         places = []
         for axis, n in enumerate(self.spatial):
             starts = [i * self.strides[axis] - self.before[axis] for i in range(self.sizes[axis])]
@@ -79,7 +82,7 @@ class Windows:
 
 
 def grid_of(sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    """All combinations of indices, the last fastest."""
+    """Return all combinations of indices, the last index varying fastest."""
     out: list[tuple[int, ...]] = [()]
     for n in sizes:
         out = [(*o, i) for o in out for i in range(n)]
@@ -93,7 +96,11 @@ def same(
     dilation: Sequence[int],
     upper: bool = True,
 ) -> tuple[list[int], list[int]]:
-    """The padding with which there are `ceil(size / stride)` windows; `upper`: the odd one last."""
+    """Return the padding before and after for which there are `ceil(size / stride)` windows.
+
+    If the padding of an axis is odd, the additional entry goes after the image with `upper`, and
+    before it otherwise.
+    """
     before, after = [], []
     for n, k, s, d in zip(spatial, kernel, strides, dilation, strict=True):
         if min(n, k, s, d) < 1:
@@ -105,7 +112,7 @@ def same(
 
 
 def convolve(maker: Maker, x: Tensor, kernel: Tensor, windows: Windows, groups: int) -> Tensor:
-    """A convolution of `(channels, *spatial)` with `(out, channels / groups, *kernel)`."""
+    """Return the convolution of `(channels, *spatial)` with `(out, channels / groups, *kernel)`."""
     channels, out = x.shape[0], kernel.shape[0]
     inside = kernel.shape[1]
     if groups < 1 or inside * groups != channels or out % groups:
@@ -129,7 +136,10 @@ def convolve(maker: Maker, x: Tensor, kernel: Tensor, windows: Windows, groups: 
 
 
 def pools(maker: Maker, x: Tensor, windows: Windows) -> list[list[int]]:
-    """The positions in `x`, `(channels, *spatial)`, of every window of every channel."""
+    """Return the positions in `x`, `(channels, *spatial)`, of the entries of each window.
+
+    Windows are in order within each channel, channel by channel.
+    """
     maker.spend(windows.count * x.shape[0])
     pixels = math.prod(x.shape[1:])
     size((x.shape[0], *windows.sizes))

@@ -63,12 +63,12 @@ class MonomialFrame:
 
     @cached_property
     def linear(self) -> np.ndarray:
-        """Indices `(d,)` of the monomials `eps_i`."""
+        """Indices `(d,)` of the first powers, the monomials that are a single variable."""
         return np.arange(1, 1 + self.variables) if self.order else np.zeros(0, np.int64)
 
     @cached_property
     def squares(self) -> np.ndarray:
-        """Indices `(d,)` of the monomials `eps_i^2`; empty below order 2."""
+        """Indices `(d,)` of the second powers, the squares of variables; empty below order 2."""
         if self.order < 2:
             return np.zeros(0, np.int64)
         pure = (self.degrees == 2) & (self.exponents == 2).any(axis=1)
@@ -84,7 +84,7 @@ class MonomialFrame:
 
     @cached_property
     def others(self) -> np.ndarray:
-        """Indices of the monomials other than the constant, `eps_i` and `eps_i^2`."""
+        """Indices of the monomials other than the constant and the first and second powers."""
         simple = np.concatenate([[0], self.linear, self.squares]).astype(np.int64)
         return np.setdiff1d(np.arange(self.width), simple)
 

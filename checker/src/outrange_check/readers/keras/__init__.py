@@ -1,1 +1,1 @@
-"""`.keras` files as networks in exact numbers."""
+"""Reader of `.keras` files as networks in exact numbers."""

@@ -1,4 +1,4 @@
-"""What a `.keras` file holds: the description of a model in JSON, and its weights in HDF5."""
+"""The contents of a `.keras` file: the description of a model in JSON, and its weights in HDF5."""
 
 import io
 import json
@@ -10,17 +10,17 @@ from .hdf5 import Hdf5
 
 
 MOST_TEXT, MOST_WEIGHTS = 1 << 22, 1 << 27
-"""Bytes of the description and of the weights, unpacked."""
+"""Largest numbers of bytes of the description and of the weights, unpacked."""
 
 MOST_LEVELS = 128
-"""Of lists and objects in each other in the description."""
+"""Largest nesting depth of lists and objects in the description."""
 
 
 def opened(data: bytes) -> tuple[dict[str, Any], Hdf5]:
-    """The description of the model, and its weights.
+    """Return the description of the model, and its weights.
 
     Raises:
-        Refused: The bytes are no `.keras` file of Keras 3, or too large.
+        Refused: The bytes are not a `.keras` file of Keras 3, or are too large.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()
@@ -40,7 +40,7 @@ def opened(data: bytes) -> tuple[dict[str, Any], Hdf5]:
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """One file of the archive; never more than `most` bytes of it are unpacked."""
+    """Return a file of the archive; at most `most + 1` bytes of it are unpacked."""
     if name not in archive.namelist():
         raise Refused(f"the archive holds no `{name}`")
     entry = archive.getinfo(name)
@@ -70,9 +70,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_two_readings(config: dict[str, Any]) -> None:
-    """Keras makes objects of one `shared_object_id` one object: they must say the same.
+    """Refuse a description that Keras might read differently because of shared objects.
 
-    Layers with weights must not share one at all: the second would have those of the first.
+    Keras turns all objects with the same `shared_object_id` into one object, so their descriptions
+    must be equal. Layers other than inputs must not share an id at all: the second would get the
+    weights of the first.
     """
     found: dict[Any, str] = {}
     parts: list[tuple[Any, int]] = [(config, 0)]

@@ -1,8 +1,9 @@
-"""HDF5 files as h5py writes them by default: groups by symbol tables, and arrays of numbers.
+"""Reader of HDF5 files as h5py writes them by default: groups with symbol tables, and arrays.
 
-The first version of the format only (superblock 0, object headers 1, B-trees 1). Every address is
-looked up in the bytes of the file, and nothing is followed twice. Chunks and filters, which Keras
-does not write, are refused: where HDF5 finds a chunk hangs on the keys of a tree that may lie.
+Only the first version of the format is read (superblock 0, object headers 1, B-trees 1). Every
+address is looked up in the bytes of the file, and no address is followed twice. Chunks and filters,
+which Keras does not write, are refused, because the location of a chunk depends on the keys of a
+tree that may be forged.
 """
 
 import struct
@@ -18,7 +19,8 @@ _SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS, _CONTINUED = 0x11, 0x1, 0x3, 0x8, 0x
 _READ = {_SYMBOLS, _SPACE, _TYPE, _LAYOUT, _FILTERS}
 _ATTRIBUTES = {0xC, 0x15}
 _HARMLESS = {0x0, 0x4, 0x5, 0xC, 0xE, 0x12, 0x15, 0x16}
-"""Fill values, attributes, times, counts; another message may say that the data are elsewhere."""
+"""Messages that are ignored: fill values, attributes, times, counts. Any other unknown message
+might say that the data are stored elsewhere."""
 
 _ELSEWHERE = "_layer_checkpoint_dependencies"
 _MOST_MESSAGES, _MOST_LEVELS, _MOST_ENTRIES = 1024, 16, 1 << 20
@@ -28,22 +30,22 @@ _TYPES = {
     bytes.fromhex("11201f00 04000000 00002000 17080017 7f000000"): ("f", 4),
     bytes.fromhex("11200f00 02000000 00001000 0a05000a 0f000000"): ("e", 2),
 }
-"""The description of each type of numbers that is read: little-endian, as IEEE 754 says.
+"""The HDF5 description of each supported type: little-endian IEEE 754 numbers.
 
-Not float64, of which Keras would make float32 when it loads it.
+float64 is not supported, because Keras would round it to float32 when it loads the file.
 """
 
 Messages = dict[int, list[memoryview]]
 
 
 class Hdf5:
-    """A file.
+    """An HDF5 file in memory.
 
     Args:
-        data: All of it.
+        data: All bytes of the file.
 
     Raises:
-        Refused: It is none, or one of a later version of the format.
+        Refused: The bytes are not an HDF5 file, or its version is not supported.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -63,15 +65,15 @@ class Hdf5:
             raise Refused(f"the weights hold `{_ELSEWHERE}`, where Keras may look for them")
 
     def members(self, path: str) -> list[str]:
-        """The names in a group; none where there is no such group."""
+        """Return the names in a group, sorted; [] if there is no such group."""
         where = self._find(path)
         return sorted(self._group(where) or {}) if where is not None else []
 
     def array(self, path: str) -> Tensor:
-        """The numbers of a dataset, exactly.
+        """Return the exact numbers of a dataset.
 
         Raises:
-            Refused: There is no such dataset, or one that is not read.
+            Refused: There is no such dataset, or its format is not supported.
         """
         where = self._find(path)
         if where is None:
@@ -109,7 +111,7 @@ class Hdf5:
         return where
 
     def _messages(self, at: int) -> Messages:
-        """The messages of an object header, by type."""
+        """Return the messages of the object header at an address, by type."""
         version, _, count, _, room = self._numbers(at, "BBHII")
         if version != 1 or count > _MOST_MESSAGES:
             raise Refused("an object of the HDF5 file has a header that is not read")
@@ -131,7 +133,7 @@ class Hdf5:
         return found
 
     def _group(self, at: int) -> dict[str, int] | None:
-        """Names to addresses of the objects in a group; None if the object is none."""
+        """Return the address of each object in a group by name; None if the object is no group."""
         if at not in self._groups:
             messages = self._messages(at)
             self._groups[at] = self._table(at, messages) if _SYMBOLS in messages else None
@@ -163,7 +165,11 @@ class Hdf5:
         return found
 
     def _entry(self, at: int) -> tuple[int, int]:
-        """Where the name and the object of an entry are; what it repeats of a group is noted."""
+        """Return where an entry's name starts in the heap, and the address of its object.
+
+        An entry for a group repeats the addresses of the group's table, which must always be the
+        same.
+        """
         start, where, kind, _, tree, heap = self._numbers(at, "QQIIQQ")
         if kind == 1 and self._stated.setdefault(where, (tree, heap)) != (tree, heap):
             raise Refused("the HDF5 file says two things of a group")
@@ -172,7 +178,7 @@ class Hdf5:
         return start, where
 
     def _leaves(self, root: int) -> list[int]:
-        """The addresses that the B-tree of a group leads to, in order."""
+        """Return the addresses of the tables to which the B-tree of a group leads, in order."""
         level, seen = [root], set()
         for _ in range(_MOST_LEVELS):
             found: list[int] = []
@@ -193,7 +199,7 @@ class Hdf5:
         raise Refused("the HDF5 file is damaged: a tree does not end")
 
     def _raw(self, messages: Messages, shape: tuple[int, ...], width: int) -> bytes:
-        """The bytes of a dataset, row-major."""
+        """Return the bytes of a dataset, row-major."""
         layout = _one(messages, _LAYOUT)
         if len(layout) < 2 or layout[0] != 3 or layout[1] not in (0, 1) or _FILTERS in messages:
             raise Refused("a dataset of the HDF5 file is laid out in a way that is not read")

@@ -1,4 +1,4 @@
-"""One layer of a Keras model: its arguments and its weights, as the rules ask for them."""
+"""A layer of a Keras model, from which the rules read arguments and weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,16 +20,16 @@ _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 @dataclass
 class Layer:
-    """A layer.
+    """A layer of a Keras model.
 
     Args:
-        kind: Its class.
-        name: Its name.
-        config: Its arguments.
-        path: Of its weights in the file.
-        weights: The file.
-        maker: Of the network.
-        asked: Names of arguments that the rule asked for.
+        kind: Name of the layer's class.
+        name: Name of the layer.
+        config: Arguments of the layer.
+        path: Path of the layer's weights in the HDF5 file.
+        weights: The HDF5 file.
+        maker: The maker of the network.
+        asked: Names of the arguments that the rule has read.
     """
 
     kind: str
@@ -41,10 +41,11 @@ class Layer:
     asked: set[str] = field(default_factory=set)
 
     def call(self, rule: Rule, given: list[Tensor]) -> Tensor:
-        """What the layer returns.
+        """Return the layer's output, computed by a rule.
 
         Raises:
-            Refused: The layer is not read; the message names it.
+            Refused: The layer or one of its arguments is not supported; the message names the
+                layer.
         """
         try:
             self._check_precision()
@@ -70,19 +71,19 @@ class Layer:
             raise Refused(f"the precision {policy(self.config)} is not read, only float32")
 
     def get(self, key: str, default: Any = None) -> Any:
-        """An argument as the file has it."""
+        """Return an argument as it is in the file, and note that it was read."""
         self.asked.add(key)
         return self.config.get(key, default)
 
     def whole(self, key: str, default: int | None = None) -> int:
-        """An integer."""
+        """Return an argument that must be an integer."""
         found = self.get(key, default)
         if type(found) is not int:
             raise Refused(f"`{key}` is no integer")
         return found
 
     def wholes(self, key: str, rank: int, default: int | None = None) -> list[int]:
-        """An integer per axis; one for all if there is one."""
+        """Return an argument as one integer per axis; a single integer applies to all axes."""
         found = self.get(key, default)
         found = [found] * rank if type(found) is int else found
         if not isinstance(found, list) or len(found) != rank:
@@ -92,7 +93,7 @@ class Layer:
         return found
 
     def pairs(self, key: str, rank: int) -> list[tuple[int, int]]:
-        """Two integers per axis, in any of the ways in which Keras writes them."""
+        """Return an argument as two integers per axis, in any of the forms that Keras writes."""
         found = self.get(key)
         if rank == 1 and isinstance(found, list) and len(found) == 2 and type(found[0]) is int:
             found = [found]
@@ -110,28 +111,28 @@ class Layer:
         return out
 
     def real(self, key: str, default: float = 0.0) -> fmpq:
-        """A real number, rounded to the float32 that Keras makes of it before it computes."""
+        """Return an argument as a real number, rounded to float32 as in Keras."""
         found = self.get(key, default)
         if type(found) not in (int, float):
             raise Refused(f"`{key}` is no real number")
         return single(found)
 
     def word(self, key: str, allowed: tuple[str, ...]) -> str:
-        """One of some words; the first is the default."""
+        """Return an argument that must be one of the allowed words; the first is the default."""
         found = self.get(key, allowed[0])
         if found not in allowed:
             raise Refused(f"`{key}` {str(found)[:40]!r} is not read, only {', '.join(allowed)}")
         return found
 
     def flag(self, key: str, default: bool) -> bool:
-        """A truth value."""
+        """Return an argument that must be a truth value."""
         found = self.get(key, default)
         if type(found) is not bool:
             raise Refused(f"`{key}` is no truth value")
         return found
 
     def stored(self, *shapes: tuple[int, ...]) -> list[Tensor]:
-        """The weights, which have these shapes and are all there are."""
+        """Return the weights of the layer, which must have exactly these shapes."""
         path = f"{self.path}/vars"
         if set(self.weights.members(path)) != {str(i) for i in range(len(shapes))}:
             raise Refused(f"the file does not hold its {len(shapes)} weights, and no more")
@@ -144,7 +145,7 @@ class Layer:
 
 
 def policy(config: dict[str, Any]) -> str:
-    """The name of the precision of a layer."""
+    """Return the name of a layer's precision, such as "float32"."""
     found = config.get("dtype")
     if isinstance(found, dict):
         if found.get("class_name") != "DTypePolicy" or found.get("module") != "keras":

@@ -1,20 +1,20 @@
-"""The order in which Keras numbers the layers of a graph, and with it finds their weights.
+"""The order in which Keras numbers the layers of a graph, by which it finds their weights.
 
-Keras ignores the order of the description: it walks from the outputs to the inputs, and sorts the
-layers by their distance from the outputs, then by when the walk meets them (`map_graph`, Keras 3).
-A file that lists its layers in another order would be given other weights by Keras than by a reader
-of that order.
+Keras ignores the order of the description. It walks from the outputs to the inputs, and sorts the
+layers by their distance from the outputs, then by when the walk reaches them (`map_graph`, Keras
+3). For a file that lists its layers in another order, Keras would assign other weights than a
+reader that follows the list.
 """
 
 Node = tuple[str, int]
-"""A layer's name, and which of its calls."""
+"""One call of a layer: the layer's name, and the index of the call."""
 
 
 def order(reads: dict[Node, list[Node]], outputs: list[Node]) -> list[str]:
-    """The names of the layers, as Keras orders them.
+    """Return the names of the layers in Keras's order.
 
     Args:
-        reads: What each call reads, in order; without circles.
+        reads: The calls that each call reads, in order; without cycles.
         outputs: The calls that return the outputs.
     """
     met: dict[str, int] = {}

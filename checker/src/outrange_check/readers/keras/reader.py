@@ -1,6 +1,6 @@
-"""`.keras` files as networks in exact numbers: layers run over tensors without a batch axis.
+"""Reader of `.keras` files, which runs the layers over tensors of forms without a batch axis.
 
-Only the description is read, by names in tables; no code of the file is ever run.
+Layers are looked up by name in tables, and no code in the file is ever run.
 """
 
 import re
@@ -19,7 +19,7 @@ from .order import Node, order
 
 
 RULES = rules.RULES | windows.RULES
-"""Class of a layer to what reads it."""
+"""The rule that computes each class of layer, by class name."""
 
 MOST_LAYERS, MOST_DEPTH = 2000, 16
 
@@ -30,19 +30,19 @@ _MODELS = {
 
 Part = dict[str, Any]
 Place = tuple[str, int, int]
-"""A layer's name, which of its calls, and which of the tensors that it returns."""
+"""A tensor in the graph: a layer's name, the index of the call, and the index of its output."""
 
 _Call = tuple[Part, str, int, list[Place]]
-"""A layer, the path of its weights, which of its calls, and what it reads."""
+"""A call: the layer, the path of its weights, the index of the call, and the tensors it reads."""
 
 
 def read_keras(data: bytes) -> Network:
-    """The network of the bytes of a `.keras` file.
+    """Return the network in the bytes of a `.keras` file.
 
-    Inputs and outputs come in the model's order, each flattened row-major.
+    Inputs and outputs are in the model's order, each flattened row-major.
 
     Raises:
-        Refused: The file is damaged, or holds what is not read.
+        Refused: The file is damaged, or contains something unsupported.
     """
     config, weights = opened(data)
     shapes = _input_shapes(config, 0)
@@ -62,7 +62,14 @@ class _Reader:
         self._weights, self._maker, self._count = weights, maker, 0
 
     def model(self, part: Part, path: str, given: list[Tensor], depth: int) -> list[Tensor]:
-        """What a model returns; `path` is that of its weights, with a slash at its end."""
+        """Return the outputs of a model.
+
+        Args:
+            part: Description of the model.
+            path: Path of the model's weights; empty, or with a slash at its end.
+            given: Inputs of the model.
+            depth: Number of models around it.
+        """
         kind, config = _model(part, depth)
         layers = _layers(config)
         shapes = _input_shapes(part, depth)
@@ -109,7 +116,7 @@ class _Reader:
         return found
 
     def _run(self, waiting: list[_Call], known: dict[Node, list[Tensor]], depth: int) -> None:
-        """Call the layers of a graph, each when what it reads is known."""
+        """Call the layers of a graph, each as soon as the tensors that it reads are known."""
         while waiting:
             later: list[_Call] = []
             for layer, where, i, reads in waiting:
@@ -164,7 +171,7 @@ def _layers(config: Part) -> list[Part]:
 
 
 def _paths(layers: list[Part], path: str) -> list[str]:
-    """Where the weights of each layer are: by class, counted in the order of the layers."""
+    """Return the path of each layer's weights, which numbers the layers of a class in order."""
     counts: dict[str, int] = {}
     found = []
     for layer in layers:
@@ -178,7 +185,7 @@ def _paths(layers: list[Part], path: str) -> list[str]:
 
 
 def _input_shapes(part: Part, depth: int) -> list[tuple[int, ...]]:
-    """The shapes of the inputs of a model, without the batch axis."""
+    """Return the shapes of a model's inputs, without the batch axis."""
     kind, config = _model(part, depth)
     layers = _layers(config)
     if kind == "Sequential":
@@ -213,7 +220,7 @@ def _without_batch(shape: Any) -> tuple[int, ...]:
 
 
 def _ends(found: Any) -> list[Place]:
-    """Inputs or outputs of a graph: one, or some in a list, or named ones in the names' order."""
+    """Return the inputs or outputs of a graph: one, a list, or a dict in the order of its names."""
     if isinstance(found, dict):
         found = [found[name] for name in sorted(found)]
     if isinstance(found, list) and len(found) == 3 and isinstance(found[0], str):
@@ -224,7 +231,7 @@ def _ends(found: Any) -> list[Place]:
 
 
 def _outputs(config: Part, layers: list[Part]) -> list[Place]:
-    """Where the outputs are; for the calls of a Functional model, Keras counts from 1 here."""
+    """Return the output tensors; here Keras counts the calls of a Functional model from 1."""
     inner = {layer["name"] for layer in layers if layer.get("class_name") == "Functional"}
     ends = _ends(config.get("output_layers"))
     return [(name, node - (name in inner), tensor) for name, node, tensor in ends]
@@ -238,7 +245,7 @@ def _place(found: Any) -> Place:
 
 
 def _reads(layer: Part, node: Any) -> list[Place]:
-    """What one call of a layer reads: one tensor, or one list of them."""
+    """Return the tensors that one call of a layer reads: a single tensor, or a list."""
     named = f"layer `{str(layer.get('name'))[:60]}` ({str(layer.get('class_name'))[:60]})"
     match node:
         case {"args": [found], "kwargs": dict(options)}:

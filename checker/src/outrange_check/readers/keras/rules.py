@@ -1,4 +1,4 @@
-"""Keras layers without windows: dense ones, curves, shapes and sums."""
+"""Rules for Keras layers without windows: dense layers, curves, shapes and sums."""
 
 import math
 
@@ -10,14 +10,14 @@ from .layer import Layer, Rule
 
 
 def only(given: list[Tensor]) -> Tensor:
-    """The one tensor that a layer is given."""
+    """Return the only input of a layer; refuse several."""
     if len(given) != 1:
         raise Refused(f"{len(given)} tensors are given to a layer of one")
     return given[0]
 
 
 def activated(layer: Layer, x: Tensor, key: str = "activation") -> Tensor:
-    """The activation that an argument names, of `x`."""
+    """Apply the activation that an argument of the layer names to `x`."""
     name = layer.get(key, "linear")
     maker = layer.maker
     match name:
@@ -65,7 +65,10 @@ def _dense(layer: Layer, given: list[Tensor]) -> Tensor:
 
 
 def _relu(layer: Layer, given: list[Tensor]) -> Tensor:
-    """`s x + (1 - s) relu(x) - relu(x - most)` where there is a largest value and a slope."""
+    """Return the layer's `relu`, in general `s x + (1 - s) relu(x) - relu(x - most)`.
+
+    Here `s` is the slope below 0, and `most` is the largest value.
+    """
     x, slope = only(given), layer.real("negative_slope")
     if layer.get("threshold", 0.0) != 0:
         raise Refused("a `threshold` other than 0, where the function jumps, is not read")
@@ -92,7 +95,11 @@ def _elu(layer: Layer, given: list[Tensor]) -> Tensor:
 
 
 def _same(*arguments: str) -> Rule:
-    """What inference leaves as it is; `arguments` are of training."""
+    """Return the rule of a layer that is the identity in inference.
+
+    Args:
+        arguments: Names of arguments that only affect training.
+    """
 
     def of(layer: Layer, given: list[Tensor]) -> Tensor:
         layer.asked.update(arguments)

@@ -1,4 +1,4 @@
-"""Keras layers over images: convolutions, pools, padding, cropping and repeating."""
+"""Rules for Keras layers over images: convolutions, pools, padding, cropping and upsampling."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from .rules import activated, only
 
 
 def _first(layer: Layer, x: Tensor, rank: int) -> tuple[Tensor, bool]:
-    """The image with channels first, and whether they were."""
+    """Return the image with channels first, and whether it already had channels first."""
     if len(x.shape) != rank + 1:
         raise Refused(f"shape {x.shape} is no image of {rank} axes and channels")
     if layer.word("data_format", ("channels_last", "channels_first")) == "channels_first":
@@ -26,7 +26,7 @@ def _back(x: Tensor, first: bool) -> Tensor:
 
 
 def _windows(layer: Layer, x: Tensor, kernel: list[int], strides: list[int]) -> Windows:
-    """The windows over an image with channels first."""
+    """Return the windows of a layer over an image with channels first."""
     spatial = list(x.shape[1:])
     rank = len(spatial)
     dilation = layer.wholes("dilation_rate", rank, 1)
@@ -104,7 +104,11 @@ Move = Callable[[int, int, int], list[int]]
 
 
 def _moved(rank: int, key: str, move: Move) -> Rule:
-    """Indices along each axis, from its length and the pair that an argument has for it."""
+    """Return the rule of a layer that selects entries along each axis.
+
+    The function `move` computes the indices from the axis's length and its pair in the argument
+    `key`.
+    """
 
     def of(layer: Layer, given: list[Tensor]) -> Tensor:
         x, first = _first(layer, only(given), rank)

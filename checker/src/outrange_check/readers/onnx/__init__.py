@@ -1,1 +1,1 @@
-"""ONNX files as networks in exact numbers."""
+"""Reader of ONNX files as networks in exact numbers."""

@@ -1,4 +1,4 @@
-"""ONNX operators that compute: sums, products, reductions and curves."""
+"""Rules for ONNX operators that compute: sums, products, reductions and curves."""
 
 from collections.abc import Callable
 from math import isqrt
@@ -101,7 +101,7 @@ def _matmul(c: Call) -> Tensor:
 
 
 def _product(maker: Maker, a: Tensor, b: Tensor) -> Tensor:
-    """The product of two matrices, of which one is a constant."""
+    """Return the product of two matrices, one of which must be a constant."""
     (n, inner), (other, m) = a.shape, b.shape
     if inner != other:
         raise Refused(f"matrices of shape {a.shape} and {b.shape} do not fit each other")
@@ -171,7 +171,7 @@ def _clip(c: Call) -> Tensor:
 
 
 def _normal(c: Call) -> Tensor:
-    """Only where `sqrt(variance + epsilon)` is rational."""
+    """Apply a batch normalization; refuse one whose `sqrt(variance + epsilon)` is irrational."""
     c.most_inputs(5)
     c.real("momentum", fmpq(0))  # of training only
     c.fixed("training_mode", 0)

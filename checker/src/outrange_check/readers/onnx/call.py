@@ -1,4 +1,4 @@
-"""A node of an ONNX graph with the tensors it reads: what the rules of operators take."""
+"""A node of an ONNX graph together with the tensors that it reads, as the rules receive it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ Rule = Callable[["Call"], Tensor | list[Tensor]]
 
 @dataclass
 class Call:
-    """One node and what it reads.
+    """A node and its inputs.
 
     Args:
-        maker: Of the network.
+        maker: The maker of the network.
         node: The node.
-        given: Its inputs; None where one is left out.
-        opset: Of the model.
-        asked: Names of attributes that the rule asked for.
+        given: The inputs of the node; None for each that is omitted.
+        opset: Operator set of the model.
+        asked: Names of the attributes that the rule has read.
     """
 
     maker: Maker
@@ -33,17 +33,17 @@ class Call:
 
     @classmethod
     def of(cls, maker: Maker, node: Node, known: dict[str, Tensor], opset: int) -> "Call":
-        """The call of a node over the tensors known before it."""
+        """Return the call of a node, with inputs from the tensors computed before it."""
         for name in node.inputs:
             if name and name not in known:
                 raise Refused(f"{node.op} reads `{name}`, which no node before it returns")
         return cls(maker, node, [known[name] if name else None for name in node.inputs], opset)
 
     def run(self, rule: Rule) -> list[Tensor]:
-        """What the node returns.
+        """Return the outputs of the node, computed by a rule.
 
         Raises:
-            Refused: An attribute or an input is not one that the rule knows.
+            Refused: The rule does not support an attribute or an input.
         """
         self.maker.handle(self.given)
         try:
@@ -61,18 +61,18 @@ class Call:
 
     @property
     def x(self) -> Tensor:
-        """The first input."""
+        """Return the first input."""
         return self.input(0)
 
     def input(self, index: int) -> Tensor:
-        """An input that must be there."""
+        """Return an input that must be present."""
         found = self.option(index)
         if found is None:
             raise Refused(f"input {index} is missing")
         return found
 
     def option(self, index: int) -> Tensor | None:
-        """An input that may be left out."""
+        """Return an input that may be omitted, then None."""
         return self.given[index] if index < len(self.given) else None
 
     def most_inputs(self, count: int) -> None:
@@ -81,29 +81,29 @@ class Call:
             raise Refused(f"{len(self.given)} inputs are more than {count}")
 
     def whole(self, name: str, default: int) -> int:
-        """An attribute that is an integer."""
+        """Return an attribute that must be an integer."""
         return self._attribute(name, int, default)
 
     def real(self, name: str, default: Any) -> Any:
-        """An attribute that is a real number, exactly."""
+        """Return the exact value of an attribute that must be a real number."""
         found = self._attribute(name, object, default)
         if found is None or isinstance(found, int | str | list | Tensor):
             raise Refused(f"the attribute `{name}` is no real number")
         return found
 
     def word(self, name: str, default: str) -> str:
-        """An attribute that is a string."""
+        """Return an attribute that must be a string."""
         return self._attribute(name, str, default)
 
     def wholes(self, name: str, default: list[int] | None) -> list[int] | None:
-        """An attribute that is a list of integers."""
+        """Return an attribute that must be a list of integers."""
         found = self._attribute(name, list, default)
         if found is not None and any(type(v) is not int for v in found):
             raise Refused(f"the attribute `{name}` is no list of integers")
         return found
 
     def axes(self, index: int, since: int, name: str = "axes") -> list[int] | None:
-        """Integers that are an attribute before operator set `since`, and an input from it on."""
+        """Return integers from an attribute, or from an input in operator sets from `since` on."""
         if self.opset < since:
             return self.wholes(name, None)
         found = self.option(index)
@@ -112,7 +112,7 @@ class Call:
         return None if found is None else found.wholes()
 
     def fixed(self, name: str, value: Any) -> None:
-        """Refuse a node whose attribute has another value than `value`, its default."""
+        """Refuse the node unless an attribute has the value `value`, its default."""
         if self._attribute(name, type(value), value) != value:
             raise Refused(f"`{name}` other than {value!r} is not read")
 

@@ -1,4 +1,4 @@
-"""What an ONNX file holds: its nodes, tensors and declared shapes, decoded and checked."""
+"""The contents of an ONNX file: nodes, tensors and declared shapes, decoded and checked."""
 
 import struct
 from dataclasses import dataclass, field
@@ -16,21 +16,21 @@ _REAL = {FLOAT: ("f", 4), HALF: ("e", 2), DOUBLE: ("d", 8)}
 _WHOLE = {INT32: ("i", 4), INT64: ("q", 8), BOOL: ("B", 1)}
 
 OLDEST, NEWEST = 7, 28
-"""Operator sets whose operators are read as they are defined there."""
+"""The oldest and newest operator sets whose definitions of operators are supported."""
 
 MOST_NODES = 1 << 16
 
 
 @dataclass
 class Node:
-    """One node of a graph.
+    """A node of an ONNX graph.
 
     Args:
-        op: The operator.
-        name: Of the node.
-        inputs: Names of tensors; an empty one is left out.
-        outputs: Likewise.
-        attributes: Decoded; what is not read is None.
+        op: Name of the operator.
+        name: Name of the node.
+        inputs: Names of the input tensors; "" for each that is omitted.
+        outputs: Names of the output tensors; "" for each that is omitted.
+        attributes: Decoded attributes by name; None for a kind that is not supported.
     """
 
     op: str
@@ -42,14 +42,14 @@ class Node:
 
 @dataclass
 class Model:
-    """A graph.
+    """A decoded ONNX model.
 
     Args:
-        opset: Of the default operators.
-        nodes: In the order in which they run.
-        constants: Stored tensors.
-        inputs: Name and full shape, a batch axis of 1 included.
-        outputs: Names.
+        opset: Operator set of the default operators.
+        nodes: The nodes, in the order in which they run.
+        constants: Stored tensors by name.
+        inputs: Name and full shape of each input, including a batch axis of 1.
+        outputs: Names of the outputs.
     """
 
     opset: int
@@ -60,10 +60,10 @@ class Model:
 
 
 def decode(data: bytes) -> Model:
-    """Read the bytes of a file.
+    """Decode the bytes of an ONNX file.
 
     Raises:
-        Refused: They are no ONNX model, or one that is not read.
+        Refused: The bytes are not an ONNX model, or contain something unsupported.
     """
     message = Message.read(memoryview(data))
     if not message.has(7):
@@ -102,7 +102,7 @@ def _opset(message: Message) -> int:
 
 
 def _declared(part: Message) -> tuple[str, tuple[int, ...]]:
-    """The name and the shape of an input; only a first axis that is the batch may be open."""
+    """Return the name and the shape of an input; only its first axis, the batch, may be open."""
     name, kind = part.text(1), part.message(2).message(1)
     if kind.whole(1) not in _REAL:
         raise Refused(f"input `{name}` does not hold floating-point numbers")
@@ -134,7 +134,7 @@ def _node(part: Message, room: list[int]) -> Node:
 
 
 def _attribute(part: Message, room: list[int]) -> Any:
-    """Floats exact; None for a kind that is not read."""
+    """Return the value of an attribute, with exact floats; None for an unsupported kind."""
     if part.has(21):
         return None
     match part.whole(20):
@@ -154,10 +154,14 @@ def _attribute(part: Message, room: list[int]) -> Any:
 
 
 def tensor(part: Message, room: list[int]) -> Tensor:
-    """A stored tensor, exactly; `room` is how many numbers may still come.
+    """Return a stored tensor with exact numbers.
+
+    Args:
+        part: The encoded tensor.
+        room: The remaining count of numbers in the file, which is reduced in place.
 
     Raises:
-        Refused: It is damaged, stored elsewhere, or of a type that is not read.
+        Refused: The tensor is damaged, stored elsewhere, or of an unsupported type.
     """
     shape, kind = tuple(part.wholes(1)), part.whole(2)
     count = size(shape)

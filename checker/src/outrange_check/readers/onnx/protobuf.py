@@ -1,7 +1,7 @@
-"""The wire format of protocol buffers: the fields of one message, unread until they are asked for.
+"""Reader of the wire format of protocol buffers, which decodes the fields of a message on demand.
 
-Whatever two parsers could read differently (a field that must be single stands twice, a wire type
-that does not fit) is refused, so that no file means one network here and another elsewhere.
+Anything that two parsers could read differently is refused, such as a repeated single field or a
+wrong wire type. So no file describes one network here and another one elsewhere.
 """
 
 import struct
@@ -18,7 +18,7 @@ _MOST_NUMBERS = 1 << 22
 
 @dataclass
 class Message:
-    """One message: the number of a field to its wire types and values, in the order of the file."""
+    """A message: for each field number, its wire types and values in the order of the file."""
 
     found: dict[int, list[tuple[int, int | memoryview]]] = field(default_factory=dict)
 
@@ -27,7 +27,7 @@ class Message:
         """Split the bytes of a message into fields.
 
         Raises:
-            Refused: They are not one.
+            Refused: The bytes are not a message.
         """
         message, at, count = cls(), 0, 0
         while at < len(data):
@@ -52,43 +52,43 @@ class Message:
         return message
 
     def has(self, number: int) -> bool:
-        """Whether a field is there."""
+        """Return whether a field is present."""
         return number in self.found
 
     def messages(self, number: int) -> list["Message"]:
-        """A repeated field of messages."""
+        """Return a repeated field of messages."""
         return [Message.read(part) for part in self.parts(number)]
 
     def message(self, number: int) -> "Message":
-        """A single message; one without fields where there is none."""
+        """Return a single message; one without fields if it is absent."""
         return Message.read(self.part(number))
 
     def parts(self, number: int) -> list[memoryview]:
-        """A repeated field of bytes."""
+        """Return a repeated field of bytes."""
         return [self._as_bytes(number, *entry) for entry in self.found.get(number, [])]
 
     def part(self, number: int) -> memoryview:
-        """Single bytes; none where there are none."""
+        """Return a single field of bytes; empty if it is absent."""
         parts = self.parts(number)
         self._single(number, len(parts))
         return parts[0] if parts else memoryview(b"")
 
     def text(self, number: int) -> str:
-        """A single string."""
+        """Return a single string."""
         return _text(self.part(number))
 
     def texts(self, number: int) -> list[str]:
-        """A repeated field of strings."""
+        """Return a repeated field of strings."""
         return [_text(part) for part in self.parts(number)]
 
     def whole(self, number: int) -> int:
-        """A single integer, of 64 bits with a sign."""
+        """Return a single signed 64-bit integer; 0 if it is absent."""
         self._plain(number, _VARINT)
         values = self.wholes(number)
         return values[0] if values else 0
 
     def wholes(self, number: int) -> list[int]:
-        """A repeated field of integers, packed or not."""
+        """Return a repeated field of integers, packed or not."""
         values = []
         for wire, value in self.found.get(number, []):
             if wire == _VARINT and isinstance(value, int):
@@ -103,15 +103,15 @@ class Message:
         return values
 
     def floats(self, number: int) -> list[float]:
-        """A repeated field of float32 numbers, packed or not."""
+        """Return a repeated field of float32 numbers, packed or not."""
         return self._numbers(number, _FOUR, 4, "f")
 
     def doubles(self, number: int) -> list[float]:
-        """A repeated field of float64 numbers, packed or not."""
+        """Return a repeated field of float64 numbers, packed or not."""
         return self._numbers(number, _EIGHT, 8, "d")
 
     def real(self, number: int) -> float:
-        """A single float32 number."""
+        """Return a single float32 number; 0 if it is absent."""
         self._plain(number, _FOUR)
         values = self.floats(number)
         return values[0] if values else 0.0
@@ -132,7 +132,7 @@ class Message:
         return value
 
     def _plain(self, number: int, wire: int) -> None:
-        """A single number must not be packed: parsers skip it then, and take the default."""
+        """Refuse a packed single number, which other parsers skip in favor of the default."""
         found = self.found.get(number, [])
         self._single(number, len(found))
         if any(way != wire for way, _ in found):

@@ -1,4 +1,4 @@
-"""ONNX files as networks in exact numbers: nodes run in order over tensors of forms."""
+"""Reader of ONNX files, which runs the nodes in order over tensors of forms."""
 
 import zlib
 
@@ -13,29 +13,29 @@ from .file import Model, decode
 
 
 MOST_BYTES = 1 << 27
-"""Of a file that is read, as it lies there and unpacked."""
+"""Largest number of bytes of a file, both compressed and unpacked."""
 
 RULES = arithmetic.RULES | shapes.RULES | windows.RULES
-"""Operator to what reads it."""
+"""The rule that computes each operator, by name."""
 
 
 def read_onnx(data: bytes, packed: bool = False) -> Network:
-    """The network of the bytes of an ONNX file.
+    """Return the network in the bytes of an ONNX file.
 
-    Inputs and outputs come in the file's order, each flattened row-major.
+    Inputs and outputs are in the file's order, each flattened row-major.
 
     Args:
-        data: The file.
-        packed: Whether it is compressed by gzip.
+        data: The bytes of the file.
+        packed: Whether the file is compressed by gzip.
 
     Raises:
-        Refused: The file is damaged, or holds what is not read.
+        Refused: The file is damaged, or contains something unsupported.
     """
     return _network(decode(_unpacked(data) if packed else data))
 
 
 def _unpacked(data: bytes) -> bytes:
-    """What one gzip stream holds, at most `MOST_BYTES`."""
+    """Return the unpacked bytes of a single gzip stream; refuse more than `MOST_BYTES`."""
     stream = zlib.decompressobj(wbits=31)
     try:
         found = stream.decompress(data, MOST_BYTES)

@@ -1,4 +1,4 @@
-"""ONNX operators that move entries about and compute nothing."""
+"""Rules for ONNX operators that only move entries."""
 
 import math
 
@@ -33,7 +33,7 @@ def _identity(c: Call) -> Tensor:
 
 
 def _dropout(c: Call) -> Tensor:
-    """Of inference; the mask, if someone reads it, is not read."""
+    """Return the input unchanged, as in inference; a mask as second output is not supported."""
     c.most_inputs(3)
     training = c.option(2)
     if training is not None and any(training.wholes()):
@@ -130,7 +130,7 @@ def _slice(c: Call) -> Tensor:
         n = shape[axis]
         if step < 0 and end >= _TO_THE_END:
             raise Refused(f"a step of {step} to {end}, which runtimes take for both ends")
-        # As the standard: negative ends count from behind, then all is clamped.
+        # As in the standard, negative positions count from the end, and then all are clamped.
         begin, stop = (v + n if v < 0 else v for v in (start, end))
         low, high = (0, n) if step > 0 else (-1, n - 1)
         begin = min(max(begin, 0), n if step > 0 else n - 1)

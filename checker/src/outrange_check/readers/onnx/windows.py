@@ -1,4 +1,4 @@
-"""ONNX operators that slide windows over images: convolutions and pools."""
+"""Rules for ONNX operators that slide windows over images: convolutions and pools."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from .call import Call, Rule
 
 
 def _windows(c: Call, kernel: list[int]) -> Windows:
-    """The windows that the attributes describe, over images `(batch, channels, *spatial)`."""
+    """Return the windows that attributes describe over images `(batch, channels, *spatial)`."""
     spatial = list(c.x.shape[2:])
     rank = len(spatial)
     if rank not in (1, 2) or len(kernel) != rank:
@@ -38,7 +38,7 @@ def _windows(c: Call, kernel: list[int]) -> Windows:
 
 
 def _images(c: Call, rule: Callable[[Tensor], Tensor]) -> Tensor:
-    """The rule for each image of a batch."""
+    """Apply a rule to each image of a batch."""
     shape, items = c.x.shape, c.x.forms()
     step, found = math.prod(shape[1:]), []
     inner: tuple[int, ...] = ()
@@ -101,7 +101,7 @@ def _most(c: Call) -> Tensor:
 
 
 def _whole(c: Call) -> Tensor:
-    """The mean of every channel."""
+    """Return the mean of each channel of each image."""
     c.most_inputs(1)
     shape = c.x.shape
     if len(shape) < 3:
