@@ -39,7 +39,7 @@ class Subject:
     Args:
         network: The network in exact numbers.
         file: The model file, or None for a model in memory.
-        sha256: Hash of that file, if there is one.
+        sha256: SHA-256 of that file, or None.
     """
 
     network: Network
@@ -48,15 +48,16 @@ class Subject:
 
 
 def read_subject(graph: Graph, file: str | None, known: str | None = None) -> Subject:
-    """Return a model's network in exact numbers; of a file, as the checker itself reads it.
+    """Return a model's network in exact numbers; the checker's own reader reads a model file.
 
     Args:
         graph: The graph that outrange read from the model.
         file: The model file; None for a model in memory.
-        known: SHA-256 of the file when the graph was read.
+        known: SHA-256 of the file at the time when the graph was read, or None.
 
     Raises:
-        InputError: Certificates do not cover a part of it; the message names the part.
+        InputError: Certificates do not cover some part of the network (the message names it), or
+            the file no longer matches the graph.
     """
     if file is None:
         return Subject(exact_network(graph), None, None)
@@ -75,15 +76,15 @@ def read_subject(graph: Graph, file: str | None, known: str | None = None) -> Su
 
 
 def output_form(network: Network, row: np.ndarray, plus: float) -> Form:
-    """Return `row @ outputs + plus`, exactly."""
+    """Return the form `row @ outputs + plus` with exact coefficients."""
     used = np.flatnonzero(row)
     terms = [(exact(float(row[i])), network.outputs[i]) for i in used]
     return combine(terms, exact(float(plus)))
 
 
 Part = tuple[Box, Sequence[tuple[Claim, float]]]
-"""A box and the claims about it, each with the size that tolerances are relative to. For a slope
-compared with 0 that size is 0, and is determined during the proof."""
+"""A box, and its claims, each with the scale of its tolerances. The scale of a slope that is
+compared with 0 is passed as 0 and estimated during the proof."""
 
 
 def certify(
@@ -93,17 +94,17 @@ def certify(
     notes: dict[str, Any],
     check: bool,
 ) -> bool:
-    """Prove claims again, as a tree that others can check, and write the certificate.
+    """Prove claims again, by a tree that can be checked independently, and write the certificate.
 
     Args:
         path: The file to write.
         about: The network in exact numbers.
         parts: The boxes and their claims.
-        notes: Stored in the file, but not certified.
-        check: Whether to run the checker on it.
+        notes: Notes that are stored in the file but not certified.
+        check: Whether to run the checker on the certificate.
 
     Returns:
-        Whether the checker ran and certified it.
+        Whether the checker ran and accepted the certificate.
 
     Raises:
         OutOfTime: The ambient deadline passed; nothing is written.
@@ -143,7 +144,7 @@ def certify(
 
 
 def _explain_resolution(about: Subject, parts: Sequence[Part]) -> NoCertificateError | None:
-    """Return the error that the checker's steps are too large for a claim, or None."""
+    """Return an error if the checker's resolution is too coarse for a claim, else None."""
     for box, claims in parts:
         by = claims[0][0].by
         forms, sizes = [_forms(about, claim) for claim, _ in claims], [size for _, size in claims]
@@ -199,10 +200,10 @@ def describe_certificate(path: str | os.PathLike, is_checked: bool) -> str:
 
 
 def run_checker(path: str | os.PathLike, model: str | None) -> str:
-    """Run `outrange-check` in a process of its own.
+    """Run `outrange-check` on a certificate, in a separate process.
 
     Returns:
-        The reason if it refuses the certificate, else the empty string.
+        The checker's reason if it refuses the certificate, else the empty string.
 
     Raises:
         OutOfTime: The ambient deadline passed.

@@ -1,4 +1,4 @@
-"""Certificates of answers: checks before the search, and writing after it."""
+"""Requests for certificates: checked before the search, and fulfilled after it."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ if TYPE_CHECKING:
 
 
 SEARCH_SHARE = 0.2
-"""Share of the time limit left to the search where a certificate is wanted: an exact check takes
-ten times as long as the search, or more."""
+"""Fraction of the time limit that the search may use if a certificate is requested. An exact check
+takes at least ten times as long as the search."""
 
 LEAST_TIME = 1e-3
-"""Seconds for a search whose time ran out before it began."""
+"""Time limit, in seconds, of a search that would start after the deadline."""
 
 A = TypeVar("A", bound=Answer)
 
 
 def exact_subject(network: Any, arithmetic: str = "real", graph: Graph | None = None) -> Subject:
-    """Return the network in exact numbers, or refuse it before the search.
+    """Return the network in exact numbers, or reject it before the search starts.
 
     Args:
         network: The network, as loaded.
         arithmetic: The arithmetic of the question.
-        graph: The graph that the question is about, if it is not the network's own.
+        graph: The graph that the question is about, if it differs from `network.graph`.
 
     Raises:
-        InputError: Certificates do not cover it; the message names the reason.
+        InputError: Certificates do not cover the network; the message gives the reason.
+        UnsupportedError: The package `outrange-check` is not installed.
     """
     if arithmetic != "real":
         raise InputError(
@@ -80,10 +81,10 @@ def one_box(regions: list[Region]) -> Box:
 
 
 def check_slopes(pairs: Sequence[tuple[int, int]], box: Box) -> None:
-    """Refuse slopes with respect to fixed inputs, before the search.
+    """Reject slopes with respect to inputs that the box fixes.
 
     Raises:
-        InputError: All inputs of the set agree in one of these coordinates.
+        InputError: The box has width 0 in one of the coordinates of differentiation.
     """
     fixed = sorted({by for _, by in pairs if box.lo[by] == box.hi[by]})
     if fixed:
@@ -94,7 +95,7 @@ def check_slopes(pairs: Sequence[tuple[int, int]], box: Box) -> None:
 
 
 def check_writable(path: str | os.PathLike) -> None:
-    """Refuse a path where no certificate can be written, before the search.
+    """Reject a path to which no certificate can be written.
 
     Raises:
         InputError: Its folder does not exist or is not writable, or the path holds a file of
@@ -117,7 +118,7 @@ def check_writable(path: str | os.PathLike) -> None:
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Return whether a file is empty or a certificate, intact or damaged, by its first member."""
+    """Return whether a file is empty or begins like a certificate, which may be damaged."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -128,7 +129,7 @@ def _may_be_replaced(path: Path) -> bool:
 def attach_certificate(
     answer: A, clock: Clock, certificate: str | os.PathLike, write: Callable[[A], A]
 ) -> A:
-    """Add the certificate to an answer, or the reason why there is none."""
+    """Return `write(answer)`; if that fails, return the answer with the reason for the failure."""
     report_progress(Stage("writing and checking the certificate"))
     try:
         with deadline(None if clock.limit == float("inf") else clock.left):
@@ -151,12 +152,12 @@ def make_notes(question: str, words: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class Certifier:
-    """A requested certificate: its network, its file, and whether to check it at once.
+    """A request for a certificate: the network, the file to write, and whether to check it.
 
     Args:
         about: The network in exact numbers.
         path: The file to write.
-        check: Whether to run the checker on it.
+        check: Whether to run the checker on the certificate.
         clock: The clock of the whole question.
         question: Name of the public function.
     """
@@ -172,7 +173,10 @@ class Certifier:
         cls, path: str | os.PathLike | None, check: bool, clock: Clock, question: str,
         network: Any, arithmetic: str = "real", graph: Graph | None = None,
     ) -> Certifier | None:  # fmt: skip
-        """Create one, or None if `path` is None; see `exact_subject`."""
+        """Return a certifier that writes to `path`, or None if `path` is None.
+
+        The other arguments are those of the class and of `exact_subject`.
+        """
         if path is None:
             return None
         check_writable(path)
@@ -197,7 +201,7 @@ class Certifier:
         )  # fmt: skip
 
     def verdict(self, answer: A, unsafe: Formula, regions: Sequence[Region], words: str) -> A:
-        """Return an answer that a property holds, with its certificate."""
+        """Return an answer stating that a property holds, with its certificate."""
         from .verdicts import certify_verdict
 
         certificate_notes = make_notes(self.question, words)
@@ -209,7 +213,7 @@ class Certifier:
         )  # fmt: skip
 
     def optimum(self, answer: Optimum, form: Atom, box: Box) -> Optimum:
-        """Return the optimum with a certificate of its proved end."""
+        """Return the optimum with a certificate of its proved bound."""
         from .optima import certify_optimum
 
         certificate_notes = make_notes(self.question, answer.objective)
@@ -221,7 +225,7 @@ class Certifier:
         )  # fmt: skip
 
     def monotone(self, answer: Monotone, pairs: Sequence[tuple[int, int]], box: Box) -> Monotone:
-        """Return the trends with a certificate of those that are proved."""
+        """Return the trends with a certificate of the proved ones."""
         from .trends import certify_monotone
 
         certificate_notes = make_notes(self.question, repr(answer))
@@ -246,7 +250,10 @@ class Certifier:
 
 
 def search_time(certifier: Certifier | None, clock: Clock, left: float | None) -> float | None:
-    """Return the seconds for the search: `left`, or a share of it if a certificate is wanted."""
+    """Return the time limit of the search, in seconds.
+
+    It is `left` without a certificate, and a fraction of the remaining time with one.
+    """
     if certifier is None or clock.limit == float("inf"):
         return left
     return max(LEAST_TIME, SEARCH_SHARE * clock.left)

@@ -4,7 +4,7 @@ from ..core import OutrangeError
 
 
 class NoCertificateError(OutrangeError):
-    """The answer has no certificate, for the reason in the message; its bounds stand."""
+    """The answer has no certificate, for the reason in the message; its bounds remain valid."""
 
 
 class NoTreeError(NoCertificateError):

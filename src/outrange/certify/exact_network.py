@@ -16,20 +16,21 @@ from ..ops import Affine, Curve, Largest, Rearrange
 
 
 ELU = "elu", (("alpha", 1.0),)
-"""Name and attributes of a layer whose elu is the checker's."""
+"""Name and attributes of the `elu` that the checker supports."""
 
 MOST_CELLS = 1 << 24
-"""Entries of the largest matrix that is written out at once."""
+"""Largest number of matrix entries that are computed at a time."""
 
 
 def exact_network(graph: Graph) -> Network:
     """Convert a graph to the checker's network, without rounding.
 
     Args:
-        graph: Affine ops, kinks, the smooth curves that the checker knows, and largest entries.
+        graph: A graph of affine ops, piecewise-linear curves, maxima, and the smooth curves that
+            the checker supports.
 
     Returns:
-        The normal form; its outputs are those of the graph.
+        The network in normal form, with the outputs of the graph.
 
     Raises:
         InputError: An op is not covered; the message names it.
@@ -94,7 +95,11 @@ def _curve(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
 
 
 def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
-    """Sum `f(z) = s0 z + c0 + sum of (s_k - s_(k-1)) relu(z - t_k)`, in the order of the knots."""
+    """Write a piecewise-linear curve of each form as a sum of kinks.
+
+    With pieces `s_k z + c_k` that meet at the knots `t_k`, the sum is
+    `f(z) = s0 z + c0 + sum of (s_k - s_(k-1)) relu(z - t_k)`.
+    """
     lines = [line for line in op.lines or () if line is not None]
     pieces = [(exact(slope), exact(offset)) for slope, offset in lines]
     parts: list[list[tuple[Any, Form]]] = [[(pieces[0][0], form)] for form in forms]
@@ -109,7 +114,10 @@ def _kinks(network: Network, op: Curve, forms: list[Form]) -> list[Form]:
 
 
 def _largest(network: Network, op: Largest, forms: list[Form]) -> list[Form]:
-    """Compute maxima from the left, `max(a, b) = b + relu(a - b)`, one block a place."""
+    """Compute the maximum of each window from left to right, by `max(a, b) = b + relu(a - b)`.
+
+    Each position within the windows, except the first, adds one block of units.
+    """
     windows = [[forms[i] for i in window if i >= 0] for window in op.windows]
     largest = [window[0] for window in windows]
     for place in range(1, max(map(len, windows))):

@@ -20,27 +20,27 @@ from ..core import Box
 
 
 STAMP = (1980, 1, 1, 0, 0, 0)
-"""Time stamp of the members: equal certificates are equal files, bit for bit."""
+"""Time stamp of the members. It is constant, so equal certificates are bitwise equal files."""
 
 LEVEL = 5
-"""Compression level: files are one hundredth larger than at level 6, in half the time. Level 9
-takes ten times as long as 6 for two hundredths less."""
+"""Compression level: files are 1% larger than at level 6 and take half the time. Level 9 takes ten
+times as long as level 6 and saves 2%."""
 
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """The claim that one of some forms of the outputs is at least a number, all over a box.
+    """The claim that everywhere in a box, one of several forms of the outputs is at least `least`.
 
     Args:
         rows: Coefficients of the outputs, `(forms, outputs)`.
         plus: Constants of the forms, `(forms,)`.
-        least: The number.
-        strict: Whether it is strictly above `least`.
+        least: The lower bound.
+        strict: Whether the form is strictly above `least`.
         at: An input at which each form is at most `value`, or None.
         value: See `at`; unused without it.
-        by: If set, the claim bounds the growth of the form per unit of this input, with the others
-            fixed, from below, by `least`, and not the form itself. All claims of a box have the
-            same `by`.
+        by: Index of an input, or None. If set, `least` is a lower bound not on the form, but on its
+            growth per unit of this input, with the other inputs fixed. All claims of a box have
+            the same `by`.
     """
 
     rows: np.ndarray

@@ -1,4 +1,4 @@
-"""The certificate of an optimum: its proved end, and the value attained."""
+"""The certificate of an optimum: its proved bound and the attained value."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def certify_optimum(
     check: bool,
     notes: dict[str, Any],
 ) -> Optimum:
-    """Write the certificate of the proved end of an optimum, and return the certified optimum.
+    """Write the certificate of an optimum's proved bound, and return the certified optimum.
 
     Args:
         path: The file to write.
         about: The network in exact numbers.
         answer: The result of the search.
-        form: The objective, over `[x, y]`, without inputs.
+        form: The objective over `[x, y]`; it reads outputs only.
         box: The flat input set.
         check: Whether to run the checker.
-        notes: Stored in the file, but not certified.
+        notes: Notes that are stored in the file but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`; or the proved end is infinite.
+        NoCertificateError: The proved bound is infinite, or `certify` failed.
     """
     sign = 1.0 if answer.sense == "min" else -1.0
     proved, attained = (answer.lo, answer.hi) if sign > 0 else (answer.hi, answer.lo)
@@ -69,7 +69,7 @@ def certify_optimum(
 
 
 def _most_scale(answer: Optimum, normal: float) -> float:
-    """Apply `most_scale`; the objective's range is estimated from its values at random inputs."""
+    """Return `most_scale` of an optimum, estimating the objective's range from sampled values."""
     values = np.ravel([] if answer.seen is None else answer.seen)
     values = np.append(values, [end for end in (answer.lo, answer.hi) if np.isfinite(end)])
     size = float(range_size(values.min(), values.max())) or 1.0

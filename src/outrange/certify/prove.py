@@ -23,24 +23,25 @@ from .work_stealing import prove_on_all_cores
 
 
 AHEAD = 1e-9
-"""Margin above a claim that a tree aims at, relative to the claim's size. Float64 chooses the tree,
-and its rounding must not matter to the checker."""
+"""Margin above a claim that a tree aims at, relative to the claim's scale. The tree is chosen in
+float64, whose rounding must not matter to the checker."""
 
 FEW_INPUTS = 12
-"""With at most this many varying inputs, the box is split until it is proved. With more, the signs
-of units are split, unless splits of the box end soon."""
+"""With at most this many varying inputs, the box is split until the claims are proved. With more,
+the signs of units are split, unless splits of the box succeed within `TRIAL` seconds."""
 
 TRIAL = 2.0
-"""Seconds given to splits of the box where signs of units are the alternative."""
+"""Time limit, in seconds, of splits of the box if signs of units can be split instead."""
 
 
 @dataclass(frozen=True, eq=False)
 class Goal:
-    """The goal that the largest of some forms of the network's variables is at least a number.
+    """The goal that the largest of several forms of the network's variables is at least `least`.
 
     Args:
         forms: The forms, in exact numbers.
-        scale: The size that tolerances are relative to, such as the range of the form.
+        least: The lower bound to prove.
+        scale: The scale of the tolerances, such as the width of the form's range.
     """
 
     forms: Sequence[Form]
@@ -55,18 +56,19 @@ def prove_box(
     again: bool = False,
     by: int | None = None,
 ) -> bytes | None:
-    """Write the tree that proves every goal over a box, within the ambient deadline.
+    """Return a tree that proves every goal over a box, within the ambient deadline.
 
     Args:
         network: The network in exact numbers.
         box: The set of its inputs.
         goals: The claims to prove.
-        again: Whether this is the last trial: split only the box and, where curves are smooth,
-            leave no room for float64 rounding; the checker decides.
-        by: If the goals bound growth, the input with respect to which each goal's only form grows.
+        again: Whether this is the last attempt. It splits only the box and, if curves are smooth,
+            leaves no room for float64 rounding, so that the checker may refuse the tree.
+        by: Index of an input if the goals bound the growth per unit of this input; each goal then
+            has one form. None if they bound the forms themselves.
 
     Returns:
-        The bytes of the tree; None if no tree was found: a goal is false, or too tight.
+        The bytes of the tree; None if no tree was found because a goal is false or too tight.
     """
     if by is not None:
         forms, least = [goal.forms[0] for goal in goals], np.array([goal.least for goal in goals])

@@ -1,7 +1,7 @@
-"""Proof trees on workers: each worker writes a part, and the tree is their concatenation.
+"""Proof trees on workers: each worker writes a part; the tree is the concatenation of the parts.
 
-A tree is written depth first. So a worker that stops has written a prefix, and holds the boxes that
-come next. These are further parts, whose trees follow in that order.
+A tree is written depth first. A worker that stops early has therefore written a prefix of its part,
+and returns the boxes that come next. These become further parts, whose trees follow in that order.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from .work_stealing import prove_on_all_cores
 
 
 FIRST, LATER = 0.05, 0.5
-"""Seconds of a task while fewer parts wait than there are workers, and once there are more."""
+"""Time limits of a task, in seconds: while fewer parts wait than there are workers, and later."""
 
 ALONE = 4
-"""Number of boxes left by a task, the last and largest ones, that become a part each; those before
-them are one part."""
+"""Number of boxes returned by a task, the last and largest ones, that become separate parts. The
+boxes before them form one part."""
 
 GRACE = 60.0
-"""Seconds, beyond twice its own time, after which a task counts as hung; its worker may start
-meanwhile."""
+"""A task is considered hung this many seconds after twice its time limit. The worker may need them
+to start."""
 
 CALL = 64
-"""Boxes between two looks at the clock."""
+"""Number of boxes processed between two readings of the clock."""
 
 
 @dataclass(eq=False)
@@ -47,7 +47,7 @@ class _TreePart:
     Args:
         boxes: The boxes whose trees it holds, in order.
         tree: The bytes written so far.
-        rest: The parts that follow.
+        rest: The parts whose trees follow `tree`.
     """
 
     boxes: Sequence[TreeBox]
@@ -60,7 +60,7 @@ class _TreePart:
 
 
 def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
-    """Run a started prover on workers to the end of its tree; return None if there is none.
+    """Complete the tree of a prover on workers, and return its bytes, or None if there is no tree.
 
     Args:
         prover: A prover at its root.
@@ -79,7 +79,7 @@ def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
 
 
 class _DistributedProof:
-    """The parts of one tree on workers."""
+    """A proof tree whose parts are written by workers."""
 
     def __init__(self, recipe: tuple[Any, ...], pool: Pool, whole: _TreePart) -> None:
         self.dispatcher, self._whole = Dispatcher(pool), whole
@@ -89,7 +89,7 @@ class _DistributedProof:
         self._keys, self._bytes = count(), 0
 
     def run(self) -> bytes | None:
-        """Submit parts until all are written."""
+        """Submit parts until all are written; return the tree, or None if there is no tree."""
         while self._waiting or len(self.dispatcher):
             check_deadline()
             if self.dispatcher.pool.broken or not (
@@ -113,7 +113,7 @@ class _DistributedProof:
         self.dispatcher.submit(key, name, *task, limit=2 * seconds + GRACE)
 
     def _receive(self, done: TaskResult) -> bool:
-        """Take the result of a task; return False if the tree does not exist."""
+        """Process the result of a task; return False if it shows that no tree exists."""
         part = self._running.pop(int(str(done.key)))
         if done.lost:
             self._lost[part] += 1
@@ -141,7 +141,7 @@ class _DistributedProof:
         return True
 
     def _finish_here(self) -> None:
-        """Write the open parts on the cores of this process, because there are no workers."""
+        """Write the remaining parts in this process, because no workers are left."""
         self._waiting.extend(self._running.values())
         self._running.clear()
         self.dispatcher.cancel_all()
@@ -161,15 +161,15 @@ class _DistributedProof:
 def write_part(
     payload: CachedPayload, boxes: Sequence[TreeBox], seconds: float
 ) -> tuple[bytes, list[TreeBox]] | None:
-    """Write the trees of boxes on a worker until the time is over.
+    """Write the trees of boxes until the time limit; this function runs on a worker.
 
     Args:
         payload: The recipe of the prover.
         boxes: The boxes, in order.
-        seconds: Time limit; the first call of the kernel ignores it.
+        seconds: Time limit; at least one call of the kernel is made regardless.
 
     Returns:
-        The bytes written, and the boxes whose trees follow; None if one has no tree.
+        The bytes written and the remaining boxes, in order; None if one of the boxes has no tree.
     """
     prover, written = TreeProver(*payload.get_or_make("recipe", deserialize)), []
     end = read_clock() + seconds

@@ -1,4 +1,4 @@
-"""The certificate of a range: every lower and upper end, and values attained near them."""
+"""The certificate of a range: all lower and upper bounds, and values attained near them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .file import Claim
 
 
 SLACK = 4e-9
-"""Distance of a claim from the bound of the search, relative to the claim's size, which absorbs
+"""Distance between a claim and the bound of the search, relative to the claim's scale. It absorbs
 float64 rounding in the choice of the tree."""
 
 LEAST = 1e-9
-"""Size of a claim about values without a size, relative to that of the inputs."""
+"""Scale of a claim about values that are constantly zero, relative to the size of the inputs."""
 
 LEAST_SHARE = 1e-6
-"""A range narrower than this share of its magnitude counts as this wide, which is how its tolerance
-is stated."""
+"""A tolerance is relative to the width of a range, or to this fraction of its magnitude if that is
+larger."""
 
 DIGITS = 1e-4
-"""Share of the values' magnitude that is added to the attained range in the size of a claim.
-Float64 knows a range much narrower than its values no better than the values."""
+"""Fraction of the values' magnitude that is added to the width of the attained range in a claim's
+scale. The float64 error of a narrow range depends on the magnitude of its values."""
 
 
 def certify_range(
@@ -49,11 +49,11 @@ def certify_range(
         box: The flat input set.
         rows: `(k, outputs)`: forms of the outputs; None for the outputs themselves.
         check: Whether to run the checker.
-        notes: Stored in the file, but not certified.
+        notes: Notes that are stored in the file but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`; or an end is infinite.
+        NoCertificateError: A bound is infinite, or `certify` failed.
     """
     count = answer.lo.size
     rows = np.eye(len(about.network.outputs)) if rows is None else np.asarray(rows, np.float64)
@@ -95,7 +95,8 @@ def certify_range(
 
 
 def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
-    """Return `most_scale` of each output; a constant-zero value counts as large as the largest."""
+    """Return `most_scale` of each output; an output of width 0 is given the largest of the widths.
+    """
     seen_lo, seen_hi, gap = (
         np.asarray(a, np.float64).ravel() for a in (answer.seen_lo, answer.seen_hi, answer.gap)
     )
@@ -105,20 +106,20 @@ def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
 
 
 def range_size(seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
-    """Return the width that a tolerance is relative to: at least a share of the magnitude."""
+    """Return the width that tolerances are relative to, at least `LEAST_SHARE` of the magnitude."""
     return np.maximum(seen_hi - seen_lo, LEAST_SHARE * np.maximum(abs(seen_lo), abs(seen_hi)))
 
 
 def most_scale(
     normal: np.ndarray, gap: np.ndarray, open_: np.ndarray, is_exact: bool
 ) -> np.ndarray:
-    """Return how far an end may move for the checker's rounding, divided by `SLACK`.
+    """Return how far a bound may move to absorb the checker's rounding, divided by `SLACK`.
 
-    It may move as far as for float64 rounding. It may move farther, as long as an exact answer
-    stays exact, and an open one opens by no more than an exact one may.
+    It may always move as far as for float64 rounding. It may move farther as long as an exact
+    answer remains exact, and the gap of an inexact answer grows by at most `open_`.
 
     Args:
-        normal: How far it moves in any case.
+        normal: How far the bound moves in any case, divided by `SLACK`.
         gap: The gap of the answer.
         open_: The largest gap of an exact answer.
         is_exact: Whether the answer is exact.
@@ -128,11 +129,11 @@ def most_scale(
 
 
 def least_scale(box: Box) -> float:
-    """Return the size of a claim about a constant-zero value, because the checker rounds too."""
+    """Return the part of a claim's scale that absorbs the checker's rounding over the box."""
     return LEAST * (1.0 + float(np.abs([box.lo, box.hi]).max(initial=0.0)))
 
 
 def flat(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
-    """Return points as `(outputs, inputs)`, from one input or several."""
+    """Return `count` points as rows of flat inputs, from one array or a dict of the inputs."""
     parts = at.values() if isinstance(at, dict) else [at]
     return np.concatenate([np.asarray(p, np.float64).reshape(count, -1) for p in parts], axis=1)

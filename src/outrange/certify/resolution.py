@@ -1,14 +1,14 @@
 """Claims below the checker's resolution: it rounds outward to multiples of `2^-BITS`.
 
-Whenever the checker rounds a row, it loses one step of everything that has a size (inputs, sums and
-values of units). The loss of a unit is multiplied by the weights after it. So inputs of 1e20 cost
-1e-4 at least, whatever the network makes of them, and a slope of 1e-20 is half a ten-thousandth of
-the smallest claim in steps.
+Whenever the checker rounds a row, every quantity (an input, or the sum or value of a unit) costs
+one step times its size. The loss of a unit is multiplied by the weights after it. So inputs of size
+1e20 cost at least 1e-4, however small the weights are, and a single step is already about 1e-4 of a
+slope of 1e-20.
 
-Sound: it only chooses the message of an answer without a certificate.
-Complete: no. Sizes are those of plain intervals over the whole box, so a loss is never too small
-and in deep networks too large.
-Cost: one look at every weight; only where there is no certificate.
+Sound: the loss only selects the message of an answer without a certificate.
+Complete: no. Sizes come from interval arithmetic over the whole box, so a loss is never
+underestimated, but it is overestimated in deep networks.
+Cost: one pass over the weights, and only if there is no certificate.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def resolution_loss(network: Network, box: Box, forms: Sequence[Form]) -> list[f
     """Return how far the checker's bounds of forms may lie below their exact linear bounds.
 
     Args:
-        network: The network in exact numbers; with gates where forms are derivatives.
+        network: The network in exact numbers, including the gates if the forms are derivatives.
         box: The set of its inputs.
         forms: Forms of the network's variables.
 
     Returns:
-        A loss for each form, in the form's own unit.
+        A loss for each form, in the unit of the form.
     """
     size = {ONE: 1.0}
     size |= {
@@ -64,7 +64,8 @@ def _weigh(form: Form, of: dict[int, float]) -> float:
 
 
 def _slope_and_size(block: Block, sums: float, gains: dict[int, float]) -> tuple[float, float]:
-    """Return the steepest slope of a unit whose sum has a size, and the size of its value."""
+    """Return bounds on the absolute slope and value of a unit whose absolute sum is at most `sums`.
+    """
     if isinstance(block.curve, int):
         return gains[block.curve], gains[block.curve] * sums
     if block.slopes is not None:

@@ -1,4 +1,4 @@
-"""The certificate of slopes: lower bounds on the growth of outputs by a single input."""
+"""The certificate of slopes: lower bounds on the growth of outputs per unit of one input."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def certify_monotone(
     check: bool,
     notes: dict[str, Any],
 ) -> Monotone:
-    """Write the certificate of every proved trend.
+    """Write one certificate of all proved trends, and return the answer that refers to it.
 
     Args:
         path: The file to write.
@@ -36,11 +36,11 @@ def certify_monotone(
         pairs: Flat output and flat input of each trend.
         box: The flat input set.
         check: Whether to run the checker.
-        notes: Stored in the file, but not certified.
+        notes: Notes that are stored in the file but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`; or no trend is proved.
+        NoCertificateError: No trend is proved, or `certify` failed.
     """
     claims = [
         _claim(about, output, by, sign, 0.0)
@@ -84,11 +84,11 @@ def certify_slopes(
         pairs: Flat output and flat input of each entry.
         box: The flat input set.
         check: Whether to run the checker.
-        notes: Stored in the file, but not certified.
+        notes: Notes that are stored in the file but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`; or an end is infinite.
+        NoCertificateError: A bound is infinite, or `certify` failed.
     """
     lo, hi, seen_lo, seen_hi = (
         np.asarray(a, np.float64).ravel()
@@ -130,6 +130,6 @@ def _claim(about: Subject, output: int, by: int, sign: float, least: float) -> C
 
 
 def _parts(box: Box, claims: Sequence[tuple[Claim, float]]) -> list[Part]:
-    """Return one part for each input: its derivative is one network for all outputs."""
+    """Group claims into one part per input, because one derivative network covers all outputs."""
     inputs = sorted({claim.by for claim, _ in claims if claim.by is not None})
     return [(box, [(claim, size) for claim, size in claims if claim.by == by]) for by in inputs]

@@ -30,20 +30,21 @@ def certify_verdict(
     check: bool,
     notes: dict[str, Any],
 ) -> A:
-    """Write the certificate of a property that holds.
+    """Write the certificate of a property that holds, and return the answer that refers to it.
 
     Args:
         path: The file to write.
         about: The network in exact numbers.
         answer: The result of the search: the property holds.
         unsafe: The negated property, over `[x, y]`.
-        regions: The input sets; a union.
+        regions: The regions whose union is the input set.
         check: Whether to run the checker.
-        notes: Stored in the file, but not certified.
+        notes: Notes that are stored in the file but not certified.
 
     Raises:
         OutOfTime: The ambient deadline passed.
-        NoCertificateError: See `certify`; or the bounds of the inputs decide the property.
+        NoCertificateError: The input bounds alone decide the property, its negation has too many
+            clauses, or `certify` failed.
     """
     parts = []
     for group in expand_groups(unsafe, regions, lambda i: f"x[{i}]"):
@@ -58,15 +59,16 @@ def certify_verdict(
 
 
 def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> None:
-    """Refuse a question that certificates do not cover, before the search.
+    """Reject a question that certificates do not cover.
 
     Args:
         inputs: Number of flat inputs.
         unsafe: The negated property, over `[x, y]`.
-        regions: The input sets; a union.
+        regions: The regions whose union is the input set.
 
     Raises:
-        InputError: It is more than boxes and linear inequalities of the outputs.
+        InputError: A region is not a box of real inputs, or an inequality joins an input with other
+            inputs or with outputs.
     """
     if not all(region.is_box for region in regions) or any(r.integer.any() for r in regions):
         raise InputError("A certificate covers boxes of real inputs: no ball, no constraint on x.")
@@ -79,7 +81,7 @@ def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> No
 
 
 def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:
-    """Claim that at every input some inequality of the clause fails."""
+    """Return the claim that at every input, some inequality of the clause fails."""
     inputs, outputs = about.network.inputs, len(about.network.outputs)
     rows, plus, strict = np.zeros((len(clause), outputs)), np.zeros(len(clause)), []
     for row, (i, part) in zip(rows, enumerate(clause), strict=True):

@@ -20,17 +20,17 @@ from .errors import NoCertificateError
 
 
 CLOCK = 0.05
-"""Seconds between two looks at the deadline."""
+"""Seconds between two checks of the deadline."""
 
 CALL = 0.005
-"""Target duration of a call to the kernel, in seconds: an idle core waits as long for a box."""
+"""Target duration of a call to the kernel, in seconds; an idle core waits this long for a box."""
 
 MOST_BOXES = 4096
 """Largest number of boxes in one call to the kernel."""
 
 
 def prove_on_all_cores(prover: TreeProver) -> bytes | None:
-    """Run a prover on all cores to the end of its tree; return None if there is none.
+    """Complete the tree of a prover on all cores; return its bytes, or None if there is no tree.
 
     Raises:
         NoCertificateError: The tree is larger than the checker accepts.
@@ -47,7 +47,8 @@ def prove_on_all_cores(prover: TreeProver) -> bytes | None:
 
 
 def _prove_alone(prover: TreeProver) -> bytes | None:
-    """Run a prover in this thread to the end of its tree; return None if there is none."""
+    """Complete the tree of a prover in this thread; return its bytes, or None if there is no tree.
+    """
     size, end = _CallSize(), 0
     while not end:
         check_deadline()
@@ -57,14 +58,17 @@ def _prove_alone(prover: TreeProver) -> bytes | None:
 
 @dataclass(frozen=True, eq=False)
 class _TreeShare:
-    """The bytes that one prover wrote, and the shares that others took from its end, last first."""
+    """The bytes that one prover wrote, and the parts that idle cores stole from its end.
+
+    The first stolen part is the last one of the tree. `tree` is None if the prover did not finish.
+    """
 
     tree: bytes | None
     stolen: list[Future[_TreeShare]]
 
 
 class _Thieves:
-    """Provers at work, at most one a core."""
+    """Running provers, at most one per core."""
 
     pool: ThreadPoolExecutor
 
@@ -73,7 +77,7 @@ class _Thieves:
         self._busy, self._lock = 0, Lock()
 
     def begin(self, prover: TreeProver) -> Future[_TreeShare]:
-        """Start a prover on a free core."""
+        """Start a prover on a free core; return the future of its share of the tree."""
         with self._lock:
             self._busy += 1
         return self.pool.submit(self._finish, prover)
@@ -95,7 +99,7 @@ class _Thieves:
                 self._busy -= 1
 
     def collect(self, work: Future[_TreeShare]) -> bytes | None:
-        """Join the tree of a prover with those taken from it; return None if a part is missing."""
+        """Wait for a prover and join its tree with the stolen parts; None if a part is missing."""
         while not work.done():
             check_deadline()
             wait([work], timeout=CLOCK)
@@ -106,7 +110,7 @@ class _Thieves:
 
 
 class _CallSize:
-    """The number of boxes in a call, adapted to about `CALL` seconds."""
+    """The number of boxes per kernel call, adapted so that a call takes about `CALL` seconds."""
 
     def __init__(self) -> None:
         self.boxes = 1

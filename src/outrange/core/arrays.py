@@ -6,17 +6,17 @@ import numpy as np
 
 
 Numbers = float | np.ndarray
-"""One number, or an array of them."""
+"""A number or an array of numbers."""
 
 Elementwise = Callable[[np.ndarray], np.ndarray]
 """A function of real numbers, applied to every entry of an array of any shape."""
 
 
 def linear_forms(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return `values @ rows.T`, `(batch, k)`, by indexing where no row has more than one entry.
+    """Return `values @ rows.T`, `(batch, k)`, by indexing if no row has several nonzero entries.
 
-    A range of thousands of outputs has one single-entry form per output. The matrix product would
-    cost more than the network.
+    For example, the range of thousands of outputs has one single-entry form per output, and the
+    matrix product would cost more than the network.
 
     Args:
         rows: Coefficients of the forms, `(k, outputs)`.
@@ -40,8 +40,8 @@ def distinct_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x: An array of rows, `(rows, columns)`.
 
     Returns:
-        `(different, columns)` and `(rows,)` integers: the position of each row among the distinct
-        ones.
+        The distinct rows, `(distinct, columns)`, and the position of each row of `x` among them,
+        `(rows,)` integers.
     """
     places: dict[bytes, int] = {}
     index = np.array([places.setdefault(row.tobytes(), len(places)) for row in x], np.int64)

@@ -8,7 +8,7 @@ from .errors import InputError
 
 
 Bounds = tuple[np.ndarray, np.ndarray]
-"""Lower and upper bounds, two arrays of one shape."""
+"""Lower and upper bounds, two arrays of the same shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class Box:
         return np.concatenate([self.lo[None], self.hi[None], inner])[:count]
 
     def uniform(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw uniform points, also where the width of the box overflows.
+        """Draw uniform points, even if the width of the box overflows.
 
         Args:
             rng: Random number generator of the draw.

@@ -3,14 +3,14 @@
 *Deadlines are ambient.* A caller with a time limit opens `deadline`; loops with long rounds call
 `check_deadline` between rounds. The deadline is a context variable because slow code lies ten calls
 below the code that knows the limit. A nested deadline never ends later than the one around it.
-`OutOfTime` is no `Exception`, so that code which recovers from errors lets it pass. It is raised
-only where half-done work can be thrown away, and caught by the code that opened the deadline.
+`OutOfTime` is not an `Exception`, so that code that recovers from errors lets it pass. It is raised
+only where half-done work can be discarded, and caught by the code that opened the deadline.
 
 *The time source is ambient too.* `WallTime`, the default, reads the computer's clock. `CountedTime`
 advances by work alone: every reading adds a fixed step, and `charge` adds the arithmetic that
-numerical code reports. Turns, shares and limits then depend on counts, so the same question gets
-the same answer on every machine. Worker processes, progress displays and checkpoints need real
-time whatever the source is, and call `read_wall_clock`.
+numerical code reports. All time limits then depend on counts, so the same question gets the same
+answer on every machine. Worker processes, progress displays and checkpoints always need real time,
+and call `read_wall_clock`.
 
 *Cancellation.* A caller that may lose interest before the deadline (a page whose slider moved on)
 opens `stopped_by`: once its event is set, the deadline has passed.
@@ -26,19 +26,19 @@ from typing import Protocol
 
 
 OPERATIONS = 1e9
-"""Operations (a multiplication and an addition) in one second of counted time: about what NumPy
-does in a second on one core, lost time between large products included."""
+"""Operations (a multiplication and an addition) in one second of counted time: about as many as
+NumPy executes in a second on one core, including the time lost between large products."""
 
 READING = 1e-4
-"""Seconds of counted time that a reading or a report of work adds for the code around it."""
+"""Seconds of counted time that each reading or report of work adds for the surrounding code."""
 
 
 START = 1000.0
-"""Seconds at which counted time begins: as for a computer's clock, nothing happened just before."""
+"""Initial counted time in seconds. As on a computer's clock, time 0 lies well in the past."""
 
 
 class OutOfTime(BaseException):
-    """The deadline has passed; bounds proved before it still hold."""
+    """The deadline has passed; bounds proved before it remain valid."""
 
 
 class TimeSource(Protocol):
@@ -59,11 +59,11 @@ class WallTime:
     unit = "s"
 
     def read(self) -> float:
-        """Return the wall time."""
+        """Return the wall time in seconds."""
         return time.perf_counter()
 
     def read_processor(self) -> float:
-        """Return the processor time of this process."""
+        """Return the processor time of this process in seconds."""
         return time.process_time()
 
     def charge(self, operations: float) -> None:
@@ -76,7 +76,7 @@ class CountedTime:
     One thread must do all the work: the order in which several threads read is not fixed.
 
     Args:
-        unit: The unit to print a second with.
+        unit: The unit in which a counted second is printed.
     """
 
     def __init__(self, unit: str = "s") -> None:
@@ -88,7 +88,7 @@ class CountedTime:
         return self._seconds
 
     def read_processor(self) -> float:
-        """Return the same time: counted work is processor time."""
+        """Return the same time as `read`: counted work is processor time."""
         return self.read()
 
     def charge(self, operations: float) -> None:
@@ -115,7 +115,7 @@ class Flag(Protocol):
 
 
 _stops: ContextVar[tuple[Flag, ...]] = ContextVar("outrange_stops", default=())
-"""A caller sets its flag when it no longer waits for the answer; callers may be nested."""
+"""Flags of the enclosing callers. A caller sets its flag when it no longer waits for the answer."""
 
 
 def read_clock() -> float:
@@ -143,7 +143,7 @@ def charge(operations: float) -> None:
 
 
 def time_unit() -> str:
-    """Return the unit of the ambient time: `"s"`, or `"units"` of a budget."""
+    """Return the unit of the ambient time: `"s"`, or `"units"` under a budget of counted work."""
     return _source.get().unit
 
 
@@ -154,10 +154,10 @@ def is_counted() -> bool:
 
 @contextmanager
 def time_source(source: TimeSource) -> Iterator[None]:
-    """Read time from another source; no deadline of the old one applies inside.
+    """Read time from another source inside the context, where outer deadlines do not apply.
 
     Args:
-        source: The source of time inside.
+        source: The time source to use inside the context.
     """
     token, end = _source.set(source), _deadline.set(float("inf"))
     try:
@@ -172,7 +172,7 @@ def deadline(seconds: float | None) -> Iterator[None]:
     """Let `check_deadline` raise once `seconds` from now have passed; None sets no limit.
 
     Args:
-        seconds: Time of the ambient source.
+        seconds: Time limit in seconds of the ambient source, or None.
     """
     end = float("inf") if seconds is None else read_clock() + seconds
     token = _deadline.set(min(end, _deadline.get()))
@@ -198,7 +198,7 @@ def stopped_by(flag: Flag) -> Iterator[None]:
     """Let the deadline pass as soon as `flag`, or the flag of an enclosing `stopped_by`, is set.
 
     Args:
-        flag: Set by another thread.
+        flag: A flag that another thread may set.
     """
     token = _stops.set((*_stops.get(), flag))
     try:
@@ -212,7 +212,7 @@ _ends_stalled: ContextVar[bool] = ContextVar("outrange_ends_stalled", default=Fa
 
 @contextmanager
 def ending_stalled() -> Iterator[None]:
-    """Let a search end before its deadline once its gap hardly falls."""
+    """Let a search inside the context end before its deadline once its gap hardly shrinks."""
     token = _ends_stalled.set(True)
     try:
         yield
@@ -221,7 +221,7 @@ def ending_stalled() -> Iterator[None]:
 
 
 def ends_stalled() -> bool:
-    """Return whether a search ends once its gap hardly falls: see `ending_stalled`."""
+    """Return whether a search should end once its gap hardly shrinks: see `ending_stalled`."""
     return _ends_stalled.get()
 
 
@@ -261,8 +261,8 @@ class Clock:
     """A stopwatch with a limit.
 
     Args:
-        limit: Seconds, or None. It is cut to the ambient deadline.
-        began: The start, as `read_clock` returned it; None for now.
+        limit: Time limit in seconds, or None. The ambient deadline applies in any case.
+        began: Start time as returned by `read_clock`; None for the current time.
     """
 
     def __init__(self, limit: float | None = None, began: float | None = None) -> None:

@@ -12,7 +12,7 @@ from .errors import InputError
 
 
 _HALVINGS = 100
-"""Bisections of [0, 1]: more than the resolution of float64."""
+"""Number of bisections of [0, 1], more than float64 resolves."""
 
 _TERMS = 10_000
 """Limit on terms of the continued fraction; about the square root of the number of trials is
@@ -28,7 +28,7 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
     Args:
         hits: Number of trials in which the event happened.
         trials: Number of trials, at least 1.
-        confidence: Least probability with which such an interval contains the true one.
+        confidence: Least probability with which such an interval contains the true probability.
 
     Returns:
         `(lo, hi)`.
@@ -45,9 +45,9 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
 def bounded_mean(mean: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return a confidence interval for the mean of a distribution on [0, 1].
 
-    `mean` is the average of `count` independent draws. The interval holds the means whose relative
-    entropy to `mean` is at most `log(2 / (1 - confidence)) / count`. The draws need only be
-    independent and identically distributed.
+    `mean` is the average of `count` independent draws. The interval contains the means whose
+    relative entropy to `mean` is at most `log(2 / (1 - confidence)) / count`. The draws need only
+    be independent and identically distributed.
 
     Example:
         >>> [round(end, 3) for end in bounded_mean(0.5, 1000)]
@@ -66,12 +66,12 @@ def bounded_mean(mean: float, count: int, confidence: float = 0.95) -> tuple[flo
 
 
 def median_ranks(count: int, confidence: float = 0.95) -> tuple[int, float]:
-    """Return the order statistics of `count` independent numbers that enclose their true median.
+    """Return the rank of the order statistics, among `count` draws, that enclose the true median.
 
     Returns:
-        `(k, c)`: the k-th smallest and the k-th largest (from 0) enclose the median with a
-        probability of at least `c`. `k` is the largest rank for which `c` is at least `confidence`,
-        or else 0.
+        `(k, c)`: the k-th smallest and the k-th largest draw (counted from 0) enclose the median
+        with a probability of at least `c`. `k` is the largest rank for which `c` is at least
+        `confidence`, or 0 if there is none.
 
     Example:
         >>> k, c = median_ranks(5)  # even the least and the largest of five enclose too rarely
@@ -97,15 +97,15 @@ def check_confidence(confidence: float) -> None:
 
 
 def _least(hits: int, trials: int, confidence: float) -> float:
-    """Return the probability at which `hits` or more occur with half of `1 - confidence`."""
+    """Return the `p` at which `hits` or more successes have probability `(1 - confidence) / 2`."""
     tail = (1.0 - confidence) / 2.0
     return 0.0 if hits == 0 else _root(lambda p: _at_most(trials - hits, trials, 1.0 - p) - tail)
 
 
 def _at_most(hits: int, trials: int, p: float) -> float:
-    """Return the probability of at most `hits` in `trials`.
+    """Return the probability of at most `hits` successes in `trials` independent trials.
 
-    It is the incomplete beta function of `1 - p`.
+    Each trial succeeds with probability `p`. The result is an incomplete beta function of `1 - p`.
     """
     if hits >= trials or p <= 0.0:
         return 1.0
@@ -136,7 +136,7 @@ def _beta(x: float, a: float, b: float) -> float:
 
 
 def _entropy(mean: float, p: float) -> float:
-    """Return the relative entropy of two Bernoulli distributions."""
+    """Return the relative entropy of the Bernoulli distributions with means `mean` and `p`."""
     total = 0.0
     for q, other in ((mean, p), (1.0 - mean, 1.0 - p)):
         if q > 0.0:

@@ -7,7 +7,7 @@
     - ArgumentError   a call has a missing or an unexpected argument
   + ModelError        the model cannot be read, or its graph does not compute what it computes
     - ContradictionError   the model contradicts an answer: a bug in outrange
-    - UnsupportedError     the model holds an operation that no file in `outrange/ops` describes
+    - UnsupportedError     the model has an operation that no file in `outrange/ops` describes
 """
 
 
@@ -46,8 +46,8 @@ class ContradictionError(ModelError):
 
 
 class InternalErrorWarning(UserWarning):
-    """A bug in one search component; the answer holds what the other components proved."""
+    """A bug in one search component; the answer consists of what the other components proved."""
 
 
 class UnsupportedError(ModelError):
-    """A model with an operation that no op describes."""
+    """A model with an operation that outrange does not support."""

@@ -24,7 +24,8 @@ TINY = 5e-324
 """The least float64 above 0."""
 
 MOST_CLAUSES = 4096
-"""Limit on the conjunctions a disjunction is split into; a disjunction beyond it stays nested."""
+"""Largest number of conjunctions in a disjunctive normal form; beyond it, disjunctions stay nested.
+"""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Or:
 Formula = Atom | And | Or
 
 Point: TypeAlias = "np.ndarray | Sequence[float | Fraction]"
-"""The vector `[x, y]`, its numbers in float64 or exact."""
+"""The vector `[x, y]`, with entries in float64 or exact."""
 
 TRUE, FALSE = And(()), Or(())
 
@@ -157,11 +158,12 @@ def value(formula: Formula, v: np.ndarray) -> np.ndarray:
     It is at most 0 (below 0 for strict atoms) exactly where the formula holds.
 
     Args:
-        formula: Over the columns of `v`.
+        formula: A formula over the columns of `v`.
         v: `(batch, inputs + outputs)`.
 
     Returns:
-        `(batch,)`: an atom's left side; the largest of an `And`, the least of an `Or`.
+        `(batch,)`: the left side of an atom, the largest value of the parts of an `And`, or the
+        smallest of the parts of an `Or`.
     """
     if isinstance(formula, Atom):
         total = np.full(len(v), formula.offset)
@@ -175,13 +177,13 @@ def value(formula: Formula, v: np.ndarray) -> np.ndarray:
 
 
 def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
-    """Bound the distance of `value` from exact arithmetic: `(batch,)`.
+    """Bound the rounding error of `value`, `(batch,)`.
 
-    Each atom is a sum of rounded products. The largest and the least of several numbers are no
-    further off than the worst of them.
+    Each atom is a sum of rounded products. The error of a maximum or minimum is at most the largest
+    error of its arguments.
 
     Args:
-        formula: Over the columns of `v`.
+        formula: A formula over the columns of `v`.
         v: `(batch, inputs + outputs)`.
     """
     if isinstance(formula, Atom):
@@ -193,12 +195,12 @@ def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
 
 
 def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
-    """Return whether the formula holds for a vector in `[lo, hi]`; None if undecided.
+    """Return True if the formula holds everywhere in `[lo, hi]`, False if nowhere, else None.
 
     Args:
-        formula: Over the entries of `lo`.
-        lo: `(inputs + outputs,)`: float64, or a list of floats and fractions.
-        hi: `(inputs + outputs,)`, likewise.
+        formula: A formula over the entries of `lo`.
+        lo: Lower bounds, `(inputs + outputs,)`: float64, or a list of floats and fractions.
+        hi: Upper bounds, in the same form.
     """
     if isinstance(formula, Atom):
         least, most = _ends(formula, lo, hi)
@@ -217,7 +219,10 @@ def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
 
 
 def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
-    """Return the signs of the least and largest left side, in rational arithmetic."""
+    """Return the exact signs of the smallest and the largest left side of an atom in `[lo, hi]`.
+
+    If an entry that the atom reads is infinite, return `(-inf, inf)`.
+    """
     if len(atom.terms) == 1 and abs(atom.terms[0][1]) == 1.0:
         # A comparison with one number needs no arithmetic.
         ((i, c),) = atom.terms
@@ -241,7 +246,7 @@ def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
 
 
 def _rounded_ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float] | None:
-    """Return the signs of `_ends` from float64 if rounding cannot change them, else None."""
+    """Compute the signs of `_ends` in float64; return None if rounding might change them."""
     least = most = float(atom.offset)
     below = above = abs(least)
     for i, c in atom.terms:

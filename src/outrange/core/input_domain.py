@@ -13,8 +13,8 @@ class InputDomain:
 
     Args:
         names: Name of each entry of the flat inputs.
-        lo: `(inputs,)`; infinite where conditions alone bound an entry.
-        hi: `(inputs,)` upper ends, likewise.
+        lo: Lower bounds, `(inputs,)`; infinite where only the constraints bound an entry.
+        hi: Upper bounds, `(inputs,)`; infinite where only the constraints bound an entry.
         cuts: Short descriptions of further constraints; empty if the set is the box.
 
     Raises:

@@ -22,8 +22,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def pip_install(*packages: str) -> str:
     """Quote the command that installs packages.
 
-    Packages are listed by name instead of as an extra of outrange: that works from an index, from a
-    wheel and in a checkout.
+    Packages are listed by name rather than as an extra of outrange, because this works with an
+    index, with a wheel and in a checkout.
 
     Args:
         *packages: Requirements in pip's syntax.

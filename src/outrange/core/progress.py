@@ -31,10 +31,10 @@ _phases: ContextVar[list[tuple[float, str]] | None] = ContextVar("outrange_phase
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a computation; it ends the stage before.
+    """The event that a stage of a computation begins, which ends the previous stage.
 
     Args:
-        text: A few words; None if the stage is unchanged.
+        text: Short description of the stage; None if the stage is unchanged.
         names: Names of the outputs.
     """
 
@@ -70,7 +70,7 @@ def begin_phase(name: str) -> None:
     """Record that a phase of the question begins and the previous one has ended.
 
     Args:
-        name: A participle and its object, `"computing evidence"`.
+        name: A participle and its object, such as `"computing evidence"`.
     """
     phases = _phases.get()
     if phases is not None:

@@ -31,12 +31,12 @@ class Distance:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """The points `x` of a box with integral integer inputs at which every condition holds.
+    """The points of a box at which every condition holds and all integer inputs are integers.
 
     Args:
         box: A finite box of `d` inputs.
-        integer: `(d,)` bool: the inputs that take integers only; none by default.
-        condition: Over the flat inputs (indices below `d`).
+        integer: `(d,)` bool: the inputs that take only integers; none by default.
+        condition: A condition on the flat inputs (indices below `d`).
         distances: Norm balls, all of which must hold.
     """
 
@@ -79,15 +79,17 @@ class DeclaredTensor:
 
 @dataclass(frozen=True)
 class DeclaredNetwork:
-    """The interface of a network; a model takes its place when the property is decided.
+    """The interface of a network, as a property file declares it.
+
+    When the property is verified, a model takes the place of the declaration.
 
     Args:
         name: Name in the file.
-        inputs: In the order of the model's inputs.
-        outputs: In the order of the model's outputs.
+        inputs: The declared inputs, in the order of the model's inputs.
+        outputs: The declared outputs, in the order of the model's outputs.
         equal_to: Name of the declared network that is the same model; empty if none.
-        isomorphic_to: Name of the declared network with the same structure and other weights; or
-            empty.
+        isomorphic_to: Name of the declared network with the same structure but other weights; empty
+            if none.
     """
 
     name: str
@@ -105,12 +107,12 @@ class Specification:
         name: Name shown in reports.
         inputs: Number of flat inputs.
         outputs: Number of flat outputs.
-        unsafe: Over `[x, y]`, with the bounds of the inputs included.
-        shapes: The shapes of the inputs and of the outputs, where the file declares them.
-        elements: The element type of all of them: `"real"`, or the declared type.
+        unsafe: A formula over `[x, y]` that includes the bounds of the inputs.
+        shapes: The shapes of the inputs and of the outputs; None if the file does not declare them.
+        elements: The element type of all inputs and outputs: `"real"`, or the declared type.
         networks: The declared networks in the order of the file; empty without declarations. The
-            flat inputs are those of the first network, then those of the second; so are the
-            outputs.
+            flat inputs are those of the first network, then those of the second. The outputs have
+            the same order.
         source: Name and hash of the file.
     """
 

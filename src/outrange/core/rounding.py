@@ -16,8 +16,8 @@ UNIT = 2.0**-53
 """Unit roundoff of float64, round to nearest."""
 
 _SEVERAL = 512
-"""Least array size for stepping through integer bits, whose overhead is some microseconds a call.
-"""
+"""Smallest array size for which stepping through integer bits pays off. Its overhead is a few
+microseconds per call."""
 
 
 def gamma(n: int) -> float:
@@ -53,7 +53,7 @@ def down(x: Numbers, ulps: int = 1) -> Numbers:
 def next_toward(x: Numbers, direction: float) -> Numbers:
     """Return `np.nextafter(x, direction)` for an infinite direction.
 
-    Several times faster on arrays.
+    On large arrays, this is several times faster than NumPy.
 
     The bits of finite floats of one sign, read as an integer, are ordered like the magnitudes.
     """
@@ -69,7 +69,9 @@ def next_toward(x: Numbers, direction: float) -> Numbers:
 
 
 def add_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
-    """Return `x + y` rounded toward `direction` (an infinity): exact where float64 holds the sum.
+    """Return `x + y` rounded toward `direction` (an infinity).
+
+    The sum is exact where float64 can represent it.
 
     Reference: Knuth's two-sum (*The Art of Computer Programming*, vol. 2, 4.2.2).
     """
@@ -83,9 +85,9 @@ def add_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
 def multiply_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
     """Return `x * y` rounded toward `direction` (an infinity).
 
-    The product is exact where float64 holds it.
+    The product is exact where float64 can represent it, away from underflow and overflow.
 
-    Reference: Dekker's product (1971), whose splitting is exact away from the range's ends.
+    Reference: Dekker's product (1971), whose splitting is exact away from underflow and overflow.
     """
     with np.errstate(all="ignore"):
         product = x * y
@@ -101,7 +103,7 @@ def multiply_toward(x: Numbers, y: Numbers, direction: float) -> np.ndarray:
 
 
 def _high(x: Numbers) -> Numbers:
-    """Return the upper half of the bits (Veltkamp's splitting)."""
+    """Return the number formed by the upper half of the significand (Veltkamp's splitting)."""
     spread = 134217729.0 * x
     return spread - (spread - x)
 

@@ -1,8 +1,9 @@
 """Limits on the size of a model, checked before anything is allocated.
 
-A file of a kilobyte may declare tensors that no computer holds. The limits lie above the largest
-networks in use (VGG16 has 2^27.05 weights, Xception 2^26.2 values). They lie below the memory of a
-computer with 16 GiB: a value takes some 32 bytes while a graph is compared.
+A file of a kilobyte may declare tensors that no computer can store. The limits lie above the
+largest networks in use (VGG16 has 2^27.05 weights, Xception 2^26.2 values). They lie below the
+memory of a computer with 16 GiB: a value takes some 32 bytes while a graph is compared with its
+model.
 """
 
 import math
@@ -44,8 +45,8 @@ WEIGHTS = SizeLimit(
 INPUTS = SizeLimit(
     2**22, "The inputs of a model", "ask about a smaller image, or about a part of the model"
 )
-"""Limited because several random points, each as long as all inputs, are held while a graph is
-compared.
+"""Limited because several random points, each with an entry for every input, are in memory while a
+graph is compared with its model.
 """
 
 NODES = SizeLimit(
@@ -88,7 +89,7 @@ class Tally:
         self.total += self.check_room(shape, where)
 
     def check_room(self, shape: Iterable[int], where: str) -> int:
-        """Return the entries of a tensor of `shape` if it fits, without counting it.
+        """Return the number of entries of a tensor if it fits, without adding it to the total.
 
         Raises:
             ModelError: The tensor does not fit.

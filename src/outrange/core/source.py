@@ -1,7 +1,7 @@
 """Hashes that identify the model and the property of an answer.
 
 No other module hashes. A file is hashed as by `sha256sum`, a text in UTF-8, an array by its type,
-its shape and its little-endian bytes. Equal digests say that two things are the same, no more.
+its shape and its little-endian bytes. Equal digests only show that the hashed contents are equal.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def array_digest(arrays: Iterable[Any]) -> str:
 
 
 def value_digest(value: Any) -> str:
-    """Return the SHA-256 of an argument: numbers, texts, arrays, records and collections of them.
+    """Return the SHA-256 of an argument made of numbers, texts, arrays, records and collections.
 
     For any other object only the class is hashed, since its address carries no information.
     """

@@ -23,15 +23,15 @@ from .rounding import RoundingTerm, inflate
 
 
 Pulled = tuple[tuple[np.ndarray, ...], np.ndarray | None]
-"""Rows on the inputs of an op, and the amount to add to the constant (None for 0)."""
+"""Rows over each input of an op, and the amount to add to the constant (None for 0)."""
 
 Rule = Callable[[Any, Any, np.ndarray], Pulled]
-"""A function of an op, its lines and the rows on its value."""
+"""A function of an op, its relaxation, and the rows over its value."""
 
 
 @dataclass(eq=False)
 class RelaxedGraph:
-    """A graph with lines in place of its nonlinear ops.
+    """A graph whose nonlinear ops are replaced by linear bounds.
 
     Args:
         lines: The relaxation (lines, picks or planes) of every nonlinear node, by value.
@@ -51,7 +51,7 @@ class RelaxedGraph:
 class LinearForm:
     """A form `rows @ x + constant`, rounding included.
 
-    The parts are `(R, d)` and `(R,)`, or have a leading boxes axis.
+    The shapes are `(R, d)` and `(R,)`; both parts may have a leading axis for boxes.
     """
 
     rows: np.ndarray
@@ -72,7 +72,10 @@ class BoxBatch:
 
     @staticmethod
     def of(lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> "BoxBatch":
-        """Compute centers and radii of boxes `(B, d)`."""
+        """Compute centers and radii of boxes `(B, d)`.
+
+        If `radii` is false, `reach` does not include the rounding of concretization.
+        """
         with np.errstate(invalid="ignore"):
             center = 0.5 * lo + 0.5 * hi
             reach = np.maximum(hi - center, center - lo)
@@ -88,7 +91,7 @@ class BoxBatch:
     def least(self, form: LinearForm) -> np.ndarray:
         """Concretize: return a lower bound of each form over each box, `(B, R)`.
 
-        `-inf` if there is none.
+        An entry is `-inf` if no finite bound is known.
         """
         a = form.rows
         with np.errstate(invalid="ignore", over="ignore"):

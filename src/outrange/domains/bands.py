@@ -10,7 +10,7 @@ from ..ops.relaxation.relax import relax
 def slope_and_ends(
     op: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return slopes, and the least and largest of `f(v) - slope v` on `[lo, hi]`."""
+    """Return a slope per entry, and lower and upper bounds of `f(v) - slope v` on `[lo, hi]`."""
     first, last = op.range(lo, lo), op.range(hi, hi)
     width = np.where(hi > lo, hi - lo, 1.0)
     chord = np.where(hi > lo, (last[0] - first[0]) / width, 0.0)
@@ -36,7 +36,7 @@ def slope_and_ends(
 def _extremes(
     op: Curve, lo: np.ndarray, hi: np.ndarray, slope: np.ndarray, at_ends: tuple[Bounds, Bounds]
 ) -> Bounds:
-    """Bound `f(v) - slope v` for a piecewise-linear curve, at its ends and knots."""
+    """Bound `f(v) - slope v` for a piecewise-linear curve, at `lo`, `hi` and the knots."""
     low, high = np.full(lo.shape, np.inf), np.full(lo.shape, -np.inf)
     knots = [np.clip(knot, lo, hi) for knot in op.knots]
     points = [(lo, at_ends[0]), (hi, at_ends[1]), *((x, op.range(x, x)) for x in knots)]

@@ -26,15 +26,16 @@ class Cone:
     """A subgraph, stored as a graph.
 
     Args:
-        graph: The part; its last value holds the requested entries, and perhaps more.
-        values: For each value of `graph`, the value of the whole graph that it holds entries of; -1
-            if it only moves entries.
-        entries: For each value of `graph`, those entries, increasing. Value 0 is the leaves.
-        leaves: Values of the whole graph, and the entries of them, that value 0 concatenates.
+        graph: The subgraph; its last value contains the requested entries, and perhaps others.
+        values: For each value of `graph`, the value of the whole graph whose entries it contains;
+            -1 if it only moves entries.
+        entries: For each value of `graph`, the indices of those entries, increasing. Value 0
+            consists of the leaves.
+        leaves: The values of the whole graph, each with its entries, that value 0 concatenates.
         floor: The last value of the whole graph at which the cone may end: values up to it are
             leaves.
-        work: The total length of its values: the cost of one row.
-        widest: The length of the longest value: the numbers that one row holds at a time.
+        work: The total length of all values of `graph`: the cost of back-substituting one row.
+        widest: The length of the longest value: the most coefficients of one row at a time.
     """
 
     graph: Graph
@@ -46,9 +47,10 @@ class Cone:
     widest: int
 
     def restrict_lines(self, net: RelaxedGraph) -> RelaxedGraph:
-        """Restrict the lines and the rounding errors of `net` to this part.
+        """Restrict the lines and the rounding errors of `net` to this cone.
 
-        Rounding errors are those of the whole graph: sums of fewer terms lose no more.
+        The rounding errors of the whole graph remain valid: sums of fewer terms have no larger
+        errors.
         """
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {}
         rounding_terms: list[RoundingTerm | None] = []
@@ -66,7 +68,7 @@ class Cone:
         return RelaxedGraph(self.graph, lines, rounding_terms, net.underflow)
 
     def leaf_boxes(self, ends: Sequence[Bounds], radii: bool) -> BoxBatch:
-        """Return the boxes that the leaves lie in."""
+        """Return the boxes of the leaves, from the bounds of all values."""
         lo, hi = (
             np.concatenate([ends[v][side][:, some] for v, some in self.leaves], axis=1)
             for side in (0, 1)
@@ -74,7 +76,7 @@ class Cone:
         return BoxBatch.of(lo, hi, radii)
 
     def units(self, wanted: np.ndarray) -> np.ndarray:
-        """Return the positions of entries of the requested value in the last value of the part."""
+        """Return the positions of entries of the requested value in the last value of the cone."""
         return np.searchsorted(self.entries[-1], wanted)
 
 
@@ -83,9 +85,9 @@ def cone(
 ) -> Cone:
     """Return the cone of the entries `wanted` (increasing) of one value.
 
-    Values up to `floor` are its leaves. With `zeros`, the cone of a plain matrix omits entries that
-    only zeros multiply; this reads every coefficient. Cost: one pass over the nodes in between, and
-    index arrays as long as the part's values.
+    Values up to `floor` are its leaves. With `zeros`, the cone omits entries that a plain matrix
+    multiplies only by zeros; this requires reading every coefficient. Cost: one pass over the nodes
+    in between, and index arrays as long as the values of the cone.
     """
     dependencies = _find_dependencies(graph, value, wanted, floor, np.inf, zeros)
     assert dependencies is not None
@@ -95,7 +97,7 @@ def cone(
 def restore_axes(graph: Graph, part: Cone) -> Graph:
     """Return the graph of a cone, with the original axes where the remaining entries form a grid.
 
-    Cones within the cone are divided along these axes (`cone_tiles`).
+    Smaller cones within this one are then divided along these axes (`cone_tiles`).
     """
     nodes = list(part.graph.nodes)
     for k, value in enumerate(part.values):
@@ -106,7 +108,7 @@ def restore_axes(graph: Graph, part: Cone) -> Graph:
 
 
 def _grid(entries: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of the sub-grid that increasing entries form; one row if they form none."""
+    """Return the shape of the grid that increasing entries form; one row if they form no grid."""
     if not shape:
         return shape
     places = np.unravel_index(entries, shape)
@@ -115,7 +117,7 @@ def _grid(entries: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def entries_needed(graph: Graph, value: int, wanted: np.ndarray) -> dict[int, np.ndarray]:
-    """Return by value the entries (increasing) that the entries `wanted` of one value depend on."""
+    """Return, for each value, the entries (increasing) that the entries `wanted` depend on."""
     dependencies = _find_dependencies(graph, value, wanted, 0, np.inf)
     assert dependencies is not None
     return dict(dependencies.leaves) | {
@@ -126,7 +128,7 @@ def entries_needed(graph: Graph, value: int, wanted: np.ndarray) -> dict[int, np
 def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float) -> bool:
     """Return whether the `work` of a cone is at most `most`.
 
-    Cost: bounded by `most`, so that the test of a layer does not depend on the depth of the graph.
+    Cost: bounded by `most`, so that the cost for a layer does not depend on the depth of the graph.
     """
     dependencies = _find_dependencies(graph, value, wanted, floor, most)
     return dependencies is not None and _build_cone(dependencies, floor).work <= most
@@ -134,9 +136,9 @@ def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most
 
 @dataclass(eq=False)
 class _Dependencies:
-    """The restricted nodes that entries depend on, each with its computed and read entries.
+    """The restricted nodes and the leaves that some entries depend on.
 
-    And leaves.
+    Each node comes with the entries that it computes and those that it reads of each input.
     """
 
     nodes: dict[int, tuple[Node, np.ndarray, tuple[np.ndarray, ...]]]
@@ -146,7 +148,8 @@ class _Dependencies:
 def _find_dependencies(
     graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float, zeros: bool = False
 ) -> _Dependencies | None:
-    """Return the dependencies of entries; None if their nodes compute more than `most` entries."""
+    """Return the dependencies of the entries `wanted`; None if they exceed `most` computed entries.
+    """
     needed: dict[int, list[np.ndarray]] = {value: [wanted]}
     nodes = {}
     for v in range(value, floor, -1):
@@ -177,7 +180,7 @@ def _build_cone(dependencies: _Dependencies, floor: int) -> Cone:
 
 @dataclass(eq=False)
 class _Plan:
-    """The nodes of a cone so far, and the positions in it of values of the whole graph."""
+    """A cone under construction: its nodes so far, and the number in it of each value."""
 
     nodes: list[Node]
     values: list[int]
@@ -186,7 +189,7 @@ class _Plan:
 
     @staticmethod
     def from_leaves(leaves: Sequence[tuple[int, np.ndarray]]) -> _Plan:
-        """Start a plan with the leaves alone."""
+        """Start a plan that contains only the leaves."""
         if len(leaves) == 1:
             ((value, some),) = leaves
             return _Plan([], [value], [some], {value: 0})
@@ -209,7 +212,7 @@ class _Plan:
         return len(self.nodes)
 
     def read(self, value: int, read: np.ndarray) -> int:
-        """Return the value of the cone with the entries `read` of a value of the whole graph."""
+        """Return the value of the cone that consists of the entries `read` of `value`."""
         at = self.place[value]
         has = self.entries[at]
         if read.size == has.size:
@@ -229,7 +232,7 @@ def _union(parts: list[np.ndarray]) -> np.ndarray:
 def _restrict_node(
     node: Node, wanted: np.ndarray, zeros: bool
 ) -> tuple[Node, np.ndarray, tuple[np.ndarray, ...]]:
-    """Restrict a node; return it, the entries it computes, and those it reads of each input."""
+    """Restrict a node; return it, its computed entries, and the entries it reads of each input."""
     op = node.op
     if isinstance(op, Curve):
         return node, wanted, (wanted,)

@@ -1,6 +1,6 @@
 """Tiles: groups of entries with small cones, and bounds of rows in them.
 
-The module also chooses how deep cones reach.
+The module also chooses how far back the cones reach.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,16 +16,16 @@ from .cone import Cone, cone, costs_at_most
 
 
 GAIN = 0.85
-"""Largest share of the work that may remain after a division for it to be worthwhile."""
+"""A division is worthwhile if at most this fraction of the work remains."""
 
 LAYERS = 3
 """Maximum number of nonlinear layers in a cone that does not reach the input."""
 
 SHARE = 0.25
-"""The part of the effort for such a cone."""
+"""Fraction of the effort that is available for a cone that does not reach the input."""
 
 SMALL = 1 << 17
-"""Work, in numbers of all rows, below which a group is not divided."""
+"""A group is not divided if its rows have at most this many coefficients in all values together."""
 
 Tile = tuple[np.ndarray, Cone]
 """Some entries of a value, and their cone."""
@@ -36,7 +36,8 @@ cone.
 """
 
 Each = Callable[[Callable[[Tile], RowBounds], Iterable[Tile]], Iterable[RowBounds]]
-"""A map `each(work, tiles)`, on as many cores as the caller chooses."""
+"""A function `each(work, tiles)` that maps `work` over tiles, on the cores that the caller chooses.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,9 @@ class ConeTiles:
 
     Args:
         value: The value that the entries belong to.
-        room: Numbers that the rows of one group may hold in its widest value.
-        effort: Numbers that all rows may hold in all values; beyond it, cones are less deep.
+        room: Largest number of coefficients of one group's rows in the widest value of its cone.
+        effort: Largest number of coefficients of all rows in all values; beyond it, cones reach
+            less far back.
     """
 
     graph: Graph
@@ -57,7 +59,7 @@ class ConeTiles:
     def of(self, entries: np.ndarray) -> Iterator[tuple[np.ndarray, Cone]]:
         """Yield groups of `entries` (increasing), each with its cone.
 
-        Yields nothing if all are too expensive.
+        Yields nothing if even the smallest cones are too expensive.
         """
         floor = self._floor(entries)
         if floor is None:
@@ -74,7 +76,10 @@ class ConeTiles:
         return cone(self.graph, self.value, entries, floor)
 
     def _floor(self, entries: np.ndarray) -> int | None:
-        """Return the value at which cones end, estimated from a few neighboring entries."""
+        """Return the value at which cones end, estimated from a few neighboring entries.
+
+        Returns None if all choices are too expensive.
+        """
         nonlinear = [
             v
             for v, node in enumerate(self.graph.nodes[: self.value], 1)
@@ -95,7 +100,7 @@ class ConeTiles:
         return None
 
     def _gains(self, entries: np.ndarray, along: np.ndarray, whole: Cone) -> bool:
-        """Return whether half of the entries, divided along an axis, have a smaller cone."""
+        """Return whether one half of the entries, split along an axis, has a much smaller cone."""
         half = along <= (along.min() + along.max()) // 2
         if half.all():
             return False
@@ -123,7 +128,7 @@ class ConeTiles:
             yield from self._divide(some, place, cone_part, useful)
 
     def _batch_rows(self, entries: np.ndarray, whole: Cone) -> Iterator[tuple[np.ndarray, Cone]]:
-        """Yield fewer rows at a time if not all fit."""
+        """Yield the entries with their cone, in batches whose rows fit into `room`."""
         step = max(1, self.room // (2 * whole.widest))
         for start in range(0, entries.size, step):
             yield entries[start : start + step], whole
@@ -135,10 +140,10 @@ def rows_in_cones(
     """Bound the entries of every tile.
 
     Args:
-        net: The lines of every value before them.
+        net: The relaxed graph, with the lines of all earlier values.
         tiles: Tiles of one value, consumed lazily, because their index arrays together are long.
-        ends: Ends of all values before: those where a cone ends are its boxes.
-        radii: Whether rounding is paid for.
+        ends: Bounds of all earlier values; a cone takes the bounds of its leaves as boxes.
+        radii: Whether rounding errors are included.
         each: The mapping function over tiles.
     """
 
@@ -153,7 +158,7 @@ def rows_in_cones(
 
 
 def units_of(rows: np.ndarray, size: int) -> np.ndarray:
-    """Return the rows that pick entries, and those that pick them negated: `(2 R, size)`."""
+    """Return unit rows that select the entries `rows`, then their negatives: `(2 R, size)`."""
     count, units = np.arange(rows.size), np.zeros((2 * rows.size, size))
     units[count, rows] = 1.0
     units[rows.size + count, rows] = -1.0

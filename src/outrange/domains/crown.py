@@ -1,11 +1,13 @@
 """CROWN: linear bounds of every unstable unit by back-substitution to the input.
 
-The pass is forward over the graph. Each value gets intervals from the values before it, which are
+The pass runs forward over the graph. Each value gets intervals from the values before it, which are
 already tightened. Its entries that feed a nonlinear op and are not stable in every box of the chunk
-are bounded again by back-substitution; the tighter end is kept. Never looser than intervals.
+are bounded again by back-substitution, and the tighter bound is used. So bounds are never looser
+than intervals.
 
-Cost: one matrix product chain per nonlinear layer, with a row for each unstable unit, as long as
-the cone the unit depends on (`cone`). Rows that do not fit are batched. Reference: see `backward`.
+Cost: one chain of matrix products per nonlinear layer, with a row for each unstable unit that is as
+long as the cone the unit depends on (`cone`). Rows that do not fit into memory are batched.
+Reference: see `backward`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,22 +38,24 @@ from .stability import find_rivals, is_stable
 
 
 _ROOM = 1 << 18
-"""Float64 numbers that the rows of one chunk may hold: about what stays in a core's cache."""
+"""Largest number of coefficients in the rows of one chunk, about what fits in a core's cache."""
 
 _WIDE = 1 << 12
-"""Values longer than this are restricted to the cone of the rows."""
+"""If a value is longer than this, back-substitution is restricted to the cones of the rows."""
 
 _IMAGE = (1 << 8, 1 << 10)
-"""Inputs and value length above which cones are used earlier."""
+"""Number of inputs and value length which, if both are exceeded, lead to cones even below `_WIDE`.
+"""
 
 _AT_ONCE = 1 << 21
-"""Float64 numbers that the rows of a wide value hold at once; a step needs a few times as many."""
+"""Largest number of coefficients in the rows of a wide value at a time. A step needs memory for a
+few times as many."""
 
 EFFORT = 2.0**30
-"""Default of `CrownPass.effort`: some ten seconds a layer."""
+"""Default of `CrownPass.effort`: about ten seconds per layer."""
 
 MOST_SHARES = 1 << 24
-"""Float64 numbers that the shares of one value may hold; larger shares are not stored."""
+"""Largest size of the array of one value's shares; larger arrays are not stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,7 @@ class CrownPlan:
         largest: Value, input value and op of every `Largest`.
         products: Value, input values and op of every product.
         origins: By value, the origins of every factor of a product.
-        boxes: The number of boxes that makes a good chunk.
+        boxes: The number of boxes per chunk.
         counting: `(inputs,)` inputs that select rows of tables, whose bounds are constant.
     """
 
@@ -117,20 +121,21 @@ class CrownPass:
     Args:
         plan: The plan of the graph.
         cells: The boxes of the chunk.
-        known: Ends known beforehand, by value, `(B, n)` or `(n,)`, to intersect with.
+        known: Bounds known beforehand, by value, `(B, n)` or `(n,)`, to intersect with.
         extra: Values to bound by back-substitution in every entry, in addition to those that
             nonlinear ops read.
-        radii: Whether rounding is paid for; False is for the law that must then fail.
-        effort: Numbers that the rows of one wide value may hold in all values before it. Beyond it,
-            back-substitution stops at layers with known bounds.
-        needed: By value, the entries worth bounding by rows, because the objectives depend on them.
-            None: all.
-        settled: The `deep` of an earlier pass; these values are not refined again before the first
-            value outside it is.
+        radii: Whether rounding errors are included. False is only for the test that must then fail.
+        effort: Largest number of coefficients of one wide value's rows in all values before it.
+            Beyond it, back-substitution stops at layers with known bounds.
+        needed: By value, the entries to bound by rows, because the objectives depend on them; None
+            for all entries.
+        settled: The `deep` of an earlier pass. These values are not refined again until the first
+            value outside it is refined.
         each: The mapping function over the row groups of a wide value.
-        ends: Result: least and largest of every value.
-        deep: Result: values whose rows all reached the input, now or earlier, or that need none.
-        shares: Result: per refined value, the rows and the share of each input in their widths.
+        ends: Result: lower and upper bounds of every value.
+        deep: Result: values whose rows all reached the input, in this pass or an earlier one, or
+            that need no rows.
+        shares: Result: per refined value, the rows and each input's fraction of their widths.
         late: Result: the error if time or memory ran out; later values have intervals only, and no
             lines.
     """
@@ -152,7 +157,7 @@ class CrownPass:
     rules: ClassVar[Mapping[type, Rule]] = RULES
 
     def run(self) -> RelaxedGraph:
-        """Bound all values; return the relaxed graph with the lines in force."""
+        """Bound all values; return the relaxed graph with the lines that were used."""
         graph = self.plan.graph
         net = RelaxedGraph(graph, {}, [None], underflow_of_boxes(graph.size), self.rules)
         self.ends = [(self.cells.lo, self.cells.hi)]
@@ -213,12 +218,12 @@ class CrownPass:
         return np.intersect1d(rows, self.needed.get(value, ()), assume_unique=True)
 
     def factors(self, op: Product, sources: Sequence[int]) -> tuple[Bounds, Bounds]:
-        """Return the ends of the two factors of every product."""
+        """Return the bounds of the left and the right factors of the products of `op`."""
         (lu, hu), (lv, hv) = self.ends[sources[0]], self.ends[sources[1]]
         return (lu[:, op.left], hu[:, op.left]), (lv[:, op.right], hv[:, op.right])
 
     def _open_factors(self, value: int, op: Product, sources: Sequence[int]) -> np.ndarray:
-        """Return which entries of `value` are varying factors that substitution may tighten."""
+        """Return a mask of the varying factors in `value` that back-substitution may tighten."""
         out = np.zeros(self.ends[value][0].shape[1], bool)
         for source, index in zip(sources, (op.left, op.right), strict=True):
             if source == value:
@@ -246,7 +251,7 @@ class CrownPass:
         return True
 
     def _substitute(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> bool:
-        """Intersect ends with back-substituted bounds.
+        """Intersect the bounds of the entries `rows` with back-substituted bounds.
 
         Return whether all rows reached the input.
         """
@@ -274,12 +279,15 @@ class CrownPass:
 
     @staticmethod
     def _meet(lo: np.ndarray, hi: np.ndarray, rows: np.ndarray, bounds: np.ndarray) -> None:
-        """Tighten the ends in place."""
+        """Tighten the bounds of the entries `rows` in place."""
         lo[:, rows] = np.maximum(lo[:, rows], bounds[:, : rows.size])
         hi[:, rows] = np.minimum(hi[:, rows], -bounds[:, rows.size :])
 
     def _shares(self, form: LinearForm, count: int) -> np.ndarray:
-        """Return `|A_ji| w_i / sum_i |A_ji| w_i`, `(B, rows, d)`."""
+        """Return each input's fraction of a row's width, `|A_ji| w_i / sum_i |A_ji| w_i`.
+
+        The result is `(B, rows, d)`.
+        """
         size_of = np.abs(form.rows[..., :count, :]) + np.abs(form.rows[..., count:, :])
         with np.errstate(all="ignore"):
             size_of = size_of * (self.cells.hi - self.cells.lo)[:, None]
@@ -288,10 +296,10 @@ class CrownPass:
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:
-    """Bound every value; the output and the layers by back-substitution, too.
+    """Bound every value over boxes; bound the output and the layers also by back-substitution.
 
-    Of a layer longer than `_WIDE` (an image), only the entries that a nonlinear op leaves undecided
-    are substituted back.
+    In a layer longer than `_WIDE` (an image), only the entries that are unstable in a nonlinear op
+    are back-substituted.
     """
     plan = CrownPlan.of(graph)
     shown = {v for values in graph.layers.values() for v in values}

@@ -1,10 +1,11 @@
-"""Affine maps of intervals without rounding: numbers on a grid, with few enough bits.
+"""Affine maps of intervals without rounding, for numbers on a grid with few enough bits.
 
 Binarized and quantized networks add integers, often to exactly 0, where a sign jumps. The rounding
 allowance of `intervals` would leave every such unit undecided.
 
 Take inputs on a grid `g`, coefficients on a grid `h`, and all partial sums below `2^53 g h`. Then
-each product and each sum is a multiple of `g h` that float64 holds, in any order of addition.
+each product and each sum is a multiple of `g h` that float64 represents exactly, in any order of
+addition.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from ..ops.numerics.grid import grid_of
 LARGEST = 2.0**51
 """Largest sum of magnitudes, in units of the grid of centers and radii.
 
-Bits remain for the compared sum, which is itself rounded.
+The remaining bits allow for the rounding of the sum that is compared with this limit.
 """
 
 
 def exact_affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds | None:
-    """Return the ends of `A x + b` without rounding; None if exactness cannot be shown.
+    """Return the exact bounds of `A x + b`, or None if exactness cannot be shown.
 
     Args:
         op: The affine op to bound.
-        los: Finite lower ends of each input, `(boxes, n_i)`.
-        his: Finite upper ends, likewise.
+        los: Finite lower bounds of each input, `(boxes, n_i)`.
+        his: Finite upper bounds of each input, `(boxes, n_i)`.
     """
     if not op.grid or op.ulps:
         return None

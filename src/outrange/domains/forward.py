@@ -1,13 +1,13 @@
 """Forward linear bounds (zonotopes): every value as one form in the inputs, and an error.
 
-`|v - (c + G^T e)| <= r` for the `e` in `[-1, 1]^k` of an input, one number for each entry that
-varies. Affine ops act on `c` and on every row of `G`. A nonlinear op multiplies by one slope `s`
-per entry and adds to `r` the range of `f(v) - s v`. One pass bounds every unit, where
-back-substitution takes one per layer. It is preferable for many units over small boxes, where
-almost all are stable.
+Each value satisfies `|v - (c + G^T e)| <= r`, where `e` in `[-1, 1]^k` represents the input by one
+number for each entry that varies. Affine ops act on `c` and on every row of `G`. A nonlinear op
+multiplies by one slope `s` per entry and adds to `r` the range of `f(v) - s v`. A single pass
+bounds all units, whereas back-substitution needs one pass per layer. It is preferable for many
+units over small boxes, where almost all are stable.
 
-Sound: every rounding error goes into `r`; results are intersected with intervals. Cost: the graph
-run `k + 2` times; memory `k` times the widest values that are needed at once.
+Sound: every rounding error goes into `r`; results are intersected with intervals. Cost: `k + 2`
+runs of the graph; memory for `k` times the widest values that are needed at the same time.
 
 Rounding. Let a sum have `t` terms, and let `S = |c| + sum |G| + r` of the input. The new center and
 rows are off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` counts coefficients that had to
@@ -39,18 +39,20 @@ from .rounding import inflate
 
 
 _AT_ONCE = 1 << 22
-"""Numbers of a value's rows that an op processes at once; images need a few times as many."""
+"""Largest number of coefficients of a value's rows that an op processes at a time. Images need
+memory for a few times as many."""
 
 _CARRIED = 2.0**-10
-"""Forms whose rows contribute less than this share of every entry's reach are dropped."""
+"""Forms whose rows contribute less than this fraction of every entry's reach are dropped."""
 
 Each = Callable[[Callable, Sequence], Any]
-"""A map `each(work, parts)`: `work` of every part, on as many cores as the caller chooses."""
+"""A function `each(work, parts)` that maps `work` over parts, on the cores that the caller chooses.
+"""
 
 
 @dataclass(eq=False)
 class ForwardForm:
-    """A linear form of every box: `center` `(B, n)`, `rows` `(B, k, n)`, `rest` `(B, n)`.
+    """Linear forms over boxes: `center` `(B, n)`, `rows` `(B, k, n)`, `rest` `(B, n)`.
 
     They are the `c`, `G` and `r` of the module's docstring.
     """
@@ -74,7 +76,7 @@ class ForwardForm:
         return self.rows.shape[1]
 
     def ends(self) -> Bounds:
-        """Return the least and largest values, `(B, n)`."""
+        """Return lower and upper bounds of the value, `(B, n)` each."""
         with np.errstate(invalid="ignore"):
             lo, hi = down(self.center - self.reach), up(self.center + self.reach)
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
@@ -134,7 +136,7 @@ def _curve(
 def _largest(
     op: Largest, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
-    """Return one argument of each window, and bound how much another can exceed it."""
+    """Return the form of one argument per window, widened by how much another may exceed it."""
     form, (lo, hi) = forms[0], ends[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     best = np.where(absent, -np.inf, form.center[:, source]).argmax(axis=2)
@@ -164,9 +166,9 @@ def _largest(
 def _product(
     op: Product, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
-    """Multiply the rows of each factor by the other's center.
+    """Multiply the rows of each factor by the center of the other factor.
 
-    The product of both deviations is the rest.
+    The product of both deviations is added to `rest`.
     """
     f, g = forms
     (cu, cv), (ru, rv) = (f.center[:, op.left], g.center[:, op.right]), (f.rest, g.rest)
@@ -184,7 +186,7 @@ def _no_rows(like: np.ndarray, count: int) -> np.ndarray:
 
 
 def _constant(ends: Bounds, count: int) -> ForwardForm:
-    """Return a form without rows, from bounds."""
+    """Return a form with `count` zero rows that represents the bounds `ends`."""
     lo, hi = ends
     with np.errstate(invalid="ignore", over="ignore"):
         center = 0.5 * lo + 0.5 * hi
@@ -204,7 +206,7 @@ RULES = {
 
 
 def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> list[Bounds]:
-    """Bound every value over every box, `(B, n)` each, all boxes at once.
+    """Return bounds of every value, `(B, n)` each, from one pass over all boxes together.
 
     Args:
         graph: The computation graph to bound.
@@ -247,7 +249,10 @@ def form_of_boxes(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
 def forward_step(
     node: Node, forms: list[ForwardForm], ends: list[Bounds], each: Each
 ) -> tuple[ForwardForm, Bounds]:
-    """Compute a node's form and ends; entries with a much tighter interval drop their form."""
+    """Compute a node's form and bounds.
+
+    Entries drop their form if their interval is less than half as wide.
+    """
     least, most = intervals.bound_op(node.op, ends)
     forms = _equalize_rows(forms)
     charge(work.VALUE * least.size * (1 + forms[0].count))
@@ -269,7 +274,7 @@ def forward_step(
 
 
 def _equalize_rows(forms: list[ForwardForm]) -> list[ForwardForm]:
-    """Pad forms without rows by zero rows, where others have some."""
+    """Return forms with equally many rows; forms without rows are padded with zero rows."""
     count = max(form.count for form in forms)
     return [
         form
@@ -280,7 +285,7 @@ def _equalize_rows(forms: list[ForwardForm]) -> list[ForwardForm]:
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
-    """Bound every value over each box, some boxes at a time."""
+    """Bound every value over each box, a limited number of boxes at a time."""
     most = int((lo < hi).sum(axis=1).max(initial=0)) + 2
     step = max(1, _AT_ONCE // (most * max([graph.size, *(n.size for n in graph.nodes)])))
     parts = [

@@ -1,11 +1,12 @@
 """Forward forms for all units, and back-substitution for the few that they leave unstable.
 
-Over boxes of few inputs, a forward pass costs little more than running the graph for each of them,
+Over boxes of few inputs, a forward pass costs little more than one run of the graph per input,
 however wide its layers are. Back-substitution costs as much for every row. So forward forms bound
-all units. Where a value has few unstable entries left, as in small boxes, these are substituted
-back. The smaller the boxes, the closer the bounds are to those of `CrownPass`.
+all units. If a value then has few unstable entries, as in small boxes, these are back-substituted.
+The smaller the boxes, the closer the bounds are to those of `CrownPass`.
 
-Sound: every end is the better of two sound ones. Cost: see `forward`, and `most` rows per value.
+Sound: every bound is the better of two sound ones. Cost: that of `forward`, plus `most` rows per
+value.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from .forward import ForwardForm, form_of_boxes, forward_step
 
 @dataclass(eq=False)
 class ForwardCrownPass(CrownPass):
-    """A CROWN pass that bounds units by forward forms first. See `CrownPass`.
+    """A `CrownPass` that bounds units by forward forms first.
 
     Args:
-        most: Largest number of unstable entries at which they are substituted back; a value with
-            more has none substituted.
+        most: Largest number of unstable entries of a value that are back-substituted. If a value
+            has more, none of them are.
     """
 
     most: int = 16
     _forms: dict[int, ForwardForm] = field(default_factory=dict)
 
     def run(self) -> RelaxedGraph:
-        """Bound all values; return the relaxed graph with the lines in force."""
+        """Bound all values; return the relaxed graph with the lines that were used."""
         self._forms = {0: form_of_boxes(self.cells.lo, self.cells.hi)}
         nodes = enumerate(self.plan.graph.nodes, 1)
         self._last = {j: v for v, node in nodes for j in node.inputs}
@@ -61,7 +62,7 @@ class ForwardCrownPass(CrownPass):
         return False
 
     def _shares_of(self, form: ForwardForm, rows: np.ndarray) -> np.ndarray:
-        """Return the share of each input in the widths of some entries, `(B, rows, d)`."""
+        """Return each input's fraction of the widths of the entries `rows`, `(B, rows, d)`."""
         amounts = np.zeros((*self.cells.lo.shape, rows.size))
         if form.count:
             varies = self.cells.lo < self.cells.hi

@@ -29,14 +29,15 @@ from .rounding import inflate
 
 
 _NOTHING = 1e-290
-"""Larger than any total of underflow alone."""
+"""Larger than any sum of underflow errors."""
 
 _DENSE_LIMIT = 1 << 24
-"""Largest product of matrix entries and boxes for which infinite ends are traced entry by entry."""
+"""Largest product of matrix entries and boxes for which infinite bounds are traced entry by entry.
+"""
 
 
 def affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Bound `A x + b`; infinite ends spread only along nonzero coefficients."""
+    """Bound `A x + b`; infinite bounds spread only along nonzero coefficients."""
     if all(np.isfinite(end).all() for end in (*los, *his)):
         return _affine_finite(op, los, his)
     spread_lo = spread_hi = False
@@ -51,9 +52,9 @@ def affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> 
 
 
 def _entrywise(factor: np.ndarray, bias: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """Bound `factor * x + b`, exactly where float64 is exact.
+    """Bound `factor * x + b`, without rounding where float64 is exact.
 
-    So `x + 1` at -1 is 0, inside the domain of a root.
+    So `x + 1` at -1 is exactly 0, which lies in the domain of a square root.
     """
     least = np.where(factor >= 0, lo, hi)
     most = np.where(factor >= 0, hi, lo)
@@ -69,7 +70,7 @@ def _sum_terms(
     los: Sequence[np.ndarray],
     his: Sequence[np.ndarray],
 ) -> Bounds:
-    """Bound `sum_i c_i x_i + b`, exactly where float64 is exact: integers add up to integers."""
+    """Bound `sum_i c_i x_i + b`, without rounding where float64 is exact, as for integers."""
     least = most = np.zeros_like(los[0])
     with np.errstate(all="ignore"):
         for c, lo, hi in zip(coefficients, los, his, strict=True):
@@ -117,16 +118,16 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
 
 
 def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign: float) -> None:
-    """Clip ends that only rounding moves beyond the bias, where every term has the same sign.
+    """Clip bounds that lie beyond the bias only by rounding, where all terms have the same sign.
 
     A sum of non-negative terms is not below zero, where a square root would be undefined. A unit
     with negative weights is at most its bias, so it is inactive, not nearly inactive.
 
     Args:
-        op: The affine op they bound.
-        lo: Its lower ends, changed in place.
-        hi: Its upper ends, likewise.
-        pad: An upper bound on the rounding in the ends.
+        op: The affine op.
+        lo: Lower bounds of its results, changed in place.
+        hi: Upper bounds of its results, changed in place.
+        pad: An upper bound on the rounding in `lo` and `hi`.
         sign: The sign of all inputs.
     """
     below, above = (lo < op.bias) & (lo >= op.bias - 2.0 * pad), (hi > op.bias)
@@ -146,7 +147,8 @@ def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign
 def _reach_of_infinities(
     op: Affine, slot: int, lo_infinite: np.ndarray, hi_infinite: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the output ends made infinite by infinite ends of input `slot`: `(lower, upper)`."""
+    """Return masks of the lower and upper output bounds that are infinite because of input `slot`.
+    """
     columns = np.flatnonzero((lo_infinite | hi_infinite).any(axis=0))
     boxes = len(lo_infinite)
     if columns.size == 0:
@@ -166,24 +168,24 @@ def _reach_of_infinities(
 
 
 def rearrange(op: Rearrange, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Move entries; they keep their ends."""
+    """Move the bounds with their entries."""
     return op.run(los), op.run(his)
 
 
 def curve(op: Curve, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Bound the exact range, widened by the stated error of the function."""
+    """Return the curve's range, widened by the stated error of its implementation."""
     return op.range(los[0], his[0])
 
 
 def largest(op: Largest, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Return the largest of the lower ends, and of the upper ends."""
+    """Return the largest lower bound and the largest upper bound in each window."""
     return op.run(los), op.run(his)
 
 
 def product(op: Product, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Bound a product by its corners: extremes lie where both factors are at an end.
+    """Bound a product by its corners: the extremes lie where both factors are at a bound.
 
-    An infinite end times 0 is 0.
+    An infinite bound times 0 is 0.
     """
     (lu, lv), (hu, hv) = ((ends[0][..., op.left], ends[1][..., op.right]) for ends in (los, his))
     corners = [(x, y) for x in (lu, hu) for y in (lv, hv)]
@@ -204,14 +206,14 @@ RULES = {
 
 
 def bound_op(op: Op, ends: Sequence[Bounds]) -> Bounds:
-    """Bound the value of one op, given lower and upper ends `(B, n)` of each input."""
+    """Bound the value of one op, given lower and upper bounds `(B, n)` of each input."""
     lo, hi = RULES[type(op)](op, tuple(e[0] for e in ends), tuple(e[1] for e in ends))
     charge(work.INTERVAL * lo.size)
     return lo, hi
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds]:
-    """Return the ends of every value, in the order of the graph."""
+    """Return the bounds of every value, in the order of the graph."""
     values: list[Bounds] = [(lo, hi)]
     for node in graph.nodes:
         values.append(bound_op(node.op, [values[j] for j in node.inputs]))

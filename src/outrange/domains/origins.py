@@ -1,4 +1,4 @@
-"""Origins: the earlier entry that each entry of a value is a function of."""
+"""Origins: for each entry of a value, the earlier entry that it is a function of."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from ..ops import Curve, Rearrange
 
 @dataclass(frozen=True, eq=False)
 class Origins:
-    """The entry that each entry of a value is a function of.
+    """The earlier entry (the origin) that each entry of a value is a function of.
 
     Args:
-        value: `(n,)`: the value that holds it; -1 for a constant.
-        entry: `(n,)`: its position in that value.
+        value: `(n,)`: the value that contains the origin; -1 for a constant.
+        entry: `(n,)`: the position of the origin in that value.
         bent: `(n,)`: whether a curve lies in between. Back-substitution then bounds the entry no
             better than the curve's range over its refined input does.
     """
@@ -27,7 +27,7 @@ class Origins:
     def of(graph: Graph, value: int) -> "Origins":
         """Trace every entry of `value` back to its origin.
 
-        Values on the way wait in a list, because a graph may be deeper than Python's stack.
+        The search keeps its own stack, because a graph may be deeper than Python's call stack.
         """
         origins: dict[int, Origins] = {}
         waiting = [value]
@@ -45,7 +45,7 @@ class Origins:
     def _of_one(graph: Graph, value: int, before: "list[Origins]") -> "Origins":
         """Return the origins of a value from those of its inputs.
 
-        The value itself without inputs.
+        Without `before`, every entry is its own origin.
         """
         op = graph.nodes[value - 1].op if before else None
         if isinstance(op, Curve):

@@ -15,7 +15,7 @@ from ..graph.limits import check_within
 
 
 KINDS: tuple[type, ...] = get_args(Op)
-"""All kinds of ops a graph may hold."""
+"""All kinds of ops that a graph may contain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Domain:
     Args:
         name: Its name in `DOMAINS`.
         rules: One rule per kind of op.
-        run: `run(graph, lo, hi)`: the ends of every value over each box.
+        run: `run(graph, lo, hi)` returns the bounds of every value over each box.
     """
 
     name: str
@@ -62,8 +62,8 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
             never looser than intervals, more expensive).
 
     Returns:
-        One pair of arrays `(boxes, n)` per value of the graph, value 0 (the input) first. Unbounded
-        ends are infinite; no end is NaN. Sound: every rounding error is accounted for.
+        One pair of arrays `(boxes, n)` per value of the graph, value 0 (the input) first. A bound
+        may be infinite, but is never NaN. Sound: every rounding error is accounted for.
 
     Raises:
         InputError: A box is inverted, has NaN or the wrong length, or leaves the limits of an

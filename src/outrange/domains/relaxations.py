@@ -16,16 +16,16 @@ from .rounding import OperationCounts, inflate, widen_offset, widen_offsets
 class CurveRelaxation:
     """The lines `slope[0] w + offset[0] <= f(w) <= slope[1] w + offset[1]`, rounding included.
 
-    Arrays are `(2, B, n)`: below, above. Where there is no line on a side, its slope and offset are
-    0 and its `unbounded` mark is 1.
+    Arrays are `(2, B, n)`: the lower lines, then the upper lines. Where there is no line, slope and
+    offset are 0 and the `unbounded` mark is 1.
 
     Args:
         slope: Slopes of the lines.
         offset: Offsets of the lines.
         unbounded: `(2, B, n)` 1 where there is no line; None if there is one everywhere.
-        theta: The member of its family that each line is; see `ops.relaxation.relax.LinePair`.
+        theta: The parameter of each line in its family; see `ops.relaxation.relax.LinePair`.
         pivot: The argument about which a line turns as theta grows.
-        gain: The growth of its slope with theta.
+        gain: The rate at which the slope of a line grows with theta.
     """
 
     slope: np.ndarray
@@ -67,12 +67,12 @@ def relax_curve(
     reads: int,
     size: int,
 ) -> CurveRelaxation:
-    """Return the lines of `op` over `[lo, hi]`, arrays of any one shape.
+    """Return the lines of `op` over `[lo, hi]`, arrays of any common shape.
 
     Args:
         op: The curve to relax.
-        lo: Lower ends of its argument.
-        hi: Upper ends of its argument.
+        lo: Lower bounds of its argument.
+        hi: Upper bounds of its argument.
         theta: The choice of lines, or None for the default.
         budget: Operation counts; None leaves out rounding.
         reads: How often the curve's input is read.
@@ -108,9 +108,9 @@ class MaxRelaxation:
 
     Args:
         size: The length of `x`.
-        arg: `(B, m)` the argument of each window with the largest lower end.
-        sure: `(B, m)` whether no other argument can exceed it: both sides are then `x[arg]`.
-        top: `(B, m)` the largest value of each window; 0 where it is infinite.
+        arg: `(B, m)` the argument of each window with the largest lower bound.
+        sure: `(B, m)` whether no other argument can exceed it: both bounds are then `x[arg]`.
+        top: `(B, m)` the largest upper bound in each window; 0 where it is infinite.
         lower: `(B, m, k)` 1 at `arg`, 0 elsewhere.
         slope: `(B, m, k)` coefficients of the upper plane, at least 0.
         offset: `(B, m)` constant of the upper plane.
@@ -144,14 +144,15 @@ class MaxRelaxation:
 def relax_max(
     op: Largest, lo: np.ndarray, hi: np.ndarray, budget: OperationCounts | None
 ) -> MaxRelaxation:
-    """Relax a maximum: the argument with the largest lower end below, and a plane above.
+    """Relax a maximum: the argument with the largest lower bound below, and a plane above.
 
-    Let `l` be the largest lower end of the window. Above, two planes are compared at the center and
-    the lower one is used. The first is `l + sum_k s_k (x_k - lo_k)` over the arguments that can
-    exceed `l`, with `s_k = (hi_k - l) / (hi_k - lo_k)`. The second is a line in the argument that
-    can be largest alone, from the next largest upper end to its own. For slopes between 0 and 1 the
-    least sound offset is `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`. The reason: the
-    plane grows with every argument, and no slower than needed with the one that is the maximum.
+    Let `l` be the largest lower bound in the window. Above, two planes are compared at the center
+    and the lower one is used. The first is `l + sum_k s_k (x_k - lo_k)` over the arguments that can
+    exceed `l`, with `s_k = (hi_k - l) / (hi_k - lo_k)`. The second is a line only in the argument
+    with the largest upper bound, from the next largest upper bound to its own. For slopes between 0
+    and 1 the least sound offset is `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`. The
+    reason: the plane grows with every argument, and no slower than needed with the one that is the
+    maximum.
     """
     source = np.maximum(op.windows, 0)
     absent = op.windows < 0
@@ -218,8 +219,8 @@ def _plane(low: np.ndarray, high: np.ndarray, best: np.ndarray) -> tuple[np.ndar
 class ProductRelaxation:
     """Planes `left u + right v + offset` that enclose `u v`, rounding included.
 
-    Arrays are `(2, B, n)`: below, above. See `ops.product.planes` for `theta`, and
-    `CurveRelaxation` for `unbounded`.
+    Arrays are `(2, B, n)`: the lower planes, then the upper planes. See `ops.product.planes` for
+    `theta`, and `CurveRelaxation` for `unbounded`.
     """
 
     left: np.ndarray
@@ -261,8 +262,8 @@ def relax_product(
 
     Args:
         op: The product to relax.
-        u: Ends of the first factors, `(lo, hi)`, arrays of one shape.
-        v: Ends of the second factors, likewise.
+        u: Bounds of the first factors, `(lo, hi)`, arrays of one shape.
+        v: Bounds of the second factors, of the same shape.
         theta: `(2, ...)` or None for the default.
         budget: Operation counts; None leaves out rounding.
         reads: How often each of the two inputs is read.

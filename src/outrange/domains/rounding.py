@@ -1,6 +1,6 @@
 """Rounding-error terms: the loss of float64 in a back-substitution, charged where it arises.
 
-A back-substitution holds rows `a_v` on pending values and a constant `c` (all float64) such that
+A back-substitution has rows `a_v` on pending values and a constant `c` (all float64) such that
 
     objective(x) >= sum_v a_v . v(x) + c      for every x in the box, in real arithmetic.   (*)
 
@@ -74,7 +74,7 @@ def inflate(x: np.ndarray) -> np.ndarray:
 class RoundingTerm:
     """Non-negative errors per unit of `|row|`.
 
-    Infinite ones are stored apart so that 0 * inf is 0.
+    Infinite errors are stored separately, so that 0 times infinity is 0.
     """
 
     finite: np.ndarray
@@ -82,14 +82,14 @@ class RoundingTerm:
 
     @staticmethod
     def of(amount: np.ndarray) -> "RoundingTerm | None":
-        """Build a term from amounts; None if all are zero."""
+        """Build a term from errors, which may be infinite; return None if all are zero."""
         unbounded = ~np.isfinite(amount)
         if unbounded.any():
             return RoundingTerm(np.where(unbounded, 0.0, amount), unbounded.astype(np.float64))
         return RoundingTerm(amount, None) if amount.any() else None
 
     def entries(self, index: np.ndarray) -> "RoundingTerm":
-        """Return the amounts of some entries."""
+        """Return the errors of the entries at `index`."""
         return RoundingTerm(
             self.finite[index], None if self.infinite is None else self.infinite[index]
         )
@@ -97,7 +97,7 @@ class RoundingTerm:
 
 @dataclass(frozen=True, eq=False)
 class OperationCounts:
-    """The counts of the derivation above that depend on the graph alone.
+    """The counts in the module's derivation that depend only on the graph.
 
     Args:
         reads: `r_v` of every value.
@@ -117,11 +117,11 @@ class OperationCounts:
         return OperationCounts(tuple(reads), 2 * len(graph.nodes) + 8)
 
     def excess(self, length: int) -> float:
-        """Return the factor of point 6."""
+        """Return the factor of point 6, by which radii of values of this length are enlarged."""
         return 1.0 + 4.0 * gamma(length + self.additions + 8)
 
     def constant(self, length: int) -> float:
-        """Return the relative loss of one entry of a constant of `length` entries."""
+        """Return `gamma(n_v + K)`, the relative error of a constant that sums `length` products."""
         return gamma(length + self.additions)
 
 
@@ -133,7 +133,7 @@ def magnitude(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def radius(
     budget: OperationCounts, node: Node, sizes_of: list[np.ndarray], size: np.ndarray
 ) -> np.ndarray:
-    """Return `rho_v` of one node.
+    """Return the radius `rho_v` of one node (points 1, 2 and 4), `(n_v,)`.
 
     Args:
         budget: Operation counts of the graph.
@@ -165,9 +165,9 @@ def radius(
 
 
 def reach(op: Affine, sizes_of: Sequence[np.ndarray]) -> np.ndarray:
-    """Return `|A| H`, infinite exactly where an infinite entry has a coefficient.
+    """Return `|A| H`; it is infinite exactly where an infinite entry has a nonzero coefficient.
 
-    `H` `(B, n)` each.
+    `sizes_of` is the `H` of each input, `(B, n)`.
     """
     finite = tuple(np.where(np.isfinite(h), h, 0.0) for h in sizes_of)
     with np.errstate(over="ignore"):

@@ -1,9 +1,9 @@
-"""Activation phases: the linear piece of a curve that a unit lies in, and what follows from it.
+"""Activation phases: the linear piece of its curve on which a unit lies over a box.
 
 A unit is *stable* if its whole range lies in one gap between knots on which the curve is a straight
 line, or if the range is a single point. Its linear bounds are then exact, and stay exact on every
-smaller box. A stable unit's gap is stored in one byte: `-1` the first gap, `1` the last, `1 + g` an
-inner gap `g`. `0` marks an unstable unit, or one whose gap is not linear.
+smaller box. A stable unit's gap is stored in one byte: `-1` for the first gap, `1` for the last,
+`1 + g` for an inner gap `g`. `0` marks an unstable unit, or one whose gap is not linear.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from ..ops import Curve, Largest, Step
 
 
 def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]:
-    """Yield `(code, least, most, strict)` of every straight gap.
+    """Yield `(code, least, most, strict)` for every gap on which the curve is a straight line.
 
-    `strict` marks ends that are jumps.
+    `strict` states for each end of the gap whether the curve jumps there.
     """
     ends = (-np.inf, *curve.knots, np.inf)
     last = len(curve.bends) - 1
@@ -38,7 +38,8 @@ def phase_codes(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return for each unit whether its linear bounds are exact, whatever the ends of its range."""
+    """Return for each unit whether its linear bounds are exact over `[lo, hi]` and all its subsets.
+    """
     if isinstance(curve, Step):
         return curve.is_flat(lo, hi)
     if len(curve.bends) == 1:
@@ -49,7 +50,7 @@ def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def clip_to_phases(
     curve: Curve, codes: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clip `lo` and `hi`, in place, to the gap that the code of each unit names."""
+    """Clip `lo` and `hi`, in place, to the gap that the phase code of each unit stands for."""
     for code, least, most, _ in _gaps(curve):
         in_gap = codes == code
         if in_gap.any():

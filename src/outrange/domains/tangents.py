@@ -1,11 +1,11 @@
 """Interval tangents: the response of every value of a graph to a step of one input, over boxes.
 
 The pass is forward, with one rule per kind of op. The tangent of an input is a unit vector. Affine
-ops map tangents by their linear part. A curve multiplies by its slope. The largest of a window has
+ops map tangents by their linear part. A curve multiplies by its slope. The maximum of a window has
 the tangent of one of the entries that can be the largest. With slopes known as intervals, tangents
-are intervals that hold the directional derivative of every value everywhere in the box; at a kink,
-those to either side. A difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in its
-interval.
+are intervals that contain the directional derivative of every value everywhere in the box, and at a
+kink the derivatives on both sides. A difference `f(x + d e_i) - f(x)` inside the box is `d` times a
+number in its interval.
 
 Sound: every rounding error is accounted for (see `intervals`). Cost: one forward pass per
 direction.
@@ -44,7 +44,7 @@ class TangentPlan:
         """Analyze the graph.
 
         Raises:
-            UnsupportedError: The graph holds a kind of op without a rule.
+            UnsupportedError: The graph contains a kind of op without a rule.
         """
         linear = []
         for node in graph.nodes:
@@ -61,7 +61,7 @@ class TangentPlan:
 
 
 def slopes(graph: Graph, ends: list[Bounds]) -> dict[int, Bounds]:
-    """Return the slope range of every curve, by value, given the ends of all values."""
+    """Return the slope range of every curve, by value, given the bounds of all values."""
     return {
         v: slope_range(node.op, *ends[node.inputs[0]])
         for v, node in enumerate(graph.nodes, 1)
@@ -80,12 +80,12 @@ def tangents(
     Args:
         plan: The plan of the graph.
         slope_ranges: Slope ranges `(B, n)` of every curve, by value.
-        ends: Ends `(B, n)` of every value; the input's alone suffice if the graph has neither
+        ends: Bounds `(B, n)` of every value; those of the input suffice if the graph has neither
             `Largest` nor `Product`.
         directions: Indices `(D,)` of flat inputs.
 
     Returns:
-        Per value a pair of arrays `(B, D, n)`.
+        For each value, the lower and upper bounds of its tangents, `(B, D, n)` each.
     """
     graph, count = plan.graph, len(ends[0][0])
     unit = np.zeros((count, directions.size, graph.size))

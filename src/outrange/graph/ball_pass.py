@@ -1,4 +1,4 @@
-"""One pass through a graph in balls of one precision."""
+"""One pass through a graph in ball arithmetic of a fixed precision."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class CoefficientBalls:
     """The coefficients of an affine op, as balls.
 
     Args:
-        parts: For each input the matrix `(m, n_i)`: a matrix of balls if it is full, else for each
-            row the pairs `(entry, coefficient)`.
+        parts: For each input, the matrix `(m, n_i)`: a matrix of balls if many entries are nonzero,
+            else the pairs `(entry, coefficient)` of each row.
         bias: Balls `(m,)`, one per result.
     """
 
@@ -36,7 +36,7 @@ class CoefficientBalls:
 
     @classmethod
     def of(cls, op: Affine) -> CoefficientBalls:
-        """Read the coefficients off an op."""
+        """Return the coefficients of an op as balls."""
         exact = op.plain and op.ulps == 0
         off = 0.0 if exact else gamma(2 * op.terms + 6)
         parts = []
@@ -54,13 +54,16 @@ class CoefficientBalls:
 
 
 def _near(value: float, off: float) -> Any:
-    """Return the ball of numbers within `off` of a float64, with room for rounding of its ends."""
+    """Return a ball that contains all numbers within `off` of a float64."""
     off = 2.0 * off + _LEAST if off else 0.0
     return ball(value - off, value + off) if off else ball(value)
 
 
 def _matrix(op: Affine, i: int, off: float) -> Any:
-    """Read the coefficients of input `i` with unit vectors: one product and zeros each."""
+    """Compute the coefficients of input `i` by applying the op to unit vectors.
+
+    Each result is a sum of one product and zeros.
+    """
     units = [np.zeros((op.sizes[i], n)) for n in op.sizes]
     units[i] = np.eye(op.sizes[i])
     near = op.apply(tuple(units), False).T
@@ -81,14 +84,14 @@ def _matrix(op: Affine, i: int, off: float) -> Any:
 
 
 class BallPass:
-    """A pass that computes every value as a list of balls, the points of an entry side by side.
+    """A pass that computes every value as a list of balls, entry by entry, for several points.
 
     Args:
         graph: The network to evaluate.
         map_of: Function that returns the coefficients of a node.
         count: The number of points.
         ends: Float64 intervals of every value, `(count, n)` each.
-        until: Time to give up, on the clock of `core.clock.read_clock`.
+        until: Time at which to give up, on the clock of `core.clock.read_clock`.
     """
 
     def __init__(
@@ -104,7 +107,10 @@ class BallPass:
         self._definitions = Definitions()
 
     def values(self, x: list[Any], wanted: Sequence[int]) -> list[Any] | None:
-        """Return the entries of `wanted`, one value after the other; None if time ran out."""
+        """Return the balls of the values `wanted`, one value after another; None if time ran out.
+
+        Each value lists the balls of its first entry at all points, then those of the next entry.
+        """
         graph = self._graph
         last = {j: k for k, node in enumerate(graph.nodes, 1) for j in node.inputs}
         computed: dict[int, list[Any]] = {0: x}
@@ -178,7 +184,7 @@ class BallPass:
     def _through_float64(
         self, op: Curve, x: list[Any], enclosures: list[Any], open_: list[int]
     ) -> None:
-        """Bound the balls outside the definition's reach by the curve's float64 facts."""
+        """Enclose the entries `open_`, which the definition cannot evaluate, by float64 ranges."""
         ends = np.array([float_ends(x[n]) for n in open_])
         lo, hi = np.clip(ends[:, 0], *op.on), np.clip(ends[:, 1], *op.on)
         if op.beyond is not None:
@@ -191,7 +197,8 @@ class BallPass:
             enclosures[n] = ball(low, high)
 
     def _clip_to_intervals(self, k: int, enclosures: list[Any], open_: list[int]) -> list[Any]:
-        """Clip balls that lost their digits to the float64 intervals of the value."""
+        """Clip the entries `open_`, whose balls may be wide, to the float64 intervals of the value.
+        """
         p = self._count
         for n in open_:
             lo, hi = (float(end[n % p, n // p]) for end in self._ends[k])
@@ -204,8 +211,8 @@ def _on_lines(
 ) -> list[Any]:
     """Evaluate a piecewise-linear curve without jumps at balls.
 
-    The result is the hull of the lines each ball may lie on. Where float64 intervals determine the
-    line, no ball is compared with a knot.
+    Each result is the hull of the lines on which a ball may lie. Where float64 intervals determine
+    the line, the ball is not compared with the knots.
     """
     lo, hi = (end.T.ravel() for end in ends)
     firsts = np.searchsorted(knots, np.where(np.isnan(lo), -np.inf, lo), "right").tolist()
@@ -228,7 +235,7 @@ def _on_lines(
 def _along(line: tuple[float, Any, Any], b: Any) -> Any:
     """Evaluate one line at a ball.
 
-    Slopes 1 and 0 avoid the product, so nothing infinite is multiplied.
+    Slopes 1 and 0 need no product, so that an infinite ball is not multiplied.
     """
     slope, factor, offset = line
     value = b if slope == 1.0 else factor if slope == 0.0 else b * factor

@@ -1,6 +1,6 @@
 """Construction of a graph value by value, with constant folding.
 
-Front-ends use this class alone. An *operand* is a `Value` of this builder or a NumPy array. An
+Front-ends use only this class. An *operand* is a `Value` of this builder or a NumPy array. An
 operation without a `Value` among its operands returns a NumPy array, computed in float64. Shapes
 are those of the user's model with a batch axis of 1.
 """
@@ -39,12 +39,12 @@ class Builder:
     Args:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
         source: The layer path of nodes added from now on; front-ends keep it current.
-        operation: The framework's operation, likewise.
-        within: `(entries, least, most)`: limits of integers in the flat input.
-        bounded: `(value, least, most)`: limits beyond which the graph is not the model.
-        moved: After `finish`: from each remaining value to its number in the graph.
-        plain: After `finish`: the graph as recorded, if that differs.
-        whole: Which entries of a value are known to be integers, and its op at that time.
+        operation: The framework's operation that adds nodes; front-ends keep it current, too.
+        within: `(entries, least, most)`: limits of integer entries of the flat input.
+        bounded: `(value, least, most)`: limits outside of which the graph differs from the model.
+        moved: After `finish`: maps each remaining value to its number in the graph.
+        plain: After `finish`: the graph as recorded, if it differs from the finished graph.
+        whole: By value, its op when it was analyzed, and a mask of its integer entries.
         entries: Running total of the entries of all values.
         steps: Running count of the nodes.
         bypassed: After `finish`: the values of the graph that a fused curve bypasses. Values that
@@ -132,7 +132,7 @@ class Builder:
         return {new: old for old, new in self.moved.items()}
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
-        """Append a node; every method below ends here.
+        """Append a node; all methods below add their nodes by calling this one.
 
         Raises:
             ModelError: A constant is not finite, or the graph becomes too large.
@@ -202,8 +202,8 @@ class Builder:
         """Apply any op that only moves entries, by running it on their positions.
 
         Args:
-            function: Maps one int32 array per operand, holding position + 1 (so that a 0 in the
-                result is padding), to an array or a list of arrays.
+            function: Maps one int32 array per operand, with each entry's position + 1 (so that a 0
+                in the result is padding), to an array or a list of arrays.
             operands: Values and constants to rearrange.
 
         Returns:
@@ -286,7 +286,7 @@ class Builder:
         name: str = "scale",
         ulps: int = 0,
     ) -> Operand:
-        """Return `x * factor + shift`, broadcast, with `ulps` roundoffs in each factor."""
+        """Return `x * factor + shift`, broadcast; each factor has `ulps` rounding errors."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)
         self._fits(shape)
@@ -403,7 +403,7 @@ class Builder:
     def largest(self, x: Value, windows: ArrayLike, shape: Shape, *, negate: bool = False) -> Value:
         """Return the largest (with `negate` the least) entry per window.
 
-        `-1` marks an absent one.
+        `-1` in `windows` marks an absent entry.
         """
         if negate:
             flipped = self.largest(self.affine_map(x, -1.0), windows, shape)
@@ -427,7 +427,7 @@ class Builder:
         return self.maximum(x, y, negate=True)
 
     def clip(self, x: Operand, lo: float, hi: float) -> Operand:
-        """Return `min(max(x, lo), hi)` with plain floats, infinite where there is no limit."""
+        """Return `min(max(x, lo), hi)`; a limit is a plain float and may be infinite."""
         if lo > hi:
             raise ModelError(f"Layer `{self.source}` clips to [{lo}, {hi}], which is inverted.")
         if not isinstance(x, Value):

@@ -1,4 +1,4 @@
-"""The product network of two networks with one input: a graph of their output difference."""
+"""The product network of two networks with a common input: a graph of their output difference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .graph import Graph, Node, Op, Slot
 
 
 MOST_ENTRIES = 1 << 22
-"""Size of matrices above which they are not compared and count as different."""
+"""Matrices with more entries than this are not compared but considered different."""
 
 
 def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
@@ -71,7 +71,8 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
 
 
 def _common(first: Slot, second: Slot) -> Slot:
-    """Merge an input of both networks: integers if either requires them, within both limits."""
+    """Merge an input of both networks; it is an integer if either requires it, within both limits.
+    """
     least, most = (
         np.maximum(first.limits[0], second.limits[0]),
         np.minimum(first.limits[1], second.limits[1]),
@@ -84,7 +85,7 @@ def _format_slots(slots: tuple[Slot, ...]) -> str:
 
 
 def _same(a: Op, b: Op) -> bool:
-    """Return whether two ops of one kind are the same function, number by number."""
+    """Return whether two ops of one kind compute the same function with the same numbers."""
     if a is b:
         return True
     if isinstance(a, Affine) and isinstance(b, Affine):

@@ -1,4 +1,4 @@
-"""Expressions for every entry of a value in one entry of an earlier value."""
+"""Expressions for each entry of a value as a function of one entry of an earlier value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .rewrites.regions import FusedRegion
 
 
 MOST_FORMULAS = 512
-"""Distinct formulas within one value."""
+"""Largest number of distinct formulas within one value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +28,15 @@ class EntryExpressions:
     """Expressions `value[j] = ids[j](root[source[j]])`.
 
     Args:
-        source: `(n,)` places in the root; `-1` where the entry is a constant.
-        ids: Expressions of the entries, `(n,)`.
+        source: `(n,)`: positions in the root; `-1` where the entry is a constant.
+        ids: `(n,)`: numbers of the entries' expressions in the table.
     """
 
     source: np.ndarray
     ids: np.ndarray
 
     def distinct(self, table: Expressions) -> list[int]:
-        """Return the distinct expressions, without constants that float64 holds."""
+        """Return the distinct expressions, except constants that are float64 numbers."""
         expressions = []
         for e in np.unique(self.ids).tolist():
             value = table.value_of(e)
@@ -50,7 +50,7 @@ def entry_expressions(
 ) -> EntryExpressions | None:
     """Express the entries of `value` in terms of `root`, through the values `inner`.
 
-    Returns None if an entry mixes several entries of `root`.
+    Returns None if an entry depends on several entries of `root`.
     """
     size = _root_size(nodes, root, inner)
     expressions = {root: EntryExpressions(np.arange(size), np.full(size, table.x))}
@@ -66,14 +66,14 @@ def entry_expressions(
 def is_entrywise_in_root(
     nodes: Sequence[Node], region: FusedRegion, values: Sequence[int], size: int
 ) -> bool:
-    """Return whether each entry of `values` depends on one entry of the root.
+    """Return whether the entries of all `values` at each position depend on one entry of the root.
 
     This is `entry_expressions` without the formulas.
 
     Args:
         nodes: Nodes of the graph.
         region: The region between the root and the values.
-        values: Each in the region, or the root itself; all of one size.
+        values: Values of the region or the root itself, all of one size.
         size: The number of entries of the root.
     """
     sources: dict[int, np.ndarray] = {region.root: np.arange(size)}
@@ -96,9 +96,9 @@ def is_entrywise_in_root(
 
 
 def _one_source(places: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Return the entries of the root that several columns depend on.
+    """Return the root entry that several columns depend on at each position; -1 for none.
 
-    None where two of them differ.
+    Returns None if two columns depend on different entries somewhere.
     """
     source = places[0]
     for other in places[1:]:
@@ -109,9 +109,9 @@ def _one_source(places: Sequence[np.ndarray]) -> np.ndarray | None:
 
 
 def _rearranged_places(op: Rearrange, inputs: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    """Return the entries of the root after a rearrangement: -1 for a constant.
+    """Return the root entry that each rearranged entry depends on, or -1 for a constant.
 
-    None if it reads others.
+    Returns None if the op reads a value that does not depend on the root.
     """
     columns = [
         x if x is not None else np.full(n, -2) for x, n in zip(inputs, op.sizes, strict=True)
@@ -164,7 +164,7 @@ def _step(
 
 
 def _line_expression(table: Expressions, row: Sequence[float]) -> int:
-    """Combine `k` expressions, then `k` factors and `b`, into `sum f_i e_i + b`."""
+    """Return the expression `sum f_i e_i + b` of a row of `k` expressions, `k` factors and `b`."""
     k = len(row) // 2
     return table.combine(
         [(exact(f), int(e)) for e, f in zip(row[:k], row[k : 2 * k], strict=True)],
@@ -207,7 +207,8 @@ def _map_rows(
 ) -> EntryExpressions | None:
     """Apply a function of expressions (and numbers) row by row, once per distinct row.
 
-    `name` identifies the function in the cache of earlier results.
+    `name` identifies the function in the cache of earlier results. Returns None if the operands
+    depend on different entries of the root.
     """
     source = _one_source([x.source for x in operands])
     if source is None:

@@ -40,7 +40,7 @@ class FloatType:
     Args:
         name: Its name, such as `"float32"`.
         unit: Unit roundoff, round to nearest.
-        whole: Every integer up to here is exactly representable.
+        whole: Every integer up to this size is exactly representable.
         largest: Values beyond this are taken to overflow.
         tiny: Results below this, the least normal number, may be flushed to zero.
         absolute: Absolute error of transcendental functions, whatever the size of the value.
@@ -110,7 +110,8 @@ def run_with_error_bounds(
         operations: The number of operations the model may spend where the graph has one: see
             `OPERATIONS`.
         computed: The type of the model's arithmetic.
-        sums: As `operations`, for sums of products with stored weights; 0 for the same number.
+        sums: The number of operations for a sum of products with stored weights; 0 for
+            `operations`.
     """
     values = graph.run_all(np.asarray(x, np.float64))
     none = np.zeros(values[0].shape)
@@ -185,9 +186,9 @@ def _node(
 def _sums(
     op: Affine, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return `|W| e` and `|W| (|x| + e) + |b|`, from one product.
+    """Return `|W| e` and `|W| (|x| + e) + |b|`.
 
-    The weights dominate the time of the product.
+    Both are computed in one product, because reading the weights dominates its time.
     """
     largest = tuple(np.abs(x) + e for x, e in zip(inputs, before, strict=True))
     if not any(e.any() for e in before):
@@ -201,7 +202,7 @@ def _sums(
 def _are_exact_integers(
     inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], op: Product | None = None
 ) -> np.ndarray:
-    """Return which entries are built from integers without error."""
+    """Return a mask of the entries that are computed only from integers without error."""
     exact = [(x == np.rint(x)) & (e == 0.0) for x, e in zip(inputs, before, strict=True)]
     if op is not None:
         exact = [k[..., places] for k, places in zip(exact, (op.left, op.right), strict=True)]
@@ -226,7 +227,7 @@ def gamma_of(terms: int, computed: FloatType) -> float:
 
 
 def only_picks(op: Affine | Curve, computed: FloatType) -> bool:
-    """Return whether every result is an operand, its negative or a constant: nothing is rounded."""
+    """Return whether every result is an operand, its negative or a constant, hence not rounded."""
     if isinstance(op, Affine):
         # A factor that the model computes may differ from 1.
         if op.factor is None or op.ulps:
@@ -247,7 +248,7 @@ def _is_picked(slope: float, offset: float, computed: FloatType) -> bool:
 
 
 def _flush_error(y: np.ndarray, moved: np.ndarray, computed: FloatType) -> np.ndarray:
-    """Return the most that an input or a copied number loses if the runtime flushes it to 0."""
+    """Bound the change of an input or a copied number if the runtime flushes it to 0."""
     small = (np.abs(y) - moved < computed.tiny) & ((y != 0) | (moved != 0))
     return np.where(small, computed.tiny, 0.0)
 
@@ -266,7 +267,7 @@ def _pointwise(
 def _curve(op: Curve, x: np.ndarray, e: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the largest change of `op` when each entry of `x` moves by `e`.
 
-    Infinite if undefined.
+    The change is infinite where `op` may be undefined.
     """
     try:
         least, most = op.range(x - e, x + e)

@@ -1,7 +1,7 @@
 """Reverse-mode differentiation of a graph at points: the vector-Jacobian product.
 
-A step function passes on a surrogate slope, as in training of binarized networks: a descent follows
-it to where units switch. No bound depends on it.
+A step function passes on a surrogate slope, as in training of binarized networks, so that a descent
+method finds inputs where units switch. No bound depends on this slope.
 
 Reference: Y. Bengio, N. Leonard, A. Courville, *Estimating or propagating gradients through
 stochastic neurons* (the straight-through estimator), 2013; F. Zenke, S. Ganguli, *SuperSpike*,
@@ -37,9 +37,9 @@ def vector_jacobian_product(
         graph: The graph to differentiate.
         values: All of its values, from `run_all` or `smoothed_values`.
         rows: Coefficients of the outputs, `(batch, outputs)`.
-        widths: The widths of `smoothed_values`. None makes the peak at a jump as wide as the mean
-            distance of the value's inputs from it. So a unit far from switching keeps a small
-            slope.
+        widths: The widths passed to `smoothed_values`. With None, the peak at a jump is as wide as
+            the mean distance of the op's arguments from the jump, so that a unit far from
+            switching keeps a small slope.
     """
     waiting = {graph.output: rows}
     for v in range(graph.output, 0, -1):
@@ -102,8 +102,8 @@ def smoothed_values(
         graph: The graph to evaluate.
         x: Points in the precision of the computation.
         widths: The width over which each jump of a value is spread, positive, `(batch, n)` or
-            broadcast to it. Of a staircase it is, up to 1, the share of its mean line. A value
-            without a width keeps its jumps; with None, all do.
+            broadcast to it. For a staircase, the width (at most 1) is the weight of its mean line.
+            A value without a width keeps its jumps; with None, all values do.
 
     Reference: M. Courbariaux et al., *Binarized Neural Networks*, NeurIPS 2016; A. Galloway, G.
     Taylor, M. Moussa, *Attacking Binarized Neural Networks*, ICLR 2018.
@@ -123,14 +123,17 @@ def smoothed_values(
 
 
 def is_discontinuous(op: Op) -> TypeGuard[Curve]:
-    """Return whether an op is a curve that jumps; the unordered rows of a table do not count."""
+    """Return whether an op is a curve that jumps and that is not a table of unordered rows."""
     if isinstance(op, Step) and (op.rows is not None or op.is_staircase):
         return op.rows is None
     return isinstance(op, Curve) and bool(op.jumps)
 
 
 def _smooth(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Return the function whose slope is `_surrogate_slope`; a staircase approaches its line."""
+    """Evaluate a function with the slope `_surrogate_slope` that replaces the jumps of `op`.
+
+    A staircase is blended with its mean line.
+    """
     if isinstance(op, Step) and op.is_staircase:
         share = np.minimum(width, 1.0)
         rise, at = _mean_slope(op)
@@ -145,7 +148,7 @@ def _smooth(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
 
 
 def _surrogate_slope(op: Curve, x: np.ndarray, width: np.ndarray | None) -> np.ndarray:
-    """Return the slope with a surrogate for jumps: a staircase's mean slope, or peaks at jumps."""
+    """Return the slope of `op` plus a peak at each jump, or the mean slope of a staircase."""
     if isinstance(op, Step) and op.is_staircase:
         return np.full_like(x, _mean_slope(op)[0])
     total = np.asarray(op.df(x))
@@ -165,7 +168,7 @@ def _mean_slope(step: Step) -> tuple[float, tuple[float, float]]:
 
 
 def _heights(op: Curve) -> Iterator[tuple[float, float]]:
-    """Yield every jump and the rise of the function there."""
+    """Yield the position of every jump, and by how much the function rises there."""
     for knot in op.jumps:
         at = np.array([knot])
         yield knot, float((op.f(up(at)) - op.f(down(at)))[0])

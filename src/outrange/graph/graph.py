@@ -19,10 +19,10 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 Op = Affine | Rearrange | Curve | Step | Largest | Product
 
 MOST_ENTRIES = 1 << 20
-"""Size of matrices above which their digest uses products with a few random vectors."""
+"""A matrix with more entries than this is hashed by its products with a few random vectors."""
 
 _NUMBERS = ("index", "fill", "windows", "left", "right", "knots", "lines", "origin", "limits")
-"""Attributes that define ops that are not affine, apart from their function."""
+"""Attributes that, together with the function, define an op that is not affine."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ class Graph:
         nodes: Nodes in topological order.
         output: The value that concatenates all outputs.
         outputs: The user's outputs, in that order.
-        layers: Layer path to the values it returned, in the order of its calls.
-        rankings: Value to its ranking, which covers equal entries, too.
+        layers: Maps a layer path to the values that the layer returned, in the order of its calls.
+        rankings: Maps a value to its ranking, which covers equal entries, too.
     """
 
     inputs: tuple[Slot, ...]
@@ -160,7 +160,7 @@ class Graph:
         return self.run_all(x)[self.output]
 
     def readers(self) -> list[list[int]]:
-        """Return for every value the values computed from it."""
+        """Return for every value the values whose ops read it."""
         readers: list[list[int]] = [[] for _ in range(len(self.nodes) + 1)]
         for i, node in enumerate(self.nodes):
             for j in set(node.inputs):
@@ -177,7 +177,7 @@ class Graph:
 
 
 def graph_digest(graph: Graph) -> str:
-    """Hash a graph itself: its operations in order, their inputs, and their numbers."""
+    """Return a hash of a graph: its operations in order, their inputs, and their numbers."""
     parts: list[Any] = [[(slot.name, slot.shape) for slot in graph.inputs], graph.output]
     for node in graph.nodes:
         op: Any = node.op

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _EXACT = 2.0**24
-"""Every integer up to here is a float32, so counting in float32 is exact."""
+"""Every integer up to this size is a float32 number, so counting in float32 is exact."""
 
 INTEGER_LIMITS = {
     "bool": (0.0, 1.0), "uint8": (0.0, 255.0), "int8": (-128.0, 127.0),
@@ -38,7 +38,10 @@ RANGES = {
 
 
 def cast_to_integer(b: Builder, x: Operand, dtype: str) -> Operand | None:
-    """Cast `x` to another integer type that must hold it; None if `x` need not be an integer."""
+    """Return `x` as another integer type, whose range becomes a limit on `x`.
+
+    Returns None if `x` is not known to be an integer, or `dtype` is no integer type.
+    """
     if dtype == "bool" or dtype not in RANGES or not any(slot.whole for slot in b.inputs):
         return None
     if not isinstance(x, Value) or not is_integer_valued(b, x):
@@ -70,7 +73,7 @@ def is_integer_valued(b: Builder, x: Value) -> bool:
 
 
 def _integer_entries(b: Builder, value: int) -> np.ndarray:
-    """Return the entries known to be integers, `(n,)`; results are cached in the builder."""
+    """Return a mask of the entries known to be integers, `(n,)`, and cache it in the builder."""
     cache, waiting, visited = b.whole, [value], set()
     while waiting:
         v = waiting.pop()
@@ -104,7 +107,7 @@ def _decisive(node: Node) -> tuple[int, ...]:
 
 
 def _of_node(node: Node, cache: Mapping[int, tuple[Op | None, np.ndarray]]) -> np.ndarray:
-    """Return the entries of a node known to be integers, `(n,)`, from its decisive inputs."""
+    """Return a mask of a node's entries known to be integers, `(n,)`, from its decisive inputs."""
     op = node.op
     inputs = [cache[j][1] for j in _decisive(node)]
     if isinstance(op, Rearrange):
@@ -130,7 +133,7 @@ def _is_integer(x: np.ndarray) -> np.ndarray:
 
 
 def compare_integers(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
-    """Compare integers, as 0 or 1, without a jump; return None if they need not be integers.
+    """Compare integers, as 0 or 1, without a jump; return None if they may not be integers.
 
     Nothing lies between two integers, so a slope there is equivalent to a jump.
     """

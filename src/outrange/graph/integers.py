@@ -32,7 +32,7 @@ def quotient(b: Builder, x: Operand, divisor: np.ndarray, *, floored: bool = Fal
     Args:
         b: The graph under construction.
         x: Integers up to `MOST` in size.
-        divisor: Integers other than 0, likewise; broadcasts against `x`.
+        divisor: Nonzero integers up to `MOST` in size, broadcast against `x`.
         floored: True divides as Python does: -7 by 2 is -4. False divides as C does: -3.
     """
     divisor = np.asarray(divisor, np.float64)
@@ -45,9 +45,9 @@ def quotient(b: Builder, x: Operand, divisor: np.ndarray, *, floored: bool = Fal
 
 
 def remainder(b: Builder, x: Operand, divisor: np.ndarray, *, floored: bool = True) -> Operand:
-    """Return the remainder of `quotient`.
+    """Return the remainder that `quotient` leaves.
 
-    It has the divisor's sign if `floored`, else the sign of `x`.
+    It has the sign of the divisor if `floored`, else the sign of `x`.
     """
     divisor = np.asarray(divisor, np.float64)
     whole = quotient(b, x, divisor, floored=floored)
@@ -66,7 +66,7 @@ def root(b: Builder, x: Operand) -> Operand:
 
 
 def power(b: Builder, x: Operand, exponent: int) -> Operand:
-    """Return `x ** exponent` of integers, for a non-negative exponent."""
+    """Return `x ** exponent` for integers `x` and a nonnegative exponent."""
     if exponent == 0:
         return np.ones(tuple(x.shape))
     if exponent == 1:
@@ -76,7 +76,7 @@ def power(b: Builder, x: Operand, exponent: int) -> Operand:
 
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand:
-    """Compare integers (`x > y` and the like), as 0 or 1; `how` is a NumPy name."""
+    """Compare integers `x` with `y`, as 0 or 1; `how` is NumPy's name of the comparison."""
     return integer_comparison(b, how, x, y)
 
 

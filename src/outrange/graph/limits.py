@@ -1,6 +1,6 @@
-"""Checks that boxes stay within the inputs for which a graph is known to be the model.
+"""Checks that boxes stay within the limits in which a graph is known to equal the model.
 
-Beyond them, an integer type may wrap around, and a table may end.
+Outside them, an integer type may wrap around, or a table may end.
 """
 
 from __future__ import annotations

@@ -16,16 +16,16 @@ from .values import Operand, Value
 
 
 def objective(graph: Graph, form: Atom) -> Graph:
-    """Build the graph whose one output is the value of a form of inputs and outputs.
+    """Build the graph whose only output is the value of a form of inputs and outputs.
 
     `measure` preserves only the sign of a form; an objective needs its value.
 
     Args:
         graph: The network under study.
-        form: Over its flat inputs and outputs, in this order; its comparison is ignored.
+        form: A form over the flat inputs and outputs, in this order; its comparison is ignored.
 
     Returns:
-        A graph of the same inputs.
+        A graph with the same inputs.
     """
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objective")
     encoding = _Measure(builder, graph, None)
@@ -40,18 +40,18 @@ def measure(
 ) -> Graph:
     """Build the graph whose output `k` is at most 0 exactly where all of `clauses[k]` holds.
 
-    The value of an atom is its left side, that of an `And` the largest of its parts, that of an
-    `Or` the least. A relaxation of the largest of some forms with free slopes ranges over their
-    convex combinations: this is the Lagrangian bound of their conjunction. Two outputs of one
-    softmax are compared by their logits, in the logits' unit.
+    The value of an atom is its left side. The value of an `And` is the largest value of its parts,
+    that of an `Or` the smallest. A relaxation of the largest of some forms with free slopes ranges
+    over their convex combinations: this is the Lagrangian bound of their conjunction. Outputs of
+    one softmax are compared by their logits, in the unit of the logits.
 
     Args:
-        graph: The network; conditions are over its flat inputs and outputs, in this order.
+        graph: The network, whose flat inputs and outputs, in this order, the conditions read.
         clauses: Conjunctions of formulas to encode.
         distances: Norm balls that belong to every clause; 2-norms are compared squared.
 
     Returns:
-        A graph of the same inputs with one output per clause.
+        A graph with the same inputs and one output per clause.
     """
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="property")
     encoding = _Measure(builder, graph, Ranks(graph))
@@ -79,17 +79,17 @@ def _true_where_empty(windows: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Join:
-    """The largest or the least of some entries."""
+    """The largest of some entries if `largest` is true, else the smallest."""
 
     largest: bool
     entries: list[int]
 
 
 class _Measure:
-    """Entries under construction: entry 0 is the constant -1, then atoms, then joins.
+    """An encoding under construction, as a vector of entries; entry 0 is the constant -1.
 
     Args:
-        builder: The builder of the measuring graph.
+        builder: The builder of the encoded graph.
         graph: The network under study.
         ranks: Rewriting of atoms into equivalent ones; None keeps their values.
     """
@@ -102,7 +102,7 @@ class _Measure:
         self._count = 1
 
     def entry(self, formula: Formula) -> int:
-        """Return the entry that will hold the formula's value."""
+        """Return the number of the entry for the formula's value."""
         if isinstance(formula, Atom):
             return self._atom(formula)
         if formula not in self._joins:
@@ -127,7 +127,7 @@ class _Measure:
         return self._count - 1
 
     def concatenate(self) -> Value:
-        """Return all entries in one vector."""
+        """Return all entries as one vector, in the order of their numbers."""
         parts: list[tuple[np.ndarray, Operand]] = [(np.zeros(1, np.int64), np.full((1, 1), -1.0))]
         for single in (True, False):
             atoms = [atom for atom in self._atoms if (len(atom.terms) == 1) == single]
@@ -149,7 +149,7 @@ class _Measure:
         )
 
     def _best(self, join: _Join, parts: list[tuple[np.ndarray, Operand]]) -> Operand:
-        """Return the largest or least of earlier entries."""
+        """Return the largest or the smallest of the entries of a join, which precede it."""
         if not join.entries:
             return np.full((1, 1), -1.0 if join.largest else 1.0)
         place = np.concatenate([p for p, _ in parts])
@@ -182,7 +182,7 @@ class _Measure:
         return self._builder.add_node(dense(weight, bias, name="atoms"), [read], (1, bias.size))
 
     def _select(self, used: np.ndarray) -> Value:
-        """Return the entries `used` of `[x, y]` and of the values that decide orders."""
+        """Return the entries `used` of the vector of condition variables (see `Ranks`)."""
         graph, builder = self._graph, self._builder
         d, outputs = graph.size, graph.value_size(graph.output)
         x = Value(builder, 0, (1, d))

@@ -23,10 +23,10 @@ from .graph import Graph
 
 
 FIRST_BITS, MOST_BITS = 128, 4096
-"""Precision starts at the first and doubles up to the second."""
+"""The precision in bits starts at the first number and doubles up to the second."""
 
 MOST_COEFFICIENTS = 1 << 22
-"""Limit on the total coefficients of the affine maps of a graph that is evaluated."""
+"""Largest total number of coefficients in the affine maps of a graph that is evaluated."""
 
 MOST_WORK = 1 << 29
 """Approximate limit on products of 64-bit numbers per call: some seconds."""
@@ -35,7 +35,8 @@ CURVE_WORK = 256
 """Cost of one value of a curve, in such products."""
 
 LEAST_SECONDS = 0.25
-"""Least time for a call after the deadline, because an answer without evidence is of little use."""
+"""Least time limit of a call in seconds, even after the deadline, because an answer without evidence
+is of little use."""
 
 
 class BallEvaluator:
@@ -44,10 +45,10 @@ class BallEvaluator:
     Args:
         graph: The network to evaluate.
 
-    Sound: a ball holds the real value. A curve without a definition, and a ball outside its
-    definition's reach, go through float64 intervals. Complete: every op is continuous but at jumps,
-    so balls shrink to the value wherever coefficients are exact and no jump is met. Cost: bounded
-    by `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline; coefficients are read once.
+    Sound: a ball contains the real value. A curve without a definition, and a ball for which its
+    definition fails, are evaluated by float64 intervals. Complete: every op is continuous except at
+    jumps, so balls shrink to the value wherever coefficients are exact and no jump is met. Cost:
+    bounded by `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline; coefficients are read once.
 
     Example:
         >>> from outrange.domains import bounds
@@ -82,10 +83,10 @@ class BallEvaluator:
                 n)`.
             values: Indices of the requested values.
             bits: The precision of the first pass.
-            until: The time to give up; `latest` by default.
+            until: Time at which to give up, as `read_clock` counts it; `latest()` by default.
 
         Yields:
-            One ball per entry and point, the points of an entry side by side. Passes end when time
+            One ball per entry and point, ordered by entry and then by point. Passes end when time
             or work is used up, or when more digits do not help.
         """
         if not self.affordable or not np.isfinite(points).all():
@@ -115,7 +116,7 @@ class BallEvaluator:
         return self._graph
 
     def _map_of(self, k: int, op: Affine) -> CoefficientBalls:
-        """Return the coefficients of node `k`, which are read once."""
+        """Return the coefficients of node `k`, which are cached."""
         if k not in self._maps:
             self._maps[k] = CoefficientBalls.of(op)
         return self._maps[k]
@@ -128,7 +129,7 @@ class BallEvaluator:
 
     @cached_property
     def work(self) -> int:
-        """Products that one point takes at 64 bits."""
+        """Number of 64-bit products that one point takes at a precision of 64 bits."""
         return sum(
             _products(node.op) if isinstance(node.op, Affine)
             else node.size * (CURVE_WORK if isinstance(node.op, Curve) else 4)
@@ -142,7 +143,7 @@ def latest(seconds: float = math.inf) -> float:
 
 
 def _products(op: Affine) -> int:
-    """Return the number of multiplications in one application."""
+    """Return the number of multiplications in one application of an affine op."""
     if op.factor is not None:
         return op.size
     if op.coefficients is not None:

@@ -15,7 +15,7 @@ from .graph import Graph, Op
 
 
 MOST_COEFFICIENTS = 1 << 20
-"""Limit on the total coefficients of the affine maps of a graph that is evaluated."""
+"""Largest total number of coefficients in the affine maps of a graph that is evaluated."""
 
 MOST_WORK = 1 << 26
 """Approximate limit on products of 64-bit numbers per point; numbers grow from layer to layer."""
@@ -25,9 +25,9 @@ class RationalEvaluator:
     """An evaluator of a graph at points in rational numbers.
 
     Where an enclosure straddles a threshold, the exact value decides the side. Numbers are integers
-    times a power of two. Coefficients are read off the ops with unit vectors, which is exact for
-    ops with `Affine.plain`. Every other op (a rounded coefficient, a nonlinear curve, a jump at the
-    point) makes the values that depend on it unknown.
+    times a power of two. Coefficients are found by applying the ops to unit vectors, which is exact
+    for ops with `Affine.plain`. Every other op (a rounded coefficient, a nonlinear curve, a jump at
+    the point) makes the values that depend on it unknown.
 
     Args:
         graph: The network to evaluate.
@@ -48,9 +48,9 @@ class RationalEvaluator:
         self._graph = graph
 
     def at(self, x: np.ndarray, values: Sequence[int]) -> list[list[Fraction] | None]:
-        """Return the entries of each of `values` at the point `x` `(d,)`.
+        """Return the exact entries of each of `values` at the point `x`, `(d,)`.
 
-        None where they are unknown.
+        The result is None for each value whose entries are unknown.
         """
         if not self._small or not np.isfinite(x).all():
             return [None] * len(values)
@@ -103,9 +103,9 @@ class RationalEvaluator:
 
 
 def _coefficients(op: Affine) -> list[_Dyadic] | None:
-    """Return the matrix `(n_i, m)` of each input, and the bias.
+    """Return the matrix `(n_i, m)` of each input, followed by the bias.
 
-    None if they are not known exactly.
+    Returns None if they are not known exactly.
     """
     if not op.plain or op.ulps:
         return None

@@ -42,7 +42,7 @@ def operand(x: Value | ArrayLike) -> Operand:
 def positions(
     operands: Sequence[Operand],
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Assign numbers to the entries of operands, and return the value or constant of each.
+    """Number the entries of operands, and return for each number its position or its constant.
 
     Args:
         operands: Values and constants to number.

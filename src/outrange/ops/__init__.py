@@ -1,4 +1,4 @@
-"""Facts about real functions, one file an op. The import of this package fills the curve table."""
+"""Facts about real functions, one file per op. Importing this package fills the curve table."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Constructors of the `Affine` ops. Each states `apply`, its transpose, and its longest sum."""
+"""Constructors of `Affine` ops. Each defines `apply`, its transpose, and its longest sum."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,14 +15,14 @@ from .numerics.scatter import Scatter
 
 
 MOST_SEEN = 1 << 20
-"""Total number of terms above which sums are not searched for duplicate entries."""
+"""Sums with more terms in total are not searched for duplicate entries."""
 
 
 SPARSE_FROM = 1 << 16
 """Number of coefficients at or above which a matrix is searched for zeros."""
 
 SPARSE = 16
-"""A matrix is a sum of few terms if each result reads less than one in this many inputs."""
+"""A matrix is written as sums of few terms if each result reads at most one in this many inputs."""
 
 
 def dense(
@@ -77,7 +77,7 @@ def dense(
 
 
 def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return index and weight of the terms of every column, `(columns, k)`; None if many."""
+    """Return index and weight of the terms of every column, `(columns, k)`; None if too many."""
     if weight.size < SPARSE_FROM:
         return None
     counts = np.count_nonzero(weight, axis=0)
@@ -121,10 +121,10 @@ def dense_sum(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "den
 
 
 def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:
-    """Return the results `outputs` of an op, as matrices without their all-zero columns.
+    """Restrict an op to the results `outputs`, without the input entries that only zeros multiply.
 
-    The op is plain: its adjoint returns its coefficients, not rounded sums of them. Cost: its
-    coefficients for these results, all at once.
+    The op must be plain: its adjoint then returns its coefficients, not rounded sums of them. Cost:
+    memory for all coefficients of these results.
     """
     units = np.zeros((outputs.size, op.size))
     units[np.arange(outputs.size), outputs] = 1.0
@@ -227,7 +227,7 @@ def gather_sum(
     """Return `y_j = sum_k weight[j, k] * x[index[j, k]] + shift`, any sparse matrix.
 
     Args:
-        index: `(m, k)` integers into the one input; `-1` marks an absent term.
+        index: `(m, k)` positions in the input; `-1` marks an absent term.
         weight: `(m, k)`, or anything that broadcasts to it.
         size: Length of the input.
         shift: Constants, `(m,)` or a float.
@@ -297,7 +297,7 @@ def gather_sum(
 
 
 def _plain(index: np.ndarray) -> bool:
-    """Return whether no row can contain an entry twice, as far as it is checked."""
+    """Return whether no row contains an entry twice; False if there are too many terms to check."""
     if index.size > MOST_SEEN:
         return False
     rows = np.sort(index, axis=1)

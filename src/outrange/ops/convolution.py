@@ -36,10 +36,10 @@ def convolution(
         inputs: Spatial shape of the image.
         kernel: `(*spatial, channels in / groups, channels out)`.
         bias: `(channels out,)` or None.
-        strides: Steps between neighboring results.
-        dilation: Steps between neighboring entries of the kernel.
-        padding: Zeros before and after each axis.
-        groups: Number of channel groups that are convolved separately (depthwise: one a channel).
+        strides: Step between neighboring results along each axis.
+        dilation: Step between neighboring entries of the kernel along each axis.
+        padding: Number of zeros before and after each axis.
+        groups: Number of channel groups that are convolved separately (depthwise: one per channel).
         copies: Number of images in one flat vector.
         channels_first: Whether channels precede the spatial axes in the flat vectors.
         name: Name of the op in reports.
@@ -59,7 +59,7 @@ def convolution(
 def _convolution_op(
     name: str, linear: SlidingProduct, bias: np.ndarray, copies: int, terms: int
 ) -> Affine:
-    """Return the op of the forward map of `linear`."""
+    """Return the op that applies `linear` and adds `bias`."""
     first, slide = linear.channels_first, linear.slide
 
     def part(wanted: np.ndarray) -> SubOp:
@@ -103,12 +103,12 @@ def transposed_convolution(
 
     Args:
         inputs: Spatial shape of the input of this op.
-        kernel: `(*spatial, channels out / groups, channels in)`: that of the convolution.
+        kernel: The kernel of the convolution, `(*spatial, channels out / groups, channels in)`.
         bias: `(channels out,)` or None.
-        outputs: Spatial shape of the result; entries the kernel does not reach are the bias.
+        outputs: Spatial shape of the result; entries that the kernel does not reach equal the bias.
         strides: Strides of the convolution.
         dilation: Dilation of the convolution.
-        before: Zeros that the convolution puts in front of each axis, which are cut off here.
+        before: Number of zeros that the convolution puts before each axis, which are cut off here.
         groups: Number of channel groups.
         copies: Number of images in one flat vector.
         channels_first: Whether channels precede the spatial axes in the flat vectors.
@@ -130,7 +130,7 @@ def transposed_convolution(
 def _transposed_op(
     name: str, linear: SlidingProduct, bias: np.ndarray, copies: int, terms: int
 ) -> Affine:
-    """Return the op of the transpose of `linear`."""
+    """Return the op that applies the transpose of `linear` and adds `bias`."""
     first, slide = linear.channels_first, linear.slide
 
     def part(wanted: np.ndarray) -> SubOp:
@@ -167,7 +167,7 @@ def _matrix(kernel: ArrayLike, groups: int) -> np.ndarray:
 def _bias(
     bias: ArrayLike | None, channels: int, spatial: Sequence[int], channels_first: bool
 ) -> np.ndarray:
-    """Return the flat bias from one number a channel."""
+    """Return the bias of the flat result, given one number per channel or None."""
     places = math.prod(spatial)
     if bias is None:
         return np.zeros(channels * places)

@@ -1,4 +1,4 @@
-"""Elementwise functions of one variable, described by facts, from which all bounds are derived."""
+"""Elementwise functions of one variable, described by facts from which all bounds are derived."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -30,26 +30,27 @@ class Curve:
             knots.
         bends: `"line"`, `"cup"` (convex) or `"cap"` (concave) per gap: `len(knots) + 1` of them.
         turns: Every point where `f` may stop rising or falling, kinks and jumps included.
-        on: Interval where the facts hold. Wider inputs get the constants `beyond`, or an error. An
-            end at which `f` is infinite does not belong to it.
+        on: Interval where the facts hold. Inputs outside it get the constants `beyond`, or an
+            error. An endpoint at which `f` is infinite does not belong to it.
         beyond: `(least, most)` of `f` over its whole domain, if `f` is defined outside `on`.
         jumps: The knots at which `f` is discontinuous (its two one-sided limits are taken).
-        exact: The definition, `exact(mp, x)` with `mp` the mpmath module: the laws' oracle.
-        ulps: Float64 `f` is within `off + ulps * spacing(|f(x)|)` of `exact`. Where `f(0)` is 0, it
-            is so exactly.
+        exact: The definition, `exact(mp, x)` with `mp` the mpmath module. Tests compare with it.
+        ulps: Float64 `f` is within `off + ulps * spacing(|f(x)|)` of `exact`. If `f(0)` is 0, its
+            float64 value is exactly 0.
         off: Absolute part of the error; see `ulps`.
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
-        saturated: `saturated(lo, hi)`: where the unit hardly responds on all of `[lo, hi]`; None if
-            the function has no flat tails.
+        saturated: `saturated(lo, hi)` returns where `f` is nearly flat on all of `[lo, hi]`; None
+            if the function has no flat tails.
         lines: Per gap `(slope, offset)` if `f` is exactly that line there (coefficients without
             rounding), else None. All None by default.
-        holes: Points at which `f` is not defined; an input range that holds one is an error.
-        part: Whether `f` is defined elsewhere too, where these facts do not apply.
-        crossings: Points `(x, f(x))` without any rounding, of a function that rises throughout: it
-            is above `f(x)` exactly right of `x`.
-        taylor: `taylor(lo, hi, order)`: ends of `f^(j) / j!` over each `[lo, hi]` on which `f` is
-            smooth, `(2, order + 1, ...)`; infinite where unknown. None: from `exact`.
-        origin: Name and attributes in the curve table, if it has a file of its own there.
+        holes: Points at which `f` is not defined; an input range that contains one is an error.
+        part: Whether `f` is also defined at arguments to which these facts do not apply.
+        crossings: Points `(x, f(x))` in exact numbers, of a function that increases everywhere: its
+            values are above `f(x)` exactly right of `x`.
+        taylor: `taylor(lo, hi, order)` returns bounds of `f^(j) / j!` over each `[lo, hi]` on which
+            `f` is smooth, `(2, order + 1, ...)`; infinite where unknown. If None, they are derived
+            from `exact`.
+        origin: Name and attributes of the curve in the curve table, or None if it is not there.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Curve:
             raise OutrangeError(f"Knots of `{self.name}` must increase. Received: {self.knots}.")
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the value."""
+        """Return `f` of the only input."""
         return self.f(xs[0])
 
     @property
@@ -124,7 +125,7 @@ class Curve:
 
     @functools.cached_property
     def poles(self) -> tuple[float, ...]:
-        """The holes, and the finite ends of `on` at which `f` is infinite."""
+        """The holes, and the finite endpoints of `on` at which `f` is infinite."""
         with np.errstate(all="ignore"):
             ends = [e for e in self.on if np.isfinite(e) and np.isinf(self.f(np.full(1, e)))[0]]
         return (*self.holes, *ends)
@@ -133,7 +134,7 @@ class Curve:
         """Return where `[lo, hi]` leaves `on`.
 
         Raises:
-            InputError: It does somewhere, and the curve has no `beyond`.
+            InputError: A range contains a hole, or leaves `on` although the curve has no `beyond`.
         """
         out = ~((lo >= self.on[0]) & (hi <= self.on[1]))
         undefined = np.zeros(np.shape(out), bool) if self.beyond is not None else out
@@ -156,8 +157,8 @@ class Curve:
         """Return the exact range over each `[lo, hi]`, widened by the stated error.
 
         Args:
-            lo: Lower ends, any shape.
-            hi: Upper ends, the same shape.
+            lo: Lower bounds of the argument, of any shape.
+            hi: Upper bounds, of the same shape.
 
         Returns:
             `(least, most)`, arrays of that shape.
@@ -180,10 +181,10 @@ class Curve:
         return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 
     def taylor_range(self, lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-        """Return the ends of `f^(j) / j!` over each `[lo, hi]`, for `j` up to `order`.
+        """Return bounds of `f^(j) / j!` over each `[lo, hi]`, for `j` up to `order`.
 
         Returns:
-            `(2, order + 1, ...)`: least, most; infinite where `f` need not be smooth.
+            `(2, order + 1, ...)`: lower and upper bounds; infinite where `f` may not be smooth.
         """
         if self.taylor is not None:
             with np.errstate(all="ignore"):
@@ -200,7 +201,7 @@ class Curve:
     def _turn_values(self) -> list[tuple[float, float, float, float]]:
         """`(a, b, least, most)`: the values at a turn of an interval that contains `a` and `b`.
 
-        At a jump, the limits count for intervals that extend past it.
+        At a jump, the one-sided limits apply to intervals that extend past it.
         """
         values = []
         for turn in self.turns:

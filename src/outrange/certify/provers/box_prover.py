@@ -1,13 +1,13 @@
-"""Proof trees of box splits, for networks with few inputs and any curves of the checker.
+"""Proof trees of box splits, for networks with few inputs and any curves the checker supports.
 
 The bound to be proved is known, so the tree need not be searched best first. Boxes are bounded in
 batches as the checker will bound them (`float_bounds`), closed where every goal holds, and split
 otherwise. Bounding a box costs the checker a thousand times the cost here. So several splits of
 each box are tried, and only leaves are bounded in the tree.
 
-Sound: whatever is written here; the checker proves every leaf anew.
-Complete: given time, wherever the goals hold with room to spare.
-Cost: a tried split is two bounds by back-substitution.
+Sound: regardless of errors here, since the checker proves every leaf again.
+Complete: given enough time, wherever the goals hold with some margin.
+Cost: two bounds by back-substitution for each split that is tried.
 Reference: R. Bunel et al., *Branch and Bound for Piecewise Linear Neural Network Verification*,
 JMLR 2020; T. Achterberg, T. Koch, A. Martin, *Branching rules revisited*, OR Letters 2005.
 """
@@ -31,10 +31,10 @@ from .tree_bytes import mask, number
 
 
 LOOK = 6
-"""Number of inputs tried for a split: those with the largest share of the gap."""
+"""Number of inputs tried for a split: those that contribute most to the gap."""
 
 BATCH = 64
-"""Boxes split together, the latest first, so that few are open at a time."""
+"""Number of boxes split together. The newest are split first, so that few are open at a time."""
 
 ROUNDING = 1e-11
 """Allowance for the difference from the checker's bounds, relative to `1 + |bound|`; for forms of
@@ -42,15 +42,15 @@ gates, to `|bound|`."""
 
 
 LOOSE = 0.1
-"""Weight of the relaxation gap against the missing part of a bound, which need not improve at once.
-"""
+"""Weight of the relaxation gap relative to the shortfall of a bound. A useful split may at first
+reduce only the gap."""
 
 LEAST_GAIN = 1e-6
-"""Gain of a half that did not improve, as a share of the possible gain."""
+"""Gain assigned to a half that did not improve, as a fraction of the possible gain."""
 
 SMALLEST = 1e-15
-"""Smallest side of a box that is still bisected, relative to the set: below it float64 cannot
-separate the bounds of the halves."""
+"""Smallest width of a box that is still bisected, relative to the width of the whole set. Below it,
+float64 cannot separate the bounds of the halves."""
 
 WORST = 1e30
 """Looseness of a box whose bounds overflow."""
@@ -63,11 +63,11 @@ class _BoxNode:
     lo: np.ndarray
     hi: np.ndarray
     lack: np.ndarray
-    """The missing part of each goal's bound."""
+    """Shortfall of each goal's bound; at most 0 if the goal holds."""
     loose: float
     """Distance of its open goals from a proof; 0 if every goal holds."""
     blame: np.ndarray
-    """Share of that distance attributed to each input."""
+    """Contribution of each input to that distance."""
     axis: int | None = None
     children: tuple[_BoxNode, _BoxNode] | None = None
 
@@ -80,18 +80,19 @@ def prove_boxes(
     least: np.ndarray | None = None,
     rounding: float = ROUNDING,
 ) -> bytes | None:
-    """Write the tree that proves that every goal is at least its target all over a box.
+    """Return a tree that proves that every goal is at least its target everywhere in a box.
 
     Args:
         network: The network in exact numbers.
         box: The set of its inputs.
         goals: Forms of the network's variables.
-        targets: `(goals,)`: a little above the claims, to absorb the checker's rounding.
-        least: `(goals,)`: the claims, for goals that are forms of gates.
+        targets: `(goals,)`: the bounds to prove, slightly above the claims to absorb the checker's
+            rounding.
+        least: `(goals,)`: the claims, if the goals are forms of gates; else None.
         rounding: See `ROUNDING`; with 0 the checker may refuse the tree.
 
     Returns:
-        The tree's bytes; None if a box stays open that is too small to bisect.
+        The tree's bytes; None if an unproved box is too small to bisect.
 
     Raises:
         OutOfTime: The ambient deadline has passed.
@@ -114,7 +115,7 @@ class _BoxProver:
         self.unit = np.ones(len(targets))
 
     def prove(self, box: Box) -> bytes | None:
-        """Write the tree for a box; see `prove_boxes`."""
+        """Return the tree for a box; see `prove_boxes`."""
         self.smallest = SMALLEST * (box.hi - box.lo)
         root = self._nodes(box.lo[None], box.hi[None])[0]
         self.unit = np.where(root.lack > 0, root.lack, 1.0 + np.abs(self.targets))
@@ -132,7 +133,7 @@ class _BoxProver:
         return _write_tree(root, len(self.targets))
 
     def _nodes(self, lo: np.ndarray, hi: np.ndarray) -> list[_BoxNode]:
-        """Bound boxes."""
+        """Bound the goals over a batch of boxes, and return one node per box."""
         bounds = FloatBounds(self.net, lo, hi)
         least, _, met = bounds.lower_bounds(self.rows, self.constant, len(self.net.blocks))
         # Claims about gates may be tiny; the intervals of gates have room for rounding.
@@ -156,7 +157,7 @@ class _BoxProver:
         return [_BoxNode(*parts) for parts in zip(lo, hi, lack, loose, blame, strict=True)]
 
     def _split_region(self, batch: list[_BoxNode]) -> bool:
-        """Split each box along its best axis; return False if one cannot be bisected."""
+        """Split each box along its best axis; return False if some box cannot be bisected."""
         tried, lo, hi = [], [], []
         for node in batch:
             middle = (node.lo + node.hi) / 2
@@ -182,7 +183,7 @@ class _BoxProver:
 
 
 def _gain(node: _BoxNode, children: tuple[_BoxNode, _BoxNode]) -> float:
-    """Return the product of both gains: a split that leaves one half unchanged gains nothing."""
+    """Return the product of both halves' gains, so that both halves must improve."""
     gains = (max(node.loose - child.loose, LEAST_GAIN * node.loose) for child in children)
     return math.prod(gains)
 

@@ -1,7 +1,7 @@
 """The checker's bounds of a network in float64, over many boxes at once.
 
-The rule is that of `outrange_check.bounds`: the range of a unit is the intersection of its linear
-bounds and its interval bounds. A prover uses it to find a tree whose leaves will hold.
+They follow `outrange_check.bounds`: the range of a unit is the intersection of its linear bounds
+and its interval bounds. Provers use them to find a tree whose leaves the checker can prove.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from .float_network import ENTRY, FloatNetwork, Rows
 
 
 MOST_NUMBERS = 1 << 24
-"""Coefficients that are carried at a time."""
+"""Largest number of coefficients in memory at a time."""
 
 SURE = 1e-12
 """Bound on the float64 error where a sign depends on it, relative to the sum of sizes."""
 
 
 class FloatBounds:
-    """All units over a batch of boxes: ranges, lines, values.
+    """Ranges, linear bounds and value bounds of all units over a batch of boxes.
 
     Args:
         net: The network in float64.
-        lo: `(boxes, inputs)`: the lower ends of the boxes.
-        hi: `(boxes, inputs)`: the upper ends.
+        lo: `(boxes, inputs)`: the lower bounds of the boxes.
+        hi: `(boxes, inputs)`: the upper bounds of the boxes.
     """
 
     def __init__(self, net: FloatNetwork, lo: np.ndarray, hi: np.ndarray) -> None:
@@ -39,7 +39,7 @@ class FloatBounds:
         self.high: list[np.ndarray] = []
         self.lines: list[Lines] = []
         self.shares: list[np.ndarray] = []
-        """Per block `(boxes, units, inputs)`: share of each input in a unit's width."""
+        """Per block, `(boxes, units, inputs)`: contribution of each input to a unit's width."""
         self._values: dict[int, tuple[np.ndarray, np.ndarray]] = {ENTRY: (lo, hi)}
         for k in range(len(net.blocks)):
             self._block(k)
@@ -83,7 +83,7 @@ class FloatBounds:
         return gate_lines(*slopes, low, high)
 
     def sign_bounds(self, weights: Mapping[int, np.ndarray], bias: np.ndarray) -> np.ndarray:
-        """Return lower bounds of rows of gates, at least 0 where no term is negative.
+        """Return lower bounds of rows of gates, `(boxes, rows)`; 0 or more if no term is negative.
 
         Args:
             weights: Source to `(rows, size)`.
@@ -104,7 +104,7 @@ class FloatBounds:
         return 2 * (self.net.inputs + sum(block.size for block in self.net.blocks[:k]))
 
     def _interval_bounds(self, weights: Rows, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bound rows by intervals, in which variables take any of their values independently."""
+        """Bound rows by interval arithmetic, in which all variables vary independently."""
         low = np.broadcast_to(bias, (len(self.lo), len(bias))).copy()
         high = low.copy()
         for source, w in weights.items():
@@ -117,7 +117,7 @@ class FloatBounds:
     def lower_bounds(
         self, rows: Rows, constant: np.ndarray, top: int
     ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-        """Compute lower bounds of rows through the lines of the blocks below `top`.
+        """Compute lower bounds of rows by back-substitution through the first `top` blocks.
 
         Args:
             rows: Source to `(rows, size)`.
@@ -125,8 +125,8 @@ class FloatBounds:
             top: Number of blocks that the rows may read.
 
         Returns:
-            `(boxes, rows)`; the forms in the inputs; the coefficients that reach each block's
-            units.
+            The bounds, `(boxes, rows)`; the rows as forms in the inputs, `(boxes, rows, inputs)`;
+            and for each block, the coefficients of its units in the rows.
         """
         boxes, count = len(self.lo), len(constant)
         total = np.broadcast_to(constant, (boxes, count)).copy()

@@ -1,7 +1,7 @@
 """Gates in float64: a form times the slope of a unit's curve, which lies in an interval.
 
-This is `outrange_check.curves.slopes`, and its use in `outrange_check.bounds`, for many units at
-once. A side of a kink counts as decided only if float64 can decide it; then the checker can.
+This vectorizes `outrange_check.curves.slopes` and its use in `outrange_check.bounds`. The side of a
+kink is considered decided only if float64 can decide it, because the checker then can, too.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from .float_network import FloatBlock
 
 
 TOUCH = 1e-10
-"""Distance from the kink at which an interval counts as one-sided, relative to its length."""
+"""An interval is considered one-sided only at this distance from the kink or more, relative to its
+length."""
 
 
 def float_slopes(
     block: FloatBlock, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the largest slope of the curve of a block over `low <= z <= high`.
+    """Return the smallest and the largest slope of a block's curve over `low <= z <= high`.
 
     Args:
-        block: The block whose curve it is.
-        low: Lower ends, of any shape.
-        high: Upper ends, of that shape.
+        block: The block with the curve.
+        low: Lower bounds of `z`, of any shape.
+        high: Upper bounds of `z`, of the same shape.
     """
     if block.slopes is not None:
         below, above = block.slopes
@@ -52,10 +53,10 @@ def gate_lines(least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.nd
     """Return lines below and above `slope * z` with slope and `z` in intervals.
 
     Args:
-        least: Least slopes, of any shape.
-        most: Largest slopes, of that shape.
-        low: Lower ends of `z`, of that shape.
-        high: Upper ends of `z`, of that shape.
+        least: Smallest slopes, of any shape.
+        most: Largest slopes, of the same shape.
+        low: Lower bounds of `z`, of the same shape.
+        high: Upper bounds of `z`, of the same shape.
     """
     is_one_sided = (low >= 0) | (high <= 0)
     width = np.where(is_one_sided, 1.0, high - low)

@@ -1,6 +1,6 @@
 """The checker's lines in float64: `outrange_check.curves.lines`, for many units at once.
 
-None of it is trusted: a line that differs in its last digits costs a proof, not its soundness.
+These lines are not trusted: one that is wrong in its last digits may cost a proof, not soundness.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .float_network import FloatBlock
 
 
 TURNS = 24
-"""Bisections by which the checker locates the point where a curve has a given slope."""
+"""Number of bisections with which the checker locates the point where a curve has a given slope."""
 
 Lines = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """`low slope, low offset, high slope, high offset`."""
@@ -29,12 +29,12 @@ slope."""
 
 
 def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:
-    """Return lines below and above the curve of a block over `low <= z <= high`.
+    """Return lines below and above a block's curve over `low <= z <= high`.
 
     Args:
-        block: The block whose curve it is.
-        low: Lower ends, of any shape.
-        high: Upper ends, of that shape.
+        block: The block with the curve.
+        low: Lower bounds of `z`, of any shape.
+        high: Upper bounds of `z`, of the same shape.
     """
     if block.slopes is not None:
         return _kink(block.slopes, low, high)
@@ -47,13 +47,13 @@ def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:
 def float_values(
     block: FloatBlock, low: np.ndarray, high: np.ndarray, lines: Lines
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and largest values of units, as from the checker's constant lines.
+    """Return lower and upper bounds of the units' values, as the checker's constant lines do.
 
     Args:
-        block: The block whose curve it is.
-        low: Lower ends of the sums.
-        high: Upper ends of the sums.
-        lines: The lines over the same interval.
+        block: The block of the units.
+        low: Lower bounds of the sums that enter the curve.
+        high: Upper bounds of these sums.
+        lines: The lines over the same intervals.
     """
     if block.slopes is not None:
         ends = block.slopes[0] * low, block.slopes[1] * high, 0.0 * low
@@ -70,7 +70,7 @@ def float_values(
 
 
 def turns_up(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return whether the free line has the slope above the kink, where no share is given."""
+    """Return whether the free line of a kink has, by default, the slope above the kink."""
     return 1025 * high > -1024 * low
 
 
@@ -87,7 +87,8 @@ def _kink(slopes: tuple[float, float], low: np.ndarray, high: np.ndarray) -> Lin
 
 
 def _smooth(name: str, f: Function, df: Function, low: np.ndarray, high: np.ndarray) -> Lines:
-    """Choose lines as the checker: the middle tangent, the chord, or the best of four slopes."""
+    """Choose lines as the checker does: the middle tangent, the chord, or the best of four slopes.
+    """
     shape, low, high = low.shape, low.ravel(), high.ravel()
     wide, middle = high - low > 1e-12, (low + high) / 2
     f_low, f_high, tangent = f(low), f(high), df(middle)
@@ -152,7 +153,7 @@ def _least(
 
 
 def _level(df: Function, sign: int, slope: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Locate the point at which a piece, convex up to `sign`, has the given slope."""
+    """Locate the point of slope `slope` on a piece between `a` and `b`; `sign * f` is convex."""
     a, b = np.broadcast_to(a, slope.shape), np.broadcast_to(b, slope.shape)
     for _ in range(TURNS):
         middle = (a + b) / 2

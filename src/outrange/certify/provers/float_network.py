@@ -16,7 +16,7 @@ ENTRY = -1
 """The source of the inputs; sources from 0 on are blocks."""
 
 Rows = dict[int, np.ndarray]
-"""Source to coefficients, `(..., size of the source)`; missing sources are zero."""
+"""Maps a source to coefficients, `(..., size of the source)`; a missing source has only zeros."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class FloatBlock:
 
 
 class FloatNetwork:
-    """A network of the checker, its rational numbers rounded to the nearest float64."""
+    """A checker network whose rational numbers are rounded to the nearest float64."""
 
     def __init__(self, network: Network) -> None:
         self.inputs = network.inputs
@@ -68,10 +68,10 @@ class FloatNetwork:
             self.blocks.append(FloatBlock(name, slopes, bias, weights))
 
     def rows(self, forms: Sequence[Form]) -> tuple[Rows, np.ndarray]:
-        """Return forms as matrices, one for each source that they read, and their constants.
+        """Return the coefficients of forms, one matrix for each source, and their constants.
 
         Args:
-            forms: In the variables of the network.
+            forms: Forms in the variables of the network.
         """
         constant, at, to, values = np.zeros(len(forms)), [], [], []
         for i, form in enumerate(forms):

@@ -1,13 +1,13 @@
-"""Proof trees of growth by an input: box splits over a network with its derivative.
+"""Proof trees for the growth per unit of an input: box splits over a network and its derivative.
 
-The derivative is a form of gates, one for each unit, each the unit's slope times a form of gates
-before it (`outrange_check.certificate.growth`). If no term of a form is negative, its bound is at
-least 0, without rounding. So even a slope of 0 is proved.
+The derivative is a form of gates. Each unit has one gate: the unit's slope times a form of earlier
+gates (`outrange_check.certificate.growth`). If no term of a form is negative, its bound is at least
+0, without rounding. So even the bound 0 of a slope that reaches 0 can be proved.
 
-Sound: whatever is written here; the checker proves every leaf anew.
-Complete: given time, wherever the growth exceeds the claim, or its terms have one sign, or the
-signs of few units decide it.
-Cost: twice that of the network's own bounds.
+Sound: regardless of errors here, since the checker proves every leaf again.
+Complete: given enough time, wherever the growth exceeds the claim, or its terms have one sign, or
+the signs of few units decide it.
+Cost: twice that of bounding the network itself.
 Reference: K. Xu et al., *Automatic Perturbation Analysis for Scalable Certified Robustness and
 Beyond*, NeurIPS 2020; Z. Shi et al., *Efficiently Computing Local Lipschitz Constants of Neural
 Networks via Bound Propagation*, NeurIPS 2022.
@@ -29,7 +29,7 @@ from .float_network import FloatNetwork
 
 
 POINTS = 64
-"""Random points at which the size of slopes is estimated."""
+"""Number of random points at which the size of slopes is estimated."""
 
 
 def prove_growth(
@@ -40,13 +40,14 @@ def prove_growth(
     least: np.ndarray,
     ahead: float,
 ) -> bytes | None:
-    """Write the tree that proves how much forms of a network grow per unit of an input.
+    """Return a tree that proves lower bounds on the growth of forms per unit of an input.
 
     Args:
         network: The network in exact numbers.
+        by: Index of the input.
         box: The set of inputs.
         forms: Forms of the network's variables.
-        least: `(forms,)`: the claimed least growth of each.
+        least: `(forms,)`: the claimed lower bound on the growth of each form.
         ahead: Margin above the claims, relative to the size of the slopes; not needed where signs
             decide.
 
@@ -65,12 +66,13 @@ def prove_growth(
 def growth_goals(
     whole: Network, by: int, box: Box, forms: Sequence[Form]
 ) -> tuple[list[Form], np.ndarray]:
-    """Append the gates of a network's derivative; return the forms' derivatives and sampled slopes.
+    """Append the gates of a network's derivative; return the forms' derivatives and slope sizes.
 
-    Each slope is the largest at some sample points: a lower estimate.
+    The size of a slope is its largest absolute value at some random points, an underestimate.
 
     Args:
         whole: The network; its list of blocks is extended.
+        by: Index of the input of differentiation.
         box: The set of inputs.
         forms: Forms of the network's variables.
     """
@@ -80,7 +82,7 @@ def growth_goals(
 
 
 def _sizes(net: FloatNetwork, box: Box, goals: Sequence[Form]) -> np.ndarray:
-    """Return the largest sampled slope of each goal, `(goals,)`."""
+    """Return the largest absolute slope of each goal at random points, `(goals,)`."""
     points = box.uniform(np.random.default_rng(0), POINTS)
     slopes = FloatBounds(net, points, points).sign_bounds(*net.rows(goals))
     return np.abs(slopes).max(axis=0)

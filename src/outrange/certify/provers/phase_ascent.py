@@ -1,8 +1,8 @@
 """Bounds of one goal over many cases at once, by ascent on slopes and multipliers.
 
-A case fixes the signs of some units. The ascent is alpha-beta-CROWN's, on the form that the checker
-reads. Every undecided unit has a share (the position of its free line between the two slopes), and
-every decided unit a multiplier.
+A case fixes the signs of some units. The ascent is that of alpha-beta-CROWN, in the formulation
+that the checker reads. Every undecided unit has a share, which is the position of its free line
+between the two slopes. Every decided unit has a multiplier.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
 """
@@ -20,7 +20,7 @@ from .unstable_units import UnstableUnits
 
 
 PACE, LAST_PACE = 0.15, 0.1
-"""Size of the first step, in shares, and of the last, relative to the first."""
+"""Size of the first step, in units of a share, and of the last step relative to the first."""
 
 MOMENTS = 0.9, 0.999
 
@@ -31,10 +31,10 @@ class Cases:
 
     Args:
         signs: `(cases, units)`: -1, 1, or 0 if undecided.
-        share: `(cases, units)`, between 0 and 1.
+        share: `(cases, units)`, between 0 and 1: the free lines of undecided units.
         pull: `(cases, units)`, at least 0: the multipliers of decided units.
         bound: `(cases,)`: the best lower bounds.
-        score: `(cases, units)`: how much deciding a unit may help.
+        score: `(cases, units)`: estimated benefit of deciding a unit.
     """
 
     signs: np.ndarray
@@ -97,8 +97,8 @@ class PhaseAscent:
 
         Args:
             cases: The cases to improve.
-            steps: Number of ascent steps; 0 bounds once.
-            target: A bound this high is good enough.
+            steps: Number of ascent steps; with 0, the cases are only bounded.
+            target: Cases whose bound reaches this value are not improved further.
         """
         share, pull = cases.share.copy(), cases.pull.copy()
         cases.bound[:] = -np.inf
@@ -149,7 +149,7 @@ class PhaseAscent:
     def _pass(
         self, signs: np.ndarray, share: np.ndarray, pull: np.ndarray, gradients: bool
     ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Compute bounds, the units' coefficients, and gradients of shares and multipliers."""
+        """Compute bounds, the units' coefficients, and the gradients by shares and multipliers."""
         ls, lt, hs, ht = self._lines(signs, share)
         count, d = len(signs), self.inputs
         form = np.tile(self.row, (count, 1))
@@ -181,13 +181,14 @@ class PhaseAscent:
         return bound, met, (of_share, -signs * sums)
 
     def _scores(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
-        """Bound the loss of a unit's lines: a chord's is certain, a free line's counts half."""
+        """Return the loss through each undecided unit's line; the loss of a free line is halved."""
         certain = (met < 0) == self.convex
         score = np.abs(met) * self.gap * np.where(certain, 1.0, 0.5)
         return np.where(self.kinked & (signs == 0), score, 0.0)
 
     def write_leaves(self, cases: Cases) -> list[tuple[bytes, bytes]]:
-        """Return shares and multipliers of each case as bytes; `cases` is rounded to them."""
+        """Encode the shares and multipliers of each case, and round `cases` to the encoded values.
+        """
         out = []
         shares = np.rint(cases.share * 255).astype(np.uint8)
         cases.share = shares / 255.0

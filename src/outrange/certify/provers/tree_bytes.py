@@ -10,7 +10,7 @@ LARGEST_MANTISSA = (1 << 16) - 1
 
 
 def number(value: int) -> bytes:
-    """Encode seven bits a byte, low ones first; the last byte is below 128."""
+    """Encode an integer >= 0, seven bits per byte, low bits first; the last byte is below 128."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -20,17 +20,17 @@ def number(value: int) -> bytes:
 
 
 def numbers(values: Sequence[int]) -> bytes:
-    """Encode the length, and each number."""
+    """Encode a sequence of integers >= 0: its length, then each integer."""
     return number(len(values)) + b"".join(map(number, values))
 
 
 def mask(places: Iterable[int]) -> bytes:
-    """Encode the number with these bits set."""
+    """Encode the integer whose bits at `places` are set."""
     return number(sum(1 << place for place in places))
 
 
 def multiplier(size: float) -> tuple[bytes, float]:
-    """Encode a number >= 0 in three bytes, and return the decoded value too.
+    """Encode a number >= 0 in three bytes; return the bytes and the value they decode to.
 
     Args:
         size: The number; it is rounded down to 16 bits, and to 0 below 2^-128.

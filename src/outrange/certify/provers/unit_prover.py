@@ -1,14 +1,14 @@
 """Proof trees over the signs of units, for piecewise-linear networks with any number of inputs.
 
-Over the box itself, the bounds by default lines decide most units. For each goal, a tree over the
-signs of the other units is built. Cases are bounded by ascent (`phase_ascent`). A case that stays
-open is split at the unit that helps most in a trial. A leaf holds one byte of slope per undecided
-unit, and a multiplier for the signs that matter; it is written once its rounded numbers reach the
-target.
+Over the whole box, bounds from the default lines decide the signs of most units. For each goal, a
+tree over the signs of the other units is built. Cases are bounded by ascent (`phase_ascent`). A
+case that is not proved is split at the unit that helps most in a trial. A leaf contains one byte of
+slope per undecided unit, and a multiplier for each sign that matters. It is written once its
+rounded numbers reach the target.
 
-Sound: whatever is written here; the checker proves every leaf anew.
-Complete: not by bounds alone; with enough signs known, usually.
-Cost: a case is tens of passes over the undecided units' forms.
+Sound: regardless of errors here, since the checker proves every leaf again.
+Complete: usually, once enough signs are fixed; not guaranteed by bounds alone.
+Cost: tens of passes over the undecided units' forms for each case.
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and Bound
 for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021.
 """
@@ -32,13 +32,14 @@ from .unstable_units import UnstableUnits
 
 
 ROOT_STEPS, STEPS, TRIAL_STEPS, LAST_STEPS = 60, 16, 2, 300
-"""Ascent steps: before the first split, of a case, of a trial, of a case whose lines are exact."""
+"""Number of ascent steps: for the root, for a case, for a trial split, and for a case whose lines
+are exact."""
 
 TRIED = 5
 """Number of units tried for a split."""
 
 BATCH = 16
-"""Cases that are split together."""
+"""Number of cases split together."""
 
 ROUNDING = 1e-10
 """Allowance for the difference from the checker's bounds, relative to `1 + |target|`."""
@@ -59,16 +60,17 @@ class _CaseNode:
 def prove_units(
     network: Network, box: Box, goals: Sequence[Form], targets: np.ndarray
 ) -> bytes | None:
-    """Write the tree that proves that every goal is at least its target all over a box.
+    """Return a tree that proves that every goal is at least its target everywhere in a box.
 
     Args:
-        network: The network in exact numbers; signs are split only of piecewise-linear units.
+        network: The network in exact numbers; only signs of piecewise-linear units are split.
         box: The set of its inputs.
         goals: Forms of the network's variables.
-        targets: `(goals,)`: a little above the claims, to absorb the checker's rounding.
+        targets: `(goals,)`: the bounds to prove, slightly above the claims to absorb the checker's
+            rounding.
 
     Returns:
-        The tree's bytes; None if a case stays open in which every sign is known.
+        The tree's bytes; None if an unproved case has no sign left to split at.
 
     Raises:
         OutOfTime: The ambient deadline has passed.
@@ -114,7 +116,7 @@ def _concatenate(nodes: Sequence[_CaseNode]) -> Cases:
 
 
 def _write_leaves(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> list[_CaseNode]:
-    """Give a leaf to each case whose rounded numbers prove it; return the others."""
+    """Attach a leaf to each case that its rounded numbers prove; return the other nodes."""
     near = [node for node in nodes if node.cases.bound[0] >= target]
     if near:
         rounded = _concatenate(near)
@@ -129,7 +131,10 @@ def _write_leaves(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) ->
 def _split_region(
     ascent: PhaseAscent, batch: list[_CaseNode], target: float
 ) -> list[_CaseNode] | None:
-    """Split cases at the best tried unit; return None if one has no sign left to split at."""
+    """Split each case at its best tried unit, and return the halves.
+
+    Returns None if some case has no sign left to split at.
+    """
     done = [node for node in batch if not node.cases.score.max() > 0]
     _finish(ascent, done, target)
     batch = [node for node in batch if node.leaf is None]
@@ -164,7 +169,7 @@ def _split_region(
 
 
 def _finish(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> None:
-    """Close cases whose lines are exact: ascend on the multipliers alone."""
+    """Try to prove cases whose lines are exact by a long ascent, which moves only multipliers."""
     if not nodes:
         return
     cases = _concatenate(nodes)
@@ -175,9 +180,10 @@ def _finish(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> None:
 
 
 def _candidate_units(ascent: PhaseAscent, node: _CaseNode) -> np.ndarray:
-    """Return the units with the best scores.
+    """Return the indices of the units with the best scores.
 
-    A sign without influence on the goal may still leave no input.
+    If all scores are 0, units are ranked by the gap of their lines: fixing a sign that has no
+    influence on the goal may still leave no feasible input.
     """
     score = node.cases.score[0]
     if not score.max() > 0:

@@ -1,7 +1,8 @@
-"""A network over one box as the checker sees it, reduced to the units still undecided.
+"""A network over one box as the checker sees it, reduced to its undecided units.
 
-This is `outrange_check.bounds.Region` in float64. Units on one side of their kink are multiplied
-out. The others are columns after the inputs, and a tree of cases counts them in this order.
+This is `outrange_check.bounds.Region` in float64. Units that stay on one side of their kink are
+substituted. Each other unit becomes a column after those of the inputs, and a tree of cases numbers
+these units in the same order.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .float_network import ENTRY, FloatBlock, FloatNetwork, Rows
 
 
 MOST_NUMBERS = 1 << 24
-"""Coefficients that are carried at a time."""
+"""Largest number of coefficients in memory at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +28,13 @@ class UnstableLevel:
     """The undecided units of one block.
 
     Args:
-        block: The block whose curve they have.
+        block: The block that contains the units.
         start: Column of the first unit; the inputs are the first columns.
-        form: `(units, start)`: the units' sums in the columns before.
+        form: `(units, start)`: the units' sums as forms in the earlier columns.
         constant: `(units,)`: the constants of the sums.
         low: `(units,)`: lower bounds of the sums.
         high: `(units,)`: upper bounds of the sums.
-        lines: The lines used where no shares are given.
+        lines: The default lines, used unless an ascent chooses other slopes.
     """
 
     block: FloatBlock
@@ -46,7 +47,7 @@ class UnstableLevel:
 
     @property
     def stop(self) -> int:
-        """The column after the last."""
+        """Column after that of the last unit."""
         return self.start + len(self.low)
 
 
@@ -63,7 +64,7 @@ class UnstableUnits:
         self.levels: list[UnstableLevel] = []
         self.width = net.inputs
         self.variables: list[int] = []
-        """The undecided units, as the network numbers them."""
+        """Numbers of the undecided units in the network."""
         self._next_variable = net.inputs
         self._least, self._most = box.lo, box.hi
         self._values = {ENTRY: (np.eye(net.inputs), np.zeros(net.inputs))}
@@ -76,7 +77,7 @@ class UnstableUnits:
         return self.width - self.net.inputs
 
     def rows(self, forms: list[Form]) -> tuple[np.ndarray, np.ndarray]:
-        """Return forms of the network's variables in the columns, and their constants."""
+        """Rewrite forms of the network's variables as rows over the columns, and constants."""
         return self._put(*self.net.rows(forms))
 
     def _put(self, rows: Rows, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,7 +120,7 @@ class UnstableUnits:
         self._most = np.concatenate([self._most, most])
 
     def lower_bounds(self, form: np.ndarray, constant: np.ndarray) -> np.ndarray:
-        """Compute lower bounds of rows through the lines of every level.
+        """Compute lower bounds of rows by back-substitution through all levels, `(rows,)`.
 
         Args:
             form: Coefficients of the rows, `(rows, columns)`.

@@ -1,27 +1,28 @@
 """Float32 analysis: how far any float32 run of a graph may be from its real values, over boxes.
 
-For every value `v` let `d_v` be the value in a float32 run of the graph less the real value at the
-same input. Each op propagates `d` and adds a rounding of its own, `|r_v| <= local_v`:
+For every value `v`, let `d_v` be the value in a float32 run of the graph minus the real value at
+the same input. Each op propagates `d` and adds a rounding of its own, `|r_v| <= local_v`:
 
 * *Affine*: `d_v = A d + r`. A sum of `n` products in any order and association, fused or not, is
   off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for coefficients that
   the runtime computes itself, a bias, a scale. A product, a sum, a weight or an operand that is
-  flushed to zero costs the least normal number, absolutely. A sum that is read by another sum is
-  also bounded as one with it (`sums`).
+  flushed to zero costs the least normal number, absolutely. If a sum is read by another sum, both
+  are also bounded as one sum (`sums`).
 * *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`, `e
-  >= |d|`: as lines `m d +- r e` with the middle and the radius of all slopes. A jump within reach
-  counts in full. `r` is the error that `ops.float32.float32_error` states.
+  >= |d|`. This gives lines `m d +- r e` with the middle `m` and the radius `r` of all slopes. A
+  jump within reach is added at its full height. The rounding `r_v` is the error that
+  `ops.float32.float32_error` states.
 * *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: the error of one
   entry if no other can be the largest on either side, else the largest `e` of the entries that can.
-* Products of exponentials and quotients of quotients may be written otherwise (`formulas`).
-* An op that only picks an operand or a constant rounds nothing, and neither do integers up to 2^24.
+* The runtime may rewrite products of exponentials and quotients of quotients (`formulas`).
+* An op that only picks an operand or a constant does not round, and neither do integers up to 2^24.
 
 So `d` obeys a graph of the same shape with lines in it. The back-substitution of the linear bounds
 (`backward`) bounds any form of `d`, layer by layer as CROWN bounds values: signs cancel as they do
 in the network, and products of norms never arise.
 
-Sound: float64's own roundings in the analysis are paid by `gamma` of float64 and by `SLACK`.
-Complete: no. Cost: as CROWN, with half the rows.
+Sound: the float64 roundings of the analysis itself are covered by `gamma` of float64 and `SLACK`.
+Complete: no. Cost: that of CROWN with half the rows.
 
 References: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3; for the
 lines, Zhang et al. 2018, as in `backward`.
@@ -65,10 +66,10 @@ SLACK = 1.0 + 2.0**-30
 """Covers the float64 roundings in sums of non-negative errors."""
 
 LEAST = 1e-3
-"""Least time limit, in seconds, for the bounds of the first boxes."""
+"""Smallest time limit, in seconds, of `bound_deviations_within`."""
 
 MOST_ROWS = 1 << 24
-"""Numbers that the rows of one value may hold, over all boxes.
+"""Largest number of coefficients in the rows of one value, over all boxes.
 
 Beyond it, errors of the value are only propagated forward.
 """
@@ -79,8 +80,8 @@ class Float32Plan:
     """The part of the analysis that does not depend on boxes.
 
     Args:
-        graph: The graph, operation by operation as the model computes.
-        unrounded: Values that are formed in real arithmetic: the requested forms.
+        graph: The graph, operation by operation as the model computes it.
+        unrounded: Values that are computed in real arithmetic: the requested forms.
     """
 
     graph: Graph
@@ -88,7 +89,7 @@ class Float32Plan:
 
     @cached_property
     def differences(self) -> Graph:
-        """The graph without constants, which differences obey."""
+        """The graph without additive constants, which the differences obey."""
         return replace(self.graph, nodes=tuple(map(_linear, self.graph.nodes)))
 
     @cached_property
@@ -112,12 +113,12 @@ class Float32Plan:
 
     @cached_property
     def alone(self) -> frozenset[int]:
-        """Values that are sums which a runtime cannot merge with others."""
+        """Values that are sums and that a runtime cannot merge with other sums."""
         return find_separate_sums(self.graph, self.unrounded)
 
     @cached_property
     def whole(self) -> tuple[np.ndarray, ...]:
-        """For each value, the entries that are integers whatever the input is."""
+        """For each value, a mask of the entries that are integers for every input."""
         slots = self.graph.inputs
         flags = [np.concatenate([np.full(s.size, s.whole) for s in slots] or [np.zeros(0, bool)])]
         for node in self.graph.nodes:
@@ -139,11 +140,11 @@ class Deviations:
     """Bounds on real outputs and on the deviation of float32 from them, over boxes.
 
     Args:
-        lo: `(B, n)` least real value of the output over each box.
-        hi: `(B, n)` largest real value.
+        lo: `(B, n)` lower bound on the real output over each box.
+        hi: `(B, n)` upper bound on the real output over each box.
         off: `(B, n)` bound on the distance of float32 from the real value.
-        causes: Values with an infinite bound (an overflow, a pole) that no input explains, the
-            first one first.
+        causes: Values, in order, whose error bound is infinite (an overflow, a pole) although those
+            of their inputs are finite.
         roundings: For each value, `(B, n)`: bound on the rounding of its own op.
     """
 
@@ -155,7 +156,7 @@ class Deviations:
 
 
 def bound_deviations(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Deviations:
-    """Bound how far float32 may be from the real output over each of many boxes.
+    """Bound the distance of float32 from the real output over each of many boxes.
 
     Args:
         plan: The plan of the graph.
@@ -242,7 +243,7 @@ class _Pass:
         return replace(x, sums=replace(x.sums.as_number_and_constant(x.size), shared=True))
 
     def _refine(self, value: int) -> None:
-        """Bound the errors of a value's entries by back-substitution, too."""
+        """Tighten the error bounds of a value's entries by back-substitution."""
         off = self.off[value]
         rows = np.flatnonzero((off > 0).any(axis=0))
         widest = max([self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])])
@@ -263,7 +264,7 @@ def _term(local: np.ndarray) -> RoundingTerm | None:
 
 
 def plan_of_rows(graph: Graph, rows: np.ndarray, value: int | None = None) -> Float32Plan:
-    """Return the plan for the forms `rows @ value`, which are formed without rounding.
+    """Return the plan for the forms `rows @ value`, which are computed without rounding.
 
     Args:
         graph: The graph, operation by operation.
@@ -279,6 +280,6 @@ def plan_of_rows(graph: Graph, rows: np.ndarray, value: int | None = None) -> Fl
 
 
 def describe_overflow(plan: Float32Plan, causes: Sequence[int]) -> str:
-    """Describe where no bound exists: the op and the layer of the first cause."""
+    """Describe the op and the layer of the first cause; return `""` if there is none."""
     nodes = [plan.graph.nodes[v - 1] for v in causes[:1]]
     return "".join(f"`{node.op.name}` of layer `{node.source}`" for node in nodes)

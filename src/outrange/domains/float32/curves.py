@@ -17,7 +17,8 @@ from .values import MOST, TINY, InputErrors, OutputErrors, flush_error, times
 
 
 def curve(op: Curve, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Bound the error by a slope that the curve has within reach, or by its variation there."""
+    """Bound a curve's error by its slopes where the float32 argument may lie, or by its variation.
+    """
     x = before[0]
     lo, hi = x.lo - x.off, x.hi + x.off
     lo, hi = np.where(x.off > 0, down(lo), lo), np.where(x.off > 0, up(hi), hi)
@@ -72,7 +73,7 @@ def _rounding(op: Curve, size: np.ndarray) -> np.ndarray:
 def _slopes(
     op: Curve, lo: np.ndarray, hi: np.ndarray, off: np.ndarray
 ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the range of slopes between jumps, and the most that jumps within reach may add."""
+    """Return the range of slopes between jumps, and a bound on what jumps within reach may add."""
     zero = np.zeros(lo.shape)
     if isinstance(op, Step):
         jumps = np.where((off > 0) & ~op.is_flat(lo, hi), np.inf, 0.0)

@@ -1,10 +1,11 @@
 """Products, quotients and exponentials that a runtime may rewrite.
 
 XLA computes `exp(a) exp(b)` as `exp(a + b)`, `exp(a) / exp(b)` as `exp(a - b)`, and `(a / b) / (c /
-d)` as `(a d) / (b c)`. A sum in an exponent is rounded relative to the sum, and the value is off by
-as many units as the sum is large. Products of denominators may overflow or be flushed to zero where
-no quotient does. So may products of factors that are multiplied first, `(a c) (b d)` as `(a b) (c
-d)`. So a value made of products and reciprocals keeps a record of its factors.
+d)` as `(a d) / (b c)`. A sum in an exponent is rounded relative to the sum, so the value is off by
+as many units of roundoff as the magnitude of the sum. Products of denominators may overflow or be
+flushed to zero where no quotient does. The same is true of factors that are multiplied in another
+order, `(a c) (b d)` as `(a b) (c d)`. Therefore, a value made of products and reciprocals keeps a
+record of its factors.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .values import MOST, TINY, InputErrors, OutputErrors, times
 
 
 OF_EXPONENTIAL = 24.0
-"""Units that a product adds for each exponential in it.
+"""Units of roundoff that a product adds for each exponential in it.
 
 They cover the stated error of the exponential, the roundings of exponentials that others read, and
 a product.
@@ -34,14 +35,14 @@ class Formula:
     Args:
         top: `(2, B, n)`: bounds on the magnitude of the numerator, from below and above.
         bottom: `(2, B, n)`: bounds on the magnitude of the denominator, from below and above.
-        widest: `(B, n)` the largest factor.
+        widest: `(B, n)` bound on the magnitude of the largest factor.
         reach: `(B, n)` bound on the product of any subset of its factors, where a factor of the
-            denominator counts as its reciprocal.
+            denominator enters as its reciprocal.
         inverse_reach: `(B, n)` the same bound for the reciprocals of its factors.
         factors: The number of factors, constants included.
         divisions: The number of divisions.
-        exponent: `(B, n)` the sum of the magnitudes of all exponents, if it is made of
-            exponentials.
+        exponent: `(B, n)` the sum of the magnitudes of all exponents, if the value is made of
+            exponentials; else None.
         exponentials: The number of exponentials.
     """
 
@@ -57,7 +58,7 @@ class Formula:
 
     @staticmethod
     def of(x: InputErrors) -> Formula:
-        """Return the formula of a value; the value as its own factor if it has none."""
+        """Return the formula of a value; a value without one is its own only factor."""
         if x.formula is not None:
             return x.formula
         least = np.maximum(np.maximum(x.lo - x.off, -(x.hi + x.off)), 0.0)
@@ -93,7 +94,7 @@ class Formula:
         )
 
     def at(self, index: np.ndarray) -> Formula:
-        """Return the formula of some entries."""
+        """Return the formula of the entries at `index`."""
         exponent = None if self.exponent is None else self.exponent[:, index]
         top, bottom = self.top[..., index], self.bottom[..., index]
         return replace(
@@ -107,7 +108,7 @@ class Formula:
         )
 
     def error(self, size: np.ndarray) -> np.ndarray:
-        """Bound the error that rewriting may add to a value of at most that size."""
+        """Bound the error that rewriting may add to a value of magnitude at most `size`."""
         error = np.zeros(size.shape)
         if self.exponent is not None and self.exponentials > 1:
             count = self.exponentials
@@ -124,12 +125,12 @@ class Formula:
 
 
 def _reaches(least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `reach` and `inverse_reach` of a single factor with its magnitude in an interval."""
+    """Return `reach` and `inverse_reach` of a factor with its magnitude in `[least, most]`."""
     return np.maximum(most, 1.0), np.maximum(1.0 / np.maximum(least, FLOAT32.tiny), 1.0)
 
 
 def formula(op: object, before: Sequence[InputErrors]) -> Formula | None:
-    """Return the formula of an op's value from those of its inputs; None if it has none."""
+    """Return the formula of an op's value from those of its inputs; None if it has no formula."""
     if isinstance(op, Product):
         left, right = (Formula.of(x) for x in before)
         return left.at(op.left).times(right.at(op.right))
@@ -162,7 +163,7 @@ def add_rewriting_errors(
     """Add the errors of the ways in which a runtime may rewrite the op's formula.
 
     Args:
-        op: A product, a curve, a rearrangement; others have no formula.
+        op: The op; if it has no formula, no error is added.
         before: Inputs with their errors.
         output: The errors of the op as written.
         size: `(B, n)` the largest magnitude of its value, without errors.

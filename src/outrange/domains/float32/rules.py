@@ -33,9 +33,9 @@ def propagate_errors(
     Args:
         op: The op of a node.
         before: Inputs with their errors.
-        bounds: The real ends of its value.
-        reads: The largest number of times a value is read: how often float64 adds to a row.
-        exact: Whether it is computed without rounding.
+        bounds: Bounds on the real value of the op.
+        reads: The largest number of times that a value is read, and that float64 adds to a row.
+        exact: Whether the op is computed without rounding.
         alone: Whether a runtime cannot merge its sum with others: see `values.find_separate_sums`.
     """
     more = {"alone": True} if alone else {}
@@ -48,10 +48,10 @@ def propagate_errors(
 
 
 def _spread_overflow(op: Any, output: OutputErrors, lost: Sequence[np.ndarray]) -> OutputErrors:
-    """Give infinite errors to readers of a value that may overflow, which may become NaN.
+    """Set an op's errors to infinity where it reads a value that may overflow.
 
-    Zero times infinity is NaN. So the error of a sum is taken as infinite if a term may overflow,
-    whatever its weight.
+    Its own value may then be NaN, since zero times infinity is NaN. So the error of a sum is
+    infinite if a term may overflow, whatever its weight.
     """
     if not any(part.any() for part in lost):
         return output
@@ -88,7 +88,8 @@ def rearrange(
 
 
 def largest(op: Largest, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Return the error of the only entry that can be largest, or the largest error of several."""
+    """Return the error of the only entry that can be largest, or the largest error of all that can.
+    """
     x = before[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, (x.lo - x.off)[:, source])

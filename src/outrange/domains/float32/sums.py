@@ -1,7 +1,7 @@
 """Affine ops in float32: sums in any order, also merged with the sums that they read.
 
-A runtime may start the sum of a layer at the shift of the batch norm behind it, or at the other
-branch of a residual. It may multiply weights by the factors of the layers before or behind them. So
+A runtime may start the sum of a layer at the shift of the batch norm after it, or at the other
+branch of a residual. It may multiply weights by the factors of the layers before or after them. So
 an op that reads a sum is also bounded as if both were one sum: with as many roundings, each of a
 number as large as any partial sum of both. Let `R` bound the error of such a joined sum, and `r`
 the counted error of the sum that is read.
@@ -34,16 +34,16 @@ from .values import MOST, TINY, Constant, InputErrors, OutputErrors, Sums, flush
 
 
 OF_EACH = 4.0
-"""Roundings of each term of a sum by itself.
+"""Number of roundings of each term of a sum before it is added.
 
-They are those of its product, and of a weight that the runtime may multiply by those of the layers
-before and behind (a batch norm, a scale).
+They are the rounding of its product, and those of a weight that the runtime may multiply by weights
+of the layers before and after it (a batch norm, a scale).
 """
 
 APART = 2.0**64
 """Largest ratio, either way, between an intermediate number and the result of a computed factor.
 
-A factor that is computed, `gamma / sqrt(variance)`, may be applied in two steps.
+A factor that is computed, such as `gamma / sqrt(variance)`, may be applied in two steps.
 """
 
 
@@ -53,9 +53,9 @@ _Pair: TypeAlias = tuple[InputErrors, Sums | None]
 def affine(
     op: Affine, before: Sequence[InputErrors], bounds: Bounds, reads: int, alone: bool = False
 ) -> OutputErrors:
-    """Bound `|A| e` and the rounding of a sum in any order.
+    """Bound the propagated error `|A| e` and the rounding of a sum in any order.
 
-    `alone`: see `values.find_separate_sums`.
+    `alone` says whether a runtime cannot merge the sum with others (`values.find_separate_sums`).
     """
     moved = reach(op, [x.off for x in before])
     lost = gamma(op.terms + reads + 16) * moved
@@ -179,14 +179,14 @@ def _propagate(
     other: float | None,
     which: Callable[[Sums], bool] = lambda _: True,
 ) -> np.ndarray:
-    """Multiply `|A|` by a number of the sums that are read, and by another number for other inputs.
+    """Return `|A| v`, where `v` is `number` of each sum that is read and `other` for other inputs.
 
     Args:
         op: The affine op, with its matrices.
         pairs: The op's inputs, each with its sum as the op sees it.
-        number: The number, as a function of a sum.
-        other: The number for other inputs; None for their magnitude.
-        which: Predicate: sums that fail it count as other inputs.
+        number: A function of a sum that returns its part of `v`.
+        other: The part of `v` for other inputs; None for their magnitude.
+        which: A predicate; sums that fail it are treated as other inputs.
     """
     parts = []
     for x, read_sum in pairs:
@@ -202,12 +202,15 @@ def _is_by_entry(op: Affine) -> bool:
 
 
 def _additions(op: Affine) -> float:
-    """Return how many numbers are added to the first, entry by entry."""
+    """Return the number of additions per entry in an entry-by-entry sum."""
     return len(op.sizes) - 1.0 + bool(op.bias.any())
 
 
 def _visible_sum(x: InputErrors, by_entry: bool) -> Sums | None:
-    """Return a read sum as the op sees it: a matrix sees a number and a shift."""
+    """Return the sum behind an input as the op sees it, or None.
+
+    A matrix sees only a number plus a shift, and None if the sum has no shift.
+    """
     if x.sums is None or by_entry:
         return x.sums
     return x.sums.as_number_and_constant(x.size) if x.sums.constant is Constant.SHIFT else None
@@ -233,7 +236,10 @@ def _constant(op: Affine, sums_read: Sequence[Sums]) -> Constant:
 
 
 def rearrange_sums(op: Rearrange, before: Sequence[InputErrors]) -> Sums | None:
-    """Return moved sums, which stay what they are; a repeated entry is shared."""
+    """Rearrange the sums behind the inputs; return None if there are none.
+
+    If an entry is repeated, the sums become shared.
+    """
     sums_read = [x.sums for x in before if x.sums is not None]
     if not sums_read:
         return None
@@ -255,7 +261,7 @@ def rearrange_sums(op: Rearrange, before: Sequence[InputErrors]) -> Sums | None:
 
 
 def _sums(op: Affine, before: Sequence[InputErrors]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the total magnitude of all terms, and a bound on their partial sums.
+    """Return bounds on the total magnitude of all terms and on their partial sums.
 
     A sum of some of the terms is at most that of all that may be positive, and at least that of all
     that may be negative: `A+ x+ + A- x-` and `A+ x- + A- x+`.

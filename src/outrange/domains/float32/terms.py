@@ -1,7 +1,7 @@
 """Rounding of sums with known terms, in any tree of additions.
 
 A sum of `n` terms has `n - 1` additions in any association: the inner nodes of a tree. The `k`
-largest positive terms together are `P_k`, the `k` largest negative ones `Q_k`; no node over `k`
+largest positive terms add up to `P_k`, the `k` largest negative ones to `-Q_k`; no node over `k`
 terms is above `P_k` or below `-Q_k`. Few nodes need be small, so this bound alone gains little. But
 equally few nodes can be as large as all terms of one sign together. Let `N(t)` be the number of
 *large* nodes: at or above `t`, or at or below `-t`. For a node over `s` terms, let `m` be the
@@ -46,7 +46,7 @@ from .values import InputErrors
 
 
 MOST_TERMS = 1 << 22
-"""Limit on the terms of all sums of an op over all boxes; beyond it, no bound is computed."""
+"""Largest number of terms in all sums of an op over all boxes; beyond it, no bound is computed."""
 
 BINADES = 5
 """Number of powers of two that are distinguished, from the largest down."""
@@ -57,14 +57,14 @@ def by_terms(
 ) -> np.ndarray | float:
     """Bound the rounding of additions and products of an op's sums, `(B, n)`, in units of roundoff.
 
-    Each product is rounded once: the weights are exact in the runtime. Infinite where the terms are
-    unbounded or too many.
+    Each product is rounded once, because the weights are exact in the runtime. The bound is
+    infinite if the terms are unbounded or too many.
 
     Args:
         op: The op; plain, and not an entry-by-entry sum.
         before: Inputs with their errors.
-        bounds: The real ends of its value.
-        grown: The share of the total magnitude of all terms by which float32 may move a partial
+        bounds: Bounds on the real value of the op.
+        grown: The fraction of the total magnitude of all terms by which float32 may move a partial
             sum.
     """
     boxes = len(bounds[0])
@@ -97,7 +97,7 @@ class _Side(NamedTuple):
     """Sums of terms of one sign.
 
     Args:
-        most: `(B, n, T)` the one largest term, the two largest together, and so on.
+        most: `(B, n, T)` the largest term, the sum of the two largest, and so on.
         whole: `(B, n)` upper bound on the whole sum (negated, for the negative side).
     """
 
@@ -106,13 +106,13 @@ class _Side(NamedTuple):
 
 
 def _largest_together(terms: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    """Return the one largest term, the two largest together, and so on, in float32: `(B, n, T)`."""
+    """Return bounds on the largest term, the sum of the two largest, and so on, `(B, n, T)`."""
     together = np.cumsum(np.sort(terms, axis=-1)[..., ::-1], axis=-1)
     return together * (1.0 + 2.0**-40) + lost[..., None]
 
 
 def _nodes(up: _Side, down: _Side, count: np.ndarray) -> np.ndarray:
-    """Bound the rounding of all inner nodes, in units of roundoff: see the module.
+    """Bound the rounding of all inner nodes, in units of roundoff: see the module docstring.
 
     Args:
         up: `P_1, P_2, ...` `(B, n, T)`, and an upper bound on the whole sum, `(B, n)`.
@@ -132,7 +132,7 @@ def _nodes(up: _Side, down: _Side, count: np.ndarray) -> np.ndarray:
 
 
 def _first(side: _Side, amount: np.ndarray) -> np.ndarray:
-    """Return the least number of terms that can reach an amount together; 0 if it is at most 0."""
+    """Return the smallest number of terms whose sum can reach `amount`; 0 if `amount <= 0`."""
     short = (side.most < amount[..., None]).sum(axis=-1)
     return np.where(amount > 0, short + 1, 0)
 

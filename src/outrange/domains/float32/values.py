@@ -1,4 +1,4 @@
-"""Values in float32: records of an op's inputs and of its resulting errors."""
+"""Records of the inputs of an op in float32, and of its resulting errors."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ...ops.pointwise.op import Pointwise
 
 
 TINY = 2.0 * FLOAT32.tiny
-"""Twice the largest change by flushing to zero."""
+"""Twice the largest change that flushing to zero can make."""
 
 LOOKED_AT = 1 << 10
-"""Limit on the results of an op whose numbers are inspected one by one."""
+"""Largest number of results of an op whose coefficients are inspected one by one."""
 
 MOST = 2.0**127
 """Magnitude beyond which float32 may overflow."""
@@ -45,13 +45,13 @@ class Sums:
         partial: `(B, n)` bound on the magnitude of every partial sum.
         added: `(B, n)` the number of additions that form it.
         size: `(B, n)` the total magnitude of all terms.
-        counted: `(B, n)` the counted amount of all its roundings, in units of roundoff.
+        counted: `(B, n)` the total amount of all its roundings, in units of roundoff.
         rough: `(B, n)` the roundings of single terms, in units of roundoff.
-        widest: `(B, n)` the largest number that may be multiplied on the way.
+        widest: `(B, n)` the largest number that may be multiplied while the sum is formed.
         weights: `(B, n)` the total magnitude of all coefficients.
         constant: The kind of constant that is added in it.
-        scaled: Whether it holds products with entry-by-entry factors.
-        shared: Whether others read it, too, and may see it rounded otherwise.
+        scaled: Whether it contains products with entry-by-entry factors.
+        shared: Whether several ops read it and may see it rounded differently.
     """
 
     partial: np.ndarray
@@ -69,7 +69,7 @@ class Sums:
 
     @staticmethod
     def of(size: np.ndarray) -> Sums:
-        """Return the trivial sum of a number."""
+        """Return the trivial sum, a single number without additions."""
         zero = np.zeros(size.shape)
         return Sums(size, zero, size, zero, zero, size, np.ones(size.shape))
 
@@ -95,9 +95,10 @@ class Sums:
 
 @dataclass(frozen=True, eq=False)
 class InputErrors:
-    """An input of an op: its real ends, its error, and which of its entries are integers.
+    """An input of an op: its real bounds, a bound on its error, and a mask of its integer entries.
 
-    `sums` is None if it is not a sum; `formula` is a `Formula` if it is made of factors.
+    `sums` is None if the input is not a sum. `formula` is a `Formula` if the input is made of
+    factors, else None.
     """
 
     lo: np.ndarray
@@ -109,7 +110,7 @@ class InputErrors:
 
     @property
     def size(self) -> np.ndarray:
-        """The largest magnitude in float32."""
+        """Bound on the magnitude in float32."""
         return np.maximum(-self.lo, self.hi) + self.off
 
 
@@ -118,10 +119,11 @@ class OutputErrors:
     """The errors of an op's value.
 
     Args:
-        local: `(B, n)` rounding of the op itself.
+        local: `(B, n)` rounding of the op itself, and the error of `lines`, if any.
         off: `(B, n)` total error, with its inputs' errors propagated by magnitudes.
         lines: Relaxation that propagates errors, if the op is not linear.
-        own_rounding: `(B, n)` its own rounding alone, where `local` also holds the error of lines.
+        own_rounding: `(B, n)` rounding of the op itself, if `local` also contains the error of
+            `lines`; else None.
         sums: The value as a sum, if it is one.
         formula: The value as a quotient of products, if it is one.
     """
@@ -135,18 +137,18 @@ class OutputErrors:
 
     @property
     def rounding(self) -> np.ndarray:
-        """The op's own rounding alone."""
+        """The rounding of the op itself, without the error of `lines`."""
         return self.local if self.own_rounding is None else self.own_rounding
 
 
 def flush_error(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Bound the loss of a number in `[lo, hi]` by flushing to zero: 0 if it is normal, or zero."""
+    """Bound the error of flushing a number in `[lo, hi]` to zero; 0 if it cannot be subnormal."""
     normal = (lo >= FLOAT32.tiny) | (hi <= -FLOAT32.tiny) | ((lo == 0) & (hi == 0))
     return np.where(normal, 0.0, FLOAT32.tiny)
 
 
 def replace_pointwise(node: Node) -> Node:
-    """Replace a function of several values by its equivalent op.
+    """Replace the op of a node, if it is a function of several values, by an equivalent one.
 
     Raises:
         UnsupportedError: The function has no equivalent.
@@ -162,10 +164,11 @@ def replace_pointwise(node: Node) -> Node:
 
 
 def find_separate_sums(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
-    """Return the values that are sums which a runtime merges with no other, with weights as stated.
+    """Return the values that are sums and that a runtime cannot merge with other sums.
 
-    The ops before and behind are not affine (except entries that are picked or negated, and forms
-    in real arithmetic), and weights and biases are float32 numbers.
+    The ops before and after such a sum are not affine (except for entries that are picked or
+    negated, and forms in real arithmetic). Its weights and biases are float32 numbers, so the
+    runtime uses them unchanged.
     """
     n = len(graph.nodes)
     behind_sum, before_sum = [False] * (n + 1), [False] * (n + 1)
@@ -208,7 +211,7 @@ def _is_single(op: Affine) -> bool:
 
 
 def find_integers(op: Any, integer_inputs: Sequence[np.ndarray]) -> np.ndarray:
-    """Return which results are integers, given which inputs are."""
+    """Return a mask of the results that must be integers, given such masks of the inputs."""
     if isinstance(op, Rearrange):
         whole = op.run([k.astype(np.float64) for k in integer_inputs], fill=False) > 0
         return np.where(op.index < 0, op.fill == np.rint(op.fill), whole)

@@ -48,7 +48,7 @@ def attention(
 
 
 def masked_softmax(b: Builder, x: Operand, mask: ArrayLike | None = None) -> Operand:
-    """Return the softmax along the last axis over entries with a True `mask`; others are 0."""
+    """Return the softmax along the last axis over entries whose `mask` is True; others are 0."""
     if mask is None:
         return softmax(b, x, -1)
     mask = np.broadcast_to(np.asarray(mask, bool), x.shape)

@@ -21,8 +21,9 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 
     Args:
         graphs: Name to graph. The names become prefixes of inputs and outputs.
-        index: `(inputs,)` the place in the flat input of each input of all graphs, one after the
-            other, if some are identical; places first occur in ascending order. None if all differ.
+        index: `(inputs,)`: for each input of each graph in turn, its place in the common flat
+            input. Identical inputs share a place; places first occur in ascending order. None if
+            all inputs differ.
 
     Returns:
         A graph whose flat input is that of the first graph, then the new inputs of the second, and
@@ -53,9 +54,9 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 
 
 def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
-    """Return the remaining inputs.
+    """Return the inputs of the composition.
 
-    An input that shares some entries becomes a vector of the others.
+    An input that shares some entries with earlier inputs becomes a vector of its other entries.
 
     Raises:
         InputError: An integer input is identified with a real one, which would add a condition.

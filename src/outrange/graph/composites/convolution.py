@@ -36,9 +36,9 @@ def convolve(
         x: Images to convolve, batch first.
         kernel: `(*spatial, channels / groups, channels out)`.
         bias: `(channels out,)` or None.
-        strides: Steps between neighboring results, one number per dimension; likewise below.
-        dilation: Steps between neighboring entries of the kernel.
-        padding: Zeros before and after each axis.
+        strides: Step between neighboring results along each spatial axis.
+        dilation: Step between neighboring entries of the kernel along each spatial axis.
+        padding: Number of zeros before and after each spatial axis.
         groups: Number of groups that the channels are divided into.
         channels_first: Whether channels come before the spatial axes.
 
@@ -83,7 +83,7 @@ def convolve_transposed(
     groups: int = 1,
     channels_first: bool = False,
 ) -> Operand:
-    """Apply the transpose of a convolution from images of shape `outputs` to those of `x`.
+    """Apply the transpose of a convolution that maps images of shape `outputs` to those of `x`.
 
     Args:
         b: The graph under construction.
@@ -93,7 +93,7 @@ def convolve_transposed(
         outputs: Spatial shape of the result.
         strides: Steps of the convolution.
         dilation: Dilation of the convolution.
-        before: Zeros the convolution puts in front of each axis.
+        before: Number of zeros that the convolution puts before each spatial axis.
         groups: Number of groups that the channels are divided into.
         channels_first: Whether channels come before the spatial axes.
 

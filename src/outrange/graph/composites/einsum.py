@@ -1,4 +1,4 @@
-"""Contractions: matrix products or sparse sums with a constant, products of two variables."""
+"""Tensor contractions: matrix products or sparse sums with a constant, and products of values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def einsum(b: Builder, spec: str, x: Operand, y: Operand) -> Operand:
 
 
 def _with_constant(b: Builder, a: str, c: str, out: str, x: Operand, y: np.ndarray) -> Operand:
-    """Write `einsum(f"{a},{c}->{out}", x, y)` with constant `y` as a matrix product or sum."""
+    """Write `einsum(f"{a},{c}->{out}", x, y)` with constant `y` as a matrix product or sparse sum.
+    """
     if len(set(a)) < len(a) or len(set(c)) < len(c):
         raise UnsupportedError(f"Layer `{b.source}` repeats an index in einsum `{a},{c}->{out}`.")
     size = dict(zip(a, x.shape, strict=True)) | dict(zip(c, y.shape, strict=True))

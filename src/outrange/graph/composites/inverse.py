@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def tangent(b: Builder, x: Operand) -> Operand:
-    """Return `tan(x)`; it has no value where the cosine is 0."""
+    """Return `tan(x)`, which is undefined where the cosine is 0."""
     return b.divide(b.curve("sin", x), b.curve("cos", x))
 
 
@@ -35,7 +35,7 @@ def arccosine(b: Builder, x: Operand) -> Operand:
 
 
 def hyperbolic_arcsine(b: Builder, x: Operand) -> Operand:
-    """Return `asinh(x)`; at positive numbers it is `log(x + sqrt(x^2 + 1))`."""
+    """Return `asinh(x)`, computed as `log(x + sqrt(x^2 + 1))` for positive `x`."""
 
     def positive(x: Operand) -> Operand:
         root = b.curve("sqrt", b.affine_map(b.curve("square", x), 1.0, 1.0))
@@ -62,12 +62,12 @@ def cube_root(b: Builder, x: Operand) -> Operand:
 
 
 def logarithm(b: Builder, x: Operand, base: float) -> Operand:
-    """Return the logarithm to a base."""
+    """Return the logarithm of `x` to the base `base`."""
     return b.affine_map(b.curve("log", x), 1.0 / np.log(base), ulps=2)
 
 
 def _odd(b: Builder, x: Operand, positive: Callable[[Operand], Operand]) -> Operand:
-    """Return the odd function that equals `positive` from 0 on."""
+    """Return `f(x)`, where `f` is the odd function that equals `positive` for `x >= 0`."""
     below = b.curve("relu", b.affine_map(x, -1.0))
     return b.subtract(positive(b.curve("relu", x)), positive(below))
 
@@ -76,4 +76,4 @@ INVERSE: dict[str, Callable[[Builder, Operand], Operand]] = {
     "tan": tangent, "asin": arcsine, "acos": arccosine, "asinh": hyperbolic_arcsine,
     "acosh": hyperbolic_arccosine, "atanh": hyperbolic_arctangent, "cbrt": cube_root,
 }  # fmt: skip
-"""Function names, as ATen and JAX spell them, with the functions that write them as curves."""
+"""Maps function names, as ATen and JAX spell them, to the functions that write them with curves."""

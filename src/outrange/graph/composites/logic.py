@@ -1,4 +1,4 @@
-"""Comparisons, choices and orders, written with steps, products and pairs of max and min.
+"""Comparisons, selection and sorting, written with steps, products and pairs of max and min.
 
 A truth value is 0 or 1. Ties are resolved as in NumPy: the first of equal entries wins.
 """
@@ -31,7 +31,7 @@ MOST_COMPARED = 4096
 
 
 def compare(b: Builder, how: str, x: Operand | float, y: Operand | float) -> Operand:
-    """Return `x > y` and the like, as 0 or 1; `how` is a NumPy name."""
+    """Compare `x` with `y`, as 0 or 1; `how` is NumPy's name of the comparison, as in `COMPARE`."""
     x, y = operand(x), operand(y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return COMPARE[how](x, y).astype(np.float64)
@@ -57,12 +57,12 @@ def _is_infinite(level: np.ndarray) -> bool:
 
 
 def _compare_with_infinity(b: Builder, how: str, x: Value, level: float, first: bool) -> Operand:
-    """Compare with an infinity: all numbers compare alike, but masked entries may be infinite.
+    """Compare with an infinity, by constants: only masked entries of `x` can be infinite.
 
     Args:
         b: The graph under construction.
         how: NumPy name of the comparison.
-        x: A value, which may hold infinite constants.
+        x: A value, which may contain infinite constants.
         level: The infinity to compare with.
         first: Whether `x` is the first operand.
     """
@@ -82,7 +82,8 @@ def is_finite(b: Builder, x: Value) -> Operand:
 def constant_where_defined(b: Builder, x: Value, truth_value: float | np.ndarray) -> Operand:
     """Return a constant truth value where `x` is defined.
 
-    It is a constant if `x` has a value at every input, and else a value with the domain of `x`.
+    The result is an array if `x` is defined at every input, and else a value with the domain of
+    `x`.
     """
     needed, waiting = set(), [x.index]
     while waiting:
@@ -137,13 +138,13 @@ def select(b: Builder, condition: Operand, x: Operand | float, y: Operand | floa
 
 
 def truncate(b: Builder, x: Operand) -> Operand:
-    """Return `x` without its fraction."""
+    """Return the integer part of `x`, rounded toward 0."""
     up = b.curve("ceil", b.clip(x, -np.inf, 0.0))
     return b.add(b.curve("floor", b.curve("relu", x)), up)
 
 
 def modulo(b: Builder, x: Operand, y: np.ndarray, *, floored: bool = True) -> Operand:
-    """Return `x - y * floor(x / y)` with constant `y`; truncated instead if not `floored`."""
+    """Return `x - y * floor(x / y)` with constant `y`, or with truncation if not `floored`."""
     whole = b.divide(x, y)
     whole = b.curve("floor", whole) if floored else truncate(b, whole)
     return b.subtract(x, b.multiply(whole, y))
@@ -180,13 +181,13 @@ def arg_largest(b: Builder, x: Value, axis: int, keepdims: bool = False) -> Oper
 
 
 def one_hot(b: Builder, x: Operand, count: int) -> Operand:
-    """Return 1 where the integer `x` is 0, 1, ... `count - 1`, on a new last axis."""
+    """Return a one-hot encoding of integers from 0 to `count - 1`, along a new last axis."""
     spread = b.reshape(x, (*x.shape, 1))
     return compare(b, "equal", spread, np.arange(count, dtype=float))
 
 
 def lookup(b: Builder, table: Operand, index: Value) -> Operand:
-    """Return `table[index]` for an index that depends on the input: rows of `table`."""
+    """Return the rows `table[index]` for an index that depends on the input."""
     count, rest = table.shape[0], tuple(table.shape[1:])
     if is_integer_valued(b, index) and not isinstance(table, Value):
         return look_up_integer(b, table, index)
@@ -204,9 +205,9 @@ def lookup(b: Builder, table: Operand, index: Value) -> Operand:
 def look_up_integer(
     b: Builder, table: np.ndarray, index: Value, first: int = 0, *, endless: bool = False
 ) -> Operand:
-    """Return `table[index - first]` where `index` holds integers.
+    """Return the rows `table[index - first]` for an integer `index` that depends on the input.
 
-    Inputs are limited to the table, unless its ends extend to infinity (`endless`).
+    Indices are limited to the table, unless its first and last rows extend to infinity (`endless`).
     """
     if not endless:
         b.within.append((input_entries(b, index), first, first + len(table) - 1))
@@ -219,7 +220,7 @@ def look_up_integer(
 
 
 def sort(b: Builder, x: Value, axis: int = -1) -> Operand:
-    """Sort entries upward along `axis` by a network of pairs (odd-even transposition)."""
+    """Sort entries in ascending order along `axis` by a network of odd-even transpositions."""
     row: Operand = _last(b, x, axis)
     n = row.shape[-1]
     _few(b, n * n)
@@ -264,7 +265,7 @@ def pick_along(b: Builder, x: Operand, index: Value, axis: int) -> Operand:
     Args:
         b: The graph under construction.
         x: The entries to pick from.
-        index: Integers from 0 on; the shape of `x` along every other axis.
+        index: Integers of at least 0, in the shape of `x` except along `axis`.
         axis: Axis of `x` and of the index.
     """
     entries = b.structural(lambda a: np.moveaxis(a[0], axis, -1), [x])

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def standardize(b: Builder, x: Operand, axes: Sequence[int], epsilon: float) -> Operand:
     """Return `(x - mean) / sqrt(variance + epsilon)` over `axes`.
 
-    Of `n` entries none exceeds `sqrt(n - 1)`: the squares of the others are at least their share of
-    the mean.
+    No result of `n` entries exceeds `sqrt(n - 1)`. The deviations from the mean add up to 0, so the
+    squares of the others add up to at least `1 / (n - 1)` of the square of each deviation.
     """
     centered = b.subtract(x, b.reduce("mean", x, axes, True))
     n = int(np.prod([x.shape[i] for i in axes]))

@@ -31,16 +31,16 @@ def pointwise(
     otherwise: Callable[[int], Any] | None = None,
     eager: bool = False,
 ) -> Operand | None:
-    """Apply a function to broadcast operands, if all that vary depend on the same entries.
+    """Apply a function to broadcast operands if all varying ones depend on the same entries.
 
     Args:
         b: The graph under construction.
         name: Name shown in reports.
         compute: The function of arrays.
-        write: The function of expressions: from a table and one expression each.
-        operands: Values and constants it is applied to.
+        write: The same function of expressions: it takes a table and one expression per operand.
+        operands: The values and constants to which it is applied.
         jumps: Whether the function jumps somewhere.
-        otherwise: The op that replaces it if its curve is not found.
+        otherwise: Maps the number of entries to the op that is used if no curve is found, or None.
         eager: As in the op `Pointwise`.
 
     Returns:
@@ -62,7 +62,7 @@ def pointwise(
 
 
 def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool:
-    """Return whether all entries of values of one size depend on the same entries of one value.
+    """Return whether values of one size are, entry by entry, functions of the same earlier entries.
 
     Args:
         nodes: Nodes of the graph.
@@ -101,7 +101,7 @@ COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {
     "equal": (np.equal, (0, 1, 0)),
     "not_equal": (np.not_equal, (1, 0, 1)),
 }
-"""By name, the comparison, and its values where `x - y` is below, at and above 0."""
+"""Maps a name to the comparison, and to its values where `x - y` is below, at and above 0."""
 
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
@@ -127,7 +127,7 @@ def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | 
 
 
 def sign(b: Builder, x: Operand) -> Operand | None:
-    """Return -1, 0 or 1."""
+    """Return the sign of `x`: -1, 0 or 1."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.constant(-1), t.one), (t.zero,))

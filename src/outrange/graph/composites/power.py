@@ -20,8 +20,8 @@ NAMED = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
 def power(b: Builder, x: Operand, exponent: float) -> Operand:
     """Return `x ** exponent`.
 
-    A negative power is the reciprocal of the positive one: it has no value at 0. An integer power
-    has values at negative numbers.
+    A negative power is the reciprocal of the positive one, so it is undefined at 0. An integer
+    power is also defined at negative numbers.
     """
     if exponent == 0.0:
         # It is 1 even where `x` has no value. A graph value keeps later ops from being folded.

@@ -48,7 +48,7 @@ def contract(b: Builder, first: str, second: str, out: str, x: Value, y: Value) 
     """Return `einsum(f"{first},{second}->{out}", x, y)`; an index may repeat within a term.
 
     Raises:
-        UnsupportedError: It would take more than `MOST_PRODUCTS` products.
+        UnsupportedError: The contraction would take more than `MOST_PRODUCTS` products.
     """
     size = dict(zip(first, x.shape, strict=True)) | dict(zip(second, y.shape, strict=True))
     # An axis of one side only, if summed over, is summed first.
@@ -86,7 +86,7 @@ def _sum_out(b: Builder, x: Value, names: str, remaining: set[str]) -> tuple[Val
 
 
 def product_along(b: Builder, x: Operand, axes: Iterable[int], keepdims: bool = False) -> Operand:
-    """Return the product over axes, by repeated halving."""
+    """Return the product of all entries along `axes`, by repeated halving."""
     rank = len(x.shape)
     axes = sorted({int(a) % rank for a in axes})
     for i in axes:
@@ -103,7 +103,7 @@ def product_along(b: Builder, x: Operand, axes: Iterable[int], keepdims: bool = 
 
 
 def running_product(b: Builder, x: Operand, axis: int, *, reverse: bool = False) -> Operand:
-    """Return the products of all entries up to each one along an axis."""
+    """Return the cumulative product along an axis, which starts at its end if `reverse`."""
     parts = b.structural(lambda a: np.split(a[0], a[0].shape[axis], axis=axis), [x])
     parts = parts[::-1] if reverse else parts
     done = [parts[0]]

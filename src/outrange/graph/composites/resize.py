@@ -22,11 +22,11 @@ Weights = tuple[np.ndarray, np.ndarray]
 
 
 MOST_ALONG = 2**16
-"""Limit on results along one axis, because each takes exact fractions."""
+"""Largest number of results along one axis, because each is placed in exact fractions."""
 
 
 def check_along(sizes: Sequence[int], where: str) -> None:
-    """Reject results that would take too long to place.
+    """Reject sizes with so many results along an axis that placing them would take too long.
 
     Raises:
         UnsupportedError: There are too many results.
@@ -39,7 +39,7 @@ def check_along(sizes: Sequence[int], where: str) -> None:
 
 
 def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) -> Weights:
-    """Return triangles of half width `reach` around `positions`, normalized to a sum of 1.
+    """Return triangular weights of half width `reach` around `positions`, normalized to sum 1.
 
     Args:
         positions: Place of each result among the entries `0 .. length - 1`.
@@ -47,7 +47,7 @@ def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) 
         reach: 1 interpolates between two neighbors; more averages before it shrinks.
 
     Returns:
-        The entries read and their weights; unread places are entry 0 with weight 0.
+        The entries read and their weights; unused terms read entry 0 with weight 0.
     """
     rows = []
     for at in positions:
@@ -67,7 +67,8 @@ def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) 
 
 
 def half_pixel(length: int, count: int) -> list[Fraction]:
-    """Return the positions of `count` results over `length` entries, with pixels as squares."""
+    """Return the positions of `count` pixel centers on a grid of `length` pixels (half-pixel rule).
+    """
     return [(i + Fraction(1, 2)) * Fraction(length, count) - Fraction(1, 2) for i in range(count)]
 
 

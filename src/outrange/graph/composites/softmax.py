@@ -1,8 +1,8 @@
 """Softmax as a small graph of differences and softplus: no overflow, every piece monotone.
 
 `softmax_i(x) = sigmoid(x_i - logsumexp_{j != i} x_j)` and `logsumexp(a, b) = b + softplus(a - b)`.
-The sums over all entries but one share their parts. The entries outside a node of a balanced tree
-are those outside its parent, and its sibling.
+The log-sum-exps over all entries but one share their parts. In a balanced tree, the entries outside
+a node are those outside its parent and those of its sibling.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def log_add_exp(b: Builder, x: Operand, y: Operand) -> Operand:
 
 
 def log_sum_exp(b: Builder, x: Operand, axis: int) -> Operand:
-    """Return `log(sum(exp(x)))` over one axis, kept with length 1; a balanced tree of pairs."""
+    """Return `log(sum(exp(x)))` over one axis, kept with length 1, by a balanced tree of pairs."""
     if not isinstance(x, Value):
         top = x.max(axis=axis, keepdims=True)
         return top + np.log(np.exp(x - top).sum(axis=axis, keepdims=True))
@@ -43,7 +43,7 @@ def log_sum_exp(b: Builder, x: Operand, axis: int) -> Operand:
 
 
 def _merge_pairs(b: Builder, x: Value, axis: int) -> Value:
-    """Merge neighbors; an unpaired last entry stays as it is."""
+    """Merge pairs of neighbors by `log_add_exp`; an unpaired last entry stays as it is."""
     n = x.shape[axis]
     even = n - n % 2
     pair = b.structural(
@@ -61,7 +61,7 @@ def _merge_pairs(b: Builder, x: Value, axis: int) -> Value:
 
 
 def softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
-    """Return `exp(x) / sum(exp(x))` along one axis; it is ordered like `x`."""
+    """Return `exp(x) / sum(exp(x))` along one axis; the result is ordered like `x`."""
     if not isinstance(x, Value):
         e = np.exp(x - x.max(axis=axis, keepdims=True))
         return e / e.sum(axis=axis, keepdims=True)
@@ -84,12 +84,12 @@ def _record_ranking(b: Builder, y: Operand, x: Value, axis: int) -> Operand:
 
 
 def is_minus_infinity(b: Builder, x: Value) -> np.ndarray:
-    """Return which entries are the constant minus infinity, as written by a mask."""
+    """Return a mask of the entries that are the constant minus infinity, as after masking."""
     return is_constant(b, x, -np.inf)
 
 
 def is_constant(b: Builder, x: Value, level: float) -> np.ndarray:
-    """Return which entries are the constant `level`, an infinity."""
+    """Return a mask of the entries that are the infinite constant `level`."""
     node = b.nodes[x.index - 1] if x.index else None
     lost = np.zeros(x.size, bool)
     if node is not None and isinstance(node.op, Rearrange):
@@ -108,9 +108,9 @@ def _value(b: Builder, index: int) -> Value:
 
 
 def _softmax_of_unmasked(b: Builder, x: Value, axis: int, kept: np.ndarray) -> Operand:
-    """Return the softmax over the entries in `kept`, 0 elsewhere.
+    """Return the softmax over the entries where `kept` is True, and 0 elsewhere.
 
-    Rows with one mask share nodes.
+    Rows with the same mask share nodes.
     """
     rows, back = _as_rows(b, x, [axis])
     shape = rows.shape
@@ -144,7 +144,7 @@ def _softmax(b: Builder, x: Value, axis: int) -> Operand:
 
 
 def _log_sum_exp_of_others(b: Builder, x: Value, axis: int) -> Operand:
-    """Return for each of two or more entries the log-sum-exp of all others; in the shape of `x`."""
+    """Return, for each entry along `axis` (at least two), the log-sum-exp of all others."""
     levels = [x]
     while levels[-1].shape[axis] > 2:
         levels.append(_merge_pairs(b, levels[-1], axis))
@@ -156,7 +156,7 @@ def _log_sum_exp_of_others(b: Builder, x: Value, axis: int) -> Operand:
 
 
 def _outside_of_children(b: Builder, outside: Value, level: Value, axis: int) -> Value:
-    """Return the log-sum-exp outside each node of a level, from that outside each parent."""
+    """Return the log-sum-exp outside each node of a level, from those outside the parents."""
     n = level.shape[axis]
     node = np.arange(n - n % 2)
     # The second of a pair stays outside the softplus. It is the part with the last entry, the least
@@ -179,13 +179,13 @@ def _outside_of_children(b: Builder, outside: Value, level: Value, axis: int) ->
 
 
 def log_softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
-    """Return `x - logsumexp(x)` along one axis; it is ordered like `x`."""
+    """Return `x - logsumexp(x)` along one axis; the result is ordered like `x`."""
     y = b.subtract(x, log_sum_exp(b, x, axis))
     return _record_ranking(b, y, x, axis) if isinstance(x, Value) else y
 
 
 def over_axes(b: Builder, function: Callable, x: Operand, axes: Sequence[int]) -> Operand:
-    """Apply `function(b, x, axis)`, which keeps the shape of `x`, to several axes as one.
+    """Apply `function(b, x, axis)`, which keeps the shape of `x`, to several axes as if to one.
 
     Args:
         b: The graph under construction.
@@ -202,14 +202,14 @@ def over_axes(b: Builder, function: Callable, x: Operand, axes: Sequence[int]) -
 def softmax_of_filled(
     b: Builder, x: Operand, mask: np.ndarray, axes: Sequence[int], low: float
 ) -> Operand:
-    """Return the softmax of `x` with `low` where the constant `mask` is False.
+    """Return the softmax of `x` after entries whose `mask` is False are replaced by `low`.
 
-    The result is 0 there.
+    The result is 0 at these entries.
 
     This is the function of a layer that masks with a large negative number, for any `x`: unmasked
-    entries far below `low` lose against masked ones. Filled entries come first. Of each pair of a
-    log-sum-exp the second stays outside the softplus, and there a number as large as `low` would
-    cost all digits of the other.
+    entries far below `low` lose against masked ones. Filled entries come first. In each pair of a
+    log-sum-exp, the second operand stays outside the softplus, where a number as large as `low`
+    would cost all digits of the other operand.
 
     Args:
         b: The graph under construction.
@@ -239,7 +239,7 @@ def softmax_of_filled(
 
 
 def _as_rows(b: Builder, x: Operand, axes: Sequence[int]) -> tuple[Operand, Callable]:
-    """Merge `axes` of `x` into its last axis; return it and the inverse transform."""
+    """Merge `axes` of `x` into its last axis; return the result and the inverse transform."""
     rank, shape = len(x.shape), tuple(x.shape)
     together = sorted({int(axis) % rank for axis in axes})
     outer = [i for i in range(rank) if i not in together]

@@ -17,7 +17,7 @@ def splice(b: Builder, graph: Graph, x: Value) -> Value:
     Args:
         b: The graph under construction.
         graph: The graph to append.
-        x: As many entries as the graph has inputs.
+        x: The flat input of the appended graph, a value of `b`.
 
     Returns:
         The output, of shape `(1, outputs)`.
@@ -36,8 +36,8 @@ def renumber_nodes(graph: Graph, start: int, base: int, source: str) -> list[Nod
 
     Args:
         graph: The graph to insert.
-        start: The value of the longer list that is its input.
-        base: The number of values before its nodes, less one.
+        start: The value of the longer list that is the input of `graph`.
+        base: The number that is added to its other values.
         source: Prefix for the names of layers.
     """
     return [

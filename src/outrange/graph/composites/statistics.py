@@ -23,17 +23,17 @@ Axes = int | Sequence[int] | None
 def variance(
     b: Builder, x: Operand, axes: Axes, keepdims: bool = False, correction: float = 0.0
 ) -> Operand:
-    """Return the mean square distance from the mean.
+    """Return the variance over axes, the mean squared distance from the mean.
 
     Args:
         b: The graph under construction.
         x: The entries of the sample.
         axes: The axes to reduce; None for all.
-        keepdims: Whether they are kept with length 1.
-        correction: The sum is divided by the number of entries less this.
+        keepdims: Whether the reduced axes are kept with length 1.
+        correction: The sum of squares is divided by the number of entries minus this number.
 
     Raises:
-        UnsupportedError: The correction leaves nothing to divide by.
+        UnsupportedError: The correction is at least the number of entries.
     """
     square = b.curve("square", b.subtract(x, b.reduce("mean", x, axes, True)))
     if correction == 0.0:

@@ -1,7 +1,7 @@
-"""Constant folding: nodes that depend on no input become constants in their places.
+"""Constant folding: nodes that depend on no input are replaced by constants.
 
-The comparison with the model keeps such nodes as recorded, since it counts their roundings. A
-search would split inputs for them without effect.
+The comparison with the model uses these nodes as recorded, since it counts their roundings. A
+search, however, would split inputs for them without effect.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ..graph import Node
 
 
 def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
-    """Replace nodes that depend on constants alone by their float64 values.
+    """Replace nodes that depend only on constants by their float64 values.
 
     Args:
         nodes: Nodes of a graph.
         size: Entries of the flat input.
 
     Returns:
-        As many nodes, in the same places; unchanged nodes are the same objects. A node without a
-        value stays as it is: bounds refuse a function outside its domain.
+        As many nodes, in the same places; unchanged nodes are the same objects. A node whose value
+        is undefined stays as it is, because bounds reject a function outside its domain.
 
     Raises:
         ModelError: A constant is not a number.
@@ -59,7 +59,7 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
 
 
 def _is_defined(op: Any, inputs: Sequence[np.ndarray]) -> bool:
-    """Return whether an op has a value at constants."""
+    """Return whether an op is defined at constant inputs."""
     if not isinstance(op, Curve):
         return True
     try:

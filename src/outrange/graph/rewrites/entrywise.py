@@ -1,4 +1,4 @@
-"""Predicates on entrywise nodes, over which fusing may grow a region."""
+"""Predicates on entrywise nodes, through which fusion may grow a region."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..graph import Node
 
 
 MOST_VALUES = 256
-"""Limit on the values of a region; formulas of elementwise functions in practice have fewer ops."""
+"""Largest number of values in a region; in practice, elementwise functions have fewer ops."""
 
 
 def is_bent(op: Any) -> bool:
@@ -36,9 +36,9 @@ def input_sizes(node: Node) -> tuple[int, ...]:
 
 
 def reads_table(nodes: Sequence[Node], value: int) -> bool:
-    """Return whether a table lies between the value and the value it is an elementwise function of.
+    """Return whether a table lookup is among the elementwise ops that compute a value.
 
-    The test goes as far back as a region may reach: earlier values are in no formula.
+    The search goes as far back as a region may reach: earlier values are in no formula.
     """
     waiting, seen = [-value], set()
     while waiting and len(seen) < MOST_VALUES:

@@ -1,8 +1,8 @@
 """Fusion of elementwise sub-graphs of one tensor, such as `x * sigmoid(x)`, into proved curves.
 
 A region (`regions`) grows backwards from a value over elementwise ops whose results have no other
-readers. Where all of it depends on a single value, every entry is an expression of one entry of
-that value. Equal expressions share a curve, so channels may differ.
+readers. If the whole region depends on a single value, every entry is an expression of one entry of
+that value. Equal expressions share a curve, and each channel may have its own.
 
 Sound: the rewriting is exact, and the facts are proved (`ops.pointwise`). Cost: linear in the
 number of values; optional regions share a bounded amount of analysis.
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 
 MOST_CURVES = 64
-"""Distinct curves in place of one value."""
+"""Largest number of distinct curves that replace one value."""
 
 OPTIONAL_WORK = MOST_WORK // 8
-"""Total work on optional regions."""
+"""Limit on the total analysis work for optional regions."""
 
 ONE_OPTION = OPTIONAL_WORK // 8
-"""Work on one optional region."""
+"""Limit on the analysis work for one optional region."""
 
 
 def fuse(
@@ -48,14 +48,14 @@ def fuse(
     """Replace elementwise sub-graphs by curves, and drop nodes that no output needs.
 
     Args:
-        nodes: Nodes of a graph under construction; may hold `Pointwise` ops.
+        nodes: Nodes of a graph under construction; they may have `Pointwise` ops.
         output: The value that is the output.
         keep: Values that stay even without readers.
 
     Returns:
-        The new nodes; from each remaining value to its new number; and those that a curve bypasses.
-        A bypassed value is computed as before, but values that depend on it in the model no longer
-        read it. Bounds of it hold, a path or a derivative through it is lost.
+        The new nodes; a map from each remaining value to its new number; and the values that a
+        curve bypasses. A bypassed value is computed as before, but values that depend on it in the
+        model no longer read it. Its bounds hold, but a path or a derivative through it is lost.
 
     Raises:
         UnsupportedError: A `Pointwise` op is not of one tensor, or its curve cannot be analyzed.
@@ -117,7 +117,7 @@ class _Fusion:
     # ---- regions ----------------------------------------------------------------------------
 
     def may_fuse(self, v: int) -> bool:
-        """Return whether the value ends more than one nonlinear op: a cheap pre-check."""
+        """Return whether a region of several nonlinear ops may end at `v` (a cheap pre-check)."""
         op = self.nodes[v - 1].op
         if isinstance(op, Pointwise):
             return True
@@ -169,9 +169,9 @@ class _Fusion:
     def try_region(
         self, region: FusedRegion, v: int, work: int
     ) -> tuple[EntryExpressions | None, UnsupportedError | None]:
-        """Return the analyzed expressions of the entries.
+        """Return the expressions of the entries of `v`, all of them analyzed.
 
-        None, and perhaps an error, if that fails.
+        If the analysis fails, return None, and an error that explains the failure, if there is one.
         """
         from ..entries import entry_expressions
 
@@ -189,7 +189,7 @@ class _Fusion:
         """Analyze every distinct expression.
 
         Raises:
-            UnsupportedError: An expression has no facts, or is better left as it is.
+            UnsupportedError: An expression cannot be analyzed, or is better left as it is.
         """
         distinct = expressions.distinct(self.table)
         if len(distinct) > MOST_CURVES:
@@ -209,7 +209,7 @@ class _Fusion:
             raise UnsupportedError(f"a function of more than {MANY} knots")
 
     def measure(self, e: int) -> None:
-        """Store an expression as a curve, or as a line if float64 holds its coefficients."""
+        """Store an expression as a line if it has float64 coefficients, or else as a curve."""
         coefficients = self.table.polynomial(e)
         is_line = coefficients is not None and set(coefficients) <= {0, 1}
         if (
@@ -290,9 +290,9 @@ class _Fusion:
         raise UnsupportedError("a graph that does not read its input")
 
     def curve(self, node: Node, e: int, root: int, size: int, source: np.ndarray) -> int:
-        """Append the nodes that compute `e` of some entries of `root`.
+        """Append the nodes that compute the expression `e` of the entries `source` of `root`.
 
-        Return the number of their value.
+        Return the number of the resulting value.
         """
         count, shape = len(source), (1, len(source))
         if not (count == size and np.array_equal(source, np.arange(size))):

@@ -1,8 +1,8 @@
 """Convex combinations rewritten with one product: `z a + (1 - z) b = b + z (a - b)`.
 
 Gates of recurrent cells mix two values in this way. Two products are relaxed independently, and
-their errors add up. One product of the difference is never worse, and exact where `a` and `b`
-agree. A mixture never leaves the hull of the mixed values. Where that hull is known for all inputs
+their errors add up. A single product with the difference is never worse, and exact where `a` and
+`b` agree. A mixture never leaves the hull of the mixed values. If that hull is known for all inputs
 (the state of a GRU mixes values of tanh), the mixture is clipped to it. Otherwise bounds would grow
 from step to step.
 """
@@ -19,23 +19,23 @@ from .rewrite import fold, piecewise_to_pairs
 
 
 _ROUNDING = 2.0**-40
-"""Largest excess of the stated range of a gate beyond [0, 1]."""
+"""Largest distance by which the stated range of a gate may exceed [0, 1]."""
 
 Ends = tuple[float, float]
-"""Least and largest entry of a value."""
+"""A lower and an upper bound on all entries of a value."""
 
 _UNKNOWN: Ends = (-np.inf, np.inf)
 
 
 def simplify(graph: Graph) -> Graph:
-    """Simplify a graph for search: pairs for maxima, merged gates, no idle nodes."""
+    """Simplify a graph for a search: write maxima as pairs, merge gates, and drop idle nodes."""
     return fold(merge_gates(fold(piecewise_to_pairs(graph))))
 
 
 def merge_gates(graph: Graph) -> Graph:
     """Rewrite every sum of two products whose first factors add up to 1 as one product.
 
-    The result is equal to the original in real arithmetic; values that are no longer needed stay.
+    The result is equal to the original in real arithmetic. Values that are no longer needed remain.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
@@ -59,7 +59,7 @@ def merge_gates(graph: Graph) -> Graph:
 
 
 def _write_mixture(append: Callable, node: Node, gate: int, first: int, second: int) -> int:
-    """Append `second + gate * (first - second)`."""
+    """Append the nodes of `second + gate * (first - second)`; return the number of the result."""
     n = node.size
     difference = append(combine((1, -1), n, name="subtract"), (first, second), node)
     places = np.arange(n)
@@ -87,15 +87,15 @@ def _within_hull(
 
 
 def bound_for_all_inputs(nodes: Sequence[Node], value: int, known: dict[int, Ends]) -> Ends:
-    """Bound all entries of a value for all inputs; infinite ends are unknown.
+    """Bound all entries of a value over all possible inputs; unknown bounds are infinite.
 
     Args:
         nodes: Nodes of a graph; it may grow between calls.
         value: The value to bound.
-        known: Ends of values from earlier calls, to which those computed here are added.
+        known: Bounds of values from earlier calls; this call adds those that it computes.
 
-    Cost: each value once. Sources wait in a list, because a graph may be deeper than Python's
-    stack.
+    Cost: each value is bounded once. The function keeps its own stack, because a graph may be
+    deeper than Python's call stack.
     """
     known.setdefault(0, _UNKNOWN)
     waiting = [value]
@@ -113,7 +113,7 @@ def bound_for_all_inputs(nodes: Sequence[Node], value: int, known: dict[int, End
 
 
 def _bound_node(node: Node, ends: list[Ends]) -> Ends:
-    """Bound the entries of a value from those of its inputs."""
+    """Bound the entries of a value from the bounds of its inputs."""
     op = node.op
     if isinstance(op, Curve):
         if op.on != _UNKNOWN or op.holes:
@@ -176,7 +176,7 @@ def _is_sum(node: Node) -> bool:
 
 
 def _factors(nodes: list[Node], value: int) -> tuple[int, int] | None:
-    """Return the two factors of an entrywise product."""
+    """Return the two factors of a value if it is an entrywise product, else None."""
     node = nodes[value - 1] if value else None
     if node is None or not isinstance(node.op, Product) or node.op.limits != (-np.inf, np.inf):
         return None

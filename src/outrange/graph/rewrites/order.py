@@ -17,8 +17,8 @@ def reduce_to_logits(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
 
     Each group lists flat output entries.
 
-    The output entries of each group are traced back through ops that only move them. Where all of
-    them belong to one softmax, its logits replace them: differences of logits are equivalent, and
+    The output entries of each group are traced back through ops that only move them. If all of them
+    belong to one softmax, its logits replace them: differences of logits are equivalent, and
     simpler.
 
     Returns:

@@ -9,7 +9,7 @@ from .order import origin
 
 
 class Ranks:
-    """A numbering of condition variables: `[x, y]`, then the values that decide orders.
+    """A numbering of condition variables: `[x, y]`, then the logits and curve arguments in use.
 
     Args:
         graph: The network under study.
@@ -23,7 +23,7 @@ class Ranks:
         self._end = graph.size + graph.value_size(graph.output)
 
     def sharpen(self, formula: Formula) -> Formula:
-        """Return a formula that holds exactly where `formula` does, with every atom sharpened."""
+        """Return an equivalent formula in which `sharpen_atom` has rewritten every atom."""
         if isinstance(formula, Atom):
             return self.sharpen_atom(formula)
         inputs = self._graph.size
@@ -37,7 +37,7 @@ class Ranks:
         return And(parts) if isinstance(formula, And) else Or(parts)
 
     def sharpen_atom(self, atom: Atom) -> Atom:
-        """Return an equivalent atom in terms of the entries that decide it."""
+        """Return an equivalent atom on logits or on a curve's argument, or else `atom` itself."""
         if len(atom.terms) == 1:
             on_input = atom.terms[0][0] < self._graph.size
             return atom if on_input else self._before_curve(atom)
@@ -66,7 +66,7 @@ class Ranks:
         return atom
 
     def _decider(self, variable: int) -> tuple[int, int, int] | None:
-        """Return source, group and entry that decide an output's rank in its group."""
+        """Return the source, group and entry that determine an output's rank; None if unranked."""
         graph = self._graph
         value, entry = origin(graph, graph.output, variable - graph.size)
         ranking = graph.rankings.get(value)

@@ -18,8 +18,8 @@ from .entrywise import MOST_VALUES, is_bent, is_entrywise
 
 
 MOST_BENT = 8
-"""Limit on nonlinear ops in a region that could end earlier; this many take a quarter of a second.
-"""
+"""Largest number of nonlinear ops in a region that could end earlier. The analysis of this many
+takes a quarter of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class FusedRegion:
 
 
 def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -> list[FusedRegion]:
-    """Return candidates that end at `v`: most nonlinear ops first, then the smallest.
+    """Return regions that end at `v`: first those with most nonlinear ops, then the smallest.
 
     Args:
         nodes: Nodes of the graph.
@@ -55,15 +55,15 @@ def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -
 def has_region(nodes: Sequence[Node], v: int) -> bool:
     """Return whether a fusible region may end at `v`, ignoring readers.
 
-    A cheap necessary condition.
+    This is a cheap necessary condition for fusion.
     """
     return next(_grow(nodes, {v}, _sources(nodes, v), None), None) is not None
 
 
 def regions_behind(nodes: Sequence[Node], values: Sequence[int]) -> list[FusedRegion]:
-    """Return candidates for an op without another form that would read `values`.
+    """Return regions that a new op could form with the ops behind `values`, which it reads.
 
-    The op is not in them.
+    The new op must have no other form than a fused curve. The regions do not include it.
     """
     return list(_grow(nodes, set(), set(values), None, forced=True, bent=1))
 
@@ -76,7 +76,7 @@ def _grow(
     forced: bool = False,
     bent: int = 0,
 ) -> Iterator[FusedRegion]:
-    """Yield regions from the smallest on; each contains those before it."""
+    """Yield regions in increasing size; each contains the previous ones."""
     ends_here = False
     for v in inner:
         forced, bent = forced or _is_forced(nodes, v), bent + is_bent(nodes[v - 1].op)
@@ -101,7 +101,7 @@ def _is_forced(nodes: Sequence[Node], v: int) -> bool:
 
 
 def has_other_form(nodes: Sequence[Node], region: FusedRegion) -> bool:
-    """Return whether all ops of a region may stay as they are."""
+    """Return whether all ops of a region can do without a fused curve."""
     ops = [nodes[w - 1].op for w in region.inner]
     return all(op.otherwise is not None for op in ops if isinstance(op, Pointwise))
 

@@ -1,7 +1,7 @@
 """Rewrites of a graph into another that computes the same function.
 
-They never fold numbers: an affine op keeps its weights, so that every rounding stays where the
-domains account for it. Ops that only move entries are exact and are merged freely.
+They never combine coefficients: an affine op keeps its weights, so that every rounding stays where
+the domains account for it. Ops that only move entries are exact and are merged freely.
 """
 
 from collections import Counter
@@ -20,12 +20,12 @@ def extract_subgraph(graph: Graph, values: Sequence[int], slots: Sequence[Slot])
 
     Args:
         graph: The graph to cut.
-        values: Values of `graph`, 0 (the input) among them if wanted; at least one.
+        values: One or more values of `graph`; value 0 is the input.
         slots: Name and shape of each value.
 
     Returns:
-        A graph of the same inputs whose output concatenates `values` in that order. `layers` keeps
-        the layers whose values it still computes.
+        A graph with the same inputs whose output concatenates `values` in that order. Its `layers`
+        are those whose values it still computes.
 
     Raises:
         InputError: A value does not exist, or its slot has another size.
@@ -62,8 +62,8 @@ def fold(graph: Graph) -> Graph:
 
     Identities are dropped. A rearrangement of rearrangements becomes one. A shift (the mean of a
     batch normalization) becomes the bias of the affine op before it. Nodes that the output does not
-    need are dropped. Values are unchanged to the last bit. A layer whose value is merged away
-    leaves `layers`.
+    need are dropped. Values are unchanged to the last bit. A layer whose value is merged away is
+    removed from `layers`.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
@@ -97,8 +97,8 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
     """Replace every `Largest` by a tournament of pairs, `max(a, b) = b + relu(a - b)`.
 
     A window of `k` entries takes `ceil(log2(k))` rounds. Each round compares the pairs of all
-    windows at once, and a pair shared by several windows once. Equal to the original in real
-    arithmetic.
+    windows in one step, and a pair that several windows share only once. The result is equal to the
+    original in real arithmetic.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
@@ -135,7 +135,7 @@ def _keep_needed(graph: Graph, values: Iterable[int]) -> tuple[list[Node], dict[
 
 
 def _layers(graph: Graph, moved: dict[int, int]) -> dict[str, tuple[int, ...]]:
-    """Return the layers all of whose values remain."""
+    """Return the layers whose values all remain, with the new numbers of these values."""
     return {
         path: tuple(moved[v] for v in values)
         for path, values in graph.layers.items()
@@ -173,7 +173,7 @@ def _absorb_shift(nodes: list[Node], node: Node) -> bool:
 
 
 def _merge_rearrangements(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
-    """Return `node`, the rearrangement `op`, reading through the rearrangements before it."""
+    """Merge the rearrangement `op` of `node` with those that it reads, and return the new node."""
     sources: list[int] = []
     starts: dict[int, int] = {}
     size_of: dict[int, int] = {}
@@ -211,7 +211,8 @@ def _merge_rearrangements(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
 def _drop_unread_inputs(
     node: Node, index: np.ndarray, fill: np.ndarray, size_of: dict[int, int]
 ) -> Node:
-    """Return `node` as a rearrangement by `index` that reads only the inputs with entries in it."""
+    """Return `node` as a rearrangement by `index`, without the inputs that `index` does not read.
+    """
     sizes = [size_of[v] for v in node.inputs]
     ends = np.cumsum((0, *sizes))
     which = np.searchsorted(ends, index, side="right") - 1
@@ -226,7 +227,7 @@ def _drop_unread_inputs(
 
 
 def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
-    """Append the rounds that replace `node`; return the value that holds the winners."""
+    """Append the rounds that replace `node`; return the value that consists of the winners."""
 
     def append(
         op: Op, inputs: Sequence[int], count: int, shape: tuple[int, ...] | None = None
@@ -248,7 +249,8 @@ def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
 def _round(
     append: Callable[..., int], windows: np.ndarray, value: int, size: int
 ) -> tuple[np.ndarray, int, int]:
-    """Play one round: return windows half as wide, and the value and size they point into."""
+    """Append one round; return windows half as wide, and the value that they index with its size.
+    """
     half = windows.shape[1] // 2
     first, second = windows[:, : 2 * half : 2].ravel(), windows[:, 1 : 2 * half : 2].ravel()
     played = second >= 0
@@ -276,7 +278,7 @@ def _round(
 def _compact(
     append: Callable[..., int], windows: np.ndarray, won: int, value: int, count: int, size: int
 ) -> tuple[np.ndarray, int, int]:
-    """Keep only the entries of `[won, value]` that the next round reads."""
+    """Reduce `[won, value]` to the entries that the next round reads; return as `_round` does."""
     if windows.max() < count:
         return windows, won, count
     used = np.unique(windows[windows >= 0])

@@ -17,7 +17,7 @@ TURN, LEFT, RIGHT = -1.1924312145154952, -2.256376396360793, 1.4905711794854284
 
 
 def _gate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`tanh(softplus(x))`, and 1 minus that."""
+    """Return `tanh(softplus(x))` and `1 - tanh(softplus(x))`."""
     e = np.exp(-np.abs(x))
     right = np.asarray(x) >= 0
     top = np.where(right, 1.0 + 2.0 * e, e * (e + 2.0))

@@ -1,4 +1,4 @@
-"""`y = x ** exponent`: integer exponents from 2 on everywhere, all others on positive numbers."""
+"""`y = x ** exponent`, everywhere for integer exponents from 2 on, else on positive numbers."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Sign: -1 below 0, 1 above, 0 there."""
+"""Sign: -1 below 0, 0 at 0, 1 above."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Soft shrink: `y = x` moved towards 0 by `threshold`, and 0 if it is nearer than that."""
+"""Soft shrink: `x` moved toward 0 by `threshold`, and 0 if `x` is nearer to 0 than that."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """Tanh shrink: `y = x - tanh(x)`.
 
-Near 0 the difference cancels; there it is `(x cosh(x) - sinh(x)) / cosh(x)`, whose numerator is the
-series of `2k / (2k + 1)! * x**(2k + 1)`: all terms of one sign.
+Near 0 the difference cancels. There it is computed as `(x cosh(x) - sinh(x)) / cosh(x)`, whose
+numerator is the series of `2k / (2k + 1)! * x**(2k + 1)`. All its terms have the same sign.
 """
 
 import math
