@@ -95,8 +95,7 @@ def certify_range(
 
 
 def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
-    """Return `most_scale` of each output; an output of width 0 is given the largest of the widths.
-    """
+    """Return `most_scale` of each output; an output of width 0 is treated like the widest one."""
     seen_lo, seen_hi, gap = (
         np.asarray(a, np.float64).ravel() for a in (answer.seen_lo, answer.seen_hi, answer.gap)
     )

@@ -64,8 +64,7 @@ def _weigh(form: Form, of: dict[int, float]) -> float:
 
 
 def _slope_and_size(block: Block, sums: float, gains: dict[int, float]) -> tuple[float, float]:
-    """Return bounds on the absolute slope and value of a unit whose absolute sum is at most `sums`.
-    """
+    """Bound the absolute slope and value of a unit whose sum is at most `sums` in size."""
     if isinstance(block.curve, int):
         return gains[block.curve], gains[block.curve] * sums
     if block.slopes is not None:

@@ -47,8 +47,7 @@ def prove_on_all_cores(prover: TreeProver) -> bytes | None:
 
 
 def _prove_alone(prover: TreeProver) -> bytes | None:
-    """Complete the tree of a prover in this thread; return its bytes, or None if there is no tree.
-    """
+    """Complete the tree of a prover in this thread; return its bytes, or None without a tree."""
     size, end = _CallSize(), 0
     while not end:
         check_deadline()

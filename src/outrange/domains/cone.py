@@ -148,8 +148,7 @@ class _Dependencies:
 def _find_dependencies(
     graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float, zeros: bool = False
 ) -> _Dependencies | None:
-    """Return the dependencies of the entries `wanted`; None if they exceed `most` computed entries.
-    """
+    """Return the dependencies of the entries `wanted`; None if they compute more than `most`."""
     needed: dict[int, list[np.ndarray]] = {value: [wanted]}
     nodes = {}
     for v in range(value, floor, -1):

@@ -147,8 +147,7 @@ def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign
 def _reach_of_infinities(
     op: Affine, slot: int, lo_infinite: np.ndarray, hi_infinite: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return masks of the lower and upper output bounds that are infinite because of input `slot`.
-    """
+    """Return masks of the lower and upper output bounds that input `slot` makes infinite."""
     columns = np.flatnonzero((lo_infinite | hi_infinite).any(axis=0))
     boxes = len(lo_infinite)
     if columns.size == 0:

@@ -38,8 +38,7 @@ def phase_codes(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return for each unit whether its linear bounds are exact over `[lo, hi]` and all its subsets.
-    """
+    """Return for each unit whether its linear bounds are exact over `[lo, hi]` and any part."""
     if isinstance(curve, Step):
         return curve.is_flat(lo, hi)
     if len(curve.bends) == 1:

@@ -197,8 +197,7 @@ class BallPass:
             enclosures[n] = ball(low, high)
 
     def _clip_to_intervals(self, k: int, enclosures: list[Any], open_: list[int]) -> list[Any]:
-        """Clip the entries `open_`, whose balls may be wide, to the float64 intervals of the value.
-        """
+        """Clip the entries `open_`, whose balls may be wide, to the float64 intervals."""
         p = self._count
         for n in open_:
             lo, hi = (float(end[n % p, n // p]) for end in self._ends[k])

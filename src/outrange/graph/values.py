@@ -42,7 +42,7 @@ def operand(x: Value | ArrayLike) -> Operand:
 def positions(
     operands: Sequence[Operand],
 ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Number the entries of operands, and return for each number its position or its constant.
+    """Assign numbers to the entries of operands; return the position or constant of each number.
 
     Args:
         operands: Values and constants to number.

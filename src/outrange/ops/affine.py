@@ -224,7 +224,7 @@ def gather_sum(
     name: str = "sum",
     ulps: int = 0,
 ) -> Affine:
-    """Return `y_j = sum_k weight[j, k] * x[index[j, k]] + shift`, any sparse matrix.
+    """Return `y_j = sum_k weight[j, k] * x[index[j, k]] + shift` for any sparse matrix.
 
     Args:
         index: `(m, k)` positions in the input; `-1` marks an absent term.

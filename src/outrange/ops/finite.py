@@ -1,4 +1,4 @@
-"""Refusal of constants on which real arithmetic is impossible."""
+"""Rejection of constants with which real arithmetic is impossible."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +10,16 @@ from .kinds import Affine, Rearrange
 
 
 def check_finite(op: Any, source: str) -> None:
-    """Refuse an op with a NaN constant, or with an infinite coefficient or bias.
+    """Reject an op with a NaN constant, or with an infinite coefficient or bias.
 
-    Terms added to a sum of values, and fill values, may be infinite: masks are.
+    Terms added to a sum of values, and fill values, may be infinite, as in masks.
 
     Args:
         op: Any kind of op.
         source: The layer that it belongs to.
 
     Raises:
-        ModelError: It has such a constant.
+        ModelError: The op has such a constant.
     """
     if isinstance(op, Affine):
         is_mask = op.coefficients is not None
@@ -34,12 +34,12 @@ def check_finite(op: Any, source: str) -> None:
 
 
 def check_attributes(name: str, attributes: Mapping[str, Any], source: str) -> None:
-    """Refuse a function with a NaN attribute.
+    """Reject a function with a NaN attribute.
 
     Args:
         name: Name of the function.
         attributes: Attribute values by name.
-        source: The layer that it belongs to.
+        source: The layer that the function belongs to.
 
     Raises:
         ModelError: An attribute is NaN.

@@ -1,11 +1,11 @@
 """Stated errors of a runtime's float32 functions, relative to the real ones.
 
-The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tiny`, `u = 2^-24` and
-`tiny = 2^-126` the least normal number, below which a result may be flushed to zero. The numbers
-are at least four times the maxima that `benchmarks/float32_functions.py` measures over every
-exponent on JAX, TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table). A function
-that picks its argument or a constant, or is one correctly rounded operation, has the error of IEEE
-754.
+The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tiny`. Here, `u` is
+`2^-24`, and `tiny = 2^-126` is the least normal number, below which a result may be flushed to
+zero. The numbers are at least four times the maxima that `benchmarks/float32_functions.py` measures
+over every exponent on JAX, TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table). A
+function that picks its argument or a constant, or is one correctly rounded operation, has the error
+of IEEE 754.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Float32Error:
     """Error bound of a function, in units of roundoff.
 
     Args:
-        relative: Part relative to its value.
+        relative: The part that is relative to the value of the function.
         absolute: Absolute part, in units of roundoff of 1.
         scale: An attribute that multiplies `absolute` (elu's `alpha`); empty for none.
     """

@@ -1,7 +1,7 @@
 """The few kinds of ops.
 
-An op states facts about a real function. It never names a domain, a framework or an algorithm:
-domains read facts. So a new op is one new file, and a new domain is one new file elsewhere.
+An op states facts about a real function. It never names a domain, a framework or an algorithm.
+Domains read the facts, so a new op is one new file, and a new domain is one new file elsewhere.
 
 Every value is a flat vector; a batch axis of sub-problems may precede it.
 """
@@ -43,9 +43,10 @@ class Affine:
 
     Args:
         name: Name of the op in reports.
-        apply: `apply(xs, absolute)`: the linear part without `b`; `xs` is a tuple of arrays
-            `(..., n_i)`, the result `(..., m)`. With `absolute=True` it applies `|A_i|` instead.
-        adjoint: `adjoint(rows)`: rows `(..., m)` to a tuple of `(..., n_i)`; the transpose.
+        apply: `apply(xs, absolute)` returns the linear part without `b`, `(..., m)`; `xs` is a
+            tuple of arrays `(..., n_i)`. With `absolute=True` it applies `|A_i|` instead.
+        adjoint: `adjoint(rows)` applies the transpose: it maps rows `(..., m)` to a tuple of
+            arrays `(..., n_i)`.
         sizes: Length `n_i` of each input.
         size: Length `m` of the result.
         bias: Vector `b`, shape `(m,)`.
@@ -55,15 +56,13 @@ class Affine:
             batch norm's `gamma / sqrt(variance + epsilon)`).
         factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
             then be exact to the last bit. None otherwise.
-        part: `part(outputs)`: a `SubOp` with the results `outputs` (increasing) and perhaps more,
-            if it is cheaper than the whole op; its bias is not read. None if nothing smaller is
-            known.
+        part: `part(outputs)` returns a `SubOp` with the results `outputs` (increasing) and perhaps
+            others; its bias is not used. None if no part is cheaper than the whole op.
         plain: Whether `adjoint` of unit rows returns the coefficients themselves, not rounded sums.
         coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
         grid: A power of two that divides every coefficient; 0 if none is known.
-        entries: `entries()`: for each input the non-zero coefficients, as
-            `(results, inputs, coefficients)`, each place once, if they are few. None if that is
-            unknown.
+        entries: `entries()` returns, for each input, the nonzero coefficients as
+            `(results, inputs, coefficients)`, each place once. None if they are many or unknown.
     """
 
     name: str
@@ -82,7 +81,7 @@ class Affine:
     entries: "Callable[[], tuple[Entries, ...]] | None" = None
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the value, in the precision of `xs`."""
+        """Return the result, in the precision of `xs`."""
         return self.apply(xs, False) + self.bias
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
@@ -100,7 +99,7 @@ class Rearrange:
 
     Args:
         name: Name of the op in reports.
-        index: `(m,)` integers into the concatenation of all inputs; `-1` takes `fill`.
+        index: `(m,)` positions in the concatenation of all inputs; `-1` selects `fill`.
         sizes: Length of each input.
         fill: `(m,)`, read only where `index == -1`.
     """
@@ -115,7 +114,7 @@ class Rearrange:
         return self.index.size
 
     def run(self, xs: Sequence[np.ndarray], fill: bool = True) -> np.ndarray:
-        """Return the value; `fill=False` puts 0 where there is no source (the linear part)."""
+        """Return the result; with `fill=False`, only its linear part, with 0 for constants."""
         flat = np.concatenate(xs, axis=-1) if len(xs) > 1 else xs[0]
         if not (self.index < 0).any():
             return flat[..., self.index]
@@ -129,7 +128,7 @@ class Rearrange:
         return tuple(out[..., a:b] for a, b in pairwise(ends))
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
-        """Return the op restricted to the results `outputs`; unread inputs stay, but empty."""
+        """Return the op restricted to the results `outputs`; an unread input becomes empty."""
         index = self.index[outputs]
         ends = np.cumsum((0, *self.sizes))
         # An op needs an input, even if it is constant.
@@ -141,7 +140,7 @@ class Rearrange:
 
     @cached_property
     def reads(self) -> tuple[int, ...]:
-        """Indices of the inputs that it reads at all; none if it is constant."""
+        """Indices of the inputs that the op reads; empty if the op is constant."""
         ends = np.cumsum((0, *self.sizes))
         indices = np.unique(np.searchsorted(ends, self.index, side="right") - 1)
         return tuple(i for i in indices.tolist() if i >= 0)
@@ -158,11 +157,11 @@ class Rearrange:
 
 @dataclass(frozen=True, eq=False)
 class Largest:
-    """The maximum of a window of input entries, for each result.
+    """An op in which each result is the maximum of a window of input entries.
 
     Args:
         name: Name of the op in reports.
-        windows: `(m, k)` integers into the one input; `-1` marks an absent place.
+        windows: `(m, k)` positions in the input; `-1` marks an absent entry.
     """
 
     name: str
@@ -184,10 +183,10 @@ class Largest:
         return SubOp(Largest(self.name, moved), outputs, (used,))
 
     def scatter_add(self, parts: np.ndarray, size: int) -> np.ndarray:
-        """Add up the numbers at the places of the windows, `(..., m, k)`, by entry: `(..., n)`.
+        """Add up one number per place of each window by the entry at this place: `(..., n)`.
 
         Args:
-            parts: Numbers; those at absent places are left out.
+            parts: The numbers, `(..., m, k)`; those of absent entries are ignored.
             size: Length `n` of the input.
         """
         scatter = self._scatters(size)
@@ -198,6 +197,6 @@ class Largest:
         return cache(lambda size: Scatter(self.windows.ravel(), size))
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the value, in the precision of `xs`."""
+        """Return the result, in the precision of `xs`."""
         picked = xs[0][..., np.maximum(self.windows, 0)]
         return np.where(self.windows < 0, -np.inf, picked).max(axis=-1)

@@ -9,7 +9,7 @@ from .table_rows import TableRows
 
 
 def lookup(entries: np.ndarray) -> Step:
-    """Return a table with one number a row.
+    """Return the op that looks up an integer in a table with one number per row.
 
     Args:
         entries: `(n,)`, finite; the integer `k` selects row `k`.

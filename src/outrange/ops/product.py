@@ -26,15 +26,15 @@ TINY = 2.0**-1000
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """The products `y_j = u[left_j] * v[right_j]`; a contraction is this followed by a sum.
+    """The products `y_j = u[left_j] * v[right_j]`; a contraction is such an op followed by a sum.
 
     Args:
         name: Name of the op in reports.
-        left: `(m,)` integers into the first input.
-        right: `(m,)` integers into the second input.
+        left: `(m,)` positions in the first input.
+        right: `(m,)` positions in the second input.
         sizes: Length of each input.
-        limits: Bounds of every product, independent of the intervals of its factors: a fact about
-            both factors together (a normalized entry, a convex combination).
+        limits: Bounds on every product that hold regardless of the intervals of its factors,
+            because of a fact about both together (a normalized entry, a convex combination).
     """
 
     name: str
@@ -48,11 +48,14 @@ class Product:
         return self.left.size
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the value, in the precision of `xs`."""
+        """Return the result, in the precision of `xs`."""
         return xs[0][..., self.left] * xs[1][..., self.right]
 
     def pull(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Map rows `(..., m)` per factor to rows on the inputs, adding up what reads one entry."""
+        """Map rows over the left and right factors, `(..., m)` each, to rows over the two inputs.
+
+        Coefficients of factors that read the same entry are added up.
+        """
         first, second = self._scatters
         return (
             first.sums(np.take(left, first.order, axis=-1)),
@@ -96,20 +99,20 @@ def planes(
     """Return planes that enclose `u v` over every box of intervals.
 
     Below, `theta` moves from the plane that touches at both lower ends (0) to the one that touches
-    at both upper ends (1); above, from `(low u, high v)` (0) to `(high u, low v)` (1). Halfway, the
-    default, the largest distance is least.
+    at both upper ends (1); above, from `(low u, high v)` (0) to `(high u, low v)` (1). Halfway
+    between them, which is the default, the largest distance from `u v` is smallest.
 
     Sound: yes, rounding included. Complete: `theta` reaches every extreme point of the convex hull.
     Cost: about 60 array operations.
 
     Args:
-        u: `(lo, hi)`, arrays of any one shape; ends may be infinite.
-        v: `(lo, hi)` of the other factor, of that shape.
+        u: `(lo, hi)` of one factor, arrays of any common shape; bounds may be infinite.
+        v: `(lo, hi)` of the other factor, of the same shape.
         theta: `(2, ...)` numbers in [0, 1], or None.
 
     Returns:
-        `Planes`; with an infinite end they are level, and their offset is infinite where it must
-        be.
+        The planes. If a bound of `u` or `v` is infinite, they are constant, and their offset is
+        infinite where there is no finite bound.
 
     Example:
         >>> from outrange.ops.product import planes
@@ -144,7 +147,7 @@ def _offsets(
     left: np.ndarray,
     right: np.ndarray,
 ) -> np.ndarray:
-    """Return the sound offsets, `(2, ...)`, of planes of these slopes, rounding included.
+    """Return sound offsets, `(2, ...)`, for planes with these slopes, rounding included.
 
     A corner's value errs by `u` for each product and each difference, relative to the three terms:
     under `8 u` of their sum.
@@ -167,5 +170,5 @@ def _offsets(
 
 
 def times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return `x * y`; infinite ends stand for bounds of finite numbers, so `0 * inf` is 0."""
+    """Return `x * y`; an infinite bound stands for finite numbers, so `0 * inf` is 0."""
     return np.where((x == 0) | (y == 0), 0.0, x * y)

@@ -15,11 +15,11 @@ CURVES: dict[str, Callable[..., Curve]] = {}
 
 
 STAIRS: dict[str, Callable[..., Curve]] = {}
-"""Curves with infinitely many jumps, for which other laws hold."""
+"""Curves with infinitely many jumps, which have their own property tests."""
 
 
 def register_stairs(name: str) -> Callable[[Factory], Factory]:
-    """Enter the decorated factory of a staircase in its table. See `register`."""
+    """Add the decorated factory of a staircase to the table `STAIRS`. See `register`."""
 
     def enter(make: Factory) -> Factory:
         register(name)(make)
@@ -30,7 +30,7 @@ def register_stairs(name: str) -> Callable[[Factory], Factory]:
 
 
 def register(name: str) -> Callable[[Factory], Factory]:
-    """Enter the decorated factory of a `Curve` in the table.
+    """Add the decorated factory of a `Curve` to the table `CURVES`.
 
     Args:
         name: The curve's name; each has one file in `outrange/ops`.
@@ -49,7 +49,7 @@ def register(name: str) -> Callable[[Factory], Factory]:
 
 
 def _make_curve(name: str, make: Callable[..., Curve], **attributes: Any) -> Curve:
-    """Make a curve with its origin; a curve made by another file keeps that file as its origin."""
+    """Make a curve and record its origin, unless the factory of another file has recorded one."""
     facts = make(**attributes)
     if facts.origin is not None:
         return facts

@@ -20,7 +20,7 @@ from .table_rows import TableRows
 
 
 HUGE = 2.0**50
-"""Size above which jumps are too close to be distinguished: only the ends are used."""
+"""Above this size, jumps are too close to be distinguished, and bounds use only the ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +30,10 @@ class Step(Curve):
     Args:
         spacing: Distance between the jumps of a staircase; infinite if `jumps` lists them all.
         start: One of the jumps of a staircase.
-        rises: Whether it never falls, has one jump or evenly spaced ones of one height, and `f` is
-            exact. The hull of all limits is then known.
-        rows: The table from which an integer selects a row, if the function is a look-up. Then no
-            jump is stated, because its input is an integer.
+        rises: Whether the function never falls, has one jump or evenly spaced jumps of one height,
+            and `f` is exact. The hull of all limits is then known.
+        rows: The table from which an integer selects a row, if the function is a lookup. It then
+            states no jumps, because its input is an integer.
     """
 
     spacing: float = np.inf
@@ -52,7 +52,7 @@ class Step(Curve):
         return False
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return the exact range over each `[lo, hi]`, limits at jumps inside included."""
+        """Return the exact range over each `[lo, hi]`, including the limits at jumps inside."""
         if self.rows is not None:
             return self.rows.range(lo, hi)
         if not self.rises:
@@ -62,13 +62,13 @@ class Step(Curve):
 
     @property
     def has_own_lines(self) -> bool:
-        """Whether its lines do not follow from its convexity."""
+        """Whether the lines come from this class rather than from the curve's convexity."""
         return self.rises or self.rows is not None
 
     def lower_line(
         self, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
     ) -> Line:
-        """Return slope, offset, theta, pivot and gain of its own lines below `sign * f`."""
+        """Return slope, offset, theta, pivot and gain of lines below `sign * f`."""
         if self.rows is not None:
             return self.rows.line(sign, lo, hi)
         return lower_line(self, sign, lo, hi, theta)
@@ -76,7 +76,7 @@ class Step(Curve):
     def any_lower(
         self, sign: float, slope: np.ndarray, lo: np.ndarray, hi: np.ndarray
     ) -> np.ndarray:
-        """Return a lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, from its own lines."""
+        """Return a lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, for any slope."""
         if self.rows is not None:
             return self.rows.offset(sign, slope, lo, hi)
         return any_lower(self, sign, slope, lo, hi)
@@ -87,9 +87,9 @@ class Step(Curve):
         return least == most
 
     def ends(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the first and last jump that affects `[lo, hi]`, and whether one does.
+        """Return the first and last jump that affect `[lo, hi]`, and whether there is one.
 
-        The function rises.
+        The function must rise.
         """
         with np.errstate(all="ignore"):
             if self.is_staircase:
@@ -111,8 +111,8 @@ def lower_line(
 ) -> Line:
     """Return slope, offset, theta, pivot and gain of lines below `sign * f`, which must rise.
 
-    The convex hull is level up to the first jump, runs along the limits to the last, and up to the
-    end. From above it is mirrored. `theta` moves over the hull's slopes.
+    The convex hull is level up to the first jump, runs along the limits to the last jump, and then
+    up to the end. From above it is mirrored. `theta` moves over the hull's slopes.
     """
     if sign < 0:
         flipped = None if theta is None else theta
@@ -161,7 +161,7 @@ def lowest(
     first: np.ndarray,
     last: np.ndarray,
 ) -> np.ndarray:
-    """Return the least of `g(x) - slope * x`, at an end or next to the first or last jump."""
+    """Return a lower bound on `g(x) - slope * x`, from the ends and the first and last jump."""
     least = np.minimum(fall(g(lo), slope, lo), fall(g(hi), slope, hi))
     for at in (first, last):
         inside = (at > lo) & (at <= hi)
@@ -176,7 +176,7 @@ def any_lower(
 ) -> np.ndarray:
     """Return a lower bound on `sign * f(x) - slope * x` over `[lo, hi]`, for any slope.
 
-    The function rises.
+    The function must rise.
     """
     turned = sign < 0
     if turned:

@@ -1,6 +1,6 @@
 """A table indexed by integers, and its bounds: the data of a `Step` with entries.
 
-An integer never lies between two entries; there the table is the line between them.
+No integer lies between two entries. There, the table is the line between them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .relaxation.side import Line, fall
 
 
 class TableRows:
-    """A table with one number a row.
+    """A table with one number per row.
 
     Args:
         entries: `(n,)`, finite; the integer `k` selects row `k`. Below 0 and beyond the last row
@@ -25,10 +25,10 @@ class TableRows:
         self.entries = np.array(entries, np.float64)
         self.last = len(self.entries) - 1
         self.off = 2.0**-50 * float(np.abs(self.entries).max())
-        """Error bound between two rows; at a row it is exact."""
+        """Error bound between two rows; at a row, the value is exact."""
 
     def at(self, x: ArrayLike) -> np.ndarray:
-        """Return the table at `x`."""
+        """Return the entry of row `x`, or the linear interpolation between two rows."""
         x = np.asarray(x, np.float64)
         at = np.clip(np.nan_to_num(x, nan=0.0), 0, self.last)
         before = np.floor(at).astype(np.int64)
@@ -36,7 +36,7 @@ class TableRows:
         return np.where(np.isnan(x), x, low + (at - before) * (high - low))
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return the least and largest row inside each `[lo, hi]`, with the values at its ends."""
+        """Return bounds of the table over each `[lo, hi]`: rows inside, and values at the ends."""
         lo, hi = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
         ends = np.stack([self.at(lo), self.at(hi)])
         pad = np.where(_is_integer(lo) & _is_integer(hi), 0.0, self.off)
@@ -58,7 +58,7 @@ class TableRows:
 
     @cached_property
     def _runs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Least and largest of the `2**k` rows from each row on, one line per `k`."""
+        """The smallest and the largest of `2**k` successive rows, by `k` and the first of them."""
         tables = []
         for pick in (np.minimum, np.maximum):
             lines = [self.entries]
@@ -70,7 +70,10 @@ class TableRows:
         return tables[0], tables[1]
 
     def line(self, sign: float, lo: np.ndarray, hi: np.ndarray) -> Line:
-        """Return slope, offset, theta, pivot, gain; the line is level unless there are two rows."""
+        """Return slope, offset, theta, pivot and gain of lines.
+
+        A line is level unless its interval spans two adjacent rows.
+        """
         least, most = self.range(lo, hi)
         level = least if sign > 0 else -most
         two = (hi == lo + 1.0) & _is_integer(lo) & (lo >= 0) & (hi <= self.last)

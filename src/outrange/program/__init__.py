@@ -1,6 +1,6 @@
 """A training program as plain records: a model, its loss, its optimizer, and how to run them.
 
-Front-ends write these records and diagnosis reads them; neither sees the other.
+Front-ends write these records, and the diagnosis reads them; neither depends on the other.
 """
 
 from .measurements import Measured as Measured, Rehearsal as Rehearsal

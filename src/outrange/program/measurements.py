@@ -12,7 +12,8 @@ class Measured:
 
     Args:
         loss: The loss, averaged over the rows.
-        gradients: Weight index to gradient; None where the backend reports no gradient path.
+        gradients: Maps a weight index to the gradient; None if the backend reports no gradient
+            path.
         error: The message of the backend's exception, or `""`.
         outputs: The model's outputs, one array per output; empty if they were not stored.
     """
@@ -39,8 +40,8 @@ class Rehearsal:
 
     Args:
         losses: The loss on each step's rows, before the step.
-        moved: Weight index to the largest change of any of its entries.
-        size: Weight index to its largest absolute entry before the first step.
+        moved: Maps a weight index to the largest change of any of the weight's entries.
+        size: Maps a weight index to the weight's largest absolute entry before the first step.
         error: The message of the backend's exception, or `""`.
         looks: `(step, loss on the first rows)` before some of the steps and after the last.
         outputs: The copy's outputs on the first rows after the last step, one array per output.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class KernelProduct:
-    """The product of a dense layer, or of a convolution whose channels all read all channels.
+    """The product of a dense layer, or of a convolution in which every output reads all channels.
 
     Args:
         kernel: Index of the weight. Its last axis counts the units, the axis before it the inputs.

@@ -18,7 +18,7 @@ class Weight:
     """One variable of the model.
 
     Args:
-        path: Its name behind its layer's, for example `"dense/kernel"`.
+        path: The name of its layer followed by its own, for example `"dense/kernel"`.
         layer: Path of the layer that owns it.
         trainable: Whether training changes it.
         read: Returns its current values.
@@ -35,7 +35,7 @@ class Weight:
 
 @dataclass(frozen=True, eq=False)
 class RecordedStep:
-    """One operation of the model or of its loss, with tensors and weights as numbers.
+    """One operation of the model or of its loss; tensors and weights are identified by numbers.
 
     Args:
         kind: The framework's name of the operation, for example `"Matmul"`.
@@ -76,14 +76,14 @@ class Layer:
     """One call of a layer of the model.
 
     Args:
-        path: Its name, behind the names of the models that contain it.
+        path: The names of the models that contain it, followed by its own name.
         kind: Name of its class.
         before: The tensor that enters its activation; None if it has none.
         after: The tensor it returns, or the first of several.
         others: The other tensors it returns.
         rate: The rate of a dropout layer; 0 for other layers.
         shape: Shape of `after`, without the batch axis.
-        noisy: Whether it may compute something else in training: a dropout, a layer with batch
+        noisy: Whether it may compute something different in training: a dropout, a layer with batch
             statistics, or user code that receives the `training` flag.
         behind: Whether its inputs in training may differ from those at inference.
         statistics: Whether training may replace its inference values by batch statistics or by
@@ -171,9 +171,9 @@ class PartialGraph:
             without any assumption.
         data: The number of flat model inputs.
         unknown: Layer and reason of each tensor without any assumption.
-        values: Tensor number to value of the graph.
-        constants: Tensor number to array, for tensors that depend on no input.
-        places: Tensor number to value of `written`.
+        values: Maps a tensor number to a value of the graph.
+        constants: Maps a tensor number to an array, for tensors that depend on no input.
+        places: Maps a tensor number to a value of `written`.
         written: The same graph operation by operation, as the model computes it. Dependencies
             are read from this graph, because `graph` fuses curves across layers.
         bypassed: The values of `graph` that a fused curve bypasses. Their bounds hold, but later
@@ -214,7 +214,7 @@ class Program:
         rehearse: Runs a few steps, `(x, y, steps, batch, seed)`, on the first rows or on batches
             drawn from all rows; None if the model cannot be copied.
         unread: The parts that could not be inspected, with the reasons.
-        changed_in_training: Whether some layer may compute something else in training.
+        changed_in_training: Whether some layer may compute something different in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
         own_chance: Whether user code may draw random numbers in training.
         stepping: The settings of the next optimizer steps; None if there is no optimizer.

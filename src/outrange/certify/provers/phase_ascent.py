@@ -187,8 +187,7 @@ class PhaseAscent:
         return np.where(self.kinked & (signs == 0), score, 0.0)
 
     def write_leaves(self, cases: Cases) -> list[tuple[bytes, bytes]]:
-        """Encode the shares and multipliers of each case, and round `cases` to the encoded values.
-        """
+        """Encode shares and multipliers of each case, and round `cases` to the encoded values."""
         out = []
         shares = np.rint(cases.share * 255).astype(np.uint8)
         cases.share = shares / 255.0

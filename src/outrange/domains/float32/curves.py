@@ -17,8 +17,7 @@ from .values import MOST, TINY, InputErrors, OutputErrors, flush_error, times
 
 
 def curve(op: Curve, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Bound a curve's error by its slopes where the float32 argument may lie, or by its variation.
-    """
+    """Bound a curve's error by its slopes where the argument may lie, or by its variation."""
     x = before[0]
     lo, hi = x.lo - x.off, x.hi + x.off
     lo, hi = np.where(x.off > 0, down(lo), lo), np.where(x.off > 0, up(hi), hi)

@@ -88,8 +88,7 @@ def rearrange(
 
 
 def largest(op: Largest, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Return the error of the only entry that can be largest, or the largest error of all that can.
-    """
+    """Return the largest error of the entries that can be the largest, often a single one."""
     x = before[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, (x.lo - x.off)[:, source])

@@ -67,8 +67,7 @@ def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) 
 
 
 def half_pixel(length: int, count: int) -> list[Fraction]:
-    """Return the positions of `count` pixel centers on a grid of `length` pixels (half-pixel rule).
-    """
+    """Return the positions of `count` results over `length` entries by the half-pixel rule."""
     return [(i + Fraction(1, 2)) * Fraction(length, count) - Fraction(1, 2) for i in range(count)]
 
 

@@ -211,8 +211,7 @@ def _merge_rearrangements(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
 def _drop_unread_inputs(
     node: Node, index: np.ndarray, fill: np.ndarray, size_of: dict[int, int]
 ) -> Node:
-    """Return `node` as a rearrangement by `index`, without the inputs that `index` does not read.
-    """
+    """Return `node` as a rearrangement by `index`, without inputs that `index` does not read."""
     sizes = [size_of[v] for v in node.inputs]
     ends = np.cumsum((0, *sizes))
     which = np.searchsorted(ends, index, side="right") - 1
@@ -249,8 +248,7 @@ def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
 def _round(
     append: Callable[..., int], windows: np.ndarray, value: int, size: int
 ) -> tuple[np.ndarray, int, int]:
-    """Append one round; return windows half as wide, and the value that they index with its size.
-    """
+    """Append one round; return windows half as wide, and the value they index with its size."""
     half = windows.shape[1] // 2
     first, second = windows[:, : 2 * half : 2].ravel(), windows[:, 1 : 2 * half : 2].ravel()
     played = second >= 0

@@ -21,16 +21,16 @@ import numpy as np
 
 
 MOST_EXPONENT = 1 << 16
-"""Binary exponent beyond which numbers, or their inverses, are not converted to fractions."""
+"""Binary exponent, in absolute value, beyond which numbers are not converted to fractions."""
 
 
 _PRECISION = RLock()
-"""Held while a precision is set, which is one number of the process for all its threads."""
+"""Lock that is held while a precision is set, because all threads of the process share it."""
 
 
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
-    """Set the number of bits of this thread's balls, and restore it afterwards.
+    """Set the number of bits of balls inside the context, and restore it afterwards.
 
     Other threads that set a precision wait, so that results do not depend on timing.
     """
@@ -41,7 +41,7 @@ def precision(bits: int) -> Iterator[None]:
 
 
 def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
-    """Return the ball around `[lo, hi]`; for one number exactly that number."""
+    """Return a ball that contains `[lo, hi]`; without `hi`, a float is converted exactly."""
     from flint import arb
 
     if hi is None or lo == hi:
@@ -52,14 +52,14 @@ def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
 
 
 def balls(values: Iterable[float]) -> list[Any]:
-    """Return the exact ball of each number."""
+    """Return each number as a ball of radius 0."""
     from flint import arb
 
     return [arb(value) for value in values]
 
 
 def cut(x: Any, lo: float, hi: float) -> Any:
-    """Intersect a ball with `[lo, hi]`, for a number that lies in both."""
+    """Return a ball around the intersection of `x` and `[lo, hi]`, which must not be empty."""
     if not x.is_finite():
         return ball(lo, hi)
     low, high = float_ends(x)
@@ -67,7 +67,7 @@ def cut(x: Any, lo: float, hi: float) -> Any:
 
 
 def matrix(rows: int, columns: int, entries: Sequence[Any]) -> Any:
-    """Return a matrix of balls or floats, row by row."""
+    """Return a matrix of balls from its entries, balls or floats, listed row by row."""
     from flint import arb_mat
 
     return arb_mat(rows, columns, list(entries))
@@ -89,14 +89,14 @@ def series(value: Any, length: int) -> Any:
 
 
 def float_ends(x: Any) -> tuple[float, float]:
-    """Return the float64 numbers around a ball; infinite if it is not finite."""
+    """Return the float64 interval around a ball; infinite if the ball is not finite."""
     if not x.is_finite():
         return -math.inf, math.inf
     return _below(x), -_below(-x)
 
 
 def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
-    """Return the ends of a ball, exactly unless they are too long; None if they are infinite."""
+    """Return the endpoints of a ball, exact unless an exponent is extreme; None if infinite."""
     if not x.is_finite():
         return None
     parts = []
@@ -112,14 +112,14 @@ def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
 
 
 def number(value: Any) -> Any:
-    """Convert an integer, a float64 or a fraction exactly, and a decimal text approximately."""
+    """Return a ball that contains a number: an integer, a float64, a fraction or a decimal text."""
     from flint import arb
 
     return arb(value) if isinstance(value, int | str) else ball(value)
 
 
 def constant(name: str) -> Any:
-    """Return `"pi"`, or `"nan"` for an unknown number."""
+    """Return the ball of a constant by its name: `"pi"`, or `"nan"` for an unknown number."""
     from flint import arb
 
     return getattr(arb, name)()
@@ -155,7 +155,7 @@ def solve_integers(matrix: list[list[int]], right: list[int]) -> tuple[list[int]
         right: Right sides, `n` integers.
 
     Returns:
-        Numerators `(n,)` and their common denominator, above 0; None if the matrix is singular.
+        Numerators `(n,)` and their common positive denominator; None if the matrix is singular.
     """
     from flint import fmpz_mat
 

@@ -14,7 +14,7 @@ from .balls import constant, integer_power, number
 
 
 MOST_PATHS = 16
-"""Runs of a definition for one ball; a ball that needs more is too wide."""
+"""Largest number of runs of a definition for one ball; a ball that needs more is too wide."""
 
 
 class UndecidedError(Exception):
@@ -22,7 +22,7 @@ class UndecidedError(Exception):
 
 
 class Definitions:
-    """The functions that an `exact(mp, x)` may call, on balls.
+    """Implementations for balls of the functions that an `exact(mp, x)` may call.
 
     Example:
         >>> from outrange.ops import curve
@@ -41,7 +41,8 @@ class Definitions:
         """Return a ball that contains `exact` of every number in `x`.
 
         Raises:
-            UndecidedError: The definition needs a number, or its comparisons stay undecided.
+            UndecidedError: The definition needs an exact number, or too many comparisons are
+                undecided.
         """
         hull = None
         self._outcomes = []
@@ -57,7 +58,7 @@ class Definitions:
         raise UndecidedError
 
     def decide(self, certain: bool, impossible: bool) -> bool:
-        """Return the outcome of a comparison; an undecided one is True first, and False later."""
+        """Return the outcome of a comparison; an undecided one is True first and then False."""
         if certain or impossible:
             return certain
         self._comparisons += 1
@@ -76,19 +77,19 @@ class Definitions:
         return RealBall(constant("nan"), self)
 
     def mpf(self, value: Any) -> RealBall:
-        """Return a number, or the decimal in a text."""
+        """Return the ball of a number or of a decimal text."""
         return RealBall(RealBall.of(value).value, self)
 
     def floor(self, x: RealBall) -> RealBall:
-        """Return the next integer below."""
+        """Return the largest integer that is at most `x`."""
         return RealBall(x.value.floor(), self)
 
     def ceil(self, x: RealBall) -> RealBall:
-        """Return the next integer above."""
+        """Return the smallest integer that is at least `x`."""
         return RealBall(x.value.ceil(), self)
 
     def nint(self, x: RealBall) -> RealBall:
-        """Return the nearest integer; halfway the even one."""
+        """Return the nearest integer, and the even one of two that are equally near."""
         value = x.value + 0.5
         floor = value.floor()
         if not value.contains_integer():
@@ -108,7 +109,7 @@ FUNCTIONS = (
     "atan", "cos", "cosh", "erf", "erfc", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt",
     "tanh",
 )  # fmt: skip
-"""Functions that balls have under the names of mpmath."""
+"""Functions of balls that have the same names as in mpmath."""
 
 
 class RealBall:
@@ -125,7 +126,7 @@ class RealBall:
 
     @staticmethod
     def of(value: Any) -> RealBall:
-        """Return a ball, or a number exactly."""
+        """Return `value` itself if it is a `RealBall`, else the ball of a number."""
         if isinstance(value, RealBall):
             return value
         return RealBall(number(value), None)

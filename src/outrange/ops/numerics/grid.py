@@ -1,4 +1,4 @@
-"""The grid on which numbers lie: sums of multiples of a power of two are exact in float64."""
+"""The grid on which numbers lie. Sums of multiples of a power of two are exact in float64."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 FINEST = 2.0**-24
-"""Finest grid that is searched for: sums on finer ones soon need more than float64."""
+"""Finest grid that is searched for: sums on finer grids soon need more digits than float64 has."""
 
 FIRST = 64
-"""Entries checked first: hardly one trained weight in a thousand lies on a grid."""
+"""Number of entries checked first: hardly one trained weight in a thousand lies on a grid."""
 
 
 def grid_of(values: np.ndarray) -> float:

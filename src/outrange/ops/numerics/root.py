@@ -13,14 +13,14 @@ ENOUGH = 2.0**-42
 
 
 def root(height: Elementwise, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return points in `[lo, hi]` near the zero of an increasing `height`, or the nearest end.
+    """Return points in `[lo, hi]` near the zero of an increasing `height`, or the nearer endpoint.
 
     Only tightness depends on the accuracy of the root, not soundness.
 
     Args:
         height: Vectorized function; it may return NaN and infinities.
-        lo: Lower ends of the brackets.
-        hi: Upper ends of the brackets.
+        lo: Lower endpoints of the brackets.
+        hi: Upper endpoints of the brackets.
     """
     x1, x2 = lo, hi
     f1, f2 = height(lo), height(hi)

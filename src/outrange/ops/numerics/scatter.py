@@ -6,7 +6,8 @@ import numpy as np
 class Scatter:
     """Adds up entries by target, over any batch axes.
 
-    The order is computed once: a sum over neighbors is many times as fast as `np.add.at`.
+    The entries are sorted by target once. A sum of adjacent entries is then many times as fast as
+    `np.add.at`.
 
     Args:
         target: `(k,)` integers below `size`; `-1` leaves an entry out.
@@ -29,7 +30,7 @@ class Scatter:
         """The largest number of entries that share a target."""
 
     def sums(self, entries: np.ndarray) -> np.ndarray:
-        """Return the sum of every target, `(..., size)`, of `entries` `(..., n)` in that order."""
+        """Return the sum for every target, `(..., size)`; `entries` `(..., n)` follow `order`."""
         if self.most > 1:
             entries = np.add.reduceat(entries, self._first, axis=-1)
         if self._targets.size == self._size:

@@ -1,7 +1,7 @@
 """Enclosed Taylor coefficients of definitions: power series whose coefficients are balls.
 
 A definition `exact(mp, x)` is run on the truncated series `x + t`. If a comparison is undecided for
-the ball `x`, the function may have a kink there, and has no such series.
+the ball `x`, the function may have a kink there, and then no series is returned.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from .definitions import UndecidedError
 
 
 BITS = 96
-"""Precision of the coefficients: a cancellation of 40 bits still leaves float64."""
+"""Precision of the coefficients in bits. A cancellation of 40 bits still leaves that of float64."""
 
 
 def taylor_of(
     exact: Callable[[Any, Any], Any], lo: np.ndarray, hi: np.ndarray, order: int
 ) -> np.ndarray:
-    """Return the ends of `f^(j) / j!` over each `[lo, hi]`; infinite where undecided.
+    """Return bounds of `f^(j) / j!` over each `[lo, hi]`; infinite where undecided.
 
     Args:
         exact: The definition of the function.
-        lo: Lower ends, any shape.
-        hi: Upper ends, that shape.
+        lo: Lower bounds of the argument, of any shape.
+        hi: Upper bounds of the argument, of the same shape.
+        order: The highest `j`.
 
     Returns:
-        `(2, order + 1, ...)`: least, most.
+        `(2, order + 1, ...)`: lower and upper bounds.
     """
     shape = np.shape(lo)
     out = np.empty((2, order + 1, int(np.prod(shape))))
@@ -59,17 +60,17 @@ def _coefficients(
 
 
 class Functions:
-    """The functions that an `exact(mp, x)` may call, on series."""
+    """Implementations for power series of the functions that an `exact(mp, x)` may call."""
 
     def __init__(self, length: int) -> None:
         self.length = length
 
     def variable(self, x: Any) -> SeriesBall:
-        """Return `x + t`."""
+        """Return the series `x + t`."""
         return SeriesBall([x, *([1] if self.length > 1 else [])], self)
 
     def of(self, value: Any) -> SeriesBall:
-        """Return a series, or a number as a constant."""
+        """Return `value` itself if it is a series, else a number as a constant series."""
         if isinstance(value, SeriesBall):
             return value
         return SeriesBall([number(value)], self)
@@ -85,27 +86,27 @@ class Functions:
         raise UndecidedError
 
     def mpf(self, value: Any) -> SeriesBall:
-        """Return a number, or the decimal in a text."""
+        """Return a number, or a decimal text, as a constant series."""
         return self.of(value)
 
     def tanh(self, x: Any) -> SeriesBall:
-        """Compute it by the exponential function."""
+        """Return the hyperbolic tangent, computed with the exponential function."""
         return 1 - 2 / (self.exp(2 * self.of(x)) + 1)
 
     def sinh(self, x: Any) -> SeriesBall:
-        """Compute it by the exponential function."""
+        """Return the hyperbolic sine, computed with the exponential function."""
         return (self.exp(x) - self.exp(-self.of(x))) / 2
 
     def cosh(self, x: Any) -> SeriesBall:
-        """Compute it by the exponential function."""
+        """Return the hyperbolic cosine, computed with the exponential function."""
         return (self.exp(x) + self.exp(-self.of(x))) / 2
 
     def expm1(self, x: Any) -> SeriesBall:
-        """Compute it by the exponential function."""
+        """Return `exp(x) - 1`."""
         return self.exp(x) - 1
 
     def log1p(self, x: Any) -> SeriesBall:
-        """Compute it by the logarithm."""
+        """Return `log(1 + x)`."""
         return self.log(1 + self.of(x))
 
     def __getattr__(self, name: str) -> Callable[[Any], SeriesBall]:
@@ -119,7 +120,7 @@ class SeriesBall:
 
     Args:
         value: Coefficients, or a series of the underlying library.
-        among: The functions, which hold the length.
+        among: The functions of series, which define the number of coefficients.
     """
 
     __slots__ = ("among", "value")

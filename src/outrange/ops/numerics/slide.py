@@ -1,4 +1,4 @@
-"""The geometry of a sliding kernel: image entries under each result, and back."""
+"""The geometry of a sliding kernel: which image entries a result sees, and the reverse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ class Slide:
         inputs: Spatial shape of the image.
         kernel: Spatial shape of the kernel.
         outputs: Spatial shape of the result.
-        strides: Steps between neighboring results.
-        dilation: Steps between neighboring entries of the kernel.
-        before: Zeros in front of each axis; a negative number leaves entries out.
+        strides: Step between neighboring results along each axis.
+        dilation: Step between neighboring entries of the kernel along each axis.
+        before: Number of zeros before each axis; a negative number leaves entries out.
     """
 
     inputs: tuple[int, ...]
@@ -77,7 +77,10 @@ class Slide:
         return seen, seeing
 
     def gather(self, image: np.ndarray) -> np.ndarray:
-        """Return `(b, channels, *inputs)` as `(b, channels, *kernel, *outputs)`, a view."""
+        """Return the windows of images `(b, channels, *inputs)`.
+
+        They are a view, `(b, channels, *kernel, *outputs)`.
+        """
         in_extent, in_image = self.overlap
         if self.is_inside:
             touched = image[(..., *in_image)]
@@ -105,13 +108,16 @@ class Slide:
         self.put(touched, image)
 
     def put(self, touched: np.ndarray, image: np.ndarray) -> None:
-        """Write into `image` the part of `touched`, the extent or more, that lies in it."""
+        """Write to `image` the part of `touched` that lies in it; `touched` covers the extent."""
         in_extent, in_image = self.overlap
         image[(..., *in_image)] = touched[(..., *in_extent)]
 
     @cached_property
     def transposed(self) -> "Slide | None":
-        """The slide of the results over cells of `strides` entries; None if they cut the kernel."""
+        """The slide over the results whose outputs are cells of `strides` image entries.
+
+        It is None if the strides do not divide the kernel, or if the kernel is dilated.
+        """
         if any(d > 1 for d in self.dilation) or any(
             k % s for k, s in zip(self.kernel, self.strides, strict=True)
         ):
@@ -128,7 +134,7 @@ class Slide:
         )
 
     def seen_by(self, results: Sequence[slice]) -> tuple[slice, ...]:
-        """Return the entries that some neighboring results see; at least one."""
+        """Return the box of image entries that a box of results sees; it is never empty."""
         slices = []
         for i, place in enumerate(results):
             first = place.start * self.strides[i] - self.before[i]
@@ -139,7 +145,7 @@ class Slide:
         return tuple(slices)
 
     def seen_from(self, entries: Sequence[slice]) -> tuple[slice, ...]:
-        """Return the results that see any of some neighboring entries; at least one."""
+        """Return the box of results that see a box of image entries; it is never empty."""
         slices = []
         for i, part in enumerate(entries):
             reach = (self.kernel[i] - 1) * self.dilation[i]
@@ -151,7 +157,7 @@ class Slide:
         return tuple(slices)
 
     def between(self, entries: Sequence[slice], results: Sequence[slice]) -> "Slide":
-        """Return the slide from some neighboring entries to some neighboring results."""
+        """Return the slide from a box of image entries to a box of results."""
         before = tuple(
             lead + part.start - place.start * stride
             for lead, part, place, stride in zip(

@@ -1,11 +1,11 @@
 """The linear map of a convolution and its transpose, as matrix products over sliding windows.
 
-The convolution copies the entries under each place of the kernel side by side, which leaves one
-product a group and sample. Its transpose multiplies first, and adds each product to its entry. If
-the strides divide the kernel, the transpose is itself a convolution with stride one. It maps the
-results to cells of as many entries as a stride is long, with a part of the kernel for each of them
-(sub-pixel convolution). Both hold the channels in front of the spatial axes: that order is faster
-for few channels and as fast for many, whatever the order in the model.
+The convolution copies the entries under each place of the kernel next to each other, which leaves
+one matrix product per group and sample. Its transpose multiplies first, and adds each product to
+its entry. If the strides divide the kernel, the transpose is itself a convolution with stride one.
+It maps the results to cells of as many entries as a stride is long, with a part of the kernel for
+each of them (sub-pixel convolution). Both put the channels before the spatial axes, whatever the
+order in the model: this is faster for few channels, and as fast for many.
 
 Reference: W. Shi et al., *Is the deconvolution layer the same as a convolutional layer?*, 2016.
 """
@@ -22,7 +22,7 @@ from .slide import Slide
 
 
 _ROOM = 1 << 18
-"""Numbers in the copies of one chunk: about the size of a core's cache."""
+"""Largest number of copied entries in one chunk, about what fits in a core's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,8 @@ class SlidingProduct:
 
     Args:
         slide: Geometry of the sliding kernel.
-        matrix: `(groups, results, entries)`: channels out per group, channels in times places.
+        matrix: `(groups, results, entries)`: the channels out of a group, and its channels in times
+            the places of the kernel.
         channels_first: Whether channels precede the spatial axes in the flat vectors.
     """
 
@@ -45,7 +46,7 @@ class SlidingProduct:
 
     @cached_property
     def phases(self) -> Slide | None:
-        """The slide of the transpose over the results, if it copies no more numbers, else None."""
+        """The slide of the transpose as a convolution; None if it would copy more numbers."""
         slide = self.slide.transposed
         if slide is None:
             return None
@@ -55,7 +56,10 @@ class SlidingProduct:
 
     @cached_property
     def phase_matrices(self) -> tuple[np.ndarray, np.ndarray]:
-        """The kernel of the transpose, `(groups, entries of a cell, results under it)`; `|a|`."""
+        """The kernel of the transpose as a convolution, and its absolute values.
+
+        Both are `(groups, entries of a cell, results that see it)`.
+        """
         groups, out, _ = self.matrix.shape
         strides, places = self.slide.strides, self.slide.kernel
         split_shape = [n for k, s in zip(places, strides, strict=True) for n in (k // s, s)]
@@ -71,7 +75,7 @@ class SlidingProduct:
 
     @property
     def channels(self) -> tuple[int, int]:
-        """Channels in and out."""
+        """Numbers of channels in and out."""
         groups, out, entries = self.matrix.shape
         return groups * entries // math.prod(self.slide.kernel), groups * out
 
@@ -89,12 +93,12 @@ class SlidingProduct:
         return max(entries // math.prod(self.slide.kernel) * seen, out * seeing, 1)
 
     def forward(self, x: np.ndarray, absolute: bool) -> np.ndarray:
-        """Convolve `(..., in)`, or several images `(..., copies * in)`."""
+        """Convolve flat images `(..., in)`, or several at a time, `(..., copies * in)`."""
         matrix = (self.size_of if absolute else self.matrix).astype(x.dtype, copy=False)
         return self._in_chunks(x, *self.sizes, lambda rows, out: self._forward(rows, out, matrix))
 
     def backward(self, y: np.ndarray, absolute: bool) -> np.ndarray:
-        """Apply the transpose to `(..., out)`."""
+        """Apply the transpose to flat results `(..., out)`, or `(..., copies * out)`."""
         if self.phases is None:
             matrix, function = self.size_of if absolute else self.matrix, self._backward
         else:
@@ -111,7 +115,7 @@ class SlidingProduct:
         size: int,
         function: Callable[[np.ndarray, np.ndarray], None],
     ) -> np.ndarray:
-        """Let `function` write one chunk of rows at a time, so that its copies stay small."""
+        """Call `function(rows, out)` for one chunk of rows at a time, so that copies stay small."""
         copies = rows.shape[-1] // length
         charge(rows.size // length * self.matrix.size * math.prod(self.slide.outputs))
         flat = rows.reshape(math.prod(rows.shape[:-1]) * copies, length)
@@ -123,7 +127,7 @@ class SlidingProduct:
         return out.reshape(*rows.shape[:-1], copies * size)
 
     def _image(self, rows: np.ndarray, channels: int, spatial: tuple[int, ...]) -> np.ndarray:
-        """Return flat rows with their channels in front: `(b, channels, *spatial)`, a view."""
+        """Return flat rows as images with channels first: `(b, channels, *spatial)`, a view."""
         if self.channels_first:
             return rows.reshape(-1, channels, *spatial)
         return np.moveaxis(rows.reshape(-1, *spatial, channels), -1, 1)

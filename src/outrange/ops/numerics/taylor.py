@@ -1,6 +1,6 @@
 """Taylor coefficients in closed form, enclosed in float64, for the curves used in plants.
 
-All functions return the same as `series.taylor_of`: ends of `f^(j) / j!` over each `[lo, hi]`.
+Like `series.taylor_of`, the functions return bounds of `f^(j) / j!` over each `[lo, hi]`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NEAR = Fraction(1, 10**9)
 
 
 def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> np.ndarray:
-    """Return the coefficients of the sine, `ahead` quarter turns on: see above.
+    """Return bounds of the Taylor coefficients of the sine, `ahead` quarter turns ahead.
 
     A derivative is one of `sin`, `cos`, `-sin`, `-cos`, which change no faster than their argument;
     `2^-49` is more than the error of their float64 functions and of the sums here.
@@ -40,13 +40,13 @@ def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> n
 def power_taylor(
     exponent: float, factors: list[float], lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
-    """Return the ends of `factors[j] * x^(exponent - j)` over positive `[lo, hi]`, else infinite.
+    """Return bounds of `factors[j] * x^(exponent - j)` over each positive `[lo, hi]`.
 
     Args:
         exponent: Exponent of the first coefficient, at most 1.
         factors: One number per coefficient.
-        lo: Lower ends, any shape.
-        hi: Upper ends, that shape.
+        lo: Lower bounds of `x`, of any shape; where they are not positive, the result is infinite.
+        hi: Upper bounds of `x`, of the same shape.
     """
     out = np.empty((2, len(factors), *np.shape(lo)))
     fine = lo > 0
@@ -60,7 +60,7 @@ def power_taylor(
 
 
 def reciprocal_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return the coefficients of `1 / x`, `(-1)^j x^(-1 - j)`, on either side of 0: see above."""
+    """Return bounds of the Taylor coefficients `(-1)^j x^(-1 - j)` of `1 / x`, on one side of 0."""
     down = hi < 0
     signs = [(-1.0) ** j for j in range(order + 1)]
     ends = power_taylor(-1.0, signs, np.where(down, -hi, lo), np.where(down, -lo, hi))
@@ -73,7 +73,7 @@ def reciprocal_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def root_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return the coefficients of the square root of positive numbers: see above."""
+    """Return bounds of the Taylor coefficients of the square root, at positive numbers."""
     factors = [1.0]
     for j in range(order):
         factors.append(factors[-1] * (0.5 - j) / (j + 1))
@@ -81,7 +81,7 @@ def root_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def exp_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return the coefficients of the exponential function: see above."""
+    """Return bounds of the Taylor coefficients of the exponential function."""
     out = np.empty((2, order + 1, *np.shape(lo)))
     for j in range(order + 1):
         part = 1.0 / math.factorial(j)
@@ -90,7 +90,7 @@ def exp_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def square_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return the coefficients of `x^2`: see above."""
+    """Return bounds of the Taylor coefficients of `x^2`."""
     out = np.zeros((2, order + 1, *np.shape(lo)))
     out[0, 0] = np.where((lo <= 0) & (hi >= 0), 0.0, np.minimum(lo * lo, hi * hi))
     out[1, 0] = np.maximum(lo * lo, hi * hi)
@@ -103,7 +103,7 @@ def square_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def outward(ends: np.ndarray) -> np.ndarray:
-    """Widen ends by more than a few dozen roundings of float64."""
+    """Widen lower and upper bounds by more than a few dozen roundings of float64."""
     with np.errstate(invalid="ignore"):
         pad = np.abs(ends) * 2.0**-47 + 2.0**-1000
     pad[0] *= -1.0
@@ -144,11 +144,11 @@ def _value(powers: list[Fraction], x: Fraction) -> Fraction:
 
 
 def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return the coefficients of the hyperbolic tangent: see above.
+    """Return bounds of the Taylor coefficients of the hyperbolic tangent.
 
     Each is a polynomial in `tanh x`, whose range is attained at the ends and at turns. `tanh` is
     off by 4 units, and a turn by less than `_NEAR`, where the polynomial is level. `2^-44` of the
-    sum of its coefficients exceeds all that and the roundings of its evaluation.
+    sum of its coefficients exceeds these errors and the roundings of its evaluation.
     """
     first, last = np.tanh(lo), np.tanh(hi)
     out = np.empty((2, order + 1, *np.shape(lo)))
@@ -169,7 +169,7 @@ def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def logistic_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return the coefficients of the logistic function, `(1 + tanh(x / 2)) / 2`: see above."""
+    """Return bounds of the Taylor coefficients of the logistic function `(1 + tanh(x / 2)) / 2`."""
     out = tanh_taylor(0.5 * lo, 0.5 * hi, order) * 0.5 ** np.arange(1, order + 2).reshape(
         1, -1, *[1] * np.ndim(lo)
     )

@@ -1,4 +1,4 @@
-"""Elementwise functions without a file: expressions of one variable, and their proved facts.
+"""Elementwise functions without a file of their own: expressions of one variable, and proved facts.
 
 `expression` represents a function, `calculus` differentiates it, `intervals` encloses it over
 cells, `pieces` cuts the line where a branch changes, `bends` proves where each piece is convex or

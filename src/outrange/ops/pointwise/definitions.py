@@ -23,12 +23,12 @@ SELU_SCALE, SELU_ALPHA = Fraction(1.0507009873554805), Fraction(1.67326324235437
 
 
 def relu(t: Expressions, u: int) -> int:
-    """Return `max(u, 0)`."""
+    """Return the expression `max(u, 0)`."""
     return t.switch(u, (0,), (t.zero, u), (t.zero,))
 
 
 def largest(t: Expressions, u: int, v: int) -> int:
-    """Return `max(u, v)`."""
+    """Return the expression `max(u, v)`."""
     return t.add(v, relu(t, t.subtract(u, v)))
 
 
@@ -77,7 +77,7 @@ def _sparse_plus(t: Expressions, u: int) -> int:
 
 
 def rsqrt(t: Expressions, u: int) -> int:
-    """Return `1 / sqrt(u)`."""
+    """Return the expression `1 / sqrt(u)`."""
     return t.power(t.apply("sqrt", u), -1)
 
 
@@ -115,14 +115,15 @@ MADE_OF: dict[str, Callable[..., int]] = {
         u, (-1, 1), (t.zero, t.scale(u, Fraction(1, 2), Fraction(1, 2)), t.one), (t.zero, t.one)
     ),
 }
-"""Curve to its expression, from the table, its argument and its attributes."""
+"""Maps a curve's name to a function of the table, the argument and attributes, which returns the
+expression."""
 
 
 def apply_named(t: Expressions, name: str, u: int, **attributes: Any) -> int:
     """Apply the registered function `name` to an expression.
 
     Raises:
-        UnsupportedError: It has no expression.
+        UnsupportedError: The function has no expression.
     """
     if name in MADE_OF:
         return MADE_OF[name](t, u, **attributes)
@@ -132,10 +133,10 @@ def apply_named(t: Expressions, name: str, u: int, **attributes: Any) -> int:
 
 
 def of_curve(t: Expressions, c: Curve, u: int) -> int:
-    """Apply a curve to an expression: by its own expression, or by its lines.
+    """Apply a curve to an expression, by the curve's own expression or by its lines.
 
     Raises:
-        UnsupportedError: It has neither.
+        UnsupportedError: The curve has neither.
     """
     if c.origin is not None:
         name, attributes = c.origin
@@ -157,7 +158,7 @@ def of_curve(t: Expressions, c: Curve, u: int) -> int:
 
 
 def _limits(t: Expressions, c: Curve, u: int) -> list[Need]:
-    """Return the conditions under which a curve of lines is defined."""
+    """Return the conditions on `u` under which a piecewise-linear curve is defined."""
     conditions = [Need(u, Fraction(hole), NONZERO) for hole in c.holes]
     if np.isfinite(c.on[0]):
         conditions.append(Need(u, Fraction(c.on[0]), NONNEGATIVE))

@@ -1,8 +1,8 @@
-"""Domains of expressions, kept while the expressions are rewritten.
+"""Domains of expressions, which are preserved when the expressions are rewritten.
 
 Algebra drops subexpressions: `x / x` becomes 1, `0 log(x)` becomes 0, `sqrt(x)**2` becomes `x`. The
-model computes them, and has no value where one of them has none. So a caller that writes a model's
-operation as an expression compares the conditions before and after. Lost conditions are kept in a
+model computes them, and is undefined where one of them is. So a caller that writes a model's
+operation as an expression compares the conditions before and after. Lost conditions are stored in a
 `Restricted` expression.
 """
 
@@ -20,7 +20,7 @@ _POSITIVE = {"exp", "sigmoid", "softplus", "cosh", "erfc"}
 """Primitives that are positive everywhere."""
 
 _DEEPEST = 16
-"""Levels that the test for a positive expression descends."""
+"""Number of levels to which the test for a positive expression descends."""
 
 
 def apply_with_domain(t: Expressions, function: Callable[..., int], operands: Sequence[int]) -> int:
@@ -28,7 +28,7 @@ def apply_with_domain(t: Expressions, function: Callable[..., int], operands: Se
 
     Args:
         t: The table of expressions.
-        function: From one expression for each operand, none of them restricted.
+        function: A function of one unrestricted expression per operand.
         operands: Expressions; negative numbers stand for absent ones and are passed on.
     """
     parts = [t.split(e) if e >= 0 else (e, ()) for e in operands]
@@ -70,13 +70,13 @@ def needs(t: Expressions, e: int) -> frozenset[Need]:
 
 
 def _operands(t: Expressions, e: int) -> tuple[int, ...]:
-    """Return the expressions that `e` evaluates whatever the branches taken."""
+    """Return the operands that `e` evaluates whichever branch is taken."""
     node = t.nodes[e]
     return (node.argument,) if isinstance(node, Switch) else t.children(e)
 
 
 def _with_own(t: Expressions, e: int) -> frozenset[Need]:
-    """Return the conditions of `e`, from those of its operands."""
+    """Return the conditions under which `e` has a value, from those of its operands."""
     node = t.nodes[e]
     inner = _one_logarithm(t, node.argument) if isinstance(node, Switch) else None
     if inner is not None:
@@ -87,7 +87,7 @@ def _with_own(t: Expressions, e: int) -> frozenset[Need]:
 
 
 def every_need(t: Expressions, e: int) -> frozenset[Need]:
-    """Collect the conditions of `e` and of all its branches."""
+    """Collect the conditions under which `e` and all its branches have a value."""
     return frozenset(n for k in t.dependencies(e) for n in _own(t, k) if not always(t, n))
 
 
@@ -112,7 +112,7 @@ def _of_primitive(node: Apply) -> set[Need]:
 
 
 def _one_logarithm(t: Expressions, e: int) -> Apply | None:
-    """Return the logarithm in `e` if all else in it is defined everywhere."""
+    """Return the only logarithm in `e` if all other parts are defined everywhere, else None."""
     logarithm: Apply | None = None
     for monomial in t.terms(e)[0]:
         base, power = monomial[0]
@@ -127,7 +127,7 @@ def _one_logarithm(t: Expressions, e: int) -> Apply | None:
 
 
 def unconditional(t: Expressions, e: int) -> list[int]:
-    """Return all expressions evaluated for `e` whatever the branches taken, arguments first."""
+    """Return all expressions evaluated for `e` whichever branches are taken, arguments first."""
     evaluated, pending = set(), [e]
     while pending:
         k = pending.pop()
@@ -138,7 +138,7 @@ def unconditional(t: Expressions, e: int) -> list[int]:
 
 
 def always(t: Expressions, need: Need) -> bool:
-    """Return whether a condition holds everywhere, as far as the signs of terms show."""
+    """Return whether the signs of terms prove that a condition holds everywhere."""
     value = t.value_of(need.argument)
     if value is not None:
         if need.sign == NONZERO:
@@ -166,7 +166,7 @@ def _follows(need: Need, stated: frozenset[Need]) -> bool:
 
 
 def _sign(t: Expressions, e: int, depth: int) -> str | None:
-    """Return `POSITIVE` or `NONNEGATIVE` if an expression is so on its domain, else None."""
+    """Return `POSITIVE` or `NONNEGATIVE` if an expression is proved to be so, else None."""
     node = t.nodes[e]
     if isinstance(node, Apply):
         if node.name in _POSITIVE:

@@ -1,7 +1,7 @@
 """Expressions of one real variable, each with one canonical form.
 
-An expression is an index into a table. Sums of products of powers are expanded where that is free,
-so that terms cancel: `2 e - (1 + e)` is `e - 1`. Constants are fractions: nothing is rounded.
+An expression is an index into a table. Sums of products of powers are expanded where that is cheap,
+so that terms cancel: `2 e - (1 + e)` is `e - 1`. Constants are fractions, so nothing is rounded.
 """
 
 from __future__ import annotations
@@ -72,33 +72,33 @@ class Expressions:
         return self._indices[node]
 
     def begin(self) -> None:
-        """Start another formula: the length of earlier ones does not count for it."""
+        """Start another formula, whose length limit does not include earlier formulas."""
         self._first = len(self.nodes)
 
     # ---- construction -----------------------------------------------------------------------
 
     def constant(self, value: Number) -> int:
-        """Return a number; a float stands for exactly itself.
+        """Return the expression of a number; a float is converted exactly.
 
         Raises:
-            UnsupportedError: It is not finite.
+            UnsupportedError: The number is not finite.
         """
         return self._enter(Sum((), exact(value) if isinstance(value, float) else Fraction(value)))
 
     def value_of(self, e: int) -> Fraction | None:
-        """Return the number that a constant is, else None."""
+        """Return the value of a constant expression, or None for any other expression."""
         node = self.nodes[e]
         return node.constant if isinstance(node, Sum) and not node.terms else None
 
     def terms(self, e: int) -> tuple[Terms, Fraction]:
-        """Return any expression as a sum."""
+        """Return the terms and the constant of an expression, written as a sum."""
         node = self.nodes[e]
         if isinstance(node, Sum):
             return dict(node.terms), node.constant
         return {((e, 1),): Fraction(1)}, Fraction(0)
 
     def sum(self, terms: Mapping[Monomial, Fraction], constant: Fraction) -> int:
-        """Return a sum; sums in it are flattened."""
+        """Return the sum of terms and a constant; sums among the terms are flattened."""
         terms, constant = identities.in_sum(self, terms, constant)
         flat: Terms = {}
         for monomial, c in terms.items():
@@ -118,7 +118,7 @@ class Expressions:
         return self._enter(Sum(nonzero, constant))
 
     def combine(self, parts: Iterable[tuple[Number, int]], constant: int | Fraction = 0) -> int:
-        """Return `constant + sum of c * e` of pairs `(c, e)`."""
+        """Return `constant + sum of c * e` over the pairs `(c, e)` in `parts`."""
         total, rest = {}, Fraction(constant)
         for c, e in parts:
             terms, inner_constant = self.terms(e)
@@ -140,7 +140,7 @@ class Expressions:
         return self.combine([(factor, a)], shift)
 
     def as_monomial(self, e: int) -> tuple[Monomial, Fraction] | None:
-        """Return `c * monomial` if `e` is one; a sum of several terms stays whole, as a base."""
+        """Return `(monomial, c)` if `e` is `c * monomial`, or None for a sum of several terms."""
         terms, constant = self.terms(e)
         if not terms:
             return (), constant
@@ -149,14 +149,14 @@ class Expressions:
         return None
 
     def multiply(self, a: int, b: int) -> int:
-        """Return `a * b`; polynomials are multiplied out, unless that makes them long."""
+        """Return `a * b`; polynomials are multiplied out, unless the result would be too long."""
         if self._expands(a, b):
             return self._expand(a, b)
         (m, c), (n, d) = (self.as_monomial(e) or (((e, 1),), Fraction(1)) for e in (a, b))
         return self.monomial(multiply_monomials(m, n), c * d)
 
     def _expands(self, a: int, b: int) -> bool:
-        """Return whether a product is multiplied out: one of polynomials that are not long."""
+        """Return whether `multiply` expands `a * b`: both are polynomials, and not too long."""
         if not (self.is_polynomial(a) and self.is_polynomial(b)):
             return False
         return (len(self.terms(a)[0]) + 1) * (len(self.terms(b)[0]) + 1) <= MOST_TERMS
@@ -208,7 +208,10 @@ class Expressions:
     def switch(
         self, argument: int, knots: Iterable[Number], branches: Sequence[int], at: Sequence[int]
     ) -> int:
-        """Return a branch by the value of `argument`; a constant argument decides it at once."""
+        """Return an expression that selects a branch by the value of `argument`.
+
+        For a constant argument, this is the branch itself.
+        """
         knots = tuple(Fraction(k) for k in knots)
         value = self.value_of(argument)
         if value is not None:
@@ -231,7 +234,7 @@ class Expressions:
         return (node.value, node.needs) if isinstance(node, Restricted) else (e, ())
 
     def polynomial(self, e: int) -> dict[int, Fraction] | None:
-        """Return power to coefficient if `e` is a polynomial in x, else None."""
+        """Return the coefficients by power if `e` is a polynomial in `x`, else None."""
         terms, constant = self.terms(e)
         coefficients = {0: constant} if constant else {}
         for monomial, c in terms.items():
@@ -241,7 +244,7 @@ class Expressions:
         return coefficients
 
     def is_polynomial(self, e: int) -> bool:
-        """Return whether `e` is a polynomial in x."""
+        """Return whether `e` is a polynomial in `x`."""
         return self.polynomial(e) is not None
 
     def children(self, e: int) -> tuple[int, ...]:
@@ -296,5 +299,5 @@ class Expressions:
         return total
 
     def show(self, e: int, most: int | None = None) -> str:
-        """Return the formula for reports, cut off after `most` characters."""
+        """Return the formula of `e` as text for reports, cut off after `most` characters."""
         return format_formula(self, e, most)

@@ -1,7 +1,7 @@
-"""Equal forms of which one is better: exact in real arithmetic, and without cancellation.
+"""Rewriting of expressions to equal forms without cancellation, which are exact in real arithmetic.
 
-A framework writes `sigmoid` as `1 / (1 + exp(-x))` and `gelu` with `1 + erf`. Once recognized, the
-tails keep their relative accuracy and do not overflow.
+A framework writes `sigmoid` as `1 / (1 + exp(-x))` and `gelu` with `1 + erf`. Once these forms are
+recognized, the tails keep their relative accuracy and do not overflow.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _exp_times_gate(t: Expressions, monomial: Monomial) -> Monomial:
 
 
 def simplify_apply(t: Expressions, name: str, u: int) -> int | None:
-    """Return a better expression of `f(u)`, or None."""
+    """Return an expression of `f(u)` in a better form, or None if there is none."""
     if t.value_of(u) == 0 and name in (*_ZERO_AT_0, *_ONE_AT_0):
         return t.zero if name in _ZERO_AT_0 else t.one
     terms, constant = t.terms(u)

@@ -24,13 +24,13 @@ from .primitives import PRIMITIVES, facts, spread
 _Numbers = Bounds | tuple[np.float64, np.float64]
 
 _FLOOR = 2.0**-1040
-"""More than any product loses by underflow."""
+"""Larger than the error that underflow can cause in a product."""
 
 _ROUND = 2.0**-52
 
 
 def fraction_ends(value: Fraction) -> tuple[float, float]:
-    """Return the float64 numbers around a fraction; twice the same one if it is a float64."""
+    """Return the float64 numbers next to a fraction, or it twice if it is itself a float64."""
     try:
         near = float(value)
     except OverflowError:
@@ -124,7 +124,7 @@ def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
 
 
 def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """Enclose sine or cosine: by the ends, and by 1 or -1 if a crest or trough may lie between."""
+    """Enclose sine or cosine by its values at both ends, and 1 or -1 if a turn may lie between."""
     quarter = 0.25 if name == "sin" else 0.0
     with np.errstate(all="ignore"):
         start, stop = lo / (2.0 * np.pi) - quarter, hi / (2.0 * np.pi) - quarter
@@ -140,12 +140,12 @@ def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
 
 
 def product_ends(monomial: Monomial, bounds: dict[int, Bounds]) -> Bounds:
-    """Return the ends of a monomial from those of its bases."""
+    """Return bounds of a monomial from bounds of its bases."""
     return reduce(_product, (_whole_power(bounds[b], p) for b, p in monomial))
 
 
 def sum_ends(node: Sum, bounds: dict[int, Bounds], shape: tuple[int, ...]) -> Bounds:
-    """Return the ends of a sum from those of the bases of its monomials."""
+    """Return bounds of a sum from bounds of the bases of its monomials."""
     if not node.terms:
         low, high = fraction_ends(node.constant)
         return np.full(shape, low), np.full(shape, high)
@@ -157,9 +157,10 @@ def sum_ends(node: Sum, bounds: dict[int, Bounds], shape: tuple[int, ...]) -> Bo
 
 
 def _square_completed(node: Sum, bounds: dict[int, Bounds]) -> Bounds | None:
-    """Return the ends of `a u^2 + b u + c` as `a (u + b / 2 a)^2 + c - b^2 / 4 a`, else None.
+    """Bound `a u^2 + b u + c` as `a (u + b / 2 a)^2 + c - b^2 / 4 a`; None for any other sum.
 
-    There `u` occurs once, so both ends are attained, and the sign of a denominator is visible.
+    In this form `u` occurs once, so both bounds are attained, and the sign of a denominator is
+    visible.
     """
     if {m[1:] for m, _ in node.terms} != {()} or len({m[0][0] for m, _ in node.terms}) != 1:
         return None
@@ -177,7 +178,7 @@ def _numbers(value: Fraction) -> tuple[np.float64, np.float64]:
 
 
 def _parts(node: Sum, bounds: dict[int, Bounds]) -> list[_Numbers]:
-    """Return the ends of every term of a sum, and of its constant."""
+    """Return bounds of every term of a sum, and of its constant unless it is 0."""
     parts: list[_Numbers] = []
     for monomial, c in node.terms:
         x = product_ends(monomial, bounds)
@@ -193,7 +194,7 @@ def _parts(node: Sum, bounds: dict[int, Bounds]) -> list[_Numbers]:
 
 
 def _add(parts: list[_Numbers]) -> Bounds:
-    """Return the ends of a sum of intervals."""
+    """Return the sum of intervals, rounded outward."""
     if len(parts) == 1:
         lo, hi = parts[0]
         return np.asarray(lo), np.asarray(hi)
@@ -212,7 +213,7 @@ def _add(parts: list[_Numbers]) -> Bounds:
 def enclosures(
     t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray
 ) -> dict[int, Bounds]:
-    """Return the ends of every expression on which `roots` depend, over each cell `[lo, hi]`.
+    """Return bounds of every expression on which `roots` depend, over each cell `[lo, hi]`.
 
     Args:
         t: The table of expressions.
@@ -221,7 +222,7 @@ def enclosures(
         hi: `(cells,)`: upper ends; may be `inf`.
 
     Raises:
-        EffortError: The work of the table is used up.
+        EffortError: The work limit of the table is exceeded.
     """
     bounds: dict[int, Bounds] = {}
     order = t.dependencies(*roots)
@@ -250,7 +251,7 @@ def _factors(node: Expression) -> int:
 
 
 def enclose(t: Expressions, e: int, lo: ArrayLike, hi: ArrayLike) -> Bounds:
-    """Return the ends of one expression over each cell."""
+    """Return bounds of one expression over each cell `[lo, hi]`."""
     lo, hi = np.atleast_1d(np.asarray(lo, float)), np.atleast_1d(np.asarray(hi, float))
     low, high = enclosures(t, [e], lo, hi)[e]
     return np.broadcast_to(low, lo.shape), np.broadcast_to(high, lo.shape)

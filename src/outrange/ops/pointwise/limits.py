@@ -1,4 +1,4 @@
-"""Limits of the length of a formula, and of the work for its facts."""
+"""Limits on the length of a formula, and on the work spent on its facts."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from .nodes import Sum
 
 
 MOST_EXPRESSIONS = 4000
-"""Expressions in one formula and its derivatives; no hand-written formula needs more."""
+"""Largest number of expressions in a formula and its derivatives; no formula in use needs more."""
 
 MOST_TERMS = 512
-"""Terms of one sum. Products of polynomials with more terms are not multiplied out."""
+"""Largest number of terms in one sum. A product of polynomials that has more is not multiplied out.
+"""
 
 MOST_POWER = 256
 """Largest integer power of an expression; its error bound takes as many steps."""
 
 MOST_BITS = 4096
-"""Bits of the numerator and denominator of one coefficient: a hundred float32 factors."""
+"""Largest number of bits in the numerator and denominator of one coefficient, enough for a hundred
+float32 factors."""
 
 SCALE = 960
-"""Binary exponent of the largest and the smallest coefficient: float64 holds them with room."""
+"""Largest absolute binary exponent of a coefficient, well within the range of float64."""
 
 MOST_WORK = 2**25
-"""Numbers computed in all analyses of one table: about a minute of one core.
+"""Limit on the numbers computed in all analyses of one table: about a minute on one core.
 
 An activation takes about 2**15, a composition of eight of them 2**19.
 """
@@ -55,7 +57,7 @@ class Effort:
         """Count work before it is done.
 
         Raises:
-            EffortError: It would exceed the limit.
+            EffortError: The work would exceed the limit.
             OutOfTime: The deadline has passed.
         """
         check_deadline()
@@ -68,7 +70,7 @@ def exact(value: float) -> Fraction:
     """Convert a float exactly.
 
     Raises:
-        UnsupportedError: It is not finite.
+        UnsupportedError: The float is not finite.
     """
     if not isfinite(value):
         raise UnsupportedError("a formula with an infinite constant")
@@ -76,10 +78,10 @@ def exact(value: float) -> Fraction:
 
 
 def check_sum(node: Sum) -> None:
-    """Refuse a sum that is too long, or whose numbers are too large or too small for float64.
+    """Reject a sum that is too long, or whose numbers are too large or too small for float64.
 
     Raises:
-        UnsupportedError: It is one.
+        UnsupportedError: The sum is of this kind.
     """
     if len(node.terms) > MOST_TERMS:
         raise UnsupportedError(f"a formula with a sum of more than {MOST_TERMS} terms")

@@ -39,7 +39,7 @@ class Apply:
 
 @dataclass(frozen=True)
 class Switch:
-    """A branch by the gap of `knots` that contains `argument`, and one at each knot."""
+    """The branch for the gap between `knots` that contains `argument`; at a knot, one of `at`."""
 
     argument: int
     knots: tuple[Fraction, ...]
@@ -52,7 +52,7 @@ NONZERO, POSITIVE, NONNEGATIVE, PASSED = "!=", ">", ">=", "-> >="
 
 
 class Need(NamedTuple):
-    """A condition without which an expression has no value: `argument`, a sign, `limit`."""
+    """A condition under which an expression is defined: `argument`, a comparison, and `limit`."""
 
     argument: int
     limit: Fraction
@@ -63,7 +63,7 @@ class Need(NamedTuple):
 class Restricted:
     """`value` where all `needs` hold, and undefined elsewhere, as `x / x` is.
 
-    Never part of another expression: see `domain.apply_with_domain`.
+    It is never part of another expression: see `domain.apply_with_domain`.
     """
 
     value: int

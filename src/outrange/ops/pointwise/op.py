@@ -19,10 +19,10 @@ class Pointwise:
     Args:
         name: Name of the op in reports.
         compute: The function of `k` arrays.
-        write: The function as an expression: from a table and `k` expressions.
-        jumps: Whether it jumps somewhere.
-        otherwise: From the number of entries to the op that replaces it if no curve is found; None
-            if there is none.
+        write: The function of a table and `k` expressions that returns an expression.
+        jumps: Whether the function jumps somewhere.
+        otherwise: Maps the number of entries to the op that replaces this one if no curve is found;
+            None if there is none.
         eager: Whether a curve is worth the full effort although there is another form.
     """
 
@@ -34,6 +34,6 @@ class Pointwise:
     eager: bool = False
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the value, in the precision of `xs`."""
+        """Return the result, in the precision of `xs`."""
         with np.errstate(all="ignore"):
             return self.compute(*xs)

@@ -1,4 +1,4 @@
-"""The float64 code of a function of several pieces, and the bound of its error."""
+"""The float64 code of a function of several pieces, and a bound on its error."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from .values import program
 
 _U = 2.0**-53
 _ULPS = (0.0, *(2.0**k for k in range(-1, 25)))
-"""Relative errors that are tried. The error of `exp` grows with its argument, which may be 745 and
-the difference of larger numbers; as an absolute error it would be huge at large values."""
+"""Relative errors that are tried. The error of `exp` grows with its argument, which may be 745, and
+may itself be the difference of larger numbers. As an absolute error, it would be huge at large
+values."""
 
 
 def _least_size(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -30,7 +31,7 @@ def value_error(
     """Return `(off, ulps)` that cover the float64 error of every cell between `lo` and `hi`.
 
     Raises:
-        UnsupportedError: There is no bound.
+        UnsupportedError: The error has no bound.
     """
     absolute, relative, least = [], [], []
     for shape in shapes:
@@ -54,7 +55,7 @@ def value_error(
 
 
 def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -> float:
-    """Return the largest error of the slope, relative to 1 plus the slope."""
+    """Return the largest error of the slope, relative to 1 plus the absolute slope."""
     worst = 0.0
     for shape in shapes:
         cells = shape.cells
@@ -73,7 +74,7 @@ def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -
 def functions(
     t: Expressions, shapes: Sequence[Shape], thresholds: Sequence[float]
 ) -> tuple[Elementwise, Elementwise]:
-    """Return `f` and its slope, piece by piece; a piece starts at its threshold."""
+    """Return `f` and its slope as functions that select the piece by the thresholds."""
     values = [program(t, s.piece.expression) for s in shapes]
     slopes = [program(t, s.slope) for s in shapes]
     return _by_piece(thresholds, values), _by_piece(thresholds, slopes)

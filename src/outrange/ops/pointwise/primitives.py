@@ -1,6 +1,6 @@
 """The smooth functions in expressions: their derivatives and domains.
 
-Value and stated error of each come from its own file in `outrange/ops/curves`.
+The value and the stated error of each come from its own file in `outrange/ops/curves`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .nodes import Apply
 
 @dataclass(frozen=True)
 class Primitive:
-    """The data of a function for its differentiation.
+    """The derivative and the domain of a smooth function.
 
     Args:
-        slope: The derivative at `u`, from the table, `u` and the attributes.
-        above: The function is defined only right of this number; None: everywhere.
+        slope: A function of the table, `u` and the attributes that returns the derivative at `u`.
+        above: The number above which the function is defined; None if it is defined everywhere.
         waves: Whether it is a sine or cosine.
         pole: Whether it is infinite at `above`.
     """

@@ -1,7 +1,8 @@
-"""Ranges of expressions from the facts of their curves, and curves that change nothing on them.
+"""Ranges of expressions, from the facts of their curves, and removal of curves without effect.
 
-`relu(sigmoid(x))` is `sigmoid(x)`, and a second equal clip returns the first: a curve that is the
-line `y = x` on all values of its argument returns it. That follows from the facts of the curve.
+For example, `relu(sigmoid(x))` is `sigmoid(x)`, and a second equal clip has no effect. A curve that
+is the line `y = x` on all values of its argument returns this argument. The facts of the curve show
+whether it is.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def apply_curve(t: Expressions, c: Curve, u: int) -> int:
 
 
 def values(t: Expressions, e: int) -> Range:
-    """Return the least and the largest value of `e` over all `x`, and record them."""
+    """Return lower and upper bounds of `e` over all `x`, and record them."""
     node = t.nodes[e]
     if e in t.ranges or not isinstance(node, Sum):
         return t.ranges.get(e, _ALL)

@@ -29,9 +29,9 @@ def error_bound(
     Args:
         t: The table of expressions.
         e: An expression without branches.
-        lo: `(cells,)`: the lower ends.
-        hi: `(cells,)`: the upper ends.
-        large: A value beyond this may overflow: nothing is claimed there.
+        lo: `(cells,)`: the lower ends of the cells.
+        hi: `(cells,)`: the upper ends of the cells.
+        large: A value beyond this size may overflow, and then its bounds are infinite.
 
     Returns:
         `(absolute, relative)` bounds, `(cells,)`; either may be infinite.
@@ -57,7 +57,7 @@ def error_bound(
 
 
 def _tighten(error: Bounds, value: Bounds) -> Bounds:
-    """Tighten each of the two bounds by the other; both are infinite after NaN."""
+    """Tighten the absolute and the relative bound by each other; after NaN, both are infinite."""
     absolute, relative = error
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
     least = np.where(value[0] > 0, value[0], np.where(value[1] < 0, -value[1], 0.0))
@@ -68,7 +68,7 @@ def _tighten(error: Bounds, value: Bounds) -> Bounds:
 
 
 def _overflow(error: Bounds, value: Bounds, large: float) -> Bounds:
-    """Drop the bounds of an inexact value that may overflow."""
+    """Make the error bounds of an inexact value infinite if it may overflow."""
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
     bad = (most > large) & (error[1] != 0)
     return np.where(bad, np.inf, error[0]), np.where(bad, np.inf, error[1])
@@ -81,7 +81,7 @@ def _monomial_error(
     errors: dict[int, Bounds],
     shape: tuple[int, ...],
 ) -> tuple[Bounds, Bounds]:
-    """Return bounds for a monomial, and its enclosure."""
+    """Return the absolute and relative error bounds of a monomial, and its enclosure."""
     value = product_ends(monomial, values)
     if len(monomial) == 1 and monomial[0][1] == 1:
         return errors[monomial[0][0]], value
@@ -182,10 +182,12 @@ def _sizes(value: Bounds, factor: float) -> Bounds:
 
 
 def _dominant_term_bound(terms: list[tuple], rounds: float) -> np.ndarray:
-    """Return a relative bound where one term is twice the others together, so half of it remains.
+    """Return a relative error bound where one term is at least twice the sum of the others.
+
+    At least half of this term then remains in the sum. Elsewhere, the bound is infinite.
 
     Args:
-        terms: Per term its least and most size, its absolute and its relative error.
+        terms: For each term, its smallest and largest size, its absolute error and relative error.
         rounds: The relative error of the additions.
     """
     best = np.full(terms[0][0].shape, np.inf)
@@ -201,7 +203,7 @@ def _dominant_term_bound(terms: list[tuple], rounds: float) -> np.ndarray:
 def _apply_error(
     t: Expressions, node: Apply, value: Bounds, argument: Bounds, before: Bounds
 ) -> Bounds:
-    """Return the function's own error, plus the effect of its argument's error."""
+    """Bound the error of a primitive: its own error plus the effect of its argument's error."""
     c = facts(node)
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
     moved = before[0]

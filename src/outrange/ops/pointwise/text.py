@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def format_formula(t: Expressions, e: int, most: int | None = None) -> str:
     """Return the formula of an expression.
 
-    A table shares repeated parts, and a formula repeats them: without a limit its length may be
-    exponential in the number of expressions.
+    The table stores repeated parts once, but the formula repeats them. So its length may be
+    exponential in the number of expressions if it is not limited.
 
     Args:
         t: The table of expressions.
         e: Index of the expression.
-        most: Characters after which the text is cut off; None for all of it.
+        most: Largest number of characters, after which the text is cut off; None for no limit.
     """
     text = ""
     for part in _parts(t, e):
@@ -33,7 +33,7 @@ def format_formula(t: Expressions, e: int, most: int | None = None) -> str:
 
 
 def _parts(t: Expressions, e: int) -> Iterator[str]:
-    """Iterate over the text in parts; every expression yields something before its operands."""
+    """Yield the text in parts; every expression yields something before its operands do."""
     node = t.nodes[e]
     if isinstance(node, CurveVariable):
         yield "x"

@@ -1,4 +1,4 @@
-"""Expressions as functions of arrays, and of numbers of many digits."""
+"""Expressions as functions of arrays, and of numbers in multiple precision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .primitives import facts
 
 
 Values = dict[int, np.ndarray]
-"""Values of the expressions computed so far."""
+"""The values of the expressions computed so far, by expression."""
 
 
 def program(t: Expressions, e: int) -> Elementwise:
@@ -98,7 +98,7 @@ def _switch_step(node: Switch) -> Callable[[Values, np.ndarray], np.ndarray]:
 
 
 def definition(t: Expressions, e: int) -> Callable[[Any, Any], Any]:
-    """Return `e` as `exact(mp, x)` of a module like mpmath: the laws' oracle."""
+    """Return `e` as a function `exact(mp, x)` for a module like mpmath; tests compare with it."""
     order = t.dependencies(e)
 
     def exact(mp: Any, x: Any) -> Any:

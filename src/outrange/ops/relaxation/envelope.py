@@ -30,7 +30,7 @@ class EnvelopeLine:
 
 
 def straight(side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray) -> EnvelopeLine:
-    """Return the line itself, inside a gap that is exactly a line."""
+    """Return the curve itself, inside a gap on which it is exactly a line."""
     slope, offset = side.line_slope[gap], side.line_offset[gap]
     return EnvelopeLine(slope, offset)
 
@@ -48,7 +48,7 @@ def tangent(
 
 
 def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
-    """Return the line through both ends, under a cap or two lines that meet like a cap."""
+    """Return the line through both ends, below a cap or below two lines that meet like a cap."""
     low, high = side.value(lo), side.value(hi)
     slope = (high - low) / (hi - lo)
     # Rounding spoils the slope of a very short chord, where any other slope is as good.
@@ -76,14 +76,14 @@ def fan(
 
 
 def _chords(dots: Sequence[Dot]) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Iterate over `(i, j, slope, valid)` of all pairs of points."""
+    """Yield `(i, j, slope, valid)` for all pairs of points."""
     for i, (p, v, _, is_present) in enumerate(dots):
         for j, (q, w, _, is_present_too) in enumerate(dots[i + 1 :], i + 1):
             yield i, j, (w - v) / (q - p), is_present & is_present_too & (p != q)
 
 
 def hull_ends(dots: Sequence[Dot], z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return slopes of the lower convex hull of a few points at its first and last point."""
+    """Return the slopes of the lower convex hull of a few points at its first and last point."""
     first, last = np.full(z.shape, np.inf), np.full(z.shape, -np.inf)
     for i, j, rise, valid in _chords(dots):
         if i == 0:
@@ -109,7 +109,10 @@ def hull_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
 
 
 def span_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
-    """Return the slope of the lowest chord over `z`: `hull_slope` for many points, off corners."""
+    """Return the slope of the lowest chord over `z`.
+
+    Away from corners this equals `hull_slope`, and it costs less for many points.
+    """
     best, slope = np.full(z.shape, np.inf), np.zeros(z.shape)
     for i, j, rise, valid in _chords(dots):
         p, q = dots[i][0], dots[j][0]
@@ -121,7 +124,7 @@ def span_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
 def _between(
     theta: np.ndarray | None, first: np.ndarray, last: np.ndarray, default: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return slopes of a family from `first` to `last`, with its theta and its gain."""
+    """Return slopes between `first` and `last`, with their theta and the gain of the family."""
     span = np.maximum(last - first, 0.0)
     if theta is None:
         part = np.where(span > 0, (default - first) / span, 0.5)
@@ -137,7 +140,7 @@ def polygon(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Return a line for lines and caps only: the envelope is the hull of the ends and the knots."""
+    """Return a line below lines and caps only, where the envelope is the hull of ends and knots."""
     dots = points(side, lo, hi, start, stop)
     z = 0.5 * lo + 0.5 * hi
     default, (first, last) = hull_slope(dots, z), hull_ends(dots, z)
@@ -147,7 +150,7 @@ def polygon(
 
 
 def _select(dots: Sequence[Dot], masks: Sequence[np.ndarray]) -> list[Dot]:
-    """Return the points under their masks; those without any element are left out."""
+    """Restrict each point to the elements in its mask; leave out points without any element."""
     pairs = zip(dots, masks, strict=True)
     return [(p, v, extra, mask) for (p, v, extra, _), mask in pairs if mask.any()]
 
@@ -155,10 +158,11 @@ def _select(dots: Sequence[Dot], masks: Sequence[np.ndarray]) -> list[Dot]:
 def _touch(
     side: Side, dots: Sequence[Dot], at_lo: np.ndarray, at_hi: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the tangent of a cup meets the points on one side of it, and which of them.
+    """Return where the tangent of a cup meets the points on one side of it, and the point it meets.
 
     As the tangent steepens it rises above points on its right (`sign = 1`); as it flattens, above
-    points on its left (`sign = -1`). If it always, or never, does, an end of the cup is returned.
+    points on its left (`sign = -1`). If it is always or never above them, an end of the cup is
+    returned.
     """
 
     def height(x: np.ndarray) -> np.ndarray:
@@ -185,7 +189,7 @@ def one_cup(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Return a tangent of the only cup among lines and caps that also meets the far points."""
+    """Return a tangent of the only cup among lines and caps, below the points outside the cup."""
     cup = side.next_cup[start]
     a, b = np.maximum(lo, side.left[cup]), np.minimum(hi, side.right[cup])
     first, last = np.maximum(lo, side.first[cup]), np.minimum(hi, side.last[cup])
@@ -224,7 +228,7 @@ def _with_corners(
     where: tuple[np.ndarray, ...],
     theta: np.ndarray | None,
 ) -> None:
-    """Overwrite the elements whose envelope has corners by a family of slopes and its offsets."""
+    """Overwrite the elements whose envelope has corners by slopes of a family, with offsets."""
     lo, hi, start, stop = (x[odd] for x in where)
     left, right = (x[odd] for x in touch)
     z = 0.5 * lo + 0.5 * hi

@@ -15,7 +15,7 @@ from .side import Side, fall
 
 
 MANY = 4
-"""Number of knots above which an interval gets constants: two full waves have no better line."""
+"""An interval with more knots gets constant bounds: over two full waves no line is better."""
 
 
 Dot = tuple[np.ndarray, np.ndarray, Numbers, np.ndarray]
@@ -25,7 +25,7 @@ Dot = tuple[np.ndarray, np.ndarray, Numbers, np.ndarray]
 def points(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> list[Dot]:
-    """Return ends and knots of every interval, in order: `(x, value, extra, present)`."""
+    """Return the ends and knots of every interval, in order, as `(x, value, extra, present)`."""
     first, last = side.value(lo), side.value(hi)
     everywhere = np.ones(lo.shape, bool)
     out = [(lo, first, side.error(first), everywhere)]
@@ -70,7 +70,7 @@ def touches(
     start: np.ndarray,
     stop: np.ndarray,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Iterate over the cups that `[lo, hi]` meets, with the tangent nearest to `slope` in each.
+    """Yield the cups that `[lo, hi]` meets, with the tangent nearest to `slope` in each.
 
     Yields:
         `(some, at, offset)`: the elements that have this cup, the point where its tangent touches,
@@ -97,9 +97,9 @@ def least_over(
     start: np.ndarray,
     stop: np.ndarray,
 ) -> np.ndarray:
-    """Compute `least_offset` for one side.
+    """Return a lower bound on `sign * f(x) - slope * x` over each `[lo, hi]`, for one side.
 
-    The intervals are finite, inside `on`, and over at most `MANY` knots.
+    The intervals are finite, lie inside `on`, and contain at most `MANY` knots.
     """
     best, _ = least_at_points(points(side, lo, hi, start, stop), slope)
     for some, _, offset in touches(side, slope, lo, hi, start, stop):

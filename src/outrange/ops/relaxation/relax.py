@@ -22,7 +22,7 @@ from .side import Side
 Rule = Callable[
     [np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], envelope.EnvelopeLine
 ]
-"""A rule of `envelope`, from ends, first and last gap, and theta."""
+"""A rule of `envelope`: a function of the ends, the first and last gap, and theta."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,9 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
 
     Args:
         curve: The facts of the curve.
-        lo: Lower ends, any shape; may be `-inf`.
-        hi: Upper ends, the same shape, `lo <= hi`.
-        theta: Numbers in [0, 1] of that shape, or None.
+        lo: Lower ends of the intervals, of any shape; may be `-inf`.
+        hi: Upper ends, of the same shape, with `lo <= hi`.
+        theta: Numbers in [0, 1], of the same shape, or None.
 
     Returns:
         `LinePair`.
@@ -114,8 +114,8 @@ def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -
     Args:
         curve: The facts of the curve.
         slope: Any finite slopes.
-        lo: Lower ends, the shape of `slope`; may be `-inf`.
-        hi: Upper ends, the same shape.
+        lo: Lower ends of the intervals, in the shape of `slope`; may be `-inf`.
+        hi: Upper ends, of the same shape.
     """
     return _any_slope(curve.sides[0], slope, lo, hi)
 
@@ -178,7 +178,7 @@ def _lower(side: Side, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None)
 def _situations(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> Iterator[tuple[np.ndarray, Rule]]:
-    """Iterate over masks of elements and their rules in `envelope`; others get constants."""
+    """Yield masks of elements with their rules in `envelope`; all other elements get constants."""
     plain = _plain(side, lo, hi)
     single = plain & (start == stop)
     line = single & side.has_line[start]

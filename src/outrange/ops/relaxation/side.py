@@ -47,7 +47,7 @@ MIRROR = {"line": "line", "cup": "cap", "cap": "cup"}
 
 
 def fall(value: Numbers, slope: np.ndarray, at: Numbers, extra: Numbers = 0.0) -> np.ndarray:
-    """Return a float64 at most `(value - extra) - slope * at`, whatever the rounding.
+    """Return a float64 that is at most `(value - extra) - slope * at`, rounding included.
 
     The product errs by `u |slope at|`, the two subtractions by `u` times their results: less than
     `4u (|slope at| + |value|)` in total, its own rounding included. Nothing is subtracted where
@@ -102,7 +102,7 @@ class Side:
         self.meets_convex = np.append(self.line_slope[:-1] <= self.line_slope[1:], False)
 
     def _state_knots(self) -> None:
-        """Set the least limit at every knot, and its error."""
+        """Set the smallest of the value and the one-sided limits at every knot, and its error."""
         values, extras = [], []
         for i, knot in enumerate(self.knots):
             candidates = [self._at(knot), self._limit(i, knot), self._limit(i + 1, knot)]
@@ -115,7 +115,7 @@ class Side:
         self.knot_extra = np.array(extras, np.float64)
 
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the ends from which, and up to which, an interval does not touch a knot.
+        """Return, for every knot, from where on and up to where an interval does not touch it.
 
         An interval that ends at a jump touches it unless the value there is the limit from inside.
         """
@@ -160,7 +160,7 @@ class Side:
         return self.curve.df(x) if self.sign > 0 else -self.curve.df(x)
 
     def error(self, value: Numbers) -> Numbers:
-        """Bound the error of a value; the float 0.0 where `f` is exact."""
+        """Bound the error of a value; return the float 0.0 if `f` is exact."""
         if self.exact:
             return 0.0
         return self.curve.off + self.curve.ulps * (2.0 * UNIT * np.abs(value) + TINY)
@@ -177,6 +177,6 @@ class Side:
         )
 
     def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return the least of `sign * f`, the constant fallback."""
+        """Return a lower bound of `sign * f` over `[lo, hi]`, the fallback if no line is known."""
         least, most = self.curve.range(lo, hi)
         return least if self.sign > 0 else -most

@@ -11,14 +11,14 @@ from ..step import Step
 def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds on the slope of `f` inside every `[lo, hi]`.
 
-    On a convex gap the slope rises, on a concave one it falls, so its ends decide. At a kink inside
-    the interval both one-sided slopes count; for an interval of one point, all slopes there do.
-    Between two turns the sign of the slope is known.
+    On a convex gap the slope rises, and on a concave one it falls, so its values at the ends
+    suffice. At a kink inside the interval, both one-sided slopes are included; for an interval of
+    one point, all slopes there are. Between two turns, the sign of the slope is known.
 
     Args:
         curve: The facts of the curve.
-        lo: Lower ends, any shape.
-        hi: Upper ends, the same shape.
+        lo: Lower ends of the intervals, of any shape.
+        hi: Upper ends, of the same shape.
 
     Returns:
         `(least, most)` of that shape; infinite where a jump or a hole lies inside, or nothing is
@@ -74,7 +74,10 @@ def _gap(
 
 
 def _limit(curve: Curve, slope: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return slopes at infinite ends: of the line far out if there is one, else unbounded."""
+    """Replace slopes at infinite ends by that of the line far out, if there is one.
+
+    Otherwise, replace them by infinity if the slope grows far out, or else by minus infinity.
+    """
     endless = np.isinf(x)
     if not np.any(endless):
         return slope
@@ -87,7 +90,7 @@ def _limit(curve: Curve, slope: np.ndarray, x: np.ndarray) -> np.ndarray:
 def _cut_by_monotonicity(
     curve: Curve, lo: np.ndarray, hi: np.ndarray, least: np.ndarray, most: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut off the slopes of the wrong sign where the curve only rises, or only falls."""
+    """Remove slopes of the wrong sign where the curve only rises or only falls."""
     ends = (-np.inf, *sorted({*curve.turns, *curve.holes}), np.inf)
     rises, falls = np.ones(lo.shape, bool), np.ones(lo.shape, bool)
     for r in range(len(ends) - 1):

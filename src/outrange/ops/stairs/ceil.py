@@ -8,7 +8,7 @@ from ..step import Step
 
 @register_stairs("ceil")
 def ceil() -> Step:
-    """Return the facts."""
+    """Return the facts about the function."""
     return Step(
         name="ceil",
         f=np.ceil,

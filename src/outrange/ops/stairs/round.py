@@ -1,4 +1,4 @@
-"""Round: the nearest integer, halves to the even one."""
+"""Round: the nearest integer, or the even one of two that are equally near."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ..step import Step
 
 @register_stairs("round")
 def round_half_even() -> Step:
-    """Return the facts."""
+    """Return the facts about the function."""
     return Step(
         name="round",
         f=np.rint,

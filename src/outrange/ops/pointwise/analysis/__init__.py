@@ -1,1 +1,1 @@
-"""Facts of a one-variable expression, proved piece by piece: bends, turns, gaps."""
+"""Facts about an expression of one variable, proved piece by piece: bends, turns, gaps."""

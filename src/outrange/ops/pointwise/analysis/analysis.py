@@ -1,4 +1,4 @@
-"""The facts of a function without a description, proved from its formula.
+"""The facts about a function without a file of its own, proved from its formula.
 
 Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*, SIAM 2009.
 """
@@ -30,7 +30,7 @@ _MOST_KNOTS = 160
 _LONGEST_NAME = 60
 
 _NO_STRETCH = 2.0**-100
-"""Width up to which a stretch lies between the cells next to a pole."""
+"""A stretch that is at most this wide lies between the cells next to a pole, and is negligible."""
 
 
 def analyze(t: Expressions, e: int, name: str = "") -> Curve:
@@ -74,7 +74,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
 
 
 def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
-    """Return the pieces, and the edges between which they lie; unbounded branches are left out."""
+    """Return the pieces, and the edges between which they lie; endless branches are left out."""
     left, right = WHOLE
     for _ in range(8):
         try:
@@ -86,11 +86,11 @@ def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
 
 
 _NEAR_END = 2.0**-20
-"""Relative distance from the end of a piece within which there may be a pole, at least of the
-slope."""
+"""Relative distance from the end of a piece within which the function, or at least its slope, may
+have a pole."""
 
 _MODERATE = 2.0**20
-"""Size of the function above which an early end of the facts counts as overflow."""
+"""Size of the function above which an early end of the facts is considered an overflow."""
 
 
 @dataclass(eq=False)
@@ -99,7 +99,7 @@ class _Facts:
 
     Args:
         t: The table of expressions.
-        e: The expression, without its restrictions, which the pieces show.
+        e: The expression, without its restrictions, which the pieces reflect.
         shapes: Its pieces, measured, from left to right.
         looked_at: The edges between which the pieces were computed.
         needs: The conditions of the expression and of its branches.
@@ -171,7 +171,7 @@ class _Facts:
         )
 
     def guard_zero(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
-        """Return `f`, changed to be 0 at 0 only if the function is."""
+        """Return `f`, changed so that it is 0 at 0 only if the function is exactly 0 there."""
         zero = np.zeros(1)
         if not lo <= 0.0 <= hi or float(f(zero)[0]) != 0.0:
             return f
@@ -194,7 +194,7 @@ class _Facts:
         return lambda x: np.where((least <= x) & (x <= most), f(x), np.nan)
 
     def keep_connected(self) -> None:
-        """Keep the pieces around the middle: poles inside are holes, gaps end the domain."""
+        """Keep the connected pieces that are nearest to 1; poles within them become holes."""
         groups = [[self.shapes[0]]]
         for shape in self.shapes[1:]:
             if shape.piece.left == groups[-1][-1].piece.right:
@@ -204,7 +204,7 @@ class _Facts:
         self.shapes = min(groups, key=lambda g: _distance(g[0].piece.lo, g[-1].piece.hi))
 
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
-        """Return the stretch around 0 on which no cell is broken, or that around 1 or -1.
+        """Return the stretch around 0 on which no cell is broken, or the one around 1 or -1.
 
         At a pole where float64 overflows, such as that of `exp(1 / x)`, the stretch is negligible.
         """
@@ -242,7 +242,7 @@ class _Facts:
     # ---- the values far out -----------------------------------------------------------------
 
     def beyond(self, lo: float, hi: float) -> tuple[float, float]:
-        """Return the least and the largest value anywhere."""
+        """Return bounds on the function's values at all arguments."""
         ranges = [self._between(lo, hi)]
         for shape in self.shapes:
             cells = shape.cells
@@ -257,7 +257,7 @@ class _Facts:
         return min(x for x, _ in ranges), max(y for _, y in ranges)
 
     def _between(self, lo: float, hi: float) -> tuple[float, float]:
-        """Bound the values on all stretches: at ends, turns and in the cells of infinite ends."""
+        """Bound the values on all stretches by those at ends and turns and in unbounded cells."""
         least, most = np.inf, -np.inf
         for gap, turn in self.stretches:
             e = gap.shape.piece.expression
@@ -279,7 +279,10 @@ class _Facts:
     def _tail(
         self, shape: Shape, a: np.ndarray, b: np.ndarray, lo: float, hi: float
     ) -> tuple[float, float]:
-        """Bound the values in cells outside; one end is known if they move away from the inside."""
+        """Bound the values in cells outside `[lo, hi]`.
+
+        If the function moves away from its value at `lo` or `hi`, this value is one of the bounds.
+        """
         e = shape.piece.expression
         low, high = (np.array(x) for x in enclose(self.t, e, a, b))
         rise, top = enclose(self.t, shape.slope, a, b)

@@ -1,10 +1,10 @@
 """Convexity and turns of a piece without branches: proved, with an error for undecided cells.
 
-Between the cells on which the second derivative has a proved sign, some stay undecided: of width
-`w`, with `|f''| <= M` there. A function `g` of the stated convexity has `|g - f| <= 2 M w**2`:
-inside the cell its second derivative is distributed so that the slope is right after it, and the
-difference in value is carried along. The facts are about `g`, so bounds include twice that: once
-for the value they start from, once for `f` against `g`.
+Between the cells on which the second derivative has a proved sign, some cells stay undecided. Let
+such a cell have width `w` and `|f''| <= M`. A function `g` of the stated convexity has
+`|g - f| <= 2 M w**2`: inside the cell, its second derivative is distributed so that the slope is
+right after the cell, and the difference in value is carried along. The facts are about `g`, so
+bounds include this error twice: once for the value they start from, once for `f` against `g`.
 """
 
 from __future__ import annotations
@@ -35,15 +35,17 @@ _BEND = {1: "cup", -1: "cap"}
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """One piece, measured.
+    """The measured convexity and errors of one piece.
 
     Args:
         slope: Its derivative, an expression.
-        cells: The sign of its second derivative.
-        line: `(slope, offset)` as fractions, if it is a line.
+        bend: Its second derivative up to positive factors, an expression.
+        cells: Cells with the sign of its second derivative.
+        line: `(slope, offset)` as fractions, if it is a line; else None.
         error_added: The error of the facts in each cell.
         broken: Cells without facts: the convexity is undecided, or float64 overflows.
-        inner: The cells without the ends of the piece, which may be poles (of the slope).
+        inner: Lower and upper bounds of the cells, moved off the ends of the piece, which may be
+            poles, at least of the slope.
         error: `(absolute, relative)` error of the float64 value in each cell.
         slope_error: `(absolute, relative)` error of the slope in each cell.
     """
@@ -61,7 +63,7 @@ class Shape:
 
 
 def open_cell_error(width: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Bound the error of an undecided cell."""
+    """Bound the error of an undecided cell of this width, where `|f''|` is at most `size`."""
     with np.errstate(all="ignore"):
         return np.where(size == 0, 0.0, 4.0 * size * width * width)
 
@@ -119,20 +121,20 @@ def _useless(error: tuple[np.ndarray, np.ndarray], most: float) -> np.ndarray:
     """Return where float64 determines a value poorly: it cancels, or overflows.
 
     Args:
-        error: Its absolute and its relative error.
-        most: An absolute error that is good enough.
+        error: The absolute and the relative error of the value.
+        most: An absolute error that is small enough.
     """
     return ~((error[0] <= most) | (error[1] <= 2.0**-30))
 
 
 def _off_the_ends(x: np.ndarray, end: float, inwards: float) -> np.ndarray:
-    """Move `x` off a finite end of a piece, which may be a pole, at least of the slope."""
+    """Move `x` off a finite end of a piece, where the function or its slope may have a pole."""
     return np.where((x == end) & np.isfinite(end), np.nextafter(x, inwards), x)
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch of constant convexity."""
+    """A stretch of a piece with constant convexity."""
 
     lo: float
     hi: float
@@ -141,7 +143,7 @@ class Gap:
 
 
 def gaps(t: Expressions, shape: Shape, lo: float, hi: float) -> list[Gap]:
-    """Return the stretches of a piece between `lo` and `hi`, whose cells there are not broken."""
+    """Divide a piece between `lo` and `hi`, where no cell is broken, by convexity."""
     cells = shape.cells
     if shape.line is not None:
         return [Gap(lo, hi, "line", shape)]
@@ -208,7 +210,7 @@ def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
 
 
 def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
-    """Bound the error of `at` as the turn: the slope changes its sign close by."""
+    """Bound the error made by taking `at` as the turn: the slope changes its sign close to it."""
     slope = gap.shape.slope
     for step in (1e-10, 1e-9, 1e-8, 1e-6):
         delta = step * (1.0 + abs(at))
@@ -223,7 +225,10 @@ def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
 def _slopes(
     t: Expressions, shape: Shape, stretches: list[Gap]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Enclose the slope at cell edges and ends, and over the whole cell at infinite ones."""
+    """Enclose the slope at all edges of cells and stretches, and over the cell of an infinite edge.
+
+    Returns the edges and the lower and upper bounds of the slope.
+    """
     cells = shape.cells
     ends = [end for g in stretches for end in (g.lo, g.hi)]
     points = np.unique(np.concatenate([cells.lo, cells.hi, ends]))
@@ -234,7 +239,7 @@ def _slopes(
 
 
 def _slope_root(t: Expressions, slope: int, lo: float, hi: float, s: int) -> float:
-    """Return the float64 root of a monotone slope."""
+    """Return a float64 root of the slope, which is monotone between `lo` and `hi`."""
     f = program(t, slope)
     with np.errstate(all="ignore"):
         return float(root(lambda x: s * f(x), np.array([lo]), np.array([hi]))[0]) + 0.0

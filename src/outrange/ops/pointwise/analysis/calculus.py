@@ -1,4 +1,4 @@
-"""Derivatives of expressions, and their factorization, from which signs can be read."""
+"""Derivatives of expressions, and factored forms from which their signs can be read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def derivative(t: Expressions, e: int) -> int:
 
 
 def factor_out(t: Expressions, e: int) -> int:
-    """Return the same function as a product: the common factor of its terms, and a shorter sum.
+    """Factor an expression into the common factor of its terms and a shorter sum.
 
     `2 e / u**2 - e**2 / u**3` is `e / u**3 * (2 u - e)`, and with `u = 1 + e` that is
     `e / u**3 * (2 + e)`, whose sign needs no arithmetic.
@@ -82,7 +82,7 @@ def _common_factor(monomials: list[Monomial]) -> Monomial:
 
 
 def multiply_out(t: Expressions, e: int) -> int:
-    """Return `e` with products of sums expanded, unless that makes it long."""
+    """Return `e` with products of sums expanded, or `e` itself if that would be too long."""
     terms, constant = t.terms(e)
     total: Terms = {}
     for monomial, c in terms.items():

@@ -1,7 +1,7 @@
 """The sign of an expression along the line, proved cell by cell.
 
-The first cells are even. If the enclosure of a cell leaves the sign undecided, the cell is cut into
-smaller ones. Where the sign changes, cells shrink towards the root as a geometric series.
+The first cells form a fixed grid. If the enclosure of a cell leaves the sign undecided, the cell is
+cut into smaller ones. Where the sign changes, cells shrink towards the root as a geometric series.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _RINGS = 4.0 ** np.arange(0, 40)
 
 
 Payable = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From widths and sizes of cells to where the sign does not matter."""
+"""A function of the widths and sizes of cells that returns where the sign does not matter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class CellGrid:
     """Neighboring cells in order, with the sign and size of an expression on each.
 
     Args:
-        lo: `(cells,)`: the lower ends.
-        hi: `(cells,)`: the upper ends.
+        lo: `(cells,)`: the lower ends of the cells.
+        hi: `(cells,)`: the upper ends of the cells.
         sign: 1 (nowhere negative), -1 (nowhere positive), 0 (zero) or 2 (unknown).
         size: The largest absolute value.
-        stuck: Number of cuts in a row that decided nothing.
+        stuck: Number of successive cuts after which every part was still undecided.
     """
 
     lo: np.ndarray
@@ -91,7 +91,7 @@ def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
 
 
 def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
-    """Cut undecided cells into four, repeatedly; those that gain nothing twice are left."""
+    """Cut undecided cells into four, repeatedly, until two successive cuts decide nothing."""
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
         again &= np.isfinite(cells.lo) & np.isfinite(cells.hi)
@@ -113,7 +113,7 @@ def _new(t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray) -> CellGrid:
 
 
 def _merge(cells: CellGrid, mask: np.ndarray, new: CellGrid) -> CellGrid:
-    """Return some of the cells and new ones, in order; empty ones are dropped."""
+    """Return the cells in `mask` and the new cells, in order, without empty new cells."""
     proper = new.lo < new.hi
     parts = [
         np.concatenate([getattr(cells, f.name)[mask], getattr(new, f.name)[proper]])
@@ -133,7 +133,7 @@ def signs(
         e: An expression without branches, defined there.
         lo: Lower end; may be `-inf`.
         hi: Upper end; may be `inf`.
-        payable: From widths and sizes of cells to where the sign does not matter.
+        payable: Function of the widths and sizes of cells: where the sign does not matter.
         finest: Approximate distance from a root at which a sign is still required.
     """
     edges = grid(lo, hi, has_waves(t, e))

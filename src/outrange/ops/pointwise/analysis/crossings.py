@@ -1,4 +1,4 @@
-"""Crossings of an expression with a number: edges between which it stays on one side."""
+"""Crossings of an expression with a number, and edges between which it stays on one side."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .polynomials import has_root
 
 @dataclass(frozen=True)
 class Edge:
-    """A breakpoint: the real one lies in `[before, after]`, neighbors unless one number.
+    """A breakpoint on the real line, enclosed by the float64 numbers `before` and `after`.
 
     Args:
-        at: The float64 that represents it.
-        before: Lower bound of the real one.
-        after: Upper bound of the real one.
+        at: The float64 number that represents the breakpoint.
+        before: Lower bound of the breakpoint.
+        after: Upper bound of the breakpoint.
     """
 
     at: float
@@ -32,18 +32,18 @@ class Edge:
 
     @property
     def exact(self) -> bool:
-        """Whether `at` is the breakpoint."""
+        """Whether `at` is exactly the breakpoint."""
         return self.before == self.after
 
 
 WHOLE = (Edge(-np.inf, -np.inf, -np.inf), Edge(np.inf, np.inf, np.inf))
 
 _WAVES = 32.0
-"""Distance from 0 up to which branches by a wave are followed."""
+"""Distance from 0 up to which branches that depend on a sine or cosine are followed."""
 
 
 class Endless(Exception):
-    """The branches do not end outside of `(lo, hi)`."""
+    """Outside `(lo, hi)`, the branches may not end."""
 
     def __init__(self, lo: float, hi: float) -> None:
         super().__init__()
@@ -58,7 +58,10 @@ def cut(
     right: Edge,
     touching: bool = False,
 ) -> Iterator[tuple[Edge, Edge, int]]:
-    """Cut the line between two edges where `u` passes a knot (or, if `touching`, meets it)."""
+    """Cut the line between two edges where `u` passes a knot (or, if `touching`, meets it).
+
+    Yields the two edges of each part, and the number of the gap between knots that contains `u`.
+    """
     edges = [left]
     crossings = {r for k in knots for r in _crossings(t, u, k, left, right, touching)}
     for edge in sorted(crossings, key=_place):
@@ -79,7 +82,7 @@ def _place(edge: Edge) -> float:
 
 
 def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) -> int:
-    """Return the gap between knots in which `u` lies on a stretch where it passes none."""
+    """Return the number of the gap between knots in which `u` lies between two edges."""
     middle = between(a.after, b.before)
     low, high = (float(end[0]) for end in enclose(t, u, middle, middle))
     for gap in range(len(knots) + 1):
@@ -91,7 +94,7 @@ def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) ->
 
 
 def between(lo: float, hi: float) -> float:
-    """Return a number well inside an interval, not far out."""
+    """Return a number inside an interval, away from its ends and not far from a finite end."""
     if np.isinf(lo) and np.isinf(hi):
         return 0.3
     if np.isinf(lo):
@@ -104,7 +107,7 @@ def between(lo: float, hi: float) -> float:
 def _crossings(
     t: Expressions, u: int, knot: Fraction, left: Edge, right: Edge, touching: bool
 ) -> list[Edge]:
-    """Return the places between two edges at which `u - knot` may change its sign or be 0."""
+    """Return the edges between `left` and `right` at which `u - knot` may change sign or be 0."""
     lo, hi = left.after, right.before
     shifted = t.scale(u, 1, -Fraction(knot))
     polynomial = t.polynomial(shifted)
@@ -165,7 +168,7 @@ def _keeps_sign(t: Expressions, e: int, a: float, b: float, sign: int) -> bool:
 def _exact_root(
     t: Expressions, e: int, polynomial: dict[int, Fraction] | None, a: float, b: float
 ) -> Edge | None:
-    """Return the root as one number, if it is a float64."""
+    """Return the edge at a root in `[a, b]` if the root is one of a few likely float64 numbers."""
     for at in {0.5 * a + 0.5 * b, float(np.float32(0.5 * a + 0.5 * b)), round(0.5 * a + 0.5 * b)}:
         if not a <= at <= b:
             continue

@@ -43,7 +43,7 @@ def open_ends(
 
 
 def _jumps(t: Expressions, whole: int, piece: CurvePiece, edge: Edge) -> bool:
-    """Return whether the function at the edge of a piece differs from the piece."""
+    """Return whether the value of the function at an edge differs from that of the piece."""
     try:
         at_edge = t.substitute(whole, {t.x: t.constant(edge.at)})
     except UnsupportedError:  # a pole
@@ -56,7 +56,7 @@ def _jumps(t: Expressions, whole: int, piece: CurvePiece, edge: Edge) -> bool:
 def is_defined_outside(
     t: Expressions, conditions: Iterable[Need], looked_at: tuple[Edge, Edge]
 ) -> bool:
-    """Return whether the conditions hold left and right of two edges."""
+    """Return whether the conditions hold everywhere left and right of the two edges."""
     for a, b in ((-np.inf, looked_at[0].at), (looked_at[1].at, np.inf)):
         for need in conditions if a < b else ():
             low, high = (float(end[0]) for end in enclose(t, need.argument, a, b))
@@ -66,7 +66,7 @@ def is_defined_outside(
 
 
 def restrict_to(f: Elementwise, on: tuple[float, float], holes: Sequence[float]) -> Elementwise:
-    """Return `f` with NaN outside the domain."""
+    """Return `f` with NaN outside `on` and at the holes."""
 
     def run(x: np.ndarray) -> np.ndarray:
         inside = (on[0] <= x) & (x <= on[1])
@@ -78,7 +78,7 @@ def restrict_to(f: Elementwise, on: tuple[float, float], holes: Sequence[float])
 
 
 def with_outside(f: Elementwise, outside: Elementwise, looked_at: tuple[Edge, Edge]) -> Elementwise:
-    """Return `f` with another function left and right of two edges."""
+    """Return `f`, replaced by the function `outside` left and right of the two edges."""
     if looked_at == WHOLE:
         return f
     lo, hi = (edge.at for edge in looked_at)

@@ -16,10 +16,11 @@ from .pieces import CurvePiece, jumping
 
 
 _CLOSE = 1e-9
-"""Distance at which two values, not proved to differ, count as one; the error is included."""
+"""Relative distance up to which two values are considered equal unless they are proved to differ.
+The distance is added to the error."""
 
 _POLE_ULPS = 64
-"""Units in the last place within which a pole must be known."""
+"""The place of a pole must be known to within this many units in the last place."""
 
 
 @dataclass(eq=False)
@@ -41,14 +42,14 @@ class Joints:
     jumps: list[float] = field(default_factory=list)
     holes: list[float] = field(default_factory=list)
     thresholds: dict[float, float] = field(default_factory=dict)
-    """From the edge at a jump to the first number that the piece right of it computes."""
+    """Maps the edge at a jump to the first argument at which the piece right of it is evaluated."""
 
     def starts(self, piece: CurvePiece) -> float:
-        """Return the first number that a piece computes."""
+        """Return the first argument at which a piece is evaluated."""
         return self.thresholds.get(piece.left.at, piece.left.at)
 
     def join(self, stretches: list[tuple[Gap, Turns]]) -> None:
-        """Process all stretches, in order."""
+        """Collect the facts of all stretches and of the joints between them, in order."""
         last: tuple[Gap, Turns] | None = None
         for gap, turn in stretches:
             self.error_added += turn.error_added
@@ -89,10 +90,11 @@ class Joints:
     def _cost_within(self, before: Gap, gap: Gap, edge: Edge) -> float:
         """Return the error of extending two stretches to an edge whose place is not known exactly.
 
-        Between its ends the function may be on any of its branches, and bend either way.
+        Between `edge.before` and `edge.after`, the function may be on any of its branches, and bend
+        either way.
 
         Raises:
-            UnsupportedError: The ends are too far apart.
+            UnsupportedError: The error is too large.
         """
         if edge.exact or edge.after <= up(edge.before):
             return 0.0
@@ -124,10 +126,11 @@ class Joints:
         return False
 
     def _refuse_single_point(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
-        """Refuse a function with a value at the edge that neither side has.
+        """Reject a function whose value at the edge is that of neither side.
 
         Raises:
-            UnsupportedError: It has one, or may have one because the edge is no float64 number.
+            UnsupportedError: The function has such a value, or may have one because the edge is not
+                a float64 number.
         """
         t = self.table
         if not edge.exact:
@@ -167,7 +170,7 @@ class Joints:
         self.turns.append(edge.at)
 
     def _threshold(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> float:
-        """Return the first number that the right piece computes."""
+        """Return the first argument at which the right piece is evaluated."""
         if not edge.exact:
             return edge.after  # the real edge lies strictly between two numbers
         t = self.table
@@ -181,7 +184,7 @@ class Joints:
 
 
 def _line(gap: Gap) -> tuple[float, float] | None:
-    """Return the exact line of a stretch whose ends and coefficients are float64 numbers."""
+    """Return the line of a stretch if its ends and coefficients are float64 numbers, else None."""
     line, piece = gap.shape.line, gap.shape.piece
     if line is None or not (piece.left.exact and piece.right.exact):
         return None

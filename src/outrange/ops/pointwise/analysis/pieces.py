@@ -1,4 +1,4 @@
-"""Cuts of the line such that an expression has no branch and no pole within a piece."""
+"""Cuts of the real line into pieces within which an expression has no branch and no pole."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CurvePiece:
 
     Args:
         expression: Index of the expression.
-        lost: Conditions that hold inside the piece, and that its expression does not show.
+        lost: Conditions that hold inside the piece but are not visible in its expression.
     """
 
     left: Edge
@@ -29,12 +29,12 @@ class CurvePiece:
 
     @property
     def lo(self) -> float:
-        """The point from which the piece is certain."""
+        """The point from which on the function certainly follows this piece."""
         return self.left.after
 
     @property
     def hi(self) -> float:
-        """The point up to which the piece is certain."""
+        """The point up to which the function certainly follows this piece."""
         return self.right.before
 
     def is_undefined_at(self, t: Expressions, edge: Edge) -> bool:
@@ -57,14 +57,14 @@ def pieces(
     conditions: frozenset[Need] = frozenset(),
     settled: frozenset[Need] = frozenset(),
 ) -> list[CurvePiece]:
-    """Cut the line between two edges; where `e` is not defined there is no piece.
+    """Cut the line between two edges into pieces; there is no piece where `e` is not defined.
 
     Args:
         t: The table of expressions.
         e: Index of the expression.
         conditions: Conditions of the expressions from which `e` was derived, which `e` itself may
             no longer show.
-        settled: Those at which the line was cut before.
+        settled: The conditions at which the line has already been cut.
 
     Raises:
         UnsupportedError: The branches do not end, or two cannot be separated.
@@ -88,7 +88,7 @@ def pieces(
 
 
 def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
-    """Return the first branch that is always evaluated; its argument has none."""
+    """Return the first switch that is always evaluated, or None; its argument has no switch."""
     met = (k for e in roots for k in unconditional(t, e) if isinstance(t.nodes[k], Switch))
     return min(met, default=None)
 
@@ -96,7 +96,7 @@ def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
 def _satisfying(
     t: Expressions, need: Need, left: Edge, right: Edge, touching: bool
 ) -> list[tuple[Edge, Edge]]:
-    """Return the stretches where a condition holds; if `touching`, cut where it just fails."""
+    """Return the stretches where a condition holds; if `touching`, also cut where it is touched."""
     parts = cut(t, need.argument, (need.limit,), left, right, touching)
     return [(a, b) for a, b, gap in parts if need.sign == NONZERO or gap == 1]
 
@@ -110,7 +110,7 @@ def _by_branch(
     conditions: frozenset[Need],
     settled: frozenset[Need],
 ) -> list[CurvePiece]:
-    """Return the pieces of each branch of a switch whose argument has none."""
+    """Return the pieces of all branches of a switch whose argument has no switch."""
     node, parts = t.nodes[switch], []
     assert isinstance(node, Switch)
     _refuse_touching(t, node, left, right)
@@ -128,7 +128,7 @@ def _by_branch(
 def _leaves(
     t: Expressions, e: int, left: Edge, right: Edge, conditions: frozenset[Need]
 ) -> list[CurvePiece]:
-    """Return the piece between two edges, cut where conditions fail that `e` does not show."""
+    """Return the piece between two edges, cut where conditions fail that are not visible in `e`."""
     lost = conditions - needs(t, e)
     parts = [(left, right)]
     for need in sorted(n for n in lost if n.sign == POSITIVE):
@@ -137,7 +137,7 @@ def _leaves(
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:
-    """Return for every switch that is discontinuous whether its knot has a third value."""
+    """Return, for every discontinuous switch, whether a value at a knot is that of neither side."""
     has_third_value = []
     for k in t.dependencies(e):
         node = t.nodes[k]
@@ -149,7 +149,7 @@ def jumping(t: Expressions, e: int) -> list[bool]:
 
 
 def _around(t: Expressions, node: Switch) -> list[tuple[int, int, int]]:
-    """Return the value before, at and after each knot."""
+    """Return the values just before, at and just after each knot of a switch, as expressions."""
     values = []
     for i, knot in enumerate(node.knots):
         place = {node.argument: t.constant(knot)}
@@ -160,10 +160,12 @@ def _around(t: Expressions, node: Switch) -> list[tuple[int, int, int]]:
 
 
 def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> None:
-    """Refuse a jump that its argument may touch and turn back, since pieces have only insides.
+    """Reject a jump that the argument of a switch may touch without passing it.
+
+    At such a point the function has a separate value, which pieces cannot represent.
 
     Raises:
-        UnsupportedError: One may be touched.
+        UnsupportedError: A jump may be touched in this way.
     """
     for knot, parts in zip(node.knots, _around(t, node), strict=True):
         if len(set(parts)) == 1:

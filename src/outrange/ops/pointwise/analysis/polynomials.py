@@ -15,7 +15,7 @@ def has_root(polynomial: Mapping[int, Fraction], lo: Fraction, hi: Fraction) -> 
     """Return whether a polynomial has a root in `[lo, hi]`, by Sturm's theorem.
 
     Args:
-        polynomial: Power to coefficient; not all of them 0.
+        polynomial: Maps powers to coefficients, not all of which are 0.
         lo: Lower end of the interval.
         hi: Upper end of the interval.
 
@@ -36,7 +36,7 @@ def has_root(polynomial: Mapping[int, Fraction], lo: Fraction, hi: Fraction) -> 
 
 
 def _negative_remainder(above: list[Fraction], below: list[Fraction]) -> list[Fraction]:
-    """Return the negative remainder of a division, times a positive number, without leading 0s."""
+    """Return the negated remainder of a division up to a positive factor, without leading zeros."""
     rest = list(above)
     while len(rest) >= len(below):
         factor = rest[0] / below[0]
@@ -49,7 +49,7 @@ def _negative_remainder(above: list[Fraction], below: list[Fraction]) -> list[Fr
 
 
 def _changes(chain: list[list[Fraction]], x: Fraction) -> int:
-    """Count the changes of sign along a chain at `x`; zeros do not count."""
+    """Count the changes of sign along a chain of polynomials at `x`, ignoring zeros."""
     signs = [value > 0 for value in (_value(row, x) for row in chain) if value]
     return sum(a != b for a, b in pairwise(signs))
 
