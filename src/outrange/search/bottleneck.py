@@ -34,29 +34,28 @@ WIDEST = 6
 """Maximum number of entries of a bottleneck; more would need too many boxes."""
 
 FIRST_TURN = 2.0
-"""Seconds of the first turn of the bottleneck ranges, and of the open regions.
+"""Length of the first search of the bottleneck ranges and of the open regions, in seconds.
 
-The time doubles whenever the ranges are searched again."""
+It doubles whenever the ranges are searched again."""
 
 SLICE = 0.25
-"""Seconds of one `advance`."""
+"""Length of one call of `advance`, in seconds."""
 
 PAVED = 256
-"""Limit on the number of boxes into which a case is divided; the hull of the open ones is a region.
-"""
+"""Maximum number of boxes into which a case is divided. The hull of its open boxes is a region."""
 
 TOLERANCE = 1e-2
 """Relative gap of the bottleneck ranges."""
 
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
-"""Bound of a region's value that proves that no input reaches the region."""
+"""Least lower bound of a region's value that proves that no input reaches the region."""
 
 Begin = Callable[[Problem, Incumbent], Search]
 """Starts the search that suits a problem."""
 
 Ends = tuple[np.ndarray, np.ndarray]
-"""Least and largest entries of the bottleneck."""
+"""Lower and upper bounds of the bottleneck's entries."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +74,7 @@ class Bottleneck:
 
 
 def find_bottleneck(graph: Graph) -> Bottleneck | None:
-    """Find the narrowest bottleneck whose front neuron splits support; None if there is none.
+    """Find the narrowest bottleneck whose front is supported by neuron splits, or return None.
 
     If several qualify, take the last: a longer front keeps more correlation between the entries.
     """
@@ -99,7 +98,7 @@ def find_bottleneck(graph: Graph) -> Bottleneck | None:
 
 
 def _widths(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Yield `(value, width)` of narrow cuts whose front is supported; `width` counts entries."""
+    """Yield `(value, width)` for each cut of at most `WIDEST` entries with a supported front."""
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     supported, width = [True], graph.size if 0 in last else 0
     for floor, node in enumerate(graph.nodes[:-1], 1):
@@ -114,7 +113,7 @@ def _widths(graph: Graph) -> Iterator[tuple[int, int]]:
 
 
 class BottleneckSearch(Search):
-    """Decides through a bottleneck: bounds its ranges, then whether inputs reach open regions.
+    """Search that bounds the ranges of a bottleneck and decides if inputs reach its open regions.
 
     Args:
         problem: The whole problem: a decision about one box.
@@ -202,7 +201,7 @@ class BottleneckSearch(Search):
         self._closed = not self._regions
         if self._closed:
             return
-        # Only those ends of the ranges matter at which a region is open.
+        # A bound of the ranges matters only if some open region touches it.
         firsts, lasts = (np.array([region[side] for region in self._regions]) for side in (0, 1))
         done = np.concatenate([firsts.min(axis=0) > lo, lasts.max(axis=0) < hi])
         incumbent.dropped = incumbent.dropped | done
@@ -214,7 +213,10 @@ class BottleneckSearch(Search):
         self._ends = self.incumbent.clock.seconds + self._turn
 
     def _open_within(self, lo: np.ndarray, hi: np.ndarray) -> list[Ends]:
-        """Bound the rest over a box of the bottleneck; return a hull of open boxes per case."""
+        """Return the open regions within a box of bottleneck values.
+
+        Each region is the hull of one case's boxes on which some objective may miss its target.
+        """
         late = lambda: self.incumbent.clock.expired  # noqa: E731
         target = self._target
         cases = step_cases(self._bottleneck.rest, lo, hi)
@@ -238,7 +240,7 @@ class BottleneckSearch(Search):
         return regions
 
     def _search_region(self, region: Ends) -> None:
-        """Search for an input that reaches a region; halve the region if there is one."""
+        """Search for an input that reaches a region; halve the region if such an input is found."""
         if self._region_search is None:
             self._region_search = self._start_region_search(*region)
         search = self._region_search

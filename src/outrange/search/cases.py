@@ -1,11 +1,11 @@
 """Branch and bound over unions of boxes and integer inputs, by searches of single real boxes.
 
-Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The
-worst case is searched further. A case whose relaxation has an optimum below the cutoff is split at
-an integer (Land, Doig 1960). A case whose bounds no longer rise is halved along the input that
-gains most.
+Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The case
+with the worst bound is searched further. A case whose relaxation has an optimum below the cutoff is
+split at an integer (Land, Doig 1960). A case whose bounds no longer rise is halved along the input
+that gains most.
 
-Sound: yes, if the searches of the cases are. Complete: if these are.
+Sound: yes, if the searches of the cases are. Complete: if those searches are.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from .common.solution import Stop
 
 
 FIRST_TURN = 0.1
-"""Seconds of the first turn of a case; the time doubles with each turn of the same case."""
+"""Length of a case's first turn, in seconds; it doubles with each turn of the same case."""
 
 SETTLED = 0.3
 """Length of a case's next turn, in seconds, above which its first bounds count as available."""
 
 WORTH = 0.05
-"""Share of a gap that a turn must close; after a turn that closes less the case is split."""
+"""Fraction of a gap that a turn must close; a case is split after a turn that closes less."""
 
 NO_GAIN = 1e-9
-"""Gain, as a share of an objective's range, up to which better bounds are ascribed to rounding."""
+"""Largest gain that is attributed to rounding, as a fraction of an objective's range."""
 
 MOST_SEARCHES = 64
-"""Searches of cases kept in memory: each holds the bounds of all units, and perhaps a tree."""
+"""Maximum number of searches in memory: each stores the bounds of all units, and perhaps a tree."""
 
 TOGETHER = 256
-"""Cases whose first bounds are computed in one pass."""
+"""Maximum number of cases whose first bounds are computed in one pass."""
 
 METHOD = "branch and bound over integers and unions (Land, Doig 1960)"
 
@@ -82,14 +82,14 @@ class _SearchedBox:
 
 
 class CaseSearch(Search):
-    """Best-first search over single boxes: the worst is searched further, or split along an input.
+    """Best-first search over single boxes: the box with the worst bound is searched on or split.
 
     Args:
         problem: Objectives over a union of boxes, perhaps with integer inputs.
         incumbent: Shared with the other searches of the problem.
         begin: Starts the search of a single box of real inputs.
-        hull: Whether to search the hull of the boxes instead of each box: one case, which is never
-            split.
+        hull: Whether to search the hull of the boxes as a single case that is never split, instead
+            of each box.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class CaseSearch(Search):
         self.incumbent.start(y[0], np.tile(middle, (y.shape[1], 1)), y[0])
 
     def _first_bounds(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Bound the objectives over boxes by back-substitution, many boxes at once."""
+        """Return lower bounds `(boxes, m)` of the objectives by back-substitution."""
         problem, parts = self._problem, []
         graph = problem.of_outputs(problem.small)
         for start in range(0, len(lo), TOGETHER):
@@ -184,19 +184,23 @@ class CaseSearch(Search):
         return True
 
     def _has_gained(self, i: int, before: np.ndarray) -> bool:
-        """Return whether the last turn has closed enough of some gap to justify another one."""
+        """Return whether the last turn closed enough of some gap to justify another turn."""
         gap, left = (self.incumbent.cutoff() - lower for lower in (before, self._lower[i]))
         return bool(((gap > 0) & ~(left > (1.0 - WORTH) * gap)).any())
 
     def _can_gain(self, i: int, case: _SearchedBox) -> bool:
-        """Return whether the relaxation's own gap exceeds the part that it can never close."""
+        """Return whether the gap that a case's search can still close exceeds the remaining gap.
+
+        The remaining gap lies between the best value of the relaxation and the cutoff. No search of
+        the relaxation closes it.
+        """
         if case.search is None or not case.search.incumbent.best.size:
             return False
         cutoff, best = self.incumbent.cutoff(), case.search.incumbent.best
         return bool(((self._lower[i] < cutoff) & (best - self._lower[i] > cutoff - best)).any())
 
     def _worst(self) -> int | None:
-        """Return the case with the lowest relative bound of an open objective, or None."""
+        """Return the index of the open case with the lowest relative bound, or None."""
         missing = (self.incumbent.cutoff() - self._lower) / self.incumbent.scale()
         missing = np.where(np.isnan(missing), 0.0, missing).max(axis=1)
         missing[self._stuck] = 0.0
@@ -204,7 +208,10 @@ class CaseSearch(Search):
         return i if missing[i] > 0 else None
 
     def _take_turn(self, case: _SearchedBox) -> Stop:
-        """Run the search of a case for its turn; start the search first if necessary."""
+        """Run the search of a case for its turn, and start it first if necessary.
+
+        Return why the search stopped.
+        """
         if case.search is None:
             whole = self._problem
             real = DomainBoxes(case.lo[None], case.hi[None], np.zeros(case.lo.size, bool))
@@ -254,11 +261,12 @@ class CaseSearch(Search):
     def _branching_input(
         self, i: int, case: _SearchedBox, stalled: bool, ended: bool
     ) -> tuple[int, float] | None:
-        """Return the input to split a case at, and the split value; None to search it further.
+        """Return the input along which to split a case and the split value, or None.
 
-        A relaxation with a point below the cutoff cannot close the case. It is still searched
-        while its bound is further from its best point than this point is from the cutoff. If an
-        ended search had real inputs only, just rounding is left, which no split removes.
+        None means that the case is searched further. A relaxation with a point below the cutoff
+        cannot close the case. The case is still searched while its bound is further from its best
+        point than that point is from the cutoff. If a search over real inputs has ended, only
+        rounding is left, which no split removes.
         """
         whole = self._problem.domain.whole & (case.lo < case.hi)
         if case.search is not None and case.search.incumbent.best.size and whole.any():
@@ -300,7 +308,10 @@ class CaseSearch(Search):
         return j, float(below[j])
 
     def _split_case(self, i: int, j: int, below: float) -> None:
-        """Replace a case by its parts up to `below` and from the next integer on (if integer)."""
+        """Split case `i` along input `j`: one part ends at `below`, the other part starts there.
+
+        For an integer input, the other part starts at the next integer.
+        """
         case = self._cases[i]
         lo, hi = np.stack([case.lo, case.lo]), np.stack([case.hi, case.hi])
         hi[0, j], lo[1, j] = below, below + self._problem.domain.whole[j]

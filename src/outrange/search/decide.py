@@ -21,7 +21,7 @@ from .prefilter import drop_refuted
 
 
 FIRST_TURN = 0.5
-"""Seconds of the first turn of each group of clauses; the time doubles with every round."""
+"""Length of the first turn of each group of clauses, in seconds; it doubles with every round."""
 
 
 def decide(
@@ -50,7 +50,7 @@ def decide(
     Returns:
         A `Solution` of one objective, the clause with the lowest bound. `status` is `SAT` (a point
         was accepted), `UNSAT` (proved infeasible), or the reason why the search ended early.
-        `lower` bounds every open clause; `seen` is the lowest value accepted, at the point `at`.
+        `lower` bounds every open clause; `seen` is the lowest value found, at the point `at`.
 
     Raises:
         InputError: A box exceeds the limits of an input.
@@ -106,7 +106,7 @@ class _Decision:
         return self._solution(status, unproved or self.searches, partial)
 
     def _begin(self) -> Stop | None:
-        """Attack every group, and compute its first bounds."""
+        """Attack every group and compute its first bounds; return why it ended early, or None."""
         # If the preparation fails, every clause is searched separately.
         with suppress(SearchFailedError):
             attempt(self._prepare, "the refutation of clauses before the search")
@@ -136,7 +136,10 @@ class _Decision:
         self.pooled = [*merged, *(PooledClauses(self.graph, group) for group in left)]
 
     def _run_in_turns(self) -> Stop:
-        """Run every open group in rounds of turns; the turns double in length with each round."""
+        """Run every open group in rounds of turns, whose length doubles with each round.
+
+        Return why the rounds ended.
+        """
         turn = FIRST_TURN if len(self.searches) > 1 else np.inf
         waiting = [search for search in self.searches if not search.proved]
         while waiting:

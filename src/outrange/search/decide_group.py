@@ -1,4 +1,4 @@
-"""Decides one group of clauses: holds its search, its bounds and its best point."""
+"""The search that decides one group of clauses, with its bounds and its best point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .subdivide_boxes import open_boxes
 
 
 TIE = 1e-9
-"""Values up to this share of the observed range count as 0 up to rounding."""
+"""Fraction of the observed range up to which a value is treated as 0 up to rounding."""
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
 
@@ -112,7 +112,7 @@ class GroupSearch:
         return stop
 
     def offer_ties(self, accept: Accept) -> bool:
-        """Offer the best points after the search has finished, including ties with 0 by rounding.
+        """Offer the best points of open clauses after the search, with ties with 0 by rounding.
 
         Returns:
             Whether a point was accepted.
@@ -124,7 +124,7 @@ class GroupSearch:
         return self.accepted
 
     def offer_points(self, accept: Accept) -> bool:
-        """Offer the points below their goals; return whether one was accepted."""
+        """Offer the points whose values are below their goals; return whether one was accepted."""
         incumbent = self.incumbent
         assert incumbent.goal is not None
         for k in np.flatnonzero(incumbent.best < incumbent.goal):

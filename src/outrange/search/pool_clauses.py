@@ -23,7 +23,7 @@ from .selection import FEW_INPUTS, is_wide
 
 
 MANY = 16
-"""Number of equal groups at or above which they are pooled; fewer are searched separately."""
+"""Minimum number of equal groups that are pooled; fewer are searched separately."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class PooledClauses:
     """A group of clauses and the graph that they constrain.
 
     Args:
-        graph: The network, with the varying constants as extra inputs behind its own.
+        graph: The network, with the varying constants as extra inputs after its own inputs.
         group: Clauses, and boxes of the graph's inputs.
     """
 
@@ -48,7 +48,7 @@ def pool_clauses(graph: Graph, groups: Sequence[ClauseGroup]) -> list[PooledClau
     Args:
         groups: Clauses and their boxes.
 
-    Sound: yes; the clauses keep their meaning, up to how a constant is added.
+    Sound: yes; the clauses keep their meaning, except that a varying constant is added as an input.
     """
     kinds: dict[Hashable, list[tuple[ClauseGroup, list[float]]]] = {}
     left: list[ClauseGroup] = []
@@ -72,14 +72,14 @@ def pool_clauses(graph: Graph, groups: Sequence[ClauseGroup]) -> list[PooledClau
 
 
 def _can_pool(graph: Graph, group: ClauseGroup) -> bool:
-    """Return whether a group may be pooled: its boxes have few free inputs, and no distances."""
+    """Return whether a group may be pooled: few free inputs, no distances, and no wide graph."""
     roots = group.roots
     free = (roots.lo < roots.hi).sum(axis=1).max(initial=0)
     return not group.distances and free <= FEW_INPUTS and not is_wide(graph)
 
 
 def _clause_key(formula: Formula, constants: list[float]) -> Hashable:
-    """Return a formula without its constants, which are appended to `constants`."""
+    """Return a hashable key of a formula without its constants, and append these to `constants`."""
     if isinstance(formula, Atom):
         constants.append(formula.offset)
         return formula.terms, formula.strict
@@ -115,7 +115,7 @@ def _translate_formula(
     """Translate a formula over `[x, y]` into one over `[x, constants, y]`.
 
     Args:
-        sources: Index of each atom's constant among the new inputs; -1 if it stays a constant.
+        sources: Index of each atom's constant among the new inputs; -1 if it remains a constant.
         inputs: The number of original inputs.
         count: The number of new inputs.
     """

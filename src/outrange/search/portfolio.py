@@ -17,20 +17,20 @@ from .common.search import Search
 
 
 FIRST_TURN = 0.5
-"""Seconds of the first turn of each search of a portfolio; the time doubles with every round."""
+"""Length of the first turn of each search, in seconds; it doubles with every round."""
 
 LEAST_GAIN = 0.01
-"""Share of its open gap that the leading search must close in a turn to stay the leader."""
+"""Fraction of its open gap that the leading search must close in a turn to remain the leader."""
 
 SHARE_BEHIND = 0.0625
-"""Share of a turn for searches other than the leader, after the first round."""
+"""Fraction of a turn that each search other than the leader gets after the first round."""
 
 
 class Portfolio(Search):
     """Several searches of one problem with a shared incumbent, in turns of growing length.
 
     A bound proved by one search is available to all. From the second round on, the search with the
-    best bounds gets most of the time: it soon shows which kind of split suits a network.
+    best bounds gets most of the time, because its lead shows which kind of split suits the network.
     """
 
     def __init__(self, parts: tuple[Search, ...]) -> None:
@@ -42,7 +42,7 @@ class Portfolio(Search):
         self._stood = -np.inf
         """Standing of the leader at the beginning of its last turn."""
         self._stalled: set[int] = set()
-        """Identities of the leaders that have gained nothing in a turn."""
+        """The `id` of each leader that gained too little in a turn."""
         self._ended_by: type[MemoryError | SearchFailedError] | None = None
         self._at = 0
         self._turn_ends = self.incumbent.clock.seconds + parts[0].share * FIRST_TURN
@@ -108,7 +108,10 @@ class Portfolio(Search):
         self._turn_ends = self.incumbent.clock.seconds + share * self._turn
 
     def _choose_leader(self) -> None:
-        """Choose the leader: the best bounds among the searches that gained in their last turn."""
+        """Choose the search with the best bounds as the leader.
+
+        Searches that have not settled come first, then those that have not stalled.
+        """
         rising = [part for part in self._going if part.gradual]
         if self._leader in rising:
             gains = self._standing(self._leader) > self._stood * (1.0 - LEAST_GAIN)
@@ -130,13 +133,15 @@ class Portfolio(Search):
 
 
 def begin_in_turns(*begins: Callable[[], Search]) -> Search:
-    """Start searches that run in turns, without those that fail to start.
+    """Start several searches and return one that runs them in turns.
+
+    Searches that fail to start are left out.
 
     Args:
         begins: Functions that each start a search; all searches share an incumbent.
 
     Raises:
-        SearchFailedError: All of them fail.
+        SearchFailedError: Every search fails to start.
     """
     begun, ended_by = [], SearchFailedError()
     for begin in begins:

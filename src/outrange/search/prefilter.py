@@ -17,7 +17,7 @@ from .common.search import Search
 
 
 MANY = 16
-"""Number of groups at or above which they are pre-filtered; fewer are searched directly."""
+"""Minimum number of groups that are pre-filtered; fewer are searched directly."""
 
 FEW_ROOTS = 32
 """Groups with more boxes than this are not pre-filtered: a search bounds their boxes together."""
@@ -30,7 +30,7 @@ METHODS = ("bounds of all boxes at once: intervals, then forward forms (DeepZ, S
 def drop_refuted(
     graph: Graph, groups: Sequence[ClauseGroup], late: Callable[[], bool]
 ) -> list[ClauseGroup]:
-    """Drop the clauses that linear bounds of the outputs refute.
+    """Drop the clauses that linear bounds of the outputs refute, and groups with no clause left.
 
     Args:
         groups: Clauses and their boxes.
@@ -77,7 +77,7 @@ def _is_refuted(clause: Sequence[Formula], lo: np.ndarray, hi: np.ndarray) -> bo
 
 
 class NothingOpen(Search):
-    """The search of a problem without open boxes, which is finished at once.
+    """The search of a problem without open boxes, which is finished from the start.
 
     Args:
         inputs: The number of inputs.

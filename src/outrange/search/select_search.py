@@ -35,11 +35,11 @@ from .spread.begin import over_workers
 
 
 QUICK_ENTRIES = 1 << 14
-"""Entries in all values of a graph up to which splitting starts before the attack on jumps."""
+"""Maximum entries in all values of a graph for which splitting starts before the jump attack."""
 
 
 PATIENCE = 8.0
-"""Share of turns for input splits of all boxes, before boxes of few inputs are searched singly."""
+"""Factor by which turns of input splits of all boxes are longer, if the boxes have few inputs."""
 
 BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
 """Kinds that conflict-driven search may join; with few inputs, splitting inputs is faster."""
@@ -189,7 +189,7 @@ def _with_case_searches(
 def _with_bottleneck_search(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
-    """Start input splits, in turns with a search through a bottleneck if they look unpromising."""
+    """Start input splits, in turns with a bottleneck search for a decision over many inputs."""
     inputs = _input_split_search(problem, incumbent, seed, engine, solver)
     few = problem.free <= FEW_INPUTS or not problem.is_one_box
     if engine == "array" or few or incumbent.target is None or incumbent.decided or incumbent.met:
@@ -206,7 +206,7 @@ def _with_bottleneck_search(
 
 
 def _conflict_search(problem: Problem, incumbent: Incumbent) -> Search | None:
-    """Start conflict-driven search of a decision; None unless most of its units are forced."""
+    """Start conflict-driven search of a decision, or return None unless most units are forced."""
     if incumbent.target is None:
         return None
     from .conflicts.one_layer import one_layer

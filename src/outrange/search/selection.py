@@ -14,16 +14,17 @@ from .kernel.compile import LayerProgram, compile_layers
 
 
 FEW_INPUTS = 12
-"""Free inputs up to which only input splitting is used; beyond, neuron splitting joins."""
+"""Maximum number of free inputs for which only inputs are split; above it, neurons are split too.
+"""
 
 HARD_INPUTS, HARD_UNITS = 9, 32
-"""Free inputs and bent entries at or above which ranges over few inputs also get neuron splits."""
+"""Minimum numbers of free inputs and of nonlinear entries for a range to get neuron splits too."""
 
 SOME_INPUTS = 40
-"""Free inputs up to which inputs are split as well: a few of them often dominate."""
+"""Maximum number of free inputs for which inputs are split as well: a few inputs often dominate."""
 
 WIDE_ENTRIES = 1 << 18
-"""Entries of a graph's values at or above which nothing is split: see `wide_search`."""
+"""Number of entries in a graph's values at or above which nothing is split; see `wide_search`."""
 
 
 class Kind(StrEnum):
@@ -60,20 +61,20 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     =====================================================  ==========================
 
     A decision about a graph with jumps also gets an attack, in turns with its search
-    (`attack/jumps.py`). A decision over one hidden layer whose conjunction leaves most units no
-    choice also gets the conflict-driven search, in turns with neuron splits. Input splits of more
-    than 12 free inputs take turns with a search through a bottleneck, if a decision has one
+    (`attack/jumps.py`). A decision over one hidden layer whose conjunction forces the phases of
+    most units also gets the conflict-driven search, in turns with neuron splits. Input splits of
+    more than 12 free inputs take turns with a search through a bottleneck, if a decision has one
     (`bottleneck.py`).
 
-    A graph with counterparts, such as two copies of nearly one network, also gets differential
+    A graph with counterparts, such as two nearly equal networks, also gets differential
     verification (`differential/`), in turns with its search.
 
     A range over 9 to 12 inputs and 32 units or more also gets neuron splits, after a first turn of
     input splits: over wide boxes, neuron splits bound its units together.
 
     Input splits run on the box kernel if the graph compiles to layers, else on the array engine
-    (`compile_problem`). If the caller allows it, a mixed-integer solver takes turns with them up to
-    12 free inputs.
+    (`compile_problem`). If the caller allows it, a mixed-integer solver takes turns with them for
+    up to 12 free inputs.
 
     Args:
         problem: Objectives and their boxes.
@@ -102,7 +103,7 @@ def has_kernel(engine: str) -> bool:
 
 
 def compile_problem(problem: Problem) -> LayerProgram | None:
-    """Compile the layer program of the box kernel; None if the graph has none."""
+    """Compile the layer program of the box kernel, or return None if the graph has none."""
     hull = problem.domain.hull
     fixed = np.where(hull.lo < hull.hi, np.nan, hull.lo)
     return compile_layers(problem.small, problem.rows, problem.offset, fixed)

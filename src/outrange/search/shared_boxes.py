@@ -1,10 +1,10 @@
-"""Boxes of few inputs that all objectives share, refined where most of them gain.
+"""Search over boxes of few inputs that all objectives share.
 
-One pass of forward linear bounds bounds every output over many boxes at once; back-substitution
-would take one pass per objective. The boxes with the largest open gaps, summed over objectives, are
+One pass of forward linear bounds covers every output over many boxes; back-substitution would take
+one pass per objective. The boxes with the largest open gaps, summed over objectives, are
 halved.
 
-Sound: yes, as the forward bounds are. Complete: convergent. Cost: the number of boxes grows
+Sound: yes, because the forward bounds are. Complete: convergent. Cost: the number of boxes grows
 exponentially with the number of inputs; the cost of each grows linearly with the outputs.
 
 Reference: G. Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018.
@@ -24,10 +24,10 @@ from .common.search import Search
 METHODS = ("forward linear bounds over shared boxes (DeepZ, Singh et al. 2018)",)
 
 MOST_INPUTS = 4
-"""Free inputs up to which boxes are shared."""
+"""Maximum number of free inputs for which boxes are shared."""
 
 LEAST_WORK = 1 << 20
-"""Objectives times entries of the graph at or above which boxes are shared."""
+"""Minimum product of the numbers of objectives and graph entries for which boxes are shared."""
 
 SAMPLES = 512
 """Number of random points at the start of a search."""
@@ -42,7 +42,7 @@ MOST_NUMBERS = 1 << 27
 def shares_boxes(problem: Problem) -> bool:
     """Return whether a problem has few inputs, and many objectives that are single outputs.
 
-    Smaller problems are closed one objective at a time before a first pass here would end.
+    For smaller problems, searching each objective separately ends before a first pass here would.
     """
     single = np.count_nonzero(problem.rows, axis=1).max(initial=0) == 1
     work = len(problem.rows) * problem.small.entries
@@ -124,7 +124,7 @@ class SharedBoxSearch(Search):
         return True
 
     def _halves(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the halves of boxes, cut across their widest inputs relative to the root."""
+        """Return the halves of boxes, each cut along its widest input relative to the root box."""
         lo, hi = np.tile(self._lo[chosen], (2, 1)), np.tile(self._hi[chosen], (2, 1))
         n, rows = len(chosen), np.arange(len(chosen))
         j = ((hi[:n] - lo[:n]) / self._width).argmax(axis=1)

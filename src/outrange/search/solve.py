@@ -75,7 +75,7 @@ def solve(
 
 
 def _before_any_search(problem: Problem, incumbent: Incumbent, status: Status) -> Solution:
-    """Return a solution of interval bounds and the value at the middle of the box."""
+    """Return a solution with interval bounds and the values at the middle of the domain."""
     middle = problem.domain.middle()
     with no_deadline():
         if np.isneginf(incumbent.known).all():

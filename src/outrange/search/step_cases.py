@@ -1,8 +1,9 @@
 """Case distinction over the step functions of a graph with few inputs.
 
-In each case a step function is a constant, and its argument is limited to where it has this value.
-Some functions of both a number and its floor do not jump (an angle modulo a full turn). But over a
-box with a jump inside, bounds only show that the floor is one of two numbers.
+In each case a step function is a constant, and its argument is limited to the interval on which the
+function has this value. Some functions of a number and its floor do not jump, such as an angle
+modulo a full turn. But over a box with a jump inside, bounds only show that the floor is one of two
+numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .common.domain_boxes import DomainBoxes
 
 
 MOST = 16
-"""Maximum number of cases of a box; beyond, steps are kept as they are."""
+"""Maximum number of cases of a box; with more, the steps remain unchanged."""
 
 Piece = tuple[float, float, float]
 """The value of a step function, and the least and largest argument of the piece."""
@@ -42,7 +43,7 @@ class StepCases:
     boxes: DomainBoxes
 
     def is_closed(self, least: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return `(n,)` whether a box is closed: its outputs reach `target`, or no input is in it.
+        """Return `(n,)` whether each box is closed: it reaches `target`, or its case is empty.
 
         Args:
             least: Lower bounds of the graph's outputs, shape `(n, outputs)`.
@@ -54,6 +55,9 @@ class StepCases:
 
 def step_cases(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> StepCases:
     """Distinguish the cases of the steps that are open in a box `(d,)`.
+
+    The box is the only case if no step is open, if a step's pieces are not known exactly, or if
+    there would be more than `MOST` cases.
 
     Sound: yes; each point of the box, with the values of its steps there, lies in one of the cases,
     within the limits of its arguments.
@@ -83,7 +87,7 @@ def step_cases(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> StepCases:
 
 
 def _pieces(step: Step, first: float, last: float) -> list[Piece]:
-    """Return the pieces of a step over an interval; none if they are not known exactly."""
+    """Return the pieces of a step over an interval, or no pieces if they are not known exactly."""
     if step.rows is not None or step.ulps or step.off or not np.isfinite([first, last]).all():
         return []
     if step.is_staircase:
@@ -112,7 +116,7 @@ def _pieces(step: Step, first: float, last: float) -> list[Piece]:
 
 
 def _read_steps_as_inputs(graph: Graph, entries: list[tuple[int, int]]) -> Graph:
-    """Read some steps from new inputs, and add outputs for the limits of their arguments."""
+    """Replace some steps by new inputs, and add outputs for the limits of their arguments."""
     count, size = len(entries), graph.size
     total = size + 3 * count
     nodes: list[Node] = []

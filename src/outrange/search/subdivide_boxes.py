@@ -1,8 +1,8 @@
 """Subdivides boxes of few free inputs together until cheap bounds close them.
 
-On small boxes, forward forms are nearly exact, and hundreds of boxes are bounded at once. So a box
-costs far less than in a search. The choice of the input to halve rests on measured gains: each box
-stores the gain of each input from its last halving, and half of that is expected next time.
+On small boxes, forward forms are nearly exact, and one pass bounds hundreds of boxes. So a box
+costs far less than in a search. The choice of the input to halve depends on measured gains: each
+box stores the gain of each input from its last halving, and expects half of that gain next time.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from .kernel.binding import library
 
 
 MANY = 16
-"""Number of boxes at or above which they are subdivided; fewer go straight to a search."""
+"""Minimum number of boxes that are subdivided; fewer go straight to a search."""
 
 ENTRIES = 1 << 22
-"""Maximum number of value entries, over all boxes bounded at once."""
+"""Maximum number of value entries, over all boxes that one pass bounds."""
 
 FREE = 3
-"""Most free inputs of a box that is halved (1 if the box kernel can bound boxes faster)."""
+"""Maximum number of free inputs of a box to halve (1 if the box kernel can bound boxes faster)."""
 
 MOST_ROWS = 12
-"""Most free inputs of a box that is bounded with forward forms: one row of the form each."""
+"""Maximum number of free inputs of a box to bound; a forward form has one row per free input."""
 
 WIDER = 3
-"""Limit on the number of boxes: the sum over the roots of this, to the power of free inputs."""
+"""Base of the limit on the number of boxes: the sum of `WIDER**free` over the root boxes."""
 
 PATIENCE = 8
-"""Halvings per free input without a new minimum of the number of boxes, after which to stop."""
+"""Rounds of halving per free input, without a new minimum of the box count, before giving up."""
 
 LEAST_GAIN = 1.0 / 16.0
-"""Least expected gain of halving an input, as a share of the missing bound.
+"""Least expected gain of halving an input, as a fraction of the distance to the target.
 
 So an input that gained nothing in a large box is tried again in a small one."""
 
@@ -68,7 +68,7 @@ def open_boxes(
         closed part of the domain.
 
     Sound: yes, a box is dropped only if the bounds of all outputs reach their targets. Complete:
-    no. Cost: a forward pass for each free input of a box, and two more.
+    no. Cost: per box, about `free inputs + 2` forward passes.
     """
     if len(roots.lo) < MANY:
         return roots, np.full(target.size, np.inf)
@@ -139,13 +139,13 @@ class OpenBoxes:
         return self.lo < self.hi
 
     def halvable(self, most: int) -> np.ndarray:
-        """Return `(n,)` whether to halve a box: few free inputs, none integer, and not a point."""
+        """Return `(n,)` whether to halve each box: at most `most` free inputs, none an integer."""
         free, middle = self.free, 0.5 * self.lo + 0.5 * self.hi
         few = (free.sum(axis=1) <= most) & ~(self._whole & free).any(axis=1)
         return few & ((middle > self.lo) & (middle < self.hi)).any(axis=1)
 
     def bound(self, domain: str) -> None:
-        """Bound all boxes again, and keep the open ones."""
+        """Bound all boxes with the given domain, and keep those that remain open."""
         self._keep(self.lo, self.hi, self._gain, self._least(self.lo, self.hi, domain))
         finite = np.where(np.isfinite(self._missing), self._missing, 0.0)
         most = finite.max(axis=0, initial=0.0)
@@ -189,7 +189,7 @@ class OpenBoxes:
         return np.maximum(self._target - least, 0.0)
 
     def _keep(self, lo: np.ndarray, hi: np.ndarray, gain: np.ndarray, least: np.ndarray) -> None:
-        """Replace all boxes by those of the given boxes that their bounds leave open."""
+        """Replace all boxes by the given ones, without those that the bounds `least` close."""
         closed = self._is_closed(least)
         self.apart = np.minimum(self.apart, least[closed].min(axis=0, initial=np.inf))
         self.lo, self.hi, self._gain = lo[~closed], hi[~closed], gain[~closed]

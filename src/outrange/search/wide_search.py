@@ -3,7 +3,7 @@
 If one pass takes seconds, branch and bound makes no progress in a reasonable time. The only choice
 left is how far each pre-activation is substituted back. A forward pass bounds all units first: in
 small input sets almost all units are stable, and little is left to substitute. Only units that an
-open objective depends on are substituted: a cell of a detector sees a window of each layer. Once
+open objective depends on are substituted: a detector's cell sees only a window of each layer. Once
 the units are bounded, the slopes of the objectives are optimized by ascent, which is cheap compared
 with a pass.
 """
@@ -38,16 +38,16 @@ METHODS = (
 )
 
 EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
-"""Limit on the size of the rows of one value, for each pass: see `CrownPass.effort`."""
+"""Limits on the size of the rows of one value, one limit per pass: see `CrownPass.effort`."""
 
 MOST_FORMS = 1 << 28
-"""Entries in the forward forms of the widest value; a few such values are needed at once."""
+"""Maximum number of entries in the widest value's forward forms; a few values share the memory."""
 
 MOST_OF_TIME = 0.9
-"""Share of the time that a forward pass may take: it settles small sets by itself."""
+"""Fraction of the remaining time that a forward pass may take, as it alone settles small sets."""
 
 SETTLED = 0.99
-"""Share of a sample of units that forms must settle to justify a forward pass of all.
+"""Fraction of sampled units that forms must prove stable to justify a forward pass of all units.
 
 The errors that unstable units introduce add up from layer to layer."""
 
@@ -55,13 +55,13 @@ PILOT = 1 << 14
 """Maximum number of entries in the cone of that sample."""
 
 RUNS = 8
-"""Graph evaluations in one trial that estimates the time of a forward pass."""
+"""Number of graph evaluations in the trial that estimates the time of a forward pass."""
 
 DEARER = 2.0
-"""Estimated ratio of the times of a pass and its predecessor."""
+"""Estimated ratio of the time of a pass to the time of the previous pass."""
 
 SHORT = Descent(steps=9, step=0.25, momentum=0.7, floor=0.005)
-"""Descents between two passes; a step on a very wide graph takes long."""
+"""Settings of descents between two passes: few steps, since each takes long on a wide graph."""
 
 
 class WideSearch(Search):
@@ -71,8 +71,8 @@ class WideSearch(Search):
     continues indefinitely after the deepest pass.
 
     Args:
-        graph: Its outputs are the objectives, each to be minimized. A maximum over many values is
-            best kept as one op: written as pairwise maxima, its errors add up from pair to pair.
+        graph: Its outputs are the objectives, each to be minimized. A maximum over many values
+            should be a single op: as a chain of pairwise maxima, its errors would add up.
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
     """
@@ -171,7 +171,7 @@ class WideSearch(Search):
         return self._forms_fit() and self._forms_settle()
 
     def _forms_settle(self) -> bool:
-        """Return whether forms settle most units of the deepest layer that has a small cone."""
+        """Return whether forms prove most units stable in the deepest layer with a small cone."""
         graph = self.graph
         for source in sorted({node.inputs[0] for node in graph.nodes}, reverse=True):
             shape = graph.nodes[source - 1].shape
@@ -189,7 +189,7 @@ class WideSearch(Search):
         return True
 
     def _forms_fit(self) -> bool:
-        """Return whether a forward pass fits in memory and most of the time left, by a trial."""
+        """Return whether a forward pass fits in memory and, by a trial run, in the time left."""
         count = int((self.box.lo < self.box.hi).sum())
         if count * max((node.size for node in self.graph.nodes), default=0) > MOST_FORMS:
             return False

@@ -15,13 +15,13 @@ First = Callable[[PacedGradient, Evaluate, DomainBoxes, int, np.random.Generator
 """Function that finds the first points: see `first_points`."""
 
 SAMPLES = 2048
-"""Random points evaluated before any descent."""
+"""Maximum number of random points evaluated before any descent."""
 
 AT_LEAST, TOGETHER = 16, 256
-"""Samples evaluated regardless of the clock, and between two checks of it."""
+"""Numbers of samples evaluated regardless of the clock, and between two checks of the clock."""
 
 ENOUGH = 1.0
-"""Seconds after which a point below its goal ends the sampling: deeper points would cost too much.
+"""Seconds after which a value below its goal ends the sampling: lower values would cost too much.
 """
 
 LONG = 3.0
@@ -31,10 +31,10 @@ SAMPLE_ENTRIES = 4_000_000 // 8
 """Maximum number of entries in all samples together, for sets with very many inputs."""
 
 STARTS = 12
-"""Descents per objective."""
+"""Maximum number of descents per objective."""
 
 TIMED = 8
-"""Points whose gradients are timed first; a call has overhead too."""
+"""Number of points whose gradients are timed first, enough to outweigh the overhead of a call."""
 
 
 def first_points(
@@ -55,11 +55,11 @@ def first_points(
         objectives: The number `m` of objectives.
         rng: Generator of the samples.
         late: Returns whether to stop descending.
-        goal: `(m,)` goals of a decision: a point below one decides it; None for ranges.
+        goal: `(m,)` goals of a decision, or None for ranges. A value below its goal decides.
 
     Returns:
-        `(least (m,), at (m, d), most (m,))`: values in plain float64, and the largest known value
-        of each objective (tolerances are relative to the range).
+        `(least (m,), at (m, d), most (m,))`: the least value of each objective in plain float64,
+        its point, and the largest known value (tolerances are relative to the range).
     """
     d = boxes.lo.shape[1]
     count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
@@ -109,7 +109,10 @@ def _starts(
 def _samples(
     boxes: DomainBoxes, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sample uniform points, corners and middles of the boxes; return them, and their boxes."""
+    """Sample uniform points, corners and middles of the boxes.
+
+    Return the points `(n, d)` and the index of each point's box, `(n,)`.
+    """
     each = max(4, count // len(boxes.lo))
     parts = []
     for lo, hi in zip(boxes.lo[:count], boxes.hi[:count], strict=True):

@@ -1,13 +1,13 @@
 """Hill climbing with adaptive step lengths, for objectives that consist of kinks and ridges.
 
-The difference of two copies of nearly one network jumps where the phase of a unit changes, so its
+The slope of the difference of two nearly equal networks jumps where a unit changes phase, so the
 gradient is valid only in a small region. Descents with scheduled steps fall off ridges that they
-have climbed, and stop short of others. Here a point moves only to a better one. Steps grow after a
-success and shrink after a failure (the success rule of evolution strategies). A move is the
+have climbed, and stop short of others. Here a point moves only to a better point. Steps grow after
+a success and shrink after a failure (the success rule of evolution strategies). A move is the
 gradient, or its signs, in some of the inputs, and half of the moves get noise.
 
-All objectives are climbed together. Most starts lead nowhere. So the half that is farthest from its
-goals is dropped again and again (sequential halving): many starts are tried, and few go far.
+All objectives are climbed together. Most starts lead nowhere. So the half of the points farthest
+from their goals is dropped repeatedly (sequential halving): many starts are tried, and few go far.
 
 References: I. Rechenberg, *Evolutionsstrategie*, 1973 (the success rule); Z. Karnin, T. Koren,
 O. Somekh, *Almost Optimal Exploration in Multi-Armed Bandits*, ICML 2013 (sequential halving).
@@ -28,25 +28,25 @@ SAMPLES = 4096
 """Random points per round, of which the best start to climb; fewer if the network is slow."""
 
 TIMED = 64
-"""Points whose gradients are timed first; a call has overhead too."""
+"""Number of points whose gradients are timed first, enough to outweigh the overhead of a call."""
 
 CLIMBERS, LEFT = 32, 8
 """Points per objective that start to climb, and points over all objectives that are always kept."""
 
 STEPS, HALVED = 120, 15
-"""Moves per round, and moves between halvings: by then, step lengths have adapted."""
+"""Moves per round, and moves between two halvings, enough for step lengths to adapt."""
 
 FIRST_STEP, LEAST_STEP, MOST_STEP = 0.15, 1e-5, 0.3
-"""First, least and largest step, as shares of the box's width."""
+"""First, least and largest step, as fractions of the box's width."""
 
 LONGER, SHORTER = 1.3, 0.8
-"""Factors of a step after a success and after a failure; they balance at one success in two."""
+"""Factors of a step after a success and after a failure; they balance if half the moves succeed."""
 
 ENDS = 0.15
-"""Share of the sampled coordinates at each end of the box, where extremes often lie."""
+"""Fraction of the sampled coordinates at each bound of the box, where extremes often lie."""
 
 MOVED, NOISE = 0.7, 0.3
-"""Share of the inputs that a move changes, and size of the noise as a share of the step."""
+"""Fraction of the inputs that a move changes, and noise as a fraction of the step."""
 
 TINY = 1e-300
 """Replacement of a divisor of 0."""
@@ -60,7 +60,7 @@ def hill_climb(
     open_: np.ndarray,
     rng: np.random.Generator,
 ) -> Points:
-    """Run one round from new samples, until some point lies below its goal.
+    """Run one round of climbing from new samples; stop if some value falls below its goal.
 
     Args:
         gradient: Gradients of the objectives.
@@ -81,7 +81,7 @@ def hill_climb(
     lowest, scale = Lowest(y, x), np.maximum(np.ptp(y, axis=0), TINY)
 
     def above(y: np.ndarray, k: np.ndarray) -> np.ndarray:
-        """Return the distances above the goals of objectives `k`, by the range of the samples."""
+        """Return the distances of objectives `k` above their goals, relative to the sampled range."""
         return (y[np.arange(len(k)), k] - goal[k]) / scale[k]
 
     best = np.argpartition(y[:, open_], CLIMBERS, axis=0)[:CLIMBERS].T.ravel()
@@ -148,7 +148,7 @@ class _Climbers:
 
 
 def _samples(lo: np.ndarray, hi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sample points of a box, many of them at ends of some inputs."""
+    """Sample points of a box, many of them at the bounds of some inputs."""
     place, chance = rng.random((2, SAMPLES, lo.size))
     place = np.where(chance < ENDS, 0.0, np.where(chance > 1.0 - ENDS, 1.0, place))
     return np.clip(lo + (hi - lo) * place, lo, hi)

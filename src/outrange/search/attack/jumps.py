@@ -1,9 +1,9 @@
 """Falsification of networks with jumps (signs, thresholds, quantizers), which block gradients.
 
 Two kinds of work alternate. *Descents* follow the gradient of the network with smoothed jumps,
-which get steeper from step to step; so units switch in groups, and each reacts to the likely
+which get steeper from step to step. So units switch in groups, and each reacts to the likely
 behavior of the others. *Generations* change the best points by moves that need no gradient, and
-keep points that are no worse; so plateaus are crossed. Points are always judged by the network
+keep points that are no worse, which crosses plateaus. Points are always judged by the network
 itself.
 
 Sound: points are only offered, in float64; the caller validates them. Complete: no.
@@ -33,7 +33,7 @@ STEPS = 24
 """Steps of a descent."""
 
 STEP, SHORTER = 0.5, 0.95
-"""First step, as a share of the box's width, and ratio of successive steps."""
+"""First step, as a fraction of the box's width, and ratio of successive steps."""
 
 NARROWER = 0.9
 """Ratio of the widths of smoothed jumps in successive steps."""
@@ -43,25 +43,26 @@ WIDTHS = (1.0, 8.0)
 over the box. Jumps much further away are out of reach."""
 
 SAMPLES = 16
-"""Points that measure this spread."""
+"""Number of points from which this spread is measured."""
 
 LEAST_SPREAD = 0.1
-"""Lower limit of the spread of an argument, as a share of the mean spread of its value."""
+"""Lower limit of the spread of one entry, as a fraction of the mean spread over its value."""
 
 MOMENTUM = 0.7
-"""Share of the mean direction that is kept from step to step."""
+"""Fraction of the mean direction that carries over from step to step."""
 
 KEPT = 6
-"""Points that a generation starts from."""
+"""Number of best points from which a generation starts."""
 
 SECONDS = 0.3
-"""Target duration of one call in seconds: as many points as fit are evaluated at once."""
+"""Target duration of one call, in seconds; the number of points per evaluation adapts to it."""
 
 MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
-"""Maximum number of points evaluated at once, and of entries in all their values."""
+"""Maximum number of points per evaluation, and of entries in all their values."""
 
 EARLY, EARLY_SECONDS, LATER = 4.0, 4.0, 0.25
-"""Share of a turn in the first seconds of work, their number, and the share afterwards."""
+"""Relative turn length in the first seconds of work, the number of these seconds, and the relative
+length afterwards."""
 
 PATIENCE = 400
 """Calls without a better point after which the attack gives up."""
@@ -105,7 +106,7 @@ class JumpAttack(Search):
 
     @property
     def share(self) -> float:
-        """Large at first, since an early witness needs no proof; small in the long run."""
+        """Relative turn length: long at first, since a witness saves the proof, and short later."""
         return EARLY if sum(self._spent) < EARLY_SECONDS else LATER
 
     def recover(self) -> None:
@@ -185,9 +186,10 @@ class JumpAttack(Search):
     def _smoothed_slopes(
         self, x: np.ndarray, targets: np.ndarray, fixed: np.ndarray, width: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the objectives `(b, m)`, and slopes `(b, d)` of one smoothed objective each.
+        """Return objectives `(b, m)`, and slopes `(b, d)` of one smoothed objective per point.
 
-        It is `targets` where `fixed`, else the open objective that is lowest when smoothed.
+        This objective is `targets[i]` where `fixed[i]` is set. Elsewhere it is the open objective
+        with the lowest smoothed value.
         """
         open_ = self._open
 
@@ -224,7 +226,7 @@ class JumpAttack(Search):
         _, slope = self._smoothed_slopes(self._at, none, none > 0, width)
         while not self._stopped:
             parent = rng.integers(len(self._at), size=self._points)
-            # The slopes are those at the initial points, whose children the later points are.
+            # The slopes were computed at the initial points, from which all later points descend.
             slopes = slope[rng.integers(len(slope), size=self._points)]
             near = self.domain.around(self._at[parent])
             x = neighbors(self._at[parent], slopes, near.lo, near.hi, self._blocks, rng)

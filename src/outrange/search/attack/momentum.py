@@ -20,7 +20,7 @@ ATTACK_ENTRIES = 1 << 23
 """Maximum number of entries in all points of one attack."""
 
 CORNERS = 0.3
-"""Share of the starts that are corners."""
+"""Fraction of the starts that are corners."""
 
 
 def initial_samples(

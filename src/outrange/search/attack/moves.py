@@ -4,7 +4,7 @@ A network with jumps is constant almost everywhere. A single input has no effect
 A block of neighboring inputs often has a larger effect than the sum of its inputs.
 
 Reference: M. Andriushchenko et al., *Square Attack: a query-efficient black-box adversarial attack
-via random search*, ECCV 2020 (blocks at the ends of their ranges); M. Alzantot et al.,
+via random search*, ECCV 2020 (blocks at the bounds of their ranges); M. Alzantot et al.,
 *GenAttack*, GECCO 2019 (crossings).
 """
 
@@ -39,7 +39,7 @@ class Blocks:
         inside = np.zeros(shape, bool)
         place = []
         for n in shape:
-            # Of a short axis (channels), the block covers everything or one entry.
+            # A block covers all of a short axis (channels), or one entry of it.
             long = max(1, int(np.ceil(n * side)))
             long = (n if rng.random() < 0.5 else 1) if n <= 4 else long
             first = int(rng.integers(n - long + 1))
@@ -62,9 +62,9 @@ def neighbors(
 
     Args:
         x: Array of shape `(b, d)`.
-        slope: `(b, d)` slopes of a smoothed network; where one is 0, the upper end is taken.
-        lo: `(b, d)` lower ends of each point's box.
-        hi: `(b, d)` upper ends of each point's box.
+        slope: `(b, d)` slopes of a smoothed network; inputs with slope 0 move to their upper bound.
+        lo: `(b, d)` lower bounds of each point's box.
+        hi: `(b, d)` upper bounds of each point's box.
         blocks: Blocks of the inputs.
         rng: Generator of the moves.
     """

@@ -1,7 +1,7 @@
 """Projected gradient descent (PGD), used by all searches.
 
-It follows signs of gradients with decreasing steps, and clips points to their boxes. With momentum
-it is MI-FGSM.
+PGD follows the signs of gradients with decreasing steps, and clips points to their boxes. With
+momentum it is MI-FGSM.
 
 Reference: A. Madry et al., *Towards Deep Learning Models Resistant to Adversarial Attacks* (PGD),
 ICLR 2018; Y. Dong et al., *Boosting Adversarial Attacks with Momentum* (MI-FGSM), CVPR 2018.
@@ -36,10 +36,10 @@ class Descent:
 
     Args:
         steps: Number of evaluations; the points move between them.
-        step: First step, as a share of the box's width.
-        decay: Ratio of successive steps; None: steps fall linearly to `floor`.
-        momentum: Share of the mean direction that is kept from step to step.
-        floor: Last step of a linear schedule, as a share of the width.
+        step: First step, as a fraction of the box's width.
+        decay: Ratio of successive steps; None for steps that fall linearly to `floor`.
+        momentum: Fraction of the mean direction that carries over from step to step.
+        floor: Last step of a linear schedule, as a fraction of the width.
     """
 
     steps: int
@@ -49,21 +49,21 @@ class Descent:
     floor: float = 0.0
 
     def pace(self, i: int) -> float:
-        """Return the length of step `i`, as a share of the width."""
+        """Return the length of step `i`, as a fraction of the width."""
         if self.decay is not None:
             return self.step * self.decay**i
         return self.step * (1.0 - i / (self.steps - 1)) + self.floor
 
 
 FIRST = Descent(steps=30, step=0.25, decay=0.85)
-"""For the best samples of a whole input set."""
+"""Settings of descents from the best samples of a whole input set."""
 
 NEAR = Descent(steps=30, step=0.05, decay=0.85)
-"""For the neighborhood of a point that has just improved."""
+"""Settings of descents near a point that has just improved."""
 
 SECONDS = 2.0
-"""Seconds for a set of descents, as long as at least `FEWEST` remain. On a large network, fewer
-descents run, rather than fewer steps of each."""
+"""Target duration of a set of descents, in seconds. On a slow network, fewer descents run (at least
+`FEWEST`), each with all its steps."""
 
 FEWEST = 4
 """Minimum number of descents."""
@@ -84,7 +84,7 @@ class PacedGradient:
         return result
 
     def affords(self, wanted: int, steps: int) -> int:
-        """Return how many of `wanted` descents are affordable; all before the first call."""
+        """Return how many of `wanted` descents are affordable; before the first call, all are."""
         if not self._points:
             return wanted
         each = steps * self._seconds / self._points
@@ -101,14 +101,14 @@ def descend(
     width: np.ndarray | None = None,
     late: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield points and all objectives there, step by step, while objective `k[i]` falls at `x[i]`.
+    """Descend on objective `k[i]` from `x[i]`; yield the points and all objectives at each step.
 
     Args:
         gradient: Gradients of the objectives.
         x: `(b, d)` initial points.
         k: `(b,)` index of each point's objective.
-        box: `(b, d)` ends of each point's box, or one box for all. Integer inputs are rounded for
-            evaluation only; the steps move the unrounded points.
+        box: One box per point, or one box for all points. Integer inputs are rounded for evaluation
+            only; the steps move the unrounded points.
         descent: Number and lengths of the steps.
         width: `(b, d)` unit of the steps; the box's width by default.
         late: Called before each step; True ends the descent.
@@ -145,7 +145,7 @@ class Lowest:
         self._columns = np.arange(self.least.size)
 
     def take(self, steps: Iterator[tuple[np.ndarray, np.ndarray]]) -> Lowest:
-        """Take the best of all points of a descent."""
+        """Update the values with all points of a descent; return this object."""
         for x, y in steps:
             low = y.argmin(axis=0)
             lowest = y[low, self._columns]
@@ -156,7 +156,7 @@ class Lowest:
 
     @property
     def points(self) -> Points:
-        """`(least (m,), at (m, d), most (m,))`."""
+        """The least values, their points and the largest values: `((m,), (m, d), (m,))`."""
         return self.least, self.at, self.most
 
 
@@ -170,7 +170,7 @@ def polish(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Descend again from points `at` `(c, d)` of objectives `k` `(c,)`, and from near them.
 
-    `box` has one box per point. If not all descents are affordable, some of the points descend.
+    `box` has one box per point. If not all descents are affordable, only some points descend.
     """
     few = gradient.affords(len(at) * near, NEAR.steps)
     near = max(1, few // len(at))
@@ -195,15 +195,16 @@ def scatter(
     box: DomainBoxes,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Descend on objective `k[i]` from a random point of box `i` of `inner`, in steps of its width.
+    """Descend on objective `k[i]` from a random point of box `i` of `inner`.
 
-    If not all descents are affordable, only the first ones run.
+    Steps are relative to the width of that box. If not all descents are affordable, only the first
+    ones run.
 
     Args:
         gradient: Gradients of the objectives.
-        inner: `(c, d)` ends of the boxes of the starts.
-        k: Array of shape `(c,)`.
-        box: `(c, d)` ends of the box that each descent must stay in.
+        inner: `c` boxes from which the starts are drawn.
+        k: `(c,)` indices of the objectives.
+        box: `c` boxes in which the descents must stay.
         rng: Generator of the starts.
     """
     few = gradient.affords(len(k), FIRST.steps)

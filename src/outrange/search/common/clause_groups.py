@@ -18,7 +18,7 @@ class ClauseGroup:
     Args:
         clauses: `m` conjunctions over `[x, y]`.
         strict: `(m,)` whether a clause needs a value below 0 (not just 0) to hold.
-        roots: The boxes, of all inputs.
+        roots: The boxes of all inputs.
         distances: Norm balls that belong to every clause.
     """
 

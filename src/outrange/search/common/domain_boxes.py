@@ -39,7 +39,7 @@ class DomainBoxes:
         return self.snap(0.5 * lo + 0.5 * hi)
 
     def uniform(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw `(count, d)` points: each in a box drawn at random, uniform there."""
+        """Draw `(count, d)` points, each uniformly from a randomly chosen box."""
         several = len(self.lo) > 1
         which = rng.integers(0, len(self.lo), count) if several else np.zeros(count, np.int64)
         lo, hi = self.lo[which], self.hi[which]
@@ -47,11 +47,11 @@ class DomainBoxes:
         return self.snap(np.clip(lo * (1.0 - share) + hi * share, lo, hi))
 
     def with_ends(self, lo: np.ndarray, hi: np.ndarray) -> DomainBoxes:
-        """Replace the boxes by those with ends `(c, d)`, and keep the integer inputs."""
+        """Return a domain with the given boxes, bounds `(c, d)`, and the same integer inputs."""
         return replace(self, lo=lo, hi=hi)
 
     def around(self, at: np.ndarray) -> DomainBoxes:
-        """Return the first box that contains each point `(c, d)`, as ends `(c, d)`."""
+        """Return one box for each point of `at` `(c, d)`: the first box that contains the point."""
         if len(self.lo) == 1:
             which = np.zeros(len(at), np.int64)
         else:

@@ -1,4 +1,4 @@
-"""Internal errors: one part of a search fails, and the bounds of the others remain valid."""
+"""Internal errors: one part of a search fails, and the bounds of the other parts remain valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SearchFailedError(Exception):
 def attempt(work: Callable[[], T], part: str) -> T:
     """Run part of a search, and report internal errors as a warning.
 
-    Errors for the user are passed on, and so are those of memory and time.
+    Errors meant for the user, memory errors and timeouts propagate.
 
     Args:
         work: The part to run.

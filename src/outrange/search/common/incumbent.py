@@ -11,22 +11,22 @@ from .tolerance import Convergence, Tolerance, relative_gap
 
 
 REPORTS = 0.5
-"""Seconds between two reports of the bounds, each of which reads all open boxes."""
+"""Minimum seconds between two reports of the bounds; each report reads all open boxes."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
-"""Gap, as a share of the values themselves, up to which it is ascribed to rounding."""
+"""Largest gap that is attributed to rounding, as a fraction of the values."""
 
 UNDERFLOW = 1e-290
-"""Absolute gap up to which it is ascribed to underflow."""
+"""Largest absolute gap that is attributed to underflow."""
 
 
 class Incumbent:
-    """Best points and tolerances of `m` objectives, each to be minimized; and the clock.
+    """Best points and tolerances of `m` objectives, each to be minimized, and the clock.
 
     Searches that share an incumbent see each other's points and bounds.
 
     Args:
-        rows: `(m, outputs)`; two opposite rows are the two ends of one range.
+        rows: `(m, outputs)`; a row and its negative are the two bounds of one range.
         tol: Target gap, relative to the range that each objective attains; or a `Tolerance`.
         time_limit: Seconds of wall time, or None.
         progress: Called a few times a second with a `SearchProgress`.
@@ -56,18 +56,19 @@ class Incumbent:
         self.floor: np.ndarray | float = 0.0
         """`(m,)` part of each gap that rounding alone may cause; set by the search."""
         self.target: np.ndarray | None = None
-        """`(m,)` targets of a decision: a bound at or above it closes an objective."""
+        """`(m,)` targets of a decision: a bound at or above its target closes an objective."""
         self.ends_stalled = False
-        """Whether the search ends once its gaps hardly fall."""
+        """Whether the search ends once its gaps hardly shrink."""
         self.goal: np.ndarray | None = None
-        """`(m,)` goals of a decision: a point below one interrupts the search for validation."""
+        """`(m,)` goals of a decision: a value below its goal interrupts the search for validation.
+        """
 
     def start(self, least: np.ndarray, at: np.ndarray, most: np.ndarray) -> None:
         """Set the first points.
 
         Args:
-            least: Their values, shape `(m,)`.
-            at: `(m, d)` points at which they are attained.
+            least: The least values, shape `(m,)`.
+            at: `(m, d)` points at which the least values are attained.
             most: `(m,)` the largest known values.
         """
         if self.best.size:
@@ -77,18 +78,18 @@ class Incumbent:
         self.best, self.best_at, self.most = least.copy(), np.ascontiguousarray(at), most.copy()
 
     def offer(self, least: np.ndarray, at: np.ndarray) -> None:
-        """Keep those of the points `at` `(m, d)` that improve their objective."""
+        """Keep the points of `at` `(m, d)` whose values `least` improve their objectives."""
         better = least < self.best
         # Points first: an interrupt in between must not leave a value without its point.
         self.best_at[better] = at[better]
         self.best[better] = least[better]
 
     def prove(self, lower: np.ndarray) -> None:
-        """Adopt lower bounds `(m,)` proved elsewhere; NaN for none."""
+        """Adopt lower bounds `(m,)` proved elsewhere; NaN means no bound."""
         self.known = np.fmax(self.known, lower)
 
     def spread(self) -> np.ndarray:
-        """Return the range that each objective attains, `(m,)`; opposite objectives share it."""
+        """Return the width of each attained range, `(m,)`; opposite objectives share their range."""
         top = np.where(self._partner >= 0, -self.best[self._partner], -np.inf)
         return np.maximum(self.most, top) - self.best
 
@@ -135,7 +136,7 @@ class Incumbent:
 
     @property
     def met(self) -> bool:
-        """Whether a point lies below its goal."""
+        """Whether some objective has a value below its goal."""
         return self.goal is not None and bool(np.any(self.best < self.goal))
 
     def scale(self) -> np.ndarray:
@@ -163,12 +164,12 @@ class Incumbent:
 
     @property
     def suffices(self) -> bool:
-        """Whether the gaps are small enough, and smaller ones would cost too much."""
+        """Whether the gaps are small enough, and smaller gaps would cost too much."""
         return self.convergence.suffices(self.clock.seconds, self.boxes)
 
 
 def _opposites(rows: np.ndarray) -> np.ndarray:
-    """Return for each row the index of its negative, or -1."""
+    """Return, for each row, the index of its negative, or -1 if there is none."""
     partner = np.full(len(rows), -1)
     if rows.shape[1] == 1:
         order = np.argsort(rows[:, 0], kind="stable")

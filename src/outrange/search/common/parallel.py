@@ -21,10 +21,10 @@ from ...executors.cores import cores
 
 
 LEAST_SHARE = 1 << 16
-"""Entries that justify one more core."""
+"""Number of entries that justify one more core."""
 
 AHEAD = 8
-"""Parts per core that `parallel_batches` takes at once: few to store, enough for balance."""
+"""Parts per core in a batch of `parallel_batches`: few enough to store, enough for balance."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -48,14 +48,14 @@ def cores_for(numbers: int, most: int | None) -> int:
 
 
 _HOLDING = Lock()
-"""Held by the thread that limits BLAS; others then find BLAS limited already."""
+"""Lock of the thread that limits BLAS; other threads then leave the limit alone."""
 
 
 @contextmanager
 def single_blas_thread() -> Iterator[None]:
     """Limit BLAS to one thread within the context.
 
-    The limit holds for the whole process, and only the thread that has set it may lift it. If two
+    The limit applies to the whole process, and only the thread that has set it may lift it. If two
     threads each restored the limit that they had found, the second would restore the first one's
     limit forever. So a thread that finds the limit set leaves it alone, and may lose it before its
     own work ends.
@@ -77,7 +77,7 @@ def _controller() -> ThreadpoolController:
 
 
 def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
-    """Deal out `count` rows in turn, so that all cores finish at about the same time.
+    """Return slices that deal out `count` rows in turn, so that all cores finish together.
 
     Neighboring rows are similar: in contiguous parts, rows that finish early would share a part.
 
@@ -115,7 +115,7 @@ def parallel_map(
 
 
 def parallel_batches(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-    """Map on all cores, a few parts at a time, because all may not fit in memory.
+    """Apply `work` to every part on all cores, in batches, because all parts may not fit in memory.
 
     Args:
         work: Called with one part.

@@ -29,17 +29,17 @@ MOST_PROBLEMS = 1024
 """Maximum number of different problems: the start of each search takes tens of milliseconds."""
 
 OVERLAP = 8.0
-"""Entries in the cones of all different problems together, as a multiple of the network's entries.
-Beyond, sharing the bounds of the whole network saves more than cones do."""
+"""Maximum number of entries in the cones of all different problems, relative to the network's.
+Above it, sharing the bounds of the whole network saves more than cones do."""
 
 MOST_COEFFICIENTS = 1 << 20
-"""Coefficients of an op up to which all of them are compared."""
+"""Maximum number of coefficients of an op that is compared with others by all coefficients."""
 
 _Support = tuple[np.ndarray, np.ndarray]
 """A set of outputs, and the objectives that read it."""
 
 _Groups = dict[tuple[int, ...], list[_Support]]
-"""Supports by the free inputs that they depend on."""
+"""Supports, keyed by the free inputs on which they depend."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +50,10 @@ class Part:
         graph: The cone, from the inputs that it reads.
         rows: `(objectives, outputs of the cone)`.
         offset: Array of shape `(objectives,)`.
-        domain: Boxes of the inputs that it reads.
+        domain: Boxes of the inputs that the cone reads.
         places: A pair `(objectives, inputs)` per copy. The first lists objectives of the whole, in
-            the order of the part's; the second lists entries of the whole input, in the order of
-            the part's inputs.
+            the order of the part's objectives. The second lists entries of the whole input, in the
+            order of the part's inputs.
     """
 
     graph: Graph
@@ -66,7 +66,7 @@ class Part:
 def independent_parts(
     graph: Graph, rows: np.ndarray, offset: np.ndarray, domain: DomainBoxes
 ) -> list[Part] | None:
-    """Split a problem by cones of influence; None if the parts would not be smaller.
+    """Split a problem by cones of influence, or return None if the parts would not be smaller.
 
     Args:
         rows: Objectives, shape `(m, outputs)`.
@@ -105,14 +105,14 @@ def _supports(rows: np.ndarray) -> list[_Support]:
 
 
 def _matrices(graph: Graph) -> Iterator[Affine]:
-    """Yield the ops that cannot restrict themselves: a cone reads all their coefficients."""
+    """Yield the affine ops that cannot restrict themselves: a cone reads all their coefficients."""
     for node in graph.nodes:
         if isinstance(node.op, Affine) and node.op.part is None and node.op.plain:
             yield node.op
 
 
 def _cone(graph: Graph, columns: np.ndarray) -> Cone:
-    """Compute the cone of some outputs; of the first output if there are none."""
+    """Compute the cone of some outputs, or of the first output if `columns` is empty."""
     some = columns if columns.size else np.zeros(1, np.int64)
     return cone(graph, graph.output, some, zeros=True)
 
@@ -123,7 +123,7 @@ def _inputs(part: Cone) -> np.ndarray:
 
 
 def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
-    """Return one part per different problem; None if they are too numerous or large."""
+    """Return one part per different problem, or None if the parts are too many or too large."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
     free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}
@@ -159,7 +159,7 @@ def _restrict(whole: Part, part_cone: Cone, objectives: np.ndarray) -> Part:
     inputs, domain = _inputs(part_cone), whole.domain
     return Part(
         replace(restore_axes(whole.graph, part_cone), inputs=(Slot("cone", (inputs.size,)),)),
-        # The last value of a cone may hold extra entries, which no row reads.
+        # The last value of a cone may contain extra entries, which no row reads.
         whole.rows[np.ix_(objectives, part_cone.entries[-1])],
         whole.offset[objectives],
         DomainBoxes(domain.lo[:, inputs], domain.hi[:, inputs], domain.whole[inputs]),

@@ -21,14 +21,16 @@ from .parts import Part, independent_parts
 
 
 SPARSE = 64
-"""Outputs per entry of a row at or above which rows are stored as sparse sums and not densely."""
+"""Minimum ratio of outputs to the entries of a row for which rows are stored as sparse sums."""
 
 
 MANY_UNREAD = 2
-"""Ratio of all entries to those that the output depends on; at or above it, the rest is dropped."""
+"""Minimum ratio of all entries to those that the output needs, for the rest to be dropped."""
 
 FEW_ROWS = 16
-"""Objectives up to which a wide graph may be split: each has its own lines for every unit."""
+"""Maximum number of objectives of a wide graph that may be split.
+
+Each objective has its own lines for every unit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Problem:
     Args:
         rows: Array of shape `(m, outputs)`.
         offset: Array of shape `(m,)`.
-        domain: The boxes, of all inputs.
+        domain: Boxes of all inputs.
     """
 
     graph: Graph
@@ -48,14 +50,17 @@ class Problem:
 
     @cached_property
     def small(self) -> Graph:
-        """The graph rewritten, or itself if nothing changes; only rewritten gates have hulls."""
+        """The simplified graph, or `graph` itself if nothing changes.
+
+        Only rewritten gates have hulls.
+        """
         graph, small = self.graph, _without_unread(simplify(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
         return graph if same else small
 
     @cached_property
     def parts(self) -> list[Part] | None:
-        """The parts by cones of influence; None if they would not be smaller."""
+        """The independent parts by cones of influence, or None if they would not be smaller."""
         return independent_parts(self.small, self.rows, self.offset, self.domain)
 
     @property
@@ -83,14 +88,14 @@ class Problem:
         return with_rows(graph, self.rows, self.offset)
 
     def by_intervals(self, graph: Graph) -> np.ndarray:
-        """Compute interval bounds, `(m,)`: exact if an output's own range limits it."""
+        """Compute interval bounds of the objectives over all boxes, `(m,)`."""
         lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
         return self.by_outputs(lo, hi).min(axis=0)
 
     def by_linear_bounds(self, domain: str = "linear") -> np.ndarray:
         """Bound the objectives once over the hull of the boxes by an abstract domain, `(m,)`.
 
-        If both factors of a product depend on one source, forward forms keep their dependence.
+        If both factors of a product depend on the same source, forward forms keep this dependence.
         Planes, which use only the factors' intervals, lose it.
         """
         hull = self.domain.hull
@@ -98,7 +103,7 @@ class Problem:
         return self.by_outputs(*ends)[0]
 
     def by_outputs(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Bound the objectives, `(B, m)`, from bounds of the outputs, `(B, outputs)` each."""
+        """Compute lower bounds `(B, m)` of the objectives from output bounds `(B, outputs)`."""
         low = by_outputs(self.rows, self.offset, lo, hi)
         others = np.isneginf(low).any(axis=0)
         if others.any():
@@ -107,7 +112,7 @@ class Problem:
 
 
 def _without_unread(graph: Graph) -> Graph:
-    """Drop the entries that the output does not depend on, if there are many.
+    """Return the graph without the entries that its output does not need, if these are many.
 
     For example, a property may constrain one of hundreds of lines of a power grid.
     """
@@ -123,7 +128,7 @@ def _without_unread(graph: Graph) -> Graph:
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Bound rows that are plus or minus one output from below, `(B, m)`; others get `-inf`."""
+    """Return lower bounds `(B, m)` of rows that are plus or minus one output, `-inf` for others."""
     size = np.abs(rows)
     column = size.argmax(axis=1)
     # Entries are counted: a sum of absolute values may round away a tiny one.
@@ -137,7 +142,10 @@ def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndar
 def sums_of_outputs(
     rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
-    """Bound sums from below by intervals, `(B, k)`; sums of zeros are exactly 0."""
+    """Compute lower bounds `(B, k)` of `rows @ output + offset` from intervals of the outputs.
+
+    The bound of a sum of zeros is exactly 0.
+    """
     low = np.zeros((len(lo), len(rows)))
     sizes, terms = np.zeros_like(low) + np.abs(offset), np.zeros_like(low) + (offset != 0)
     for part, ends in ((np.maximum(rows, 0.0), lo), (np.minimum(rows, 0.0), hi)):

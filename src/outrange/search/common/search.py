@@ -15,7 +15,7 @@ from .solution import EARLY, Solution, Status, Stop
 class Search(ABC):
     """A search that raises proved lower bounds step by step, and can be paused and resumed.
 
-    Its bounds and points are valid at every moment, also after an interrupt.
+    Its bounds and points are valid at any time, even after an interrupt.
     """
 
     incumbent: Incumbent
@@ -23,13 +23,13 @@ class Search(ABC):
     gradual: bool = True
     """Whether the bounds rise step by step; if not, the search proves all or nothing."""
     settled: bool = True
-    """Whether its bounds are representative; False while it bounds the objectives one by one."""
+    """Whether the bounds are representative; False while objectives are bounded one by one."""
     proves: bool = True
-    """Whether the search proves bounds; if not, it only finds points, and ends with the others."""
+    """Whether the search proves bounds; if not, it only finds points, while other searches run."""
     share: float = 1.0
-    """Relative length of its turns among several searches."""
+    """Length of the search's turns, relative to other searches of the same problem."""
     methods: tuple[str, ...]
-    """Its methods with references, for the reader of the answer."""
+    """Methods of the search with references, as shown in the answer."""
 
     @abstractmethod
     def lower(self) -> np.ndarray:
@@ -37,7 +37,7 @@ class Search(ABC):
 
     @abstractmethod
     def advance(self) -> bool:
-        """Do one piece of work, well under a second if possible; False if no work is left."""
+        """Do one piece of work, well under a second if possible; return whether work is left."""
 
     @property
     def waiting(self) -> int:
@@ -59,10 +59,10 @@ class Search(ABC):
         """Restore a consistent state after `advance` was interrupted."""
 
     def run(self, until: float = np.inf) -> Stop:
-        """Advance until there is a reason to stop.
+        """Advance until there is a reason to stop, and return this reason.
 
         Args:
-            until: Seconds on the incumbent's clock.
+            until: Time on the incumbent's clock at which to pause, in seconds.
         """
         incumbent = self.incumbent
         try:
@@ -128,15 +128,15 @@ class Search(ABC):
 
 
 def pass_on(stop: Stop | None) -> None:
-    """Raise again what ended a nested search, if it ends the outer search too.
+    """Raise the exception that ended a nested search, if it also ends the outer search.
 
     Args:
         stop: Result of the nested search.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C.
-        MemoryError: No more memory.
-        SearchFailedError: An internal error.
+        KeyboardInterrupt: The user pressed Ctrl-C.
+        MemoryError: The system is out of memory.
+        SearchFailedError: The nested search ended with an internal error.
     """
     if stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt

@@ -79,20 +79,20 @@ Progress = Callable[[SearchProgress], object]
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The least values of `m` objectives over an input set, bracketed: the result of a search.
+    """Result of a search: brackets of the least values of `m` objectives over an input set.
 
     Args:
         status: The result, or why the search ended early.
-        lower: `(m,)` proved: no input of the set has a smaller value, in real arithmetic.
-        seen: `(m,)` value attained at `at`; infinite if no input is known.
-        at: `(m, d)`; NaN if no input is known.
-        tolerance: `(m,)` the target gap, absolute.
+        lower: `(m,)` proved bounds: in real arithmetic, no input of the set has a smaller value.
+        seen: `(m,)` values attained at `at`; infinite if no input is known.
+        at: `(m, d)` inputs, one per objective; NaN if no input is known.
+        tolerance: `(m,)` absolute target gaps.
         boxes: Number of sub-problems bounded.
         seconds: Duration in wall-clock seconds.
         methods: The methods used, with references.
         warrant: The warrant of `lower`.
         tol: The relative tolerance of `tolerance`.
-        reached: Relative gaps, and the seconds until all objectives were within each.
+        reached: Pairs of a relative gap and the seconds until all objectives were within it.
     """
 
     status: Status
@@ -164,7 +164,7 @@ class Solution:
 
     @property
     def point(self) -> np.ndarray | None:
-        """The input `(d,)` of a single objective; None if none is known."""
+        """The input `(d,)` of the first objective, or None if no input is known."""
         return None if np.isnan(self.at[0]).any() else self.at[0]
 
 

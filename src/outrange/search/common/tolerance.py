@@ -17,8 +17,8 @@ TOL = 1e-6
 
 ENOUGH = 1e-4
 """Relative gap that is acceptable for a curved network. Over a smooth function, each further digit
-multiplies the size of the tree by a factor that grows with the number of inputs. With straight
-units the last leaves are exact, and 1e-6 costs hardly more than 1e-2."""
+multiplies the size of the tree by a factor that grows with the number of inputs. With
+piecewise-linear units the last leaves are exact, and 1e-6 costs hardly more than 1e-2."""
 
 GRACE = 2.0
 """Minimum number of seconds granted for the step from `ENOUGH` to `TOL`."""
@@ -27,24 +27,24 @@ AGAIN = 2.0
 """Limit on the number of sub-problems for `TOL`, as a multiple of those for `ENOUGH`."""
 
 PATIENCE = 12.0
-"""Seconds before which no search counts as stalled: portfolios try each of their searches first."""
+"""Seconds before a search may be considered stalled, so that portfolios can try every search."""
 
 STALLED = 0.02
-"""A search has stalled if no gap fell by this share in the second half of its time. As gaps fall by
-a roughly constant share whenever time doubles, twice the time would bring no more."""
+"""A search has stalled if no gap fell by this fraction in the second half of its time. Gaps fall by
+a roughly constant fraction whenever time doubles, so twice the time would gain no more."""
 
 MILESTONES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-"""Relative gaps whose times are recorded: the cost of a larger tolerance."""
+"""Relative gaps for which the time is recorded, to show what a larger tolerance would cost."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Relative gaps to reach, as shares of the range that an objective attains.
+    """Relative gaps to reach, as fractions of the range that an objective attains.
 
     Args:
-        fine: The gap aimed at.
-        enough: Gap at which the search may stop if `fine` is expensive; equal to `fine` if not
-            allowed.
+        fine: Target gap.
+        enough: Gap at which the search may stop if `fine` is expensive; equal to `fine` if the
+            search must not stop early.
     """
 
     fine: float
@@ -52,7 +52,7 @@ class Tolerance:
 
     @classmethod
     def of(cls, tol: float | None, curved: bool) -> Tolerance:
-        """Return the caller's tolerance; for None, the default of the kind of network."""
+        """Return the tolerance `tol`, or the default for the kind of network if `tol` is None."""
         if tol is not None:
             return cls(tol, tol)
         return cls(TOL, ENOUGH if curved else TOL)
@@ -98,7 +98,7 @@ class Convergence:
         return not bool((now < (1.0 - STALLED) * then).any())
 
     def record(self, gap: float, seconds: float, boxes: int) -> None:
-        """Record the largest relative gap that is open."""
+        """Record the largest relative gap, and when the search reached it."""
         for mark in MILESTONES:
             if gap <= mark:
                 self.reached.setdefault(mark, seconds)
@@ -106,7 +106,7 @@ class Convergence:
             self._enough_at = seconds, boxes
 
     def suffices(self, seconds: float, boxes: int) -> bool:
-        """Return whether the gap is acceptable, and a smaller one would cost too much."""
+        """Return whether the gap is acceptable, and a smaller gap would cost too much."""
         if self._enough_at is None or self.tolerance.enough == self.tolerance.fine:
             return False
         before, fewer = self._enough_at
@@ -114,7 +114,7 @@ class Convergence:
 
 
 def relative_gap(gap: np.ndarray, spread: np.ndarray) -> float:
-    """Return the largest of `gap`, relative to `spread`; infinite if one is undefined."""
+    """Return the largest of `gap`, relative to `spread`; infinite if a ratio is undefined."""
     with np.errstate(all="ignore"):
         share = np.where(gap <= 0, 0.0, gap / spread)
     return float(np.where(np.isnan(share), np.inf, share).max(initial=0.0))

@@ -4,14 +4,14 @@ import numpy as np
 
 
 LATEST = 16
-"""Number of latest points into which another one may be fitted."""
+"""Number of latest points that may take in the values of a new point."""
 
 
 class Canvases:
-    """Points of the whole input, filled in part by part; other entries are those of `middle`.
+    """Points of the whole input, filled in part by part.
 
     Args:
-        middle: `(d,)` a point of the box.
+        middle: `(d,)` a point of the box, which supplies all entries that no part fills.
     """
 
     def __init__(self, middle: np.ndarray) -> None:

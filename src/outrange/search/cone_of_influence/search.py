@@ -20,8 +20,8 @@ from .canvases import Canvases
 
 
 FIRST_TURN = 0.05
-"""Seconds of the first turn of each part; the time doubles with every round. Most parts need just
-one turn."""
+"""Length of the first turn of each part, in seconds; it doubles with every round. Most parts need
+just one turn."""
 
 Begin = Callable[[Problem, Incumbent], Search]
 """Starts the search that suits a problem."""
@@ -37,10 +37,10 @@ class _Running:
 
 
 class ConeSearch(Search):
-    """Searches each part separately, in turns; a part's bounds hold for all copies of it.
+    """Search that runs one search per part, in turns; a part's bounds apply to all its copies.
 
     Args:
-        parts: The problem's parts; every objective belongs to one.
+        parts: The problem's parts; every objective belongs to one part.
         incumbent: Incumbent of the whole problem.
         begin: Starts the search of a part.
     """
@@ -133,7 +133,7 @@ class ConeSearch(Search):
         return stop
 
     def _share(self, run: _Running) -> None:
-        """Pass changes of the whole incumbent on to a part."""
+        """Pass goals, dropped objectives and bounds of the whole problem on to a part."""
         whole, first = self.incumbent, run.part.places[0][0]
         if whole.goal is not None:
             every = np.array([whole.goal[objectives] for objectives, _ in run.part.places])
@@ -144,7 +144,7 @@ class ConeSearch(Search):
         run.incumbent.prove(whole.known[first])
 
     def _adopt(self, run: _Running) -> None:
-        """Adopt bounds and points of a part, for all objectives it represents."""
+        """Adopt bounds and points of a part for all objectives that the part represents."""
         incumbent, whole = run.incumbent, self.incumbent
         proved = (
             incumbent.known if run.search is None else np.fmax(run.search.lower(), incumbent.known)
@@ -160,7 +160,7 @@ class ConeSearch(Search):
         self._gather(run)
 
     def _raise_floor(self, run: _Running) -> None:
-        """Adopt a part's rounding errors for all objectives it represents."""
+        """Adopt a part's rounding errors for all objectives that the part represents."""
         whole = self.incumbent
         floor = np.broadcast_to(whole.floor, self._lower.shape).copy()
         for objectives, _ in run.part.places:
@@ -168,10 +168,10 @@ class ConeSearch(Search):
         whole.floor = floor
 
     def _gather(self, run: _Running) -> None:
-        """Offer points of the whole that attain the values of a part's points.
+        """Offer points of the whole input that attain the values of a part's points.
 
-        Points of several copies share one point of the whole if they do not overlap. So the answer
-        contains few inputs, each the evidence of many objectives.
+        Points of several copies are merged into one point of the whole input if they do not
+        overlap. So the answer contains few inputs, each of which is evidence for many objectives.
         """
         whole, incumbent = self.incumbent, run.incumbent
         middle = self._problem.domain.middle()[0]

@@ -16,17 +16,17 @@ from .trail import PHASE, Antecedent, Trail
 
 
 DECAY = 1 / 0.95
-"""Factor by which each conflict's weight exceeds that of the one before."""
+"""Ratio of the weight of a conflict to the weight of the previous conflict."""
 
 RESCALE = 1e100
-"""Limit beyond which activities are scaled down."""
+"""Weight of a conflict above which all activities are scaled down."""
 
 Literal = tuple[int, int]
 """A unit and a phase."""
 
 
 class Clauses:
-    """Learned clauses: of each, at least one literal holds wherever the conjunction does.
+    """Learned clauses: wherever the conjunction holds, each clause has a literal that holds.
 
     Args:
         activity: `(U,)` initial activities; units with the largest are decided first.
@@ -94,10 +94,10 @@ class Clauses:
         return None
 
     def learn(self, conflict: Antecedent, rows: Propagation) -> list[Literal]:
-        """Learn the clause of a conflict; it is empty if it depends on no decision.
+        """Return the clause learned from a conflict; it is empty if no decision is involved.
 
         Events are replaced by their reasons, the latest first, until only one phase of the latest
-        level is left. The other phases, of earlier levels, imply its opposite.
+        level is left. The remaining phases, all of earlier levels, imply the opposite of this one.
         """
         events = self._trail.events
         if conflict.kind == "clause":
@@ -140,7 +140,7 @@ class Clauses:
         return learnt
 
     def _events_of(self, clause: list[Literal], but: int | None) -> list[int]:
-        """Return the events that falsified the literals of a clause."""
+        """Return the events that falsified the literals of a clause, except those of unit `but`."""
         trail = self._trail
         everything = len(trail.events)
         return [trail.latest(PHASE, unit, everything) for unit, _ in clause if unit != but]

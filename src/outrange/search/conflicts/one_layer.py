@@ -67,10 +67,10 @@ class _Level:
 
 
 def one_layer(problem: Problem) -> OneLayer | None:
-    """Write a decision as rows; None unless the network has exactly one layer of kinks.
+    """Return a decision as rows, or None unless the network has exactly one layer of kinks.
 
     Args:
-        problem: One objective over one box: the largest of linear forms, or one form.
+        problem: One objective over one box: a maximum of linear forms, or a single form.
     """
     plain = problem.rows.shape == (1, 1) and problem.rows[0, 0] == 1 and problem.offset[0] == 0
     if not plain or not problem.is_one_box:
@@ -89,7 +89,7 @@ def one_layer(problem: Problem) -> OneLayer | None:
 
 
 def _conjunction(graph: Graph) -> tuple[Graph, np.ndarray]:
-    """Return the graph of the conjunction's parts, and the indices of its parts."""
+    """Return a graph that computes the conjunction's parts, and their indices in its output."""
     node = graph.nodes[graph.output - 1] if graph.output else None
     if node is None or not isinstance(node.op, Largest):
         return graph, np.zeros(1, np.int64)
@@ -100,7 +100,7 @@ def _conjunction(graph: Graph) -> tuple[Graph, np.ndarray]:
 
 
 def _compose(program: LayerProgram, box: Box) -> OneLayer | None:
-    """Compose the layers of a program into rows; None if there are two layers of kinks in a row."""
+    """Compose a program's layers into rows, or return None if one layer of kinks reads another."""
     d = program.inputs
     units = next(layer.size for layer in program.layers if not layer.linear)
     none = np.zeros(d)

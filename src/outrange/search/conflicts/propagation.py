@@ -1,7 +1,7 @@
 """Bound propagation through the rows of a conjunction, with explanations.
 
-A unit of known phase is a line. A unit of unknown phase is replaced by its bounding line over the
-*root* box, so that the reason of a step contains only the phases it needs.
+A unit of known phase is linear. A unit of unknown phase is replaced by its bounding line over the
+*root* box, so that the reason of a step contains only the phases that the step needs.
 
 References: E. Davis, *Constraint propagation with interval labels*, Artificial Intelligence
 32 (1987); O. Ohrimenko, P. Stuckey, M. Codish, *Propagation via lazy clause generation*,
@@ -20,20 +20,20 @@ from .trail import ACTIVE, HIGH, INACTIVE, LOW, PHASE, Antecedent, Trail
 
 
 GAIN = 1e-3
-"""Share of an input's root interval that a step must cut off; smaller steps are skipped."""
+"""Fraction of an input's root interval that a step must cut off; smaller steps are skipped."""
 
 FEW = 4
-"""If at most one in this many units has a slope, the product uses only the columns of those."""
+"""If fewer than one in this many units has a nonzero slope, the product uses only those units."""
 
 ROOT_ROUNDS = 16
-"""Rounds that lower the limits of units before the search."""
+"""Maximum number of rounds that lower the limits of units before the search."""
 
 DIVISION = 1e-15
 """Relative error of the few operations that turn the slack of a row into a bound."""
 
 
 class _Step(NamedTuple):
-    """A bound `value` of input `at` by a row; a conflict if `at` is -1."""
+    """A bound `value` that a row implies for input `at`, or a conflict if `at` is -1."""
 
     row: int
     at: int
@@ -75,7 +75,7 @@ class Propagation:
         return np.where(over, chord, below), np.where(over, np.maximum(lift, 0.0), 0.0)
 
     def form(self, row: int, phase: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return `form` and `height` such that `form . x + height` is at most a row.
+        """Return `form` and `height` such that `form . x + height` is at most the value of a row.
 
         The bound holds where the units have the given phases; 0 stands for an unknown phase.
         """
@@ -89,7 +89,7 @@ class Propagation:
         return slope @ net.inner + net.direct[row], height
 
     def limit_units(self) -> None:
-        """Lower the limits of units at the root by the slack that each row leaves for them."""
+        """Lower the upper limits of units at the root to the room that each row leaves for them."""
         net, trail = self.net, self.trail
         for row in range(len(net.height)):
             form, height = self.form(row, trail.phase)
@@ -113,7 +113,10 @@ class Propagation:
                 return None
 
     def _units(self, now: int) -> Antecedent | None:
-        """Derive phases from sums, and bounds of inputs from phases and limits."""
+        """Derive phases from sums, and bounds of inputs from phases and limits.
+
+        Return the reason of a conflict, or None.
+        """
         net, trail = self.net, self.trail
         lo, hi = self.sums(trail.lo, trail.hi)
         phase = trail.phase.copy()
@@ -143,12 +146,12 @@ class Propagation:
         return near[left[near] < reach]
 
     def _rows(self) -> Antecedent | None:
-        """Derive bounds of inputs from the rows of the conjunction."""
+        """Derive bounds of inputs from the rows; return the reason of a conflict, or None."""
         net, trail = self.net, self.trail
         for row in range(len(net.height)):
             reason = Antecedent("row", row, len(trail.events))
             form, height = self.form(row, trail.phase)
-            # The slack counts twice: an explanation without some phases may round differently.
+            # The slack is counted twice: an explanation without some phases may round differently.
             left = 2 * net.slack[row] - _least(form, height, trail.lo, trail.hi)
             if left < 0:
                 return reason
@@ -170,7 +173,7 @@ class Propagation:
                     trail.push(LOW, int(at), min(end, trail.hi[at]), reason)
 
     def explain(self, index: int) -> list[int]:
-        """Return the earlier events that event `index` follows from, except by clauses."""
+        """Return the earlier events that imply event `index`, whose reason is a unit or a row."""
         event = self.trail.events[index]
         reason = event.reason
         if reason.kind == "unit":
@@ -181,7 +184,7 @@ class Propagation:
         return self._row_events(reason, event.at, event.kind, event.value)
 
     def explain_conflict(self, reason: Antecedent) -> list[int]:
-        """Return the events that a conflict follows from."""
+        """Return the events that imply a conflict in a unit or a row."""
         if reason.kind == "unit":
             lo, _ = self.sums(self.trail.lo, self.trail.hi)
             unit, off = reason.index, self.net.off[reason.index]
@@ -195,8 +198,8 @@ class Propagation:
 
         Args:
             reason: Reason with the unit's row.
-            lower: Whether the bound is that of the least sum.
-            spare: The input that was bounded, -1 for a conflict; None for the unit's own phase.
+            lower: Whether the bound is the least sum, not the largest.
+            spare: The input that was bounded, -1 for a conflict, or None for the unit's own phase.
         """
         trail, row = self.trail, self.net.inner[reason.index]
         events = []
@@ -211,8 +214,8 @@ class Propagation:
     def _row_events(self, reason: Antecedent, at: int, kind: int, value: float) -> list[int]:
         """Return the events behind a row's bound of input `at`, or behind a conflict (-1).
 
-        The phases of the units that read the input are tried first, then all phases; each set
-        comes with the bounds it needs.
+        The phases of the units that read the input are tried first, then all phases. The bounds
+        that the phases need are returned with them.
         """
         net, box = self.net, self.net.box
         read = net.weights[reason.index] != 0
@@ -280,7 +283,10 @@ class Propagation:
 
 
 def _end(slope: float, left: float, lo: float, hi: float) -> float:
-    """Return the end of an input whose term may exceed its least value by `left`."""
+    """Return the bound of an input whose term may exceed its least value by at most `left`.
+
+    This is an upper bound for a positive slope, and a lower bound for a negative slope.
+    """
     room = left / abs(slope) * (1 + DIVISION)
     return float(up(lo + room)) if slope > 0 else float(-up(room - hi))
 

@@ -28,16 +28,16 @@ METHODS = (
 )
 
 RESTART = 64
-"""Conflicts between restarts, times the Luby sequence."""
+"""Number of conflicts between restarts, to be multiplied by the Luby sequence."""
 
 NOTHING = 1e-6
-"""Share of a unit's root range up to which its limit counts as 0, so it needs no decision."""
+"""Fraction of a unit's root range up to which its limit is treated as 0: it needs no decision."""
 
 HELD = 0.25
-"""Share of the unstable units whose phase the conjunction must fix for the search to be used."""
+"""Fraction of the unstable units whose phases the conjunction must fix for this search to run."""
 
 PIECE = 8
-"""Conflicts per `advance`: some hundredths of a second."""
+"""Maximum number of conflicts per call of `advance`, which takes some hundredths of a second."""
 
 
 class ConflictSearch(Search):
@@ -47,9 +47,9 @@ class ConflictSearch(Search):
 
     Args:
         net: The rows of the conjunction.
-        incumbent: Incumbent of one objective with a target; it keeps the points found.
+        incumbent: Incumbent of one objective with a target; receives the points found.
         free: `(inputs,)` whether an input varies.
-        at: `(inputs,)` any input of the box.
+        at: `(inputs,)` any point of the box.
 
     Sound: yes; rounding errors are in the slack of every row. Complete: no; it ends if all phases
     are known and the remaining linear program is neither refuted nor solved in float64. Cost:
@@ -185,7 +185,7 @@ class ConflictSearch(Search):
         self._back_to(0)
 
     def _next(self) -> int | None:
-        """Return the open unit of highest activity whose relaxation is not exact, or None."""
+        """Return the open unit with the highest activity among inexactly relaxed ones, or None."""
         rows, open_ = self._rows, self.trail.phase == 0
         lo, hi = rows.sums(self.trail.lo, self.trail.hi)
         high = np.minimum(hi, rows.limit)
@@ -198,7 +198,7 @@ class ConflictSearch(Search):
         return int(np.argmax(np.where(open_, self._clauses.activity, -1.0)))
 
     def _offer(self) -> None:
-        """Offer the point that the bounds converge to."""
+        """Offer a point with each input at a root bound, or midway if both bounds have moved."""
         trail, box = self.trail, self.net.box
         point = 0.5 * trail.lo + 0.5 * trail.hi
         point = np.where(trail.lo <= box.lo, box.lo, np.where(trail.hi >= box.hi, box.hi, point))
@@ -267,7 +267,7 @@ class ConflictSearch(Search):
 
 
 def _luby(i: int) -> int:
-    """Return entry `i`, from 1, of the Luby sequence 1 1 2 1 1 2 4 ..."""
+    """Return entry `i` (counted from 1) of the Luby sequence 1 1 2 1 1 2 4 ..."""
     k = 1
     while (1 << k) - 1 < i:
         k += 1

@@ -29,12 +29,12 @@ class Event(NamedTuple):
     """One change of a bound or a phase.
 
     Args:
-        kind: `LOW` or `HIGH`: a bound of an input; `PHASE`: the phase of a unit.
+        kind: `LOW` or `HIGH` for a bound of an input, `PHASE` for the phase of a unit.
         at: The input, or the unit.
         value: The new bound, or the phase.
-        old: The bound or the phase before.
-        previous: The last event about the same bound or phase, or -1.
-        level: Number of decisions before it.
+        old: The previous bound or phase.
+        previous: Index of the last event about the same bound or phase, or -1.
+        level: Number of decisions so far.
         reason: Why the change follows.
     """
 
@@ -51,8 +51,8 @@ class Trail:
     """Bounds of inputs, phases of units, and the events that led to them.
 
     Args:
-        lo: `(d,)` lower ends at the root.
-        hi: `(d,)` upper ends at the root.
+        lo: `(d,)` lower bounds at the root.
+        hi: `(d,)` upper bounds at the root.
         units: The number of units.
     """
 
@@ -89,7 +89,7 @@ class Trail:
         del self.starts[level:]
 
     def latest(self, kind: int, at: int, before: int) -> int:
-        """Return the last event about a bound or phase before event `before`, or -1."""
+        """Return the index of the last event about a bound or phase before `before`, or -1."""
         index = self._last[kind][at]
         while index >= before:
             index = self.events[index].previous

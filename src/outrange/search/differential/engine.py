@@ -1,4 +1,4 @@
-"""The engine of differential verification: two copies of nearly one network, bounded together."""
+"""The engine of differential verification, which bounds two nearly equal networks together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .sweep import PairedCrownPass, PairedRelaxation
 
 
 class DifferentialEngine(GraphObjectives):
-    """Bounds `rows @ output + offset` of a graph with counterparts; see `Engine` and `sweep`.
+    """Engine that bounds `rows @ output + offset` of a graph with counterparts; see `sweep`.
 
     Args:
         pairs: The graph with its counterparts.
@@ -32,7 +32,8 @@ class DifferentialEngine(GraphObjectives):
     """
 
     units = 0
-    """No phases are stored with boxes: a box may be split where its counterparts' phases differ."""
+    """No phases are stored with boxes, since a box may be split where counterparts' phases differ.
+    """
 
     def __init__(
         self, pairs: PairedGraph, graph: Graph, rows: np.ndarray, offset: np.ndarray

@@ -1,4 +1,4 @@
-"""Counterparts in a graph: values in the same place of two copies of nearly one network."""
+"""Counterparts in a graph: values in the same place of two nearly equal networks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST_ENTRIES = 1 << 20
 """Maximum number of coefficients of a layer that are compared with its counterpart's."""
 
 WIDEST = 1 << 10
-"""Maximum number of entries of a value; rows of longer ones are cut to cones, without pairs."""
+"""Maximum number of entries of a value: rows of longer values are cut to cones, without pairs."""
 
 CLOSE = 0.25
-"""Maximum difference between the coefficients of counterparts, as a share of their absolute values.
+"""Maximum difference between counterparts' coefficients, as a fraction of the absolute values.
 For unrelated branches, the difference is about as large as these values."""
 
 
@@ -46,7 +46,7 @@ class PairedAffine:
     """Difference between an affine value and its counterpart.
 
     Args:
-        inputs: Pairs of a value read here, and the one that the counterpart reads.
+        inputs: Pairs of a value that this op reads and the value that its counterpart reads.
         matrices: For each input: the coefficients, their difference from the counterpart's, and the
             sums of the absolute values of all terms of both.
         bias: Difference of the biases.
@@ -79,7 +79,7 @@ class PairedGraph:
 
 
 def pair_counterparts(graph: Graph) -> PairedGraph | None:
-    """Find the counterparts of a graph; None if no curve has one.
+    """Find the counterparts of a graph, or return None if no curve has a counterpart.
 
     Two values are counterparts if their structural key occurs exactly twice, their inputs are
     counterparts, and their coefficients are close.
@@ -97,7 +97,7 @@ def pair_counterparts(graph: Graph) -> PairedGraph | None:
         # If two curves read the same value, they are not paired.
         reads = v in first and graph.nodes[first[v] - 1].inputs == (first.get(source),)
         if reads and isinstance(node.op, Curve) and source in pairing.sums:
-            op: Any = PairedCurve(node.op, node.size)  # Only this room has rules for it.
+            op: Any = PairedCurve(node.op, node.size)  # Only this package has rules for it.
             nodes[v - 1] = replace(node, op=op, inputs=(source, first[source], first[v]))
             curves.append(v)
     if not curves:
@@ -108,7 +108,7 @@ def pair_counterparts(graph: Graph) -> PairedGraph | None:
 
 @dataclass(eq=False)
 class _Pairing:
-    """Counterparts of a graph, and the differences of affine ones."""
+    """Counterparts of a graph, and the differences between affine counterparts."""
 
     graph: Graph
     counterparts: dict[int, int] = field(default_factory=dict)
@@ -160,7 +160,7 @@ def _is_one_curve(a: Curve, b: Curve) -> bool:
 
 
 def _apart(a: Affine, b: Affine, inputs: tuple[tuple[int, int], ...]) -> PairedAffine | None:
-    """Return the difference between `b` and `a`; None if it is unknown or too large."""
+    """Return the difference `b - a`, or None if it is unknown or too large."""
     if a.sizes != b.sizes or a.size * sum(a.sizes) > MOST_ENTRIES:
         return None
     unit = np.eye(a.size)

@@ -13,7 +13,7 @@ from .pairs import PairedGraph
 
 
 class DifferentialSearch(ArraySearch):
-    """Input splits on the differential engine."""
+    """Search that splits inputs, with bounds from the differential engine."""
 
     methods = (
         "differential bounds of counterparts (ReluDiff, Paulsen et al. 2020)",
@@ -30,7 +30,7 @@ def search_of_counterparts(
     Args:
         pairs: The counterparts of the problem's small graph.
         problem: Objectives and their boxes.
-        incumbent: Clock and tolerances; adopts the first bounds.
+        incumbent: Clock and tolerances; receives the first bounds.
         seed: Seed of the samples.
     """
     engine = DifferentialEngine(pairs, problem.small, problem.rows, problem.offset)

@@ -8,9 +8,9 @@ smaller one concave. Their chords `t d + o` are planes
     f(w) + t_0 (z - w) + o_0  <=  f(z)  <=  f(w) + t_1 (z - w) + o_1.
 
 Back-substitution then reaches `f(w)` in both copies, with coefficients that nearly cancel, and `d`
-is bounded by back-substitution as well. A unit whose own lines are tighter keeps those.
+is bounded by back-substitution as well. A unit whose own lines are tighter keeps its lines.
 
-Sound: as `domains.crown`: float64 rounding is accounted for in the offsets (`domains.rounding`).
+Sound: yes; float64 rounding is accounted for in the offsets (`domains.crown`, `domains.rounding`).
 Complete: no. Cost: about twice that of the two separate networks.
 
 References: B. Paulsen, J. Wang, C. Wang, *ReluDiff: differential verification of deep neural
@@ -48,13 +48,13 @@ from .pairs import PairedAffine, PairedCurve, PairedGraph
 
 
 WORTH = 2.5
-"""Planes are used if their mean distance is at most this multiple of that of a unit's own lines:
-their errors partly cancel, since the counterpart's are nearly the same."""
+"""Maximum mean distance of planes for their use, as a multiple of that of the unit's own lines.
+The planes' errors partly cancel, since the counterpart's errors are nearly the same."""
 
 
 @dataclass(frozen=True, eq=False)
 class PairedRelaxation:
-    """`slope (z - joint w) + joint a + offset` below (0) and above (1) `f(z)`, with `a = f(w)`.
+    """Planes `slope (z - joint w) + joint a + offset` below (0) and above (1) `f(z)`; `a = f(w)`.
 
     Args:
         slope: Array of shape `(2, B, n)`.
@@ -70,7 +70,7 @@ class PairedRelaxation:
 
 
 def curve(op: PairedCurve, planes: PairedRelaxation, rows: np.ndarray) -> Pulled:
-    """Substitute rows back: positive coefficients use the lower plane, negative the upper one."""
+    """Substitute rows back: positive coefficients use the lower plane, negative ones the upper."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     with np.errstate(invalid="ignore"):
         constant = dots(rising, planes.offset[0]) + dots(falling, planes.offset[1])
@@ -157,7 +157,7 @@ class PairedCrownPass(CrownPass):
             return slope_range(op, np.minimum(zl, wl), np.maximum(zh, wh))
 
     def _rise(self, op: Curve, source: int) -> Bounds:
-        """Bound `D` by the difference of the arguments."""
+        """Bound `D = f(z) - f(w)` from the slopes of `f` and the difference of the arguments."""
         (m, most), (low, high) = self._slopes(op, source), self.apart[source]
         with np.errstate(all="ignore"):
             corners = np.stack([m * low, m * high, most * low, most * high])
@@ -224,10 +224,10 @@ def relax_paired(
     """Compute the planes of a paired curve, or its own lines where those are tighter.
 
     Args:
-        sources: Ends of `z`, `w` and `a`, `(B, n)` each.
-        apart: Ends of `z - w`.
-        slopes: Ends of the curve's slopes.
-        reads: How often each of the three is read.
+        sources: Bounds of `z`, `w` and `a`, `(B, n)` each.
+        apart: Bounds of `z - w`.
+        slopes: Bounds of the curve's slopes.
+        reads: How often each of `z`, `w` and `a` is read.
     """
     (low, high), (m, most) = apart, slopes
     single = relax_curve(op.curve, *sources[0], None, budget, reads[0], op.size)

@@ -1,1 +1,1 @@
-"""Linear bounds of many boxes at once: array engine, alpha-CROWN ascent, branching score."""
+"""Linear bounds over many boxes: the array engine, alpha-CROWN ascent, and the branching score."""

@@ -33,9 +33,9 @@ KINK_PACE = 2.0
 TANGENT_PACE = 0.7
 """Step in theta, in the same units, if theta is a tangent point; 1 would move it to z."""
 PLANE_PACE = 0.5
-"""Step in theta of a product's plane, per unit of the point's distance toward one end."""
+"""Step in theta of a product's plane, per unit of the point's relative distance to a corner."""
 DECAY = 0.8
-"""Factor of all steps from one step to the next."""
+"""Ratio of the lengths of successive steps."""
 
 
 Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
@@ -86,10 +86,10 @@ class AlphaAscent:
         self.constant = np.full(pairs, -np.inf)
 
     def run(self, target: np.ndarray, steps: int) -> None:
-        """Bound all pairs, then optimize those below their `target` `(P,)` for up to `steps`.
+        """Bound all pairs, then improve those below their `target` `(P,)` in up to `steps` steps.
 
         Raises:
-            OutOfTime: The time ran out, now or in the pass, whose lines are then missing.
+            OutOfTime: The time ran out, either now or in the pass, which then lacks lines.
             MemoryError: The memory ran out in the pass.
         """
         if self.sweep.late is not None:
@@ -163,10 +163,10 @@ class AlphaAscent:
     def _free(
         self, lines: Relaxations, record: Record, active: np.ndarray
     ) -> dict[int, np.ndarray]:
-        """Return, per curve, a mask of the active lines that are worth optimizing.
+        """Return, per curve or product, a mask of the active lines that are worth optimizing.
 
-        A smooth unit that spans a knot keeps its line: moving it costs ten times as much as moving
-        a tangent, and near an inflection point little is gained.
+        A smooth unit with a knot in its range keeps its line. Moving this line costs ten times as
+        much as moving a tangent, and near an inflection point little is gained.
         """
         out = {}
         for v, source, op in self.sweep.plan.curves:

@@ -29,27 +29,29 @@ from .tangents import affords_tangents, boxes_at_once, tangents
 
 
 WORTH = 0.7
-"""Share of the distance to the target that a second-order form must leave at most to count as
-helpful."""
+"""Largest fraction of the distance to the target that may remain for a second-order form to be
+considered helpful."""
 
 TRIALS, OFTEN, RETRY = 256, 0.2, 8
-"""Number of pairs after which second-order forms are judged; share of the pairs that they must help
-with; and, if they help with less, number of calls per further trial."""
+"""Number of pairs after which second-order forms are judged, the fraction of pairs that they must
+help, and the number of calls per further trial if they help fewer."""
 
 
 FEW_INPUTS, SOME_INPUTS = 12, 40
-"""Free inputs up to which layers wider than a core's cache are bounded by forward forms. The second
-number holds for graphs with products: forms keep the dependence between factors."""
+"""Maximum numbers of free inputs for which layers wider than a core's cache are bounded by forward
+forms. The second number is for graphs with products: forms keep the dependence between factors."""
 
 FORMS = 1 << 18
 """Maximum number of entries of a value's forward forms in a chunk."""
 
 EFFORT = 2.0**33
-"""`CrownPass.effort` after forward forms; then `ROWS` limits the number of rows."""
+"""`CrownPass.effort` of passes that start with forward forms; `ROWS` limits their number of rows.
+"""
 
 ROWS = 4096
-"""Open entries of a value that are substituted back after forward forms, in all boxes of a call or
-all roots. So the first boxes, which decide easy questions, get the best bounds."""
+"""Maximum number of a value's open entries that are substituted back after forward forms, over all
+boxes of a call or all roots. So the first boxes, which decide easy questions, get the best bounds.
+"""
 
 
 class ArrayEngine(GraphObjectives):
@@ -63,11 +65,11 @@ class ArrayEngine(GraphObjectives):
     Args:
         rows: Float64 array of shape `(m, outputs)`.
         offset: Float64 array of shape `(m,)`.
-        box: Contains every box to be bounded.
+        box: Root box, which contains every box to be bounded.
         steps: Ascent steps on the objective rows. None: 3 if every curve is piecewise linear, else
             1 (moving a smooth curve's lines costs more than the boxes it saves).
         threads: Maximum number of worker threads; None for one per core of this process.
-        roots: Boxes that contain all others, if there are several; None: `box`.
+        roots: Boxes whose union contains every box to be bounded; `box` by default.
         radii: Whether to account for rounding; False only for a test that must then fail.
 
     Raises:

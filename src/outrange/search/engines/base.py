@@ -22,7 +22,7 @@ class BoxBounds:
     offset: np.ndarray
     """`(B, m)` constants of the forms, with padding for rounding subtracted."""
     scores: np.ndarray
-    """`(B, m, d)` the share of the slack attributed to each input (gap attribution)."""
+    """`(B, m, d)` part of the slack attributed to each input (gap attribution)."""
     status: np.ndarray
     """`(B, s)` int8: 1 upper piece, -1 lower piece, 0 undecided. Inherited by sub-boxes."""
     undecided: np.ndarray
@@ -30,18 +30,18 @@ class BoxBounds:
     at: np.ndarray | None = None
     """`(B, m, d)` minimizers of the forms; None for the corners of the boxes."""
     within: tuple[np.ndarray, np.ndarray] | None = None
-    """`(B, m, d)` ends outside which the objective is above its cutoff; None if only the forms are
-    known."""
+    """Lower and upper bounds `(B, m, d)` of the inputs outside which the objective is above its
+    cutoff; None if only the forms are known."""
 
 
 class Engine(Protocol):
-    """Bounds many boxes at once; stateless between calls."""
+    """Interface of an engine that bounds many boxes per call, stateless between calls."""
 
     inputs: int
     objectives: int
     units: int
     together: int
-    """Number of boxes that take hardly longer than one."""
+    """Number of boxes that take hardly longer to bound than a single box."""
 
     def bound(
         self,
@@ -67,5 +67,5 @@ class Engine(Protocol):
         ...
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return objectives `(batch, m)` at `x`, and gradients `(batch, d)` of `k[i]` at `x[i]`."""
+        """Return objectives `(batch, m)`, and the gradient of objective `k[i]` at each `x[i]`."""
         ...

@@ -1,11 +1,11 @@
 """Conjunctions of second-order bounds: objectives that are the largest of some outputs.
 
 For the largest of parts `f_i`, any mixture of their lower forms is a lower form. Here each part has
-its own form (`QuadraticForms`), computed once. The shares are then optimized on forms with one
-entry per pair of inputs, which costs next to nothing. Every part also bounds the region of a box in
-which it can be low enough; boxes are cut to the intersection of these regions.
+its own form (`QuadraticForms`), computed once. The mixture weights are then optimized on forms with
+one entry per pair of inputs, which costs very little. Every part also bounds the region of a box in
+which the part can be low enough; boxes are cut to the intersection of these regions.
 
-Sound: yes: see `QuadraticForms`. Complete: no. Cost: one row per box and relevant part.
+Sound: yes, see `QuadraticForms`. Complete: no. Cost: one row per box and relevant part.
 
 Reference: Y. Zhou et al., *Clip-and-Verify*, NeurIPS 2025, for constraints that cut boxes.
 """
@@ -32,10 +32,10 @@ from .tangents import affords_tangents, tangents
 
 
 HALVINGS = 6
-"""Bisections of the interval in which the share of a part is searched for."""
+"""Number of bisections in the search for the mixture weight of a part."""
 
 CUTS = 2
-"""Rounds in which all parts cut a box."""
+"""Number of rounds in which all parts cut a box."""
 
 
 def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
@@ -45,7 +45,7 @@ def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
         graph: Its outputs are objectives.
 
     Returns:
-        None if the outputs are not the largest of some parts.
+        The graph and the indices, or None if the outputs are not maxima of some parts.
     """
     op = graph.nodes[graph.output - 1].op if graph.output else None
     if not isinstance(op, Largest):
@@ -56,12 +56,12 @@ def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
 
 
 class ConjunctionEngine(ArrayEngine):
-    """Bounds the largest of some outputs over boxes, if all have second-order forms.
+    """Engine that bounds maxima of outputs over boxes, if all outputs have second-order forms.
 
     Args:
         graph: Its outputs are the parts.
         windows: `(m, k)` indices of the parts of each objective; `-1` for none.
-        box: Contains every box to be bounded.
+        box: Root box, which contains every box to be bounded.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class ConjunctionEngine(ArrayEngine):
         return self._largest(super().evaluate(x))
 
     def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the objectives, and the gradient of the largest part of `k[i]` at `x[i]`."""
+        """Return objectives, and the gradient of the largest part of objective `k[i]` at `x[i]`."""
         values = self.graph.run_all(np.asarray(x, np.float64))
         y = values[self.graph.output]
         part = np.where(self._member[k], y, -np.inf).argmax(axis=1)
@@ -142,8 +142,8 @@ class ConjunctionEngine(ArrayEngine):
 
         Args:
             ascent: Bounds of the pairs of boxes and parts.
-            blame_of: `(pairs, d)` slack of each pair besides that of its form.
-            where: `(B, parts)` index of the pair.
+            blame_of: `(pairs, d)` slack of each pair that does not come from its form.
+            where: `(B, parts)` index of the pair of each box and part; -1 if there is none.
             wanted: Array of shape `(B, m)`.
             cutoff: Array of shape `(m,)`.
         """
@@ -190,7 +190,7 @@ class ConjunctionEngine(ArrayEngine):
 def _region_below(
     cutting: list[QuadraticForms], level: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends, in units of the radii, within which all forms can be at most `level`."""
+    """Return bounds, in units of the radii, of the region where all forms may be below `level`."""
     shape = cutting[0].rows.shape
     start, end = -np.ones(shape), np.ones(shape)
     for _ in range(CUTS):
@@ -210,10 +210,10 @@ def _mixture(
     blame: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[QuadraticForms, np.ndarray]:
-    """Find good mixtures of the forms `pair` `(Q, k)`; return them, and the blame of each.
+    """Return a good mixture of each row of forms `pair` `(Q, k)`, and the blame of each mixture.
 
-    One part after another joins: the one that is largest at the mixture's minimum. Its share is
-    chosen such that it and the rest are equal there.
+    Parts join one after another. The next part is the one that is largest at the mixture's minimum.
+    Its weight is chosen such that this part equals the rest of the mixture there.
     """
     first = least[pair].argmax(axis=1)
     rows = np.arange(len(pair))
@@ -250,7 +250,7 @@ def _minimizers(forms: QuadraticForms) -> np.ndarray:
 
 
 def engine_of_conjunctions(problem: Problem) -> ConjunctionEngine | None:
-    """Create the engine of a conjunction whose parts have second-order forms; None otherwise."""
+    """Create the engine of a conjunction, or return None if its parts lack second-order forms."""
     parts_and_windows = conjunction(problem.of_outputs(problem.graph))
     if parts_and_windows is None:
         return None

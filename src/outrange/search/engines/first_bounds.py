@@ -1,7 +1,7 @@
 """First bounds of a decision about many inputs: one pass over all units, then slope ascent.
 
 If products feed each other, most of the work is bounding the units. Optimizing the slopes of the
-few objectives is cheap: each step is one back-substitution of as many rows.
+few objectives is cheap: each step substitutes back one row per objective.
 
 Reference: see `alpha_crown`.
 """
@@ -21,14 +21,14 @@ from .array_engine import ArrayEngine
 
 
 STEPS = 20
-"""Ascent steps on the slopes of an objective."""
+"""Number of ascent steps on the slopes of an objective."""
 
 ROOM = 1 << 23
 """Limit on rows times entries of all values that are optimized together."""
 
 MOST_FORMS = 1 << 28
-"""Inputs times entries of all values up to which forward forms are tried first: they take a second
-or two, and a pass takes several seconds."""
+"""Maximum product of inputs and entries of all values for which forward forms are tried first: they
+take a second or two, and a pass takes several seconds."""
 
 
 def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -> None:
@@ -36,8 +36,8 @@ def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -
 
     Args:
         problem: Objectives and their boxes.
-        machine: Engine that adopts the bounds of the pass.
-        incumbent: Adopts the bounds of the objectives.
+        machine: Engine that receives the bounds of the pass.
+        incumbent: Receives the bounds of the objectives.
     """
     if problem.free * problem.small.entries <= MOST_FORMS:
         incumbent.prove(problem.by_linear_bounds("forward"))
@@ -62,7 +62,9 @@ def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -
 def ascend_slopes(
     sweep: CrownPass, net: RelaxedGraph, rows: np.ndarray, which: np.ndarray, target: np.ndarray
 ) -> np.ndarray:
-    """Bound some rows by slope ascent, `(k,)`; stop early if time or memory runs out.
+    """Return lower bounds `(k,)` of some rows by slope ascent.
+
+    The ascent stops early if time or memory runs out.
 
     Args:
         rows: Array of shape `(m, outputs)`.

@@ -1,7 +1,7 @@
-"""Gap attribution: the share of a bound's slack that each input causes.
+"""Gap attribution: the part of a bound's slack that each input causes.
 
 In the bound of an objective, unit `j` with coefficient `a_j` costs `g_j = |a_j|` times the vertical
-gap of its active line. Input `i` causes the share `s_ji = |A_ji| w_i / sum_i |A_ji| w_i` of the
+gap of its active line. Input `i` causes the fraction `s_ji = |A_ji| w_i / sum_i |A_ji| w_i` of the
 width of the unit's range, where `A_j` is the unit's own linear form and `w` are the widths of the
 box. The score of input `i` is `0.5 |A_i| w_i + sum_j g_j s_ji`. This is a heuristic: no bound
 depends on it.
@@ -19,7 +19,7 @@ from .quadratic_ascent import QuadraticAscent
 
 
 def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
-    """Return the scores of the inputs, `(P, d)`; the plain widths if there is no finite bound."""
+    """Return the scores of the inputs, `(P, d)`, or their widths if there is no finite bound."""
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
     out = 0.5 * np.abs(ascent.form_rows) * width
@@ -44,7 +44,8 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
 def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
     """Return the slack of a product per factor, `(P, n)`.
 
-    It is `|a|` times half the distance at the worst corner, divided equally between the factors.
+    The slack is `|a|` times half the plane's distance at the worst corner. It is divided equally
+    between the factors.
     """
     sweep = ascent.sweep
     sources, op = next((s, op) for v, s, op in sweep.plan.products if v == value)
@@ -59,7 +60,7 @@ def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
 
 
 def _distribute(ascent: AlphaAscent, source: int, blame: np.ndarray) -> np.ndarray:
-    """Distribute the slack of a factor's entries over the inputs they depend on, `(P, d)`."""
+    """Distribute the slack of a factor's entries over the inputs that they depend on, `(P, d)`."""
     sweep = ascent.sweep
     origins = sweep.plan.origins[source]
     out = np.zeros((ascent.box.size, sweep.plan.graph.size))
@@ -110,7 +111,7 @@ def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
 
 
 def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
-    """Return the slack of a window, assigned to its picked argument, `(P, n of the input)`."""
+    """Return the slack of each window, assigned to its picked argument; `(P, n of the input)`."""
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     node = sweep.plan.graph.nodes[value - 1]
     op, source = node.op, node.inputs[0]

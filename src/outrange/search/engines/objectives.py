@@ -25,7 +25,7 @@ class GraphObjectives:
         return linear_forms(self.rows, self.graph.run(np.asarray(x, np.float64))) + self.offset
 
     def gradient(self, x: ArrayLike, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return objectives `(batch, m)` at `x`, and gradients `(batch, d)` of `k[i]` at `x[i]`."""
+        """Return objectives `(batch, m)`, and the gradient of objective `k[i]` at each `x[i]`."""
         values = self.graph.run_all(np.asarray(x, np.float64))
         every = linear_forms(self.rows, values[self.graph.output]) + self.offset
         with np.errstate(all="ignore"):

@@ -18,14 +18,14 @@ from .alpha_crown import AlphaAscent
 
 
 STEPS = 4
-"""Ascent steps of every row."""
+"""Number of ascent steps per row."""
 
 ROOM = 1 << 24
-"""Limit on rows times entries of all nonlinear values; beyond it, a plain pass is used."""
+"""Limit on rows times entries of all nonlinear values; above it, a plain pass is used."""
 
 
 SHARE = 0.25
-"""Share of the remaining time for ascents; later values get plain back-substitution."""
+"""Fraction of the time for ascents; once it is used up, values get plain back-substitution."""
 
 
 @dataclass(eq=False)
@@ -33,8 +33,8 @@ class OptimizedCrownPass(CrownPass):
     """A `CrownPass` that optimizes its slopes by ascent.
 
     Args:
-        steps: Ascent steps of every row.
-        clock: Measures the time of the ascents, which may take `SHARE` of its limit.
+        steps: Number of ascent steps per row.
+        clock: Clock of the pass; ascents may take the fraction `SHARE` of its time limit.
     """
 
     steps: int = STEPS

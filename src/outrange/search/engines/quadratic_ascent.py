@@ -86,7 +86,11 @@ class QuadraticAscent(AlphaAscent):
     def _remainder(
         self, record: Record, box: np.ndarray, reach: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the form `(P, d, d)` in units of the radii, the other losses `(P,)`, and blame."""
+        """Return what the linear planes leave: quadratic forms, other losses, and blame.
+
+        The forms `(P, d, d)` are in units of the radii. The losses have shape `(P,)`. The blame
+        `(P, d)` is the part of the losses that each input causes.
+        """
         pairs, d = reach.shape
         total, left = np.zeros((pairs, d, d)), np.zeros(pairs)
         blame = np.zeros((pairs, d))

@@ -1,10 +1,10 @@
-"""Second-order lower bounds over boxes: forms `g . x + z S z + c`, `z` the offset from the center.
+"""Second-order lower bounds over boxes: forms `g . x + z S z + c`.
 
-`z` is in units of the box's radii, so `|z| <= 1`. With `2 S_ij z_i z_j >= -|S_ij| (z_i^2 + z_j^2)`,
-a form is bounded by a sum of functions of one input each, `G_i z_i + q_i z_i^2`. Their minima, and
-the regions where they stay below a level, are exact. Before that, a convex part `z W W' z` may be
-replaced by its tangent: `|W' (z - z0)|^2 >= 0` for any `W` and `z0`, so eigenvectors need not be
-exact.
+`z` is the offset from the center in units of the box's radii, so `|z| <= 1`. With
+`2 S_ij z_i z_j >= -|S_ij| (z_i^2 + z_j^2)`, a form is bounded by a sum of functions of one input
+each, `G_i z_i + q_i z_i^2`. Their minima, and the regions where they stay below a level, are exact.
+Before that, a convex part `z W W' z` may be replaced by its tangent: `|W' (z - z0)|^2 >= 0` for any
+`W` and `z0`, so eigenvectors need not be exact.
 
 Sound: yes. Each result is a sum of fewer than `2 d^2 + 64` terms; `gamma` of that number, times the
 sum of absolute values, is subtracted once.
@@ -31,7 +31,7 @@ class QuadraticForms:
         constant: Constants `c`, shape `(P,)`.
         total: Symmetric matrices `S`, shape `(P, d, d)`.
         radii: Whether to account for rounding.
-        hint: `(P, d)` preferred values of inputs that no longer matter; NaN for the others.
+        hint: `(P, d)` preferred values of inputs whose slope is only rounding; NaN for the others.
     """
 
     cells: BoxBatch
@@ -54,16 +54,16 @@ class QuadraticForms:
         return QuadraticForms(self.cells.take(index), *parts, self.radii)
 
     def adopt(self, index: np.ndarray, others: "QuadraticForms", which: np.ndarray) -> None:
-        """Replace the forms at `index` by some of `others`, over the same boxes."""
+        """Replace the forms at `index` by the forms `which` of `others`, over the same boxes."""
         self.rows[index] = others.rows[which]
         self.constant[index] = others.constant[which]
         self.total[index] = others.total[which]
 
     def mix(self, others: "QuadraticForms", share: np.ndarray) -> "QuadraticForms":
-        """Mix `1 - share` of these and `share` `(P,)` of others, a lower bound of the larger one.
+        """Mix these forms and `others` with weights `1 - share` and `share`, shape `(P,)`.
 
-        In float64, the shares add up to 1 only up to a rounding error, which is charged to the
-        absolute values of both forms.
+        The mixture is a lower bound of the larger form. In float64, the weights add up to 1 only up
+        to a rounding error, which is charged to the absolute values of both forms.
         """
         rest = 1.0 - share
         rows = rest[:, None] * self.rows + share[:, None] * others.rows
@@ -126,7 +126,7 @@ class QuadraticForms:
         return np.nan_to_num(z)
 
     def least(self) -> tuple[np.ndarray, LinearForm, np.ndarray]:
-        """Return the least values `(P,)`, linear forms that attain them, and the points."""
+        """Return lower bounds `(P,)`, linear forms that attain them, and the minimizing points."""
         plain, tight = self._least(), self.tangents()
         other = tight._least()
         better = other[0] > plain[0]
@@ -180,7 +180,7 @@ class QuadraticForms:
     def below(
         self, level: np.ndarray, start: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return ends within `start <= z <= end` `(P, d)` outside which forms exceed `level`."""
+        """Return bounds of `z` outside which the forms exceed `level`, from `start <= z <= end`."""
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             at = _least_on(slope, bend, start, end)
@@ -201,7 +201,7 @@ class QuadraticForms:
 
 
 SHARES = np.linspace(0.0625, 1.0, 16)
-"""Shares of a side of a box that may be cut off, in ascending order."""
+"""Fractions of a side of a box that may be cut off, in ascending order."""
 
 
 def _least_on(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -213,7 +213,7 @@ def _least_on(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.nda
 
 
 def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
-    """Minimize `slope z + z C z`, `C` convex, approximately over `|z| <= 1`, input by input."""
+    """Minimize `slope z + z C z`, with convex `C`, approximately over `|z| <= 1`, input by input."""
     z = np.zeros_like(slope)
     for _ in range(SWEEPS):
         for i in range(slope.shape[1]):
@@ -225,7 +225,7 @@ def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
 
 
 FLAT = 1e-6
-"""Slope, relative to the terms it is the difference of, up to which it counts as 0."""
+"""Largest slope that is treated as 0, relative to the terms whose difference it is."""
 
 LARGEST = 1e100
 """Largest matrix entry for which eigenvectors are computed."""

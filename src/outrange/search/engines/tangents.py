@@ -6,9 +6,10 @@ the box, `|e| <= r` and `|e'| <= r'`,
     u v = v0 u + u0 v - u0 v0  +  (L d)(M d) + (L d) e' + (M d) e + e e'.
 
 The plane is substituted back like any other. The remainders of a row's products add up to one
-quadratic form of the inputs. Terms cancel in it that individual planes would bound one by one, for
-example in the difference of a function at two nearby steps. A smooth curve is treated alike: by its
-tangent at `u0`, and `c (u - u0)^2` with `c` in the range of half its second derivative.
+quadratic form of the inputs. In this form, terms cancel that individual planes would bound one by
+one, for example in the difference of a function at two nearby steps. A smooth curve is treated in
+the same way: by its tangent at `u0`, and the remainder `c (u - u0)^2` with `c` in the range of half
+its second derivative.
 
 Sound: yes; every rounding error is accounted for (`Tangent`, `QuadraticAscent`). Complete: no.
 Cost: a back-substitution of two rows per factor.
@@ -27,11 +28,11 @@ from ...ops import Curve, Product
 
 
 ROOM, MOST_INPUTS = 1 << 16, 32
-"""Limits on factors times inputs of all products of a graph, and on inputs; beyond, second-order
-forms are not used."""
+"""Limits on factors times inputs over all products of a graph, and on inputs. Larger graphs get no
+second-order forms."""
 
 PAIRS = 1 << 21
-"""Limit on the entries of one array of all rows' forms over some boxes."""
+"""Maximum number of entries of an array that stores the forms of all rows over a chunk of boxes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class Tangent:
 class Bend:
     """The tangents of one curve's value, and the form of its input.
 
-    Where the current line loses less, it is kept, and `mean` and `spread` are 0.
+    Where the current line loses less, this line is kept, and `mean` and `spread` are 0.
 
     Args:
         planes: The tangents or kept lines.
@@ -89,7 +90,8 @@ class Bend:
 def affords_tangents(plan: CrownPlan) -> bool:
     """Return whether a graph has products or smooth curves, but few of them and few inputs.
 
-    Curves that only saturate (tanh) do not count: lines work as well there, in a third of the time.
+    Curves that only saturate (tanh) do not justify tangents: for them, lines work equally well in a
+    third of the time.
     """
     if not plan.products and all(op.saturated is not None for _, _, op in _smooth(plan)):
         return False
@@ -104,7 +106,7 @@ def _smooth(plan: CrownPlan) -> list[tuple[int, int, Curve]]:
 
 
 def boxes_at_once(plan: CrownPlan, rows: int) -> int:
-    """Return how many boxes may have second-order forms at once."""
+    """Return the maximum number of boxes whose second-order forms are in memory together."""
     inputs = plan.graph.size
     sizes = [op.size for _, _, op in plan.products]
     largest = max(sizes + [plan.graph.value_size(v) for v, _, _ in _smooth(plan)])
@@ -115,7 +117,7 @@ def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
     """Compute the tangents of every product and smooth curve of a bounded chunk.
 
     Returns:
-        Tangents by value; none if time or memory ran out before all lines were computed.
+        Tangents by value; empty if time or memory ran out before all lines were computed.
     """
     if sweep.late is not None:
         return {}
@@ -213,7 +215,7 @@ def bend_of(
         place: Value, input value and op.
 
     Returns:
-        None if no tangent is better.
+        The tangents, or None if no tangent is better.
     """
     value, source, op = place
     lines = net.lines[value]

@@ -18,8 +18,8 @@ from .objectives import AT_ONCE, Objectives
 
 
 FEWEST, SAMPLE_ENTRIES = 16, 1 << 26
-"""Minimum number of random points at the start, and maximum number of tangents summed over them:
-about a second. A network on images gets few points."""
+"""Minimum number of random points at the start, and maximum number of tangents over all of them,
+which take about a second. A network on images gets few points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class DerivativeBounds:
         blame: `(B, d)` the gap attributed to each input.
         undecided: `(B,)` number of units whose slope is not a single number.
         slopes: Slope ranges of every curve, `(B, n)`, by value.
-        ends: Ends of every value.
+        ends: Bounds of every value.
     """
 
     least: np.ndarray
@@ -42,11 +42,11 @@ class DerivativeBounds:
 
 
 class DerivativeEngine:
-    """Bounds objectives about slopes over boxes within a root box.
+    """Engine that bounds objectives about derivatives over boxes within a root box.
 
     Args:
         graph: The network, whose outputs are differentiated.
-        box: Contains every box to be bounded.
+        box: Root box, which contains every box to be bounded.
     """
 
     def __init__(self, graph: Graph, box: Box, derivatives: Objectives) -> None:
@@ -64,11 +64,11 @@ class DerivativeEngine:
 
     @property
     def chunk(self) -> int:
-        """The number of boxes of an efficient call, as far as memory allows."""
+        """Number of boxes that one call bounds efficiently and within the memory limit."""
         return max(1, min(self._values.boxes, AT_ONCE // (2 * self.entries)))
 
     def samples(self, most: int) -> int:
-        """Return the number of random points at the start, at most `most`."""
+        """Return the number of random points at the start: `most`, or fewer on a large network."""
         return max(FEWEST, min(most, SAMPLE_ENTRIES // self.entries))
 
     @property
@@ -95,7 +95,10 @@ class DerivativeEngine:
         tangent_ranges: list[Bounds],
         width: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Attribute the variation of derivatives, times their factors, to the inputs."""
+        """Attribute the variation of derivatives, times their factors, to the inputs.
+
+        Return the blame of each input `(B, d)` and the number of undecided units `(B,)`.
+        """
         blame = np.zeros_like(width)
         undecided = np.zeros(len(width), np.int64)
         for v, source, _ in self._values.curves:
@@ -117,7 +120,7 @@ class DerivativeEngine:
     def _share(
         self, sweep: CrownPass, source: int, spread: np.ndarray, tangent: Bounds, blame: np.ndarray
     ) -> np.ndarray:
-        """Attribute a variation `spread` times `tangent` to the inputs; return its size."""
+        """Add a variation `spread` times `tangent` to `blame`; count the entries that vary."""
         open_ = spread > 0
         if open_.any() and (source in sweep.shares or source == 0):
             size_of = np.maximum(np.abs(tangent[0]), np.abs(tangent[1])).max(axis=1)

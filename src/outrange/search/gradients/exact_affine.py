@@ -34,7 +34,7 @@ Row = tuple[np.ndarray, np.ndarray]
 """Indices of the nonzero columns of a row, and their integers."""
 
 Matrices = tuple[list[tuple[list[Row], int]], tuple[np.ndarray, int]]
-"""For each input, rows and their power of two; the same for the bias."""
+"""The rows of each input with their power of two, and the bias with its power of two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class AffineForms:
 
 
 class ExactGraph:
-    """Exact forms of the values of a graph, for a chosen gap of every curve unit.
+    """Exact forms of a graph's values, for a chosen gap between knots of every curve unit.
 
     Args:
         graph: Affine ops without stated error, rearrangements and piecewise-linear curves.
@@ -135,10 +135,10 @@ class ExactGraph:
 def positive_in(op: Curve, before: AffineForms, j: int, gap: int) -> list[list[int]]:
     """Return forms that are positive exactly where unit `j` is inside a gap.
 
-    Forms that are 0 everywhere are left out: there the unit never leaves a knot.
+    Forms that are 0 everywhere are left out: in this case the unit never leaves a knot.
 
     Args:
-        before: The forms of its source.
+        before: The forms of the curve's source.
         j: Index of the unit.
         gap: Index of the gap between its knots.
     """
@@ -169,7 +169,7 @@ class RationalPoint:
     over: int
 
     def value(self, row: list[int]) -> int:
-        """Return the form `row` at the point, times a positive number: only its sign counts."""
+        """Return the form `row` at the point, times a positive number, to determine its sign."""
         *slopes, constant = row
         return sum(c * x for c, x in zip(slopes, self.whole, strict=True)) + constant * self.over
 
@@ -178,8 +178,8 @@ class ArrangementCell:
     """A box of real numbers, in which points with positive forms are sought.
 
     Args:
-        lo: Lower ends, shape `(d,)`.
-        hi: `(d,)` upper ends, each larger.
+        lo: Lower bounds, shape `(d,)`.
+        hi: `(d,)` upper bounds, each larger than the lower bound.
     """
 
     def __init__(self, lo: np.ndarray, hi: np.ndarray) -> None:
@@ -194,7 +194,9 @@ class ArrangementCell:
         return RationalPoint(whole, 2 << self._scale)
 
     def point(self, rows: list[list[int]], best: bool = False) -> RationalPoint | None:
-        """Return a point of the box at which every form is positive; None proves there is none.
+        """Return a point of the box at which every form is positive, or None if there is none.
+
+        None is a proof that no such point exists.
 
         Method: simplex with Bland's rule on `max t, w_k t <= form_k(x)` over the box, without
         fractions: integers over one denominator (Bareiss, Edmonds).
@@ -213,7 +215,7 @@ class ArrangementCell:
         if not rows:
             return self.middle
         d = len(self._lo)
-        # Variables: steps from `lo`, then t above its start; the last column has the right sides.
+        # Variables: steps from `lo`, then t above its start; last column: the right-hand side.
         at_lo = [self._at_lo(row) for row in rows]
         weight = [1 << max((abs(c) for c in row[:d]), default=0).bit_length() for row in rows]
         start = min(v // w for v, w in zip(at_lo, weight, strict=True))

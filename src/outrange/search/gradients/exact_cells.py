@@ -4,8 +4,8 @@ The unstable units of a box have finitely many activation patterns. If the deriv
 would matter, the pattern is followed layer by layer in exact arithmetic. It is pruned as soon as a
 linear program in rationals proves that no open set of inputs has it. The remaining cells exist, and
 their derivatives are computed exactly. A continuous function is non-decreasing along an input if it
-is so on every cell. Smooth curves keep the range of their slopes, and everything that depends on
-them keeps all its patterns.
+is non-decreasing on every cell. Smooth curves keep the range of their slopes, and values that
+depend on them keep all their patterns.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ from .pieces import Unit, curve_of, gaps_touched, lines_of, open_units
 
 
 FEW_PATTERNS = 1 << 8
-"""Patterns up to which enumerating the cells of a box costs no more than splitting it."""
+"""Maximum number of patterns for which enumerating a box's cells costs no more than splitting it.
+"""
 
 MOST_PATTERNS = 1 << 16
-"""Patterns beyond which a box is always split, since the bounds of all are stored at once."""
+"""Number of patterns above which a box is always split, since all their bounds are in memory."""
 
 MOST_CELLS = 1 << 13
-"""Cells after which a box is split after all: each takes a millisecond or two, while other boxes
-wait."""
+"""Number of cells above which a box is split after all: each cell takes a millisecond or two, while
+other boxes wait."""
 
 TOGETHER = 1 << 11
-"""Patterns whose slopes are bounded at once, if memory allows."""
+"""Maximum number of patterns whose slopes are bounded in one pass, if memory allows."""
 
 BOX, PATTERN, CELL = 4.0, 0.06, 1.5
-"""Cost of a box, a pattern and a cell, in milliseconds of a core of 2024: a measure of work that is
-equal on every run."""
+"""Costs of a box, a pattern and a cell, in milliseconds on a core of 2024. These constants measure
+work, so that it is the same on every run."""
 
 HEAD_START, SHARE = 2000.0, 0.5
-"""Limit on the work spent on many patterns: initial allowance, plus share of the work spent on
-boxes. Neither splits nor cells are better for all networks."""
+"""Limit on the work spent on boxes with many patterns: an initial allowance, plus this fraction of
+the work spent on boxes. Neither splits nor cells are better for all networks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +92,17 @@ class ExactCells:
         ends: list[Bounds],
         cutoff: np.ndarray,
     ) -> CellBounds | None:
-        """Return the least slopes on the box `[lo, hi]`; None for too many patterns, or products.
+        """Return bounds of the objectives on the box `[lo, hi]`, or None if the box must be split.
+
+        A box must be split if it has too many patterns or cells, if the graph has products, or if
+        the graph has inexact ops and no unit of the box is open.
 
         Args:
             lo: Array of shape `(d,)`.
             hi: Array of shape `(d,)`.
-            slopes: Slope ranges of every curve there, `(n,)` each.
-            ends: Ends of every value there, `(n,)` each.
-            cutoff: `(m,)` slopes at or above it need no refinement.
+            slopes: Slope ranges of every curve on the box, `(n,)` each.
+            ends: Bounds of every value on the box, `(n,)` each.
+            cutoff: `(m,)` cutoffs; bounds at or above them need no refinement.
         """
         if self._has_products:
             return None
@@ -155,10 +159,10 @@ class _Branch:
 
     Args:
         values: The affine forms of the values computed so far; None if a value has none.
-        rows: The patterns that are still possible.
+        rows: Indices of the patterns that are still possible.
         limits: Forms that are positive on these cells.
         at: A point of these cells.
-        chosen: The number of units of the next curve whose gap is chosen.
+        chosen: The number of units of the next curve whose gaps are already chosen.
     """
 
     values: list[AffineForms | None]
@@ -169,7 +173,7 @@ class _Branch:
 
 
 class _CellEnumeration:
-    """The cells of one box: depth first over its unstable units, in the order of the graph."""
+    """Depth-first enumeration of a box's cells, over its unstable units in the graph's order."""
 
     def __init__(
         self,
@@ -235,7 +239,7 @@ class _CellEnumeration:
     def _choices(
         self, branch: _Branch, before: AffineForms | None, place: int
     ) -> Iterator[_Branch]:
-        """Yield a branch for every gap that unit `place` can be on, given those chosen before."""
+        """Yield a branch for every possible gap of unit `place`, given the gaps chosen before."""
         v, j, gaps = self.units[place]
         op = curve_of(self.graph, v)
         for gap in gaps:
@@ -264,7 +268,7 @@ class _CellEnumeration:
         return self._exact.curve(value, before, gaps)
 
     def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
-        """Adopt the exact slopes of an existing cell, and a point of it if they matter."""
+        """Adopt the exact slopes of an existing cell, and one of its points if a minimum falls."""
         self.count += 1
         point = self._cell_of.point(limits, best=True)
         assert point is not None

@@ -13,11 +13,11 @@ from ...core import down, gamma
 
 
 AT_ONCE = 1 << 24
-"""Maximum number of tangents stored at once, over points, directions and values: 128 MiB."""
+"""Maximum number of tangents in memory, over points, directions and values: 128 MiB."""
 
 
 Exact = Callable[[int], list[Fraction | None]]
-"""Maps an output to its exact slopes in every direction; None if one is not known."""
+"""Maps an output to its exact slopes in every direction; an unknown slope is None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Partials:
 
     @property
     def directions(self) -> np.ndarray:
-        """The distinct inputs to differentiate by."""
+        """The distinct inputs with respect to which to differentiate."""
         return np.unique(self.direction)
 
     @property
@@ -45,12 +45,12 @@ class Partials:
         return np.searchsorted(self.directions, self.direction)
 
     def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Bound the objectives from below, `(B, m)`, from ends `(B, D, outputs)` of all slopes."""
+        """Return lower bounds `(B, m)`, given bounds `(B, D, outputs)` of all slopes."""
         low, high = (end[:, self._column, self.form] for end in (lo, hi))
         return np.where(self.sign > 0, low, -high)
 
     def reads_marked(self, marks: np.ndarray) -> np.ndarray:
-        """Return which objectives read a direction that is marked in `(B, D)`, `(B, m)`."""
+        """Return `(B, m)` whether each objective's direction is marked in `marks`, `(B, D)`."""
         return marks[:, self._column]
 
     def exact(self, k: int, slopes: Exact) -> float | None:
@@ -61,7 +61,7 @@ class Partials:
 
 @dataclass(frozen=True, eq=False)
 class LipschitzObjective:
-    """The negative of the gradient's norm, output by output.
+    """The negative norm of the gradient of each output.
 
     Its minimum over a box is minus the Lipschitz constant for steps measured in the dual norm.
 
@@ -76,7 +76,7 @@ class LipschitzObjective:
     norm: str
 
     def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Bound the objectives from below, `(B, m)`, from ends `(B, D, outputs)` of all slopes."""
+        """Return lower bounds `(B, m)`, given bounds `(B, D, outputs)` of all slopes."""
         size_of = np.maximum(np.abs(lo), np.abs(hi))[:, :, self.form]
         if self.norm == "1":
             return -size_of.max(axis=1)
@@ -86,7 +86,7 @@ class LipschitzObjective:
         return down(-total * (1.0 + 2.0 * gamma(self.directions.size + 4)) - pad)
 
     def reads_marked(self, marks: np.ndarray) -> np.ndarray:
-        """Return which objectives read a marked direction, `(B, m)`: each reads all."""
+        """Return `(B, m)` whether any direction is marked: every objective reads all directions."""
         return np.repeat(np.any(marks, axis=1)[:, None], self.form.size, axis=1)
 
     def exact(self, k: int, slopes: Exact) -> float | None:

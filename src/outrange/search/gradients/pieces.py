@@ -10,7 +10,7 @@ from ...ops import Curve
 
 
 Unit = tuple[int, int, list[int]]
-"""`(value, unit, gaps it may be on)`."""
+"""`(value, unit, gaps)`: a unit, and the gaps between knots in which its argument may lie."""
 
 
 def curve_of(graph: Graph, value: int) -> Curve:
@@ -36,7 +36,7 @@ def gaps_touched(op: Curve, lo: float, hi: float) -> list[int]:
 
 
 def open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
-    """Return `(value, unit, possible gaps)` for every unit whose slope is unknown."""
+    """Return `(value, unit, possible gaps)` for every unit whose slope is not a single number."""
     units = []
     for v, (least, most) in slopes.items():
         if not curve_of(graph, v).has_exact_lines:

@@ -37,10 +37,10 @@ BEGIN = 1.0
 """Seconds always allowed for first bounds and samples."""
 
 PART = 1 << 19
-"""Tangents of one layer between two checks of the clock, for interval bounds."""
+"""Number of a layer's tangents that interval bounds compute between two checks of the clock."""
 
 SAMPLES = 2048
-"""Random points at the start of a search."""
+"""Maximum number of random points at the start of a search."""
 
 
 class _CellEngine:
@@ -61,7 +61,7 @@ class _CellEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Return constant bounds; a box whose cells were all enumerated is decided."""
+        """Bound the objectives by constants; a box whose cells were all enumerated is decided."""
         step = self._engine.chunk
         parts = [
             self._bound_chunk(lo[i : i + step], hi[i : i + step], wanted[i : i + step], cutoff)
@@ -74,13 +74,13 @@ class _CellEngine:
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
     def plain_bounds(self, box: Box) -> np.ndarray:
-        """Bound a box without enumerating its cells, which may take seconds, `(m,)`."""
+        """Return bounds `(m,)` on a box without enumerating its cells, which may take seconds."""
         return self._engine.bound(box.lo[None], box.hi[None]).least[0]
 
     def _bound_chunk(
         self, lo: np.ndarray, hi: np.ndarray, wanted: np.ndarray, cutoff: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Bound a chunk of boxes, and enumerate cells of those that stay open."""
+        """Bound a chunk of boxes, and enumerate the cells of the boxes that remain open."""
         result = self._engine.bound(lo, hi)
         least, undecided = result.least.copy(), result.undecided.copy()
         open_ = wanted & (least < cutoff)
@@ -102,7 +102,7 @@ class _CellEngine:
         return self._engine.at(x)
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all objectives at `x`, and finite-difference gradients if they are smooth."""
+        """Return all objectives at `x`, and finite-difference gradients for a smooth network."""
         value, slope = self._engine.at(x), np.zeros_like(x)
         if self._engine.is_straight:
             return value, slope
@@ -144,7 +144,7 @@ def minimize_derivatives(
 
     Args:
         box: Finite box of the inputs.
-        derivatives: `m` objectives; opposite partial derivatives are the two ends of a range.
+        derivatives: `m` objectives; opposite partial derivatives are the two bounds of a range.
         tol: Gap to reach, relative to the observed range of each objective; None as in `solve`.
         time_limit: Seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
@@ -173,10 +173,12 @@ def minimize_derivatives(
 def _begin_search(
     graph: Graph, box: Box, derivatives: Objectives, incumbent: Incumbent, seed: int
 ) -> tuple[_CellEngine, ArraySearch]:
-    """Create an engine, and its search with first points; this minimal work may end a little late.
+    """Create an engine, and its search with first points.
+
+    This minimal work may slightly exceed the time limit.
 
     Raises:
-        OutOfTime: The network is too large for it.
+        OutOfTime: The network is too large for this minimal work.
     """
     with no_deadline(), deadline(max(BEGIN, incumbent.clock.left)):
         engine = DerivativeEngine(graph, box, derivatives)
@@ -191,7 +193,7 @@ def _begin_search(
 def _by_intervals(
     graph: Graph, box: Box, derivatives: Objectives, incumbent: Incumbent, status: Status
 ) -> Solution:
-    """Bound slopes by intervals, as far as the time allows; return no point."""
+    """Return a solution with interval bounds, as far as time allows, and without points."""
     m, lower = derivatives.form.size, np.full(derivatives.form.size, -np.inf)
     with suppress(OutOfTime, MemoryError), no_deadline(), deadline(BEGIN):
         plain = fold(piecewise_to_pairs(graph))
@@ -213,7 +215,10 @@ def _by_intervals(
 
 
 def _in_parts(derivatives: Objectives, graph: Graph) -> Iterator[tuple[np.ndarray, Objectives]]:
-    """Yield objectives by few directions at a time, with their places; norms are not divided."""
+    """Yield the indices of the objectives of a few directions, and these objectives.
+
+    The objectives of norms are not divided, since each of them reads all directions.
+    """
     if isinstance(derivatives, LipschitzObjective):
         yield np.arange(derivatives.form.size), derivatives
         return
@@ -228,7 +233,7 @@ def _in_parts(derivatives: Objectives, graph: Graph) -> Iterator[tuple[np.ndarra
 
 
 def _rows(derivatives: Objectives) -> np.ndarray:
-    """Return a row per objective; rows are opposite only for the two ends of one range."""
+    """Return a row per objective; rows are opposite only for the two bounds of one range."""
     if isinstance(derivatives, LipschitzObjective):
         return _each(derivatives.form.size)
     pairs = (
@@ -266,12 +271,12 @@ def derivative_signs(
         seed: Seed of the samples.
 
     Returns:
-        A `Solution`, whose `lower` is proved of every unbroken objective; and `(m,)` bool: the
+        A `Solution`, whose `lower` is proved for every unbroken objective, and `(m,)` bool: the
         objectives for which a witness was accepted.
 
-    Sound, complete, cost: as `minimize_derivatives`. A slope that touches 0 without crossing it is
-    decided if the network is piecewise linear, or if its curves only rise and its weights agree in
-    sign.
+    Sound, complete, cost: as for `minimize_derivatives`. A slope that touches 0 without crossing it
+    is decided if the network is piecewise linear, or if its curves only rise and its weights agree
+    in sign.
     """
     m = derivatives.form.size
     broken = np.zeros(m, bool)

@@ -25,17 +25,17 @@ METHODS = (
 )
 
 FIRST_BOXES = 8
-"""Boxes bounded at once at the start, where best-first order matters most."""
+"""Number of boxes per call at the start, where best-first order matters most."""
 
 MOST_BOXES = 4096
-"""Maximum number of boxes bounded at once."""
+"""Maximum number of boxes per call."""
 
 SECONDS_A_CALL = 0.2
 """Duration of a call in seconds below which the number of boxes doubles."""
 
 
 class ArraySearch(BestFirstSearch):
-    """Input splits on any `Engine`; used with the array engine.
+    """Search that splits inputs, on any `Engine`; used with the array engine.
 
     Args:
         engine: Bounds boxes; its objectives are minimized.
@@ -127,9 +127,9 @@ def _clip(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shrink boxes to where some open objective may still be below its cutoff.
 
-    `A x + b <= cutoff` limits each coordinate, with the others at their best. The offset `b`
-    already covers the rounding errors of the form; the small pads here cover those of this
-    arithmetic.
+    `A x + b <= cutoff` limits each coordinate, with the other coordinates at their best. The offset
+    `b` already covers the rounding errors of the form. The small pads here cover the rounding
+    errors of this function.
     """
     a, b, on = result.slopes[alive], result.offset[alive], wanted[alive]
     lo, hi = lo[alive], hi[alive]
@@ -171,7 +171,7 @@ def _split_boxes(
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
         full = np.all(lo <= hi, axis=1)
-        # A box without an integer point is infeasible: it counts as closed at the cutoffs.
+        # A box without an integer point is infeasible: it is closed at the cutoffs.
         lost = np.where(wanted & ~full[:, None], state.cutoff(), np.inf)
         pool.close(lost.min(axis=0, initial=np.inf))
         alive = np.flatnonzero(alive)[full]

@@ -24,14 +24,14 @@ STARTS = 256
 
 
 class OpenBoxAttack:
-    """Descends from random open boxes of a decision, at intervals.
+    """Attack on a decision, which descends from random open boxes from time to time.
 
     Args:
-        roots: Boxes that points must stay in.
+        roots: Boxes in which the points must stay.
     """
 
     share = 0.3
-    """Share of the time spent on attempts."""
+    """Maximum fraction of the time that is spent on attempts."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator

@@ -22,7 +22,7 @@ class BestFirstSearch(Search):
     """
 
     boxes: DomainBoxes
-    """The root boxes, of the free inputs."""
+    """The root boxes, restricted to the free inputs."""
     free: np.ndarray
     """`(d,)` mask of the inputs that vary within boxes."""
     frontier: Frontier
@@ -31,7 +31,7 @@ class BestFirstSearch(Search):
     _gradient: PacedGradient
     _attack: OpenBoxAttack
     _attacks = True
-    """Whether to attack between splits; False after an error there."""
+    """Whether to attack between splits; False after an internal error in an attack."""
     _rng: np.random.Generator
 
     def _set_up(

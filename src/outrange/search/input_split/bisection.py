@@ -1,9 +1,9 @@
 """Restart of a box search on the halves of its box if rounding keeps its gap open.
 
 The kernel's rounding errors depend on the magnitudes of values on its root box. In a deep network,
-these can be far larger there than on any part of it, and then the errors swamp the bounds of small
-boxes too. So if a search has closed all its boxes but its gap is still open, each half is searched,
-with its own magnitudes.
+these magnitudes can be far larger on the root box than on its parts, and then the errors swamp even
+the bounds of small boxes. So if a search has closed all its boxes but its gap is still open, each
+half is searched with its own magnitudes.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ MOST_SPLITS = 1024
 """Maximum number of splits into halves."""
 
 SHRINKS = 0.9
-"""A half is searched if its rounding error is under this share of the whole's."""
+"""Halves are searched if the rounding error of one is below this fraction of the whole's."""
 
 FINEST = 2.0**-64
-"""Rounding error, as a share of an objective's range, below which only a tie stays open.
+"""Rounding error, as a fraction of an objective's range, below which only a tie stays open.
 
 Around a point that attains the target exactly, halving would continue down to the smallest numbers.
 """
 
 SAMPLES = 16
-"""Random points at the start of a search on a half, in addition to the best known points."""
+"""Number of random points at the start of a search on a half, besides the best known points."""
 
 
 class BoxSearch(Protocol):
@@ -59,7 +59,7 @@ class BoxSearch(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A search on a part of the box, and the bounds of all objectives proved there before."""
+    """A search on a part of the box, and the bounds already proved for all objectives there."""
 
     domain: DomainBoxes
     search: BoxSearch
@@ -79,7 +79,7 @@ class BisectionSearch(Search):
 
     Args:
         begin: Starts a search on a part of the box. Its second argument finds the first points;
-            None for the usual ones.
+            None stands for the usual first points.
 
     Sound: every part's bound is proved, and the parts cover the box. Complete: up to rounding on
     the smallest parts. Cost: nothing if the first search closes every gap.
@@ -114,9 +114,9 @@ class BisectionSearch(Search):
             part.search.recover()
 
     def advance(self) -> bool:
-        """Explore some boxes of the current part; conclude it after the last."""
+        """Explore some boxes of the current part, and conclude the part after its last box."""
         part = self._open[-1]
-        # This part's gap cannot be closed further than its rounding error; the whole's perhaps can.
+        # This part's gap cannot fall below its own rounding error; the whole's gap perhaps can.
         self.incumbent.floor = np.maximum(self._floor, 8 * part.noise)
         if not part.search.finished:
             part.search.advance()
@@ -138,7 +138,7 @@ class BisectionSearch(Search):
         self._open = [*self._open[:-1], *halves]
 
     def _halve(self, part: _Part, open_: np.ndarray) -> list[_Part]:
-        """Start searches on both halves; none if the part is too small, or nothing is gained."""
+        """Start searches on both halves; return none if the part is too small or gains nothing."""
         domain = part.domain
         lo, hi = domain.lo[0], domain.hi[0]
         free = np.flatnonzero(part.search.free & ~domain.whole)
@@ -173,7 +173,7 @@ def few_points(
     objectives: int,
     rng: np.random.Generator,
 ) -> Points:
-    """Sample a few points: a search on a half already has the best known points."""
+    """Sample a few points, since a search on a half already has the best known points."""
     x = boxes.snap(boxes.hull.uniform(rng, SAMPLES))
     y = evaluate(x)
     return y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)

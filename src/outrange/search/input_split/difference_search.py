@@ -1,4 +1,4 @@
-"""Input splits on layers of differences of counterparts, on the compiled kernel."""
+"""Input splits on the compiled kernel, with layers of differences between counterparts."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ METHODS = (
 )
 
 UNIT_ASCENT = 4
-"""Steps of ascent on the bound of a unit that is nearly stable."""
+"""Number of ascent steps on the bound of a nearly stable unit."""
 
 FIRST_SHARE, FIRST_SECONDS = 0.01, 1.0
-"""Hill climbing before any box is bounded: share of the time limit, and maximum seconds."""
+"""Duration of hill climbing before any box is bounded: fraction of the time limit, and maximum
+seconds."""
 
 Offer = Callable[[np.ndarray, np.ndarray], None]
 """Called with values `(m,)` and points `(m, free)`."""
@@ -43,9 +44,9 @@ Offer = Callable[[np.ndarray, np.ndarray], None]
 class RidgeAttack(OpenBoxAttack):
     """Hill climbing on the whole box: several rounds at first, then a few; see `hill_climb`.
 
-    Copies that are not equal up to a tolerance differ by more only in small places, to which bounds
-    lead late. Descents from open boxes are left to the usual search, which takes turns with this
-    one.
+    Copies that are not equal up to a tolerance often exceed it only in small regions, which bounds
+    reach late. Descents from open boxes are left to the usual search, which takes turns with this
+    search.
 
     Args:
         evaluate: Values of the objectives, `x (b, d) -> (b, m)`.
@@ -91,7 +92,7 @@ class RidgeAttack(OpenBoxAttack):
 
 
 class DifferenceSearch(KernelSearch):
-    """Input splits in C on a program with layers of differences; see `KernelSearch`."""
+    """Search that splits inputs in the C kernel, with layers of differences; see `KernelSearch`."""
 
     methods = METHODS
     leaves = False  # Leaves would need the phases of both units of a difference.
@@ -112,11 +113,11 @@ class DifferenceSearch(KernelSearch):
 def difference_search(
     problem: Problem, graph: Graph, curves: Collection[int], incumbent: Incumbent, seed: int
 ) -> BisectionSearch | None:
-    """Start the search; None if the kernel is missing or cannot represent the layers.
+    """Start the search, or return None if the kernel is missing or cannot represent the problem.
 
     Args:
         problem: Objectives and their boxes.
-        graph: Its graph, with counterparts.
+        graph: The problem's graph, with counterparts.
         curves: Values of the graph whose activations are paired.
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.

@@ -20,7 +20,7 @@ MOST_BOXES = 4096
 """Maximum number of boxes in the search of a part; a part that needs more is halved."""
 
 STEPS = 48
-"""Steps of slope ascent per box if few units are unstable."""
+"""Number of slope ascent steps per box if few units are unstable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class BoxResult(NamedTuple):
         lower: `(m,)` lower bounds of the objectives over the box.
         boxes: Number of boxes bounded.
         ended: Whether no box is left open.
-        at: `(m, d)` the points of least objectives; None if the time ran out before.
+        at: `(m, d)` points with the least objectives found; None if the time ran out first.
     """
 
     lower: np.ndarray
@@ -80,17 +80,17 @@ def explore_box(
     steps: int = KernelSearch.ascent,
     most: int = MOST_BOXES,
 ) -> BoxResult:
-    """Bound all objectives over a box from below.
+    """Compute lower bounds of all objectives over a box by branch and bound.
 
     Args:
         program: Its layers state how far they may deviate from their definitions.
         kernel: The same program, compiled for a box that contains this one.
         box: Box of all inputs; the program reads those that vary in it.
-        rows: `(m, k)` the objectives.
+        rows: `(m, k)` objectives as rows over the forms.
         target: `(m,)` bounds to reach.
         proved: `(m,)` bounds that are already proved.
         seconds: Time limit in seconds.
-        steps: Steps of slope ascent per box.
+        steps: Number of slope ascent steps per box.
         most: Maximum number of boxes.
     """
     incumbent = Incumbent(rows, 0.0, seconds, None)

@@ -1,26 +1,27 @@
 """Float32 ranges of piecewise-linear forms, by the box kernel on parts of a box.
 
 The kernel charges the error of each unit's own definition to every row (`ProgramLayer.error`).
-Given the float32 rounding error of each unit, its bounds hold for every float32 run:
-back-substitution never reads a unit's real value, only that it lies within its error of its
-definition. So the search for a range can also close the gap to the float32 range; its target is the
-real range, widened. An input that is subnormal may be read as zero, so the box includes zero too.
+Given the float32 rounding error of each unit, its bounds hold for every float32 run. The reason is
+that back-substitution never reads a unit's real value. It uses only that the value deviates from
+the unit's definition by at most the error. So the search for a range can also close the gap to the
+float32 range; its target is the real range, widened. An input that is subnormal may be read as
+zero, so the box includes zero too.
 
 The errors are computed for a part of the box. On a large part, where unstable units amplify each
-other, they exceed those at any single point by many orders of magnitude. So the worst parts are
-halved until they are good enough. The target is limited to bounds that can be proved near points
-that attain the real ends (`float32_points`), because no part, however small, allows more. At the
-edge of a region where an output is constant, the bounds of leaves with errors as variables
+other, the errors exceed those at any single point by many orders of magnitude. So the worst parts
+are halved until they are good enough. The target is limited to bounds that can be proved near
+points that attain the real bounds (`float32_points`), because no part, however small, allows more.
+At the edge of a region where an output is constant, the bounds of leaves with errors as variables
 (`_signed.h`) are close to the values of actual runs. Forms with independent errors would never
-close such a part. If the errors of a part keep even single points of it below the target, it is
-halved without a search. Otherwise the kernel bounds it, and searches it if the bound does not
-suffice.
+close such a part. If the errors of a part keep even single points of it below the target, the part
+is halved without a search. Otherwise the kernel bounds the part, and searches it if the bound does
+not suffice.
 
-A part inherits the magnitudes of layer values, which account for float64's own rounding, from the
-part it was cut from: a float32 run within the half is one within the whole.
+The magnitudes of layer values account for float64's own rounding. A half inherits the magnitudes of
+the whole part, because a float32 run on the half is also a run on the whole part.
 
-Sound: as the kernel's bounds are, and the parts cover the box. Complete: no. Cost: a few
-milliseconds per part, and a search of some parts.
+Sound: yes, because the kernel's bounds are sound and the parts cover the box. Complete: no. Cost: a
+few milliseconds per part, and a search of some parts.
 """
 
 from __future__ import annotations
@@ -47,26 +48,26 @@ from .kernel_search import KernelSearch
 
 
 PATIENCE = 512
-"""Parts halved without an improvement of the worst gap by 1 %, after which to give up."""
+"""Number of parts halved, without improving the worst gap by 1%, after which to give up."""
 
 IMPATIENCE = 24
-"""Parts halved while nothing is proved at all, after which to give up."""
+"""Number of parts halved, while nothing is proved at all, after which to give up."""
 
 AT_ONCE = 8
-"""Parts halved in one step."""
+"""Number of parts halved in one step."""
 
 LEAST = 0.05
 """Minimum time of the search of a part, in seconds."""
 
 WITHIN = 1.02
-"""Factor by which the target stays below the bound provable at a point that attains an end."""
+"""Distance of the target from the real bound, relative to that of the bound provable at a point."""
 
 
 AIMING = 0.2
-"""Share of the time for adjusting the target by bounds near points."""
+"""Fraction of the time for adjusting the target by bounds near points."""
 
 FEW = 14
-"""Unstable units of a part up to which its bounds get many steps of ascent."""
+"""Maximum number of unstable units for which a part's bounds get many ascent steps."""
 
 MOST_ASKED = 16
 """Maximum number of objectives that are checked for reachable targets."""
@@ -128,7 +129,7 @@ class _PartSearch:
     boxes: int = 0
 
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Halve the worst parts until all are good enough, or the time is over."""
+        """Halve the worst parts until all are good enough or time is up; return bounds `(m,)`."""
         self.target = self.goal.target.copy()
         signs, fixed = self.goal.signs, np.where(self.free, np.nan, lo)
         self.program = compile_layers(self.plan.graph, signs, np.zeros(len(signs)), fixed)
@@ -181,13 +182,13 @@ class _PartSearch:
         return np.where(np.isnan(miss), np.inf, miss)
 
     def _distance(self, lower: np.ndarray) -> float:
-        """Return the distance of the worst bound from the real bound, or from its target."""
+        """Return the worst bound's distance from the real bound, or from its target if unknown."""
         k = int(self._miss(lower).argmax())
         wide = max(0.0, (self.goal.real[k] - self.target[k]) / self._scale[k])
         return float(self._miss(lower)[k]) + (wide if np.isfinite(wide) else 0.0)
 
     def _halve(self, parts: list[_SizedPart]) -> tuple[list[_SizedPart] | None, list[_SizedPart]]:
-        """Return the halves of parts, and the parts that cannot be halved; None after a timeout."""
+        """Return the halves of parts (None after a timeout), and the parts that have no halves."""
         halves, stuck = [], []
         for part in parts:
             middle = 0.5 * part.lo[part.cut] + 0.5 * part.hi[part.cut]
@@ -206,12 +207,12 @@ class _PartSearch:
             return None, []
 
     def _bound_halves(self, parts: list[_SizedPart]) -> list[_SizedPart]:
-        """Bound the forms over parts."""
+        """Bound the forms over several parts, whose deviations are computed together."""
         lo, hi = np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
         return self._bound_parts(parts, bound_deviations(self.plan, lo, hi))
 
     def _bound_parts(self, parts: list[_SizedPart], strays: Deviations) -> list[_SizedPart]:
-        """Bound the forms by differences first, and by search where these do not suffice."""
+        """Bound the forms by real bounds minus deviations, and by search where these fall short."""
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # The rows have one entry, 1 or -1, so these products are exact.
         real = strays.lo @ rising.T + strays.hi @ falling.T
@@ -231,7 +232,7 @@ class _PartSearch:
         return out
 
     def _search_part(self, part: _SizedPart, program: LayerProgram) -> _SizedPart:
-        """Bound a part by the kernel, and choose the input to halve it at."""
+        """Bound a part by the kernel, and choose the input along which to halve it."""
         lo, hi = part.lo[self.free], part.hi[self.free]
         if part.heights is None:
             kernel = root_magnitudes(program, Box(lo, hi))
@@ -257,7 +258,7 @@ class _PartSearch:
         return replace(part, cut=cut)
 
     def _is_hopeless(self, program: LayerProgram, part: _SizedPart) -> bool:
-        """Return whether the part's errors keep the target out of reach at some point of it."""
+        """Return whether the part's errors keep some point of the part below the target."""
         lo, hi = part.lo[self.free], part.hi[self.free]
         objectives = np.argsort(-self._miss(part.lower), kind="stable")[:MOST_ASKED]
         objectives = objectives[self._miss(part.lower)[objectives] > 0]

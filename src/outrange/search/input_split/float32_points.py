@@ -17,23 +17,23 @@ from .float32_boxes import STEPS, Float32Goal, explore_box
 
 
 SAMPLES = 8
-"""Random points of a part at which reachability of the target is checked."""
+"""Number of random points of a part at which the reachability of the target is checked."""
 
 NEAR = 256
-"""Random points at each distance from a given point."""
+"""Number of random points at each distance from a given point."""
 
 DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
-"""Distances, as shares of the box: beyond a nearby kink, a float32 run may deviate by more."""
+"""Distances as fractions of the box: beyond a nearby kink, a float32 run may deviate by more."""
 
 
 BESIDE = 8
-"""Points whose mean slope determines the signs of the errors."""
+"""Number of points whose mean slope determines the signs of the errors."""
 
 TRIES = 24
-"""Choices of signs tried at each distance from the best point."""
+"""Number of sign choices tried at each distance from the best point."""
 
 AROUND = (1e-6, 1e-5, 1e-4, 1e-3)
-"""Sizes of the boxes bounded around a point, as shares of the box."""
+"""Sizes of the boxes bounded around a point, as fractions of the box."""
 
 
 def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -50,7 +50,7 @@ def points_near(x: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def _slopes(program: LayerProgram, sums: list[np.ndarray], k: np.ndarray) -> list[np.ndarray]:
-    """Return the slopes of objectives `k` in each layer's sums, at given sums `(b, n)`."""
+    """Return the slopes of objectives `k` with respect to each layer's sums, at sums `(b, n)`."""
     seed = np.zeros_like(sums[-1])
     seed[np.arange(len(seed)), k] = 1.0
     pending: dict[int, np.ndarray] = {len(program.layers): seed}
@@ -90,7 +90,7 @@ def run_with_errors(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.n
 def _shift_sums(
     program: LayerProgram, k: int, sums: list[np.ndarray], share: np.ndarray
 ) -> LayerProgram:
-    """Shift every sum by its error, to the side that lowers an objective near some points.
+    """Shift every sum by its error, in the direction that lowers an objective near some points.
 
     Args:
         program: Its layers state how far they may deviate from their definitions.
@@ -111,8 +111,9 @@ def lowest_run_near(
 ) -> float:
     """Search for the lowest value of a run near a point, with worst-case errors of all sums.
 
-    The signs of the errors decide where the objective is lowest. That is at a kink, whose sides
-    have different slopes. So random means of nearby slopes are tried to choose the signs.
+    The signs of the errors decide where the objective is lowest. The minimum lies at a kink, and
+    the slopes differ between the two sides of a kink. So random means of nearby slopes are tried to
+    choose the signs.
 
     Args:
         program: Its layers state how far they may deviate from their definitions.
@@ -147,7 +148,7 @@ def lowest_run_near(
 def amounts(
     plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
 ) -> dict[int, np.ndarray]:
-    """Return the errors of a program's values in one of many boxes: see `Deviations.roundings`."""
+    """Return the errors of graph values in one of many boxes; see `Deviations.roundings`."""
     return {
         v: amount[box if len(amount) > 1 else 0]
         for v, amount in roundings.items()
@@ -177,12 +178,12 @@ def provable_limits(
 ) -> np.ndarray:
     """Return upper limits on provable bounds of objectives, by runs near some points, `(m,)`.
 
-    Errors in a part are never smaller than those at a point in it. So no division into parts proves
-    more. The limit is NaN if there is no point.
+    Errors on a part are never smaller than the errors at one of its points. So no division into
+    parts proves more. The limit is NaN if there is no point.
 
     Args:
         signs: `(m, k)` the objectives as rows over the plan's forms.
-        points: `(m, d)` points where each objective is least, or nearly; NaN to skip it.
+        points: `(m, d)` points where each objective is nearly least; NaN to skip an objective.
         box: Lower and upper corner, shape `(d,)`.
     """
     lo, hi = box
@@ -204,15 +205,15 @@ def provable_near(
 ) -> float:
     """Return the best provable bound of an objective over small boxes around a point.
 
-    This is the least bound over these boxes. The searches end when no box is open; their target is
-    a real bound, which no float32 bound reaches. The bound of an unfinished search is too low and
-    does not count, unless none has finished: then the best bound counts.
+    The result is the least bound among the finished searches of these boxes, or the best bound if
+    none has finished. The bound of an unfinished search is too low. A search finishes when no box
+    is open; its target is a real bound, which no float32 bound reaches.
 
     Args:
         program: Its layers state how far they may deviate from their definitions.
         k: Index of the objective.
         x: `(d,)` point of the least objective, of the free inputs.
-        box: `(d,)` corners of the box that contains the small ones.
+        box: `(d,)` corners of the box that contains the small boxes.
         goal: The objectives, and their bounds proved in real arithmetic.
     """
     lo, hi = box

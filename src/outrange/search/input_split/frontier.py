@@ -11,8 +11,8 @@ MOST_BYTES = 2 << 30
 """Default limit on the memory of open boxes."""
 
 SHARE_AHEAD = 16
-"""One in this many boxes is sorted at a time: with millions open, sorting all at each call would
-cost more than bounding."""
+"""Ratio of open boxes to boxes that one call sorts: with millions of open boxes, sorting all of
+them at each call would cost more than bounding."""
 
 
 class _Slots:
@@ -43,7 +43,7 @@ class _Slots:
 
 
 class Frontier:
-    """Open boxes with their proved bounds, and the least bounds of closed ones.
+    """Open boxes with their proved bounds, and the least bounds of the closed boxes.
 
     Args:
         inputs: Dimension `d` of a box.
@@ -135,14 +135,14 @@ class Frontier:
     def pop(self, count: int) -> dict[str, np.ndarray]:
         """Remove and return `count` boxes of high priority, best first.
 
-        Bounds `lb` are infinite for objectives that a box is not open for.
+        Bounds `lb` are infinite for objectives for which a box is not open.
 
         The order is that of the last sort, see `SHARE_AHEAD`. Once the memory is full, the boxes of
         lowest priority are popped first: they are the closest to being closed, so the frontier
         shrinks. All boxes sorted in that order are popped, even if the memory is no longer full,
         because switching back at once would sort at every call. The bounds are valid either way.
 
-        The boxes still count in `lower` until `settle` is called, in case work on them is
+        Until `settle` is called, `lower` includes the popped boxes, in case work on them is
         interrupted.
         """
         filled = self.full and not self._ordered_full
@@ -196,7 +196,7 @@ class Frontier:
         return len(self._lent)
 
     def lend(self, ticket: int) -> None:
-        """Register the boxes popped last under a ticket; they count until `settle(ticket)`."""
+        """Register the boxes popped last under a ticket; `lower` includes them until settled."""
         self._lent[ticket] = self._in_hand
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
@@ -211,7 +211,7 @@ class Frontier:
         """Confirm that popped boxes are closed, or pushed back as sub-boxes.
 
         Args:
-            ticket: Ticket of the boxes to settle; None for those without a ticket.
+            ticket: Ticket of the boxes to settle; None for the boxes without a ticket.
         """
         if ticket is not None:
             del self._lent[ticket]

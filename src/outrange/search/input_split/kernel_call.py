@@ -16,7 +16,7 @@ ResultArrays = dict[str, np.ndarray]
 
 
 class ArrayPool:
-    """Pool of result arrays, which are reused: allocating them costs a tenth of a box."""
+    """Pool of reusable result arrays, whose allocation costs a tenth of the bounding of a box."""
 
     def __init__(self) -> None:
         self._free: list[ResultArrays] = []
@@ -50,7 +50,7 @@ class KernelCall:
         incumbent: Provides the current best points, tolerances and cutoffs.
         free: `(d,)` mask of the inputs that vary within boxes.
         tasks: The boxes, as `Frontier.pop` returns them.
-        budget: Number of boxes to bound for each of them.
+        budget: Number of boxes to bound for each box of `tasks`.
         settings: Maximum units and linear programs of an exact leaf, steps of ascent, threads.
         arrays: Arrays for the open boxes.
     """

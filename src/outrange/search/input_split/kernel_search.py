@@ -27,13 +27,13 @@ METHODS = (
 )
 
 LEAF_UNITS = 14
-"""Unstable units up to which a box is an exact leaf, whose phases are enumerated."""
+"""Maximum number of unstable units of an exact leaf, a box whose phases are enumerated."""
 
 LEAF_LPS = 2000
 """Maximum number of linear programs per leaf; a leaf that needs more is split."""
 
 ASCENT = 5
-"""Steps of slope ascent per box."""
+"""Number of slope ascent steps per box."""
 
 MOST_TASKS = 512
 """Maximum number of boxes per call."""
@@ -42,7 +42,7 @@ MOST_BUDGET = 16
 """Maximum number of boxes bounded per box of a call, children included."""
 
 SECONDS_A_CALL = 0.1
-"""Target duration of a call in seconds: the clock is read between calls."""
+"""Target duration of a call, in seconds; the clock is read between calls."""
 
 BUSY = 2e-3
 """Duration of a call in seconds at or above which BLAS is limited to one thread during it. Lifting
@@ -50,15 +50,15 @@ the limit wakes BLAS's threads, which may cost as much as a search of a few shor
 
 
 AHEAD = 8
-"""Open boxes per box of a call that let the next call start before the last one has ended. With 2,
-a search of a tenth of a second took an eighth longer, and no search was faster."""
+"""Minimum ratio of open boxes to boxes of a call for the next call to start before the last one has
+ended. With 2, a search of a tenth of a second took an eighth longer, and no search was faster."""
 
 LONG = MOST_TASKS
-"""Boxes of a call at or above which the cost of a separate thread does not matter."""
+"""Number of boxes of a call at or above which the cost of a separate thread does not matter."""
 
 
 class Pace:
-    """Chooses the number of boxes of a call: few at the start, where best-first order matters."""
+    """Adaptive number of boxes per call: few at the start, where best-first order matters."""
 
     def __init__(self) -> None:
         self.threads = threads()
@@ -68,7 +68,7 @@ class Pace:
         """Whether calls are long enough for their threads to compete with BLAS's."""
 
     def tasks(self, waiting: int) -> int:
-        """Return the number of boxes of the next call, of those that wait."""
+        """Return the number of boxes for the next call, given the number of waiting boxes."""
         return max(1, min(self.most, waiting // 2))
 
     def is_ahead(self, waiting: int) -> bool:
@@ -95,7 +95,7 @@ class Pace:
 
 
 class KernelSearch(BestFirstSearch):
-    """Input splits in C for piecewise-linear layers, on all cores.
+    """Search that splits inputs in C, for piecewise-linear layers, on all cores.
 
     Args:
         program: The network and its objectives, over the inputs that are free in `domain`.

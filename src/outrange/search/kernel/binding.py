@@ -1,4 +1,4 @@
-"""Bindings to the compiled box kernel; all other modules use it through this one."""
+"""Bindings to the compiled box kernel, through which all other modules use the kernel."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ VERSION = 6
 """Version of the library's interface."""
 
 DENSE_SHARE = 0.25
-"""Share of nonzeros beyond which a matrix is stored dense."""
+"""Fraction of nonzeros above which a matrix is stored dense."""
 
 SWAMPED = 1e-3
-"""Ratio of new to old radii below which the old ones were much too large: another pass follows."""
+"""Ratio of new to old radii below which another pass follows: the old radii were far too large."""
 
 MOST_PASSES = 6
 """Maximum number of passes that compute the radii."""
@@ -36,7 +36,7 @@ class Kernel:
     """The functions of one level of a compiled library.
 
     Args:
-        level: The processors it was compiled for: `native`, or one of several levels.
+        level: The processor level that it was compiled for: `native`, or one of several levels.
     """
 
     def __init__(self, lib: ctypes.CDLL, level: str) -> None:
@@ -93,7 +93,7 @@ _FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
 
 
 def library() -> Kernel | None:
-    """Return the kernel for this processor, or None if the package has no compiled one."""
+    """Return the kernel for this processor, or None if the package has no compiled kernel."""
     return next(iter(installed_kernels()), None)
 
 
@@ -111,7 +111,7 @@ def kernels(path: Path) -> list[Kernel]:
     """Return the kernels of a compiled library that run on this processor, best first.
 
     Args:
-        path: The library; it has none if it is for another system or version of this package.
+        path: The library; one for another system or version of this package has no kernels.
     """
     try:
         lib = ctypes.CDLL(str(path))
@@ -146,7 +146,7 @@ class CompiledProgram:
         values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
         radii: Whether to account for rounding; False only for a test that must then fail.
         whole: `(inputs,)` mask of the integer inputs.
-        kernel: The compiled kernel; None for the one of this processor.
+        kernel: The compiled kernel; None for this processor's kernel.
     """
 
     def __init__(
@@ -231,7 +231,7 @@ class CompiledProgram:
     def sharpen(self, steps: int) -> None:
         """Bound units with counterparts again, by this number of ascent steps.
 
-        Only those are bounded again that seem stable but are not proved to be.
+        Only units that seem stable but are not proved stable are bounded again.
         """
         self.lib.tape_climbs(self.handle, steps)
 
@@ -246,7 +246,7 @@ class CompiledProgram:
     def bound(
         self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, steps: int = 4
     ) -> tuple[np.ndarray, ...]:
-        """Bound one box: `(least (m,), A (m, d), offset, scores, status, lo_z, hi_z)`."""
+        """Bound one box; return `(least (m,), A (m, d), offset, scores, status, lo_z, hi_z)`."""
         m, d, s = self.objectives, self.program.inputs, self.program.states
         least, a, offset, scores = np.empty(m), np.empty((m, d)), np.empty(m), np.empty((m, d))
         out, lo_z, hi_z = np.zeros(s, np.int8), np.full(s, np.nan), np.full(s, np.nan)
@@ -268,8 +268,8 @@ def root_magnitudes(
 ) -> CompiledProgram:
     """Compile a program, with rounding radii derived from linear bounds on this box.
 
-    In a deep network, the magnitudes by intervals are so large that their rounding errors swamp the
-    bounds. Then bounds with the radii of the previous bounds are much better, so passes repeat.
+    In a deep network, interval magnitudes are so large that their rounding errors swamp the bounds.
+    Radii derived from the bounds of the previous pass are then much smaller, so passes repeat.
     """
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
     compiled = CompiledProgram(program, reach)

@@ -28,7 +28,7 @@ class Source:
         layer: Array of shape `(n,)`.
         unit: Array of shape `(n,)`.
         constant: Array of shape `(n,)`.
-        more: Another source that is added to this one; None for none.
+        more: Another source that is added to this one, or None.
     """
 
     layer: np.ndarray
@@ -46,8 +46,8 @@ class Source:
 
 
 MOST_WEIGHTS = 1 << 24
-"""Maximum number of entries of an affine op, zeros included unless known beforehand: a program
-stores its matrices explicitly."""
+"""Maximum number of entries of an affine op, since a program stores its matrices explicitly. Zeros
+are included unless they are known beforehand."""
 
 
 def compile_layers(
@@ -57,16 +57,16 @@ def compile_layers(
     fixed: np.ndarray,
     compiler: Callable[[Graph, np.ndarray], Compiler] | None = None,
 ) -> LayerProgram | None:
-    """Compile objectives `rows @ output + offset`; None if the graph has no program.
+    """Compile objectives `rows @ output + offset`, or return None if the graph has no program.
 
-    That is the case if a curve is not piecewise linear, or a layer is too wide to be stored.
+    A graph has no program if a curve is not piecewise linear, or a layer is too wide to be stored.
 
     Args:
         graph: A graph without `Largest` nodes (rewrite them first).
         rows: Array of shape `(m, outputs)`.
         offset: Array of shape `(m,)`.
-        fixed: `(d,)` the values of inputs that cannot vary, NaN for the others. The inputs of the
-            program are the others, in order.
+        fixed: `(d,)` the values of inputs that cannot vary, NaN for the others. The program's
+            inputs are the inputs that vary, in order.
         compiler: A compiler that supports more kinds of ops; None for `Compiler`.
     """
     if any(
@@ -118,8 +118,8 @@ class Compiler:
         """Return the entry of `LayerProgram.defined` for the last value."""
         layer = self.layers[-1]
         slopes = [abs(s) for s in (layer.below, layer.above) if s != 0.0]
-        # An error of at most `e` after a curve through the origin is that of an error of at most
-        # `e / slope` before it, with the least nonzero slope.
+        # An error of at most `e` after a curve through the origin equals the effect of an error of
+        # at most `e / slope` before it, with the least nonzero slope.
         share = 1.0 if layer.linear else (1.0 + 2.0**-50) / min(slopes, default=1.0)
         return len(self.layers) - 1, share
 

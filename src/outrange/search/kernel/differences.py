@@ -1,4 +1,4 @@
-"""Compiles two copies of nearly one network into one copy, and layers of differences.
+"""Compiles two nearly equal copies of a network into one copy and layers of differences.
 
 The units of the later copy are not represented. Instead, their sums are given by the differences
 from their counterparts, `d = z - w`, and their values by `D = f(w + d) - f(w)`; their readers read
@@ -29,7 +29,7 @@ def compile_differences(
     offset: np.ndarray,
     fixed: np.ndarray,
 ) -> LayerProgram | None:
-    """Compile objectives `rows @ output + offset`; None if the graph has no program.
+    """Compile objectives `rows @ output + offset`, or return None if the graph has no program.
 
     Args:
         graph: For example, the product of two copies of a network.
@@ -63,7 +63,10 @@ class _DifferenceCompiler(Compiler):
         return replace(source, more=self._rearrange(blank, rest))
 
     def _apart(self, value: int, node: Node) -> bool:
-        """Append the differences of a later copy's units from their counterparts."""
+        """Append the differences between a later copy's units and their counterparts.
+
+        Return False if this is not possible.
+        """
         z, _, a = (self.views[j] for j in node.inputs)
         here, there = self._whole(z), self._whole(a)
         if not here or not there:
@@ -80,7 +83,7 @@ class _DifferenceCompiler(Compiler):
         return True
 
     def _whole(self, view: Source) -> int:
-        """Return the number of the layer with exactly these units in order, or 0."""
+        """Return the number of the layer with exactly these units in order, or 0 for none."""
         number = int(view.layer[0])
         whole = number > 0 and view.more is None and view.unit.size == self.widths[number]
         whole = whole and (view.layer == number).all()

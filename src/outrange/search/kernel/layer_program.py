@@ -1,7 +1,8 @@
 """A piecewise-linear graph as layers of units, the input format of the box kernel.
 
-A layer is `z = sum_s M_s h_s + bias`, and `h = z`, or `h = f(z)` with slope `sm` below 0 and `sp`
-above. A layer of differences refers to an earlier layer of sums `w`, and `h = f(w + z) - f(w)`.
+A layer is `z = sum_s M_s h_s + bias`, and either `h = z` or `h = f(z)`, where `f` has one slope
+below 0 and another above 0. A layer of differences refers to an earlier layer with sums `w`, and
+`h = f(w + z) - f(w)`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .sparse import Matrix
 
 
 UNSTABLE = 4
-"""One unit in this many counts as unstable in a box, and is charged a row of back-substitution."""
+"""Estimated ratio of units to unstable units in a box; each unstable unit is charged one row."""
 
 
 @dataclass(eq=False)
@@ -27,8 +28,8 @@ class ProgramLayer:
 
     Args:
         sources: Layer number to its matrix `(n, units of that layer)`, float64; sparse if it is
-            large and its op names the nonzero entries.
-        sizes: The same with absolute values (of the terms that add up to an entry).
+            large and its op lists the nonzero entries.
+        sizes: Layer number to a matrix of absolute values, summed over the terms of each entry.
         bias: Array of shape `(n,)`.
         linear: Whether `h = z`.
         below: Slope for `z < 0`.
@@ -71,13 +72,13 @@ class ProgramLayer:
 
 @dataclass(eq=False)
 class LayerProgram:
-    """Layers in order; layer 0 is the input, and the last one holds the objectives.
+    """Layers in order; layer 0 is the input, and the last layer computes the objectives.
 
     Args:
         inputs: The number of inputs.
         layers: The layers, without the input.
-        defined: For a graph value, the index of the layer of its units, and the factor of its
-            errors there.
+        defined: For each graph value, the index of the layer with its units, and the factor that
+            converts an error of the value to an error of the layer's sums.
     """
 
     inputs: int
@@ -104,7 +105,7 @@ class LayerProgram:
 
     @cached_property
     def products(self) -> int:
-        """Number of products of an evaluation at one point."""
+        """Number of multiplications in an evaluation at one point."""
         return sum(matrix.size for layer in self.layers for matrix in layer.sources.values())
 
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
@@ -129,7 +130,7 @@ class LayerProgram:
         return self.forward(x)[-1]
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return objectives `(batch, m)`, and gradients `(batch, d)` of `k[i]` at point `x[i]`."""
+        """Return objectives `(batch, m)`, and the gradient of objective `k[i]` at each `x[i]`."""
         sums = self.forward(x)
         charge(len(x) * self.products)
         seed = np.zeros_like(sums[-1])

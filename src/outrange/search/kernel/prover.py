@@ -14,13 +14,13 @@ from .layer_program import UNSTABLE
 
 
 MOST_INPUTS = 64
-"""Maximum number of inputs that the simplex of the cases supports."""
+"""Maximum number of inputs that the simplex method of the case leaves supports."""
 
 LEAF_UNITS = 12
-"""Undecided units up to which a box is closed by cases; with more, files would grow."""
+"""Maximum number of undecided units of a box that is closed by cases; more would enlarge files."""
 
 LEAF_LPS = 2000
-"""Linear programs of one objective on one box; beyond, the box is split."""
+"""Maximum number of linear programs for one objective on one box; with more, the box is split."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,9 @@ class TreeBox:
     Args:
         lo: Array of shape `(inputs,)`.
         hi: Array of shape `(inputs,)`.
-        known_lo: `(variables,)` lower bounds of every variable, proved above the box in the tree.
+        known_lo: `(variables,)` lower bounds of every variable, proved at the box's ancestors.
         known_hi: `(variables,)` upper bounds of every variable.
-        open: `(m,)` goals that are not closed above the box.
+        open: `(m,)` goals that are not closed at the box's ancestors.
     """
 
     lo: np.ndarray
@@ -125,7 +125,7 @@ class TreeProver:
             self._handle = None
 
     def begin(self, lo: np.ndarray, hi: np.ndarray) -> None:
-        """Start at a box."""
+        """Start the tree at a box."""
         self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
 
     def resume(self, box: TreeBox) -> None:
@@ -133,13 +133,13 @@ class TreeProver:
         self._lib.prover_resume(self._handle, *box.addresses)
 
     def take(self, spare: int = 0) -> TreeBox | None:
-        """Hand over the open box that would come last; its tree follows that of the others.
+        """Hand over the open box that would come last; its tree follows those of the other boxes.
 
         Args:
             spare: Minimum number of boxes to retain.
 
         Returns:
-            The box; None if there are too few.
+            The box, or None if too few boxes are open.
         """
         inputs, _, goals, _, _ = self.recipe
         count, variables = goals.shape
@@ -148,7 +148,7 @@ class TreeProver:
         return box if self._lib.prover_take(self._handle, spare, *box.addresses) else None
 
     def share(self) -> TreeProver | None:
-        """Create another prover for the box that would come last; None if there is no such box."""
+        """Create another prover for the last open box, or return None if too few boxes are open."""
         box = self.take(spare=1)
         if box is None:
             return None

@@ -11,18 +11,18 @@ from ...ops.numerics.scatter import Scatter
 
 
 SPARSE_FROM = 1 << 16
-"""Size of a matrix at or above which it is sparse, if its op names the nonzero entries."""
+"""Number of entries at or above which a matrix is sparse, if its op lists the nonzero entries."""
 
 
 class SparseMatrix:
-    """Rows, columns and values of the nonzero entries, by row, then by column.
+    """Sparse matrix, stored as the nonzero entries' rows, columns and values, row by row.
 
     Supports `x @ M`, `M @ x`, `c * M`, `abs(M)`, `M + N` and `M.T`, like an array.
 
     Args:
         row: Integer indices, shape `(n,)`.
         column: Integer indices, shape `(n,)`.
-        value: `(n,)`; values of the same place are added up.
+        value: `(n,)` values; those at the same place are added up.
         shape: Numbers of rows and columns.
     """
 
@@ -99,7 +99,7 @@ def as_array(matrix: Matrix) -> np.ndarray:
 
 
 def share_of(matrix: Matrix) -> float:
-    """Return the share of nonzero entries."""
+    """Return the fraction of nonzero entries."""
     return len(entries_of(matrix)[2]) / max(1, np.prod(matrix.shape))
 
 
@@ -129,7 +129,7 @@ def matrices(op: Affine) -> tuple[Matrix, ...]:
 def regroup_by_units(
     part: Matrix, size: Matrix, here: np.ndarray, unit: np.ndarray, width: int
 ) -> tuple[Matrix, Matrix, int]:
-    """Rewrite a matrix over entries as one over units.
+    """Rewrite a matrix over the entries of a value as a matrix over the units of a layer.
 
     Args:
         part: Array of shape `(n, entries)`.

@@ -33,9 +33,9 @@ class MilpBound(NamedTuple):
     """Result of HiGHS for one minimum.
 
     Args:
-        lower: Its dual bound, or the cutoff if no point lies below it.
-        at: `(d,)` the inputs of its best point, inside the box; None if it has none.
-        optimal: Whether it closed the gap, or excluded points below the cutoff.
+        lower: The dual bound, or the cutoff if no point lies below it.
+        at: `(d,)` the inputs of the best point, inside the box; None if no point was found.
+        optimal: Whether HiGHS closed the gap, or excluded points below the cutoff.
     """
 
     lower: float
@@ -59,7 +59,7 @@ def milp_bound(
         box: Box of the inputs.
         row: Array of shape `(outputs,)`.
         bounds: `(lo, hi)` of every value of the graph, each of the value's length, finite.
-        cutoff: Only minima below it are searched for.
+        cutoff: Only minima below this value are searched for.
         time_limit: Time limit in seconds.
 
     Returns:
@@ -194,7 +194,7 @@ class Encoding:
         return out
 
     def _largest(self, op: Largest, form: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Encode a maximum; one candidate in range needs no column."""
+        """Encode maxima; a maximum with a single possible candidate needs no column."""
         out = np.zeros((len(form), op.size))
         for j, window in enumerate(op.windows):
             window = window[window >= 0]
@@ -218,7 +218,7 @@ class Encoding:
     # ---- rows and columns -----------------------------------------------------------------
 
     def _pad(self, form: np.ndarray) -> np.ndarray:
-        """Extend a form by zero rows for the columns added since."""
+        """Extend a form by zero rows for the columns added since it was built."""
         missing = 1 + len(self.lower) - len(form)
         return np.concatenate([form, np.zeros((missing, form.shape[1]))])
 
@@ -232,7 +232,7 @@ class Encoding:
     def _row(
         self, entries: dict[int, float], lo: float, hi: float, form: np.ndarray | None = None
     ) -> None:
-        """Add the row `lo <= form + sum of entries <= hi`; constants move to the other side."""
+        """Add the row `lo <= form + sum of entries <= hi`, with constants moved to the bounds."""
         row = np.zeros(1 + len(self.lower))
         if form is not None:
             row[: len(form)] = form
@@ -241,7 +241,7 @@ class Encoding:
         self.rows.append((row[1:], lo - row[0], hi - row[0]))
 
     def _program(self, objective: np.ndarray) -> Any:
-        """Build the program of HiGHS that minimizes a form."""
+        """Build the HiGHS program that minimizes a form."""
         highspy = module()
         kinds = highspy.HighsVarType
         columns, starts, values = [], [0], []
@@ -271,7 +271,7 @@ class Encoding:
 def _finite(
     ends: tuple[np.ndarray, np.ndarray], graph: Graph, value: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of a value as vectors; raise if they do not fit, or are infinite."""
+    """Return the bounds of a value as vectors; raise if their size is wrong or one is infinite."""
     lo, hi = (np.asarray(end, np.float64).reshape(-1) for end in ends)
     size = graph.value_size(value)
     if lo.shape != (size,) or hi.shape != (size,) or not np.isfinite([lo, hi]).all():

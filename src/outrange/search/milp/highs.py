@@ -74,12 +74,13 @@ def least_linear(
 
 
 def run(solver: Any, seconds: float = np.inf) -> None:
-    """Solve within a time limit; Ctrl-C stops HiGHS, and is raised after it has returned.
+    """Run the solver within a time limit; raise `KeyboardInterrupt` only after it has stopped.
 
-    HiGHS calls back into Python; an exception raised in there would be lost, or worse.
+    HiGHS calls back into Python. An exception raised inside such a callback would be lost, or
+    worse.
 
     Args:
-        seconds: Limit on the ambient clock.
+        seconds: Time limit on the ambient clock.
     """
     interrupts = []
     if is_counted():

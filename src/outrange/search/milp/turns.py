@@ -1,7 +1,8 @@
 """Turns of a MILP solver if input splitting stalls on few inputs and few unstable neurons.
 
 The solver's dual bound is not a proof. So its bounds carry `Warrant.SOLVER_TOLERANCE`, and are
-lowered by its feasibility tolerance. Objectives it does not close keep their proved bounds.
+lowered by its feasibility tolerance. Objectives that the solver does not close keep their proved
+bounds.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ MOST_BINARIES = 48
 """Maximum number of unstable neurons for which the solver is used."""
 
 PATIENCE = 3.0
-"""Seconds of the first turn of the box search; each later turn is twice as long."""
+"""Length of the first turn of the box search, in seconds; each later turn is twice as long."""
 
 
 class MilpTurns(Search):
-    """A box search, in turns of growing length with a solver if it stalls.
+    """A box search that takes turns of growing length with a MILP solver.
 
     Args:
         graph: The network, over all inputs.
@@ -125,7 +126,7 @@ def _is_straight(op: Op) -> bool:
 
 
 def _encoding(graph: Graph, box: Box) -> Encoding | None:
-    """Encode a graph as a MILP; None if that is impossible, or too large to be useful."""
+    """Encode a graph as a MILP, or return None if that is impossible or too large to be useful."""
     if not all(_is_straight(node.op) for node in graph.nodes):
         return None
     ends = bounds(graph, box.lo[None], box.hi[None], "linear")

@@ -1,8 +1,8 @@
-"""Ascent on slopes and multipliers of many sub-problems at once.
+"""Ascent on the slopes and multipliers of many sub-problems together.
 
 A step is one back-substitution, and one forward pass of the active lines at the minimizing corner
 `x*`. If a line with coefficient `a` turns about `pivot`, the bound changes by `a (z(x*) - pivot)`
-per unit of slope. It changes by `-(z(x*) - p)` per unit of a multiplier.
+per unit of slope. The bound changes by `-(z(x*) - p)` per unit of the multiplier of a split at `p`.
 
 Reference: K. Xu et al., *Fast and Complete* (alpha-CROWN), ICLR 2021; S. Wang et al.
 (beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
@@ -51,17 +51,20 @@ class BoundProblem:
         beta: np.ndarray | None,
         below: OutputConstraint | None = None,
     ) -> BoundProblem:
-        """Create a task without a bound yet."""
+        """Create a problem that has no bounds yet."""
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
     def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
-        """Return all rows, and the constant to subtract from the bounds on them."""
+        """Return the rows with the output constraint, and the constant to subtract from bounds."""
         return _with_output_constraint(net, dict(self.start), self.below)
 
 
 @dataclass(eq=False)
 class OutputConstraint:
-    """The constraint `row . output < cutoff`: multipliers `gamma >= 0`, `(P,)`, of size `scale`."""
+    """The constraint `row . output < cutoff`, with a multiplier per sub-problem.
+
+    The multipliers `gamma >= 0` are of typical size `scale`; both arrays have shape `(P,)`.
+    """
 
     row: np.ndarray
     cutoff: float
@@ -76,7 +79,7 @@ class OutputConstraint:
 def _with_output_constraint(
     net: RelaxedNet, start: dict[int, np.ndarray], below: OutputConstraint | None
 ) -> tuple[dict[int, np.ndarray], Numbers]:
-    """Add the output constraint's rows; return them and the constant to subtract."""
+    """Add the output constraint to the rows; return all rows and the constant to subtract."""
     if below is None:
         return start, 0.0
     out, rows = net.graph.output, below.gamma[:, None] * below.row
@@ -189,7 +192,7 @@ def _move(
 
 
 class AdamMoments:
-    """Adam's running means, for NumPy arrays or others with the same arithmetic.
+    """Adam's running means, for NumPy arrays or other arrays with the same arithmetic.
 
     Args:
         first: Zeros, in the shape of the gradients.
@@ -200,7 +203,7 @@ class AdamMoments:
         self.steps = 0
 
     def step(self, gradient: np.ndarray) -> np.ndarray:
-        """Return the step direction, from this gradient and all before."""
+        """Return the step direction, given this gradient and all previous ones."""
         self.steps += 1
         self.first *= 0.9
         self.first += 0.1 * gradient

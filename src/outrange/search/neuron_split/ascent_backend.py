@@ -1,4 +1,4 @@
-"""Selects the arrays on which the alpha-beta ascent runs: NumPy's, or a backend of the user.
+"""Selects the arrays on which the alpha-beta ascent runs: NumPy's, or those of another backend.
 
 An ascent returns slopes and multipliers. NumPy always recomputes the resulting bounds in float64,
 with every rounding error accounted for. So another backend or precision can make an answer slower
@@ -13,19 +13,20 @@ from contextvars import ContextVar
 
 
 Ascent = Callable[..., bool]
-"""`ascent(net, problem, steps, target)`, as `alpha_beta.optimize_bounds`; False: use NumPy."""
+"""`ascent(net, problem, steps, target)`, as `alpha_beta.optimize_bounds`; returns False for NumPy.
+"""
 
 _chosen: ContextVar[Ascent | None] = ContextVar("outrange_ascent", default=None)
 
 
 def selected_ascent() -> Ascent | None:
-    """Return the selected ascent; None for NumPy's."""
+    """Return the selected ascent, or None for NumPy's ascent."""
     return _chosen.get()
 
 
 @contextmanager
 def choose(ascent: Ascent) -> Iterator[None]:
-    """Use an ascent within the context, also in threads that a search starts within it."""
+    """Use an ascent within the context, and in threads that a search starts there."""
     token = _chosen.set(ascent)
     try:
         yield

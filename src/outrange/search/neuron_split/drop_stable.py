@@ -1,7 +1,7 @@
 """Stable-neuron elimination: a net without the units that are linear on the whole box.
 
 A value is `sum over bases of M^T base + c`, up to `error`; the bases are the inputs and the
-unstable units. If this takes fewer products than the layers, it replaces them.
+unstable units. If these sums take fewer multiplications than the layers, they replace the layers.
 
 The rounding errors of the matrices are accounted for as well. A product of computed factors
 satisfies `|fl(A^T M) - A^T M| <= gamma(t) |A|^T |M|` entry by entry. So, for magnitudes `H` of the
@@ -37,10 +37,10 @@ MOST_ENTRIES = 1 << 23
 """Maximum number of entries in the matrices of one value."""
 
 WORTH = 0.8
-"""The new net is used if it needs at most this share of the products."""
+"""Maximum ratio of the new net's multiplications to the old net's, for the new net to be used."""
 
 ROUNDED_UP = 1.0 + 1e-9
-"""Exceeds the rounding of an error that is itself a sum of non-negative float64 numbers."""
+"""Factor that covers the rounding of an error, which is a sum of non-negative float64 numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,18 +64,18 @@ def drop_stable(net: RelaxedNet) -> RelaxedNet:
 
 
 def without_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equal net on the same box, of unstable units and affine ops, whatever it costs."""
+    """Return an equal net on the same box, with only unstable units and affine ops, at any cost."""
     return _StableElimination(net).build()
 
 
 def _products(graph: Graph) -> int:
-    """Count the products of back-substituting one row."""
+    """Count the multiplications in the back-substitution of one row."""
     ops = [node.op for node in graph.nodes if isinstance(node.op, Affine)]
     return sum(op.size * (sum(op.sizes) if _is_dense(op) else op.terms) for op in ops)
 
 
 def _products_after(net: RelaxedNet) -> int:
-    """Count the products of the new net beforehand, from the bases of each value."""
+    """Count the multiplications of the net to be built, from the bases of each value."""
     at = {b.value: b for b in net.activations}
     bases: list[dict[int, int]] = [{0: net.graph.size}]
     total = 0
@@ -92,7 +92,7 @@ def _products_after(net: RelaxedNet) -> int:
 
 
 def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.ndarray]:
-    """Return the slope of each stable unit (0 for the others), and the indices of the others."""
+    """Return the slopes of units, 0 for the unstable ones, and the indices of the unstable ones."""
     lo, hi = net.lo[activation.place], net.hi[activation.place]
     slope, unstable = activation.stable_slope(lo, hi), ~activation.is_stable(lo, hi)
     if slope is None:

@@ -19,11 +19,11 @@ from .relaxed_net import RelaxedNet
 
 
 SCALES = (1.0, *(10.0 ** np.arange(-3, 7)))
-"""Scales tried for an infeasibility certificate."""
+"""Factors of the multipliers that are tried for an infeasibility certificate."""
 
 
 def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[float, np.ndarray]:
-    """Bound one sub-problem, and return a candidate point `(d,)`.
+    """Return a proved bound of one sub-problem, and a candidate point `(d,)`.
 
     Args:
         net: The graph over its box.

@@ -14,10 +14,10 @@ class SplitNode:
     Args:
         low: Split constraints `z >= low`; `-inf` if there is none.
         high: Split constraints `z <= high`; `inf` if there is none.
-        lo: Lower ends of the units' ranges.
-        hi: Upper ends of the units' ranges.
-        alpha: Slopes of its bound.
-        beta: Multipliers of its bound.
+        lo: Lower bounds of the units' ranges.
+        hi: Upper bounds of the units' ranges.
+        alpha: Slopes of the node's bound.
+        beta: Multipliers of the node's bound.
         score: The branching score of each unit.
         least: The proved bound of the objective.
         age: Splits since the ranges were last tightened.
@@ -53,7 +53,7 @@ class Splits:
         low: The constraint `z >= low`, whose multiplier may be used; `-inf` if there is none.
         high: The constraint `z <= high`; `inf` if there is none.
         lo: Least value of each unit in the sub-problem, split or not.
-        same: `(P,)` identity of each row: rows of equal numbers are equal; None if unknown.
+        same: `(P,)` number of each row; rows with equal numbers are equal. None if unknown.
     """
 
     low: np.ndarray
@@ -77,7 +77,7 @@ class Splits:
 
 @dataclass(eq=False)
 class Cuts:
-    """The split constraints of only those units that some sub-problem splits.
+    """Split constraints, restricted to the units that some sub-problem splits.
 
     Args:
         columns: Indices of these units, shape `(c,)`.

@@ -36,8 +36,8 @@ class Relaxation:
 class Activation(Protocol):
     """An activation layer: `KinkActivation`, or `smooth_relaxations.SmoothActivation`.
 
-    `below` is the slope left of the only kink, and NaN if there is no such slope. A lower end of a
-    range need not be tightened beyond `enough`.
+    `below` is the slope left of the only kink, and NaN if there is no such slope. The lower bound
+    of a range need not be tightened beyond `enough`.
     """
 
     value: int
@@ -75,9 +75,9 @@ class KinkActivation:
     """A convex activation of two linear pieces that meet at the origin.
 
     Args:
-        value: Its number in the graph.
-        source: The number of its input.
-        place: Slice of its units among those of all nonlinear values.
+        value: Number of the activation's value in the graph.
+        source: Number of its input value.
+        place: Slice of its units among the units of all nonlinear values.
         below: Slope of the left piece.
         above: Slope of the right piece; larger than `below`.
     """
@@ -110,7 +110,7 @@ class KinkActivation:
         return np.zeros(np.shape(lo))
 
     def prepare(self, lo: np.ndarray, hi: np.ndarray) -> PreparedKink:
-        """Compute the chords above; the lower lines depend on `alpha`."""
+        """Compute the chords, which are the upper lines; the lower lines depend on `alpha`."""
         span = np.where(hi > lo, hi - lo, 1.0)
         chord = np.clip((self.above * hi - self.below * lo) / span, self.below, self.above)
         # The chord's slope is rounded; its offset is the least sound one for that slope.
@@ -172,5 +172,5 @@ class PreparedKink:
 
 
 def kink_slopes(op: Curve) -> tuple[float, float] | None:
-    """Return the two slopes of a convex kink at the origin; None for other curves."""
+    """Return the two slopes of a convex kink at the origin, or None for other curves."""
     return op.rays if op.rays is not None and op.rays[0] < op.rays[1] else None

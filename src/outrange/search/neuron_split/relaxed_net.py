@@ -1,8 +1,8 @@
 """A relaxed graph over one box, which bounds rows under split constraints.
 
 Rows are bounded by back-substitution. Each unit that a sub-problem splits at `p` adds its
-multiplier: `z >= p` lowers a bound by `beta (z - p)`, `beta >= 0`; `z <= p` by the same with
-`beta <= 0`. So one signed number per unit is enough.
+multiplier. The constraint `z >= p` lowers a bound by `beta (z - p)` with `beta >= 0`, and `z <= p`
+by the same term with `beta <= 0`. So one signed number per unit is enough.
 
 Reference: S. Wang et al., *Beta-CROWN: Efficient Bound Propagation with Per-neuron Split
 Constraints for Neural Network Robustness Verification*, NeurIPS 2021.
@@ -36,9 +36,9 @@ class RelaxedNet:
     """A graph over a box, with the current ranges of its units.
 
     Args:
-        graph: A graph all of whose nonlinear values `activations_of` supports.
-        ends: `(lo, hi)` of every value at construction; `lo` and `hi` hold the tightened ranges of
-            the units.
+        graph: A graph whose nonlinear values are all supported by `activations_of`.
+        ends: `(lo, hi)` of every value at construction. The attributes `lo` and `hi` are the
+            tightened ranges of the units.
         magnitudes: Bounds `(n,)` on the absolute values of every value's entries.
         budget: The graph's counts of rounding operations.
         errors: Error bounds of some ops, in addition to their own rounding.
@@ -108,7 +108,7 @@ class RelaxedNet:
         )
 
     def units_before(self, value: int) -> int:
-        """Return how many units `value` may depend on: those of nonlinear values up to it."""
+        """Return the number of units on which `value` may depend: all units of values up to it."""
         return max((b.place.stop for b in self.activations if b.value <= value), default=0)
 
     def prepare(self, splits: Splits) -> dict[int, PreparedActivation]:
@@ -188,7 +188,7 @@ class RelaxedNet:
         return BackwardPass(least, rows, form, slopes, offsets)
 
     def _beta_rows(self, beta: np.ndarray | None) -> dict[int, np.ndarray]:
-        """Sum the multipliers per value that nonlinear values read, as rows `(P, n)`."""
+        """Return the multipliers as rows `(P, n)` of each value, summed over its activations."""
         beta_rows: dict[int, np.ndarray] = {}
         if beta is not None:
             for b in self.activations:
@@ -199,7 +199,7 @@ class RelaxedNet:
         return beta_rows
 
     def _join(self, value: int, rows: np.ndarray) -> RowInjection:
-        """Inject rows at a value, with the rounding error of the sum."""
+        """Return an injection of rows at a value, with the rounding error of the sum."""
         return RowInjection(rows[:, None], inflate(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
@@ -281,7 +281,7 @@ class RelaxedNet:
 
 
 def _pull_back(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Pull rows back through a linear op; return them, and the vector that gives the constants."""
+    """Return rows pulled back through a linear op, and the vector that yields the constants."""
     assert isinstance(op, Affine | Rearrange)
     if isinstance(op, Affine):
         return op.adjoint(rows), op.bias

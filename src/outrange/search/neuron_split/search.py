@@ -41,13 +41,13 @@ def supports(graph: Graph) -> bool:
 
 
 class NeuronSplitSearch(Search):
-    """Neuron splits with alpha-beta-CROWN bounds, one tree per objective.
+    """Search by neuron splits with alpha-beta-CROWN bounds, one tree per objective.
 
     Args:
         graph: Its outputs are the objectives, each to be minimized; see `supports`.
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
-        splits: Whether to split; False ends before the first split, without an attack.
+        splits: Whether to split; if False, the search ends before the first split, without attacks.
     """
 
     methods = METHODS
@@ -192,7 +192,7 @@ class NeuronSplitSearch(Search):
             self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])
 
     def _grow(self, progress: _TreeProgress, k: int) -> None:
-        """Work on one tree for a while."""
+        """Run one round of tightening, or split one batch of sub-problems, in a tree."""
         tree, began, cutoff = progress.tree, self.incumbent.clock.seconds, self._cutoff(k)
         before = tree.nodes
         if progress.rounds > 0:

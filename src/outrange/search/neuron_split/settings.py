@@ -17,32 +17,32 @@ class NeuronSplitSettings:
         layer_steps: Steps of ascent on intermediate bounds, which are many.
         steps: Steps of ascent on a new sub-problem, which starts from its parent's slopes.
         tight_steps: Steps of ascent on intermediate bounds of a sub-problem.
-        together: Entries in the rows of objectives bounded at once; this many stay in cache, and a
-            pass over them takes well under a second.
-        most_rounds: Rounds of tighter intermediate bounds before the first split.
-        worth: Share of the gap that a round must close; otherwise it is the last.
+        together: Maximum number of entries in the rows of objectives bounded together. These rows
+            stay in cache, and a pass over them takes well under a second.
+        most_rounds: Maximum rounds of tighter intermediate bounds before the first split.
+        worth: Fraction of the gap that a round must close; otherwise it is the last round.
         slope_pace: Step of Adam on slopes between 0 and 1, before its decay.
-        beta_pace: Step of Adam on multipliers of splits, as a share of their size.
-        gamma_pace: Step of Adam on multipliers of the output constraint, as a share of their size.
-        gamma_start: Initial multipliers of the output constraint, as a share of the objective's
-            row.
-        decay: Factor of all step sizes from step to step.
-        candidates: Units of each nonlinear value that look-ahead tries: scores are not comparable
-            between layers.
-        last_candidates: Units of the last nonlinear value that look-ahead tries; splits there gain
-            the most, but its scores do not show it.
-        least_gain: Lower limit on the gain of a half, as a share of the missing bound; so the
-            product is not 0 if only one half gains.
-        batch: Sub-problems bounded at once.
+        beta_pace: Step of Adam on multipliers of splits, as a fraction of their size.
+        gamma_pace: Step of Adam on multipliers of the output constraint, as a fraction of their
+            size.
+        gamma_start: Initial multipliers of the output constraint, as a fraction of their size.
+        decay: Ratio of successive step sizes.
+        candidates: Number of units of each nonlinear value that look-ahead tries. Scores are not
+            comparable between layers.
+        last_candidates: Number of units of the last nonlinear value that look-ahead tries. Splits
+            there gain the most, but the scores do not show it.
+        least_gain: Lower limit on the gain of a half, as a fraction of the distance to the cutoff.
+            So the product of both gains is not 0 if only one half gains.
+        batch: Maximum number of sub-problems bounded together.
         tighten_every: Splits between two tightenings of intermediate bounds.
-        tighten_share: Share of the total score of all units that the tightened ones have, after
+        tighten_share: Fraction of the total score that the tightened units must carry, after
             splits.
-        root_tighten_share: The same share before the first split.
-        most_units: Units tightened at once in a sub-problem.
-        most_tried: Entries of all candidate sub-problems bounded in one batch; limits memory.
-        large: Nets of more units get fewer steps and rows before the first split.
-        least_share: Numbers (units times sub-problems) that justify one more core.
-        chunk: Rows of intermediate bounds optimized together.
+        root_tighten_share: The same fraction before the first split.
+        most_units: Maximum number of units tightened together in a sub-problem.
+        most_tried: Maximum entries of the candidate sub-problems in one batch; limits memory.
+        large: Number of units above which nets get fewer steps and rows before the first split.
+        least_share: Entries (units times sub-problems) that justify one more core.
+        chunk: Maximum number of rows of intermediate bounds optimized together.
     """
 
     root_steps: int = 20

@@ -1,8 +1,8 @@
 """Relaxations of smooth activations for neuron splitting: movable tangents, fixed chords.
 
 If a range intersects one convex part of the curve, each tangent there becomes a lower line once it
-is lowered as far as the ends and knots require; `alpha` moves the tangent point. On other ranges
-the line is fixed. Upper lines are lower lines of the mirrored curve.
+is lowered as far as the range's bounds and the knots require; `alpha` moves the tangent point. On
+other ranges the line is fixed. Upper lines are lower lines of the mirrored curve.
 
 Reference: Z. Shi et al., *Neural Network Verification with Branch-and-Bound for General
 Nonlinearities* (GenBaB), TACAS 2025, for splitting the ranges of smooth units.
@@ -33,9 +33,9 @@ class SmoothActivation:
     """An activation layer of any curve without jumps.
 
     Args:
-        value: Its number in the graph.
-        source: The number of its input.
-        place: Slice of its units among those of all nonlinear values.
+        value: Number of the activation's value in the graph.
+        source: Number of its input value.
+        place: Slice of its units among the units of all nonlinear values.
     """
 
     value: int
@@ -104,7 +104,7 @@ class SmoothActivation:
 
 @dataclass(eq=False)
 class _TangentFamily:
-    """Lower lines of one side: tangents between `first` and `last` where `free`, else fixed."""
+    """Lower lines of one side: tangents between `first` and `last` where `free`, or fixed lines."""
 
     free: np.ndarray
     first: np.ndarray
@@ -225,7 +225,7 @@ def supports_op(op: Op) -> bool:
 
 
 def activations_of(graph: Graph) -> list[Activation] | None:
-    """Return all nonlinear values in order; None if neuron splitting does not support one."""
+    """Return all nonlinear values in order, or None if neuron splitting does not support one."""
     activations: list[Activation] = []
     start = 0
     for v, node in enumerate(graph.nodes[: graph.output], 1):

@@ -23,7 +23,7 @@ from .settings import SETTINGS
 
 
 _WIDE = 1 << 9
-"""Length of a value beyond which nets are cut to the windows of neighboring units."""
+"""Length of a value above which nets are cut to the windows of neighboring units."""
 
 _ROOM = 1 << 19
 """Maximum number of entries of a window's rows in its widest value."""
@@ -50,7 +50,7 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
 def _ranges(
     net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
 ) -> tuple[list[np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
-    """Return groups of units, and the ends of their ranges, for each group."""
+    """Return groups of units, and the bounds of their ranges for each group."""
     windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
     if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
         windows = list(ConeTiles(net.graph, value, _ROOM, np.inf).of(units))
@@ -74,7 +74,7 @@ def _ranges(
 def _ends(
     net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound some entries of a value on the whole box; return proved ends."""
+    """Return proved bounds of some entries of a value on the whole box."""
     count = 2 * units.size
     start = np.zeros((count, net.graph.value_size(value)))
     start[np.arange(units.size), units] = 1.0
@@ -88,7 +88,7 @@ def _ends(
 
 
 def restrict_to_window(net: RelaxedNet, window: Cone) -> RelaxedNet:
-    """Build the net of a window that reaches the inputs, with the whole's ranges and errors."""
+    """Build the net of a window down to the inputs, with the whole net's ranges and errors."""
     ends, now, graph = [], net.current_ends(), window.graph
     magnitudes, reads = [], []
     whole = RelaxedGraph(net.graph, {}, net.rounding_terms, net.underflow)

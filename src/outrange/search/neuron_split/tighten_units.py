@@ -25,13 +25,13 @@ from .settings import SETTINGS
 
 @dataclass(eq=False)
 class CutoffProblem:
-    """An output constraint: only points with `row . output < cutoff` count.
+    """An output constraint: only points with `row . output < cutoff` matter.
 
     Args:
-        row: `(outputs,)`, zeros and a single one, so that its multiples are exact.
+        row: `(outputs,)` a unit vector, so that its multiples are exact.
         far: `(P,)` distances of the proved bounds below the cutoff.
-        alpha: `(P, s)` slopes of those bounds.
-        beta: `(P, s)` multipliers of those bounds.
+        alpha: `(P, s)` slopes of the proved bounds.
+        beta: `(P, s)` multipliers of the proved bounds.
     """
 
     row: np.ndarray
@@ -91,7 +91,7 @@ def _bound_units(
     unit: np.ndarray,
     sign: np.ndarray,
 ) -> np.ndarray:
-    """Bound `sign * unit` from below in the sub-problems `which`."""
+    """Return lower bounds of `sign * unit` in the sub-problems `which`."""
     count = which.size
     rows, at = np.arange(count), activation.place.start + unit
     start = np.zeros((count, net.ends[activation.source][0].size))
@@ -112,7 +112,10 @@ def _bound_units(
 
 
 def most_of(score: np.ndarray, share: float, most: int) -> np.ndarray:
-    """Select the units that carry this share of the total score, at most `most` per row."""
+    """Return a mask of the best units, which carry the fraction `share` of each row's total score.
+
+    Each row selects at most `most` units.
+    """
     order = np.argsort(-score, axis=1)
     total = np.cumsum(np.take_along_axis(score, order, axis=1), axis=1)
     inside = total - np.take_along_axis(score, order, axis=1) < share * total[:, -1:]

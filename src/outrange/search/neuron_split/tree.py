@@ -134,7 +134,7 @@ class SplitTree:
     def _tighten(
         self, leaves: list[SplitNode], cutoff: float, steps: int, share: float, most: int
     ) -> list[SplitNode]:
-        """Tighten the ranges of leaves; close and drop those that become empty."""
+        """Tighten the ranges of leaves; close leaves that become empty, and return the others."""
         task = self._stack(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
         assert task.beta is not None
@@ -153,7 +153,7 @@ class SplitTree:
             leaf.high = np.where(was & (splits.hi[i] <= point), point, leaf.high)
             leaf.low = np.where(was & (splits.lo[i] >= point), point, leaf.low)
             leaf.lo, leaf.hi, leaf.age = splits.lo[i], splits.hi[i], 0
-            # From here on, only points below the cutoff count.
+            # From here on, only points below the cutoff matter.
             if empty[i]:
                 self.closed = min(self.closed, cutoff)
         return [leaf for leaf, gone in zip(leaves, empty, strict=True) if not gone]
@@ -171,7 +171,7 @@ class SplitTree:
         return [leaves[part] for part in even_parts(len(leaves), SETTINGS.batch, least)]
 
     def _bound_without_ascent(self, leaves: list[SplitNode]) -> np.ndarray:
-        """Bound sub-problems without ascent."""
+        """Return bounds of sub-problems in plain float64, without ascent."""
         task = self._stack(leaves)
         relaxed = self.net.relax(self.net.prepare(task.splits), task.alpha)
         return self.net.backward(task.start, relaxed, task.beta, Cuts.of(task.splits)).least
@@ -179,7 +179,7 @@ class SplitTree:
     def _improve(
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray]:
-        """Bound sub-problems; return the open ones, and their forms."""
+        """Bound sub-problems; return the open sub-problems, and the forms of their bounds."""
         if not leaves:
             return [], np.zeros((0, self.net.box.size))
         results = parallel_map(
@@ -217,7 +217,7 @@ class SplitTree:
         return [leaves[i] for i in still], proof.form[still], closed
 
     def _scores(self, task: BoundProblem, rows: np.ndarray) -> np.ndarray:
-        """Return `|a|` times the largest distance between unit and active line, `(P, s)`."""
+        """Return `|a|` times each unit's largest distance from its active line, `(P, s)`."""
         lo, hi = task.splits.lo, task.splits.hi
         out = np.zeros(rows.shape)
         for b in self.net.activations:
@@ -227,7 +227,7 @@ class SplitTree:
         return out
 
     def _choose(self, leaves: list[SplitNode], cutoff: float) -> list[tuple[int, float] | None]:
-        """Choose the split of each sub-problem; None if no unit is left to split."""
+        """Return the unit and point at which to split each sub-problem, or None without a unit."""
         tried = []
         for i, leaf in enumerate(leaves):
             score = self._branching_scores(leaf)
@@ -265,7 +265,7 @@ class SplitTree:
             least[part] = lower.reshape(-1, 2)
         before = np.array([leaves[i].least for i, _ in tried])[:, None]
         missing = cutoff - before
-        # Bounds beyond the cutoff count as the cutoff; NaN bounds count as no gain.
+        # Bounds above the cutoff are treated as the cutoff, and NaN bounds as no gain.
         gain = np.fmax(np.fmin(least, cutoff) - before, SETTINGS.least_gain * missing)
         worth = np.prod(gain / missing, axis=1)
         chosen: list[tuple[int, float] | None] = [None] * len(leaves)

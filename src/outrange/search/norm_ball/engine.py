@@ -14,8 +14,8 @@ from .relaxation import least_in_ball
 
 
 SHRUNK = 1e-13
-"""Share of the radius by which points keep away from the sphere, so that rounding cannot leave the
-ball."""
+"""Fraction of the radius by which points stay away from the sphere, so that rounding cannot move
+them out of the ball."""
 
 
 @dataclass(frozen=True, eq=False)

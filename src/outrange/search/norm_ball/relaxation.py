@@ -21,16 +21,16 @@ from ...core import Distance, gamma
 
 
 STEPS = 50
-"""Bisections of the multiplier, down to the last bits that matter for the point."""
+"""Number of bisections of the multiplier, down to the last bits that matter for the point."""
 
 
 @dataclass(frozen=True, eq=False)
 class BallBounds:
-    """Least values over the part of boxes in a ball.
+    """Least values over the parts of boxes that lie in a ball.
 
     Args:
-        least: `(B, m)` proved; infinite if a box lies outside the ball.
-        at: `(B, m, d)` points of the boxes that nearly attain it, and are nearly in the ball.
+        least: `(B, m)` proved lower bounds; infinite if a box lies outside the ball.
+        at: `(B, m, d)` points of the boxes that nearly attain `least`, and are nearly in the ball.
     """
 
     least: np.ndarray
@@ -40,7 +40,7 @@ class BallBounds:
 def least_in_ball(
     slopes: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray, ball: Distance
 ) -> BallBounds:
-    """Bound forms from below over the part of each box in a ball.
+    """Compute lower bounds of forms over the part of each box that lies in a ball.
 
     Args:
         slopes: Array of shape `(B, m, d)`.
@@ -102,8 +102,8 @@ def _rounding(
 ) -> np.ndarray:
     """Bound the rounding error of the sum, and the effect of an inexact minimizer.
 
-    The minimizer is `c - a / 2 t`, with two roundings. There the sum rises by `t` times their
-    square, and by at most `|a| + t` times them where the terms are linear.
+    The minimizer is `c - a / 2 t`, with two rounding errors. There the sum rises by `t` times the
+    square of these errors. Where the terms are linear, it rises by at most `|a| + t` times them.
     """
     size_of = np.abs(slopes) * (np.abs(x) + np.where(inside, np.abs(center), 0.0))
     steps = np.abs(np.where(inside, x - center, 0.0)) + np.where(inside, np.abs(center), 0.0)

@@ -53,8 +53,8 @@ def solve_in_ball(
         progress: Called a few times a second.
         seed: Seed of the samples.
 
-    Sound: yes, float64 rounding accounted for. Complete: convergent. Cost: as `solve` with input
-    splits on the array engine.
+    Sound: yes, float64 rounding accounted for. Complete: convergent. Cost: as for `solve` with
+    input splits on the array engine.
     """
     rows = np.atleast_2d(np.asarray(rows, np.float64))
     with deadline(time_limit), np.errstate(all="ignore"):
@@ -73,7 +73,7 @@ def solve_in_ball(
 
 
 def _only_intervals(status: Status, incumbent: Incumbent, inputs: int, count: int) -> Solution:
-    """Return a solution of interval bounds, without a point."""
+    """Return a solution with interval bounds, and without points."""
     return Solution(
         status,
         incumbent.known,

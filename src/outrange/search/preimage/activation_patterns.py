@@ -45,7 +45,7 @@ class PatternBox:
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
         status: `(units,)` phases of the units in the box: 1 above 0, -1 below, 0 unknown.
-        open_: `(m,)` mask of the clauses that may hold somewhere in it.
+        open_: `(m,)` mask of the clauses that may hold somewhere in the box.
         strict: `(m,)` mask of the clauses that do not hold at value 0.
     """
 
@@ -59,7 +59,7 @@ class PatternBox:
 def enumerate_patterns(
     program: LayerProgram, leaf: PatternBox, until: float = np.inf
 ) -> list[PatternPolytope] | None:
-    """Return every part of a box where a clause holds; None if there are too many patterns.
+    """Return every part of a box where a clause holds, or None if there are too many patterns.
 
     Args:
         program: Its first objectives are the values of the clauses.
@@ -182,7 +182,7 @@ class _PatternEnumeration:
                 yield PatternPolytope(int(k), row[None], np.array([-constant]), at)
 
     def parts(self, cell: Vertices, forms: Forms) -> Iterator[PatternPolytope]:
-        """Yield the parts of one cell where clauses hold; a single part if one holds everywhere."""
+        """Yield the parts of one cell where clauses hold, or only a part that is the whole cell."""
         polytopes = []
         for k in np.flatnonzero(self._leaf.open_):
             row, constant = forms[0][k], float(forms[1][k])

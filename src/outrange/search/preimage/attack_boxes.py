@@ -22,16 +22,16 @@ def violations_in(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> list[list[np.ndarray]]:
-    """Return per box some points where an open clause holds in float64, the best one first.
+    """Return, for each box, some points where an open clause holds in float64, best point first.
 
-    The deepest point often lies on a face that boxes share. So a point nearer to the middle that is
-    still well inside comes first.
+    The point with the lowest value often lies on a face that two boxes share. So a point nearer to
+    the middle, where the clause still holds with a margin, comes first.
 
     Args:
         clauses: The clauses and their values.
-        lo: `(B, d)` lower ends of the free inputs.
-        hi: `(B, d)` upper ends of the free inputs.
-        open_: `(B, m)` mask of the clauses that count.
+        lo: `(B, d)` lower bounds of the free inputs.
+        hi: `(B, d)` upper bounds of the free inputs.
+        open_: `(B, m)` mask of the open clauses.
         whole: `(d,)` mask of the integer inputs.
         rng: Generator of the starts.
     """

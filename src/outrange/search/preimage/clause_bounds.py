@@ -1,4 +1,4 @@
-"""Bounds of clause values on both sides, over many boxes: where they hold, and where not."""
+"""Lower and upper bounds of clause values over many boxes, to prove that clauses hold or fail."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from .settings import SETTINGS
 
 
 NEAR_ZERO = 1e-9
-"""A bound this close to 0, relative to the values' size, may be 0 up to rounding."""
+"""Distance from 0, relative to the values' size, within which a bound may be 0 up to rounding."""
 
 
 class ClauseBounds:
-    """Clauses over `[x, y]` of one network: `m` values, each at most 0 exactly where it holds.
+    """Clauses over `[x, y]` of one network, as `m` values that are at most 0 where a clause holds.
 
     Args:
         clauses: `m` conjunctions over `[x, y]`.
         distances: Norm balls that belong to every clause.
-        hull: Contains every box to be bounded.
+        hull: Box that contains every box to be bounded.
         engine: `"auto"` uses the compiled kernel if the graph allows; `"array"` never does.
     """
 
@@ -120,7 +120,7 @@ class ClauseBounds:
     def sides(
         self, result: BoxBounds, lo: np.ndarray, hi: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return masks `(B, m)` of the clauses that hold on a whole box, and that fail on it.
+        """Return masks `(B, m)` of the clauses that hold, and that fail, on a whole box.
 
         If a bound is 0 up to rounding, the outputs' own bounds are substituted into the clause in
         rational arithmetic: the output of an inactive unit is exactly 0.

@@ -48,7 +48,7 @@ def disjoint_boxes(boxes: Sequence[Bounds]) -> list[Bounds]:
 
 
 def _without(box: Bounds, other: Bounds) -> list[Bounds]:
-    """Return boxes that cover a box without another one."""
+    """Return boxes that cover the part of a box outside another box."""
     inside, rest = apart(box, other)
     if inside is None or not _overlaps(inside, box):
         return [box]
@@ -63,7 +63,7 @@ def _overlaps(inside: Bounds, box: Bounds) -> bool:
 def grid_cells(
     whole: Sequence[Bounds], questions_on: Sequence[tuple[Bounds, int]], count: int, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Cut boxes so that each question concerns all of a box or nothing of it.
+    """Cut boxes so that each question concerns either all or none of each resulting box.
 
     Args:
         whole: Disjoint boxes to be covered.
@@ -72,7 +72,7 @@ def grid_cells(
         most: Maximum number of boxes.
 
     Returns:
-        `(lo (r, d), hi (r, d), wanted (r, count))`; None if there would be more than `most`.
+        `(lo (r, d), hi (r, d), wanted (r, count))`, or None for more than `most` boxes.
     """
     parts = [(box, np.zeros(count, bool)) for box in whole]
     by_box: dict[bytes, tuple[Bounds, list[int]]] = {}

@@ -1,11 +1,11 @@
-"""The share of a box on one side of a hyperplane, with every rounding error accounted for.
+"""The fraction of a box on one side of a hyperplane, with every rounding error accounted for.
 
 After shifts and reflections, the box is `[0, 1]^d` and the plane `w @ s = t` with `w >= 0`. Then
 
     volume{w @ s <= t} = sum over subsets S of (-1)^|S| max(0, t - w(S))^d / (d! prod w)
 
 Small weights make that sum cancel. Omitting some of them moves the plane by at most their sum. So
-every number of largest weights gives bounds, and the tightest are used.
+the largest weights alone give bounds, for any number of them. The tightest bounds are used.
 Reference: Barrow and Smith, *Spline notation applied to a volume problem* (1979).
 """
 
@@ -25,7 +25,7 @@ from .settings import SETTINGS
 def share_below(
     slopes: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the share of each box where `slopes @ x + offset <= 0` from both sides.
+    """Return bounds of the fraction of each box where `slopes @ x + offset <= 0`.
 
     Args:
         slopes: Array of shape `(B, d)`.
@@ -34,7 +34,7 @@ def share_below(
         hi: Array of shape `(B, d)`.
 
     Returns:
-        Two arrays `(B,)`: a lower and an upper bound of the share; 0 and 1 if a number is not
+        Two arrays `(B,)`: a lower and an upper bound of the fraction; 0 and 1 if a number is not
         finite.
 
     Example:

@@ -1,8 +1,9 @@
-"""Paving: an input set is cut into boxes until the share that satisfies some clause is known.
+"""Paving: an input set is cut into boxes until the fraction that satisfies some clause is known.
 
-Each box has linear bounds of every clause from both sides, which may prove that the box is entirely
-outside or inside. For a mixed box, the volumes of two half-spaces bound the share inside. The box
-with the least certain share is bisected first. The boxes form bisection trees, which locate points.
+Each box has lower and upper linear bounds of every clause, which may prove that the box is entirely
+outside or inside. For a mixed box, the volumes of two half-spaces bound the fraction inside. The
+box with the least certain fraction is bisected first. The boxes form bisection trees, which locate
+points.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ class Paving:
 
     Args:
         clauses: The clauses and their bounds.
-        lo: `(r, d)` lower ends of disjoint boxes (up to faces), of the free inputs.
+        lo: `(r, d)` lower bounds of the free inputs in boxes that are disjoint (up to faces).
         hi: Array of shape `(r, d)`.
         wanted: `(r, m)` mask of the clauses that concern each box.
-        whole: `(d,)` mask of the integer inputs; with such inputs, shares are meaningless.
+        whole: `(d,)` mask of the integer inputs; with such inputs, fractions are meaningless.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Paving:
             yield from root.leaves()
 
     def share(self) -> tuple[float, float]:
-        """Return proved bounds on the share of the volume that satisfies some clause."""
+        """Return proved bounds on the fraction of the volume that satisfies some clause."""
         cells = list(self.leaves())
         up, down = 1.0 + self._slip, 1.0 - self._slip
         most = math.fsum(c.most for c in cells if c.most > 0) * up
@@ -111,7 +112,10 @@ class Paving:
     def _shares(
         self, result: BoxBounds, lo: np.ndarray, hi: np.ndarray, open_: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Bound the share of each box, `(B,)`: by the largest clause, and by the sum of all."""
+        """Return bounds `(B,)` of the fraction of each box that satisfies some clause.
+
+        The lower bound is that of the best clause. The upper bound is the sum over all clauses.
+        """
         m = self.clauses.count
         least, most = np.zeros(len(lo)), np.zeros(len(lo))
         for k in range(m):
@@ -151,13 +155,13 @@ class Paving:
         return fresh
 
     def refine(self, tol: float, seconds: float, most: int) -> str | None:
-        """Bisect boxes until the share is known up to `tol`.
+        """Bisect boxes until the satisfying fraction is known up to `tol`.
 
-        If the clauses are piecewise linear, it continues until at most `tol` of the volume lies in
-        boxes with too many unstable units to enumerate their patterns.
+        If the clauses are piecewise linear, the refinement continues until at most `tol` of the
+        volume lies in boxes with too many unstable units to enumerate their patterns.
 
         Args:
-            tol: Share of the whole volume.
+            tol: Fraction of the whole volume.
             seconds: Wall-clock seconds for this call.
             most: Maximum number of boxes that are not outside.
 
@@ -194,7 +198,10 @@ class Paving:
     def _until(
         self, weight: Callable[[PavingBox], float], tol: float, until: float, most: int
     ) -> str | None:
-        """Bisect the boxes of largest weight until the weights sum to at most `tol`."""
+        """Bisect the boxes of largest weight until all weights sum to at most `tol`.
+
+        Return why this stopped early, or None.
+        """
         count, heap, total = 0, [], 0.0
         number = 0
         for cell in self.leaves():
@@ -223,21 +230,21 @@ class Paving:
         return None
 
     def _unenumerable_share(self, cell: PavingBox) -> float:
-        """Return the volume of a box whose patterns are too many to enumerate, else 0."""
+        """Return a box's share of the volume if its patterns are too many to enumerate, or 0."""
         clauses = self.clauses
         too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units
         return cell.share if clauses.exact_units and too_many and cell.label == MIXED else 0.0
 
 
 def _gap(cell: PavingBox) -> float:
-    """Return the uncertain share of a box."""
+    """Return the fraction of the whole volume that is uncertain in a box."""
     return cell.gap
 
 
 def _blame(result: BoxBounds, open_: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Attribute the slack of the bounds to the inputs, `(B, d)`.
 
-    A half-space's share is known exactly, so the slope of a bound hardly counts.
+    The volume of a half-space is known exactly, so the slope of a bound hardly matters.
     """
     both = np.concatenate([open_, open_], axis=1)[:, :, None]
     width = (hi - lo)[:, None]
@@ -249,7 +256,7 @@ def _blame(result: BoxBounds, open_: np.ndarray, lo: np.ndarray, hi: np.ndarray)
 
 
 def _place(cell: PavingBox, whole: np.ndarray) -> tuple[int, float]:
-    """Return the input to bisect, and the upper end of the lower half; -1 for a float64 point."""
+    """Return the input to bisect, or -1 for a float64 point, and the lower half's upper bound."""
     middle = 0.5 * cell.lo + 0.5 * cell.hi
     middle = np.where(whole, np.floor(middle), middle)
     splits = np.less(middle, cell.hi) & (whole | np.greater(middle, cell.lo))

@@ -15,10 +15,10 @@ class PavingBox:
     """One box of a paving.
 
     Args:
-        lo: `(d,)` lower ends of the free inputs.
-        hi: `(d,)` upper ends of the free inputs.
-        share: Its share of the whole volume.
-        open_: `(m,)` mask of the clauses that may hold somewhere in it.
+        lo: `(d,)` lower bounds of the free inputs.
+        hi: `(d,)` upper bounds of the free inputs.
+        share: The box's fraction of the whole volume.
+        open_: `(m,)` mask of the clauses that may hold somewhere in the box.
         status: `(units,)` known phases of the units.
     """
 
@@ -52,7 +52,7 @@ class PavingBox:
 
     @property
     def gap(self) -> float:
-        """The share of the whole volume that is not known to be inside or outside."""
+        """The fraction of the whole volume that is in this box and not known to be in or out."""
         return self.most - self.least
 
     def leaves(self) -> Iterator[PavingBox]:

@@ -2,8 +2,8 @@
 
 Each vertex stores the faces that it lies on. Two vertices with `d - 1` common faces are treated as
 joined by an edge, and an edge that crosses a plane gives a vertex of the remaining part. If more
-than `d` faces meet, some of these pairs are not edges. The points found on them lie in the polytope
-all the same. So the polytope is never cut too small; it may only have redundant points.
+than `d` faces meet, some of these pairs are not edges. The points found on them still lie in the
+polytope. So the polytope is never cut too small; it may only have redundant points.
 Reference: Motzkin et al., the double description method (1953).
 """
 
@@ -22,7 +22,7 @@ TOLERANCE = 1e-12
 
 
 class TooManyVertices(Exception):
-    """The polytope has more vertices than allowed."""
+    """Raised if a polytope has more vertices than allowed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Vertices:
         return Vertices(points, on, rows, limits)
 
     def _edges(self, inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return pairs of vertices on both sides that an edge may join."""
+        """Return pairs of vertices on opposite sides that an edge may join."""
         if not (inside.size and outside.size):
             return np.empty(0, np.int64), np.empty(0, np.int64)
         left, right = (self.on[i].astype(np.float32) for i in (inside, outside))

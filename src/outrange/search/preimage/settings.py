@@ -10,17 +10,18 @@ class PavingSettings:
     Args:
         most_at_once: Maximum number of boxes per call, if that takes at most `seconds_a_call`.
         seconds_a_call: Target duration of a call in seconds.
-        settled: Uncertainty, as a share of its own volume, below which a box is not bisected.
-        ascent: Steps of slope ascent per box; more steps save fewer boxes than they cost.
-        starts: Descents in each box that may contain violations.
-        retreats: Points tried between the middle of a box and its deepest point.
-        most_inputs: Inputs up to which boxes are cut into exact cells: it starts from all corners,
-            two to this power.
-        most_units: Unstable units beyond which a box is bisected instead.
-        most_cells: Cells of one box beyond which bisecting it is cheaper.
-        most_vertices: Vertices of a polytope beyond which its volume is not computed.
-        most_weights: Entries of a half-space whose share is computed as a sum of two to this power
-            terms.
+        settled: Uncertainty, as a fraction of a box's own volume, below which the box is not
+            bisected.
+        ascent: Number of slope ascent steps per box; more steps save fewer boxes than they cost.
+        starts: Number of descents in each box that may contain violations.
+        retreats: Number of points tried between the middle of a box and its lowest point.
+        most_inputs: Maximum number of inputs for which boxes are cut into exact cells. The cuts
+            start from all corners, two to this power.
+        most_units: Number of unstable units above which a box is bisected instead.
+        most_cells: Number of cells of one box above which bisecting it is cheaper.
+        most_vertices: Number of vertices of a polytope above which its volume is not computed.
+        most_weights: Maximum number of weights of a half-space whose volume is computed as a sum of
+            two to this power terms.
     """
 
     most_at_once: int = 64

@@ -1,7 +1,7 @@
 """Covers for networks that are not piecewise linear: boxes with an affine form and an error each.
 
-The box with the largest error, as a share of the outputs' range, is halved until all errors are
-small enough. It is halved along the input with the largest effect on the outputs.
+The box with the largest error, as a fraction of the outputs' range, is halved until all errors are
+small enough. A box is halved along the input with the largest effect on the outputs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...ops import Curve, Step
 
 
 AT_ONCE = 64
-"""Boxes that are halved together."""
+"""Maximum number of boxes that are halved together."""
 
 
 @dataclass(eq=False)
@@ -64,8 +64,9 @@ def cover_by_boxes(
 
     Args:
         box: Box of the inputs.
-        atoms: Linear inequalities of the inputs; boxes where one holds nowhere are left out.
-        tol: Tolerated error of each output, as a share of its range.
+        atoms: Linear inequalities of the inputs; boxes where one of them holds nowhere are left
+            out.
+        tol: Tolerated error of each output, as a fraction of its range.
         most: Maximum number of boxes.
 
     Returns:
@@ -116,7 +117,7 @@ def _forms(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> FormBoxes:
 
 
 def _has_no_jump(op: Op, before: Bounds, after: Bounds) -> np.ndarray:
-    """Return where an op is known to be continuous over the range of its input, `(B,)`."""
+    """Return `(B,)` whether an op is known to be continuous over the range of its input."""
     if isinstance(op, Step):
         return (after[0] == after[1]).all(axis=1)
     if not isinstance(op, Curve):

@@ -22,10 +22,11 @@ from .polytope import CutPolytope, Face, face_of
 
 
 MOST_SYMBOLS = 48
-"""Maximum number of symbols for rounding errors; beyond, they are merged into one per entry."""
+"""Maximum number of symbols for rounding errors; more are merged into one symbol per entry."""
 
 AT_ONCE = 128
-"""Cells processed together: more save NumPy calls, fewer finish the first ones earlier."""
+"""Number of cells processed together: more save NumPy calls, fewer finish the first cells earlier.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class InputFrame:
         return cls(at, free, np.array(scale))
 
     def inside(self, ends: np.ndarray) -> list[Fraction]:
-        """Return the coordinates of the inputs that vary, exactly, for `ends` `(d,)`."""
+        """Return the exact coordinates of the inputs that vary, for a point `ends` `(d,)`."""
         places = zip(ends[self.free], self.at[self.free], self.scale, strict=True)
         return [
             (Fraction(float(x)) - Fraction(float(m))) / Fraction(float(s)) for x, m, s in places
@@ -61,9 +62,9 @@ class InputFrame:
     def polytope(self, box: Box, atoms: Sequence[Atom]) -> CutPolytope:
         """Return the closure of the part of a box where linear inequalities of the inputs hold.
 
-        If each strict inequality holds strictly somewhere, the result is that part with its edges:
-        the mean of one such point per strict inequality satisfies all strictly. Otherwise the
-        result is empty.
+        If each strict inequality holds strictly somewhere, the result is that part with its
+        boundary: the mean of one such point per strict inequality satisfies all of them strictly.
+        Otherwise the result is empty.
         """
         polytope = CutPolytope.box(self.inside(box.lo), self.inside(box.hi))
         rank = {int(i): n for n, i in enumerate(self.free)}
@@ -91,7 +92,7 @@ class Cells:
 
     Args:
         forms: Forms over all cells, by value.
-        exact: `(B,)` whether every unit was decided, none just enclosed.
+        exact: `(B,)` whether every unit was decided, and none was only enclosed.
         value: The last value with a form.
     """
 
@@ -168,9 +169,9 @@ def error_of(form: ForwardForm, size: int) -> np.ndarray:
 def form_ends(
     polytopes: Sequence[CutPolytope], form: ForwardForm
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return ends of `c + G^T e` over each polytope, and their float64 errors, `(B, n)` each.
+    """Return bounds of `c + G^T e` over each polytope, and their float64 errors, `(B, n)` each.
 
-    The ends do not include the errors of the forms.
+    The bounds do not include the errors of the forms.
     """
     counts = np.array([len(p.points) for p in polytopes])
     first = np.cumsum(counts) - counts

@@ -1,9 +1,10 @@
 """Piecewise-linear curves on cells: cells are cut until every unit is on one piece.
 
 The position of a knot's plane is known only up to the error of the unit's form. So a unit's true
-value may leave its piece by up to this error, and the result by that times the change of the slope;
-this is added to the error. Cuts closer than the error are not made either: the amount by which a
-unit exceeds its piece is another error. So the cells cover the set despite all rounding.
+value may leave its piece by up to this error. The result is then off by up to this error times the
+change of the slope, which is added to the result's error. No cut is made where a knot crosses a
+cell by less than the error. The amount by which the unit exceeds its piece is another error there.
+So the cells cover the set despite all rounding.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ def cut_by_knots(op: Curve, source: int, cells: Cells, has_room: Callable[[int],
 
     Args:
         cells: The cells to cut.
-        has_room: Returns whether there is time, and so many cells are allowed.
+        has_room: Returns whether time is left, and the given number of cells is allowed.
 
-    Sound: see above. Cost: a cut for each knot that crosses a cell.
+    Sound: yes, see the module. Cost: a cut for each knot that crosses a cell.
     """
     waiting, done, k = cells, [], cells.polytopes[0].size
     while len(waiting):
@@ -88,11 +89,11 @@ def concatenate_cells(parts: list[Cells]) -> Cells:
 
 
 Ends = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Ends of `z - knot` over each cell, and their float64 errors: `(B, knots, n)` each."""
+"""Bounds of `z - knot` over each cell, and their float64 errors: `(B, knots, n)` each."""
 
 
 def _knot_ends(op: Curve, cells: Cells, form: ForwardForm) -> Ends:
-    """Return the ends of the distances to all knots."""
+    """Return the bounds of the distances `z - knot` to all knots over each cell."""
     low, high, pad = (end[:, None, :] for end in form_ends(cells.polytopes, form))
     knots = np.array(op.knots)[None, :, None]
     # The difference is rounded once at the ends, and once in the plane of the cut.
@@ -116,7 +117,7 @@ def _on_pieces(
     pad: np.ndarray,
     size: int,
 ) -> ForwardForm:
-    """Return the form of a curve on cells that no knot crosses; `size` counts inputs."""
+    """Return the form of a curve on cells that no knot crosses; `size` is the number of inputs."""
     assert op.lines is not None
     lines = np.array([line for line in op.lines if line is not None])
     gap = (low + high >= 0).sum(axis=1)
@@ -128,7 +129,8 @@ def _on_pieces(
     rest = np.abs(slope) * form.rest + beyond * change
     rows = form.rows * slope[:, None]
     if form.count == size:
-        # Without symbols, the value leaves its piece as far as its form, and moves at most by L.
+        # Without symbols, only the form leaves its piece, and the curve magnifies its error by at
+        # most the steepest slope.
         steepest = np.abs(lines[:, 0]).max()
         rest = np.minimum(rest, steepest * error + over * change)
     plain = ((slope == 0.0) | (np.abs(slope) == 1.0)) & (shift == 0.0)

@@ -1,7 +1,7 @@
-"""Hulls of many cells by a few, used when there is no time to process each of them.
+"""A few hulls that replace many cells, used when there is no time to process each cell.
 
 An affine map is fitted to all cells, and used for the entries where it is tighter than a box. The
-distance of any cell's form from the map is one more error.
+largest distance of a cell's form from the map is added to the error.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .polytope import CutPolytope, face_of
 
 
 WORTH = 0.5
-"""Error of a map, as a share of the half width of the box, above which the box is used."""
+"""Error of a map, as a fraction of the half width of the box, above which the box is used."""
 
 
 NUMBERS = 256
-"""Hulls times corners of a box; their cost is small compared with thousands of cells."""
+"""Limit on hulls times corners of a box, whose cost is small compared with thousands of cells."""
 
 NEAR = 1e-9
-"""Distance up to which cells count as touching: vertices are rounded to 1e-16."""
+"""Distance up to which cells are treated as touching: vertices are rounded to 1e-16."""
 
 
 def hulls(whole: Cells, parts: Sequence[Cells]) -> Cells:
@@ -48,7 +48,7 @@ def hulls(whole: Cells, parts: Sequence[Cells]) -> Cells:
 
 
 def _halves(polytope: CutPolytope, most: int) -> list[CutPolytope]:
-    """Divide a polytope by halving its parts along one input after another."""
+    """Divide a polytope into at most `most` parts, halved along one input after another."""
     parts, axis = [polytope], 0
     while polytope.size and 2 * len(parts) <= most:
         halves = []
@@ -62,7 +62,7 @@ def _halves(polytope: CutPolytope, most: int) -> list[CutPolytope]:
 
 
 def _boxes(polytopes: Sequence[CutPolytope]) -> np.ndarray:
-    """Return the ends of the bounding box of each polytope, `(2, cells, inputs)`."""
+    """Return the lower and upper corner of each polytope's bounding box, `(2, cells, inputs)`."""
     ends = [(polytope.floats.min(axis=0), polytope.floats.max(axis=0)) for polytope in polytopes]
     return np.array(ends).swapaxes(0, 1)
 
@@ -70,7 +70,7 @@ def _boxes(polytopes: Sequence[CutPolytope]) -> np.ndarray:
 def _meeting(
     polytope: CutPolytope, parts: Sequence[Cells], boxes: Sequence[np.ndarray]
 ) -> list[Cells]:
-    """Return the cells whose bounding boxes touch that of a polytope."""
+    """Return the cells whose bounding boxes touch the bounding box of a polytope."""
     ((lo, hi),) = _boxes([polytope]).swapaxes(0, 1)
     touching = []
     for cells, (low, high) in zip(parts, boxes, strict=True):
@@ -120,7 +120,7 @@ def _fit(parts: Sequence[Cells], value: int) -> np.ndarray:
 
 
 def _around(parts: Sequence[Cells], value: int, fit: np.ndarray) -> ForwardForm:
-    """Return a form with the slopes of a map that encloses all cells' forms."""
+    """Return a form that has the slopes of a map and encloses the forms of all cells."""
     k, n = len(fit) - 1, fit.shape[1]
     least, most = np.full(n, np.inf), np.full(n, -np.inf)
     for cells in parts:

@@ -1,9 +1,9 @@
 """Convex polytopes by their vertices, cut by half-spaces exactly.
 
-Vertices are rational, and each stores the faces that it lies on. Two of them are joined by an edge
-exactly if no third vertex lies on all their common faces. An edge that crosses a plane gives a
-vertex of both parts. Faces are float64 rows. So the length of the numbers is limited by `d` rows,
-however often a polytope is cut.
+Vertices are rational, and each stores the faces on which it lies. Two vertices are joined by an
+edge exactly if no third vertex lies on all their common faces. An edge that crosses a plane gives a
+vertex of both parts. Faces are float64 rows, and `d` of them determine a vertex. So the length of
+its numbers is limited, however often a polytope is cut.
 Reference: Motzkin et al., the double description method (1953); Fukuda, Prodon (1996).
 """
 
@@ -41,8 +41,8 @@ class CutPolytope:
     """A polytope within a box; it is empty if it has no points.
 
     Args:
-        on: The faces that each vertex lies on, as bits: those of the box first.
-        faces: The faces other than those of the box, in order.
+        on: Bit masks of the faces on which each vertex lies; the faces of the box come first.
+        faces: The other faces, in order.
 
     Sound: nothing is rounded. Cost: every pair of vertices on both sides of a cut is compared with
     all vertices, so it is meant for few inputs.
@@ -54,7 +54,7 @@ class CutPolytope:
 
     @classmethod
     def box(cls, lo: Sequence[Fraction], hi: Sequence[Fraction]) -> CutPolytope:
-        """Create the polytope of a box; every upper end is larger than the lower one."""
+        """Create the polytope of a box; every upper bound is larger than the lower bound."""
         d = len(lo)
         points, on = [], []
         for corner in itertools.product((0, 1), repeat=d):
@@ -135,7 +135,7 @@ class CutPolytope:
         return (tuple(w // shared for w in whole), over // shared), common
 
     def touching(self) -> list[Face]:
-        """Return the faces, besides the box's, that touch the polytope; others are redundant."""
+        """Return the faces that touch the polytope, without redundant ones and those of the box."""
         seen, first = 0, 2 * self.size
         for on in self.on:
             seen |= on

@@ -22,10 +22,10 @@ class LinearRegions:
     """A piecewise-linear network, through which cells are propagated.
 
     Args:
-        most: Maximum number of cells at once, waiting and finished ones together.
+        most: Maximum number of cells, waiting and finished cells together.
         last: The last value to be computed.
-        gives_up: Whether `advance` raises after a timeout or an interrupt, instead of returning
-            cells that enclose.
+        gives_up: Whether `advance` raises after a timeout or an interrupt, instead of enclosing the
+            values on the remaining cells.
     """
 
     def __init__(self, graph: Graph, most: int, last: int, gives_up: bool = False) -> None:
@@ -33,10 +33,10 @@ class LinearRegions:
         nodes = graph.nodes[:last]
         self._last = {j: v for v, node in enumerate(nodes, 1) for j in node.inputs}
         self.stopped = ""
-        """Why cells are no longer cut: `"time"`, `"interrupted"`, `"pieces"`; empty if they are."""
+        """Why cells are no longer cut: `"time"`, `"interrupted"` or `"pieces"`; empty before."""
 
     def advance(self, start: list[Cells], until: int) -> list[Cells]:
-        """Propagate cells to a value; return those that were cut, and those that enclose.
+        """Propagate cells to a value; return all cells there, decided or enclosing.
 
         Args:
             start: Cells at earlier values.

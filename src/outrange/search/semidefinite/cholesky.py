@@ -1,4 +1,4 @@
-"""Positive definite linear systems, factorized once and solved for several right sides."""
+"""Positive definite linear systems, factorized once and solved for several right-hand sides."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 
 
 BLOCK = 64
-"""Rows substituted at once; inverting such blocks is cheap next to the factorization."""
+"""Number of rows in a block; inverting such blocks is cheap compared with the factorization."""
 
 
 class Cholesky:
-    """A positive definite matrix as `L L^T`, in a sixth of the time of its inverse.
+    """A positive definite matrix, factorized as `L L^T` in a sixth of the time of an inverse.
 
     Args:
         matrix: `(m, m)`; only its lower triangle is read.
 
     Raises:
-        numpy.linalg.LinAlgError: It is not positive definite, up to rounding.
+        numpy.linalg.LinAlgError: The matrix is not positive definite, up to rounding.
     """
 
     def __init__(self, matrix: np.ndarray) -> None:

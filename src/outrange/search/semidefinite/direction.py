@@ -16,7 +16,7 @@ from .products import Products
 
 
 EDGE = 0.95
-"""Share of the distance to the boundary of the cone that a step covers."""
+"""Fraction of the distance to the boundary of the cone that a step covers."""
 
 SHORT = 0.1
 """Step length of a first direction below which it does not predict the next `mu`."""
@@ -40,7 +40,10 @@ class ProductSums:
         """The number of complementary products."""
 
     def weighted_sum(self, dual: np.ndarray) -> np.ndarray:
-        """Return the height minus the products, weighted by `(height, multipliers)`, `(n, n)`."""
+        """Return the matrix `(n, n)` of the height minus the products weighted by multipliers.
+
+        `dual` is `(height, multipliers)`.
+        """
         half = (self.left * dual[1:]) @ self.right.T
         out = -0.5 * (half + half.T)
         out[0, 0] += dual[0]
@@ -126,7 +129,7 @@ class Direction:
         moments_of: np.ndarray | None = None,
         slack_of: np.ndarray | float = 0.0,
     ) -> NewtonStep:
-        """Compute the direction toward complementary products of `mu`.
+        """Compute the direction toward complementary products equal to `mu`.
 
         Args:
             mu: Target of the complementary products.

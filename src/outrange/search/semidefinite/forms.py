@@ -1,9 +1,9 @@
 """Values of a net as linear forms of bounded variables.
 
 The variables are a constant 1, the inputs and, for each unit at a kink, its part above the kink.
-Each but the first is scaled to `[-1, 1]`. A value is `coefficients . y`, up to `error`. Since no
-variable exceeds 1, rounding errors of the float64 coefficients change a value by at most
-`gamma |coefficients|`; this is added to `error`.
+All variables but the first are scaled to `[-1, 1]`. A value is `coefficients . y`, up to `error`.
+Since no variable exceeds 1, rounding errors of the float64 coefficients change a value by at most
+`gamma |coefficients|`, which is added to `error`.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """
@@ -21,10 +21,10 @@ from ..neuron_split.relaxed_net import RelaxedNet
 
 
 GUARD = 1.0 + 1e-9
-"""Exceeds the rounding of an error that is itself a sum of non-negative numbers."""
+"""Factor that covers the rounding of an error, which is a sum of non-negative numbers."""
 
 TINY = 1e-290
-"""Exceeds the cost of underflow in a form; far below any requested accuracy."""
+"""Number that exceeds the effect of underflow in a form, and is far below any useful accuracy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class BoundedForms:
                 self.values[v] = self._affine(node.op, before, net.errors.get(v, 0.0))
 
     def variables_of(self, value: int) -> int:
-        """Return how many of the first variables a value may depend on."""
+        """Return the number of leading variables on which a value may depend."""
         return 1 + self.net.box.size + self.net.units_before(value)
 
     def places(self, activation: KinkActivation) -> np.ndarray:

@@ -9,7 +9,7 @@ holds if the matrix `S` of this quadratic form is positive semidefinite. The lea
 value of a semidefinite program. Its primal variable `X` represents the moments `E[y y^T]` of a
 distribution of points. The method starts from moments of real points, which satisfy every product,
 and from the analytic center of the multipliers, which is the same for all rows. The multipliers of
-every iterate are feasible, so there is a bound whenever the time is over.
+every iterate are feasible, so there is a bound at any time.
 
 A product is a matrix of rank two, so one step takes about `12 n m^2` multiplications.
 
@@ -37,17 +37,17 @@ CENTERED = 0.1
 """Distance of the mean complementarity from 1 at which the center is accepted."""
 
 NEAR = 0.02
-"""Least size of a height, as a share of the row's size, to which the gap is relative."""
+"""Least magnitude, as a fraction of the row's size, relative to which the gap is measured."""
 
 LEAST_SLACK = 1e-6
 """Least slack of a product at the first moments, which need not satisfy it."""
 
 MOST_DOUBLINGS = 60
-"""Maximum number of doublings of the multipliers of squares, until they outweigh all others."""
+"""Maximum number of doublings of the squares' multipliers, until they outweigh all the others."""
 
 
 class NoCenterError(Exception):
-    """The products have no strictly interior point, up to rounding."""
+    """Raised if the products have no strictly interior point, up to rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class InteriorPoint:
     Args:
         products: `m` products of `n` variables.
         moments: `(n, n)` moments of points at which the products hold.
-        near: Method for the first few of the products, whose center is extended; None for none.
+        near: Method for the first few products, whose center is extended, or None.
 
     Raises:
         NoCenterError: No multipliers or moments are strictly feasible.
@@ -103,7 +103,7 @@ class InteriorPoint:
         cost = np.zeros((row.size, row.size))
         cost[0] += 0.5 * row
         cost[:, 0] += 0.5 * row
-        # The center, scaled up until the row is small beside it.
+        # The center, scaled up until the row is small compared with it.
         size = np.linalg.eigvalsh(self._inner @ cost @ self._inner.T)
         far = 2.0 * float(np.abs(size).max()) + 1e-30
         now = Iterate(self._center.moments, self._center.slack, far * self._center.dual)
@@ -119,7 +119,7 @@ class InteriorPoint:
         return Multipliers(float(now.dual[0]), now.dual[1:], now.moments)
 
     def _begin(self, products: Products, moments: np.ndarray) -> Iterate:
-        """Find multipliers of squares that outweigh all others."""
+        """Return a feasible start, in which the multipliers of squares outweigh all others."""
         slack = np.maximum(-self._sums.values_at(moments)[self._sums.signed], LEAST_SLACK)
         dual = np.concatenate([[0.0], np.where(products.free, 0.0, 1.0)])
         squares = np.flatnonzero(products.squares) + 1
@@ -132,7 +132,7 @@ class InteriorPoint:
         raise NoCenterError
 
     def _extend_center(self, near: InteriorPoint) -> Iterate:
-        """Extend the center of some products by multipliers of the others."""
+        """Extend the center of the first products by multipliers of the other products."""
         center, signed = near._center, self._sums.signed
         slack = np.maximum(-self._sums.values_at(center.moments)[signed], LEAST_SLACK)
         slack[: center.slack.size] = center.slack
@@ -147,7 +147,7 @@ class InteriorPoint:
         raise NoCenterError
 
     def _find_center(self, now: Iterate) -> Iterate:
-        """Approach the analytic center."""
+        """Return an iterate near the analytic center."""
         nothing = np.zeros_like(now.moments)
         for _ in range(MOST_STEPS):
             check_deadline()

@@ -5,9 +5,9 @@ For an input `y` in `[-1, 1]`: `(1 + y)(1 - y) >= 0`. For a unit with input `z` 
 
     p q = 0,    p (hi - p) >= 0,    q (-lo - q) >= 0.
 
-The first ties the square of a unit to products of earlier units, which lines cannot do. So the
-relaxation captures that no input makes many units of random signs large at once. The line above a
-unit, from `(lo, 0)` to `(hi, hi)`, improves bounds by nothing noticeable.
+The equation ties the square of a unit to products of earlier units, which lines cannot do. So the
+relaxation captures that no input makes many units of random signs large together. The line above a
+unit, from `(lo, 0)` to `(hi, hi)`, does not noticeably improve bounds.
 
 Reference: A. Raghunathan, J. Steinhardt, P. Liang, *Semidefinite relaxations for certifying
 robustness to adversarial examples*, NeurIPS 2018; H. Sherali, W. Adams, *A
@@ -25,7 +25,7 @@ from .forms import GUARD, TINY, BoundedForms, Forms
 
 
 LEAST_LACK = 1e-4
-"""Violation of a product, as a share of its usual size, below which it is not added."""
+"""Violation of a product, as a fraction of its usual size, below which it is not added."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,8 @@ class Products:
     Args:
         left: Array of shape `(n, m)`.
         right: Array of shape `(n, m)`.
-        free: `(m,)` whether the product is 0, so that its multiplier has any sign; else it is at
-            least 0.
+        free: `(m,)` whether the product is 0, so that its multiplier has any sign. Otherwise the
+            product is at least 0.
         slack: `(m,)` bounds on the distance between the product of the float64 forms and the true
             product.
         squares: `(m,)` whether the product bounds the square of one variable.
@@ -82,7 +82,7 @@ def products_of(forms: BoundedForms) -> Products:
 class Parts:
     """The positive and negative parts of all units, whose products are at least 0.
 
-    They are too many to use them all; `most_violated` selects those that a relaxation needs most.
+    There are too many products to use them all; `most_violated` selects the most useful ones.
 
     Reference: H. Sherali, W. Adams, *A reformulation-linearization technique*, 1999, for products
     of non-negative terms.
@@ -128,7 +128,7 @@ class Parts:
 
 
 def _below(forms: BoundedForms, activation: KinkActivation) -> Forms:
-    """Return `q` divided by half its largest value."""
+    """Return the forms of the units' negative parts `q`, divided by half their largest values."""
     below = forms.above[activation.value].plus(1.0, forms.values[activation.source], -1.0)
     return _scale(below, 2.0 / -forms.net.lo[activation.place])
 
@@ -167,7 +167,7 @@ def _exact(forms: BoundedForms, places: np.ndarray, sign: float) -> Forms:
 
 
 def _scale(form: Forms, factor: np.ndarray) -> Forms:
-    """Multiply a form by rounded factors; two roundings of each add to the product's."""
+    """Multiply a form by factors with up to two roundings each, besides that of the product."""
     rows = form.coefficients * factor
     lost = 8 * np.finfo(np.float64).eps * np.abs(rows).sum(axis=0)
     return Forms(rows, (np.abs(factor) * form.error * GUARD + lost) * GUARD + TINY)

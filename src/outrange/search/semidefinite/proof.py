@@ -5,8 +5,8 @@ with `y_0 = 1`, `|y_i| <= 1` satisfies
 
     row . y = height - sum_k lambda_k l_k(y) r_k(y) - y^T S y.
 
-The true products are at least 0 (or 0), and differ from those of the float64 forms by at most
-`slack_k`. Also `y^T S y >= -n e` if no eigenvalue of `S` lies below `-e`. So
+The true products are at least 0 (or 0), and differ from the products of the float64 forms by at
+most `slack_k`. Also `y^T S y >= -n e` if no eigenvalue of `S` lies below `-e`. So
 
     row . y <= height + sum_k |lambda_k| slack_k + n e.
 
@@ -29,7 +29,9 @@ from .products import Products
 
 
 def prove_bound(products: Products, row: np.ndarray, multipliers: Multipliers) -> float:
-    """Prove an upper bound on `row . y` over all `y` that satisfy the products; `inf` on failure.
+    """Prove an upper bound on `row . y` over all `y` that satisfy the products.
+
+    Return `inf` on failure.
 
     Args:
         row: Array of shape `(n,)`.

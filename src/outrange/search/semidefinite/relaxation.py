@@ -28,16 +28,16 @@ POINTS = 2048
 """Minimum number of points whose moments start a method."""
 
 EACH = 8
-"""Minimum number of points for each variable."""
+"""Minimum number of points per variable."""
 
 MIXED = 1e-6
-"""Share of the identity in the moments: a unit may be active at none of the points."""
+"""Weight of the identity in the moments, since a unit may be active at none of the points."""
 
 CUTS = 96
 """Maximum number of products added in one turn."""
 
 IDLE = 0.01
-"""Multiplier of an added product, as a share of the product's value, below which it is dropped."""
+"""Multiplier of an added product, relative to the product's value, below which it is dropped."""
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class SemidefiniteRow:
         turns: Number of turns so far.
         gain: Gain of the last turn.
         seconds: Duration of the last turn.
-        added: Products of parts that its next relaxation includes; None before the first.
+        added: Products of parts that the row's next relaxation includes; None at first.
         ended: Whether further turns gain nothing.
         at: `(d,)` the mean of the inputs in the relaxation, a candidate point.
     """
@@ -82,7 +82,7 @@ class SemidefiniteRelaxation:
 
     @property
     def output(self) -> int:
-        """The number of the value that holds the objectives."""
+        """The number of the value whose entries are the objectives."""
         return self.net.graph.output
 
     def prepare(self, value: int) -> bool:
@@ -124,7 +124,7 @@ class SemidefiniteRelaxation:
         usual = self._moments[:count, :count]
         lacked = self._parts.most_violated(multipliers.moments, usual, CUTS)
         row.ended = lacked.free.size == 0
-        # In each complementary pair one is large: the multiplier is, if the product is at 0.
+        # One number of each complementary pair is large: the multiplier, if the product is 0.
         value = np.einsum("nm,nm->m", added.left, multipliers.moments @ added.right)
         row.added = Products.concatenate(
             [added.select(multipliers.values[base_count:] > IDLE * value), lacked]

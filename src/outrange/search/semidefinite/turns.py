@@ -13,19 +13,19 @@ from .relaxation import SemidefiniteRelaxation, SemidefiniteRow
 METHOD = "semidefinite relaxations with products of units (Raghunathan et al. 2018)"
 
 FEWEST_UNITS = 16
-"""Unstable units at or above which these relaxations are used; fewer are split at once."""
+"""Minimum number of unstable units for these relaxations; fewer units are split immediately."""
 
 MOST_VARIABLES = 320
-"""Inputs plus unstable units up to which they are used: a step takes time with their cube."""
+"""Maximum number of inputs plus unstable units: the time of a step grows with their cube."""
 
 LEAST_GAIN = 0.02
-"""Share of a row's missing bound that a turn must close; otherwise it is the last."""
+"""Fraction of a row's distance to the cutoff that a turn must close; otherwise it is the last."""
 
 LOOSE = 0.2
-"""Mean share of the ranges that lines leave open, below which splits suffice."""
+"""Mean gap that linear bounds leave, as a fraction of the ranges, up to which splits suffice."""
 
 FIRST = 1e6
-"""Urgency factor of first turns, which come before all others, the widest gaps first."""
+"""Urgency factor of first turns, which come before all other turns, widest gaps first."""
 
 MOST_TURNS = 12
 """Maximum number of turns of one row."""
@@ -37,7 +37,7 @@ class SemidefiniteTurns:
     Args:
         net: A net whose outputs are the objectives.
         which: Indices of the objectives to bound, shape `(k,)`.
-        lower: `(objectives,)` their proved bounds.
+        lower: `(objectives,)` proved bounds of the objectives.
         rng: Generator of the points that start the method.
     """
 
@@ -52,11 +52,11 @@ class SemidefiniteTurns:
 
     @staticmethod
     def suit(net: RelaxedNet, gap: np.ndarray) -> bool:
-        """Return whether a net has the size and kind that these relaxations are made for.
+        """Return whether these relaxations suit the size and kind of a net.
 
         Args:
             net: A net whose units are already tightened by lines.
-            gap: Gap of each objective, as a share of the range it attains.
+            gap: Gap of each objective, as a fraction of the range that the objective attains.
         """
         unstable = int(net.unstable(net.lo, net.hi).sum())
         ends = np.concatenate([net.lo, net.hi, net.box.lo, net.box.hi])
@@ -69,7 +69,7 @@ class SemidefiniteTurns:
         )
 
     def advance(self, cutoff: np.ndarray, scale: np.ndarray) -> list[SemidefiniteRow]:
-        """Advance the rows with the most to gain, one per core; return them, or none.
+        """Advance the rows with the most to gain, one per core, and return these rows.
 
         Args:
             cutoff: `(objectives,)` bounds at or above which an objective is closed.
@@ -83,7 +83,7 @@ class SemidefiniteTurns:
         return chosen
 
     def _urgency(self, row: SemidefiniteRow, cutoff: float, scale: float) -> float:
-        """Estimate the gain of a row per second; by its gap alone before its first turn."""
+        """Estimate a row's gain per second; before its first turn, use only its gap."""
         missing = cutoff - row.least
         if row.ended or row.turns >= MOST_TURNS or not missing > 0:
             return 0.0

@@ -1,4 +1,4 @@
-"""Turns a search of input splits into one over workers, if there are any."""
+"""Distributes a search by input splits over workers, if there are any."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def over_workers(
         problem: Objectives and their boxes.
         incumbent: Clock, tolerances and the best points.
         local: The search in this process, on the kernel or the array engine.
-        program: The layers on the kernel; None on the array engine.
+        program: The layers for the kernel; None for the array engine.
         seed: Seed of the random points.
     """
     ambient = ambient_workers()

@@ -43,7 +43,7 @@ class Boxes:
 
     @classmethod
     def pop(cls, frontier: Frontier, count: int) -> Self:
-        """Pop the most urgent boxes; they count in the frontier's bound until they are settled."""
+        """Pop the most urgent boxes; the frontier's bound includes them until they are settled."""
         return cls(**frontier.pop(count))
 
     @classmethod

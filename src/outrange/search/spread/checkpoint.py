@@ -21,10 +21,10 @@ from .boxes import Boxes
 
 
 EVERY = 30.0
-"""Seconds between two checkpoints."""
+"""Minimum seconds between two checkpoints."""
 
 SHARE = 0.05
-"""Maximum share of the time for writing them."""
+"""Maximum fraction of the time that is spent on writing checkpoints."""
 
 FORMAT = "outrange.search.checkpoint 1"
 """Identifies the file format."""
@@ -41,7 +41,7 @@ class TreeState:
         at: Points of the best values, shape `(m, inputs)`.
         most: `(m,)` the largest known values.
         bounded: Number of boxes bounded so far.
-        given: Number of tasks so far, from which the seeds of later ones continue.
+        given: Number of tasks so far, from which the seeds of later tasks continue.
     """
 
     boxes: Boxes
@@ -67,7 +67,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, workers: Workers, problem: Problem, incumbent: Incumbent) -> Checkpoint | None:
-        """Create the checkpoint of a problem; None if no folder is given.
+        """Create the checkpoint of a problem, or return None if no folder is given.
 
         A question may have several problems (halves of a box, clauses), and several questions may
         share a folder. So the file's name is derived from everything that its bounds depend on.
@@ -130,7 +130,7 @@ class Checkpoint:
             )
 
     def read(self) -> TreeState | None:
-        """Read the state; None if there is no file.
+        """Read the state, or return None if there is no file.
 
         Raises:
             InputError: The file is damaged, or belongs to another question.

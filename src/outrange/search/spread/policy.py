@@ -16,20 +16,20 @@ FEWEST = 8
 """Minimum number of boxes of a task, for any network."""
 
 RAMP = 4
-"""Maximum number of boxes of a task, as a multiple of those of all tasks before it. So the first
-tasks are short and leave boxes for all nodes, and a tree that ends early delays nothing."""
+"""Maximum number of boxes of a task, as a multiple of the boxes bounded so far. So the first tasks
+are short and leave boxes for all nodes, and a tree that ends early delays nothing."""
 
 GROWS = 16
-"""Maximum growth of tasks of a large tree, which reduces the number of messages."""
+"""Maximum growth factor of the tasks of a large tree; longer tasks send fewer messages."""
 
 SERVED = 32
-"""Number of nodes for which tasks of a second suffice; with more, tasks are longer, because all
-reports pass through one process."""
+"""Number of nodes for which tasks of one second suffice; with more nodes, tasks are longer, because
+all reports pass through one process."""
 
 FEW = 4
-"""Number of nodes up to which reports cost little. If time may end the search, their tasks then
-return as many boxes as it takes to raise all bounds together, since the answer is as good as its
-worst box. Closing a whole tree takes longer in this way, because all these boxes are
+"""Maximum number of nodes for which reports cost little. If time may end the search, their tasks
+return as many boxes as necessary to raise all bounds together, since the answer is only as good as
+its worst box. Closing a whole tree takes longer in this way, because all these boxes are
 transferred."""
 
 WIDE_PART = 2
@@ -50,28 +50,30 @@ LEAST_ROOTS, MOST_ROOTS = 32, 8192
 """Minimum number of roots with many nodes, and maximum number in any case: two megabytes."""
 
 OPEN, OPEN_WIDE, OPEN_DECISION = 1 << 16, 1 << 24, 1 << 19
-"""Bytes of open boxes per core of a node, and for one more; see `open_bytes`. A decision primarily
-searches for points, which lie elsewhere."""
+"""Limits on the bytes of open boxes: per core of a node (plus one), per core if all boxes are
+raised together, and in total for a decision; see `open_bytes`. A decision primarily searches for
+points, which lie elsewhere than in nearly closed boxes."""
 
 WORTH = 0.08
-"""Share of a task's budget that it should find below its roots: some 40 ms, four times its
-transfer."""
+"""Fraction of a task's budget that the sub-trees of its roots should at least use up: some 40 ms,
+four times the duration of a transfer."""
 
 LEARNS = 0.25
-"""Weight of the last task in the estimate of sub-trees. These shrink from millions of boxes to a
-few within a second, so the estimate is a mean of logarithms: otherwise the first ones would
-dominate."""
+"""Weight of the last task in the estimate of sub-tree sizes. Sub-trees shrink from millions of
+boxes to a few within a second. So the estimate is a mean of logarithms: otherwise the first
+sub-trees would dominate."""
 
 DEEPER, WIDER = 0.7, 1.5
-"""Factors of the roots of later tasks, after a task that left much, or ended early."""
+"""Factors of the number of roots after a task that left many boxes, and after one that ended early.
+"""
 
 
 LONGEST = 30.0
 """Maximum duration of a task in seconds."""
 
 PART, SHORTEST = 0.25, 0.1
-"""Maximum share of the time left for a task that raises all bounds, and seconds that are always
-allowed: a task that waits behind another one must also end in time."""
+"""Maximum fraction of the time left for a task that raises all bounds, and seconds that are always
+allowed. A task that waits behind another task must also end in time."""
 
 EARLY, EARLIER = 0.05, 0.004
 """Seconds before the time limit at which tasks end, and additional seconds per node, so that their
@@ -83,13 +85,13 @@ class Standing:
     """Progress of a tree, and the nodes that work on it.
 
     Args:
-        open: Number of boxes that no task has.
+        open: Number of open boxes that belong to no task.
         bounded: Number of boxes bounded so far.
         tasks: Number of tasks so far.
         cores: Number of cores of all nodes.
         decides: Whether the question is a decision, for which intermediate bounds are useless.
         rises: Whether all bounds should rise together: time may end the search, so the worst box
-            counts, and there is memory for the boxes that come back.
+            determines the answer, and there is memory for the boxes that come back.
     """
 
     open: int
@@ -107,11 +109,12 @@ class Standing:
 
 
 class Roots:
-    """Number of open boxes for a node: about those whose sub-trees it can close.
+    """Adaptive number of open boxes for a node: about as many as it can close with their sub-trees.
 
-    Boxes that it cannot close come back as many more boxes, each of which has to be transferred. If
-    it closes all of them early, its report was worth little. The first boxes of a tree have
-    millions below them, the last ones a few; so the number is learned from reports.
+    Boxes that the node cannot close come back as many more boxes, each of which has to be
+    transferred. If the node closes all of them early, its report was worth little. The first boxes
+    of a tree have millions of boxes below them, and the last boxes have a few. So the number is
+    learned from reports.
     """
 
     def __init__(self) -> None:
@@ -157,10 +160,10 @@ class Roots:
 
 
 def tasks_ahead(open_: int, nodes: int) -> int:
-    """Return how many tasks are queued at each node, so that it need not wait for its next one.
+    """Return how many tasks are queued at each node, so that it need not wait for its next task.
 
-    A report takes some 10 ms there and back. Queued boxes are not available to others. So nothing
-    is queued if few boxes are open, or if there are many nodes.
+    A report takes some 10 ms there and back. Queued boxes are not available to other nodes. So
+    nothing is queued if few boxes are open, or if there are many nodes.
 
     Args:
         open_: Number of open boxes.
@@ -193,10 +196,10 @@ def _size(now: Standing, budget: int) -> int:
 
 
 def open_bytes(now: Standing, cores: int) -> int:
-    """Return the bytes of open boxes beyond which a task bounds the nearly closed ones first.
+    """Return the bytes of open boxes above which a task bounds nearly closed boxes first.
 
-    So few boxes come back. Below this limit, and if all bounds should rise, it bounds the worst
-    boxes first.
+    So few boxes come back. Below this limit, a task bounds the worst boxes first. The limit is
+    higher if all bounds should rise.
 
     Args:
         now: Progress of the tree.
@@ -210,8 +213,8 @@ def open_bytes(now: Standing, cores: int) -> int:
 def seconds_of_task(left: float, nodes: int, rises: bool = False) -> float:
     """Return the time limit of a task, in seconds.
 
-    A task that reports after the end of the search is lost. Without a limit on its share, a queued
-    task would get the seconds that were left when it was sent, not when it starts.
+    A task that reports after the end of the search is lost. Without a limit on its fraction of the
+    time, a queued task would get the seconds that were left when it was sent, not when it starts.
 
     Args:
         left: Seconds left for the whole search.

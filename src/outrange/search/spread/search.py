@@ -1,4 +1,4 @@
-"""Search of one tree over workers: this process holds the open boxes, workers search sub-trees."""
+"""Search of one tree over workers: this process stores the open boxes, workers search sub-trees."""
 
 from __future__ import annotations
 
@@ -29,22 +29,23 @@ from .subtree import Machine, explore, explore_payload, products_of_box
 METHOD = "sub-trees on workers"
 
 ALONE = 256
-"""Boxes that are bounded in this process first; most questions end before workers are used."""
+"""Number of boxes bounded in this process first; most questions end before workers are used."""
 
 HERE = 64
-"""Roots of a task that runs in this process."""
+"""Maximum number of roots of a task that runs in this process."""
 
 SLICE, MOST = 2e8, 100_000
-"""Approximate products of a task, half a second on a core, and its maximum number of boxes."""
+"""Approximate multiplications of a task (half a second on a core), and its maximum number of boxes.
+"""
 
 HANGS = 120.0
-"""Seconds after which a task counts as hanging: its worker may have to start, and to compile."""
+"""Seconds after which a task is considered hanging: its worker may have to start and compile."""
 
 TICK = 0.1
 """Seconds between two checks of the clock."""
 
 GONE = 10.0
-"""Seconds without any worker after which boxes in hand are open again."""
+"""Seconds without any worker after which boxes in hand are reopened."""
 
 ATTEMPTS = 8
 """Number of failures of tasks (not of workers) after which the search fails."""
@@ -62,12 +63,12 @@ class SpreadSearch(Search):
         problem: The objectives and their boxes.
         incumbent: Clock, tolerances and the best points.
         local: The search in this process, already started.
-        program: Its layers, if it runs on the kernel.
+        program: The problem's layers, if the local search runs on the kernel.
         workers: The workers, and the folder of the state.
         seed: Seed of the random points.
 
     Sound: `lower` is the least bound of closed, open and in-hand boxes, at any moment. The boxes of
-    a lost worker are open again with their previous bounds. Complete: as the search in one process.
+    a lost worker are reopened with their previous bounds. Complete: as for a search in one process.
     Cost: the same, and a few milliseconds per task.
     """
 
@@ -143,7 +144,8 @@ class SpreadSearch(Search):
         ended = self._dispatcher.wait(left)
         for k, done in enumerate(ended, 1):
             self._take(done)
-            # Reports not yet processed count as arrived, so that their tasks do not seem to hang.
+            # Reports not yet processed are marked as arrived, so that their tasks do not seem to
+            # hang.
             self._give(ended[k:])
         if self._dispatcher.pool.broken:
             self._continue_alone()
@@ -190,7 +192,7 @@ class SpreadSearch(Search):
         del self._hands[self._tasks]
 
     def _lift(self, count: int) -> Boxes:
-        """Pop boxes from the frontier; from now on they count as in hand."""
+        """Pop boxes from the frontier, and register them as in hand."""
         boxes = Boxes.pop(self.frontier, count)
         self._tasks += 1
         self._hands[self._tasks] = boxes
@@ -289,7 +291,7 @@ class SpreadSearch(Search):
         """Return the state for a checkpoint."""
         boxes = Boxes.concatenate([Boxes.all_of(self.frontier), *self._hands.values()])
         incumbent = self.incumbent
-        # Boxes that were popped and not yet settled count only in `lower`.
+        # Boxes that were popped and not yet settled are included only in `lower`.
         closed = np.minimum(self.frontier.closed, self.frontier.in_hand)
         state = (
             closed,

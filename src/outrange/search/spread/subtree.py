@@ -2,7 +2,7 @@
 
 A search in one process paces itself by the clock. Here, steps are counted, and on a node of one
 core a single thread runs them in order. So with one such worker, the whole search is reproducible
-bit for bit, whatever else the machine does. The cores of a larger node share a call of the kernel.
+bit for bit, regardless of other load. The cores of a larger node share a call of the kernel.
 """
 
 from __future__ import annotations
@@ -30,19 +30,21 @@ from .policy import OPEN
 
 
 DEEP = (64, 16, 256)
-"""Boxes per call if those closest to being closed are bounded: minimum, number per core, and boxes
-that the kernel bounds for each. Little is open between two calls then, and little is returned."""
+"""Sizes of calls that bound the boxes closest to being closed: minimum number of boxes, number per
+core, and boxes that the kernel bounds for each. Few boxes are then open between two calls, and few
+are returned."""
 
 WIDE = (16, 4, 16)
-"""The same numbers if the most urgent boxes are bounded, which have many parts."""
+"""Sizes of calls that bound the most urgent boxes, which have many parts; as for `DEEP`."""
 
 WIDE_SHARE, WIDE_MOST, WIDE_BUDGET = 32, 512, 4
-"""Divisor of the number of many urgent boxes for one call, maximum per core, and boxes that the
-kernel bounds for each. The other urgent boxes wait for the end of the call, so its boxes are not
-followed deep: with 16, the worst box was a tenth worse after the same work."""
+"""Sizes of calls if many urgent boxes are open: divisor of their number, maximum number of boxes
+per core, and boxes that the kernel bounds for each. The other urgent boxes wait for the end of the
+call, so its boxes are not followed deep: with 16, the worst box was a tenth worse after the same
+work."""
 
 STEP = 256
-"""Boxes per step of the array engine, for each core."""
+"""Number of boxes per step of the array engine and core."""
 
 ATTACK_EVERY = 8
 """Steps between two descents from open boxes, in a decision."""
@@ -74,7 +76,7 @@ class StepPace(Pace):
             self.budget = WIDE_BUDGET
 
     def is_ahead(self, waiting: int) -> bool:
-        """Return whether cores share calls, and there are boxes for another one."""
+        """Return whether cores share calls, and there are boxes for another call."""
         return self.threads > 1 and waiting >= self.most
 
     def learn(self, seconds: float) -> None:
@@ -156,7 +158,7 @@ class Machine:
 
         Args:
             problem: Objectives and their boxes.
-            program: Its layers; None if it has none, or the kernel may not run.
+            program: The problem's layers; None if it has none, or the kernel may not run.
         """
         domain = problem.domain
         if program is None:
@@ -183,7 +185,7 @@ class Machine:
             state: State of the whole search.
             seconds: Time limit in seconds.
             seed: Seed of the random points.
-            cores: Number of cores that share it.
+            cores: Number of cores that share the search.
             most_bytes: Limit on open boxes, see `policy.open_bytes`.
         """
         incumbent = state.incumbent(seconds)
@@ -228,7 +230,7 @@ def explore(
         budget: Approximate number of boxes to bound.
         seconds: Time limit in seconds.
         seed: Seed of the random points.
-        cores: Number of cores that share it.
+        cores: Number of cores that share the search.
         most_bytes: Limit on open boxes, see `policy.open_bytes`.
     """
     with np.errstate(all="ignore"):
@@ -263,11 +265,11 @@ def _compile(data: bytes) -> Machine:
 
 
 def products_of_box(problem: Problem, program: LayerProgram | None) -> float:
-    """Estimate the number of products that a box costs.
+    """Estimate the number of multiplications for one box.
 
     Args:
         problem: Objectives and their boxes.
-        program: Its layers; None if it has none.
+        program: The problem's layers; None if it has none.
     """
     if program is None:
         return 64.0 * sum(node.size for node in problem.small.nodes)

@@ -1,6 +1,6 @@
 """The ascent of `alpha_beta` on PyTorch arrays, on the CPU or a GPU.
 
-It returns slopes and multipliers; NumPy computes the resulting bounds in float64.
+The ascent returns slopes and multipliers; NumPy computes the resulting bounds in float64.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _PreparedKink:
 
 
 class _TorchAscent:
-    """State of one ascent: its unfinished sub-problems, and the best of every sub-problem."""
+    """State of one ascent: its unfinished sub-problems, and every sub-problem's best results."""
 
     def __init__(self, placed: TorchRelaxedNet, task: BoundProblem, target: np.ndarray) -> None:
         self.placed, self.net, self.task = placed, placed.net, task
@@ -96,7 +96,7 @@ class _TorchAscent:
         )
 
     def ascend(self, steps: int) -> bool:
-        """Run the ascent, and write the best results to the task; False on overflow."""
+        """Run the ascent, and write the best results to the task; return False on overflow."""
         for step in range(steps + 1):
             self._backward()
             better = self.least > self.best[self.active]
@@ -178,7 +178,7 @@ class _TorchAscent:
             self.least = self.least - self.gamma * self.below.cutoff
 
     def _beta_rows(self) -> dict[int, Tensor]:
-        """Sum the multipliers per value that nonlinear values read."""
+        """Return the multipliers as rows of each value, summed over its activations."""
         beta_rows: dict[int, Tensor] = {}
         if self.beta is not None:
             for b in self.net.activations:

@@ -27,7 +27,7 @@ MOST_WEIGHTS = 1 << 26
 
 @dataclass(frozen=True, eq=False)
 class TensorPlacement:
-    """The module, device and type that tensors are created with.
+    """The module, device and type with which tensors are created.
 
     Args:
         t: The module `torch`, passed in.
@@ -67,7 +67,7 @@ class TensorMatrix:
 
 @dataclass(eq=False)
 class TensorGather:
-    """Entries gathered from the concatenated inputs, or constants."""
+    """A linear op whose entries are entries of its concatenated inputs, or constants."""
 
     t: Any
     index: Tensor
@@ -106,7 +106,7 @@ class TorchRelaxedNet:
 
     @staticmethod
     def of(net: RelaxedNet, on: TensorPlacement) -> TorchRelaxedNet | None:
-        """Copy a net to the device; None if it has smooth activations, or is too large."""
+        """Copy a net to the device, or return None if it has smooth activations or is too large."""
         nonlinear = {b.value for b in net.activations}
         ops = {v: n.op for v, n in enumerate(net.graph.nodes, 1) if v not in nonlinear}
         if not all(isinstance(op, Affine | Rearrange) for op in ops.values()):
