@@ -81,7 +81,7 @@ def hill_climb(
     lowest, scale = Lowest(y, x), np.maximum(np.ptp(y, axis=0), TINY)
 
     def above(y: np.ndarray, k: np.ndarray) -> np.ndarray:
-        """Return the distances of objectives `k` above their goals, relative to the sampled range."""
+        """Return the distances of objectives `k` above their goals, in units of sampled ranges."""
         return (y[np.arange(len(k)), k] - goal[k]) / scale[k]
 
     best = np.argpartition(y[:, open_], CLIMBERS, axis=0)[:CLIMBERS].T.ravel()

@@ -89,7 +89,7 @@ class Incumbent:
         self.known = np.fmax(self.known, lower)
 
     def spread(self) -> np.ndarray:
-        """Return the width of each attained range, `(m,)`; opposite objectives share their range."""
+        """Return the width of each attained range, `(m,)`; opposite objectives share a range."""
         top = np.where(self._partner >= 0, -self.best[self._partner], -np.inf)
         return np.maximum(self.most, top) - self.best
 

@@ -213,7 +213,10 @@ def _least_on(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.nda
 
 
 def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
-    """Minimize `slope z + z C z`, with convex `C`, approximately over `|z| <= 1`, input by input."""
+    """Minimize `slope z + z C z` approximately over `|z| <= 1`, one input after another.
+
+    The matrix `C` must be positive semidefinite.
+    """
     z = np.zeros_like(slope)
     for _ in range(SWEEPS):
         for i in range(slope.shape[1]):
