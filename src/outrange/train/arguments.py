@@ -13,10 +13,15 @@ from .framework import keras
 
 
 def positive_integer(value: Any, name: str, where: str) -> int:
-    """Return a positive integer.
+    """Check that a value is a positive integer and return it as an `int`.
+
+    Args:
+        value: The value to check.
+        name: The user's name of the argument, for messages.
+        where: Description of the caller, for messages.
 
     Raises:
-        InputError: The value is not one.
+        InputError: The value is not a positive integer.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise InputError(f"{where}: `{name}` must be an integer >= 1. Received: {name}={value!r}.")
@@ -24,10 +29,16 @@ def positive_integer(value: Any, name: str, where: str) -> int:
 
 
 def finite_number(value: Any, name: str, where: str, least: float = -np.inf) -> float:
-    """Return a finite number that is at least `least`.
+    """Check that a value is a finite number, at least `least`, and return it as a `float`.
+
+    Args:
+        value: The value to check.
+        name: The user's name of the argument, for messages.
+        where: Description of the caller, for messages.
+        least: The smallest permitted value.
 
     Raises:
-        InputError: The value is not one.
+        InputError: The value is not such a number.
     """
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not isfinite(value) or value < least:
@@ -39,7 +50,7 @@ def finite_number(value: Any, name: str, where: str, least: float = -np.inf) -> 
 
 
 def activation_of(value: Any, where: str) -> Any:
-    """Return the Keras activation of this name, or the given function.
+    """Return the Keras activation with the given name, or the given function itself.
 
     Raises:
         InputError: Keras has no such activation.
@@ -49,7 +60,7 @@ def activation_of(value: Any, where: str) -> Any:
 
 
 def loss_of(value: Any, where: str) -> Any:
-    """Return the Keras loss of this name, or the given loss.
+    """Return the Keras loss with the given name, or the given loss itself.
 
     Raises:
         InputError: Keras has no such loss.
@@ -59,15 +70,15 @@ def loss_of(value: Any, where: str) -> Any:
 
 
 def data_arrays(value: Any, name: str) -> Any:
-    """Convert training data to a structure of numeric NumPy arrays.
+    """Convert training data to a nested structure of numeric NumPy arrays.
 
     Args:
         value: Data as `fit` accepts them: an array, rows first, or a list, tuple or dict of arrays.
         name: The user's name of the argument, for messages.
 
     Raises:
-        InputError: The data contain something else, or arrays of different lengths or without
-            rows.
+        InputError: A part of the data is not a numeric array, the arrays differ in length, or they
+            have no rows.
     """
     data, flat = _with_arrays(value, name)
     lengths = {len(array) if array.ndim else 0 for array in flat}
@@ -101,7 +112,7 @@ def _with_arrays(value: Any, name: str) -> tuple[Any, list[np.ndarray]]:
 
 
 def _array(value: Any) -> np.ndarray | None:
-    """Convert an array-like object to a NumPy array; None if it is not one array."""
+    """Convert an array-like object to a NumPy array; None if that is not possible."""
     if hasattr(value, "to_numpy"):
         return value.to_numpy()
     try:

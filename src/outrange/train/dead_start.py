@@ -1,4 +1,4 @@
-"""The probability that a unit starts dead."""
+"""Computes the probability that a unit is dead at initialization."""
 
 from collections.abc import Container
 from typing import Any
@@ -27,10 +27,10 @@ from .comparison.structure import Structure
 
 
 FEW = 64
-"""Number of rows tried first; a unit that is alive on them needs no others."""
+"""Number of rows that are evaluated first. If all units are alive on them, no others are needed."""
 
 FIRST = 20
-"""Minimum number of random initializations, even if they are slow."""
+"""Minimum number of random initializations, even beyond the time limit."""
 
 
 def dead_start(
@@ -53,9 +53,10 @@ def dead_start(
         confidence: Confidence level of the intervals.
         seed: Seed of the random initializations.
         names: Paths of the layers to report; None for all.
-        least: Layers are skipped if their probability of an entirely dead start, including the
-            layers before them, is provably below this value.
-        seconds: Time limit in seconds of processor time; at least `FIRST` starts are drawn.
+        least: A layer is skipped if the probability that it or a layer before it starts entirely
+            dead is provably below this value.
+        seconds: Time limit in seconds of processor time. At least `FIRST` initializations are drawn
+            in any case.
     """
     check_confidence(confidence)
     if not isinstance(trials, int | np.integer) or isinstance(trials, bool) or trials < 1:
@@ -69,7 +70,7 @@ def dead_start(
     for info in structure.network.layers:
         if not _flat_curves(structure.network, info):
             continue
-        # Layers after a dead layer are dead too, so probabilities add up along the path.
+        # Layers after a dead layer are dead too, so the probabilities along the path are added.
         bound += _bound_dead_start(model, structure.network, info)
         if (names is None or info.path in names) and bound >= least:
             bent.append(info)
@@ -114,7 +115,7 @@ def dead_start(
 
 
 def _model(model: Any, x: Any) -> Any:
-    """Return the model; a single unbuilt layer is put into a model of the data's shape."""
+    """Return the model; an unbuilt layer is wrapped in a model with the input shape of the data."""
     k = keras()
     if not isinstance(model, k.Layer):
         raise InputError(
@@ -150,16 +151,17 @@ def _has_flat_piece(curve: Curve) -> bool:
 
 
 def _layer(model: Any, info: LayerInfo) -> Any:
-    """Return the Keras layer if it is at the model's top level, else None."""
+    """Return the Keras layer with this path; None unless it is at the top level of the model."""
     return next(
         (layer for layer in getattr(model, "layers", [model]) if layer.name == info.path), None
     )
 
 
 def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
-    """Return whether the units of a layer are drawn independently: a dense layer on the inputs.
+    """Return whether the units of a layer start dead independently of each other.
 
-    Its weights are independent, and its inputs are data rather than outputs of random layers.
+    The result is True for a dense layer on the model's inputs with independently drawn weights. Its
+    inputs are data rather than outputs of random layers.
     """
     layer = _layer(model, info)
     before = info.before
@@ -174,11 +176,12 @@ def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
 
 
 def _bound_dead_start(model: Any, network: Network, info: LayerInfo) -> float:
-    """Bound the probability that all units of a layer start dead on inputs that are not 0.
+    """Bound the probability that all units of a layer start dead, for inputs that are not all 0.
 
-    A unit `relu(w . x)` is dead if no row has `w . x > 0`. With the equally likely `-w`, it is dead
-    only if no row has `w . x < 0`. Both hold only if all `w . x` are 0, which has probability 0. So
-    a unit is dead in at most half of the starts, and units are drawn independently.
+    A unit `relu(w . x)` is dead if no row has `w . x > 0`. The weights `-w` are equally likely, and
+    with them the unit is dead only if no row has `w . x < 0`. Both hold only if `w . x` is 0 at
+    every row, which has probability 0. So each unit is dead in at most half of the starts. The
+    units are drawn independently, so the bound is `0.5 ** units`. It is 1 for other layers.
     """
     layer = _layer(model, info)
     sums = type(layer).__name__ in SUMS and is_keras_own(layer)
@@ -191,7 +194,7 @@ def _bound_dead_start(model: Any, network: Network, info: LayerInfo) -> float:
 
 
 SUMS = ("Dense", "Conv1D", "Conv2D", "Conv3D")
-"""Layers whose units are sums weighted by one column of the kernel each."""
+"""Layers in which each unit is a sum weighted by one column of the kernel."""
 
 
 def _makers(layer: Any) -> dict[str, Any]:
@@ -199,7 +202,7 @@ def _makers(layer: Any) -> dict[str, Any]:
 
 
 def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> bool:
-    """Return whether `w` and `-w` are equally likely, and the activation is flat only up to 0."""
+    """Return whether `w` and `-w` are equally likely and the activation is flat only below 0."""
     if not is_centered(makers["kernel"]) or ("bias" in makers and not is_zero(makers["bias"])):
         return False
     curves = _flat_curves(network, info)
@@ -207,13 +210,13 @@ def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> 
 
 
 def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray) -> float | None:
-    """Compute the probability of a dead unit in closed form; None if there is none.
+    """Compute the probability that a unit starts dead in closed form; None if no form is known.
 
-    It exists for a dense layer on the inputs with a zero initial bias, independent symmetric
-    weights, and an activation that is flat up to 0 and increases after it. A unit is dead if
-    `w · x <= 0` at every row. If all rows are multiples of one direction `d`, the sign of `w · d`
-    decides. The probability is one half if all rows point the same way. It is 0 if both directions
-    occur, since only `w · d = 0` would do.
+    A closed form is known for a dense layer on the inputs with a zero initial bias, independent
+    symmetric weights, and an activation that is flat up to 0 and increases after it. A unit is dead
+    if `w · x <= 0` at every row. If all rows are multiples of one direction `d`, the sign of
+    `w · d` decides. The probability is one half if all rows point in the same direction. It is 0 if
+    both directions occur, since the unit would be dead only if `w · d = 0`.
     """
     if not _independent(model, network, info):
         return None
@@ -240,7 +243,11 @@ def _sample_dead_shares(
     seed: int,
     seconds: float,
 ) -> dict[str, np.ndarray]:
-    """Return the share of units that are dead at every row, per layer and initialization."""
+    """Draw random initializations and measure the fraction of units that are dead at every row.
+
+    Returns:
+        Path of each layer to the fractions, one per initialization.
+    """
     start = read_processor_clock()
     rng = np.random.default_rng(seed)
     shares = {info.path: np.zeros(trials) for info in layers}
@@ -263,7 +270,7 @@ def _sample_dead_shares(
 def _dead(
     network: Network, graph: Graph, rows: np.ndarray, wanted: Container[str]
 ) -> dict[str, np.ndarray]:
-    """Return a mask per layer of the units that are flat at all rows and positions."""
+    """Return for each wanted layer a mask of the units that are flat at all rows and positions."""
     values = graph.run_all(rows)
     masks = {}
     for info in network.layers:

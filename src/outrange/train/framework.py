@@ -1,4 +1,4 @@
-"""The module `keras` and the registration of classes with it."""
+"""The module `keras`, and a decorator that registers classes with Keras."""
 
 from typing import Any
 
@@ -12,4 +12,4 @@ keras: Any = import_keras()
 """The module `keras`."""
 
 registered = keras.saving.register_keras_serializable(package="outrange")
-"""Class decorator with which saved models find the class by its name."""
+"""Class decorator that registers a class with Keras, so that saved models can be loaded."""

@@ -1,4 +1,4 @@
-"""The last layer and the loss for each kind of targets."""
+"""Chooses the last layer and the loss for each kind of targets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ OUTLIERS = 10.0
 """A target is an outlier beyond this distance from the median, in median absolute deviations."""
 
 FAR = 0.005
-"""From this share of outliers on, they dominate squared errors."""
+"""Fraction of outliers among the targets from which they dominate squared errors."""
 
 SCALES = (0.1, 10.0)
 """Range of standard deviations of inputs and targets that need no scaling."""
@@ -24,13 +24,13 @@ class LastLayer:
 
     Args:
         units: Width of the last layer.
-        activation: Keras name of its activation.
+        activation: Keras name of the activation.
         loss: Keras name of the loss.
         metric: Keras name of the metric to watch.
         activation_why: The reason for the activation.
         loss_why: The reason for the loss.
         targets: The targets to train on, as an expression of `y`.
-        targets_why: The reason for them, if they are not `y` itself.
+        targets_why: The reason for transforming the targets; empty if they are `y` itself.
     """
 
     units: int
@@ -44,7 +44,7 @@ class LastLayer:
 
 
 def span(values: np.ndarray) -> str:
-    """Format the range of some values as `least to most`."""
+    """Format the range of some values as `least to most`, or as one number if they are equal."""
     lo, hi = float(values.min()), float(values.max())
     return f"{lo:.3g}" if lo == hi else f"{lo:.3g} to {hi:.3g}"
 

@@ -15,64 +15,67 @@ from .watched import Watched
 
 
 class RangeWarning(UserWarning):
-    """A warning that a fault which hinders learning has been proved."""
+    """A warning about a proved fault that hinders learning, or about a failed measurement."""
 
 
 class RangeMonitor(keras().callbacks.Callback):
     """Bounds the layers of a model during training, and writes the bounds to `logs` every epoch.
 
-    The model's operations are recorded when training begins. After an epoch the current weights
-    are inserted, and one pass of linear bounds runs over the box of the data. The monitor uses at
-    most `share` of the training time (wall or processor time, whichever is less), including the
-    recording. It measures as soon as the remaining epochs can pay for it, and then as often as the
-    time allows. The other epochs repeat the last numbers, and `ranges/epoch` is the epoch that they
-    belong to (NaN if there are none yet).
+    The model's operations are recorded when training begins. For a measurement after an epoch, the
+    current weights are inserted, and linear bounds are computed over the box of the data. The
+    monitor uses at most the fraction `share` of the training time (wall or processor time,
+    whichever is less), including the time of the recording. The first measurement is made as soon
+    as the remaining epochs provide enough time for it, and further ones as often as the time
+    allows. The other epochs repeat the latest numbers, and `ranges/epoch` is the epoch in which
+    they were measured (NaN before the first measurement).
 
-    If a training is too short, it still gets numbers in its last epoch if these fit into the share
-    or take less than a hundredth of a second. They come from interval arithmetic: proved as well,
-    but wider. If there is no time for them either, a `UserWarning` says so at the end of training.
-    If a later callback stops a training early, the last measurement is made when training ends, for
-    the final weights, and appears only in `model.history`.
+    If a training is too short for that, the monitor measures after the last epoch with interval
+    arithmetic, whose bounds are also proved but wider. It does so if the measurement fits into the
+    time budget or takes less than a hundredth of a second. Otherwise, a `UserWarning` at the end of
+    training reports that nothing was measured. If a later callback stops a training early, the last
+    measurement is made for the final weights when training ends, and appears only in
+    `model.history`.
 
-    The recording is compared with the model itself as soon as the share allows (with `share=1`
-    before the first step), because the comparison compiles the model. Long trainings save time for
-    it after the first measurement. `ranges/compared` is 1 from then on. Before, the numbers rest on
-    the recording alone. If recording and model differ, a `RangeWarning` says so, and the numbers
-    are NaN from then on.
+    The recording is also compared with the model itself. This comparison compiles the model, so it
+    is made as soon as the time budget allows (with `share=1`, before the first step). Long
+    trainings save time for it after the first measurement. `ranges/compared` is 1 from the
+    comparison on. Until then, the numbers rely on the recording alone. If the recording and the
+    model differ, a `RangeWarning` reports it, and all later numbers are NaN.
 
-    Callbacks run in the order of their list and see the entries that earlier ones wrote to `logs`:
-    put this one first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History` and the
-    progress bar always come last.)
+    Callbacks run in the order of their list, and each sees the entries that earlier ones wrote to
+    `logs`. Put this callback first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History`
+    and the progress bar always come last.)
 
-    `logs` gets these entries, with `prefix` in place of `ranges`. `ranges/dead` and
-    `ranges/saturated` are the shares of units that are dead or saturated for every input in the box
-    (proved). `ranges/idle` is the share of units whose activation is flat at every measured row.
-    `ranges/lo` and `ranges/hi` are the range of the outputs (proved). `ranges/unreachable` is the
-    share of target numbers outside that range. Each layer with an activation has `.../dead`,
-    `.../saturated`, `.../idle`, `.../gradient_lo` and `.../gradient_hi`. The last two are the least
-    and the largest norm, over the rows, of the derivatives of the outputs with respect to the
-    activation's input.
+    The monitor adds these entries to `logs`, with `prefix` in place of `ranges`. `ranges/dead` and
+    `ranges/saturated` are the fractions of units that are dead or saturated for every input in the
+    box (proved). `ranges/idle` is the fraction of units whose activation is flat at every measured
+    row. `ranges/lo` and `ranges/hi` are the bounds of the outputs (proved). `ranges/unreachable` is
+    the fraction of target numbers outside these bounds. Each layer with an activation has
+    `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo` and `.../gradient_hi`. The last two
+    are the least and the largest norm, over the rows, of the derivatives of the outputs with
+    respect to the activation's input.
 
     Unknown numbers are NaN: a gradient through an operation without a supported derivative, and
     everything once weights are not finite. If an operation is not defined on the whole box, its
-    range is infinite. Any other error in a measurement is reported as a `RangeWarning`; then the
-    measurements end, and the training continues.
+    range is infinite. Any other error in a measurement is reported as a `RangeWarning`. The
+    measurements then end, and the training continues.
 
     Args:
-        x: The training inputs, or a part of them, in arrays as `fit` accepts them: one of any
+        x: The training inputs, or a part of them, in arrays as `fit` accepts them: one array of any
             shape, or a list or dict for several inputs. Their least and largest values define the
             box; rows with entries that are not finite are ignored.
         y: The targets as `fit` accepts them, in the shape of the model's output, or a list or dict
             for several outputs; None to ignore them. Class numbers do not have that shape and are
             not compared with the range.
-        share: Maximum share of the training time to use; 1 measures after every epoch.
-        layers: Whether each layer has its own numbers.
-        warn: Whether to warn, once for each code of `outrange.diagnose`, when it becomes provable.
+        share: Maximum fraction of the training time to use; 1 measures after every epoch.
+        layers: Whether to log numbers for each layer.
+        warn: Whether to warn, once for each rule of `outrange.diagnose`, when a finding becomes
+            provable.
         prefix: Prefix of the names in `logs`.
 
     Raises:
-        InputError: `share` is not in (0, 1], or the data are not numeric arrays with equally many
-            rows; also raised when training begins, if data and model do not fit.
+        InputError: `share` is not in (0, 1], or the data are not numeric arrays with the same
+            number of rows. Also raised when training begins, if the data do not fit the model.
         ModelError, UnsupportedError: The model cannot be read; raised when training begins.
 
     Example:
@@ -88,9 +91,10 @@ class RangeMonitor(keras().callbacks.Callback):
 
     Sound: proved numbers hold for the real-valued network with the weights of that epoch, for every
     input in the box, if `ranges/compared` is 1.
-    Complete: no; a dead unit may not be counted.
-    Cost: at most `share` of the time of `fit`, unless recording the model takes longer (a few
-    milliseconds; ten times as much for unrolled layers). The diagnosis in a warning is extra.
+    Complete: no; a dead unit may not be recognized.
+    Cost: at most the fraction `share` of the time of `fit`, unless recording the model takes longer
+    (a few milliseconds; ten times as much for unrolled layers). The time of a diagnosis for a
+    warning is not included.
 
     Reference: Zhang et al., *Efficient neural network robustness certification with general
     activation functions* (CROWN), NeurIPS 2018.
@@ -132,7 +136,7 @@ class RangeMonitor(keras().callbacks.Callback):
     # ---- called by Keras --------------------------------------------------------------------
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Record the model's operations, and check that model and data fit."""
+        """Record the model's operations, and check that the data fit the model."""
         planned = self.params or {}
         self.time_share = TimeShare(self.share, planned.get("epochs") or 1)
         self.watched = Watched(
@@ -145,7 +149,7 @@ class RangeMonitor(keras().callbacks.Callback):
         self.time_share.has_read()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measure if the share of the time allows, and write the numbers into `logs`."""
+        """Measure if the time budget allows it, and write the latest numbers to `logs`."""
         if self.variable is not None:
             # Waits for pending backend work, so that its time is not charged to this callback.
             keras().ops.convert_to_numpy(self.variable)
@@ -158,7 +162,7 @@ class RangeMonitor(keras().callbacks.Callback):
             logs.update(self.latest or self.watched.blank)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Make the last measurement of a training that a later callback stopped."""
+        """Make the last measurement if a later callback stopped the training early."""
         epoch, before = self.time_share.epoch, self.latest
         if self.closed or epoch is None or before.get(f"{self.prefix}/epoch") == epoch:
             return
@@ -171,7 +175,9 @@ class RangeMonitor(keras().callbacks.Callback):
     # ---- measuring --------------------------------------------------------------------------
 
     def close(self, epoch: int) -> None:
-        """Make the last measurement; if none was possible so far, use interval arithmetic.
+        """Make the last measurement.
+
+        If there has been no time for any measurement with linear bounds, use interval arithmetic.
 
         Args:
             epoch: Index of the last epoch, from 0.
@@ -186,7 +192,7 @@ class RangeMonitor(keras().callbacks.Callback):
             warnings.warn(self.time_share.explain_missing(), UserWarning, stacklevel=2)
 
     def look(self, epoch: int) -> None:
-        """Measure if the share of the time allows.
+        """Measure if the time budget allows it.
 
         Args:
             epoch: Index of the epoch, from 0.
@@ -226,7 +232,9 @@ class RangeMonitor(keras().callbacks.Callback):
         self.time_share.has_measured(start, usual=linear and not compared)
 
     def alarm(self, alarms: set[str]) -> None:
-        """Warn if another fault has become provable since the last measurement.
+        """Warn about proved findings if another fault has become provable.
+
+        The findings come from a diagnosis of the current model, and each rule warns only once.
 
         Args:
             alarms: The proved faults: names of dead layers, `"constant"`, `"targets"` or

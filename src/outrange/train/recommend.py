@@ -1,6 +1,6 @@
-"""Recommends last activation, loss, optimizer and scaling from the targets and inputs.
+"""Recommends the last activation, the loss, the optimizer and the scaling for given data.
 
-Every choice states the fact of the data that it follows from; nothing is trained.
+Every choice states the fact about the data that it follows from. Nothing is trained.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from .targets import KINDS, Targets, read_targets
 
 
 RARE = 0.1
-"""A class gets a warning below this share of the average class size."""
+"""Fraction of the average class size below which a class gets a warning."""
 
 
 def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
@@ -114,7 +114,13 @@ def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
 
 
 def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
-    """Return optimizer, rate and reason, which names the largest stable rate of plain SGD."""
+    """Return the optimizer, its learning rate, and the reason for them.
+
+    The reason states a rate above which plain SGD diverges.
+
+    Args:
+        scaling: The recommended scaling layer, as from `_scaling`.
+    """
     flat = x.reshape(len(x), -1)
     if "Normalization" in scaling:
         std = flat.std(axis=0)
@@ -134,7 +140,10 @@ def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
 
 
 def _curvature(x: np.ndarray) -> float:
-    """Compute the largest eigenvalue of the Hessian of the mean squared error of `x w + b`."""
+    """Compute the largest eigenvalue of the Hessian of the mean squared error of `x w + b`.
+
+    For large data, the sum of all eigenvalues is returned instead, which is an upper bound.
+    """
     whole = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     small = whole if len(whole) <= whole.shape[1] else whole.T
     singular = (
@@ -144,4 +153,4 @@ def _curvature(x: np.ndarray) -> float:
 
 
 _DENSE = 2000
-"""Beyond this size, the sum of all eigenvalues is used as an upper bound of the largest."""
+"""Length of the data matrix's shorter axis above which the sum of all eigenvalues is used."""

@@ -20,7 +20,7 @@ OUTPUTS = 8
 """Maximum number of differentiated outputs; only the first ones are used."""
 
 NUMBERS = 32_000_000
-"""Float64 numbers in memory for values and derivatives at rows: a quarter of a gigabyte."""
+"""Maximum number of float64 values and derivatives in memory: a quarter of a gigabyte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class LayerMoment:
     """The measurements of one layer with an activation.
 
     Args:
-        name: Its path, with the number of the call if it is called several times.
+        name: Path of the layer, followed by the number of the call if there are several calls.
         dead: Number of units whose activation is flat for every input in the box (proved).
         saturated: Number of units in the flat tail of a smooth activation for every input in the
             box (proved).
@@ -61,18 +61,19 @@ class Moment:
     hi: np.ndarray
 
     def share(self, what: str) -> float:
-        """Return the share of units that are `what`, such as `"dead"`, over all layers."""
+        """Return the fraction of the units of all layers that are `what`, such as `"dead"`."""
         units = sum(layer.units for layer in self.layers)
         return sum(getattr(layer, what) for layer in self.layers) / max(units, 1)
 
 
 def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True) -> Moment:
-    """Bound a network over a box, and evaluate it at some rows of data in it.
+    """Measure the layers of a network: bounds over a box, idle units and gradients at rows.
 
     Args:
         box: The inputs for which bounds are proved.
-        rows: The rows to measure, `(n, inputs)`.
-        linear: Whether to use linear bounds; otherwise intervals, which are wider but much faster.
+        rows: Rows of data in the box, `(n, inputs)`.
+        linear: Whether to use linear bounds. If not, interval bounds are used, which are wider but
+            much faster to compute.
     """
     graph = network.graph
     ends = _ends(graph, box, linear)
@@ -121,11 +122,11 @@ def _layer(
 
 
 class _Rows:
-    """Flat units and gradients of layers at rows of data, accumulated in batches.
+    """Idle units and gradient norms of layers at rows of data, accumulated in batches.
 
     Args:
         network: The network with its current weights.
-        layers: Its layers with an activation.
+        layers: The layers of the network that have an activation.
     """
 
     def __init__(self, network: Network, layers: Sequence[LayerInfo]) -> None:
@@ -141,7 +142,7 @@ class _Rows:
         self.gradients = [(np.inf, 0.0)] * len(layers)
 
     def add(self, rows: np.ndarray) -> None:
-        """Add the results of some rows."""
+        """Update the masks of idle units and the gradient norms with some rows, `(n, inputs)`."""
         network = self.network
         values = network.graph.run_all(rows)
         norms = gradient_norms(network.graph, values)
@@ -196,8 +197,8 @@ PULL: dict[type, Callable] = {
     Curve: _curve,
     Largest: _largest,
 }
-"""Vector-Jacobian products by kind of op: derivatives with respect to the result, `(outputs, n,
-size)`, to those with respect to the inputs."""
+"""Vector-Jacobian products by type of op. Each maps the outputs' derivatives with respect to the
+op's result, `(outputs, n, size)`, to the derivatives with respect to the op's inputs."""
 
 
 def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
@@ -207,8 +208,9 @@ def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
         values: All values at the rows, as `Graph.run_all` returns them.
 
     Returns:
-        `(n,)` per value: NaN if some op in between has no rule here, 0 if the outputs do not depend
-        on the value. For a value that a fused curve bypasses, the norm without that curve.
+        One array `(n,)` per value. It is NaN if an op between the value and the outputs has no rule
+        here, and 0 if the outputs do not depend on the value. For a value that a fused curve
+        bypasses, it is the norm without that curve.
     """
     count, outputs = len(values[0]), min(OUTPUTS, graph.value_size(graph.output))
     norms = [np.zeros(count) for _ in values]

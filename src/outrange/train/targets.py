@@ -1,4 +1,4 @@
-"""The kinds of targets: classes, probabilities, counts, real numbers."""
+"""Determines the kind of targets: classes, probabilities, counts, real numbers and others."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +23,10 @@ KINDS = {
 CLASSES = ("binary", "classes", "one_hot", "multi_label")
 
 ROWS_PER_CLASS = 2
-"""Integers are classes only if each occurs on average this often."""
+"""Minimum average number of rows per distinct integer if integers are class numbers."""
 
 MAGNITUDES = 20.0
-"""Positive targets span magnitudes if the largest is this many times their median."""
+"""Factor by which the largest positive target exceeds the median if targets span magnitudes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +36,11 @@ class Targets:
     Args:
         kind: The kind, a key of `KINDS`.
         values: Class numbers from 0, or the targets themselves, `(rows, columns)` float64.
-        classes: Number of classes for `"binary"`, `"classes"`, `"one_hot"`; columns otherwise.
+        classes: Number of classes for `"binary"`, `"classes"` and `"one_hot"`; number of columns
+            for other kinds.
         names: The user's label of each class number.
         sure: Whether the data allow no other interpretation.
-        other: The kind of the other interpretation, or `""`.
+        other: The kind of the other plausible interpretation, or `""`.
     """
 
     kind: str
@@ -63,7 +64,8 @@ def read_targets(y: Any, kind: str | None = None) -> Targets:
         kind: A key of `KINDS`, to resolve an ambiguity.
 
     Raises:
-        InputError: Targets are missing, not finite, have more axes, or are not of that kind.
+        InputError: Targets are missing or not finite, have more than two axes, or are not of the
+            given kind.
     """
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -143,7 +145,7 @@ def _numbers(values: np.ndarray) -> str:
 
 
 def _as(kind: str, values: np.ndarray) -> Targets:
-    """Read the targets as the kind that the user specified."""
+    """Interpret the targets as the kind that the user specified."""
     column = values if values.ndim == 2 else values[:, None]
     fits = {
         "one_hot": values.ndim == 2,

@@ -1,16 +1,17 @@
-"""The time budget of a callback, as a share of the training time.
+"""The time budget of a callback, as a fraction of the training time.
 
-Spending is counted in processor time. The budget grows with the smaller of wall and processor time:
-on a busy computer wall time passes without work, and on many cores processor time exceeds wall
-time.
+The time spent is measured in processor time. The budget grows with wall or processor time,
+whichever is less: on a busy computer wall time passes without work, and on many cores processor
+time exceeds wall time.
 """
 
 from ..core.clock import read_clock, read_processor_clock
 
 
 COMPARISON, OF_FIRST, LONG = 0.02, 0.1, 5.0
-"""Estimated time of a comparison with the model, besides the time of reading: a minimum in seconds,
-a share of the first epoch (since both compile), and the longest first epoch that counts.
+"""Estimated time of a comparison with the model, in addition to the reading time: a minimum in
+seconds, a fraction of the first epoch (since both compile), and the maximum duration of the first
+epoch in that estimate.
 """
 
 LOOK, GLANCE = 3.0, 0.75
@@ -19,19 +20,19 @@ reading time (1.4 to 4 and 0.3 to 1 for networks of 5 to 150 operations).
 """
 
 RESERVE = 0.2
-"""Part of the share kept in reserve, because measurements slow down other code through caches and
-additional log entries. The last interval measurement may use it.
+"""Fraction of the budget that is kept in reserve, because measurements slow down other code through
+caches and additional log entries. The last interval measurement may use the reserve.
 """
 
 CHEAP = 0.01
-"""Seconds that an interval measurement after the last epoch may take regardless of the share."""
+"""Seconds that an interval measurement after the last epoch may take regardless of the budget."""
 
 
 class TimeShare:
-    """Time budget of a callback; its clock starts with its construction.
+    """Time budget of a callback, whose clock starts at construction.
 
     Args:
-        share: Share of the training time, up to 1; 1 means no limit.
+        share: Fraction of the training time that may be used, up to 1; 1 means no limit.
         epochs: Number of planned epochs.
     """
 
@@ -46,7 +47,7 @@ class TimeShare:
     # ---- events -----------------------------------------------------------------------------
 
     def has_read(self) -> None:
-        """Count the time so far as the time of reading the model."""
+        """Record that the model has been read; all processor time so far is the reading time."""
         self.spent = self.reading = _now()[1] - self.begun[1]
         self.look = LOOK * self.reading
 
@@ -54,7 +55,7 @@ class TimeShare:
         """Record the end of an epoch.
 
         Args:
-            epoch: Its index from 0; a resumed training does not begin with 0.
+            epoch: Index of the epoch, from 0; a resumed training begins with a later index.
         """
         now = self.elapsed
         self.last_epoch, self.before = max(0.0, now - self.before), now
@@ -65,7 +66,7 @@ class TimeShare:
         """Record the end of a measurement.
 
         Args:
-            start: Its start time, from `core.clock.read_processor_clock`.
+            start: Start time of the measurement, from `core.clock.read_processor_clock`.
             usual: Whether later measurements will take about as long.
         """
         duration = read_processor_clock() - start
@@ -78,7 +79,7 @@ class TimeShare:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start, in wall or processor time, whichever is less."""
+        """Seconds of training so far, in wall or processor time, whichever is less."""
         return min(now - then for now, then in zip(_now(), self.begun, strict=True))
 
     @property
@@ -94,12 +95,12 @@ class TimeShare:
         return max(COMPARISON, OF_FIRST * min(self.first, LONG)) + self.reading
 
     def pays(self, seconds: float, later: float = 0.0, *, reserve: float = RESERVE) -> bool:
-        """Return whether the budget allows some more seconds.
+        """Return whether the budget allows the callback to use some more seconds.
 
         Args:
             seconds: The additional seconds of processor time.
-            later: Seconds of future training that already count toward the budget.
-            reserve: Part of the share that must not be used.
+            later: Seconds of future training that are added to the training time so far.
+            reserve: Fraction of the budget that must not be used.
         """
         share = (1.0 - reserve) * self.share
         return self.share == 1.0 or self.spent + seconds <= share * (self.elapsed + later)
@@ -111,8 +112,9 @@ class TimeShare:
     def allows_measurement(self, compared: bool, *, last: bool = False) -> bool:
         """Return whether there is time for a measurement.
 
-        The first measurement may be paid by half of the remaining epochs, since a training may be
-        stopped early. After it, time is saved for the comparison if the training is long enough.
+        For the first measurement, half of the time of the remaining epochs counts toward the
+        budget, but not more, since a training may be stopped early. After that, time is saved for
+        the comparison if the training is long enough.
 
         Args:
             compared: Whether the recording has been compared with the model.
@@ -132,7 +134,7 @@ class TimeShare:
         return needed <= CHEAP or self.pays(needed, reserve=0.0)
 
     def explain_missing(self) -> str:
-        """Explain in seconds why nothing was measured."""
+        """Return a sentence that explains why nothing was measured, with the times in seconds."""
         return (
             f"RangeMonitor had no time to measure: reading the model took {self.reading:.2g} s and "
             f"a measurement takes about {self.look:.2g} s, while {100 * self.share:.3g} % of this "
@@ -142,5 +144,5 @@ class TimeShare:
 
 
 def _now() -> tuple[float, float]:
-    """Return wall and processor time."""
+    """Return the current wall and processor times in seconds."""
     return read_clock(), read_processor_clock()

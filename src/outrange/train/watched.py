@@ -15,25 +15,28 @@ ROWS = 128
 """Number of evenly spaced rows of the data to measure."""
 
 SLACK = 1e-9
-"""Targets count as outside a range only beyond this share of it, to ignore rounding."""
+"""Distance up to which targets outside the bounds are ignored, because it may be due to rounding.
+
+The distance is relative to the sum of the absolute bounds.
+"""
 
 GRADIENT = ("gradient_lo", "gradient_hi")
 """The names of a layer's two gradient norms."""
 
 
 class Watched:
-    """A model recorded when training begins, measured on request.
+    """A model that is recorded when training begins and measured on request.
 
     Args:
         model: A built Keras model.
         x: The inputs, in arrays as `fit` accepts them.
-        y: The targets; None for none.
+        y: The targets; None if there are none.
         prefix: Prefix of the names in `logs`.
-        layers: Whether each layer has its own numbers.
-        compared: Whether to compare the recording with the model now.
+        layers: Whether to log numbers for each layer.
+        compared: Whether to compare the recording with the model at construction.
 
     Raises:
-        InputError: Model and data do not fit.
+        InputError: The data do not fit the model.
         ModelError, UnsupportedError: The model cannot be read.
     """
 
@@ -73,8 +76,8 @@ class Watched:
             linear: Whether to use linear bounds rather than intervals, which are much faster.
 
         Returns:
-            Name in `logs` to number; and the proved faults: names of dead layers, `"constant"`,
-            `"targets"` or `"weights"`.
+            The numbers by their name in `logs`, and the set of proved faults: names of dead layers,
+            `"constant"`, `"targets"` or `"weights"`.
 
         Raises:
             ModelError: The recording differs from the model.
@@ -97,7 +100,7 @@ class Watched:
         return numbers | self.numbers(result), alarms
 
     def numbers(self, result: Moment) -> dict[str, float]:
-        """Return the entries of `logs` for one measurement, name to number."""
+        """Return the entries of `logs` for one measurement, as a dict from name to number."""
         p = self.prefix
         numbers = {f"{p}/{what}": result.share(what) for what in ("dead", "saturated", "idle")}
         numbers |= {f"{p}/lo": float(result.lo.min()), f"{p}/hi": float(result.hi.max())}
@@ -121,7 +124,7 @@ class Watched:
         return y.reshape(-1, size).astype(np.float64)
 
     def unreachable(self, result: Moment) -> float | None:
-        """Return the share of target numbers outside the outputs' range.
+        """Return the fraction of the target numbers that lie outside the bounds of the outputs.
 
         Returns None if the targets do not fit the outputs.
         """
@@ -132,9 +135,10 @@ class Watched:
         return float(np.mean((y < result.lo - slack) | (y > result.hi + slack)))
 
     def out_of_reach(self, result: Moment) -> bool:
-        """Return whether some target may be out of reach for all weights, not only these.
+        """Return whether some target may be out of reach for all weights, not only the current.
 
-        Labels of 0 and 1 are always outside the open range of a sigmoid, which is no fault.
+        Each bound of the outputs is moved outward to -1, 0, 1 or infinity. Labels of 0 and 1 are
+        thus not reported for a sigmoid, although they are always outside its open range.
         """
         graph, y = self.structure.network.graph, self.fitting_targets()
         if y is None or not graph.output or isinstance(graph.nodes[graph.output - 1].op, Affine):

@@ -19,7 +19,7 @@ class Attainable:
 
     Args:
         groups: The trainings, one group per activation.
-        targets: The targets that all of them learn.
+        targets: The targets of all trainings.
     """
 
     def __init__(self, groups: Sequence[Group], targets: Targets) -> None:
@@ -41,12 +41,12 @@ class Attainable:
 
     @property
     def accuracy(self) -> float:
-        """The largest bound of the models that have one; 0 if none has."""
+        """The largest accuracy bound of any model; 0 if no model has a bound."""
         return max(self._ceilings, default=0.0)
 
     @property
     def proof(self) -> str:
-        """A sentence about the proved bound, or `""`."""
+        """A sentence that states the proved bound; empty if there is none."""
         if not self._ceilings:
             return ""
         count = len(self._groups)
@@ -61,8 +61,8 @@ def recommended_labels(trainings: Trainings, groups: Sequence[Group]) -> tuple[s
     """Return the labels of the activation and the loss that `recommend` proposes.
 
     Returns:
-        A label is empty if no candidate is the recommended one. The activation's label is also
-        empty if `build` does not put the activation at the end of the model.
+        Two labels. A label is empty if the recommended candidate is not compared. The activation's
+        label is also empty if `build` does not put the activation at the end of the model.
     """
     last = LAST_LAYERS[trainings.targets.kind](trainings.targets)
     activation = ""
@@ -77,6 +77,6 @@ def recommended_labels(trainings: Trainings, groups: Sequence[Group]) -> tuple[s
 
 
 def _ends_in(model: Any, activation: str) -> bool:
-    """Return whether the last layer applies an activation."""
+    """Return whether the last layer of a model applies the activation with the given name."""
     last = getattr(model.layers[-1], "activation", None)
     return getattr(last, "__name__", "") == activation

@@ -1,4 +1,4 @@
-"""Training of every combination of activation, loss and optimizer from several starts."""
+"""Trains every combination of activation, loss and optimizer from several initial weights."""
 
 import hashlib
 import math
@@ -62,7 +62,7 @@ LOSSES = {
 
 
 def compare(build: Callable[[Any], Any], x: Any, y: Any, **options: Any) -> Study:
-    """Train and compare all combinations; see `outrange.compare`."""
+    """Train and compare all combinations of the candidates; see `outrange.compare`."""
     return Comparison(build, x, y, **options).run()
 
 
@@ -106,7 +106,7 @@ class Comparison:
     # ---- setting up -------------------------------------------------------------------------
 
     def make_groups(self) -> ComparisonRecord:
-        """Create a group per activation, all at their initial weights."""
+        """Create a record with one group of trainings per activation, at the initial weights."""
         pairs = [self.trainings.group(label) for label in self.trainings.activations]
         groups = [group for group, _ in pairs]
         engine = sorted({group.engine for group in groups})
@@ -123,7 +123,7 @@ class Comparison:
         )
 
     def plan(self) -> dict[str, Any]:
-        """Return the settings in which a saved study must agree to be resumed."""
+        """Return the settings that must be equal to those of a saved study to resume it."""
         trainings, digest = self.trainings, hashlib.sha256()
         for array in [*keras().tree.flatten(trainings.data.x), trainings.targets.values]:
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -143,7 +143,10 @@ class Comparison:
     # ---- running ------------------------------------------------------------------------------
 
     def run(self) -> Study:
-        """Train until all is done, the time is over, or the user presses Ctrl-C."""
+        """Train until all trainings are complete, time is over, or the user presses Ctrl-C.
+
+        If the file contains an unfinished study with the same settings, resume it.
+        """
         record = self.make_groups()
         if self.file is not None and self.file.exists():
             old = Study.load(self.file)
@@ -172,7 +175,7 @@ class Comparison:
         return study
 
     def train(self, record: ComparisonRecord) -> str:
-        """Train in this process; return `"complete"`, or `"time"` if the time is over."""
+        """Train in this process; return `"complete"`, or `"time"` if the time limit is reached."""
         for tick in range(record.first_tick, record.ticks):
             for group in range(len(record.groups)):
                 if self.seconds_left() <= 0:
@@ -189,7 +192,10 @@ class Comparison:
         return math.inf if self.limit is None else self.limit - self.seconds
 
     def advance(self, record: ComparisonRecord, group: int, tick: int) -> None:
-        """Train one group from `tick` to the next; do nothing if it is past `tick` (resumed)."""
+        """Train one group from `tick` to the next tick, and measure it.
+
+        Do nothing if the group of a resumed study is already past `tick`.
+        """
         if record.at(group) > tick:
             return
         before = record.groups[group].carried

@@ -1,4 +1,4 @@
-"""Findings of `outrange.diagnose` for one training, converted to reasons."""
+"""Diagnoses one training and converts the findings to reasons."""
 
 import warnings
 from typing import Any
@@ -14,7 +14,7 @@ from .plan import Group, TrainingData
 
 
 def diagnose_lane(group: Group, lane: int, data: TrainingData, from_start: bool) -> list[Reason]:
-    """Return the proved and measured findings of a lane's model, with its weights and loss.
+    """Return the proved and measured findings of one training, with its weights and its loss.
 
     Args:
         group: The group of trainings.
@@ -57,7 +57,7 @@ def _compile_and_diagnose(
 
 
 def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
-    """Read a model as a linear classifier of rows that are not linearly separable.
+    """Build the linear problem of a model without a hidden layer on rows that are not separable.
 
     Args:
         model: A built model, which is compiled again.
@@ -65,8 +65,8 @@ def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
         y: The classes, as one number or one one-hot row per row.
 
     Returns:
-        The problem. None if the model has a hidden layer, or if the rows are separable, at least up
-        to noise.
+        The problem. None if the model has a hidden layer, if the rows are separable, or if a
+        nonlinear model would not fit them better.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Reasons why a training fell short: its measurements, and findings of its diagnosis."""
+"""Finds reasons why a training fell short, from its measurements and its diagnosis."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,17 +14,18 @@ from .seeds import weights_of
 
 
 FALLING = 0.01
-"""A loss is still falling if it fell by this share over the last tenth of its training."""
+"""A loss is still falling if it fell by this fraction over the last tenth of the training."""
 
 STATIONARY = 1e-3
-"""A training is stationary if a step of 1 % of the weights' size along the gradient changes the
-loss by less than this share."""
+"""A training is stationary if a step along the gradient, of 1 % of the weights' norm, changes the
+loss by less than this fraction."""
 
 RESTLESS = 10.0
-"""A loss oscillates if its increases exceed its gain in the second half by this factor."""
+"""A loss oscillates if the sum of its increases in the second half of the training exceeds its net
+decrease by this factor."""
 
 SAME_LOSS = 0.01
-"""Losses count as equal within this share."""
+"""Relative difference up to which losses are treated as equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,8 @@ class Facts:
 
     Args:
         trial: The training with its curves.
-        ticks: Epochs of the points of the curves.
-        steepness: Norm of the loss's gradient over all the data.
+        ticks: Epoch of each point of the curves.
+        steepness: Norm of the gradient of the loss over all the data.
         spread: Largest difference of an output between two rows.
         moved: Whether any weight differs from its initial value.
         size: Euclidean norm of the weights.
@@ -59,7 +60,7 @@ def _reason(code: str, sentence: str, fix: str) -> Reason:
 
 
 def measured_reasons(f: Facts) -> list[Reason]:
-    """Return the reasons that the training itself shows; there is at least one."""
+    """Return the reasons that the measurements of a training show; there is at least one."""
     losses = f.trial.losses
     bad = np.flatnonzero(~np.isfinite(losses))
     if bad.size:
@@ -159,7 +160,11 @@ def _slow(f: Facts) -> list[Reason]:
 def reasons(
     study: Study, record: ComparisonRecord, data: TrainingData
 ) -> dict[tuple[int, int], tuple]:
-    """Return why each training fell short: `{(combination, start): reasons}`, at least one each."""
+    """Return the reasons why trainings did not reach the goal.
+
+    Returns:
+        The indices `(combination, start)` of each such training, to at least one reason.
+    """
     places = record.places()
     failed = [
         (i, s)

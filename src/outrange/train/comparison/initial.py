@@ -8,14 +8,14 @@ from ...frontends.keras.api import is_keras_class, keras
 
 
 CENTERED = ("VarianceScaling", "RandomNormal", "TruncatedNormal", "RandomUniform")
-"""Initializers with independent, continuous numbers; see `is_centered`."""
+"""Initializers that draw independent numbers from a continuous distribution; see `is_centered`."""
 
 
 class Initializers:
     """The initializers of a model's weights.
 
-    Keras names them after the weight: `kernel_initializer` creates `kernel`. Each draw uses the
-    initializer itself with a new seed, even if it has a fixed one.
+    Keras names an initializer after its weight: `kernel_initializer` creates `kernel`. Each draw
+    uses a copy of the initializer with a new seed, even if the user fixed the seed.
 
     Args:
         model: A built Keras model.
@@ -36,7 +36,7 @@ class Initializers:
                 self.makers.append((variable, maker, config if seeded else None))
 
     def draw(self, rng: np.random.Generator) -> list[tuple[Any, Any]]:
-        """Draw new values; return pairs of a variable and its value."""
+        """Draw new initial values; return pairs of a variable and its value."""
         values = []
         for variable, maker, config in self.makers:
             if config is not None:
@@ -53,11 +53,11 @@ def initializer_of(layer: Any, variable: Any) -> Any:
 
 
 def is_centered(initializer: Any) -> bool:
-    """Return whether an initializer draws independent numbers of a symmetric, continuous law.
+    """Return whether an initializer draws independently from a continuous law symmetric about 0.
 
     Keras's named initializers (Glorot, He, LeCun) are variance scalings. Entries of orthogonal
-    matrices are not independent, and constants are not continuous. User classes may draw anything,
-    whatever they are derived from.
+    matrices are not independent, and constants are not continuous. A user's class may draw
+    anything, even if it is derived from one of these initializers, so the result is False.
     """
     if not is_keras_own(initializer):
         return False
@@ -82,5 +82,5 @@ def is_fixed(initializer: Any) -> bool:
 
 
 def is_keras_own(thing: Any) -> bool:
-    """Return whether an initializer or a layer is of a Keras class rather than a derived one."""
+    """Return whether the class of an initializer or a layer is Keras's own, not a user's."""
     return is_keras_class(type(thing))

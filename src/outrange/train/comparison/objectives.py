@@ -31,7 +31,11 @@ class Yardstick:
 
 
 def label_things(things: Any, what: str) -> dict[str, Any]:
-    """Return a dict from labels to things, from a dict, a list, or a single thing.
+    """Convert a dict, a list or a single thing to a dict from label to thing.
+
+    Args:
+        things: Activations, losses or optimizers.
+        what: The user's name of the argument, for messages.
 
     Raises:
         InputError: There are no things, or two have the same label.
@@ -54,7 +58,7 @@ def label_things(things: Any, what: str) -> dict[str, Any]:
 
 
 def label(thing: Any) -> str:
-    """Return the name of an activation, a loss or an optimizer in tables."""
+    """Return the label of an activation, a loss or an optimizer in tables."""
     if thing is None:
         return "linear"
     if isinstance(thing, str):
@@ -64,7 +68,7 @@ def label(thing: Any) -> str:
 
 
 def optimizer_choice(name: str, thing: Any) -> OptimizerChoice:
-    """Convert an optimizer to a labelled factory of new ones."""
+    """Convert an optimizer to a factory of new optimizers with the same settings."""
     k = keras()
     try:
         model = k.optimizers.get(thing() if isinstance(thing, type) else thing)
@@ -80,7 +84,7 @@ def optimizer_choice(name: str, thing: Any) -> OptimizerChoice:
 def objective(
     name: str, thing: Any, targets: Targets, outputs: tuple[int, ...], yardstick: Yardstick
 ) -> Objective:
-    """Combine a loss with its targets and metric, for a model of this output shape.
+    """Combine a loss with its targets and its metric, for a model with a given output shape.
 
     Args:
         outputs: Shape of the model's output, without the batch axis.
@@ -119,10 +123,14 @@ def _threshold(loss: Any, kind: str, targets: Targets) -> float:
 
 
 def encode(targets: Targets, outputs: tuple[int, ...], sparse: bool) -> np.ndarray:
-    """Convert the targets to the shape that a model of this output shape needs.
+    """Convert the targets to the form that a model with a given output shape needs.
+
+    Args:
+        outputs: Shape of the model's output, without the batch axis.
+        sparse: Whether the loss expects class numbers.
 
     Raises:
-        InputError: They do not fit.
+        InputError: The targets do not fit the output shape.
     """
     columns = int(np.prod(outputs, dtype=np.int64))
     values = targets.values
@@ -149,7 +157,11 @@ def encode(targets: Targets, outputs: tuple[int, ...], sparse: bool) -> np.ndarr
 def yardstick(
     metric: Any, better: str | None, targets: Targets, outputs: tuple[int, ...]
 ) -> Yardstick:
-    """Return the metric to compare by: the user's, or the default for the targets."""
+    """Return the metric by which trainings are compared: the user's, or a default.
+
+    Raises:
+        InputError: The metric is unknown, does not fit the targets, or needs `better`.
+    """
     decides = targets.kind in ("binary", "classes", "one_hot", "multi_label")
     if metric is None:
         metric = "accuracy" if decides else "mse"
@@ -186,7 +198,11 @@ def _metric(
     outputs: tuple[int, ...],
     threshold: float,
 ) -> Callable[[Any], Any]:
-    """Return `metric(predictions)`, which computes one number in Keras operations."""
+    """Return a function that computes the metric of predictions, one number, in Keras operations.
+
+    Args:
+        threshold: The threshold at which a single output decides between two classes.
+    """
     dense = k.ops.convert_to_tensor(encode(targets, outputs, False))
     if yardstick.function is not None:
         function = yardstick.function
@@ -205,7 +221,7 @@ def _metric(
 
 
 def _share(k: ModuleType, right: Any, predictions: Any) -> Any:
-    """Compute the share of right answers; 0 if a prediction is not finite."""
+    """Compute the fraction of right answers; 0 if a prediction is not finite."""
     fine = k.ops.all(k.ops.isfinite(predictions))
     share = k.ops.mean(k.ops.cast(right, "float32"))
     return k.ops.where(fine, share, k.ops.zeros_like(share))

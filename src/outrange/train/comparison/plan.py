@@ -15,7 +15,7 @@ class TrainingData:
     """Training data as Keras accepts them.
 
     Args:
-        x: An array of inputs, batch axis first, or a list or dict of them.
+        x: An array of inputs, batch axis first, or a list or dict of such arrays.
         rows: Number of data rows.
     """
 
@@ -25,7 +25,7 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """A loss, the targets in the form it needs, and the metric of its predictions.
+    """A loss, the targets in the form it needs, and the metric of predictions.
 
     Args:
         label: Name of the loss in tables.
@@ -45,7 +45,7 @@ class Objective:
 
 @dataclass(frozen=True, eq=False)
 class OptimizerChoice:
-    """A labelled factory of optimizers."""
+    """A factory of optimizers, `fresh`, with a label for tables."""
 
     label: str
     fresh: Callable[[], Any]
@@ -59,7 +59,7 @@ class Options:
         epochs: Number of passes over the data.
         batch_size: Number of rows per step.
         stride: Number of epochs between two points of a curve.
-        seed: Seed of the first start; the others use the following integers.
+        seed: Seed of the first start; the other starts use the following integers.
     """
 
     epochs: int
@@ -69,17 +69,17 @@ class Options:
 
     @property
     def ticks(self) -> int:
-        """Number of steps of the curves, from tick 0 to the last."""
+        """Index of the last tick. Each tick is a point of the curves; the first is tick 0."""
         return -(-self.epochs // self.stride)
 
     def epoch(self, tick: int) -> int:
-        """Return the number of epochs trained at a tick."""
+        """Return the number of epochs that a training has completed at a tick."""
         return min(tick * self.stride, self.epochs)
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedPart:
-    """The measurements of a worker, tick by tick, and the resulting state of the group.
+    """The measurements that a worker made at each tick, and the resulting state of the group.
 
     Args:
         losses: Losses of all lanes at each tick.
@@ -95,15 +95,15 @@ class TrainedPart:
 
 
 class Group(ABC):
-    """The trainings of one activation, one lane each.
+    """The trainings of one activation; each training is a lane.
 
     Lanes are numbered `(optimizer * losses + loss) * starts + start`.
 
     Args:
         models: One built, uncompiled model per start.
-        rebuild: Creates another such model.
+        rebuild: Function that creates another such model.
         objectives: The losses with their targets and metrics.
-        optimizers: The labelled optimizer factories.
+        optimizers: The optimizer factories with their labels.
         data: The data that all lanes train on.
         options: The settings of every training.
     """
@@ -134,7 +134,7 @@ class Group(ABC):
         return len(self.optimizers) * len(self.objectives) * len(self.models)
 
     def place(self, lane: int) -> tuple[int, int, int]:
-        """Return the indices of optimizer, loss and start of a lane."""
+        """Return the indices of the optimizer, the loss and the start of a lane."""
         rest, start = divmod(lane, len(self.models))
         optimizer, loss = divmod(rest, len(self.objectives))
         return optimizer, loss, start
@@ -146,15 +146,18 @@ class Group(ABC):
 
     @abstractmethod
     def advance(self, orders: np.ndarray) -> None:
-        """Train one epoch per row of `orders`, each a permutation of the data's rows."""
+        """Train all lanes for one epoch per row of `orders`, a permutation of the data's rows."""
 
     @abstractmethod
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return loss, metric, and the largest spread of an output over the data, per lane."""
+        """Return three arrays with one entry per lane: loss, metric and spread.
+
+        The spread is the largest difference of an output between two rows of the data.
+        """
 
     @abstractmethod
     def steepness(self) -> np.ndarray:
-        """Return the Euclidean norm of the loss's gradient over all the data, per lane."""
+        """Return the Euclidean norm of the gradient of the loss over all the data, per lane."""
 
     @abstractmethod
     def predictions(self, lane: int) -> np.ndarray:
@@ -166,7 +169,7 @@ class Group(ABC):
 
     @abstractmethod
     def state(self) -> list[np.ndarray]:
-        """Return the state needed to resume."""
+        """Return the arrays that `restore` needs to resume the trainings."""
 
     @abstractmethod
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
@@ -178,11 +181,11 @@ class Group(ABC):
 
 
 def epoch_orders(options: Options, rows: int, first: int, count: int) -> np.ndarray:
-    """Return the order of the data's rows in epochs `first .. first + count`, `(count, rows)`.
+    """Return the order of the data's rows in `count` epochs from `first` on, `(count, rows)`.
 
-    It depends on the seed alone: all combinations and starts get the same batches, and a resumed
-    study continues with the same ones. With one batch per epoch there is nothing to shuffle, and
-    the result is `(count, 0)`.
+    The order depends only on the seed and the epoch. So all combinations and starts get the same
+    batches, and a resumed study gets the batches of an uninterrupted one. With one batch per epoch
+    there is nothing to shuffle, and the shape is `(count, 0)`.
     """
     if options.batch_size >= rows:
         return np.zeros((count, 0), np.int32)

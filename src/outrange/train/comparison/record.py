@@ -18,15 +18,16 @@ from .plan import Group, Options, TrainedPart
 LEADERS = 5
 
 GOAL_SHARE = 0.95
-"""The goal, as a share of the way from a constant prediction to the best result."""
+"""Position of the default goal between the metric of the best constant prediction (0) and the best
+result (1)."""
 
 
 SAME = 1e-6
-"""Accuracies count as equal within this distance, because they are means in float32."""
+"""Difference up to which accuracies are treated as equal, because they are means in float32."""
 
 
 class ComparisonRecord:
-    """The curves of every lane of every group."""
+    """The measured curves of every training of a comparison, that is, of every lane of a group."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class ComparisonRecord:
 
     @property
     def ticks(self) -> int:
-        """Number of steps of the curves, from tick 0 to the last."""
+        """Index of the last tick. Each tick is a point of the curves; the first is tick 0."""
         return self.options.ticks
 
     @property
@@ -60,7 +61,7 @@ class ComparisonRecord:
         return min(self.at(g) for g in range(len(self.groups)))
 
     def epoch(self, tick: int) -> int:
-        """Return the number of epochs trained at a tick."""
+        """Return the number of epochs that a training has completed at a tick."""
         return self.options.epoch(tick)
 
     def at(self, group: int) -> int:
@@ -68,7 +69,7 @@ class ComparisonRecord:
         return len(self.losses[group]) - 1
 
     def note(self, group: int) -> None:
-        """Measure a group in its current state."""
+        """Measure a group in its current state and add a point to its curves."""
         losses, metrics, self.spreads[group] = self.groups[group].evaluate()
         self.losses[group].append(losses)
         self.metrics[group].append(metrics)
@@ -106,7 +107,10 @@ class ComparisonRecord:
 
     @property
     def leaders(self) -> tuple[tuple[str, float, float, float], ...]:
-        """The current best combinations: label, median, least and largest metric of the starts."""
+        """The best combinations so far, at most `LEADERS`.
+
+        Each has its label and the median, the least and the largest metric of its starts.
+        """
         sign = -1.0 if self.yardstick.better == "higher" else 1.0
         ranked = []
         for a, lo, o in self.places():
@@ -120,7 +124,7 @@ class ComparisonRecord:
     # ---- as a study ---------------------------------------------------------------------------
 
     def target(self) -> float:
-        """Return the metric at or above which a training succeeds."""
+        """Return the goal: the value of the metric that a successful training reaches."""
         if self.goal is not None:
             return float(self.goal)
         last = np.concatenate([metrics[-1] for metrics in self.metrics])
@@ -136,7 +140,7 @@ class ComparisonRecord:
         return 0.5 * (bar + best) if base < bar and goal <= bar + SAME else goal
 
     def bar(self, best: float) -> float:
-        """Return the metric that a training must exceed to solve the task.
+        """Return the value of the metric that a training must beat to solve the task.
 
         Args:
             best: The best metric of all trainings.
@@ -192,7 +196,10 @@ class ComparisonRecord:
     # ---- files --------------------------------------------------------------------------------
 
     def save(self, path: Path, status: str, seconds: float, study: Study | None = None) -> None:
-        """Write the study and, unless it is complete, a state file next to it to resume from."""
+        """Write the study to a file.
+
+        Unless the study is complete, also write a state file next to it, from which it is resumed.
+        """
         state = state_path(path)
         if status == "complete":
             (study or self.study(status, seconds)).save(path)
@@ -210,7 +217,11 @@ class ComparisonRecord:
         (study or self.study(status, seconds)).save(path)
 
     def matches(self, old: Study, path: Path) -> bool:
-        """Return True, or raise an `InputError` that names a difference to the saved study."""
+        """Return True if a saved study has the same settings.
+
+        Raises:
+            InputError: A setting differs; the message identifies it.
+        """
         for key, value in self.plan.items():
             if old.plan.get(key) != value:
                 what = "" if key == "data" else f" `{key}`: {old.plan.get(key)!r}, not {value!r}"
@@ -222,7 +233,7 @@ class ComparisonRecord:
         return True
 
     def restore(self, old: Study, path: Path) -> float:
-        """Resume from a saved study; return the seconds it took so far."""
+        """Load the state of a saved study; return the seconds that the study took so far."""
         try:
             with np.load(state_path(path), allow_pickle=False) as saved:
                 arrays = {name: saved[name] for name in saved.files}

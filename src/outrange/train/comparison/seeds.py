@@ -16,8 +16,8 @@ from ...frontends.keras.api import keras
 def seed_generators(seed: int) -> Iterator[None]:
     """Seed Python's and NumPy's generators inside the context, and restore them afterwards.
 
-    A Keras initializer without a seed draws one from Python's generator when it is created, so
-    inside the context it is the same every time.
+    A Keras initializer without a seed draws one from Python's generator when it is created. So a
+    model that is built inside the context has the same initial weights every time.
     """
     python, numpy = random.getstate(), np.random.get_state()
     random.seed(seed)
@@ -30,10 +30,11 @@ def seed_generators(seed: int) -> Iterator[None]:
 
 
 def build_model(build: Callable[[Any], Any], activation: Any, seed: int) -> Any:
-    """Call `build(activation)` with the weights that belong to `seed`.
+    """Call `build(activation)`, with initial weights that are determined by `seed`.
 
     Raises:
-        InputError: `build` raises an exception, or returns no built Keras model of one output.
+        InputError: `build` raises an exception, or does not return a built Keras model with one
+            output and trainable weights.
     """
     k = keras()
     try:
@@ -101,7 +102,7 @@ def _short_message(error: Exception) -> str:
 
 
 def arrays_of(x: Any) -> Any:
-    """Convert the leaves of a structure to NumPy arrays; a list of numbers is one array."""
+    """Convert the leaves of a nested structure to NumPy arrays; a list of numbers is one array."""
     if isinstance(x, list | tuple) and not all(hasattr(part, "shape") for part in x):
         return np.asarray(x)
     return keras().tree.map_structure(np.asarray, x)

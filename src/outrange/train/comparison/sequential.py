@@ -1,4 +1,4 @@
-"""Trainings one by one with `Model.train_on_batch`, on any backend."""
+"""Runs trainings one by one with `Model.train_on_batch`, on any backend."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,14 +12,14 @@ from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, chec
 
 
 ROWS = 4096
-"""Number of rows predicted at once."""
+"""Maximum number of rows in one call of the model."""
 
 
 class Loops(Group):
     """The trainings of one activation, one after the other; see `Group`.
 
-    There is one compiled model per loss and optimizer. The lanes' states are loaded into it in
-    turn, so that all lanes are equally far when the time is over.
+    There is one compiled model per loss and optimizer. The states of the lanes are loaded into it
+    in turn, so that all lanes have trained equally long when the time is over.
     """
 
     engine = "one by one"
@@ -93,7 +93,7 @@ class Loops(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """Train as `Group.advance` does; an interrupted call changes nothing."""
+        """Train as `Group.advance` does; an interrupted call leaves all lanes unchanged."""
         size, rows = self.options.batch_size, self.data.rows
         after = []
         for lane in range(self.lanes):
@@ -110,7 +110,7 @@ class Loops(Group):
         self.carried = after
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Evaluate as `Group.evaluate`, with the loss of Keras's `evaluate`."""
+        """Evaluate as `Group.evaluate` does, with the loss that Keras's `evaluate` computes."""
         results = []
         for lane in range(self.lanes):
             objective = self.objectives[self.place(lane)[1]]
@@ -124,7 +124,7 @@ class Loops(Group):
         return losses, metrics, spreads
 
     def steepness(self) -> np.ndarray:
-        """Compute `Group.steepness` by the backend's differentiation."""
+        """Return the norms of `Group.steepness`, computed by the backend's differentiation."""
         norms = np.zeros(self.lanes)
         for lane in range(self.lanes):
             objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)
@@ -146,7 +146,7 @@ class Loops(Group):
         return [array for state in self.carried for array in state]
 
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
-        """Resume as `Group.restore`."""
+        """Resume as `Group.restore` does."""
         check_shapes(arrays, self.state())
         rest, states = list(arrays), []
         for state in self.carried:

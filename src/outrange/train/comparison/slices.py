@@ -1,4 +1,4 @@
-"""The worker's side of a comparison: trains one activation for some seconds from a given state."""
+"""The worker's side of a comparison: trains one activation from a given state for some seconds."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class TrainingSlice:
     Args:
         label: Label of the activation.
         first: The tick at which the slice starts.
-        until: The tick at which it ends at the latest.
-        seconds: Time limit of training after the first tick, which may compile.
+        until: The tick at which the slice ends at the latest.
+        seconds: Time limit of the training after its first tick, which may compile the model.
         left: Remaining seconds of the whole comparison.
     """
 
@@ -52,10 +52,10 @@ def keras_settings() -> dict[str, str]:
 
 
 def pack_trainings(trainings: Trainings) -> Payload:
-    """Pack the trainings and settings, which each worker receives once.
+    """Pack the trainings and the Keras settings into a payload, which each worker receives once.
 
     Raises:
-        InputError: A part of them cannot be pickled.
+        InputError: A part of the trainings cannot be pickled.
     """
     try:
         return Payload.of((keras_settings(), trainings))
@@ -82,7 +82,7 @@ def _packs(thing: Any) -> bool:
 def train_slice(
     cached: CachedPayload, task: TrainingSlice, state: Sequence[np.ndarray]
 ) -> TrainedPart:
-    """Continue the training of an activation.
+    """Continue the trainings of an activation and return their measurements and new state.
 
     Args:
         cached: The worker's cache of the serialized trainings.
@@ -90,7 +90,7 @@ def train_slice(
         state: The current state of the group.
 
     Raises:
-        InputError: This worker would not compute the same, or lacks a module.
+        InputError: The worker's settings differ from the caller's, or it lacks a module.
     """
     begin, name = read_clock(), f"group of {task.label}"
     # An abandoned slice may still run in this process.
@@ -115,7 +115,10 @@ def train_slice(
 
 @cache
 def _building() -> threading.Lock:
-    """Return a lock for building models, which changes the process's generators temporarily."""
+    """Return the process's lock for building models.
+
+    Building a model temporarily changes the state of the process's random generators.
+    """
     return threading.Lock()
 
 

@@ -1,4 +1,4 @@
-"""Distribution of a comparison over workers: activations that are behind go first."""
+"""Distributes a comparison over workers; the activations that are furthest behind go first."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ from .trainings import Trainings
 
 
 SECONDS = 10.0
-"""Length of a slice, which a lost worker or Ctrl-C costs; small trainings take one slice."""
+"""Maximum length of a slice in seconds. A lost worker or Ctrl-C discards one slice. Small trainings
+fit into a single slice."""
 
 LAPS = 4
-"""Minimum number of slices per activation within the time limit, so that all end equally far."""
+"""Minimum number of slices per activation within the time limit, so that all activations have
+trained about equally long at its end."""
 
 LATE = 10.0
-"""Seconds after the time limit to wait for running tasks, which end by themselves."""
+"""Seconds to wait after the time limit for running tasks, which end by themselves."""
 
 SLOWER = 10.0
-"""Maximum time of a slice in multiples of the longest one, since a new worker must compile."""
+"""Maximum time of a slice, in multiples of the longest slice so far; a new worker must compile."""
 
 GRACE = 60.0
-"""Additional seconds until a slice counts as hung, since its worker may still be starting."""
+"""Additional seconds until a slice is treated as hung, since its worker may still be starting."""
 
 
 class Laps:
-    """The scheduler that decides which activation continues, and how far.
+    """The scheduler that decides which group (activation) continues, and up to which tick.
 
     Args:
         record: The measurements so far.
@@ -43,19 +45,19 @@ class Laps:
         self.record = record
         self.given_up: set[int] = set()
         self.gained: dict[int, int] = {}
-        """Number of ticks of the last slice of each activation that had one."""
+        """Group index to the number of ticks of its last slice, if it has completed one."""
         self._lost: Counter[int] = Counter()
 
     @property
     def open(self) -> list[int]:
-        """Activations that are neither complete nor given up."""
+        """Indices of the groups that are neither complete nor given up."""
         at, ticks = self.record.at, self.record.ticks
         return [
             g for g in range(len(self.record.groups)) if at(g) < ticks and g not in self.given_up
         ]
 
     def until(self, group: int) -> int:
-        """Return the tick up to which a group may train: not far beyond the slowest one."""
+        """Return the tick up to which a group may train, which is not far beyond the slowest."""
         if group not in self.gained:
             return self.record.ticks
         last = min(self.open, key=self.record.at)
@@ -69,13 +71,13 @@ class Laps:
         return min(ready, key=self.record.at, default=None)
 
     def lose(self, group: int) -> None:
-        """Record the loss of a group's worker."""
+        """Record that a worker was lost; give up the group after several losses in a row."""
         self._lost[group] += 1
         if self._lost[group] >= ATTEMPTS:
             self.given_up.add(group)
 
     def enter(self, group: int, part: TrainedPart) -> None:
-        """Add the results of a worker."""
+        """Add the results of a slice to the record."""
         self.record.enter(group, part)
         self.gained[group], self._lost[group] = len(part.losses), 0
 
@@ -99,7 +101,7 @@ class Spread:
         self.longest = math.inf
 
     def run(self) -> None:
-        """Train until all is done, the time is over, or the pool breaks."""
+        """Train until all trainings are complete, time is over, or the pool breaks."""
         try:
             while self.laps.open and self.left() > 0 and not self.pool.broken:
                 self.give()
@@ -165,16 +167,18 @@ def spread(
     left: Callable[[], float],
     told: Callable[[], None],
 ) -> None:
-    """Train on workers; if the pool breaks, the caller must train the rest.
+    """Train on workers; if the pool breaks, the caller must run the remaining trainings.
 
     Args:
+        record: The measurements so far, to which the results are added.
         trainings: All trainings of the comparison.
         pool: The pool of workers.
-        left: Returns the remaining seconds.
-        told: Called after every slice.
+        left: Function that returns the remaining seconds.
+        told: Function that is called after every slice.
 
     Raises:
-        InputError: A part cannot be sent, or the workers cannot train the same.
+        InputError: The pool forks, a part of the trainings cannot be pickled, or the settings of
+            the workers differ.
     """
     if pool.forks:
         raise InputError(

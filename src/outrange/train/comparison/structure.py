@@ -30,18 +30,18 @@ class Structure:
 
     The operations are recorded once, and compared with the model once: at construction, or when
     `compare` is called. Later, only the current weights are inserted into the recording. Some
-    layers compute values from their weights without an input; batch normalization casts its
-    statistics. Their recording has numbers in place of weights, so such models are recorded again
-    each time.
+    layers compute values from their weights alone; for example, batch normalization casts its
+    statistics. Their recording contains numbers in place of weights, so a model with such layers is
+    recorded anew by each call of `now`.
 
     Args:
         model: A built Keras model.
         x: Data as `fit` accepts them, in arrays; they determine sizes that the model leaves open.
-        compared: Whether to compare the recording with the model now.
+        compared: Whether to compare the recording with the model at construction.
 
     Raises:
         InputError: The data do not fit the model.
-        ModelError: It cannot be read; see `outrange.load`.
+        ModelError: The model cannot be read; see `outrange.load`.
     """
 
     def __init__(self, model: Any, x: Any = None, *, compared: bool = True) -> None:
@@ -70,7 +70,7 @@ class Structure:
             network: The network returned by `now`, with the current weights.
 
         Raises:
-            ModelError: They differ; see `outrange.load`.
+            ModelError: The recording and the model differ; see `outrange.load`.
         """
         model, expected = self.model, self.signature
         with report_lack_of_memory(model):
@@ -82,8 +82,8 @@ class Structure:
         """Return the network with the current weights, without another comparison.
 
         Args:
-            fused: Whether to fuse elementwise sub-graphs into single curves. Fusing helps bounds,
-                but costs more than the evaluation of a few rows.
+            fused: Whether to fuse elementwise subgraphs into single curves. Fusing tightens bounds,
+                but takes longer than the evaluation of a few rows.
         """
         if not self.fixed:
             self.recording = trace(self.model, self.signature.struct, record_zeros=True)
@@ -101,7 +101,7 @@ class Structure:
         return self.k.tree.flatten(self.inputs)
 
     def rows(self, which: Any = slice(None)) -> np.ndarray:
-        """Return data as float64 rows `(n, inputs)` of the graph; `which` selects rows."""
+        """Return the data rows that `which` selects, as graph inputs `(n, inputs)` in float64."""
         parts = [np.asarray(a[which], np.float64) for a in self.arrays]
         return np.concatenate([a.reshape(len(a), -1) for a in parts], axis=1)
 
@@ -111,7 +111,7 @@ class Structure:
         return np.flatnonzero(np.logical_and.reduce(finite))
 
     def data_box(self, which: np.ndarray) -> Box:
-        """Return the box of the least and the largest entries of some data rows."""
+        """Return the smallest box that contains the data rows with the given indices."""
         parts = [a if len(which) == len(a) else a[which] for a in self.arrays]
         lo, hi = (
             np.concatenate([np.ravel(end(a, axis=0)) for a in parts]) for end in (np.min, np.max)
@@ -119,7 +119,7 @@ class Structure:
         return input_box(self.network.graph.inputs, Box(lo, hi))
 
     def is_finite(self) -> bool:
-        """Return whether all current weights are finite; otherwise there is no network."""
+        """Return whether all current weights are finite, as `now` requires."""
         return all(
             np.isfinite(np.asarray(self.k.ops.convert_to_numpy(v), np.float64)).all()
             for v in self.model.weights
@@ -130,7 +130,7 @@ class Structure:
         check_repeatable(self.model, self.signature, self.recording, record_zeros=True)
 
     def _fitting(self, x: Any) -> Any:
-        """Reshape data to the model's inputs, and pack them in its structure."""
+        """Reshape data to the model's input shapes, and pack them as the model expects."""
         arrays = []
         for slot, array in zip(self.signature.slots, self.k.tree.flatten(x), strict=True):
             shape = adjust_shape(np.shape(array), (None, *slot.shape))

@@ -26,11 +26,13 @@ class Trainings:
 
     Args:
         build: The user's function from an activation to a new model.
-        optimizers: The labelled optimizer factories.
+        activations: The activations by label.
+        losses: The losses by label.
+        optimizers: The optimizer factories with their labels.
         targets: The targets with their kind.
         data: The inputs of the training.
         options: The settings of every training.
-        starts: Number of initial weights per combination.
+        starts: Number of different initial weights per combination.
         metric: The user's metric, or None.
         better: Which values of a custom metric are better, or None.
         engine: `"auto"`, `"lanes"` or `"one by one"`.
@@ -54,7 +56,7 @@ class Trainings:
         return list(self.activations), list(self.losses), [o.label for o in self.optimizers]
 
     def group(self, label: str) -> tuple[Group, Yardstick]:
-        """Create the trainings of one activation at their initial weights, and their metric."""
+        """Create the group of one activation at its initial weights, and the metric to compare."""
         activation, seed = self.activations[label], self.options.seed
         models = [build_model(self.build, activation, seed + s) for s in range(self.starts)]
         check_takes(models[0], self.data.x)
@@ -80,7 +82,11 @@ class Trainings:
 
 
 def engine_of(name: str) -> type[Group]:
-    """Return the class of groups for an engine on this backend."""
+    """Return the subclass of `Group` that implements an engine on this backend.
+
+    Raises:
+        InputError: The engine is unknown, or needs another backend.
+    """
     if name not in ("auto", "lanes", "one by one"):
         raise InputError(
             f'`engine` must be "auto", "lanes" or "one by one". Received: engine={name!r}.'

@@ -1,9 +1,9 @@
-"""Many simultaneous trainings under JAX: one compiled program per model, one lane per training.
+"""Runs many trainings side by side in one compiled JAX program, with one lane per training.
 
 All combinations of loss, optimizer and start share a model's forward and backward pass. Their
 weights are stacked, and `Model.stateless_call` is mapped over them. Each loss reads the predictions
 of its lanes, and each optimizer updates its lanes with `Optimizer.stateless_apply`. A lane computes
-the same as Keras for one training.
+the same numbers as Keras does for a single training.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ jax = jax_module()
 
 
 Array = Any
-"""A JAX array, or a tracer while JAX traces."""
+"""A JAX array, or a tracer while JAX traces a function."""
 
 Carried = tuple[list[Array], list[Array], list[list[Array]]]
-"""Weights, other variables and the state of each optimizer, with one row per lane."""
+"""Trainable weights, other variables, and the state of each optimizer, with one row per lane."""
 
 
 class Lanes(Group):
-    """The trainings of one activation, side by side; see `Group`."""
+    """The trainings of one activation, run side by side; see `Group`."""
 
     engine = "lanes"
 
@@ -81,7 +81,18 @@ class Lanes(Group):
     def _losses(
         self, weights: list[Array], rest: list[Array], rows: Array | None, training: bool
     ) -> tuple[Array, tuple[Array, list[Array]]]:
-        """Return the loss of every lane, `(optimizers * losses * starts,)`, outputs and state."""
+        """Return the loss, the outputs and the updated variables of every lane.
+
+        Args:
+            weights: Trainable weights, one row per lane.
+            rest: Other variables, one row per lane.
+            rows: Indices of the batch; None for all rows.
+            training: Whether the layers run in training mode.
+
+        Returns:
+            `(losses, (outputs, rest))` with lanes first; there are `optimizers * losses * starts`
+            lanes.
+        """
         x = self.inputs if rows is None else jax.tree.map(lambda a: a[rows], self.inputs)
         forward = jax.vmap(lambda w, r: self._forward(w, r, x, training))
         outputs, rest, extra = forward(weights, rest)
@@ -120,7 +131,7 @@ class Lanes(Group):
         return weights, rest, after
 
     def _epochs(self, carried: Carried, orders: Array, count: Array) -> Carried:
-        """Train one epoch per row of `orders`, each a permutation of the data's rows."""
+        """Train all lanes for `count` epochs; each row of `orders` permutes the data's rows."""
         size, rows = self.options.batch_size, self.data.rows
         whole, left = divmod(rows, size)
 
@@ -155,11 +166,11 @@ class Lanes(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """Train as `Group.advance`."""
+        """Train as `Group.advance` does."""
         self.carried = self._advance(self.carried, jax.numpy.asarray(orders), len(orders))
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Evaluate as `Group.evaluate`."""
+        """Evaluate as `Group.evaluate` does."""
         losses, metrics, spreads = self._evaluate(self.carried)
         return _double(losses), _double(metrics), _double(spreads)
 
@@ -173,12 +184,12 @@ class Lanes(Group):
         return [np.asarray(leaf) for leaf in jax.tree.leaves(self.carried)]
 
     def predictions(self, lane: int) -> np.ndarray:
-        """Predict as `Group.predictions`."""
+        """Predict as `Group.predictions` does."""
         weights, rest, _ = jax.tree.map(lambda a: a[lane], (*self.carried[:2], []))
         return np.asarray(self.model.stateless_call(weights, rest, self.inputs)[0])
 
     def restore(self, arrays: Sequence[Any]) -> None:
-        """Resume as `Group.restore`."""
+        """Resume as `Group.restore` does."""
         check_shapes(arrays, jax.tree.leaves(self.carried))
         tree = jax.tree.structure(self.carried)
         self.carried = jax.tree.unflatten(tree, [jax.numpy.asarray(a) for a in arrays])

@@ -1,4 +1,4 @@
-"""Application of functions to groups of channels, which keeps the order of the channels."""
+"""Applies functions to groups of channels, and keeps the order of the channels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..framework import keras
 
 
 def pick_channels(x: Any, part: Sequence[int], axis: int) -> Any:
-    """Return the channels `part` of `x`, as a slice if they are contiguous."""
+    """Return the channels `part` of `x` along `axis`; contiguous channels are sliced."""
     first, last = part[0], part[-1]
     if list(part) == list(range(first, last + 1)):
         if last - first + 1 == x.shape[axis]:
@@ -26,13 +26,17 @@ def pick_channels(x: Any, part: Sequence[int], axis: int) -> Any:
 def apply_by_groups(
     x: Any, parts: Sequence[Sequence[int]], functions: Sequence[Callable | None], axis: int
 ) -> Any:
-    """Apply `functions[i]` (None: nothing) to the channels `parts[i]`, in the order of `x`.
+    """Apply a function to each part of the channels.
 
     Args:
         x: A tensor whose axis `axis` has a known length.
         parts: The channels of each part; every channel is in exactly one part.
-        functions: One function per part, which preserves the shape of its argument.
+        functions: One function per part, which preserves the shape of its argument; None leaves a
+            part unchanged.
         axis: The channel axis, counted from 0.
+
+    Returns:
+        A tensor of the shape of `x`, with the channels in the order of `x`.
     """
     done = [
         part if function is None else function(part)
@@ -49,7 +53,7 @@ def apply_by_groups(
 
 
 def axis_of(axis: int, rank: int, where: str) -> int:
-    """Return `axis` counted from 0, which must not be the batch axis.
+    """Convert a possibly negative axis to one counted from 0; it must not be the batch axis.
 
     Raises:
         InputError: There is no such axis.

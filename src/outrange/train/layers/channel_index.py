@@ -54,7 +54,7 @@ def check_disjoint(parts: Sequence[Sequence[int]], where: str) -> None:
     """Check that no channel is in two parts.
 
     Raises:
-        InputError: A channel is.
+        InputError: A channel is in two parts.
     """
     seen: set[int] = set()
     for part in parts:

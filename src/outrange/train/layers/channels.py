@@ -16,15 +16,15 @@ from .channel_index import check_disjoint, decode_key, encode_key, places
 class ChannelActivation(keras.layers.Layer):
     """Applies a separate activation to each group of channels.
 
-    Each key selects channels of one axis, and its value is their activation. This replaces the
-    split, apply and concatenate of a hand-written activation. Use it after a layer, or pass it to a
-    layer as `activation=`.
+    Each key selects channels of one axis, and its value is their activation. The layer replaces a
+    hand-written activation that splits its input, applies functions and concatenates the results.
+    Use it after a layer, or pass it to a layer as `activation=`.
 
     Args:
         activations: Maps an integer, a slice, a range or a tuple of integers to an activation: a
             name that Keras knows, a function, or a layer. An activation over several channels
-            (softmax) acts on those of its own key. A list of pairs `(key, activation)` is accepted
-            too, since a slice can be a key of a dict only from Python 3.12 on.
+            (softmax) acts only on the channels of its key. A list of pairs `(key, activation)` is
+            accepted too, since a slice can be a key of a dict only from Python 3.12 on.
         axis: The channel axis; never the batch axis 0.
         others: The activation of channels without a key.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
@@ -60,7 +60,7 @@ class ChannelActivation(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
-        """Determine the channels of each key."""
+        """Check that the keys fit the input shape, and build activations that are layers."""
         axis, parts = self._places(input_shape)
         for part, function in zip(parts, self._functions, strict=True):
             if part and isinstance(function, keras.layers.Layer) and not function.built:
@@ -88,7 +88,7 @@ class ChannelActivation(keras.layers.Layer):
         return axis, [*parts, [i for i in range(size) if i not in named]]
 
     def call(self, inputs: Any) -> Any:
-        """Apply the activations to `inputs`, in the same shape."""
+        """Apply the activations; the result has the shape of `inputs`."""
         axis, parts = self._places(inputs.shape)
         used = [(p, f) for p, f in zip(parts, self._functions, strict=True) if p]
         return apply_by_groups(inputs, [p for p, _ in used], [f for _, f in used], axis)

@@ -23,7 +23,7 @@ def groups_of(groups: Any, size: int, where: str) -> list[list[int]]:
         where: Description of the caller, for messages.
 
     Raises:
-        InputError: Groups overlap, omit a channel or do not fit, or a group has one class only.
+        InputError: Groups overlap, omit a channel or do not fit, or a group has only one class.
 
     Example:
         >>> groups_of([2, 3], 5, "Layer `a`")
@@ -66,7 +66,7 @@ def check_groups(groups: Any, where: str) -> None:
     """Check the type of the argument `groups`.
 
     Raises:
-        InputError: It is neither a number nor a list of sizes or of channels.
+        InputError: `groups` is neither a number nor a list of sizes or of channels.
     """
     whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
     if whole and groups >= 1:
@@ -103,13 +103,13 @@ class GroupedSoftmax(keras.layers.Layer):
     """Applies a separate softmax to each group of channels.
 
     Args:
-        groups: The number of equal groups (4), the size of each (`[3, 3, 5]`), or the channels of
-            each (`[[0, 2], [1, 3]]`). Every channel belongs to exactly one group.
+        groups: The number of equal groups (4), the size of each group (`[3, 3, 5]`), or the
+            channels of each group (`[[0, 2], [1, 3]]`). Every channel belongs to exactly one group.
         axis: The channel axis; never the batch axis 0.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        InputError: The groups overlap, omit a channel, do not fit, or have a single class.
+        InputError: The groups overlap, omit a channel or do not fit, or a group has only one class.
 
     Example:
         >>> import numpy as np

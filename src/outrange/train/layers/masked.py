@@ -29,16 +29,17 @@ def _apply_mask(allowed: np.ndarray, kernel: Any) -> Any:
 
 @registered
 class MaskedDense(keras.layers.Layer):
-    """Computes `activation(x @ kernel + bias)` with a mask of the kernel's connections.
+    """Computes `activation(x @ kernel + bias)` with a kernel in which a mask forbids connections.
 
-    A forbidden connection is exactly 0 from the first to the last training step. It is excluded
-    from the product, so no gradient reaches it. After every optimizer step (with momentum, weight
-    decay, orthogonalized updates or constraints) the stored entry is 0 too.
+    The weight of a forbidden connection is exactly 0 from the first to the last training step. It
+    is excluded from the product, so no gradient reaches it. After every optimizer step (with
+    momentum, weight decay, orthogonalized updates or constraints) the stored entry is 0 too.
 
     Args:
         units: Number of units, that is, of outputs.
         mask: A matrix `(inputs, units)` of 0 and 1 (or False and True), with 1 if input `i` may
-            reach unit `j`. Or one string of these digits per input, as in saved models.
+            reach unit `j`. A list with one string of these digits per input is accepted too; saved
+            models contain this form.
         activation: As in `keras.layers.Dense`, like all following arguments.
         use_bias: Whether to add a bias.
         kernel_initializer: Initializer of the full kernel, to which the mask is then applied.
@@ -96,11 +97,11 @@ class MaskedDense(keras.layers.Layer):
 
     @property
     def kernel(self) -> Any:
-        """The effective weights, `(inputs, units)`, exactly 0 without a connection."""
+        """The effective weights, `(inputs, units)`, which are exactly 0 without a connection."""
         return _apply_mask(self._mask, self._kernel)
 
     def build(self, input_shape: Shape) -> None:
-        """Create the weights; the mask must fit the input."""
+        """Create the weights, and check that the mask fits the input."""
         if input_shape[-1] != len(self._mask):
             raise InputError(
                 f"Layer `{self.name}` (MaskedDense): the mask must have one row per input. "
@@ -161,7 +162,7 @@ def mask_of(value: Any, units: int, layer: str) -> np.ndarray:
     """Convert a mask to a bool matrix with `units` columns.
 
     Raises:
-        InputError: It is not such a mask.
+        InputError: `value` is not such a mask.
     """
     rule = (
         f"Layer `{layer}` (MaskedDense): `mask` must be a matrix of 0 and 1, shape (inputs, "

@@ -13,17 +13,17 @@ from .grouped import GroupedSoftmax
 
 @registered
 class MonotoneIndexHead(keras.layers.Layer):
-    """Returns grouped classes whose argmax never decreases from one group to the next.
+    """Computes scores of grouped classes whose argmax never decreases from group to group.
 
     The logits of group `g` are those of group `g - 1` plus increments that increase with the class:
     `l[g, i] = l[g - 1, i] + sum_{j <= i} softplus(d[g, j])`. If class `i` beats a lower class in
-    one group, it does so in the next by a larger margin. So the order holds in real arithmetic for
-    every input and all weights: before, during and after training. (In float32 two classes may
-    round to a tie.)
+    one group, it beats that class in the next group by a larger margin. So the order holds in real
+    arithmetic for every input and all weights: before, during and after training. (In float32 two
+    classes may round to a tie.)
 
     Args:
         groups: Number of groups, at least 2.
-        classes: Number of classes in each, at least 2.
+        classes: Number of classes in each group, at least 2.
         softmax: Whether to return probabilities; False returns logits.
         kernel_initializer: Initializer of the kernel, as in `keras.layers.Dense`.
         bias_initializer: Initializer of the bias, as in `keras.layers.Dense`.
@@ -85,7 +85,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Map `(..., features)` to `(..., groups * classes)`, group after group."""
+        """Map `(..., features)` to `(..., groups * classes)`, with the classes group by group."""
         ops = keras.ops
         z = ops.add(ops.matmul(inputs, self.kernel), self.bias)
         first, steps = z[..., : self.classes], ops.softplus(z[..., self.classes :])
@@ -94,7 +94,11 @@ class MonotoneIndexHead(keras.layers.Layer):
         return self._normalize(logits) if self.softmax else logits
 
     def _sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return matrices that repeat the first logits and sum the increments of later ones."""
+        """Return two matrices whose products with the first logits and the increments are added.
+
+        The first repeats the logits of the first group in every group. The second sums the
+        increments that each logit of a later group contains.
+        """
         g, k = self.groups, self.classes
         repeat = np.tile(np.eye(k, dtype="float32"), (1, g))
         group, place = np.divmod(np.arange((g - 1) * (k - 1)), k - 1)

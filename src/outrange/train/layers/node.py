@@ -45,7 +45,7 @@ class WiredNode(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Map a tensor, or a list of tensors, `(..., units)` each, to one of that shape."""
+        """Map a tensor, or a list of tensors of shape `(..., units)`, to a tensor of that shape."""
         parts = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         if not parts:
             raise InputError(

@@ -18,7 +18,7 @@ class GroupedCrossentropy(keras.losses.Loss):
 
     Args:
         groups: As in `outrange.layers.GroupedSoftmax`, along the last axis.
-        from_logits: Whether the model returns logits (no softmax).
+        from_logits: Whether the model returns logits rather than probabilities.
         reduction: The reduction over samples, as in `keras.losses.Loss`.
         name: The name of the loss, as in `keras.losses.Loss`.
         **kwargs: Further arguments of `keras.losses.Loss`.
@@ -67,17 +67,19 @@ class GroupedCrossentropy(keras.losses.Loss):
 class MonotoneIndexPenalty(keras.losses.Loss):
     """Penalty for a chosen index that decreases from one group to the next.
 
-    `argmax` passes no gradient, so the index is measured by the probabilities `p` of each group:
+    `argmax` passes no gradient, so the index is measured by the probabilities `p` of each group.
+    `by` selects one of two measures:
 
     * `by="index"`: the expected index `E_g = sum_i i p[g, i]` costs
       `relu(E_g - E_{g+1} + margin)`;
     * `by="cumulative"`: with `F_g[j] = p[g, 0] + ... + p[g, j]`, every class `j` costs
-      `relu(F_{g+1}[j] - F_g[j] + margin)`: the whole distribution must move up.
+      `relu(F_{g+1}[j] - F_g[j] + margin)`, so the whole distribution must move up.
 
     A penalty of 0 on samples proves nothing; use `outrange.monotone(model, box, groups=...)`.
 
     Args:
-        groups: As in `outrange.layers.GroupedSoftmax`, along the last axis; in their order.
+        groups: As in `outrange.layers.GroupedSoftmax`, along the last axis, in the order in which
+            the index must not decrease.
         loss: A loss to add the penalty to, as a name or a Keras loss; None for the penalty alone.
         weight: The factor of the penalty.
         margin: The required increase of the index (in classes for `"index"`, in probability for
@@ -89,7 +91,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         **kwargs: Further arguments of `keras.losses.Loss`.
 
     Raises:
-        InputError: An argument breaks its rule.
+        InputError: An argument is invalid.
 
     Example:
         >>> import numpy as np
@@ -153,7 +155,10 @@ class MonotoneIndexPenalty(keras.losses.Loss):
 
     @staticmethod
     def _above(p: Any, parts: Sequence[Any]) -> Any:
-        """Return the probability of an index above `j`, for `j` up to the longest group's last."""
+        """Return the probability that the index exceeds `j`, for each `j` but the last.
+
+        All groups are padded to the number of classes of the longest group.
+        """
         ops = keras.ops
         longest = max(int(part.shape[-1]) for part in parts)
         short = longest - int(p.shape[-1])

@@ -13,10 +13,10 @@ from .wiring_spec import EdgeSpec, NodeSpec, Wiring, read_wiring
 def wire(spec: Any, *, name: str = "wired") -> Any:
     """Build a Keras model from a list of named nodes and edges; feedback is unrolled.
 
-    A node sums the values of its edges, adds a bias and applies its activation. An edge multiplies
-    by a matrix of weights. With feedback, the nodes are computed `passes` times with the same
-    weights and inputs. A feedback edge carries the value of the previous pass, and nothing in the
-    first pass. The outputs are the values of the last pass.
+    A node sums the values of its incoming edges, adds a bias and applies its activation. An edge
+    multiplies the value of its source by a matrix of weights. With feedback, the nodes are computed
+    `passes` times with the same weights and inputs. A feedback edge carries the value of the
+    previous pass, and nothing in the first pass. The outputs are the values of the last pass.
 
     The result is an ordinary functional model for `fit`, `save` and every question of this library.
     A node's layer has the node's name and is called once per pass (`layer="B"` bounds it in every
@@ -25,18 +25,19 @@ def wire(spec: Any, *, name: str = "wired") -> Any:
     Args:
         spec: The wiring, a dict with
 
-            * `"nodes"`: a list of dicts with `"name"`, `"units"`, and for inputs `"input": True`,
-              else optionally `"activation"`, `"use_bias"`, and `"shared"`, a label: nodes of one
-              label are one layer (one bias);
-            * `"edges"`: a list of pairs `("A", "B")` or dicts with `"from"`, `"to"`, and optionally
-              `"feedback": True`, `"mask"` (the existing connections, see `MaskedDense`),
-              `"shared"`, a label: edges of one label have one matrix of weights;
+            * `"nodes"`: a list of dicts with `"name"` and `"units"`. Input nodes also have
+              `"input": True`. Other nodes may have `"activation"`, `"use_bias"`, and a label
+              `"shared"`: nodes with the same label are one layer with one bias;
+            * `"edges"`: a list of pairs `("A", "B")` or of dicts with `"from"` and `"to"`. They may
+              have `"feedback": True`, `"mask"` (the existing connections, see `MaskedDense`), and a
+              label `"shared"`: edges with the same label have the same matrix of weights;
             * `"outputs"`: a node's name, or a list of names;
-            * `"passes"`: with feedback, how often the nodes are computed.
+            * `"passes"`: the number of times the nodes are computed, at least 2; only with
+              feedback.
         name: The name of the Keras model.
 
     Returns:
-        A `keras.Model`, one input per input node in their order.
+        A `keras.Model` with one input per input node, in the order of the nodes.
 
     Raises:
         InputError: The wiring is invalid: a loop without feedback, an unknown node, an edge into an

@@ -43,10 +43,10 @@ class EdgeSpec:
 
 @dataclass(frozen=True)
 class Wiring:
-    """A valid wiring.
+    """A wiring that has been checked.
 
     Args:
-        nodes: Name to node, each after every node whose value it reads within one pass.
+        nodes: Name to node. Each node comes after all nodes whose values it reads in the same pass.
         edges: The edges, in the user's order.
         passes: The number of times that the nodes are computed.
         outputs: Names of the nodes whose last values are the outputs.
@@ -63,10 +63,10 @@ class Wiring:
 
 
 def read_wiring(spec: Any) -> Wiring:
-    """Check a wiring and put its nodes in order.
+    """Check a wiring and sort its nodes by the edges within a pass.
 
     Raises:
-        InputError: The wiring is invalid; the message names the node or edge.
+        InputError: The wiring is invalid; the message identifies the node or edge.
     """
     rule = '`spec` must be a dict with "nodes", "edges", "outputs" and, with feedback, "passes".'
     if not isinstance(spec, Mapping):
@@ -204,7 +204,7 @@ def _check_duplicates(edges: tuple[EdgeSpec, ...]) -> None:
 
 
 def _check_shared_shapes(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> None:
-    """Check that edges and nodes with shared weights have the same shape."""
+    """Check that edges, and nodes, with the same label agree in their shapes and settings."""
     shapes: dict[str, tuple] = {}
     labels: dict[str, tuple] = {}
     for edge in edges:
@@ -231,7 +231,11 @@ def _check_shared_shapes(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, .
 
 
 def _order(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> list[str]:
-    """Sort the names so that within a pass every edge leads forward."""
+    """Sort the node names so that every edge within a pass leads from an earlier to a later node.
+
+    Raises:
+        InputError: The edges within a pass form a loop.
+    """
     waiting = {
         name: [e.source for e in edges if e.target == name and not e.feedback] for name in nodes
     }
