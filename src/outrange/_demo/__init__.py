@@ -1,1 +1,1 @@
-"""A small controller to look at: what `outrange demo` trains."""
+"""The small example network that `outrange demo` trains."""

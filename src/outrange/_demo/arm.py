@@ -1,8 +1,9 @@
 """A network that predicts the joint torques of a two-link robot arm, trained to imitate physics.
 
-Inputs: two joint angles, their speeds and accelerations. Outputs: the torque each motor needs. The
-engineer's question: what is the largest torque the network can ask for? The extremes lie inside
-the input set, not at its corners, and random inputs rarely come near them.
+The inputs are the two joint angles, their speeds and their accelerations. The outputs are the
+torques that the two motors need. The engineer's question is: what is the largest torque that the
+network can request? The extremes lie inside the input set, not at its corners, and random inputs
+rarely come near them.
 """
 
 from types import ModuleType
@@ -14,16 +15,17 @@ import numpy as np
 JOINT = ("shoulder", "elbow")
 
 REACH = np.array([3.0, 3.0, 2.0, 2.0, 4.0, 4.0])
-"""Angles in rad, speeds in rad/s, accelerations in rad/s^2: each within plus or minus this."""
+"""Largest absolute values of the angles (rad), the speeds (rad/s) and the accelerations
+(rad/s^2)."""
 
 MASS, LENGTH, GRAVITY = 1.0, 0.5, 9.81
-"""Of each link: kilograms at its end, meters. Meters per second squared."""
+"""Mass at the end of each link in kg, length of each link in m, and gravity in m/s^2."""
 
 EXAMPLES, EPOCHS, BATCH = 40_000, 30, 256
 
 
 def torques(states: np.ndarray) -> np.ndarray:
-    """Return the torques in N m that produce these accelerations, `(n, 6)` to `(n, 2)`.
+    """Return the torques in N m, `(n, 2)`, that produce the accelerations in states `(n, 6)`.
 
     Reference: R. Murray, Z. Li, S. Sastry, *A Mathematical Introduction to Robotic Manipulation*,
     1994, section 4.2: the planar arm with point masses, angles from the hanging position.
@@ -45,21 +47,21 @@ def torques(states: np.ndarray) -> np.ndarray:
 
 
 def examples(count: int = EXAMPLES, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Random states `(count, 6)` and their torques `(count, 2)`, float32."""
+    """Return random states, `(count, 6)`, and their torques, `(count, 2)`, in float32."""
     states = np.random.default_rng(seed).uniform(-REACH, REACH, (count, 6))
     return states.astype(np.float32), torques(states).astype(np.float32)
 
 
 def train(keras: ModuleType, epochs: int = EPOCHS, units: int = 32) -> tuple[Any, float]:
-    """Train the network.
+    """Train a network to predict the torques.
 
     Args:
         keras: The Keras module, on any backend.
-        epochs: Passes over the examples.
-        units: Width of the two hidden layers.
+        epochs: Number of passes over the examples.
+        units: Number of units of each of the two hidden layers.
 
     Returns:
-        The model, and its mean absolute error on fresh examples in N m.
+        The model, and its mean absolute error on new examples in N m.
     """
     keras.utils.set_random_seed(1)
     model = keras.Sequential(

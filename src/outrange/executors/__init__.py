@@ -1,1 +1,1 @@
-"""Distribution of tasks to workers: one interface over `concurrent.futures` executors and Dask."""
+"""Distributes tasks to workers through one interface to `concurrent.futures` and Dask."""

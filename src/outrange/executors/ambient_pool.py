@@ -1,6 +1,7 @@
-"""The ambient worker pool: a context variable, like the deadline.
+"""The ambient worker pool, which is a context variable like the deadline.
 
-A search that can be divided lies ten calls below the caller who has workers.
+A search that can be divided runs many calls below the caller that has workers, so the pool is not
+passed as an argument.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
 
 class Workers:
-    """The pool for one hard question, and the folder of its checkpoint.
+    """The worker pool for one question, and the folder of its checkpoint.
 
     Args:
-        folder: Where an interrupted search is resumed from; None for no checkpoint.
+        pool: The pool of workers.
+        folder: Folder of the checkpoint from which an interrupted search resumes; None for no
+            checkpoint.
     """
 
     def __init__(self, pool: Pool, folder: Path | None = None) -> None:
@@ -32,7 +35,7 @@ class Workers:
         self._callbacks.append(callback)
 
     def close(self) -> None:
-        """Call the registered callbacks once: the question has ended."""
+        """Call the registered callbacks, each once, because the question has ended."""
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
@@ -42,13 +45,17 @@ _workers: ContextVar[Workers | None] = ContextVar("outrange_workers", default=No
 
 
 def ambient_workers() -> Workers | None:
-    """Return the ambient worker pool, or None."""
+    """Return the ambient worker pool; None if there is none."""
     return _workers.get()
 
 
 @contextmanager
 def use_workers(workers: Workers | None) -> Iterator[None]:
-    """Divide the searches that start inside the context among `workers`, if there are any."""
+    """Divide the searches that start inside the context among `workers`.
+
+    Args:
+        workers: The ambient worker pool inside the context; None for no pool.
+    """
     token = _workers.set(workers)
     try:
         yield

@@ -1,7 +1,7 @@
-"""Grouping of short questions into one task, because each task costs a round trip to a worker.
+"""Groups short questions into one task, because each task takes a round trip to a worker.
 
-Sizes follow guided self-scheduling: each task takes a share of the waiting questions, so that all
-workers end together.
+Sizes follow guided self-scheduling: each task takes a fraction of the waiting questions, so that
+all workers end at about the same time.
 
 Reference: Polychronopoulos, Kuck, *Guided self-scheduling: a practical scheduling scheme for
 parallel supercomputers*, IEEE Transactions on Computers, 1987.
@@ -24,21 +24,25 @@ TASK_SECONDS = 0.5
 """Target duration of a task of several questions, in seconds."""
 
 MIN_TASK_SECONDS = 0.04
-"""Minimum duration of a task of short questions, in seconds: four times its round trip, during
-which a worker without another task idles.
+"""Minimum duration of a task of short questions, in seconds.
+
+It is four times the duration of a round trip, during which a worker without another task idles.
 """
 
 PATIENCE = 1.5
-"""Factor on the expected duration of a task. After that time it starts no more of its questions:
-they are hard, and other workers may be free for the rest.
+"""Multiple of its expected duration after which a task starts no more of its questions.
+
+Its questions are harder than expected, and other workers may be free for the remaining ones.
 """
 
 TASKS_PER_WORKER = 2
-"""Minimum number of tasks left for each worker where questions are grouped."""
+"""Minimum number of tasks per worker that grouping must leave, where possible."""
 
 PREFETCH_BELOW = 0.1
-"""Task duration in seconds below which the next task is queued behind it, to hide the round trip.
-Behind a longer task it might wait for a hard question while another worker is free.
+"""Task duration in seconds below which another task is queued at the same worker.
+
+The queued task hides the round trip. Behind a longer task it might wait for a hard question while
+another worker is free.
 """
 
 WINDOW = 16
@@ -46,9 +50,10 @@ WINDOW = 16
 
 
 class Chunks:
-    """Policy that sets the number of questions in the next task.
+    """A policy that sets the number of questions in the next task.
 
-    The median of recent durations is the estimate: the first question on each worker takes longer.
+    The duration of a question is estimated by the median of recent durations, because the first
+    question on each worker takes longer.
     """
 
     def __init__(self) -> None:
@@ -62,7 +67,7 @@ class Chunks:
         """Return the number of questions for the next task; 1 before any duration is known.
 
         Args:
-            waiting: Number of questions that no worker has.
+            waiting: Number of questions that have not been sent to a worker.
             workers: Number of workers available.
         """
         if not self._lately:
@@ -71,12 +76,17 @@ class Chunks:
         return max(1, min(fit, max(least, waiting // (TASKS_PER_WORKER * max(workers, 1)))))
 
     def ahead(self, waiting: int, workers: int) -> int:
-        """Return how many tasks to queue at each worker, 0 or 1; arguments as in `size`."""
+        """Return the number of tasks to queue at each worker, 0 or 1.
+
+        Args:
+            waiting: Number of questions that have not been sent to a worker.
+            workers: Number of workers available.
+        """
         is_short = bool(self._lately) and self.size(waiting, workers) * self._usual < PREFETCH_BELOW
         return int(is_short and waiting > workers)
 
     def patience(self, size: int) -> float:
-        """Return the seconds after which a task of `size` questions starts no more of them."""
+        """Return the seconds after which a task of `size` questions starts no further question."""
         return PATIENCE * size * self._usual if self._lately else 0.0
 
     @property
@@ -86,16 +96,16 @@ class Chunks:
 
 
 def answer_within(questions: Iterable[Q], decide: Callable[[Q], A], patience: float) -> list[A]:
-    """Answer questions on a worker until the time is over, and at least one of them.
+    """Answer questions on a worker until the time is over; answer at least one question.
 
     Args:
         questions: The questions of one task, in order.
-        decide: Answers one question.
-        patience: Time in seconds, from `Chunks.patience`.
+        decide: Function that answers one question.
+        patience: Seconds after which no further question is started, from `Chunks.patience`.
 
     Returns:
-        The answers to the first questions. If there are fewer than questions, the caller asks the
-        rest again.
+        The answers to the first questions, in order. If there are fewer answers than questions, the
+        caller must submit the remaining questions again.
     """
     begin, answers = read_wall_clock(), []
     for question in questions:

@@ -1,4 +1,4 @@
-"""The number of cores a task may use: a task on a worker shares the machine with others."""
+"""The number of cores that a task may use, since it may share the machine with other tasks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _most: ContextVar[int | None] = ContextVar("outrange_cores", default=None)
 
 @contextmanager
 def on_cores(count: int) -> Iterator[None]:
-    """Limit code inside the context to `count` cores, so that other tasks have the rest.
+    """Limit code inside the context to `count` cores, so that other tasks can use the others.
 
     Args:
-        count: Upper limit; on a machine with fewer cores, all are used.
+        count: Maximum number of cores; on a machine with fewer cores, all cores are used.
     """
     token = _most.set(count)
     try:
@@ -26,7 +26,7 @@ def on_cores(count: int) -> Iterator[None]:
 
 
 def cores() -> int:
-    """Return the number of cores this process, or the current task of it, may use."""
+    """Return the number of cores that this process, or its current task, may use."""
     try:
         available = len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux

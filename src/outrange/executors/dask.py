@@ -1,4 +1,4 @@
-"""Dask as a pool; no other file imports `distributed`."""
+"""A pool of Dask workers. Only this module imports `distributed`."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ if TYPE_CHECKING:
 
 
 CONNECT = 10.0
-"""Seconds to reach a scheduler."""
+"""Time limit in seconds to connect to a scheduler."""
 
 REFRESH = 1.0
 """Seconds for which the list of workers is reused."""
 
 SCATTER_ABOVE = 8 << 20
-"""Bytes above which an argument is sent to a worker directly, not through the scheduler."""
+"""Size in bytes above which an argument is sent directly to a worker, not through the scheduler."""
 
 SCATTER_WAIT = 2.0
-"""Seconds until a directly sent argument goes through the scheduler after all, as all later ones
-do: its worker may be stopped, and Dask would wait for it.
+"""Seconds after which a directly sent argument is sent through the scheduler instead.
+
+The worker may have stopped, and Dask would wait for it. All later arguments then go through the
+scheduler too.
 """
 
 GATHER = 15.0
-"""Seconds to fetch a result. If its worker dies with it, Dask recomputes it within this time."""
+"""Time limit in seconds to fetch a result. If its worker died, Dask recomputes it meanwhile."""
 
 LOSS_ERRORS = (
     "ResultLost",
@@ -45,21 +47,21 @@ LOSS_ERRORS = (
     "FutureCancelledError",
     "FutureLostError",
 )
-"""Errors of Dask that report a lost worker or scheduler."""
+"""Names of the errors with which Dask reports a lost worker or scheduler."""
 
 
 class ResultLost(Exception):
-    """The worker of an ended task disappeared before its result was fetched."""
+    """Raised if the worker of a completed task disappeared before its result was fetched."""
 
 
 class DaskPool:
     """The workers of a Dask cluster.
 
-    If a worker dies, Dask gives its tasks to another one. If a scheduler restarts, it forgets all
-    tasks: they count as lost, and are submitted again once the client has reconnected.
+    If a worker dies, Dask runs its tasks on another worker. If a scheduler restarts, it forgets all
+    tasks. They are treated as lost, and are submitted again once the client has reconnected.
 
     Args:
-        client: The user's; it is not closed here.
+        client: The user's client, which is not closed here.
     """
 
     def __init__(self, client: Client) -> None:
@@ -78,14 +80,17 @@ class DaskPool:
         return self._client.status in ("closing", "closed")
 
     cores = 1
-    """A worker of several threads runs several tasks at once."""
+    """A worker with several threads runs several tasks, of one core each, at the same time."""
 
     forks = False
-    """Dask's nannies start new processes."""
+    """Dask's nannies start new processes rather than forks."""
 
     @property
     def size(self) -> int:
-        """The threads of all workers, at most `REFRESH` seconds old; 0 while a cluster starts."""
+        """The number of threads of all workers; 0 while a cluster starts.
+
+        The number may be out of date by up to `REFRESH` seconds.
+        """
         return sum(node.cores for node in self.nodes)
 
     @property
@@ -101,7 +106,7 @@ class DaskPool:
     def submit(
         self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
     ) -> Future:
-        """Start a task under a key that begins with its name, which the dashboard shows."""
+        """Start a task whose key begins with `name`, so that Dask's dashboard shows the name."""
         if self.broken:
             raise BrokenExecutor("the client of Dask is closed")
         key = f"{name.replace(' ', '-')}-{uuid.uuid4().hex}"
@@ -111,7 +116,10 @@ class DaskPool:
         return self._client.submit(work, *sent, key=key, pure=False, **where)
 
     def _scatter_large(self, argument: Any) -> Any:
-        """Send a large argument directly to a worker, if there is one."""
+        """Send a large argument directly to a worker and return a reference to it.
+
+        Return the argument itself if it is small, or if no worker accepts it in time.
+        """
         if not isinstance(argument, bytes) or len(argument) <= SCATTER_ABOVE:
             return argument
         if self._is_slow:
@@ -130,10 +138,12 @@ class DaskPool:
             return argument
 
     def result(self, future: Future) -> Any:
-        """Return the result of a task; a time limit keeps one worker from blocking the rest.
+        """Return the result of a completed task.
+
+        A time limit prevents one worker from blocking the others.
 
         Raises:
-            ResultLost: It did not arrive in time.
+            ResultLost: The result did not arrive in time.
         """
         try:
             return future.result(timeout=GATHER)
@@ -144,12 +154,12 @@ class DaskPool:
             raise ResultLost(future.key) from None
 
     def is_loss(self, error: BaseException) -> bool:
-        """Return whether a worker died several times, or the scheduler was restarted."""
+        """Return whether an error reports that workers died or that the scheduler was restarted."""
         cancelled = isinstance(error, CancelledError | AsyncCancelled)
         return cancelled or type(error).__name__ in LOSS_ERRORS
 
     def give_up(self, future: Future) -> None:
-        """Cancel the task, and let the nanny of its worker restart that worker."""
+        """Cancel a task, and restart the worker that runs it, if the worker has a nanny."""
         client: Any = self._client
         with contextlib.suppress(Exception):  # no nanny, or the worker is gone
             busy = [w for w, keys in client.processing().items() if future.key in keys]
@@ -161,10 +171,10 @@ def connect(address: str) -> DaskPool:
     """Connect to the scheduler of a cluster.
 
     Args:
-        address: For example `"tcp://host:8786"`.
+        address: Address of the scheduler, for example `"tcp://host:8786"`.
 
     Raises:
-        InputError: Dask is not installed, or no scheduler answers there.
+        InputError: Dask is not installed, or no scheduler answers at the address.
     """
     try:
         from distributed import Client

@@ -1,7 +1,7 @@
-"""Dispatcher of tasks to a pool of workers.
+"""Dispatches tasks to a pool of workers.
 
-It ships each payload to a worker that lacks it, and separates lost or hung workers from failed
-tasks.
+The dispatcher sends a payload to each worker that lacks it, and distinguishes lost or hung workers
+from failed tasks.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .worker_settings import process_name
 
 
 ATTEMPTS = 3
-"""Number of workers that may be lost over one task. After that the task itself may kill them: it is
-not submitted again, and the caller decides what becomes of it."""
+"""Number of workers that may be lost while they run one task. After that the task itself may be the
+cause, so the caller should not submit it again."""
 
 TICK = 0.25
-"""Seconds between two looks at the clock while the caller waits for tasks."""
+"""Longest time in seconds for which a caller should wait before it checks its own time limit."""
 
 SMALL_PAYLOAD = 1 << 20
-"""Bytes up to which a payload is sent with the first tasks unasked: cheaper than a round trip in
-which a worker reports that it is missing."""
+"""Size in bytes up to which a payload is sent along with the first tasks. This is cheaper than a
+round trip in which a worker reports that it lacks the payload."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +41,11 @@ class TaskResult:
 
     Args:
         key: The identifier under which the task was submitted.
-        error: The exception that it raised, or that describes how it was lost.
-        lost: True if its worker disappeared or hung. The outcome is then unknown, and the task may
-            be submitted again.
-        node: The node that ran it, if it was submitted to a node.
+        value: The return value of the task; None if it failed or was lost.
+        error: The exception that the task raised, or that describes how it was lost.
+        lost: True if the task's worker disappeared or hung. The outcome is then unknown, and the
+            task may be submitted again.
+        node: The node that ran the task, if it was submitted to a node.
     """
 
     key: Hashable
@@ -71,7 +72,8 @@ class Dispatcher:
     """Submits tasks to a pool and collects their results.
 
     Args:
-        version: Version of outrange in this process; workers must have the same.
+        pool: The pool of workers.
+        version: Version of outrange in this process; workers must have the same version.
     """
 
     def __init__(self, pool: Pool, version: str = VERSION) -> None:
@@ -93,20 +95,20 @@ class Dispatcher:
         return list(self._running)
 
     def free_slots(self, ahead: int) -> int:
-        """Return how many more tasks fit; negative if there are too many.
+        """Return how many more tasks can be submitted; negative if there are too many.
 
         Args:
-            ahead: Tasks queued at each worker, to save it the wait for its next one. Useful for
-                short tasks that do not depend on each other.
+            ahead: Number of tasks to queue at each worker, so that it need not wait for its next
+                task. This is useful for short tasks that do not depend on each other.
         """
         return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
 
     def next_node(self, ahead: int, results: Sequence[TaskResult] = ()) -> WorkerNode | None:
-        """Return the node with the fewest tasks, or None if all of them have enough.
+        """Return the node with the fewest tasks; None if all nodes have enough tasks.
 
         Args:
-            ahead: Tasks queued at each node, as for `free_slots`.
-            results: Results of ended tasks that still count as running.
+            ahead: Number of tasks to queue at each node, as in `free_slots`.
+            results: Results of completed tasks that are counted as still running.
         """
         nodes = () if self.pool.broken else self.pool.nodes
         more = Counter(result.node for result in results)
@@ -133,18 +135,18 @@ class Dispatcher:
 
         Args:
             key: Identifier of the task, repeated in its `TaskResult`.
-            name: A word or two on what it does, for dashboards.
-            payload: Shared data of the tasks; `work` gets it first, as a
+            name: One or two words that describe the task, for dashboards.
+            payload: Data that tasks share. It is the first argument of `work`, as a
                 `worker_cache.CachedPayload`.
-            work: Function of a module, run on the worker.
+            work: Function that the worker calls; it must be defined in a module.
             *arguments: Further arguments of `work`.
-            limit: Seconds after which the task counts as hung.
-            node: Node that runs it with all its cores; None for any worker with a free core.
+            limit: Seconds after which the task is treated as hung.
+            node: Node that runs the task with all its cores; None for any worker with a free core.
         """
         task = serialize((work, arguments))
         until = read_wall_clock() + limit
         entry = _RunningTask(None, name, payload, task, until, limit, node)
-        # No worker has it at first, and anonymous workers may lack it later too.
+        # At first no worker has the payload, and anonymous workers may lack it later too.
         unasked = len(payload.data) <= SMALL_PAYLOAD and self._sent[payload.digest] < self.pool.size
         self._sent[payload.digest] += unasked
         self._submit(key, entry, payload.data if unasked else None)
@@ -165,10 +167,10 @@ class Dispatcher:
         entry.future.add_done_callback(lambda future: self._completed.put((key, future)))
 
     def wait(self, seconds: float) -> list[TaskResult]:
-        """Return the results of ended tasks: at once if there are any, else when one ends.
+        """Return the results of completed tasks; if there are none, wait until a task ends.
 
         Args:
-            seconds: Maximum time to wait.
+            seconds: Maximum time to wait. If no task ends in this time, the list is empty.
         """
         results, self._lost = self._lost, []
         end = read_wall_clock() + (0.0 if results else seconds)
@@ -207,7 +209,7 @@ class Dispatcher:
         return TaskResult(key, value, node=entry.node)
 
     def _warn_if_broken(self, error: BaseException) -> None:
-        """Warn once if the executor accepts no more tasks; only its owner can replace it."""
+        """Warn, only once, if the executor accepts no more tasks; only its owner can replace it."""
         if self.pool.broken and not self._warned:
             self._warned = True
             why = " ".join(f"{type(error).__name__}: {error}".split())

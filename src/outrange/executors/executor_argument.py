@@ -1,4 +1,4 @@
-"""The arguments `executor` and `resume` of the public questions."""
+"""Handles the arguments `executor` and `resume` of the public questions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ def use_executor(executor: Any, resume: str | os.PathLike | None) -> Iterator[No
     """Distribute the searches inside the context to workers, and checkpoint their state.
 
     Args:
-        executor: The public argument. None with `resume`: threads of this process.
-        resume: Folder of the checkpoint.
+        executor: The public argument. If it is None and `resume` is given, threads of this process
+            are used.
+        resume: Folder of the checkpoint; None for no checkpoint.
 
     Raises:
-        InputError: An argument has another type.
+        InputError: An argument has a wrong type, or `resume` is a file.
     """
     if executor is None and resume is None:
         yield

@@ -1,7 +1,7 @@
-"""Nodes: workers of several cores that share one task, so that a node reports, not each core.
+"""Nodes: workers with several cores, all of which run the same task and send one report.
 
-One process serves all workers, at some milliseconds a report. So the number of cores it can keep
-busy depends on how many of them share a report.
+One process serves all workers, and each report takes it some milliseconds. So the number of cores
+that it can keep busy depends on how many cores share a report.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class WorkerNode:
     """A worker process.
 
     Args:
-        cores: Number of cores that one of its tasks uses.
-        name: Address for tasks; None if only the executor can address it.
+        cores: Number of cores that a task on this worker uses.
+        name: Address of the worker for tasks; None if the executor chooses the worker.
     """
 
     cores: int = 1
@@ -28,17 +28,18 @@ class WorkerNode:
 
 
 class Nodes(Executor):
-    """Declare that each worker of an executor has several cores, all of which one task uses.
+    """An executor whose workers have several cores each, all of which one task uses.
 
-    For executors whose workers are whole machines, or parts of them: `mpi4py.futures`,
-    `executorlib`, a process pool. Dask knows how many threads its workers have.
+    Wrap executors whose workers are whole machines or parts of them: `mpi4py.futures`,
+    `executorlib`, a process pool. Dask need not be wrapped, since it knows how many threads its
+    workers have.
 
     Args:
-        executor: A `concurrent.futures.Executor`; it is not shut down with this one.
+        executor: A `concurrent.futures.Executor`, which is not shut down together with this one.
         cores: Number of cores of each worker.
 
     Raises:
-        InputError: An argument breaks a rule.
+        InputError: An argument is invalid.
 
     Example:
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -58,7 +59,7 @@ class Nodes(Executor):
         self.executor, self.cores = executor, cores
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """Start a task, as the executor itself does.
+        """Submit a task to the wrapped executor.
 
         Args:
             fn: The function to call.
@@ -66,7 +67,7 @@ class Nodes(Executor):
             **kwargs: Keyword arguments of `fn`.
 
         Returns:
-            The future of the executor.
+            The future that the wrapped executor returns.
 
         Example:
             >>> from concurrent.futures import ThreadPoolExecutor

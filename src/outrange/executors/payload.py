@@ -1,4 +1,4 @@
-"""Payloads: data shared by many tasks (a model, a problem), serialized once and named by hash."""
+"""Payloads: data shared by many tasks, such as a model, serialized once and identified by hash."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from ..core import InputError, pip_install
 
 @dataclass(frozen=True, eq=False)
 class Payload:
-    """Bytes and their hash.
+    """Serialized data and its hash.
 
     Args:
+        data: The serialized data.
         digest: SHA-256 of `data`, in hexadecimal.
     """
 
@@ -22,20 +23,20 @@ class Payload:
 
     @classmethod
     def of(cls, value: Any) -> Payload:
-        """Serialize a Python object."""
+        """Create a payload by serializing a Python object."""
         return cls.of_bytes(serialize(value))
 
     @classmethod
     def of_bytes(cls, data: bytes) -> Payload:
-        """Wrap existing bytes, such as the content of a file."""
+        """Create a payload from existing bytes, such as the content of a file."""
         return cls(data, sha256(data).hexdigest())
 
 
 def serialize(value: Any) -> bytes:
-    """Pickle an object, including the nested functions that a graph holds.
+    """Pickle an object with cloudpickle, including the nested functions that a graph contains.
 
     Raises:
-        InputError: `cloudpickle`, the package that does it, is not installed.
+        InputError: The package `cloudpickle` is not installed.
     """
     try:
         import cloudpickle

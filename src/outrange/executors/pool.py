@@ -13,7 +13,7 @@ from .nodes import Nodes, WorkerNode
 
 
 SIZES = ("_max_workers", "max_workers", "num_workers")
-"""Attributes that hold the number of workers: the standard library's, executorlib's, mpi4py's."""
+"""Attributes with the number of workers, in the standard library, executorlib and mpi4py."""
 
 
 class Pool(Protocol):
@@ -21,33 +21,39 @@ class Pool(Protocol):
 
     @property
     def size(self) -> int:
-        """The number of tasks that run at once now; 0 while there are no workers."""
+        """The number of tasks that can run at the same time now; 0 while there are no workers."""
         ...
 
     @property
     def cores(self) -> int:
-        """The number of cores of such a task."""
+        """The number of cores of a task that is not submitted to a particular node."""
         ...
 
     @property
     def nodes(self) -> Sequence[WorkerNode]:
-        """The workers present now, for tasks that use all cores of a node."""
+        """The workers that are present now, for tasks that use all cores of a node."""
         ...
 
     @property
     def forks(self) -> bool:
-        """Whether its workers are forks of this process, in which Keras and its threads hang."""
+        """Whether the workers are forks of this process, in which Keras and its threads hang."""
         ...
 
     @property
     def broken(self) -> bool:
-        """Whether it will never accept a task again."""
+        """Whether the pool will never accept a task again."""
         ...
 
     def submit(
         self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
     ) -> Any:
-        """Start a task on any worker, or on `node`, a `WorkerNode.name`.
+        """Start a task.
+
+        Args:
+            name: One or two words that describe the task, for dashboards.
+            work: The function to call on the worker.
+            *arguments: The arguments of `work`.
+            node: The `WorkerNode.name` of the worker that runs the task; None for any worker.
 
         Returns:
             A future with `add_done_callback` and `cancel`.
@@ -55,7 +61,7 @@ class Pool(Protocol):
         ...
 
     def result(self, future: Any) -> Any:
-        """Return the result of an ended task, or raise its error; see `is_loss`."""
+        """Return the result of a completed task, or raise its error; see `is_loss`."""
         ...
 
     def is_loss(self, error: BaseException) -> bool:
@@ -63,15 +69,15 @@ class Pool(Protocol):
         ...
 
     def give_up(self, future: Any) -> None:
-        """Cancel a hung task and, where possible, its worker."""
+        """Cancel a hung task and, where possible, stop its worker."""
         ...
 
 
 class ExecutorPool:
-    """A pool over any `concurrent.futures.Executor`.
+    """A pool that submits its tasks to any `concurrent.futures.Executor`.
 
     Args:
-        executor: The user's; it is not shut down here.
+        executor: The user's executor, which is not shut down here.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -88,19 +94,22 @@ class ExecutorPool:
 
     @property
     def forks(self) -> bool:
-        """Whether a `ProcessPoolExecutor` forks; other executors do not reveal it."""
+        """Whether the executor is a `ProcessPoolExecutor` that forks.
+
+        It is False for other executors, which do not reveal whether they fork.
+        """
         context = getattr(self._executor, "_mp_context", None)
         return context is not None and context.get_start_method() == "fork"
 
     @property
     def nodes(self) -> Sequence[WorkerNode]:
-        """Interchangeable nodes: the executor does not reveal which of them gets a task."""
+        """The interchangeable nodes; the executor does not reveal which node runs a task."""
         return (WorkerNode(self.cores),) * self.size
 
     def submit(
         self, name: str, work: Callable[..., Any], *arguments: Any, node: str | None = None
     ) -> Future:
-        """Start a task; standard executors ignore its name and node."""
+        """Start a task; its name and node are ignored, since standard executors do not use them."""
         try:
             return self._executor.submit(work, *arguments)
         except RuntimeError as error:  # broken, or shut down
@@ -108,29 +117,32 @@ class ExecutorPool:
             raise BrokenExecutor(str(error)) from error
 
     def result(self, future: Future) -> Any:
-        """Return the result, which is already in this process."""
+        """Return the result of a completed task, which is already in this process."""
         return future.result()
 
     def is_loss(self, error: BaseException) -> bool:
-        """Return whether the pool broke, as a process pool does if one process is killed."""
+        """Return whether an error reports that the executor broke.
+
+        A process pool breaks if one of its processes is killed.
+        """
         if isinstance(error, BrokenExecutor):
             self.broken = True
         return isinstance(error, BrokenExecutor)
 
     def give_up(self, future: Future) -> None:
-        """Cancel the task; if it is running it continues, and its result is ignored."""
+        """Cancel a task. If it is already running, it continues, and its result is ignored."""
         future.cancel()
 
 
 def as_pool(executor: Any) -> Pool | None:
-    """Return the pool for the public argument `executor`; None for None.
+    """Convert the public argument `executor` to a pool; None remains None.
 
     Args:
         executor: A `concurrent.futures.Executor`, a `distributed.Client`, or the address of a Dask
             scheduler, `"tcp://10.0.0.1:8786"`.
 
     Raises:
-        InputError: It is something else.
+        InputError: `executor` is something else, or no scheduler answers at the address.
     """
     if executor is None:
         return None

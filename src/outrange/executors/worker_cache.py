@@ -1,9 +1,9 @@
 """The worker's side: a cache of payloads by content hash, and the entry point of tasks.
 
-A model reaches a worker once. A task names it by its hash. A worker that lacks it returns
-`MISSING`, and the same task is sent again with the payload. So the dispatcher need not know how
-many workers there are or which of them restarted, and the executor need not address a single
-worker.
+A payload, such as a model, is sent to each worker once, and a task refers to it by its hash. If a
+worker lacks the payload, it returns `MISSING`, and the task is sent again together with the
+payload. So the dispatcher need not know how many workers there are or which of them restarted, and
+the executor need not be able to address a particular worker.
 """
 
 from __future__ import annotations
@@ -22,28 +22,29 @@ from .worker_settings import configure_worker, process_name
 
 
 MISSING = "outrange: send the payload too"
-"""Return value of a task whose payload is not in the worker's cache."""
+"""The return value of a task whose payload is not in the worker's cache."""
 
 MAX_PAYLOADS = 64
-"""Payloads in a worker's cache; the least recently used are evicted first."""
+"""Maximum number of payloads in a worker's cache; the least recently used are evicted first."""
 
 MAX_BYTES = 1 << 30
-"""Total size of a worker's cache; the payload in use stays, whatever its size."""
+"""Maximum total size in bytes of a worker's cache. The newest payload is never evicted, regardless
+of its size."""
 
 
 class WrongVersion(InputError):
-    """The worker has another version of outrange, which was not tested with this one."""
+    """Raised if a worker has another version of outrange than the calling process."""
 
 
 class WorkerCache:
-    """Cache of a worker between tasks: each payload and the objects derived from it."""
+    """A worker's cache of payloads, and of the objects derived from them, between tasks."""
 
     def __init__(self) -> None:
         self._payloads: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
     def put(self, digest: str, data: bytes) -> None:
-        """Add a payload and evict the least recently used ones."""
+        """Add a payload; if the cache is full, evict the least recently used payloads."""
         with self._lock:
             self._payloads.setdefault(digest, {"data": data})
             while len(self._payloads) > 1 and self._is_full:
@@ -55,7 +56,7 @@ class WorkerCache:
         return len(self._payloads) > MAX_PAYLOADS or weight > MAX_BYTES
 
     def get(self, digest: str) -> CachedPayload | None:
-        """Return the payload with this hash, or None."""
+        """Return the payload with the given hash; None if it is not in the cache."""
         with self._lock:
             objects = self._payloads.get(digest)
             if objects is None:
@@ -65,10 +66,10 @@ class WorkerCache:
 
 
 class CachedPayload:
-    """One payload on a worker.
+    """A payload in a worker's cache, with the objects derived from it.
 
     Args:
-        objects: Its bytes under "data", and the objects derived from them, by name.
+        objects: The bytes of the payload under "data", and the derived objects by name.
     """
 
     def __init__(self, objects: dict[str, Any]) -> None:
@@ -79,18 +80,19 @@ class CachedPayload:
         return self._objects["data"]
 
     def get_or_make(self, name: str, make: Callable[[bytes], Any]) -> Any:
-        """Return the object derived from the payload under `name`, made at the first call.
+        """Return the derived object with the given name; create it if it does not exist.
 
         Args:
-            name: Key of the derived object.
-            make: Called with the bytes. Two threads may both call it; one result is kept.
+            name: Name of the derived object.
+            make: Function that creates the object from the bytes of the payload. Two threads may
+                both call it, but only one result is used.
         """
         if name not in self._objects:
             self._objects.setdefault(name, make(self.data))
         return self._objects[name]
 
     def drop(self, name: str) -> None:
-        """Discard a derived object that is large and not needed soon."""
+        """Remove a derived object that is large and not needed soon."""
         self._objects.pop(name, None)
 
 
@@ -101,7 +103,7 @@ def process_cache() -> WorkerCache:
 
 
 def cache_payload(data: bytes) -> CachedPayload:
-    """Put bytes into the cache of this process and return them as a payload."""
+    """Add bytes to the cache of this process and return them as a cached payload."""
     digest = sha256(data).hexdigest()
     while (payload := process_cache().get(digest)) is None:
         process_cache().put(digest, data)
@@ -110,7 +112,7 @@ def cache_payload(data: bytes) -> CachedPayload:
 
 @cache
 def _whole_node() -> threading.Lock:
-    """Return the lock of tasks that use several cores of this process; they run one at a time."""
+    """Return the lock under which tasks that use several cores run one after the other."""
     return threading.Lock()
 
 
@@ -123,12 +125,16 @@ def run_task(
         version: Version of outrange in the process that sent the task.
         sender: Name of that process, from `worker_settings.process_name`.
         digest: Hash of the payload.
-        task: Pickled function and arguments; the payload is its first argument.
-        data: The payload, if the worker is known to lack it.
-        cores: Number of cores the task may use.
+        task: The pickled pair of a function and its arguments after the payload, which is the first
+            argument.
+        data: The payload, if the worker may lack it; None if it is not sent.
+        cores: Number of cores that the task may use.
+
+    Returns:
+        The return value of the function; `MISSING` if the worker lacks the payload.
 
     Raises:
-        WrongVersion: The worker has another version.
+        WrongVersion: The worker has another version of outrange.
     """
     if version != VERSION:
         raise WrongVersion(

@@ -1,10 +1,10 @@
-"""Process settings of a worker, set once for all its tasks.
+"""Process settings of a worker, which are set once for all its tasks.
 
-Workers of Dask needed 6.3 s of processor time without them for 3.5 s of work. Dask's nanny starts
-workers with `MALLOC_TRIM_THRESHOLD_` set. That also keeps glibc from raising the size from which
-it maps memory anew: every large array is returned to the system when it is freed, and faults in
-page by page when the next one is made. A BLAS with several threads takes the cores of the other
-workers.
+Without these settings, Dask workers needed 6.3 s of processor time for 3.5 s of work. Dask's nanny
+starts workers with `MALLOC_TRIM_THRESHOLD_` set. This also prevents glibc from raising the size
+above which it maps an allocation separately. Every large array is then returned to the system when
+it is freed, and the next large array causes a page fault for each of its pages. A BLAS with several
+threads occupies the cores of the other workers.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from threadpoolctl import threadpool_limits
 
 
 TRIM, MAP = -1, -3
-"""glibc's numbers of the two settings, `M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD`."""
+"""The numbers by which glibc identifies the settings `M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD`."""
 
 MAPPED = 32 << 20
-"""Bytes at or above which an allocation is mapped separately: the maximum that glibc accepts."""
+"""Size in bytes from which an allocation is mapped separately: the maximum that glibc accepts."""
 
 TRIMMED = 256 << 20
-"""Free bytes at the end of a heap above which they are returned to the system."""
+"""Number of free bytes at the top of the heap above which they are returned to the system."""
 
 
 def process_name() -> str:
-    """Return a name of this process that differs on other machines and in its forks."""
+    """Return a name of this process that no other machine's process and no fork of it has."""
     return f"{_machine()}-{os.getpid()}"
 
 
@@ -39,7 +39,10 @@ def _machine() -> str:
 
 @cache
 def configure_worker() -> None:
-    """Keep freed memory and limit BLAS to one thread, for good; only for worker processes."""
+    """Keep freed memory in the process, and limit BLAS to one thread.
+
+    The settings last until the process ends, so only worker processes may call this function.
+    """
     threadpool_limits(1, user_api="blas")
     try:
         set_option = ctypes.CDLL(None).mallopt

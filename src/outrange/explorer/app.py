@@ -20,10 +20,10 @@ from .session import Gone, Session
 
 
 MOST_PAGES = 16
-"""Maximum number of open pages: each may keep the processor busy."""
+"""Maximum number of open pages, since each may keep the processor busy."""
 
 SENDING = 10.0
-"""Seconds that a page may take to accept a message before it counts as gone."""
+"""Seconds that a page may take to accept a message before it is treated as disconnected."""
 
 TRY_LATER, FORBIDDEN = 1013, 1008
 
@@ -44,10 +44,11 @@ POLICY = (
 
 
 class Pages:
-    """The open pages.
+    """The request handlers of the page and its socket, and the sessions of all open pages.
 
     Args:
         exhibit: Content of the pages.
+        guard: Access rules of the server.
     """
 
     def __init__(self, exhibit: Exhibit, guard: Guard) -> None:
@@ -55,7 +56,7 @@ class Pages:
         self._open: set[Session] = set()
 
     async def page(self, request: Request) -> Response:
-        """Return the page if the request has the right token."""
+        """Return the page, or a refusal if the request does not have the right token."""
         if not self._guard.knows_token(request.query_params.get("token")):
             return PlainTextResponse(
                 "Open the address that `outrange explore` printed: the token in this address is "
@@ -65,7 +66,7 @@ class Pages:
         return FileResponse(STATIC / "index.html")
 
     async def socket(self, websocket: WebSocket) -> None:
-        """Serve one page until it disconnects."""
+        """Answer the questions of one page until it disconnects."""
         is_trusted = self._guard.knows_origin(websocket.headers) and self._guard.knows_token(
             websocket.query_params.get("token")
         )
@@ -117,7 +118,7 @@ class Pages:
             session.close()
 
     def close(self) -> None:
-        """Stop the work of all pages, and wait briefly until it has stopped."""
+        """Stop the computations for all pages, and wait briefly until they have stopped."""
         sessions = list(self._open)
         for session in sessions:
             session.close()
@@ -130,6 +131,7 @@ class Guarded:
 
     Args:
         app: The application to guard.
+        guard: Access rules of the server.
     """
 
     def __init__(self, app: ASGIApp, guard: Guard) -> None:
@@ -160,10 +162,11 @@ class Guarded:
 
 
 def application(exhibit: Exhibit, guard: Guard) -> tuple[ASGIApp, Pages]:
-    """Return the application, and its pages, which must be closed at the end.
+    """Return the application and its pages; the caller must close the pages at the end.
 
     Args:
         exhibit: Content of the pages.
+        guard: Access rules of the server.
     """
     pages = Pages(exhibit, guard)
     routes = [

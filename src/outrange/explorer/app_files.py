@@ -1,4 +1,4 @@
-"""Files of the front end, separate for the page and bundled for a notebook."""
+"""The files of the front end: separate for the page, and bundled for a notebook."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 STATIC = Path(__file__).parent / "static"
 
 MODULES = ("dom", "inputs", "outputs", "layers", "property", "point", "explorer", "widget")
-"""Modules in the order of their dependencies."""
+"""JavaScript modules; each comes after the modules it imports."""
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 
@@ -15,7 +15,7 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def bundle() -> str:
-    """Return all modules as one, since a notebook takes a single module."""
+    """Return all JavaScript modules joined to one, since a notebook accepts a single module."""
     texts = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
     return "\n".join(EXPORT.sub("", IMPORT.sub("", text)) for text in texts)
 

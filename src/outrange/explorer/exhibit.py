@@ -1,4 +1,4 @@
-"""Content of the explorer: a network, its names, and the initial sliders."""
+"""The content of the explorer: a network, its names, and the initial sliders."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ MOST_INPUTS, MOST_OUTPUTS = 20_000, 1_000
 """Maximum numbers of inputs and outputs that a browser can update during a drag."""
 
 MOST_UNITS = 512
-"""Maximum number of units drawn per layer; all are counted."""
+"""Maximum number of units drawn per layer; the counts include all units."""
 
 LARGE = 1 << 17
-"""Number of entries in a graph's values at or above which intervals precede linear bounds."""
+"""Number of entries of a graph's values above which interval bounds precede linear bounds."""
 
 DEFAULT = (0.0, 1.0)
 """Default range of an input."""
@@ -46,9 +46,10 @@ class Exhibit:
     """A network and its initial input set.
 
     Args:
+        network: The network to explore.
         box: The initial input set, which the slider tracks span.
-        given: Whether the user chose it.
-        seconds: Time limit of the search for one set of ranges.
+        given: Whether the user chose the initial input set.
+        seconds: Time limit of the search for the ranges of one input set.
         integer: `(inputs,)` bool, True for inputs that are integers.
         groups: One-hot groups of the inputs.
     """
@@ -65,8 +66,10 @@ class Exhibit:
         """Build the exhibit of a network.
 
         Args:
-            box: As for `outrange.output_range`; None for `DEFAULT`, within each input's limits.
-            seconds: Time limit of the search for one set of ranges.
+            network: The network to explore.
+            box: The input set, as for `outrange.output_range`. None uses `DEFAULT` for every input,
+                within the limits of the input.
+            seconds: Time limit of the search for the ranges of one input set.
 
         Raises:
             InputError: The box is invalid, or the model has too many inputs or outputs to draw.
@@ -108,17 +111,17 @@ class Exhibit:
             box: The box that the sliders show.
 
         Raises:
-            InputError: No input of the box does.
+            InputError: No input of the box satisfies the constraints.
         """
         at = [*np.flatnonzero(self.integer).tolist(), *(i for g in self.groups for i in g.members)]
         return box if (box.lo == box.hi)[at].all() else self._with_integers(box)
 
     def boxes(self, box: Box) -> DomainBoxes:
-        """Return boxes whose union is `input_set`, or the box itself if these are too many."""
+        """Return boxes whose union is `input_set(box)`, or `box` if that takes too many boxes."""
         return sampled_set(self.network.graph.inputs, self.input_set(box))[1]
 
     def regions(self, box: Box) -> list[Region]:
-        """Return the inputs of `input_set` as a union of regions."""
+        """Return regions whose union is the set of the inputs in `input_set(box)`."""
         return regions(self.network.graph.inputs, self._with_integers(box))
 
     def _with_integers(self, box: Box) -> Mixed:
@@ -127,11 +130,11 @@ class Exhibit:
 
     @property
     def is_large(self) -> bool:
-        """Whether linear bounds take too long for a drag."""
+        """Whether linear bounds take too long while a slider is dragged."""
         return entries(self.network.graph) > LARGE
 
     def hello(self) -> dict[str, Any]:
-        """Return the first message of a page: names, slider tracks, and layers."""
+        """Return the first message to a page: names, slider tracks, and layers."""
         graph = self.network.graph
         low, high = tracks(graph.inputs, self.box)
         return {
@@ -170,14 +173,18 @@ class Exhibit:
 
 
 def entry_labels(slots: Sequence[Slot]) -> list[str]:
-    """Return the label of each entry; an input or output with one entry has only its name."""
+    """Return the label of each entry of inputs or outputs.
+
+    The only entry of an input or output is labeled with the name alone.
+    """
     return entry_names({slot.name: () if slot.size == 1 else slot.shape for slot in slots})
 
 
 def expressions(letter: str, slots: Sequence[Slot]) -> list[str]:
-    """Return how each entry is written in a property: `x[2]`, or `x["speed"]` by input name.
+    """Return the expression for each entry in a property: `x[2]`, or `x["speed"]` by input name.
 
     Args:
+        letter: `"x"` for inputs, `"y"` for outputs.
         slots: The inputs or the outputs.
     """
     if len(slots) == 1:
@@ -187,7 +194,11 @@ def expressions(letter: str, slots: Sequence[Slot]) -> list[str]:
 
 
 def default_box(slots: Sequence[Slot]) -> Box:
-    """Return `DEFAULT` for every input, or the limits of an input that does not contain it."""
+    """Return the box of `DEFAULT` for every input.
+
+    If an input has finite limits that do not contain `DEFAULT`, these limits are used instead.
+    Otherwise `DEFAULT` is clipped to the limits of the input.
+    """
     ends = []
     for slot in slots:
         low, high = slot.limits
@@ -199,7 +210,10 @@ def default_box(slots: Sequence[Slot]) -> Box:
 
 
 def tracks(slots: Sequence[Slot], box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """Return `(low, high)` of each slider: the box, with room around a fixed input."""
+    """Return the ends `(low, high)` of each slider's track.
+
+    They are the bounds of the box. The track of a fixed input extends beyond its value.
+    """
     room = np.where(box.hi > box.lo, 0.0, np.maximum(1.0, np.abs(box.lo)))
     limits = np.concatenate([np.tile(slot.limits, (slot.size, 1)) for slot in slots])
     low, high = np.maximum(box.lo - room, limits[:, 0]), np.minimum(box.hi + room, limits[:, 1])

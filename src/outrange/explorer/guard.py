@@ -18,10 +18,10 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
 @dataclass(frozen=True)
 class Guard:
-    """Checks of the headers and the token of every request.
+    """Access rules that check the headers and the token of a request.
 
-    A foreign name in `Host` could be one that an attacker resolves to this machine (DNS rebinding);
-    a foreign `Origin` is a page of another server.
+    A foreign name in the `Host` header may be a name that an attacker resolves to this machine (DNS
+    rebinding). A foreign origin shows that the request comes from a page of another server.
 
     Args:
         host: Address on which the server listens.
@@ -42,7 +42,7 @@ class Guard:
         """Return whether a `Host` header names this server.
 
         Args:
-            host: Value of the header; None without one.
+            host: Value of the header; None if the request has none.
         """
         try:
             parts = urlsplit(f"//{host or ''}")
@@ -66,16 +66,16 @@ class Guard:
         return headers.get("origin") == f"http://{headers.get('host')}"
 
     def knows_token(self, token: str | None) -> bool:
-        """Return whether the token is right, in constant time.
+        """Return whether the token is right; the comparison takes constant time.
 
         Args:
-            token: Token of the request; None without one.
+            token: Token of the request; None if the request has none.
         """
         return hmac.compare_digest((token or "").encode(), self.token.encode())
 
 
 def is_loopback(name: str) -> bool:
-    """Return whether a name or an address belongs to this machine alone."""
+    """Return whether a host name or an address can be reached only from this machine."""
     if name == "localhost":
         return True
     address = _address(name)
@@ -92,10 +92,10 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def check_token(token: str | None) -> str:
-    """Return the token to use; a random one for None.
+    """Check the user's token and return it; return a random token if it is None.
 
     Raises:
-        InputError: It is too short, or contains characters that a URL would change.
+        InputError: The token is too short or too long, or has characters that a URL would change.
     """
     if token is None:
         return secrets.token_urlsafe(24)
@@ -109,10 +109,10 @@ def check_token(token: str | None) -> str:
 
 
 def check_host(host: str, allow_remote: bool) -> str:
-    """Return the address to listen on.
+    """Check the address to listen on and return it.
 
     Raises:
-        InputError: Other machines could reach it, without permission.
+        InputError: Other machines could reach the address, and `allow_remote` is False.
     """
     if not allow_remote and not is_loopback(host):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Parser for the questions of a page; anything else is refused with a sentence."""
+"""Parses the questions of a page, and refuses other messages with an explanation."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 LONGEST = 1 << 16
-"""Maximum characters of a message about a model with few inputs."""
+"""Maximum number of characters of a message, without the bounds of the inputs."""
 
 AN_INPUT = 64
-"""Maximum characters of the two ends of one input."""
+"""Maximum number of characters for the two bounds of one input."""
 
 PROPERTY = 4096
-"""Maximum characters of a property."""
+"""Maximum number of characters of a property."""
 
 MOST_SAMPLES = 1_000_000
 
 LARGEST_ID = 2**53 - 1
-"""Largest question number: integers up to here are exact in JavaScript."""
+"""Largest number of a question; JavaScript represents integers exactly up to this one."""
 
 KINDS = ("range", "point", "end", "verify", "sample", "report")
 
@@ -40,14 +40,15 @@ class Ask:
     """One question of a page.
 
     Args:
-        id: Number of the question, repeated in every answer.
-        box: For `range`, `verify`, `sample`: the input set.
-        box_id: Number of that input set, repeated in answers about it.
+        kind: Kind of the question, one of `KINDS`.
+        id: Number of the question, which every answer repeats.
+        box: For `range`, `verify` and `sample`: the input set.
+        box_id: Number of the input set, which answers about it repeat.
         point: For `point`: the input, `(inputs,)`.
-        output: For `end`: number of the output.
-        side: For `end`: `"lo"` or `"hi"`.
-        property: For `verify`: the text as typed.
-        count: For `sample`: number of inputs.
+        output: For `end`: flat index of the output.
+        side: For `end`: `"lo"` for its lower bound, `"hi"` for its upper bound.
+        property: For `verify`: the text that the user typed.
+        count: For `sample`: number of random inputs.
     """
 
     kind: str
@@ -65,7 +66,7 @@ class Refused(InputError):
     """Raised for a message that breaks a rule.
 
     Args:
-        text: Sentence for the page.
+        text: Explanation for the user of the page.
         kind: Kind of the question, if it can be read.
         id: Number of the question, if it can be read.
     """
@@ -76,7 +77,7 @@ class Refused(InputError):
 
 
 def max_length(graph: Graph) -> int:
-    """Return the maximum characters of a message about `graph`."""
+    """Return the maximum number of characters of a message about `graph`."""
     return LONGEST + AN_INPUT * graph.size
 
 
@@ -84,6 +85,7 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
     """Parse the question in a message.
 
     Args:
+        message: The received message; only JSON text is valid.
         graph: The network of the page.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Decision of a typed property over the box of the sliders."""
+"""Decides a property that the user typed, over the input set of the sliders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from .work import finite
 
 
 def decide(exhibit: Exhibit, ask: Ask) -> tuple[Verdict, dict[str, Any]]:
-    """Return the verdict on a property, and the message for the page.
+    """Decide a property; return the verdict and the message for the page.
+
+    Args:
+        exhibit: Content of the page.
+        ask: A `verify` question.
 
     Raises:
         InputError: The text is not a property of this model.

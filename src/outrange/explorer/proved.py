@@ -1,4 +1,4 @@
-"""Cache of proved ranges: they also hold on every subset of their input set."""
+"""A cache of proved ranges, which also hold on every subset of their input set."""
 
 from __future__ import annotations
 
@@ -8,32 +8,38 @@ from ..core import Bounds, Box
 
 
 CAPACITY = 32
-"""Maximum number of cached input sets: the first, which contains most others, and the newest."""
+"""Maximum number of cached input sets.
+
+The cache keeps the first set, which contains most other sets, and the newest sets.
+"""
 
 
 class ProvedRanges:
-    """Ranges proved for earlier input sets of one page.
+    """The ranges that were proved for earlier input sets of one page.
 
-    With it, narrowing a slider never widens the ranges shown, however long the search for the
-    smaller set takes.
+    With these ranges, narrowing a slider never widens the ranges shown, even before the search for
+    the smaller set has ended.
     """
 
     def __init__(self) -> None:
         self._ranges: tuple[tuple[Box, Bounds], ...] = ()
 
     def add(self, box: Box, ends: Bounds) -> None:
-        """Add proved bounds.
+        """Add proved bounds of the outputs.
 
         Args:
-            ends: Bounds of the outputs on it, `(outputs,)` each.
+            box: The input set.
+            ends: Lower and upper bounds of the outputs on the input set, `(outputs,)` each.
         """
         # A single assignment is atomic for a concurrent reader.
         self._ranges = (*self._ranges[:1], *self._ranges[1:][2 - CAPACITY :], (box, ends))
 
     def over(self, box: Box) -> Bounds | None:
-        """Return bounds of the outputs on a set; None if no earlier set contains it.
+        """Return bounds of the outputs on an input set; None if no cached set contains it.
 
-        Sound: the outputs on a subset are among those on the set.
+        If several cached sets contain it, their bounds are intersected.
+
+        Sound: every output on a subset is also an output on the larger set.
         """
         fitting = [
             ends
@@ -46,5 +52,5 @@ class ProvedRanges:
         return np.max(lo, axis=0), np.min(hi, axis=0)
 
     def clear(self) -> None:
-        """Remove all ranges, after the model has contradicted one of them."""
+        """Remove all ranges; used after the model has contradicted one of them."""
         self._ranges = ()

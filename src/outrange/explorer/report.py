@@ -1,4 +1,4 @@
-"""Report of the ranges that a page shows, as one HTML file without scripts."""
+"""Creates a report of the ranges that a page shows, as one HTML file without scripts."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from .exhibit import Exhibit
 
 
 def report_page(exhibit: Exhibit, box: Box, answer: Range, verdicts: Sequence[Verdict]) -> str:
-    """Return the report page of one input set.
+    """Return the HTML report on one input set.
 
     Args:
+        exhibit: Content of the page.
+        box: The box of the sliders.
+        answer: The ranges of the outputs over the input set.
         verdicts: Verdicts on properties over the input set.
     """
     network = exhibit.network
     regions = exhibit.regions(box)
     graph, whole = network.graph, np.flatnonzero(exhibit.integer).tolist()
     reader = reader_of(graph, graph, regions, whole=whole, groups=exhibit.groups)
-    # The ranges hold for the input set only, the ranges of units for its whole box.
+    # The ranges of outputs hold only for the input set, those of units hold for the whole box.
     ranges = answer if exhibit.input_set(box) is box else None
     sections = [
         model_section(network, getattr(network, "source", None)),

@@ -1,4 +1,4 @@
-"""Server of the page, which runs until Ctrl-C; the only module that imports uvicorn."""
+"""Serves the page until Ctrl-C. Only this module imports uvicorn."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .messages import max_length
 
 
 CLOSING = 3
-"""Seconds for open pages to close at the end."""
+"""Seconds that open pages have to close when the server ends."""
 
 SWITCHING = 5e-4
-"""Seconds that a thread may keep the interpreter while another waits for it."""
+"""Seconds for which a thread may run Python code while another thread waits."""
 
 
 def serve(
@@ -38,12 +38,13 @@ def serve(
         exhibit: Content of the page.
         ready: Called with the page's URL, including the token, once the page can be opened.
         host: Address to listen on.
-        port: Port to listen on; 0 for a free one.
-        token: Secret that a page must send; a random one if None.
+        port: Port to listen on; 0 for any free port.
+        token: Secret that a page must send; a random token if None.
         allow_remote: Whether `host` may be an address that other machines reach.
 
     Raises:
-        InputError: Others could reach the address, the token is weak, or the port is taken.
+        InputError: Other machines could reach the address without permission, the token is invalid,
+            or the port cannot be used.
     """
     secret = check_token(token)
     listening = _listen(check_host(host, allow_remote), port)

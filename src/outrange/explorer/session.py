@@ -1,4 +1,4 @@
-"""State of one page: its questions, its workers, and the answers that its clicks refer to."""
+"""The state of one page: its workers, the ranges it shows, and the latest verdict."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ from .worker import NewestWorker
 
 
 CALM = 0.35
-"""Seconds between a search and the run of the model itself, which gives way to a drag."""
+"""Seconds between the end of a search and the run of the model, in which a newer question may
+come."""
 
 
 class Gone(Exception):
-    """Raised if the page has disconnected, so that no message can be sent."""
+    """Raised if no message can be sent because the page has disconnected."""
 
 
 @dataclass
 class Shown:
-    """The answer that a page shows.
+    """The ranges that a page shows.
 
     Args:
-        id: Number of its `range` question.
-        ends: Inputs that attain the seen bounds.
-        answer: The answer of a completed search; None before, or if the model contradicts it.
-        checked: Whether the answer was compared with the model itself.
+        id: Number of the `range` question that they answer.
+        ends: The inputs at which the smallest and the largest outputs were seen.
+        box: The box of the sliders.
+        answer: The answer of the completed search; None until then, or if the model contradicts it.
+        checked: Whether the answer has been compared with the model itself.
     """
 
     id: int = -1
@@ -53,7 +55,8 @@ class Session:
 
     Args:
         exhibit: Content of the page.
-        send: Sends a message from any thread; raises `Gone` if the page has disconnected.
+        send: Function that sends a message from any thread, and raises `Gone` if the page has
+            disconnected.
     """
 
     def __init__(self, exhibit: Exhibit, send: Callable[[str], None]) -> None:
@@ -66,14 +69,14 @@ class Session:
         self._proved = ProvedRanges()
 
     def hello(self) -> str:
-        """Return the first message."""
+        """Return the first message to the page, as JSON."""
         return to_json(self._exhibit.hello())
 
     def receive(self, message: str | bytes | None) -> str | None:
-        """Receive a message; answers follow by `send`.
+        """Receive a message; the answers are sent later by `send`.
 
         Returns:
-            An error to reply at once; None without an error.
+            An error message to send immediately; None if the message is valid.
         """
         try:
             ask = read_message(message, self._exhibit.network.graph)
@@ -92,19 +95,19 @@ class Session:
         return None
 
     def _set_box(self, box: Box) -> None:
-        """Set the current box of the page, and stop questions about another one."""
+        """Set the current box of the page, and stop questions about any other box."""
         if not _is_same(self._newest, box):
             self._newest = box
             for kind in ("verify", "sample"):
                 self._workers[kind].interrupt()
 
     def close(self) -> None:
-        """Stop all work; return at once."""
+        """Tell all workers to stop, without waiting for them."""
         for worker in self._workers.values():
             worker.close()
 
     def join(self) -> None:
-        """Wait briefly until closed workers have ended."""
+        """Wait briefly until the closed workers have ended."""
         for worker in self._workers.values():
             worker.join()
 
@@ -155,7 +158,9 @@ class Session:
         self._check(shown)
 
     def _check(self, shown: Shown) -> None:
-        """Compare the answer with the model itself; withdraw it if the model contradicts it.
+        """Compare the answer with the model itself, and withdraw it if the model contradicts it.
+
+        Do nothing if there is no answer, or if it has been compared before.
 
         Raises:
             ContradictionError: The model contradicts the answer.
@@ -226,15 +231,16 @@ def _is_same(box: Box | None, other: Box | None) -> bool:
 
 
 def to_json(message: dict[str, Any]) -> str:
-    """Return a message as JSON; numbers that are not finite raise an error."""
+    """Convert a message to JSON; a number that is not finite raises a `ValueError`."""
     return json.dumps(message, allow_nan=False, separators=(",", ":"))
 
 
 def _error(text: str, cause: str, kind: str | None, id: int | None) -> dict[str, Any]:
-    """Return an error message.
+    """Return an error message for the page.
 
     Args:
-        cause: `"input"` if a rule was broken, `"memory"`, or else `"failure"`.
+        text: Explanation for the user of the page.
+        cause: `"input"` if a rule was broken, `"memory"` if memory ran out, `"failure"` otherwise.
         kind: Kind of the question, if known.
         id: Number of the question, if known.
     """

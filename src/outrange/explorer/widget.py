@@ -1,4 +1,4 @@
-"""The explorer in a notebook; the only module that imports anywidget."""
+"""The explorer in a notebook. Only this module imports anywidget."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .session import Gone, Session
 
 
 class ExplorerWidget(anywidget.AnyWidget):
-    """The page of `outrange explore` as the output of a cell.
+    """The page of `outrange explore` as the output of a notebook cell.
 
     Args:
         exhibit: Content of the page.
@@ -33,7 +33,7 @@ class ExplorerWidget(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
-        """Return the widget, and a text that replaces it where widgets cannot run."""
+        """Return the widget, and a text that is shown instead where widgets cannot run."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None:
             bundle[0]["text/plain"] = self._static_text
@@ -41,7 +41,7 @@ class ExplorerWidget(anywidget.AnyWidget):
         return bundle
 
     def close(self) -> None:
-        """Stop all work and close the widget."""
+        """Stop all computations and close the widget."""
         self._page.close()
         super().close()
 
@@ -52,7 +52,7 @@ class ExplorerWidget(anywidget.AnyWidget):
 
     def _receive(self, _: Any, content: Any, buffers: Any) -> None:
         text = content.get("text") if isinstance(content, dict) else None
-        # A new view, also after the notebook was reloaded, asks for the first message.
+        # A new view, also after a reload of the notebook, requests the first message.
         if text == "hello":
             reply: str | None = self._page.hello()
         else:

@@ -1,4 +1,7 @@
-"""Answers of the explorer as plain data; every bound comes from `domains` or `questions`."""
+"""Computes the answers of the explorer as plain data.
+
+Every bound comes from `domains` or `questions`.
+"""
 
 from __future__ import annotations
 
@@ -28,31 +31,32 @@ if TYPE_CHECKING:
 
 
 POINTS = 128
-"""Number of inputs at which the network is evaluated before the search."""
+"""Maximum number of inputs at which the network is evaluated before the search."""
 
 MOST_CASES = 16
-"""Maximum number of categories, or combinations, that are bounded one by one before a search."""
+"""Maximum number of categories, or combinations of categories, that are bounded separately before a
+search."""
 
 _CELLS = 1 << 20
-"""Maximum entries of a graph's values at these inputs."""
+"""Maximum number of entries of a graph's values at all these inputs together."""
 
 DIGITS = 5
 """Significant digits of a unit's range, for drawing."""
 
 STATES = ("dead", "saturated", "constant", "always_on")
-"""Proved states of a unit; the first that holds is shown, by its first letter."""
+"""Proved states of a unit. The page shows the first letter of the first state that holds."""
 
 OPEN = "-"
-"""Letter of a unit without a proved state."""
+"""The symbol for a unit without a proved state."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ends:
-    """Inputs with the smallest and the largest outputs, of all that were tried.
+    """The tried inputs at which each output is smallest and largest.
 
     Args:
-        lo: `(outputs, inputs)`, inputs with the smallest outputs.
-        hi: `(outputs, inputs)`, inputs with the largest outputs.
+        lo: The inputs with the smallest value of each output, `(outputs, inputs)`.
+        hi: The inputs with the largest value of each output, `(outputs, inputs)`.
     """
 
     lo: np.ndarray
@@ -61,12 +65,12 @@ class Ends:
 
 @dataclass(frozen=True, eq=False)
 class First:
-    """Bounds of a range before the search.
+    """Bounds of the ranges that are available before the search.
 
     Args:
         message: Message for the page.
         known: Proved bounds of the outputs, `(outputs,)` each.
-        ends: The extreme inputs of those tried.
+        ends: The tried inputs at which the outputs are smallest and largest.
     """
 
     message: dict[str, Any]
@@ -75,16 +79,18 @@ class First:
 
 
 def finite(values: Any) -> list[float | None]:
-    """Return numbers for JSON, which lacks infinities: None means unbounded."""
+    """Flatten numbers to a list for JSON; None replaces numbers that are not finite."""
     flat = np.ravel(np.asarray(values, np.float64))
     return [v if ok else None for v, ok in zip(flat.tolist(), np.isfinite(flat), strict=True)]
 
 
 def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Iterator[First]:
-    """Yield proved bounds of outputs and units before the search, and values at a few inputs.
+    """Yield proved bounds of outputs and units, and outputs at a few inputs, before the search.
 
     Args:
-        known: Bounds of the outputs proved before, if any.
+        exhibit: Content of the page.
+        ask: A `range` question.
+        known: Bounds of the outputs that were proved before; None if there are none.
 
     Yields:
         Linear bounds; for a large graph, interval bounds come first.
@@ -107,13 +113,21 @@ def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Ite
 
 
 def _cases(exhibit: Exhibit, box: Box) -> Bounds:
-    """Return `(cases, inputs)` boxes that contain the input set: one per category, if few."""
+    """Return bounds `(cases, inputs)` of boxes whose union contains the input set.
+
+    There is one box per combination of categories, or a single box if these are too many.
+    """
     domain = exhibit.boxes(box)
     return (domain.lo, domain.hi) if len(domain.lo) <= MOST_CASES else (box.lo[None], box.hi[None])
 
 
 def _try_inputs(exhibit: Exhibit, box: Box) -> tuple[Bounds, Ends]:
-    """Return the smallest and largest outputs at some inputs: middles, corners, and random ones."""
+    """Evaluate the network at some inputs of the set: a middle, corners, and random inputs.
+
+    Returns:
+        The smallest and the largest value of each output, `(outputs,)` each, and the inputs at
+        which they occur.
+    """
     graph, domain = exhibit.network.graph, exhibit.boxes(box)
     count = max(3, min(POINTS, _CELLS // max(1, entries(graph))))
     rng = np.random.default_rng(0)
@@ -146,7 +160,10 @@ def _range_message(ask: Ask, stage: str, known: Bounds, seen: Bounds) -> dict[st
 
 
 def _strip(row: LayerRow) -> dict[str, Any]:
-    """Return the units of a layer before the activation, or their values without one."""
+    """Return the states and ranges of a layer's units as data for the page.
+
+    `before` contains ranges before the activation; it is absent if the layer has no activation.
+    """
     masks = {name: np.ravel(getattr(row, name)) for name in STATES}
     state = np.full(np.size(row.dead), OPEN)
     for name in reversed(STATES):
@@ -171,15 +188,25 @@ def _few_digits(ends: Bounds) -> list[list[float | None]]:
 def exact_range(
     exhibit: Exhibit, ask: Ask, known: Bounds, say: Callable[[dict[str, Any]], None]
 ) -> tuple[Range, Ends]:
-    """Compute the exact ranges of the outputs, and report bounds on the way and at the end."""
+    """Search for the exact ranges of the outputs, and report bounds during and after the search.
+
+    Args:
+        exhibit: Content of the page.
+        ask: A `range` question.
+        known: Bounds of the outputs that were proved before.
+        say: Function that sends a message to the page.
+
+    Returns:
+        The ranges, and the inputs at which the outputs are smallest and largest.
+    """
 
     def report(now: RangeProgress) -> None:
         lo, hi = np.fmax(now.lo, known[0]), np.fmin(now.hi, known[1])
         message = _range_message(ask, "search", (lo, hi), (now.seen_lo, now.seen_hi))
         say({**message, "seconds": now.seconds, "boxes": now.boxes})
 
-    # No bound may rest on a mixed-integer solver's tolerance: the page shows only proofs. The model
-    # itself is run once no slider moves (`check`), since that takes longer than a small search.
+    # No bound may depend on a mixed-integer solver's tolerance: the page shows only proofs. The
+    # model itself is run once no slider moves (`check`), since it takes longer than a small search.
     graph = GraphAlone(exhibit.network.graph, exhibit.network.name)
     assert ask.box is not None
     result = output_range(
@@ -209,9 +236,10 @@ def exact_range(
 
 
 def narrow(answer: Range, known: Bounds) -> Range:
-    """Return the range intersected with bounds that were proved before.
+    """Intersect a range with bounds that were proved before.
 
-    Sound: both hold. Seen values stay, except for rounding errors above `hi` or below `lo`.
+    Sound: both bounds hold. Seen values are unchanged, except that rounding errors above `hi` or
+    below `lo` are clipped.
 
     Args:
         known: Proved bounds of the outputs, `(outputs,)` each.
@@ -226,7 +254,8 @@ def check(exhibit: Exhibit, box: Box, answer: Range) -> None:
     """Compare an answer with the model itself, as `outrange.output_range` does.
 
     Raises:
-        ContradictionError: An output of the model is outside, which is a bug in outrange.
+        ContradictionError: An output of the model is outside the proved range. This is a bug in
+            outrange.
     """
     network, count = exhibit.network, np.size(answer.lo)
     points = [*flat_points(answer.at_lo, count), *flat_points(answer.at_hi, count)]
@@ -235,16 +264,23 @@ def check(exhibit: Exhibit, box: Box, answer: Range) -> None:
 
 
 def flat_points(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarray:
-    """Return inputs in their own shapes, a dict if several, as `(count, inputs)`."""
+    """Flatten points in the shapes of the model's inputs to `(count, inputs)`.
+
+    Args:
+        at: An array with the points first, or a dict of such arrays if there are several inputs.
+        count: Number of points.
+    """
     parts: Sequence[np.ndarray] = list(at.values()) if isinstance(at, dict) else [at]
     return np.concatenate([np.reshape(part, (count, -1)) for part in parts], axis=1)
 
 
 def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
-    """Return the outputs at one input: of the network, and of the model itself.
+    """Return the message with the outputs at one input, of the network and of the model itself.
 
     Args:
+        exhibit: Content of the page.
         id: Number of the question.
+        x: The input, `(inputs,)`.
     """
     network = exhibit.network
     with np.errstate(all="ignore"):
@@ -262,7 +298,7 @@ def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
 
 
 def sample(exhibit: Exhibit, ask: Ask) -> dict[str, Any]:
-    """Return the range seen at random inputs: a comparison, not a bound."""
+    """Return the message with the ranges seen at random inputs, which are no proved bounds."""
     assert ask.box is not None
     seen = sample_range(exhibit.network, exhibit.input_set(ask.box), samples=ask.count)
     return {

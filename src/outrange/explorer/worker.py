@@ -1,4 +1,4 @@
-"""A thread that runs the newest task; an older one stops for it."""
+"""A thread that runs the newest task and stops an older one for it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..core import OutOfTime, check_stopped, stopped_by
 
 
 CLOSING = 2.0
-"""Maximum seconds for a closed worker's task to stop."""
+"""Maximum number of seconds to wait until the task of a closed worker stops."""
 
 
 class NewestWorker:
-    """Runs one task at a time, the newest; tasks in between are dropped.
+    """Runs one task at a time, and always the newest next; older waiting tasks are dropped.
 
-    A task runs under `core.stopped_by`: code that checks its deadline stops as soon as a newer
+    A task runs under `core.stopped_by`, so code that checks its deadline stops as soon as a newer
     task arrives.
 
     Args:
@@ -35,7 +35,7 @@ class NewestWorker:
         """Run `task` as soon as the current one has stopped.
 
         Args:
-            task: May raise only `OutOfTime`.
+            task: A function that raises no exception except `OutOfTime`.
         """
         with self._changed:
             self._stop.set()
@@ -49,7 +49,9 @@ class NewestWorker:
             self._changed.notify()
 
     def rest(self, seconds: float) -> None:
-        """Wait before work that should not delay a newer task; tasks call it.
+        """Wait for some seconds, or until a newer task arrives.
+
+        A task calls this before work that should not delay a newer task.
 
         Args:
             seconds: Duration of the wait.
@@ -61,13 +63,13 @@ class NewestWorker:
         check_stopped()
 
     def interrupt(self) -> None:
-        """Stop the current task, and drop the waiting one."""
+        """Stop the current task, and drop the waiting task."""
         with self._changed:
             self._stop.set()
             self._next = None
 
     def close(self) -> None:
-        """Stop for good; return at once."""
+        """Stop the worker for good, without waiting for its thread."""
         with self._changed:
             self._closed = True
             self._next = None

@@ -1,4 +1,4 @@
-"""Display of progress: it appears once a call takes long, and disappears at its end."""
+"""Displays the progress of a call once it takes long, and removes the display at its end."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 
 PATIENCE, EAGER = 2.0, 0.5
-"""Seconds before progress appears by default, and on request."""
+"""Seconds before progress appears by default, and with `progress=True`."""
 
 IN_A_SCRIPT = 30.0
 """Seconds before a script without a screen prints a line."""
 
 EVERY = 0.5
-"""Seconds between two frames: drawing takes milliseconds, and readers are no faster."""
+"""Seconds between two frames. Drawing takes milliseconds, and readers need no faster updates."""
 
 Progress: TypeAlias = bool | Callable[..., object] | None
-"""Argument `progress`: True, False, None (show if slow and on a screen), or a function."""
+"""The argument `progress`: True, False, a function, or None (show only if the call is slow)."""
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 
 class Screen(Protocol):
-    """Destination of frames."""
+    """A destination for frames."""
 
     def show(self, frame: Frame) -> None: ...
 
@@ -46,7 +46,7 @@ class Screen(Protocol):
 
 
 def screen() -> Callable[[], Screen] | None:
-    """Return the constructor of a notebook or terminal screen; None without one."""
+    """Return the constructor of a notebook or terminal screen; None if neither is available."""
     if "IPython" in sys.modules:
         from .notebook import NotebookScreen, in_notebook
 
@@ -60,11 +60,11 @@ def screen() -> Callable[[], Screen] | None:
 
 
 class Display:
-    """A listener that keeps the latest report of each kind and draws it in a thread of its own.
+    """A progress listener that stores the latest report of each kind and draws it in a thread.
 
     Args:
         title: Title of the question.
-        opened: Opens the screen; None to show nothing.
+        opened: Function that opens the screen; None to show nothing.
         patience: Seconds before the screen is opened.
     """
 
@@ -83,7 +83,7 @@ class Display:
         return self._opened is not None
 
     def __call__(self, *news: Any) -> None:
-        """Receive a report: a stage, a progress record, or the two bounds of a bracket."""
+        """Receive a report: a stage, a progress record, or two numbers that enclose the result."""
         report = news[0]
         if len(news) == 2:
             from .frame import Between
@@ -131,7 +131,11 @@ class Display:
 
 
 def progress_listener(progress: Progress) -> Callable[..., None] | None:
-    """Return the listener for a question; `with_progress` has replaced True and None by one."""
+    """Return `progress` if it is a function; None otherwise.
+
+    `with_progress` has already replaced True and None by the listener of a display, if there is
+    one.
+    """
     return progress if callable(progress) else None  # pyright: ignore[reportReturnType]
 
 
@@ -141,13 +145,13 @@ def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
 
     Args:
         title: Title of the question.
-        progress: Argument of the user.
+        progress: The user's argument.
 
-    Returns:
-        The listener of progress reports; None without one.
+    Yields:
+        The listener of progress reports; None if nobody listens.
 
     Raises:
-        InputError: `progress` is none of the permitted values.
+        InputError: `progress` is not one of the permitted values.
     """
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise InputError(
@@ -178,9 +182,10 @@ def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
     """Return a decorator that shows the progress of a long question.
 
     Args:
-        title: Title of the question, a few words.
-        reports: Whether the question calls a function with its progress. If not, only the
-            computations below it report, and `progress` cannot be a function.
+        title: Title of the question, in a few words.
+        reports: Whether the decorated function has an argument `progress`, which it calls with its
+            progress. If not, only the computations inside it report, and the user's `progress`
+            cannot be a function.
     """
 
     def wrap(ask: Ask) -> Ask:
@@ -209,7 +214,14 @@ def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
 def argument_error(
     function: str, takes: Signature, options: Mapping[str, Any], error: TypeError
 ) -> ArgumentError:
-    """Return the error for a call with missing or unknown arguments; it lists the valid ones."""
+    """Return the error for a call with missing or unknown arguments, which lists the valid ones.
+
+    Args:
+        function: Name of the called function.
+        takes: Signature of the function.
+        options: Keyword arguments of the call.
+        error: The exception that Python raised for the call.
+    """
     names = list(takes.parameters)
     required = [name for name, p in takes.parameters.items() if p.default is Parameter.empty]
     unknown = [name for name in options if name not in names]

@@ -1,4 +1,4 @@
-"""Content of a live view at one moment, as plain data; screens render it."""
+"""The content of a live view at one moment, as plain data that screens render."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..core.progress import Stage
 
 
 MOST_ROWS = 8
-"""Maximum rows: with head and foot a view has ten lines."""
+"""Maximum number of rows. With its headline and foot line, a view has at most ten lines."""
 
 LONGEST_NAME, LONGEST_LINE = 28, 100
 
@@ -26,7 +26,7 @@ class Row:
 
     Args:
         name: Label of the line.
-        share: Completed share, 0 to 1; None for no bar.
+        share: Completed fraction, from 0 to 1; None if the line has no bar.
         text: Text next to the bar.
     """
 
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Frame:
-    """A view: a headline, rows with bars, and a foot line; empty lines are left out."""
+    """A view: a headline, rows with bars, and a foot line. An empty foot line is not shown."""
 
     head: str
     rows: Sequence[Row] = ()
@@ -46,18 +46,19 @@ class Frame:
 
 @dataclass(frozen=True)
 class Between:
-    """An enclosure of a number by two bounds."""
+    """A lower and an upper bound of the number that a question asks for."""
 
     lo: float
     hi: float
 
 
 def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
-    """Return the view of the latest report of each kind.
+    """Return the view of the latest reports.
 
     Args:
         title: Title of the question.
-        news: Dict from type to its latest report.
+        seconds: Seconds since the start of the question.
+        news: Type of a report to the latest report of that type.
     """
     stage = news.get(Stage, Stage(""))
     head = f"{title}  {seconds:.0f} s" + (f"  {stage.text}" if stage.text else "")
@@ -75,7 +76,11 @@ def _work(now: Any) -> str:
 
 
 def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
-    """Return a row per output, the least known first, with the attained share of its range."""
+    """Return the headline's end, a row per output, and the foot line for a search for ranges.
+
+    A row shows which fraction of an output's proved range is known to be attained. If there are too
+    many outputs, those with the smallest fractions are shown.
+    """
     share = now.share_known
     with np.errstate(invalid="ignore"):
         gap = np.maximum(now.seen_lo - now.lo, now.hi - now.seen_hi)
@@ -134,11 +139,11 @@ SHOWN: dict[type, Any] = {
     Between: _bracket,
     VerifyProgress: _verify,
 }
-"""Renderers in order of priority: the first kind with a report is shown."""
+"""Renderers by type of report, in order of priority: the first type with a report is shown."""
 
 
 def percent(share: float) -> str:
-    """Return a percentage rounded down, so that 100 % never appears too early."""
+    """Format a fraction as a percentage, rounded down so that 100 % never appears too early."""
     digits = 1 if share < 0.99 else 4
     step = 10**digits
     return f"{np.floor(100 * share * step) / step:.{digits}f} %"

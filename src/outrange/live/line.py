@@ -1,4 +1,4 @@
-"""Screen for scripts: one line on stderr for a long question."""
+"""A screen for scripts, which prints one line to stderr if a question takes long."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LineScreen:
         self._is_printed = False
 
     def show(self, frame: Frame) -> None:
-        """Print a frame if it is the first."""
+        """Print the frame if it is the first one."""
         if self._is_printed or sys.stderr is None:
             return
         self._is_printed = True
@@ -29,4 +29,4 @@ class LineScreen:
         )
 
     def close(self) -> None:
-        """Do nothing: the line stays."""
+        """Do nothing, since the printed line remains."""

@@ -1,4 +1,4 @@
-"""Screen for notebooks, updated in place; the only module that imports IPython."""
+"""A screen for notebooks, which is updated in place. Only this module imports IPython."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .frame import Frame, Row
 
 
 def in_notebook() -> bool:
-    """Return whether code runs in the kernel of a notebook, which shows HTML."""
+    """Return whether this code runs in a notebook kernel, which can show HTML."""
     shell = sys.modules.get("IPython")
     interactive = None if shell is None else shell.get_ipython()
     return interactive is not None and hasattr(interactive, "kernel")
@@ -37,7 +37,7 @@ class NotebookScreen:
 
 
 def view(frame: Frame) -> str:
-    """Return a frame as HTML, with every name escaped."""
+    """Render a frame as HTML, with every name escaped."""
     rows = "".join(map(_row, frame.rows))
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     foot = f"<p>{escape(frame.foot)}</p>" if frame.foot else ""

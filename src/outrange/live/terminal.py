@@ -1,4 +1,4 @@
-"""Screen for terminals, redrawn in place; the only module that imports rich."""
+"""A screen for terminals, which is redrawn in place. Only this module imports rich."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAR = 30
 
 
 class TerminalScreen:
-    """A screen on stderr."""
+    """A screen that draws frames on stderr."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -21,7 +21,7 @@ class TerminalScreen:
 
         self._live = Live(
             console=Console(stderr=True), transient=True, auto_refresh=False,
-            # Printed lines appear above the view; output to a file is left alone.
+            # Printed lines appear above the view; output to a file is not redirected.
             redirect_stdout=sys.stdout.isatty(),
         )  # fmt: skip
         self._live.start()

@@ -1,1 +1,1 @@
-"""Reports: many answers about one model on one page, for readers without Python."""
+"""Reports: many answers about one model on one page, for readers who do not use Python."""

@@ -41,9 +41,9 @@ def answered_section(
         answers: At least one answer.
         call: Code that repeats the questions.
         note: Remark on how the questions were posed.
-        late: Whether time ran out before the last answer was complete; needed for answers without
-            a status.
-        reader: Names, units and digits of the page.
+        late: Whether time ran out before the last answer was complete. It is needed only for
+            answers that do not record a status.
+        reader: Names, units and number formats of the page.
     """
     title, about = TITLES[key]
     reader = reader or Reader()
@@ -60,7 +60,7 @@ def unanswered_section(key: str, why: str, cut: bool = True) -> Section:
     Args:
         key: Key of the section, from `TITLES`.
         why: The reason, a sentence.
-        cut: Whether more time would give an answer; if not, the question does not apply to the
+        cut: Whether more time would give an answer. If False, the question does not apply to the
             model or the data.
     """
     title, about = TITLES[key]

@@ -1,4 +1,4 @@
-"""Sections of context: the model, the limits of proofs, the arithmetic, how to reproduce."""
+"""Context sections of a report: the model, the limits of proofs, the arithmetic, reproduction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACKAGES = (
     "outrange", "numpy", "highspy", "python-flint", "keras", "jax", "tensorflow", "torch", "onnx",
     "onnxruntime", "scikit-learn", "matplotlib",
 )  # fmt: skip
-"""Packages listed with their versions if they are loaded."""
+"""Packages whose versions a report lists if they are loaded."""
 
 MODULES = {"python-flint": "flint", "scikit-learn": "sklearn"}
 
@@ -37,7 +37,8 @@ def model_section(network: LayeredNetwork, source: ModelSource | None) -> Sectio
     """Return the section about the model.
 
     Args:
-        source: Hash of the model, or None if there is none.
+        network: The model.
+        source: Hash of the model; None if there is none.
     """
     graph = network.graph
     parameters = sum(layer.parameters for layer in network.layers)
@@ -83,7 +84,7 @@ def arithmetic_section(answer: Any) -> Section:
     """Return the section about the arithmetic of the proofs, and the model's own float32 outputs.
 
     Args:
-        answer: The range of the outputs, or None.
+        answer: The range of the outputs; None if it was not computed.
     """
     title, about = ARITHMETIC
     blocks: list[Any] = []
@@ -104,11 +105,12 @@ def arithmetic_section(answer: Any) -> Section:
 def reproduce_section(
     sections: Sequence[Section], command: str, setting: Sequence[tuple[str, str]]
 ) -> Section:
-    """Return the section with the command and the calls, package versions and seeds.
+    """Return the section with the code, the settings and the versions that reproduce the report.
 
     Args:
+        sections: The other sections of the report.
         command: Shell command or Python call of the report.
-        setting: Further rows such as the seed and the time limit.
+        setting: Further settings, such as the seed and the time limit, as pairs of name and value.
     """
     calls = "\n".join(section.call for section in sections if section.call)
     blocks: list[Any] = [Paragraph("The report:"), Code(command)] if command else []
@@ -129,12 +131,12 @@ def reproduce_section(
 
 
 def times(sections: Sequence[Section]) -> list[tuple[str, str]]:
-    """Return the time of every section."""
+    """Return a label and the computing time of every section that took time."""
     return [(f"Time of {part.title}", size(part.seconds)) for part in sections if part.seconds]
 
 
 def versions() -> list[tuple[str, str]]:
-    """Return the versions of loaded packages and of Python, and the machine."""
+    """Return pairs of name and value: loaded packages and Python with versions, and the machine."""
     packages = []
     for package in PACKAGES:
         if MODULES.get(package, package) in sys.modules:

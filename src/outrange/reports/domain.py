@@ -1,4 +1,4 @@
-"""The input set of a report: the bounds of every input, with its name and unit."""
+"""The section of a report on its input set: the bounds of every input, with name and unit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 ATOMS_A_GROUP = 2
-"""Atoms of a one-hot group: its sum is at most 1, and at least 1."""
+"""Number of atomic conditions of a one-hot group: its sum is at most 1, and at least 1."""
 
 
 def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") -> Section:
@@ -29,7 +29,7 @@ def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") 
     Args:
         regions: Regions whose union is the set.
         reader: Names, units, integers and categories of the inputs.
-        origin: Sentence on the origin of the set.
+        origin: Sentence on the origin of the set; empty for a standard sentence.
     """
     lo = np.min([region.box.lo for region in regions], axis=0)
     hi = np.max([region.box.hi for region in regions], axis=0)
@@ -58,7 +58,15 @@ def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") 
 def _row(
     run: Sequence[int], lo: np.ndarray, hi: np.ndarray, integer: np.ndarray, reader: Reader
 ) -> tuple[str, ...]:
-    """Return the bounds of an input, or of a run of equal inputs."""
+    """Return the table row of an input, or of a run of inputs with equal bounds.
+
+    Args:
+        run: Flat indices of the inputs.
+        lo: Lower bounds of all inputs.
+        hi: Upper bounds of all inputs.
+        integer: Mask of the inputs that the set restricts to integers.
+        reader: Names and units of the inputs.
+    """
     i, last = run[0], run[-1]
     name = reader.input(i)
     if len(run) > 1:
@@ -68,19 +76,19 @@ def _row(
 
 
 def _runs_of_equal_inputs(alone: Sequence[int], lo: np.ndarray, hi: np.ndarray) -> list[list[int]]:
-    """Return the inputs; if there are many, consecutive ones with equal bounds are grouped."""
+    """Group consecutive inputs with equal bounds if there are many inputs; else one per group."""
     if len(alone) <= MOST_PRINTED:
         return [[i] for i in alone]
     return [list(run) for _, run in groupby(alone, key=lambda i: (lo[i], hi[i]))]
 
 
 def _is_one_hot(regions: Sequence[Region], members: Sequence[int]) -> bool:
-    """Return whether the set restricts the inputs of a group to 0 and 1."""
+    """Return whether the input set restricts the inputs of a one-hot group to integers (0 or 1)."""
     return all(region.integer[list(members)].all() for region in regions)
 
 
 def _remarks(regions: Sequence[Region], reader: Reader) -> str:
-    """Return sentences about the set that the bounds do not express."""
+    """Return sentences about properties of the input set that its bounds do not express."""
     is_one_hot = all(_is_one_hot(regions, group.members) for group in reader.groups)
     sentences = []
     if reader.groups and not is_one_hot:

@@ -24,18 +24,18 @@ WIDTH = 7.6
 """Width of a figure in inches."""
 
 SMALLEST = 16
-"""Maximum entries of an input that is shown as a table row instead of an image."""
+"""Maximum number of entries of an input that is not drawn as an image."""
 
 MOST_PICTURES = 4
 """Maximum number of adversarial inputs in a figure."""
 
 
 def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
-    """Return a `<figure>` of an answer; empty without a figure or without matplotlib.
+    """Return an answer as an HTML `<figure>`; empty if it has no figure or matplotlib is missing.
 
     Args:
         answer: The answer to draw.
-        prefix: Prefix of the identifiers inside, which makes them unique on the page.
+        prefix: Prefix of the identifiers in the figure, which makes them unique on the page.
         reader: Names and units of the page.
     """
     reader = reader or Reader()
@@ -64,14 +64,14 @@ def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
 
 
 def _title(answer: Any, reader: Reader) -> str:
-    """Return a plain sentence above a figure; empty for the figure's own title."""
+    """Return a plain sentence as the title of a figure; empty if it keeps its own title."""
     if isinstance(answer, Range):
         return f"{outcome([answer], reader)} (pale: proved, dark: seen)"
     return outcome([answer], reader) if isinstance(answer, RobustAccuracy | Monotone) else ""
 
 
 def _axes(answer: Any) -> Any:
-    """Return axes of a suitable size; None for answers that are not drawn."""
+    """Return matplotlib axes of a suitable size; None for answers that are not drawn."""
     if isinstance(answer, Range) and answer.lo.size:
         count = answer.lo.size
         return canvas(WIDTH, 1.5 + 0.3 * max(count, 2) if count <= MOST_BARS else 4.2)
@@ -97,13 +97,21 @@ def _axes(answer: Any) -> Any:
 
 
 def _label(figure: Any, answer: Any) -> str:
-    """Return a text for screen readers: the title of the figure, or the answer in short."""
+    """Return a text for screen readers: the title of a figure, or the `repr` of the answer."""
     title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
     return " ".join(title.replace(r"\$", "$").split()) or repr(answer)
 
 
 def _inline(text: str, prefix: str, label: str) -> str:
-    """Return matplotlib's SVG for inclusion in a page: no prologue, unique ids, a label."""
+    """Convert matplotlib's SVG for inclusion in a page.
+
+    The prologue and the style sheet are removed, all ids get a prefix, and a label is added.
+
+    Args:
+        text: The SVG file of matplotlib.
+        prefix: Prefix of the ids.
+        label: Text for screen readers.
+    """
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.S)
     # A style sheet inside would apply to the whole page; the root's attributes replace it.

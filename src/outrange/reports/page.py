@@ -1,4 +1,4 @@
-"""Rendering of sections as one page: self-contained, without scripts, accessible, printable."""
+"""Renders sections as one HTML page: self-contained, without scripts, accessible, printable."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ HEAD = (
 
 
 def report_html(title: str, lead: str, sections: Sequence[Section], standard: str | None) -> str:
-    """Return the page.
+    """Return the HTML page of a report.
 
     Args:
         title: Title of the page, its only `<h1>`.
         lead: Sentence below the title.
-        sections: Sections in the order of their questions.
-        standard: `ISO` for the headings of that standard; None for the sections' own.
+        sections: Sections in any order.
+        standard: `ISO` to arrange the sections under the headings of ISO/IEC 24029-2; None to use
+            the headings of the sections.
     """
     sections = in_order(sections)
     groups = _groups(sections, standard)
@@ -64,7 +65,7 @@ def report_html(title: str, lead: str, sections: Sequence[Section], standard: st
 def _groups(
     sections: Sequence[Section], standard: str | None
 ) -> Mapping[str, tuple[str, list[Section]]]:
-    """Return headings and the sections below them, by key."""
+    """Return the key of each heading, mapped to the heading and the sections below it."""
     if standard is None:
         return {section.key: (section.title, [section]) for section in sections}
     by_key = {section.key: section for section in sections}
@@ -85,7 +86,10 @@ def _contents(groups: Mapping[str, tuple[str, list[Section]]]) -> str:
 
 
 def _overview(sections: Sequence[Section]) -> Document:
-    """Return a table with one row per answered section, and the meaning of "open" and "unknown"."""
+    """Return a table with one row per section that has an outcome.
+
+    If a section is incomplete, the meaning of "open" and "unknown" is explained below the table.
+    """
     rows = [
         (
             section.title,
@@ -119,7 +123,13 @@ def _section(key: str, heading: str, level: int, body: str, kind: str = "") -> s
 
 
 def _part(section: Section, heading: str, level: int) -> str:
-    """Return a section: its subject, whether it is incomplete, its blocks, answers and figures."""
+    """Return a section as HTML: its subject, a note if it is incomplete, blocks, answers, figures.
+
+    Args:
+        section: The section.
+        heading: Heading of the section, with its number.
+        level: Level of the heading, 2 for `<h2>`.
+    """
     about = f'<p class="about">{escape(section.about)}</p>'
     if section.cut:
         about += f'<p class="cut"><strong>Open in part.</strong> {escape(section.cut)}</p>'
@@ -138,12 +148,12 @@ def _part(section: Section, heading: str, level: int) -> str:
 
 
 def _block(document: Document, label: str) -> str:
-    """Return blocks without a title."""
+    """Return the blocks of a document as HTML, without its title."""
     shown = chapter(document, 6)
     return _scrollable(shown.replace("<h6></h6>", ""), label)
 
 
 def _scrollable(shown: str, label: str) -> str:
-    """Return HTML in which wide tables scroll on their own, including by keyboard."""
+    """Wrap each table in HTML so that a wide table scrolls on its own, also by keyboard."""
     opened = f'<div class="scroll" role="group" tabindex="0" aria-label="Table: {escape(label)}">'
     return shown.replace("<table", f"{opened}<table").replace("</table>", "</table></div>")

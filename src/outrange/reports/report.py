@@ -22,9 +22,9 @@ class Report:
         model: Name of the model.
         made: Time of the report, as text.
         sections: Sections in the order of the page.
-        standard: Standard whose headings structure the page; None for the sections' own.
-        interrupted: Whether Ctrl-C ended the questions.
-        title: Heading of the page; empty for one with the model's name.
+        standard: Standard whose headings structure the page; None to use those of the sections.
+        interrupted: Whether Ctrl-C ended the questions early.
+        title: Heading of the page; empty for a standard heading with the model's name.
     """
 
     model: str

@@ -19,15 +19,17 @@ class Section:
 
     Args:
         key: Key of the section and anchor in the page's address, such as `"ranges"`.
+        title: Heading of the section.
         about: Sentence on the subject of the section.
-        outcome: Result in a few words, for the table at the top.
+        outcome: Result in a few words, for the table at the top of the page; empty if the section
+            is not in the table.
         tone: Tone of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
         answers: Answers, shown one by one with their figures.
         blocks: Blocks shown before the answers.
         cut: Sentence on why the section is incomplete; empty if it is complete.
-        seconds: Time the section took.
+        seconds: Computing time of the section.
         call: Python code that repeats the questions; empty if there is none.
-        reader: Names, units and digits of the page.
+        reader: Names, units and number formats of the page.
     """
 
     key: str
@@ -44,27 +46,28 @@ class Section:
 
     @property
     def documents(self) -> list[Document]:
-        """Full documents of the answers; the title of a verdict states its claim."""
+        """The full documents of the answers; the title of a verdict also states its claim."""
         return [_with_heading(answer, answer.document()) for answer in self.answers]
 
     @property
     def plain(self) -> list[Document]:
-        """Documents of the answers on the page."""
+        """The plain documents of the answers, as they are shown on the page."""
         return [document(answer, self.reader) for answer in self.answers]
 
 
 def _with_heading(answer: Answer, shown: Document) -> Document:
-    """Return a document with a title that states its subject."""
+    """Move the lead of a verdict's document into its title; return other documents unchanged."""
     if not isinstance(answer, Verdict):
         return shown
     return replace(shown, title=f"{shown.title}: {shown.lead}", lead="")
 
 
 def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) -> Section:
-    """Return a section without answers under its own heading.
+    """Return a section without answers, with its heading from `TITLES`.
 
     Args:
         key: A key of `TITLES`.
+        outcome: Result in a few words, for the table at the top of the page.
         blocks: Content of the section.
     """
     title, about = TITLES[key]
@@ -72,7 +75,11 @@ def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) ->
 
 
 def in_order(sections: Sequence[Section]) -> list[Section]:
-    """Return sections in the order of a page: proofs first, inapplicable questions late."""
+    """Sort sections in the order of a page.
+
+    The order is that of `TITLES`; sections whose question does not apply come after the other
+    questions.
+    """
     order = list(TITLES)
     late = order.index("uncovered") - 0.5
 

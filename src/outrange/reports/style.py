@@ -1,4 +1,4 @@
-"""The style sheet of a report: for screens, light and dark, and for paper."""
+"""The style sheet of a report, for light and dark screens and for paper."""
 
 from ..answers.render.style import STYLE
 

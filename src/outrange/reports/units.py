@@ -1,4 +1,4 @@
-"""Names and units of a model's inputs and outputs on a page."""
+"""Determines the names and units of a model's inputs and outputs on a page."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 
 Units = Mapping[str, str] | str | None
-"""Dict from the name of an input or an output to its unit; or one unit for all outputs."""
+"""Dict from the name of an input or an output to its unit, or one unit for all outputs."""
 
 
 def units_of(slots: Sequence[Slot], names: Sequence[str] | None, units: Units) -> list[str]:
-    """Return the unit of each entry of inputs or outputs, flat; empty if unknown.
+    """Return the unit of each entry of the inputs or outputs; an unknown unit is an empty string.
 
     Args:
         slots: Inputs or outputs with the model's names.
-        names: Names of the entries.
+        names: Names of the entries, flat; None to use the model's names.
+        units: Units by name of an entry, an input or an output.
     """
     entries = entry_names({slot.name: slot.shape for slot in slots})
     homes = [slot.name for slot in slots for _ in range(slot.size)]
@@ -37,11 +38,11 @@ def units_of(slots: Sequence[Slot], names: Sequence[str] | None, units: Units) -
 
 
 def output_names(slots: Sequence[Slot], names: Sequence[str] | None) -> list[str]:
-    """Return the name of each output.
+    """Return the name of each entry of the outputs, flat.
 
     Args:
         slots: Outputs of the model.
-        names: Names of the outputs, flat; None for none.
+        names: The user's names of the entries, flat; None if there are none.
     """
     if names is not None:
         return list(names)
@@ -63,15 +64,17 @@ def reader_of(
     whole: Collection[int] = (),
     groups: Sequence[Category] = (),
 ) -> Reader:
-    """Return the names and formats of a page.
+    """Return the names, units and number formats of a page.
 
     Args:
         graph: The model with its own input names.
         named: The model with the input names of the answers.
         regions: Regions whose union is the input set.
-        names: Names of the input entries, flat.
-        outputs: Names of the outputs, flat.
-        whole: Indices of the inputs that are integers.
+        names: Names of the input entries, flat; None to use the model's names.
+        units: Units of inputs and outputs by name, or one unit for all outputs.
+        outputs: Names of the output entries, flat; None to use the model's names.
+        whole: Flat indices of further inputs that are integers in the data.
+        groups: One-hot groups of the inputs.
     """
     lo = np.min([region.box.lo for region in regions], axis=0)
     hi = np.max([region.box.hi for region in regions], axis=0)

@@ -1,4 +1,4 @@
-"""Fixed texts of a report; those about proofs repeat `docs/soundness.md`."""
+"""Fixed texts of a report; the texts about proofs repeat `docs/soundness.md`."""
 
 STATEMENT = (
     "Let f be the network in real arithmetic, its weights the numbers stored in the model (float32 "
@@ -33,7 +33,7 @@ PLAIN_LIMITS = (
     ("A bug in the program that proves.", "Its proofs can be written down and checked by a second "
      "program; this page does not do so."),
 )  # fmt: skip
-"""The limits of the proofs, for a reader without Python."""
+"""The limits of the proofs, for a reader who does not use Python."""
 
 TITLES = {
     "ranges": ("Output ranges", "The smallest and the largest value of every output."),

@@ -1,1 +1,1 @@
-"""Answers in plain sentences and tables, for readers without Python."""
+"""Answers in plain sentences and tables, for readers who do not use Python."""

@@ -1,4 +1,4 @@
-"""Plain sentence and plain document for each kind of answer in a report."""
+"""A plain sentence and a plain document for each kind of answer in a report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def outcome(answers: Sequence[Any], reader: Reader) -> str:
     """Return the result of a section as a sentence.
 
     Args:
-        answers: At least one answer, all of one kind.
+        answers: At least one answer; all are of the same kind.
+        reader: Names, units and number formats of the page.
     """
     first = answers[0]
     match first:
@@ -48,7 +49,7 @@ def outcome(answers: Sequence[Any], reader: Reader) -> str:
 
 
 def document(answer: Any, reader: Reader) -> Document:
-    """Return the document of an answer on the page."""
+    """Return the document that shows an answer on the page."""
     match answer:
         case Verdict():
             return verdict_document(answer, reader)
@@ -63,7 +64,7 @@ def document(answer: Any, reader: Reader) -> Document:
 
 
 def with_page_names(answer: Any, reader: Reader) -> Any:
-    """Return the answer with the names of the page, for its figure."""
+    """Replace the names in an answer by those of the page, for its figure."""
     if isinstance(answer, Range) and len(reader.outputs) == answer.lo.size:
         return replace(answer, labels=tuple(reader.outputs))
     if isinstance(answer, Monotone):

@@ -36,7 +36,7 @@ LABELS = {ROBUST: "stays right", UNDECIDED: "unknown", BROKEN: "can be broken", 
 
 
 def verdict_outcome(verdicts: Sequence[Verdict]) -> str:
-    """Return how many properties hold, are broken, or are unknown."""
+    """Return a phrase on how many properties are proved, broken and unknown."""
     words = {HOLDS: "proved", VIOLATED: "broken", "UNKNOWN": "unknown"}
     counts = {word: sum(v.status == status for v in verdicts) for status, word in words.items()}
     return f"of {len(verdicts):,}: " + ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
@@ -75,7 +75,11 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
 
 
 def _distance(answer: Verdict) -> str:
-    """Return how near the tried inputs come to breaking a property, and what is proved so far."""
+    """Return sentences on how close an undecided property is to being broken, and to a proof.
+
+    They state the least distance of a tried input from breaking the property, and the proved bound
+    on how far any input breaks it. Each is omitted if it is unknown.
+    """
     text = ""
     if answer.nearest is not None and answer.nearest > 0:
         near = round_text(answer.nearest, decimals(answer.nearest, OUTPUT_DIGITS), False)
@@ -97,12 +101,12 @@ def _outputs(values: np.ndarray, reader: Reader) -> list[tuple[str, str]]:
 
 
 def accuracy_outcome(answer: RobustAccuracy) -> str:
-    """Return how many inputs keep their right decision."""
+    """Return a sentence on how many rows keep the right decision under small changes."""
     return f"{answer.kept} keep the right decision under small changes".replace("inputs", "rows")
 
 
 def accuracy_document(answer: RobustAccuracy, reader: Reader) -> Document:
-    """Return a document whose table has one row per outcome, with its count, share and meaning."""
+    """Return a document with one table row per outcome: its count, percentage and meaning."""
     total = len(answer.labels)
     rows = [
         (Word(LABELS[name], TONE[name]), answer.count[name], share(answer.count[name], total),

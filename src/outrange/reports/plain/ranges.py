@@ -25,12 +25,20 @@ from .words import basis, list_heading, remedy
 
 
 MOST_POINTS, MOST_IN_VIEW, MOST_ENTRIES = 10, 2, 256
-"""Maximum outputs with extreme inputs, maximum of those without a fold, and maximum entries of an
-input."""
+"""Maximum number of outputs whose extreme inputs are shown, maximum number of outputs that are
+shown without a fold, and maximum number of entries of an input that is shown."""
 
 
 class OutputEnds:
-    """Both bounds of one output as text; proved bounds are rounded outward, seen values inward."""
+    """Both bounds of one output as text.
+
+    Proved bounds are rounded outward, and seen values are rounded inward.
+
+    Args:
+        answer: The range of the outputs.
+        i: Flat index of the output.
+        reader: Names, units and number formats of the page.
+    """
 
     def __init__(self, answer: Range, i: int, reader: Reader) -> None:
         flat = (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
@@ -51,7 +59,7 @@ class OutputEnds:
 
     @property
     def proved(self) -> str:
-        """Sentence on the proved range."""
+        """A sentence on the proved range of the output."""
         low, high = np.isfinite([self.lo, self.hi]).tolist()
         if not (low or high):
             return f"no bound of {self.name} is proved yet"
@@ -63,7 +71,10 @@ class OutputEnds:
 
     @property
     def ends(self) -> list[str]:
-        """One sentence per bound: its value, or the two numbers between which it lies."""
+        """Two sentences, on the exact lower and upper bounds.
+
+        Each states the value of the bound, or the two numbers between which it lies.
+        """
         return [
             self._end("lower", self.lo, self.closed_lo, self.below, self.least),
             self._end("upper", self.hi, self.closed_hi, self.most, self.above),
@@ -79,13 +90,13 @@ class OutputEnds:
 
     @property
     def is_open(self) -> bool:
-        """Whether a bound is not known to the digits shown."""
+        """Whether a bound is not known to all the digits shown."""
         return not ((self.closed_lo or self.below == self.least)
                     and (self.closed_hi or self.above == self.most))  # fmt: skip
 
 
 def range_outcome(answer: Range, reader: Reader) -> str:
-    """Return what is proved for all outputs, as a sentence for the top of the page."""
+    """Return a sentence on what is proved about all outputs, for the top of the page."""
     count = answer.lo.size
     if not count:
         return "there are no outputs"
@@ -101,7 +112,7 @@ def range_outcome(answer: Range, reader: Reader) -> str:
 
 
 def range_document(answer: Range, reader: Reader) -> Document:
-    """Return the document of output ranges: proof, bounds, extreme inputs, and open questions."""
+    """Return the document of output ranges: proved bounds, extreme inputs, and open questions."""
     ends = [OutputEnds(answer, i, reader) for i in range(min(answer.lo.size, MOST_ROWS))]
     shown = ends[:MOST_PRINTED]
     lead = f"Proved for every input that the report covers: {range_outcome(answer, reader)}."
@@ -131,7 +142,7 @@ def range_document(answer: Range, reader: Reader) -> Document:
 
 
 def _extremes(answer: Range, ends: list[OutputEnds], reader: Reader) -> list[Block]:
-    """Return the inputs at the two bounds of each output."""
+    """Return tables of the inputs at which each output takes its smallest and largest values."""
     tables: list[tuple[str, list[Block]]] = []
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())
     if width > MOST_ENTRIES:
@@ -162,7 +173,10 @@ def _input_at(answer: Range, at: Any, i: int) -> np.ndarray:
 
 
 def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
-    """Return a warning if a point is not realistic: a mixture of categories, half an integer."""
+    """Return a warning if an input is unrealistic; an empty list if all are realistic.
+
+    An input is unrealistic if it mixes categories, or has a fraction where the data has integers.
+    """
     mixed = any(map(reader.is_mixed, points))
     part = any(map(reader.is_fractional, points))
     what = [*["mixes categories"] * mixed, *["has a fraction where data has integers"] * part]
@@ -173,7 +187,10 @@ def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
 
 
 def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
-    """Return what is not known, and what would settle it."""
+    """Return a fold on the bounds that are not known exactly, and on what would settle them.
+
+    The list is empty if all bounds are known to the digits shown.
+    """
     if answer.is_exact or not any(end.is_open for end in ends):
         return []
     lines = [line for end in ends if end.is_open for line in end.ends if "between" in line
@@ -198,7 +215,7 @@ def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
 
 
 def slope_outcome(answer: Range, reader: Reader) -> str:
-    """Return the largest rate of change of each output."""
+    """Return a sentence on the largest proved change of each output if inputs change by 1."""
     parts = []
     for i in range(min(answer.hi.size, MOST_IN_VIEW)):
         end = OutputEnds(answer, i, reader)
@@ -211,7 +228,7 @@ def slope_outcome(answer: Range, reader: Reader) -> str:
 
 
 def slope_document(answer: Range, reader: Reader) -> Document:
-    """Return the document of Lipschitz constants, the largest change of each output."""
+    """Return the document of Lipschitz constants: the largest change of each output."""
     ends = [OutputEnds(answer, i, reader) for i in range(min(answer.hi.size, MOST_PRINTED))]
     rows = [(end.name, f"{end.above}{end.unit}", f"{end.most}{end.unit}") for end in ends]
     head = ("output", "proved: changes by at most", "seen: changes by")

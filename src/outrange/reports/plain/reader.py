@@ -14,13 +14,13 @@ from ...answers.render.text import number
 
 
 INPUT_DIGITS, OUTPUT_DIGITS = 3, 4
-"""Significant digits of a number as large as the range it lies in."""
+"""Number of significant digits of an input or output that is as large as its range is wide."""
 
 MOST_DECIMALS, LARGEST = 8, 1e12
-"""Maximum decimals, and magnitude beyond which significant digits are shown instead."""
+"""Maximum number of decimals, and the magnitude from which significant digits are shown instead."""
 
 FREE = 1e-6
-"""Share of the last digit that float64 noise may add to a round number."""
+"""Fraction of the last digit by which float64 rounding may change a round number."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Category:
 
     @classmethod
     def of(cls, names: Sequence[str], members: tuple[int, ...]) -> Category:
-        """Return a group named after what its columns share: `city` for `city_A`, `city_B`.
+        """Return a group that is named after the common prefix of its columns.
+
+        For example, the columns `city_A` and `city_B` have the name `city`.
 
         Args:
             names: Names of the columns.
@@ -54,17 +56,18 @@ class Category:
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """Names and formats of the inputs and outputs of a model, by flat index.
+    """Names, units and number formats of the inputs and outputs of a model, by flat index.
 
     Args:
-        inputs: Names of the inputs; empty if unknown.
-        units: Units of the inputs, an empty text for no unit.
+        inputs: Names of the inputs on the page; empty if unknown.
+        units: Units of the inputs; an input without a unit has an empty string.
         widths: Width of each input's range in the input set.
         whole: Indices of the inputs that are integers.
-        outputs: Names of the outputs; empty if unknown.
+        groups: One-hot groups of the inputs.
+        outputs: Names of the outputs on the page; empty if unknown.
         output_units: Units of the outputs.
-        entries: Names of the inputs in answers.
-        output_entries: Names of the outputs in answers.
+        entries: Names by which answers refer to the inputs.
+        output_entries: Names by which answers refer to the outputs.
     """
 
     inputs: Sequence[str] = ()
@@ -83,28 +86,28 @@ class Reader:
         object.__setattr__(self, "_first", first)
 
     def input(self, i: int) -> str:
-        """Return the name of an input."""
+        """Return the name of an input on the page."""
         return self.inputs[i] if i < len(self.inputs) else f"input {i}"
 
     def output(self, i: int, entry: str = "") -> str:
-        """Return the name of an output.
+        """Return the name of an output on the page.
 
         Args:
             i: Flat index of the output.
-            entry: Name of the output in answers.
+            entry: The name to use if the page has none for this output.
         """
         return self.outputs[i] if i < len(self.outputs) else entry or f"output {i}"
 
     def unit(self, i: int) -> str:
-        """Return the unit of an output after a space; empty without a unit."""
+        """Return the unit of an output with a space before it; empty if it has no unit."""
         return f" {unit}" if (unit := _at(self.output_units, i)) else ""
 
     def input_called(self, entry: str) -> str:
-        """Return the name of the input that answers call `entry`."""
+        """Return the name on the page of the input that answers refer to as `entry`."""
         return self.input(self.entries.index(entry)) if entry in self.entries else entry
 
     def output_number(self, entry: str) -> int:
-        """Return the flat index of the output that answers call `entry`, or 0."""
+        """Return the flat index of the output that answers refer to as `entry`; 0 if unknown."""
         return self.output_entries.index(entry) if entry in self.output_entries else 0
 
     def value(self, i: int, value: float) -> str:
@@ -116,7 +119,9 @@ class Reader:
         return f"{round_text(value, decimals(width, INPUT_DIGITS))}{unit}"
 
     def point(self, x: Any) -> list[tuple[str, str]]:
-        """Return names and values of the inputs of a point, with each group as its category.
+        """Return pairs of name and value for the inputs of a point.
+
+        The members of a one-hot group are replaced by a single pair with their category.
 
         Args:
             x: An array, or a dict of arrays by input name.
@@ -132,17 +137,17 @@ class Reader:
         return rows
 
     def is_mixed(self, x: Any) -> bool:
-        """Return whether a point has no single category in some group."""
+        """Return whether a point has a mixture of categories, or none, in some one-hot group."""
         flat = flatten(x)
         return any(_category_index(group, flat) is None for group in self.groups)
 
     def is_fractional(self, x: Any) -> bool:
-        """Return whether an integer input has a fractional value in a point."""
+        """Return whether a point has a fractional value for an integer input."""
         flat = flatten(x)
         return any(not float(flat[i]).is_integer() for i in self.whole if i < flat.size)
 
     def claim(self, text: str) -> str:
-        """Return a property with the names of this reader."""
+        """Replace the entries of inputs and outputs in a property by their names on the page."""
 
         def output(match: re.Match[str]) -> str:
             i = int(match[1])
@@ -164,13 +169,21 @@ def _at(texts: Sequence[str], i: int) -> str:
 
 
 def flatten(x: Any) -> np.ndarray:
-    """Return all inputs of a point, `(inputs,)`."""
+    """Return all inputs of a point as one vector, `(inputs,)`.
+
+    Args:
+        x: An array, or a dict of arrays by input name.
+    """
     parts = x.values() if isinstance(x, Mapping) else [x]
     return np.concatenate([np.ravel(np.asarray(part, float)) for part in parts])
 
 
 def category(group: Category, flat: np.ndarray) -> str:
-    """Return the category of a point; for a mixture, its shares."""
+    """Return the category of a point in a one-hot group; for a mixture, the weights of categories.
+
+    Args:
+        flat: All inputs of the point, `(inputs,)`.
+    """
     chosen = _category_index(group, flat)
     if chosen is not None:
         return group.categories[chosen]
@@ -190,7 +203,10 @@ def _category_index(group: Category, flat: np.ndarray) -> int | None:
 
 
 def decimals(width: float, significant: int) -> int | None:
-    """Return the decimals that show `significant` digits of a range; None for no fixed number."""
+    """Return the number of decimals at which a range of a given width has `significant` digits.
+
+    Returns None if numbers should be shown with significant digits instead.
+    """
     if not (math.isfinite(width) and width > 0):
         return None
     places = significant - 1 - math.floor(math.log10(width))
@@ -201,8 +217,9 @@ def round_text(value: float, places: int | None, up: bool | None = None) -> str:
     """Return a number as text with a fixed number of decimals.
 
     Args:
-        places: Number of decimals; None for significant digits.
-        up: True rounds up and False down, as for a bound; None rounds to nearest.
+        value: The number.
+        places: Number of decimals; None to use significant digits.
+        up: True rounds up and False rounds down, as for a bound; None rounds to nearest.
     """
     value = float(value)
     if places is None or not abs(value) < LARGEST:

@@ -1,4 +1,4 @@
-"""Directions in which outputs move with inputs, in plain sentences."""
+"""Plain sentences on the directions in which outputs move when inputs rise."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ RULES = {
     "constant": "does not change",
     "neither": "can fall and can rise",
 }
-"""Behavior of an output when an input rises, by direction."""
+"""Direction to a phrase for the behavior of an output when an input rises."""
 
 MOST_ENTRIES = 64
-"""Maximum entries of an example that is written out."""
+"""Maximum number of inputs of an example whose values are listed."""
 
 
 def trend_outcome(answer: Monotone, reader: Reader) -> str:
-    """Return the known directions, or how many are known."""
+    """Return a phrase that states the known directions, or their numbers if there are many."""
     decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     if not answer.trends:
         return "there is no pair of an output and an input"
@@ -55,7 +55,7 @@ def trend_outcome(answer: Monotone, reader: Reader) -> str:
 
 
 def trend_document(answer: Monotone, reader: Reader) -> Document:
-    """Return the document of directions: known ones, examples, and unknown ones."""
+    """Return the document of directions: the known ones, examples, and the unknown ones."""
     decided = [trend for trend in answer.trends if trend.direction != "unknown"]
     open_ = [trend for trend in answer.trends if trend.direction == "unknown"]
     several = len({trend.output for trend in answer.trends}) > 1
@@ -94,7 +94,7 @@ def _rule(trend: Trend, reader: Reader) -> str:
 
 
 def _examples(trend: Trend, reader: Reader) -> list[Block]:
-    """Return an example of a fall and one of a rise."""
+    """Return an example in which the output falls and one in which it rises, where known."""
     return [
         block
         for word, pair in (("falls", trend.fall), ("rises", trend.rise))
@@ -104,7 +104,12 @@ def _examples(trend: Trend, reader: Reader) -> list[Block]:
 
 
 def _example(trend: Trend, word: str, pair: FallingPair, reader: Reader) -> list[Block]:
-    """Return the change as a sentence, and the fixed inputs as a table."""
+    """Return an example: the change as a sentence, and the inputs that stay fixed as a table.
+
+    Args:
+        word: The behavior of the output, `"falls"` or `"rises"`.
+        pair: The two inputs and the outputs at them.
+    """
     first, second = flatten(pair.x), flatten(pair.then)
     i = int(np.argmax(first != second))
     k = reader.output_number(trend.output)
@@ -126,7 +131,11 @@ def _example(trend: Trend, word: str, pair: FallingPair, reader: Reader) -> list
 
 
 def _unknown(answer: Monotone, trends: Sequence[Trend], reader: Reader) -> Fold:
-    """Return the pairs with an unknown direction, and what is known about them."""
+    """Return a fold that lists the pairs of unknown direction, and what is known about each.
+
+    Args:
+        trends: The pairs of unknown direction.
+    """
     half = {
         _output(t, reader) + " when " + reader.input_called(t.input) + " rises": t for t in trends
     }

@@ -1,4 +1,4 @@
-"""Sentences shared by plain documents: the basis of a proof, and what would settle more."""
+"""Sentences shared by plain documents: the basis of an answer, and how to settle open questions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNKNOWN = (
 )
 
 FACTOR = 10
-"""Recommended factor for more time: searches slow down as they proceed."""
+"""Factor of the additional time to recommend; searches slow down as they proceed."""
 
 BASIS = {
     Warrant.GUESS: "This is an estimate, not a proof.",
@@ -29,11 +29,11 @@ BASIS = {
 
 
 def remedy(reason: str, seconds: float) -> str:
-    """Return what would settle an open question.
+    """Return a sentence on what would settle an open question.
 
     Args:
-        reason: Reason why the search stopped.
-        seconds: Time the search took.
+        reason: The reason why the search stopped, such as `"time"` or `"memory"`.
+        seconds: Duration of the search.
     """
     if reason == "memory":
         return "To settle it, use a machine with more memory, or a smaller set of inputs."
@@ -47,7 +47,7 @@ def remedy(reason: str, seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return a time in words, rounded up."""
+    """Return a duration in words, rounded up to minutes or hours."""
     if seconds <= 60:
         return "about a minute"
     minutes = math.ceil(seconds / 60)
@@ -55,10 +55,11 @@ def about(seconds: float) -> str:
 
 
 def basis(answer: Any, blocks: Sequence[Block] = ()) -> Fold:
-    """Return the evidence for an answer, for a specialist.
+    """Return a fold with the evidence for an answer, its cost and its methods.
 
     Args:
-        blocks: Further blocks to include.
+        answer: The answer.
+        blocks: Further blocks to include in the fold.
     """
     parts = [BASIS[answer.warrant]] if isinstance(getattr(answer, "warrant", None), Warrant) else []
     cost = getattr(answer, "cost", None)
@@ -69,5 +70,11 @@ def basis(answer: Any, blocks: Sequence[Block] = ()) -> Fold:
 
 
 def list_heading(heading: str, count: int, shown: int = MOST_PRINTED) -> str:
-    """Return the heading of a list; a truncated list states how many entries are shown."""
+    """Return the heading of a list; if the list is truncated, it states how many are shown.
+
+    Args:
+        heading: The heading without a colon.
+        count: Number of all entries.
+        shown: Number of entries that are shown.
+    """
     return f"{heading}:" if count <= shown else f"{heading} (the first {shown} of {count:,}):"
