@@ -21,7 +21,7 @@ from .tables.provenance import provenance_blocks
 
 @dataclass(frozen=True)
 class Cost:
-    """The work behind an answer.
+    """Work spent on an answer: time and number of sub-problems.
 
     Args:
         seconds: Wall-clock time in seconds; with a `budget`, units of counted work.
@@ -41,7 +41,7 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class Answer(ABC):
-    """A record whose content is plain data, rendered by `print` and by notebooks.
+    """Base class of answers: records of plain data that `print` and notebooks render.
 
     The JSON form contains the record itself: its fields under their own names.
 

@@ -30,7 +30,7 @@ STATUSES = {
     "pieces": "as many pieces as allowed",
     "rounding": "only float64 rounding is left, not {tol:g}",
 }
-"""Reasons why the search stopped; the shares are bounds in every case."""
+"""Reasons why the search stopped; `share_lo` and `share_hi` are bounds in every case."""
 
 MOST_SHAPES = 4000
 """Maximum number of boxes and polytopes for which a notebook shows a drawing."""
@@ -66,7 +66,7 @@ class BadInputs(Answer):
         bands: Half-spaces of the undecided boxes that are proved bad or good, one `Slab` per box.
         nowhere: Whether it is proved that no input is bad.
         status: `"known"`, `"time"`, `"memory"`, `"interrupted"`, `"pieces"` or `"rounding"`.
-        warrant: Evidence for the shares and the boxes (see `Warrant`).
+        warrant: Evidence for the bounds on the fraction and for the boxes (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
         locator: Lookup structure with which `contains` finds the box of a point.
@@ -77,7 +77,8 @@ class BadInputs(Answer):
         late: Note that a time limit was exceeded or an effort ended the search; else empty.
 
     Raises:
-        OutrangeError: The shares are not bounds.
+        OutrangeError: The boxes do not match the inputs, or the bounds on the fraction are not
+            ordered between 0 and 1.
     """
 
     model: str
@@ -217,7 +218,7 @@ class BadInputs(Answer):
         ]
 
     def document(self) -> Document:
-        """Return a document with the proved shares, and a drawing if one or two inputs vary."""
+        """Return a document with the proved fractions, and a drawing if one or two inputs vary."""
         count = len(self.box_lo) + len(self.pieces) + len(self.undecided_lo)
         drawn = len(self.varying) in (1, 2) and count <= MOST_SHAPES
         return Document(
@@ -270,7 +271,7 @@ class BadInputs(Answer):
     def plot(self, ax: Any = None) -> Any:
         """Draw the set with bad inputs filled and undecided boxes pale.
 
-        Unless one or two inputs vary, a bar with the proved shares is drawn instead.
+        Unless one or two inputs vary, a bar with the proved fractions is drawn instead.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -18,7 +18,7 @@ CLOSED, SAMPLED = "closed form", "sampled"
 
 @dataclass(frozen=True)
 class DeadLayer:
-    """One layer whose activation has a flat piece.
+    """Probabilities of dead units in one layer whose activation has a flat piece.
 
     Args:
         name: Path of the layer.

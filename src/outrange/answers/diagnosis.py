@@ -176,7 +176,7 @@ class Diagnosis(Answer, Sequence):
         return max((finding.level for finding in self.findings), default=None)
 
     def at_least(self, level: Level | str) -> tuple[Finding, ...]:
-        """Return the findings of a level or above.
+        """Return the findings with at least the given level of evidence.
 
         Args:
             level: `"proved"`, `"measured"` or `"suspected"`, or a `Level`.
@@ -191,7 +191,7 @@ class Diagnosis(Answer, Sequence):
         return tuple(finding for finding in self.findings if finding.level >= wanted)
 
     def raise_on(self, level: Level | str = "proved") -> Diagnosis:
-        """Raise an error if there is a finding of a level or above.
+        """Raise an error if there is a finding with at least the given level of evidence.
 
         Args:
             level: Lowest level, as for `at_least`.

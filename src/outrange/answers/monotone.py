@@ -105,7 +105,7 @@ class Trend:
 
 @dataclass(frozen=True, eq=False)
 class Monotone(Answer):
-    """Directions of outputs in inputs, and whether the chosen index never falls between groups.
+    """Directions of outputs as inputs grow, or the order of the chosen index over groups.
 
     In a condition (`if answer:`) the answer is true only if everything requested is proved. The
     chosen index is the position of the largest output within a group.

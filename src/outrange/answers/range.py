@@ -65,8 +65,8 @@ class Range(Answer):
         model_hi: Outputs of the model itself at `at_hi`, in the same shape.
         tol: Requested tolerance, relative to the range of values seen for each output.
         status: Reason why the search stopped: `"exact"`, `"time"`, `"memory"`, `"interrupted"`,
-            `"error"`, `"rounding"`, or `"float32"` (closed in real arithmetic; the rest is float32
-            rounding).
+            `"error"`, `"rounding"`, or `"float32"` (exact in real arithmetic, and the open gap is
+            float32 rounding).
         warrant: Evidence for the claim (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
@@ -74,7 +74,8 @@ class Range(Answer):
         labels: Names of the outputs, flat; empty for names derived from `outputs`.
         remedies: Sentences on changes to the question that were tried and close an open gap.
         arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run with sums in
-            any order, and `seen_lo`, `seen_hi` are outputs of the model (or reached by any run).
+            any order, and `seen_lo`, `seen_hi` are outputs of the model itself (without it, values
+            that every float32 run reaches).
         real_lo: With `"float32"`: lower bounds in real arithmetic, in the shape of `lo`.
         real_hi: With `"float32"`: upper bounds in real arithmetic, in the shape of `hi`.
         sources: Models analyzed, each with its hash.
@@ -149,7 +150,7 @@ class Range(Answer):
 
     @property
     def _base(self) -> np.ndarray:
-        """Lower end of the range seen; 0 for Lipschitz constants, whose range starts at 0."""
+        """Lower bound of the range seen; 0 for Lipschitz constants, whose range starts at 0."""
         return np.zeros_like(self.seen_lo) if self.subject == "lipschitz" else self.seen_lo
 
     @property

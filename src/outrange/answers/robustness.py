@@ -194,7 +194,7 @@ class Robustness(Answer):
         return f"{sentence}, where {names[i]} moved most, from {start} to {end}."
 
     def _units(self) -> str:
-        """Suggest `scale=` if the inputs seem to have different units; else return nothing."""
+        """Return advice to use `scale=` if the inputs seem to have different units; else empty."""
         parts = list(self.x.values()) if isinstance(self.x, dict) else [self.x]
         sizes = np.abs(np.concatenate([np.ravel(part) for part in parts]))
         sizes = sizes[sizes > 0]
@@ -211,7 +211,7 @@ class Robustness(Answer):
         )
 
     def _limits(self) -> str:
-        """Suggest `clip=(0, 1)` if the violating image leaves [0, 1]; else return nothing."""
+        """Return advice to use `clip=(0, 1)` if the violating image leaves [0, 1]; else empty."""
         example = self.adversarial
         if self.clip is not None or example is None or isinstance(self.x, dict):
             return ""

@@ -50,8 +50,8 @@ def decide_property(
 ) -> Verdict:
     """Verify a property, and add the hash of the model and the input set to the verdict.
 
-    A part of the time limit is reserved: if the search runs out of time, it serves to find smaller
-    sets on which the property holds.
+    A part of the time limit is reserved for finding smaller sets on which the property holds, in
+    case the search runs out of time.
 
     Args:
         network: The network to verify.

@@ -29,7 +29,7 @@ from .inputs.parse_box import place
 
 
 MOST_INPUTS = 8
-"""Maximum number of varying inputs; `n` varying inputs give a box `2**n` corners, cells more."""
+"""Maximum number of varying inputs, since a box with `n` of them has `2**n` corners."""
 
 SHARE_OF_TIME = 0.8
 """Fraction of the time limit for cutting the set; enclosing the parts left open takes the rest."""

@@ -1,1 +1,1 @@
-"""Regions of a pre-image: polytopes, slabs, and the location of points in them."""
+"""Regions of a preimage: polytopes, slabs, and the location of points in these regions."""

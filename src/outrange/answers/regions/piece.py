@@ -28,7 +28,7 @@ class Piece:
         b: `(rows,)`, bounds of the rows.
         lo: `(inputs,)`, lower corner of the box.
         hi: `(inputs,)`, upper corner of the box.
-        at: `(inputs,)`, an input inside.
+        at: `(inputs,)`, an input inside the polytope.
     """
 
     a: np.ndarray

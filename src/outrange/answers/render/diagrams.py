@@ -17,7 +17,7 @@ MOST_IMAGES = 4
 """Maximum number of counterexamples drawn as images."""
 
 LONGEST_ROW = 56
-"""Maximum characters of the label of a matrix row."""
+"""Maximum number of characters of the label of a matrix row."""
 
 LARGE_SIGNS = 16
 """Maximum number of rows or columns up to which a matrix has large signs."""

@@ -14,7 +14,7 @@ import numpy as np
 
 
 MOST_ROWS = 100
-"""Maximum rows of a folded table; data frames contain all rows."""
+"""Maximum number of rows of a folded table; data frames contain all rows."""
 
 MOST_PRINTED = 20
 """Maximum number of rows shown in full; if there are more, extreme rows and counts are shown."""

@@ -87,7 +87,7 @@ def balance_lines(sentence: str, room: int, most: int = 4) -> str:
     """Wrap a sentence into lines of similar length, so that the last line is not a single word.
 
     Args:
-        room: Maximum characters per line.
+        room: Maximum number of characters per line.
         most: Maximum number of lines; a longer sentence is truncated.
     """
     count = len(wrap(sentence, room))

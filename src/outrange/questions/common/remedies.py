@@ -17,7 +17,9 @@ SHARE, MOST = 0.1, 3.0
 """Fraction of the time limit reserved for trials, and the maximum in seconds."""
 
 LEAST_LIMIT = 2.0
-"""Minimum time limit in seconds for which remedies are tried; a trial takes a few tenths of one.
+"""Minimum time limit in seconds for which remedies are tried.
+
+A trial takes some tenths of a second.
 """
 
 NARROWED, FIXED = 4, 4

@@ -46,9 +46,9 @@ class PartialClause:
 class Expansion:
     """Expansion of a formula to a disjunction of conjunctions, without evident contradictions.
 
-    Disjunctions are expanded one by one. Before each, alternatives that the current box refutes are
-    removed, and disjunctions with a single alternative are applied at once (unit propagation). So
-    the work grows with the remaining cases, not with the product of all choices.
+    Disjunctions are expanded one by one. Before each expansion, alternatives that the current box
+    refutes are removed, and disjunctions with a single alternative are applied (unit propagation).
+    So the work grows with the remaining cases, not with the product of all choices.
 
     Args:
         lo: Lower bounds, `(inputs + outputs,)`.

@@ -16,7 +16,7 @@ from ..expressions.formulas import all_of
 
 
 MOST_CASES = 4096
-"""Maximum number of boxes to which conditions are expanded; one search bounds this many at once."""
+"""Maximum number of boxes to which conditions are expanded; one search handles this many."""
 
 LARGEST_EXACT = 2.0**31
 """Limit on the size of a comparison's terms, below which its sums are exact in float64."""

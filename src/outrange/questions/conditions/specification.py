@@ -1,4 +1,4 @@
-"""A property read from a file, checked against a model."""
+"""Checks of a property from a file against a model, and the input bounds that it implies."""
 
 from collections.abc import Iterator, Sequence
 

@@ -47,8 +47,8 @@ MOST_PATTERNS = 1 << 6
 MOST_STUCK = 1 << 12
 """The same limit for boxes in which bisection has decided no unit.
 
-About the origin, the units of a network without biases are undecided in every box. Most of their
-patterns contain no point.
+Around the origin, the units of a network without biases are undecided in every box, but most of
+their patterns contain no point.
 """
 
 MOST_COEFFICIENTS = 1 << 16

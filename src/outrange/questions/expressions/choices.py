@@ -96,7 +96,7 @@ def _at_most(a: IndexChoice, b: IndexChoice) -> Formula:
 def _check_size(op: str, a: IndexChoice, b: IndexChoice) -> None:
     """Reject a comparison of two choices that needs too many inequalities.
 
-    Their number grows with the pairs of entries, and for order comparisons with the triples.
+    Their number is quadratic in the number of entries, and cubic for order comparisons.
     """
     m, n = len(a.entries), len(b.entries)
     count = min(m, n) * (m + n) if op in ("==", "!=") else m * n + max(m, n) ** 3 // 6

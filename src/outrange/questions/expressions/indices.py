@@ -1,4 +1,4 @@
-"""Check of the indices with which expressions are indexed."""
+"""Validation of the indices of expressions."""
 
 from __future__ import annotations
 

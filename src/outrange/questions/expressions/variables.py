@@ -32,14 +32,14 @@ class Variable(Expression):
 
 
 x = Variable("x")
-"""The model's input, or several by name: `x[0]`, `x["speed"]`."""
+"""Placeholder for the model's input, or for one of several by name: `x[0]`, `x["speed"]`."""
 
 y = Variable("y")
-"""The model's output, or several by name: `y[0]`, `y["left"][0, 1]`."""
+"""Placeholder for the model's output, or for one of several: `y[0]`, `y["left"][0, 1]`."""
 
 
 u = Variable("u")
-"""The control of a closed loop, or one of several by name: `u[0]`, `u["thrust"]`."""
+"""Placeholder for the control of a closed loop, or for one of several: `u["thrust"]`."""
 
 
 def implies(a: Any, b: Any) -> Condition:

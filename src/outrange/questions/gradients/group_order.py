@@ -87,7 +87,7 @@ def groups_monotone(
     seed: int,
     progress: Callable[[VerifyProgress], None] | None,
 ) -> Monotone:
-    """Return `group_order` as the answer of `outrange.monotone`.
+    """Verify the order of groups as `group_order`, and wrap the verdict as a `Monotone` answer.
 
     Raises:
         InputError: Another selection is passed together with the groups.

@@ -47,7 +47,7 @@ def check_count(count: int, inputs: int) -> None:
 
 
 def both_ends(partials: Partials) -> Partials:
-    """Return the slopes and their negatives."""
+    """Return the slopes, followed by their negatives."""
     sign = np.concatenate([partials.sign, -partials.sign])
     return Partials(np.tile(partials.form, 2), np.tile(partials.direction, 2), sign)
 
