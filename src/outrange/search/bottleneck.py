@@ -52,7 +52,7 @@ ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
 """Least lower bound of a region's value that proves that no input reaches the region."""
 
 Begin = Callable[[Problem, Incumbent], Search]
-"""Starts the search that suits a problem."""
+"""Function that starts the search that suits a problem."""
 
 Ends = tuple[np.ndarray, np.ndarray]
 """Lower and upper bounds of the bottleneck's entries."""

@@ -31,7 +31,7 @@ FIRST_TURN = 0.1
 """Length of a case's first turn, in seconds; it doubles with each turn of the same case."""
 
 SETTLED = 0.3
-"""Length of a case's next turn, in seconds, above which its first bounds count as available."""
+"""Length of a case's next turn, in seconds, above which the case has had its first turns."""
 
 WORTH = 0.05
 """Fraction of a gap that a turn must close; a case is split after a turn that closes less."""
@@ -48,7 +48,7 @@ TOGETHER = 256
 METHOD = "branch and bound over integers and unions (Land, Doig 1960)"
 
 Begin = Callable[[Problem, Incumbent], Search]
-"""Starts the search of a single box."""
+"""Function that starts the search of a single box."""
 
 
 class _CaseIncumbent(Incumbent):
@@ -71,8 +71,8 @@ class _SearchedBox:
     Args:
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
-        turn: Length of its next turn in seconds.
-        search: Its search; None before the first turn, or after it was discarded.
+        turn: Length of the box's next turn, in seconds.
+        search: The box's search; None before the first turn, or after it was discarded.
     """
 
     lo: np.ndarray
@@ -82,7 +82,7 @@ class _SearchedBox:
 
 
 class CaseSearch(Search):
-    """Best-first search over single boxes: the box with the worst bound is searched on or split.
+    """Best-first search over single boxes; the box with the worst bound is continued or split.
 
     Args:
         problem: Objectives over a union of boxes, perhaps with integer inputs.
@@ -284,9 +284,10 @@ class CaseSearch(Search):
         return self._best_split(i, case, np.flatnonzero(free)) if stalled else None
 
     def _best_split(self, i: int, case: _SearchedBox, free: np.ndarray) -> tuple[int, float] | None:
-        """Return the input in `free` whose halves have the best bounds by back-substitution.
+        """Return the input in `free` whose halves have the best bounds, and the split value.
 
-        Return None if no split improves the bounds, for example if all units are stable.
+        The bounds are by back-substitution. Return None if no split improves them, for example if
+        all units are stable.
         """
         whole = self._problem.domain.whole
         middle = 0.5 * case.lo + 0.5 * case.hi

@@ -45,7 +45,7 @@ def decide(
         time_limit: Wall-clock seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Seed of the samples.
-        engine: `"auto"` uses the compiled kernel if the graph allows; `"array"` never does.
+        engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
 
     Returns:
         A `Solution` of one objective, the clause with the lowest bound. `status` is `SAT` (a point

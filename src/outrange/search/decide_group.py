@@ -28,7 +28,7 @@ Accept = Callable[[np.ndarray], bool]
 
 
 class GroupSearch:
-    """Branch and bound of one group, against thresholds instead of incumbents.
+    """Branch and bound for one group of clauses, against fixed targets instead of best values.
 
     Args:
         graph: The network, perhaps with extra inputs.
@@ -112,7 +112,7 @@ class GroupSearch:
         return stop
 
     def offer_ties(self, accept: Accept) -> bool:
-        """Offer the best points of open clauses after the search, with ties with 0 by rounding.
+        """Offer the best points of open clauses after the search, even if values only tie with 0.
 
         Returns:
             Whether a point was accepted.

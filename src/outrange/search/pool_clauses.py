@@ -130,7 +130,7 @@ def _translate_formula(
 
 
 def add_inputs(graph: Graph, count: int) -> Graph:
-    """Append `count` inputs that no operation reads."""
+    """Return a graph with `count` more inputs, which no operation reads."""
     if not count:
         return graph
     size, total = graph.size, graph.size + count

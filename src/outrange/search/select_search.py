@@ -61,8 +61,8 @@ def select_search(
         problem: Objectives and their boxes.
         incumbent: Clock and tolerances; receives the first points and interval bounds.
         seed: Seed of the samples.
-        engine: `"auto"` uses the compiled kernel if the graph allows; `"array"` never does.
-        solver: Whether a mixed-integer solver may close what splitting inputs does not.
+        engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
+        solver: Whether a mixed-integer solver may close objectives that input splits leave open.
     """
     incumbent.prove(problem.by_intervals(problem.graph))
     kind = choose_kind(problem, engine)

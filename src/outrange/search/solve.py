@@ -44,9 +44,9 @@ def solve(
         time_limit: Wall-clock seconds; None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
         seed: Seed of the samples that start the search.
-        engine: `"auto"` uses the compiled kernel if the graph allows; `"array"` never does.
-        solver: Whether a mixed-integer solver may close what box splits do not; its bounds carry
-            `Warrant.SOLVER_TOLERANCE`.
+        engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
+        solver: Whether a mixed-integer solver may close objectives that box splits leave open; its
+            bounds carry `Warrant.SOLVER_TOLERANCE`.
 
     Returns:
         A `Solution`, which is valid regardless of why the search stopped.

@@ -41,10 +41,11 @@ EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
 """Limits on the size of the rows of one value, one limit per pass: see `CrownPass.effort`."""
 
 MOST_FORMS = 1 << 28
-"""Maximum number of entries in the widest value's forward forms; a few values share the memory."""
+"""Maximum number of entries in the widest value's forward forms; memory must hold a few of these.
+"""
 
 MOST_OF_TIME = 0.9
-"""Fraction of the remaining time that a forward pass may take, as it alone settles small sets."""
+"""Fraction of the remaining time that a forward pass may take: it settles small sets by itself."""
 
 SETTLED = 0.99
 """Fraction of sampled units that forms must prove stable to justify a forward pass of all units.

@@ -117,7 +117,7 @@ class JumpAttack(Search):
         before, began = self._value.min(), read_clock()
         if not self._spreads:
             self._spreads = self._measure_spreads()
-        # The kind of work that had less time so far.
+        # Choose the kind of work that has had less time so far.
         kind = int(self._spent[0] > self._spent[1])
         with single_blas_thread():
             (self._descend, self._evolve)[kind]()

@@ -18,17 +18,17 @@ class Stop(StrEnum):
     FINISHED = "finished"
     """Every gap is closed, or open only because of rounding."""
     GOAL = "goal"
-    """A point lies below its goal, and awaits validation."""
+    """A value lies below its goal; its point awaits validation."""
     PAUSED = "paused"
     """Its turn is over; the search can be resumed."""
     TIME = "time"
     """The time limit has passed."""
     MEMORY = "memory"
-    """The system is out of memory; bounds proved before are kept."""
+    """The system is out of memory; bounds proved before remain valid."""
     INTERRUPTED = "interrupted"
-    """Ctrl-C."""
+    """The user pressed Ctrl-C."""
     ERROR = "error"
-    """An internal error, which has been reported; bounds proved before are kept."""
+    """An internal error, which has been reported; bounds proved before remain valid."""
 
 
 EARLY = (Stop.TIME, Stop.MEMORY, Stop.INTERRUPTED, Stop.ERROR)

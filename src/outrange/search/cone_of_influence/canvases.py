@@ -4,7 +4,7 @@ import numpy as np
 
 
 LATEST = 16
-"""Number of latest points that may take in the values of a new point."""
+"""Number of latest points into which the values of a new point may be written."""
 
 
 class Canvases:

@@ -24,7 +24,7 @@ FIRST_TURN = 0.05
 just one turn."""
 
 Begin = Callable[[Problem, Incumbent], Search]
-"""Starts the search that suits a problem."""
+"""Function that starts the search that suits a problem."""
 
 
 @dataclass(eq=False)

@@ -42,7 +42,7 @@ class _Step(NamedTuple):
 
 
 class Propagation:
-    """Propagates bounds of inputs and phases of units through the rows of a conjunction."""
+    """Propagation of input bounds and unit phases through the rows of a conjunction."""
 
     def __init__(self, net: OneLayer) -> None:
         self.net = net
@@ -68,7 +68,7 @@ class Propagation:
         """
         lo, hi = np.minimum(self.lo, 0.0), np.maximum(self.hi, 0.0)
         chord = hi / np.where(hi > lo, hi - lo, 1.0)
-        # The line is above the kink at both ends, however the division was rounded.
+        # The line is above the kink at both bounds, regardless of the division's rounding.
         lift = up(np.maximum(-chord * lo, hi - chord * hi), 2)
         below = (hi > -lo).astype(np.float64)
         over = self.net.weights < 0

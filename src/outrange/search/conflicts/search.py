@@ -41,7 +41,7 @@ PIECE = 8
 
 
 class ConflictSearch(Search):
-    """Decide whether a conjunction over a network with one hidden layer can hold.
+    """Search that decides whether a conjunction over a network with one hidden layer can hold.
 
     The result is all or nothing: no bound improves before the last clause is learned.
 
@@ -109,7 +109,7 @@ class ConflictSearch(Search):
             self._begin()
 
     def advance(self) -> bool:
-        """Search until a few more conflicts are met, or a point is found."""
+        """Search until a few more conflicts have occurred, or a point is found."""
         until = self._conflicts + PIECE
         while self._conflicts < until and not (self._refuted or self._stuck):
             self._step()

@@ -62,7 +62,7 @@ class DifferentialEngine(GraphObjectives):
             return concatenate_bounds(parallel_map(lambda part: self._chunk(*part), work))
 
     def over(self, domain: DomainBoxes) -> np.ndarray:
-        """Bound the objectives over all boxes of a domain, without splits, `(m,)`."""
+        """Return bounds `(m,)` of the objectives over all boxes of a domain, without splits."""
         count = len(domain.lo)
         status, wanted = np.zeros((count, 0), np.int8), np.ones((count, self.objectives), bool)
         cutoff = np.full(self.objectives, np.inf)
@@ -102,7 +102,7 @@ def _blame(
     relaxed: PairedRelaxation | None,
     source: int,
 ) -> np.ndarray:
-    """Assign the losses of planes to the inputs that cause them, `(B, m, d)`."""
+    """Return the losses of planes by the input that causes them, `(B, m, d)`."""
     if rows is None or relaxed is None or source not in sweep.shares:
         return np.zeros((1, 1, 1))
     some, shares = sweep.shares[source]

@@ -59,7 +59,7 @@ class AlphaAscent:
         rows: Array of shape `(m, outputs)`.
         box: `(P,)` index of the box of each pair.
         which: `(P,)` index of the objective of each pair.
-        value: The value that the rows apply to; None for the output.
+        value: The graph value to which the rows apply; None for the output.
         optimize_smooth: Whether curves with an inflection point in range optimize their lines too.
         least: Best bounds, shape `(P,)`.
         form_rows: Coefficients of the best bounds' forms, shape `(P, d)`.

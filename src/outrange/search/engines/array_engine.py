@@ -58,8 +58,8 @@ class ArrayEngine(GraphObjectives):
     """Engine that bounds `rows @ output + offset` over boxes inside one root box.
 
     It computes the linear bounds of `domains.crown` and optimizes the slopes of the objective rows.
-    Chunks of boxes fit in a core's cache, and threads work on several chunks; then BLAS is limited
-    to one thread. The engine is stateless between calls: activation phases are stored with the
+    Chunks of boxes fit in a core's cache. If threads work on several chunks, BLAS is limited to one
+    thread. The engine is stateless between calls: activation phases are stored with the
     boxes, one byte per unit (`domains.stability`).
 
     Args:

@@ -180,7 +180,7 @@ class QuadraticForms:
     def below(
         self, level: np.ndarray, start: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return bounds of `z` outside which the forms exceed `level`, from `start <= z <= end`."""
+        """Tighten the bounds `start <= z <= end` to where forms may be at most `level`."""
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             at = _least_on(slope, bend, start, end)

@@ -143,7 +143,7 @@ class DerivativeEngine:
         return np.concatenate(parts) if parts else self._at(x)
 
     def _at(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate the objectives at some points."""
+        """Evaluate the objectives at points whose tangents fit in memory together."""
         check_deadline()
         values = self.graph.run_all(x)
         with np.errstate(all="ignore"):

@@ -197,7 +197,7 @@ class _CellEnumeration:
         self._exact = ExactGraph(self.graph, np.where(free, np.nan, lo))
         self._rank = {int(i): n for n, i in enumerate(np.flatnonzero(free))}
         self._places: defaultdict[int, list[int]] = defaultdict(list)
-        """Positions among all units of the units of each curve."""
+        """Positions of each curve's units in the list of all units."""
         for place, (v, _, _) in enumerate(units):
             self._places[v].append(place)
         self.count = 0

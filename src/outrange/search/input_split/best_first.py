@@ -16,7 +16,7 @@ from .frontier import Frontier
 
 
 class BestFirstSearch(Search):
-    """Best-first search: pops boxes from a frontier, bounds them, and pushes the open sub-boxes.
+    """Best-first search, which pops boxes from a frontier, bounds them, and pushes sub-boxes.
 
     A subclass works on the free inputs, and sets the attributes declared here.
     """

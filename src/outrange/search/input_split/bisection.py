@@ -75,7 +75,7 @@ class _Part:
 
 
 class BisectionSearch(Search):
-    """Search of a box, then of halves of halves, until rounding keeps no gap open.
+    """Search of a box, then of its halves and their halves, until rounding keeps no gap open.
 
     Args:
         begin: Starts a search on a part of the box. Its second argument finds the first points;

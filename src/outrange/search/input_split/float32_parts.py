@@ -164,7 +164,7 @@ class _PartSearch:
         return np.maximum(self.goal.scale, 1e-300)
 
     def _lower_target(self, part: _SizedPart) -> None:
-        """Lower the target to bounds that are provable near points that attain the real ends."""
+        """Lower the target to bounds that are provable near points that attain the real bounds."""
         missed = self._miss(part.lower) > 0
         if self.goal.points is None or self.program is None or not missed.any():
             return
@@ -182,7 +182,10 @@ class _PartSearch:
         return np.where(np.isnan(miss), np.inf, miss)
 
     def _distance(self, lower: np.ndarray) -> float:
-        """Return the worst bound's distance from the real bound, or from its target if unknown."""
+        """Return the distance of the worst bound from the real bound.
+
+        If no real bound is known, return its distance from the target.
+        """
         k = int(self._miss(lower).argmax())
         wide = max(0.0, (self.goal.real[k] - self.target[k]) / self._scale[k])
         return float(self._miss(lower)[k]) + (wide if np.isfinite(wide) else 0.0)

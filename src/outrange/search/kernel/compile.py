@@ -38,7 +38,7 @@ class Source:
 
     @property
     def parts(self) -> Iterator[Source]:
-        """This source, and all that are added to it."""
+        """This source and all sources that are added to it."""
         part: Source | None = self
         while part is not None:
             yield part

@@ -9,7 +9,10 @@ from .layer_program import LayerProgram
 
 
 def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> list[np.ndarray]:
-    """Return bounds `(n,)` of `|h|` per layer from bounds of its sums; infinite if it is linear."""
+    """Return bounds `(n,)` of `|h|` for each layer from bounds of the layers' sums.
+
+    The bounds of a linear layer are infinite.
+    """
     values, at = [], 0
     for layer in program.layers:
         if layer.linear:

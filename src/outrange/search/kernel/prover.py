@@ -69,7 +69,7 @@ class TreeProver:
     """Writer of the tree that proves every goal over a box, depth first.
 
     Args:
-        inputs: Number of inputs; they are the variables 1, 2, ...
+        inputs: Number of inputs; the inputs are the variables 1, 2, ...
         blocks: The units, in order.
         goals: Forms, shape `(m, variables)`.
         least: `(m,)` lower bounds to prove of the forms.

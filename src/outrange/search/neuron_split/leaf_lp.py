@@ -62,7 +62,7 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
 def _form(
     net: RelaxedNet, start: Mapping[int, np.ndarray], task: BoundProblem
 ) -> tuple[np.ndarray, float]:
-    """Write a row of a net without unstable units as `form . x + height`."""
+    """Return `(form, height)`: a row of a net without unstable units is `form . x + height`."""
     splits = task.splits.first(net.units_before(max(start)))
     relaxed = net.relax(net.prepare(splits), task.alpha)
     result = net.backward(start, relaxed, None, None)

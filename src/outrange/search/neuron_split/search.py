@@ -107,7 +107,7 @@ class NeuronSplitSearch(Search):
             yield from self._bound_by_moments()
             self._descend(24)
         if self._net.units == 0:
-            # All is linear: only rounding separates bound and value, and splits do not reduce it.
+            # Everything is linear: only rounding separates bound and value, and no split helps.
             self._bound_open()
             yield True
             return
@@ -124,7 +124,7 @@ class NeuronSplitSearch(Search):
             yield True
 
     def _bound_by_moments(self) -> Iterator[bool]:
-        """Bound all open objectives by semidefinite relaxations, as long as that gains."""
+        """Bound all open objectives by semidefinite relaxations, as long as bounds improve."""
         net = self._net
         assert net is not None
         incumbent, which = self.incumbent, self._open

@@ -182,7 +182,7 @@ class _PatternEnumeration:
                 yield PatternPolytope(int(k), row[None], np.array([-constant]), at)
 
     def parts(self, cell: Vertices, forms: Forms) -> Iterator[PatternPolytope]:
-        """Yield the parts of one cell where clauses hold, or only a part that is the whole cell."""
+        """Yield the parts of one cell where clauses hold, or one part if a clause always holds."""
         polytopes = []
         for k in np.flatnonzero(self._leaf.open_):
             row, constant = forms[0][k], float(forms[1][k])

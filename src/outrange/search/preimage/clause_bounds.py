@@ -35,7 +35,7 @@ class ClauseBounds:
         clauses: `m` conjunctions over `[x, y]`.
         distances: Norm balls that belong to every clause.
         hull: Box that contains every box to be bounded.
-        engine: `"auto"` uses the compiled kernel if the graph allows; `"array"` never does.
+        engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
     """
 
     def __init__(

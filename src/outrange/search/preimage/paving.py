@@ -130,7 +130,7 @@ class Paving:
         return least, np.minimum(most * (1.0 + gamma(m + 4)), 1.0)
 
     def halve(self, cells: Sequence[PavingBox]) -> list[PavingBox]:
-        """Bisect cells at the inputs with the largest gaps, and bound the halves."""
+        """Bisect cells along the inputs with the largest blame, and bound the halves."""
         pairs: list[tuple[PavingBox, int, float, PavingBox, PavingBox]] = []
         for cell in cells:
             cut, at = _place(cell, self._whole)

@@ -52,7 +52,7 @@ class PavingBox:
 
     @property
     def gap(self) -> float:
-        """The fraction of the whole volume that is in this box and not known to be in or out."""
+        """The fraction of the whole volume that lies in this box and is still uncertain."""
         return self.most - self.least
 
     def leaves(self) -> Iterator[PavingBox]:

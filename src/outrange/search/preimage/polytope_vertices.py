@@ -43,7 +43,7 @@ class Vertices:
 
     @classmethod
     def of(cls, lo: np.ndarray, hi: np.ndarray) -> Vertices:
-        """Create the polytope of a box; a side of width 0 gives no second vertex."""
+        """Create the polytope of a box; an input of width 0 adds no vertices."""
         d = lo.size
         sides = [(0, 1) if a < b else (0,) for a, b in zip(lo, hi, strict=True)]
         corner = np.array(list(itertools.product(*sides)), bool).reshape(2 ** sum(lo < hi), d)

@@ -96,7 +96,7 @@ def _knot_ends(op: Curve, cells: Cells, form: ForwardForm) -> Ends:
     """Return the bounds of the distances `z - knot` to all knots over each cell."""
     low, high, pad = (end[:, None, :] for end in form_ends(cells.polytopes, form))
     knots = np.array(op.knots)[None, :, None]
-    # The difference is rounded once at the ends, and once in the plane of the cut.
+    # The difference is rounded once for the bounds, and once in the plane of the cut.
     far = 2 * UNIT * (np.maximum(np.abs(low - knots), np.abs(high - knots)) + np.abs(knots))
     more = np.where(knots == 0.0, 0.0, far + UNIT * np.abs(form.center[:, None] - knots))
     return low - knots, high - knots, inflate(pad + 2 * more)
@@ -124,7 +124,7 @@ def _on_pieces(
     slope, shift = lines[gap, 0], lines[gap, 1]
     change = np.abs(lines[:, 0] - slope[..., None]).max(axis=2)
     error = error_of(form, size)
-    # By how much the form and the value exceed the piece; negative if they keep a distance.
+    # Amounts by which the form and the value exceed the piece.
     over, beyond = (_excess(low, high, gap, inflate(pad + more)) for more in (0.0, error[:, None]))
     rest = np.abs(slope) * form.rest + beyond * change
     rows = form.rows * slope[:, None]

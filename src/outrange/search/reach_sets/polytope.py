@@ -20,10 +20,10 @@ import numpy as np
 
 
 Point = tuple[tuple[int, ...], int]
-"""A point `whole / over`, `over` positive."""
+"""A point `whole / over`, with positive `over`."""
 
 Face = tuple[tuple[int, ...], int]
-"""`slopes @ x + constant <= 0`, times any positive number, in integers."""
+"""A half-space `slopes @ x + constant <= 0`, times any positive number, in integers."""
 
 
 def face_of(slopes: Sequence[float | Fraction], constant: float | Fraction) -> Face:

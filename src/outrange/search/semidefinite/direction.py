@@ -22,7 +22,7 @@ SHORT = 0.1
 """Step length of a first direction below which it does not predict the next `mu`."""
 
 RIDGE = 1e-12
-"""Relative increase of the curvature's diagonal: some products may be linearly dependent."""
+"""Relative increase of the equations' diagonal, since products may be linearly dependent."""
 
 
 class ProductSums:
@@ -50,7 +50,7 @@ class ProductSums:
         return out
 
     def values_at(self, moments: np.ndarray) -> np.ndarray:
-        """Return the constant's square and minus the products, at some moments, `(1 + m,)`."""
+        """Return the square of the constant and minus the products at some moments, `(1 + m,)`."""
         products = np.einsum("nm,nm->m", self.left, moments @ self.right)
         return np.concatenate([[moments[0, 0]], -products])
 

@@ -160,7 +160,7 @@ class InteriorPoint:
         return now
 
     def _move(self, now: Iterate, direction: Direction, step: NewtonStep) -> Iterate:
-        """Move along a direction as far as the iterate stays feasible."""
+        """Move along a direction by step lengths that keep the iterate feasible."""
         primal_share, dual_share = direction.shares(step)
         moments = now.moments + primal_share * step.moments
         return Iterate(

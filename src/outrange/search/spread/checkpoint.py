@@ -27,7 +27,7 @@ SHARE = 0.05
 """Maximum fraction of the time that is spent on writing checkpoints."""
 
 FORMAT = "outrange.search.checkpoint 1"
-"""Identifies the file format."""
+"""Identifier of the file format."""
 
 
 @dataclass(frozen=True, eq=False)

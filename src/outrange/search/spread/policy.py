@@ -44,7 +44,7 @@ ROOTS = 16
 other."""
 
 WIDE_ROOTS = 4096
-"""The same number if all boxes are raised together."""
+"""Minimum number of open boxes per core of a node if all boxes are raised together."""
 
 LEAST_ROOTS, MOST_ROOTS = 32, 8192
 """Minimum number of roots with many nodes, and maximum number in any case: two megabytes."""
@@ -122,7 +122,7 @@ class Roots:
         self._below = np.inf
 
     def of_task(self, now: Standing, cores: int, budget: int) -> int:
-        """Return the number for the next task, at most half of the node's share of open boxes.
+        """Return the number of boxes for the next task, at most half the node's share of all boxes.
 
         With many nodes, a task gets four times its share. Near the end sub-trees are small, and
         each report costs the one serving process some milliseconds (`benchmarks/scheduler.py`).
@@ -142,7 +142,7 @@ class Roots:
         return max(LEAST_ROOTS, worth, min(most, 4 * now.open * cores // now.cores))
 
     def learn(self, size: int, roots: int, bounded: int, left: int) -> None:
-        """Learn from a finished task.
+        """Adjust the number of roots after a finished task.
 
         Args:
             size: Maximum number of boxes of the task.

@@ -239,7 +239,7 @@ class SpreadSearch(Search):
         return Standing(*counts, nodes, cores, decides, rises)
 
     def _take(self, done: TaskResult) -> None:
-        """Process a worker's report; the boxes of a lost task are open again."""
+        """Process a worker's report; the boxes of a lost task are reopened."""
         ticket = int(str(done.key))
         size = self._sizes.pop(ticket)
         if done.error is None:
@@ -273,7 +273,7 @@ class SpreadSearch(Search):
         return [self._seed, self._tasks]
 
     def _continue_alone(self) -> None:
-        """Continue in this process after the executor is lost; boxes in hand are open again."""
+        """Continue in this process after the executor is lost; boxes in hand are reopened."""
         self._reopen()
         self._is_alone = True
 
