@@ -1,14 +1,14 @@
 """From fit to a decision
 ======================
 
-A charger chooses the current for a battery cell. A network has learned it from measurements. May
-it be shipped? This page trains it, bounds its outputs, checks a safety rule, and compares two
-remedies. It takes a few seconds to run.
+A charger chooses the current for a battery cell. A network has learned this choice from
+measurements. Is it safe to ship? This page trains the network, bounds its outputs, checks a safety
+rule, and compares two remedies. It takes a few seconds to run.
 
 Train
 -----
 
-Three inputs with units, scaled inside the model, so that all questions are in degrees and
+The three inputs have units and are scaled inside the model. So all questions are in degrees and
 percent.
 """
 
@@ -61,20 +61,20 @@ model.fit(rows, current, epochs=15, batch_size=100, verbose=0)
 print(f"mean error on fresh measurements: {model.evaluate(fresh, truth, verbose=0)[1]:.3f} C")
 
 # %%
-# A test set shows no more than that. It says nothing about inputs that were never measured.
+# A test set shows only this mean error. It says nothing about inputs that were never measured.
 #
 # What can it output?
 # -------------------
 #
-# The whole operating range, as a dict of intervals:
+# The input set is the whole operating range, as a dict of intervals:
 
 operating = {"temperature": (-20, 45), "charge": (0, 100), "age": (0, 1000)}
 answer = outrange.output_range(model, operating)
 print(answer)
 
 # %%
-# Both ends are proved, and both are attained at the printed inputs. A negative current would
-# *discharge* the cell. Does the test set contain one?
+# Both bounds are proved, and both are attained at the printed inputs. A negative current would
+# *discharge* the cell. Does any input of the test set lead to a negative current?
 
 tested = model.predict(fresh, verbose=0)
 print(f"test inputs with a negative current: {(tested < 0).sum()} of {len(tested):,}")
@@ -84,7 +84,8 @@ print(f"least current tested: {tested.min():.4f} C; least of all: {answer.lo[0]:
 # Where does it come from?
 # ------------------------
 #
-# ``summary`` bounds every layer on this set. Units that are dead or always on are superfluous.
+# ``summary`` bounds every layer on this set. A network does not need units that are dead or always
+# on.
 
 layers = outrange.summary(model, operating)
 print(layers)
@@ -95,8 +96,8 @@ print(f"units without a kink on this set: {still} of 32")
 # Does it keep the rule?
 # ----------------------
 #
-# Below 0 °C a cell must not be charged with more than 0.3 C. The property is a condition on the
-# output; the set is the part of the operating range below 0 °C.
+# Below 0 °C, a cell must not be charged with more than 0.3 C. The property is a condition on the
+# output. The input set is the part of the operating range below 0 °C.
 
 cold = operating | {"temperature": (-20, 0)}
 verdict = outrange.verify(model, y[0] <= 0.3, cold)
@@ -104,7 +105,7 @@ print(verdict)
 
 # %%
 # A verdict of ``VIOLATED`` comes with an input that was run on the Keras model itself. How large
-# is the worst violation, where is it, and how much of the cold range breaks the rule?
+# is the worst violation, where does it occur, and which fraction of the cold range breaks the rule?
 
 worst = outrange.maximize(model, y[0], cold)
 bad = outrange.bad_inputs(model, y[0] <= 0.3, cold, share_tol=0.002, time_limit=3)
@@ -113,8 +114,8 @@ print({name: round(float(np.ravel(value)[0]), 1) for name, value in worst.at.ite
 print(f"share of the cold inputs that break the rule: {bad.share_lo:.2%} to {bad.share_hi:.2%}")
 
 # %%
-# As a plot: the current over the temperature for a new and empty cell, with the proved range for
-# each 5 degrees:
+# The plot shows the current over the temperature for a new and empty cell, with the proved range
+# for each interval of 5 degrees:
 
 temperature = np.linspace(-20, 45, 14)  # every 5 degrees
 
@@ -153,9 +154,9 @@ plt.show()
 # Two remedies
 # ------------
 #
-# *Train on counterexamples.* They are data: inputs with the current that the rule allows. A few
-# rounds of "find, add, train" often help, and each ends with a proof or with new
-# counterexamples.
+# *Train on counterexamples.* Add counterexamples to the training data, with a current that the rule
+# allows as the target. A few rounds of "find, add, train" often help. Each round ends with a proof
+# or with new counterexamples.
 
 taught = build()
 taught.set_weights(model.get_weights())
@@ -175,8 +176,8 @@ for trial in range(1, 6):
 
 # %%
 # *Make it impossible.* A layer that caps the current at the allowed value needs no training, and
-# its proof does not depend on luck: the cap is 0.3 C up to 0 °C, and rises from there by 0.1 C
-# per degree.
+# its proof does not depend on luck. The cap is 0.3 C up to 0 °C and rises by 0.1 C per degree above
+# that.
 
 cap = keras.layers.Lambda(lambda t: 0.3 + 0.1 * keras.ops.relu(t), output_shape=(1,), name="cap")(
     model.input["temperature"]
@@ -211,7 +212,7 @@ plt.show()
 
 # %%
 # Put the proofs into the tests, so that the next training run must satisfy them too. These three
-# would fail here if the clamped network broke the rule, or could discharge:
+# assertions would fail here if the clamped network broke the rule or could discharge the cell:
 
 outrange.assert_holds(clamped, y[0] <= 0.3, cold)
 outrange.assert_holds(clamped, y[0] >= 0, operating)

@@ -26,9 +26,10 @@ print(answer)
 # Proved and seen
 # ---------------
 #
-# ``lo`` and ``hi`` are proved: no input of the set gives an output outside. ``seen_lo`` and
-# ``seen_hi`` are attained, at ``at_lo`` and ``at_hi``. The true end lies between the two, and
-# ``gap`` is the larger of the two distances.
+# ``lo`` and ``hi`` are proved: no input of the set gives an output outside them. ``seen_lo`` and
+# ``seen_hi`` are attained at the inputs ``at_lo`` and ``at_hi``. The true minimum lies between
+# ``lo`` and ``seen_lo``, and the true maximum between ``seen_hi`` and ``hi``. ``gap`` is the
+# larger of the two distances.
 
 for i in range(2):
     print(f"force[{i}]: the minimum lies in [{answer.lo[i]:.8f}, {answer.seen_lo[i]:.8f}]")
@@ -39,11 +40,12 @@ print("gap:", answer.gap)
 # Status
 # ------
 #
-# ``status`` is one word for why the search stopped, ``reason`` a short phrase. ``"exact"`` means
-# that the gap is at most ``tol`` of the range seen. The default is 1e-6; a network of smooth
-# curves stops at 1e-4 where the rest would take longer than all before, and ``answer.tol`` is the
-# tolerance that applied. With any other status the bounds are just as valid, and the gap is open.
-# A deep network of smooth curves over a wide box is an example:
+# ``status`` is one word that states why the search stopped, and ``reason`` is a short phrase.
+# ``"exact"`` means that the gap is at most ``tol`` times the range seen. The default of ``tol`` is
+# 1e-6. A network with smooth activations stops at 1e-4 if reaching 1e-6 would take longer than the
+# search so far. ``answer.tol`` is the tolerance that was applied. With any other status, the bounds
+# are just as valid, but the gap is still open. A deep network with smooth activations over a wide
+# box is an example:
 
 hard = keras.Sequential([
     keras.Input((6,), name="x"),
@@ -58,8 +60,8 @@ rough = outrange.output_range(
 print(rough)
 
 # %%
-# The two bounds converge to the true range from both sides. The search may stop at any moment, by
-# ``time_limit`` or Ctrl-C, and the bounds proved so far remain valid.
+# Proved bounds and attained values converge to the true range from both sides. ``time_limit`` or
+# Ctrl-C may stop the search at any moment, and the bounds proved so far remain valid.
 
 seconds, lo, seen_lo, seen_hi, hi = np.array(path).T
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
@@ -78,13 +80,15 @@ plt.show()
 #
 # ``warrant`` states the guarantee behind the numbers:
 #
-# * ``FLOAT64_ROUNDED``: a proof in float64 that covers every rounding. The usual case.
-# * ``SOLVER_TOLERANCE``: a mixed-integer solver closed the last gap, within its own tolerance.
-#   ``solver=False`` excludes it.
-# * ``SAMPLED``: from ``sample_range``, attained values without any proof.
+# * ``FLOAT64_ROUNDED``: the bounds are proved in float64, and the proof covers every rounding. This
+#   is the usual case.
+# * ``SOLVER_TOLERANCE``: a mixed-integer solver closed the last gap within its own tolerance.
+#   ``solver=False`` excludes this.
+# * ``SAMPLED``: the values come from ``sample_range``. They are attained, but nothing is proved.
 #
-# ``cost.boxes`` counts the parts that the input set was split into. One box: linear bounds alone
-# were enough. Thousands: the search had to work. It measures effort, not quality.
+# ``cost.boxes`` counts the parts into which the input set was split. One box means that linear
+# bounds alone were enough. Thousands of boxes mean that the search had to work hard. The number
+# measures effort, not quality.
 
 print(
     answer.warrant.name, answer.cost.boxes, "boxes;", rough.warrant.name, rough.cost.boxes, "boxes"
@@ -95,27 +99,28 @@ print("sampled:", outrange.sample_range(easy, (-1, 1), samples=1000).warrant.nam
 # When the gap stays open
 # -----------------------
 #
-# With a ``time_limit`` of 2 s or more, a tenth of it is spent on finding out what would help. The
-# answer ends with the measured remedies: when a larger ``tol`` was reached, on which part of the
-# input set the answer is exact, and which inputs to fix for that.
+# With a ``time_limit`` of 2 s or more, a tenth of the time is used to find out what would help. The
+# answer ends with the measured remedies. They tell you when a larger ``tol`` was reached, on which
+# part of the input set the answer is exact, and which inputs to fix for this.
 
 print(*rough.remedies, sep="\n")
 
 # %%
-# In general, in this order:
+# In general, try the following in this order:
 #
 # 1. *Ask the question itself.* "Is it below 5?" is much easier than "what is the maximum?", unless
-#    the maximum is close to 5: ``verify`` stops as soon as it is decided.
-# 2. *A coarser answer.* ``tol=1e-2`` is often enough for a decision, and takes a fraction of
+#    the maximum is close to 5. ``verify`` stops as soon as the question is decided.
+# 2. *Accept a coarser answer.* ``tol=1e-2`` is often enough for a decision and takes a fraction of
 #    the time.
-# 3. *A smaller set.* The cost grows with the width of the box and the number of varying inputs.
-#    Fix known inputs, restrict the rest with ``where=``, or use the range of your data.
-# 4. *One output.* ``rows=[[1, 0, 0]]`` asks for one linear form of the outputs only.
-# 5. *Time.* ``time_limit=60``, and ``progress=`` to see whether the gap still falls.
-# 6. *Another network.* ReLU networks reach exact ends; tanh and softmax come close. Fewer and
-#    narrower layers help most, and ``summary`` shows which units do nothing.
+# 3. *Use a smaller set.* The cost grows with the width of the box and the number of varying inputs.
+#    Fix known inputs, restrict the others with ``where=``, or use the range of your data.
+# 4. *Ask for one output.* ``rows=[[1, 0, 0]]`` asks for only one linear form of the outputs.
+# 5. *Allow more time.* Set ``time_limit=60``, and use ``progress=`` to see whether the gap still
+#    shrinks.
+# 6. *Use another network.* ReLU networks reach exact bounds; tanh and softmax networks come close.
+#    Fewer and narrower layers help most, and ``summary`` shows which units have no effect.
 #
-# The first three on the network above:
+# The first three remedies on the network above:
 
 verdict = outrange.verify(hard, y[0] <= 20, (-1, 1), time_limit=2)
 print("is it at most 20?      ", verdict.status)
@@ -126,6 +131,7 @@ fixed = outrange.output_range(hard, tuple(np.array(few, float).T), tol=1e-2, tim
 print(f"two inputs vary of 6:   [{fixed.lo[0]:.4f}, {fixed.hi[0]:.4f}], {fixed.reason}")
 
 # %%
-# A verdict is read in the same way: ``HOLDS`` is a proof, ``VIOLATED`` comes with an input that
-# was run on the model, and ``UNKNOWN`` says how far both sides came. :doc:`Soundness </soundness>`
-# states exactly what is proved, and how an answer identifies its model and property.
+# Read a verdict in the same way. ``HOLDS`` is a proof. ``VIOLATED`` comes with an input that was
+# run on the model. ``UNKNOWN`` reports the proved margin and the input that came closest to
+# breaking the property. :doc:`Soundness </soundness>` states exactly what is proved, and how an
+# answer identifies its model and property.

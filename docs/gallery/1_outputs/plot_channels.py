@@ -1,9 +1,9 @@
 """Activations per channel
 =======================
 
-A detector's head needs a sigmoid on its first channel (is there an object?) and a relu on the
-other four (where, how large?). Written by hand it is a slice and a concatenation. Is it right,
-and what can it output?
+The head of a detector needs a sigmoid on its first channel (is there an object?) and a relu on the
+other four channels (where is it, and how large?). Written by hand, this is a slice and a
+concatenation. Is the code right, and what can the head output?
 """
 
 import keras
@@ -34,8 +34,7 @@ mine = head(by_hand)
 layer = head(ChannelActivation([(0, "sigmoid"), (slice(1, 5), "relu")]))
 
 # %%
-# Both programs compute the same function: the range of their difference is 0, for every input
-# of the box.
+# Both versions compute the same function: their difference is 0 for every input of the box.
 
 apart = outrange.difference_range(mine, layer, (-1, 1))
 print("largest difference:", max(abs(apart.lo).max(), abs(apart.hi).max()))
@@ -47,8 +46,8 @@ answer = outrange.output_range(layer, (-1, 1))
 print(answer)
 
 # %%
-# The range of each channel on its activation. Channel 0 never leaves the interval between the
-# two dots.
+# The plot shows the range of each channel on the curve of its activation. Channel 0 never leaves
+# the interval between the two dots.
 
 before = outrange.output_range(head(None), (-1, 1))
 t = np.linspace(before.lo.min() - 0.5, before.hi.max() + 0.5, 400)

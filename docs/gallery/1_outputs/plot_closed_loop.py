@@ -1,8 +1,8 @@
 """A closed loop inside a Keras model
 ==================================
 
-A controller steers a damped pendulum; its output becomes the next state, for six steps. A
-recurrent cell expresses this in Keras, ``RNN`` unrolls it, and the exact range of every state
+A controller steers a damped pendulum for six steps. Each step computes the next state from the
+current one. In Keras, this is a recurrent cell that ``RNN`` unrolls. The exact range of every state
 shows where the pendulum can be.
 """
 
@@ -17,7 +17,7 @@ STEPS, TIME = 6, 0.15
 
 
 class Pendulum(keras.layers.Layer):
-    """One step of time: a network chooses the torque, the state (angle, speed) moves on."""
+    """One time step: a network chooses the torque, and the state (angle, speed) is updated."""
 
     state_size = output_size = 2
 
@@ -44,13 +44,13 @@ wind = keras.layers.Lambda(
 path = keras.layers.RNN(Pendulum(), return_sequences=True)(wind, initial_state=start)
 model = keras.Model(start, path)
 
-# The controller learns to bring the pendulum to rest, through the loop itself.
+# The controller learns to bring the pendulum to rest. Training runs through the whole loop.
 x = np.random.default_rng(0).uniform(-1, 1, (128, 2))
 model.compile(keras.optimizers.Adam(0.02), "mse")
 model.fit(x, np.zeros((128, STEPS, 2)), epochs=10, verbose=0)
 
 # %%
-# All initial states with an angle in [0.4, 0.6] and almost no speed:
+# The input set contains all initial states with an angle in [0.4, 0.6] and almost no speed:
 
 answer = outrange.output_range(model, ([0.4, -0.05], [0.6, 0.05]), tol=1e-2, time_limit=5)
 for step in range(0, STEPS, 2):

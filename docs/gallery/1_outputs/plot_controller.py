@@ -1,8 +1,8 @@
 """A controller with names and units
 =================================
 
-A small network decides how hard a cart brakes. Its inputs have names, ranges and units; one of
-them is fixed. How hard can it brake?
+A small network decides how hard a cart brakes. Its inputs have names, ranges and units, and one
+input is fixed. How hard can the cart brake?
 """
 
 import keras
@@ -39,20 +39,20 @@ model.compile(keras.optimizers.Adam(0.01), "mse")
 _ = model.fit(rows, needed, epochs=20, batch_size=128, verbose=0)
 
 # %%
-# The input set is a dict: an interval for an unknown value, a number for a known one.
+# The input set is a dict with an interval for each unknown value and a number for each known value.
 
 dry = outrange.output_range(model, {"speed": (0, 30), "distance": (1, 100), "wet": 0.0})
 print(dry)
 
 # %%
-# The training data contain no value below 0 or above 9 m/s². The network exceeds both. The
-# answer names the inputs where it happens, ready for a simulation:
+# The training data contains no value below 0 or above 9 m/s². The network exceeds both limits. The
+# answer gives the inputs where this happens, so that you can use them in a simulation:
 
 for name, value in dry.at_hi.items():
     print(f"{name:9} {value.item():6.1f}")
 
 # %%
-# The same on a wet road, and both beside 10,000 random inputs:
+# The plot compares the proved ranges on a dry and on a wet road with 10,000 random inputs each:
 
 wet = outrange.output_range(model, {"speed": (0, 30), "distance": (1, 100), "wet": 1.0})
 fig, ax = plt.subplots(figsize=(6.4, 2.6), layout="constrained")

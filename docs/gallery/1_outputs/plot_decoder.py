@@ -1,8 +1,8 @@
 """A VAE's decoder: which pixels can light up?
 ===========================================
 
-The decoder of a variational autoencoder turns two latents into an image of 14 by 14 pixels. A
-proof over a square of latents shows how bright each pixel can become.
+The decoder of a variational autoencoder turns two latent variables into an image of 14 by 14
+pixels. A proof over a square of latents shows how bright each pixel can become.
 """
 
 import keras
@@ -57,7 +57,7 @@ answer = outrange.output_range(decoder, (-2, 2), tol=0.05, budget=12)
 print(answer)
 
 # %%
-# For comparison, the brightest value of each pixel in 100,000 samples:
+# For comparison, the code below computes the brightest value of each pixel in 100,000 samples:
 
 latents = rng.uniform(-2, 2, (100_000, 2))
 sampled = decoder.predict(latents, batch_size=10_000, verbose=0).max(axis=0)[..., 0]
@@ -68,7 +68,7 @@ print(f"largest difference from the samples: {(proved - sampled).max():.3f}")
 
 # %%
 # With only two latents, samples find nearly everything, but they cannot prove that a pixel stays
-# dark. The answer proves it: no latents in the square bring a pixel with a cross to 0.1.
+# dark. The answer proves this: a pixel with a cross stays below 0.1 for all latents in the square.
 
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.7), layout="constrained")
 steps = np.linspace(-1.6, 1.6, 3)

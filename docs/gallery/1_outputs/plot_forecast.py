@@ -1,8 +1,8 @@
 """A forecast from uncertain readings
 ==================================
 
-A 1-D convolution forecasts tomorrow's electric load from today's. Every reading of today may be
-off by 3 %. How high can the forecast be?
+A 1-D convolution forecasts tomorrow's electric load from today's load. Each of today's readings may
+be off by 3 %. How high can the forecast be?
 """
 
 import keras
@@ -33,7 +33,7 @@ pairs = np.lib.stride_tricks.sliding_window_view(load[:-48], 48)[::6].astype("fl
 history = model.fit(pairs[:, :24, None], pairs[:, 24:], epochs=40, batch_size=64, verbose=0)
 
 # %%
-# The input set is the band of 3 % around the readings of a day. The answer bounds all 24 hours of
+# The input set is a band of 3 % around the readings of one day. The answer bounds all 24 hours of
 # the forecast:
 
 today = load[-48:-24, None]
@@ -42,7 +42,7 @@ answer = outrange.output_range(model, box, tol=0.01, budget=8)
 print(answer)
 
 # %%
-# Errors drawn at random partly cancel each other, so samples suggest a smaller uncertainty:
+# Random errors partly cancel each other, so samples suggest a smaller uncertainty:
 
 readings = rng.uniform(*box, (100_000, 24, 1))
 sampled = model.predict(readings, batch_size=10_000, verbose=0)
@@ -53,10 +53,10 @@ print(f"highest in 100,000 samples   {sampled[:, peak].max():.1f} MW")
 print(f"highest, proved              {answer.hi[peak]:.1f} MW")
 
 # %%
-# A reserve planned from samples is too small. The answer contains the readings that lead to the
-# highest peak (red): each is within its 3 %, and their errors add up. The bounds meet because the
-# network is piecewise linear; for a GRU or an LSTM over 24 steps they stay much wider
-# (:doc:`/recurrent`).
+# A reserve that is planned from samples is too small. The answer contains the readings that lead
+# to the highest peak (red). Each reading is within its 3 %, and their errors add up. Bounds and
+# attained values meet because the network is piecewise linear. For a GRU or an LSTM over 24
+# steps, the bounds are much wider (:doc:`/recurrent`).
 
 worst = answer.at_hi[peak]
 raised = model.predict(worst[None], verbose=0)[0]

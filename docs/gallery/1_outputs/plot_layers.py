@@ -1,8 +1,8 @@
 """Dead and saturated units, layer by layer
 ========================================
 
-``outrange.summary`` is ``model.summary()`` with proved ranges: which units are dead on the whole
-input set, which are always on (and so could be merged into a linear layer), and which are
+``outrange.summary`` is ``model.summary()`` with proved ranges. It shows which units are dead on the
+whole input set, which are always on (and could be merged into a linear layer), and which are
 saturated.
 """
 
@@ -29,9 +29,10 @@ table = outrange.summary(model, (0, 1))
 print(table)
 
 # %%
-# The same as a plot: one line per unit, from its least to its greatest value before the
-# activation, sorted by the greatest. Red units are dead for every input of the set, green ones
-# are always on. Both can be removed or merged without changing any output.
+# The plot shows one line per unit, from the smallest to the largest value before the activation,
+# sorted by the largest value. Red units are dead for every input of the set, and green units are
+# always on. Dead units can be removed, and units that are always on can be merged, without changing
+# any output.
 
 fig, axes = plt.subplots(1, 3, figsize=(7.2, 3.2), layout="constrained", sharey=True)
 for ax, row in zip(axes, table.layers, strict=False):

@@ -1,8 +1,8 @@
 """Reachable outputs: a robot arm's workspace
 ==========================================
 
-A network has learned the position of a two-link arm's hand from the angles of its joints. Ranges
-bound each coordinate alone. ``reach_set`` computes exactly which coordinates are possible
+A network has learned to compute the position of a two-link arm's hand from its joint angles. Ranges
+bound each coordinate separately. ``reach_set`` computes exactly which coordinates are possible
 *together*.
 """
 
@@ -32,15 +32,15 @@ model.compile(keras.optimizers.Adam(0.01), "mse")
 model.fit(angles, hand(angles), epochs=30, batch_size=64, verbose=0)
 
 # %%
-# All joint angles within their limits:
+# The input set contains all joint angles within their limits:
 
 image = outrange.reach_set(model, (lo, hi))
 print(image)
 
 # %%
-# The image is far from a box: most of the rectangle spanned by the two ranges is out of reach.
-# Each piece is a polygon of angles on which the network is affine. The true workspace is on the
-# left.
+# The image is far from a box: most of the rectangle spanned by the two ranges cannot be reached.
+# Each piece is the image of a polygon of angles on which the network is affine. The left plot
+# shows the true workspace.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained", sharey=True)
 grid = np.stack(np.meshgrid(*np.linspace(lo, hi, 120).T), axis=-1).reshape(-1, 2)
@@ -53,7 +53,7 @@ for ax in (left, right):
 plt.show()
 
 # %%
-# Whether a position is reachable is proved, either way:
+# ``contains`` proves whether a position is reachable or not:
 
 places = np.array([[0.6, 1.0], [0.3, 0.2], [-0.5, 0.9]])
 print(dict(zip(map(tuple, places.tolist()), image.contains(places), strict=True)))

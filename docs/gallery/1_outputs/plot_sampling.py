@@ -1,8 +1,8 @@
 """What sampling misses
 ====================
 
-Random inputs rarely come near the ends of a range; the more inputs a network has, the farther
-they stay. The proved range is the limit of that curve.
+Outputs at random inputs rarely come close to the minimum or maximum. The more inputs a network has,
+the farther away they stay. The proved range shows how much is missing.
 """
 
 import keras
@@ -22,7 +22,7 @@ answer = outrange.output_range(model, (-1, 1))
 print(answer)
 
 # %%
-# With samples, from ten to a million:
+# The next cell takes between ten and a million samples:
 
 points = np.random.default_rng(0).uniform(-1, 1, (1_000_000, 8))
 values = model.predict(points, batch_size=100_000, verbose=0).ravel()

@@ -2,7 +2,7 @@
 =========================================
 
 A ``StandardScaler`` and an ``MLPRegressor`` predict the progress of diabetes from ten columns.
-What can they predict, and which column moves the prediction of one patient the most?
+What can this pipeline predict, and which column changes the prediction for one patient the most?
 """
 
 import matplotlib.pyplot as plt
@@ -27,18 +27,19 @@ print(f"R2 on 42 other patients: {pipeline.score(table[400:], progress[400:]):.2
 print(f"progress in the table: {progress.min():.0f} to {progress.max():.0f}")
 
 # %%
-# The input set is the range of each column in the table. ``whole=True`` keeps ``sex`` an integer
-# (:doc:`/categorical`).
+# The input set is the range of each column in the table. ``whole=True`` restricts ``sex`` to
+# integers (:doc:`/categorical`).
 
 box = outrange.data_box(table, whole=True)
 print(outrange.output_range(pipeline, box, budget=4))
 
 # %%
-# The maximum is far above the progress of every patient in the table. The inputs that attain it
-# show why: LDL is a part of the total cholesterol, and here it is more than twice the total. The
-# two columns rise together in the data, so the model never learned what each of them does alone.
+# The maximum is far above the progress of every patient in the table. The inputs that attain the
+# maximum show why. LDL is a part of the total cholesterol, but here it is more than twice the
+# total. The two columns rise together in the data, so the model never learned the effect of each
+# column alone.
 #
-# A condition excludes such rows. Every patient in the table satisfies it:
+# A condition excludes such rows. Every patient in the table satisfies this condition:
 
 possible = outrange.x["ldl"] + outrange.x["hdl"] <= outrange.x["cholesterol"]
 share = (table["ldl"] + table["hdl"] <= table["cholesterol"]).mean()
@@ -46,10 +47,10 @@ print(f"{share:.0%} of the patients satisfy it")
 print(outrange.maximize(pipeline, outrange.y[0], box, where=possible, budget=8))
 
 # %%
-# The maximum falls by almost half and is still far above the data: one condition does not make a
-# plausible patient. A question about a single patient is closer to practice. Here one column varies
-# over its range in the table, and the others stay fixed. The red bar is a joint question: all
-# columns except ``sex`` change by up to 2 % at once. The black line is the prediction.
+# The maximum falls by almost half but is still far above the data, because one condition does not
+# make a patient plausible. A question about a single patient is more realistic. For each blue bar,
+# one column varies over its range in the table, and the others are fixed. For the red bar, all
+# columns except ``sex`` vary by up to 2 % simultaneously. The black line is the prediction.
 
 patient = table.iloc[400]
 fixed = {name: float(value) for name, value in patient.items()}

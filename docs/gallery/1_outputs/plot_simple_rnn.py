@@ -1,9 +1,9 @@
 """SimpleRNN: what is connected to what?
 =====================================
 
-"Are the four units of ``SimpleRNN(4)`` connected with each other?" Through time, yes; within one
-step, no. Ranges show it: fix everything except one input, and see whether an output can still
-change.
+"Are the four units of ``SimpleRNN(4)`` connected with each other?" From one time step to the
+next, they are. Within one step, they are not. Ranges show this: fix all inputs except one, and
+see whether an output can still change.
 """
 
 import keras
@@ -14,7 +14,7 @@ import outrange
 
 
 def network(steps, factor=1.0):
-    """Four recurrent units, their recurrent weights multiplied by a factor."""
+    """Build four recurrent units and multiply their recurrent weights by a factor."""
     keras.utils.set_random_seed(0)
     layer = keras.layers.SimpleRNN(4, return_sequences=True, name="rnn")
     model = keras.Sequential([keras.Input((steps, 2)), layer])
@@ -24,15 +24,15 @@ def network(steps, factor=1.0):
 
 
 # %%
-# With recurrent weights of 0 there is no feedback. How far is that network from the original,
-# on a single time step?
+# With recurrent weights of 0, there is no feedback. How much does this network differ from the
+# original on a single time step?
 
 apart = outrange.difference_range(network(1), network(1, factor=0.0), (-1, 1))
 print("at most", max(abs(apart.lo).max(), abs(apart.hi).max()), "apart")
 
 # %%
-# With one time step a SimpleRNN is a Dense layer. Which step's input reaches which step's
-# output? Let the input of one step vary, and fix the others at 0.
+# With one time step, a SimpleRNN is a Dense layer. With three steps, which step's input affects
+# which step's output? Let the input of one step vary, and fix the others at 0.
 
 model = outrange.load(network(3))
 width = np.zeros((3, 3))

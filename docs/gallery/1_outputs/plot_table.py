@@ -1,8 +1,8 @@
 """Categorical inputs: integers and one-hot columns
 ================================================
 
-A price model learned from a table with an integer column and a group of one-hot columns. The
-input set keeps both: no house has 3.7 rooms, and none stands in a quarter of each city.
+A price model is trained on a table with an integer column and a group of one-hot columns. The input
+set respects both: no house has 3.7 rooms, and no house is partly in one city and partly in another.
 """
 
 import warnings
@@ -45,12 +45,13 @@ print(*[w.message for w in caught if "one-hot" in str(w.message)])
 print(answer)
 
 # %%
-# The inputs with the highest price are a possible house:
+# The inputs with the highest price describe a possible house:
 
 print({name: float(np.ravel(value)[0]) for name, value in answer.at_hi.items()})
 
 # %%
-# The range for each city alone, and for all numbers in between:
+# The plot shows the range for each city separately, and the range if all real values in between are
+# allowed:
 
 reals = outrange.data_box(table, whole=False)
 ranges = {"all numbers between": outrange.output_range(model, reals), "the table": answer}

@@ -1,8 +1,8 @@
 """The AND gate: which activation with which loss?
 ===============================================
 
-One neuron learns AND from four rows. ``compare`` trains every combination from the same starts
-and explains each failure, with a proof where there is one.
+One neuron learns AND from four rows. ``compare`` trains every combination from the same starts and
+explains each failure, with a proof if possible.
 """
 
 import textwrap
@@ -19,7 +19,7 @@ y = np.array([0, 0, 0, 1])
 
 
 def neuron(activation):
-    """One neuron; all models of the comparison start from the same weights."""
+    """Build one neuron; all models of the comparison start from the same weights."""
     return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation=activation)])
 
 
@@ -33,7 +33,7 @@ study = outrange.compare(
 print("best:", ", ".join(study.best_pair))
 
 # %%
-# Why the others fail:
+# Print why the other combinations fail:
 
 for combination in study.combinations:
     for reason in combination.why[:1]:
@@ -41,15 +41,15 @@ for combination in study.combinations:
         print(textwrap.indent(textwrap.fill(reason.sentence, 86), "    "))
 
 # %%
-# Accuracy of every combination:
+# Plot the accuracy of every combination:
 
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 _ = study.plot_heatmap(ax=ax)
 plt.show()
 
 # %%
-# The trained gate: the exact range of its output around each row of the table, if each input
-# may be off by 0.2.
+# The next plot shows the trained gate: the exact range of its output around each row of the
+# table, if each input may be off by 0.2.
 
 keras.utils.set_random_seed(0)
 gate = neuron("sigmoid")

@@ -1,8 +1,8 @@
 """A relu that starts dead
 =======================
 
-With a relu, the same neuron learns *y* = 2 *x* + 1 perfectly, or always predicts 0: it depends on
-the seed. All inputs are positive, so a negative weight switches the unit off on every row, and no
+With a relu, one neuron either learns *y* = 2 *x* + 1 perfectly or always predicts 0, depending on
+the seed. All inputs are positive, so a negative weight turns the unit off on every row, and no
 gradient passes.
 """
 
@@ -27,7 +27,7 @@ for seed in range(8):
     print(f"seed {seed}: at the start [0, {start.hi[0]:.2f}]", "-> stays dead" if dead else "")
 
 # %%
-# The probability of that is known before the first seed is drawn:
+# The probability of a dead start can be computed before any training:
 
 chance = outrange.dead_start(keras.layers.Dense(1, "relu", name="line"), x)
 print(chance)

@@ -1,8 +1,9 @@
 """Targets that a sigmoid cannot reach
 ===================================
 
-One neuron should learn *y* = 2 *x* + 1 from seven points. With a sigmoid or a tanh it predicts 1,
-for every learning rate and number of epochs. The range shows it before any training.
+One neuron should learn *y* = 2 *x* + 1 from seven points. With a sigmoid or a tanh, it predicts 1
+for every learning rate and number of epochs. The range of the outputs shows why, even before
+training.
 """
 
 import keras
@@ -28,7 +29,8 @@ for activation in ("linear", "sigmoid", "tanh"):
     print(f"{activation:8} on [1, 7]: [{answer.lo[0]:.5f}, {answer.hi[0]:.5f}], targets in [3, 15]")
 
 # %%
-# That is the range with the trained weights. ``diagnose`` covers *all* weights, and the loss:
+# These are the ranges with the trained weights. ``diagnose`` covers *all* weights and also bounds
+# the loss:
 
 print(outrange.diagnose(models["sigmoid"], x, y))
 

@@ -1,9 +1,9 @@
 """All inputs that break a property
 ================================
 
-One counterexample is an accident; the set of all of them is a map. ``bad_inputs`` computes it as
-exact polytopes, with a proved share of the input set: "1.9 % of the operating range is bad, and
-it is here".
+One counterexample shows a single failure. The set of all counterexamples shows where a network
+fails. ``bad_inputs`` computes this set as exact polytopes, with a proved fraction of the input
+set: "1.9 % of the operating range is bad, and it is here".
 """
 
 import keras
@@ -33,8 +33,8 @@ bad = outrange.bad_inputs(model, y[0] <= 0.8, (-1, 1), share_tol=1e-3)
 print(bad)
 
 # %%
-# Every piece is a polytope on which the network is affine. Between the two bounds of the share
-# only rounding is undecided.
+# Every piece is a polytope on which the network is affine. Only rounding is undecided between the
+# two bounds of the fraction.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained")
 side = np.linspace(-1, 1, 120)

@@ -1,8 +1,9 @@
 """Verify a property, or get a counterexample
 ==========================================
 
-A network gives advice at a crossing: keep, slow down, or stop. "If the other car is near, it
-never says keep." ``verify`` proves that for every input, or returns an input that breaks it.
+A network gives advice at a crossing: keep going, slow down, or stop. The property is "If the other
+car is near, the network never advises to keep going." ``verify`` proves this for every input, or
+returns an input that breaks the property.
 """
 
 import keras
@@ -31,21 +32,21 @@ model.compile(
 model.fit(rows, labels, epochs=25, verbose=0)
 
 # %%
-# A car closer than 20 m and faster than 12 m/s:
+# The first input set contains all cars that are closer than 20 m and faster than 12 m/s:
 
 never_keep = y.argmax() != 0
 verdict = outrange.verify(model, never_keep, ([0.0, 0.4], [0.2, 1.0]))
 print(verdict)
 
 # %%
-# All cars closer than 25 m, at any speed:
+# The second set contains all cars that are closer than 25 m, at any speed:
 
 box = ([0.0, 0.0], [0.25, 1.0])
 verdict = outrange.verify(model, never_keep, box)
 print(verdict)
 
 # %%
-# The input was run on the Keras model itself. Its place on the map of all advice:
+# The counterexample was run on the Keras model itself. The plot marks it on the map of all advice:
 
 side = np.linspace(0, 1, 200)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -68,6 +69,6 @@ ax.set(
 plt.show()
 
 # %%
-# Conditions may combine inputs and outputs; ``where`` restricts the input set:
+# Conditions may combine inputs and outputs, and ``where`` restricts the input set:
 
 print(outrange.verify(model, never_keep, (0, 1), where=x[1] - x[0] >= 0.3))

@@ -1,9 +1,9 @@
 """Grouped softmax with rising classes
 ===================================
 
-Three questions with the classes low, middle, high; the predicted class must not fall from one
-question to the next. An ``argmax`` in the loss passes no gradient. An expected index does, and a
-proof shows whether it worked everywhere.
+A network answers three questions with the classes low, middle and high. The predicted class must
+not fall from one question to the next. An ``argmax`` in the loss passes no gradient, but an
+expected index does. A proof shows whether the trained network satisfies the order everywhere.
 """
 
 import keras
@@ -53,8 +53,8 @@ for name, answer in answers.items():
     print(f"{name:16} {answer.status:9} {index}")
 
 # %%
-# Red: inputs of a fine grid at which the predicted index falls. The cross is the counterexample
-# of the proof.
+# Red marks the inputs of a fine grid at which the predicted index falls. The cross is the
+# counterexample that ``monotone`` returned.
 
 side = np.linspace(-1, 1, 150)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)

@@ -1,8 +1,8 @@
 """Monotonicity: a price that must rise with quality
 =================================================
 
-A price model should never fall when the quality rises, as in its noisy training data.
-``monotone`` proves that for every input, or returns two inputs that differ in the quality alone.
+A predicted price should never fall when the quality rises, although the training data is noisy.
+``monotone`` proves this for every input, or returns two inputs that differ only in quality.
 """
 
 import keras
@@ -42,7 +42,7 @@ for name, answer in answers.items():
     print(f"{name}: {answer.status}")
 
 # %%
-# Two inputs that refute it, if there are any:
+# If there are two inputs that refute the direction, print them:
 
 step = answers["free"]["price[0]", "car[0]"].fall
 if step is not None:
@@ -50,7 +50,7 @@ if step is not None:
     print(f"price   {float(np.ravel(step.y)[0]):.4f} -> {float(np.ravel(step.then_y)[0]):.4f}")
 
 # %%
-# The exact range of the slope in each input:
+# The exact range of the slope with respect to the quality:
 
 for name, model in models.items():
     slope = outrange.gradient_range(model, (0, 1))

@@ -1,9 +1,9 @@
 """How far is a quantized network from the original?
 =================================================
 
-Weights rounded to fewer bits make another network. ``difference_range`` is the exact range of the
-difference of two networks *on the same input*. The difference of their ranges says nothing about
-it.
+Rounding the weights to fewer bits gives another network. ``difference_range`` returns the exact
+range of the difference of two networks *on the same input*. The difference of their ranges says
+little about this.
 """
 
 import keras
@@ -42,7 +42,7 @@ for b, answer in zip(bits, apart, strict=True):
     print(f"{b} bits: between {answer.lo[0]:+.4f} and {answer.hi[0]:+.4f}, {answer.reason}")
 
 # %%
-# Beside it, 1,000 random inputs:
+# The plot compares the proved ranges with 1,000 random inputs:
 
 fig, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
 inputs = np.random.default_rng(1).uniform(-1, 1, (1000, 3))

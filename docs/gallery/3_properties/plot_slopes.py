@@ -1,8 +1,9 @@
 """Slopes and the Lipschitz constant
 =================================
 
-The range of every partial derivative over a whole box, and the Lipschitz constant: how much an
-output can change per unit of step. Norms of the weight matrices give a bound too, but a poor one.
+This example computes the range of every partial derivative over a whole box, and the Lipschitz
+constant: how much an output can change per unit of input distance. The norms of the weight matrices
+also give a bound, but a loose one.
 """
 
 import keras
@@ -29,8 +30,8 @@ for i in range(2):
 print(slopes.reason)
 
 # %%
-# Per step of the largest entry, an output can change by at most the sum of both slopes. The
-# exact constant is smaller: the two slopes are not largest at the same input.
+# If both inputs change by at most one unit, the output changes by at most the sum of both slopes.
+# The exact constant is smaller, because the two slopes are not largest at the same input.
 
 exact = outrange.lipschitz(model, (-1, 1), time_limit=2)
 matrices = [np.abs(w).sum(axis=0).max() for w in model.get_weights() if w.ndim == 2]

@@ -1,8 +1,9 @@
 """A robustness curve
 ==================
 
-Accuracy against the size of the perturbation, for a classifier of wines by their analysis. An
-attack gives the upper line, a proof the lower one; the difference is undecided.
+A robustness curve shows the accuracy against the size of the perturbation. Here the model
+classifies wines by their chemical analysis. An attack gives the upper line, and a proof gives the
+lower line. The difference is undecided.
 """
 
 import keras
@@ -30,8 +31,8 @@ model.compile(
 model.fit(x[train], data.target[train], epochs=30, verbose=0)
 
 # %%
-# Inputs are in standard deviations, so a perturbation of 0.5 is half a standard deviation of
-# every measurement at once.
+# Inputs are in standard deviations. So a perturbation of 0.5 changes every measurement by up to
+# half a standard deviation.
 
 curve = outrange.robust_accuracy(
     model, x[test], data.target[test], eps=[0.05, 0.2, 0.4, 0.6, 0.8], each=0.5

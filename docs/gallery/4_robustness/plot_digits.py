@@ -1,8 +1,8 @@
 """Robust accuracy of a CNN
 ========================
 
-Scanned digits of 8 by 8 pixels, a small convolutional network trained by ``fit``, and the
-question whether its answer stays right when every pixel is perturbed slightly.
+A small convolutional network learns to classify scanned digits of 8 by 8 pixels. Does its answer
+stay right when every pixel is perturbed slightly?
 """
 
 import keras
@@ -36,7 +36,8 @@ share = outrange.robust_accuracy(
 print(share)
 
 # %%
-# The scans with an adversarial perturbation: the scan, the perturbation, the result.
+# For each scan with an adversarial perturbation, the plot shows the scan, the perturbation and the
+# result.
 
 share.plot()
 plt.show()

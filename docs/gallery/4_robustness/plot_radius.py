@@ -1,8 +1,8 @@
 """The certified radius of one input
 =================================
 
-The largest box around an input in which the decision stays the same: proved from below, and
-bounded from above by an adversarial input.
+How large is the largest box around an input in which the decision stays the same? A proof bounds
+its radius from below, and an adversarial input bounds it from above.
 """
 
 import keras
@@ -36,7 +36,7 @@ answer = outrange.robustness(model, point, tol=0.01)
 print(answer)
 
 # %%
-# A dozen points: the proved squares never cross the decision boundary.
+# For a dozen points, the proved squares never cross the decision boundary.
 
 side = np.linspace(-1.1, 1.1, 220)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)

@@ -2,7 +2,7 @@
 =================================
 
 A block of attention, ``LayerNormalization`` and a feed-forward layer classifies a signal of six
-tokens. The proof is tight for small perturbations and leaves a wide gap for large ones.
+tokens. The bounds are tight for small perturbations, but the gap is wide for large perturbations.
 """
 
 import keras
@@ -44,15 +44,17 @@ accuracy = model.evaluate(signals[1000:], rises[1000:], verbose=0)[1]
 print(f"accuracy on 200 other signals: {accuracy:.1%}")
 
 # %%
-# Take a signal near the decision boundary. How far may all of its numbers be perturbed without a
-# change of class? The answer is a bracket: a proved radius, and an adversarial input.
+# Take a signal near the decision boundary. How far can all of its numbers be perturbed without a
+# change of class? A proved radius bounds the answer from below, and an adversarial input bounds it
+# from above.
 
 one = signals[1007]
 radius = outrange.robustness(model, one, budget=6)
 print(radius)
 
 # %%
-# The margin is the logit of "rises" minus the logit of "falls". Its range for several radii:
+# The margin is the logit of "rises" minus the logit of "falls". The next cell computes its range
+# for several radii:
 
 radii = [0.0, 0.02, 0.03, 0.04, 0.05, 0.07]
 network = outrange.load(model)
@@ -66,8 +68,8 @@ for r, m in zip(radii, margins, strict=True):
 
 # %%
 # Attention and ``LayerNormalization`` multiply and divide values that depend on the input. Their
-# bounds (:doc:`/recurrent`) lose more in a wider ball: at a radius of 0.07 the proof says little.
-# A larger budget closes the gap slowly.
+# bounds (:doc:`/recurrent`) become looser in a wider ball: at a radius of 0.07, the proof says
+# little. A larger budget closes the gap only slowly.
 
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 ax.axvspan(0, radius.lo, color="#cde8d2", lw=0, label="class proved")
