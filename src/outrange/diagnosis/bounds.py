@@ -36,7 +36,7 @@ class Ranges:
 
 @dataclass(frozen=True, eq=False)
 class UnitRanges:
-    """Bounds of a tensor at each row of the data, `(rows, units)`."""
+    """Lower and upper bounds of a tensor at each row of the data, `(rows, units)` each."""
 
     lo: np.ndarray
     hi: np.ndarray

@@ -36,7 +36,7 @@ class Case(Protocol):
 
     @property
     def runs(self) -> bool:
-        """Whether the framework may be run."""
+        """Whether the model may be run."""
         ...
 
     @property

@@ -61,8 +61,9 @@ def weights_behind(program: Program, tensor: int) -> set[int] | None:
     """Return the weights that a tensor depends on, if they affect the outputs only through it.
 
     Returns:
-        Their indices; None if they affect the outputs in another way, if a use of such a weight
-        could not be recorded, or if user code may connect it differently in training.
+        The indices of the weights. None if the weights affect the outputs in another way, if a use
+        of such a weight could not be recorded, or if user code may connect them differently in
+        training.
     """
     if program.own_chance:
         return None

@@ -53,9 +53,9 @@ class Rule:
     """A rule of the diagnosis.
 
     Args:
-        code: Its permanent code, for example `"OR001"`; codes are never reused.
+        code: Permanent code of the rule, for example `"OR001"`; codes are never reused.
         title: A title of a few words.
-        why: The text of `explain`: what the rule checks, the basis of its levels, and remedies.
+        why: The explanation: what the rule checks, the basis of its levels, and remedies.
         check: The function that returns the findings of the rule on a case.
         examples: Pairs of a faulty and a healthy program.
         may_be_harmless: Whether a program may learn as well with the proved fact as without it.

@@ -256,7 +256,7 @@ class Trials(ShortTrainings):
         return (min(before), max(after)) if after and max(after) < BETTER * min(before) else None
 
     def _heldout_ratios(self, change: Change) -> list[float]:
-        """Return every training's loss at held-out rows, relative to their best constant's loss.
+        """Return every training's loss at held-out rows, divided by that of their best constant.
 
         The list is empty if a ratio is unknown.
         """

@@ -32,11 +32,12 @@ It is four times the duration of a round trip, during which a worker without ano
 PATIENCE = 1.5
 """Multiple of its expected duration after which a task starts no more of its questions.
 
-Its questions are harder than expected, and other workers may be free for the remaining ones.
+A task that takes longer has hard questions, and other workers may be free for its remaining ones.
 """
 
 TASKS_PER_WORKER = 2
-"""Minimum number of tasks per worker that grouping must leave, where possible."""
+"""Minimum number of tasks per worker into which waiting questions are grouped, unless the tasks
+would be too short."""
 
 PREFETCH_BELOW = 0.1
 """Task duration in seconds below which another task is queued at the same worker.

@@ -13,7 +13,7 @@ _most: ContextVar[int | None] = ContextVar("outrange_cores", default=None)
 
 @contextmanager
 def on_cores(count: int) -> Iterator[None]:
-    """Limit code inside the context to `count` cores, so that other tasks can use the others.
+    """Limit code inside the context to `count` cores, and leave the remaining cores to other tasks.
 
     Args:
         count: Maximum number of cores; on a machine with fewer cores, all cores are used.

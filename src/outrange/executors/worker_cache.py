@@ -33,7 +33,7 @@ of its size."""
 
 
 class WrongVersion(InputError):
-    """Raised if a worker has another version of outrange than the calling process."""
+    """Raised if the versions of outrange on a worker and in the calling process differ."""
 
 
 class WorkerCache:
@@ -125,8 +125,8 @@ def run_task(
         version: Version of outrange in the process that sent the task.
         sender: Name of that process, from `worker_settings.process_name`.
         digest: Hash of the payload.
-        task: The pickled pair of a function and its arguments after the payload, which is the first
-            argument.
+        task: The pickled pair of a function and its arguments, without its first argument, which is
+            the payload.
         data: The payload, if the worker may lack it; None if it is not sent.
         cores: Number of cores that the task may use.
 

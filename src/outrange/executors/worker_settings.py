@@ -28,7 +28,7 @@ TRIMMED = 256 << 20
 
 
 def process_name() -> str:
-    """Return a name of this process that no other machine's process and no fork of it has."""
+    """Return a name that distinguishes this process from its forks and from other machines'."""
     return f"{_machine()}-{os.getpid()}"
 
 

@@ -1,4 +1,4 @@
-"""The page and its socket as an ASGI application; the only module that imports Starlette."""
+"""The page and its socket as an ASGI application. Only this module imports Starlette."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class Exhibit:
         return sampled_set(self.network.graph.inputs, self.input_set(box))[1]
 
     def regions(self, box: Box) -> list[Region]:
-        """Return regions whose union is the set of the inputs in `input_set(box)`."""
+        """Return regions whose union is the same set of inputs as `input_set(box)`."""
         return regions(self.network.graph.inputs, self._with_integers(box))
 
     def _with_integers(self, box: Box) -> Mixed:

@@ -76,7 +76,7 @@ def _work(now: Any) -> str:
 
 
 def _range(now: RangeProgress, stage: Stage) -> tuple[str, list[Row], str]:
-    """Return the headline's end, a row per output, and the foot line for a search for ranges.
+    """Return the end of the headline, a row per output, and the foot line of a search for ranges.
 
     A row shows which fraction of an output's proved range is known to be attained. If there are too
     many outputs, those with the smallest fractions are shown.

@@ -76,7 +76,11 @@ def _row(
 
 
 def _runs_of_equal_inputs(alone: Sequence[int], lo: np.ndarray, hi: np.ndarray) -> list[list[int]]:
-    """Group consecutive inputs with equal bounds if there are many inputs; else one per group."""
+    """Return the indices of the inputs in runs, each of which is a row of the table.
+
+    If there are many inputs, consecutive inputs with equal bounds form one run. Otherwise, each
+    input is a run of its own.
+    """
     if len(alone) <= MOST_PRINTED:
         return [[i] for i in alone]
     return [list(run) for _, run in groupby(alone, key=lambda i: (lo[i], hi[i]))]

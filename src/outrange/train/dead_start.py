@@ -202,7 +202,7 @@ def _makers(layer: Any) -> dict[str, Any]:
 
 
 def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> bool:
-    """Return whether `w` and `-w` are equally likely and the activation is flat only below 0."""
+    """Return whether `w` and `-w` are equally likely and the activation is flat only up to 0."""
     if not is_centered(makers["kernel"]) or ("bias" in makers and not is_zero(makers["bias"])):
         return False
     curves = _flat_curves(network, info)

@@ -91,7 +91,10 @@ def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True)
 
 
 def names_of(network: Network) -> list[str]:
-    """Name each call of a layer with an activation; several calls of one layer are numbered."""
+    """Return a name for each call of a layer with an activation.
+
+    The name is the path of the layer. If there are several calls of a layer, they are numbered.
+    """
     paths = [info.path for info in network.layers if info.before is not None]
     return [
         path if paths.count(path) == 1 else f"{path}:{paths[:i].count(path)}"

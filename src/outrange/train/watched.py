@@ -135,8 +135,9 @@ class Watched:
         return float(np.mean((y < result.lo - slack) | (y > result.hi + slack)))
 
     def out_of_reach(self, result: Moment) -> bool:
-        """Return whether some target may be out of reach for all weights, not only the current.
+        """Return whether some target may be out of reach of the model for all weights.
 
+        The current bounds alone would not show that, since they hold for the current weights only.
         Each bound of the outputs is moved outward to -1, 0, 1 or infinity. Labels of 0 and 1 are
         thus not reported for a sigmoid, although they are always outside its open range.
         """

@@ -81,7 +81,7 @@ def _square(y: np.ndarray, groups: _Grouping) -> float:
 def _absolute(y: np.ndarray, groups: _Grouping) -> float:
     """Return the mean distance to the group's median.
 
-    The distances of a group add up to its upper half minus its lower half, sorted by value.
+    The distances in a group add up to the sum of its upper half minus the sum of its lower half.
     """
     counts = np.repeat(groups.counts, groups.counts)
     place = np.arange(len(y)) - np.repeat(groups.starts, groups.counts)

@@ -153,7 +153,7 @@ def weight_box(program: Program) -> WeightBox | str:
 
 
 def _looks_up(program: Program, step: RecordedStep, part: PartialGraph) -> bool:
-    """Return whether a step looks up entries of a weight table, whose movement is bounded.
+    """Return whether a step looks up entries of a weight table whose movement can be bounded.
 
     On TensorFlow the result is False. There the gradient of a table has one slice per look-up, and
     Keras takes one step per slice. An entry that a batch looks up several times moves several
@@ -229,7 +229,7 @@ def _locate_weights(
         graph: The graph with the stored weights.
         ones: The graph with 1 in place of each trainable entry.
         zeros: The graph with 0 in place of each trainable entry.
-        biases: Values that add a bias which the three graphs may not show.
+        biases: Values that add the bias of a convolution, even if the graphs do not show it.
     """
     if not len(graph.nodes) == len(ones.nodes) == len(zeros.nodes):
         return "its graph depends on the values of the weights"

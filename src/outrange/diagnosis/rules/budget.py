@@ -31,8 +31,8 @@ the best constant's loss, and the maximum loss after more steps, as a fraction o
 If less loss remains after the planned steps, more steps must reduce it further."""
 
 TIMES, USUAL_BATCH = 3, 32
-"""Minimum factor by which the longer training is longer, and its number of rows per step if the
-planned batches contain more than half of the rows."""
+"""Minimum ratio of the steps of the longer training to the planned steps, and the rows per step of
+the longer training if the planned batches contain more than half of the rows."""
 
 FASTER = 3.0
 """Factor by which the loss may later fall faster per step than in the measured steps."""

@@ -22,7 +22,7 @@ GREW = 2.0
 """Minimum factor by which the last loss of a diverging training exceeds the first loss."""
 
 FAR = 10.0
-"""Factor of the last loss over the first that shows divergence, whatever the losses in between."""
+"""Ratio of the last loss to the first that shows divergence regardless of the losses between."""
 
 SWING = 0.3
 """Minimum typical change of an oscillating loss per epoch, relative to the loss."""

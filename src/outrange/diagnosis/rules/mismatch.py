@@ -127,7 +127,7 @@ def _two(
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report losses that expect other outputs than the last layer returns."""
+    """Report losses that expect outputs of another kind than those of the last layer."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or not loss.native:

@@ -196,7 +196,7 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 def _jumps(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal, level: float
 ) -> Said | None:
-    """Report a loss that jumps far above its first value, but falls well at a smaller rate."""
+    """Report a loss that jumps far above its start, if copies learn more at a smaller rate."""
     highest = max(loss for _, loss in training.looks)
     if not highest > WILD * max(abs(training.looks[0][1]), level):
         return None

@@ -139,7 +139,7 @@ def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
 
 
 def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool:
-    """Return whether a nonlinear model would fit the data better, that is, not just noise is left.
+    """Return whether a nonlinear model would explain the data clearly better than a linear one.
 
     Args:
         case: The program with its data.

@@ -71,7 +71,7 @@ class OutputEnds:
 
     @property
     def ends(self) -> list[str]:
-        """Two sentences, on the exact lower and upper bounds.
+        """One sentence on the exact lower bound, and one on the exact upper bound.
 
         Each states the value of the bound, or the two numbers between which it lies.
         """
@@ -215,7 +215,7 @@ def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
 
 
 def slope_outcome(answer: Range, reader: Reader) -> str:
-    """Return a sentence on the largest proved change of each output if inputs change by 1."""
+    """Return a sentence on how much each output can change if no input changes by more than 1."""
     parts = []
     for i in range(min(answer.hi.size, MOST_IN_VIEW)):
         end = OutputEnds(answer, i, reader)

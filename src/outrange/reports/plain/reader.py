@@ -1,4 +1,4 @@
-"""Names, units, digits and categories of inputs and outputs on a page."""
+"""Names, units, number formats and categories of inputs and outputs on a page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...answers.render.text import number
 
 
 INPUT_DIGITS, OUTPUT_DIGITS = 3, 4
-"""Number of significant digits of an input or output that is as large as its range is wide."""
+"""Significant digits of inputs and of outputs, for a number as large as the width of its range."""
 
 MOST_DECIMALS, LARGEST = 8, 1e12
 """Maximum number of decimals, and the magnitude from which significant digits are shown instead."""

@@ -1,4 +1,4 @@
-"""Losses with their targets, and the metric by which all of them are compared."""
+"""Prepares losses with their targets, and the metric by which all trainings are compared."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -146,7 +146,7 @@ class Group(ABC):
 
     @abstractmethod
     def advance(self, orders: np.ndarray) -> None:
-        """Train all lanes for one epoch per row of `orders`, a permutation of the data's rows."""
+        """Train all lanes for one epoch per row of `orders`; each row permutes the data's rows."""
 
     @abstractmethod
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

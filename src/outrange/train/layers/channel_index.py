@@ -1,4 +1,4 @@
-"""Conversion of keys to channels of an axis, and checks that several keys fit together."""
+"""Converts keys to channels of an axis, and checks that keys do not overlap."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class WiredNode(keras.layers.Layer):
         return total if self.activation is None else self.activation(total)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the shape of each input."""
+        """Return the shape of an input, which is also the shape of the output."""
         first = input_shape[0]
         return tuple(first if isinstance(first, list | tuple) else input_shape)
 

@@ -1,4 +1,4 @@
-"""Construction of a model from named nodes and edges."""
+"""Builds a Keras model from named nodes and edges."""
 
 from __future__ import annotations
 
