@@ -48,7 +48,7 @@ class Subject:
 
 
 def read_subject(graph: Graph, file: str | None, known: str | None = None) -> Subject:
-    """Return a model's network in exact numbers; the checker's own reader reads a model file.
+    """Return a model's network in exact numbers; a model file is read by the checker's own reader.
 
     Args:
         graph: The graph that outrange read from the model.
@@ -119,7 +119,7 @@ def certify(
     try:
         # The first search for a tree leaves room for float64 rounding. The second leaves none, and
         # the checker decides whether that suffices. Where float64 cannot decide the side of a kink,
-        # a tree may name other units than the checker finds undecided; box splits name none.
+        # a tree may list other units than the checker finds undecided; box splits list none.
         for again in (False, True):
             try:
                 proved = _prove_parts(about, parts, again)

@@ -98,8 +98,8 @@ def check_writable(path: str | os.PathLike) -> None:
     """Reject a path to which no certificate can be written.
 
     Raises:
-        InputError: Its folder does not exist or is not writable, or the path holds a file of
-            another kind, such as the model.
+        InputError: The folder does not exist or is not writable, or there is a file of another kind
+            at the path, such as the model.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"`certificate` is the path of a file. Received: {path!r}.")
@@ -183,7 +183,7 @@ class Certifier:
         return cls(exact_subject(network, arithmetic, graph), path, check, clock, question)
 
     def check_covered(self, unsafe: Formula, regions: Sequence[Region]) -> None:
-        """Refuse a property or an input set that certificates do not cover."""
+        """Reject a property or an input set that certificates do not cover."""
         from .verdicts import check_covered
 
         check_covered(self.about.network.inputs, unsafe, regions)

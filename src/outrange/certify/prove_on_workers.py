@@ -135,7 +135,7 @@ class _DistributedProof:
         part.rest = [
             _TreePart(some) for some in (boxes[:cut], *([box] for box in boxes[cut:])) if some
         ]
-        # In their order, so that a box without a tree ends one path, as in one process.
+        # Parts keep their order, so that the search goes depth first, as in one process.
         self._waiting.extendleft(reversed(part.rest))
         part.boxes = ()
         return True

@@ -98,7 +98,7 @@ def certify_slopes(
         raise NoCertificateError("an end of the range is not known yet")
     size = np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi))
     slack = SLACK * size
-    # Signs prove an end of 0 without rounding; if they do not suffice, it is treated like others.
+    # Signs prove a bound of 0 without rounding. If they do not suffice, it is treated like others.
     is_checked, low, high = False, lo, hi
     for by_signs in (True, False) if ((lo == 0) | (hi == 0)).any() else (False,):
         low = np.where(by_signs & (lo == 0), lo, lo - slack)

@@ -105,7 +105,7 @@ _WALL = WallTime()
 _source: ContextVar[TimeSource] = ContextVar("outrange_time_source", default=_WALL)
 
 _deadline: ContextVar[float] = ContextVar("outrange_deadline", default=float("inf"))
-"""In seconds of the ambient time source."""
+"""The deadline, in seconds of the ambient time source."""
 
 
 class Flag(Protocol):

@@ -256,7 +256,7 @@ def _rounded_ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float] | Non
         low, high = c * float(low), c * float(high)
         least, most = least + low, most + high
         below, above = below + abs(low), above + abs(high)
-    # Terms and sums are rounded once each, also those of the sizes; products may underflow.
+    # Each term and each sum is rounded once, including those of the sizes; products may underflow.
     terms = len(atom.terms)
     share, underflow = gamma(2 * terms + 4), terms * TINY
     if not (abs(least) > share * below + underflow and abs(most) > share * above + underflow):

@@ -3,8 +3,8 @@
 The listener is a context variable, like the deadline: slow code lies ten calls below the code that
 displays progress. Without a listener, an event costs one lookup.
 
-A question also records its phases, so that an answer after its time limit can name the phase that
-took the time.
+A question also records its phases, so that an answer that exceeds its time limit can name the phase
+that took the time.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .clock import read_clock
 
 
 Listener: TypeAlias = Callable[..., object]
-"""Called with a `Stage`, or with the progress of the current computation; it must return at once.
-"""
+"""A function that is called with a `Stage`, or with the progress of the current computation. It
+must return immediately."""
 
 _listener: ContextVar[Listener | None] = ContextVar("outrange_listener", default=None)
 

@@ -37,7 +37,7 @@ class Region:
         box: A finite box of `d` inputs.
         integer: `(d,)` bool: the inputs that take only integers; none by default.
         condition: A condition on the flat inputs (indices below `d`).
-        distances: Norm balls, all of which must hold.
+        distances: Norm balls, all of which must contain the point.
     """
 
     box: Box

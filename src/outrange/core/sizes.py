@@ -57,10 +57,10 @@ NODES = SizeLimit(
 )
 
 LARGEST_VALUE = 2**25
-"""Entries of one value of a graph, or of one computed constant, including index arrays."""
+"""Largest number of entries of one value of a graph, or of one computed constant or index array."""
 
 LARGEST_UNPACKED = 2**30
-"""Bytes that a compressed file may unpack to: as many weights as `WEIGHTS` allows, in float32."""
+"""Largest number of bytes that a compressed file may unpack to: `WEIGHTS` numbers in float32."""
 
 _FREE_UNPACKED = 2**26
 _MOST_EXPANSION = 500

@@ -7,7 +7,7 @@ class Warrant(IntEnum):
     """The evidence behind a published bound; an answer carries the weakest of its parts."""
 
     GUESS = 0
-    """A heuristic alone."""
+    """Only a heuristic."""
     SAMPLED = 1
     """Values observed at finitely many inputs."""
     SOLVER_TOLERANCE = 2

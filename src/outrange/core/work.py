@@ -6,31 +6,31 @@ one core. A change of a rate changes how far a `budget` reaches, never the sound
 """
 
 TERM = 4
-"""A gathered or scattered term of a sparse sum, including its memory traffic."""
+"""Cost of a gathered or scattered term of a sparse sum, including its memory traffic."""
 
 VALUE = 10
-"""An entry of a value at a point, or a coefficient substituted back through a value."""
+"""Cost of an entry of a value at a point, or of a coefficient in back-substitution."""
 
 INTERVAL = 40
-"""An entry of a value's interval."""
+"""Cost of an entry of a value's interval."""
 
 LINE = 400
-"""An entry of a linear relaxation of a curve."""
+"""Cost of an entry of a linear relaxation of a curve."""
 
 BALL = 100
-"""A product of two 64-bit numbers in ball arithmetic."""
+"""Cost of a product of two 64-bit numbers in ball arithmetic."""
 
 COMPILED = 1 / 14
-"""A product of back-substitution in the compiled kernel, which computes eight at a time."""
+"""Cost of a product in the compiled back-substitution kernel, which computes eight at a time."""
 
 ARRAY = 2000
-"""An operation of NumPy on arrays of any size, in addition to their entries."""
+"""Cost of a NumPy operation on arrays of any size, in addition to that of their entries."""
 
 MODEL = 3e5
-"""A product of Taylor models, in addition to its terms: some thirty array operations."""
+"""Cost of a product of Taylor models, in addition to its terms: some thirty array operations."""
 
 PIVOT = 20
-"""A coefficient of a small linear program of an exact leaf, or of a large one per iteration."""
+"""Cost of a coefficient in the small linear program of a leaf, or per iteration in a large one."""
 
 SOLVER_CHECK = 4e5
-"""A column of a mixed-integer program, between two moments at which HiGHS may be interrupted."""
+"""Cost of a column of a mixed-integer program between two points where HiGHS can be interrupted."""

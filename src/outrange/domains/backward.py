@@ -211,7 +211,7 @@ def back_substitute(
         tilt: Per value, the amount to subtract from its rows: the multiplier of a split. Where the
             value has the sign of the tilt (or is 0), this only lowers the form. Rounding keeps the
             sign of the subtracted amount, so there is no error to account for.
-        joins: Per value before `value`, the rows to add to its rows, one after the other.
+        joins: For each value before `value`, the row injections to add to its rows, in order.
     """
     joins, tilt = joins or {}, tilt or {}
     waiting = {value: rows}

@@ -148,7 +148,7 @@ class _Dependencies:
 def _find_dependencies(
     graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float, zeros: bool = False
 ) -> _Dependencies | None:
-    """Return the dependencies of the entries `wanted`; None if they compute more than `most`."""
+    """Return the dependencies of `wanted`; None if their nodes compute more than `most` entries."""
     needed: dict[int, list[np.ndarray]] = {value: [wanted]}
     nodes = {}
     for v in range(value, floor, -1):
@@ -179,7 +179,7 @@ def _build_cone(dependencies: _Dependencies, floor: int) -> Cone:
 
 @dataclass(eq=False)
 class _Plan:
-    """A cone under construction: its nodes so far, and the number in it of each value."""
+    """A cone under construction; `place` maps values of the whole graph to values of the cone."""
 
     nodes: list[Node]
     values: list[int]

@@ -86,13 +86,13 @@ class ConeTiles:
             if isinstance(node.op, Curve | Largest) and v < self.value
         ]
         neighbors = entries[entries.size // 2 : entries.size // 2 + 8]
-        # Stay in one line: the end of a line and the start of the next depend on all between.
+        # Stay in one row: the end of a row and the start of the next depend on all entries between.
         line = neighbors // (
             self.graph.nodes[self.value - 1].shape[-1] if self.value else 1 + neighbors[-1]
         )
         neighbors = neighbors[line == line[0]]
-        # Reach the input, or else only the last few layers for a part of the effort: the bounds
-        # of a late layer help little where those of earlier layers are loose.
+        # Reach the input, or else only the last few layers with a part of the effort: bounds of a
+        # late layer help little if those of earlier layers are loose.
         cheap = [(floor, SHARE * self.effort) for floor in nonlinear[-LAYERS:]]
         for floor, effort in [(0, self.effort), *cheap]:
             if costs_at_most(self.graph, self.value, neighbors, floor, effort / (2 * entries.size)):

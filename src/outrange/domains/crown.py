@@ -44,8 +44,7 @@ _WIDE = 1 << 12
 """If a value is longer than this, back-substitution is restricted to the cones of the rows."""
 
 _IMAGE = (1 << 8, 1 << 10)
-"""Number of inputs and value length which, if both are exceeded, lead to cones even below `_WIDE`.
-"""
+"""Cones are also used if the number of inputs and the length of a value exceed these numbers."""
 
 _AT_ONCE = 1 << 21
 """Largest number of coefficients in the rows of a wide value at a time. A step needs memory for a
@@ -69,7 +68,8 @@ class CrownPlan:
         products: Value, input values and op of every product.
         origins: By value, the origins of every factor of a product.
         boxes: The number of boxes per chunk.
-        counting: `(inputs,)` inputs that select rows of tables, whose bounds are constant.
+        counting: `(inputs,)` bool: inputs that select rows of tables. The lines of a table are
+            level, so they do not show the influence of such an input.
     """
 
     graph: Graph
@@ -256,7 +256,7 @@ class CrownPass:
         Return whether all rows reached the input.
         """
         lo, hi = (end.copy() for end in self.ends[value])
-        # Both are updated in place, so that the bounds found by the deadline count.
+        # Both are updated in place, so that bounds found before the deadline are used.
         self.ends[value] = (lo, hi)
         widths = [self.plan.graph.size, *(n.size for n in self.plan.graph.nodes[:value])]
         boxes = len(lo)

@@ -3,9 +3,9 @@
 Binarized and quantized networks add integers, often to exactly 0, where a sign jumps. The rounding
 allowance of `intervals` would leave every such unit undecided.
 
-Take inputs on a grid `g`, coefficients on a grid `h`, and all partial sums below `2^53 g h`. Then
-each product and each sum is a multiple of `g h` that float64 represents exactly, in any order of
-addition.
+Let inputs lie on a grid `g`, coefficients on a grid `h`, and all partial sums below `2^53 g h`.
+Then each product and each sum is a multiple of `g h` that float64 represents exactly, in any order
+of addition.
 """
 
 from __future__ import annotations

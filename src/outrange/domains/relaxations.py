@@ -108,7 +108,7 @@ class MaxRelaxation:
 
     Args:
         size: The length of `x`.
-        arg: `(B, m)` the argument of each window with the largest lower bound.
+        arg: `(B, m)` for each window, the index of the argument with the largest lower bound.
         sure: `(B, m)` whether no other argument can exceed it: both bounds are then `x[arg]`.
         top: `(B, m)` the largest upper bound in each window; 0 where it is infinite.
         lower: `(B, m, k)` 1 at `arg`, 0 elsewhere.
@@ -162,7 +162,7 @@ def relax_max(
     best = np.take_along_axis(low, place, axis=-1)
     arg = np.take_along_axis(np.broadcast_to(source, low.shape), place, axis=-1)
     top = high.max(axis=-1)
-    # A window may hold an entry twice; only other entries compete with it.
+    # A window may contain an entry twice; only other entries compete with it.
     others = np.where(source == arg, -np.inf, high).max(axis=-1)
     sure = best[..., 0] >= others
     hot = np.arange(low.shape[-1]) == place

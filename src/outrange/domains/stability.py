@@ -28,7 +28,7 @@ def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]
 
 
 def phase_codes(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return the phase byte of each unit over `[lo, hi]`, int8 of that shape."""
+    """Return the phase byte of each unit over `[lo, hi]`, as int8 in the shape of `lo`."""
     codes = np.zeros(lo.shape, np.int8)
     for code, least, most, strict in _gaps(curve):
         inside = (lo > least) if strict[0] else (lo >= least)
@@ -38,7 +38,7 @@ def phase_codes(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return for each unit whether its linear bounds are exact over `[lo, hi]` and any part."""
+    """Return for each unit whether its linear bounds are exact on every part of `[lo, hi]`."""
     if isinstance(curve, Step):
         return curve.is_flat(lo, hi)
     if len(curve.bends) == 1:

@@ -11,8 +11,8 @@ The bound, for an op that float32 computes from operands with an error of `e`:
   roundings stand for weights and scales that the runtime computes itself.
 * An op that only picks one of its operands or a constant (a maximum, a relu, a clip, a negation)
   adds no rounding of its own. Integers up to 2^24 are added and multiplied without rounding.
-* A curve is off by its exact range over `x +- e`, so a jump counts as soon as it is within reach,
-  and by the roundings of its own formula.
+* A curve is off by its exact range over `x +- e`, which includes every jump within reach, and by
+  the roundings of its own formula.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., chapter 3.
 """
@@ -71,10 +71,10 @@ FLOAT64 = FloatType("float64", 2.0**-53, 2.0**53, 1e307, 2.0**-1022, 4e-15, np.f
 """
 
 EXTRA_TERMS = 8
-"""Roundings a runtime may add to one sum: a weight it computes itself, a bias, a scale."""
+"""Number of roundings that a runtime may add to one sum: a computed weight, a bias, a scale."""
 
 OPERATIONS = 16
-"""Elementary operations that a model may spend where the graph has one.
+"""Number of elementary operations that a model may use where the graph has one.
 
 Examples are a softmax that subtracts its largest entry first, a variance as the mean of squares
 less a square, and a gelu by its erf.
@@ -96,7 +96,7 @@ class PointErrors:
     overflows: np.ndarray
     """`(batch,)`: whether an intermediate value may be too large for float32."""
     computed: FloatType
-    """The model's type; `float32` stands for it in this module."""
+    """The floating-point type of the model, which this module calls float32."""
 
 
 def run_with_error_bounds(
@@ -107,7 +107,7 @@ def run_with_error_bounds(
     Args:
         graph: The computation graph of the model.
         x: Points in numbers of the model's type.
-        operations: The number of operations the model may spend where the graph has one: see
+        operations: The number of operations that the model may use where the graph has one: see
             `OPERATIONS`.
         computed: The type of the model's arithmetic.
         sums: The number of operations for a sum of products with stored weights; 0 for

@@ -59,8 +59,8 @@ class Slot:
         name: The user's name for it.
         shape: Its shape without the batch axis.
         whole: Whether an input takes integers only.
-        limits: The least and the largest number that an input takes. Beyond them the graph need not
-            be the model (an integer type may overflow, a table may end).
+        limits: The least and the largest number that an input takes. Outside them, the graph may
+            differ from the model (an integer type may overflow, a table may end).
         column_of: The input of the model of which this slot is one column. Columns of one input
             form one vector (a norm ball covers all of them), each with a name of its own.
     """

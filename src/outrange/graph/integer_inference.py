@@ -40,7 +40,7 @@ RANGES = {
 def cast_to_integer(b: Builder, x: Operand, dtype: str) -> Operand | None:
     """Return `x` as another integer type, whose range becomes a limit on `x`.
 
-    Returns None if `x` is not known to be an integer, or `dtype` is no integer type.
+    Returns None if `x` is not known to be an integer, or if `dtype` is bool or not an integer type.
     """
     if dtype == "bool" or dtype not in RANGES or not any(slot.whole for slot in b.inputs):
         return None

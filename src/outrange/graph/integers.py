@@ -76,7 +76,7 @@ def power(b: Builder, x: Operand, exponent: int) -> Operand:
 
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand:
-    """Compare integers `x` with `y`, as 0 or 1; `how` is NumPy's name of the comparison."""
+    """Return 1 where the comparison `how` (a NumPy name) of integers is true, else 0."""
     return integer_comparison(b, how, x, y)
 
 

@@ -109,7 +109,7 @@ class Curve:
         if tuple(self.knots) != (0.0,) or not self.is_piecewise_linear:
             return None
         if self.lines is not None and None not in self.lines:
-            # Stated by the facts, whatever the float64 `f` rounds.
+            # The facts state the lines, regardless of rounding in the float64 `f`.
             (below, first), (above, second) = (line for line in self.lines if line is not None)
             return (below, above) if first == 0.0 and second == 0.0 else None
         if self.ulps or self.off or float(self.f(np.zeros(1))[0]) != 0.0:
@@ -199,7 +199,7 @@ class Curve:
 
     @functools.cached_property
     def _turn_values(self) -> list[tuple[float, float, float, float]]:
-        """`(a, b, least, most)`: the values at a turn of an interval that contains `a` and `b`.
+        """`(a, b, least, most)`: bounds at a turn, for intervals that contain `a` and `b`.
 
         At a jump, the one-sided limits apply to intervals that extend past it.
         """

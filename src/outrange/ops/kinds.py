@@ -23,7 +23,7 @@ class SubOp:
     """An op restricted to some of its results and to the inputs that those read.
 
     Args:
-        op: An op of the same kind; its results and inputs are the entries below, in that order.
+        op: An op of the same kind; its results and inputs are `outputs` and `inputs`, in order.
         outputs: Results of the whole op that `op` computes, increasing.
         inputs: For each input, the entries that `op` reads, increasing.
     """

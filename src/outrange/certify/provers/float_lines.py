@@ -19,13 +19,13 @@ TURNS = 24
 """Number of bisections with which the checker locates the point where a curve has a given slope."""
 
 Lines = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""`low slope, low offset, high slope, high offset`."""
+"""The lines below and above: `low slope, low offset, high slope, high offset`."""
 
 Function = Callable[[np.ndarray], np.ndarray]
 
 BALL_LOSS = 3e-7
-"""Loss of a ball evaluation of a curve where the sign of its bend is unknown, per unit of its
-slope."""
+"""Error, per unit of slope, of evaluating a curve in ball arithmetic where the sign of its bend is
+unknown."""
 
 
 def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:

@@ -50,7 +50,7 @@ class FloatNetwork:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
 
         def group(place: int) -> tuple[int, str | int]:
-            """Return a key that joins the gates of one block's units into one block."""
+            """Return a grouping key under which all gates of one block's units form one block."""
             name = network.blocks[place].curve
             if isinstance(name, str):
                 return place, name

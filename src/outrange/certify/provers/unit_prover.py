@@ -81,7 +81,7 @@ def prove_units(
     targets = targets + ROUNDING * (1.0 + np.abs(targets))
     plain = units.lower_bounds(rows, constants) >= targets
     open_ = np.flatnonzero(~plain)
-    # Units are named: the checker may find others undecided where float64 cannot decide a side.
+    # The tree lists its units: where float64 cannot decide a side, the checker may find others.
     cases = (CASES | UNITS) * bool(open_.size)
     out = bytearray([BOUND | LINEAR * bool(plain.any()) | cases])
     if plain.any():

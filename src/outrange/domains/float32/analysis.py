@@ -6,8 +6,8 @@ the same input. Each op propagates `d` and adds a rounding of its own, `|r_v| <=
 * *Affine*: `d_v = A d + r`. A sum of `n` products in any order and association, fused or not, is
   off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for coefficients that
   the runtime computes itself, a bias, a scale. A product, a sum, a weight or an operand that is
-  flushed to zero costs the least normal number, absolutely. If a sum is read by another sum, both
-  are also bounded as one sum (`sums`).
+  flushed to zero adds an absolute error of the least normal number. If a sum is read by another
+  sum, both are also bounded as one sum (`sums`).
 * *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`, `e
   >= |d|`. This gives lines `m d +- r e` with the middle `m` and the radius `r` of all slopes. A
   jump within reach is added at its full height. The rounding `r_v` is the error that
@@ -255,7 +255,7 @@ class _Pass:
         with np.errstate(invalid="ignore"):
             bound = dots(np.abs(form.rows), self.off[0]) - form.constant
         bound = np.where(np.isnan(bound), np.inf, bound * SLACK)
-        # Without a line on the way, all boxes share the bound.
+        # If no nonlinear op lies on the way, all boxes share the bound.
         off[:, rows] = np.minimum(off[:, rows], np.broadcast_to(bound, off[:, rows].shape))
 
 

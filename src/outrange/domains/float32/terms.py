@@ -6,23 +6,24 @@ terms is above `P_k` or below `-Q_k`. Few nodes need be small, so this bound alo
 equally few nodes can be as large as all terms of one sign together. Let `N(t)` be the number of
 *large* nodes: at or above `t`, or at or below `-t`. For a node over `s` terms, let `m` be the
 number of large nodes in its subtree, itself included. Call `s - m` the *lack* of the node. A term
-lacks 1. A node lacks the sum of the lacks of its two parts, less 1 if it is large. So every lack is
-at least 1, and no node lacks less than a part of it.
+lacks 1. A node lacks the sum of the lacks of its two parts, minus 1 if it is large. So every lack
+is at least 1, and no node lacks less than a part of it.
 
-* Let `a` be the first index with `P_a >= t`, or 2, because one term is no addition; `b` likewise
-  for `Q`. A node at or above `t` lacks at least `a - 1`. Proof: take a smallest such node in it. If
-  no node inside is at or below `-t`, it has at least `a` terms and only itself is large. Otherwise
-  take the largest nodes inside it that are at or below `-t`: the other terms amount to at least
-  `2 t` together, so there are at least as many as make up `t`. Each of these terms lacks at least
-  1, each of those nodes, too, and the node itself is large. A node at or below `-t` lacks `b - 1`.
+* Let `a` be the first index with `P_a >= t`, or 2, because one term is no addition. Define `b` the
+  same way for `Q`. A node at or above `t` lacks at least `a - 1`. Proof: take a smallest such node
+  in it. If no node inside is at or below `-t`, it has at least `a` terms and only itself is large.
+  Otherwise take the largest nodes inside it that are at or below `-t`: the other terms amount to at
+  least `2 t` together, so there are at least as many as make up `t`. Each of these terms lacks at
+  least 1, each of those nodes, too, and the node itself is large. A node at or below `-t` lacks
+  `b - 1`.
 * Take the largest nodes that are large, which share no terms. If all are at or above `t` and the
   whole sum is at most `S`, the other terms are at most `S - t` together. So there are at least `c`
   of them, the first index with `Q_c >= t - S`, and the total lack is at least `a - 1 + c`.
 * If all are at or below `-t` and the whole sum is at least `s`: `b - 1 + d`, with the first `d`
   with `P_d >= t + s`. If there are some of both: `a - 1 + b - 1`.
 
-So `N(t)` is at most `n` less the least of the three. An order that adds the positive terms from the
-largest down, then the negative ones from the smallest up, attains this number.
+So `N(t)` is at most `n` minus the least of the three. An order that adds the positive terms from
+the largest down, then the negative ones from the smallest up, attains this number.
 
 A result in `[2^e, 2^(e+1))` is rounded by at most `2^e` units of roundoff. All roundings together
 are at most `sum_e (2^e - 2^(e-1)) N(2^e)`, plus `2^e (n - 1)` for results below the last `e`

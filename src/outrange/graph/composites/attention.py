@@ -34,7 +34,7 @@ def attention(
         key: Keys `(1, S, N, H)`.
         value: Values `(1, S, N, D)`.
         scale: Factor of the scores.
-        bias: Broadcasts to `(1, N, T, S)`, or None.
+        bias: A term added to the scores, which broadcasts to `(1, N, T, S)`, or None.
         mask: Constant truth values that broadcast to `(1, N, T, S)`; False entries are masked out.
         soft_cap: If given, `c tanh(scores / c)` replaces the scores.
     """

@@ -20,7 +20,7 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
     """Build the graph of all networks side by side.
 
     Args:
-        graphs: Name to graph. The names become prefixes of inputs and outputs.
+        graphs: Maps names to graphs. The names become prefixes of inputs and outputs.
         index: `(inputs,)`: for each input of each graph in turn, its place in the common flat
             input. Identical inputs share a place; places first occur in ascending order. None if
             all inputs differ.

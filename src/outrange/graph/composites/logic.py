@@ -31,7 +31,7 @@ MOST_COMPARED = 4096
 
 
 def compare(b: Builder, how: str, x: Operand | float, y: Operand | float) -> Operand:
-    """Compare `x` with `y`, as 0 or 1; `how` is NumPy's name of the comparison, as in `COMPARE`."""
+    """Return 1 where the comparison `how` of `x` with `y` is true, else 0; see `COMPARE`."""
     x, y = operand(x), operand(y)
     if not isinstance(x, Value) and not isinstance(y, Value):
         return COMPARE[how](x, y).astype(np.float64)
@@ -57,7 +57,7 @@ def _is_infinite(level: np.ndarray) -> bool:
 
 
 def _compare_with_infinity(b: Builder, how: str, x: Value, level: float, first: bool) -> Operand:
-    """Compare with an infinity, by constants: only masked entries of `x` can be infinite.
+    """Compare `x` with an infinity; only masked entries of `x` can be infinite, which are constant.
 
     Args:
         b: The graph under construction.
@@ -96,17 +96,17 @@ def constant_where_defined(b: Builder, x: Value, truth_value: float | np.ndarray
 
 
 def negate(b: Builder, x: Operand) -> Operand:
-    """Return the logical negation."""
+    """Return the logical negation of a truth value."""
     return b.affine_map(x, -1.0, 1.0)
 
 
 def both(b: Builder, x: Operand, y: Operand) -> Operand:
-    """Return the logical conjunction."""
+    """Return the logical conjunction of two truth values."""
     return b.curve("relu", b.affine_map(b.add(x, y), 1.0, -1.0))
 
 
 def either(b: Builder, x: Operand, y: Operand) -> Operand:
-    """Return the logical disjunction."""
+    """Return the logical disjunction of two truth values."""
     return negate(b, both(b, negate(b, operand(x)), negate(b, operand(y))))
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def standardize(b: Builder, x: Operand, axes: Sequence[int], epsilon: float) -> Operand:
     """Return `(x - mean) / sqrt(variance + epsilon)` over `axes`.
 
-    No result of `n` entries exceeds `sqrt(n - 1)`. The deviations from the mean add up to 0, so the
-    squares of the others add up to at least `1 / (n - 1)` of the square of each deviation.
+    With `n` entries, no result exceeds `sqrt(n - 1)` in size. The deviations from the mean add up
+    to 0, so the squares of all deviations but one add up to at least `1 / (n - 1)` of its square.
     """
     centered = b.subtract(x, b.reduce("mean", x, axes, True))
     n = int(np.prod([x.shape[i] for i in axes]))

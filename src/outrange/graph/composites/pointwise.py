@@ -41,7 +41,7 @@ def pointwise(
         operands: The values and constants to which it is applied.
         jumps: Whether the function jumps somewhere.
         otherwise: Maps the number of entries to the op that is used if no curve is found, or None.
-        eager: As in the op `Pointwise`.
+        eager: See the op `Pointwise`.
 
     Returns:
         A value, an array if no operand varies, or None if the operands depend on different tensors.

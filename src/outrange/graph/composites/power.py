@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 NAMED = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal"}
-"""Exponents with a curve of their own."""
+"""Maps exponents to the curves that exist for them."""
 
 
 def power(b: Builder, x: Operand, exponent: float) -> Operand:

@@ -51,7 +51,7 @@ def contract(b: Builder, first: str, second: str, out: str, x: Value, y: Value) 
         UnsupportedError: The contraction would take more than `MOST_PRODUCTS` products.
     """
     size = dict(zip(first, x.shape, strict=True)) | dict(zip(second, y.shape, strict=True))
-    # An axis of one side only, if summed over, is summed first.
+    # An axis that only one operand has is summed first if the result does not have it.
     x, first = _sum_out(b, x, first, set(second) | set(out))
     y, second = _sum_out(b, y, second, set(first) | set(out))
     summed = [q for q in size if q not in out and (q in first or q in second)]
@@ -103,7 +103,7 @@ def product_along(b: Builder, x: Operand, axes: Iterable[int], keepdims: bool = 
 
 
 def running_product(b: Builder, x: Operand, axis: int, *, reverse: bool = False) -> Operand:
-    """Return the cumulative product along an axis, which starts at its end if `reverse`."""
+    """Return the cumulative product along an axis, from its last entry on if `reverse`."""
     parts = b.structural(lambda a: np.split(a[0], a[0].shape[axis], axis=axis), [x])
     parts = parts[::-1] if reverse else parts
     done = [parts[0]]

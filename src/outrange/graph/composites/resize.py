@@ -44,7 +44,8 @@ def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) 
     Args:
         positions: Place of each result among the entries `0 .. length - 1`.
         length: The number of entries.
-        reach: 1 interpolates between two neighbors; more averages before it shrinks.
+        reach: With 1, a result interpolates between two neighbors. A larger number averages over
+            more entries, for use when the axis shrinks.
 
     Returns:
         The entries read and their weights; unused terms read entry 0 with weight 0.

@@ -162,7 +162,7 @@ def _outside_of_children(b: Builder, outside: Value, level: Value, axis: int) ->
     # The second of a pair stays outside the softplus. It is the part with the last entry, the least
     # likely to be a filled one (`softmax_of_filled`), or else the part nearer to that entry.
     last = (node >= n - 2) & (n % 2 == 0)
-    # The concatenation holds `outside` of the parents first, then the level.
+    # The concatenation contains `outside` of the parents first, then the level.
     parent, sibling = node // 2, outside.shape[axis] + (node ^ 1)
     first, second = np.where(last, parent, sibling), np.where(last, sibling, parent)
 

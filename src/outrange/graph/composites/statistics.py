@@ -50,7 +50,7 @@ def variance(
 def vector_norm(
     b: Builder, x: Operand, order: float, axes: Axes, keepdims: bool = False
 ) -> Operand:
-    """Return `sum(|x| ** order) ** (1 / order)` over axes; the largest entry for infinity.
+    """Return `sum(|x| ** order) ** (1 / order)` over axes; for infinity, the largest magnitude.
 
     Raises:
         UnsupportedError: The order is negative and finite.

@@ -137,7 +137,7 @@ def _bound_node(node: Node, ends: list[Ends]) -> Ends:
             np.sort([np.multiply(c, e) for e in end], axis=0)
             for c, end in zip(factors, ends, strict=True)
         ]
-        # Terms may cancel: the error of a sum is a share of their sizes, not of the result.
+        # Terms may cancel: the error of a sum is relative to their sizes, not to the result.
         sizes = sum(np.abs(t).max(axis=0) for t in terms) + np.abs(op.bias)
         pad = 2.0**-40 * (1.0 + float(np.max(sizes)))
         least = float(np.min(sum(t[0] for t in terms) + op.bias))

@@ -14,7 +14,7 @@ def reciprocal(side: str | None = None) -> Curve:
         raise InputError(
             f"Reciprocal knows the sides 'positive', 'negative' and None. Received: side={side!r}."
         )
-    # A signed zero that is the end of a range lies on the side of the rest of it.
+    # A signed zero at the end of a range lies on the same side as the rest of the range.
     zero = {None: lambda x: x, "positive": lambda x: x + 0.0, "negative": lambda x: -(0.0 - x)}[
         side
     ]

@@ -4,7 +4,7 @@ import numpy as np
 
 
 class Scatter:
-    """Adds up entries by target, over any batch axes.
+    """Sums of entries by target, over any batch axes.
 
     The entries are sorted by target once. A sum of adjacent entries is then many times as fast as
     `np.add.at`.

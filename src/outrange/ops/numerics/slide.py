@@ -77,7 +77,7 @@ class Slide:
         return seen, seeing
 
     def gather(self, image: np.ndarray) -> np.ndarray:
-        """Return the windows of images `(b, channels, *inputs)`.
+        """Return all windows of images `(b, channels, *inputs)` that the kernel touches.
 
         They are a view, `(b, channels, *kernel, *outputs)`.
         """

@@ -147,7 +147,7 @@ class SlidingProduct:
         if self.channels_first or groups > 1:
             self._results(out)[:] = matrix @ parts
         else:
-            # Transposed on both sides, the product is written in the right order.
+            # With both factors transposed, the product is written in the right order.
             out[:] = (parts[:, 0].transpose(0, 2, 1) @ matrix[0].T).reshape(len(x), -1)
 
     def _backward(self, y: np.ndarray, out: np.ndarray, matrix: np.ndarray) -> None:

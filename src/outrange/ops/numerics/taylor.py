@@ -18,7 +18,7 @@ _NEAR = Fraction(1, 10**9)
 
 
 def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> np.ndarray:
-    """Return bounds of the Taylor coefficients of the sine, `ahead` quarter turns ahead.
+    """Return bounds of the Taylor coefficients of `sin(x + ahead * pi / 2)`.
 
     A derivative is one of `sin`, `cos`, `-sin`, `-cos`, which change no faster than their argument;
     `2^-49` is more than the error of their float64 functions and of the sums here.

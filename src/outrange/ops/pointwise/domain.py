@@ -54,8 +54,9 @@ def restrict(t: Expressions, e: int, conditions: Iterable[Need]) -> int:
 def needs(t: Expressions, e: int) -> frozenset[Need]:
     """Collect the conditions under which `e` has a value.
 
-    Conditions within a branch hold only where the branch is taken, and are left out. A logarithm of
-    0 is minus infinity, which is no value; but it is on a known side of every knot.
+    Conditions within a branch hold only where the branch is taken, and are left out. The logarithm
+    of 0 is minus infinity, which is not a value. It may still select a branch, because it lies on a
+    known side of every knot.
     """
     pending = [e]
     while pending:

@@ -30,7 +30,7 @@ _ROUND = 2.0**-52
 
 
 def fraction_ends(value: Fraction) -> tuple[float, float]:
-    """Return the float64 numbers next to a fraction, or it twice if it is itself a float64."""
+    """Return the float64 numbers around a fraction; both are equal to it if it is a float64."""
     try:
         near = float(value)
     except OverflowError:
@@ -46,7 +46,7 @@ def _product(a: _Numbers, b: Bounds) -> Bounds:
         return _whole_power(b, 2)
     with np.errstate(all="ignore"):
         corners = np.stack([a[0] * b[0], a[0] * b[1], a[1] * b[0], a[1] * b[1]])
-    # An infinite end stands for a bound of finite numbers, so 0 times it is 0.
+    # An infinite bound stands for finite numbers, so 0 times infinity is 0.
     corners = np.where(np.isnan(corners), 0.0, corners)
     lo, hi = corners.min(axis=0), corners.max(axis=0)
     lo, hi = _outward(lo, hi)
@@ -112,7 +112,7 @@ def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
             least = np.where((lo < 0) & (hi > 0), 1.0, least)
         low = down(least - spread(c, least))
         high = up(most + spread(c, most))
-        # A curve that is 0 at 0 is so exactly.
+        # A curve that is 0 at 0 is exactly 0 in float64, too.
         at_zero = [(end == 0) & (value == 0) for end, value in ((lo, first), (hi, last))]
         low = np.where((at_zero[0] | at_zero[1]) & (least == 0), 0.0, low)
         high = np.where((at_zero[0] | at_zero[1]) & (most == 0), 0.0, high)

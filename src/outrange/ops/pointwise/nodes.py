@@ -10,7 +10,7 @@ from typing import NamedTuple
 Number = float | Fraction
 
 Monomial = tuple[tuple[int, int], ...]
-"""`(base, power)` pairs, bases rising: a product of powers of expressions."""
+"""A product of powers of expressions, as `(base, power)` pairs with increasing bases."""
 
 Terms = dict[Monomial, Fraction]
 
@@ -48,11 +48,12 @@ class Switch:
 
 
 NONZERO, POSITIVE, NONNEGATIVE, PASSED = "!=", ">", ">=", "-> >="
-"""Signs of conditions. `PASSED`: positive, or 0 where only the side of minus infinity matters."""
+"""Signs of conditions. `PASSED` is for the argument of a logarithm that only selects a branch. It
+may be 0, because minus infinity lies on a known side of every knot."""
 
 
 class Need(NamedTuple):
-    """A condition under which an expression is defined: `argument`, a comparison, and `limit`."""
+    """A condition under which an expression is defined: a comparison of `argument` with `limit`."""
 
     argument: int
     limit: Fraction

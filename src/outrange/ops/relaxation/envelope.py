@@ -228,7 +228,7 @@ def _with_corners(
     where: tuple[np.ndarray, ...],
     theta: np.ndarray | None,
 ) -> None:
-    """Overwrite the elements whose envelope has corners by slopes of a family, with offsets."""
+    """Replace the lines of elements whose envelope has corners by lines from a family of slopes."""
     lo, hi, start, stop = (x[odd] for x in where)
     left, right = (x[odd] for x in touch)
     z = 0.5 * lo + 0.5 * hi
@@ -257,7 +257,7 @@ def several_cups(
 ) -> EnvelopeLine:
     """Return chords between several cups, moved until they touch; `theta` has no effect.
 
-    The tangents of one slope touch each cup somewhere; the hull of these points has the next slope.
+    Tangents of one slope touch each cup at a point. The hull of these points has the next slope.
     """
     z = 0.5 * lo + 0.5 * hi
     dots = points(side, lo, hi, start, stop)

@@ -185,7 +185,7 @@ def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
     points, low, high = _slopes(t, shape, stretches)
     turns_by_gap: list[Turns] = []
     for gap in stretches:
-        # The slope times this rises.
+        # The slope times this sign increases.
         s = -1 if gap.bend == "cap" else 1
         inside = (points >= gap.lo) & (points <= gap.hi)
         least, most = (low, high) if s > 0 else (-high, -low)

@@ -43,7 +43,7 @@ _WAVES = 32.0
 
 
 class Endless(Exception):
-    """Outside `(lo, hi)`, the branches may not end."""
+    """A signal that the branches may not end outside `(lo, hi)`."""
 
     def __init__(self, lo: float, hi: float) -> None:
         super().__init__()
