@@ -52,7 +52,8 @@ class Splits:
     Args:
         low: The constraint `z >= low`, whose multiplier may be used; `-inf` if there is none.
         high: The constraint `z <= high`; `inf` if there is none.
-        lo: Least value of each unit in the sub-problem, split or not.
+        lo: Lower bound of each unit's input in the sub-problem, split or not.
+        hi: Upper bound of each unit's input in the sub-problem, split or not.
         same: `(P,)` number of each row; rows with equal numbers are equal. None if unknown.
     """
 

@@ -28,7 +28,7 @@ class FormBoxes:
     Args:
         lo: Array of shape `(B, d)`.
         hi: Array of shape `(B, d)`.
-        form: Form of the outputs in `e` of `[-1, 1]^k`, with one entry per input that varies.
+        form: Forms of the outputs over `e` in `[-1, 1]^k`, with one entry of `e` per free input.
         continuous: `(B,)` whether the network is proved to have no jumps on a box.
     """
 
