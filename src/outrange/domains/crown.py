@@ -69,7 +69,7 @@ class CrownPlan:
         origins: By value, the origins of every factor of a product.
         boxes: The number of boxes per chunk.
         counting: `(inputs,)` bool: inputs that select rows of tables. The lines of a table are
-            level, so they do not show the influence of such an input.
+            usually level, so they do not show the influence of such an input.
     """
 
     graph: Graph
