@@ -1,13 +1,14 @@
-"""Ranges of all units of the hidden layers of ReLU nets of 10 to 60 inputs over wide boxes.
+"""Ranges of all hidden units of ReLU networks with 10 to 60 inputs over wide boxes.
 
     python benchmarks/all_units.py                          every net and layer; 1, 10, 30, 60 s
     python benchmarks/all_units.py --nets random_16-64-32-32-5 --seconds 30 --layers 2 3
     python benchmarks/all_units.py --lirpa PYTHON SOURCES   beside auto_LiRPA's optimized bounds
 
-The box is [-4, 4] for every input. What is printed is the geometric mean over the units of a layer
-of the proved magnitude, `max(-lo, hi)`, over the attained one; beside it the same of intervals, and
-the CPU seconds of this process. The attained magnitude is the largest found in any of the runs.
-`PYTHON` is an interpreter with PyTorch, `SOURCES` a checkout of auto_LiRPA.
+The box is [-4, 4] for every input. For each layer, the script prints the geometric mean over its
+units of the ratio between the proved magnitude `max(-lo, hi)` and the attained one, the same for
+interval arithmetic, and the CPU seconds of this process. The attained magnitude is the largest
+found in any of the runs. `PYTHON` is an interpreter with PyTorch, and `SOURCES` is a checkout of
+auto_LiRPA.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from outrange.search.solve import solve
 
 WORKER = Path(__file__).with_name("all_units_lirpa.py")
 REACH = 4.0
-"""Every input lies between minus and plus this."""
+"""Bound of the absolute value of every input."""
 
 NETS = {
     "random_16-64-32-32-5": (16, 64, 32, 32, 5),
@@ -42,11 +43,11 @@ NETS = {
 }
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
-"""Weights `(inputs, outputs)` and biases `(outputs,)`."""
+"""Weights `(inputs, outputs)` and biases `(outputs,)` of each layer."""
 
 
 def random_layers(sizes: tuple[int, ...], seed: int) -> Layers:
-    """Weights as He et al. start them, small biases."""
+    """Return layers with weights from He initialization and small random biases."""
     rng = np.random.default_rng(seed)
     return [
         (rng.normal(size=(n, m)) * np.sqrt(2.0 / n), 0.1 * rng.normal(size=m))
@@ -55,7 +56,7 @@ def random_layers(sizes: tuple[int, ...], seed: int) -> Layers:
 
 
 def trained_layers(sizes: tuple[int, ...], seed: int, steps: int = 1500) -> Layers:
-    """A classifier of points around centers, trained by Adam in NumPy."""
+    """Return the layers of a classifier of points around centers, trained with Adam in NumPy."""
     rng = np.random.default_rng(seed)
     layers = [(w.copy(), b.copy()) for w, b in random_layers(sizes, seed)]
     parts = [part for layer in layers for part in layer]
@@ -84,7 +85,7 @@ def trained_layers(sizes: tuple[int, ...], seed: int, steps: int = 1500) -> Laye
 
 
 def graph_of(layers: Layers) -> Graph:
-    """The sums of the last of some layers."""
+    """Return a graph whose output is the pre-activation values of the last layer."""
     b = Builder([Slot("x", (len(layers[0][0]),))])
     (x,) = b.input_values()
     for i, (weight, bias) in enumerate(layers):
@@ -95,7 +96,7 @@ def graph_of(layers: Layers) -> Graph:
 
 
 def attained(graph: Graph, box: Box, starts: int = 128) -> np.ndarray:
-    """`(2, units)`: the largest of minus each unit, and of each unit, that descents find."""
+    """Return the largest `-z` and `z` that descents find for each unit `z`, `(2, units)`."""
     n = graph.value_size(graph.output)
     both = with_rows(graph, np.concatenate([np.eye(n), -np.eye(n)]), np.zeros(2 * n))
     found = attack(both, box, np.arange(2 * n), starts, np.random.default_rng(0))[0]
@@ -103,7 +104,7 @@ def attained(graph: Graph, box: Box, starts: int = 128) -> np.ndarray:
 
 
 def theirs(layers: Layers, seconds: list[float], options) -> dict[float, np.ndarray]:
-    """auto_LiRPA's magnitudes after each time."""
+    """Return the magnitudes that auto_LiRPA proves within each of the times."""
     with tempfile.TemporaryDirectory() as name:
         asked = Path(name) / "asked.npz"
         np.savez(asked, *[part for layer in layers for part in layer])
@@ -118,12 +119,12 @@ def theirs(layers: Layers, seconds: list[float], options) -> dict[float, np.ndar
 
 
 def mean_ratio(proved: np.ndarray, seen: np.ndarray) -> float:
-    """Geometric mean."""
+    """Return the geometric mean of the ratio between proved and attained magnitudes."""
     return float(np.exp(np.log(proved / seen).mean()))
 
 
 def row(layers: Layers, seconds: list[float], options) -> str:
-    """One layer."""
+    """Return the row of the table for the last of some layers."""
     graph = graph_of(layers)
     n, inputs = graph.value_size(graph.output), graph.size
     box = Box(np.full(inputs, -REACH), np.full(inputs, REACH))
@@ -146,7 +147,7 @@ def row(layers: Layers, seconds: list[float], options) -> str:
 
 
 def main() -> None:
-    """One row a layer."""
+    """Print a row for each layer."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--nets", nargs="+", default=list(NETS), choices=list(NETS))
     parser.add_argument("--layers", nargs="+", type=int, help="from 2; all of them by default")

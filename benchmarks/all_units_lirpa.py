@@ -1,9 +1,10 @@
-"""auto_LiRPA on all units of one layer of a ReLU net; run by `all_units.py`, where PyTorch is.
+"""auto_LiRPA on all units of a layer of a ReLU network; `all_units.py` runs this with PyTorch.
 
     python all_units_lirpa.py ASKED.npz SOURCES REACH THREADS SECONDS...
 
-Prints one line of JSON: the magnitude proved of each unit after each of the seconds, by optimized
-bounds (alpha-CROWN) of growing numbers of iterations; the best of all that ended in time.
+Prints one line of JSON: the magnitude proved for each unit within each of the times. The bounds are
+optimized (alpha-CROWN) with increasing numbers of iterations; the best of all that ended in time
+counts.
 """
 
 import json
@@ -18,7 +19,7 @@ ITERATIONS = (5, 20, 50, 100, 200, 400, 800)
 
 
 def main(asked: str, sources: str, reach: str, threads: str, *seconds: str) -> None:
-    """Bound every unit."""
+    """Bound every unit, and print the magnitudes."""
     warnings.filterwarnings("ignore")
     sys.path.insert(0, sources)
     import torch

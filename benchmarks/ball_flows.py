@@ -1,8 +1,9 @@
-"""Trajectories in continuous time in balls: Taylor series and the variational equation.
+"""Trajectories in continuous time, in ball arithmetic, by Taylor series and slopes of the flow.
 
-A step takes a point on by its Taylor series, whose rest is the next coefficient over a ball around
-all of the step (which Picard's inclusion verifies). Errors around it go on by slopes over that
-ball: the iterated integrals of the variational equation are averages of products of these.
+A step advances a point by its Taylor series. The remainder is the next coefficient over a ball
+around the whole step, which Picard's inclusion verifies. The errors around the point are advanced
+by slopes over that ball: the iterated integrals of the variational equation are averages of
+products of these slopes.
 
 Reference: R. J. Lohner, *Computation of guaranteed enclosures for the solutions of ordinary initial
 and boundary value problems*, 1992.
@@ -22,21 +23,23 @@ from outrange.core import check_deadline
 
 
 SHORTEST = 256
-"""A step that would be so small a part of a period ends a trajectory."""
+"""A trajectory ends if a step would be shorter than a period divided by this."""
 
 ITERATED = 10
-"""Integrals of the variational equation; what is left is bounded like a geometric series."""
+"""Number of iterated integrals of the variational equation; the rest is bounded by a geometric
+series."""
 
 
 @dataclass(frozen=True, eq=False)
 class BallPiece:
-    """A trajectory between two times.
+    """A piece of a trajectory between two times.
 
     Args:
-        start: Exactly.
-        h: How long.
-        series: Of each state the coefficients, the last of which holds for all of the piece.
-        error: Of each state at all of its times.
+        start: Exact start.
+        h: Exact duration.
+        series: Taylor coefficients of each state; the last one is a ball that is valid for the
+            whole piece.
+        error: Ball around 0 with the error of each state at all times of the piece.
     """
 
     start: Fraction
@@ -45,7 +48,7 @@ class BallPiece:
     error: list[arb]
 
     def at(self, time: Fraction) -> list[arb]:
-        """Balls that hold the states, without their errors."""
+        """Return balls that contain the states at a time, without the errors."""
         tau, found = exact(time - self.start), []
         for row in self.series:
             total = row[-1]
@@ -56,11 +59,11 @@ class BallPiece:
 
     @property
     def last(self) -> BallState:
-        """The end."""
+        """Return the state at the end."""
         return BallState.of(self.at(self.start + self.h), self.error)
 
     def holds(self, time: Fraction) -> list[arb]:
-        """Balls that hold the states."""
+        """Return balls that contain the states at a time, including the errors."""
         return [b + e for b, e in zip(self.at(time), self.error, strict=True)]
 
 
@@ -72,11 +75,11 @@ def pieces(
     w: Sequence,
     digits: Digits,
 ) -> Iterator[BallPiece]:
-    """A period, in as many steps as it takes.
+    """Yield the pieces of a trajectory over a period, in as many steps as necessary.
 
     Raises:
-        ArithmeticError: It cannot be followed.
-        OutOfTime: It takes too long.
+        ArithmeticError: The trajectory cannot be followed.
+        OutOfTime: The period takes too long.
     """
     check_deadline()
     start, end = ends
@@ -111,7 +114,7 @@ def _clock(ends: tuple[Fraction, Fraction]) -> arb:
 def _hull(
     loop: BallLoop, at: BallState, u: BallState, ends: tuple[Fraction, Fraction], w: Sequence
 ) -> list[arb] | None:
-    """Balls that hold the solutions from all of the box; None if the step is too long."""
+    """Return balls that contain the solutions from the whole box; None if the step is too long."""
     with ctx.workprec(ROUGH_BITS):
         x, clock, span = at.balls, _clock(ends), arb(0).union(exact(ends[1] - ends[0]))
         push = u.balls
@@ -128,7 +131,8 @@ def _hull(
             found = image(tried)
             if all(a.contains(b) for a, b in zip(tried, found, strict=True)):
                 return found
-            # Those that hold their images stay: what hangs on them would never catch up.
+            # Balls that contain their images stay unchanged; otherwise those that depend on them
+            # never would.
             tried = [
                 a if a.contains(b) else wider(a.union(b)) for a, b in zip(tried, found, strict=True)
             ]
@@ -140,7 +144,7 @@ def _hull(
 def _coefficients(
     loop: BallLoop, x: Sequence[arb], u: Sequence[arb], t: arb, w: Sequence, order: int
 ) -> list[list[arb]]:
-    """The Taylor coefficients of the solutions from balls, up to `order`."""
+    """Return the Taylor coefficients of the solutions that start in balls, up to `order`."""
     found = [[c] for c in x]
     for j in range(order):
         states = [Powers(arb_series(c, j + 1)) for c in found]
@@ -154,10 +158,10 @@ def _coefficients(
 def _grown(
     loop: BallLoop, at: BallState, u: BallState, over: tuple[list[arb], Any], w: Sequence
 ) -> list[arb]:
-    """What the errors of state and control become, at all times of a step.
+    """Return the propagated errors of state and control, valid at all times of a step.
 
     Raises:
-        ArithmeticError: The step is too long for that.
+        ArithmeticError: The step is too long for a bound.
     """
     hull, ends = over
     with ctx.workprec(ROUGH_BITS):

@@ -1,8 +1,8 @@
-"""Closed loops in balls: they run what a user wrote, with balls for numbers.
+"""Closed loops in ball arithmetic, which run the user's own functions with balls for numbers.
 
-Of the library only the controller's coefficients are read. A state is a point and a box of errors
-around it; the errors go on by slopes over all of the box. So they grow like the loop, not like the
-sums of absolute values within a controller.
+Only the controller's coefficients are read from the library. A state is a point and a box of errors
+around it. The errors are propagated by slopes over the whole box, so they grow as in the loop
+itself, and not like the sums of absolute values within a controller.
 """
 
 import inspect
@@ -18,21 +18,21 @@ from flint import arb, ctx
 
 
 ROUGH_BITS = 64
-"""Precision of errors."""
+"""Precision of errors, in bits."""
 
 LOST = 1e-12
-"""Errors of this size leave nothing to compare: more digits are needed from the beginning."""
+"""Errors of this size leave nothing to compare, so the trajectory is restarted with more digits."""
 
 
 @dataclass(frozen=True)
 class Digits:
-    """How precise a trajectory is.
+    """The precision of a trajectory.
 
     Args:
-        bits: Precision of points.
-        order: Of the series.
-        rest: What is cut of them, as a power of two and a share of the states, halves the step if
-            it is larger.
+        bits: Precision of points, in bits.
+        order: Order of the Taylor series.
+        rest: Exponent of 2: the step is halved if the truncated part of the series is larger,
+            relative to the states.
     """
 
     bits: int
@@ -41,27 +41,27 @@ class Digits:
 
 
 DIGITS = Digits(128, 14, -64), Digits(192, 20, -100), Digits(384, 36, -280)
-"""Tried one after the other. A contraction loses digits as well, where errors are boxes: more bits
-take a series of higher order, and that much longer."""
+"""Precisions to try, one after the other. Since errors are boxes, even a contraction loses digits.
+More bits need a series of higher order, which takes longer."""
 
 
 def exact(value: Any) -> arb:
-    """A fraction or float64 as a ball."""
+    """Return a fraction or float64 as a ball."""
     value = Fraction(value)
     return arb(value.numerator) / arb(value.denominator)
 
 
 @dataclass(frozen=True, eq=False)
 class BallLoop:
-    """A loop as a user wrote it.
+    """A closed loop as a user writes it.
 
     Args:
-        plant: A function of `x` and `u`; `t`, `w` and `c` are told by their names.
-        networks: By modes; one of them under 0 without modes.
+        plant: A function of `x` and `u`, and of `t`, `w` and `c`, which are passed by name.
+        networks: Networks by mode; without modes, a single one with the key 0.
         dt: The period; None in discrete time.
-        observe: What the controller sees.
-        actuate: From what it returns to the control.
-        mode: The state that says which network acts.
+        observe: Function from the state to the controller's input.
+        actuate: Function from the controller's output to the control.
+        mode: Index of the state that selects the network.
     """
 
     plant: Callable
@@ -79,14 +79,14 @@ class BallLoop:
         object.__setattr__(self, "names", given)
 
     def rate(self, x: Sequence, u: Sequence, t: Any, w: Sequence) -> list:
-        """The plant."""
+        """Return the plant's result: the next state, or the derivative of the state."""
         state, free = iter((_array(x), _array(u))), {"t": t, "w": _array(w), "c": _array(w)}
         return list(
             self.plant(*(free[name] if name in free else next(state) for name in self.names))
         )
 
     def control(self, x: Sequence[Any], variables: int | None = None) -> list[Any]:
-        """What the controller says of balls, or of `Sloped`."""
+        """Return the control for a state of balls or of `Sloped` numbers."""
         network = self.networks[0 if self.mode is None else int(float(x[self.mode].mid()))]
         seen = list(x) if self.observe is None else list(self.observe(_array(x)))
         said = network.values(seen) if variables is None else network.sloped(seen, variables)
@@ -99,11 +99,11 @@ class BallLoop:
 
 @dataclass(frozen=True, eq=False)
 class BallState:
-    """A point and the errors around it.
+    """A state: a point and the errors around it.
 
     Args:
-        middle: Numbers without a radius.
-        error: Balls around 0.
+        middle: The point, as balls of radius 0.
+        error: The errors, as balls around 0.
     """
 
     middle: list[arb]
@@ -111,33 +111,33 @@ class BallState:
 
     @property
     def balls(self) -> list[arb]:
-        """What holds the state."""
+        """Balls that contain the state."""
         return [m + e for m, e in zip(self.middle, self.error, strict=True)]
 
     @staticmethod
     def of(near: Sequence[arb], error: Sequence[arb]) -> "BallState":
-        """From balls and further errors."""
+        """Build a state from balls and additional errors."""
         around = [arb(0, b.rad()) + e for b, e in zip(near, error, strict=True)]
         return BallState([b.mid() for b in near], [arb(0, e.abs_upper()) for e in around])
 
 
 def _array(values: Sequence[Any]) -> np.ndarray:
-    """An array of objects."""
+    """Return values as a NumPy array of objects."""
     found = np.empty(len(values), object)
     found[:] = values
     return found
 
 
 def controlled(loop: BallLoop, at: BallState) -> BallState:
-    """The control at a state.
+    """Return the control at a state.
 
     Raises:
-        ArithmeticError: It is not known which one it is.
+        ArithmeticError: The control jumps, and the state does not determine it.
     """
     near = [arb(v) for v in loop.control(at.middle)]
     n = len(at.middle)
     if loop.mode is not None:
-        # What jumps has no slopes; states that are sums of a few numbers have no errors.
+        # A control that jumps has no slopes. States that are sums of a few numbers have no errors.
         if any(e.rad() > 0 for e in at.error):
             raise ArithmeticError("a loop that jumps was not computed exactly")
         return BallState(near, [arb(0)] * len(near))
@@ -153,7 +153,7 @@ def _along(slopes: Sequence[arb], error: Sequence[arb]) -> arb:
 
 
 def plant_slopes(loop: BallLoop, x: Sequence, u: Sequence, t: arb, w: Sequence) -> list[list[arb]]:
-    """Of the plant by state and control, over balls."""
+    """Return the slopes of the plant with respect to state and control, over balls."""
     count = len(x) + len(u)
     given = [Sloped(b, [arb(int(i == j)) for j in range(count)]) for i, b in enumerate([*x, *u])]
     rows = loop.rate(given[: len(x)], given[len(x) :], t, w)
@@ -162,7 +162,7 @@ def plant_slopes(loop: BallLoop, x: Sequence, u: Sequence, t: arb, w: Sequence) 
 
 
 def next_state(loop: BallLoop, at: BallState, u: BallState, k: int, w: Sequence) -> BallState:
-    """A step in discrete time."""
+    """Return the next state in discrete time."""
     given = loop.rate(at.middle, u.middle, k, w)
     near = [arb(int(v) if isinstance(v, np.integer) else v) for v in given]
     if loop.mode is not None:

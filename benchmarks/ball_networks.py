@@ -1,4 +1,4 @@
-"""Networks at points in balls, and their slopes there, enclosed."""
+"""Networks evaluated in ball arithmetic, with enclosures of their slopes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from outrange.ops import Affine, Curve, Rearrange
 
 @dataclass(frozen=True, eq=False)
 class BallNetwork:
-    """A network of affine maps and curves at points in balls.
+    """A network of affine maps and curves, evaluated in ball arithmetic.
 
     Args:
-        graph: It.
-        maps: The coefficients of its affine maps by their nodes.
+        graph: The graph of the network.
+        maps: The coefficients of its affine maps, by number of the node.
     """
 
     graph: Graph
@@ -28,14 +28,14 @@ class BallNetwork:
 
     @staticmethod
     def of(graph: Graph) -> "BallNetwork":
-        """Read its coefficients once."""
+        """Build a network from a graph, whose coefficients are converted once."""
         nodes = enumerate(graph.nodes, 1)
         return BallNetwork(
             graph, {k: CoefficientBalls.of(n.op) for k, n in nodes if isinstance(n.op, Affine)}
         )
 
     def values(self, x: Sequence[Any]) -> list[arb]:
-        """What it returns."""
+        """Return the outputs at a point, as balls."""
         graph = self.graph
         sizes = [graph.size, *(node.size for node in graph.nodes)]
         nothing = [(np.full((1, n), -inf), np.full((1, n), inf)) for n in sizes]
@@ -43,11 +43,11 @@ class BallNetwork:
         return found.values([arb(v) for v in x], [graph.output]) or []
 
     def sloped(self, x: Sequence[Any], variables: int) -> list[Sloped]:
-        """The same, with slopes.
+        """Return the outputs at a point together with their slopes.
 
         Args:
-            x: Numbers, or `Sloped`.
-            variables: Of the slopes.
+            x: Numbers, or `Sloped` numbers.
+            variables: Number of variables of the slopes.
         """
         zero = Sloped(arb(0), [arb(0)] * variables)
         rows = [[s.value, *s.slopes] for s in (zero + v for v in x)]

@@ -1,4 +1,4 @@
-"""Power series of balls, and balls with slopes: numbers that a plant written for NumPy takes."""
+"""Power series of balls, and balls with slopes, as numbers for plants written with NumPy."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -9,7 +9,7 @@ from flint import arb, arb_series
 
 
 def _entrywise(made: type) -> type:
-    """Leave an operation with an array to NumPy, which asks for it entry by entry."""
+    """Decorate a class so that NumPy handles its operations with arrays, entry by entry."""
 
     def left(operation: Callable) -> Callable:
         @wraps(operation)
@@ -26,7 +26,7 @@ def _entrywise(made: type) -> type:
 
 @_entrywise
 class Powers:
-    """A power series of balls; NumPy would take Arb's own for a list of numbers."""
+    """A power series of balls; NumPy would treat Arb's own type as a list of numbers."""
 
     def __init__(self, series: arb_series) -> None:
         self.series = series
@@ -61,27 +61,27 @@ class Powers:
     __radd__, __rmul__ = __add__, __mul__
 
     def sin(self) -> "Powers":
-        """The sine."""
+        """Return the sine."""
         return Powers(self.series.sin())
 
     def cos(self) -> "Powers":
-        """The cosine."""
+        """Return the cosine."""
         return Powers(self.series.cos())
 
     def exp(self) -> "Powers":
-        """The exponential."""
+        """Return the exponential."""
         return Powers(self.series.exp())
 
     def tanh(self) -> "Powers":
-        """The hyperbolic tangent."""
+        """Return the hyperbolic tangent."""
         return Powers(1 - 2 / _divisor(1 + (2 * self.series).exp()))
 
 
 def _divisor(value: Any) -> Any:
-    """The same.
+    """Return a divisor unchanged.
 
     Raises:
-        ZeroDivisionError: It may be 0.
+        ZeroDivisionError: The divisor may be 0.
     """
     first = value[0] if isinstance(value, arb_series) else value
     if not first.is_finite() or first.contains(0):
@@ -97,11 +97,11 @@ def _plain(value: Any) -> Any:
 
 @_entrywise
 class Sloped:
-    """A ball that holds a value at all points of a set, and balls that hold its slopes there.
+    """A ball that contains a value at all points of a set, and balls that contain its slopes there.
 
     Args:
-        value: A ball.
-        slopes: One ball a variable.
+        value: The ball of the value.
+        slopes: A ball for the slope in each variable.
     """
 
     def __init__(self, value: arb, slopes: Sequence[arb]) -> None:
@@ -156,17 +156,17 @@ class Sloped:
     __radd__, __rmul__ = __add__, __mul__
 
     def sin(self) -> "Sloped":
-        """The sine."""
+        """Return the sine."""
         return self._chain(self.value.sin(), self.value.cos())
 
     def cos(self) -> "Sloped":
-        """The cosine."""
+        """Return the cosine."""
         return self._chain(self.value.cos(), -self.value.sin())
 
     def exp(self) -> "Sloped":
-        """The exponential."""
+        """Return the exponential."""
         return self._chain(self.value.exp(), self.value.exp())
 
     def tanh(self) -> "Sloped":
-        """The hyperbolic tangent."""
+        """Return the hyperbolic tangent."""
         return self._chain(self.value.tanh(), 1 - self.value.tanh() ** 2)

@@ -1,7 +1,8 @@
-"""The networks and boxes that the benchmarks run on.
+"""The networks and boxes on which the benchmarks run.
 
-Data: the folder in the environment variable OUTRANGE_DATA, by default `../shared/data` beside the
-repository: `mlp/*.onnx` (random nets) and `acasxu/` (VNN-COMP's ACAS Xu nets and properties).
+The data are in the folder that the environment variable OUTRANGE_DATA names, by default
+`../shared/data` next to the repository: `mlp/*.onnx` (random networks) and `acasxu/` (VNN-COMP's
+ACAS Xu networks and properties).
 """
 
 import gzip
@@ -19,7 +20,7 @@ ACAS = tuple((net, prop) for net in ("1_1", "2_9", "3_3", "4_2", "5_8") for prop
 
 @dataclass(frozen=True)
 class Case:
-    """One row: a network file and a box over its flat inputs."""
+    """A case: a network file and a box over its flat inputs."""
 
     name: str
     path: Path
@@ -28,10 +29,10 @@ class Case:
 
 
 def data_folder() -> Path:
-    """Where the networks are.
+    """Return the folder with the networks.
 
     Raises:
-        SystemExit: Nowhere.
+        SystemExit: There is no such folder.
     """
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("OUTRANGE_DATA", default))
@@ -41,7 +42,7 @@ def data_folder() -> Path:
 
 
 def cases() -> list[Case]:
-    """Every row, small ones first."""
+    """Return all cases, small ones first."""
     folder = data_folder()
     found = []
     for name in MLP:
@@ -56,7 +57,7 @@ def cases() -> list[Case]:
 
 
 def read_box(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The input box of a VNN-LIB 1.0 file: its plain bounds `(assert (<= X_i number))`.
+    """Return the input box of a VNN-LIB 1.0 file, from bounds such as `(assert (<= X_i number))`.
 
     Raises:
         ValueError: An input has no bound on one side.

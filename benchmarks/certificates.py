@@ -1,4 +1,4 @@
-"""Certificates: how long they take to write and to check, and how large they are.
+"""The time to write and to check certificates, and their size.
 
     python benchmarks/certificates.py ranges           ACAS Xu and mlp, both ends of all outputs
     python benchmarks/certificates.py ranges --rows acas_1_1
@@ -6,9 +6,9 @@
     python benchmarks/certificates.py verdicts acasxu rl_benchmarks reach_prob_density
     python benchmarks/certificates.py verdicts mnist_fc --most 40 --time 600
 
-A row: seconds of the search (the same question without a certificate), of writing, of checking in a
-process of its own, bytes, and what the checker says. Rows are searched and written one after the
-other; checkers run on all cores (`--jobs`), beside them. A refusal is printed in full.
+A row shows the seconds of the search (the same question without a certificate), of writing, and of
+checking in a separate process, the number of bytes, and the checker's result. Rows are searched and
+written one after another, while checkers run on all cores (`--jobs`). A refusal is printed in full.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from cases import cases, data_folder
 
 @dataclass
 class Row:
-    """One certificate."""
+    """A row of the table, about one certificate."""
 
     name: str
     search: float
@@ -44,7 +44,7 @@ class Row:
 
 
 def checked(path: Path, model: Path, limit: float) -> tuple[float, str]:
-    """Seconds, and the checker's last word."""
+    """Return the seconds of the check, and the last word of the checker's output."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "outrange_check", str(path), "--model", str(model)]
     try:
@@ -57,7 +57,7 @@ def checked(path: Path, model: Path, limit: float) -> tuple[float, str]:
 
 
 def ranges(only: str) -> Iterator[tuple[str, Path, Callable[..., Any]]]:
-    """Every row of `benchmarks/ranges.py` but the one that takes half a minute to search."""
+    """Yield the rows of `benchmarks/ranges.py`, except one that takes half a minute to search."""
     for case in cases():
         if case.name == "mlp_10_64" or not case.name.startswith(only):
             continue
@@ -71,7 +71,7 @@ def ranges(only: str) -> Iterator[tuple[str, Path, Callable[..., Any]]]:
 
 
 def verdicts(folder: Path, most: int | None) -> Iterator[tuple[str, Path, Callable[..., Any]]]:
-    """Instances of a family that are agreed to hold."""
+    """Yield the instances of a family whose expected verdict is that the property holds."""
     rows = list(csv.DictReader((folder / "expected.csv").open()))
     held = [row for row in rows if row["verdict"] == "unsat"]
     for row in held[:most]:
@@ -85,7 +85,7 @@ def verdicts(folder: Path, most: int | None) -> Iterator[tuple[str, Path, Callab
 
 
 def smooth(folder: Path) -> Iterator[tuple[str, Path, Callable[..., Any]]]:
-    """Keras models of two hidden layers over [-1, 1]^n, one to four inputs."""
+    """Yield Keras models with two hidden layers and one to four inputs, over [-1, 1]^n."""
     import keras
 
     for i in range(20):
@@ -111,14 +111,14 @@ def one(
     pool: ThreadPoolExecutor,
     limit: float,
 ) -> Row:
-    """Search, write, and hand over to a checker."""
+    """Search, write a certificate, and submit it to a checker."""
     path = folder / f"{name.replace(' ', '_')}.proof"
     began = time.perf_counter()
     plain = ask(time_limit=limit)
     search = plain.cost.seconds
     began = time.perf_counter()
     try:
-        # A fifth of the limit is the search's: the same search gets as much as before.
+        # The search gets a fifth of the limit, so it has as much time as without a certificate.
         found = ask(time_limit=5 * limit, certificate=path, check=False)
     except outrange.OutrangeError as why:
         return Row(name, search, time.perf_counter() - began, 0, None, str(why)[:200])
@@ -131,7 +131,7 @@ def one(
 def questions(
     given: argparse.Namespace, folder: Path
 ) -> Iterator[tuple[str, Path, Callable[..., Any]]]:
-    """What was asked for."""
+    """Yield the questions that the options select."""
     if given.what == "ranges":
         yield from ranges(given.rows)
     elif given.what == "smooth":

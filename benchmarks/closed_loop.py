@@ -1,13 +1,14 @@
-"""Closed loops in discrete and continuous time, with default settings: verdict and pipe of each.
+"""Verdicts and pipes of closed loops in discrete and continuous time, with default settings.
 
     python benchmarks/closed_loop.py --data FOLDER
     python benchmarks/closed_loop.py --rows D1 D2 --time 60
 
-The controllers of the ARCH-COMP competition (category AINNCS) are not part of this project: without
-their folder only D1, with a controller of our own, runs. Printed are the verdict and whether it is
-the expected one, the seconds of the whole call, the margin, the looseness of the pipe (proved over
-seen width, the largest and that of the last step), boxes, the lines a user writes, what the authors
-of CROWN-Reach published, and whether the answer reaches what its row must (on two quiet cores).
+The controllers of the ARCH-COMP competition (category AINNCS) are not part of this project. Without
+their folder, only D1 runs, which has a controller of our own. The script prints the verdict and
+whether it is the expected one, the seconds of the whole call, the margin, the looseness of the pipe
+(proved over seen width, both the largest and that of the last step), the number of boxes, the lines
+that a user writes, the published result of CROWN-Reach, and whether the answer meets the row's
+requirements (on two quiet cores).
 """
 
 import argparse
@@ -47,7 +48,7 @@ from outrange import within, x
 
 
 def advised(pilot: str, climb: float, expected: str) -> Row:
-    """A row of VCAS."""
+    """Return a row of VCAS, the vertical collision avoidance system."""
     name = f"VCAS {pilot} {climb:g}"
     nets = {k: f"VCAS/VertCAS_noResp_pra0{k + 1}_v9_20HU_200.onnx" for k in range(9)}
     more = {"mode": 3, "observe": aircraft_seen}
@@ -89,7 +90,7 @@ ROWS = [
 
 
 def controllers(row: Row, data: Path | None, folder: Path) -> Any:
-    """The files of a row, those without standard shapes mended; None where there are none."""
+    """Return a row's controller files, with nonstandard shapes repaired; None if missing."""
     if isinstance(row.controller, onnx.ModelProto):
         onnx.save(row.controller, folder / "own.onnx")
         return folder / "own.onnx"
@@ -117,14 +118,14 @@ def controllers(row: Row, data: Path | None, folder: Path) -> Any:
 
 
 def lines(row: Row) -> int:
-    """Lines of the plant, of what is observed, and of the call: what a user writes."""
+    """Return the number of lines that a user writes: the plant, the observation and the call."""
     parts = [row.plant, row.more.get("observe")]
     written = [inspect.getsource(p).splitlines() for p in parts if inspect.isfunction(p)]
     return sum(len(body) - 1 for body in written) + 4
 
 
 def asked(row: Row, data: Path | None, limit: float) -> str | None:
-    """The row of a table; None without its files."""
+    """Answer the question of a row; return the row of the table, or None without its files."""
     with tempfile.TemporaryDirectory() as name:
         controller = controllers(row, data, Path(name))
         if controller is None:
@@ -151,12 +152,12 @@ def asked(row: Row, data: Path | None, limit: float) -> str | None:
 
 
 def chosen(names: list[str]) -> Iterator[Row]:
-    """The rows whose names begin like one of these."""
+    """Return the rows whose names begin with one of the given names; all rows without names."""
     return (row for row in ROWS if not names or row.name.startswith(tuple(names)))
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the ARCH-COMP controllers")
     parser.add_argument("--rows", nargs="*", default=[], help="beginnings of names: D1 D4")

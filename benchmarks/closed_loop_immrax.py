@@ -1,15 +1,15 @@
-"""Euler loops beside immrax (interval embeddings with CROWN), in the same run.
+"""Comparison with immrax (interval embeddings with CROWN) on loops with Euler steps.
 
     python benchmarks/closed_loop_immrax.py --data FOLDER
 
-It runs where `immrax` is installed beside outrange. immrax is asked as in its own examples: the
-embedding of the closed loop with CROWN's linear bounds, both corners, stepped by Euler's rule, over
-the whole initial set and over its partition into 81 or 256 boxes, compiled before the clock starts.
-That is about x + dt f(x, N(x)), the loop of the rows `D` of `closed_loop.py`; the embedding bounds
-the flow, and no rounding is paid: what it says of Euler's rule is no proof, so points that are
-simulated outside of its boxes are counted.
+The script needs both `immrax` and outrange. immrax is used as in its own examples: the embedding of
+the closed loop with CROWN's linear bounds and both corners advances by Euler's rule, over the whole
+initial set and over its partition into 81 or 256 boxes. It is compiled before the clock starts. The
+question is about x + dt f(x, N(x)), the loop in the rows `D` of `closed_loop.py`. The embedding
+bounds the flow without rounding errors, so its result for Euler's rule is no proof; the script
+counts the simulated points outside its boxes.
 
-Printed are seconds of the processor and widths of all states at the end, over those of simulations.
+It prints processor seconds, and the widths of all states at the end relative to the simulated ones.
 """
 
 import argparse
@@ -31,32 +31,33 @@ import outrange
 
 
 BOXES = 1, 81
-"""Of immrax; a partition has as many of them as a power of the number of states allows."""
+"""Numbers of boxes for immrax. A partition has equally many parts per state, so the number is
+rounded."""
 
 NEAR = 0.5
-"""By what share outrange's pipe may be wider than what was seen."""
+"""Fraction by which outrange's pipe may be wider than the simulated range."""
 
 SIMULATED = 2000
-"""Trajectories."""
+"""Number of simulated trajectories."""
 
 
 def pendulum(m: Any, x: Any, u: Any) -> list:
-    """An inverted pendulum."""
+    """Return the derivative of an inverted pendulum."""
     return [x[1], 2 * m.sin(x[0]) + 8 * u[0]]
 
 
 def car(m: Any, x: Any, u: Any) -> list:
-    """A car in the plane."""
+    """Return the derivative of a car in the plane."""
     return [x[2] * m.cos(x[3]), x[2] * m.sin(x[3]), u[0], u[1]]
 
 
 def unicycle(m: Any, x: Any, u: Any) -> list:
-    """A unicycle, its controls moved by 20."""
+    """Return the derivative of a unicycle, with its controls shifted by 20."""
     return [x[3] * m.cos(x[2]), x[3] * m.sin(x[2]), u[1] - 20, u[0] - 20]
 
 
 def arms(m: Any, x: Any, u: Any) -> list:
-    """Two pendulums, one hanging from the other."""
+    """Return the derivative of a double pendulum."""
     a, b, v, w = x
     sine, cosine = m.sin(a - b), m.cos(a - b)
     first = 4 * u[0] + 2 * m.sin(a) - w * w * sine / 2
@@ -66,7 +67,7 @@ def arms(m: Any, x: Any, u: Any) -> list:
 
 
 def attitude(m: Any, x: Any, u: Any) -> list:
-    """A rigid body that turns: state by state, of sums and products, for many states at once."""
+    """Return the derivative of a rotating rigid body, state by state as sums and products."""
     a, b, c, p, q, r = x
     s = p * p + q * q + r * r
     return [
@@ -79,15 +80,15 @@ def attitude(m: Any, x: Any, u: Any) -> list:
 
 @dataclass(frozen=True)
 class Question:
-    """A loop.
+    """A question about a loop.
 
     Args:
-        file: The controller.
-        rate: The derivative, of a module of functions, state and control.
-        lo: Of the initial states.
-        hi: Of the initial states.
-        steps: How many.
-        dt: Of a step.
+        file: File of the controller.
+        rate: The derivative, as a function of a module (such as NumPy), the state and the control.
+        lo: Lower bounds of the initial states.
+        hi: Upper bounds of the initial states.
+        steps: Number of steps.
+        dt: Duration of a step.
     """
 
     file: str
@@ -111,7 +112,7 @@ QUESTIONS = {
 
 
 class Plant(immrax.OpenLoopSystem):
-    """A plant as immrax takes it.
+    """A plant in the form that immrax needs.
 
     Args:
         question: The loop.
@@ -121,12 +122,12 @@ class Plant(immrax.OpenLoopSystem):
         self.evolution, self.xlen, self.question = "continuous", len(question.lo), question
 
     def f(self, t: Any, x: Any, u: Any, w: Any) -> Any:
-        """The derivative."""
+        """Return the derivative."""
         return jnp.array(self.question.rate(jnp, x.ravel(), u.ravel()))
 
 
 def network_of(file: Path, folder: Path) -> immrax.NeuralNetwork:
-    """The controller as immrax takes it; its weights are those that outrange reads."""
+    """Return the controller for immrax, with the weights that outrange reads."""
     graph = outrange.load(file).graph
     names, layers, size = [str(graph.size)], [], graph.size
     for node in graph.nodes:
@@ -152,7 +153,7 @@ def _linear(net: immrax.NeuralNetwork) -> list[int]:
 
 
 def simulated(question: Question, net: immrax.NeuralNetwork) -> np.ndarray:
-    """The states at the end of trajectories in float64, `(runs, states)`."""
+    """Return the final states of trajectories in float64, `(runs, states)`."""
     rng, lo, hi = np.random.default_rng(0), np.array(question.lo), np.array(question.hi)
     x = rng.uniform(lo, hi, (SIMULATED, lo.size))
     x[::2] = np.where(rng.random(x[::2].shape) < 0.5, lo, hi)
@@ -163,10 +164,12 @@ def simulated(question: Question, net: immrax.NeuralNetwork) -> np.ndarray:
 
 
 def rival(question: Question, net: immrax.NeuralNetwork, boxes: int) -> tuple:
-    """Seconds to compile, seconds, and the boxes' hull at the end, `(states,)` each, and how many.
+    """Run immrax; return seconds to compile, seconds, bounds at the end, and the number of boxes.
+
+    The bounds are the hull of all boxes, `(states,)` each.
 
     Raises:
-        FloatingPointError: Its bounds overflow.
+        FloatingPointError: The bounds overflow.
     """
     loop = immrax.NNCSystem(Plant(question), net)
     embedding = immrax.NNCEmbeddingSystem(loop, "crown", "local", "local")
@@ -194,7 +197,7 @@ def rival(question: Question, net: immrax.NeuralNetwork, boxes: int) -> tuple:
 
 
 def ours(question: Question, file: Path) -> tuple:
-    """Seconds, and the last box."""
+    """Run outrange; return seconds and the bounds after the last step."""
 
     def plant(x: Any, u: Any) -> Any:
         return x + question.dt * np.stack(question.rate(np, x, u))
@@ -208,7 +211,7 @@ def ours(question: Question, file: Path) -> tuple:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the controllers")
     parser.add_argument("--rows", nargs="*", default=list(QUESTIONS))
@@ -226,7 +229,8 @@ def main() -> None:
 
         def told(who: str, spent: str, lo: np.ndarray, hi: np.ndarray, name: str = name,
                  seen: np.ndarray = seen, size: np.ndarray = size) -> None:  # fmt: skip
-            # Simulations round: a share of 1e-9 of the width is no exit.
+            # Simulations have rounding errors, so a distance of 1e-9 of the width does not count as
+            # outside.
             out = (seen < lo - 1e-9 * size) | (seen > hi + 1e-9 * size)
             widths = " ".join(f"{v:.4g}" for v in (hi - lo) / size)
             print(f"{name:16} {who:18} {spent} {out.any(axis=1).sum():7}  {widths}", flush=True)

@@ -1,11 +1,12 @@
-"""Trajectories in balls against tubes: of all points on them none may be outside.
+"""Comparison of trajectories in ball arithmetic with tubes: no point may lie outside.
 
     python benchmarks/closed_loop_truth.py --data FOLDER --points 4000 --record truth.jsonl
     python benchmarks/closed_loop_truth.py --rows random --random 200
 
-A point is a trajectory at a time. Every loop of `closed_loop.py`, and random ones, are asked about
-their initial set and about small parts of it, whose tubes are so narrow that every trajectory is
-near their edge. With `--record`, what was counted is kept, and a second run goes on after it.
+A point is the state of a trajectory at a time. Every loop of `closed_loop.py`, and random loops,
+are bounded over their initial sets and over small parts of these, whose tubes are so narrow that
+every trajectory is near their edges. With `--record`, the counts are stored in a file, and a second
+run resumes after them.
 """
 
 import argparse
@@ -34,39 +35,39 @@ from outrange.core import OutOfTime, deadline
 
 
 SHARES = (1.0, 0.03, 1e-4, 1e-13)
-"""Sizes of the initial sets, as shares of that of a row."""
+"""Sizes of the initial sets, as fractions of the row's own set."""
 
 PATIENCE = 20.0
-"""Seconds that a trajectory may take; one that takes longer is lost."""
+"""Largest number of seconds for a trajectory; one that takes longer is lost."""
 
 MOMENTS = 12
-"""Times within a period at which a trajectory is compared, beside its end."""
+"""Number of times within a period at which a trajectory is compared, in addition to its end."""
 
 FINEST = 1 << 12
-"""They are multiples of so small a part of the period."""
+"""These times are multiples of the period divided by this."""
 
 NARROW = 1e-3
-"""A point is near the edge where it is this share of the tube's width away from it."""
+"""A point is near the edge if its distance from it is at most this fraction of the tube's width."""
 
 Point = tuple[Fraction, list[arb], int | None]
-"""A time and states; or the controls from then on, and of which step they are."""
+"""A time and the states; or the controls from then on, with the number of their step."""
 
 
 @dataclass
 class Count:
-    """What was found of a tube.
+    """The counts for one tube.
 
     Args:
-        loop: The row.
-        share: Of its initial set.
-        points: Trajectories at times where the tube is bounded.
-        outside: Those that are certainly outside.
-        open: Those whose ball crosses the edge.
-        near: Those near the edge.
-        lost: Trajectories that could not be followed to the end: those of the cart pole, whose
-            errors grow in boxes though the loop contracts.
-        tube: Seconds of the tube.
-        seconds: Of the trajectories.
+        loop: Name of the row.
+        share: Size of the initial set, as a fraction of the row's.
+        points: Number of points at times when the tube is bounded.
+        outside: Number of points that are certainly outside.
+        open: Number of points whose ball crosses the edge.
+        near: Number of points near the edge.
+        lost: Number of trajectories that could not be followed to the end, such as those of the
+            cart pole, whose errors grow in boxes although the loop contracts.
+        tube: Seconds to compute the tube.
+        seconds: Seconds for the trajectories.
     """
 
     loop: str
@@ -83,10 +84,10 @@ class Count:
 def trajectory(
     loop: BallLoop, x: list[float], steps: int, noise: np.ndarray, rng: np.random.Generator
 ) -> Iterator[Point]:
-    """A trajectory with as many digits as it takes.
+    """Yield the points of a trajectory, with as many digits as necessary.
 
     Raises:
-        ArithmeticError: No digits are enough for all of it; what is known came before.
+        ArithmeticError: The highest precision is not enough; the known points were yielded before.
     """
     found: list[Point] = []
     lost = True
@@ -136,10 +137,10 @@ def _run(
 
 
 class TubeBoxes:
-    """The boxes of a pipe by their times, which are known exactly.
+    """The boxes of a pipe by their exact times.
 
     Args:
-        pipe: Of an answer.
+        pipe: The pipe of an answer.
         dt: The period; None in discrete time.
     """
 
@@ -154,7 +155,7 @@ class TubeBoxes:
         self.pipe = pipe
 
     def compare(self, point: Point, count: Count) -> None:
-        """Count a point, or look at controls."""
+        """Compare a point or controls with the pipe, and update the counts."""
         moment, values, step = point
         pipe = self.pipe
         if step is not None:
@@ -179,7 +180,7 @@ class TubeBoxes:
 
 
 def _side(values: list[arb], lo: np.ndarray, hi: np.ndarray) -> tuple[str, bool]:
-    """Whether balls are certainly inside of a box, outside, or neither; and near its edge."""
+    """Return if balls are certainly inside or outside a box, or neither, and if near its edge."""
     middle, radius = (np.array([float(f(b)) for b in values]) for f in (arb.mid, arb.rad))
     radius = radius * 1.001 + 1e-15 * np.abs(middle) + 1e-300
     room = np.minimum(middle - lo, hi - middle)
@@ -196,7 +197,7 @@ def _side(values: list[arb], lo: np.ndarray, hi: np.ndarray) -> tuple[str, bool]
 def starts(
     lo: np.ndarray, hi: np.ndarray, seen: np.ndarray, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Corners, corners one unit in the last place inside, random points, and what was simulated."""
+    """Yield initial states: corners, corners moved inward by an ulp, random and simulated ones."""
     while True:
         corner = np.where(rng.integers(0, 2, lo.size) > 0, lo, hi)
         yield corner
@@ -207,7 +208,7 @@ def starts(
 
 
 def drawn_noise(row: Row, rng: np.random.Generator) -> np.ndarray:
-    """A disturbance, or choices, for every step."""
+    """Return a random disturbance, or random choices, for every step."""
     if "choice" in row.more:
         return rng.choice(row.more["choice"], (row.steps, 1)).astype(float)
     lo, hi = (np.atleast_1d(v).astype(float) for v in row.more.get("disturbance", ([], [])))
@@ -218,7 +219,7 @@ def drawn_noise(row: Row, rng: np.random.Generator) -> np.ndarray:
 
 
 def counted(row: Row, share: float, points: int, limit: float, folder: tuple) -> Count | None:
-    """Ask, then compare; None without the files of a row."""
+    """Compute a tube and compare trajectories with it; return None without the files of a row."""
     rng = np.random.default_rng([crc32(row.name.encode()), round(-np.log(share)), points])
     lo, hi = np.array(row.lo, float), np.array(row.hi, float)
     if share < 1:
@@ -264,7 +265,7 @@ def counted(row: Row, share: float, points: int, limit: float, folder: tuple) ->
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the ARCH-COMP controllers")
     parser.add_argument("--rows", nargs="*", default=[], help="beginnings of names: D1 random")

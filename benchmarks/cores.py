@@ -1,14 +1,14 @@
-"""Which phase of a call leaves cores idle?
+"""Measurement of how well each phase of a call uses the cores.
 
     python benchmarks/cores.py                        six cases, some minutes, on a quiet machine
     python benchmarks/cores.py --only tree images
     python benchmarks/cores.py --seconds 5
 
-A hundred times a second another process looks at which threads of this one are running: a thread
-that waits, for the interpreter's lock too, is not. A moment counts if there is one for every core.
-Which phase it belongs to, a thread of this process notes twenty times a second. Printed are,
-by phase, the seconds and the share of them in which all cores worked; of calls over 5 s at least
-85 % in all are wanted.
+A hundred times a second, another process counts the threads of this one that are running; a thread
+that waits, also for the interpreter lock, is not running. A moment counts if a thread is running
+for every core. Twenty times a second, a thread of this process notes the current phase. For each
+phase, the script prints the seconds and the fraction of them in which all cores worked. For calls
+of more than 5 s, the goal is at least 85 % in total.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from cases import data_folder
 
 
 EVERY = 0.05
-"""Seconds between two looks at the phase."""
+"""Seconds between two readings of the phase."""
 
 LOOKER = """
 import os, sys, time
@@ -46,7 +46,8 @@ while True:
                 pass
     print(time.monotonic(), running, flush=True)
 """
-"""Prints how many threads of a process run, but one: the one that notes the phases."""
+"""Program that prints how many threads of a process are running, without the one that notes
+phases."""
 
 PHASES = (
     ("evidence", ("/questions/evidence/", "/graph/precise", "/graph/ball_pass")),
@@ -55,11 +56,11 @@ PHASES = (
     ("tree", ("/search/common/search.py",)),
     ("first bounds", ("/search/select_search.py", "/search/selection.py", "/search/prefilter.py")),
 )
-"""Phase to parts of the names of files on the stack; the first that fits."""
+"""For each phase, parts of file names on the stack; the first phase that matches counts."""
 
 
 class Watch:
-    """Notes the phases of the main thread, and has the threads that run counted."""
+    """A context that notes the phases of the main thread and counts the running threads."""
 
     def __enter__(self):
         self._phases, self._over = [], threading.Event()
@@ -109,7 +110,7 @@ class Watch:
 
 
 def listed(folder, number):
-    """The files of an instance of a list."""
+    """Return the files of an instance in a family's list."""
     rows = (data_folder() / folder / "instances.csv").read_text().splitlines()
     found = [data_folder() / folder / name.strip() for name in rows[number].split(",")[:2]]
     return [str(path if path.exists() else f"{path}.gz") for path in found]
@@ -125,7 +126,7 @@ def properties(folder, number, seconds):
 
 
 def smooth(seconds):
-    """A net of tanh, on the array engine."""
+    """Return the question about a `tanh` network, which runs on the array engine."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -166,7 +167,7 @@ def main():
 
 
 def told(moments):
-    """`12.0 s  87%`."""
+    """Format seconds and the fraction in which all cores worked, such as `12.0 s 87%`."""
     if not moments:
         return "-"
     seconds, both = np.array(moments, float).T

@@ -1,7 +1,7 @@
-"""Time and peak memory of large Keras graphs, per model and against depth.
+"""Time and peak memory for large Keras graphs, per model and by depth.
 
-Each row is measured in a process of its own: reading a model and comparing it with Keras,
-intervals, and one pass of linear bounds (every layer by intervals, the outputs by
+Each row is measured in a separate process: reading a model and comparing it with Keras, interval
+arithmetic, and one pass of linear bounds (every layer by intervals, the outputs by
 back-substitution). Models come from `keras.applications`, with random weights; the depth series
 repeats the block of MobileNetV2.
 
@@ -21,7 +21,7 @@ import numpy as np
 
 
 def stack(depth: int, size: int):
-    """`depth` inverted residuals, as in MobileNetV2."""
+    """Return a model of `depth` inverted residual blocks, as in MobileNetV2."""
     from keras import Input, Model, layers as L
 
     x = Input((size, size, 3))
@@ -44,7 +44,12 @@ def application(name: str, size: int):
 
 
 def measured(what: str, size: int) -> dict:
-    """One row; `what` is a model of `keras.applications` or the depth of a stack."""
+    """Return the measurements of a row.
+
+    Args:
+        what: Name of a model in `keras.applications`, or the depth of a stack.
+        size: Height and width of the images.
+    """
     from outrange.domains import bounds
     from outrange.domains.backward import BoxBatch
     from outrange.domains.crown import CrownPass, CrownPlan

@@ -1,10 +1,10 @@
-"""The scorecard of `diagnose`: real questions, their corrected programs, published architectures.
+"""The scorecard of `diagnose` on real questions, corrected programs, and published architectures.
 
     python benchmarks/diagnoses.py                   # the questions, on the backend in use
     python benchmarks/diagnoses.py --applications    # and keras.applications, with times
 
-A detection is a finding above a suspicion whose rule names the accepted answer's cause; an alarm is
-any finding above a suspicion on the corrected program.
+A detection is a finding above SUSPECTED whose rule names the cause in the accepted answer. A false
+alarm is any finding above SUSPECTED on the corrected program.
 """
 
 import argparse
@@ -30,7 +30,7 @@ Figures published for other tools, on other programs (a comparison of kind, not 
 
 
 def questions(first: int, last: int) -> None:
-    """Diagnose a slice of the questions; a line each, for the parent to count."""
+    """Diagnose a slice of the questions; print a line for each, which the parent counts."""
     import keras
 
     import outrange
@@ -53,7 +53,7 @@ def _rank(name: str) -> int:
 
 
 def table(count: int, chunk: int = 12) -> None:
-    """Every question, in processes of their own so that compiled programs do not pile up."""
+    """Diagnose all questions in separate processes, so that compiled programs do not accumulate."""
     rows = []
     for first in range(0, count, chunk):
         code = [sys.executable, __file__, "--slice", str(first), str(first + chunk)]
@@ -76,7 +76,7 @@ def table(count: int, chunk: int = 12) -> None:
 
 
 def applications() -> None:
-    """Time and findings of published architectures, without their weights."""
+    """Print times and findings for published architectures with random weights."""
     import keras
     import numpy as np
 

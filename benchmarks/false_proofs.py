@@ -1,10 +1,10 @@
-"""The search for false proofs: random programs, diagnosed, every PROVED finding attacked.
+"""A search for false proofs: random programs are diagnosed, and every PROVED finding is attacked.
 
     KERAS_BACKEND=jax python benchmarks/false_proofs.py --programs 3000 --out proofs-jax.jsonl
     KERAS_BACKEND=torch python benchmarks/false_proofs.py --programs 500 --time 1800
 
-A program is drawn as `tests/diagnosis/attacks` says; a proof is contradicted by other
-weights, other inputs, differentiation or training, whichever the rule speaks of.
+Programs are drawn by `tests/diagnosis/attacks`. A proof is attacked with other weights, other
+inputs, differentiation or training, depending on what the rule claims.
 """
 
 import argparse
@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 
 MEASURED_ALONE = ("OR034",)
-"""A rule that proves nothing; its fresh starts take as long as everything else."""
+"""Rules without proofs that are skipped: their fresh starts take as long as everything else."""
 
 
 def examined(keras: Any, seed: int) -> dict[str, Any]:
-    """How many proofs of each rule one program has, and which of them fall."""
+    """Return the number of proofs of each rule for one program, and the contradicted ones."""
     import outrange
     from diagnosis.attacks.contradictions import contradiction
     from diagnosis.attacks.random_programs import random_program
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def attempt(seed: int) -> dict[str, Any]:
-    """One program; what cannot be built or diagnosed is said."""
+    """Examine one program; return an error that says why if it cannot be built or diagnosed."""
     import keras
 
     import shared_draws
@@ -99,7 +99,7 @@ def attempt(seed: int) -> dict[str, Any]:
 
 
 def report(records: list[dict[str, Any]]) -> None:
-    """Counts by rule."""
+    """Print the counts by rule."""
     whole = [r for r in records if "raised" not in r]
     proofs: Counter = sum((Counter(r["proofs"]) for r in whole), Counter())
     unchecked: Counter = sum((Counter(r["unchecked"]) for r in whole), Counter())

@@ -1,11 +1,12 @@
-"""Families of the verification competitions, 60 s an instance; a row each, and what stays open.
+"""Families of the verification competitions, with 60 s per instance and a row per family.
 
     python benchmarks/families.py                              ours, every instance of the ten
     python benchmarks/families.py --families cgan,lsnc --rivals nnenum
     python benchmarks/families.py --families sat_relu --only unsat --json families.json
 
-Instances run one after the other, each in a process of its own, start-up and loading included. An
-instance that is not decided counts as the cap. `expected.csv` holds verdicts that others agreed on.
+Instances run one after another, each in a separate process, including start-up and loading. An
+undecided instance counts with the full limit. The file `expected.csv` contains verdicts on which
+other verifiers agree.
 """
 
 import argparse
@@ -36,7 +37,7 @@ HEAD += f"{'median':>8s}{'total':>8s}{'slowest':>8s}{'within':>8s}"
 
 
 def measured(folder: Path, verifiers: dict, cap: float, only: str) -> tuple[list[dict], int]:
-    """Every instance with each verifier in turn, and how many verdicts contradict another."""
+    """Run each verifier on every instance; return the outcomes and the number of contradictions."""
     known, rows, wrong = expected(folder), [], 0
     for onnx, vnnlib in instances(folder, 1):
         names = tuple(path.name.removesuffix(".gz") for path in (onnx, vnnlib))
@@ -53,7 +54,7 @@ def measured(folder: Path, verifiers: dict, cap: float, only: str) -> tuple[list
 
 
 def summary(family: str, name: str, rows: list[dict], cap: float, within: float) -> str:
-    """One verifier's row of a family."""
+    """Return the row of a family for one verifier."""
     outcomes = [row[name] for row in rows]
     done = [o["verdict"] in ("sat", "unsat") for o in outcomes]
     wall = [o["wall"] if ok else cap for o, ok in zip(outcomes, done, strict=True)]
@@ -66,7 +67,7 @@ def summary(family: str, name: str, rows: list[dict], cap: float, within: float)
 
 
 def main() -> int:
-    """Run, print, and say whether any verdict contradicts another."""
+    """Run and print everything; return 1 if any verdicts contradict each other, otherwise 0."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--only", default="", help="instances whose names contain this")

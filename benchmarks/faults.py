@@ -1,21 +1,22 @@
-"""What breaks on clusters, on purpose: is a verdict lost or wrong, or a bound?
+"""Fault injection on clusters: no verdict and no bound may be lost or wrong.
 
     python benchmarks/faults.py --runs 50
     python benchmarks/faults.py --runs 5 --only scheduler
     python benchmarks/faults.py --runs 5 --threads 4         nodes of several cores
 
-Every run has a cluster of Dask of its own (a scheduler and two workers with their nannies, each a
-process), asks one hard range and a list of properties, and meanwhile does one of:
+Every run starts its own Dask cluster (a scheduler and two workers with their nannies, each a
+process), asks for one hard range and a list of properties, and meanwhile causes one of these
+faults:
 
 kill       a worker gets SIGKILL, again and again, at random moments
-scheduler  it gets SIGKILL, and comes back on the same port, with new workers
-hang       a worker is stopped (SIGSTOP): alive for the system, and silent
+scheduler  the scheduler gets SIGKILL, and comes back on the same port with new workers
+hang       a worker is stopped (SIGSTOP), so that it is alive but silent
 disk       writing a checkpoint fails for lack of space
 version    the workers have another version of outrange: the call must refuse, by name
 
-What must hold: at every progress report the bounds enclose the range that one process finds, the
-end is that range, every property has its verdict. Printed are the boxes that were bounded beside
-those of one process: only what was in hand may be repeated.
+At every progress report, the bounds must enclose the range that one process computes. The final
+answer must be that range, and every property must have its verdict. The script prints the number of
+boxes bounded, next to that of one process, since only the work in progress may be repeated.
 """
 
 import argparse
@@ -45,10 +46,11 @@ from outrange.search.spread import checkpoint, search as spread
 KINDS = ("kill", "scheduler", "hang", "disk", "version")
 
 QUICK = 15.0
-"""Seconds after which a task hangs; two minutes would be two minutes a run."""
+"""Seconds after which a task counts as hung; the usual two minutes would be lost in each run."""
 
 KILLS = 5
-"""Workers killed in a run: where a machine is slow to start them, they would do nothing else."""
+"""Number of workers killed in a run. With more, workers on a slow machine would only start and
+die."""
 
 TOL = 1e-2
 
@@ -57,7 +59,7 @@ class Cluster:
     """A scheduler and two workers, as separate processes on one port.
 
     Args:
-        threads: Of each worker: the cores of a node.
+        threads: Number of threads of each worker, like the cores of a node.
     """
 
     def __init__(self, threads):
@@ -114,7 +116,7 @@ class Cluster:
 
 
 class Breaker(threading.Thread):
-    """Does one kind of harm while a question is asked."""
+    """A thread that causes one kind of fault while a question is asked."""
 
     def __init__(self, kind, cluster, seed):
         super().__init__(daemon=True)
@@ -147,7 +149,7 @@ def other_version():
 
 
 def asked_of(executor, network, listed, watched, folder):
-    """The range and the verdicts."""
+    """Return the range and the verdicts."""
     rows = [[1.0] + [0.0] * (network.graph.outputs[0].size - 1)]
     found = outrange.output_range(
         network, (0, 1), tol=TOL, solver=False, rows=rows, executor=executor, resume=folder,
@@ -157,7 +159,7 @@ def asked_of(executor, network, listed, watched, folder):
 
 
 def one_run(kind, seed, threads, network, listed, alone, verdicts):
-    """One line: what was broken, and whether all is as it should be."""
+    """Run once; print a line with the faults and whether the answers are right."""
     cluster, reports = Cluster(threads), []
     breaker = Breaker(kind, cluster, seed)
     begin = time.perf_counter()

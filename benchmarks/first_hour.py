@@ -1,12 +1,12 @@
-"""What a new user asks of five trained models: time, tightness, and what an open answer advises.
+"""The questions of a new user about five trained models: time, tightness, and advice.
 
     python benchmarks/first_hour.py --limit 10
     python benchmarks/first_hour.py --models lstm --limit 20
 
-The models are trained here, on data that are made here: a tabular regression with units, a
-classifier with batch normalization, a convnet on 28 x 28 pictures, an LSTM on 24 x 4, a small
-transformer. Every public question is asked of each with the same limit, the model being read
-already. Late is what comes more than max(1 s, 5 %) after it.
+The models are trained here on generated data: a tabular regression with units, a classifier with
+batch normalization, a convnet on 28 x 28 images, an LSTM on 24 x 4 sequences, and a small
+transformer. Every public question is asked about each model with the same limit, after the model is
+loaded. An answer is late if it exceeds the limit by more than max(1 s, 5 %).
 """
 
 import argparse
@@ -30,7 +30,7 @@ from outrange import y
 
 
 def trained(model, x, targets, loss, metrics=()):
-    """The model, fitted for a few epochs."""
+    """Fit a model for a few epochs, and return it."""
     model.compile(keras.optimizers.Adam(3e-3), loss, metrics=list(metrics))
     model.fit(x, targets, epochs=12, batch_size=64, verbose=0)
     return model
@@ -94,7 +94,7 @@ MODELS = {
 
 
 def questions(case: tuple, limit: float) -> dict[str, Callable[[Any], Any]]:
-    """Every public question about a model, as a function of the network."""
+    """Return every public question about a model, as a function of the network."""
     _, x, targets, box, eps = case
     near = outrange.ball(x[0], eps) if np.isscalar(eps) else (x[0] - eps, x[0] + eps)
     wide = near if box is None else box
@@ -121,14 +121,14 @@ def questions(case: tuple, limit: float) -> dict[str, Callable[[Any], Any]]:
 
 
 def told(answer: Any) -> str:
-    """The sentence that says how far an answer got, and what would help."""
+    """Return the first line of an answer, and its advice on what would help."""
     lines = [line.strip() for line in str(answer).splitlines() if line.strip()]
     advice = [line for line in lines if "would help" in line or "may decide" in line]
     return f"{lines[0]} {' '.join(advice)}"[:160]
 
 
 def main() -> None:
-    """Ask, and print a row a question."""
+    """Ask all questions, and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--limit", type=float, default=10.0, help="seconds a question")

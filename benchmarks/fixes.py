@@ -1,14 +1,14 @@
-"""Does what a finding says to write instead help? Fixes made as printed, and trained on a copy.
+"""A test whether the fixes in findings help: they are applied as printed and trained on a copy.
 
     python benchmarks/fixes.py
     python benchmarks/fixes.py --sources real --codes OR001 OR006
     python benchmarks/fixes.py --sources generated --seeds 0 40
 
 Programs are the faulty ones of tests/diagnosis/real, the rules' own examples, and mutants of the
-generator in tests/diagnosis/generated. Every finding above a suspicion is taken once a program and
-code. Its fix is read as it is printed, alternative by alternative; a fix is good if the loss after
-the same number of steps is lower with it, or if the rule has nothing to say any more. Fixes that
-no program can make for the user (an operation to be replaced in a custom loss) are counted apart.
+generator in tests/diagnosis/generated. Every finding above SUSPECTED is used once per program and
+code. Its fix is read as printed, alternative by alternative. A fix is good if the loss after the
+same number of steps is lower with it, or if the rule no longer has a finding. Fixes that cannot be
+automated (such as replacing an operation in a custom loss) are counted separately.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import outrange
 
 
 def real() -> Iterator[tuple]:
-    """The questions of the tests."""
+    """Yield the faulty programs of the real questions in the tests."""
     from diagnosis.real import CASES
 
     for case in CASES:
@@ -36,7 +36,7 @@ def real() -> Iterator[tuple]:
 
 
 def examples() -> Iterator[tuple]:
-    """The faulty examples of every rule."""
+    """Yield the faulty examples of every rule."""
     from outrange.diagnosis import RULES
 
     for code, rule in sorted(RULES.items()):
@@ -48,7 +48,7 @@ def examples() -> Iterator[tuple]:
 
 
 def generated(first: int, last: int) -> Iterator[tuple]:
-    """Mutants of the generator, whether they hurt or not."""
+    """Yield mutants of generated programs, whether the mutation hurts or not."""
     from diagnosis.generated.program import build, data
     from diagnosis.generated.sample import base_of, mutant_of
 

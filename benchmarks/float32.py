@@ -1,15 +1,15 @@
-"""Float32: what is proved of the deployed network, and whether any run of it is outside.
+"""Proved bounds of float32 networks, and a search for runs outside of them.
 
     python benchmarks/float32.py                        the widening on mlp and ACAS Xu
     python benchmarks/float32.py --rows acas --seconds 60
     python benchmarks/float32.py --runs 1e9             runs of 300 random networks, and of their
                                                         Keras and ONNX models where installed
 
-The widening is how far float32 moves an end outward, in any order of sums, over the range itself;
-"at least" is what that is at runs beside the points that attain the real ends, every sum off by all
-that it may be in the worst order: to first order no way to split the box proves less. "attained" is
-what a run was found to return: products and additions rounded to nearest, in an order that is
-written down (`float32_attained.py`). So no tool proves a widening below that.
+The widening is how far float32 moves a bound outward, for sums in any order, relative to the range.
+"at least" is the widening at the points that attain the real bounds, if every sum has the largest
+error of the worst order; to first order, no way to split the box proves less. "attained" is the
+widening of an actual run: products and additions rounded to nearest, in an order that is recorded
+(`float32_attained.py`). So no tool can prove a widening below that.
 """
 
 import argparse
@@ -37,7 +37,7 @@ NETWORKS, AT_ONCE = 300, 4096
 
 
 def widening(rows: list[str], seconds: float) -> None:
-    """A row a network: the range in real arithmetic, and what float32 adds."""
+    """Print a row for each network: the range in real arithmetic, and the widening by float32."""
     head = f"{'row':16} {'range':>10} {'widening':>10} {'of it':>9} {'at least':>9} {'attained':>9}"
     print(f"{head} {'seconds':>8} {'CPU':>7}  status")
     for case in cases():
@@ -64,7 +64,7 @@ def widening(rows: list[str], seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Ends:
-    """The real ends of a range as least values of signed outputs, lower ones first."""
+    """Bounds in real arithmetic, as least values of signed outputs, lower bounds first."""
 
     network: Any
     case: Any
@@ -75,7 +75,7 @@ class Ends:
 
     @classmethod
     def of(cls, network: Any, answer: Any, case: Any) -> "Ends":
-        """Of an answer."""
+        """Build from an answer."""
         k = answer.lo.size
         rows = np.concatenate([np.eye(k), -np.eye(k)])
         real = np.concatenate([np.ravel(answer.real_lo), -np.ravel(answer.real_hi)])
@@ -84,24 +84,24 @@ class Ends:
         return cls(network, case, rows, real, np.clip(points, case.lo, case.hi), width)
 
     def least_share(self) -> np.ndarray:
-        """Of each end, what rounding is worth where the real end is attained, over the range.
+        """Return the widening of each bound at the point that attains it, relative to the range.
 
-        By what is stated of the operations, each off by all it may be: to first order no way to
-        split the box proves less.
+        Every operation has its largest possible error. To first order, no way to split the box
+        proves a smaller widening.
         """
         plan = plan_of_rows(self.network.written, np.eye(len(self.rows) // 2))
         reached = provable_limits(plan, self.rows, self.points, (self.case.lo, self.case.hi))
         return (self.real - reached) / self.width
 
     def attained_share(self, end: int) -> float:
-        """What a run was found to be beyond an end, over the range."""
+        """Return how far a run was found beyond a bound, relative to the range."""
         box = self.case.lo, self.case.hi
         found = attained(self.network.written, self.rows[end], self.points[end], box)
         return float((self.real[end] - found) / self.width[end])
 
 
 def runs(total: int, only: range, salt: int) -> int:
-    """Run random networks in every way of summing; returns how many values were outside."""
+    """Run random networks with every order of sums; return how many values lie outside."""
     from float32_nets import graphs
     from float32_orders import Tally, run_orders
 
@@ -124,7 +124,7 @@ def runs(total: int, only: range, salt: int) -> int:
 
 
 def model_runs(total: int) -> int:
-    """The same of the models of `tests/zoo.py`, and of their ONNX files if Keras exports them."""
+    """Do the same with the models of `tests/zoo.py`, and their ONNX files if Keras exports them."""
     import keras
 
     import zoo
@@ -170,7 +170,7 @@ def _box(network: Any, lo: np.ndarray, hi: np.ndarray) -> dict:
 
 
 def _onnx(keras: Any, model: Any, network: Any) -> list:
-    """The model as onnxruntime runs it, where Keras can export it."""
+    """Return a list with the model as run by onnxruntime; [] if Keras cannot export it."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "model.onnx")
@@ -182,7 +182,7 @@ def _onnx(keras: Any, model: Any, network: Any) -> list:
 
 
 def main() -> None:
-    """Read the options."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", nargs="*", default=[])
     parser.add_argument("--seconds", type=float, default=60.0, help="a row")

@@ -1,18 +1,19 @@
-"""Runs in orders that round the most: what float32 is certainly off by, beside what is proved.
+"""Float32 runs with orders of sums that maximize the rounding error, for comparison with proofs.
 
-At a float32 point, unit after unit in the order of layers, the terms of each sum are added in an
-order chosen so that the roundings move the output one way: each product rounded before it is added,
-or fused; two terms added to each other first where that is better. The result is a float32 run of
-the network in an order that the bounds of `arithmetic="float32"` hold for: none is nearer.
+At a float32 point, unit by unit in the order of layers, the terms of each sum are added in an order
+that makes the roundings move the output in one direction. Each product is rounded before it is
+added, or fused, and two terms are added to each other first if that is better. The result is a
+float32 run of the network that the bounds of `arithmetic="float32"` must contain, so no bound can
+be tighter.
 
-* *Which way*: by the sign of the output's slope in the unit, at the point, in real arithmetic.
-* *How far*: an addition is off by at most half a unit in the last place of its result. Partial sums
-  are largest if positive terms come first, from the largest down, and then the negative ones, from
-  the smallest up, or the other way round. About this order a beam search looks among the next terms
-  for those whose rounding is best (`float32_beam.py`).
-* *Where*: points where the real end is attained, or nearly: low bits differ, and so do roundings.
+* *Direction*: the sign of the output's slope in the unit, at the point, in real arithmetic.
+* *Size*: an addition is off by at most half a unit in the last place of its result. Partial sums
+  are largest if positive terms come first in descending order, and then the negative terms in
+  ascending order of size, or the other way round. Around this order, a beam search selects among
+  the next terms those whose rounding is best (`float32_beam.py`).
+* *Points*: those that attain the real bound, or nearly; their low bits and roundings differ.
 
-The orders are recorded, and run again in rational arithmetic rounded to float32 (`replay`).
+The orders are recorded, and replayed in rational arithmetic rounded to float32 (`replay`).
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ from outrange.ops import Affine, Curve
 
 
 NEAR = 4096
-"""Points near the one that attains an end, of which some are tried."""
+"""Number of points drawn near the one that attains a bound; some of these are tried."""
 
 AT_ONCE = 32
-"""Points whose runs are looked for together; arrays of some tens of megabytes."""
+"""Number of points that are processed together, in arrays of some tens of megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Sums, and whether they are rectified: weights `(m, n)`, constants `(m,)`, float32 numbers."""
+    """A layer in float32: weights `(m, n)`, constants `(m,)`, and whether a ReLU follows."""
 
     weights: np.ndarray
     bias: np.ndarray
@@ -46,7 +47,7 @@ class Layer:
 
 
 def layers_of(graph: Any) -> list[Layer] | None:
-    """The layers of a chain of matrices and relus; None for other graphs."""
+    """Return the layers of a chain of matrices and ReLUs; None for other graphs."""
     layers: list[Layer] = []
     for v, node in enumerate(graph.nodes, 1):
         op = node.op
@@ -72,15 +73,15 @@ def attained(
     graph: Any, row: np.ndarray, x: np.ndarray, box: tuple[np.ndarray, np.ndarray],
     tries: int = 160, beam: int = 12,
 ) -> float:  # fmt: skip
-    """The least that a run has been found to return of `row @ output`; NaN for other graphs.
+    """Return the least `row @ output` of any run that was found; NaN for unsupported graphs.
 
     Args:
-        graph: Operation by operation.
-        row: `(k,)`, of one entry: 1 or -1.
-        x: `(d,)` where that is least, or nearly, in real arithmetic.
-        box: `(d,)` corners; the points that are tried are float32 numbers in it.
-        tries: Points.
-        beam: Partial sums that are kept at each step.
+        graph: The graph, operation by operation.
+        row: `(k,)`, with one nonzero entry, 1 or -1.
+        x: `(d,)`: a point where the value is nearly least in real arithmetic.
+        box: Corners `(d,)`; the points that are tried are float32 numbers in the box.
+        tries: Number of points.
+        beam: Number of partial sums kept at each step.
     """
     layers = layers_of(graph)
     points = None if layers is None else _points(x, box)
@@ -99,7 +100,7 @@ def attained(
 
 
 def _points(x: np.ndarray, box: tuple[np.ndarray, np.ndarray]) -> np.ndarray | None:
-    """Float32 points of a box about a point; None if there is none."""
+    """Return float32 points of a box near a point; None if there are none."""
     lo, hi = (end.astype(np.float32) for end in box)
     lo = np.where(lo < box[0], np.nextafter(lo, np.float32(np.inf)), lo)
     hi = np.where(hi > box[1], np.nextafter(hi, np.float32(-np.inf)), hi)
@@ -114,16 +115,16 @@ def _points(x: np.ndarray, box: tuple[np.ndarray, np.ndarray]) -> np.ndarray | N
 def worst_orders(
     layers: Sequence[Layer], x: np.ndarray, row: np.ndarray, beam: int
 ) -> tuple[np.ndarray, list[Order]]:
-    """Runs that lower `row @ output`.
+    """Find runs with orders of sums that lower `row @ output`.
 
     Args:
-        layers: Of the network.
-        x: `(P, d)` float32 points.
-        row: `(k,)`.
-        beam: Partial sums that are kept at each step.
+        layers: Layers of the network.
+        x: `(P, d)`: float32 points.
+        row: `(k,)`: coefficients of the outputs.
+        beam: Number of partial sums kept at each step.
 
     Returns:
-        `(P, k)` float32 outputs, and the orders of the sums of each layer, `(P, m, n + 1)`.
+        The outputs in float32, `(P, k)`, and the orders of the sums of each layer, `(P, m, n + 1)`.
     """
     orders = []
     for layer, slope in zip(layers, _slopes(layers, x.astype(np.float64), row), strict=True):
@@ -141,7 +142,7 @@ def worst_orders(
 
 
 def _slopes(layers: Sequence[Layer], x: np.ndarray, row: np.ndarray) -> list[np.ndarray]:
-    """Of `row @ output` in every sum of each layer, `(P, m)`, at points `(P, d)`."""
+    """Return the slopes of `row @ output` in the sums of each layer, `(P, m)` each, at points."""
     sums = []
     for layer in layers:
         sums.append(x @ layer.weights.astype(np.float64).T + layer.bias)
@@ -155,7 +156,7 @@ def _slopes(layers: Sequence[Layer], x: np.ndarray, row: np.ndarray) -> list[np.
 
 
 def nearest(q: Fraction) -> Fraction:
-    """The float32 number next to a rational one, ties to even."""
+    """Return the float32 number nearest to a rational number, with ties to even."""
     if q == 0:
         return q
     size = abs(q)
@@ -166,12 +167,12 @@ def nearest(q: Fraction) -> Fraction:
 
 
 def replay(layers: Sequence[Layer], x: np.ndarray, orders: Sequence[Order]) -> list[Fraction]:
-    """The outputs of one run, operation by operation, in rational arithmetic rounded to float32.
+    """Replay one run in rational arithmetic rounded to float32; return the outputs.
 
     Args:
-        layers: Of the network.
-        x: `(d,)` float32 numbers.
-        orders: Of the sums of each layer, `(m, n + 1)`.
+        layers: Layers of the network.
+        x: `(d,)`: the float32 input.
+        orders: Orders of the sums of each layer, `(m, n + 1)`.
     """
     values = [Fraction(float(one)) for one in x]
     for layer, order in zip(layers, orders, strict=True):

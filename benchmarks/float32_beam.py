@@ -1,8 +1,9 @@
-"""The order of a sum in which its roundings add up the most, by a beam search over additions.
+"""A beam search for the order of additions in which the rounding errors of a sum add up the most.
 
-An addition to a partial sum rounds a term to a multiple of a unit in the last place: by how much
-depends on the term, and on how large the sum is then, hardly on what else is in it. So it matters
-which terms are added to a large sum, which before it is large, and which to another one first.
+An addition to a partial sum rounds a term to a multiple of a unit in the last place. The error
+depends on the term and on the size of the partial sum, and hardly on the other terms in it. So the
+search decides which terms to add to a large sum, which before it is large, and which to another
+term first.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ import numpy as np
 
 
 WINDOW = 6
-"""Terms, the next ones of an order, that may be added first."""
+"""Number of the next terms in an order among which one may be added first."""
 
 GROUP = 2
-"""Terms that may be added to each other first."""
+"""Largest number of terms that may be added to each other first."""
 
 
 class Order(NamedTuple):
-    """Of sums: their terms one after the other, the constant as term `n`.
+    """The order of the terms in sums; the constant is term `n`.
 
-    `fused`: added by a fused multiply-add. `paired`: added to the one behind first.
+    `fused` terms are added by a fused multiply-add, and `paired` terms are added to the next term
+    first.
     """
 
     terms: np.ndarray
@@ -35,13 +37,13 @@ class Order(NamedTuple):
 def best_sums(
     exact: np.ndarray, rounded: np.ndarray, want: np.ndarray, beam: int
 ) -> tuple[np.ndarray, Order]:
-    """Sums of terms that stray the most: their float32 values `(S,)`, and their orders.
+    """Return sums with the largest errors found: their float32 values `(S,)`, and their orders.
 
     Args:
-        exact: `(S, T)` products; float64 numbers.
-        rounded: The same as float32 numbers.
-        want: `(S,)` 1 to stray upward, -1 downward.
-        beam: Partial sums that are kept at each step.
+        exact: `(S, T)`: the products in float64, which are exact.
+        rounded: `(S, T)`: the products rounded to float32.
+        want: `(S,)`: the direction of the error, 1 for upward and -1 for downward.
+        beam: Number of partial sums kept at each step.
     """
     found = []
     for sign in (1.0, -1.0):
@@ -58,10 +60,11 @@ def best_sums(
 
 
 class _States(NamedTuple):
-    """Partial sums of as many terms, of each sum the best ones: `(S, b)`.
+    """The best partial sums with a given number of terms, `(S, b)` for each sum.
 
-    Its score, value, a mark of the terms in it, places that are next `(S, b, w)`; and the last step
-    to it: how many terms, from a sum of which rank, slots of `next_` there, places, whether fused.
+    The fields are the score, the value, a hash of the terms, and the next places `(S, b, w)`. The
+    others describe the last step: the number of terms, the rank of the parent, its slots in
+    `next_`, the places, and whether the term is fused.
     """
 
     score: np.ndarray
@@ -75,24 +78,24 @@ class _States(NamedTuple):
     fused: np.ndarray
 
     def ranked(self, chosen: np.ndarray) -> _States:
-        """Some of each sum's."""
+        """Select some of the states of each sum."""
         rows = np.arange(len(chosen))[:, None]
         return _States(*(part[rows, chosen] for part in self))
 
 
 class _Beam:
-    """Sums of terms in about the order they are in."""
+    """The beam search over the terms of sums, which keeps approximately their given order."""
 
     def __init__(self, exact: np.ndarray, rounded: np.ndarray, want: np.ndarray, beam: int) -> None:
         self.exact, self.rounded, self.want, self.beam = exact, rounded, want, beam
         self.live = int((exact != 0).sum(axis=1).max(initial=1))
-        # A product that is rounded the way that is wanted is worth as much whenever it is added.
+        # A product whose own rounding has the wanted direction gains the same whenever it is added.
         self.spare = np.maximum(want[:, None] * (rounded.astype(np.float64) - exact), 0.0)
         self.marks = np.random.default_rng(0).integers(1 << 62, size=exact.shape[1])
         self.rows = np.arange(len(exact))[:, None]
 
     def run(self) -> tuple[np.ndarray, np.ndarray, Order]:
-        """How far off each is, its value, and its order."""
+        """Return the error of each sum, its value, and its order."""
         none = np.zeros((len(self.exact), 1), np.int64)
         places = np.zeros((len(none), 1, GROUP), np.int64)
         first = np.arange(min(WINDOW, self.live)) + places[:, :, :1]
@@ -109,7 +112,7 @@ class _Beam:
         return self._traced(states)
 
     def _longer(self, before: _States, step: int) -> _States:
-        """The best sums with so many terms more, which are added to each other first."""
+        """Return the best sums with `step` more terms, which are added to each other first."""
         rows, p = self.rows[:, :, None], before.value[:, :, None]
         slots = np.array(list(combinations(range(before.next_.shape[2]), step)))
         exact = np.zeros((*before.value.shape, len(slots)))
@@ -135,7 +138,7 @@ class _Beam:
         return _States(*found, np.full(slot.shape, step), parent, used, places, fused)
 
     def _kept(self, states: Sequence[_States], found: _States, done: int) -> _States:
-        """The best of all sums of so many terms, equal ones once, and what is next of them."""
+        """Return the best distinct sums with `done` terms, with their next terms."""
         code = found.mark ^ (found.value.view(np.int32).astype(np.int64) * 0x9E3779B97F4A7C1)
         order = np.argsort(code, axis=1)
         in_order = np.take_along_axis(code, order, 1)
@@ -152,13 +155,13 @@ class _Beam:
                 kept = kept + (kept >= found.slots[:, :, k, None])
             rest = before[self.rows, np.minimum(found.parent, before.shape[1] - 1)]
             taken = np.take_along_axis(rest, np.minimum(kept, before.shape[2] - 1), 2)
-            # Behind them are the places that follow.
+            # The places after the window follow.
             taken = np.where(kept < before.shape[2], taken, kept + done - step)
             next_ = np.where((found.step == step)[..., None], taken, next_)
         return found._replace(next_=next_)
 
     def _traced(self, states: Sequence[_States]) -> tuple[np.ndarray, np.ndarray, Order]:
-        """The best of the whole sums, and how it came about."""
+        """Return the best complete sums, with their orders traced back through the states."""
         sums, count = self.exact.shape
         places = np.tile(np.arange(count), (sums, 1))
         fused, paired = np.zeros((2, sums, count), bool)
@@ -169,7 +172,7 @@ class _Beam:
                 state = states[done]
                 step = state.step[row, rank]
                 places[row, done - step : done] = state.places[row, rank, :step]
-                # The first of a group is a product by itself.
+                # The first term of a group is a product on its own.
                 behind = slice(done - step + (step > 1), done)
                 fused[row, behind] = state.fused[row, rank] == 1
                 paired[row, done - step : done - 1] = True
@@ -180,9 +183,10 @@ class _Beam:
 
 
 def fused_add(p: np.ndarray, product: np.ndarray) -> np.ndarray:
-    """`p + product`, rounded once to float32; the product is exact in float64.
+    """Return `p + product`, rounded once to float32; the product is exact in float64.
 
-    The sum in float64 is rounded to odd: then rounding it again is as rounding once.
+    The sum in float64 is rounded to odd. Rounding it again to float32 then has the same result as
+    rounding once.
     """
     p = p.astype(np.float64)
     total = p + product

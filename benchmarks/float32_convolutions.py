@@ -1,9 +1,9 @@
-"""Whether runtimes compute convolutions as sums of products: they are then exact on whole numbers.
+"""A test whether runtimes compute convolutions as sums of products, by exactness on integers.
 
     python benchmarks/float32_convolutions.py
 
-Sums of products of small whole numbers are exact in float32 in any order. Winograd and FFT
-algorithms use fractions, and are off. Of each runtime that is installed: how far.
+Sums of products of small integers are exact in float32 in any order. Winograd and FFT algorithms
+use fractions and are not exact. The script prints the error of each installed runtime.
 """
 
 import importlib.util
@@ -17,7 +17,7 @@ CHANNELS, SIDE, BATCH = 32, 24, 16
 
 
 def torch_results(x: np.ndarray, w: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """With oneDNN and without, one thread and two."""
+    """Yield results of PyTorch, with and without oneDNN, with one thread and two."""
     import torch
 
     parts = torch.from_numpy(x), torch.from_numpy(w)
@@ -30,7 +30,7 @@ def torch_results(x: np.ndarray, w: np.ndarray) -> Iterator[tuple[str, np.ndarra
 
 
 def jax_results(x: np.ndarray, w: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Compiled."""
+    """Yield the result of compiled JAX."""
     import jax
 
     run = jax.jit(lambda a, b: jax.lax.conv_general_dilated(a, b, (1, 1), "SAME"))
@@ -38,7 +38,7 @@ def jax_results(x: np.ndarray, w: np.ndarray) -> Iterator[tuple[str, np.ndarray]
 
 
 def tensorflow_results(x: np.ndarray, w: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Eagerly, and compiled by XLA."""
+    """Yield results of TensorFlow, without and with XLA."""
     import tensorflow as tf
 
     last, kernel = tf.constant(x.transpose(0, 2, 3, 1)), tf.constant(w.transpose(2, 3, 1, 0))
@@ -48,7 +48,7 @@ def tensorflow_results(x: np.ndarray, w: np.ndarray) -> Iterator[tuple[str, np.n
 
 
 def onnx_results(x: np.ndarray, w: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """On the CPU."""
+    """Yield results of onnxruntime on the CPU."""
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 

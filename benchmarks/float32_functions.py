@@ -1,16 +1,16 @@
-"""How far the float32 functions of a runtime are from the real ones, over every exponent.
+"""Errors of a runtime's float32 functions relative to the real functions, over every exponent.
 
     KERAS_BACKEND=jax python benchmarks/float32_functions.py            also tensorflow, torch
     python benchmarks/float32_functions.py --runtime onnxruntime
     python benchmarks/float32_functions.py --runtime native             JAX, PyTorch, ..., NumPy
     python benchmarks/float32_functions.py --runtime native --every exp    all 2^32 arguments
 
-Of each function: the most units of roundoff (`u = 2^-24`) that it misses by, relative to its value
-where `MOST` of them are enough, else beside `BESIDE` of them absolutely; what is below the least
-normal number is not counted, since it may be flushed. Beyond the largest number a function must
-return infinity, at an infinity its limit, at what is no number none: `amiss` counts where it does
-not. `ops/float32.py` states what the proofs assume; a row that exceeds it ends in `BEYOND`, and the
-script with 1.
+For each function, the script prints the largest error in units of roundoff (`u = 2^-24`): relative
+to the value if `MOST` units are enough, and otherwise as the absolute error in addition to `BESIDE`
+relative units. Values below the least normal number do not count, since they may be flushed to 0.
+Beyond the largest number a function must return infinity, at infinity its limit, and for NaN it
+must return NaN; `amiss` counts the exceptions. `ops/float32.py` states the assumptions of the
+proofs. A row that exceeds these ends with `BEYOND`, and the script then exits with 1.
 """
 
 import argparse
@@ -37,7 +37,7 @@ OPERATIONS = {
     "elu": "elu", "celu": "celu", "log_sigmoid": "log_sigmoid", "hard_silu": "hard_silu",
     "softsign": "soft_sign", "soft_shrink": "soft_shrink", "tanh_shrink": "tanh_shrink",
 }  # fmt: skip
-"""Of curves whose name in `keras.ops` is another, or takes arguments."""
+"""Functions of `keras.ops` for curves whose name differs there or that need arguments."""
 
 ONNX = {
     "sigmoid": "Sigmoid", "tanh": "Tanh", "softplus": "Softplus", "softsign": "Softsign",
@@ -56,7 +56,7 @@ ATTRIBUTES = {
 
 
 def keras_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The function as a compiled Keras model computes it."""
+    """Return a function as a compiled Keras model computes it; None if there is none."""
     import keras
 
     known = getattr(keras.ops, OPERATIONS.get(name, name), None)
@@ -72,7 +72,7 @@ def keras_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
 
 
 def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The function as onnxruntime computes it."""
+    """Return a function as onnxruntime computes it; None if there is none."""
     import onnx
     import onnxruntime
     from onnx import TensorProto, helper
@@ -94,7 +94,7 @@ def onnx_function(name: str) -> Callable[[np.ndarray], np.ndarray] | None:
 
 
 def arguments(every: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Float32 numbers: all of them, or of every sign and exponent the ends and many between."""
+    """Yield float32 arguments: all, or the ends and many others of every sign and exponent."""
     if every:
         for start in range(0, 1 << 32, 1 << 24):
             bits = np.arange(start, start + (1 << 24), dtype=np.uint64).astype(np.uint32)
@@ -109,16 +109,16 @@ def arguments(every: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
 
 @dataclass
 class Found:
-    """What was measured of a function.
+    """The measured errors of a function.
 
     Args:
-        relative: Units relative to the value.
-        beside: Units beside `BESIDE` relative ones.
-        at: Where.
-        count: Arguments.
-        special: Of them: no numbers, infinities, and those whose value is beyond float32.
-        small: Of them: those that may be flushed, or whose value may be.
-        amiss: Of the special ones, how many return something else than they must.
+        relative: Largest error in units relative to the value.
+        beside: Largest absolute error in units, in addition to `BESIDE` relative units.
+        at: The argument with the largest error.
+        count: Number of arguments.
+        special: Number of arguments that are NaN or infinite, or whose value is beyond float32.
+        small: Number of arguments that may be flushed to 0, or whose value may be.
+        amiss: Number of special arguments with a wrong result.
     """
 
     relative: float = 0.0
@@ -130,7 +130,7 @@ class Found:
     amiss: int = 0
 
     def ends(self, facts: Curve, x: np.ndarray, got: np.ndarray, count: int) -> bool:
-        """Compare neighbors that return the same by both ends; False if those differ in kind."""
+        """Compare the ends of neighbors with equal results; return False if they differ in kind."""
         alone = Found()
         alone.add(x, facts.f(x.astype(np.float64)), got.astype(np.float64))
         if alone.special not in (0, 2) or alone.small not in (0, 2):
@@ -145,19 +145,21 @@ class Found:
         return True
 
     def add(self, x: np.ndarray, true: np.ndarray, got: np.ndarray) -> None:
-        """Compare some values."""
+        """Compare computed values with the true ones, and update the largest errors."""
         wide = x.astype(np.float64)
         beyond = ~np.isfinite(wide) | ~np.isfinite(true) | (np.abs(true) > LARGEST * (1 + UNIT))
         limit = np.where(np.isfinite(true), np.sign(true) * np.inf, true)
         limit = np.where(np.isfinite(wide), limit, true)
         wrong = beyond & ~((got == limit) | (np.isnan(got) & np.isnan(limit)))
-        # An infinity of 1 / x where x may be flushed, a largest number: both are said nothing of.
+        # Nothing is claimed about 1 / x for an x that may be flushed, or about overflow near the
+        # largest number.
         small = (np.abs(wide) < TINY) & (wide != 0.0)
         self.amiss += int((wrong & ~small & (np.abs(limit) != LARGEST)).sum())
         self.special += int(beyond.sum())
         self.small += int((small | ((np.abs(true) < TINY) & (true != 0.0))).sum())
         self.count += x.size
-        # An argument that is flushed moves the value, too; near the largest all may overflow.
+        # A flushed argument also changes the value, and near the largest number any value may
+        # overflow.
         fine = ~beyond & ~small & (np.abs(true) < 2.0**127)
         x, true, got = x[fine], true[fine], got[fine]
         wrong = np.maximum(np.abs(got - true) - TINY, 0.0)
@@ -171,11 +173,12 @@ class Found:
 
 
 RISING = ("exp", "tanh", "sigmoid", "erf", "expm1", "atan", "sinh", "log")
-"""Of these the error of a value that many neighbors share is largest at their ends."""
+"""Increasing functions: if many neighbors have the same result, its error is largest at their
+ends."""
 
 
 def _is_flat(x: np.ndarray, values: np.ndarray) -> bool:
-    """Whether all arguments are finite and return the same."""
+    """Return whether all arguments are finite and have the same result."""
     return bool(np.isfinite(x[[0, -1]]).all() and (values == values[0]).all())
 
 
@@ -183,7 +186,7 @@ Runner = Callable[[np.ndarray], np.ndarray]
 
 
 def measured(facts: Curve, runners: dict[str, Runner], every: bool) -> dict[str, Found]:
-    """Compare a function of each runtime with its float64 self."""
+    """Compare a function of each runtime with its float64 version."""
     found = {name: Found() for name in runners}
     with np.errstate(all="ignore"):
         for x in arguments(every, np.random.default_rng(0)):
@@ -205,7 +208,7 @@ def measured(facts: Curve, runners: dict[str, Runner], every: bool) -> dict[str,
 
 
 def native_functions(name: str) -> dict[str, Runner]:
-    """The function of each runtime that is installed, by itself."""
+    """Return a function as each installed runtime computes it, by name of the runtime."""
     found, spelled = {}, {"atan": "arctan"}.get(name, name)
     if importlib.util.find_spec("jax"):
         import jax
@@ -234,7 +237,7 @@ def native_functions(name: str) -> dict[str, Runner]:
 
 
 def functions(runtime: str, name: str) -> dict[str, Runner]:
-    """How to compute a function."""
+    """Return ways to compute a function, by name."""
     if runtime == "native":
         return native_functions(name)
     where = os.environ.get("KERAS_BACKEND", "") if runtime == "keras" else runtime
@@ -243,7 +246,7 @@ def functions(runtime: str, name: str) -> dict[str, Runner]:
 
 
 def reported(title: str, facts: Curve, found: Found, seconds: float) -> bool:
-    """Print a row; whether it is within what is stated."""
+    """Print a row; return whether the errors are within the stated limits."""
     stated = float32_error(facts)
     ok = stated is not None and (
         found.relative <= stated.relative

@@ -1,4 +1,4 @@
-"""Models of layers that runtimes fuse: convolutions, batch norms, residuals, scales, pools.
+"""Random models of layers that runtimes fuse: convolutions, batch norms, residuals, scales, pools.
 
 `python benchmarks/float32_runtimes.py --layers` runs them as Keras models; with `--runtime
 onnxruntime` they are ONNX models. Shifts, biases and other branches are large on purpose.
@@ -16,7 +16,7 @@ SIDE, OPSET = 5, 22
 
 
 def keras_layers(seed: int) -> Any:
-    """A random Keras model."""
+    """Return a random Keras model."""
     import keras
     from keras import layers as L
 
@@ -55,7 +55,7 @@ def keras_layers(seed: int) -> Any:
 
 
 class _Onnx:
-    """An ONNX model that is written node by node."""
+    """A writer of an ONNX model, node by node."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng, self.nodes, self.constants = rng, [], []
@@ -144,7 +144,7 @@ class _Onnx:
 
 
 def onnx_layers(seed: int, folder: str) -> tuple[Any, bytes, tuple[int, ...]]:
-    """The graph of a random ONNX model as it is written, the model, the shape of its input."""
+    """Return a random ONNX model: its graph as written, its bytes, and the shape of its input."""
     from pathlib import Path
 
     model, shape = _Onnx(np.random.default_rng(seed)).model()
@@ -154,5 +154,5 @@ def onnx_layers(seed: int, folder: str) -> tuple[Any, bytes, tuple[int, ...]]:
 
 
 def reshaped(run: Callable[[np.ndarray], Any], shape: tuple[int, ...]) -> Callable:
-    """A runner of flat points."""
+    """Return a function of flat points from a function of inputs with the given shape."""
     return lambda v: np.asarray(run(v.reshape(-1, *shape))).reshape(len(v), -1)

@@ -1,4 +1,4 @@
-"""Graphs as ONNX models, and how onnxruntime can run them."""
+"""Conversion of graphs to ONNX models, and sessions that run them in onnxruntime."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ LEVELS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENA
 
 
 class _Writer:
-    """Nodes and constants of a model."""
+    """A writer of an ONNX model, which collects its nodes and constants."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -47,7 +47,7 @@ class _Writer:
         return name
 
     def op(self, op: Any, xs: list[str]) -> str | None:
-        """The name of its value; None where there is no operator."""
+        """Write an op; return the name of its value, or None if there is no operator for it."""
         if isinstance(op, Affine):
             return self.affine(op, xs)
         if isinstance(op, Product):
@@ -105,7 +105,7 @@ class _Writer:
 
 
 def onnx_runners(graph: Any) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Sessions of a graph; none where the model cannot be written."""
+    """Return sessions for a graph, by name; {} if the graph cannot be written as a model."""
     from onnx import TensorProto, helper
 
     writer = _Writer()
@@ -127,7 +127,7 @@ def onnx_runners(graph: Any) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 
 
 def sessions(model: bytes) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Sessions of a model at each level of optimization, with one thread and two."""
+    """Return sessions for a model at each level of optimization, with one thread and two."""
     import onnxruntime
 
     found = {}

@@ -1,12 +1,12 @@
-"""The graphs of `float32_nets` as runtimes compute them: is any value outside of what is proved?
+"""A search for values outside the proved bounds when runtimes compute the graphs of `float32_nets`.
 
     KERAS_BACKEND=jax python benchmarks/float32_runtimes.py            also tensorflow, torch
     python benchmarks/float32_runtimes.py --runtime onnxruntime
     KERAS_BACKEND=jax python benchmarks/float32_runtimes.py --layers   also with --runtime
 
 A graph becomes a Keras model of `keras.ops`, run eagerly and compiled, or an ONNX model, run at
-several levels of optimization and with one thread and two. The points are random, then those beside
-the ones at which the runtime missed most.
+several levels of optimization with one thread and two. The points are random at first, and then lie
+near those with the largest errors.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Runner = Callable[[np.ndarray], np.ndarray]
 
 
 def keras_model(graph: Any) -> Any:
-    """The graph, op by op."""
+    """Return a Keras model that computes a graph op by op."""
     import keras
     from keras import ops
 
@@ -106,7 +106,7 @@ def _taken(ops: Any, x: Any, index: np.ndarray) -> Any:
 
 
 def keras_runners(model: Any, shape: tuple[int, ...], compiled: bool) -> dict[str, Runner]:
-    """How the backend can run a model."""
+    """Return the ways in which the backend can run a model, by name."""
     import keras
 
     backend = keras.backend.backend()
@@ -152,7 +152,7 @@ AT_ONCE = 4096
 
 
 def tried(graph: Any, seed: int, runners: dict[str, Runner], rounds: int, tally: dict) -> None:
-    """Run it in every way at random points, then beside the worst ones."""
+    """Run a graph in every way at random points, and then near the worst of these."""
     rng = np.random.default_rng(seed)
     for name, run in runners.items():
         points = points_of(graph, rng, AT_ONCE, 128)
@@ -172,7 +172,7 @@ def tried(graph: Any, seed: int, runners: dict[str, Runner], rounds: int, tally:
 
 
 def networks(args: argparse.Namespace) -> Iterator[tuple[int, Any, dict[str, Runner]]]:
-    """Seeds, graphs as they are written, and ways to run them."""
+    """Yield seeds, graphs as written, and ways to run them."""
     if not args.layers:
         for number, (seed, graph) in enumerate(graphs(args.networks)):
             if args.runtime == "onnxruntime":
@@ -194,7 +194,7 @@ def networks(args: argparse.Namespace) -> Iterator[tuple[int, Any, dict[str, Run
 
 
 def main() -> None:
-    """Print a row for each way to run."""
+    """Print a row for each way to run a graph."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runtime", choices=("keras", "onnxruntime"), default="keras")
     parser.add_argument("--layers", action="store_true", help="models of layers")

@@ -1,4 +1,4 @@
-"""Closed loops in continuous time, as a user writes them; each control is held for a period."""
+"""Plants in continuous time, as a user writes them; each control is held for a period."""
 
 import operator
 from functools import reduce
@@ -17,12 +17,12 @@ from outrange import within, x
 
 
 def pendulum(x: Any, u: Any) -> Any:
-    """An inverted pendulum."""
+    """Return the derivative of an inverted pendulum."""
     return [x[1], 2 * np.sin(x[0]) + 8 * u[0]]
 
 
 def cruise(x: Any, u: Any) -> Any:
-    """Two cars behind each other."""
+    """Return the derivative of two cars, one behind the other."""
     return [
         x[1], x[2], -2 * x[2] - 4 - 1e-4 * x[1] ** 2,
         x[4], x[5], -2 * x[5] + 2 * u[0] - 1e-4 * x[4] ** 2,
@@ -30,17 +30,17 @@ def cruise(x: Any, u: Any) -> Any:
 
 
 def actuator(x: Any, u: Any) -> Any:
-    """A cart held by a spring, pushed by a turning mass (TORA)."""
+    """Return the derivative of a cart on a spring with a rotating mass (TORA)."""
     return [x[1], -x[0] + 0.1 * np.sin(x[2]), x[3], u[0]]
 
 
 def unicycle(x: Any, u: Any, w: Any) -> Any:
-    """A unicycle that is pushed a little."""
+    """Return the derivative of a unicycle with a small disturbance."""
     return [x[3] * np.cos(x[2]), x[3] * np.sin(x[2]), u[1], u[0] + w[0]]
 
 
 def attitude(x: Any, u: Any) -> Any:
-    """A rigid body that turns: its rates, and how it lies."""
+    """Return the derivative of a rotating rigid body: its rates, and its attitude."""
     w, y = x[:3], x[3:]
     pushed = [0.25 * (u[0] + w[1] * w[2]), 0.5 * u[1] - 1.5 * w[0] * w[2], u[2] + 2 * w[0] * w[1]]
     turned = 0.5 * (np.sum(y**2) * np.sum(w) + np.cross(y, w) + w)
@@ -48,7 +48,7 @@ def attitude(x: Any, u: Any) -> Any:
 
 
 def arms(x: Any, u: Any) -> Any:
-    """Two pendulums, one hanging from the other."""
+    """Return the derivative of a double pendulum."""
     a, b, v, w = x
     sine, cosine = np.sin(a - b), np.cos(a - b)
     first = 4 * u[0] + 2 * np.sin(a) - w**2 * sine / 2
@@ -58,7 +58,7 @@ def arms(x: Any, u: Any) -> Any:
 
 
 def airplane(x: Any, f: Any) -> Any:
-    """An aircraft: place, velocity, angles, rates r, p, q."""
+    """Return the derivative of an aircraft: position, velocity, angles, rates r, p, q."""
     v, w, (a, b, c), (d, e, g) = x[3:6], x[[10, 11, 9]], np.sin(x[6:9]), np.cos(x[6:9])
     across, down, turn = d * v[1] - a * v[2], a * v[1] + d * v[2], (a * w[1] + d * w[2]) / e
     along, up = e * v[0] + b * down, e * down - b * v[0]
@@ -69,18 +69,18 @@ def airplane(x: Any, f: Any) -> Any:
 
 
 def car(x: Any, u: Any) -> Any:
-    """A car in the plane."""
+    """Return the derivative of a car in the plane."""
     return [x[2] * np.cos(x[3]), x[2] * np.sin(x[3]), u[0], u[1]]
 
 
 def docking(x: Any, f: Any) -> Any:
-    """A spacecraft near another one that circles the Earth: place and speed in its plane."""
+    """Return the derivative of a spacecraft near another one in orbit: position and velocity."""
     pull = 3 * ORBIT**2 * x[0]
     return [x[2], x[3], 2 * ORBIT * x[3] + pull + f[0] / 12, -2 * ORBIT * x[2] + f[1] / 12]
 
 
 def quadrotor(x: Any, u: Any) -> Any:
-    """A quadrotor: place, velocity, angles, rates; pushed up, rolled and pitched."""
+    """Return the derivative of a quadrotor: position, velocity, angles and rates."""
     v, w, (a, b, c), (d, e, g) = x[3:6], x[9:], np.sin(x[6:9]), np.cos(x[6:9])
     across, down, turn = d * v[1] - a * v[2], a * v[1] + d * v[2], (a * w[1] + d * w[2]) / e
     along, up = e * v[0] + b * down, b * v[0] - e * down
@@ -91,13 +91,13 @@ def quadrotor(x: Any, u: Any) -> Any:
 
 
 def cart(x: Any, f: Any) -> Any:
-    """A pole on a cart: place and speed, angle and its rate."""
+    """Return the derivative of a pole on a cart: position and speed, angle and rate."""
     push = 9.8 * np.sin(x[2]) - 2 * f[0] * np.cos(x[2])
     return [x[1], 2 * f[0], x[3], (0.08 * 0.41 * push - 0.0021 * x[3]) / 0.0105]
 
 
 def network_of(path: Path) -> onnx.ModelProto:
-    """A network in text: sizes, then weights and bias of every neuron, an offset and a scale."""
+    """Read a network from text: sizes, weights and biases by neuron, an offset and a scale."""
     numbers = path.read_text().split()
     count = int(numbers[2])
     sizes = [int(numbers[0]), *map(int, numbers[3 : 3 + count]), int(numbers[1])]
@@ -133,10 +133,11 @@ ORBIT = 0.001027
 
 
 def slow_near(sides: int = 32) -> Any:
-    """Speed at most 0.2 + 2 n times the distance, by polygons inside and outside of the circles.
+    """Return a condition that implies: the speed is at most 0.2 + 2 n times the distance.
 
-    The speed is at most what it is along the nearest of some directions over the cosine of half the
-    angle between two; the distance is at least what it is along any direction.
+    Polygons replace the circles. The speed is at most its component along the nearest of several
+    directions, divided by the cosine of half the angle between two of these. The distance is at
+    least its component along any direction.
     """
     angles = 2 * np.pi * np.arange(sides) / sides
     close, ahead = np.cos(np.pi / sides), np.deg2rad([31, 45, 59])

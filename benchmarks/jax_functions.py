@@ -1,10 +1,9 @@
-"""Which functions of the installed `jax.nn` and `jax.numpy` are read, and why the others are not.
+"""A table of the functions of `jax.nn` and `jax.numpy` that are supported, and why others are not.
 
     python benchmarks/jax_functions.py [--only NAME ...] [--samples COUNT] [--markdown]
 
 Every public function of `jax.nn`, and the functions of `jax.numpy` and `jax.lax` listed here, are
-read as code of a layer would be, compared with JAX itself at random samples in float32, and
-bounded.
+read like the code of a layer, compared with JAX itself at random samples in float32, and bounded.
 """
 
 from collections.abc import Callable
@@ -23,7 +22,8 @@ from outrange.graph import Builder, Slot, Value
 
 
 W = np.random.default_rng(3).normal(0.0, 0.7, (4, 4)).astype(np.float32)
-"""A constant in the functions: a row of the input is `(4,)`, `(4, 6)` or `(1, 4, 4)`."""
+"""A constant that the functions use. Rows of the input have the shapes `(4,)`, `(4, 6)` or `(1, 4,
+4)`."""
 
 Case = tuple[Callable, tuple[int, ...]]
 VECTOR, MATRIX = (4,), (4, 6)
@@ -189,7 +189,7 @@ LAX: dict[str, Case] = {
 
 
 def cases() -> dict[str, Case]:
-    """Return name to function of rows, and the shape of a row."""
+    """Return, by name, a function of rows and the shape of a row."""
     found: dict[str, Case] = {}
     for name in sorted(dir(jax.nn)):
         function = getattr(jax.nn, name)
@@ -200,7 +200,7 @@ def cases() -> dict[str, Case]:
 
 
 def examine(function: Callable, shape: tuple[int, ...], count: int) -> str:
-    """Return nothing if a function is read and agrees at `count` samples; else why not."""
+    """Return "" if a function is supported and agrees at `count` samples, or else the reason."""
     compiled = jax.jit(function)
     try:
         compiled(np.zeros((2, *shape), np.float32))
@@ -225,7 +225,7 @@ def examine(function: Callable, shape: tuple[int, ...], count: int) -> str:
 
 
 def main() -> None:
-    """Print the table and the share that is read."""
+    """Print the table, and the fraction that is supported."""
     args = parse_options(__doc__)
     tables: dict[str, dict[str, str]] = {}
     for name, (function, shape) in cases().items():

@@ -1,11 +1,11 @@
-"""Which layers and activations of the installed Keras are read, and what is said of the others.
+"""A table of the Keras layers and activations that are supported, and the errors for the others.
 
     python benchmarks/keras_layers.py [--only NAME ...] [--markdown]
 
-Every public layer class of `keras.layers` and every activation of `keras.activations` is taken from
-the package, put into a small model, read (the reader compares the graph with the model itself) and
-bounded: samples must lie inside the bounds of a box. A class without a recipe here that cannot be
-built from its defaults counts as refused.
+Every public layer class of `keras.layers` and every activation of `keras.activations` is put into a
+small model, read (the reader compares the graph with the model itself) and bounded: samples must
+lie inside the bounds of a box. A class without a recipe here that cannot be built with default
+arguments counts as refused.
 """
 
 import argparse
@@ -131,7 +131,8 @@ RECIPES: dict[str, Callable] = {
     "Rescaling": lambda: _of(L.Rescaling(0.5, 1.0)),
     "Resizing": lambda: _of(L.Resizing(4, 4), IMAGE),
     "CenterCrop": lambda: _of(L.CenterCrop(4, 4), IMAGE),
-    # At inference it is the identity, whatever size Keras states for the result.
+    # In inference this layer is the identity, regardless of the size that Keras states for the
+    # result.
     "RandomCrop": lambda: _of(L.RandomCrop(6, 6), IMAGE),
     "GroupNormalization": lambda: _of(L.GroupNormalization(2)),
     "SpectralNormalization": lambda: _of(L.SpectralNormalization(L.Dense(3))),
@@ -167,7 +168,7 @@ RECIPES: dict[str, Callable] = {
     "RandomColorJitter": lambda: _of(L.RandomColorJitter(), IMAGE),
     "RandomPosterization": lambda: _of(L.RandomPosterization(4), IMAGE),
 }
-"""Classes that need arguments or a special place; the others are made by `_default`."""
+"""Recipes for classes that need arguments or a special model; `_default` makes the others."""
 
 ARGUMENTS = {
     "Conv": {"filters": 2, "kernel_size": 2}, "SeparableConv": {"filters": 2, "kernel_size": 2},
@@ -201,7 +202,7 @@ def _default(name: str):
 
 
 def layers() -> list[str]:
-    """One name for every public layer class, the longest where there are several."""
+    """Return one name for every public layer class, the shortest if there are several."""
     names: dict[type, str] = {}
     for name in sorted(dir(L), key=len):
         kind = getattr(L, name)
@@ -211,7 +212,7 @@ def layers() -> list[str]:
 
 
 def activations() -> list[str]:
-    """One name for every activation function."""
+    """Return one name for every activation function."""
     names: dict[int, str] = {}
     for name in dir(keras.activations):
         function = getattr(keras.activations, name)
@@ -221,14 +222,14 @@ def activations() -> list[str]:
 
 
 def activation_model(name: str):
-    """An activation behind a dense layer; `glu` halves the width."""
+    """Return a model that applies an activation to four inputs."""
     given = {"threshold": (0.5, -1.0)}.get(name, ())
     function = getattr(keras.activations, name)
     return _of(L.Lambda(lambda x: function(x, *given)), (4,))
 
 
 def examine(build: Callable) -> str:
-    """Nothing if the model is read and its bounds hold at samples; else why not."""
+    """Return "" if a model is supported and its bounds hold at samples, or else the reason."""
     try:
         model = build()
     except Exception as error:
@@ -252,7 +253,7 @@ def examine(build: Callable) -> str:
 
 
 def network_box(network):
-    """A box about 0.3, of whole numbers where the model takes those."""
+    """Return a box around 0.3, with the bounds 0 and 2 for integer inputs."""
     n = network.graph.size
     lo, hi = -0.2 * np.ones(n), 0.8 * np.ones(n)
     whole = np.concatenate([np.full(slot.size, slot.whole) for slot in network.graph.inputs])
@@ -265,11 +266,11 @@ def _first(error: Exception) -> str:
 
 
 ELSEWHERE = {"TorchModuleWrapper": "torch", "TFSMLayer": "tensorflow"}
-"""Layers of one backend alone: examined there, in a process of its own."""
+"""Layers that need a certain backend, which are examined there in a separate process."""
 
 
 def examine_elsewhere(name: str) -> str:
-    """`examine` on the backend that a layer needs."""
+    """Return the result of `examine` on the backend that a layer needs."""
     backend = ELSEWHERE[name]
     if keras.backend.backend() == backend:
         return examine(RECIPES[name])
@@ -284,7 +285,7 @@ def examine_elsewhere(name: str) -> str:
 
 
 def table(only=()) -> list[tuple[str, str, str]]:
-    """`(kind, name, why refused)` of everything public; the last is empty where it is read."""
+    """Return `(kind, name, reason)` of every layer and activation; "" means supported."""
     found = []
     for name in layers():
         if not only or name in only:
@@ -304,7 +305,7 @@ def table(only=()) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    """Print the table and the share that is read."""
+    """Print the table, and the fraction that is supported."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", default=())
     parser.add_argument("--markdown", action="store_true")

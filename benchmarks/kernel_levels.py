@@ -1,8 +1,8 @@
-"""Processor time a box of every level of a wheel's kernel, beside a build for this very processor.
+"""Processor time per box for every level of a wheel's kernel, relative to a native build.
 
     python benchmarks/kernel_levels.py --wheel dist/outrange-*-manylinux*_x86_64.whl
 
-The same boxes of the same networks, one call after another in turns; medians of the ratios.
+All kernels bound the same boxes of the same networks in turns; medians of the ratios are printed.
 """
 
 import argparse
@@ -27,11 +27,11 @@ NETS = {
     "8-100x3": (8, 100, 3, 0.05, 200),
     "4-16x2": (4, 16, 2, 1.0, 147),
 }
-"""Inputs, width, depth, radius of the box, boxes at most."""
+"""Number of inputs, width, depth, radius of the box, and largest number of boxes."""
 
 
 def native(folder):
-    """The kernel as `pip install .` compiles it here."""
+    """Return the kernel compiled for this processor, as `pip install .` does."""
     spec = spec_from_file_location("setup", ROOT / "setup.py")
     assert spec is not None and spec.loader is not None
     build = module_from_spec(spec)
@@ -43,14 +43,14 @@ def native(folder):
 
 
 def of_wheel(wheel, folder):
-    """The kernels of a wheel that this processor runs."""
+    """Return the kernels of a wheel that this processor can run."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith(("_kernel.so", "_kernel.dll")))
         return kernels(Path(archive.extract(name, folder)))
 
 
 def network(inputs, width, depth):
-    """A random network as a layer program."""
+    """Return a random network as a layer program."""
     rng = np.random.default_rng(0)
     b = Builder([Slot("x", (inputs,))])
     x = b.input_values()[0]
@@ -65,7 +65,7 @@ def network(inputs, width, depth):
 
 
 def seconds(found, radius, budget):
-    """Processor seconds a box of one search; the boxes depend on nothing but the bounds."""
+    """Return the processor seconds per box of a search, whose boxes depend only on the bounds."""
     d, m, s, cap = found.program.inputs, found.objectives, found.program.states, budget + 4
     lo, hi = np.full((1, d), 0.3 - radius), np.full((1, d), 0.3 + radius)
     given = [lo, hi, np.full((1, m), -np.inf), np.zeros((1, s), np.int8), np.ones((1, m), np.uint8)]
@@ -83,7 +83,7 @@ def seconds(found, radius, budget):
 
 
 def main():
-    """Print a row a network and level."""
+    """Print a row for each network and level."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--wheel", required=True)
     parser.add_argument("--turns", type=int, default=30)

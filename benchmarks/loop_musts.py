@@ -1,23 +1,23 @@
-"""What rows of `closed_loop.py` have to reach, and what the authors of CROWN-Reach published."""
+"""Requirements for the rows of `closed_loop.py`, and published results of CROWN-Reach."""
 
 from dataclasses import dataclass
 
 
 LINES = 12
-"""That a user writes, at most."""
+"""Largest number of lines that a user writes."""
 
 
 @dataclass(frozen=True)
 class Must:
-    """What an answer has to reach, beside the right verdict.
+    """The requirements for an answer, in addition to the right verdict.
 
     Args:
-        seconds: Of the whole call, at most.
-        margin: At least; None for any.
-        loosest: Proved over seen width, of any state at any time, at most.
-        at_the_end: The same after the last step.
-        published: Verdict and seconds of CROWN-Reach in its authors' logs, of four threads of a
-            server; empty where there are none.
+        seconds: Largest number of seconds for the whole call.
+        margin: Smallest margin; None for any.
+        loosest: Largest ratio of proved to simulated width, for any state at any time.
+        at_the_end: The largest ratio after the last step.
+        published: Verdict and seconds of CROWN-Reach in its authors' logs, with four threads on a
+            server; empty if there are none.
     """
 
     seconds: float
@@ -29,7 +29,7 @@ class Must:
     def missed(
         self, seconds: float, margin: float, loosest: float, at_the_end: float, lines: int
     ) -> list[str]:
-        """What an answer does not reach."""
+        """Return the requirements that an answer does not meet."""
         found = [] if seconds <= self.seconds else [f"{self.seconds:g} s"]
         if lines > LINES:
             found.append(f"{LINES} lines")
@@ -70,9 +70,9 @@ MUSTS = {
     "C11 quadrotor": Must(1800, published="ok 47059"),
     "C12 cart pole 0.4": Must(600),
 }
-"""By the beginning of a row's name; the first that fits."""
+"""Requirements by the beginning of a row's name; the first that matches applies."""
 
 
 def must_of(name: str) -> Must | None:
-    """What a row has to reach; None if nothing is set."""
+    """Return the requirements for a row; None if there are none."""
     return next((must for start, must in MUSTS.items() if name.startswith(start)), None)

@@ -1,4 +1,4 @@
-"""A question of `closed_loop.py`."""
+"""The questions of `closed_loop.py` as records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,19 +7,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One question.
+    """A question about a closed loop.
 
     Args:
-        name: Of the row.
-        controller: A file in the folder, a model, or files by their modes.
-        plant: As a user writes it.
-        lo: Of the initial states.
-        hi: Of the initial states.
-        steps: How many.
-        spec: What shall hold; None for the pipe alone.
+        name: Name of the row.
+        controller: A file in the folder of controllers, a model, or files by mode.
+        plant: The plant as a user writes it.
+        lo: Lower bounds of the initial states.
+        hi: Upper bounds of the initial states.
+        steps: Number of steps.
+        spec: The specification; None to compute only the pipe.
         expected: The right verdict.
-        more: Other arguments.
-        skip: Nodes at the controller's beginning that are left out.
+        more: Other arguments of `closed_loop`.
+        skip: Number of nodes at the controller's beginning to leave out.
     """
 
     name: str

@@ -12,17 +12,18 @@ from scipy.linalg import expm
 
 @dataclass(frozen=True)
 class Loop:
-    """A controller, a plant and a set of states to start from.
+    """A closed loop: a controller, a plant and a set of initial states.
 
     Args:
         controller: A file in the folder of controllers, or a model.
-        step: From a writer, the state's entries and the controls to the next state's entries.
-        lo: Of the first state.
-        hi: Of the first state.
-        steps: How often it may be unrolled.
-        tol: Relative.
-        observe: From a writer and the state's entries to what the controller sees.
-        skip: Nodes at the controller's beginning that are left out.
+        step: Function from a writer, the state's entries and the controls to the next state's
+            entries.
+        lo: Lower bounds of the initial state.
+        hi: Upper bounds of the initial state.
+        steps: Numbers of steps for which the loop is unrolled.
+        tol: Relative tolerance.
+        observe: Function from a writer and the state's entries to the controller's input.
+        skip: Number of nodes at the controller's beginning to leave out.
     """
 
     controller: str | onnx.ModelProto
@@ -36,7 +37,7 @@ class Loop:
 
 
 class Writer:
-    """Writes ONNX nodes; scalars are values of shape `(1, 1)`, named by strings."""
+    """A writer of ONNX nodes; scalars are values of shape `(1, 1)`, represented by their names."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -44,52 +45,52 @@ class Writer:
         self.count = 0
 
     def node(self, kind: str, *inputs: str, **attributes) -> str:
-        """One node with one output."""
+        """Add a node with one output; return the name of the output."""
         self.count += 1
         name = f"v{self.count}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
     def number(self, value, dtype=np.float32) -> str:
-        """A constant."""
+        """Return the name of a constant."""
         array = np.asarray(value, dtype)
         name = f"c_{array.tobytes().hex()[:64]}_{array.dtype}_{'x'.join(map(str, array.shape))}"
         self.constants.setdefault(name, numpy_helper.from_array(array, name))
         return name
 
     def scaled(self, factor: float, x: str) -> str:
-        """`factor * x`."""
+        """Return the name of `factor * x`."""
         return self.node("Mul", x, self.number([[factor]]))
 
     def total(self, *parts: str) -> str:
-        """The sum."""
+        """Return the name of the sum."""
         out = parts[0]
         for part in parts[1:]:
             out = self.node("Add", out, part)
         return out
 
     def product(self, *parts: str) -> str:
-        """The product."""
+        """Return the name of the product."""
         out = parts[0]
         for part in parts[1:]:
             out = self.node("Mul", out, part)
         return out
 
     def shifted(self, shift: float, x: str) -> str:
-        """`x + shift`."""
+        """Return the name of `x + shift`."""
         return self.node("Add", x, self.number([[shift]]))
 
     def entries(self, x: str, count: int) -> list[str]:
-        """The columns of `(1, count)`."""
+        """Return the names of the columns of a value of shape `(1, count)`."""
         return [self.node("Gather", x, self.number([i], np.int64), axis=1) for i in range(count)]
 
     def controller(self, model: onnx.ModelProto, x: str, skip: int) -> str:
-        """A copy of a model's nodes that reads `x`; its weights are shared between copies."""
+        """Add a copy of a model's nodes that reads `x`; copies share their weights."""
         graph = model.graph
         weights = {tensor.name for tensor in graph.initializer}
         (given,) = (slot for slot in graph.input if slot.name not in weights)
         shape = [max(d.dim_value, 1) for d in given.type.tensor_type.shape.dim]
-        # A file may state images of 1x1 and multiply them by matrices all the same.
+        # A file may declare 1x1 images and nevertheless multiply them by matrices.
         images = any(node.op_type == "Conv" for node in graph.node)
         shaped = self.node("Reshape", x, self.number(shape, np.int64)) if images else x
         names = {given.name: shaped}
@@ -108,7 +109,7 @@ class Writer:
             copy.CopyFrom(node)
             self.count += 1
             copy.name = ""
-            # An attribute of old operator sets.
+            # `broadcast` is an attribute of old operator sets.
             kept = [a for a in copy.attribute if a.name != "broadcast"]
             del copy.attribute[:]
             copy.attribute.extend(kept)
@@ -120,7 +121,7 @@ class Writer:
 
 
 def unrolled(loop: Loop, model: onnx.ModelProto, steps: int) -> onnx.ModelProto:
-    """The last state as a function of the first."""
+    """Return a model of the last state as a function of the first."""
     n = len(loop.lo)
     w = Writer()
     state, inputs = w.entries("x", n), "x"
@@ -147,7 +148,7 @@ def _outputs(model: onnx.ModelProto) -> int:
 
 
 def linear(a: np.ndarray, b: np.ndarray) -> Callable:
-    """The plant `x' = A x + B u`."""
+    """Return the plant `x' = A x + B u` in discrete time."""
 
     def step(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
         both = w.node("Concat", *x, *u, axis=1)
@@ -158,7 +159,7 @@ def linear(a: np.ndarray, b: np.ndarray) -> Callable:
 
 
 def euler(dt: float, slope: Callable) -> Callable:
-    """The plant `x' = x + dt f(x, u)`."""
+    """Return the plant `x' = x + dt f(x, u)`."""
 
     def step(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
         return [w.total(a, w.scaled(dt, b)) for a, b in zip(x, slope(w, x, u), strict=True)]
@@ -167,7 +168,7 @@ def euler(dt: float, slope: Callable) -> Callable:
 
 
 def sampled(a: np.ndarray, b: np.ndarray, dt: float) -> Callable:
-    """`x' = A x + B u` in continuous time, the control held for `dt`."""
+    """Return the plant `x' = A x + B u` in continuous time, with the control held for `dt`."""
     n, m = b.shape
     whole = np.zeros((n + m, n + m))
     whole[:n] = np.concatenate([a, b], axis=1)
@@ -176,12 +177,12 @@ def sampled(a: np.ndarray, b: np.ndarray, dt: float) -> Callable:
 
 
 def pendulum(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
-    """An angle and its speed."""
+    """Return the derivative of a pendulum: an angle and its rate."""
     return [x[1], w.total(w.scaled(2.0, w.node("Sin", x[0])), w.scaled(8.0, u[0]))]
 
 
 def cruise(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
-    """Two cars: place, speed and acceleration of each."""
+    """Return the derivative of two cars: position, speed and acceleration of each."""
 
     def pulled(speed: str, acceleration: str, push: str) -> str:
         drag = w.scaled(-1e-4, w.product(speed, speed))
@@ -195,20 +196,20 @@ def cruise(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
 
 
 def cruise_seen(w: Writer, x: Sequence[str]) -> str:
-    """The set speed, the time gap, the own speed, the distance, the difference of speeds."""
+    """Return the controller's input: set speed, time gap, own speed, distance, speed difference."""
     away, slower = (w.total(x[i], w.scaled(-1.0, x[i + 3])) for i in (0, 1))
     return w.node("Concat", w.number([[30.0]]), w.number([[1.4]]), x[4], away, slower, axis=1)
 
 
 def car(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
-    """A car in the plane: place, speed, heading."""
+    """Return the derivative of a car in the plane: position, speed, heading."""
     # The official state is x, y, v, theta.
     cos, sin = w.node("Cos", x[3]), w.node("Sin", x[3])
     return [w.product(x[2], cos), w.product(x[2], sin), u[0], u[1]]
 
 
 def cart(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
-    """A pole on a cart; the control is a force."""
+    """Return the derivative of a pole on a cart; the control is a force."""
     fall = w.scaled(9.8, w.node("Sin", x[2]))
     push = w.scaled(-2.0, w.product(u[0], w.node("Cos", x[2])))
     turn = w.scaled(0.08 * 0.41 / 0.0105, w.total(fall, push))
@@ -216,7 +217,7 @@ def cart(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
 
 
 def arms(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
-    """Two linked arms: two angles, two speeds."""
+    """Return the derivative of two linked arms: two angles, two rates."""
     apart = w.total(x[0], w.scaled(-1.0, x[1]))
     sin, cos = w.node("Sin", apart), w.node("Cos", apart)
     a = w.total(
@@ -236,7 +237,7 @@ def arms(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
 
 
 def attitude(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
-    """A rigid body: three rates, three modified Rodrigues parameters."""
+    """Return the derivative of a rigid body: three rates, three modified Rodrigues parameters."""
     (w1, w2, w3, p1, p2, p3), (u1, u2, u3) = x, u
     size = w.total(*(w.product(p, p) for p in (p1, p2, p3)))
 
@@ -259,7 +260,7 @@ def attitude(w: Writer, x: Sequence[str], u: Sequence[str]) -> list[str]:
 
 
 def own_controller(sizes: Sequence[int], gain: np.ndarray, seed: int = 0) -> onnx.ModelProto:
-    """A ReLU network near the linear control `gain @ x`: its last layer is a least-squares fit."""
+    """Return a ReLU network whose last layer is fitted to `gain @ x`, clipped to [-1, 1]."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-3.0, 3.0, (4096, sizes[0]))
     nodes, weights, hidden, last = [], [], x, "x"

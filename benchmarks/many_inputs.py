@@ -1,12 +1,12 @@
-"""Networks of many inputs (images), instance by instance, beside other verifiers.
+"""Comparison with other verifiers on networks with many inputs (images), instance by instance.
 
     python benchmarks/many_inputs.py                          every sixth instance of each family
     python benchmarks/many_inputs.py --every 1 --families oval21
     python benchmarks/many_inputs.py --rivals none
     python benchmarks/many_inputs.py --every 1 --keep runs.jsonl     can be stopped, and goes on
 
-Rivals, their settings and where they are installed: `verifiers.py`. Instances run one after the
-other, on each the verifiers in turn. What is not decided counts as the cap.
+`verifiers.py` describes the rivals, their settings and where they are installed. Instances run one
+after another, with all verifiers in turn on each. An undecided instance counts with the full limit.
 """
 
 import argparse
@@ -25,7 +25,7 @@ FAMILIES = ("mnist_fc", "oval21", "eran")
 
 
 def instances(folder: Path, every: int) -> list[tuple[Path, Path]]:
-    """Every `every`-th instance of a family."""
+    """Return every `every`-th instance of a family."""
     listed = next(
         p for p in (folder / "instances.csv", folder / f"{folder.name}_instances.csv") if p.exists()
     )
@@ -34,12 +34,13 @@ def instances(folder: Path, every: int) -> list[tuple[Path, Path]]:
 
 
 class Kept:
-    """Instances that are done, a line each in a file: all verifiers at once, or none.
+    """A file with a line for each finished instance, which contains the outcomes of all verifiers.
 
     Args:
-        path: The file; None keeps nothing.
-        names: Of the verifiers. A line of others, or of another cap, counts as not done.
-        cap: Seconds an instance.
+        path: The file; None to store nothing.
+        names: Names of the verifiers. Lines about other verifiers, or with another limit, are
+            ignored.
+        cap: Limit in seconds per instance.
     """
 
     def __init__(self, path: str | None, names: list[str], cap: float):
@@ -54,9 +55,9 @@ class Kept:
                 self.rows[read["instance"]] = found
 
     def add(self, label: str, row: dict[str, Outcome]) -> None:
-        """One more instance."""
+        """Add a finished instance."""
         if self._path is not None:
-            # Without what they printed: that names paths, and the file is meant to be kept.
+            # Leave out the verifiers' output: it contains paths, and the file is meant to be kept.
             outcomes = {who: asdict(replace(o, detail="")) for who, o in row.items()}
             line = {"instance": label, "cap": self._cap, "outcomes": outcomes}
             with self._path.open("a") as file:
@@ -64,7 +65,7 @@ class Kept:
 
 
 def family(name: str, verifiers: dict, options) -> tuple[int, list]:
-    """Run one family and print its table; contradictions found, and the record."""
+    """Run one family and print its table; return the number of contradictions, and the record."""
     folder = data_folder() / name
     known, wrong, results, record = expected(folder), 0, [], []
     kept = Kept(options.keep, list(verifiers), options.cap)
@@ -91,7 +92,7 @@ def family(name: str, verifiers: dict, options) -> tuple[int, list]:
 
 
 def main() -> int:
-    """Run, print, and say whether any verdict contradicts another."""
+    """Run and print everything; return 1 if any verdicts contradict each other, otherwise 0."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--every", type=int, default=6, help="take every k-th instance")

@@ -1,12 +1,13 @@
-"""Exact minimal margins of random 784-256-256-10 networks, beside HiGHS on the same programs.
+"""Exact minimal margins of random 784-256-256-10 networks, compared with HiGHS.
 
     python benchmarks/margins.py
     python benchmarks/margins.py --eps 0.01 0.02 --nets 2 --cap 120
 
-A network has He-normal weights and a random image with its own decision; asked for is, over all
-images within `eps` and [0, 1], the least value of decision minus class, for every other class. Both
-get the cap for all nine; HiGHS the big numbers from our linear bounds. Where both finish, the
-largest difference is printed, and the factor between the times.
+A network has He-normal weights, and a random image with the class that the network decides. The
+question is, for every other class, the least value of decided output minus other output over all
+images within `eps` and [0, 1]. Both solvers get the limit for all nine margins; HiGHS gets its
+big-M constants from our linear bounds. If both finish, the largest difference is printed, and the
+ratio of the times.
 """
 
 import argparse
@@ -28,13 +29,13 @@ TOLERANCE = 1e-6
 
 
 def rows(decision: int) -> np.ndarray:
-    """Decision minus class, for every other class."""
+    """Return the rows of decided output minus other output, for every other class."""
     identity = np.eye(WIDTHS[-1])
     return identity[decision] - np.delete(identity, decision, axis=0)
 
 
 def highs(case, outputs: int):
-    """HiGHS on each margin; as a rival of `rivals.capped`."""
+    """Return HiGHS on each margin, as a rival for `rivals.capped`."""
     from outrange.core import Box
     from outrange.domains import bounds
     from outrange.search.milp.encoding import Encoding
@@ -55,7 +56,7 @@ def highs(case, outputs: int):
 
 
 def one(seed: int, eps: float, cap: float, folder: Path) -> tuple[bool, bool, float]:
-    """Print a line; whether we and HiGHS finished, and HiGHS's time over ours."""
+    """Print a line; return whether we and HiGHS finished, and the ratio of HiGHS's time to ours."""
     image = np.random.default_rng(1000 + seed).random(WIDTHS[0])
     lo, hi = np.clip(image - eps, 0.0, 1.0), np.clip(image + eps, 0.0, 1.0)
     path = written(layers(WIDTHS, seed, BIAS), folder / f"{seed}.onnx")
@@ -84,7 +85,7 @@ def one(seed: int, eps: float, cap: float, folder: Path) -> tuple[bool, bool, fl
 
 
 def least(network, lo, hi, wanted, cap):
-    """Proved and reached minimum of each row."""
+    """Return the proved and the attained minimum of each row."""
     from outrange.core import Box
     from outrange.search.solve import solve
 

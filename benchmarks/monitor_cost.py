@@ -1,14 +1,14 @@
-"""What `RangeMonitor` costs: `fit` of healthy programs of every shape, with it and without.
+"""The cost of `RangeMonitor`: `fit` of healthy programs of many kinds, with and without it.
 
     python benchmarks/monitor_cost.py [--bases binary series] [--repeats 5] [--seed 9000] [--warm]
 
-The programs are the bases of tests/diagnosis/generated, each compiled and trained as it is drawn.
-A round is one `fit` with the monitor, with its defaults, and two without, on fresh models of the
-same weights, in changing order; what the backend has compiled is forgotten before each, as at the
-start of a program, unless `--warm`. Wall and processor time are those of `fit` as a whole, from its
-call to its return. Printed are, as medians of the rounds: seconds without the monitor (wall,
-processor); what comes on top with it (wall, processor), and with nothing, which is the noise; the
-processor time inside of the monitor's methods; and what the monitor left in the logs.
+The programs are the bases of tests/diagnosis/generated, each compiled and trained as it is drawn. A
+round consists of one `fit` with the monitor at its defaults and two without it, on fresh models
+with the same weights, in changing order. Compiled programs are dropped before each, as at the start
+of a program, unless `--warm` is set. Wall and processor time are those of `fit` as a whole. The
+script prints medians over the rounds: seconds without the monitor (wall, processor), the additional
+time with it (wall, processor), the difference between the two runs without it, which is noise, the
+processor time inside the monitor's methods, and the entries that the monitor left in the logs.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from outrange.callbacks import RangeMonitor
 
 
 def forget() -> None:
-    """Forget what the backend has compiled."""
+    """Drop the programs that the backend has compiled."""
     gc.collect()
     if keras.backend.backend() == "jax":
         import jax
@@ -43,7 +43,7 @@ def forget() -> None:
 
 
 class Timed(RangeMonitor):
-    """Counts the processor time inside of its own methods."""
+    """A monitor that counts the processor time inside its own methods."""
 
     used = 0.0
 
@@ -64,7 +64,7 @@ class Timed(RangeMonitor):
 
 
 def timed(program, monitored: bool, warm: bool):
-    """Wall and processor seconds of one `fit`, its history, and the monitor's own seconds."""
+    """Return wall and processor seconds of one `fit`, its history, and the monitor's seconds."""
     model = build(keras, program)
     x, y = data(program)
     if not warm:
@@ -77,7 +77,7 @@ def timed(program, monitored: bool, warm: bool):
 
 
 def rounds(program, repeats: int, warm: bool) -> str:
-    """A line about one program."""
+    """Return a line about one program."""
     timed(program, True, warm)  # Modules are loaded, files are read.
     names = ["plain", "again", "watched"]
     ratios, plain, own, seen = [], [], [], {}
@@ -103,7 +103,7 @@ def rounds(program, repeats: int, warm: bool) -> str:
 
 
 def main() -> None:
-    """Read the command line, and print a line a base."""
+    """Run the command, and print a line for each base."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--bases", nargs="+", default=list(BASES), choices=list(BASES))
     parser.add_argument("--repeats", type=int, default=5)

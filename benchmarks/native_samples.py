@@ -20,12 +20,12 @@ def compare(network: Network, predict: Callable[[np.ndarray], np.ndarray], count
     """Compare a network with its framework at normal samples, and its bounds with the samples.
 
     Args:
-        network: What was read.
-        predict: Flat float32 rows to rows of outputs, in the framework.
-        count: How many samples.
+        network: The network that was read.
+        predict: The framework's function from flat float32 rows to rows of outputs.
+        count: Number of samples.
 
     Returns:
-        Nothing if they agree; else a sentence.
+        "" if all agree, or else a sentence about the difference.
 
     Raises:
         ModelError: They differ by more than rounding explains.
@@ -51,12 +51,12 @@ def first_line(error: Exception) -> str:
 
 
 def show(kind: str, rows: dict[str, str], markdown: bool, version: str) -> None:
-    """Print which names are read, the reason for each other, and the share.
+    """Print which names are supported, the reasons for the others, and the fraction supported.
 
     Args:
-        kind: What the names are.
-        rows: Name to why it is refused; empty where it is read.
-        markdown: Print a table of two rows a kind in place of a line a name.
+        kind: The kind of the names, such as "module".
+        rows: For each name, why it is refused; "" if it is supported.
+        markdown: Whether to print a table with two rows per kind instead of a line per name.
         version: Name and version of the framework.
     """
     read = [name for name, why in rows.items() if not why]

@@ -13,12 +13,12 @@ INTEGRATOR = outrange.linear_plant([[1, 1], [0, 1]], [0.5, 1])
 
 
 def pendulum(x: Any, u: Any) -> Any:
-    """An inverted pendulum, Euler's rule with 0.05 s."""
+    """Return the next state of an inverted pendulum, by Euler's rule with 0.05 s."""
     return [x[0] + 0.05 * x[1], x[1] + 0.05 * (2 * np.sin(x[0]) + 8 * u[0])]
 
 
 def cruise(x: Any, u: Any) -> Any:
-    """Two cars behind each other, 0.1 s."""
+    """Return the next state of two cars, one behind the other, after 0.1 s."""
     slope = [
         x[1], x[2], -2 * x[2] - 4 - 1e-4 * x[1] ** 2,
         x[4], x[5], -2 * x[5] + 2 * u[0] - 1e-4 * x[4] ** 2,
@@ -27,22 +27,22 @@ def cruise(x: Any, u: Any) -> Any:
 
 
 def cruise_seen(x: Any) -> Any:
-    """The speed that is set, the gap in time, and what the radar sees."""
+    """Return the controller's input: set speed, time gap, and the radar's measurements."""
     return [30.0, 1.4, x[4], x[0] - x[3], x[1] - x[4]]
 
 
 def car(x: Any, u: Any) -> Any:
-    """A car in the plane, 0.2 s."""
+    """Return the next state of a car in the plane, after 0.2 s."""
     return x + 0.2 * np.stack([x[2] * np.cos(x[3]), x[2] * np.sin(x[3]), u[0], u[1]])
 
 
 def unicycle(x: Any, u: Any, w: Any) -> Any:
-    """A unicycle that is pushed a little, 0.2 s."""
+    """Return the next state of a unicycle with a small disturbance, after 0.2 s."""
     return x + 0.2 * np.stack([x[3] * np.cos(x[2]), x[3] * np.sin(x[2]), u[1], u[0] + w[0]])
 
 
 def attitude(x: Any, u: Any) -> Any:
-    """A rigid body that turns, 0.1 s: its rates, and how it lies."""
+    """Return the next state of a rotating rigid body, after 0.1 s: its rates, and its attitude."""
     w, y = x[:3], x[3:]
     pushed = [0.25 * (u[0] + w[1] * w[2]), 0.5 * u[1] - 1.5 * w[0] * w[2], u[2] + 2 * w[0] * w[1]]
     turned = 0.5 * (np.sum(y**2) * np.sum(w) + np.cross(y, w) + w)
@@ -50,7 +50,7 @@ def attitude(x: Any, u: Any) -> Any:
 
 
 def arms(x: Any, u: Any) -> Any:
-    """Two pendulums, one hanging from the other, 0.05 s."""
+    """Return the next state of a double pendulum, after 0.05 s."""
     a, b, v, w = x
     sine, cosine = np.sin(a - b), np.cos(a - b)
     first = 4 * u[0] + 2 * np.sin(a) - w**2 * sine / 2
@@ -63,7 +63,7 @@ def arms(x: Any, u: Any) -> Any:
 G = 32.2
 
 ADVISED = {
-    # Accelerations that follow an advisory, and what speed in ft/min complies with it.
+    # Accelerations that an advisory permits, and whether a climb rate in ft/min complies with it.
     1: (-G / 3, -G / 4, lambda v: v <= 0), 2: (G / 4, G / 3, lambda v: v >= 0),
     3: (-G / 3, -G / 4, lambda v: 60 * v <= -1500), 4: (G / 4, G / 3, lambda v: 60 * v >= 1500),
     5: (-G / 3, -G / 3, lambda v: 60 * v <= -1500), 6: (G / 3, G / 3, lambda v: 60 * v >= 1500),
@@ -72,13 +72,16 @@ ADVISED = {
 
 
 def aircraft(pilot: str) -> Callable:
-    """An aircraft whose pilot follows an advisory: height, climb, seconds to go, advisory."""
+    """Return the plant of an aircraft whose pilot follows an advisory.
+
+    The state consists of height, climb rate, seconds to go, and advisory.
+    """
 
     def acceleration(advisory: Any, before: Any, v: Any, c: Any) -> Any:
         total = 0.0
         for k, (least, most, complies) in ADVISED.items():
             middle, half = (least + most) / 2, (most - least) / 2
-            # The worst is the least that is advised.
+            # The worst case is the smallest advised acceleration.
             chosen = {"middle": middle, "worst": middle - half * np.sign(middle)}.get(pilot)
             pushed = middle + half * c[0] if chosen is None else chosen
             obeys = (advisory == k) & ~((before == k) & complies(v))
@@ -101,7 +104,7 @@ def aircraft(pilot: str) -> Callable:
 
 
 def aircraft_seen(x: Any) -> Any:
-    """What the networks of the advisories read."""
+    """Return the normalized input of the advisory networks."""
     return [x[0] / 16000, x[1] / 5000, (x[2] - 20) / 40]
 
 

@@ -1,4 +1,4 @@
-"""A command within a limit on its time: its processes ended, their seconds counted (Linux only)."""
+"""Commands with a time limit, whose processes are killed and CPU time is counted (on Linux)."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ Settings = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Ran:
-    """A finished command; `code` is None if it was ended at the limit."""
+    """The outcome of a command; `code` is None if it was killed at the limit."""
 
     code: int | None
     wall: float
@@ -27,10 +27,10 @@ class Ran:
 
 
 def run(command: Command, folder: Path, seconds: float, settings: Settings | None = None) -> Ran:
-    """Run a command in a folder, and end all its processes when it is over or its time is.
+    """Run a command in a folder; kill all its processes when it exits or its time is over.
 
-    Python may keep the bytecode it compiles, whatever the caller's environment says: else a
-    verifier that runs from sources would compile them anew on every instance.
+    Python may store compiled bytecode, regardless of the caller's environment. Otherwise a verifier
+    that runs from sources would compile them again for every instance.
     """
     surroundings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as log:
@@ -52,19 +52,20 @@ def run(command: Command, folder: Path, seconds: float, settings: Settings | Non
                 cpu = session_cpu(process.pid)
         finally:
             os.close(watch)
-            # The leader is not reaped yet, so its group's number is still its own.
+            # The leader is not reaped yet, so its process group still has its number.
             os.killpg(process.pid, signal.SIGKILL)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         log.seek(0)
-        # Children that were killed unreaped are in no one's usage: hence the count just before.
+        # The usage does not include children that were killed and not reaped, so an earlier count
+        # helps.
         cpu = max(cpu, usage.ru_utime + usage.ru_stime)
         output = log.read().decode(errors="replace")
         return Ran(process.returncode if over else None, wall, cpu, output)
 
 
 def session_cpu(session: int) -> float:
-    """CPU seconds of the live processes of a session and of the children they reaped."""
+    """Return the CPU seconds of a session's live processes, and of the children they reaped."""
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

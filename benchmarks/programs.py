@@ -1,13 +1,13 @@
-"""The scorecard of `diagnose` over random programs: healthy ones, and mutants of them.
+"""The scorecard of `diagnose` on random programs: healthy ones, and mutants of these.
 
     python benchmarks/programs.py                       # 100 bases and their mutants, drawn anew
     python benchmarks/programs.py --seeds 0 100         # seeds for work on the rules: below 1,000
     python benchmarks/programs.py --out score.jsonl --time 3600   # goes on where it stopped
 
-Each base and mutant is trained from ten starts; the mutant hurts if it does significantly worse on
-rows it has not seen, in what it predicts, in its own loss or in the chances it tells, and is a
-healthy twin of its base if it does none of these. A cause is named by a
-finding of a rule, or with words, that `tests/diagnosis/generated` lists for the mutation.
+Each base and mutant is trained from ten starts. A mutant is harmful if it is significantly worse on
+unseen rows in its predictions, its own loss or its predicted probabilities; otherwise it is a
+healthy twin of its base. A finding names a cause if its rule or words are listed in
+`tests/diagnosis/generated` for the mutation.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from programs_table import table
 
 
 WORK = 1000
-"""Seeds below are for work on the rules, those above for scores."""
+"""Seeds below this are for work on the rules, and seeds above it for scores."""
 
 
 class Trainings:
-    """What was trained before, by what was trained: a file of JSON lines."""
+    """A cache of trainings in a file of JSON lines, by the trained program."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,7 +39,7 @@ class Trainings:
         self.known = dict(json.loads(line) for line in lines if line.endswith("]"))
 
     def __call__(self, keras: Any, program: Any) -> tuple[Any, Any, Any, str]:
-        """Skills, gains and told chances of ten starts, and the error if there was one."""
+        """Return skills, gains and predicted probabilities of ten starts, and the error, if any."""
         import numpy as np
 
         from diagnosis.generated.judge import fingerprint
@@ -59,7 +59,7 @@ class Trainings:
 
 
 def diagnosed(model: Any, program: Any) -> dict[str, Any]:
-    """Findings and time of one call, as a user makes it."""
+    """Return the findings and the time of one call, as a user makes it."""
     import outrange
     from diagnosis.generated.program import data
 
@@ -77,7 +77,7 @@ def diagnosed(model: Any, program: Any) -> dict[str, Any]:
 
 
 def record(keras: Any, program: Any, operator: Any = None) -> dict[str, Any]:
-    """Diagnose one program; at which level its cause is named, and all that is found."""
+    """Diagnose a program; return the level at which its cause is named, and all findings."""
     from diagnosis.generated.program import build
 
     try:
@@ -96,7 +96,7 @@ def record(keras: Any, program: Any, operator: Any = None) -> dict[str, Any]:
 
 
 def group(keras: Any, seed: int, train: Trainings, todo: list[int], healthy: bool = False) -> Any:
-    """Every program of a group, as records one by one; with `healthy` no mutant that hurts."""
+    """Yield the records of all programs of a group; with `healthy`, without harmful mutants."""
     import numpy as np
 
     from diagnosis.generated import sample
@@ -132,7 +132,7 @@ def group(keras: Any, seed: int, train: Trainings, todo: list[int], healthy: boo
 
 
 def groups(options: argparse.Namespace, out: Path) -> list[int]:
-    """The first seed of each group, drawn anew or as a file that is there says."""
+    """Return the first seed of each group: those in an existing file, or new ones."""
     from diagnosis.generated.sample import GROUP
 
     if out.exists() and (lines := out.read_text().splitlines()):
@@ -163,7 +163,7 @@ def main() -> None:
 
 
 def run(seeds: list[int], cache: Path, out: Path, end: float, healthy: bool = False) -> None:
-    """Add to `out` what it does not have yet."""
+    """Add the missing records to the file `out`."""
     import keras
 
     import shared_draws

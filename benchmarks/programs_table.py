@@ -1,4 +1,4 @@
-"""How `programs.py` prints its records."""
+"""The tables that `programs.py` prints from its records."""
 
 import math
 from collections import defaultdict
@@ -11,7 +11,7 @@ Record = dict[str, Any]
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share, by Wilson."""
+    """Return Wilson's 95 % confidence interval for a proportion."""
     if not total:
         return 0.0, 1.0
     z, part = 1.959964, hits / total
@@ -21,14 +21,14 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
 
 
 def share(hits: int, total: int) -> str:
-    """`"30 of 40 (75 %, 95 % interval 60 to 86 %)"`."""
+    """Format a proportion, such as `"30 of 40 (75 %, 95 % interval 60 to 86 %)"`."""
     lo, hi = wilson(hits, total)
     part = 100 * hits / max(total, 1)
     return f"{hits} of {total} ({part:.0f} %, 95 % interval {100 * lo:.0f} to {100 * hi:.0f} %)"
 
 
 def table(records: list[Record]) -> None:
-    """Everything, the misses last."""
+    """Print all tables, and a list of the misses at the end."""
     by_kind = defaultdict(list)
     for one in records:
         by_kind[one["kind"]].append(one)

@@ -15,7 +15,7 @@ ACTIVATIONS = "Relu", "Tanh", "Sigmoid"
 
 
 def random_controller(rng: np.random.Generator, states: int, controls: int) -> onnx.ModelProto:
-    """A network of two hidden layers, beside a linear pull towards 0."""
+    """Return a network with two hidden layers plus a linear control toward 0."""
     w, x, kind = Writer(), "x", ACTIVATIONS[int(rng.integers(3))]
     sizes = [states, *rng.integers(3, 12, 2).tolist(), controls]
     for k, (a, b) in enumerate(pairwise(sizes)):
@@ -30,7 +30,10 @@ def random_controller(rng: np.random.Generator, states: int, controls: int) -> o
 
 
 def random_rate(rng: np.random.Generator, n: int, m: int, bends: bool) -> Callable:
-    """Products, quotients, sines, exponentials and the time; `bends` for absolute values."""
+    """Return a random right-hand side with products, quotients, sines, exponentials and the time.
+
+    With `bends`, it also contains absolute values.
+    """
     linear, drive = 0.4 * rng.normal(size=(n, n)), rng.normal(size=(n, m))
     first, second, third = rng.integers(n, size=(3, n))
     pull, wave, share, flat = 0.4 * rng.normal(size=(4, n))
@@ -50,7 +53,7 @@ def random_rate(rng: np.random.Generator, n: int, m: int, bends: bool) -> Callab
 
 
 def random_row(seed: int) -> Row:
-    """A loop in discrete time where `seed` is even, else in continuous time."""
+    """Return a random loop, in discrete time if `seed` is even, otherwise in continuous time."""
     rng = np.random.default_rng(seed)
     n, m, steps = int(rng.integers(1, 5)), int(rng.integers(1, 3)), int(rng.integers(3, 12))
     flows = bool(seed % 2)

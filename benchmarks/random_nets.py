@@ -1,4 +1,4 @@
-"""Random networks of relu layers, written as ONNX files."""
+"""Random networks of ReLU layers, written as ONNX files."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ Layers = list[tuple[np.ndarray, np.ndarray]]
 
 
 def layers(widths: Sequence[int], seed: int, bias: float) -> Layers:
-    """Weights as float32 numbers, He-normal, with biases of this standard deviation."""
+    """Return He-normal weights and normal biases with standard deviation `bias`, in float32."""
     rng = np.random.default_rng(seed)
     return [
         (
@@ -24,7 +24,7 @@ def layers(widths: Sequence[int], seed: int, bias: float) -> Layers:
 
 
 def written(parts: Layers, path: Path) -> Path:
-    """The network as an ONNX file."""
+    """Write a network as an ONNX file; return the path."""
     nodes, constants, value = [], [], "x"
     for k, (weight, bias) in enumerate(parts):
         constants.append(onnx.numpy_helper.from_array(weight, f"w{k}"))

@@ -1,12 +1,13 @@
-"""The exact range of every output, side by side with what else could find it.
+"""The exact range of every output, compared with other methods.
 
     python benchmarks/ranges.py                      every row, every rival (60 s a row each)
     python benchmarks/ranges.py --rows mlp --no-rivals
     python benchmarks/ranges.py --rows acas_1_1_p3 --cap 20
     python benchmarks/ranges.py --made 12 64 --no-rivals     a random net of 12 inputs, 2 x 64
 
-Seconds are wall time of the question alone; reading the model is counted for no one. A factor is
-the rival's time over ours, and `>` where the rival did not finish. Marabou is asked for 1 % only.
+Seconds are wall time of the question alone; the time to read the model does not count for any
+method. A factor is the ratio of the rival's time to ours, with `>` if the rival did not finish.
+Marabou only has to reach 1 %.
 """
 
 import argparse
@@ -31,7 +32,7 @@ RIVALS = {"HiGHS": highs, "Marabou": marabou}
 
 
 def made(inputs: int, width: int, folder: str) -> Case:
-    """Two layers of relu and two outputs, over the box [0, 1]."""
+    """Return a random network with two ReLU layers and two outputs, over the box [0, 1]."""
     name = f"mlp_{inputs}_{width}"
     parts = layers((inputs, width, width, 2), seed=0, bias=0.1)
     path = written(parts, Path(folder) / f"{name}.onnx")
@@ -39,7 +40,7 @@ def made(inputs: int, width: int, folder: str) -> Case:
 
 
 def ours(case, limit):
-    """Our own answer, and what it took."""
+    """Return our own answer and its time."""
     network = outrange.load(case.path)
     shape = network.graph.inputs[0].shape
     box = (case.lo.reshape(shape), case.hi.reshape(shape))
@@ -59,11 +60,12 @@ def ours(case, limit):
 
 
 def against(name, case, own, cap):
-    """A rival's run beside ours: its time, the factor, and whether its answers contradict ours."""
+    """Run a rival; return its time, the factor, and whether its answers contradict ours."""
     run = capped(RIVALS[name], case, len(own["lo"]), cap)
     apart = 0.0
     for output, sign, bound, value in run.ends:
-        # A rival's proved bound must not exclude what we saw; what it reached we must not exclude.
+        # A rival's proved bound must not exclude values we attained, nor ours those that it
+        # attained.
         width = own["hi"][output] - own["lo"][output]
         seen = own["seen_lo" if sign > 0 else "seen_hi"][output]
         claim = own["lo" if sign > 0 else "hi"][output]
@@ -75,7 +77,7 @@ def against(name, case, own, cap):
 
 
 def sampled(case, own, count):
-    """How much of the exact width random inputs show (the least of all outputs)."""
+    """Return the least fraction, over all outputs, of the exact width that random inputs attain."""
     lo, hi, seconds = samples(case, len(own["lo"]), count)
     exact = np.array(own["hi"]) - np.array(own["lo"])
     share = np.min((hi - lo) / np.where(exact > 0, exact, 1.0)) if (exact > 0).any() else 1.0
@@ -83,7 +85,7 @@ def sampled(case, own, count):
 
 
 def line(row) -> str:
-    """One row of the table."""
+    """Return a row of the table as text."""
     parts = [
         f"{row['row']:12s} {row['closed']:3d}/{row['ends']:<3d} {row['seconds']:8.2f} s "
         f"gap {row['worst_gap']:.0e} {row['boxes']:9d} boxes"
@@ -99,7 +101,7 @@ def line(row) -> str:
 
 
 def closing(rows):
-    """The figures of the whole run."""
+    """Print the figures of the whole run."""
     for family in ("mlp", "acas"):
         own = [row for row in rows if row["row"].startswith(family)]
         if not own:
@@ -127,7 +129,7 @@ def closing(rows):
 
 
 def main():
-    """Run the rows asked for."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", nargs="*", default=[""], help="rows whose name starts with this")
     parser.add_argument("--skip", nargs="*", default=[], help="rows to leave out")
@@ -152,7 +154,7 @@ def main():
 
 
 def measure(options, folder: str) -> None:
-    """Run the rows, print them and what they say together."""
+    """Run the rows; print them and a summary."""
     if options.made:
         chosen = [made(*options.made, folder)]
     else:

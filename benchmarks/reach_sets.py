@@ -1,9 +1,9 @@
-"""Exact reach sets: how many pieces, how long, how large the error; of networks and of loops.
+"""The number of pieces, time and error of exact reach sets of networks and loops.
 
-Networks have random weights (He), inputs in [-1, 1]. A loop is a double integrator with a network
-that was fitted to a saturated linear law; its row is about the set after the last step. Beside it:
-how many of 200 outputs that the network computes are proved to be attained, and that none is
-proved not to be.
+Networks have random weights (He) and inputs in [-1, 1]. A loop is a double integrator with a
+network that is fitted to a saturated linear law; its row is about the set after the last step. The
+script also prints how many of 200 outputs of the network are proved to be in the set, and checks
+that none is proved to be outside.
 
     python benchmarks/reach_sets.py
     python benchmarks/reach_sets.py --acas ACASXU_run2a_1_1_batch_2000.onnx  # set of property 3

@@ -1,9 +1,10 @@
-"""Ranges of random recurrent networks: the gap to the best value found, beside auto_LiRPA.
+"""Ranges of random recurrent networks and their gaps, compared with auto_LiRPA.
 
     python benchmarks/recurrent.py [--lirpa PYTHON SOURCES] [--time 20] [--nets 1] [--widths 0.1]
 
-`PYTHON` is an interpreter with PyTorch, `SOURCES` a checkout of auto_LiRPA. Every network is also
-run at 100,000 samples, which must lie inside. `looser by` compares the widths of the proved ranges.
+`PYTHON` is an interpreter with PyTorch, and `SOURCES` is a checkout of auto_LiRPA. Every network is
+also evaluated at 100,000 samples, which must lie inside the range. `looser by` compares the widths
+of the proved ranges.
 """
 
 import argparse
@@ -23,12 +24,12 @@ from outrange.search.solve import solve
 
 
 SHAPES = ((3, 4, 1), (5, 8, 2), (10, 8, 2))
-"""Steps, units, features."""
+"""Numbers of steps, units and features of each network."""
 SAMPLES = 100_000
 
 
 def cases(nets: int, widths):
-    """Name, weights and ends of every question."""
+    """Yield the name, kind, weights and input bounds of every question."""
     for steps, units, features in SHAPES:
         for kind in KINDS:
             for seed in range(nets):
@@ -39,7 +40,7 @@ def cases(nets: int, widths):
 
 
 def ask_lirpa(python: str, sources: str, method: str, asked) -> dict[str, dict]:
-    """What auto_LiRPA proves, by name."""
+    """Return the answers of auto_LiRPA, by name of the question."""
     arrays: dict = {"names": json.dumps([name for name, *_ in asked])}
     for name, _, w, lo, hi in asked:
         arrays |= {f"{name}/{key}": value for key, value in (w | {"lo": lo, "hi": hi}).items()}
@@ -56,7 +57,7 @@ def ask_lirpa(python: str, sources: str, method: str, asked) -> dict[str, dict]:
 
 
 def kept(path: Path | None, method: str, asked, lirpa) -> dict[str, dict]:
-    """The rival's answers: from the file where it has them, else asked for and added to it."""
+    """Return the rival's answers; those missing in the file are computed and added to it."""
     known = json.loads(path.read_text()) if path and path.exists() else {}
     mine = known.setdefault(method, {})
     if missing := [case for case in asked if case[0] not in mine]:
@@ -67,7 +68,7 @@ def kept(path: Path | None, method: str, asked, lirpa) -> dict[str, dict]:
 
 
 def one(kind: str, w, lo, hi, seconds: float):
-    """Linear bounds, the search, and samples: `(widths, gap, seconds)`."""
+    """Compute linear bounds, search, and evaluate samples; return widths, gap and seconds."""
     net = graph(kind, w)
     began = perf_counter()
     least, most = (end[0] for end in bounds(net, lo[None], hi[None])[net.output])
@@ -119,7 +120,8 @@ def main() -> None:
         widths = [np.array(a["hi"]) - np.array(a["lo"]) for a in answers]
         longest = max((a["seconds"] for a in answers), default=0.0)
         if longest > args.time and any((proved > width).any() for width in widths):
-            # Looser than a rival that took longer: as much time as that had.
+            # If our range is looser than that of a slower rival, search again with the rival's
+            # time.
             linear, first, proved, reached, taken = one(kind, w, lo, hi, longest)
         base = reached.max()
         row = f"{name:20} {base:9.4g} {(linear / reached).max():8.4f} {first:6.2f} "

@@ -1,8 +1,9 @@
-"""auto_LiRPA on the same networks; run by `recurrent.py` in an environment that has PyTorch.
+"""auto_LiRPA on recurrent networks; `recurrent.py` runs this in an environment with PyTorch.
 
     python recurrent_lirpa.py NETS.npz SOURCES METHOD SECONDS
 
-Reads weights and boxes, writes one line of JSON per network: lower and upper bounds, seconds.
+Reads weights and boxes, and writes a line of JSON per network with lower and upper bounds and
+seconds.
 """
 
 import json
@@ -14,7 +15,7 @@ import numpy as np
 
 
 def main(path: str, sources: str, method: str) -> None:
-    """Bound every network of the file."""
+    """Bound every network in the file."""
     warnings.filterwarnings("ignore")
     sys.path.insert(0, sources)
     import torch

@@ -1,4 +1,4 @@
-"""Random recurrent networks as plain weights, as graphs, and the boxes that are asked about."""
+"""Random recurrent networks as weights and as graphs, and the input boxes of the questions."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 def weights(kind: str, steps: int, units: int, features: int, seed: int) -> dict:
-    """Weights of the size that initializers give, and a sequence to be about."""
+    """Return weights as large as those of initializers, and a sequence as the center of boxes."""
     rng = np.random.default_rng((seed, steps, units, KINDS.index(kind)))
     n = GATES[kind] * units
     return {
@@ -23,7 +23,7 @@ def weights(kind: str, steps: int, units: int, features: int, seed: int) -> dict
 
 
 def graph(kind: str, w: dict) -> Graph:
-    """The network as Keras computes it (GRU with `reset_after`), and a dense head."""
+    """Return a network's graph as in Keras (GRU with `reset_after`), with a dense head."""
     steps, features = w["center"].shape
     b = Builder([Slot("x", (steps, features))])
     (x,) = b.input_values()
@@ -55,6 +55,6 @@ def _cell(kind: str, b: Builder, x, h, c, w: dict, units: int):
 
 
 def box(w: dict, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs within half of `width` of the sequence."""
+    """Return the box of inputs within `width / 2` of the sequence."""
     center = w["center"].ravel()
     return center - 0.5 * width, center + 0.5 * width

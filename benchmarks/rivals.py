@@ -1,7 +1,7 @@
-"""What else could answer: HiGHS on the exact mixed-integer form, Marabou by bisection, samples.
+"""Other methods for ranges: HiGHS on the mixed-integer encoding, Marabou by bisection, and samples.
 
-Each runs in a process of its own that is ended when its time is over; reading the model and
-starting up is not counted. A rival reports every end it finished as `(output, sign, bound, value)`.
+Each runs in a separate process that is killed when its time is over; reading the model and starting
+up do not count. A rival reports every bound that it finished as `(output, sign, bound, value)`.
 """
 
 import gzip
@@ -17,18 +17,18 @@ import numpy as np
 
 
 MARABOU_TOLERANCE = 0.01
-"""Of the range seen: where the bisection stops."""
+"""Tolerance at which the bisection stops, relative to the range attained."""
 
 
 @dataclass
 class Run:
-    """What a rival did within its cap.
+    """The results of a rival within its time limit.
 
     Args:
-        ends: Ends finished, in order: `(output, sign, bound, value)`.
-        seconds: Until the last end was finished, or the cap.
-        finished: Whether it finished all ends.
-        note: What went wrong, if anything.
+        ends: Finished bounds, in order: `(output, sign, bound, value)`.
+        seconds: Seconds until the last bound was finished, or the limit.
+        finished: Whether it finished all bounds.
+        note: A description of a failure; empty if there was none.
     """
 
     ends: list = field(default_factory=list)
@@ -38,9 +38,9 @@ class Run:
 
 
 def capped(rival, case, outputs: int, seconds: float, ends: int | None = None) -> Run:
-    """Run a rival in a fresh process for at most `seconds` of work.
+    """Run a rival in a new process for at most `seconds` of work.
 
-    It is done with `ends` ends; by default both of every output.
+    The rival has finished after `ends` bounds, by default two for each output.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
@@ -51,7 +51,7 @@ def capped(rival, case, outputs: int, seconds: float, ends: int | None = None) -
     run = Run(seconds=seconds)
     begun = None
     while True:
-        # Start-up has a limit of its own, and a solver may look at its clock late.
+        # Start-up has a separate limit, and a solver may check its clock late.
         patience = 120.0 if begun is None else begun + seconds + 5.0 - time.perf_counter()
         if patience <= 0 or not here.poll(patience):
             run.note = run.note or "ended at the cap"
@@ -79,7 +79,7 @@ def capped(rival, case, outputs: int, seconds: float, ends: int | None = None) -
 
 
 def _work(rival, case, outputs, seconds, pipe):
-    # What a rival prints is not ours to show.
+    # Hide the rival's output.
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
@@ -96,7 +96,7 @@ def _work(rival, case, outputs, seconds, pipe):
 
 
 def highs(case, outputs: int):
-    """HiGHS on the same encoding, its big numbers from our own linear bounds at the root."""
+    """Return HiGHS on our mixed-integer encoding, with big-M constants from our root bounds."""
     import outrange
     from outrange.core import Box
     from outrange.domains import bounds
@@ -121,7 +121,7 @@ def highs(case, outputs: int):
 
 
 def marabou(case, outputs: int):
-    """Marabou, asked "can it be larger than t?" until t is known to 1 % of the range seen."""
+    """Return Marabou, which bisects on "can it be larger than t?" to 1 % of the range attained."""
     from maraboupy import Marabou
 
     path = case.path
@@ -145,7 +145,7 @@ def marabou(case, outputs: int):
     seen = np.stack([evaluate(point) for point in points])
 
     def beyond(output, sign, threshold, seconds):
-        """The value of a point past the threshold, None if there is none."""
+        """Return the value at a point beyond the threshold; None if there is no such point."""
         variable = variables[output]
         store, other = network.lowerBounds, network.upperBounds
         if sign < 0:
@@ -183,7 +183,7 @@ def marabou(case, outputs: int):
 
 
 def samples(case, outputs: int, count: int = 1_000_000):
-    """`(lo, hi, seconds)` of `count` random inputs."""
+    """Return the least and largest outputs at `count` random inputs, and the seconds."""
     import outrange
 
     network = outrange.load(case.path)

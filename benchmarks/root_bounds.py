@@ -1,12 +1,12 @@
-"""Bounds without any split on convolutional networks, beside auto_LiRPA's optimized ones.
+"""Bounds without any split on convolutional networks, compared with auto_LiRPA's optimized bounds.
 
     python benchmarks/root_bounds.py --lirpa PYTHON SOURCES [--iterations 20] [--every 1]
 
-The networks and properties are `oval21`'s: the nine margins of a picture's class over the others.
-`PYTHON` is an interpreter with PyTorch and onnx2pytorch, `SOURCES` a checkout of auto_LiRPA (the
-bounds of alpha-beta-CROWN). Ours are what was proved after the seconds it took; a step that was
-under way by then does not count. A gap is the distance from a bound to the least value that we
-found; what is compared is the sum of an instance's gaps.
+The networks and properties are those of `oval21`: the nine margins of an image's class over the
+others. `PYTHON` is an interpreter with PyTorch and onnx2pytorch, and `SOURCES` is a checkout of
+auto_LiRPA (the bounds of alpha-beta-CROWN). Our bounds are those proved within auto_LiRPA's time;
+an unfinished step does not count. A gap is the distance from a bound to the least value that we
+found. The script compares the sums of the gaps of each instance.
 """
 
 import argparse
@@ -33,11 +33,11 @@ from outrange.search.neuron_split.search import NeuronSplitSearch
 
 WORKER = Path(__file__).with_name("root_lirpa.py")
 STEP = 1e-3
-"""Seconds, less than a step of ours takes: so each ends a turn."""
+"""Seconds, less than one of our steps takes, so that each step ends a turn."""
 
 
 def margins(path: Path, outputs: int) -> np.ndarray:
-    """The rows `larger - smaller` of every `(<= Y_larger Y_smaller)` of a property."""
+    """Return the rows `larger - smaller` for every `(<= Y_larger Y_smaller)` in a property."""
     units = np.eye(outputs)
     found = re.findall(r"\(([<>])= Y_(\d+) Y_(\d+)\)", path.read_text())
     return np.array(
@@ -49,7 +49,7 @@ def margins(path: Path, outputs: int) -> np.ndarray:
 
 
 def theirs(onnx: Path, box: Box, rows: np.ndarray, shape, options, folder: Path) -> dict:
-    """Bounds and seconds, by method."""
+    """Return auto_LiRPA's bounds and seconds, by method."""
     asked = folder / "asked.npz"
     np.savez(asked, lo=box.lo, hi=box.hi, rows=rows, shape=shape)
     python, sources = options.lirpa
@@ -62,7 +62,7 @@ def theirs(onnx: Path, box: Box, rows: np.ndarray, shape, options, folder: Path)
 
 
 def ours(graph, box: Box, seconds: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Bounds after those seconds, the least values found, and when the last step ended."""
+    """Return our bounds after these seconds, the least values found, and the last step's end."""
     state = Incumbent(np.eye(graph.value_size(graph.output)), 1e-6, 10 * seconds, None)
     search = NeuronSplitSearch(graph, box, state, splits=False)
     low, taken = search.lower(), state.clock.seconds
@@ -78,7 +78,7 @@ def ours(graph, box: Box, seconds: float) -> tuple[np.ndarray, np.ndarray, float
 
 
 def main() -> None:
-    """One row an instance, one a network."""
+    """Print a row for each instance, and one for each network."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--lirpa", nargs=2, metavar=("PYTHON", "SOURCES"), required=True)
     parser.add_argument("--iterations", type=int, default=20)

@@ -1,8 +1,8 @@
-"""auto_LiRPA on rows of the outputs of one network; run by `root_bounds.py`, where PyTorch is.
+"""auto_LiRPA on rows of a network's outputs; `root_bounds.py` runs this with PyTorch.
 
     python root_lirpa.py NET.onnx ASKED.npz SOURCES ITERATIONS THREADS
 
-Prints one line of JSON: lower bounds of the rows by CROWN and with optimized slopes, and seconds.
+Prints a line of JSON: lower bounds of the rows by CROWN and with optimized slopes, and seconds.
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 
 
 def main(path: str, asked: str, sources: str, iterations: str, threads: str) -> None:
-    """Bound every row."""
+    """Bound every row, and print the bounds."""
     warnings.filterwarnings("ignore")
     sys.path.insert(0, sources)
     import onnx

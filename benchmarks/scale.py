@@ -1,4 +1,4 @@
-"""Many cores and many machines: what an executor costs, and what it gains.
+"""The cost and the gain of an executor, for many cores and many machines.
 
     python benchmarks/scale.py                    two cores; some ten minutes
     python benchmarks/scale.py --quick            smaller cases, to see that it runs
@@ -6,13 +6,13 @@
     python benchmarks/scale.py --only hard        ranges that a time limit ends: how wide are they?
     python benchmarks/scheduler.py                1 to 1,024 cores, from what `tasks.py` recorded
 
-Side by side in one run: the engine in this process on two cores (two worker processes for
-`verify_all`), and a `LocalCluster` of Dask with one and with two workers of one thread each, which
-have started. Each is asked for `--seconds`, three times at least, and the least counts, as in
-`timeit`: the first call imports, and reads models on its workers. Printed are seconds, the ratio of
-two workers to the two cores of one process (at most 1.15 is wanted) and to one worker (at most
-0.6), and how far both cores worked. `hard` prints widths instead: those of two workers are to be at
-most 1.1 times those of one process after the same `--seconds`, by the mean of three runs each.
+One run compares the engine in this process on two cores (two worker processes for `verify_all`)
+with a running `LocalCluster` of Dask with one and with two workers of one thread each. Each case is
+repeated for `--seconds`, at least three times, and the least time counts, as in `timeit`, since the
+first call imports modules and reads models on its workers. The script prints seconds, the ratio of
+two workers to two cores of one process (the goal is at most 1.15) and to one worker (at most 0.6),
+and how well both cores worked. `hard` prints widths instead: after the same `--seconds`, those of
+two workers should be at most 1.1 times those of one process, by the mean of three runs each.
 """
 
 import argparse
@@ -35,14 +35,14 @@ from outrange.executors.pool import as_pool
 
 
 EMPTY = 500
-"""Tasks that do nothing."""
+"""Number of tasks that do nothing."""
 
 LEAST_RUNS = 3
-"""However long they take."""
+"""Smallest number of runs, regardless of their time."""
 
 
 class Cores:
-    """The share of the cores that this machine was busy on, from /proc/stat, every 50 ms."""
+    """A context that measures how busy this machine's cores are, from /proc/stat every 50 ms."""
 
     def __enter__(self):
         self.both, self._over = [], threading.Event()
@@ -56,7 +56,7 @@ class Cores:
 
     @property
     def share(self):
-        """Of the time, that all cores were at least 80 % busy."""
+        """Fraction of the time in which all cores were at least 80 % busy."""
         return float(np.mean(self.both)) if self.both else float("nan")
 
     def _watch(self):
@@ -75,7 +75,7 @@ class Cores:
 
 
 def acas(quick):
-    """`verify_all` of 60 instances."""
+    """Return the case of `verify_all` with 60 instances."""
     folder = data_folder() / "acasxu"
     nets = sorted((folder / "onnx").iterdir())
     pairs = [(net, folder / "vnnlib" / f"prop_{p}.vnnlib.gz") for net in nets for p in (3, 4)]
@@ -89,7 +89,7 @@ def acas(quick):
 
 
 def pictures(quick):
-    """Robust accuracy of 60 pictures: those that MNIST's properties are about, and noisy ones."""
+    """Return the case of robust accuracy on 60 images, those of MNIST properties and noisy ones."""
     folder = data_folder() / "mnist_fc"
     files = sorted((folder / "vnnlib").glob("*0.03*"))
     middle = np.array([np.mean(read_box(file), axis=0) for file in files])
@@ -112,13 +112,13 @@ def pictures(quick):
 
 
 def tree(quick):
-    """One output of `mlp_10_64` (`mlp_8_64`), both ends to 5 %."""
+    """Return the case of one output of `mlp_10_64` (`mlp_8_64` if `quick`), to 5 %."""
     name = "mlp_8_64" if quick else "mlp_10_64"
     return _range(data_folder() / "mlp" / f"{name}.onnx", 5e-2)
 
 
 def wide(quick):
-    """A random net of 12 inputs, to 20 %."""
+    """Return the case of a random network with 12 inputs, to 20 %."""
     folder = tempfile.mkdtemp()
     parts = layers((12, 24 if quick else 48, 24 if quick else 48, 2), seed=0, bias=0.1)
     return _range(written(parts, Path(folder) / "wide.onnx"), 0.2)
@@ -131,24 +131,24 @@ def _range(path, tol):
         found = outrange.output_range(
             network, (0, 1), rows=[[1.0, 0.0]], tol=tol, solver=False, executor=executor
         )
-        # To the tolerance, whoever found them.
+        # Round to the tolerance, so that all runs agree.
         return [round(float(end[0]) / (4 * tol)) for end in (found.seen_lo, found.seen_hi)]
 
     return ask
 
 
 HARD = (7, 100, 100, 3), (8, 80, 80, 2), (12, 48, 48, 2)
-"""Layers of random nets whose ranges over `[-1, 1]` stay open for minutes."""
+"""Layer sizes of random networks whose ranges over `[-1, 1]` stay open for minutes."""
 
 WIDER = 1.1
-"""Times the width of one process that two workers may have."""
+"""Largest ratio of the width with two workers to that of one process."""
 
 
 def hard_ranges(client, seconds):
-    """Print widths of ranges that a time limit ends; whether those of workers are too wide.
+    """Print widths of ranges that a time limit ends; return whether workers' ranges are too wide.
 
     Args:
-        client: Two workers of one thread.
+        client: Client with two workers of one thread each.
         seconds: The time limit.
     """
     bad = False
@@ -179,7 +179,7 @@ def nothing(_kept):
 
 
 def overhead(client):
-    """Milliseconds of a task that does nothing: alone, in a stream, of this process's processor."""
+    """Return milliseconds per empty task: alone, in a stream, and of this process's CPU time."""
     dispatcher, payload = Dispatcher(as_pool(client)), Payload.of(None)
     dispatcher.submit("first", "nothing", payload, nothing)
     dispatcher.wait(60.0)
@@ -199,14 +199,14 @@ def overhead(client):
 
 
 def first_instance():
-    """A model and a property of ACAS, as bytes."""
+    """Return the name and the bytes of an ACAS Xu model, and the bytes of a property."""
     folder = data_folder() / "acasxu"
     net = sorted((folder / "onnx").iterdir())[0]
     return net.name, net.read_bytes(), (folder / "vnnlib" / "prop_3.vnnlib.gz").read_bytes()
 
 
 def start(name, model, content):
-    """On a worker: import what it needs, by deciding something; readers take half a second."""
+    """Decide something on a worker, so that it imports the modules, which takes half a second."""
     import outrange.search.spread.subtree  # noqa: F401
     from outrange.cli.batch.spread import Folder
 
@@ -214,7 +214,7 @@ def start(name, model, content):
 
 
 def timed(ask, executor, seconds):
-    """The run that took least: seconds, what it said, how long both cores worked."""
+    """Return the fastest run: seconds, its answer, and how long both cores worked."""
     runs, end = [], time.perf_counter() + seconds
     while len(runs) < LEAST_RUNS or time.perf_counter() < end:
         begin = time.perf_counter()
@@ -250,7 +250,7 @@ def main():
 
 
 def show(rows):
-    """Print the table; whether answers differ."""
+    """Print the table; return whether answers differ."""
     head = f"{'case':10} {'alone':>9} {'1 worker':>9} {'2 workers':>9}"
     print(f"{head} {'2 / alone':>9} {'2 / 1':>7}   both cores busy")
     bad = False

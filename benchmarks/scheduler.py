@@ -1,23 +1,23 @@
-"""The scheduler of one tree, simulated: events of 1 to 1,024 cores in nodes, on a heap of times.
+"""A simulation of the scheduler of one search tree on 1 to 1,024 cores in nodes.
 
     python benchmarks/scheduler.py                          recorded task times in results/
     python benchmarks/scheduler.py --cores 256 --nodes 16   a row of the table
     python benchmarks/scheduler.py --boxes 6.2e7 --lives 600
 
-The policy is the library's own (`search/spread/policy.py`); what tasks take was recorded by
-`tasks.py`. A tree is a number of boxes below each open one. A task takes the most urgent of them,
-bounds as many boxes as the policy says, and leaves the rest as open boxes whose sub-trees are
-unequal. How unequal they are, and how well the urgent boxes are those with the most below them, is
-recorded, too. Where the policy says so, the next task waits at the node. One process serves all
-nodes, one report after the other, for as long as each has boxes. The tree begins with one box, on
-one core.
+The policy is the library's own (`search/spread/policy.py`), and the costs of tasks were recorded by
+`tasks.py`. A tree is described by the number of boxes below each open box. A task takes the most
+urgent open boxes, bounds as many boxes as the policy says, and leaves the rest as open boxes with
+unequal subtrees. The recording also states how unequal they are, and how well urgency predicts the
+size of a subtree. Depending on the policy, the next task already waits at the node. One process
+serves the reports of all nodes one after another, in a time that depends on their boxes. The tree
+begins with one box on one core.
 
-The cores of a node share the time of the kernel, at the end of each call all but one of them wait,
-and what lies between calls takes one of them meanwhile: a box takes the longer of both. `cores.py`
-says how well two cores share a tree; for more of them it is assumed. Nodes die whole, and come
-back; what a dead one had in hand is open again after `--noticed` seconds.
+The cores of a node share the time of the kernel, and at the end of each call all but one of them
+wait. Meanwhile one core does the work between calls, so a box takes the longer of the two times.
+`cores.py` measures how well two cores share a tree; for more cores the same is assumed. Nodes die
+as a whole, and come back. The boxes of a dead node are open again after `--noticed` seconds.
 
-Efficiency is the time that one core needs for the tree over what all cores together were there.
+Efficiency is the time that one core needs for the tree, divided by the total time of all cores.
 """
 
 import argparse
@@ -40,13 +40,13 @@ RECORD = Path(__file__).parent / "results" / "tasks.json"
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """Nodes of one size, as recorded.
+    """The recorded behavior of nodes with a given number of cores.
 
     Args:
-        cores: Of each.
-        box: Seconds a box.
-        noise: Factors of it.
-        left: Open boxes of reports.
+        cores: Number of cores of each node.
+        box: Seconds per box.
+        noise: Recorded factors of that time.
+        left: Recorded numbers of open boxes in reports.
     """
 
     cores: int
@@ -57,15 +57,15 @@ class Kind:
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """Of whatever is not a box.
+    """Costs other than those of boxes, in seconds.
 
     Args:
-        served: Seconds that a report occupies the one process that serves.
-        a_row: Likewise, for each box of it, and of the task that follows.
-        latency: Seconds of a task's way there and back.
-        start: Until a dead node is back.
-        noticed: Until a death is.
-        lives: That a node lives on average.
+        served: Seconds for which a report occupies the serving process.
+        a_row: Seconds for each box in the report and in the next task.
+        latency: Seconds for a task's way to the node and back.
+        start: Seconds until a dead node is back.
+        noticed: Seconds until a death is noticed.
+        lives: Average lifetime of a node in seconds.
     """
 
     served: float
@@ -77,14 +77,14 @@ class Costs:
 
 
 class Tree:
-    """Sizes of the sub-trees of open boxes, the urgent ones first.
+    """The sizes of the subtrees of open boxes, by urgency.
 
     Args:
-        boxes: Of the whole.
-        rng: For the sizes.
-        left: Open boxes of reports.
-        below: Sizes, to scale.
-        known: Correlation of their logarithms with how urgent a box is.
+        boxes: Number of boxes of the whole tree.
+        rng: Random generator for the sizes.
+        left: Recorded numbers of open boxes in reports.
+        below: Recorded sizes of subtrees, which are scaled.
+        known: Correlation between the logarithms of sizes and the urgency of boxes.
     """
 
     def __init__(self, boxes, rng, left, below, known):
@@ -96,33 +96,33 @@ class Tree:
         return [heapq.heappop(self.open)[1] for _ in range(min(count, len(self.open)))]
 
     def put(self, sizes):
-        """As open boxes."""
+        """Add open boxes with subtrees of these sizes."""
         sizes = np.asarray(sizes, float)
         urgent = np.log(sizes) + self.rng.normal(0.0, self.blur, len(sizes))
         for one in zip((-urgent).tolist(), sizes.tolist(), strict=True):
             heapq.heappush(self.open, one)
 
     def leave(self, rest, most=np.inf):
-        """What a task has not bounded, as open boxes; how many they are."""
+        """Add open boxes for the part of a subtree that a task left; return their number."""
         if rest < 1:
             return 0
         count = max(1, int(min(rest, most, self.rng.choice(self.left))))
         share = self.rng.choice(self.below, count)
-        # None is smaller than itself.
+        # Each subtree contains at least its own box.
         self.put(1 + (rest - count) * share / share.sum())
         return count
 
 
 class Run:
-    """One tree on some nodes.
+    """A simulated run of one tree on several nodes.
 
     Args:
-        nodes: How many.
-        kind: Their size.
-        tree: What there is to do.
-        budget: Boxes that take one core half a second.
-        costs: Of reports and deaths.
-        rng: For the noise and the deaths.
+        nodes: Number of nodes.
+        kind: Behavior of the nodes.
+        tree: The tree.
+        budget: Number of boxes that one core bounds in half a second.
+        costs: Costs of reports and deaths.
+        rng: Random generator for the noise and the deaths.
     """
 
     def __init__(self, nodes, kind, tree, budget, costs, rng):
@@ -131,19 +131,20 @@ class Run:
         self.desk, self.end, self.given, self.in_hand = 0.0, 0.0, 0, 0
         self.bounded, self.roots = 0.0, Roots()
         self.events = []
-        # What waits at each node; who has nothing, and with whom nothing waits (in order).
+        # The tasks that wait at each node; then the idle nodes, and the nodes without waiting
+        # tasks.
         self.waiting = [deque() for _ in range(nodes)]
         self.idle, self.hungry = {}, {}
 
     def seconds(self, alone):
-        """Until the tree is closed.
+        """Return the seconds until the tree is closed.
 
         Args:
-            alone: Seconds a box here, where the first ones are bounded.
+            alone: Seconds per box on the machine that bounds the first boxes.
         """
         (whole,) = self.tree.take(1)
         first = min(float(ALONE), whole)
-        # A box is split in two: so few are open, however many reports leave later.
+        # A box is split in two, so only few boxes are open at first, whatever later reports leave.
         self.tree.leave(whole - first, first / 2)
         self.bounded, self.desk, self.end = first, first * alone, first * alone
         self.events = [(self.desk, w, "free", None, 0.0, 0) for w in range(self.nodes)]
@@ -166,7 +167,8 @@ class Run:
                 self._begin(max(now, there), node, other, next_size)
             if what == "report":
                 left = self.tree.leave(sum(roots) - did, len(roots) + did)
-                # Half of the way to the process that serves, which may be busy.
+                # The report takes half of the latency to reach the serving process, which may be
+                # busy.
                 took = self.costs.served + self.costs.a_row * left
                 self.desk = self.end = max(self.desk, now + self.costs.latency / 2) + took
                 self.bounded += did
@@ -191,7 +193,7 @@ class Run:
                 self.waiting[one].append((roots, size, there))
 
     def _begin(self, now, node, roots, size):
-        """A node begins with a task: it reports, or dies."""
+        """Begin a task on a node, and schedule its report or its death."""
         did = min(float(size), sum(roots))
         takes = did * self.kind.box * self.rng.choice(self.kind.noise)
         dies = self.rng.exponential(self.costs.lives)
@@ -210,13 +212,13 @@ class Run:
 
 
 def recorded(found, cores):
-    """Nodes of so many cores.
+    """Return the behavior of nodes with a given number of cores.
 
     Args:
-        found: The record, as `tasks.py` wrote it.
-        cores: Of each node.
+        found: The record that `tasks.py` wrote.
+        cores: Number of cores of each node.
     """
-    # Kernel, between, waits, bounded, open, roots. The kernel is one, whoever calls it.
+    # Columns: kernel, between, waits, bounded, open, roots. The kernel is the same for all nodes.
     every = np.concatenate([np.array(tasks) for tasks in found["nodes"].values()])
     kernel = every[:, 0].sum() / every[:, 3].sum()
     tasks = np.array(found["nodes"][str(cores)])
@@ -267,7 +269,7 @@ def show(options):
 
 
 def row(cores, kind, found, alone, served, options):
-    """One line: without losses and with them, the mean of some seeds."""
+    """Return a line with the means over several seeds, without and with deaths of nodes."""
     nodes, means = cores // kind.cores, []
     for lives in (np.inf, options.lives):
         runs = []

@@ -1,11 +1,12 @@
-"""Ranges of the recurrent classifiers shipped in the PyPI package `sleepecg`.
+"""Ranges of the recurrent classifiers in the PyPI package `sleepecg`.
 
     pip download --no-deps sleepecg -d /tmp/sleepecg
     python benchmarks/sleepecg.py /tmp/sleepecg/*.whl [--steps 4] [--width 0.1] [--time 30]
 
-Each classifier is read from its `.keras` file, unrolled over `--steps` windows of features,
-compared with itself by the reader, and its class probabilities in the last window are bounded for
-standardized features within `--width` of a drawn sequence. 100,000 samples must lie inside.
+Each classifier is read from its `.keras` file and unrolled over `--steps` windows of features; the
+reader compares the result with the original. Its class probabilities in the last window are bounded
+for standardized features within `--width` of a random sequence. 100,000 samples must lie inside the
+ranges.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from outrange.search.solve import solve
 
 
 def classifiers(wheel: str):
-    """Name and Keras model of every classifier in the package."""
+    """Yield the name and the Keras model of every classifier in the package."""
     with zipfile.ZipFile(wheel) as package, tempfile.TemporaryDirectory() as folder:
         for name in sorted(n for n in package.namelist() if n.endswith(".zip")):
             with zipfile.ZipFile(io.BytesIO(package.read(name))) as inner:
@@ -34,7 +35,7 @@ def classifiers(wheel: str):
 
 
 def main() -> None:
-    """Print what is proved of each classifier."""
+    """Print the proved ranges of each classifier."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel")
     parser.add_argument("--steps", type=int, default=4)

@@ -1,9 +1,10 @@
-"""What starting up costs: the whole command on a small ONNX net, beside a bare import of its needs.
+"""Start-up time of the command on a small ONNX network, compared with importing dependencies.
 
     python benchmarks/startup.py [--runs 7]
 
-Cold: no compiled bytecode anywhere (the box kernel is compiled when the package is built, never at
-run time). Warm: the second run on. Medians of several runs, the commands taking turns.
+A cold run has no compiled bytecode anywhere (the box kernel is compiled when the package is built,
+never at run time). Warm runs are those from the second on. The script prints medians of several
+runs, for which the commands take turns.
 """
 
 import argparse
@@ -22,12 +23,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 BARE = [sys.executable, "-c", "import numpy, onnx"]
 ALLOWED = 0.5
-"""Seconds that the whole command may take more than the bare import."""
+"""Largest number of seconds that the whole command may take in addition to the imports."""
 HEAVY = ("keras", "onnx", "torch", "tensorflow", "jax", "highspy", "numba", "scipy", "matplotlib")
 
 
 def write_net(path: Path) -> None:
-    """A net of 3 inputs, 16 hidden units and 2 outputs."""
+    """Write a network with 3 inputs, 16 hidden units and 2 outputs."""
     rng = np.random.default_rng(0)
     arrays = {
         "w0": rng.normal(size=(3, 16)), "b0": rng.normal(size=16),
@@ -49,7 +50,7 @@ def write_net(path: Path) -> None:
 
 
 def seconds(command, **environment) -> float:
-    """Wall time of a command."""
+    """Return the wall time of a command."""
     begin = time.perf_counter()
     done = subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True, check=False
@@ -60,12 +61,13 @@ def seconds(command, **environment) -> float:
 
 
 def compare(label: str, command, runs: int, cold: bool) -> bool:
-    """Print both medians; whether the difference is allowed."""
+    """Print both medians; return whether the difference is allowed."""
     taken = {"bare": [], "ours": []}
     with tempfile.TemporaryDirectory() as cache:
         for run in range(runs + 1):
             for name, line in (("bare", BARE), ("ours", command)):
-                # A folder of its own for every cold run; one that fills up in the first warm one.
+                # Every cold run has a new bytecode folder; warm runs share one, which the first of
+                # them fills.
                 folder = str(Path(cache) / (f"{name}{run}" if cold else "warm"))
                 taken[name].append(seconds(line, PYTHONPYCACHEPREFIX=folder))
     bare, ours = (statistics.median(taken[name][1:]) for name in ("bare", "ours"))
@@ -77,7 +79,7 @@ def compare(label: str, command, runs: int, cold: bool) -> bool:
 
 
 def light_import() -> bool:
-    """Print what `import outrange` costs and loads; whether nothing heavy is among it."""
+    """Print the time of `import outrange` and its modules; return whether none of them is heavy."""
     command = [sys.executable, "-X", "importtime", "-c", "import outrange"]
     report = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     times = {}
@@ -93,7 +95,7 @@ def light_import() -> bool:
 
 
 def main():
-    """Measure and judge."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7)
     options = parser.parse_args()

@@ -1,14 +1,14 @@
-"""Twenty programs with too few epochs: the proved floor, and the least loss that training reaches.
+"""The proved lower bound of the loss and the least loss of training, for programs with few epochs.
 
     python benchmarks/step_budget.py
     python benchmarks/step_budget.py --only prices sine --seeds 2
 
-Every program is trained from its start for as many epochs as planned, with ten seeds of shuffled
-rows, with the rows sorted by their targets in both directions, and with gradients that are scaled
-up from step to step, which is what pushes Adam farthest. These orders are hostile to the bound and
-no training that anyone wants. After every epoch the loss over all rows is evaluated: the least of
-them all must not be below the floor. The last column but one is the floor over the least loss of
-the ordinary trainings; the median of these shares is printed.
+Each of twenty programs is trained from its start for the planned number of epochs: with ten seeds
+of shuffled rows, with the rows sorted by their targets in both directions, and with gradients that
+are scaled up from step to step, which pushes Adam farthest. The last two kinds are adversarial for
+the bound and not meant as useful training. After every epoch the loss over all rows is evaluated,
+and it must never be below the bound. The second to last column is the ratio of the bound to the
+least loss of ordinary training, and the median of these ratios is printed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ layers, optimizers = keras.layers, keras.optimizers
 
 @dataclass(frozen=True)
 class Planned:
-    """A program and how long it is trained: `make` returns model, x and y."""
+    """A program and its planned training; `make` returns the model, `x` and `y`."""
 
     make: Callable
     epochs: int
@@ -48,7 +48,7 @@ def table(rows=320, columns=8, seed=0):
 
 
 def regression(scale, offset, hidden=((16, "relu"),), optimizer="adam", loss="mse", **of):
-    """A smooth function of eight columns, in some unit."""
+    """Return a program that fits a smooth function of eight columns in some unit."""
 
     def make():
         x, y = table(**of)
@@ -150,7 +150,7 @@ PROGRAMS = {
 
 
 def trainings(planned: Planned, seeds: int):
-    """Least loss of ordinary trainings, and of hostile ones."""
+    """Return the least loss of ordinary training runs, and of adversarial ones."""
     model, x, y = planned.make()
     start = model.get_weights()
     rows = np.arange(len(x))

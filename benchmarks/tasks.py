@@ -1,12 +1,13 @@
-"""Record what tasks of one tree take on nodes of 1 to 64 cores, for `scheduler.py`.
+"""Recording of the costs of tasks of one tree on nodes of 1 to 64 cores, for `scheduler.py`.
 
     python benchmarks/tasks.py              some two minutes, on a quiet machine
     python benchmarks/tasks.py --seconds 5  less, to see that it runs
 
-The tree is one of 12 inputs that is far too large. A node has the task sizes, the boxes a call and
-the boxes a report of its nominal number of cores; this machine has fewer, so what is written down
-is processor time: of the kernel, which all cores share, and of what lies between its calls, which
-one does. What a report costs the process that serves is measured with workers that report at once.
+The tree has 12 inputs and is far too large to finish. A node uses the task sizes, boxes per call
+and boxes per report of its nominal number of cores. This machine has fewer cores, so the script
+records processor time: of the kernel, which all cores share, and of the work between its calls,
+which one core does. The cost of a report for the serving process is measured with workers that
+report immediately.
 """
 
 import argparse
@@ -33,20 +34,22 @@ from outrange.search.spread.subtree import Machine, explore
 NODES = (1, 4, 16, 64)
 
 OPENED, DEEP = 5000, 300_000
-"""Boxes open when samples of them are taken; and boxes bounded below each of these at most."""
+"""Number of open boxes when samples are taken, and largest number of boxes bounded below each
+sample."""
 
 MOST = 400_000
-"""Boxes of a task: what 64 cores bound in half a second takes two of them a quarter of a minute."""
+"""Largest number of boxes of a task. Two cores need 15 s for the boxes that 64 cores bound in half
+a second."""
 
 ROWS = (100, 4000)
-"""Open boxes of a report, from which the cost of one is told: a line through both."""
+"""Two numbers of open boxes in a report; a line through their costs gives the cost per box."""
 
 
 def watch_tasks():
-    """On a worker: reports tell processor time, how much of it one thread had by itself, and waits.
+    """On a worker, make reports contain processor time, single-threaded time, and waits.
 
-    At the end of a call of the kernel most cores wait for the last of its boxes: half of what one
-    box of the call takes, in boxes.
+    At the end of a call of the kernel, most cores wait for its last boxes. A wait counts as half of
+    the time that one box of the call takes, in boxes.
     """
     from dataclasses import replace
 
@@ -79,7 +82,7 @@ def watch_tasks():
 
 
 def report_at_once(rows):
-    """On a worker: reports of so many boxes, without any work."""
+    """On a worker, return reports with this many boxes without any work."""
     import numpy as np
 
     from outrange.search.spread import subtree
@@ -96,7 +99,7 @@ def report_at_once(rows):
 
 
 class Recorder:
-    """Keeps the reports of tasks, and what this process spent on them."""
+    """A context that records the reports of tasks, and the time that this process spent on them."""
 
     def __enter__(self):
         self.reports, self.roots, self.spent = [], [], []
@@ -132,7 +135,7 @@ def cluster(cores):
 
 
 def tasks_of(network, cores, seconds):
-    """Tasks of a node: seconds of the kernel and between its calls, waits, boxes, open, roots."""
+    """Return rows about a node's tasks: seconds in and between calls, waits, boxes, open, roots."""
     size = spread.size_of_task
     with cluster(cores) as local, Client(local) as client, Recorder() as record:
         client.run(watch_tasks)
@@ -148,7 +151,7 @@ def tasks_of(network, cores, seconds):
 
 
 def opened(network):
-    """The machine that bounds boxes, open ones early in the tree, and what is known there."""
+    """Return the bounding machine, open boxes early in the tree, and the known bounds there."""
     kept, give = [], spread.SpreadSearch._give
 
     def watched(search, heard=()):
@@ -169,14 +172,14 @@ def opened(network):
 
 
 def unequal(network, seconds):
-    """Of boxes open early in the tree: how many are below each, and how well that is known."""
+    """Return the subtree sizes of boxes early in the tree, and how well urgency predicts these."""
     machine, boxes, known = opened(network)
     rng, sizes, urgent = np.random.default_rng(0), [], []
     end = time.perf_counter() + seconds
     for row in rng.permutation(len(boxes)):
         one = Boxes(**{f.name: getattr(boxes, f.name)[[row]] for f in fields(Boxes)})
         report = explore(machine, one, known, DEEP, 60.0, [0, int(row)])
-        # What is deeper counts as if it ended there.
+        # A deeper subtree counts as if it ended at the limit.
         sizes.append(max(1, report.bounded))
         urgent.append(boxes.priority[row])
         if time.perf_counter() > end:
@@ -186,7 +189,7 @@ def unequal(network, seconds):
 
 
 def served(network, rows, seconds):
-    """Seconds of this process for a report of so many boxes, and the roots of its task."""
+    """Return this process's seconds per report with `rows` boxes, and the roots of its task."""
     with cluster(1) as local, Client(local) as client, Recorder() as record:
         client.run(report_at_once, rows)
         asked(network, client, seconds)

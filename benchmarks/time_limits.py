@@ -1,13 +1,14 @@
-"""Do time limits hold? Named hard cases, and cases drawn from the families of instances.
+"""A check of time limits on named hard cases, and on random instances of the families.
 
     python benchmarks/time_limits.py                         named cases, 40 drawn; 5, 15, 60 s
     python benchmarks/time_limits.py --draw 0 --limits 5     the named cases alone
     python benchmarks/time_limits.py --draw 40 --seed 7      another draw
 
-A case is a process of its own. What counts is wall time over the limit: of the whole process for
-the command line (`outrange verify FILE FILE --time S`, start-up and reading included), of the call
-for Python (`output_range(network, box, time_limit=S)`, the model being read already). Allowed are a
-second or 5 %, whichever is more. Bounds are checked against 200 random inputs of the model.
+Each case is a separate process. The wall time beyond the limit counts: for the command line that of
+the whole process (`outrange verify FILE FILE --time S`, including start-up and reading), and for
+Python that of the call (`output_range(network, box, time_limit=S)`, after the model is loaded). An
+answer may be late by a second or 5 %, whichever is more. Bounds are checked against 200 random
+inputs of the model.
 """
 
 import argparse
@@ -51,18 +52,18 @@ FAMILIES = (
     "yolo",
 )
 NAMED_FILES = ("nn4sys", "cgan", "tllverifybench")
-"""Families whose largest file has overrun its limit before."""
+"""Families whose largest file has exceeded its limit before."""
 
 KILLED_AFTER = 60.0
-"""Seconds over the limit until a process counts as one that does not stop."""
+"""Seconds beyond the limit after which a process is killed as one that does not stop."""
 
 
 def allowed(limit: float) -> float:
-    """Seconds that an answer may be late."""
+    """Return the number of seconds by which an answer may be late."""
     return max(1.0, 0.05 * limit)
 
 
-# Models that have overrun their limits: `(model, box)`, random weights of a fixed seed.
+# Models that have exceeded their limits, as `(model, box)`; weights are random with a fixed seed.
 
 
 def pointwise_convolution():
@@ -87,7 +88,7 @@ def activations_per_channel():
 
 
 def attitude_loop(steps: int = 10):
-    """Explicit Euler of a rigid body's attitude under a sigmoid controller."""
+    """Return explicit Euler steps of a rigid body's attitude under a sigmoid controller."""
     import keras
 
     hidden = [keras.layers.Dense(64, "sigmoid") for _ in range(3)]
@@ -115,7 +116,7 @@ def attitude_loop(steps: int = 10):
 
 
 def navigation_loop(steps: int = 30):
-    """Explicit Euler of a point that steers, under a controller of two hidden layers."""
+    """Return explicit Euler steps of a steering point under a controller with two hidden layers."""
     import keras
 
     layers = [keras.layers.Dense(64, "relu"), keras.layers.Dense(32, "relu")]
@@ -162,7 +163,7 @@ MODELS: dict[str, Callable] = {
 
 
 def ask_model(name: str, limit: float) -> dict:
-    """What `output_range` returned, in this process, and after how long."""
+    """Call `output_range` in this process; return the answer and the time."""
     import keras
 
     import outrange
@@ -197,7 +198,7 @@ class File:
 
 
 def files(family: str) -> list[File]:
-    """The instances of a family."""
+    """Return the instances of a family."""
     folder = data_folder() / family
     listed = next(folder.glob("*instances.csv"))
     rows = [row for row in csv.reader(listed.open()) if row]
@@ -205,21 +206,21 @@ def files(family: str) -> list[File]:
 
 
 def named_files() -> list[File]:
-    """The instance with the largest files of each family named, and one of nn4sys's mscn."""
+    """Return the instance with the largest model of each named family, and one mscn of nn4sys."""
     chosen = [max(files(f), key=lambda one: one.onnx.stat().st_size) for f in NAMED_FILES]
     mscn = [one for one in files("nn4sys") if "mscn" in one.onnx.name]
     return [*chosen, *[max(mscn, key=lambda one: one.vnnlib.stat().st_size)][: len(mscn)]]
 
 
 def draw(count: int, seed: int) -> list[File]:
-    """Instances by chance: the family first, so that small families count as much as large."""
+    """Draw random instances: the family first, so that all families are equally likely."""
     chance = random.Random(seed)
     pool = {family: files(family) for family in FAMILIES}
     return [chance.choice(pool[chance.choice(FAMILIES)]) for _ in range(count)]
 
 
 def measured(case: str | File, limit: float) -> tuple[float, str, bool]:
-    """Seconds, what came, and whether it is a valid answer."""
+    """Run a case; return the seconds, the outcome, and whether it is a valid answer."""
     here = Path(__file__).resolve().parent
     if isinstance(case, str):
         command = [sys.executable, __file__, "--one", case, "--limits", str(limit)]
@@ -238,7 +239,7 @@ def measured(case: str | File, limit: float) -> tuple[float, str, bool]:
 
 
 def main() -> int:
-    """Run, print, and say whether any limit was broken."""
+    """Run and print everything; return 1 if any limit was exceeded, otherwise 0."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--limits", type=float, nargs="+", default=[5.0, 15.0, 60.0])
     parser.add_argument("--draw", type=int, default=40, help="instances drawn from the families")

@@ -1,10 +1,11 @@
-"""Which modules of the installed `torch.nn` are read, and why the others are not.
+"""A table of the modules of `torch.nn` that are supported, and why others are not.
 
     python benchmarks/torch_modules.py [--only NAME ...] [--samples COUNT] [--markdown]
 
 Every public module class of `torch.nn` that computes a function of one row, and the functions
 listed here, are built, read, compared with PyTorch itself at random samples in float32, and
-bounded. A class without a recipe here that cannot be built from its defaults counts as refused.
+bounded. A class without a recipe here that cannot be built with default arguments counts as
+refused.
 """
 
 import inspect
@@ -25,11 +26,11 @@ NO_FUNCTION = frozenset({
     "Module", "Container", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Buffer",
     "CrossMapLRN2d", "DataParallel", "SyncBatchNorm", "RNNBase", "RNNCellBase",
 })  # fmt: skip
-"""Classes that hold modules or parameters, base classes, and those that need several devices."""
+"""Containers of modules or parameters, base classes, and classes that need several devices."""
 
 
 class Call(nn.Module):
-    """A module behind a function that calls it with one tensor."""
+    """A module that applies another module by way of a function of one tensor."""
 
     def __init__(self, module: nn.Module, call: Callable) -> None:
         super().__init__()
@@ -52,7 +53,7 @@ def _recurrent(module: nn.Module) -> nn.Module:
 
 
 def _loss(module: nn.Module, target: object = None, limit: Callable = torch.sigmoid) -> nn.Module:
-    """A loss of one row: its target is the second half of the row, or a constant."""
+    """Return a loss as a module; its target is the second half of each row, or a constant."""
     if target is None:
         return Call(module, lambda m, x: m(x[:, :2], limit(x[:, 2:])).reshape(x.shape[0], -1))
     fixed = torch.as_tensor(target)
@@ -176,7 +177,7 @@ RECIPES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         lambda: Call(nn.TripletMarginWithDistanceLoss(**NONE),
                      lambda m, x: m(x[:, :2], x[:, 1:3], x[:, 2:])[:, None]), VECTOR),
 }  # fmt: skip
-"""Classes that need arguments or a special place; the others are built from `ARGUMENTS`."""
+"""Recipes for classes that need arguments or a special model; `ARGUMENTS` builds the others."""
 
 F = nn.functional
 
@@ -286,7 +287,7 @@ FUNCTIONS: dict[str, tuple[Callable, tuple[int, ...]]] = {
     "gumbel-free straight-through": (
         lambda x: F.one_hot(x.argmax(-1), 4) + x.softmax(-1) - x.softmax(-1).detach(), VECTOR),
 }  # fmt: skip
-"""Functions of rows."""
+"""Functions of rows, by name."""
 
 
 class Function(nn.Module):
@@ -321,7 +322,7 @@ def _made(name: str) -> tuple[nn.Module, tuple[int, ...]]:
 
 
 def modules() -> list[str]:
-    """Names of the public module classes that compute a function of one row."""
+    """Return the names of the public module classes that compute a function of one row."""
     kinds = ((name, getattr(nn, name)) for name in sorted(dir(nn)))
     return [
         name
@@ -331,7 +332,7 @@ def modules() -> list[str]:
 
 
 def examine(name: str, count: int) -> str:
-    """Return nothing if the module is read and agrees at `count` samples; else why not."""
+    """Return "" if a module is supported and agrees at `count` samples, or else the reason."""
     torch.manual_seed(0)
     try:
         module, shape = _made(name)
@@ -359,7 +360,7 @@ def examine(name: str, count: int) -> str:
 
 
 def main() -> None:
-    """Print the table and the share that is read."""
+    """Print the table, and the fraction that is supported."""
     args = parse_options(__doc__)
     for kind, names in (("module", modules()), ("function", list(FUNCTIONS))):
         names = [name for name in names if not args.only or name in args.only]

@@ -1,12 +1,12 @@
-"""Comparing trainings, and watching one: what it takes, beside plain Keras in the same run.
+"""The time of comparing and of monitoring training, relative to plain Keras in the same run.
 
     python benchmarks/training.py compare [--plain 24] [--epochs 500]
     python benchmarks/training.py monitor [--rows 20000] [--epochs 10]
 
-`compare`: AND, OR, XOR and a set of three classes, 6 activations x 4 losses x 3 optimizers x 5
-starts each. `--plain` of the trainings of each are done again by a plain Keras loop: their final
-losses are set beside, and its time is extrapolated. `monitor`: the time of an epoch of an MLP with
-and without `RangeMonitor`, taking turns. Times are of this machine now: look at the ratios.
+`compare` uses AND, OR, XOR and a set of three classes, with 6 activations x 4 losses x 3 optimizers
+x 5 starts each. A plain Keras loop repeats `--plain` of the training runs of each: the final losses
+are compared, and its time is extrapolated. `monitor` measures the time of an epoch of an MLP with
+and without `RangeMonitor` in turns. Times depend on the machine, so compare the ratios.
 """
 
 import argparse
@@ -31,7 +31,7 @@ CLASSES = ("mse", "mae", "categorical_crossentropy", "categorical_hinge")
 
 
 CLOSE = 1e-4
-"""Relative: what two programs that round differently may differ by after a quiet training."""
+"""Largest relative difference of the losses of two programs that only round differently."""
 
 
 def _apart(a: float, b: float) -> float:
@@ -39,7 +39,7 @@ def _apart(a: float, b: float) -> float:
 
 
 def data():
-    """Name to inputs, targets, number of outputs, losses."""
+    """Return the data sets by name: inputs, targets, number of outputs, losses."""
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     gates = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "XOR": [0, 1, 1, 0]}
     found = {name: (x, np.array(y), 1, BINARY) for name, y in gates.items()}
@@ -51,7 +51,7 @@ def data():
 
 
 def builder(outputs):
-    """One hidden layer; the activation in question is the last one."""
+    """Return a builder of models with one hidden layer, whose last activation is its argument."""
 
     def build(activation):
         return keras.Sequential(
@@ -66,7 +66,7 @@ def builder(outputs):
 
 
 def plain(build, activation, loss, optimizer, x, y, start, epochs):
-    """One training by Keras alone."""
+    """Train once with Keras alone; return the final loss."""
     random.seed(start)
     model = build(activation)
     fresh = OPTIMIZERS[optimizer]
@@ -76,7 +76,7 @@ def plain(build, activation, loss, optimizer, x, y, start, epochs):
 
 
 def compare(count: int, epochs: int) -> None:
-    """Print a line a set of data."""
+    """Print a line for each data set."""
     total = processor = 0.0
     for name, (x, y, outputs, losses) in data().items():
         build, begin, cpu = builder(outputs), time.perf_counter(), time.process_time()
@@ -110,7 +110,7 @@ def compare(count: int, epochs: int) -> None:
             mine = c.trials[start].loss
             apart.append((_apart(mine, loss), c.name, mine, loss))
             if apart[-1][0] > CLOSE:
-                # A full batch: the order of its rows changes the rounding, and nothing else.
+                # With a full batch, the order of the rows affects only the rounding.
                 again = plain(
                     build, c.activation, c.loss, c.optimizer, x[::-1], dense[::-1], start, epochs
                 )
@@ -133,14 +133,14 @@ def compare(count: int, epochs: int) -> None:
 
 
 def monitor(rows: int, epochs: int) -> None:
-    """Print the time of an epoch with and without."""
+    """Print the time of an epoch with and without the monitor."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows, 20)).astype(np.float32)
     y = np.sin(x[:, :3].sum(axis=1, keepdims=True))
     times: dict[bool, list[float]] = {False: [], True: []}
 
     class Clock(keras.callbacks.Callback):
-        """From the end of an epoch to the end of the next, whatever else is called there."""
+        """A clock from the end of one epoch to the end of the next, including all callbacks."""
 
         def __init__(self, found):
             super().__init__()
@@ -186,7 +186,7 @@ def monitor(rows: int, epochs: int) -> None:
 
 
 def main() -> None:
-    """Read the command line."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=("compare", "monitor"))
     parser.add_argument("--plain", type=int, default=24)

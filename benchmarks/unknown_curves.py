@@ -1,9 +1,10 @@
-"""Built-in activations given as formulas nobody described: time to prove their facts, sharpness.
+"""Built-in activations as undescribed formulas: time to prove their facts, tightness of lines.
 
     python benchmarks/unknown_curves.py
 
-Per activation: milliseconds of processor time to analyze the formula, knots found, and the largest
-ratio of the gap between the lines to that of the facts written by hand, over random intervals.
+For each activation, the script prints the milliseconds of processor time to analyze the formula,
+the number of knots, and the largest ratio, over random intervals, of the gap between the lines to
+the gap with hand-written facts.
 """
 
 import sys
@@ -23,12 +24,12 @@ from formulas import ATTRIBUTES, FORMULAS
 
 
 def gap(lines, x):
-    """How far the line above is from the line below at `x`."""
+    """Return the distance between the line above and the line below at `x`."""
     return lines.hi_slope * x + lines.hi_offset - (lines.lo_slope * x + lines.lo_offset)
 
 
 def measure(name: str, intervals: int = 4000, seed: int = 1) -> tuple[float, int, float]:
-    """Milliseconds, number of knots, worst ratio of gaps."""
+    """Return the milliseconds, the number of knots, and the largest ratio of gaps."""
     best = np.inf
     for _ in range(3):
         table = Expressions()
@@ -49,7 +50,7 @@ def measure(name: str, intervals: int = 4000, seed: int = 1) -> tuple[float, int
 
 
 def main() -> None:
-    """Print a row per activation, and the worst of all."""
+    """Print a row per activation, and the worst values of all."""
     rows = {name: measure(name) for name in FORMULAS}
     print(f"{'activation':16}{'ms':>8}{'knots':>7}{'gap / gap by hand':>20}")
     for name, (milliseconds, knots, ratio) in rows.items():

@@ -1,11 +1,12 @@
-"""Closed loops of a controller and a plant, unrolled: the range of the last state.
+"""Ranges of the last state of closed loops, unrolled as networks.
 
     python benchmarks/unrolled.py --data FOLDER
     python benchmarks/unrolled.py --loops double_integrator pendulum --time 60
 
-The controllers of the ARCH-COMP competition (category AINNCS) are not part of this project: without
-their folder only the loops with a controller of our own run. Printed are the steps, the status, the
-largest gap of an output relative to its range seen, and the seconds with loading.
+The controllers of the ARCH-COMP competition (category AINNCS) are not part of this project. Without
+their folder, only the loops with a controller of our own run. The script prints the steps, the
+status, the largest gap of an output relative to its attained range, and the seconds including
+loading.
 """
 
 import argparse
@@ -35,7 +36,7 @@ import outrange
 
 
 N = 0.001027
-"""Mean motion of the docking target, rad/s."""
+"""Mean motion of the docking target in rad/s."""
 
 ORBIT = np.array([
     [0, 0, 1, 0], [0, 0, 0, 1], [3 * N * N, 0, 0, 2 * N], [0, 0, -2 * N, 0],
@@ -46,7 +47,7 @@ THRUST = np.array([[0, 0], [0, 0], [1, 0], [0, 1]]) / 12.0
 INTEGRATOR = linear(np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[0.5], [1.0]]))
 
 HOVER = np.kron(np.array([[1.0, 0.1], [0.0, 1.0]]), np.eye(3))
-"""Three places, three speeds, 0.1 s."""
+"""State matrix of three positions and three velocities over 0.1 s."""
 
 PUSH = np.concatenate([0.005 * np.eye(3), 0.1 * np.eye(3)])
 
@@ -120,7 +121,7 @@ def show(name: str, loop: Loop, data: Path | None, limit: float, most: int) -> N
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the ARCH-COMP controllers")
     parser.add_argument("--loops", nargs="*", default=list(LOOPS), choices=list(LOOPS))

@@ -1,7 +1,7 @@
-"""Other verifiers, asked whether an ONNX network can do what a VNN-LIB property forbids.
+"""Other verifiers, which decide whether an ONNX network can violate a VNN-LIB property.
 
-Each runs as it is, in a process group of its own that is ended at the limit (Linux only). How to
-install them, and the environment variables that say where they are:
+Each runs unmodified, in a separate process group that is killed at the limit (Linux only). This is
+how to install them, with the environment variables that name their places:
 
 nnenum: github.com/stanleybak/nnenum at b18238f; `pip install CHECKOUT` in an environment of its own
     (it wants onnxruntime 1.19.0). OUTRANGE_NNENUM: the checkout, OUTRANGE_NNENUM_PYTHON: that
@@ -38,7 +38,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THRE
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a verifier said: `sat` means that the forbidden can happen, `unsat` that it cannot."""
+    """The outcome of a verifier: `sat` if the property can be violated, `unsat` if it cannot."""
 
     verdict: Verdict
     wall: float  # Seconds, start-up included.
@@ -47,10 +47,11 @@ class Outcome:
 
 
 class Verifier(Protocol):
-    """Something that decides VNN-LIB properties.
+    """The protocol of a verifier of VNN-LIB properties.
 
-    `available` gives None if it can run here, else why not. `decide` has a limit on wall seconds
-    and takes gzipped files too. `floor` measures the wall seconds that starting up takes now.
+    `available` returns None if the verifier can run here, or else the reason. `decide` has a limit
+    of wall seconds and also accepts gzipped files. `floor` measures the current start-up time in
+    wall seconds.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Verifier(Protocol):
 
 
 class Rival:
-    """What all have in common."""
+    """The base class of all verifiers."""
 
     name: ClassVar[str]
     variables: ClassVar[tuple[str, ...]]  # The last one names the interpreter, if it needs one.
@@ -88,22 +89,22 @@ class Rival:
     def floor(self) -> float:
         with tempfile.TemporaryDirectory() as name:
             runs = [run(self.idle(), Path(name), 120.0, self.settings) for _ in range(6)]
-        # The first may read its files from the disk, and compile.
+        # The first run may read its files from disk, and compile.
         return statistics.median(ran.wall for ran in runs[1:])
 
     def path(self, which: int) -> Path:
-        """The folder or interpreter that one of its variables names."""
+        """Return the folder or interpreter that one of the environment variables names."""
         return Path(os.environ[self.variables[which]]).absolute()
 
-    # A command that starts it and decides nothing.
+    # Return a command that starts the verifier and decides nothing.
     def idle(self) -> Command: ...
 
-    # Decide, given plain files and a folder to write in.
+    # Decide a property, given uncompressed files and a folder to write in.
     def ask(self, onnx: Path, vnnlib: Path, folder: Path, seconds: float) -> Outcome: ...
 
 
 def plain(path: Path, folder: Path) -> Path:
-    """The file itself, or an unpacked copy under its plain name in folders named as before."""
+    """Return the file itself, or an unpacked copy without `.gz` in folders of the same names."""
     if path.suffix != ".gz":
         return path.absolute()
     target = folder.joinpath(*path.absolute().parts[-3:]).with_suffix("")
@@ -113,7 +114,7 @@ def plain(path: Path, folder: Path) -> Path:
 
 
 def judged(ran: Ran, verdict: Verdict | None) -> Outcome:
-    """An outcome from a run and the verdict read in what it left (None: there was none)."""
+    """Return the outcome of a run with the verdict in its output (None if there was none)."""
     if ran.code is None:
         return Outcome("timeout", ran.wall, ran.cpu, "ended at the limit")
     lines = [line for line in re.split(r"[\r\n]+", ran.output) if line.strip()]
@@ -121,7 +122,7 @@ def judged(ran: Ran, verdict: Verdict | None) -> Outcome:
 
 
 def word(pattern: str, text: str) -> Verdict | None:
-    """The last line that is a verdict."""
+    """Return the last verdict in a text; None if there is none."""
     found = re.findall(pattern, text, re.MULTILINE)
     return cast(Verdict, found[-1].lower()) if found else None
 
@@ -129,8 +130,9 @@ def word(pattern: str, text: str) -> Verdict | None:
 class Nnenum(Rival):
     """nnenum with its own settings, on all cores.
 
-    Some operations are added to those that it takes for affine, and it computes them rightly once
-    it is allowed to: `eran` divides by constants, `cgan` normalizes and convolves transposed.
+    Some operations are added to its list of affine operations; it computes these correctly once
+    they are in the list. `eran` divides by constants, and `cgan` has normalizations and transposed
+    convolutions.
     """
 
     name = "nnenum"
@@ -158,7 +160,7 @@ class Nnenum(Rival):
 
 
 class Marabou(Rival):
-    """Marabou splitting its input space, one worker a core."""
+    """Marabou with splits of the input space, one worker per core."""
 
     name = "Marabou"
     variables = ("OUTRANGE_MARABOU_PYTHON",)
@@ -176,16 +178,16 @@ class Marabou(Rival):
 
 
 BRANCH_AND_BOUND = ("--complete_verifier", "bab", "--batch_size", "256")
-"""In the place of its mixed-integer programs, which want a Gurobi licence."""
+"""Options that replace its mixed-integer programs, which need a Gurobi license."""
 
 
 class AlphaBetaCrown(Rival):
     """alpha-beta-CROWN on the CPU, all cores, with its own settings for a competition's family.
 
-    Changed are its mixed-integer programs and its cuts, which want Gurobi and CPLEX, and sizes of
-    batches meant for a GPU. Where a family has no settings here, it gets those for ACAS Xu and
-    fewer attack restarts. Networks of `cgan` are simplified beforehand as its own preparation
-    does, which is not counted.
+    The changes are: no mixed-integer programs and no cuts, which need Gurobi and CPLEX, and smaller
+    batches than those for a GPU. A family without settings here gets those for ACAS Xu with fewer
+    attack restarts. Networks of `cgan` are simplified beforehand, as in its own preparation, and
+    that time does not count.
     """
 
     name = "alpha-beta-CROWN"
@@ -233,22 +235,22 @@ class AlphaBetaCrown(Rival):
 
 
 def without_cuts(settings: str) -> str:
-    """The settings without the block `bab: cut:`."""
+    """Return the settings without the block `bab: cut:`."""
     return re.sub(r"^  cut:\n(?:    .*\n)*", "", settings, flags=re.MULTILINE)
 
 
 class ReluVal(Rival):
-    """ReluVal on the ACAS Xu properties compiled into it, told apart by the files' names.
+    """ReluVal on the ACAS Xu properties compiled into it, which are selected by file name.
 
-    Its boxes round pi to 3.141592. Two of its questions differ from VNN-COMP's and are made the
-    same by a changed copy of the network: property 1 forbids y0 > 0.5011 instead of 3.99 (the
-    output is shifted), and property 6 cuts the distance at the network's maximum of 60760 where
-    VNN-COMP goes to 62000 (the maximum is raised).
+    Its boxes round pi to 3.141592. Two of its questions differ from VNN-COMP's, which a changed
+    copy of the network compensates: property 1 forbids y0 > 0.5011 instead of 3.99 (the output is
+    shifted), and property 6 limits the distance to the network's maximum of 60760, while VNN-COMP
+    goes to 62000 (the maximum is raised).
     """
 
     name = "ReluVal"
     variables = ("OUTRANGE_RELUVAL",)
-    # Its numbers and the advisory each is about: the answer is `unsat` if all of them are.
+    # The numbers of its questions and the advisory of each; the verdict is `unsat` if all are.
     questions: ClassVar[dict[str, tuple[tuple[int, int], ...]]] = {
         "prop_1": ((1, 0),), "prop_2": ((2, 0),), "prop_3": ((3, 0),), "prop_4": ((4, 0),),
         "prop_5": ((5, 4),), "prop_6": ((16, 0), (26, 0)), "prop_7": ((7, 4),),
@@ -263,7 +265,8 @@ class ReluVal(Rival):
         if name not in self.questions or not source.exists():
             return Outcome("unsupported", 0.0, 0.0, f"no {name} or {source.name} in it")
         network = self.network(source, name, folder)
-        # As its scripts do, search for an example first where there is one; that proves nothing.
+        # As in its scripts, first search for a counterexample where one exists; that mode proves
+        # nothing.
         modes = ("1", "0") if name in ("prop_7", "prop_8") else ("0",)
         wall = cpu = 0.0
         for (question, target), mode in itertools.product(self.questions[name], modes):
@@ -278,7 +281,7 @@ class ReluVal(Rival):
         return Outcome("unsat", wall, cpu, "No adv!")
 
     def network(self, source: Path, name: str, folder: Path) -> Path:
-        """The network with which its question is VNN-COMP's."""
+        """Return the changed network for which its question equals VNN-COMP's."""
         if name not in ("prop_1", "prop_6"):
             return source
         lines = source.read_text().splitlines()

@@ -1,12 +1,12 @@
-"""ACAS Xu, instance by instance, beside other verifiers; each run is a process of its own.
+"""Comparison with other verifiers on ACAS Xu, instance by instance, with a process for each run.
 
     python benchmarks/verify.py                     about 30 instances, every rival, 60 s each
     python benchmarks/verify.py --every 1 --rivals ReluVal
     python benchmarks/verify.py --folder rl_benchmarks --rivals none
 
-Rivals and where they are installed: `verifiers.py`. Instances run one after the other, on each the
-verifiers in turn. A run that does not decide counts as the cap. "Without start-up" subtracts what
-starting the verifier takes on this machine now.
+`verifiers.py` describes the rivals and where they are installed. Instances run one after another,
+with all verifiers in turn on each. An undecided run counts with the full limit. "Without start-up"
+subtracts the verifier's current start-up time on this machine.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from cases import data_folder
 
 
 class Outrange(Rival):
-    """Our own command line, as a user starts it."""
+    """Our own command line, started as by a user."""
 
     name = "outrange"
     variables = ()
 
     def idle(self):
-        # As with the others: everything that deciding uses is loaded, and nothing is decided.
+        # As for the other verifiers, load everything that a decision needs, and decide nothing.
         modules = "onnx, outrange.cli.app, outrange.frontends.onnx, outrange.frontends.vnnlib"
         return [sys.executable, "-c", f"import {modules}, outrange.questions.verify"]
 
@@ -44,7 +44,7 @@ RIVALS = {kind.name: kind for kind in (Nnenum, ReluVal, Marabou, AlphaBetaCrown)
 
 
 def instances(folder: Path, every: int) -> list[tuple[Path, Path]]:
-    """Every `every`-th network of each property; properties with few networks whole."""
+    """Return every `every`-th network of each property, and all networks of a property with few."""
     rows = [row for row in csv.reader((folder / "instances.csv").open()) if row]
     groups: dict[str, list] = {}
     for onnx, vnnlib, *_ in rows:
@@ -54,12 +54,12 @@ def instances(folder: Path, every: int) -> list[tuple[Path, Path]]:
 
 
 def packed(path: Path) -> Path:
-    """The file, or the gzipped one beside it."""
+    """Return the path of a file, or that of its gzipped form."""
     return path if path.exists() else path.with_name(path.name + ".gz")
 
 
 def expected(folder: Path) -> dict[tuple[str, str], str]:
-    """What others agreed on, by file names."""
+    """Return the verdicts on which other verifiers agree, by file names."""
     if not (folder / "expected.csv").exists():
         return {}
     rows = csv.DictReader((folder / "expected.csv").open())
@@ -67,7 +67,7 @@ def expected(folder: Path) -> dict[tuple[str, str], str]:
 
 
 def told(verifiers, results, floors, cap) -> list[str]:
-    """The table of medians and totals."""
+    """Return the lines of the table of medians and totals."""
     lines = [
         f"{'':18s}{'decided':>9s}{'median':>9s}{'total':>9s}{'slowest':>9s}"
         f"{'start-up':>10s}{'median-':>9s}{'total-':>9s}{'cpu total':>11s}"
@@ -86,7 +86,7 @@ def told(verifiers, results, floors, cap) -> list[str]:
 
 
 def main() -> int:
-    """Run, print, and say whether any verdict contradicts another."""
+    """Run and print everything; return 1 if any verdicts contradict each other, otherwise 0."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--folder", default="acasxu")
     parser.add_argument("--every", type=int, default=8, help="take every k-th network")

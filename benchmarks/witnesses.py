@@ -1,12 +1,12 @@
-"""Replays every counterexample that `outrange verify-all` wrote, without using outrange.
+"""Replay of the counterexamples that `outrange verify-all` wrote, without outrange.
 
     outrange verify-all instances.csv --out results.csv
     python benchmarks/witnesses.py instances.csv results.jsonl
 
-Each `sat` input is run under onnxruntime in float32; then the assertions of the VNN-LIB 1.0 file
-are evaluated at the input and at what onnxruntime returned. Printed: how many satisfy them all
-exactly, and the largest amount by which an assertion fails (VNN-COMP tolerates 1e-4). Bounds that
-no float32 number meets, 0.1 to 0.1 say, are off by half an ulp at least.
+onnxruntime runs each `sat` input in float32. Then the assertions of the VNN-LIB 1.0 file are
+evaluated at the input and at the output of onnxruntime. The script prints how many counterexamples
+satisfy all assertions exactly, and the largest violation of an assertion (VNN-COMP tolerates 1e-4).
+Bounds that no float32 number meets, such as 0.1 to 0.1, are violated by at least half an ulp.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SIGN = {
 
 
 def read(path: Path) -> bytes:
-    """A file, or the gzipped one beside it."""
+    """Return the bytes of a file, or of its gzipped form, unpacked."""
     if not path.exists():
         path = path.with_name(path.name + ".gz")
     raw = path.read_bytes()
@@ -40,14 +40,14 @@ def read(path: Path) -> bytes:
 
 @cache
 def session(path: Path) -> onnxruntime.InferenceSession:
-    """The model, ready to run."""
+    """Return a session that runs a model."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(read(path), options, ["CPUExecutionProvider"])
 
 
 def output(path: Path, x: np.ndarray) -> np.ndarray:
-    """What the model returns in float32, flat."""
+    """Return the flat output of a model, computed in float32."""
     model = session(path)
     (wanted,) = model.get_inputs()
     shape = [n if isinstance(n, int) else 1 for n in wanted.shape]
@@ -56,7 +56,7 @@ def output(path: Path, x: np.ndarray) -> np.ndarray:
 
 
 def expressions(text: str) -> list:
-    """S-expressions as nested lists."""
+    """Parse S-expressions to nested lists."""
     stack: list[list] = [[]]
     for token in re.findall(r"[()]|[^\s()]+", re.sub(r";.*", "", text)):
         if token == "(":
@@ -70,7 +70,7 @@ def expressions(text: str) -> list:
 
 
 def excess(e: list, at: dict[str, float]) -> float:
-    """How much must change for `e` to hold; 0 where it does."""
+    """Return by how much an assertion is violated; 0 if it is satisfied."""
     head, *rest = e
     if head in ("and", "or"):
         return (max if head == "and" else min)(excess(part, at) for part in rest)
@@ -80,7 +80,7 @@ def excess(e: list, at: dict[str, float]) -> float:
 
 
 def number(e, at: dict[str, float]) -> float:
-    """The value of an arithmetic expression."""
+    """Return the value of an arithmetic expression."""
     if isinstance(e, str):
         return at[e] if e in at else float(e)
     parts = [number(part, at) for part in e[1:]]
@@ -93,7 +93,7 @@ def number(e, at: dict[str, float]) -> float:
 
 
 def main() -> int:
-    """Check each, and say how many are exact, tolerated or wrong."""
+    """Check each counterexample; print how many are exact, tolerated or wrong."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("instances", type=Path)
     parser.add_argument("results", type=Path, help="the .jsonl file")
@@ -108,7 +108,7 @@ def main() -> int:
         folder = options.instances.parent
         x = np.asarray(row["x"], np.float64)
         y = output(folder / onnx, x)
-        # The model gets float32 numbers: these are the input that is judged.
+        # The model gets float32 numbers, so the assertions are evaluated for these.
         at = {f"X_{i}": float(v) for i, v in enumerate(x.astype(np.float32))}
         at |= {f"Y_{i}": float(v) for i, v in enumerate(y)}
         text = read(folder / vnnlib).decode()
