@@ -25,7 +25,7 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
         box: The initial input set, which the sliders span, as for `outrange.output_range`. None for
             [0, 1] for each input.
         time_limit: Limit in seconds of the search for one set of ranges; moving a slider ends the
-            search at once.
+            search immediately.
 
     Returns:
         A widget. Make it the last line of a cell to show it; `close()` removes it.

@@ -209,7 +209,7 @@ def robust_accuracy(
     """Compute the robust accuracy: the fraction of a data set that no perturbation misclassifies.
 
     Each input is one `outrange.verify` over the ball of radius `eps`. With `file`, every result is
-    written at once, and the same call resumes from the file. With several radii the middle one
+    written immediately, and the same call resumes from the file. With several radii the middle one
     comes first: an input that is robust at a radius is robust at every smaller one, and its
     counterexample at a radius is one at every larger radius.
 

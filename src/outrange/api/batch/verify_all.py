@@ -47,8 +47,8 @@ def verify_all(
             current folder if the instances are pairs.
         each: Seconds for each instance; overrides the limits in the list. Required for pairs.
         only: Text that instance names must contain; None for all.
-        file: A `.csv` file of results. Each result is written at once, and the same call resumes
-            from the file. None keeps the results in memory.
+        file: A `.csv` file of results. Each result is written immediately, and the same call
+            resumes from the file. None keeps the results in memory.
         retry: Verdicts for which instances in the file are decided again: `"unknown"`, `"timeout"`,
             `"error"`, or `"all"` of these.
         jobs: Number of processes on this machine; unused with `executor`.

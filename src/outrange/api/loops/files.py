@@ -193,7 +193,7 @@ def _period(keys: Mapping[str, Any]) -> Fraction:
 
 
 def _variables(keys: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """Return name, lower and upper bound of each variable."""
+    """Return the name, the lower bound and the upper bound of each variable."""
     listed = keys.get("initial_set")
     if not isinstance(listed, list) or not listed:
         raise InputError(f"{RULE}: `initial_set` is a list. Received: {listed!r:.60}.")

@@ -1,4 +1,4 @@
-"""Files for the results of many instances, each written at once, so that a killed run loses none.
+"""Files for the results of many instances, written immediately so that a killed run loses none.
 
 `results.jsonl` is the record, with one line per result, appended and flushed to disk. `results.csv`
 is the table, with one row per instance, written after the record. If a kill truncates one of the

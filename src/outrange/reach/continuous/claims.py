@@ -35,7 +35,7 @@ class TimedClaim:
     stop: Fraction = Fraction(0)
 
     def negation(self) -> TimedClaim:
-        """Return the claim that holds exactly where this one does not."""
+        """Return the negated claim, which is true exactly if this claim is false."""
         other = {"always": "eventually", "eventually": "always", "all": "any", "any": "all"}
         formula = None if self.formula is None else negate(self.formula)
         parts = tuple(part.negation() for part in self.parts)

@@ -254,7 +254,7 @@ class FlowSearch:
         return self.clock.left if np.isfinite(self.clock.limit) else None
 
     def _nearest(self) -> float:
-        """Return the robustness of the trajectory nearest to a violation."""
+        """Return the least robustness of any simulated trajectory; infinity without one."""
         return min(
             self.nearest,
             float(self.simulations.robustness[0]) if self.simulations.robustness.size else np.inf,

@@ -220,7 +220,7 @@ class NetworkBounds:
         return least[:, : self.count], -least[:, self.count :]
 
     def slopes(self) -> list[np.ndarray]:
-        """Return the mean of the lower and the upper bound's slope, for each relaxation."""
+        """Return, for each relaxation, the average of the lower and upper bounds' slopes."""
         m, slopes = self.count, []
         for form in self.forms:
             with np.errstate(invalid="ignore"):

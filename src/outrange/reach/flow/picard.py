@@ -6,9 +6,9 @@ For `x' = f(t, x, u)` with `u` held, the operator maps a function `x` on [0, h] 
 
 If it maps the set of all continuous functions within `rest` of a polynomial `p` into itself, it has
 a fixed point there (Schauder), which is a solution. The functions in `f` are locally Lipschitz
-where it is defined, so the solution is unique. Where `f` jumps, its models hold the convex hull of
-its limits, and the inclusion is strict (`with_rounding` adds to the true value): a solution of `x'
-in conv f(x)` that left `p + [-R, R]` would have to be inside it at the moment of leaving.
+where it is defined, so the solution is unique. Where `f` jumps, its models contain the convex hull
+of its limits, and the inclusion is strict (`with_rounding` adds to the true value): a solution of
+`x' in conv f(x)` that left `p + [-R, R]` would have to be inside it at the moment of leaving.
 
 The polynomial is computed by the operator itself, power by power, without any proof. Only the
 inclusion is verified, with every truncation and rounding in the remainder of the Taylor models.

@@ -71,10 +71,10 @@ class SettledPiece:
 
     @property
     def reached(self) -> Fraction:
-        """The time up to which its pipe holds."""
+        """The time up to which the piece's pipe is valid."""
         return self.pipe.reached[self.box]
 
     @property
     def failure(self) -> Failure | None:
-        """The failure that stopped it, or None."""
+        """The failure that stopped the piece, or None."""
         return next((failure for failure in self.pipe.failures if failure.box == self.box), None)

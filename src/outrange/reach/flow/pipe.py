@@ -69,8 +69,7 @@ class Segment:
     def models(self) -> Models:
         """The Taylor models.
 
-        Raises:
-            ValueError: They were not kept.
+        Raises: ValueError: The models were not kept.
         """
         if self.tube is None:
             raise ValueError("The forms of this pipe were not kept; request them with `keep`.")
@@ -171,7 +170,7 @@ class Failure:
 
     Args:
         box: Number of the box.
-        time: The time up to which its pipe holds.
+        time: The time up to which the pipe of the box is valid.
         cause: "open" (the question could not be decided), "step", "controller", "domain" or "time".
         text: Explanation of the cause for messages.
         lo: The least values of the states at that time.
@@ -200,7 +199,7 @@ class FlowPipe:
         segments: Segments between instants; together they cover all times up to `reached`.
         instants: Segments at the beginning of each period and at the end.
         failures: At most one for each box.
-        reached: The time up to which the pipe of each box holds.
+        reached: The time up to which the pipe of each box is valid.
         loose: For each box, the largest fraction of remainders in the width of a state at an
             instant, and the contribution of each initial variable to these remainders.
         free: Indices of the states that vary at the beginning.

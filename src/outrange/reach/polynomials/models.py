@@ -4,7 +4,7 @@ A model stands for all functions `f(tau, eps, s)` on [0, 1] x [-1, 1]^d x [-1, 1
 
     |f - (sum_k c_k mono_k + sum_t tau^t g_t . s)| <= rest,
 
-so `rest` holds the truncation and the rounding of float64. The symbols `s` are remainders of
+so `rest` covers the truncation and the rounding of float64. The symbols `s` are remainders of
 earlier steps that are propagated linearly instead of by absolute value.
 
 *Rounding.* All monomials are at most 1, so the error of a polynomial is at most the sum of the

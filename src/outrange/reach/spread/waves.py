@@ -76,7 +76,7 @@ class Waves:
             report: Called with the index of each batch that is done.
 
         Raises:
-            InputError: A task raised it.
+            InputError: A task raised this error.
         """
         dispatcher, waiting, lost = self._dispatcher, deque(range(len(batches))), Counter()
         end = read_wall_clock() + seconds
