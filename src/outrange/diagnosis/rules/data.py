@@ -164,7 +164,7 @@ def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Fin
         f"targets. The outputs of this network, after {format_steps(steps)} on three quarters of "
         "the rows, match the targets of the other rows no better than by chance.",
         "check that x and y are in the same order: shuffle both by one permutation"
-        "   # if they are, the relation is too fine for these rows, or there is none",
+        "   # if they are, y may not depend on x, or it may vary too fast for this many rows",
         title="nothing predicts the targets",
         cost={"explained": signal.explained, "unseen": unseen},
         holds_for=f"your {min(case.rows, ROWS):,} first rows",

@@ -79,7 +79,7 @@ def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     for layer, reader in readers.items():
         yield rule.finding(
             Level.SUSPECTED if gained is None else Level.MEASURED, layer,
-            f"its softmax feeds layer '{reader}': the units of this hidden layer add up to "
+            f"its softmax feeds layer '{reader}': the outputs of this hidden layer add up to "
             f"1.{more}",
             'activation="relu"',
             holds_for="" if gained is None else "trainings from the stored weights",

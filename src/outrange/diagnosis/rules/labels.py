@@ -168,9 +168,9 @@ def _of_probabilities(
         most = int(values.max())
         fix = f'Dense({most + 1}, "softmax") with loss="sparse_categorical_crossentropy"'
         if values.min() < 0:
-            fix = 'loss="mse" and activation=None   # these are no probabilities'
+            fix = 'loss="mse" and activation=None   # these are not probabilities'
     elif len(values) > 2:
-        fix = 'loss="mse" and activation=None   # these are no probabilities'
+        fix = 'loss="mse" and activation=None   # these are not probabilities'
     smoothed = f" after label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
     yield (
         f"{share(int(outside.sum()), y.size)} targets are outside [0, 1]{smoothed} (they are in "

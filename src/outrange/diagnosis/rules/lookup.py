@@ -54,7 +54,7 @@ def _words(keras: ModuleType, fault: str) -> ModelAndData:
 
 
 @register(
-    "OR037", "numbers that are not valid indices of the table they are looked up in",
+    "OR037", "invalid indices in a table lookup",
     """An Embedding with input_dim=N reads row k of a table for an integer k in 0..N-1. Fractions
     are truncated, so that scaled numbers all read the first rows. A number of N or more, or below
     -N, is an error on TensorFlow and PyTorch and gives NaN on JAX. A number from -N to -1 reads

@@ -86,7 +86,7 @@ def _two(
 
 
 @register(
-    "OR006", "the loss does not read what the last layer gives",
+    "OR006", "the loss does not match the last layer",
     """A cross-entropy without from_logits expects probabilities. A linear, relu or tanh layer does
     not return any: Keras divides by the sum and clips to [1e-7, 1 - 1e-7], where the gradient is 0;
     if all outputs are 0, the quotient is NaN. Independent sigmoids do not add up to 1, so a

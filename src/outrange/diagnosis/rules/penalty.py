@@ -67,7 +67,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     if gained is None and (trials.run() is not None or penalty < constant):
         return
     message = (
-        f"the penalties add {short(penalty)} to the loss, but the loss of the data is only "
+        f"the penalties add {short(penalty)} to the loss, but the loss on the data is only "
         f"{short(data)}, and that of the best constant {short(constant)}."
     )
     if gained is not None:

@@ -37,7 +37,7 @@ def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
 
 
 @register(
-    "OR023", "the network returns the same for every row",
+    "OR023", "the network returns the same output for every row",
     """At the stored weights the outputs of all rows are equal, to a thousandth of the spread of the
     targets, although rows and targets differ. They are still equal after up to 200 steps on copies.
     MEASURED in several trainings with the program's optimizer and batches, if new weights

@@ -40,7 +40,7 @@ def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
 
 
 @register(
-    "OR022", "soft targets leave a floor under the loss",
+    "OR022", "soft targets limit how low the loss can get",
     """A cross-entropy is never less than the entropy of its targets. With labels between 0 and 1,
     or with label smoothing, even a perfect network has that loss. The mean entropy is PROVED, for
     all weights. It is a note, because a loss close to it is a good one. It is a finding if it is

@@ -31,7 +31,7 @@ def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
 
 
 @register(
-    "OR028", "the rows kept for validation are of another kind",
+    "OR028", "the validation rows differ from the training rows",
     """`validation_split` takes the last rows, before any shuffling. If rows are sorted by class,
     whole classes are never trained, and the validation measures only those. PROVED if only the kept
     rows have some class, as a fact of the data. MEASURED if the shares of the classes differ by
@@ -114,7 +114,7 @@ def _classes(loss: Loss, y: np.ndarray, validation: np.ndarray) -> tuple[Level, 
     if apart < (SORTED if in_order else APART):
         return None
     return Level.MEASURED, (
-        f"the rows kept for validation have other shares of the classes: {100 * apart:.0f} % of "
+        f"the rows kept for validation have a different class distribution: {100 * apart:.0f} % of "
         f"them would have to change class to match the training rows.{sorted_rows}"
     )
 
