@@ -238,7 +238,7 @@ def test_a_bug_is_reported_without_traceback(monkeypatch, capfd):
     monkeypatch.setattr(app, "call", broken)
     monkeypatch.delenv("OUTRANGE_DEBUG", raising=False)
     assert run.run([]) == 70
-    assert "bug in outrange, please report it (RuntimeError: boom)" in capfd.readouterr().err
+    assert "bug in outrange; please report it (RuntimeError: boom)" in capfd.readouterr().err
 
 
 def test_help_documents_the_exit_codes():

@@ -33,12 +33,12 @@ PYTHON = re.compile(r"names=|outrange\.load|DataFrame|A dict box|scikit-learn|`N
             "`--input` must name every input",
         ),
         (["range", "M", "--names", "speed,load", "--input", "speed", "0", "1"], "0 0` fixes it"),
-        (["range", "M", "--names", "a,b,c", "--box", "0", "1"], "`--names` holds one name"),
-        (["range", "M", "--names", "a,a", "--box", "0", "1"], "`--names` are all different"),
+        (["range", "M", "--names", "a,b,c", "--box", "0", "1"], "`--names` must contain one name"),
+        (["range", "M", "--names", "a,a", "--box", "0", "1"], "`--names` must all be different"),
         (["range", "M", "--lo", "0,0,0", "--hi", "1,1,1"], "`--lo` and `--hi` of input `car`"),
-        (["range", "D", "--box", "0", "1"], "MODEL is a file ending in .keras"),
+        (["range", "D", "--box", "0", "1"], "MODEL must be a file ending in .keras"),
         (["range", "D", "--box", "0", "1"], "This looks like a data file"),
-        (["diagnose", "M", "D"], "The targets are the column `y`, or the one"),
+        (["diagnose", "M", "D"], "The targets must be the column `y`, or the one"),
     ],
 )
 def test_errors_speak_of_options(files, capfd, arguments, told):

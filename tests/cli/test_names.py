@@ -55,7 +55,7 @@ def test_a_column_that_is_no_input_is_told(files, capsys):
     model, data = files
     assert run(["range", model, "--data", data]) == 2
     stderr = capsys.readouterr().err
-    assert "takes 3 features, and the data has 4 columns" in stderr and "--target" in stderr
+    assert "takes 3 features, but the data has 4 columns" in stderr and "--target" in stderr
     assert run(["range", model, "--data", data, "--target", "approve"]) == 0
     assert "income = " in capsys.readouterr().out
 

@@ -304,5 +304,5 @@ def test_a_question_in_real_arithmetic_refuses_a_float32_file(models):
     assert verdict.holds and verdict.arithmetic == "float32"
     for ask in (lambda: verify(models / "f.onnx", path, arithmetic="real"),
                 lambda: counterexamples(models / "f.onnx", path)):  # fmt: skip
-        with pytest.raises(UnsupportedError, match=r"`float32`.*Write `real`"):
+        with pytest.raises(UnsupportedError, match=r"`float32`.*declare `real`"):
             ask()

@@ -28,4 +28,4 @@ def test_seconds_are_real_numbers():
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
 def test_a_limit_that_is_none(seconds, capsys):
     assert run(["verify", "q.vnnlib", "--timeout", seconds], vnnlib=True) == 2
-    assert "`--timeout` is a finite number of seconds above 0" in capsys.readouterr().err
+    assert "`--timeout` must be a finite number of seconds above 0" in capsys.readouterr().err

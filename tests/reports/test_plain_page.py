@@ -174,7 +174,7 @@ def test_units_of_the_command_line():
     assert read_units(["EUR"]) == "EUR"
     assert read_units(["price=EUR,area=m²", "x=1/s"]) == {"price": "EUR", "area": "m²", "x": "1/s"}
     assert read_units([]) == {}
-    with pytest.raises(InputError, match="--units takes"):
+    with pytest.raises(InputError, match="--units must be"):
         read_units(["EUR", "m"])
 
 

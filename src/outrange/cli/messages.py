@@ -8,9 +8,9 @@ import re
 
 TRANSLATIONS = (
     (
-        r"A model is a Keras model or layer, .* file ending in ([^`]*?), or a `Network` or "
+        r"A model must be a Keras model or layer, .* file ending in ([^`]*?), or a `Network` or "
         r"`Graph` of outrange\.",
-        r"MODEL is a file ending in \1.",
+        r"MODEL must be a file ending in \1.",
     ),
     (
         r"pass `names=\[\.\.\.\]` to `outrange\.load`, or a DataFrame as data",
@@ -18,9 +18,9 @@ TRANSLATIONS = (
     ),
     (r"A dict box must name every input", "`--input` must name every input"),
     (r"\(a number or one array fixes it\)", "(`--input NAME 0 0` fixes it at 0)"),
-    (r"`names` holds one name", "`--names` holds one name"),
+    (r"`names` must contain one name", "`--names` must contain one name"),
     (r"; if the last \d+ columns of a DataFrame .*?\)`", ""),
-    (r"`names` are all different", "`--names` are all different"),
+    (r"`names` must all be different", "`--names` must all be different"),
     (
         r"`lo` and `hi` of input `([^`]*)` need one number",
         r"`--lo` and `--hi` of input `\1` need one number",

@@ -77,7 +77,7 @@ def _fail_on(error: Exception) -> int:
     if isinstance(error, MemoryError):
         return fail("out of memory; try a smaller model or input set", BUG)
     return fail(
-        f"this is a bug in outrange, please report it ({type(error).__name__}: {error}). "
+        f"this is a bug in outrange; please report it ({type(error).__name__}: {error}). "
         "OUTRANGE_DEBUG=1 shows where.",
         BUG,
     )

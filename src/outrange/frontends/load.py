@@ -21,8 +21,8 @@ _ONNX_FILES = (".onnx", ".onnx.gz")
 _TORCH_FILES = (".pt2",)
 
 _ACCEPTED = (
-    "A model is a Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, a file "
-    "ending in "
+    "A model must be a Keras model or layer, a fitted scikit-learn estimator, a PyTorch module, a "
+    "file ending in "
     f"{', '.join(_KERAS_FILES + _ONNX_FILES + _TORCH_FILES)}, or a `Network` or `Graph` of "
     "outrange."
 )
@@ -59,7 +59,7 @@ def load(
         >>> load("controller.txt")
         Traceback (most recent call last):
             ...
-        outrange.core.errors.InputError: A model is a Keras model or layer, ...
+        outrange.core.errors.InputError: A model must be a Keras model or layer, ...
         ... Received: `controller.txt`.
     """
     if isinstance(model, Network):
@@ -183,7 +183,7 @@ def _hint(name: str) -> str:
         return " Folders (such as a SavedModel) are not supported; save the model as `.keras`."
     if name.lower().endswith((".pt", ".pth")):
         return (
-            " Such a file holds weights without code (a state dict), or pickled code, which is "
+            " Such a file contains weights without code (a state dict), or pickled code, which is "
             "not run: build the module, call `module.load_state_dict(torch.load(path))`, and pass "
             "the module; or save it with `torch.export.save` as `.pt2`."
         )

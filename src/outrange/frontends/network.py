@@ -88,13 +88,13 @@ class Network:
             isinstance(name, str) and name for name in features
         ):
             raise InputError(
-                f"`names` holds one name for each of the {slot.size} features of `{slot.name}`, "
-                f"in order{_surplus_hint(features, slot.size)}. "
+                f"`names` must contain one name for each of the {slot.size} features of "
+                f"`{slot.name}`, in order{_surplus_hint(features, slot.size)}. "
                 f"Received: {len(features)} names, {features[:8]}."
             )
         if len(set(features)) < len(features):
             duplicate = next(name for name in features if features.count(name) > 1)
-            raise InputError(f"`names` are all different. Received: `{duplicate}` twice.")
+            raise InputError(f"`names` must all be different. Received: `{duplicate}` twice.")
         old = self.graph.inputs
         columns = tuple(
             replace(old[i] if len(old) > 1 else slot, name=name, shape=(), column_of=slot.name)

@@ -82,7 +82,7 @@ def read_instances(
             continue
         if len(row) < 2 or not (row[0] and row[1]):
             raise InputError(
-                "A row of instances is `onnx,vnnlib,timeout`. "
+                "A row of instances must be `onnx,vnnlib,timeout`. "
                 f"Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
             )
         if only is not None and only.lower() not in f"{row[0]},{row[1]}".lower():
@@ -93,13 +93,13 @@ def read_instances(
         first = instances.setdefault(instance.key, instance)
         if first.seconds != limit:
             raise InputError(
-                "An instance that is listed twice has one time limit; remove a row, or set one "
-                f"limit for all with --time. Received: {','.join(row)[:80]!r} in line {number} of "
-                f"`{path}`, before with {first.seconds:g}."
+                "An instance that is listed twice must have one time limit; remove a row, or set "
+                f"one limit for all with --time. Received: {','.join(row)[:80]!r} in line {number} "
+                f"of `{path}`, before with {first.seconds:g}."
             )
     if not instances:
         narrowed = "" if only is None else f" with --only {only!r}"
-        raise InputError(f"The list contains no instance. Received: `{path}`{narrowed}.")
+        raise InputError(f"The list must contain an instance. Received: `{path}`{narrowed}.")
     _check_files(list(instances.values()))
     return list(instances.values())
 
@@ -128,7 +128,7 @@ def of_pairs(
             onnx, vnnlib = map(os.fspath, pair)
         except (TypeError, ValueError):
             raise InputError(
-                "`instances` are pairs of a model file and a property file. "
+                "`instances` must be pairs of a model file and a property file. "
                 f"Received: {str(pair)[:80]}."
             ) from None
         if only is None or only.lower() in f"{onnx},{vnnlib}".lower():
@@ -152,14 +152,14 @@ def read_expected(path: Path) -> dict[Key, str]:
     titles = [word.lower() for word in rows[0][1]] if rows else []
     if not {"onnx", "vnnlib", "verdict"} <= set(titles):
         raise InputError(
-            "The first line of expected verdicts contains the columns onnx, vnnlib and verdict. "
+            "The first line of expected verdicts must name the columns onnx, vnnlib and verdict. "
             f"Received: {','.join(titles)[:80]!r} in `{path}`."
         )
     expected = {}
     for number, row in rows[1:]:
         if len(row) < len(titles):
             raise InputError(
-                f"A row of expected verdicts has {len(titles)} columns. "
+                f"A row of expected verdicts must have {len(titles)} columns. "
                 f"Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
             )
         named = dict(zip(titles, row, strict=False))
@@ -181,7 +181,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield number, words
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"A list of instances is a CSV file in UTF-8 ({type(error).__name__}). "
+            f"A list of instances must be a CSV file in UTF-8 ({type(error).__name__}). "
             f"Received: `{path}`."
         ) from None
 
@@ -193,8 +193,9 @@ def _limit(row: list[str], number: int, path: Path) -> float:
         limit = np.nan
     if not 0 < limit < np.inf:
         raise InputError(
-            "The third word of an instance is its time limit in seconds, above 0; or set one for "
-            f"all with --time. Received: {','.join(row)[:80]!r} in line {number} of `{path}`."
+            "The third column of an instance must be its time limit in seconds, above 0; or set "
+            f"one for all with --time. Received: {','.join(row)[:80]!r} in line {number} of "
+            f"`{path}`."
         )
     return limit
 

@@ -34,7 +34,7 @@ def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> i
     with Results(Path(out)) as results:
         if results.known:
             raise InputError(
-                f"--out of a merge is a new file. Received: `{out}`, which contains results."
+                f"--out of a merge must be a new file. Received: `{out}`, which contains results."
             )
         for key in order:
             results.add(results_by_key[key][0])
@@ -53,7 +53,7 @@ def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
     lacking = sorted(set(range(1, origins[0].count + 1)) - have)
     if lacking:
         raise InputError(
-            f"A merge takes all {origins[0].count} shards. Received: all but number "
+            f"A merge needs all {origins[0].count} shards. Received: all but number "
             f"{', '.join(map(str, lacking[:8]))}."
         )
 
@@ -90,12 +90,12 @@ def _check_whole(order: Sequence[Key], results_by_key: dict[Key, tuple[Result, P
     lacking = [key for key in order if key not in results_by_key]
     if lacking:
         raise InputError(
-            "A merge takes completed shards: run `verify-all --shard` again to complete them. "
+            "A merge needs completed shards: run `verify-all --shard` again to complete them. "
             f"Received: no result of {' '.join(lacking[0])} and {len(lacking) - 1} more."
         )
     strange = [key for key in results_by_key if key not in set(order)]
     if strange:
         raise InputError(
-            "A shard contains only results of its list. Received: "
+            "A shard must contain only results of its list. Received: "
             f"{' '.join(strange[0])} in `{results_by_key[strange[0]][1]}`."
         )

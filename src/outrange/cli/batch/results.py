@@ -119,11 +119,11 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() != ".csv":
-            raise InputError(f"--out is a file ending in .csv. Received: `{path}`.")
+            raise InputError(f"--out must be a file ending in .csv. Received: `{path}`.")
         for file in (path, path.with_suffix(".jsonl")):
             if file.exists() and not file.is_file():
                 raise InputError(
-                    "--out and the .jsonl file next to it are regular files. "
+                    "--out and the .jsonl file next to it must be regular files. "
                     f"Received: `{file}`, which is not."
                 )
         self._path, self._record = path, path.with_suffix(".jsonl")
@@ -245,9 +245,8 @@ def _read_table(data: bytes, torn: bytes, path: Path) -> list[Result]:
     headers = (list(COLUMNS), list(OLD_COLUMNS))
     if (rows and rows[0] not in headers) or (torn and not rows):
         raise InputError(
-            f"--out contains something other than results, whose first line is {','.join(COLUMNS)}."
-            f" Received: `{path}`."
-            f"Received: `{path}`."
+            f"An existing --out must be a table of results, whose first line is "
+            f"{','.join(COLUMNS)}. Received: `{path}`, which is not."
         )
     return [_result(dict(zip(rows[0], row, strict=False)), path) for row in rows[1:]]
 

@@ -105,7 +105,7 @@ def shard_of(text: str | None) -> Shard | None:
     match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(
-            "--shard is a part of the list such as 3/8, or `slurm` in an array job. "
+            "--shard must be a part of the list such as 3/8, or `slurm` in an array job. "
             f"Received: {text!r}."
         )
     return Shard(int(match[1]), int(match[2]))
@@ -117,14 +117,14 @@ def _of_slurm() -> Shard:
         step = int(os.environ.get(STEP, "1"))
     except (KeyError, ValueError):
         raise InputError(
-            "--shard slurm is for array jobs (`sbatch --array=1-8`), where Slurm sets "
+            "--shard slurm needs an array job (`sbatch --array=1-8`), where Slurm sets "
             f"{', '.join(SLURM)}. Received: { ({n: os.environ.get(n) for n in SLURM}) }."
         ) from None
     count = (last - first) // step + 1
     reported = os.environ.get(COUNT, str(count))
     if reported != str(count) or (this - first) % step:
         raise InputError(
-            "--shard slurm is for arrays without gaps, such as `--array=1-8`; otherwise pass each "
+            "--shard slurm needs an array without gaps, such as `--array=1-8`; otherwise pass each "
             f"job its --shard I/N. Received: {reported} jobs from {first} to {last}, this one "
             f"{this}."
         )
@@ -180,6 +180,6 @@ def check_same_run(first: Origin, other: Origin, name: str, other_name: str) -> 
         a, b = getattr(first, field), getattr(other, field)
         if a != b:
             raise InputError(
-                f"Shards of one run agree in their {what}. Received: {str(a)[:16]} in {name}, "
+                f"Shards of one run must agree in their {what}. Received: {str(a)[:16]} in {name}, "
                 f"{str(b)[:16]} in {other_name}."
             )

@@ -104,12 +104,12 @@ def ask_verify_all(listed: str, options: BatchOptions, echo: Callable[[str], Non
 
 def _check(listed: str, o: BatchOptions) -> None:
     if o.jobs < 1:
-        raise InputError(f"--jobs is an integer above 0. Received: {o.jobs}.")
+        raise InputError(f"--jobs must be an integer above 0. Received: {o.jobs}.")
     if o.seed < 0:
-        raise InputError(f"--seed is an integer, 0 or above. Received: {o.seed}.")
+        raise InputError(f"--seed must be an integer, 0 or above. Received: {o.seed}.")
     for option, value in (("--time", o.seconds), ("--memory", o.memory)):
         if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"{option} is a finite number above 0. Received: {value}.")
+            raise InputError(f"{option} must be a finite number above 0. Received: {value}.")
     if o.memory is not None and not can_limit_memory():
         raise InputError(
             "--memory has no effect on this system; omit it, and choose --jobs so that all "

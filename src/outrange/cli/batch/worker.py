@@ -94,7 +94,7 @@ class Worker:
         try:
             answer = self._decide(task, start)
         except OutOfTime:
-            detail = "the time ran out before the model was read"
+            detail = "time ran out before the model was read"
             answer = {"verdict": "timeout", "detail": detail}
         except OutrangeError as error:
             answer = {"verdict": "error", "detail": str(error)}

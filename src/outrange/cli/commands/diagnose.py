@@ -75,7 +75,7 @@ def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray
     if not isinstance(parts, dict) or target not in parts:
         have = sorted(parts) if isinstance(parts, dict) else ["one array"]
         raise InputError(
-            "The targets are the array `y`, or the one that `--target` names. "
+            "The targets must be the array `y`, or the one that `--target` names. "
             f"Received: {name} without {target!r}; it contains {have}."
         )
     y = parts.pop(target)
@@ -85,7 +85,7 @@ def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray
 def _columns(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
     table = read_file(name, "DATA")
     if isinstance(table, dict):
-        raise InputError(f"A csv file holds one table. Received: {name}.")
+        raise InputError(f"A csv file must contain one table. Received: {name}.")
     with Path(name).open(encoding="utf-8-sig") as lines:
         titles = [title.strip().strip('"') for title in next(iter(lines)).split(",")]
     wanted = [part.strip() for part in target.split(",")]
@@ -97,7 +97,7 @@ def _columns(name: str, target: str) -> tuple[np.ndarray, np.ndarray]:
             places.append(int(part) % table.shape[1])
         else:
             raise InputError(
-                "The targets are the column `y`, or the one with the title or number in "
+                "The targets must be the column `y`, or the one with the title or number in "
                 f"`--target`. Received: {name} without {part!r}; its titles are {titles[:20]}."
             )
     return np.delete(table, places, axis=1), table[:, places]

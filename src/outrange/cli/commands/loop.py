@@ -95,7 +95,7 @@ def ask_loop(
             with reading(controller, clock):
                 network = load_model(controller, unsafe)
         except OutOfTime:
-            late = "the time ran out before the model was read; give it more with --time"
+            late = "time ran out before the model was read; increase --time"
             return fail(late, OPEN)
         arguments |= _parts(network, box, _plant(plant, formulas), formulas)
         arguments |= {"dt": _period(dt)}
@@ -133,8 +133,8 @@ def _parts(
 def _check_steps(steps: int | None, forever: bool) -> None:
     if (steps is None) != forever:
         raise InputError(
-            "--steps N sets the number of steps (with --dt: periods); --forever proves for all "
-            f"time. Received: {'both' if forever else 'neither'}."
+            "Pass either --steps N, the number of steps (with --dt: periods), or --forever, for "
+            f"all time. Received: {'both' if forever else 'neither'}."
         )
 
 
@@ -154,7 +154,7 @@ def _period(dt: str | None) -> Fraction | None:
         return None if dt is None else Fraction(dt)
     except (ValueError, ZeroDivisionError):
         raise InputError(
-            f"--dt is a period of time such as 0.05 or 1/20. Received: `--dt {dt}`."
+            f"--dt must be a period of time such as 0.05 or 1/20. Received: `--dt {dt}`."
         ) from None
 
 
@@ -182,11 +182,11 @@ def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
         ) from None
     except Exception as error:
         raise InputError(
-            f"The plant file fails with {type(error).__name__}: {error}. Received: `{plant}`."
+            f"The plant file raises {type(error).__name__}: {error}. Received: `{plant}`."
         ) from error
     if not callable(namespace.get("plant")):
         raise InputError(
-            "A plant file defines `plant`, a function of `(x, u)` that returns the next state, "
+            "A plant file must define `plant`, a function of `(x, u)` that returns the next state, "
             f"and optionally `observe` and `actuate`. Received: `{plant}` without `plant`."
         )
     return {name: namespace[name] for name in PARTS if name in namespace}

@@ -57,7 +57,7 @@ def ask_range(
         with reading(model, clock):
             network = load_model(model, unsafe, box.feature_names)
     except OutOfTime:
-        return fail("the time ran out before the model was read; give it more with --time", OPEN)
+        return fail("time ran out before the model was read; increase --time", OPEN)
     graph = network.graph
     where = box_of(box, graph.inputs)
     forms = None if rows is None else np.atleast_2d(read_array(rows, "--rows"))
@@ -101,7 +101,7 @@ def pick_output(
     if text.isdigit() and int(text) < len(identity):
         return identity[int(text)][None], {entry_names(outputs)[int(text)]: ()}
     raise InputError(
-        f"--output is one of {list(outputs)}, or an index below {len(identity)}. "
+        f"--output must be one of {list(outputs)}, or an index below {len(identity)}. "
         f"Received: {text!r}."
     )
 

@@ -63,7 +63,9 @@ def ask_report(
         InputError: An option breaks a rule.
     """
     if not seconds >= LEAST_TIME:
-        raise InputError(f"--time of a report is at least {LEAST_TIME:g} s. Received: {seconds!r}.")
+        raise InputError(
+            f"--time of a report must be at least {LEAST_TIME:g} s. Received: {seconds!r}."
+        )
     folder = os.path.dirname(os.path.abspath(out))
     if not os.path.isdir(folder):
         raise InputError(f"-o: the folder does not exist. Received: {folder}.")
@@ -150,7 +152,7 @@ def read_units(texts: Sequence[str]) -> dict[str, str] | str:
     wrong = next((part for part, (name, _) in zip(parts, pairs, strict=True) if not name), None)
     if wrong is not None:
         raise InputError(
-            "--units takes comma-separated `name=unit` pairs, or one unit for all outputs. "
+            "--units must be comma-separated `name=unit` pairs, or one unit for all outputs. "
             f"Received: {wrong!r}."
         )
     return {name.strip(): unit.strip() for name, unit in pairs}

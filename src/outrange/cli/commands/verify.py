@@ -119,7 +119,9 @@ def _read_question(
 
         as_path(property)
     elif os.path.isfile(property):
-        raise InputError(f"A property file ends in {' or '.join(FILES)}. Received: {property!r}.")
+        raise InputError(
+            f"A property file must end in {' or '.join(FILES)}. Received: {property!r}."
+        )
     if box.is_empty and not is_file:
         raise InputError(
             "A property as text needs an input set such as --box LO HI (only a VNN-LIB file "

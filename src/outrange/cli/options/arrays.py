@@ -32,7 +32,7 @@ def read_array(text: str, option: str) -> np.ndarray:
         numbers = []
     if not numbers:
         raise InputError(
-            f"`{option}` is a number, a list such as 0,0.5,1 or [[0,1],[2,3]], or a file "
+            f"`{option}` must be a number, a list such as 0,0.5,1 or [[0,1],[2,3]], or a file "
             f"({', '.join(SUFFIXES)}). Received: {text!r}."
         )
     return np.array(numbers[0] if len(numbers) == 1 else numbers, np.float64)
@@ -48,7 +48,7 @@ def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(
-            f"`{option}` reads files ending in {', '.join(SUFFIXES)}. Received: {name}."
+            f"`{option}` needs a file ending in {', '.join(SUFFIXES)}. Received: {name}."
         )
     if not path.is_file():
         raise InputError(f"`{option}`: the file does not exist. Received: {name}.")

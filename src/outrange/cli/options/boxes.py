@@ -110,7 +110,7 @@ def _table(
     input_set = table_set(columns, parts, [name for name in parts if _is_whole(parts[name])])
     if isinstance(input_set, Mixed):
         sentence = whole_sentence(input_set.integers, input_set.one_hot)
-        print(f"outrange: {sentence}; `--reals` lets them take every number.", file=sys.stderr)
+        print(f"outrange: {sentence}; `--reals` lets them take any real value.", file=sys.stderr)
     return input_set
 
 
@@ -132,7 +132,7 @@ def _check_partners(o: BoxOptions) -> None:
         if value is not None and other is None:
             raise InputError(f"{option} needs {partner}.")
     if o.margin is not None and o.relative_margin is not None:
-        raise InputError("Give --margin or --relative-margin, not both.")
+        raise InputError("Pass --margin or --relative-margin, not both.")
 
 
 def _rows(data: Any, slots: Sequence[Slot]) -> Any:
@@ -147,7 +147,7 @@ def _by_name(inputs: Iterable[tuple[str, str, str]], slots: Sequence[Slot]) -> d
     boxes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name, lo, hi in inputs:
         if name in boxes:
-            raise InputError(f"--input names each input once. Received: `{name}` twice.")
+            raise InputError(f"--input must name each input once. Received: `{name}` twice.")
         shape = shapes.get(name, ())
         boxes[name] = (
             reshape_flat(read_array(lo, f"--input {name}"), shape),

@@ -68,7 +68,7 @@ def inputs_in(
     table = np.stack(list(parts.values()), axis=1) if parts else np.zeros((0, 0))
     if len(slots) == 1 and len(slots[0].shape) == 1 and len(parts) > slots[0].size:
         raise InputError(
-            f"The model takes {slots[0].size} features, and the data has {len(parts)} columns. "
+            f"The model takes {slots[0].size} features, but the data has {len(parts)} columns. "
             f"Name the extra columns with `--target`. Received: {name} with {list(parts)[:20]}."
         )
     is_flat = len(slots) == 1 and slots[0].shape == (len(parts),)
@@ -101,8 +101,8 @@ def _drop(
     for column in (part.strip() for part in target.split(",")):
         if column not in parts:
             raise InputError(
-                f"--target names an array or column of the data. Received: {column!r}; {name} has "
-                f"{list(parts)[:20]}."
+                f"--target must name an array or column of the data. Received: {column!r}; {name} "
+                f"has {list(parts)[:20]}."
             )
         del parts[column]
 

@@ -19,7 +19,7 @@ from .calls import FUNCTIONS, Number, Refusal, call_function, call_method, combi
 LONGEST = 100_000
 """Maximum number of characters of a property."""
 
-RULE = "A property is a comparison of `x`, `y` and numbers, such as `0 <= y[0] <= 3.99`"
+RULE = "A property must be a comparison of `x`, `y` and numbers, such as `0 <= y[0] <= 3.99`"
 
 ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
 
@@ -66,7 +66,8 @@ def read_expression(text: str) -> Expression:
     if isinstance(value, Expression):
         return value
     raise InputError(
-        f"The objective is one linear expression, such as `y[0] - 2 * y[1]`. Received: {text!r}."
+        "The objective must be one linear expression, such as `y[0] - 2 * y[1]`. Received: "
+        f"{text!r}."
     )
 
 
@@ -75,8 +76,8 @@ def _parse(text: str) -> Any:
     text = text.strip()
     if len(text) > LONGEST:
         raise InputError(
-            f"A property has at most {LONGEST:,} characters; longer ones go into a .vnnlib file. "
-            f"Received: {len(text):,} characters."
+            f"A property may have at most {LONGEST:,} characters; write longer ones to a .vnnlib "
+            f"file. Received: {len(text):,} characters."
         )
     try:
         with warnings.catch_warnings():
@@ -141,7 +142,7 @@ class _PropertyReader:
     def _list(self, node: ast.List) -> list:
         entries = [self.value(entry) for entry in node.elts]
         if any(isinstance(entry, ExpressionNode) for entry in entries):
-            raise Refusal("a list holds numbers")
+            raise Refusal("a list must contain numbers")
         return entries
 
     def _unary(self, node: ast.UnaryOp) -> Any:

@@ -49,7 +49,7 @@ def ask_query(
 
     if seconds is not None and not 0 < seconds < float("inf"):
         raise InputError(
-            f"`--timeout` is a finite number of seconds above 0. Received: {seconds:g}."
+            f"`--timeout` must be a finite number of seconds above 0. Received: {seconds:g}."
         )
     clock = Clock(seconds, command_began())
     files = _files(networks)
@@ -79,7 +79,7 @@ def _files(networks: Sequence[str]) -> dict[str, str]:
         name, equals, file = text.partition("=")
         if not (name and equals and file) or name in files:
             raise InputError(
-                "`--network` is written NAME=FILE, once for each network that the query declares. "
+                "`--network` must be NAME=FILE, once for each network that the query declares. "
                 f"Received: {text!r}{', a second time' if name in files else ''}."
             )
         files[name] = file
@@ -96,8 +96,9 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
 
     if not specification.networks:
         raise InputError(
-            "A query of version 2.0 is needed: files of version 1.0 name no network, and "
-            f"`outrange verify MODEL QUERY` decides them. Received: `{os.path.basename(query)}`."
+            "The query must be of version 2.0, because files of version 1.0 name no network; "
+            "decide those with `outrange verify MODEL QUERY`. Received: "
+            f"`{os.path.basename(query)}`."
         )
     check_names(specification.networks, list(files))
     if specification.elements == "real":
@@ -110,7 +111,7 @@ def _check(query: str, specification: Specification, files: dict[str, str]) -> N
         ours = [[tensor.element for tensor in ts] for ts in (network.inputs, network.outputs)]
         if ours != theirs:
             raise InputError(
-                "The element types of a query are those of the model, or `real`. "
+                "The element types of a query must be those of the model, or `real`. "
                 f"Received: `{network.name}` with {ours[0]} to {ours[1]}, and "
                 f"`{os.path.basename(file)}` with {theirs[0]} to {theirs[1]}."
             )
