@@ -125,7 +125,12 @@ def test_other_files_are_refused_with_a_reason(tmp_path):
     cases = {
         "is not JSON": ["", "{", "\x00\xff", "[" * 100_000],
         "as_dict": [json.dumps(output_range(2).as_dict())],
-        "is written by `answer.save`": ["3", "[]", "{}", encode_damaged(good, format="other")],
+        "must be one that `answer.save` wrote": [
+            "3",
+            "[]",
+            "{}",
+            encode_damaged(good, format="other"),
+        ],
         "newer outrange wrote it": [encode_damaged(good, version=2)],
         "reads version 1": [encode_damaged(good, version="1"), encode_damaged(good, version=None)],
         "is damaged": [
@@ -198,7 +203,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         output_range(2).save(tmp_path / "no" / "a.json")
     odd = dataclasses.replace(output_range(2), methods=(object(),))
-    with pytest.raises(InputError, match="numbers, texts and arrays"):
+    with pytest.raises(InputError, match="numbers, strings and arrays"):
         odd.save(tmp_path / "a.json")
     assert not list(tmp_path.iterdir())
 
@@ -412,7 +417,7 @@ def test_many_outputs_are_told_by_the_outstanding_ones():
     text = str(output_range(1000, "time", 0.1))
     assert "1,000 outputs: 1,000 with an open gap." in text
     assert text.count("widest ") == text.count("narrowest ") == 5
-    assert "The lowest end is" in text and len(text.splitlines()) < 25
+    assert "The lowest bound is" in text and len(text.splitlines()) < 25
     assert "█" in str(output_range(20, "time", 0.1))
 
 

@@ -85,5 +85,5 @@ def test_robust_convnet(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", arguments)
     runpy.run_path(str(FOLDER / "robust_convnet.py"), run_name="__main__")
     text = capsys.readouterr().out
-    assert "proved right everywhere in the ball" in text
+    assert "proved correct everywhere in the ball" in text
     assert "L-infinity distance" in text or "itself breaks" in text

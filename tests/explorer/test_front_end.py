@@ -74,7 +74,7 @@ def text(page, selector):
     ("ranges", "sample", "said"),
     [
         ("{}", "{}", "50.0 % of the range of p, and at least as much of the others."),
-        ("{}", "{ lo: [0, -1], hi: [2, 1] }", "all of every range, except 0.01 %."),
+        ("{}", "{ lo: [0, -1], hi: [2, 1] }", "all of every range, except at most 0.01 %."),
         ("{}", "{ lo: [0, null], hi: [1.5, 0] }", "75.0 % of the range of p."),
         ("{ lo: [null, null], hi: [2, 1], exact: false, closed_lo: [false, false] }", "{}",
          "unknown: no range is closed."),

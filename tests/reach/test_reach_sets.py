@@ -125,7 +125,7 @@ def test_pieces_end_it_with_covers():
     assert (reached.lo <= whole.lo + 1e-12).all() and (reached.hi >= whole.hi - 1e-12).all()
     for k in range(7):
         assert not np.equal(reached.at(k).contains(reached.trajectories[:, k]), False).any()
-    assert f"exactly until step {reached.exact_until}" in str(reached)
+    assert f"exact until step {reached.exact_until}" in str(reached)
 
 
 def test_time_ends_it_with_covers():
@@ -248,7 +248,7 @@ def test_loops_that_bend_are_refused():
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"steps": 0}, "`steps` is the number"),
+    ({"steps": 0}, "`steps` must be the number"),
     ({"steps": 2, "most_pieces": 0}, "`most_pieces` must be"),
     ({"steps": 2, "time_limit": -1}, "`time_limit` must be"),
     ({"steps": 2, "where": outrange.x[5] <= 1}, "Received"),
@@ -261,7 +261,7 @@ def test_questions_that_do_not_fit(options, message):
 def test_missing_steps_are_refused():
     reached = loop_reach_sets(saturated_plant, DOUBLE, ([1, -1], [3, 1]), steps=1)
     for step in (2, -1, 0.5, True):
-        with pytest.raises(InputError, match="steps 0 to 1"):
+        with pytest.raises(InputError, match="from 0 to 1"):
             reached.at(step)
     with pytest.raises(InputError, match="one of x1, x2"):
         reached.plot(x="nothing")

@@ -67,7 +67,7 @@ def test_files_keep_everything(tmp_path):
     record["version"] = 1
     record["answer"]["combinations"] = [{"@": "Combination", "activation": "x"}]
     for text, message in (
-        ("{}", "is written by `answer.save`"),
+        ("{}", "must be one that `answer.save` wrote"),
         ("no json", "is not JSON"),
         (json.dumps(record), "TypeError"),
     ):

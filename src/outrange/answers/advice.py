@@ -100,7 +100,7 @@ class Advice(Answer):
 
     def document(self) -> Document:
         """Return a document with the choices, the warnings and the code."""
-        doubt = [] if self.sure else [f'Another reading of the targets: kind="{self.other}".']
+        doubt = [] if self.sure else [f'The targets may also be read as kind="{self.other}".']
         return Document(
             f"The targets are {self.meaning}.",
             "",

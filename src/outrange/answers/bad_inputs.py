@@ -23,12 +23,12 @@ from .tables.help import what_helps
 
 
 STATUSES = {
-    "known": "the share is known to {tol:g}",
+    "known": "the share is known to within {tol:g}",
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
-    "pieces": "as many pieces as allowed",
-    "rounding": "only float64 rounding is left, not {tol:g}",
+    "pieces": "the limit of pieces was reached",
+    "rounding": "float64 rounding stopped the search before it reached {tol:g}",
 }
 """Reasons why the search stopped; `share_lo` and `share_hi` are bounds in every case."""
 
@@ -109,12 +109,12 @@ class BadInputs(Answer):
         total = sum(math.prod(shape) for shape in self.inputs.values())
         if self.lo.shape[1:] != (total,):
             raise OutrangeError(
-                "Boxes have one side per input. "
+                "Boxes must have one interval per input. "
                 f"Received: {total:,} inputs, boxes of shape {self.lo.shape}."
             )
         if not 0 <= self.share_lo <= self.share_hi <= 1:
             raise OutrangeError(
-                "The bounds of a share are ordered, between 0 and 1; this is a bug in outrange. "
+                "The bounds of a share must be ordered and in [0, 1]; this is a bug in outrange. "
                 f"Received: {self.share_lo!r}, {self.share_hi!r}."
             )
 
@@ -261,9 +261,9 @@ class BadInputs(Answer):
         hull = rectangle(self.lo.min(axis=0)[at], self.hi.max(axis=0)[at])
         names = [entry_names(self.inputs)[i] for i in at]
         right, up = (*names, "")[:2]
-        caption = f"{right} from {number(hull[0, 0])} to {number(hull[2, 0])}, to the right"
+        caption = f"Horizontal: {right} from {number(hull[0, 0])} to {number(hull[2, 0])}"
         if up:
-            caption += f"; {up} from {number(hull[0, 1])} to {number(hull[2, 1])}, upwards"
+            caption += f"; vertical: {up} from {number(hull[0, 1])} to {number(hull[2, 1])}"
         caption += "; red: bad" + "; beige: undecided" * bool(len(self.undecided_lo)) + "."
         shapes = tuple((bad, corners) for bad, corners in polygons if len(corners) > 2)
         return Drawing(shapes, hull[0], hull[2], (right, up), caption)

@@ -18,17 +18,17 @@ from .verdict import LONGEST_CLAIM, Counterexample
 STATUSES = {
     "all": "as many as requested",
     "none": "proved: there are none",
-    "no more": "the search is complete: no others that far apart",
+    "no more": "the search is complete: no others are that far apart",
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
-    "error": "an internal error ended a part of the search, please report it",
-    "rounding": "none was found, and float64 rounding hides whether there are any",
+    "error": "an internal error ended part of the search; please report it",
+    "rounding": "none was found; because of float64 rounding, some may still exist",
     "effort": "stopped after {boxes:,} boxes",
 }
 """Reasons why the search stopped."""
 
-REPRODUCED = {None: "not run", True: "yes", False: "no: rounding decides it there"}
+REPRODUCED = {None: "not run", True: "yes", False: "no, because of rounding"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,7 @@ class Level(IntEnum):
             return cls[str(level).upper()]
         except KeyError:
             names = ", ".join(repr(member.name.lower()) for member in cls)
-            raise InputError(f"A level is one of {names}. Received: {level!r}.") from None
+            raise InputError(f"A level must be one of {names}. Received: {level!r}.") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +222,7 @@ class Diagnosis(Answer, Sequence):
         """
         if code not in self.explanations:
             codes = ", ".join(sorted(self.explanations))
-            raise InputError(f"The codes are {codes}. Received: {code!r}.")
+            raise InputError(f"A code must be one of {codes}. Received: {code!r}.")
         return self.explanations[code]
 
     def sarif(self, uri: str = "model") -> dict[str, Any]:

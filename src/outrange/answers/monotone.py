@@ -87,7 +87,9 @@ class Trend:
         if (self.rises is False) != (self.fall is not None) or (self.falls is False) != (
             self.rise is not None
         ):
-            raise OutrangeError("A trend has two inputs as evidence exactly if it is refuted.")
+            raise OutrangeError(
+                "A trend must have two inputs as evidence if and only if it is refuted."
+            )
 
     @property
     def direction(self) -> str:
@@ -271,9 +273,9 @@ class Monotone(Answer):
         if not left or self.reason == "decided":
             return ""
         return (
-            f"For {left:,} pairs no direction is proved, and not both are refuted. What would "
-            "help: more time (`time_limit=`), a smaller input set, or fewer pairs (`inputs=`, "
-            "`outputs=`)."
+            f"For {left:,} pairs, no direction is proved, and at least one is not refuted. What "
+            "would help: more time (`time_limit=`), a smaller input set, or fewer pairs "
+            "(`inputs=`, `outputs=`)."
         )
 
     def _order(self) -> list[Block]:

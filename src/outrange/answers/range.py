@@ -26,9 +26,9 @@ STATUSES = {
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
-    "error": "an internal error ended a part of the search, please report it",
-    "rounding": "stopped where float64 rounding decides, not exact to {tol:g}",
-    "float32": "open by what float32 may round in the worst order, not exact to {tol:g}",
+    "error": "an internal error ended part of the search; please report it",
+    "rounding": "float64 rounding stopped the search before it was exact to {tol:g}",
+    "float32": "not exact to {tol:g}: float32 rounding in the worst order leaves a gap",
 }
 """Reasons why a search stopped; the bounds are valid in every case."""
 
@@ -117,7 +117,9 @@ class Range(Answer):
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
-            raise OutrangeError(f"`status` is one of {list(STATUSES)}. Received: {self.status!r}.")
+            raise OutrangeError(
+                f"`status` must be one of {list(STATUSES)}. Received: {self.status!r}."
+            )
         check_entries(self.outputs, self.labels, self.lo, self.hi, self.seen_lo, self.seen_hi)
         held = (self.lo <= self.seen_lo) & (self.seen_lo <= self.hi)
         held = held & (self.lo <= self.seen_hi) & (self.seen_hi <= self.hi)
@@ -125,7 +127,7 @@ class Range(Answer):
             i = tuple(int(k) for k in np.argwhere(~np.asarray(held))[0])
             raise OutrangeError(
                 f"The evidence contradicts the claim at output {list(i)}; this is a bug in "
-                f"outrange, please report it. Received: [{self.lo[i]!r}, {self.hi[i]!r}] claimed, "
+                f"outrange; please report it. Received: [{self.lo[i]!r}, {self.hi[i]!r}] claimed, "
                 f"[{self.seen_lo[i]!r}, {self.seen_hi[i]!r}] seen."
             )
 

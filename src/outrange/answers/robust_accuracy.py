@@ -23,9 +23,9 @@ WRONG, ROBUST, BROKEN, UNDECIDED = "wrong", "robust", "broken", "open"
 
 MEANING = {
     WRONG: "misclassified without a perturbation",
-    ROBUST: "proved right everywhere in the ball",
+    ROBUST: "proved correct everywhere in the ball",
     BROKEN: "an adversarial input is known",
-    UNDECIDED: "neither was decided in time",
+    UNDECIDED: "neither a proof nor an attack was found in time",
 }
 
 TONE = {WRONG: BAD, ROBUST: GOOD, BROKEN: BAD, UNDECIDED: OPEN}
@@ -95,7 +95,7 @@ class RobustAccuracy(Answer):
         broken = set(np.flatnonzero(self.status == BROKEN).tolist())
         if broken != set(self.adversarial):
             raise OutrangeError(
-                "Exactly the broken inputs have a counterexample. "
+                "The broken inputs, and no others, must have a counterexample. "
                 f"Received: {sorted(broken ^ set(self.adversarial))[:5]}."
             )
 
@@ -162,7 +162,8 @@ class RobustAccuracy(Answer):
         right = f"accuracy {share(reached - self.count[WRONG], reached)}" if reached else ""
         lead = (
             f"{self.kept} stay right under any perturbation of at most {number(self.eps)} "
-            f"({self.unit}), {right or 'unknown accuracy'} without; {self.warrant.name}."
+            f"({self.unit}); {right or 'unknown accuracy'} without a perturbation; "
+            f"{self.warrant.name}."
         )
         if not self.complete:
             lead += f" {int((self.status == '').sum())} inputs were not reached."
@@ -176,7 +177,7 @@ class RobustAccuracy(Answer):
             if not left
             else (
                 f"For {left:,} open input{'s' * (left > 1)} there is no proof and no known attack. "
-                "What would help: more time for each (`each=`), or a smaller radius."
+                "What would help: more time per input (`each=`), or a smaller radius."
             )
         )
         blocks = (Table(head, rows, "lrrrl"), Paragraph(helps))

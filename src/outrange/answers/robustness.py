@@ -19,15 +19,15 @@ from .verdict import LONGEST_CLAIM, Counterexample
 
 
 STATUSES = {
-    "exact": "the radius is known to a relative {tol:g}",
+    "exact": "the radius is known to a relative error of {tol:g}",
     "broken": "the input itself breaks the property",
     "never": "nothing within the largest requested radius breaks it",
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
-    "error": "an internal error ended a part of the search, please report it",
-    "rounding": "only float64 rounding is left",
-    "float32": "only float32 rounding is left",
+    "error": "an internal error ended part of the search; please report it",
+    "rounding": "between lo and hi, float64 rounding decides the verdict",
+    "float32": "between lo and hi, float32 rounding decides the verdict",
 }
 """Reasons why the search stopped; both bounds are valid in every case."""
 
@@ -99,7 +99,7 @@ class Robustness(Answer):
     def __post_init__(self) -> None:
         if not 0 <= self.lo <= self.hi or np.isfinite(self.hi) != (self.adversarial is not None):
             raise OutrangeError(
-                "The evidence contradicts the claim; this is a bug in outrange, please report it. "
+                "The evidence contradicts the claim; this is a bug in outrange; please report it. "
                 f"Received: lo={self.lo!r}, hi={self.hi!r}, adversarial={self.adversarial!r}."
             )
 
@@ -171,8 +171,9 @@ class Robustness(Answer):
         where = f"Between {bound(self.lo, -1)} and {bound(self.hi, 1)}"
         where = where if np.isfinite(self.hi) else f"Beyond {bound(self.lo, -1)}"
         return (
-            f"\n{where} nothing is proved and nothing "
-            "seen. What would help: more time (`time_limit=`), or a larger `tol=`."
+            f"\n{where}, nothing is proved and no "
+            "counterexample was seen. What would help: more time (`time_limit=`), or a larger "
+            "`tol=`."
         )
 
     def _nearest(self) -> str:

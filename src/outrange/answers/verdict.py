@@ -23,11 +23,11 @@ REASONS = {
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
-    "error": "an internal error ended a part of the search, please report it",
+    "error": "an internal error ended part of the search; please report it",
     "rounding": "only float64 rounding is left between the bound and the property",
-    "splits": "splits of the initial set decide no more of it",
+    "splits": "splitting the initial set further decides nothing more",
     "forever": "no set of states was found that the loop never leaves",
-    "float32": "decided in real arithmetic, by less than float32 may round",
+    "float32": "float32 rounding may exceed the margin of the result in real arithmetic",
 }
 """Reasons why a search stopped."""
 
@@ -117,7 +117,7 @@ class Decided:
     def __post_init__(self) -> None:
         if (self.status == VIOLATED) != (self.counterexample is not None):
             raise OutrangeError(
-                "A counterexample is present exactly for `VIOLATED`. "
+                "A counterexample must be present if and only if the status is `VIOLATED`. "
                 f"Received: {self.status}, {self.counterexample}."
             )
         if self.status == HOLDS and not self.margin >= 0:
@@ -205,10 +205,10 @@ class Verdict(Decided, Answer):
         if self.nearest is not None and self.nearest > 0:
             near = f"; the nearest input tried stays {number(self.nearest)} away from breaking it"
         elif self.nearest is not None:
-            near = "; an input tried meets or breaks it, but only within rounding error"
+            near = "; one input tried meets or breaks it, but only within rounding error"
         if np.isfinite(self.margin):
             margin = number(self.margin)
-            near += f"; a margin of {margin} is proved, and the property needs 0 or more"
+            near += f"; a margin of {margin} is proved, but the property needs 0 or more"
         real = f"; in real arithmetic: {self.in_real}" * bool(self.in_real)
         return f"Unknown: {REASONS[self.reason]}{near}{real}.{self._advice()}"
 
@@ -219,8 +219,8 @@ class Verdict(Decided, Answer):
         if example.reproduced:
             return f", where the model returns {point(example.model_y)}"
         return (
-            f" in real arithmetic; the model's float32 returns {point(example.model_y)}, where "
-            "rounding decides it the other way"
+            f" in real arithmetic; in float32 the model returns {point(example.model_y)}, because "
+            "rounding reverses the result"
         )
 
     def _advice(self) -> str:
@@ -300,4 +300,4 @@ def _run_remark(example: Counterexample) -> str:
         return " (the model itself was not run):"
     if example.reproduced:
         return "; the model itself breaks it there, too:"
-    return " in real arithmetic; in the model's float32 rounding decides it the other way:"
+    return " in real arithmetic; in the model's float32, rounding reverses the result:"

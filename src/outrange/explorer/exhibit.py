@@ -86,7 +86,7 @@ class Exhibit:
                 )
         if not 0 < seconds < np.inf:
             raise InputError(
-                f"`time_limit` is a positive number of seconds. Received: {seconds!r}."
+                f"`time_limit` must be a positive number of seconds. Received: {seconds!r}."
             )
         slots, integer, groups = graph.inputs, whole_entries(graph.inputs), ()
         inputs = frame_set(box) if is_frame(box) else box

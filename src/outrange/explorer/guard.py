@@ -101,8 +101,8 @@ def check_token(token: str | None) -> str:
         return secrets.token_urlsafe(24)
     if not TOKEN.fullmatch(token):
         raise InputError(
-            "--token is 16 to 128 letters, digits, `-` and `_`: other users of this machine can "
-            "reach the page too, and could guess a short one. Leave it out for a random one. "
+            "--token must be 16 to 128 letters, digits, `-` and `_`: other users of this machine "
+            "can reach the page too, and could guess a short one. Leave it out for a random one. "
             f"Received: a token of {len(token)} characters."
         )
     return token

@@ -94,9 +94,9 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
     fields = _fields(message, graph)
     kind, id = fields.get("ask"), fields.get("id")
     if not _is_id(id):
-        raise Refused("`id` is an integer from 0 to 2^53 - 1.")
+        raise Refused("`id` must be an integer from 0 to 2^53 - 1.")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise Refused(f"`ask` is one of {', '.join(KINDS)}.", None, id)
+        raise Refused(f"`ask` must be one of {', '.join(KINDS)}.", None, id)
     try:
         return Ask(kind, id, **_READERS.get(kind, _nothing)(fields, graph))
     except InputError as error:
@@ -105,15 +105,15 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
 
 def _fields(message: str | bytes | None, graph: Graph) -> dict[str, Any]:
     if not isinstance(message, str):
-        raise Refused("A message is text, in JSON.")
+        raise Refused("A message must be text, in JSON.")
     if len(message) > max_length(graph):
-        raise Refused(f"A message has at most {max_length(graph):,} characters.")
+        raise Refused(f"A message must have at most {max_length(graph):,} characters.")
     try:
         fields = json.loads(message, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise Refused("A message is JSON, with finite numbers.") from None
+        raise Refused("A message must be JSON, with finite numbers.") from None
     if not isinstance(fields, dict):
-        raise Refused("A message is a JSON object.")
+        raise Refused("A message must be a JSON object.")
     return fields
 
 
@@ -141,17 +141,19 @@ def _box(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
 def _box_id(fields: Mapping[str, Any]) -> int:
     box_id = fields.get("box", 0)
     if not _is_id(box_id):
-        raise InputError("`box`, the number of the input set, is an integer from 0 to 2^53 - 1.")
+        raise InputError(
+            "`box`, the number of the input set, must be an integer from 0 to 2^53 - 1."
+        )
     return box_id
 
 
 def _numbers(fields: Mapping[str, Any], name: str, graph: Graph) -> np.ndarray:
     values = fields.get(name)
     if not isinstance(values, list) or len(values) != graph.size:
-        raise InputError(f"`{name}` is a list of {graph.size} numbers, one per input.")
+        raise InputError(f"`{name}` must be a list of {graph.size} numbers, one per input.")
     for i, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-            raise InputError(f"`{name}` contains only finite numbers; entry {i} is not one.")
+            raise InputError(f"`{name}` must contain only finite numbers; entry {i} is not finite.")
     return np.array(values, np.float64)
 
 
@@ -171,25 +173,25 @@ def _end(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     output, side = fields.get("output"), fields.get("side")
     count = graph.value_size(graph.output)
     if not _is_integer(output) or not 0 <= output < count:
-        raise InputError(f"`output` is an integer from 0 to {count - 1}.")
+        raise InputError(f"`output` must be an integer from 0 to {count - 1}.")
     if side not in ("lo", "hi"):
-        raise InputError("`side` is lo or hi.")
+        raise InputError("`side` must be lo or hi.")
     return {"output": output, "side": side}
 
 
 def _verify(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     text = fields.get("property")
     if not isinstance(text, str) or not text.strip():
-        raise InputError("A property is a text such as y[0] <= 3.99.")
+        raise InputError("A property must be text such as y[0] <= 3.99.")
     if len(text) > PROPERTY:
-        raise InputError(f"A property has at most {PROPERTY:,} characters.")
+        raise InputError(f"A property must have at most {PROPERTY:,} characters.")
     return {"property": text, **_box(fields, graph)}
 
 
 def _sample(fields: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     count = fields.get("count")
     if not _is_integer(count) or not 1 <= count <= MOST_SAMPLES:
-        raise InputError(f"`count` is an integer from 1 to {MOST_SAMPLES:,}.")
+        raise InputError(f"`count` must be an integer from 1 to {MOST_SAMPLES:,}.")
     return {"count": count, **_box(fields, graph)}
 
 

@@ -130,7 +130,7 @@ class Session:
                 raise
             except Exception as error:
                 what = f"{type(error).__name__}: {error}"
-                text = f"This is a bug in outrange, please report it ({what})."
+                text = f"This is a bug in outrange; please report it ({what})."
                 self._fail(text, "failure", ask)
         except Gone:
             pass

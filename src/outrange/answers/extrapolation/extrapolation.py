@@ -70,9 +70,9 @@ class Extrapolation(Answer):
     def __post_init__(self) -> None:
         columns, rows = len(self.names), len(self.outside)
         if not self.lo.shape == self.hi.shape == (columns,) or rows > self.count:
-            raise OutrangeError("An extrapolation has a range for each column.")
+            raise OutrangeError("An extrapolation must have a range for each column.")
         if self.values.shape != (rows, columns):
-            raise OutrangeError("An extrapolation has a value for each row and column.")
+            raise OutrangeError("An extrapolation must have a value for each row and column.")
 
     @property
     def by(self) -> np.ndarray:

@@ -162,8 +162,8 @@ class Loop(Decided, Answer):
     def _broken(self, example: LoopTrajectory) -> str:
         run = {
             None: "the controller itself was not run",
-            True: "the model itself, run along it, breaks it too",
-            False: "with the model's own float32 rounding the result is the opposite",
+            True: "the model itself, run along this trajectory, breaks it too",
+            False: "the model's own float32 rounding reverses the result",
         }[example.reproduced]
         start = ", ".join(
             f"{name} = {v:.9g}" for name, v in zip(self.pipe.states, example.x, strict=True)

@@ -16,10 +16,10 @@ from .star_union import StarUnion
 
 
 STATUSES = {
-    "exact": "every step is exact but for float64 rounding",
+    "exact": "every step is exact up to float64 rounding",
     "time": "time ran out",
     "interrupted": "interrupted",
-    "pieces": "as many pieces as allowed",
+    "pieces": "the limit of pieces was reached",
 }
 """Reasons why the computation stopped; only with `"exact"` are the sets of all steps exact."""
 
@@ -72,8 +72,8 @@ class LoopReachSets(Answer):
         fits = all(union.names == self.states for union in self.sets)
         if self.status not in STATUSES or not self.sets or not fits:
             raise OutrangeError(
-                "Reach sets of a loop are about its states and have a known status; this is a bug "
-                f"in outrange. Received: {len(self.sets)} sets, status {self.status!r}."
+                "Reach sets of a loop must be about its states and have a known status; this is a "
+                f"bug in outrange. Received: {len(self.sets)} sets, status {self.status!r}."
             )
 
     def __len__(self) -> int:
@@ -99,9 +99,7 @@ class LoopReachSets(Answer):
         """
         whole = isinstance(step, int | np.integer) and not isinstance(step, bool)
         if not whole or not 0 <= step < len(self.sets):
-            raise InputError(
-                f"The loop has the steps 0 to {len(self.sets) - 1}. Received: {step!r}."
-            )
+            raise InputError(f"A step must be from 0 to {len(self.sets) - 1}. Received: {step!r}.")
         return self.sets[step]
 
     @property
@@ -127,12 +125,12 @@ class LoopReachSets(Answer):
             return "The initial set is empty, and so are all later sets."
         if last == steps:
             return (
-                f"The reachable states after each of {steps} steps, exactly: "
-                f"{len(self.sets[-1]):,} pieces at the end, up to "
-                f"{max(float(union.error.max()) for union in self.sets):.1e} of rounding."
+                f"The reachable states after each of {steps} steps are exact up to rounding errors "
+                f"of {max(float(union.error.max()) for union in self.sets):.1e}; there are "
+                f"{len(self.sets[-1]):,} pieces at the end."
             )
         return (
-            f"The reachable states, exactly until step {last}; later sets enclose them "
+            f"The reachable states are exact until step {last}; later sets enclose them "
             f"({self.reason})."
         )
 

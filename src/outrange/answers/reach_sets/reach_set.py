@@ -20,13 +20,13 @@ from .star_union import StarUnion
 
 
 STATUSES = {
-    "exact": "every piece is exact but for float64 rounding",
-    "known": "the network is not piecewise linear: each piece is known to {tol:g} of the outputs' "
-    "ranges",
+    "exact": "every piece is exact up to float64 rounding",
+    "known": "the network is not piecewise linear: each piece is known to within {tol:g} of the "
+    "outputs' ranges",
     "time": "time ran out",
     "interrupted": "interrupted",
-    "pieces": "as many pieces as allowed",
-    "rounding": "only float64 rounding or overflow is left, not {tol:g}",
+    "pieces": "the limit of pieces was reached",
+    "rounding": "float64 rounding or overflow stopped the search before it reached {tol:g}",
 }
 """Reasons why the search stopped; the pieces cover the image in every case."""
 
@@ -84,7 +84,7 @@ class ReachSet(Answer):
         count = sum(math.prod(shape) for shape in self.outputs.values())
         if self.status not in STATUSES or len(self.image.names) != count:
             raise OutrangeError(
-                "A reach set has a name for each output and a known status; this is a bug in "
+                "A reach set must have a name for each output and a known status; this is a bug in "
                 f"outrange. Received: {len(self.image.names)} names, status {self.status!r}."
             )
 
@@ -203,7 +203,7 @@ class ReachSet(Answer):
         lo, hi = self.lo[:2], self.hi[:2]
         pad = np.maximum(0.04 * (hi - lo), 1e-9 * np.maximum(np.abs(lo), np.abs(hi)) + 1e-300)
         right, up = self.image.names[:2]
-        caption = f"{right} to the right, {up} upwards"
+        caption = f"Horizontal: {right}; vertical: {up}"
         caption += "." if self.is_exact else "; pale: enclosed, not exact."
         polygons = tuple((piece.exact, corners) for piece, corners in shapes if len(corners) > 2)
         return Drawing(polygons, lo - pad, hi + pad, (right, up), caption, "outputs")

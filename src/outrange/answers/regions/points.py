@@ -28,7 +28,7 @@ def flat_inputs(x: Any, inputs: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarr
     if isinstance(x, Mapping):
         if set(x) != set(inputs):
             raise InputError(
-                f"A dict contains every input once: {list(inputs)}. Received: {list(x)}."
+                f"A dict must contain every input once: {list(inputs)}. Received: {list(x)}."
             )
         parts = [_rows(x[name], shape, name) for name, shape in inputs.items()]
         if len({(len(part), single) for part, single in parts}) > 1:

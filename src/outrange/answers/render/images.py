@@ -95,7 +95,7 @@ def to_image(x: np.ndarray) -> np.ndarray:
     if x.ndim == 2:
         return x
     raise InputError(
-        "Only inputs with one or two axes, and with one or three channels, are drawn. "
+        "An input must have one or two axes, and one or three channels, to be drawn. "
         f"Received: shape {x.shape}."
     )
 

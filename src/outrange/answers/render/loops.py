@@ -83,7 +83,7 @@ def plot_phase(
         hidden = bool(isfinite(np.concatenate([least[others], most[others]])).any())
         if box[0] < box[1] and box[2] < box[3]:
             color = TONES["bad" if bad else "good"]
-            word = ("avoid" if bad else "reach") + " (other states count too)" * hidden
+            word = ("avoid" if bad else "reach") + " (depends on other states, too)" * hidden
             if start > ends[0][0] or stop < ends[1][-1]:
                 word += (
                     f" at {word_of(ends)} {start:g}"
@@ -173,7 +173,7 @@ def _zones_over_time(ax: Any, zones: Sequence[Zone], i: int, wide: float) -> Non
         box = (start - room, stop + room, max(least[i], low), min(most[i], high))
         if box[2] < box[3]:
             color = TONES["bad" if bad else "good"]
-            word = ("avoid" if bad else "reach") + " (other states count too)" * bool(hidden)
+            word = ("avoid" if bad else "reach") + " (depends on other states, too)" * bool(hidden)
             _rectangle(ax, box, facecolor=color, edgecolor=color, alpha=0.15 if bad else 0.4,
                        zorder=1, label=None if bad in labeled else word)  # fmt: skip
             labeled.add(bad)

@@ -54,7 +54,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {KIND: "dict", "items": [[encode(k), encode(v)] for k, v in value.items()]}
     raise InputError(
-        "The file of an answer contains numbers, texts and arrays. "
+        "The file of an answer can contain only numbers, strings and arrays. "
         f"Received: {type(value).__module__}.{type(value).__qualname__}."
     )
 
@@ -62,7 +62,7 @@ def encode(value: Any) -> Any:
 def _array(array: np.ndarray, scalar: bool) -> dict[str, Any]:
     dtype = "str" if array.dtype.kind == "U" else array.dtype.name
     if dtype not in NUMBERS:
-        raise InputError(f"Arrays contain numbers or texts. Received: dtype {array.dtype}.")
+        raise InputError(f"Arrays must contain numbers or strings. Received: dtype {array.dtype}.")
     data = array.ravel().tolist()
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         data = [entry if math.isfinite(entry) else str(entry) for entry in data]

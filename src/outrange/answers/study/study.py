@@ -75,7 +75,7 @@ class Study(Answer):
             if (c.activation, c.loss, c.optimizer) == wanted:
                 return c
         raise UnknownKeyError(
-            "A combination is selected by activation, loss and optimizer, such as "
+            "Select a combination by activation, loss and optimizer, such as "
             f"{self.combinations[0].name!r}. Received: {labels!r}."
         )
 
@@ -225,7 +225,7 @@ class Study(Answer):
         optimizers = {c.optimizer for c in self.combinations}
         if optimizer is not None and optimizer not in optimizers:
             raise InputError(
-                f"The study's optimizers are {sorted(optimizers)}. "
+                f"`optimizer` must be one of the study: {sorted(optimizers)}. "
                 f"Received: optimizer={optimizer!r}."
             )
         activations = list(dict.fromkeys(c.activation for c in self.combinations))

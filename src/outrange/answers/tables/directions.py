@@ -40,12 +40,12 @@ def plot_directions(trends: Sequence[Any], counts: str, wanted: str | None, ax: 
     columns = list(dict.fromkeys(trend.input for trend in trends))
     at = {name: i for i, name in enumerate(rows)}, {name: j for j, name in enumerate(columns)}
     signs = [(name, *DIRECTIONS[name]) for name in DIRECTIONS]
-    title = f"How outputs (rows) move with inputs (columns), anywhere in the set: {counts}"
+    title = f"How outputs (rows) change with inputs (columns), anywhere in the set: {counts}"
     kinds = [trend.direction for trend in trends]
     if wanted:
         signs = [
             (wanted, *DIRECTIONS[wanted]),
-            ("does not: a pair of inputs shows it", "≠", BROKEN),
+            ("does not, as a pair of inputs shows", "≠", BROKEN),
             ("unknown", *DIRECTIONS["unknown"]),
         ]
         word = {True: wanted, False: signs[1][0], None: "unknown"}

@@ -42,7 +42,7 @@ def entry_index(key: Any, shape: tuple[int, ...], names: list[str]) -> np.ndarra
         return np.asarray(np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)[key])
     except IndexError:
         raise UnknownIndexError(
-            f"The outputs have shape {shape}, counted from 0. Received: index {key!r}."
+            f"An index must fit the outputs, whose shape is {shape}. Received: index {key!r}."
         ) from None
     except (TypeError, ValueError):
         raise InputError(
@@ -63,7 +63,7 @@ def check_entries(
     sizes = [array.size for array in arrays] + [len(labels)] * bool(labels)
     if any(size != count for size in sizes) or len({array.shape for array in arrays}) > 1:
         raise OutrangeError(
-            "An answer has one entry per output, and its arrays have one shape. "
+            "An answer must have one entry per output, and arrays of the same shape. "
             f"Received: {count:,} outputs, {[array.shape for array in arrays]}, "
             f"{len(labels):,} labels."
         )

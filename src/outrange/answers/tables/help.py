@@ -11,7 +11,7 @@ HELP = {
     "interrupted": "a longer run",
     "error": "a bug report with the warning, and the model if possible",
     "rounding": "a larger tolerance (`tol=`)",
-    "float32": "more time (`time_limit=`), which goes to smaller parts of the set",
+    "float32": "more time (`time_limit=`) to search smaller parts of the set",
     "pieces": "more pieces (`most_pieces=`)",
     "effort": "fewer examples (`count=`)",
 }

@@ -46,7 +46,7 @@ def overview(
     least, most = int(lo.argmin()), int(hi.argmax())
     summary = (
         f"{len(names):,} outputs: {kinds}.\n"
-        f"The lowest end is {_end(lo[least], hi[least], -proved)} ({names[least]}), "
+        f"The lowest bound is {_end(lo[least], hi[least], -proved)} ({names[least]}), "
         f"the highest {_end(hi[most], lo[most], proved)} ({names[most]})."
     )
     shown = min(len(names), MOST_ROWS)

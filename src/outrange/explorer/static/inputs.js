@@ -50,7 +50,7 @@ export class Inputs {
       element("span", {}, text),
     );
     return element(
-      "div", { class: "or-modes", role: "radiogroup", "aria-label": "How an input set is given" },
+      "div", { class: "or-modes", role: "radiogroup", "aria-label": "Format of the input set" },
       choice("ends", "low & high"), choice("center", "center & radius"),
     );
   }
@@ -200,9 +200,9 @@ export class Inputs {
     if (!Number.isFinite(value)) fault = `${names[i]}: ${word} must be a number.`;
     else if (ends[0] > ends[1]) {
       fault = mode === "center" ? `${names[i]}: the radius must not be negative.`
-        : `${names[i]}: low must not be above high (${shown(lo[i])} and ${shown(hi[i])} stay).`;
+        : `${names[i]}: low must not be above high (${shown(lo[i])} and ${shown(hi[i])} are kept).`;
     } else if (this.state.whole[i] && Math.ceil(ends[0]) > Math.floor(ends[1])) {
-      fault = `${names[i]} takes only integers, and there is no integer between these ends.`;
+      fault = `${names[i]} takes only integers, and there is no integer between these bounds.`;
     }
     this.tell(fault);
     field.setAttribute("aria-invalid", fault !== "");
@@ -211,7 +211,7 @@ export class Inputs {
 
   typedPoint(i, field) {
     const value = parsed(field.value);
-    const fault = Number.isFinite(value) ? "" : `${this.state.names[i]}: a point consists of numbers.`;
+    const fault = Number.isFinite(value) ? "" : `${this.state.names[i]}: a coordinate must be a number.`;
     this.tell(fault);
     field.setAttribute("aria-invalid", fault !== "");
     if (fault !== "") return;

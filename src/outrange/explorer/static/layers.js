@@ -27,7 +27,7 @@ export class Layers {
       element(
         "p", { class: "or-note" },
         "Each column is a unit: the proved range before its activation, without a search. "
-          + "The line is 0.",
+          + "The line marks 0.",
       ),
       this.list, element("p", { class: "or-legend" }, ...["-", "a", "d", "s", "c", "n"].map(key)),
     );

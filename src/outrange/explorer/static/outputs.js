@@ -229,8 +229,8 @@ export class Outputs {
     const [i, share] = shares[0];
     const these = open ? "closed range" : "range";
     if (share > ALL) {
-      return shares.length === 1 ? `They show all of the ${these}, except 0.01 %.`
-        : `They show all of every ${these}, except 0.01 %.`;
+      return shares.length === 1 ? `They show all of the ${these}, except at most 0.01 %.`
+        : `They show all of every ${these}, except at most 0.01 %.`;
     }
     const part = `They show ${(Math.floor(1000 * share) / 10).toFixed(1)} % of the ${these}`;
     if (shares.length === 1) return all.length === 1 ? `${part}.` : `${part} of ${state.outputs[i]}.`;

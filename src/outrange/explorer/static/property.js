@@ -144,8 +144,8 @@ export class Property {
     const where = x.length <= MOST_TOLD ? list(names, x) : "the input shown by the red marks";
     const values = y.length <= MOST_TOLD ? `, where ${list(outputs, y)}` : "";
     const model = reproduced === null ? " The model itself was not run."
-      : reproduced ? " The model itself, run there, breaks it too."
-        : " In the model's float32, rounding decides it the other way.";
+      : reproduced ? " The model itself also breaks it there."
+        : " In the model's float32, rounding reverses the result.";
     return `It is broken at ${where}${values}.${model}`;
   }
 }

@@ -200,7 +200,7 @@ const legend = made("p", { class: "legend" });
 const has = (bad) => data.zones.some((zone) => zone.bad === bad);
 const hidden = data.zones.some((zone) => data.states.filter(
   (_, i) => zone.lo[i] !== null || zone.hi[i] !== null,
-).length > 1) ? " (other states count too)" : "";
+).length > 1) ? " (depends on other states, too)" : "";
 for (const [style, word, there] of [
   ["proved", "proved: every trajectory", true], ["run", "trajectories seen", data.runs.length],
   ["worst", "counterexample", data.worst.length], ["bad", `to be avoided${hidden}`, has(true)],
