@@ -87,7 +87,7 @@ def test_attributes_that_nothing_describes(case):
 )
 def test_input_outside_the_domain(name, lo, hi):
     for ask in (relax, lambda facts, *box: facts.range(*box)):
-        with pytest.raises(InputError, match=f"`{name}` is described on .* Received"):
+        with pytest.raises(InputError, match=f"`{name}` is supported only on .* Received"):
             ask(curve(name), np.array([lo]), np.array([hi]))
 
 

@@ -36,5 +36,5 @@ def test_a_model_that_its_backend_does_not_run(monkeypatch):
 
     model = attending(3)
     monkeypatch.setattr(keras.src.backend.nn, "dot_product_attention", refuse)
-    with pytest.raises(outrange.ModelError, match=r"`model.predict` run, on this backend \(jax\)"):
+    with pytest.raises(outrange.ModelError, match=r"`model.predict` runs on this backend \(jax\)"):
         outrange.load(model)

@@ -120,7 +120,7 @@ def test_weights_that_are_declared_and_not_stored(tmp_path):
     model().save(path)
     with h5py.File(path, "a") as file:
         file.create_dataset("model_weights/last/more", (2**14, 2**13), "f4")
-    with pytest.raises(ModelError, match=r"hold the weights that it declares.*last/more"):
+    with pytest.raises(ModelError, match=r"contain the weights that it declares.*last/more"):
         load_keras(path)
 
 

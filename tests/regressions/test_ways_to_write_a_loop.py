@@ -32,7 +32,7 @@ def ask_loop(plant=decay, controller=steer, **options):
     ids=["function", "formulas", "matrices"],
 )
 def test_a_plant_in_place_of_the_controller(controller, plant):
-    with pytest.raises(InputError, match=r"comes before the plant: `closed_loop\(contr"):
+    with pytest.raises(InputError, match=r"must come before the plant: `closed_loop\(contr"):
         ask_loop(plant, controller)
 
 

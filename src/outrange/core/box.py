@@ -36,7 +36,7 @@ class Box:
             hi = np.atleast_1d(np.asarray(self.hi, np.float64))
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(
-                f"The ends of a box must hold real numbers. Received: {error}."
+                f"The bounds of a box must be real numbers. Received: {error}."
             ) from None
         if lo.shape != hi.shape or lo.ndim != 1:
             raise InputError(

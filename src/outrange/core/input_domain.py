@@ -29,6 +29,6 @@ class InputDomain:
     def __post_init__(self) -> None:
         if not self.lo.shape == self.hi.shape == (len(self.names),):
             raise OutrangeError(
-                "A domain needs a name and two ends for each input. "
+                "A domain needs a name and two bounds for each input. "
                 f"Received: {len(self.names)} names, shapes {self.lo.shape} and {self.hi.shape}."
             )

@@ -98,8 +98,9 @@ class Tally:
         count = math.prod(sizes)
         if self.total + count > limit.most:
             self.refusal = ModelError(
-                f"{limit.rule} must be {limit.most} {limit.unit} at most, all together: "
-                f"{limit.remedy}; a file meant to be smaller is damaged or hostile. "
+                f"{limit.rule} must not exceed {limit.most} {limit.unit} in total: "
+                f"{limit.remedy}. If the model is meant to be smaller, its file is damaged or "
+                "hostile. "
                 f"Received: {self.total + count} {limit.unit} up to {where}, "
                 f"with shape {sizes}."
             )

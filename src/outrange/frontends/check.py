@@ -178,9 +178,9 @@ def _message(network: Network, strayed: PointErrors, x: np.ndarray, worst: _Mism
     shown = ", ".join(f"{v:.6g}" for v in point[:8]) + (", ..." if point.size > 8 else "")
     digits = 9 if network.computed.dtype is np.float32 else 17
     return (
-        f"The graph read from `{network.name}` must compute what the model computes, and does not"
+        f"The graph read from `{network.name}` must compute what the model computes, but does not"
         f"{_culprit(network, strayed, x, worst.point)}. Output {worst.output} is "
-        f"{worst.expected:.{digits}g} by the graph and {worst.actual:.{digits}g} by the model; "
+        f"{worst.expected:.{digits}g} in the graph and {worst.actual:.{digits}g} in the model; "
         f"{network.computed.name} rounding explains a difference of {worst.allowed:.2g}. If the "
         "model runs in reduced precision (TF32, bfloat16), disable that; otherwise please "
         "report this as a bug. "
@@ -191,8 +191,8 @@ def _message(network: Network, strayed: PointErrors, x: np.ndarray, worst: _Mism
 def _undefined_message(network: Network, count: int) -> str:
     return (
         f"The graph read from `{network.name}` could not be compared with the model: at each of "
-        f"{count} points some function of it is undefined (a logarithm, a root, a quotient). "
-        "Check for one that is defined nowhere, or pass a smaller input set."
+        f"{count} points, one of its functions is undefined (a logarithm, a root, a quotient). "
+        "Look for a function that is undefined everywhere, or pass a smaller input set."
     )
 
 

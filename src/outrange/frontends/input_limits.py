@@ -76,7 +76,7 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
     why = _first_broken(b, narrow(0, 0), wanted)
     if why is not None:
         raise UnsupportedError(
-            f"No integer inputs are known for which the model does what its layers say: {why}."
+            f"No integer inputs are known that keep every layer within its limits: {why}."
         )
     last = _farthest(lambda k: _first_broken(b, narrow(0, k), wanted) is None)
     first = -_farthest(lambda k: _first_broken(b, narrow(-k, last), wanted) is None)
@@ -95,7 +95,7 @@ def _limited_reals(b: Builder, slots: list[Slot], wanted: Sequence[ValueLimit]) 
     center = next((c for c in _CENTERS if keeps(c, c)), None)
     if center is None:
         raise UnsupportedError(
-            "No inputs are known for which the model does what its layers say: "
+            "No inputs are known that keep every layer within its limits: "
             f"{_first_broken(b, narrow(0.0, 0.0), wanted)}."
         )
     last = center + _reach(lambda r: keeps(center, center + r))

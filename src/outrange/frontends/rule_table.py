@@ -21,7 +21,7 @@ def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None
     """
     twice = sorted(set(table) & set(rules))
     if twice:
-        raise ValueError(f"An operation has one rule. Received: a second one for {twice}.")
+        raise ValueError(f"An operation must have one rule. Received: a second one for {twice}.")
     table.update(rules)
 
 

@@ -45,6 +45,9 @@ def _message(slot: Slot, i: int, lo: float, hi: float) -> str:
         rule = f"takes integers from {least:.0f} to {most:.0f} (the limits of its type and of the"
         rule += " layers that read it)"
     else:
-        rule = f"is limited to {least:.6g} to {most:.6g} (beyond, an integer type may wrap around"
-        rule += " in the model, or a table may end)"
-    return f"`{slot.name}`{index} {rule}: choose a box within. Received: lo={lo:g}, hi={hi:g}."
+        rule = f"is limited to {least:.6g} to {most:.6g} (beyond these, an integer type may wrap "
+        rule += "around in the model, or a table may end)"
+    return (
+        f"`{slot.name}`{index} {rule}: choose a box within these limits. "
+        f"Received: lo={lo:g}, hi={hi:g}."
+    )

@@ -147,9 +147,9 @@ class Curve:
             on = f"{'[('[is_open[0]]}{first:g}, {last:g}{'])'[is_open[1]]}"
             but = "".join(f" without {p:g}" for p in self.holes if first < p < last)
             raise InputError(
-                f"`{self.name}` is described on {on}{but} only, and "
-                "its input can leave it. Choose a smaller input set, or keep the input inside "
-                f"(a clip, an epsilon). Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
+                f"`{self.name}` is supported only on {on}{but}, but its input may leave that "
+                "range. Choose a smaller input set, or keep the input inside with a clip or an "
+                f"epsilon. Received: [{np.ravel(lo)[i]:.6g}, {np.ravel(hi)[i]:.6g}]."
             )
         return out
 

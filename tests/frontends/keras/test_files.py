@@ -102,5 +102,5 @@ def test_a_cut_file(tmp_path):
 def test_a_file_of_weights_says_what_to_do(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.save_weights(tmp_path / "m.weights.h5")
-    with pytest.raises(ModelError, match=r"holds weights, but no model.*load_weights"):
+    with pytest.raises(ModelError, match=r"contains weights, but no model.*load_weights"):
         load_keras(tmp_path / "m.weights.h5")

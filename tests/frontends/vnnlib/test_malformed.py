@@ -88,7 +88,7 @@ def test_conditions(tmp_path, condition, kind, word):
 
 FILES = [
     (HEAD + "(assert (<= X_0 1)", ModelError, 4, "closed"),
-    (HEAD + "(assert (<= X_0 1)))", ModelError, 4, "closes none"),
+    (HEAD + "(assert (<= X_0 1)))", ModelError, 4, "has no opening one"),
     (HEAD + "(assert (<= X_0 1)\n(assert (<= X_1 1))\n)", ModelError, 5, "missing above"),
     (HEAD + "assert", ModelError, 4, "forms in parentheses"),
     (HEAD + "((assert true))", ModelError, 4, "name of an operator"),

@@ -206,7 +206,7 @@ def test_a_float32_query_is_never_answered_about_real_numbers(tmp_path, package)
     text = REAL.replace("real", "float32") + "(assert (<= X[0,0] 1.0))"
     path = tmp_path / "p.vnnlib"
     path.write_text(text)
-    with pytest.raises(UnsupportedError, match=r"`float32`.*Write `real`.*Received"):
+    with pytest.raises(UnsupportedError, match=r"`float32`.*declare `real`.*Received"):
         verify(six_inputs(), path, arithmetic="real")
 
 

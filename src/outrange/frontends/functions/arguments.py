@@ -62,7 +62,7 @@ def check_order(controller: Any, plant: Any) -> None:
     if len(required) > 1 or isinstance(controller, list | tuple | LinearPlant):
         received = f"function of {', '.join(required)}" if required else type(controller).__name__
         raise InputError(
-            "The controller, a model or a function of its observation, comes before the plant: "
+            "The controller, a model or a function of its observation, must come before the plant: "
             "`closed_loop(controller, plant, initial, ...)`. "
             f"Received: a {received} as controller, a {type(plant).__name__} as plant."
         )
@@ -75,8 +75,8 @@ def plant_arguments(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
         InputError: The plant is not a function, or takes other arguments.
     """
     rule = (
-        "A plant is a function of `(x, u)` or `(t, x, u, w)`, or of any of t (the step), x, u, w "
-        "(the disturbance), p (the parameters) and c (the choice) by these names; a model; "
+        "A plant must be a function of `(x, u)` or `(t, x, u, w)`, or of any of t (the step), x, "
+        "u, w (the disturbance), p (the parameters) and c (the choice) by these names; a model; "
         "`linear_plant(A, B)`; or a list of formulas"
     )
     if isinstance(plant, LinearPlant):

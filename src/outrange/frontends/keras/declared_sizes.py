@@ -88,15 +88,15 @@ def check_datasets(file: Any, path: Path) -> int | None:
             return
         if dataset.external or dataset.is_virtual:
             raise ModelError(
-                "A Keras file must hold its weights itself; save the model again with "
+                "A Keras file must contain its weights itself; save the model again with "
                 f"`model.save`. Received: `{name}` in `{path}`, which is stored in another file."
             )
         where = f"`{name}` in `{path}`"
         stored.add(dataset.shape, where)
         if dataset.size > _FREE_WEIGHTS + _MOST_EXPANSION * dataset.id.get_storage_size():
             raise ModelError(
-                "A Keras file must hold the weights that it declares; it is truncated, damaged or "
-                f"hostile. Received: {dataset.size} entries in {where}, stored in "
+                "A Keras file must contain the weights that it declares; it is truncated, damaged "
+                f"or hostile. Received: {dataset.size} entries in {where}, stored in "
                 f"{dataset.id.get_storage_size()} bytes."
             )
         if not name.startswith("optimizer"):

@@ -122,7 +122,7 @@ def _explain(error: Exception, path: Path, safe_mode: bool) -> ModelError:
         )
     if "No model config found" in text or path.name.endswith(".weights.h5"):
         return ModelError(
-            "The file holds weights, but no model. Save the model (`model.save('m.keras')`), or "
+            "The file contains weights, but no model. Save the model (`model.save('m.keras')`), or "
             f"build it in Python, call `model.load_weights(path)`, and pass the model. {where}"
         )
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")

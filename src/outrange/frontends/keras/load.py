@@ -258,7 +258,7 @@ def _check_same_recording(first: Any, second: Any) -> None:
 
 def _not_repeatable(where: str) -> UnsupportedError:
     return UnsupportedError(
-        f"{where} computes something else at every run (random numbers, a counter, the time), "
+        f"{where} computes a different result in every run (random numbers, a counter, the time), "
         "so its output is not a function of its input."
     )
 
@@ -355,8 +355,8 @@ def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:
     except Exception as error:
         raise ModelError(
             f"Model `{network.name}` fails when Keras runs it on one input (tracing succeeded): "
-            f"make `model.predict` run, on this backend ({keras().backend.backend()}) or on "
-            "another, by the environment variable KERAS_BACKEND. "
+            f"make sure that `model.predict` runs on this backend ({keras().backend.backend()}), "
+            "or choose another by the environment variable KERAS_BACKEND. "
             f"Received: {type(error).__name__}: {first_line(error)[:300]}"
         ) from error
 

@@ -55,11 +55,11 @@ def read_onnx(path: Path) -> OnnxModel:
         ) from error
     if any(not isinstance(word, str) for word in _words(proto)):
         raise ModelError(
-            f"`{path.name}` must hold names in UTF-8; it is damaged. Received: other bytes."
+            f"`{path.name}` must contain names in UTF-8; it is damaged. Received: other bytes."
         )
     if not proto.graph.node or not proto.graph.output:
         raise ModelError(
-            f"`{path.name}` must hold a graph with nodes and outputs; it may be truncated. "
+            f"`{path.name}` must contain a graph with nodes and outputs; it may be truncated. "
             f"Received: {len(proto.graph.node)} nodes, {len(proto.graph.output)} outputs."
         )
     check_declared(proto)

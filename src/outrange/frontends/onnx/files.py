@@ -38,7 +38,7 @@ def read_bytes(path: Path) -> bytes:
                 read += len(part)
                 if read > most:
                     raise ModelError(
-                        f"`{path.name}` must hold at most {most} bytes"
+                        f"`{path.name}` must contain at most {most} bytes"
                         f"{', decompressed' * is_gzip}: it is damaged or hostile; if neither, "
                         "store it uncompressed, with its "
                         f"weights in a separate file. Received: more, in a file of {size} bytes."

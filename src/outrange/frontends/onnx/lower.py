@@ -76,8 +76,8 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
     """
     if info.kind not in FLOATS:
         raise UnsupportedError(
-            f"Input `{info.name}` must hold float32 or float64 numbers; export the model with such "
-            f"an input, and a cast after it. Received: {info.kind}."
+            f"Input `{info.name}` must contain float32 or float64 numbers; export the model with "
+            f"such an input, and a cast after it. Received: {info.kind}."
         )
     if info.dims is None:
         raise ModelError(f"Input `{info.name}` must declare its shape. Received: none.")

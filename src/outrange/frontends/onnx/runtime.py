@@ -49,7 +49,6 @@ def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarr
         )
     except Exception as error:  # its error classes are in a private module
         raise ModelError(
-            f"`onnxruntime` does not accept `{model.name}`. "
-            f"Received: {type(error).__name__}: {error}."
+            f"`onnxruntime` cannot load `{model.name}`. Received: {type(error).__name__}: {error}."
         ) from error
     return lambda feeds: [np.asarray(v) for v in inference.run(None, feeds)]

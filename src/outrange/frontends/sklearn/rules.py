@@ -134,7 +134,7 @@ def _places(call: Call, chosen: Any) -> np.ndarray:
         names = list(call.columns or ())
         if not set(listed) <= set(names):
             raise UnsupportedError(
-                f"`{call.name}` selects columns by name, and some names are not in the data it was "
+                f"`{call.name}` selects columns by name, but some names are not in the data it was "
                 f"fitted to. Received: {listed[:6]}."
             )
         return np.array([names.index(name) for name in listed], int)

@@ -70,7 +70,7 @@ def _as_model_errors(name: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         raise ModelError(
-            f"Model `{name}` cannot be read; this is a bug in outrange, please report it. "
+            f"Model `{name}` cannot be read; this is a bug in outrange; please report it. "
             f"Received: {type(error).__name__}: {first_line(error)}."
         ) from error
 
@@ -145,7 +145,7 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
         is_float = dtype in ("float32", "float64")
         if not shape or any(n is None for n in shape[1:]) or not is_float:
             raise ModelError(
-                "Every input must hold real numbers and have a fixed shape except for its "
+                "Every input must contain real numbers and have a fixed shape except for its "
                 "batch axis. "
                 f"Received: `{title}` of shape {shape} and dtype {dtype}."
             )

@@ -96,7 +96,7 @@ class _Version1Reader:
                     frame = self._open_frame(frame, stack)
                 elif word == ")":
                     if not stack:
-                        raise Fault("this parenthesis closes none.")
+                        raise Fault("this closing parenthesis has no opening one.")
                     at = opened.pop()
                     value = self._close_frame(frame, stack, at)
                     frame = stack.pop()

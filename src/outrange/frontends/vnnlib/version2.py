@@ -169,8 +169,8 @@ class _Version2Reader:
             or reference.isomorphic_to
         ):
             raise Fault(
-                "a network may be equal or isomorphic to one other, which itself is to none; name "
-                f"the first of them in `{network.name}`."
+                "a network must be declared equal or isomorphic only to a network that has no such "
+                f"declaration itself; name that one in `{network.name}`."
             )
         for role in ("inputs", "outputs"):
             ours, theirs = ([t.shape for t in getattr(n, role)] for n in (network, reference))

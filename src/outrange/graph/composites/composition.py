@@ -72,7 +72,7 @@ def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
             first = owner.setdefault(place, slot)
             if (first.whole, first.limits) != (slot.whole, slot.limits):
                 raise InputError(
-                    "Two inputs that a property equates must have one type and the same limits. "
+                    "Two inputs that a property equates must have the same type and limits. "
                     f"Received: `{first.name}` and `{slot.name}`."
                 )
         new = sum(owner[place] is slot for place in set(places))

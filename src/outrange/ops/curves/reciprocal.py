@@ -11,9 +11,7 @@ from ..registry import register
 @register("reciprocal")
 def reciprocal(side: str | None = None) -> Curve:
     if side not in (None, "positive", "negative"):
-        raise InputError(
-            f"Reciprocal knows the sides 'positive', 'negative' and None. Received: side={side!r}."
-        )
+        raise InputError(f"`side` must be 'positive', 'negative' or None. Received: side={side!r}.")
     # A signed zero at the end of a range lies on the same side as the rest of the range.
     zero = {None: lambda x: x, "positive": lambda x: x + 0.0, "negative": lambda x: -(0.0 - x)}[
         side

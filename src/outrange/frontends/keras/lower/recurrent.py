@@ -165,7 +165,7 @@ def _loop(k: Any, layer: Any) -> Callable:
         steps = tree.flatten(sequences)[0].shape[1]
         if steps > MOST_STEPS:
             raise UnsupportedError(
-                f"a sequence of more than {MOST_STEPS} steps is not supported; cut it. "
+                f"a sequence of more than {MOST_STEPS} steps is not supported; shorten it. "
                 f"Received: {steps} steps."
             )
         outputs: list[Any] = []

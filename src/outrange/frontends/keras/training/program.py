@@ -164,7 +164,7 @@ def _check_inputs(k: Any, model: Any, x: Any) -> Any:
     for tensor, array in zip(k.tree.flatten(struct), k.tree.flatten(x), strict=True):
         if tuple(array.shape[1:]) != tuple(tensor.shape[1:]):
             raise InputError(
-                f"`x` must hold rows of the model's input shape {tuple(tensor.shape[1:])}. "
+                f"`x` must contain rows of the model's input shape {tuple(tensor.shape[1:])}. "
                 f"Received: an array of shape {tuple(array.shape)}."
             )
     return struct
