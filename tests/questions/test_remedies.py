@@ -79,7 +79,7 @@ def test_time_is_kept_back_only_from_limits():
 
 def test_the_cost_of_a_larger_tolerance_is_what_was_measured():
     assert cost_of_tolerance([(0.1, 0.5), (0.01, 2.0)], 1e-6) == (
-        "`tol=0.01` was reached after 2 s, 0.001 was not.",
+        "`tol=0.01` was reached after 2 s; 0.001 was not reached.",
     )
     assert cost_of_tolerance([], 1e-6) == cost_of_tolerance([(0.1, 0.5)], 0.1) == ()
 

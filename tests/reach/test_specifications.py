@@ -89,7 +89,7 @@ def test_text_and_expressions_agree(text, same):
     ("make", "word"),
     [
         (lambda: to_formula((x[0] <= 1).at(5), WHERE), "The loop runs for 4 steps"),
-        (lambda: to_formula((u[0] <= 1).at(4), WHERE), "known while it runs"),
+        (lambda: to_formula((u[0] <= 1).at(4), WHERE), "known only while its step"),
         (lambda: to_formula((x[0] <= 1).at(1.5), WHERE), "times are step numbers"),
         (lambda: to_formula((x["c"] <= 1).always(), WHERE), "it has a, b"),
         (lambda: to_formula((x[2] <= 1).always(), WHERE), "The loop has 2 states, a, b"),

@@ -103,9 +103,9 @@ def check_modes(system: LoopSystem, states: np.ndarray) -> None:
     if lost.any():
         i, k = (int(v) for v in np.argwhere(lost)[0])
         raise InputError(
-            "The state that holds the mode must always be one of the modes that have a controller, "
-            f"{', '.join(f'{v:g}' for v in system.of_modes)}: begin with those only (a `Union` of "
-            "several), and let the plant set no other. Received: from "
+            "The mode must always be one that has a controller, "
+            f"{', '.join(f'{v:g}' for v in system.of_modes)}: restrict the initial set to these (a "
+            "`Union` of several), and let the plant set no other. Received: from "
             f"{_format_state(system.states, states[i, 0])} the mode is {modes[i, k]:g} at step {k}."
         )
 

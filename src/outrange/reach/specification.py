@@ -142,10 +142,10 @@ def times(spec: Temporal, where: Trajectory) -> range:
             f"Received: {spec!r}, where {next(e for e in ends if e != int(e)):g} is no integer."
         )
     if ends[1] > last or ends[0] > last:
-        why = ", and the control of a step is known while it runs" * controls
+        why = ", because a control is known only while its step runs" * controls
         raise InputError(
-            f"The loop runs for {where.steps} steps, so the last time a condition may name here "
-            f"is {last}{why}: more `steps=`, or an earlier time. "
+            f"The loop runs for {where.steps} steps, so the last time that a condition may use "
+            f"here is {last}{why}. Increase `steps=`, or use an earlier time. "
             f"Received: {spec!r} about step {int(max(ends))}."
         )
     return range(int(ends[0]), int(ends[1]) + 1)
@@ -175,8 +175,9 @@ def spec_warnings(spec: Any, unsafe: Formula) -> list[str]:
     """
     if unsafe == FALSE or all(map(_is_empty, clauses(unsafe))):
         return [
-            f"`{spec!r}` holds whatever the loop does: no state at all violates it, so it "
-            "says nothing. Look for a bound with the wrong sign, or an empty set to avoid."
+            f"`{spec!r}` holds whatever the loop does: no state violates it, so it "
+            "says nothing about the loop. Look for a bound with the wrong sign, or an empty set to "
+            "avoid."
         ]
     if unsafe == TRUE:
         return [f"`{spec!r}` is false whatever the loop does."]

@@ -55,8 +55,8 @@ def distant_zones(boxes: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -
         i = int(np.argmax(far))
         if far[i] > 0:
             warnings.append(
-                f"The avoided set is never near: {names[i]} stays in [{least[i]:.4g}, "
-                f"{most[i]:.4g}], and in the set it is in [{zone.lo[i]:.4g}, {zone.hi[i]:.4g}]."
+                f"The loop never comes near the avoided set: {names[i]} stays in [{least[i]:.4g}, "
+                f"{most[i]:.4g}], but the set has it in [{zone.lo[i]:.4g}, {zone.hi[i]:.4g}]."
             )
     return warnings[:1]
 

@@ -59,7 +59,7 @@ def cost_of_tolerance(reached: Sequence[tuple[float, float]], tol: float) -> tup
         return ()
     mark, seconds = min(coarser)
     finer = max(mark / 10, tol)
-    return (f"`tol={mark:g}` was reached after {_seconds(seconds)}, {finer:g} was not.",)
+    return (f"`tol={mark:g}` was reached after {_seconds(seconds)}; {finer:g} was not reached.",)
 
 
 def smaller_sets(
@@ -169,7 +169,7 @@ def _try_fixed(trials: _Trials, graph: Graph, box: Box, names: Sequence[str]) ->
     count, seconds = best
     fixed, left = ([names[int(i)] for i in part] for part in (order[:count], order[count:]))
     if len(left) < len(fixed):
-        return [(f"With all inputs but {_list_names(left)} fixed in their middles", seconds)]
+        return [(f"With all inputs but {_list_names(left)} fixed in the middle", seconds)]
     return [(f"With {_list_names(fixed)} fixed in the middle", seconds)]
 
 

@@ -51,7 +51,7 @@ def target(graph: Graph, rows: Any = None, layer: str | None = None) -> Target:
     matrix = numbers(rows, "`rows`")
     if matrix.ndim != 2 or matrix.shape[1] != size or len(matrix) == 0:
         raise InputError(
-            f"`rows` must hold one linear form per row: shape (k, {size}), one column per "
+            f"`rows` must contain one linear form per row: shape (k, {size}), one column per "
             f"{'output' if layer is None else f'value of layer `{layer}`'}. "
             f"Received: shape {matrix.shape}."
         )

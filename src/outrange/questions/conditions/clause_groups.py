@@ -177,7 +177,7 @@ def _check_bounded(lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], s
     for side, ends in (("lower", lo), ("upper", hi)):
         bad = np.flatnonzero(~np.isfinite(ends))
         if bad.size:
-            others = f" (and {bad.size - 1} others have none)" if bad.size > 1 else ""
+            others = f" (and {bad.size - 1} others lack one too)" if bad.size > 1 else ""
             raise InputError(
                 f"Every input must be bounded on both sides; {name_input(int(bad[0]))} has no "
                 f"{side} bound{others}. Received: [{lo[bad[0]]:g}, {hi[bad[0]]:g}]."

@@ -201,7 +201,7 @@ def check_never(run: ModelRun | None, unsafe: Formula, claim: str) -> None:
 
 def _contradiction(claim: str, run: ModelRun, i: int, values: str) -> ContradictionError:
     return ContradictionError(
-        f"It was proved that {claim}, and the model itself contradicts it: it returned {values}. "
+        f"It was proved that {claim}, but the model itself contradicts this: it returned {values}. "
         "This is a bug in outrange; please report the model. "
         f"Received: the input {format_values(run.x[i])}."
     )

@@ -147,8 +147,8 @@ def run_model(
         i, j = (int(k) for k in np.argwhere(bad)[0])
         raise ContradictionError(
             "The graph read from the model does not compute what the model computes: at an input "
-            f"found by the search, output {j} is {value[i, j]:.9g} by the graph and "
-            f"{returned[i, j]:.9g} by the model, and float32 rounding explains at most "
+            f"found by the search, output {j} is {value[i, j]:.9g} in the graph and "
+            f"{returned[i, j]:.9g} in the model, and float32 rounding explains at most "
             f"{off[i, j]:.2g}. This is a bug in outrange; please report the model. "
             f"Received: the input {format_values(x[i])}."
         )

@@ -102,7 +102,7 @@ def _check_size(op: str, a: IndexChoice, b: IndexChoice) -> None:
     count = min(m, n) * (m + n) if op in ("==", "!=") else m * n + max(m, n) ** 3 // 6
     if count > MOST_ATOMS:
         raise InputError(
-            f"Comparing two `argmax` takes about {count:,} inequalities here, and {MOST_ATOMS:,} "
-            "are the limit; compare smaller groups, or each with a number. "
+            f"Comparing two `argmax` takes about {count:,} inequalities here, but at most "
+            f"{MOST_ATOMS:,} are supported; compare smaller groups, or each with a number. "
             f"Received: {m} and {n} entries."
         )

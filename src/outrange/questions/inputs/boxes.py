@@ -19,7 +19,7 @@ def numbers(value: Any, what: str) -> np.ndarray:
         array = np.empty(0, object)
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"The value for {what} must hold real numbers. Received: {describe_value(value)}."
+            f"The value for {what} must contain real numbers. Received: {describe_value(value)}."
         )
     return array.astype(np.float64)
 
@@ -73,7 +73,7 @@ def array_ball(x: Any, radius: Any, clip: tuple | None = None) -> Any:
     """Compute the L-infinity ball around a point in an array; see `outrange.ball`."""
     center, by = numbers(x, "the center"), numbers(radius, "`radius`")
     if not np.all(np.isfinite(center)):
-        raise InputError("The center of a ball must be finite; it holds NaN or infinity.")
+        raise InputError("The center of a ball must be finite; it contains NaN or infinity.")
     if not np.all((by >= 0) & np.isfinite(by)):
         raise InputError(f"`radius` must be finite and >= 0. Received: radius={radius!r}.")
     try:

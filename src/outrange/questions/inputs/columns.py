@@ -99,8 +99,8 @@ def columns(frame: Any) -> dict[str, np.ndarray]:
             array = _as_numbers(array)
         if array.dtype.kind not in "biuf" or "cat" in str(column.dtype).lower():
             raise InputError(
-                f"Columns must hold numbers; `{name}` holds {column.dtype}. Encode it as for the "
-                "training (`pandas.get_dummies`, codes), and pass the columns that the model "
+                f"Columns must contain numbers; `{name}` contains {column.dtype}. Encode it as "
+                "in training (`pandas.get_dummies`, codes), and pass the columns that the model "
                 f"takes. Received: {describe_value(frame)}."
             )
         numbers_of[name] = array.astype(np.float64)
@@ -178,7 +178,7 @@ def whole_sentence(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> 
     if integers:
         parts.append(f"{_list_names(integers)} hold{'s' * (len(integers) == 1)} integers")
     parts += [f"{_list_names(group)} are one-hot" for group in groups]
-    return f"{' and '.join(parts)}, and the input set keeps them so"
+    return f"{' and '.join(parts)}, and the input set preserves this"
 
 
 def warn_relaxed(integers: bool, groups: bool) -> None:
@@ -186,7 +186,8 @@ def warn_relaxed(integers: bool, groups: bool) -> None:
     if integers or groups:
         names = " and ".join(["integers"] * integers + ["one-hot columns"] * groups)
         warnings.warn(
-            f"This question uses the box around the input set: {names} take every number between.",
+            f"This question uses the box around the input set, in which {names} may take any value "
+            "between their bounds.",
             stacklevel=caller_level(),
         )
 

@@ -208,7 +208,7 @@ def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
 
 def _others(count: int) -> str:
     """Return the number of other entries that break the rule, in parentheses; empty for 0."""
-    return f" ({count} other{'s' * (count > 1)} likewise)" if count else ""
+    return f" (nor do{'es' * (count == 1)} {count} other{'s' * (count > 1)})" if count else ""
 
 
 def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:

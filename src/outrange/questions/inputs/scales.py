@@ -63,7 +63,7 @@ def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarra
     flat = np.concatenate(factors)
     if not np.isfinite(flat).all() or (flat < 0).any() or not flat.any():
         raise InputError(
-            "`scale` must hold finite numbers >= 0 (0 fixes an input), not all 0: how far each "
+            "`scale` must contain finite numbers >= 0 (0 fixes an input), not all 0: how far each "
             f"input moves at a radius of 1. Received: {describe_value(scale)}."
         )
     return flat

@@ -91,7 +91,7 @@ def range_over(
         solutions.append(solution)
         if solutions[-1].status is Status.INFEASIBLE:
             raise InputError(
-                "The input set must hold at least one input, and is proved to be empty. Received: "
+                "The input set must contain an input, but is proved to be empty. Received: "
                 "conditions that no input satisfies."
             )
         if solutions[-1].status is Status.INTERRUPTED:

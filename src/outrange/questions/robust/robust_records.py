@@ -79,7 +79,7 @@ class Records:
             records = {int(line.pop("index")): line for line in lines}
         except (ValueError, KeyError, AttributeError) as error:
             raise InputError(
-                f"The file of results must hold records of this kind: choose another, or remove "
+                f"The file of results must contain records of this kind: choose another, or remove "
                 f"it. Received: {self._path} ({error})."
             ) from None
         wanted = {name: part for name, part in head.items() if name not in APART}

@@ -130,7 +130,7 @@ def _build_problem(network: NetworkLike, unsafe: Formula, regions: Sequence[Regi
     distances = {tuple(id(ball) for ball in r.distances): r.distances for r in regions}
     if len(distances) > 1:
         raise InputError(
-            "A union of balls is more than one volume: use each ball alone. "
+            "The volume of a union of different balls is not supported: ask about each ball alone. "
             f"Received: a union of {len(regions)} sets, {len(distances)} of them different balls."
         )
     table: dict[tuple, int] = {}

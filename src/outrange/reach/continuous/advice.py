@@ -47,9 +47,7 @@ def explain_undecided(
             which = ("the controller", "the flow")[int(np.argmax(failure.kinds))]
             sentences.append(f"Most of its width comes from the bounds of {which}.")
     if has_spec and simulations.robustness.size and simulations.robustness[0] < 0:
-        sentences.append(
-            "A simulated trajectory violates it, but no enclosure of it proves that yet."
-        )
+        sentences.append("A simulated trajectory violates it, but this is not proved yet.")
     sentences.append(f"More time, or fewer steps, may {'decide' if has_spec else 'bound'} it.")
     return tuple(sentences)
 

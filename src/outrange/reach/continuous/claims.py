@@ -123,8 +123,8 @@ def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
     if not are_finite or max(start, stop) > end:
         raise InputError(
             "In continuous time, the times of a specification are in the unit of `dt`, and the "
-            f"loop ends at `steps * dt` = {float(end):g}: more `steps=`, or an earlier time. "
-            f"Received: {spec!r}, about the time {max(t for t in ends if t is not None):g}."
+            f"loop ends at `steps * dt` = {float(end):g}. Increase `steps=`, or use an earlier "
+            f"time. Received: {spec!r}, about the time {max(t for t in ends if t is not None):g}."
         )
     return start, stop
 

@@ -116,11 +116,11 @@ class FlowRun:
         n = self.plant.value_size(self.plant.output)
         if self.lo.shape[1] != n:
             raise InputError(
-                f"The plant has {n} states, one per output, and the initial boxes have "
-                f"{self.lo.shape[1]}; give each state a range, a point where it is known."
+                f"The plant has {n} states, one per output, but the initial boxes have "
+                f"{self.lo.shape[1]}. Give each state a range (equal bounds if it is known)."
             )
         if self.dt <= 0:
-            raise InputError(f"A period must be longer than 0. Received: dt={self.dt}.")
+            raise InputError(f"A period must be greater than 0. Received: dt={self.dt}.")
         count = len(self.lo)
         self.free = np.flatnonzero((self.lo < self.hi).any(axis=0))
         self.frames = MonomialFrames(self.free.size, self.order if self.free.size else 0)
@@ -226,7 +226,7 @@ class FlowRun:
         if level >= HALVINGS:
             for i, at in enumerate(open_):
                 cause = trouble.of(int(at))
-                long = f"a step of {float(h):.3g} is still too long: the states are known roughly"
+                long = f"a step of {float(h):.3g} is still too long to bound the states"
                 self._fail(rest, i, start, "domain" if cause else "step", cause or long)
             return out
         rest = replace(rest, levels=np.maximum(rest.levels, level + 1), calm=rest.calm & False)

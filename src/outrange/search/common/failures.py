@@ -34,8 +34,8 @@ def attempt(work: Callable[[], T], part: str) -> T:
         raise
     except Exception as error:
         warnings.warn(
-            f"A part of the search ended with an internal error; bounds proved so far are valid. "
-            f"This is a bug in outrange, please report it. "
+            f"Part of the search ended with an internal error; bounds proved so far are valid. "
+            f"This is a bug in outrange; please report it. "
             f"Received: {type(error).__name__} in {part}: {error}",
             InternalErrorWarning,
             stacklevel=2,

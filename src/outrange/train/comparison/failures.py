@@ -122,7 +122,8 @@ def _slow(f: Facts) -> list[Reason]:
         collected.append(
             _reason(
                 "T4",
-                f"the loss still falls: by {100 * fell:.2g} % in the last tenth, to {end:.4g}.",
+                f"the loss still falls: by {100 * fell:.2g} % in the last tenth of the epochs, to "
+                f"{end:.4g}.",
                 "more epochs, or a larger learning rate",
             )
         )

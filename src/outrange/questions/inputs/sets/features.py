@@ -74,12 +74,14 @@ def _flat(slots: Sequence[Slot], feature: Any, what: str) -> Any:
         i = operator.index(feature)
     except TypeError:
         raise InputError(
-            f"`{what}` must hold flat indices, names of inputs, or `(name, index)`; "
+            f"`{what}` must contain flat indices, names of inputs, or `(name, index)`; "
             "`np.flatnonzero(mask)` turns a mask into indices. "
             f"Received: {feature!r}."
         ) from None
     if not -total <= i < total:
-        raise InputError(f"`{what}` must hold flat indices from 0 to {total - 1}. Received: {i}.")
+        raise InputError(
+            f"`{what}` must contain flat indices from 0 to {total - 1}. Received: {i}."
+        )
     return i % total
 
 

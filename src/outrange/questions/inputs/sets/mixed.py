@@ -90,8 +90,8 @@ class Mixed(InputSet):
         if (counts > 1).any():
             twice = place(slots, int(used[counts > 1][0]))
             raise InputError(
-                f"A feature may occur once, in one one-hot group; {twice} occurs more often. "
-                f"Received: one_hot={brief(self.one_hot)}."
+                f"A feature must occur at most once, in one one-hot group; {twice} occurs more "
+                f"often. Received: one_hot={brief(self.one_hot)}."
             )
         integer[members] = True
         condition = all_of(_exactly_one(group) for group in groups)

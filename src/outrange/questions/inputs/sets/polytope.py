@@ -81,7 +81,7 @@ class Polytope(InputSet):
         condition = all_of(inequalities)
         if condition == FALSE:
             raise InputError(
-                "A row of zeros with a negative `b` holds nowhere: the polytope is empty. "
+                "A row of zeros with a negative `b` cannot be satisfied: the polytope is empty. "
                 f"Received: b={float(self.b.min()):g} at such a row."
             )
         return cut(regions_of(slots, self.box), condition)
