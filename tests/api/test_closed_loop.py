@@ -173,7 +173,8 @@ CALLS = {
         {"observe": lambda x: [x[0], x[5]]}, "It is called with 2 states"),
     "a plant of Python's math": (
         {"plant": lambda x, u: [math.sin(x[0]), x[1]]}, "np.sin"),
-    "a plant without the control": ({"plant": lambda x: x}, "A plant is a function of `(x, u)`"),
+    "a plant without the control": (
+        {"plant": lambda x: x}, "A plant must be a function of `(x, u)`"),
     "a formula with a name that nothing has": (
         {"plant": ["x1 + y", "x2"]}, "A formula may use x1, x2, u1"),
     "a formula that is code": ({"plant": ["x1.real", "x2"]}, "one formula per state"),
@@ -198,7 +199,7 @@ CALLS = {
         {"controller": "model", "observe": lambda x: [x[0]]}, "`observe` must return 2 numbers"),
     "a logarithm of negative numbers": (
         {"plant": lambda x, u: [np.log(x[0] - 1), x[1]]}, "at step 0, where it is not defined"),
-    "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` names that state"),
+    "modes without a mode": ({"controller": {0: gain, 1: gain}}, "`mode=` must name that state"),
     "a linear plant that does not fit": (
         {"plant": linear_plant([[1, 0], [0, 1]], [[1, 0], [0, 1]])}, "column of `B` per control"),
 }  # fmt: skip

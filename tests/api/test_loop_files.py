@@ -67,7 +67,7 @@ def test_a_clock_that_is_asked_for_is_a_state(path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("steps: 8", "steps: many", "`steps` is an integer"),
+        ("steps: 8", "steps: many", "`steps` must be an integer"),
         ("x2 - 1", "__import__('os').system('true')", "functions"),
         ("-x1^2 * sin(x1)", "().__class__", "functions"),
         ("net.keras", "other.keras", "model_dir"),

@@ -151,7 +151,7 @@ def test_an_interrupt_leaves_the_answer(tmp_path, monkeypatch):
         monkeypatch.setattr(f"outrange.certify.certificates.{step}", interrupt)
         answer = outrange.output_range(net, (0, 1), certificate=tmp_path / "a.proof")
         assert answer.is_exact and answer.warrant.name == "FLOAT64_ROUNDED"
-        assert "it was interrupted" in answer.certificate and not list(tmp_path.iterdir())
+        assert "interrupted while the proof" in answer.certificate and not list(tmp_path.iterdir())
         monkeypatch.undo()
 
 
@@ -169,7 +169,7 @@ def test_paths_and_sets_are_checked_before_the_search(tmp_path):
         with pytest.raises(InputError, match="folder"):
             outrange.output_range(net, (0, 1), certificate=path)
     for path in (3, True, b"a.proof"):
-        with pytest.raises(InputError, match="is the path of a file"):
+        with pytest.raises(InputError, match="must be the path of a file"):
             outrange.output_range(net, (0, 1), certificate=path)
     file = tmp_path / "a.proof"
     with pytest.raises(InputError, match="box"):

@@ -284,5 +284,5 @@ def test_a_process_that_is_new_bounds_both_kinds():
 
 
 def test_what_is_no_executor_is_refused():
-    with pytest.raises(InputError, match="`executor` is a concurrent"):
+    with pytest.raises(InputError, match="`executor` must be a concurrent"):
         outrange.closed_loop(net, jumping, ([0.2, 0], [0.3, 0]), steps=2, executor=3)

@@ -112,7 +112,7 @@ QUESTIONS = [verify_all, robust_accuracy, output_range, closed_loop]
 @pytest.mark.parametrize("nodes", [False, True], ids=["processes", "nodes"])
 @pytest.mark.parametrize("ask", QUESTIONS, ids=lambda ask: ask.__name__)
 def test_a_process_pool_that_loses_a_process(ask, nodes, tmp_path):
-    with KilledPool() as pool, pytest.warns(RuntimeWarning, match="this process decides"):
+    with KilledPool() as pool, pytest.warns(RuntimeWarning, match="this process continues"):
         ask(tmp_path, outrange.Nodes(pool, cores=2) if nodes else pool)
 
 

@@ -169,7 +169,7 @@ def in_this_process(asked, log, jobs, memory, seed):
 @pytest.mark.parametrize("script", [["break"], ["do", "do", "break"]])
 def test_a_pool_that_breaks_loses_no_instance(script, instance_list, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "run_in_processes", in_this_process)
-    with pytest.warns(RuntimeWarning, match="The executor broke; this process decides") as seen:
+    with pytest.warns(RuntimeWarning, match="The executor failed; this process continues") as seen:
         results = outrange.verify_all(
             instance_list, executor=Scripted(*script), file=tmp_path / "r.csv"
         )

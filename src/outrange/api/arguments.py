@@ -65,8 +65,8 @@ def is_float32(arithmetic: Any) -> bool:
         return arithmetic == "float32"
     rounds_more = arithmetic in ("bfloat16", "float16", "half", "tf32", "tensorfloat32", "float8")
     raise InputError(
-        "`arithmetic` is 'real' or 'float32'"
-        + (", and no type that rounds more than float32: its error is not modeled" * rounds_more)
+        "`arithmetic` must be 'real' or 'float32'"
+        + ("; rounding in narrower types is not supported" * rounds_more)
         + f". Received: arithmetic={arithmetic!r}."
     )
 
@@ -155,16 +155,16 @@ def _check_specification(
         # The only safeguard against answering a float32 query with real-number reasoning.
         raise UnsupportedError(
             f"`{specification.name}` declares elements of type `{specification.elements}`, and "
-            "this question reasons about real numbers: `outrange.verify` without `arithmetic` "
-            "answers about float32. Write `real` in place of the element type to ask about the "
-            f"real-valued network. Received: element type `{specification.elements}`."
+            "this question is about real numbers. To decide it in float32, call `outrange.verify` "
+            "without `arithmetic`. To ask about the real-valued network, declare `real` instead "
+            f"in the file. Received: element type `{specification.elements}`."
         )
     declared = [declaration.name for declaration in specification.networks]
     names = [name for name, _ in network.parts]
     if len(declared) > 1 and declared != names:
         raise InputError(
             f"`{specification.name}` is about {len(declared)} networks: pass a dict from their "
-            f"names, {', '.join(declared)}, to models (none for a network that is `equal-to` "
+            f"names, {', '.join(declared)}, to models (omit a network that is `equal-to` "
             f"another), or use `outrange-vnnlib`. Received: {network!r}."
         )
     return specification

@@ -129,9 +129,9 @@ def assert_range(
 def _check(unknown: str, options: Mapping[str, Any]) -> None:
     strange = sorted(set(options) - set(OPTIONS))
     if strange:
-        raise InputError(f"The options are {OPTIONS}. Received: {strange[0]!r}.")
+        raise InputError(f"An option must be one of {OPTIONS}. Received: {strange[0]!r}.")
     if unknown not in UNKNOWN:
-        raise InputError(f"`unknown` is one of {UNKNOWN}. Received: unknown={unknown!r}.")
+        raise InputError(f"`unknown` must be one of {UNKNOWN}. Received: unknown={unknown!r}.")
 
 
 def _limits(slots: Sequence[Slot], value: Any, name: str) -> Limits:
@@ -142,12 +142,12 @@ def _limits(slots: Sequence[Slot], value: Any, name: str) -> Limits:
     if not isinstance(value, Mapping):
         if len(slots) > 1 and np.ndim(value):
             raise InputError(
-                f"This model has the outputs {names}: `{name}` is one number, or a dict from "
+                f"This model has the outputs {names}: `{name}` must be one number, or a dict from "
                 f"output name to limit. Received: an array of shape {np.shape(value)}."
             )
         value = dict.fromkeys(names, value)
     if not set(value) <= set(names):
-        raise InputError(f"The keys of `{name}` are outputs: {names}. Received: {list(value)}.")
+        raise InputError(f"The keys of `{name}` must be outputs: {names}. Received: {list(value)}.")
     return {slot.name: _limit(slot, value[slot.name], name) for slot in slots if slot.name in value}
 
 
@@ -160,13 +160,13 @@ def _limit(slot: Slot, value: Any, name: str) -> np.ndarray:
     wrong = np.isposinf(whole) if name == "lo" else np.isneginf(whole)
     if wrong.any():
         raise InputError(
-            f"`{name}` is finite, or {'minus' if name == 'lo' else 'plus'} infinity for no limit: "
-            f"no output of `{slot.name}` can satisfy this one. "
+            f"`{name}` must be finite, or {'minus' if name == 'lo' else 'plus'} infinity for no "
+            f"limit: no output of `{slot.name}` can satisfy this one. "
             f"Received: {name}={str(value)[:80]}."
         )
     if np.isnan(whole).any():
         raise InputError(
-            f"`{name}` contains numbers (no NaN) that broadcast to the output's shape; that of "
+            f"`{name}` must contain numbers (no NaN) that broadcast to the output's shape; that of "
             f"`{slot.name}` is {slot.shape} (no batch axis). Received: {name}={str(value)[:80]}."
         )
     return array if array.ndim == 0 else whole

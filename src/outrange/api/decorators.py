@@ -128,12 +128,12 @@ def with_effort(ask: Ask) -> Ask:
         limits = [name for name in ("time_limit", "budget") if options.get(name) is not None]
         if effort is not None and limits:
             raise InputError(
-                "`effort` is for a question without a limit; leave it out with `time_limit` or "
-                f"`budget`. Received: effort={effort!r}, {limits[0]}={options[limits[0]]!r}."
+                "`effort` must not be combined with `time_limit` or `budget`; leave one of them "
+                f"out. Received: effort={effort!r}, {limits[0]}={options[limits[0]]!r}."
             )
         chosen = os.environ.get(EFFORT_VARIABLE, "normal") if effort is None else effort
         if chosen not in EFFORTS:
-            raise InputError(f"`effort` is one of {list(EFFORTS)}. Received: {chosen!r}.")
+            raise InputError(f"`effort` must be one of {list(EFFORTS)}. Received: {chosen!r}.")
         seconds = None if limits else EFFORTS[chosen]
         if seconds is None:
             return ask(*args, **options)
@@ -147,7 +147,7 @@ def with_effort(ask: Ask) -> Ask:
             ended = (
                 f"The search ended after {took:.0f} s (effort {chosen}): in the second half of "
                 f"that time the gap fell by less than {STALLED:.0%}, so twice the time would gain "
-                'little. Set `time_limit` or `effort="exact"` to continue it all the same.'
+                'little. Set `time_limit` or `effort="exact"` to continue anyway.'
             )
         else:
             ended = (
@@ -171,10 +171,12 @@ def _check(budget: Any, options: dict[str, Any]) -> None:
     """Check that a budget is a positive number and compatible with the other arguments."""
     is_number = isinstance(budget, int | float | np.number) and not isinstance(budget, bool)
     if not is_number or not 0.0 < budget < MOST_BUDGET:
-        raise InputError(f"`budget` is a positive number below 1e15. Received: budget={budget!r}.")
+        raise InputError(
+            f"`budget` must be a positive number below 1e15. Received: budget={budget!r}."
+        )
     if options.get("time_limit") is not None:
         raise InputError(
-            "A question has either a `budget` (the same answer on every machine) or a "
+            "A question must not have both a `budget` (the same answer on every machine) and a "
             f"`time_limit`. Received: budget={budget!r}, time_limit={options['time_limit']!r}."
         )
     for name in DIVIDING:

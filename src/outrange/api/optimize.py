@@ -175,8 +175,8 @@ def _optimum(
         condition is not TRUE or any(i < network.graph.size for i, _ in form.terms)
     ):
         raise InputError(
-            "A certificate of an optimum covers a form of outputs without `where`. Leave out "
-            "`certificate` or `where`."
+            "A certificate of an optimum needs an objective of outputs alone, and no `where`. "
+            "Leave out `certificate`, or drop `where` and the inputs in the objective."
         )
     answer = optimum(
         network,

@@ -123,7 +123,7 @@ def output_range(
     proof = Certifier.of(certificate, check, clock, "output_range", network, arithmetic)
     if proof is not None and layer is not None:
         raise InputError(
-            "A certificate covers the outputs of a model. Leave out `layer`. Received: `layer`."
+            "A certificate covers outputs, not layers: leave out `layer`. Received: `layer`."
         )
     where = None if proof is None else one_box(regions(network.graph.inputs, box))
     with use_executor(executor, resume):

@@ -99,8 +99,8 @@ def read_property(path: str | os.PathLike) -> Specification:
     name = os.fspath(path)
     if not is_property_file(name):
         raise InputError(
-            "A property is a condition on `outrange.x` and `outrange.y`, a function of both, or a "
-            f"file ending in .vnnlib or .vnnlib.gz. Received: {name!r}."
+            "A property must be a condition on `outrange.x` and `outrange.y`, a function of both, "
+            f"or a file ending in .vnnlib or .vnnlib.gz. Received: {name!r}."
         )
     from ..frontends.vnnlib import read_vnnlib
 

@@ -133,7 +133,7 @@ def report_on(
     from .reports.questions import Questions
 
     if standard not in (None, ISO):
-        raise InputError(f"`standard` is {ISO!r} or None. Received: {standard!r}.")
+        raise InputError(f"`standard` must be {ISO!r} or None. Received: {standard!r}.")
     questions = Questions(model, network, box, clock, **options)
     sections = questions.sections(command or questions.call(standard), standard)
     time = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")

@@ -181,7 +181,7 @@ def _decision(
         or not (0 <= label < decision.classes)
     ):
         raise InputError(
-            f"`label` is a class, 0 to {decision.classes - 1}. Received: label={label!r}."
+            f"`label` must be a class from 0 to {decision.classes - 1}. Received: label={label!r}."
         )
     return decision.unsafe(int(label)), decision.claim(int(label)), decision.sentence
 

@@ -106,7 +106,8 @@ def monotone(
     proof = Certifier.of(certificate, check, clock, "monotone", network)
     if proof is not None and groups is not None:
         raise InputError(
-            "A certificate covers trends of outputs. Leave out `groups`. Received: `groups`."
+            "A certificate covers single outputs, not groups: leave out `groups`. Received: "
+            "`groups`."
         )
     covered = None if proof is None else _covered_pairs(network, box, inputs, outputs, layer)
     if groups is None:
@@ -135,7 +136,7 @@ def _covered_pairs(
     """Return the pairs of output and input that a certificate covers, and the input box."""
     if layer is not None:
         raise InputError(
-            "A certificate covers the outputs of a model. Leave out `layer`. Received: `layer`."
+            "A certificate covers outputs, not layers: leave out `layer`. Received: `layer`."
         )
     where = one_box(regions(network.graph.inputs, box))
     pairs = select_pairs(network.graph, outputs, inputs)

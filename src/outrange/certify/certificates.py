@@ -161,8 +161,8 @@ def _explain_resolution(about: Subject, parts: Sequence[Part]) -> NoCertificateE
                 what = "a value" if by is None else "a slope"
                 return NoCertificateError(
                     f"the checker computes in steps of 2^-{BITS}, and with inputs and weights of "
-                    f"this size {what} would be certified only to within {lost:.1g}, where the "
-                    f"claim has room for {AHEAD * size:.1g}"
+                    f"this size it can certify {what} only to within {lost:.1g}, but the claim "
+                    f"needs {AHEAD * size:.1g}"
                 )
     return None
 
@@ -182,11 +182,11 @@ def _prove_parts(about: Subject, parts: Sequence[Part], again: bool) -> list[Pro
         tree = prove_box(about.network, box, goals, again, claims[0][0].by)
         if tree is None:
             raise NoTreeError(
-                "no proof tree was found, since a bound is attained to within float64 rounding; a "
+                "no proof tree was found, because a bound is attained up to float64 rounding; a "
                 "larger `tol` leaves more room"
                 if claims[0][0].by is None
-                else "no proof tree was found, since splits of the set do not separate the slopes "
-                "of units whose kinks meet, or a slope is attained to within float64 rounding"
+                else "no proof tree was found, because splitting the set does not separate units "
+                "whose kinks coincide, or a slope is attained up to float64 rounding"
             )
         proved_boxes.append(ProvedBox(box, [claim for claim, _ in claims], tree))
     check_deadline()

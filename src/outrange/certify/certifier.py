@@ -47,7 +47,7 @@ def exact_subject(network: Any, arithmetic: str = "real", graph: Graph | None = 
     """
     if arithmetic != "real":
         raise InputError(
-            "A certificate is about real arithmetic. Received: "
+            "A certificate needs real arithmetic. Received: "
             f"arithmetic={arithmetic!r} and a certificate."
         )
     try:
@@ -90,7 +90,7 @@ def check_slopes(pairs: Sequence[tuple[int, int]], box: Box) -> None:
     if fixed:
         raise InputError(
             "A certificate of slopes needs inputs that vary. Received: a set in which "
-            f"x[{fixed[0]}] is fixed; name the others by `inputs=`."
+            f"x[{fixed[0]}] is fixed. Select the varying inputs by `inputs=`."
         )
 
 
@@ -102,16 +102,16 @@ def check_writable(path: str | os.PathLike) -> None:
             at the path, such as the model.
     """
     if not isinstance(path, str | os.PathLike):
-        raise InputError(f"`certificate` is the path of a file. Received: {path!r}.")
+        raise InputError(f"`certificate` must be the path of a file. Received: {path!r}.")
     folder = Path(path).resolve().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(path).is_dir():
         raise InputError(
-            "`certificate` is a file in a folder that exists and can be written to. "
+            "`certificate` must be a file in a folder that exists and can be written to. "
             f"Received: {os.fspath(path)!r}."
         )
     if Path(path).exists() and not _may_be_replaced(Path(path)):
         raise InputError(
-            "`certificate` is a new file, or a certificate that is replaced. Received: "
+            "`certificate` must be a new file, or a certificate to replace. Received: "
             f"{os.fspath(path)!r}, a file of another kind, which would be lost; choose another "
             "name, or remove it."
         )
@@ -135,11 +135,11 @@ def attach_certificate(
         with deadline(None if clock.limit == float("inf") else clock.left):
             return write(answer)
     except OutOfTime:
-        why = "the time was over; the search takes a fifth of a time limit, and the proof the rest"
+        why = "time ran out (the search uses a fifth of a time limit, and the proof the rest)"
     except NoCertificateError as missing:
         why = str(missing)
     except KeyboardInterrupt:  # the answer outlives its proof
-        why = "it was interrupted while the proof was written and checked"
+        why = "interrupted while the proof was being written and checked"
     return replace(
         answer, certificate=f"No certificate was written to {os.fspath(certificate)}: {why}."
     )

@@ -118,7 +118,9 @@ class _DistributedProof:
         if done.lost:
             self._lost[part] += 1
             if self._lost[part] >= ATTEMPTS:
-                raise NoCertificateError(f"{ATTEMPTS} workers were lost over a part of its proof")
+                raise NoCertificateError(
+                    f"{ATTEMPTS} workers were lost while they proved one part of it"
+                )
             self._waiting.appendleft(part)
             return True
         if done.error is not None:

@@ -59,15 +59,15 @@ def certify_range(
     rows = np.eye(len(about.network.outputs)) if rows is None else np.asarray(rows, np.float64)
     if rows.shape != (count, len(about.network.outputs)):
         raise InputError(
-            f"The checker reads {len(about.network.outputs)} outputs of the model, outrange "
-            f"{count}: this model cannot be certified."
+            f"This model cannot be certified: the checker reads {len(about.network.outputs)} "
+            f"outputs, outrange {count}."
         )
     lo, hi, seen_lo, seen_hi = (
         np.asarray(a, np.float64).ravel()
         for a in (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
     )
     if not np.isfinite([lo, hi]).all():
-        raise NoCertificateError("an end of the range is not known yet")
+        raise NoCertificateError("a bound of the range is not known yet")
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
     most = _most_scale(answer, scale)
     scale = scale + np.minimum(least_scale(box), most)

@@ -55,10 +55,7 @@ def certify_monotone(
     sentence = describe_certificate(path, is_checked)
     whole = all(trend.rises or trend.falls for trend in answer.trends)
     if not whole:
-        sentence += (
-            " It covers what rises or falls; that others do neither, or are open, is not part "
-            "of it."
-        )
+        sentence += " It covers the proved rises and falls, but not the refuted or undecided pairs."
     return replace(
         answer,
         warrant=Warrant.CERTIFIED if is_checked and whole else answer.warrant,
@@ -95,7 +92,7 @@ def certify_slopes(
         for a in (answer.lo, answer.hi, answer.seen_lo, answer.seen_hi)
     )
     if not np.isfinite([lo, hi]).all():
-        raise NoCertificateError("an end of the range is not known yet")
+        raise NoCertificateError("a bound of the range is not known yet")
     size = np.maximum(seen_hi - seen_lo, 0) + np.maximum(np.abs(lo), np.abs(hi))
     slack = SLACK * size
     # Signs prove a bound of 0 without rounding. If they do not suffice, it is treated like others.

@@ -52,7 +52,7 @@ def certify_verdict(
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):
             parts.append((Box(lo, hi), claims))
     if not parts:
-        raise NoCertificateError("the property holds by the bounds of the inputs alone")
+        raise NoCertificateError("the property follows from the bounds of the inputs alone")
     is_checked = certify(path, about, parts, notes, check)
     stands: dict[str, Any] = {"warrant": Warrant.CERTIFIED} if is_checked else {}
     return replace(answer, certificate=describe_certificate(path, is_checked), **stands)
@@ -86,7 +86,7 @@ def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:
     rows, plus, strict = np.zeros((len(clause), outputs)), np.zeros(len(clause)), []
     for row, (i, part) in zip(rows, enumerate(clause), strict=True):
         if not isinstance(part, Atom) or any(at < inputs for at, _ in part.terms):
-            raise NoCertificateError("its negation has too many clauses, and stays nested")
+            raise NoCertificateError("the negated property has too many clauses to expand")
         for at, coefficient in part.terms:
             row[at - inputs] = float(coefficient)
         plus[i] = float(part.offset)

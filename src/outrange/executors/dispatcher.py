@@ -213,7 +213,7 @@ class Dispatcher:
         if self.pool.broken and not self._warned:
             self._warned = True
             why = " ".join(f"{type(error).__name__}: {error}".split())
-            text = f"The executor broke; this process decides the rest itself ({why})"
+            text = f"The executor failed; this process continues without it ({why})"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     def _remove(self, key: Hashable) -> _RunningTask:

@@ -29,14 +29,12 @@ def use_executor(executor: Any, resume: str | os.PathLike | None) -> Iterator[No
         return
     if resume is not None and not isinstance(resume, str | os.PathLike):
         raise InputError(
-            "`resume` is a folder, created if it does not exist. Received: a "
+            "`resume` must be a folder; it is created if it does not exist. Received: a "
             f"{type(resume).__name__}."
         )
     folder = None if resume is None else Path(resume)
     if folder is not None and folder.exists() and not folder.is_dir():
-        raise InputError(
-            f"`resume` is a folder, created if it does not exist. Received: `{folder}`, a file."
-        )
+        raise InputError(f"`resume` must be a folder, not a file. Received: `{folder}`, a file.")
     # Most calls return before this point, and these imports are slow.
     from concurrent.futures import ThreadPoolExecutor
 

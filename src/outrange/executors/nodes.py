@@ -51,11 +51,11 @@ class Nodes(Executor):
     def __init__(self, executor: Executor, cores: int) -> None:
         if not isinstance(executor, Executor):
             raise InputError(
-                "`executor` is a concurrent.futures.Executor. Received: a "
+                "`executor` must be a concurrent.futures.Executor. Received: a "
                 f"{type(executor).__name__}."
             )
         if not isinstance(cores, int) or isinstance(cores, bool) or cores < 1:
-            raise InputError(f"`cores` is a positive integer. Received: cores={cores!r}.")
+            raise InputError(f"`cores` must be a positive integer. Received: cores={cores!r}.")
         self.executor, self.cores = executor, cores
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:

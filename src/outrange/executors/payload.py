@@ -42,8 +42,8 @@ def serialize(value: Any) -> bytes:
         import cloudpickle
     except ImportError:
         raise InputError(
-            f"Work for other processes is serialized by cloudpickle: {pip_install('distributed')}. "
-            "Received: executor=..., without it."
+            f"An executor needs cloudpickle to serialize its tasks: {pip_install('distributed')}. "
+            "Received: `executor`, without cloudpickle."
         ) from None
     return cloudpickle.dumps(value)
 

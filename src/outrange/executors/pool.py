@@ -161,6 +161,6 @@ def as_pool(executor: Any) -> Pool | None:
         return DaskPool(dask_client)
     received = repr(executor) if isinstance(executor, str) else f"a {type(executor).__name__}"
     raise InputError(
-        "`executor` is a concurrent.futures.Executor, a dask.distributed.Client, or the address of "
-        f"Dask's scheduler ('tcp://host:8786'). Received: {received}."
+        "`executor` must be a concurrent.futures.Executor, a dask.distributed.Client, or the "
+        f"address of Dask's scheduler ('tcp://host:8786'). Received: {received}."
     )

@@ -155,7 +155,7 @@ def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
     """
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise InputError(
-            "`progress` is a function, True, False, or None to show it only for long calls. "
+            "`progress` must be a function, True, False, or None (only for long calls). "
             f"Received: {progress!r}."
         )
     if progress is False or callable(progress):
@@ -199,7 +199,8 @@ def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
                 raise argument_error(ask.__name__, takes, options, error) from None
             if not reports and callable(progress):
                 raise InputError(
-                    f"`progress` of `{ask.__name__}` is True, False or None. Received: a function."
+                    f"`progress` of `{ask.__name__}` must be True, False or None. Received: a "
+                    "function."
                 )
             with show_progress(title, progress) as hearer:
                 if not reports:

@@ -15,13 +15,13 @@ NOT_COVERED = {
     "own facts.",
     "The model file.": "Every load compares the graph with the model at random and extreme points. "
     "That is a test, not a proof.",
-    "Inputs outside B.": "Nothing is said of them.",
+    "Inputs outside B.": "The proofs do not cover them.",
 }
 
 WARRANTS = (
     ("SAMPLED", "finitely many inputs were tried"),
     ("SOLVER_TOLERANCE", "a solver's own tolerances"),
-    ("FLOAT64_ROUNDED", "a proof in which every float64 rounding is paid for"),
+    ("FLOAT64_ROUNDED", "a proof that accounts for every float64 rounding"),
 )
 
 PLAIN_LIMITS = (
@@ -30,15 +30,15 @@ PLAIN_LIMITS = (
      "these are true of the world."),
     ("Rounding of the running model.", "The proofs are about exact arithmetic. The running model "
      "rounds, so its numbers may differ from these in their last digits."),
-    ("A bug in the program that proves.", "Its proofs can be written down and checked by a second "
+    ("A bug in the program.", "Its proofs can be written to files and checked by a second "
      "program; this page does not do so."),
 )  # fmt: skip
 """The limits of the proofs, for a reader who does not use Python."""
 
 TITLES = {
     "ranges": ("Output ranges", "The smallest and the largest value of every output."),
-    "properties": ("Properties", "Demands on the model. Each is proved, broken by the input shown, "
-                   "or not decided within the available time."),
+    "properties": ("Properties", "Requirements on the model. Each is proved, broken by the input "
+                   "shown, or not decided within the available time."),
     "robustness": ("Robustness", "Whether small changes of known inputs change the decision."),
     "monotonicity": ("Monotonicity", "In which direction every output moves with every input."),
     "domain": ("Input domain", "The inputs that this page covers. Every proof holds for all of "
@@ -75,11 +75,11 @@ ISO_GROUPS = {
 
 ISO_ABOUT = {
     "Domain": "The bounded domain over which the network is assessed.",
-    "Stability": "Whether the decision, or what is demanded of the output, stays the same over the "
-    "domain or around known inputs.",
+    "Stability": "Whether the decision, or a required property of the output, stays the same over "
+    "the domain or around known inputs.",
     "Sensitivity": "By how much the output can change when inputs change.",
     "Relevance": "Which inputs affect which outputs, and in which direction.",
-    "Reachability": "Which outputs, and which values inside, can be reached from the domain.",
+    "Reachability": "Which outputs and hidden values can be reached from the domain.",
     "Real or computer arithmetic": "The arithmetic that the proofs are about.",
     "Beyond the standard": "Sections that the standard does not require.",
 }

@@ -107,11 +107,11 @@ def _check(jobs: int, seed: int, each: float | None, retry: Sequence[str]) -> No
     if each is not None:
         check_each(each)
     if not isinstance(jobs, int) or jobs < 1:
-        raise InputError(f"`jobs` is an integer above 0. Received: jobs={jobs!r}.")
+        raise InputError(f"`jobs` must be an integer above 0. Received: jobs={jobs!r}.")
     unknown = [verdict for verdict in retry if verdict not in OPEN]
     if isinstance(retry, str) or unknown:
         raise InputError(
-            f"`retry` is a list of verdicts to decide again, from {', '.join(OPEN)}. Received: "
+            f"`retry` must be a list of verdicts to decide again: {', '.join(OPEN)}. Received: "
             f"retry={retry!r}."
         )
 
@@ -126,7 +126,7 @@ def _instances(
         return read_instances(Path(listed), folder, each, only)
     if not isinstance(listed, Iterable):
         raise InputError(
-            "`instances` is a CSV file, or pairs of a model file and a property file. Received: a "
-            f"{type(listed).__name__}."
+            "`instances` must be a CSV file, or pairs of a model file and a property file. "
+            f"Received: a {type(listed).__name__}."
         )
     return of_pairs(listed, folder, each, only)

@@ -18,7 +18,7 @@ from .parts import MOST_STEPS
 
 
 RULE = (
-    "A loop file is YAML with `initial_set`, `dynamics_expressions`, `model_dir`, `steps` and "
+    "A loop file must be YAML with `initial_set`, `dynamics_expressions`, `model_dir`, `steps` and "
     "`step_size`, in the format of CROWN-Reach and the ARCH competition"
 )
 
@@ -144,17 +144,19 @@ def _texts(keys: Mapping[str, Any], key: str, needed: bool = False) -> list[str]
     """Return the list of texts of a key; an empty list if the key is missing and not required."""
     texts = keys.get(key, None if needed else [])
     if not isinstance(texts, list) or (needed and not texts):
-        raise InputError(f"{RULE}: `{key}` is a list. Received: {texts!r:.60}.")
+        raise InputError(f"{RULE}: `{key}` must be a list. Received: {texts!r:.60}.")
     for text in texts:
         if not isinstance(text, str):
-            raise InputError(f"{RULE}: `{key}` is a list of formulas. Received: {text!r:.60}.")
+            raise InputError(f"{RULE}: `{key}` must be a list of formulas. Received: {text!r:.60}.")
     return texts
 
 
 def _number(keys: Mapping[str, Any], key: str, absent: float) -> float:
     value = _float(keys.get(key, absent))
     if value is None:
-        raise InputError(f"{RULE}: `{key}` is a finite number. Received: {keys.get(key)!r:.60}.")
+        raise InputError(
+            f"{RULE}: `{key}` must be a finite number. Received: {keys.get(key)!r:.60}."
+        )
     return value
 
 
@@ -171,7 +173,8 @@ def _integer(keys: Mapping[str, Any], key: str, most: int, absent: int | None = 
     value = _float(keys.get(key, absent))
     if value is None or not (1 <= value <= most and value == int(value)):
         raise InputError(
-            f"{RULE}: `{key}` is an integer from 1 to {most:,}. Received: {keys.get(key)!r:.60}."
+            f"{RULE}: `{key}` must be an integer from 1 to {most:,}. Received: "
+            f"{keys.get(key)!r:.60}."
         )
     return int(value)
 
@@ -186,7 +189,7 @@ def _period(keys: Mapping[str, Any]) -> Fraction:
         value = above / below
     if value is None or not LEAST_PERIOD <= value <= MOST_PERIOD or len(text) > 100:
         raise InputError(
-            f"{RULE}: `step_size` is a number, from {LEAST_PERIOD:g} to {MOST_PERIOD:g}. "
+            f"{RULE}: `step_size` must be a number from {LEAST_PERIOD:g} to {MOST_PERIOD:g}. "
             f"Received: {written!r:.60}."
         )
     return Fraction(above, below) if "/" in text else Fraction(text)
@@ -196,7 +199,7 @@ def _variables(keys: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     """Return the name, the lower bound and the upper bound of each variable."""
     listed = keys.get("initial_set")
     if not isinstance(listed, list) or not listed:
-        raise InputError(f"{RULE}: `initial_set` is a list. Received: {listed!r:.60}.")
+        raise InputError(f"{RULE}: `initial_set` must be a list. Received: {listed!r:.60}.")
     variables = []
     for entry in listed:
         fields = entry if isinstance(entry, Mapping) else {}
@@ -207,13 +210,14 @@ def _variables(keys: Mapping[str, Any]) -> list[tuple[str, float, float]]:
                 variables.append((name, lo, hi))
             case _:
                 raise InputError(
-                    f"{RULE}: each variable of `initial_set` has a `name` and an `interval` of two "
-                    f"finite numbers, the lower one first. Received: {entry!r:.60}."
+                    f"{RULE}: each variable of `initial_set` must have a `name` and an `interval` "
+                    f"of two finite numbers, the lower one first. Received: {entry!r:.60}."
                 )
     twice = next((a for a, b in pairwise(sorted(v[0] for v in variables)) if a == b), None)
     if twice is not None:
         raise InputError(
-            f"{RULE}: variables of `initial_set` have different names. Received: two `{twice}`."
+            f"{RULE}: variables of `initial_set` must have different names. Received: two "
+            f"`{twice}`."
         )
     return variables
 
@@ -290,7 +294,7 @@ def _condition(
             parts.append(evaluate(tree, scope) <= 0)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise InputError(
-                f"{RULE}: each formula of `{key}` is a number computed from states and controls. "
-                f"Received: `{text:.60}` ({error})."
+                f"{RULE}: each formula of `{key}` must be a number computed from states and "
+                f"controls. Received: `{text:.60}` ({error})."
             ) from error
     return reduce(lambda a, b: a & b, parts) if parts else None

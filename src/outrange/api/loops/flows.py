@@ -30,9 +30,9 @@ def period(dt: Any) -> Fraction:
         exact = Fraction(0)
     if isinstance(dt, bool) or exact <= 0:
         raise InputError(
-            "`dt` is the period for which each control is held, a positive finite number (0.05 is "
-            "read as 1/20, `Fraction(1, 3)` is exact); without `dt` the plant returns its next "
-            f"state. Received: dt={dt!r}."
+            "`dt` must be the period for which each control is held, a positive finite number "
+            "(0.05 is read as 1/20, `Fraction(1, 3)` is exact); without `dt` the plant returns its "
+            f"next state. Received: dt={dt!r}."
         )
     return exact
 
@@ -66,14 +66,14 @@ def flow_system(
 
     if parts.sizes["c"]:
         raise UnsupportedError(
-            "`choice=` is for plants in discrete time. In continuous time, replace a choice by a "
-            "disturbance between its smallest and its largest value, `disturbance=`. "
+            "`choice=` needs a plant in discrete time. In continuous time, replace the choice with "
+            "a disturbance between its smallest and its largest value, `disturbance=`. "
             f"Received: `choice=` with dt={float(dt):g}."
         )
     if parts.modes and parts.mode < len(parts.states) - parts.memory_size:
         raise UnsupportedError(
-            "In continuous time the mode changes only between periods: it is one of the last "
-            "states, and `memory=` returns its next value, "
+            "In continuous time, the mode may change only between periods: make it one of the last "
+            "states, and let `memory=` return its next value, "
             "`memory=lambda x, y: [np.where(x[0] > 1, 0, x[2])]`. "
             f"Received: the mode `{parts.states[parts.mode]}`, which the plant updates."
         )

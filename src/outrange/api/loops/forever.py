@@ -117,7 +117,7 @@ def _without_invariant(answer: Loop) -> Loop:
     """Return an answer for finitely many steps as an undecided answer for all time."""
     helps = (
         "No box of states was found to which the loop always returns after some steps. The loop "
-        "may not settle; or set a number of `steps=`.",
+        "may not settle. To prove the specification for a limited time, set `steps=`.",
     )
     if answer.status == HOLDS:
         return replace(
@@ -195,8 +195,9 @@ def lasting_conditions(spec: Temporal) -> list[Temporal]:
     if spec.op == "|":
         if any(lasting_conditions(part) for part in spec.parts):
             raise InputError(
-                "For all time, a specification cannot choose between conditions: write "
-                "`(a | b).always()` for one of two at every time, or set a number of steps. "
+                "With `steps=None`, a specification must not join temporal conditions by "
+                "`|`: write `(a | b).always()` if one of them must hold at every time, or "
+                "set a number of `steps=`. "
                 f"Received: {spec!r}."
             )
         return []
@@ -211,7 +212,7 @@ def _last_step(spec: Temporal, dt: Fraction | float | None) -> int:
         return max(_last_step(part, dt) for part in spec.parts)
     last = max(0.0 if end is None else float(end) for end in (spec.start, spec.stop))
     if not np.isfinite(last):
-        raise InputError(f"Times of a specification are finite. Received: {spec!r}.")
+        raise InputError(f"Times of a specification must be finite. Received: {spec!r}.")
     return ceil(last if dt is None else last / float(dt)) + 1 if last else 0
 
 

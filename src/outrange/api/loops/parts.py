@@ -146,8 +146,8 @@ def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
     """Return the controller of each mode, by the number of the mode."""
     if isinstance(controller, Mapping) != (mode is not None):
         raise InputError(
-            "A controller for each mode is a dict from values of a state to models, and `mode=` "
-            "names that state: `controller={0: idle, 1: climb}, mode='phase'`. "
+            "Controllers for several modes must be a dict from values of a state to models, and "
+            "`mode=` must name that state: `controller={0: idle, 1: climb}, mode='phase'`. "
             f"Received: a {type(controller).__name__}, mode={mode!r}."
         )
     if not isinstance(controller, Mapping):
@@ -158,7 +158,7 @@ def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
         modes = {}
     if not modes:
         raise InputError(
-            "The modes of a controller are numbers, the values of a state. "
+            "The modes of a controller must be numbers: the values of a state. "
             f"Received: {list(controller)}."
         )
     return modes
@@ -171,7 +171,7 @@ def _mode_index(mode: str | int, names: Sequence[str]) -> int:
     if isinstance(mode, int) and 0 <= mode < len(names):
         return mode
     raise InputError(
-        f"`mode` is one of the states, {', '.join(names)}, or its index. Received: {mode!r}."
+        f"`mode` must be one of the states, {', '.join(names)}, or its index. Received: {mode!r}."
     )
 
 
@@ -182,7 +182,7 @@ def _check_steps(steps: Any) -> None:
         count = 0
     if not 1 <= count <= MOST_STEPS:
         raise InputError(
-            "`steps` is the number of steps (with `dt`: periods), an integer from 1 "
+            "`steps` must be the number of steps (with `dt`: periods), an integer from 1 "
             f"to {MOST_STEPS:,}. Received: steps={steps!r}."
         )
 
@@ -233,7 +233,7 @@ def _check_names(kind: str, names: Any) -> None:
         or not all(isinstance(name, str) for name in names)
     ):
         raise InputError(
-            f"`{kind}` is a list of names: {kind}=['a', 'b']. Received: {kind}={names!r}."
+            f"`{kind}` must be a list of names: {kind}=['a', 'b']. Received: {kind}={names!r}."
         )
 
 
@@ -254,7 +254,7 @@ def _count(
     if network is not None and observe is None:
         return network.graph.size
     raise InputError(
-        "The number of states is not determined. Name them, `states=['angle', 'speed']`, or pass "
+        "The number of states must be known. Name them, `states=['angle', 'speed']`, or pass "
         "the initial set as two arrays. Received: an initial set without sizes, and no `states`."
     )
 
@@ -276,7 +276,7 @@ def _check_finite(sets: Sequence[Any], names: Sequence[str]) -> None:
         for name, lo, hi in zip(names, region.box.lo, region.box.hi, strict=True):
             if not np.isfinite([lo, hi]).all():
                 raise InputError(
-                    "Every state starts in a bounded interval. "
+                    "Every state must start in a bounded interval. "
                     f"Received: [{lo:g}, {hi:g}] for the state {name} at step 0."
                 )
 

@@ -38,8 +38,8 @@ def within(lo: Any, hi: Any) -> Condition:
     ends = [end * count if len(end) == 1 else end for end in ends]
     if len({len(end) for end in ends}) > 1 or not np.isfinite(ends).any():
         raise InputError(
-            "A box of states is a list of lower and a list of upper bounds, None for no bound. "
-            f"Received: {lo!r:.60} and {hi!r:.60}."
+            "A box of states must be a list of lower and a list of upper bounds, None for no "
+            f"bound. Received: {lo!r:.60} and {hi!r:.60}."
         )
     parts: list[Condition] = []
     for i, (least, most) in enumerate(zip(*ends, strict=True)):
@@ -76,7 +76,7 @@ def _ends(bounds: Any, absent: float) -> list[float]:
         return [absent if v is None else float(v) for v in each]
     except (TypeError, ValueError):
         raise InputError(
-            f"A bound of a box is a number or None. Received: {bounds!r:.60}."
+            f"A bound of a box must be a number or None. Received: {bounds!r:.60}."
         ) from None
 
 
@@ -90,7 +90,7 @@ def read_spec(spec: Any) -> Any:
         return spec
     parts = [_part(text) for text in spec.split(";") if text.strip()]
     if not parts:
-        raise InputError("A specification states a condition. Received: an empty text.")
+        raise InputError("A specification must state a condition. Received: an empty text.")
     return reduce(lambda a, b: a & b, parts)
 
 
@@ -102,7 +102,7 @@ def _part(text: str) -> Temporal:
     if not colon:
         return read_condition(text).always()
     rule = (
-        "A specification as text is `always: CONDITION`, `eventually: CONDITION`, "
+        "A specification as text must be `always: CONDITION`, `eventually: CONDITION`, "
         "`at 20: CONDITION`, `during 10 20: CONDITION` or `avoid: CONDITION`; separate several "
         "by `;`"
     )

@@ -26,7 +26,7 @@ def interval_box(value: Any, what: str) -> Box:
         lo, hi = np.ones(1), np.zeros(1)
     if not (np.isfinite([lo, hi]).all() and (lo <= hi).all()):
         raise InputError(
-            f"`{what}` is a pair `(lo, hi)`: finite numbers or arrays with `lo <= hi`. "
+            f"`{what}` must be a pair `(lo, hi)`: finite numbers or arrays with `lo <= hi`. "
             f"Received: {value!r:.80}."
         )
     return Box(lo, hi)
@@ -43,8 +43,8 @@ def choices_of(value: Any) -> list[np.ndarray]:
         choices = []
     if not choices or not all(values.size and np.isfinite(values).all() for values in choices):
         raise InputError(
-            "A choice is a list of finite numbers such as `[-1, 0, 1]`; several choices are a list "
-            f"of lists. Received: {value!r:.80}."
+            "A choice must be a list of finite numbers such as `[-1, 0, 1]`; several choices, a "
+            f"list of lists. Received: {value!r:.80}."
         )
     return choices
 
@@ -59,7 +59,7 @@ def check_repeatable(parts: StepParts) -> None:
         results = [graph.run(points) for graph in traced]
     if not np.array_equal(*results, equal_nan=True):
         raise InputError(
-            "A plant returns the same next state for the same arguments. Model randomness as a "
+            "A plant must return the same next state for the same arguments. Model randomness as a "
             "disturbance: `disturbance=(lo, hi), varying=True`, and `w` in the plant. "
             "Received: a plant that returned two different results (`np.random`, or a counter?)."
         )

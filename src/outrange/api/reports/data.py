@@ -66,7 +66,7 @@ def check_units(
         listed = [*(list(names) or slot_names), *outputs]
         few = f"{listed[:MOST_NAMED]}" + (" and others" if len(listed) > MOST_NAMED else "")
         raise InputError(
-            '`units` are for inputs, outputs, entries (`"x[0]"`) or `names`. '
+            'The keys of `units` must be inputs, outputs, entries (`"x[0]"`) or `names`. '
             f"Received: a unit of {unknown[0]!r}; the names are {few}."
         )
 

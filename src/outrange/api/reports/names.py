@@ -31,7 +31,7 @@ def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[s
         names = column_names(x) or column_names(box)
     if names is not None and len(names) != size:
         raise InputError(
-            f"`names` has one name for each of the {size} inputs. "
+            f"`names` must have one name for each of the {size} inputs. "
             f"Received: {len(names)} names, {list(names)[:8]}."
         )
     return None if names is None else list(names)
@@ -73,7 +73,7 @@ def checked_outputs(
         return columns if len(columns) == size else None
     if len(names) != size or len(set(names)) < size:
         raise InputError(
-            f"`output_names` has one name for each of the {size} outputs, all different. "
+            f"`output_names` must have one name for each of the {size} outputs, all different. "
             f"Received: {len(names)} names, {list(names)[:8]}."
         )
     return names

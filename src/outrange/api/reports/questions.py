@@ -69,12 +69,13 @@ MOST_INPUTS, MOST_PAIRS = 64, 256
 monotonicity."""
 
 LARGER = (
-    "Decided for every number between the bounds of each input, a larger set that also contains "
-    "fractional integers and mixtures of categories. Every proof for it holds here too."
+    "This section covers every number between the bounds of each input. That larger set also "
+    "contains fractions of integer inputs and mixtures of categories. Every proof for it also "
+    "holds for the set of this page."
 )
 
 NO_EXAMPLE = (
-    "Some directions are open: there is no proof, and no example among the inputs of this page."
+    "Some directions are open: there is neither a proof nor a counterexample among the inputs."
 )
 
 NO_ORDER = "the values of a category have no order, so a direction has no meaning."
@@ -219,7 +220,7 @@ class Questions:
             raise
         except OutOfTime:
             return unanswered_section(
-                key, f"Nothing was decided within its share of the time, {seconds:.1f} s."
+                key, f"Nothing was decided within the time of this section, {seconds:.1f} s."
             )
         except KeyboardInterrupt:
             self.interrupted = True

@@ -28,7 +28,7 @@ from .words import UNKNOWN, about, basis, remedy
 MEANING = {
     ROBUST: "the decision stays right under every such change (proved)",
     UNDECIDED: "unknown: neither proved nor refuted",
-    BROKEN: "a small change is known that makes the decision wrong",
+    BROKEN: "a known small change makes the decision wrong",
     WRONG: "the decision is wrong even without a change",
 }
 
