@@ -113,7 +113,7 @@ def test_what_is_asked_of_all_time():
         repr(condition) for condition in lasting_conditions(~(a.eventually() | b.during(1, 2)))
     ]
     assert conditions == [repr((~a).always())]
-    with pytest.raises(InputError, match="one of two"):
+    with pytest.raises(InputError, match="must not join"):
         lasting_conditions(a.always() | b.always())
 
 

@@ -210,7 +210,7 @@ class WorkerProcess:
         self._failed += not started
         if self._failed >= ATTEMPTS:
             raise InputError(
-                "A worker process could not start; more --memory or fewer --jobs may help. "
+                "A worker process does not start; more --memory or fewer --jobs may help. "
                 f"Received: {why}{last_words}."
             )
         self._start()
