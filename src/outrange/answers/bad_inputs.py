@@ -27,7 +27,7 @@ STATUSES = {
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",
-    "pieces": "the limit of pieces was reached",
+    "pieces": "the limit on the number of pieces was reached",
     "rounding": "float64 rounding stopped the search before it reached {tol:g}",
 }
 """Reasons why the search stopped; `share_lo` and `share_hi` are bounds in every case."""

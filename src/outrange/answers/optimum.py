@@ -83,7 +83,7 @@ class Optimum(Answer):
             )
         if not self.lo <= self.hi:
             raise OutrangeError(
-                "The evidence contradicts the claim; this is a bug in outrange; please report it. "
+                "The evidence contradicts the claim. This is a bug in outrange; please report it. "
                 f"Received: lo={self.lo!r}, hi={self.hi!r}."
             )
 

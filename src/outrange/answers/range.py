@@ -126,7 +126,7 @@ class Range(Answer):
         if not np.all(held):
             i = tuple(int(k) for k in np.argwhere(~np.asarray(held))[0])
             raise OutrangeError(
-                f"The evidence contradicts the claim at output {list(i)}; this is a bug in "
+                f"The evidence contradicts the claim at output {list(i)}. This is a bug in "
                 f"outrange; please report it. Received: [{self.lo[i]!r}, {self.hi[i]!r}] claimed, "
                 f"[{self.seen_lo[i]!r}, {self.seen_hi[i]!r}] seen."
             )

@@ -99,7 +99,7 @@ class Robustness(Answer):
     def __post_init__(self) -> None:
         if not 0 <= self.lo <= self.hi or np.isfinite(self.hi) != (self.adversarial is not None):
             raise OutrangeError(
-                "The evidence contradicts the claim; this is a bug in outrange; please report it. "
+                "The evidence contradicts the claim. This is a bug in outrange; please report it. "
                 f"Received: lo={self.lo!r}, hi={self.hi!r}, adversarial={self.adversarial!r}."
             )
 

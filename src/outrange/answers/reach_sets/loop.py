@@ -19,7 +19,7 @@ STATUSES = {
     "exact": "every step is exact up to float64 rounding",
     "time": "time ran out",
     "interrupted": "interrupted",
-    "pieces": "the limit of pieces was reached",
+    "pieces": "the limit on the number of pieces was reached",
 }
 """Reasons why the computation stopped; only with `"exact"` are the sets of all steps exact."""
 

@@ -25,7 +25,7 @@ STATUSES = {
     "outputs' ranges",
     "time": "time ran out",
     "interrupted": "interrupted",
-    "pieces": "the limit of pieces was reached",
+    "pieces": "the limit on the number of pieces was reached",
     "rounding": "float64 rounding or overflow stopped the search before it reached {tol:g}",
 }
 """Reasons why the search stopped; the pieces cover the image in every case."""

@@ -70,8 +70,8 @@ monotonicity."""
 
 LARGER = (
     "This section covers every number between the bounds of each input. That larger set also "
-    "contains fractions of integer inputs and mixtures of categories. Every proof for it also "
-    "holds for the set of this page."
+    "contains fractional values of integer inputs and mixtures of categories. Every proof for it "
+    "also holds for the set of this page."
 )
 
 NO_EXAMPLE = (

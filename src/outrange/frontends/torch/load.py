@@ -70,7 +70,7 @@ def _as_model_errors(name: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         raise ModelError(
-            f"Model `{name}` cannot be read; this is a bug in outrange; please report it. "
+            f"Model `{name}` cannot be read. This is a bug in outrange; please report it. "
             f"Received: {type(error).__name__}: {first_line(error)}."
         ) from error
 
