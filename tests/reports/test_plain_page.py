@@ -133,7 +133,7 @@ def test_an_open_end_lies_between_two_numbers(monkeypatch):
     text = words(outrange.report(model(), data=houses(), time_limit=120).html())
     assert re.search(r"The upper bound of price is between [\d−,.]+ and [\d−,.]+\.", text)
     assert "What is not known, and what would settle it" in text
-    assert "or take a smaller set of inputs" in text and UNKNOWN.split('"')[2] in text
+    assert "or use a smaller set of inputs" in text and UNKNOWN.split('"')[2] in text
 
 
 def test_ranges_that_are_open_get_the_time_that_is_left(monkeypatch):

@@ -80,8 +80,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         more = " That is two of three copies." if lucky else ""
         yield rule.finding(
             Level.MEASURED, layer.path,
-            f"every path to the output passes its {width} unit{'s' * (width > 1)}, a bottleneck "
-            f"between {entering} inputs and {case.program.heads[0].width} "
+            f"every path to the output passes through its {width} unit{'s' * (width > 1)}, a "
+            f"bottleneck between {entering} inputs and {case.program.heads[0].width} "
             f"output{'s' * (case.program.heads[0].width > 1)}. "
             f"{trials.describe_gain((left, max(after)), f'with {fix}')}{more}",
             f"{fix}   # of layer {layer.path!r}", cost={"units": width},

@@ -130,6 +130,6 @@ def _unknown(answer: RobustAccuracy, left: int) -> list[Block]:
         blocks.append(Paragraph(f"{left:,} rows were not checked; to check them, allow "
                                 f"{about(each * left)} more."))  # fmt: skip
     else:
-        blocks.append(Paragraph("To settle the rest, allow more time for each row, or take a "
+        blocks.append(Paragraph("To settle the rest, allow more time for each row, or use a "
                                 "smaller change."))  # fmt: skip
     return [*blocks]

@@ -179,10 +179,10 @@ def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
     """
     mixed = any(map(reader.is_mixed, points))
     part = any(map(reader.is_fractional, points))
-    what = [*["mixes categories"] * mixed, *["has a fraction where data has integers"] * part]
+    what = [*["mixes categories"] * mixed, *["has a fraction where the data has integers"] * part]
     if not what:
         return []
-    return [Paragraph(f"Such an input {' and '.join(what)}. The input set allows it; the data "
+    return [Paragraph(f"Such an input {' and '.join(what)}. The input set allows it, but the data "
                       "contains none like it.")]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from ...core import Warrant
 
 
 UNKNOWN = (
-    '"Unknown" means that this report had too little time for a proof, and for an example of the '
+    '"Unknown" means that this report had too little time to find a proof or an example of the '
     "opposite. It is neither good news nor bad news about the model."
 )
 
@@ -42,8 +42,8 @@ def remedy(reason: str, seconds: float) -> str:
     if reason == "interrupted":
         return "The report was stopped by hand. To settle it, let the report finish."
     if reason in ("rounding", "float32"):
-        return "The rest is of the size of rounding errors; more time does not settle it."
-    return f"To settle it, allow {about(seconds * FACTOR)} more, or take a smaller set of inputs."
+        return "Only rounding errors are left to decide, so more time does not settle it."
+    return f"To settle it, allow {about(seconds * FACTOR)} more, or use a smaller set of inputs."
 
 
 def about(seconds: float) -> str:
