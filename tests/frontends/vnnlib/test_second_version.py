@@ -141,7 +141,7 @@ FILES = [
     (
         REAL + "(declare-network M (equal-to N) (isomorphic-to N) (declare-input W real [2,3]) "
         "(declare-output Z real [1,2]))(assert (<= Y[0,0] 1.0))",
-        ModelError, 7, "no such declaration",
+        ModelError, 7, "a network that has neither",
     ),
     (
         REAL + "(declare-network M (equal-to K) (declare-input W real [2,3]) "

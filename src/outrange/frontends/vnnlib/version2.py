@@ -169,8 +169,8 @@ class _Version2Reader:
             or reference.isomorphic_to
         ):
             raise Fault(
-                "a network must be declared equal or isomorphic only to a network that has no such "
-                f"declaration itself; name that one in `{network.name}`."
+                f"`{network.name}` must have only one `equal-to` or `isomorphic-to`, which must "
+                "name a network that has neither."
             )
         for role in ("inputs", "outputs"):
             ours, theirs = ([t.shape for t in getattr(n, role)] for n in (network, reference))
