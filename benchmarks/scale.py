@@ -208,7 +208,7 @@ def first_instance():
 def start(name, model, content):
     """Decide something on a worker, so that it imports the modules, which takes half a second."""
     import outrange.search.spread.subtree  # noqa: F401
-    from outrange.cli.batch.spread import Folder
+    from outrange.api.batch.spread import Folder
 
     Folder(model).decide(name, "prop_3.vnnlib.gz", content, 10.0, 0)
 

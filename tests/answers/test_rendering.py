@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from outrange.answers.render.text import number, tidy, vector
-from outrange.cli.text.demo import demo_text
+from outrange.cli.commands.demo import demo_text
 from outrange.frontends.network import Network
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range

@@ -23,8 +23,8 @@ from cli.verify_files import (
     vnnlib,
 )
 from outrange import __version__
-from outrange.cli.batch import worker_process as crew
-from outrange.cli.batch.results import COLUMNS, OLD_COLUMNS, ORIGIN, Result, Results
+from outrange.api.batch import worker_process as crew
+from outrange.api.batch.results import COLUMNS, OLD_COLUMNS, ORIGIN, Result, Results
 
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and signals")

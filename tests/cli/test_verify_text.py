@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from outrange import InputError
-from outrange.cli.property.parser import read_condition
 from outrange.questions.expressions import resolve
+from outrange.questions.language.parser import read_condition
 from questions.expressions.expression_grammar import (
     INPUTS,
     OUTPUTS,

@@ -13,10 +13,10 @@ from cli.verify_files import random_net, run_model, vnnlib
 from executors.scripted import Scripted, ScriptedPool
 from executors.test_many import KNOWN, instance_list as instance_list
 from outrange.api import robustness
-from outrange.cli.batch import spread
-from outrange.cli.batch.instances import of_pairs
-from outrange.cli.batch.log import Log, Memory
-from outrange.cli.batch.spread import run_on_pool
+from outrange.api.batch import spread
+from outrange.api.batch.instances import of_pairs
+from outrange.api.batch.log import Log, Memory
+from outrange.api.batch.spread import run_on_pool
 from outrange.core.progress import report_progress
 from outrange.executors.chunks import Chunks, answer_within
 from outrange.executors.dispatcher import Dispatcher

@@ -14,8 +14,9 @@ import outrange
 from cli.verify_files import random_net, run_model, sum_and_difference, vnnlib
 from executors.scripted import Lost, Scripted, ScriptedPool
 from outrange import InputError
-from outrange.cli.batch import spread, verify_all
-from outrange.cli.batch.spread import run_on_pool
+from outrange.api.batch import spread
+from outrange.api.batch.spread import run_on_pool
+from outrange.cli.commands import verify_all
 from outrange.cli.run import run
 from outrange.executors import dispatcher as dispatchers, worker_cache, worker_settings
 from outrange.executors.dispatcher import Dispatcher
@@ -213,7 +214,7 @@ def _check_refusal(capsys, arguments, words):
 
 
 def test_slurm_sets_the_shard(monkeypatch):
-    from outrange.cli.batch.shards import Shard, shard_of
+    from outrange.api.batch.shards import Shard, shard_of
 
     for name, value in (("ID", 7), ("MIN", 3), ("MAX", 9), ("STEP", 2)):
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))

@@ -8,7 +8,7 @@ import pytest
 import outrange
 from outrange.answers.answer import Cost
 from outrange.answers.range import Range
-from outrange.cli.text.demo import demo_text
+from outrange.cli.commands.demo import demo_text
 from outrange.core import Warrant
 from outrange.questions.output_range import output_range
 from outrange.questions.sample_range import sample_range

@@ -105,7 +105,7 @@ def test_declared_shapes_must_be_the_model_s():
 
 
 def test_a_lost_witness_is_not_done(tmp_path):
-    from outrange.cli.batch.results import Result, Results
+    from outrange.api.batch.results import Result, Results
 
     path = tmp_path / "r.csv"
     with Results(path) as results:
@@ -118,7 +118,7 @@ def test_a_lost_witness_is_not_done(tmp_path):
 
 
 def test_results_go_to_regular_files(tmp_path):
-    from outrange.cli.batch.results import Results
+    from outrange.api.batch.results import Results
 
     os.mkdir(tmp_path / "r.csv")
     with pytest.raises(InputError, match="regular"):
@@ -126,7 +126,7 @@ def test_results_go_to_regular_files(tmp_path):
 
 
 def test_two_limits_of_one_instance(tmp_path):
-    from outrange.cli.batch.instances import read_instances
+    from outrange.api.batch.instances import read_instances
 
     for name in ("a.onnx", "p.vnnlib"):
         (tmp_path / name).write_text("")

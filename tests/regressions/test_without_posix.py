@@ -8,8 +8,9 @@ import types
 import pytest
 
 from cli.verify_files import sum_and_difference, vnnlib
-from outrange.cli.batch import results, verify_all, worker, worker_process
-from outrange.cli.batch.results import Result, Results
+from outrange.api.batch import results, worker, worker_process
+from outrange.api.batch.results import Result, Results
+from outrange.cli.commands import verify_all
 from outrange.core import InputError
 from outrange.executors.cores import on_cores
 from outrange.search.common.parallel import threads

@@ -18,6 +18,9 @@ from .render.text import clipped_name, entry_names, number, point
 
 HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
 
+SAT, UNSAT, TIMEOUT = "sat", "unsat", "timeout"
+"""Verdicts in the words of VNN-COMP; the fourth is `unknown`."""
+
 REASONS = {
     "decided": "decided",
     "time": "time ran out",
@@ -301,3 +304,34 @@ def _run_remark(example: Counterexample) -> str:
     if example.reproduced:
         return "; the model itself breaks it there, too:"
     return " in real arithmetic; in the model's float32, rounding reverses the result:"
+
+
+def competition_word(verdict: Verdict) -> str:
+    """Return the word of VNN-COMP for a verdict: `sat`, `unsat`, `timeout` or `unknown`.
+
+    `sat` means that a counterexample exists, and `unsat` that none exists.
+    """
+    if verdict.holds is not None:
+        return UNSAT if verdict.holds else SAT
+    return TIMEOUT if verdict.reason == "time" else "unknown"
+
+
+def plain_word(verdict: Verdict) -> str:
+    """Return a plain word for a verdict: `holds`, `violated`, `timeout` or `unknown`."""
+    return {UNSAT: "holds", SAT: "violated"}.get(word := competition_word(verdict), word)
+
+
+def witness_of(verdict: Verdict) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the flat input and output of the counterexample; None if there is none.
+
+    The output is what the model itself returned, or the real-valued output if the former is not
+    finite. The input consists of the float32 numbers on which the model was run, if the set
+    contains these.
+    """
+    example = verdict.counterexample
+    if example is None:
+        return None
+    if np.isfinite(example.flat_y).all():
+        return example.flat_x, example.flat_y
+    parts = example.y.values() if isinstance(example.y, dict) else [example.y]
+    return example.flat_x, np.concatenate([np.ravel(part) for part in parts])

@@ -131,7 +131,7 @@ def time_left(clock: Clock) -> float | None:
 
 def parse_condition(where: Any) -> Any:
     """Parse a condition given as text; return anything else unchanged."""
-    from ..cli.property.parser import read_condition
+    from ..questions.language.parser import read_condition
 
     return read_condition(where) if isinstance(where, str) else where
 
@@ -174,7 +174,6 @@ def resolve_question(
     network: Network, property: Any, box: Any, where: Any, float32: bool = False
 ) -> tuple[Formula, list[Region], str, PropertySource | None]:
     """Return the negated property, the input regions, the property in words, and its source."""
-    from ..cli.property.parser import read_condition
     from ..questions.conditions.specification import (
         check_sizes,
         input_constraints,
@@ -184,6 +183,7 @@ def resolve_question(
     from ..questions.decide_property import translate_property
     from ..questions.inputs.sets.base import cut
     from ..questions.inputs.sets.regions import regions, where_holds
+    from ..questions.language.parser import read_condition
 
     slots, outputs = network.graph.inputs, network.graph.outputs
     where = parse_condition(where)

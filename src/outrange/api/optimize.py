@@ -154,10 +154,10 @@ def _optimum(
     certificate: str | os.PathLike | None,
     check: bool,
 ) -> Optimum:
-    from ..cli.property.parser import read_expression
     from ..core.formula import TRUE
     from ..questions.expressions import resolve, resolve_linear
     from ..questions.inputs.sets import regions
+    from ..questions.language.parser import read_expression
     from ..questions.optimize.optimize import optimum
 
     network, clock = load_within_limit(model, time_limit, box)

@@ -150,8 +150,8 @@ def _decision(
     network: Network, center: np.ndarray, label: int | None, property: Any, threshold: Any
 ) -> tuple[Formula, str, str]:
     """Return the unsafe condition, the claim in words, and a phrase on how the output is read."""
-    from ..cli.property.parser import read_condition
     from ..questions.expressions import property_text, resolve
+    from ..questions.language.parser import read_condition
     from ..questions.robust.decision import Decision
 
     graph = network.graph

@@ -155,7 +155,7 @@ def verify_all_command(instances: str, **options: Any) -> int:
     as it is known. Run the command again to resume: instances with a result are skipped, unless
     --retry names their verdict.
     """
-    from .batch.verify_all import BatchOptions, ask_verify_all
+    from .commands.verify_all import BatchOptions, ask_verify_all
 
     return ask_verify_all(instances, BatchOptions(**options), click.echo)
 
@@ -170,7 +170,7 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
 
     Shards of different lists, versions or seeds are refused, and so are contradicting verdicts.
     """
-    from .batch.merge import ask_merge
+    from .commands.merge import ask_merge
 
     return ask_merge(tables, out, click.echo)
 

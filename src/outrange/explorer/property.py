@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..answers.verdict import Verdict
-from ..cli.property.parser import read_condition
 from ..core import PropertySource, text_digest
 from ..questions.decide_property import decide_property, translate_property
+from ..questions.language.parser import read_condition
 from .exhibit import Exhibit
 from .messages import Ask
 from .work import finite

@@ -1,1 +1,1 @@
-"""The public question `verify_all`, about many properties."""
+"""Batch runs: the public question `verify_all`, its instances, worker processes and results."""

@@ -15,7 +15,7 @@ from ...questions.common.arguments import check_each, check_hooks
 
 
 if TYPE_CHECKING:
-    from ...cli.batch.results import Result
+    from .results import Result
 
 
 OPEN = ("unknown", "timeout", "error", "all")
@@ -81,12 +81,11 @@ def verify_all(
     Reference: Brix, Bak, Johnson, Wu, *The fifth international verification of neural networks
     competition (VNN-COMP 2024)*, 2024.
     """
-    from ...cli.batch.log import Log, Memory
-    from ...cli.batch.processes import run_in_processes
-    from ...cli.batch.results import Results
-    from ...cli.batch.spread import run_on_pool
-    from ...cli.batch.verify_all import still_open
     from ...core.progress import report_progress
+    from .log import Log, Memory
+    from .processes import run_in_processes
+    from .results import Results, still_open
+    from .spread import run_on_pool
 
     _check(jobs, seed, each, retry)
     listed = _instances(instances, root, each, only)
@@ -119,7 +118,7 @@ def _check(jobs: int, seed: int, each: float | None, retry: Sequence[str]) -> No
 def _instances(
     listed: Any, root: str | os.PathLike | None, each: float | None, only: str | None
 ) -> list[Any]:
-    from ...cli.batch.instances import of_pairs, read_instances
+    from .instances import of_pairs, read_instances
 
     folder = None if root is None else Path(root)
     if isinstance(listed, str | os.PathLike):

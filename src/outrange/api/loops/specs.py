@@ -95,7 +95,7 @@ def read_spec(spec: Any) -> Any:
 
 
 def _part(text: str) -> Temporal:
-    from ...cli.property.parser import read_condition
+    from ...questions.language.parser import read_condition
 
     head, colon, rest = text.partition(":")
     word, *ends = head.split()

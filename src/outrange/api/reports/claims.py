@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ...cli.property.parser import read_condition
 from ...core import Clock, ContradictionError, InputError, ModelError, OutOfTime, deadline
+from ...questions.language.parser import read_condition
 from ..arguments import LEAST_TIME, resolve_question
 
 

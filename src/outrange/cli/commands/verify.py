@@ -9,15 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...answers.render.text import text
+from ...answers.verdict import competition_word, plain_word, witness_of
 from ...core import Clock, InputError, OutOfTime
 from ..exit_codes import EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 from ..options.boxes import BoxOptions, box_of
 from ..options.models import load_model
 from ..start_up import command_began, question_limit, reading
-from ..text.verdict import competition_word, plain_word
 
 
 if TYPE_CHECKING:
@@ -129,26 +127,10 @@ def _read_question(
         )
     if is_file and where is None:
         return property, None
-    from ..property.parser import read_condition
+    from ...questions.language.parser import read_condition
 
     condition = property if is_file else read_condition(property)
     return condition, None if where is None else read_condition(where)
-
-
-def witness_of(verdict: Verdict) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the flat input and output of the counterexample; None if there is none.
-
-    The output is what the model itself returned, or the real-valued output if the former is not
-    finite. The input consists of the float32 numbers on which the model was run, if the set
-    contains these.
-    """
-    example = verdict.counterexample
-    if example is None:
-        return None
-    if np.isfinite(example.flat_y).all():
-        return example.flat_x, example.flat_y
-    parts = example.y.values() if isinstance(example.y, dict) else [example.y]
-    return example.flat_x, np.concatenate([np.ravel(part) for part in parts])
 
 
 def _witness(verdict: Verdict) -> list[str]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...answers.verdict import SAT, TIMEOUT, competition_word
 from ...core import Clock, InputError, OutOfTime, Specification, deadline
 from ..exit_codes import EXACT, INTERRUPTED
 from ..start_up import command_began
-from ..text.verdict import SAT, TIMEOUT, competition_word
 
 
 if TYPE_CHECKING:

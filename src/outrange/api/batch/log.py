@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from ...core.clock import read_wall_clock
 from ...core.progress import Stage
-from ..text.verify_all import BatchProgress, batch_live_text
 from .instances import Instance, Key
 from .results import Result
+from .summary import BatchProgress, batch_live_text
 
 
 class ResultStore(Protocol):

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...questions.expressions import Condition, Expression, implies
-from ...questions.expressions.nodes import ExpressionNode, arithmetic
+from ..expressions import Condition, Expression, implies
+from ..expressions.nodes import ExpressionNode, arithmetic
 
 
 class Refusal(Exception):

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -277,3 +278,21 @@ def _result(record: dict[str, Any], path: Path) -> Result:
             f"Received: {str(record)[:80]}."
         )
     return result
+
+
+def still_open(
+    instances: Sequence[Instance], known: dict[Key, Result], retry: Sequence[str]
+) -> list[Instance]:
+    """Return the instances that have no result, or one to be decided again.
+
+    Args:
+        known: Results of earlier runs.
+        retry: Verdicts for which instances are decided again.
+    """
+    return [i for i in instances if _is_open(i, known.get(i.key), {*retry})]
+
+
+def _is_open(instance: Instance, result: Result | None, again: set[str]) -> bool:
+    if result is None or result.files != instance.files:
+        return True  # The known verdict is about another model or property of the same name.
+    return result.verdict not in DECIDED and (result.verdict in again or "all" in again)

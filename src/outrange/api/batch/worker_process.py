@@ -19,7 +19,7 @@ from .instances import Instance
 from .results import Result, result_of
 
 
-PROGRAM = "from outrange.cli.batch.worker import main; main()"
+PROGRAM = "from outrange.api.batch.worker import main; main()"
 
 GRACE = 10.0
 """A worker without an answer is killed this many seconds after 1.1 times the time limit."""

@@ -106,11 +106,10 @@ class Worker:
         return answer | {"seconds": read_wall_clock() - start}
 
     def _decide(self, task: dict, start: float) -> dict:
-        from ...api.decorators import with_arguments
-        from ...api.properties import verify
+        from ...answers.verdict import competition_word, witness_of
         from ...core import deadline
-        from ..commands.verify import witness_of
-        from ..text.verdict import competition_word
+        from ..decorators import with_arguments
+        from ..properties import verify
 
         with deadline(task["seconds"]):
             network = self._network(task["model"])
@@ -132,7 +131,7 @@ class Worker:
         return answer
 
     def _network(self, path: str) -> Any:
-        from ...api.read import load
+        from ..read import load
 
         state = os.stat(path)
         key = path, state.st_mtime_ns, state.st_size

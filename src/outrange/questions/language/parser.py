@@ -10,9 +10,9 @@ from functools import reduce
 from typing import Any
 
 from ...core import InputError
-from ...questions.expressions import Condition, Expression, u, x, y
-from ...questions.expressions.nodes import ExpressionNode, compare, logic
-from ...questions.expressions.variables import Variable
+from ..expressions import Condition, Expression, u, x, y
+from ..expressions.nodes import ExpressionNode, compare, logic
+from ..expressions.variables import Variable
 from .calls import FUNCTIONS, Number, Refusal, call_function, call_method, combine
 
 

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...answers.verdict import SAT
+from ...api.batch.instances import Key, read_expected, read_instances
+from ...api.batch.log import Log
+from ...api.batch.processes import run_in_processes
+from ...api.batch.results import DECIDED, Result, Results, still_open
+from ...api.batch.shards import shard_of
+from ...api.batch.spread import run_on_pool
+from ...api.batch.summary import batch_text
+from ...api.batch.worker import can_limit_memory
 from ...core import InputError
 from ...executors.pool import as_pool
 from ...live.follow import EAGER, Display, screen
 from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, VIOLATED, fail
-from ..text.verdict import SAT
-from ..text.verify_all import batch_text
-from .instances import Instance, Key, read_expected, read_instances
-from .log import Log
-from .processes import run_in_processes
-from .results import DECIDED, Result, Results
-from .shards import shard_of
-from .spread import run_on_pool
-from .worker import can_limit_memory
 
 
 @dataclass(frozen=True)
@@ -123,24 +123,6 @@ def _check(listed: str, o: BatchOptions) -> None:
     out, names = Path(o.out), (listed, o.expected)
     if any(name and Path(name).resolve() == out.resolve() for name in names):
         raise InputError(f"--out must differ from the input files. Received: {o.out}.")
-
-
-def still_open(
-    instances: Sequence[Instance], known: dict[Key, Result], retry: Sequence[str]
-) -> list[Instance]:
-    """Return the instances that have no result, or one to be decided again.
-
-    Args:
-        known: Results of earlier runs.
-        retry: Verdicts for which instances are decided again.
-    """
-    return [i for i in instances if _is_open(i, known.get(i.key), {*retry})]
-
-
-def _is_open(instance: Instance, result: Result | None, again: set[str]) -> bool:
-    if result is None or result.files != instance.files:
-        return True  # The known verdict is about another model or property of the same name.
-    return result.verdict not in DECIDED and (result.verdict in again or "all" in again)
 
 
 def _contradictions(results: Sequence[Result], expected: dict[Key, str]) -> list[str]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ...answers.verdict import SAT, UNSAT
 from ...core import InputError
-from ..text.verdict import SAT, UNSAT
 from .digests import digest_of
 
 

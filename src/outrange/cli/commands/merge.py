@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ...answers.verdict import SAT
+from ...api.batch.instances import Key
+from ...api.batch.results import DECIDED, Result, Results
+from ...api.batch.shards import Origin, check_same_run, read_origin
+from ...api.batch.summary import batch_text
 from ...core import InputError
 from ..exit_codes import EXACT, OPEN, VIOLATED
-from ..text.verdict import SAT
-from ..text.verify_all import batch_text
-from .instances import Key
-from .results import DECIDED, Result, Results
-from .shards import Origin, check_same_run, read_origin
 
 
 def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> int:

@@ -1,1 +1,0 @@
-"""Implementation of `outrange verify-all`: instances, worker processes, results."""
