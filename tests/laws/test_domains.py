@@ -211,7 +211,7 @@ def violations(count, run, acts=tuple(PIECEWISE), seed=0, products=False):
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
 def test_every_rounding_is_paid_for(domain):
-    assert violations(cases(25, 500), lambda *args: bounds(*args, domain)) == 0
+    assert violations(cases(25, 250), lambda *args: bounds(*args, domain)) == 0
 
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
@@ -224,7 +224,7 @@ def test_the_roundings_of_bent_curves_are_paid_for(domain):
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
 def test_the_roundings_of_products_are_paid_for(domain):
-    assert violations(cases(15, 200), lambda *args: bounds(*args, domain), products=True) == 0
+    assert violations(cases(15, 100), lambda *args: bounds(*args, domain), products=True) == 0
 
 
 def test_the_rounding_law_fails_without_the_radii():

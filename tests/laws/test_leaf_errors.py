@@ -121,7 +121,7 @@ def search_bound(program, kernel, box, k, target):
 
 def test_leaves_prove_the_least_and_no_more():
     total = proved = unpaid = 0
-    for seed in range(cases(12, 400)):
+    for seed in range(cases(12, 200)):
         program, box = boxes(seed)
         kernel = root_magnitudes(program, box)
         free = CompiledProgram(program, np.maximum(np.abs(box.lo), np.abs(box.hi)), radii=False)
@@ -137,13 +137,13 @@ def test_leaves_prove_the_least_and_no_more():
             lower, ended = search_bound(program, kernel, box, k, exact - near)
             proved += bool(ended and lower >= exact - near)
             unpaid += search_bound(program, free, box, k, np.inf)[0] > exact + near
-    assert proved == total > cases(12, 400)
+    assert proved == total > cases(12, 200)
     assert unpaid > 0.9 * proved  # what sums are off by is most of what there is to pay
 
 
 def test_no_run_is_below_what_leaves_prove():
     closest = np.inf
-    for seed in range(cases(12, 400)):
+    for seed in range(cases(12, 200)):
         program, box = boxes(1000 + seed)
         kernel = root_magnitudes(program, box)
         rng = np.random.default_rng(seed)
