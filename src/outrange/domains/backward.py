@@ -26,7 +26,7 @@ Pulled = tuple[tuple[np.ndarray, ...], np.ndarray | None]
 """Rows over each input of an op, and the amount to add to the constant (None for 0)."""
 
 Rule = Callable[[Any, Any, np.ndarray], Pulled]
-"""A function of an op, its relaxation, and the rows over its value."""
+"""A function that returns `Pulled`, given an op, its relaxation, and the rows over its value."""
 
 
 @dataclass(eq=False)
@@ -62,7 +62,7 @@ class LinearForm:
 class BoxBatch:
     """A batch of boxes as centers and radii.
 
-    `reach` is the radius plus the rounding of concretization.
+    `reach` is the radius plus a bound on the rounding error of concretization.
     """
 
     lo: np.ndarray
@@ -74,7 +74,7 @@ class BoxBatch:
     def of(lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> "BoxBatch":
         """Compute centers and radii of boxes `(B, d)`.
 
-        If `radii` is false, `reach` does not include the rounding of concretization.
+        If `radii` is false, `reach` does not include the rounding error of concretization.
         """
         with np.errstate(invalid="ignore"):
             center = 0.5 * lo + 0.5 * hi
@@ -85,7 +85,7 @@ class BoxBatch:
         return BoxBatch(lo, hi, center, reach)
 
     def take(self, index: np.ndarray) -> "BoxBatch":
-        """Select boxes, repeats allowed."""
+        """Return the boxes at `index`, which may contain repeats."""
         return BoxBatch(self.lo[index], self.hi[index], self.center[index], self.reach[index])
 
     def least(self, form: LinearForm) -> np.ndarray:
@@ -107,7 +107,7 @@ class BoxBatch:
 
 
 def dots(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Return `rows . vector` along the last axis; either may have a leading boxes axis."""
+    """Return `rows . vector` along the last axis; either may have a leading axis for boxes."""
     if vector.ndim == 1:
         return rows @ vector
     if rows.ndim == 2:
@@ -164,7 +164,7 @@ def product(op: Product, planes: ProductRelaxation, rows: np.ndarray) -> Pulled:
 
 
 def largest(op: Largest, picks: MaxRelaxation, rows: np.ndarray) -> Pulled:
-    """Substitute the best argument for positive coefficients, the plane for negative ones."""
+    """Substitute the entry `arg` for positive coefficients, the upper plane for negative ones."""
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = dots(falling, picks.offset)
     if picks.unbounded is not None:
@@ -186,7 +186,8 @@ class RowInjection:
 
     Args:
         rows: The rows to add, `(B, R, n)`.
-        price: `(n,)` the rounding error of one addition: `2 u H`, with `H` the value's magnitude.
+        price: `(n,)` the rounding error of one addition: `2 u H`, where `H` bounds the value's
+            magnitude.
     """
 
     rows: np.ndarray
@@ -204,10 +205,10 @@ def back_substitute(
     """Return a linear lower bound of `rows . value` in terms of the input.
 
     Args:
-        net: Graph and lines; every nonlinear ancestor of `value` has its lines.
+        net: The graph and its lines; every nonlinear ancestor of `value` must have lines.
         value: The value that the rows apply to.
         rows: `(R, n)` or `(B, R, n)`.
-        record: If given, receives the rows that arrive at every nonlinear value.
+        record: A dictionary that receives the rows that arrive at every nonlinear value, or None.
         tilt: Per value, the amount to subtract from its rows: the multiplier of a split. Where the
             value has the sign of the tilt (or is 0), this only lowers the form. Rounding keeps the
             sign of the subtracted amount, so there is no error to account for.

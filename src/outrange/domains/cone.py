@@ -76,7 +76,7 @@ class Cone:
         return BoxBatch.of(lo, hi, radii)
 
     def units(self, wanted: np.ndarray) -> np.ndarray:
-        """Return the positions of entries of the requested value in the last value of the cone."""
+        """Return where the cone's last value contains the entries `wanted` of the requested value."""
         return np.searchsorted(self.entries[-1], wanted)
 
 
@@ -87,7 +87,7 @@ def cone(
 
     Values up to `floor` are its leaves. With `zeros`, the cone omits entries that a plain matrix
     multiplies only by zeros; this requires reading every coefficient. Cost: one pass over the nodes
-    in between, and index arrays as long as the values of the cone.
+    after the leaves, and index arrays as long as the cone's values.
     """
     dependencies = _find_dependencies(graph, value, wanted, floor, np.inf, zeros)
     assert dependencies is not None

@@ -142,7 +142,7 @@ def rows_in_cones(
     Args:
         net: The relaxed graph, with the lines of all earlier values.
         tiles: Tiles of one value, consumed lazily, because their index arrays together are long.
-        ends: Bounds of all earlier values; a cone takes the bounds of its leaves as boxes.
+        ends: Bounds of all earlier values; those of a cone's leaves serve as its boxes.
         radii: Whether rounding errors are included.
         each: The mapping function over tiles.
     """

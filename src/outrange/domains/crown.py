@@ -2,8 +2,8 @@
 
 The pass runs forward over the graph. Each value gets intervals from the values before it, which are
 already tightened. Its entries that feed a nonlinear op and are not stable in every box of the chunk
-are bounded again by back-substitution, and the tighter bound is used. So bounds are never looser
-than intervals.
+are bounded again by back-substitution, and the tighter bound is used. So the bounds are never
+looser than those of interval arithmetic.
 
 Cost: one chain of matrix products per nonlinear layer, with a row for each unstable unit that is as
 long as the cone the unit depends on (`cone`). Rows that do not fit into memory are batched.
@@ -44,17 +44,20 @@ _WIDE = 1 << 12
 """If a value is longer than this, back-substitution is restricted to the cones of the rows."""
 
 _IMAGE = (1 << 8, 1 << 10)
-"""Cones are also used if the number of inputs and the length of a value exceed these numbers."""
+"""Cones are also used if the number of inputs exceeds the first number and the length of a value
+exceeds the second.
+"""
 
 _AT_ONCE = 1 << 21
-"""Largest number of coefficients in the rows of a wide value at a time. A step needs memory for a
-few times as many."""
+"""Largest number of coefficients in the rows of a wide value that are processed at a time. A step
+needs memory for a few times as many.
+"""
 
 EFFORT = 2.0**30
 """Default of `CrownPass.effort`: about ten seconds per layer."""
 
 MOST_SHARES = 1 << 24
-"""Largest size of the array of one value's shares; larger arrays are not stored."""
+"""Largest size of one value's array in `CrownPass.shares`; larger arrays are not stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,7 @@ class CrownPlan:
     """The analysis of a graph that does not depend on boxes.
 
     Args:
-        budget: The graph's operation counts, for rounding.
+        budget: The graph's operation counts, for rounding errors.
         curves: Value, input value and op of every curve, in order.
         largest: Value, input value and op of every `Largest`.
         products: Value, input values and op of every product.
@@ -124,18 +127,19 @@ class CrownPass:
         known: Bounds known beforehand, by value, `(B, n)` or `(n,)`, to intersect with.
         extra: Values to bound by back-substitution in every entry, in addition to those that
             nonlinear ops read.
-        radii: Whether rounding errors are included. False is only for the test that must then fail.
+        radii: Whether rounding errors are included. False is only for a test that must then fail.
         effort: Largest number of coefficients of one wide value's rows in all values before it.
             Beyond it, back-substitution stops at layers with known bounds.
-        needed: By value, the entries to bound by rows, because the objectives depend on them; None
-            for all entries.
-        settled: The `deep` of an earlier pass. These values are not refined again until the first
-            value outside it is refined.
+        needed: By value, the entries that may be back-substituted, because the objectives depend on
+            them; None for all entries.
+        settled: The `deep` of an earlier pass. These values are not refined again before the first
+            value outside this set has been refined.
         each: The mapping function over the row groups of a wide value.
         ends: Result: lower and upper bounds of every value.
         deep: Result: values whose rows all reached the input, in this pass or an earlier one, or
             that need no rows.
-        shares: Result: per refined value, the rows and each input's fraction of their widths.
+        shares: Result: per refined value, the indices of the refined entries, and each input's
+            fraction of their widths, `(B, rows, d)`.
         late: Result: the error if time or memory ran out; later values have intervals only, and no
             lines.
     """
@@ -233,7 +237,7 @@ class CrownPass:
         return out & (lo < hi).any(axis=0) & ~origins.bent & (origins.value >= 0)
 
     def _refine(self, net: RelaxedGraph, value: int) -> bool:
-        """Bound the unstable entries of a value by back-substitution, and store the shares.
+        """Bound the unstable entries of a value by back-substitution, and fill in `shares`.
 
         Returns:
             Whether the bounds of the value may have been tightened.
@@ -296,7 +300,7 @@ class CrownPass:
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:
-    """Bound every value over boxes; bound the output and the layers also by back-substitution.
+    """Bound every value over boxes, and the output and the layers also by back-substitution.
 
     In a layer longer than `_WIDE` (an image), only the entries that are unstable in a nonlinear op
     are back-substituted.

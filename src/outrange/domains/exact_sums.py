@@ -1,7 +1,7 @@
 """Affine maps of intervals without rounding, for numbers on a grid with few enough bits.
 
-Binarized and quantized networks add integers, often to exactly 0, where a sign jumps. The rounding
-allowance of `intervals` would leave every such unit undecided.
+Binarized and quantized networks add integers, and their sums are often exactly 0, where a sign
+function jumps. The rounding allowance of `intervals` would leave every such unit undecided.
 
 Let inputs lie on a grid `g`, coefficients on a grid `h`, and all partial sums below `2^53 g h`.
 Then each product and each sum is a multiple of `g h` that float64 represents exactly, in any order

@@ -40,7 +40,8 @@ from .rounding import inflate
 
 _AT_ONCE = 1 << 22
 """Largest number of coefficients of a value's rows that an op processes at a time. Images need
-memory for a few times as many."""
+memory for a few times as many.
+"""
 
 _CARRIED = 2.0**-10
 """Forms whose rows contribute less than this fraction of every entry's reach are dropped."""
@@ -136,7 +137,7 @@ def _curve(
 def _largest(
     op: Largest, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
-    """Return the form of one argument per window, widened by how much another may exceed it."""
+    """Return the form of one entry per window, widened by the amount that another may exceed it."""
     form, (lo, hi) = forms[0], ends[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     best = np.where(absent, -np.inf, form.center[:, source]).argmax(axis=2)
@@ -196,7 +197,7 @@ def _constant(ends: Bounds, count: int) -> ForwardForm:
 
 
 def _none(op: Op, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each) -> None:
-    """Return None: steps have no form, only their intervals."""
+    """Return None, since step functions have no form, only intervals."""
 
 
 RULES = {
@@ -251,7 +252,7 @@ def forward_step(
 ) -> tuple[ForwardForm, Bounds]:
     """Compute a node's form and bounds.
 
-    Entries drop their form if their interval is less than half as wide.
+    An entry drops its form if its interval is less than half as wide as the form.
     """
     least, most = intervals.bound_op(node.op, ends)
     forms = _equalize_rows(forms)

@@ -45,7 +45,7 @@ class Origins:
     def _of_one(graph: Graph, value: int, before: "list[Origins]") -> "Origins":
         """Return the origins of a value from those of its inputs.
 
-        Without `before`, every entry is its own origin.
+        If `before` is empty, every entry is its own origin.
         """
         op = graph.nodes[value - 1].op if before else None
         if isinstance(op, Curve):
@@ -63,5 +63,5 @@ class Origins:
 
 
 def _passes(graph: Graph, value: int) -> bool:
-    """Return whether every entry of a value is a function of one entry of an input of its op."""
+    """Return whether every entry of a value is a function of a single entry of its op's inputs."""
     return value > 0 and isinstance(graph.nodes[value - 1].op, Curve | Rearrange)

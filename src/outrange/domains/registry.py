@@ -58,16 +58,16 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
         graph: The computation graph to bound.
         lo: Lower corners, `(boxes, graph.size)`, or `(graph.size,)` for one box.
         hi: Upper corners, the same shape.
-        domain: `"intervals"` (one forward pass) or `"linear"` (back-substituted linear bounds,
-            never looser than intervals, more expensive).
+        domain: `"intervals"` (one forward pass) or `"linear"` (linear bounds by back-substitution,
+            never looser than intervals, but more expensive).
 
     Returns:
         One pair of arrays `(boxes, n)` per value of the graph, value 0 (the input) first. A bound
         may be infinite, but is never NaN. Sound: every rounding error is accounted for.
 
     Raises:
-        InputError: A box is inverted, has NaN or the wrong length, or leaves the limits of an
-            input; or the domain is unknown.
+        InputError: A box is inverted, contains NaN, has the wrong length, or exceeds the limits of
+            an input; or the domain is unknown.
 
     Example:
         >>> import numpy as np

@@ -36,7 +36,7 @@ class CurveRelaxation:
     gain: np.ndarray
 
     def take(self, index: np.ndarray) -> "CurveRelaxation":
-        """Copy the lines of some boxes, repeats allowed."""
+        """Return a copy with the lines of the boxes at `index`, which may contain repeats."""
         return CurveRelaxation(
             self.slope[:, index],
             self.offset[:, index],
@@ -47,7 +47,7 @@ class CurveRelaxation:
         )
 
     def entries(self, index: np.ndarray) -> "CurveRelaxation":
-        """Return the lines of some entries of the value."""
+        """Return the lines of the value's entries at `index`."""
         return CurveRelaxation(
             self.slope[..., index],
             self.offset[..., index],
@@ -74,7 +74,7 @@ def relax_curve(
         lo: Lower bounds of its argument.
         hi: Upper bounds of its argument.
         theta: The choice of lines, or None for the default.
-        budget: Operation counts; None leaves out rounding.
+        budget: Operation counts; if None, rounding errors are ignored.
         reads: How often the curve's input is read.
         size: Length of the value that the lines belong to.
     """
@@ -127,11 +127,11 @@ class MaxRelaxation:
     unbounded: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "MaxRelaxation":
-        """Return the planes of some boxes, repeats allowed."""
+        """Return the planes of the boxes at `index`, which may contain repeats."""
         return self._of(index, self.arg[index], self.size)
 
     def entries(self, index: np.ndarray, source: np.ndarray) -> "MaxRelaxation":
-        """Return the planes of some windows, where only the entries `source` of `x` remain."""
+        """Return the planes of the windows at `index`, with `x` reduced to its entries `source`."""
         at = (slice(None), index)
         return self._of(at, np.searchsorted(source, self.arg[at]), source.size)
 
@@ -230,7 +230,7 @@ class ProductRelaxation:
     theta: np.ndarray
 
     def entries(self, index: np.ndarray) -> "ProductRelaxation":
-        """Return the planes of some products."""
+        """Return the planes of the products at `index`."""
         return ProductRelaxation(
             self.left[..., index],
             self.right[..., index],
@@ -240,7 +240,7 @@ class ProductRelaxation:
         )
 
     def take(self, index: np.ndarray) -> "ProductRelaxation":
-        """Copy the planes of some boxes, repeats allowed."""
+        """Return a copy with the planes of the boxes at `index`, which may contain repeats."""
         return ProductRelaxation(
             self.left[:, index],
             self.right[:, index],
@@ -265,7 +265,7 @@ def relax_product(
         u: Bounds of the first factors, `(lo, hi)`, arrays of one shape.
         v: Bounds of the second factors, of the same shape.
         theta: `(2, ...)` or None for the default.
-        budget: Operation counts; None leaves out rounding.
+        budget: Operation counts; if None, rounding errors are ignored.
         reads: How often each of the two inputs is read.
     """
     enclosing = planes(u, v, theta)

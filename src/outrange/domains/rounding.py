@@ -41,7 +41,7 @@ the number of additions into `c`. The roundings, one by one:
    d') + c` with `d' = d + gamma(2 n + 8) (|m| + d)` rounded up covers both sums of `n` products.
    The two remaining additions are followed by a step to the next float64 below.
 
-`H = inf` makes a radius infinite. It counts only where the row is not zero, and the bound is then
+`H = inf` makes a radius infinite. It matters only where the row is not zero, and the bound is then
 `-inf`, never NaN. The derivation holds for every order of summation, with or without fused
 multiply-add.
 
@@ -66,7 +66,7 @@ FLOOR = 2.0**-1000
 
 
 def inflate(x: np.ndarray) -> np.ndarray:
-    """Return an upper bound on `x >= 0` that covers the four roundings and underflows in it."""
+    """Return an upper bound on `x >= 0` that covers four roundings and underflows in `x`."""
     return x * (1.0 + 8.0 * UNIT) + FLOOR
 
 
@@ -207,7 +207,7 @@ def widen_offset(
         budget: Operation counts of the graph.
         reads: `r_w` of the curve's input.
         size: `n_v` of the curve's value.
-        slope: `(2, ...)`: below, above.
+        slope: `(2, ...)`: slopes of the lower and the upper lines.
         offset: `(2, ...)`; infinite where there is no line.
         size_of: `(...)`: `H_w` of each box.
     """
@@ -225,7 +225,8 @@ def widen_offsets(
     Args:
         budget: Operation counts of the graph.
         size: `n_v` of the value that the lines belong to.
-        parts: Per variable the roundings of a row, its slopes `(2, ...)` and its `H` `(...)`.
+        parts: Per variable, the number of roundings of a row, the slopes `(2, ...)`, and `H`,
+            `(...)`.
         offset: `(2, ...)`; infinite where there is no line.
     """
     with np.errstate(invalid="ignore", over="ignore"):

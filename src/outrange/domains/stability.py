@@ -1,4 +1,4 @@
-"""Activation phases: the linear piece of its curve on which a unit lies over a box.
+"""Activation phases: the linear piece of its curve to which a unit is confined over a box.
 
 A unit is *stable* if its whole range lies in one gap between knots on which the curve is a straight
 line, or if the range is a single point. Its linear bounds are then exact, and stay exact on every
@@ -38,7 +38,7 @@ def phase_codes(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return for each unit whether its linear bounds are exact on every part of `[lo, hi]`."""
+    """Return a mask of the units whose linear bounds are exact on every part of `[lo, hi]`."""
     if isinstance(curve, Step):
         return curve.is_flat(lo, hi)
     if len(curve.bends) == 1:
@@ -49,7 +49,7 @@ def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def clip_to_phases(
     curve: Curve, codes: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clip `lo` and `hi`, in place, to the gap that the phase code of each unit stands for."""
+    """Clip `lo` and `hi`, in place, to the gap that each unit's phase code denotes."""
     for code, least, most, _ in _gaps(curve):
         in_gap = codes == code
         if in_gap.any():

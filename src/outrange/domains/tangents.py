@@ -33,7 +33,7 @@ class TangentPlan:
     """A graph without the constants of its affine ops.
 
     Args:
-        linear: Per node, its op without constants.
+        linear: The op of each node, without its additive constants.
     """
 
     graph: Graph
@@ -82,7 +82,7 @@ def tangents(
         slope_ranges: Slope ranges `(B, n)` of every curve, by value.
         ends: Bounds `(B, n)` of every value; those of the input suffice if the graph has neither
             `Largest` nor `Product`.
-        directions: Indices `(D,)` of flat inputs.
+        directions: Indices `(D,)` of entries of the flat input.
 
     Returns:
         For each value, the lower and upper bounds of its tangents, `(B, D, n)` each.
@@ -109,7 +109,7 @@ def plain_tangents(
     Args:
         plan: The plan of a graph without a `Largest`.
         values: Every value of the graph at the points, `(batch, n)`.
-        directions: Indices `(D,)` of flat inputs.
+        directions: Indices `(D,)` of entries of the flat input.
     """
     unit = np.zeros((len(values[0]), directions.size, plan.graph.size))
     unit[:, np.arange(directions.size), directions] = 1.0
@@ -184,7 +184,7 @@ def _hull(slopes: Bounds, tangent: Bounds) -> Bounds:
 
 
 def _times(slope: np.ndarray, tangent: np.ndarray, direction: float) -> np.ndarray:
-    """Return the product rounded outward, with `0 * inf = 0`."""
+    """Return the product, rounded toward `direction`, with `0 * inf = 0`."""
     with np.errstate(all="ignore"):
         product = multiply_toward(slope, tangent, direction)
     return np.where((slope == 0) | (tangent == 0), 0.0, product)

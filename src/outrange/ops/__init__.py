@@ -1,4 +1,4 @@
-"""Facts about real functions, one file per op. Importing this package fills the curve table."""
+"""Properties of real functions, one file per op. Importing this package fills the curve table."""
 
 import importlib
 import pkgutil

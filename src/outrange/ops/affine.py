@@ -15,25 +15,25 @@ from .numerics.scatter import Scatter
 
 
 MOST_SEEN = 1 << 20
-"""Sums with more terms in total are not searched for duplicate entries."""
+"""Total number of terms above which sums are not searched for duplicate entries."""
 
 
 SPARSE_FROM = 1 << 16
 """Number of coefficients at or above which a matrix is searched for zeros."""
 
 SPARSE = 16
-"""A matrix is written as sums of few terms if each result reads at most one in this many inputs."""
+"""A matrix is stored as sums of few terms if each result reads at most one in this many inputs."""
 
 
 def dense(
     weight: ArrayLike, bias: ArrayLike | None = None, *, copies: int = 1, name: str = "dense"
 ) -> Affine:
-    """Return `y = x W + b` on the last axis; `copies` rows of the input share the weights.
+    """Return the op `y = x W + b` on the last axis; `copies` rows of the input share the weights.
 
     Args:
         weight: Matrix `W`, `(inputs, outputs)`.
         bias: Vector `b`, `(outputs,)`, or None.
-        copies: The product of the leading axes of the input, such as a time axis.
+        copies: The product of the lengths of the input's leading axes, such as a time axis.
         name: Name of the op in reports.
     """
     weight = np.ascontiguousarray(weight, np.float64)
@@ -77,7 +77,10 @@ def dense(
 
 
 def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return index and weight of the terms of every column, `(columns, k)`; None if too many."""
+    """Return the row indices and weights of each column's terms; None if there are too many.
+
+    Both are `(columns, k)`.
+    """
     if weight.size < SPARSE_FROM:
         return None
     counts = np.count_nonzero(weight, axis=0)
@@ -92,7 +95,7 @@ def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def dense_sum(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "dense") -> Affine:
-    """Return `y = sum_i x_i W_i + b` of several inputs.
+    """Return the op `y = sum_i x_i W_i + b` with several inputs `x_i`.
 
     Args:
         weights: Matrices `W_i`, `(inputs_i, outputs)` each.
@@ -121,10 +124,10 @@ def dense_sum(weights: Sequence[ArrayLike], bias: ArrayLike, *, name: str = "den
 
 
 def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:
-    """Restrict an op to the results `outputs`, without the input entries that only zeros multiply.
+    """Restrict an op to the results `outputs`, without inputs that are multiplied only by zeros.
 
-    The op must be plain: its adjoint then returns its coefficients, not rounded sums of them. Cost:
-    memory for all coefficients of these results.
+    The op must be plain, so that its adjoint returns its coefficients, not rounded sums of them.
+    Cost: memory for all coefficients of these results.
     """
     units = np.zeros((outputs.size, op.size))
     units[np.arange(outputs.size), outputs] = 1.0
@@ -148,7 +151,10 @@ def without_zeros(op: Affine, outputs: np.ndarray) -> SubOp:
 def scale(
     factor: ArrayLike, shift: float | np.ndarray = 0.0, *, name: str = "scale", ulps: int = 0
 ) -> Affine:
-    """Return `y = factor * x + shift`, entry by entry; `factor` is `(n,)` with error `ulps`."""
+    """Return the elementwise op `y = factor * x + shift`.
+
+    `factor` is `(n,)`, with a relative error of at most `ulps` units of roundoff.
+    """
     factor = np.asarray(factor, np.float64)
     size_of = np.abs(factor)
 
@@ -182,7 +188,10 @@ def scale(
 def combine(
     coefficients: Iterable[float], size: int, shift: float | np.ndarray = 0.0, *, name: str = "add"
 ) -> Affine:
-    """Return `y = sum_i c_i x_i + shift` of inputs of one length; `c_i` are plain floats."""
+    """Return the op `y = sum_i c_i x_i + shift`.
+
+    The coefficients `c_i` are plain floats, and all inputs have length `size`.
+    """
     coefficients = tuple(float(c) for c in coefficients)
 
     def apply(xs: Sequence[np.ndarray], absolute: bool) -> np.ndarray:
@@ -224,7 +233,7 @@ def gather_sum(
     name: str = "sum",
     ulps: int = 0,
 ) -> Affine:
-    """Return `y_j = sum_k weight[j, k] * x[index[j, k]] + shift` for any sparse matrix.
+    """Return the op `y_j = sum_k weight[j, k] * x[index[j, k]] + shift_j`, a sparse matrix product.
 
     Args:
         index: `(m, k)` positions in the input; `-1` marks an absent term.
@@ -257,7 +266,7 @@ def gather_sum(
 
     @cache
     def transpose() -> tuple[Scatter, np.ndarray, np.ndarray]:
-        """Return output and weight of each term, ordered by the input that it reads."""
+        """Return a `Scatter` by input, and each term's output index and weight in its order."""
         scatter = Scatter(index.ravel(), size)
         return scatter, scatter.order // index.shape[1], weight.ravel()[scatter.order]
 
@@ -297,7 +306,7 @@ def gather_sum(
 
 
 def _plain(index: np.ndarray) -> bool:
-    """Return whether no row contains an entry twice; False if there are too many terms to check."""
+    """Return whether no row contains an index twice; False if there are too many terms to check."""
     if index.size > MOST_SEEN:
         return False
     rows = np.sort(index, axis=1)

@@ -38,7 +38,7 @@ def convolution(
         bias: `(channels out,)` or None.
         strides: Step between neighboring results along each axis.
         dilation: Step between neighboring entries of the kernel along each axis.
-        padding: Number of zeros before and after each axis.
+        padding: Numbers of zeros added before the first and after the last entry along each axis.
         groups: Number of channel groups that are convolved separately (depthwise: one per channel).
         copies: Number of images in one flat vector.
         channels_first: Whether channels precede the spatial axes in the flat vectors.
@@ -108,7 +108,8 @@ def transposed_convolution(
         outputs: Spatial shape of the result; entries that the kernel does not reach equal the bias.
         strides: Strides of the convolution.
         dilation: Dilation of the convolution.
-        before: Number of zeros that the convolution puts before each axis, which are cut off here.
+        before: Number of zeros that the convolution pads at the start of each axis; the transpose
+            drops these positions.
         groups: Number of channel groups.
         copies: Number of images in one flat vector.
         channels_first: Whether channels precede the spatial axes in the flat vectors.
@@ -157,7 +158,10 @@ def _transposed_op(
 
 
 def _matrix(kernel: ArrayLike, groups: int) -> np.ndarray:
-    """Reshape `(*spatial, in / groups, out)` to `(groups, out / groups, in / groups * places)`."""
+    """Reshape `(*spatial, in / groups, out)` to `(groups, out / groups, in / groups * k)`.
+
+    `k` is the number of kernel positions.
+    """
     kernel = np.asarray(kernel, np.float64)
     inside, out = kernel.shape[-2:]
     parts = kernel.reshape(-1, inside, groups, out // groups).transpose(2, 3, 1, 0)
@@ -167,7 +171,7 @@ def _matrix(kernel: ArrayLike, groups: int) -> np.ndarray:
 def _bias(
     bias: ArrayLike | None, channels: int, spatial: Sequence[int], channels_first: bool
 ) -> np.ndarray:
-    """Return the bias of the flat result, given one number per channel or None."""
+    """Return the bias of the flat result, from one number per channel; zeros if `bias` is None."""
     places = math.prod(spatial)
     if bias is None:
         return np.zeros(channels * places)

@@ -1,4 +1,4 @@
-"""Elementwise functions of one variable, described by facts from which all bounds are derived."""
+"""Elementwise functions of one variable, described by properties that determine all bounds."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -30,23 +30,25 @@ class Curve:
             knots.
         bends: `"line"`, `"cup"` (convex) or `"cap"` (concave) per gap: `len(knots) + 1` of them.
         turns: Every point where `f` may stop rising or falling, kinks and jumps included.
-        on: Interval where the facts hold. Inputs outside it get the constants `beyond`, or an
-            error. An endpoint at which `f` is infinite does not belong to it.
-        beyond: `(least, most)` of `f` over its whole domain, if `f` is defined outside `on`.
-        jumps: The knots at which `f` is discontinuous (its two one-sided limits are taken).
-        exact: The definition, `exact(mp, x)` with `mp` the mpmath module. Tests compare with it.
-        ulps: Float64 `f` is within `off + ulps * spacing(|f(x)|)` of `exact`. If `f(0)` is 0, its
-            float64 value is exactly 0.
+        on: Interval on which this description is valid. Inputs outside it get the bounds `beyond`,
+            or raise an error if that is None. An endpoint at which `f` is infinite is excluded.
+        beyond: `(least, most)` of `f` over its whole domain, if `f` is defined outside `on`; else
+            None.
+        jumps: The knots at which `f` is discontinuous (bounds include both one-sided limits).
+        exact: The definition, `exact(mp, x)`, where `mp` is the mpmath module. Tests compare `f`
+            with it.
+        ulps: The float64 value of `f` is within `off + ulps * spacing(|f(x)|)` of `exact`. If
+            `f(0)` is 0, its float64 value is exactly 0.
         off: Absolute part of the error; see `ulps`.
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
         saturated: `saturated(lo, hi)` returns where `f` is nearly flat on all of `[lo, hi]`; None
             if the function has no flat tails.
-        lines: Per gap `(slope, offset)` if `f` is exactly that line there (coefficients without
-            rounding), else None. All None by default.
+        lines: Per gap `(slope, offset)` if `f` is exactly that line there, with unrounded
+            coefficients; else None. All None by default.
         holes: Points at which `f` is not defined; an input range that contains one is an error.
-        part: Whether `f` is also defined at arguments to which these facts do not apply.
-        crossings: Points `(x, f(x))` in exact numbers, of a function that increases everywhere: its
-            values are above `f(x)` exactly right of `x`.
+        part: Whether `f` is also defined at arguments that this description does not cover.
+        crossings: Exact points `(x, f(x))` of a function that increases everywhere: its value is
+            above `f(x)` for all arguments greater than `x`, and only for those.
         taylor: `taylor(lo, hi, order)` returns bounds of `f^(j) / j!` over each `[lo, hi]` on which
             `f` is smooth, `(2, order + 1, ...)`; infinite where unknown. If None, they are derived
             from `exact`.
@@ -89,7 +91,7 @@ class Curve:
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Whether every gap is a line everywhere, and no knot is a jump."""
+        """Whether `f` is a line in every gap, continuous, and described on the whole real line."""
         return (
             set(self.bends) == {"line"}
             and not self.jumps
@@ -105,7 +107,7 @@ class Curve:
 
     @functools.cached_property
     def rays(self) -> tuple[float, float] | None:
-        """Slopes below and above 0, if `f` is exactly two lines from the origin."""
+        """Slopes below and above 0, if `f` is exactly two lines from the origin; else None."""
         if tuple(self.knots) != (0.0,) or not self.is_piecewise_linear:
             return None
         if self.lines is not None and None not in self.lines:
@@ -119,7 +121,7 @@ class Curve:
 
     @functools.cached_property
     def sides(self) -> tuple[Side, Side]:
-        """`f` and `-f`, in the form from which lines are derived."""
+        """`f` and `-f`, in the form from which linear bounds are derived."""
         with np.errstate(all="ignore"):
             return Side(self, 1.0), Side(self, -1.0)
 
@@ -131,10 +133,10 @@ class Curve:
         return (*self.holes, *ends)
 
     def outside(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return where `[lo, hi]` leaves `on`.
+        """Return a mask of the ranges `[lo, hi]` that extend outside `on`.
 
         Raises:
-            InputError: A range contains a hole, or leaves `on` although the curve has no `beyond`.
+            InputError: A range contains a hole, or extends outside `on` although `beyond` is None.
         """
         out = ~((lo >= self.on[0]) & (hi <= self.on[1]))
         undefined = np.zeros(np.shape(out), bool) if self.beyond is not None else out
@@ -199,7 +201,7 @@ class Curve:
 
     @functools.cached_property
     def _turn_values(self) -> list[tuple[float, float, float, float]]:
-        """`(a, b, least, most)`: bounds at a turn, for intervals that contain `a` and `b`.
+        """Tuples `(a, b, least, most)`: bounds at a turn, for intervals that contain `a` and `b`.
 
         At a jump, the one-sided limits apply to intervals that extend past it.
         """
@@ -214,7 +216,7 @@ class Curve:
         return values
 
     def _enclose(self, x: Numbers, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bound the real value at `x` whose float64 is `value`."""
+        """Bound the real value of `f(x)`, given its computed float64 `value`."""
         if self.ulps == 0 and self.off == 0.0:
             return value, value
         error = self.off + self.ulps * 2.0 * UNIT * np.abs(value)

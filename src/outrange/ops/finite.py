@@ -1,4 +1,4 @@
-"""Rejection of constants with which real arithmetic is impossible."""
+"""Checks that reject constants on which real arithmetic is undefined."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from .kinds import Affine, Rearrange
 def check_finite(op: Any, source: str) -> None:
     """Reject an op with a NaN constant, or with an infinite coefficient or bias.
 
-    Terms added to a sum of values, and fill values, may be infinite, as in masks.
+    Fill values, and the shift of an elementwise sum of inputs, may be infinite, as in masks.
 
     Args:
         op: Any kind of op.

@@ -3,9 +3,9 @@
 The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tiny`. Here, `u` is
 `2^-24`, and `tiny = 2^-126` is the least normal number, below which a result may be flushed to
 zero. The numbers are at least four times the maxima that `benchmarks/float32_functions.py` measures
-over every exponent on JAX, TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table). A
-function that picks its argument or a constant, or is one correctly rounded operation, has the error
-of IEEE 754.
+over every exponent on JAX, TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table). For
+a function that only selects its argument or a constant, or that is a single correctly rounded
+operation, the error is that of IEEE 754.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ class Float32Error:
 
     Args:
         relative: The part that is relative to the value of the function.
-        absolute: Absolute part, in units of roundoff of 1.
-        scale: An attribute that multiplies `absolute` (elu's `alpha`); empty for none.
+        absolute: The part that does not depend on the value of the function.
+        scale: Name of an attribute that multiplies `absolute` (such as elu's `alpha`); empty if
+            there is none.
     """
 
     relative: float
@@ -51,11 +52,11 @@ FLOAT32_ERRORS: Mapping[str, Float32Error] = MappingProxyType({
     "cosh": Float32Error(104.0), "tanh_shrink": Float32Error(32.0, 8.0),
     "sparse_plus": Float32Error(12.0), "sparse_sigmoid": Float32Error(8.0),
 })  # fmt: skip
-"""Errors by the name of a curve's file."""
+"""The error bound of each curve, by the name of the curve's file."""
 
 
 def float32_error(op: Curve) -> Float32Error | None:
-    """Return the stated error of a curve, or None."""
+    """Return the error bound stated for a curve, or None if there is none."""
     if op.origin is None:
         return None
     name, attributes = op.origin

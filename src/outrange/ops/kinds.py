@@ -1,7 +1,8 @@
-"""The few kinds of ops.
+"""The kinds of ops.
 
-An op states facts about a real function. It never names a domain, a framework or an algorithm.
-Domains read the facts, so a new op is one new file, and a new domain is one new file elsewhere.
+An op states properties of a real function. It never refers to a domain, a framework or an
+algorithm. Domains read these properties, so a new op is one new file, and a new domain is one new
+file elsewhere.
 
 Every value is a flat vector; a batch axis of sub-problems may precede it.
 """
@@ -20,12 +21,13 @@ from .numerics.scatter import Scatter
 
 @dataclass(frozen=True, eq=False)
 class SubOp:
-    """An op restricted to some of its results and to the inputs that those read.
+    """An op restricted to some of its results and to the input entries that these results read.
 
     Args:
-        op: An op of the same kind; its results and inputs are `outputs` and `inputs`, in order.
-        outputs: Results of the whole op that `op` computes, increasing.
-        inputs: For each input, the entries that `op` reads, increasing.
+        op: An op of the same kind, from the entries `inputs` to the entries `outputs` of the whole
+            op.
+        outputs: Indices of the whole op's results that `op` computes, increasing.
+        inputs: For each input, the indices of the entries that `op` reads, increasing.
     """
 
     op: Any
@@ -54,15 +56,17 @@ class Affine:
             `ulps`.
         ulps: Relative error of each coefficient in units of roundoff, if it had to be computed (a
             batch norm's `gamma / sqrt(variance + epsilon)`).
-        factor: `(m,)` if the op is `y = factor * x + b`, entry by entry, of one input: bounds can
+        factor: `(m,)`, if the op has one input and is elementwise, `y = factor * x + b`: bounds can
             then be exact to the last bit. None otherwise.
         part: `part(outputs)` returns a `SubOp` with the results `outputs` (increasing) and perhaps
-            others; its bias is not used. None if no part is cheaper than the whole op.
+            others; its op's bias is ignored. None if no part is cheaper than the whole op.
         plain: Whether `adjoint` of unit rows returns the coefficients themselves, not rounded sums.
-        coefficients: One number per input if the op is `y = sum_i c_i x_i + b`, entry by entry.
+        coefficients: The numbers `c_i`, one per input, if the op is elementwise,
+            `y = sum_i c_i x_i + b`; None otherwise.
         grid: A power of two that divides every coefficient; 0 if none is known.
         entries: `entries()` returns, for each input, the nonzero coefficients as
-            `(results, inputs, coefficients)`, each place once. None if they are many or unknown.
+            `(results, inputs, coefficients)`, each position once. None if there are too many, or if
+            they are unknown.
     """
 
     name: str
@@ -85,7 +89,7 @@ class Affine:
         return self.apply(xs, False) + self.bias
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
-        """Return the op restricted to at least the results `outputs`."""
+        """Return the op restricted to the results `outputs` and perhaps others."""
         if self.part is not None:
             part = self.part(outputs)
             # The op's bias may have been replaced after its construction.
@@ -122,13 +126,13 @@ class Rearrange:
         return np.where(self.index < 0, self.fill if fill else 0.0, out)
 
     def adjoint(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Map rows `(..., m)` to a tuple of `(..., n_i)`: the transpose of the linear part."""
+        """Apply the linear part's transpose to rows `(..., m)`; return `(..., n_i)` per input."""
         out = self._scatter.sums(np.take(rows, self._scatter.order, axis=-1))
         ends = np.cumsum((0, *self.sizes))
         return tuple(out[..., a:b] for a, b in pairwise(ends))
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
-        """Return the op restricted to the results `outputs`; an unread input becomes empty."""
+        """Return the op restricted to the results `outputs`; unread inputs become empty."""
         index = self.index[outputs]
         ends = np.cumsum((0, *self.sizes))
         # An op needs an input, even if it is constant.
@@ -183,10 +187,11 @@ class Largest:
         return SubOp(Largest(self.name, moved), outputs, (used,))
 
     def scatter_add(self, parts: np.ndarray, size: int) -> np.ndarray:
-        """Add up one number per place of each window by the entry at this place: `(..., n)`.
+        """Sum the numbers of all window positions that select the same input entry: `(..., n)`.
 
         Args:
-            parts: The numbers, `(..., m, k)`; those of absent entries are ignored.
+            parts: One number per window position, `(..., m, k)`; those of absent entries are
+                ignored.
             size: Length `n` of the input.
         """
         scatter = self._scatters(size)

@@ -9,7 +9,7 @@ from .table_rows import TableRows
 
 
 def lookup(entries: np.ndarray) -> Step:
-    """Return the op that maps an integer to the number in this row of a table.
+    """Return the op that maps an integer to the number in the table row with that index.
 
     Args:
         entries: `(n,)`, finite; the integer `k` selects row `k`.

@@ -1,4 +1,4 @@
-"""Products of two variables: the facts, and the sound planes that follow from them.
+"""Products of two variables, and sound planes that enclose them.
 
 Over a box of `(u, v)` the function `u v - a u - b v = (u - b)(v - a) - a b` is bilinear, so its
 extremes lie at corners. Planes of *any* slopes are sound if their offset is the extreme over the
@@ -34,7 +34,7 @@ class Product:
         right: `(m,)` positions in the second input.
         sizes: Length of each input.
         limits: Bounds on every product that hold regardless of the intervals of its factors,
-            because of a fact about both together (a normalized entry, a convex combination).
+            because of a relation between the two (a normalized entry, a convex combination).
     """
 
     name: str
@@ -84,7 +84,8 @@ class Product:
 class Planes:
     """Bounds `left[0] u + right[0] v + offset[0] <= u v <= left[1] u + right[1] v + offset[1]`.
 
-    All arrays are `(2, ...)`: below, above. `theta` selects the member of McCormick's family.
+    All arrays are `(2, ...)`: first the lower planes, then the upper planes. `theta` selects the
+    member of McCormick's family.
     """
 
     left: np.ndarray
@@ -98,9 +99,10 @@ def planes(
 ) -> Planes:
     """Return planes that enclose `u v` over every box of intervals.
 
-    Below, `theta` moves from the plane that touches at both lower ends (0) to the one that touches
-    at both upper ends (1); above, from `(low u, high v)` (0) to `(high u, low v)` (1). Halfway
-    between them, which is the default, the largest distance from `u v` is smallest.
+    For the lower plane, `theta` moves from the one that touches at both lower bounds (0) to the one
+    that touches at both upper bounds (1). For the upper plane, it moves the point of contact from
+    `(low u, high v)` (0) to `(high u, low v)` (1). Halfway between them, which is the default, the
+    largest distance from `u v` is smallest.
 
     Sound: yes, rounding included. Complete: `theta` reaches every extreme point of the convex hull.
     Cost: about 60 array operations.
@@ -170,5 +172,5 @@ def _offsets(
 
 
 def times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return `x * y`; an infinite bound stands for finite numbers, so `0 * inf` is 0."""
+    """Return `x * y`; an infinite bound means finite numbers without a limit, so `0 * inf` is 0."""
     return np.where((x == 0) | (y == 0), 0.0, x * y)

@@ -19,7 +19,7 @@ STAIRS: dict[str, Callable[..., Curve]] = {}
 
 
 def register_stairs(name: str) -> Callable[[Factory], Factory]:
-    """Add the decorated factory of a staircase to the table `STAIRS`. See `register`."""
+    """Return a decorator that adds a staircase's factory to the table `STAIRS`; see `register`."""
 
     def enter(make: Factory) -> Factory:
         register(name)(make)
@@ -30,10 +30,10 @@ def register_stairs(name: str) -> Callable[[Factory], Factory]:
 
 
 def register(name: str) -> Callable[[Factory], Factory]:
-    """Add the decorated factory of a `Curve` to the table `CURVES`.
+    """Return a decorator that adds the factory of a `Curve` to the table `CURVES`.
 
     Args:
-        name: The curve's name; each has one file in `outrange/ops`.
+        name: The curve's name; each curve has one file in `outrange/ops`.
 
     Raises:
         OutrangeError: The name is taken.
@@ -57,7 +57,7 @@ def _make_curve(name: str, make: Callable[..., Curve], **attributes: Any) -> Cur
 
 
 def curve(name: str, **attributes: Any) -> Curve:
-    """Return the facts of the curve `name` with these attributes (plain floats, bools or None).
+    """Return the curve `name` with these attributes (plain floats, bools or None).
 
     Raises:
         UnsupportedError: No file describes `name`.

@@ -20,7 +20,7 @@ from .table_rows import TableRows
 
 
 HUGE = 2.0**50
-"""Above this size, jumps are too close to be distinguished, and bounds use only the ends."""
+"""Magnitude above which jumps are too close to be distinguished, and bounds use only the ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +109,10 @@ class Step(Curve):
 def lower_line(
     step: Step, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
 ) -> Line:
-    """Return slope, offset, theta, pivot and gain of lines below `sign * f`, which must rise.
+    """Return slope, offset, theta, pivot and gain of lines below `sign * f`, for a rising `f`.
 
     The convex hull is level up to the first jump, runs along the limits to the last jump, and then
-    up to the end. From above it is mirrored. `theta` moves over the hull's slopes.
+    up to the end. For `-f`, it is mirrored. `theta` runs through the hull's slopes.
     """
     if sign < 0:
         flipped = None if theta is None else theta

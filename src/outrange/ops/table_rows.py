@@ -1,6 +1,6 @@
 """A table indexed by integers, and its bounds: the data of a `Step` with entries.
 
-No integer lies between two entries. There, the table is the line between them.
+Between two entries there is no integer; the table is interpolated linearly there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TableRows:
         return np.where(np.isnan(x), x, low + (at - before) * (high - low))
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return bounds of the table over each `[lo, hi]`: rows inside, and values at the ends."""
+        """Return bounds of the table over each `[lo, hi]`, from the rows inside and both ends."""
         lo, hi = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
         ends = np.stack([self.at(lo), self.at(hi)])
         pad = np.where(_is_integer(lo) & _is_integer(hi), 0.0, self.off)
@@ -58,7 +58,7 @@ class TableRows:
 
     @cached_property
     def _runs(self) -> tuple[np.ndarray, np.ndarray]:
-        """The smallest and the largest of `2**k` successive rows, by `k` and the first of them."""
+        """The smallest and the largest of `2**k` successive rows, by `k` and their first row."""
         tables = []
         for pick in (np.minimum, np.maximum):
             lines = [self.entries]
@@ -70,7 +70,7 @@ class TableRows:
         return tables[0], tables[1]
 
     def line(self, sign: float, lo: np.ndarray, hi: np.ndarray) -> Line:
-        """Return slope, offset, theta, pivot and gain of lines.
+        """Return slope, offset, theta, pivot and gain of lines below `sign` times the table.
 
         A line is level unless its interval spans two adjacent rows.
         """

@@ -1,19 +1,20 @@
 """Float32 analysis: how far any float32 run of a graph may be from its real values, over boxes.
 
 For every value `v`, let `d_v` be the value in a float32 run of the graph minus the real value at
-the same input. Each op propagates `d` and adds a rounding of its own, `|r_v| <= local_v`:
+the same input. Each op propagates `d` and adds its own rounding error, `|r_v| <= local_v`:
 
 * *Affine*: `d_v = A d + r`. A sum of `n` products in any order and association, fused or not, is
-  off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: `k` roundings stand for coefficients that
-  the runtime computes itself, a bias, a scale. A product, a sum, a weight or an operand that is
-  flushed to zero adds an absolute error of the least normal number. If a sum is read by another
-  sum, both are also bounded as one sum (`sums`).
+  off by at most `gamma(n + k) (|A| (|x| + |d|) + |b|)`: the `k` roundings account for coefficients
+  that the runtime computes itself, a bias and a scale. A product, a sum, a weight or an operand
+  that is flushed to zero adds an absolute error of the least normal number. If a sum is read by
+  another sum, both are also bounded as one sum (`sums`).
 * *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`, `e
   >= |d|`. This gives lines `m d +- r e` with the middle `m` and the radius `r` of all slopes. A
   jump within reach is added at its full height. The rounding `r_v` is the error that
   `ops.float32.float32_error` states.
 * *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: the error of one
-  entry if no other can be the largest on either side, else the largest `e` of the entries that can.
+  entry if no other can be the largest in either computation, else the largest `e` of the entries
+  that can.
 * The runtime may rewrite products of exponentials and quotients of quotients (`formulas`).
 * An op that only picks an operand or a constant does not round, and neither do integers up to 2^24.
 
@@ -63,7 +64,7 @@ from .values import (
 
 
 SLACK = 1.0 + 2.0**-30
-"""Covers the float64 roundings in sums of non-negative errors."""
+"""Factor that covers the float64 roundings in sums of non-negative errors."""
 
 LEAST = 1e-3
 """Smallest time limit, in seconds, of `bound_deviations_within`."""
@@ -89,7 +90,7 @@ class Float32Plan:
 
     @cached_property
     def differences(self) -> Graph:
-        """The graph without additive constants, which the differences obey."""
+        """The graph that maps differences of values: `graph` without its additive constants."""
         return replace(self.graph, nodes=tuple(map(_linear, self.graph.nodes)))
 
     @cached_property
@@ -142,10 +143,10 @@ class Deviations:
     Args:
         lo: `(B, n)` lower bound on the real output over each box.
         hi: `(B, n)` upper bound on the real output over each box.
-        off: `(B, n)` bound on the distance of float32 from the real value.
+        off: `(B, n)` bound on the distance between the float32 output and the real output.
         causes: Values, in order, whose error bound is infinite (an overflow, a pole) although those
             of their inputs are finite.
-        roundings: For each value, `(B, n)`: bound on the rounding of its own op.
+        roundings: For each value, `(B, n)` bound on the rounding error of the op that computes it.
     """
 
     lo: np.ndarray
@@ -156,7 +157,7 @@ class Deviations:
 
 
 def bound_deviations(plan: Float32Plan, lo: np.ndarray, hi: np.ndarray) -> Deviations:
-    """Bound the distance of float32 from the real output over each of many boxes.
+    """Bound the distance between the float32 and the real output over each of many boxes.
 
     Args:
         plan: The plan of the graph.
@@ -193,7 +194,7 @@ class _Pass:
     Args:
         plan: The plan of the graph.
         ends: Bounds of every value.
-        is_refined: Whether errors are bounded by back-substitution, too.
+        is_refined: Whether errors are also bounded by back-substitution.
     """
 
     plan: Float32Plan

@@ -17,7 +17,7 @@ from .values import MOST, TINY, InputErrors, OutputErrors, flush_error, times
 
 
 def curve(op: Curve, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Bound a curve's error by its slopes where the argument may lie, or by its variation."""
+    """Bound a curve's error by its slopes at all possible arguments, or by its variation there."""
     x = before[0]
     lo, hi = x.lo - x.off, x.hi + x.off
     lo, hi = np.where(x.off > 0, down(lo), lo), np.where(x.off > 0, up(hi), hi)
@@ -53,7 +53,7 @@ def _unbounded_error(off: np.ndarray) -> OutputErrors:
 
 
 def _rounding(op: Curve, size: np.ndarray) -> np.ndarray:
-    """Bound the rounding that float32 adds to a curve's value of at most `size`."""
+    """Bound the rounding error of float32 in a curve's value of magnitude at most `size`."""
     if isinstance(op, Step) and (op.is_staircase or op.rows is not None):
         # An integer or a number of a table: both are rounded to the nearest float32.
         return np.where(size < MOST, FLOAT32.unit * size, np.inf) * (op.rows is not None)

@@ -23,8 +23,8 @@ from .values import MOST, TINY, InputErrors, OutputErrors, times
 OF_EXPONENTIAL = 24.0
 """Units of roundoff that a product adds for each exponential in it.
 
-They cover the stated error of the exponential, the roundings of exponentials that others read, and
-a product.
+They cover the stated error of the exponential, the rounding of exponentials that other ops read,
+and a product.
 """
 
 
@@ -41,7 +41,7 @@ class Formula:
         inverse_reach: `(B, n)` the same bound for the reciprocals of its factors.
         factors: The number of factors, constants included.
         divisions: The number of divisions.
-        exponent: `(B, n)` the sum of the magnitudes of all exponents, if the value is made of
+        exponent: `(B, n)` the sum of the magnitudes of all exponents, if all factors are
             exponentials; else None.
         exponentials: The number of exponentials.
     """
@@ -58,7 +58,7 @@ class Formula:
 
     @staticmethod
     def of(x: InputErrors) -> Formula:
-        """Return the formula of a value; a value without one is its own only factor."""
+        """Return the formula of a value; if it has none, the value itself is the only factor."""
         if x.formula is not None:
             return x.formula
         least = np.maximum(np.maximum(x.lo - x.off, -(x.hi + x.off)), 0.0)
@@ -166,7 +166,7 @@ def add_rewriting_errors(
         op: The op; if it has no formula, no error is added.
         before: Inputs with their errors.
         output: The errors of the op as written.
-        size: `(B, n)` the largest magnitude of its value, without errors.
+        size: `(B, n)` bound on the magnitude of the op's real value.
     """
     value_formula = formula(op, before)
     if value_formula is None:

@@ -34,7 +34,8 @@ def propagate_errors(
         op: The op of a node.
         before: Inputs with their errors.
         bounds: Bounds on the real value of the op.
-        reads: The largest number of times that a value is read, and that float64 adds to a row.
+        reads: The largest number of times that a value is read, and thus that float64 adds to a
+            row.
         exact: Whether the op is computed without rounding.
         alone: Whether a runtime cannot merge its sum with others: see `values.find_separate_sums`.
     """
@@ -88,7 +89,7 @@ def rearrange(
 
 
 def largest(op: Largest, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Return the largest error of the entries that can be the largest, often a single one."""
+    """Return the largest error of the entries that can be the maximum, often just one entry."""
     x = before[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     low = np.where(absent, -np.inf, (x.lo - x.off)[:, source])

@@ -13,8 +13,8 @@ the counted error of the sum that is read.
 * *A sum that others read, too*: they see it rounded in some way, and the op adds `R + |c| r`.
 
 A sum with several readers is formed once; only a constant in it may move to its readers. A matrix
-is never multiplied by another matrix, nor merged with the terms of a sum: it may take up the shift,
-and factors.
+is never multiplied by another matrix, nor merged with the terms of a sum: it may absorb the shift
+and the factors.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def affine(
 ) -> OutputErrors:
     """Bound the propagated error `|A| e` and the rounding of a sum in any order.
 
-    `alone` says whether a runtime cannot merge the sum with others (`values.find_separate_sums`).
+    `alone` states whether a runtime cannot merge the sum with others (`values.find_separate_sums`).
     """
     moved = reach(op, [x.off for x in before])
     lost = gamma(op.terms + reads + 16) * moved
@@ -207,9 +207,9 @@ def _additions(op: Affine) -> float:
 
 
 def _visible_sum(x: InputErrors, by_entry: bool) -> Sums | None:
-    """Return the sum behind an input as the op sees it, or None.
+    """Return the sum behind an input as the op sees it, or None if it sees none.
 
-    A matrix sees only a number plus a shift, and None if the sum has no shift.
+    A matrix sees only a number plus a shift; if the sum has no shift, it sees none.
     """
     if x.sums is None or by_entry:
         return x.sums

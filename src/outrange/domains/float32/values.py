@@ -27,9 +27,9 @@ MOST = 2.0**127
 
 
 class Constant(IntEnum):
-    """The constant of a sum.
+    """The kind of constant in a sum.
 
-    There is none, or it is the bias of a matrix or an entry-by-entry shift, such as a batch norm's.
+    It is none, the bias of a matrix, or an elementwise shift, such as that of a batch norm.
     """
 
     NONE = 0
@@ -49,7 +49,7 @@ class Sums:
         rough: `(B, n)` the roundings of single terms, in units of roundoff.
         widest: `(B, n)` the largest number that may be multiplied while the sum is formed.
         weights: `(B, n)` the total magnitude of all coefficients.
-        constant: The kind of constant that is added in it.
+        constant: The kind of constant that it contains.
         scaled: Whether it contains products with entry-by-entry factors.
         shared: Whether several ops read it and may see it rounded differently.
     """
@@ -121,11 +121,11 @@ class OutputErrors:
     Args:
         local: `(B, n)` rounding of the op itself, and the error of `lines`, if any.
         off: `(B, n)` total error, with its inputs' errors propagated by magnitudes.
-        lines: Relaxation that propagates errors, if the op is not linear.
+        lines: Relaxation that propagates errors, if the op is not linear; else None.
         own_rounding: `(B, n)` rounding of the op itself, if `local` also contains the error of
             `lines`; else None.
-        sums: The value as a sum, if it is one.
-        formula: The value as a quotient of products, if it is one.
+        sums: The value as a sum, if it is one; else None.
+        formula: The value as a quotient of products, if it is one; else None.
     """
 
     local: np.ndarray
@@ -166,9 +166,9 @@ def replace_pointwise(node: Node) -> Node:
 def find_separate_sums(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
     """Return the values that are sums and that a runtime cannot merge with other sums.
 
-    The ops before and after such a sum are not affine (except for entries that are picked or
-    negated, and forms in real arithmetic). Its weights and biases are float32 numbers, so the
-    runtime uses them unchanged.
+    The ops before and after such a sum are not affine (except ops that only pick or negate entries,
+    and forms in real arithmetic). Its weights and biases are float32 numbers, so the runtime uses
+    them unchanged.
     """
     n = len(graph.nodes)
     behind_sum, before_sum = [False] * (n + 1), [False] * (n + 1)

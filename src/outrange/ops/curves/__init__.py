@@ -1,1 +1,1 @@
-"""One file for each elementwise function, with its facts and nothing else."""
+"""Elementwise functions: one file each, with the function's code and known properties only."""

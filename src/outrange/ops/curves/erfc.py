@@ -1,4 +1,4 @@
-"""Complementary error function: `y = 1 - erf(x)`, without the cancellation on the right."""
+"""Complementary error function: `y = 1 - erf(x)`, computed without cancellation for large `x`."""
 
 import numpy as np
 

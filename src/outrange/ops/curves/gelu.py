@@ -1,7 +1,7 @@
-"""GELU: `y = x * Phi(x)`, `Phi` the standard normal distribution function.
+"""GELU: `y = x * Phi(x)`, where `Phi` is the standard normal distribution function.
 
-The second derivative is `phi(x) * (2 - x**2)`, so the bend changes at `+-sqrt(2)`; the turn is the
-root of `Phi(x) + x * phi(x)`, found with 50 digits.
+The second derivative is `phi(x) * (2 - x**2)`, so the inflection points are `+-sqrt(2)`. The
+turning point is the root of `Phi(x) + x * phi(x)`, computed to 50 digits.
 Reference: Hendrycks & Gimpel 2016, arXiv:1606.08415.
 """
 

@@ -1,7 +1,8 @@
-"""GELU by its usual approximation: `y = x / 2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x**3)))`.
+"""GELU in its usual approximation: `y = x / 2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x**3)))`.
 
-That is `x * sigmoid(2 w)` with `w` the argument of tanh, which keeps accuracy in the left tail.
-Turn and changes of bend are the roots of the first and second derivative, found with 50 digits.
+This equals `x * sigmoid(2 w)`, where `w` is the argument of tanh, a form that remains accurate in
+the left tail. The turning point and the inflection points are the roots of the first and second
+derivatives, computed to 50 digits.
 """
 
 import numpy as np

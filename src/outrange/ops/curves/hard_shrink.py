@@ -1,4 +1,4 @@
-"""Hard shrink: `y = x` outside `[-threshold, threshold]`, 0 inside: two jumps."""
+"""Hard shrink: `y = x` outside `[-threshold, threshold]` and 0 inside, with two jumps."""
 
 import numpy as np
 

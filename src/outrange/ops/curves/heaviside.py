@@ -1,4 +1,7 @@
-"""Unit step: 0 below 0, 1 above, `at_zero` at 0; a comparison is the step of a difference."""
+"""Unit step: 0 below 0, 1 above, `at_zero` at 0.
+
+A comparison is expressed as the step of a difference.
+"""
 
 import numpy as np
 

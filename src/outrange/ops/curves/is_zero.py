@@ -1,4 +1,4 @@
-"""1 at 0, and 0 elsewhere; an equality is this function of a difference."""
+"""1 at 0, and 0 elsewhere. An equality test is expressed as this function of a difference."""
 
 import numpy as np
 

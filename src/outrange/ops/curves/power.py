@@ -1,4 +1,4 @@
-"""`y = x ** exponent`, everywhere for integer exponents from 2 on, else on positive numbers."""
+"""`y = x ** exponent`, for all `x` if the exponent is an integer above 1, else for positive `x`."""
 
 import numpy as np
 

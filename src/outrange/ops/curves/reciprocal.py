@@ -1,4 +1,4 @@
-"""`y = 1 / x`, on one side of 0 or on both; never across it."""
+"""`y = 1 / x`, for arguments of one sign or of both; never for a range that crosses 0."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""SiLU (swish): `y = x * sigmoid(x)`. Not monotone: one turn, two changes of bend.
+"""SiLU (swish): `y = x * sigmoid(x)`, with one turning point and two inflection points.
 
-With `s` the logistic sigmoid, the turn solves `1 + x (1 - s(x)) = 0`, the bend changes where
-`2 + x (1 - 2 s(x)) = 0`; both roots found with 50 digits.
+Let `s` be the logistic sigmoid. The turning point solves `1 + x (1 - s(x)) = 0`, and the inflection
+points solve `2 + x (1 - 2 s(x)) = 0`. The roots are computed to 50 digits.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Sine, described on 32 periods on either side of 0, and bounded by [-1, 1] beyond."""
+"""Sine, described over 32 periods on either side of 0, and bounded by [-1, 1] beyond them."""
 
 import numpy as np
 

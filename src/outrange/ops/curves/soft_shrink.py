@@ -1,4 +1,4 @@
-"""Soft shrink: `x` moved toward 0 by `threshold`, and 0 if `x` is nearer to 0 than that."""
+"""Soft shrink: `x` moved toward 0 by `threshold`, or 0 if `|x| <= threshold`."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Real numbers as balls of any precision (Arb), and linear equations between integers.
+"""Real numbers as balls of any precision (Arb), and exact solution of integer linear systems.
 
 No other file imports `flint`.
 
@@ -30,7 +30,7 @@ _PRECISION = RLock()
 
 @contextmanager
 def precision(bits: int) -> Iterator[None]:
-    """Set the number of bits of balls inside the context, and restore it afterwards.
+    """Set the precision of balls, in bits, inside the context, and restore it afterwards.
 
     Other threads that set a precision wait, so that results do not depend on timing.
     """
@@ -77,7 +77,7 @@ def series(value: Any, length: int) -> Any:
     """Return a power series with `length` coefficients, from a list of balls or a series.
 
     Raises:
-        ValueError: The series is shorter.
+        ValueError: `value` is a series with fewer coefficients.
     """
     from flint import arb_series
 
@@ -89,14 +89,14 @@ def series(value: Any, length: int) -> Any:
 
 
 def float_ends(x: Any) -> tuple[float, float]:
-    """Return the float64 interval around a ball; infinite if the ball is not finite."""
+    """Return float64 bounds of a ball; both are infinite if the ball is not finite."""
     if not x.is_finite():
         return -math.inf, math.inf
     return _below(x), -_below(-x)
 
 
 def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
-    """Return the endpoints of a ball, exact unless an exponent is extreme; None if infinite."""
+    """Return a ball's endpoints, exact unless an exponent is extreme; None if it is not finite."""
     if not x.is_finite():
         return None
     parts = []
@@ -112,14 +112,14 @@ def fraction_ends(x: Any) -> tuple[Fraction, Fraction] | None:
 
 
 def number(value: Any) -> Any:
-    """Return a ball that contains a number: an integer, a float64, a fraction or a decimal text."""
+    """Return a ball that contains a number: an integer, float64, fraction or decimal string."""
     from flint import arb
 
     return arb(value) if isinstance(value, int | str) else ball(value)
 
 
 def constant(name: str) -> Any:
-    """Return the ball of a constant by its name: `"pi"`, or `"nan"` for an unknown number."""
+    """Return a ball that contains the named constant: `"pi"`, or `"nan"` for an unknown number."""
     from flint import arb
 
     return getattr(arb, name)()
@@ -148,11 +148,11 @@ def _below(x: Any) -> float:
 
 
 def solve_integers(matrix: list[list[int]], right: list[int]) -> tuple[list[int], int] | None:
-    """Solve a square system of linear equations between integers, without rounding.
+    """Solve a square system of linear equations with integer coefficients, without rounding.
 
     Args:
         matrix: Coefficients, `n` rows of `n` integers.
-        right: Right sides, `n` integers.
+        right: Right-hand sides, `n` integers.
 
     Returns:
         Numerators `(n,)` and their common positive denominator; None if the matrix is singular.

@@ -22,7 +22,7 @@ class UndecidedError(Exception):
 
 
 class Definitions:
-    """Implementations for balls of the functions that an `exact(mp, x)` may call.
+    """Ball versions of the functions that a definition `exact(mp, x)` may call.
 
     Example:
         >>> from outrange.ops import curve
@@ -58,7 +58,7 @@ class Definitions:
         raise UndecidedError
 
     def decide(self, certain: bool, impossible: bool) -> bool:
-        """Return the outcome of a comparison; an undecided one is True first and then False."""
+        """Return the outcome of a comparison; if undecided, True first and False in a later run."""
         if certain or impossible:
             return certain
         self._comparisons += 1
@@ -77,7 +77,7 @@ class Definitions:
         return RealBall(constant("nan"), self)
 
     def mpf(self, value: Any) -> RealBall:
-        """Return the ball of a number or of a decimal text."""
+        """Return a ball that contains a number, which may be given as a decimal string."""
         return RealBall(RealBall.of(value).value, self)
 
     def floor(self, x: RealBall) -> RealBall:
@@ -89,7 +89,7 @@ class Definitions:
         return RealBall(x.value.ceil(), self)
 
     def nint(self, x: RealBall) -> RealBall:
-        """Return the nearest integer, and the even one of two that are equally near."""
+        """Return the nearest integer; ties go to the even one."""
         value = x.value + 0.5
         floor = value.floor()
         if not value.contains_integer():
@@ -126,7 +126,7 @@ class RealBall:
 
     @staticmethod
     def of(value: Any) -> RealBall:
-        """Return `value` itself if it is a `RealBall`, else the ball of a number."""
+        """Return `value` itself if it is a `RealBall`, else a ball that contains it."""
         if isinstance(value, RealBall):
             return value
         return RealBall(number(value), None)

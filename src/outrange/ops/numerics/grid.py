@@ -15,7 +15,7 @@ FIRST = 64
 def grid_of(values: np.ndarray) -> float:
     """Return the largest power of two that divides all numbers; 0 if it is below `FINEST`.
 
-    It is infinite if all are zero, since zeros lie on any grid.
+    The result is infinite if all numbers are 0, since 0 lies on any grid.
 
     Example:
         >>> grid_of(np.array([1.0, -0.75])), grid_of(np.array([0.1])), grid_of(np.zeros(3))

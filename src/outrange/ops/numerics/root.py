@@ -1,4 +1,4 @@
-"""Roots of many monotone functions at once, by Chandrupatla's bracketed inverse interpolation.
+"""Roots of many monotone functions together, by Chandrupatla's bracketed inverse interpolation.
 
 Reference: T. Chandrupatla 1997, Advances in Engineering Software 28(3):145-149.
 """
@@ -13,7 +13,7 @@ ENOUGH = 2.0**-42
 
 
 def root(height: Elementwise, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return points in `[lo, hi]` near the zero of an increasing `height`, or the nearer endpoint.
+    """Return points in `[lo, hi]` near the zero of an increasing `height`, or the nearer end.
 
     Only tightness depends on the accuracy of the root, not soundness.
 
@@ -47,7 +47,10 @@ def root(height: Elementwise, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def _next(
     x1: np.ndarray, x2: np.ndarray, x3: np.ndarray, f1: np.ndarray, f2: np.ndarray, f3: np.ndarray
 ) -> np.ndarray:
-    """Return the next point between `x1` and `x2`: inverse quadratic if safe, or halfway."""
+    """Return the next point between `x1` and `x2`, as a fraction of the way from `x1`.
+
+    It is found by inverse quadratic interpolation where that is safe, else it is 0.5.
+    """
     across, along = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
     safe = (along**2 < across) & ((1.0 - along) ** 2 < 1.0 - across)
     guess = f1 / (f2 - f1) * f3 / (f2 - f3)

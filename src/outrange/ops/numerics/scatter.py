@@ -4,7 +4,7 @@ import numpy as np
 
 
 class Scatter:
-    """Sums of entries by target, over any batch axes.
+    """Sums of entries by target, with any batch axes.
 
     The entries are sorted by target once. A sum of adjacent entries is then many times as fast as
     `np.add.at`.
@@ -21,7 +21,7 @@ class Scatter:
     def __init__(self, target: np.ndarray, size: int) -> None:
         order = np.argsort(target, kind="stable")
         self.order = order[np.count_nonzero(target < 0) :]
-        """The entries `(n,)` that have a target, ordered by target."""
+        """Indices `(n,)` of the entries that have a target, sorted by target."""
         ordered = target[self.order]
         self._first = np.flatnonzero(np.diff(ordered, prepend=-1))
         self._targets = ordered[self._first]
@@ -30,7 +30,10 @@ class Scatter:
         """The largest number of entries that share a target."""
 
     def sums(self, entries: np.ndarray) -> np.ndarray:
-        """Return the sum for every target, `(..., size)`; `entries` `(..., n)` follow `order`."""
+        """Return the sum for every target, `(..., size)`.
+
+        The `entries`, `(..., n)`, must be in the order `order`.
+        """
         if self.most > 1:
             entries = np.add.reduceat(entries, self._first, axis=-1)
         if self._targets.size == self._size:

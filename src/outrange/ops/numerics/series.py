@@ -1,4 +1,4 @@
-"""Enclosed Taylor coefficients of definitions: power series whose coefficients are balls.
+"""Enclosures of the Taylor coefficients of definitions: power series whose coefficients are balls.
 
 A definition `exact(mp, x)` is run on the truncated series `x + t`. If a comparison is undecided for
 the ball `x`, the function may have a kink there, and then no series is returned.
@@ -17,13 +17,15 @@ from .definitions import UndecidedError
 
 
 BITS = 96
-"""Precision of the coefficients in bits. A cancellation of 40 bits still leaves that of float64."""
+"""Precision of the coefficients in bits. After a cancellation of 40 bits, the precision of float64
+still remains.
+"""
 
 
 def taylor_of(
     exact: Callable[[Any, Any], Any], lo: np.ndarray, hi: np.ndarray, order: int
 ) -> np.ndarray:
-    """Return bounds of `f^(j) / j!` over each `[lo, hi]`; infinite where undecided.
+    """Return bounds of `f^(j) / j!` over each `[lo, hi]`; infinite where none are found.
 
     Args:
         exact: The definition of the function.
@@ -60,7 +62,7 @@ def _coefficients(
 
 
 class Functions:
-    """Implementations for power series of the functions that an `exact(mp, x)` may call."""
+    """Power-series versions of the functions that a definition `exact(mp, x)` may call."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -70,7 +72,7 @@ class Functions:
         return SeriesBall([x, *([1] if self.length > 1 else [])], self)
 
     def of(self, value: Any) -> SeriesBall:
-        """Return `value` itself if it is a series, else a number as a constant series."""
+        """Return `value` itself if it is a series, else the number `value` as a constant series."""
         if isinstance(value, SeriesBall):
             return value
         return SeriesBall([number(value)], self)
@@ -86,7 +88,7 @@ class Functions:
         raise UndecidedError
 
     def mpf(self, value: Any) -> SeriesBall:
-        """Return a number, or a decimal text, as a constant series."""
+        """Return a number or a decimal string as a constant series."""
         return self.of(value)
 
     def tanh(self, x: Any) -> SeriesBall:

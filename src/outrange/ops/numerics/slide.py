@@ -1,4 +1,4 @@
-"""The geometry of a sliding kernel: which image entries a result sees, and the reverse."""
+"""The geometry of a sliding kernel: which image entries a result sees, and vice versa."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ class Slide:
         outputs: Spatial shape of the result.
         strides: Step between neighboring results along each axis.
         dilation: Step between neighboring entries of the kernel along each axis.
-        before: Number of zeros before each axis; a negative number leaves entries out.
+        before: Number of zeros padded at the start of each axis; a negative number drops entries.
     """
 
     inputs: tuple[int, ...]
@@ -31,7 +31,7 @@ class Slide:
 
     @cached_property
     def extent(self) -> tuple[int, ...]:
-        """Spatial shape of all places that the kernel touches."""
+        """Spatial shape of the box of positions that the kernel touches, padding included."""
         return tuple(
             (m - 1) * s + (k - 1) * d + 1
             for m, s, k, d in zip(
@@ -41,7 +41,7 @@ class Slide:
 
     @cached_property
     def overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """Slices of the extent that contain the image, and slices of the image in the extent."""
+        """Slices of the overlap with the image: first within the extent, then within the image."""
         in_extent, in_image = [], []
         for n, e, lead in zip(self.inputs, self.extent, self.before, strict=True):
             start = max(lead, 0)
@@ -79,7 +79,7 @@ class Slide:
     def gather(self, image: np.ndarray) -> np.ndarray:
         """Return all windows of images `(b, channels, *inputs)` that the kernel touches.
 
-        They are a view, `(b, channels, *kernel, *outputs)`.
+        The result is a view of shape `(b, channels, *kernel, *outputs)`.
         """
         in_extent, in_image = self.overlap
         if self.is_inside:
@@ -97,7 +97,7 @@ class Slide:
         return as_strided(touched, shape, strides, writeable=False)
 
     def scatter(self, parts: np.ndarray, image: np.ndarray) -> None:
-        """Write the sums of `parts` into `image`, by the transpose of `gather`."""
+        """Apply the transpose of `gather`: write the sums of `parts` to the entries of `image`."""
         touched = np.zeros((*image.shape[:2], *self.extent), parts.dtype)
         for place in product(*(range(k) for k in self.kernel)):
             target = tuple(
@@ -114,9 +114,9 @@ class Slide:
 
     @cached_property
     def transposed(self) -> "Slide | None":
-        """The slide over the results whose outputs are cells of `strides` image entries.
+        """The slide of the transpose, from the results to cells of `strides` image entries.
 
-        It is None if the strides do not divide the kernel, or if the kernel is dilated.
+        None if the strides do not divide the kernel's shape, or if the kernel is dilated.
         """
         if any(d > 1 for d in self.dilation) or any(
             k % s for k, s in zip(self.kernel, self.strides, strict=True)

@@ -1,11 +1,11 @@
 """The linear map of a convolution and its transpose, as matrix products over sliding windows.
 
-The convolution copies the entries under each place of the kernel next to each other, which leaves
-one matrix product per group and sample. Its transpose multiplies first, and adds each product to
+The convolution copies the entries under each position of the kernel next to each other. One matrix
+product per group and sample then remains. Its transpose multiplies first, and adds each product to
 its entry. If the strides divide the kernel, the transpose is itself a convolution with stride one.
-It maps the results to cells of as many entries as a stride is long, with a part of the kernel for
-each of them (sub-pixel convolution). Both put the channels before the spatial axes, whatever the
-order in the model: this is faster for few channels, and as fast for many.
+It maps the results to cells whose shape is that of the strides, with a separate part of the kernel
+for each entry of a cell (sub-pixel convolution). Both put the channels before the spatial axes,
+whatever the order in the model: this is faster for few channels, and as fast for many.
 
 Reference: W. Shi et al., *Is the deconvolution layer the same as a convolutional layer?*, 2016.
 """
@@ -31,8 +31,8 @@ class SlidingProduct:
 
     Args:
         slide: Geometry of the sliding kernel.
-        matrix: `(groups, results, entries)`: the channels out of a group, and its channels in times
-            the places of the kernel.
+        matrix: `(groups, results, entries)`, with one result per output channel of a group, and one
+            entry per input channel of the group and kernel position.
         channels_first: Whether channels precede the spatial axes in the flat vectors.
     """
 
@@ -46,7 +46,7 @@ class SlidingProduct:
 
     @cached_property
     def phases(self) -> Slide | None:
-        """The slide of the transpose as a convolution; None if it would copy more numbers."""
+        """The slide of the transpose as a convolution; None if impossible or more costly."""
         slide = self.slide.transposed
         if slide is None:
             return None
@@ -75,25 +75,25 @@ class SlidingProduct:
 
     @property
     def channels(self) -> tuple[int, int]:
-        """Numbers of channels in and out."""
+        """Numbers of input and output channels."""
         groups, out, entries = self.matrix.shape
         return groups * entries // math.prod(self.slide.kernel), groups * out
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Lengths of the vectors in and out."""
+        """Lengths of the input and output vectors."""
         inside, out = self.channels
         return inside * math.prod(self.slide.inputs), out * math.prod(self.slide.outputs)
 
     @property
     def terms(self) -> int:
-        """The most products summed in one entry of a result, of the map or its transpose."""
+        """The largest number of products added into one entry by the map or by its transpose."""
         _, out, entries = self.matrix.shape
         seen, seeing = self.slide.most
         return max(entries // math.prod(self.slide.kernel) * seen, out * seeing, 1)
 
     def forward(self, x: np.ndarray, absolute: bool) -> np.ndarray:
-        """Convolve flat images `(..., in)`, or several at a time, `(..., copies * in)`."""
+        """Convolve flat images `(..., in)`, or several per row, `(..., copies * in)`."""
         matrix = (self.size_of if absolute else self.matrix).astype(x.dtype, copy=False)
         return self._in_chunks(x, *self.sizes, lambda rows, out: self._forward(rows, out, matrix))
 
@@ -133,7 +133,7 @@ class SlidingProduct:
         return np.moveaxis(rows.reshape(-1, *spatial, channels), -1, 1)
 
     def _results(self, rows: np.ndarray) -> np.ndarray:
-        """Return flat results as `(b, groups, channels of a group, places)`, a view."""
+        """Return flat results as `(b, groups, channels of a group, positions)`, a view."""
         groups, out, _ = self.matrix.shape
         places = math.prod(self.slide.outputs)
         if self.channels_first:

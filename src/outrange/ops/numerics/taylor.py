@@ -14,14 +14,14 @@ import numpy as np
 
 
 _NEAR = Fraction(1, 10**9)
-"""Bound on the error of the turns of polynomials."""
+"""Bound on the error of the polynomials' turning points."""
 
 
 def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> np.ndarray:
     """Return bounds of the Taylor coefficients of `sin(x + ahead * pi / 2)`.
 
     A derivative is one of `sin`, `cos`, `-sin`, `-cos`, which change no faster than their argument;
-    `2^-49` is more than the error of their float64 functions and of the sums here.
+    `2^-49` exceeds the errors of their float64 functions and of the sums here.
     """
     middle = 0.5 * lo + 0.5 * hi
     with np.errstate(invalid="ignore", over="ignore"):
@@ -103,7 +103,7 @@ def square_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def outward(ends: np.ndarray) -> np.ndarray:
-    """Widen lower and upper bounds by more than a few dozen roundings of float64."""
+    """Widen lower and upper bounds by more than a few dozen float64 roundings."""
     with np.errstate(invalid="ignore"):
         pad = np.abs(ends) * 2.0**-47 + 2.0**-1000
     pad[0] *= -1.0
@@ -114,10 +114,11 @@ def outward(ends: np.ndarray) -> np.ndarray:
 def _tangent_powers(order: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Return every `f^(j) / j!` of the hyperbolic tangent as a polynomial in `t = tanh x`.
 
-    Each is given by its coefficients, lowest first, and its approximate turns in (-1, 1). With
-    `t' = 1 - t^2`, the next coefficient is the derivative times that. All have only simple real
-    roots, which the roots of their derivatives separate. The list ends before a derivative whose
-    turns float64 cannot separate.
+    Each polynomial is given by its coefficients, lowest power first, and its approximate turning
+    points in (-1, 1). Since `t' = 1 - t^2`, polynomial `j` is the derivative of the one before it,
+    times `1 - t^2`, divided by `j`. All have only simple real roots, which the roots of their
+    derivatives separate. The list ends before a polynomial whose turning points float64 cannot
+    separate.
     """
     polynomials, powers = [], [Fraction(0), Fraction(1)]
     for j in range(order + 1):
@@ -146,9 +147,10 @@ def _value(powers: list[Fraction], x: Fraction) -> Fraction:
 def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
     """Return bounds of the Taylor coefficients of the hyperbolic tangent.
 
-    Each is a polynomial in `tanh x`, whose range is attained at the ends and at turns. `tanh` is
-    off by 4 units, and a turn by less than `_NEAR`, where the polynomial is level. `2^-44` of the
-    sum of its coefficients exceeds these errors and the roundings of its evaluation.
+    Each is a polynomial in `tanh x`, whose extremes are attained at the endpoints or at turning
+    points. The computed `tanh` is off by at most 4 units, and a turning point by less than `_NEAR`,
+    where the polynomial is level. `2^-44` of the sum of its coefficients exceeds these errors and
+    the roundings of its evaluation.
     """
     first, last = np.tanh(lo), np.tanh(hi)
     out = np.empty((2, order + 1, *np.shape(lo)))

@@ -8,7 +8,7 @@ PI, PI_REST = 3.141592653589793, 1.2246467991473532e-16
 
 
 def quarters(count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return `k * pi` for `|k| <= count`, and the numbers `(k + 1/2) * pi` between these."""
+    """Return `k * pi` for `|k| <= count`, and the numbers `(k + 1/2) * pi` between them."""
     pi = Fraction(PI) + Fraction(PI_REST)
     whole = tuple(float(k * pi) for k in range(-count, count + 1))
     half = tuple(float((k + Fraction(1, 2)) * pi) for k in range(-count, count))

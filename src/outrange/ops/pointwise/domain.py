@@ -29,7 +29,8 @@ def apply_with_domain(t: Expressions, function: Callable[..., int], operands: Se
     Args:
         t: The table of expressions.
         function: A function of one unrestricted expression per operand.
-        operands: Expressions; negative numbers stand for absent ones and are passed on.
+        operands: Indices of expressions; a negative number means an absent operand and is passed
+            on.
     """
     parts = [t.split(e) if e >= 0 else (e, ()) for e in operands]
     result = function(*(value for value, _ in parts))

@@ -48,9 +48,9 @@ class Expressions:
         self.nodes: list[Expression] = []
         self.effort = Effort() if effort is None else effort
         self.ranges: dict[int, tuple[float, float]] = {}
-        """The least and the largest value of an expression, where recorded."""
+        """Recorded lower and upper bounds on the value of each expression."""
         self.slopes: dict[int, int] = {}
-        """Derivatives computed so far."""
+        """Derivatives computed so far, by expression."""
         self.domains: dict[int, frozenset[Need]] = {}
         """Conditions of expressions (see `domain`)."""
         self.made: dict[tuple, int] = {}
@@ -229,7 +229,7 @@ class Expressions:
     # ---- inspection -------------------------------------------------------------------------
 
     def split(self, e: int) -> tuple[int, tuple[Need, ...]]:
-        """Return the value of an expression, and the needs that restrict it."""
+        """Return an expression without its restrictions, and the conditions that restrict it."""
         node = self.nodes[e]
         return (node.value, node.needs) if isinstance(node, Restricted) else (e, ())
 

@@ -1,4 +1,4 @@
-"""Rewriting of expressions to equal forms without cancellation, which are exact in real arithmetic.
+"""Rewriting of expressions into forms without cancellation that are equal in real arithmetic.
 
 A framework writes `sigmoid` as `1 / (1 + exp(-x))` and `gelu` with `1 + erf`. Once these forms are
 recognized, the tails keep their relative accuracy and do not overflow.
@@ -41,7 +41,7 @@ def in_sum(
 
 
 def _complement(t: Expressions, node: Apply, ratio: Fraction) -> tuple[int, int] | None:
-    """Return `1 + ratio * f(u)` as `(factor, expression)`, or None."""
+    """Return `1 + ratio * f(u)` as `(factor, expression)`, or None if there is no such form."""
     u = node.argument
     match node.name, ratio:
         case "sigmoid", -2:
@@ -62,7 +62,7 @@ def _complement(t: Expressions, node: Apply, ratio: Fraction) -> tuple[int, int]
 
 
 def in_product(t: Expressions, monomial: Monomial) -> Monomial:
-    """Remove roots under powers, and write quotients of exponentials without a quotient."""
+    """Simplify powers of square roots, and rewrite quotients of exponentials without a quotient."""
     for base, power in monomial:
         node = t.nodes[base]
         rest = tuple((b, p) for b, p in monomial if b != base)

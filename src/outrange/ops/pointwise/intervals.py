@@ -1,4 +1,4 @@
-"""Enclosures of expressions over many cells of the line at once.
+"""Enclosures of expressions over many cells of the real line together.
 
 Sound: every float64 operation is rounded outward. A value of known sign keeps it, even after
 underflow. Cost: a dozen array operations for each term.
@@ -124,7 +124,7 @@ def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
 
 
 def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """Enclose sine or cosine by its values at both ends, and 1 or -1 if a turn may lie between."""
+    """Enclose sine or cosine by its values at both ends, and 1 or -1 if attained between."""
     quarter = 0.25 if name == "sin" else 0.0
     with np.errstate(all="ignore"):
         start, stop = lo / (2.0 * np.pi) - quarter, hi / (2.0 * np.pi) - quarter

@@ -1,4 +1,4 @@
-"""Limits on the length of a formula, and on the work spent on its facts."""
+"""Limits on the length of a formula, and on the work spent on its analysis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_TERMS = 512
 """
 
 MOST_POWER = 256
-"""Largest integer power of an expression; its error bound takes as many steps."""
+"""Largest integer power of an expression; its error bound takes that many steps."""
 
 MOST_BITS = 4096
 """Largest number of bits in the numerator and denominator of one coefficient, enough for a hundred
@@ -34,7 +34,7 @@ An activation takes about 2**15, a composition of eight of them 2**19.
 """
 
 EXPRESSION_WORK = 2**8
-"""Work counted for entering one expression: rewriting it takes as long as this many numbers."""
+"""Work charged for each new expression: rewriting it costs as much as this many numbers."""
 
 
 class EffortError(UnsupportedError):

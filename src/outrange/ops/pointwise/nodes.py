@@ -48,8 +48,9 @@ class Switch:
 
 
 NONZERO, POSITIVE, NONNEGATIVE, PASSED = "!=", ">", ">=", "-> >="
-"""Signs of conditions. `PASSED` is for the argument of a logarithm that only selects a branch. It
-may be 0, because minus infinity lies on a known side of every knot."""
+"""Comparisons that a condition states. `PASSED` is for the argument of a logarithm that only
+selects a branch. It may be 0, because minus infinity lies on a known side of every knot.
+"""
 
 
 class Need(NamedTuple):
@@ -62,7 +63,7 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True)
 class Restricted:
-    """`value` where all `needs` hold, and undefined elsewhere, as `x / x` is.
+    """`value` where all `needs` hold, and undefined elsewhere, such as `x / x` at 0.
 
     It is never part of another expression: see `domain.apply_with_domain`.
     """

@@ -13,16 +13,16 @@ import numpy as np
 class Pointwise:
     """The op `y = f(x_1, ..., x_k)`, entry by entry, while a graph is being built.
 
-    In the end each `y_j` depends on one entry of one tensor: `graph.fuse` finds it, and replaces
+    Ultimately, each `y_j` depends on one entry of one tensor: `graph.fuse` finds it, and replaces
     this op by the curve of that entry, or by its `otherwise` form. No finished graph contains one.
 
     Args:
         name: Name of the op in reports.
         compute: The function of `k` arrays.
-        write: The function of a table and `k` expressions that returns an expression.
+        write: The same function, of a table and `k` expressions, that returns an expression.
         jumps: Whether the function jumps somewhere.
         otherwise: Maps the number of entries to the op that replaces this one if no curve is found;
-            None if there is none.
+            None if there is no such op.
         eager: Whether a curve is worth the full effort although there is another form.
     """
 

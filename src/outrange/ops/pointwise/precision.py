@@ -16,9 +16,10 @@ from .values import program
 
 _U = 2.0**-53
 _ULPS = (0.0, *(2.0**k for k in range(-1, 25)))
-"""Relative errors that are tried. The error of `exp` grows with its argument, which may be 745, and
-may itself be the difference of larger numbers. As an absolute error, it would be huge at large
-values."""
+"""Relative errors that are tried, in units of roundoff. The error of `exp` grows with its argument,
+which may be 745, and may itself be the difference of larger numbers. As an absolute error, it would
+be huge at large values.
+"""
 
 
 def _least_size(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -28,7 +29,7 @@ def _least_size(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 def value_error(
     t: Expressions, shapes: Sequence[Shape], lo: float, hi: float
 ) -> tuple[float, float]:
-    """Return `(off, ulps)` that cover the float64 error of every cell between `lo` and `hi`.
+    """Return `(off, ulps)` that cover the float64 error in every cell between `lo` and `hi`.
 
     Raises:
         UnsupportedError: The error has no bound.

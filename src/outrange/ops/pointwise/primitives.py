@@ -39,7 +39,7 @@ def _power_slope(t: Expressions, u: int, exponent: float) -> int:
 
 
 def _logistic_slope(t: Expressions, u: int, rate: int = 1) -> int:
-    """Return the slope as a product whose factors keep their relative accuracy in either tail."""
+    """Return the slope as a product whose factors stay relatively accurate in both tails."""
     return t.multiply(t.apply("sigmoid", t.scale(u, rate)), t.apply("sigmoid", t.scale(u, -rate)))
 
 
@@ -78,5 +78,5 @@ def facts(node: Apply) -> Curve:
 
 
 def spread(c: Curve, value: np.ndarray | np.float64) -> np.ndarray:
-    """Bound the distance of the float64 `value` of a primitive from the real one."""
+    """Bound the distance of the computed `value` of a primitive from its real value."""
     return c.off + c.ulps * (2.0**-52 * np.abs(value) + 5e-324)

@@ -1,8 +1,8 @@
-"""Ranges of expressions, from the facts of their curves, and removal of curves without effect.
+"""Ranges of expressions, from those of their curves, and removal of curves without effect.
 
-For example, `relu(sigmoid(x))` is `sigmoid(x)`, and a second equal clip has no effect. A curve that
-is the line `y = x` on all values of its argument returns this argument. The facts of the curve show
-whether it is.
+For example, `relu(sigmoid(x))` is `sigmoid(x)`, and a second identical clip has no effect. A curve
+that is the line `y = x` on all values of its argument returns this argument. The known properties
+of the curve show whether it is that line.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def error_bound(
         e: An expression without branches.
         lo: `(cells,)`: the lower ends of the cells.
         hi: `(cells,)`: the upper ends of the cells.
-        large: A value beyond this size may overflow, and then its bounds are infinite.
+        large: Values of greater magnitude may overflow; their error bounds are infinite.
 
     Returns:
         `(absolute, relative)` bounds, `(cells,)`; either may be infinite.
@@ -57,7 +57,7 @@ def error_bound(
 
 
 def _tighten(error: Bounds, value: Bounds) -> Bounds:
-    """Tighten the absolute and the relative bound by each other; after NaN, both are infinite."""
+    """Tighten the absolute and relative bounds using each other; NaN makes both infinite."""
     absolute, relative = error
     most = np.maximum(np.abs(value[0]), np.abs(value[1]))
     least = np.where(value[0] > 0, value[0], np.where(value[1] < 0, -value[1], 0.0))
@@ -247,4 +247,4 @@ def _propagated_error(effort: Effort, node: Apply, argument: Bounds, before: Bou
 
 
 _POWERS = {"sqrt": lambda: 0.5, "power": lambda exponent: abs(exponent)}
-"""Functions that multiply a relative error of their argument by this exponent."""
+"""Exponents of the functions that multiply a relative error of their argument by their exponent."""

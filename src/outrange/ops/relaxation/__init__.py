@@ -1,1 +1,1 @@
-"""Sound lines above and below any curve, derived from its facts."""
+"""Sound lines above and below any curve, derived from its known properties."""

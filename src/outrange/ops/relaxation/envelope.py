@@ -38,7 +38,7 @@ def straight(side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray) -> Env
 def tangent(
     side: Side, lo: np.ndarray, hi: np.ndarray, gap: np.ndarray, theta: np.ndarray | None
 ) -> EnvelopeLine:
-    """Return the tangent at `lo + theta * (hi - lo)`, inside a cup."""
+    """Return the tangent at `lo + theta * (hi - lo)`, inside a cup (a convex gap)."""
     first, last = np.maximum(lo, side.first[gap]), np.minimum(hi, side.last[gap])
     t = 0.5 if theta is None else theta
     at = np.clip((1.0 - t) * lo + t * hi, first, last)
@@ -65,7 +65,7 @@ def fan(
 ) -> EnvelopeLine:
     """Return a line through the knot where two exact lines form a cup.
 
-    It may have any slope between theirs: see `theta` in `relax`.
+    Its slope may be any number between theirs: see `theta` in `relax`.
     """
     s, t = side.line_slope[gap], side.line_slope[gap + 1]
     knot, value = side.knots[gap], side.knot_value[gap]
@@ -96,7 +96,7 @@ def hull_ends(dots: Sequence[Dot], z: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def hull_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
     """Return a slope that supports the lower convex hull of a few points at `z`.
 
-    Every chord is tried: at a corner, rounding decides which one spans `z` lowest.
+    Every chord is tried: at a corner, rounding decides which chord is the lowest at `z`.
     """
     best, slope = np.full(z.shape, -np.inf), np.zeros(z.shape)
     for _, _, rise, valid in _chords(dots):
@@ -140,7 +140,7 @@ def polygon(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Return a line below lines and caps only, where the envelope is the hull of ends and knots."""
+    """Return a line below lines and caps only: the envelope is then the hull of ends and knots."""
     dots = points(side, lo, hi, start, stop)
     z = 0.5 * lo + 0.5 * hi
     default, (first, last) = hull_slope(dots, z), hull_ends(dots, z)
@@ -150,7 +150,7 @@ def polygon(
 
 
 def _select(dots: Sequence[Dot], masks: Sequence[np.ndarray]) -> list[Dot]:
-    """Restrict each point to the elements in its mask; leave out points without any element."""
+    """Restrict each point to the elements in its mask; omit points that have no elements left."""
     pairs = zip(dots, masks, strict=True)
     return [(p, v, extra, mask) for (p, v, extra, _), mask in pairs if mask.any()]
 
@@ -158,7 +158,7 @@ def _select(dots: Sequence[Dot], masks: Sequence[np.ndarray]) -> list[Dot]:
 def _touch(
     side: Side, dots: Sequence[Dot], at_lo: np.ndarray, at_hi: np.ndarray, sign: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the tangent of a cup meets the points on one side of it, and the point it meets.
+    """Find the tangent of a cup that meets the points on one side; return both points of contact.
 
     As the tangent steepens it rises above points on its right (`sign = 1`); as it flattens, above
     points on its left (`sign = -1`). If it is always or never above them, an end of the cup is

@@ -2,7 +2,7 @@
 
 On a convex gap (a cup), `f(x) - m x >= f(z) - m z + (f'(z) - m)(x - z)` for every `z`, so any `z`
 gives a bound and `f'(z) = m` the best one: the root need not be exact. On a line or a concave gap
-(a cap) the least is at an end.
+(a cap), the minimum is at an end.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,9 @@ from .side import Side, fall
 
 
 MANY = 4
-"""An interval with more knots gets constant bounds: over two full waves no line is better."""
+"""Number of knots above which an interval gets constant bounds: over two full waves, no line is
+better.
+"""
 
 
 Dot = tuple[np.ndarray, np.ndarray, Numbers, np.ndarray]
@@ -74,7 +76,7 @@ def touches(
 
     Yields:
         `(some, at, offset)`: the elements that have this cup, the point where its tangent touches,
-            and the lower bound on `f(x) - slope * x` over it; the first gap first.
+            and the lower bound on `f(x) - slope * x` over it, from the first gap to the last.
     """
     for j in range(int((stop - start).max(initial=-1)) + 1):
         gap = np.minimum(start + j, stop)

@@ -1,4 +1,4 @@
-"""Sound lines below and above any curve, derived from its facts.
+"""Sound lines below and above any curve, derived from its known properties.
 
 The line above `f` is minus the line below `-f`, so only lower lines are derived. `envelope.py`
 chooses the slope, and `offsets.py` the offset that is sound for it.
@@ -36,13 +36,13 @@ class LinePair:
         lo_offset: Offset of the lower line; may be `-inf` where `f` has no lower bound.
         hi_slope: Slope of the upper line; finite.
         hi_offset: Offset of the upper line; may be `inf`.
-        lo_theta: The `theta` that gives this lower line.
-        hi_theta: The `theta` that gives this upper line.
+        lo_theta: The `theta` that yields this lower line.
+        hi_theta: The `theta` that yields this upper line.
         lo_pivot: The `x` about which the lower line turns as `theta` grows.
         hi_pivot: The `x` about which the upper line turns.
         lo_gain: Slope at `theta = 1` minus slope at `theta = 0`; 0 where there is no choice. So the
             value of the line at `x` changes by about `gain * (x - pivot)` per unit of theta.
-        hi_gain: That difference of slopes for the upper line.
+        hi_gain: The same difference for the upper line.
     """
 
     lo_slope: np.ndarray
@@ -69,7 +69,7 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
     straddle an inflection point.
 
     Args:
-        curve: The facts of the curve.
+        curve: The curve `f`.
         lo: Lower ends of the intervals, of any shape; may be `-inf`.
         hi: Upper ends, of the same shape, with `lo <= hi`.
         theta: Numbers in [0, 1], of the same shape, or None.
@@ -78,7 +78,7 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
         `LinePair`.
 
     Raises:
-        InputError: An interval leaves the curve's domain.
+        InputError: An interval extends outside the curve's domain.
 
     Example:
         >>> from outrange.ops import curve
@@ -107,12 +107,12 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
 
 
 def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-    """Return a lower bound on `f(x) - slope * x` over every `[lo, hi]`, tight to rounding.
+    """Return a lower bound on `f(x) - slope * x` over every `[lo, hi]`, tight up to rounding.
 
     Sound: yes, rounding included. It is `-inf` where the difference has no lower bound.
 
     Args:
-        curve: The facts of the curve.
+        curve: The curve `f`.
         slope: Any finite slopes.
         lo: Lower ends of the intervals, in the shape of `slope`; may be `-inf`.
         hi: Upper ends, of the same shape.
@@ -148,7 +148,7 @@ def _any_slope(side: Side, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -> np
 
 
 def _plain(side: Side, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return where the interval is finite and the facts hold on all of it."""
+    """Return a mask of the finite intervals on which the curve's description is valid."""
     return np.isfinite(lo) & np.isfinite(hi) & ~side.curve.outside(lo, hi)
 
 
@@ -204,7 +204,7 @@ def _situations(
 
 
 def _at_point(side: Side, at: np.ndarray) -> envelope.EnvelopeLine:
-    """Return the tangent at an interval of one point, close to the lines of thin intervals."""
+    """Return the tangent for one-point intervals, which is close to the lines of narrow ones."""
     slope = side.slope(at)
     slope = np.where(np.isfinite(slope), slope, 0.0)
     value = side.value(at)

@@ -11,7 +11,7 @@ from ...core.rounding import UNIT
 
 
 class CurveFacts(Protocol):
-    """The facts of a `Curve` from which its lines are derived."""
+    """The parts of a `Curve` from which its lines are derived."""
 
     def f(self, x: Any, /) -> Any: ...
     def df(self, x: Any, /) -> Any: ...
@@ -66,7 +66,7 @@ class Side:
     """`sign * f` with its convexity, and cached bounds at its knots.
 
     Args:
-        curve: The facts of the curve.
+        curve: The curve `f`.
         sign: 1 for `f`, -1 for `-f`.
     """
 
@@ -90,7 +90,7 @@ class Side:
         self._after, self._before = self._edges()
 
     def _state_lines(self) -> None:
-        """Set slope and offset of every gap known to be exactly `slope * x + offset`."""
+        """Set the slope and offset of every gap on which the curve is exactly a line."""
         lines = self.curve.lines or (None,) * len(self.is_line)
         self.has_line = np.array([line is not None for line in lines])
         filled = [(0.0, 0.0) if line is None else line for line in lines]
@@ -177,6 +177,6 @@ class Side:
         )
 
     def least(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return a lower bound of `sign * f` over `[lo, hi]`, the fallback if no line is known."""
+        """Return a lower bound on `sign * f` over `[lo, hi]`, a fallback if no line is known."""
         least, most = self.curve.range(lo, hi)
         return least if self.sign > 0 else -most

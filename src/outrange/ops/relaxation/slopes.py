@@ -1,4 +1,4 @@
-"""The range of a curve's slope over an interval, derived from its facts."""
+"""The range of a curve's slope over an interval, derived from the curve's known properties."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +16,7 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
     one point, all slopes there are. Between two turns, the sign of the slope is known.
 
     Args:
-        curve: The facts of the curve.
+        curve: The curve `f`.
         lo: Lower ends of the intervals, of any shape.
         hi: Upper ends, of the same shape.
 
@@ -74,9 +74,9 @@ def _gap(
 
 
 def _limit(curve: Curve, slope: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Replace slopes at infinite ends by that of the line far out, if there is one.
+    """Replace slopes at infinite ends by the slope for large arguments, if it is constant there.
 
-    Otherwise, replace them by infinity if the slope grows far out, or else by minus infinity.
+    Otherwise, replace them by infinity if the slope grows there, and by minus infinity if not.
     """
     endless = np.isinf(x)
     if not np.any(endless):
@@ -109,7 +109,7 @@ def _cut_by_monotonicity(
 
 
 def _direction(curve: Curve, start: float, stop: float) -> tuple[bool, bool]:
-    """Return whether `f` may be taken to rise, and to fall, between two turns.
+    """Return whether `f` is known not to fall, and not to rise, between two turning points.
 
     Each is False if undecided.
     """

@@ -1,1 +1,1 @@
-"""Staircases, one file each, entered into the curve table on import."""
+"""Staircases, one file each, registered in the curve table on import."""

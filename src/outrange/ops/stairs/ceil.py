@@ -8,7 +8,7 @@ from ..step import Step
 
 @register_stairs("ceil")
 def ceil() -> Step:
-    """Return the facts about the function."""
+    """Return the ceiling function as a `Step`."""
     return Step(
         name="ceil",
         f=np.ceil,

@@ -8,7 +8,7 @@ from ..step import Step
 
 @register_stairs("floor")
 def floor() -> Step:
-    """Return the facts about the function."""
+    """Return the floor function as a `Step`."""
     return Step(
         name="floor",
         f=np.floor,

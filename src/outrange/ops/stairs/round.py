@@ -1,4 +1,4 @@
-"""Round: the nearest integer, or the even one of two that are equally near."""
+"""Round: the nearest integer; ties go to the even one."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ..step import Step
 
 @register_stairs("round")
 def round_half_even() -> Step:
-    """Return the facts about the function."""
+    """Return the rounding function as a `Step`."""
     return Step(
         name="round",
         f=np.rint,

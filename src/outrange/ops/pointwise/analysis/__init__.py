@@ -1,1 +1,1 @@
-"""Facts about an expression of one variable, proved piece by piece: bends, turns, gaps."""
+"""Properties of an expression of one variable, proved piece by piece: bends, turns, gaps."""

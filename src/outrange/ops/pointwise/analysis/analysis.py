@@ -1,4 +1,4 @@
-"""The facts about a function without a file of its own, proved from its formula.
+"""The properties of a function without a file of its own, proved from its formula.
 
 Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*, SIAM 2009.
 """
@@ -37,8 +37,8 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
     """Return an expression as a `Curve`: knots, bends, turns, jumps and errors, all of them proved.
 
     Enclosures of the first and second derivative over cells of the line give the sign of each.
-    Cells are cut until the sign is known or does not matter. Far out, or where float64 overflows,
-    the facts end (`on`), and only the enclosure of the values is known (`beyond`).
+    Cells are cut until the sign is known or does not matter. For large arguments, or where float64
+    overflows, the description ends (`on`), and only an enclosure of the values is known (`beyond`).
 
     Sound: yes; undecided parts are included in `off`. Complete: no; a function with too many
     inflection points is refused. Cost: a few hundred cells, some milliseconds.
@@ -46,13 +46,14 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
     Args:
         t: The table of the expression.
         e: Index of the expression.
-        name: Name in reports; the formula by default.
+        name: Name of the curve in reports; the formula by default.
 
     Returns:
-        The facts; `exact` is the formula.
+        The curve; its `exact` is the formula.
 
     Raises:
-        UnsupportedError: The function is nowhere defined, or its branches and bends do not end.
+        UnsupportedError: The function is nowhere defined, or it has endless branches or too many
+            inflection points.
 
     Example:
         >>> t = Expressions()
@@ -74,7 +75,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
 
 
 def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
-    """Return the pieces, and the edges between which they lie; endless branches are left out."""
+    """Return the pieces, and the edges between which they lie; endless branches are omitted."""
     left, right = WHOLE
     for _ in range(8):
         try:
@@ -90,12 +91,13 @@ _NEAR_END = 2.0**-20
 have a pole."""
 
 _MODERATE = 2.0**20
-"""Size of the function above which an early end of the facts is considered an overflow."""
+"""Magnitude of the function above which an early end of its description is considered an overflow.
+"""
 
 
 @dataclass(eq=False)
 class _Facts:
-    """The facts under construction.
+    """A curve under construction.
 
     Args:
         t: The table of expressions.
@@ -113,10 +115,10 @@ class _Facts:
     needs: frozenset[Need]
     stretches: list[tuple[Gap, Turns]] = field(default_factory=list)
     is_cut: bool = False
-    """Whether the facts end although the function continues with moderate size."""
+    """Whether the description ends although the function continues with moderate values."""
 
     def curve(self) -> Curve:
-        """Collect all facts in a curve."""
+        """Assemble the curve."""
         self.count = len(self.shapes)
         self.keep_connected()
         ends = self.shapes[0].piece.left, self.shapes[-1].piece.right
@@ -194,7 +196,7 @@ class _Facts:
         return lambda x: np.where((least <= x) & (x <= most), f(x), np.nan)
 
     def keep_connected(self) -> None:
-        """Keep the connected pieces that are nearest to 1; poles within them become holes."""
+        """Keep only the group of connected pieces nearest to 1; poles within it become holes."""
         groups = [[self.shapes[0]]]
         for shape in self.shapes[1:]:
             if shape.piece.left == groups[-1][-1].piece.right:
@@ -204,7 +206,7 @@ class _Facts:
         self.shapes = min(groups, key=lambda g: _distance(g[0].piece.lo, g[-1].piece.hi))
 
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
-        """Return the stretch around 0 on which no cell is broken, or the one around 1 or -1.
+        """Return a stretch on which no cell is broken: around 0 or, if negligible, around 1 or -1.
 
         At a pole where float64 overflows, such as that of `exp(1 / x)`, the stretch is negligible.
         """
@@ -257,7 +259,7 @@ class _Facts:
         return min(x for x, _ in ranges), max(y for _, y in ranges)
 
     def _between(self, lo: float, hi: float) -> tuple[float, float]:
-        """Bound the values on all stretches by those at ends and turns and in unbounded cells."""
+        """Bound the values on all stretches by those at ends, at turns and in unbounded cells."""
         least, most = np.inf, -np.inf
         for gap, turn in self.stretches:
             e = gap.shape.piece.expression

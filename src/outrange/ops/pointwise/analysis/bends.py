@@ -1,10 +1,11 @@
-"""Convexity and turns of a piece without branches: proved, with an error for undecided cells.
+"""Convexity and turning points of a piece without branches, with an error for undecided cells.
 
 Between the cells on which the second derivative has a proved sign, some cells stay undecided. Let
 such a cell have width `w` and `|f''| <= M`. A function `g` of the stated convexity has
 `|g - f| <= 2 M w**2`: inside the cell, its second derivative is distributed so that the slope is
-right after the cell, and the difference in value is carried along. The facts are about `g`, so
-bounds include this error twice: once for the value they start from, once for `f` against `g`.
+right after the cell, and the difference in value is carried along. The curve describes `g`, so
+bounds include this error twice: once for the value they start from, and once for the difference
+between `f` and `g`.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ class Shape:
         slope: Its derivative, an expression.
         bend: Its second derivative up to positive factors, an expression.
         cells: Cells with the sign of its second derivative.
-        line: `(slope, offset)` as fractions, if it is a line; else None.
-        error_added: The error of the facts in each cell.
-        broken: Cells without facts: the convexity is undecided, or float64 overflows.
-        inner: Lower and upper bounds of the cells, moved off the ends of the piece, which may be
-            poles, at least of the slope.
+        line: `(slope, offset)` as fractions, if the piece is a line; else None.
+        error_added: The error in each cell from its undecided convexity.
+        broken: Mask of the cells that cannot be described, because the convexity is undecided or
+            float64 is inaccurate.
+        inner: Lower and upper bounds of the cells, moved off the ends of the piece, where the
+            function or its slope may have a pole.
         error: `(absolute, relative)` error of the float64 value in each cell.
         slope_error: `(absolute, relative)` error of the slope in each cell.
     """
@@ -69,7 +71,7 @@ def open_cell_error(width: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def measure(t: Expressions, piece: CurvePiece) -> Shape:
-    """Measure the bends and the errors of one piece."""
+    """Measure the convexity and the errors of one piece."""
     e = piece.expression
     first = factor_out(t, derivative(t, e))
     polynomial = t.polynomial(e)
@@ -111,14 +113,14 @@ def _error(
 
 
 def _divides(t: Expressions, e: int) -> bool:
-    """Return whether there is a division by anything that may overflow while `x` does not."""
+    """Return whether `e` divides by anything that may overflow although `x` is finite."""
     terms = (m for k in t.dependencies(e) for m, _ in getattr(t.nodes[k], "terms", ()))
     bases = {base for m in terms for base, power in m if power < 0}
     return any((t.polynomial(b) or {2: 1}).keys() - {0, 1} for b in bases)
 
 
 def _useless(error: tuple[np.ndarray, np.ndarray], most: float) -> np.ndarray:
-    """Return where float64 determines a value poorly: it cancels, or overflows.
+    """Return a mask of inaccurate float64 values, caused by cancellation or overflow.
 
     Args:
         error: The absolute and the relative error of the value.
@@ -162,7 +164,7 @@ def gaps(t: Expressions, shape: Shape, lo: float, hi: float) -> list[Gap]:
 
 @dataclass(frozen=True)
 class Turns:
-    """Possible turns of a stretch, their error, and its direction (1, -1, 0) at its ends."""
+    """Possible turns of a stretch, their error, and its direction at either end (1, -1 or 0)."""
 
     at: tuple[float, ...]
     error_added: float
@@ -171,12 +173,12 @@ class Turns:
 
 
 def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
-    """Return the turn of each stretch of one piece.
+    """Return the turning point, if any, of each stretch of one piece.
 
-    The slope is monotone on each, so it has one root, or none if it has the right sign at an end.
+    The slope is monotone on each stretch, so it has one root, or none if it keeps its sign.
 
     Raises:
-        UnsupportedError: A turn is not found.
+        UnsupportedError: A turning point is not found.
     """
     shape = stretches[0].shape
     if shape.line is not None:
@@ -210,7 +212,7 @@ def turns(t: Expressions, stretches: list[Gap]) -> list[Turns]:
 
 
 def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
-    """Bound the error made by taking `at` as the turn: the slope changes its sign close to it."""
+    """Bound the error of taking `at` as the turning point: the slope changes sign close to it."""
     slope = gap.shape.slope
     for step in (1e-10, 1e-9, 1e-8, 1e-6):
         delta = step * (1.0 + abs(at))

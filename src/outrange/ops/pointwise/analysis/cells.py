@@ -21,7 +21,7 @@ from ..values import program
 
 
 FAR = 2.0**40
-"""The last grid point; beyond it is one cell."""
+"""The last grid point; everything beyond it is one cell."""
 
 _STEPS = np.concatenate([
     np.arange(0.0, 8.0, 0.125), 8.0 * 1.25 ** np.arange(0, 53), [2.0**20, 2.0**30, FAR],
@@ -46,7 +46,7 @@ class CellGrid:
         lo: `(cells,)`: the lower ends of the cells.
         hi: `(cells,)`: the upper ends of the cells.
         sign: 1 (nowhere negative), -1 (nowhere positive), 0 (zero) or 2 (unknown).
-        size: The largest absolute value.
+        size: The largest absolute value of the expression on the cell.
         stuck: Number of successive cuts after which every part was still undecided.
     """
 
@@ -130,10 +130,11 @@ def signs(
 
     Args:
         t: The table of expressions.
-        e: An expression without branches, defined there.
+        e: An expression without branches, defined on this interval.
         lo: Lower end; may be `-inf`.
         hi: Upper end; may be `inf`.
-        payable: Function of the widths and sizes of cells: where the sign does not matter.
+        payable: Function of the widths and sizes of cells that returns where the sign does not
+            matter.
         finest: Approximate distance from a root at which a sign is still required.
     """
     edges = grid(lo, hi, has_waves(t, e))
@@ -164,13 +165,13 @@ def signs(
 
 
 def has_waves(t: Expressions, e: int) -> bool:
-    """Return whether an expression contains a sine or cosine, and so has infinitely many bends."""
+    """Return whether an expression contains a sine or cosine, and so may bend infinitely often."""
     nodes = (t.nodes[k] for k in t.dependencies(e))
     return any(isinstance(n, Apply) and PRIMITIVES[n.name].waves for n in nodes)
 
 
 def roots(height: Elementwise, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a point between each `a` and `b` where a function changes sign, or NaN."""
+    """Return a point between each `a` and `b` where a function changes sign, or NaN if none."""
     if not a.size:
         return a
     first, last = np.asarray(height(a), float), np.asarray(height(b), float)

@@ -1,4 +1,4 @@
-"""Crossings of an expression with a number, and edges between which it stays on one side."""
+"""Points where an expression crosses a number, and edges between which it stays on one side."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WAVES = 32.0
 
 
 class Endless(Exception):
-    """A signal that the branches may not end outside `(lo, hi)`."""
+    """A signal that there may be endless branches outside `(lo, hi)`."""
 
     def __init__(self, lo: float, hi: float) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def cut(
 ) -> Iterator[tuple[Edge, Edge, int]]:
     """Cut the line between two edges where `u` passes a knot (or, if `touching`, meets it).
 
-    Yields the two edges of each part, and the number of the gap between knots that contains `u`.
+    Yields the two edges of each part, and the index of the gap between knots that contains `u`.
     """
     edges = [left]
     crossings = {r for k in knots for r in _crossings(t, u, k, left, right, touching)}
@@ -82,7 +82,7 @@ def _place(edge: Edge) -> float:
 
 
 def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) -> int:
-    """Return the number of the gap between knots in which `u` lies between two edges."""
+    """Return the index of the gap between knots that contains `u` between two edges."""
     middle = between(a.after, b.before)
     low, high = (float(end[0]) for end in enclose(t, u, middle, middle))
     for gap in range(len(knots) + 1):

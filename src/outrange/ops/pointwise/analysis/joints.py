@@ -20,12 +20,12 @@ _CLOSE = 1e-9
 The distance is added to the error."""
 
 _POLE_ULPS = 64
-"""The place of a pole must be known to within this many units in the last place."""
+"""The position of a pole must be known to within this many units in the last place."""
 
 
 @dataclass(eq=False)
 class Joints:
-    """The facts about knots, collected from left to right.
+    """The knots of a curve and its parts between them, collected from left to right.
 
     Args:
         table: The table of the expression.
@@ -42,14 +42,14 @@ class Joints:
     jumps: list[float] = field(default_factory=list)
     holes: list[float] = field(default_factory=list)
     thresholds: dict[float, float] = field(default_factory=dict)
-    """Maps the edge at a jump to the first argument at which the piece right of it is evaluated."""
+    """Maps the edge at a jump to the first argument at which the piece after it is evaluated."""
 
     def starts(self, piece: CurvePiece) -> float:
         """Return the first argument at which a piece is evaluated."""
         return self.thresholds.get(piece.left.at, piece.left.at)
 
     def join(self, stretches: list[tuple[Gap, Turns]]) -> None:
-        """Collect the facts of all stretches and of the joints between them, in order."""
+        """Collect the properties of all stretches and of the joints between them, in order."""
         last: tuple[Gap, Turns] | None = None
         for gap, turn in stretches:
             self.error_added += turn.error_added
@@ -88,7 +88,7 @@ class Joints:
         return False
 
     def _cost_within(self, before: Gap, gap: Gap, edge: Edge) -> float:
-        """Return the error of extending two stretches to an edge whose place is not known exactly.
+        """Return the error of extending two stretches to an edge whose position is inexact.
 
         Between `edge.before` and `edge.after`, the function may be on any of its branches, and bend
         either way.
@@ -147,7 +147,7 @@ class Joints:
         raise UnsupportedError("a value that a function has at a single point")
 
     def _apart(self, a: int, b: int, edge: Edge) -> float | None:
-        """Bound the distance of two continuous pieces over their edge; return None for a jump."""
+        """Bound the difference of two continuous pieces at their edge; return None for a jump."""
         t = self.table
         gap = t.subtract(b, a)
         polynomial = t.polynomial(gap)

@@ -29,7 +29,7 @@ class CurvePiece:
 
     @property
     def lo(self) -> float:
-        """The point from which on the function certainly follows this piece."""
+        """The point from which the function certainly follows this piece."""
         return self.left.after
 
     @property
@@ -67,7 +67,7 @@ def pieces(
         settled: The conditions at which the line has already been cut.
 
     Raises:
-        UnsupportedError: The branches do not end, or two cannot be separated.
+        UnsupportedError: There are endless branches, or two of them cannot be separated.
     """
     e, restrictions = t.split(e)
     conditions = conditions | set(restrictions) | needs(t, e)
@@ -96,7 +96,7 @@ def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
 def _satisfying(
     t: Expressions, need: Need, left: Edge, right: Edge, touching: bool
 ) -> list[tuple[Edge, Edge]]:
-    """Return the stretches where a condition holds; if `touching`, also cut where it is touched."""
+    """Return the stretches where a condition holds; if `touching`, also cut them at equality."""
     parts = cut(t, need.argument, (need.limit,), left, right, touching)
     return [(a, b) for a, b, gap in parts if need.sign == NONZERO or gap == 1]
 
@@ -137,7 +137,7 @@ def _leaves(
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:
-    """Return, for every discontinuous switch, whether a value at a knot is that of neither side."""
+    """Return, for every discontinuous switch, whether its value at a knot equals neither side."""
     has_third_value = []
     for k in t.dependencies(e):
         node = t.nodes[k]
