@@ -70,7 +70,8 @@ class ArrayEngine(GraphObjectives):
             1 (moving a smooth curve's lines costs more than the boxes it saves).
         threads: Maximum number of worker threads; None for one per core of this process.
         roots: Boxes whose union contains every box to be bounded; `box` by default.
-        radii: Whether to account for rounding; False only for a test that must then fail.
+        radii: Whether to account for rounding errors. Only tests set False, to check that bounds
+            are then violated.
 
     Raises:
         InputError: Shapes do not match, or an op's input can leave its domain over `box`.

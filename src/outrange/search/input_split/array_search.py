@@ -31,7 +31,7 @@ MOST_BOXES = 4096
 """Maximum number of boxes per call."""
 
 SECONDS_A_CALL = 0.2
-"""Duration of a call in seconds below which the number of boxes doubles."""
+"""Duration of a call, in seconds, below which the next call gets twice as many boxes."""
 
 
 class ArraySearch(BestFirstSearch):
@@ -74,12 +74,12 @@ class ArraySearch(BestFirstSearch):
         self._most = min(MOST_BOXES, most * 2) if quick else max(least, most // 2)
 
     def step(self, count: int) -> None:
-        """Bound `count` boxes, close those above their cutoffs, and split the rest."""
+        """Bound `count` boxes, close those above their cutoffs, and split the other boxes."""
         _step(self, count)
 
 
 def _step(search: ArraySearch, count: int) -> None:
-    """Bound the most promising boxes, close those above their cutoffs, and split the rest."""
+    """Take one step of `search`; see `ArraySearch.step`."""
     state, pool, engine = search.incumbent, search.frontier, search.engine
     whole = search.boxes.whole
     box = pool.pop(count)
@@ -110,7 +110,7 @@ def _step(search: ArraySearch, count: int) -> None:
 
 
 def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray) -> np.ndarray:
-    """Record the bounds of the closed boxes `shut`, and return a mask of the open ones."""
+    """Close the pairs of box and objective in `shut`, and return a mask of the open pairs."""
     shut = shut & wanted
     pool.close(np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
     return wanted & ~shut
@@ -125,11 +125,11 @@ def _clip(
     alive: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shrink boxes to where some open objective may still be below its cutoff.
+    """Shrink boxes to the region where some open objective may still be below its cutoff.
 
-    `A x + b <= cutoff` limits each coordinate, with the other coordinates at their best. The offset
-    `b` already covers the rounding errors of the form. The small pads here cover the rounding
-    errors of this function.
+    `A x + b <= cutoff` limits each coordinate, with the other coordinates at their minimizing
+    values. The offset `b` already covers the rounding errors of the form. The small pads here cover
+    the rounding errors of this function.
     """
     a, b, on = result.slopes[alive], result.offset[alive], wanted[alive]
     lo, hi = lo[alive], hi[alive]

@@ -20,18 +20,18 @@ PATIENCE = 0.2
 """Seconds of search before the first attempt."""
 
 STARTS = 256
-"""Maximum number of boxes of one attempt."""
+"""Maximum number of boxes from which one attempt descends."""
 
 
 class OpenBoxAttack:
-    """Attack on a decision, which descends from random open boxes from time to time.
+    """Attack on a decision: from time to time, gradient descent from random open boxes.
 
     Args:
         roots: Boxes in which the points must stay.
     """
 
     share = 0.3
-    """Maximum fraction of the time that is spent on attempts."""
+    """Maximum fraction of the time spent on attempts."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator
@@ -46,7 +46,7 @@ class OpenBoxAttack:
         incumbent: Incumbent,
         offer: Callable[[np.ndarray, np.ndarray], None],
     ) -> None:
-        """Offer better points, if an attempt is due.
+        """Descend from random open boxes if an attempt is due, and offer the resulting points.
 
         Args:
             incumbent: Provides the clock; only decisions are attacked.

@@ -50,7 +50,7 @@ class BestFirstSearch(Search):
         self._rng = np.random.default_rng(seed)
 
     def _begin(self, gradient: PacedGradient, points: Points, states: int) -> None:
-        """Start from `points`, as `first_points.first_points` returns them."""
+        """Start from `points`, which have the form that `first_points.first_points` returns."""
         least, at, most = points
         self._gradient = gradient
         self.incumbent.start(least, self.full(at), most)
@@ -58,13 +58,13 @@ class BestFirstSearch(Search):
         self.frontier = Frontier.of(self.boxes, least.size, states)
 
     def full(self, at: np.ndarray) -> np.ndarray:
-        """Extend points `(n, free)` to points `(n, d)` of all inputs."""
+        """Extend points `(n, free)` over the free inputs to points `(n, d)` over all inputs."""
         x = np.tile(self._fixed, (len(at), 1))
         x[:, self.free] = at
         return x
 
     def offer(self, least: np.ndarray, at: np.ndarray) -> None:
-        """Offer points `(m, free)` to the incumbent."""
+        """Offer values `(m,)` and their points `(m, free)` to the incumbent."""
         self.incumbent.offer(least, self.full(at))
 
     def lower(self) -> np.ndarray:
@@ -95,7 +95,7 @@ class BestFirstSearch(Search):
         return True
 
     def _look(self, improved: np.ndarray) -> None:
-        """Descend from the points of the objectives that improved, and from open boxes."""
+        """Descend from the best points of the objectives that improved, and from open boxes."""
         incumbent, k = self.incumbent, np.flatnonzero(improved)
         if k.size:
             at = incumbent.best_at[k][:, self.free]

@@ -26,16 +26,20 @@ MOST_SPLITS = 1024
 """Maximum number of splits into halves."""
 
 SHRINKS = 0.9
-"""Halves are searched if the rounding error of one is below this fraction of the whole's."""
+"""Ratio of a half's rounding error to that of the whole part. The halves are searched only if the
+ratio of at least one of them is smaller."""
 
 FINEST = 2.0**-64
-"""Rounding error, as a fraction of an objective's range, below which only a tie stays open.
+"""Rounding error, as a fraction of an objective's range, below which a gap stays open only because
+of a tie.
 
-Around a point that attains the target exactly, halving would continue down to the smallest numbers.
+Around a point that attains the target exactly, halving would continue down to the smallest
+floating-point numbers.
 """
 
 SAMPLES = 16
-"""Number of random points at the start of a search on a half, besides the best known points."""
+"""Number of random points at the start of a search on a half, in addition to the best known
+points."""
 
 
 class BoxSearch(Protocol):
@@ -75,11 +79,11 @@ class _Part:
 
 
 class BisectionSearch(Search):
-    """Search of a box, then of its halves and their halves, until rounding keeps no gap open.
+    """Search of a box, then of its halves and their halves, while rounding keeps a gap open.
 
     Args:
-        begin: Starts a search on a part of the box. Its second argument finds the first points;
-            None stands for the usual first points.
+        begin: Function that starts a search on a part of the box. Its second argument is a function
+            that finds the first points; None selects the usual one.
 
     Sound: every part's bound is proved, and the parts cover the box. Complete: up to rounding on
     the smallest parts. Cost: nothing if the first search closes every gap.
@@ -138,7 +142,7 @@ class BisectionSearch(Search):
         self._open = [*self._open[:-1], *halves]
 
     def _halve(self, part: _Part, open_: np.ndarray) -> list[_Part]:
-        """Start searches on both halves; return none if the part is too small or gains nothing."""
+        """Return searches on both halves, or `[]` if the part is too small or nothing is gained."""
         domain = part.domain
         lo, hi = domain.lo[0], domain.hi[0]
         free = np.flatnonzero(part.search.free & ~domain.whole)

@@ -34,22 +34,23 @@ UNIT_ASCENT = 4
 """Number of ascent steps on the bound of a nearly stable unit."""
 
 FIRST_SHARE, FIRST_SECONDS = 0.01, 1.0
-"""Duration of hill climbing before any box is bounded: fraction of the time limit, and maximum
-seconds."""
+"""Maximum duration of hill climbing before any box is bounded: as a fraction of the time limit, and
+in seconds."""
 
 Offer = Callable[[np.ndarray, np.ndarray], None]
-"""Called with values `(m,)` and points `(m, free)`."""
+"""Function that is called with values `(m,)` and points `(m, free)`, and offers them to the
+incumbent."""
 
 
 class RidgeAttack(OpenBoxAttack):
-    """Hill climbing on the whole box: several rounds at first, then a few; see `hill_climb`.
+    """Hill climbing (`hill_climb`) on the whole box: several rounds at first, later single rounds.
 
-    Copies that are not equal up to a tolerance often exceed it only in small regions, which bounds
-    reach late. Descents from open boxes are left to the usual search, which takes turns with this
-    search.
+    If two copies differ by more than a tolerance, they often do so only in small regions, which the
+    search for bounds reaches late. Descents from open boxes are left to the usual search, which
+    alternates with this one.
 
     Args:
-        evaluate: Values of the objectives, `x (b, d) -> (b, m)`.
+        evaluate: Function that evaluates the objectives, `x (b, d) -> (b, m)`.
     """
 
     share = 0.1
@@ -65,7 +66,7 @@ class RidgeAttack(OpenBoxAttack):
         self._evaluate = evaluate
 
     def begin(self, incumbent: Incumbent, offer: Offer) -> None:
-        """Climb for `FIRST_SHARE` of the time, and at least once, before any box is bounded."""
+        """Climb at least once before any box is bounded; stop after `FIRST_SHARE` of the time."""
         clock = incumbent.clock
         until = clock.seconds + min(FIRST_SECONDS, FIRST_SHARE * clock.limit)
         while self._climb(incumbent, offer) and clock.seconds < until:
@@ -77,7 +78,7 @@ class RidgeAttack(OpenBoxAttack):
             self._climb(incumbent, offer)
 
     def _climb(self, incumbent: Incumbent, offer: Offer) -> bool:
-        """Offer the points of a round; return whether another round is worthwhile."""
+        """Climb for one round and offer its points; return whether another round is worthwhile."""
         began, goal = incumbent.clock.seconds, incumbent.goal
         if goal is None or incumbent.met:
             return False
@@ -118,7 +119,7 @@ def difference_search(
     Args:
         problem: Objectives and their boxes.
         graph: The problem's graph, with counterparts.
-        curves: Values of the graph whose activations are paired.
+        curves: Indices of the graph values whose activations have counterparts.
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
     """

@@ -29,7 +29,7 @@ class Float32Goal:
 
     Args:
         signs: `(m, k)` objectives as rows over the plan's forms.
-        real: `(m,)` lower bounds proved in real arithmetic; `-inf` if none.
+        real: `(m,)` lower bounds proved in real arithmetic; `-inf` where none is known.
         target: `(m,)` lower bounds to reach.
         scale: `(m,)` positive units in which misses are measured.
         points: `(m, d)` points at which the real objectives attain `real`; NaN if unknown.
@@ -49,7 +49,7 @@ class BoxResult(NamedTuple):
         lower: `(m,)` lower bounds of the objectives over the box.
         boxes: Number of boxes bounded.
         ended: Whether no box is left open.
-        at: `(m, d)` points with the least objectives found; None if the time ran out first.
+        at: `(m, d)` points with the least objectives found; None if the time ran out.
     """
 
     lower: np.ndarray
@@ -83,9 +83,9 @@ def explore_box(
     """Compute lower bounds of all objectives over a box by branch and bound.
 
     Args:
-        program: Its layers state how far they may deviate from their definitions.
+        program: Program whose layers state how far they may deviate from their definitions.
         kernel: The same program, compiled for a box that contains this one.
-        box: Box of all inputs; the program reads those that vary in it.
+        box: Box of all inputs; the program reads only the inputs that vary in it.
         rows: `(m, k)` objectives as rows over the forms.
         target: `(m,)` bounds to reach.
         proved: `(m,)` bounds that are already proved.

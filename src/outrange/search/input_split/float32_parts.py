@@ -13,15 +13,15 @@ are halved until they are good enough. The target is limited to bounds that can 
 points that attain the real bounds (`float32_points`), because no part, however small, allows more.
 At the edge of a region where an output is constant, the bounds of leaves with errors as variables
 (`_signed.h`) are close to the values of actual runs. Forms with independent errors would never
-close such a part. If the errors of a part keep even single points of it below the target, the part
-is halved without a search. Otherwise the kernel bounds the part, and searches it if the bound does
-not suffice.
+close a part at such an edge. If the errors of a part put even a single point of it below the
+target, the part is halved without a search. Otherwise the kernel bounds the part, and searches it
+if the bound does not suffice.
 
 The magnitudes of layer values account for float64's own rounding. A half inherits the magnitudes of
 the whole part, because a float32 run on the half is also a run on the whole part.
 
 Sound: yes, because the kernel's bounds are sound and the parts cover the box. Complete: no. Cost: a
-few milliseconds per part, and a search of some parts.
+few milliseconds per part, plus a search of some parts.
 """
 
 from __future__ import annotations
@@ -48,29 +48,30 @@ from .kernel_search import KernelSearch
 
 
 PATIENCE = 512
-"""Number of parts halved, without improving the worst gap by 1%, after which to give up."""
+"""Maximum number of parts halved in a row without improving the worst gap by 1%."""
 
 IMPATIENCE = 24
-"""Number of parts halved, while nothing is proved at all, after which to give up."""
+"""Maximum number of parts halved before any bound is proved."""
 
 AT_ONCE = 8
 """Number of parts halved in one step."""
 
 LEAST = 0.05
-"""Minimum time of the search of a part, in seconds."""
+"""Minimum time limit for the search of a part, in seconds."""
 
 WITHIN = 1.02
-"""Distance of the target from the real bound, relative to that of the bound provable at a point."""
+"""Distance from the real bound to the target, as a multiple of the distance from the real bound to
+the bound that is provable near a point."""
 
 
 AIMING = 0.2
-"""Fraction of the time for adjusting the target by bounds near points."""
+"""Fraction of the remaining time for adjusting the target to bounds provable near points."""
 
 FEW = 14
 """Maximum number of unstable units for which a part's bounds get many ascent steps."""
 
 MOST_ASKED = 16
-"""Maximum number of objectives that are checked for reachable targets."""
+"""Maximum number of objectives of a part whose targets are checked for reachability."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def has_kernel_for(plan: Float32Plan) -> bool:
 def float32_lower(
     plan: Float32Plan, lo: np.ndarray, hi: np.ndarray, goal: Float32Goal, seconds: float
 ) -> tuple[np.ndarray, int]:
-    """Bound objectives over one box in float32; return the bounds, and the number of boxes.
+    """Return lower bounds `(m,)` of float32 objectives over a box, and the number of boxes bounded.
 
     Args:
         plan: A plan of `k` forms that the kernel can search.
@@ -129,7 +130,7 @@ class _PartSearch:
     boxes: int = 0
 
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Halve the worst parts until all are good enough or time is up; return bounds `(m,)`."""
+        """Halve the worst parts until all suffice or time runs out; return lower bounds `(m,)`."""
         self.target = self.goal.target.copy()
         signs, fixed = self.goal.signs, np.where(self.free, np.nan, lo)
         self.program = compile_layers(self.plan.graph, signs, np.zeros(len(signs)), fixed)
@@ -182,16 +183,16 @@ class _PartSearch:
         return np.where(np.isnan(miss), np.inf, miss)
 
     def _distance(self, lower: np.ndarray) -> float:
-        """Return the distance of the worst bound from the real bound.
+        """Return the distance of the worst bound from the real bound, in units of `scale`.
 
-        If no real bound is known, return its distance from the target.
+        If no real bound is known, return the worst bound's distance from the target.
         """
         k = int(self._miss(lower).argmax())
         wide = max(0.0, (self.goal.real[k] - self.target[k]) / self._scale[k])
         return float(self._miss(lower)[k]) + (wide if np.isfinite(wide) else 0.0)
 
     def _halve(self, parts: list[_SizedPart]) -> tuple[list[_SizedPart] | None, list[_SizedPart]]:
-        """Return the halves of parts (None after a timeout), and the parts that have no halves."""
+        """Return bounded halves of parts (None after a timeout), and parts too thin to halve."""
         halves, stuck = [], []
         for part in parts:
             middle = 0.5 * part.lo[part.cut] + 0.5 * part.hi[part.cut]
@@ -215,7 +216,7 @@ class _PartSearch:
         return self._bound_parts(parts, bound_deviations(self.plan, lo, hi))
 
     def _bound_parts(self, parts: list[_SizedPart], strays: Deviations) -> list[_SizedPart]:
-        """Bound the forms by real bounds minus deviations, and by search where these fall short."""
+        """Bound parts by real bounds minus deviations, and by search if these miss the target."""
         rising, falling = np.maximum(self.goal.signs, 0.0), np.minimum(self.goal.signs, 0.0)
         # The rows have one entry, 1 or -1, so these products are exact.
         real = strays.lo @ rising.T + strays.hi @ falling.T

@@ -1,4 +1,4 @@
-"""Bounds on provable float32 results, from runs with worst-case errors near a point."""
+"""Limits on provable float32 bounds, from runs with worst-case errors near a point."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ NEAR = 256
 """Number of random points at each distance from a given point."""
 
 DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
-"""Distances as fractions of the box: beyond a nearby kink, a float32 run may deviate by more."""
+"""Distances of random points from a given point, as fractions of the box: beyond a nearby kink, a
+float32 run may deviate by more."""
 
 
 BESIDE = 8
@@ -37,20 +38,20 @@ AROUND = (1e-6, 1e-5, 1e-4, 1e-3)
 
 
 def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return the middle of a box, and random points of it, `(b, d)`."""
+    """Return points `(b, d)` of a box: its center, and random points."""
     spread = np.random.default_rng(0).uniform(lo, hi, (SAMPLES, lo.size))
     return np.concatenate([0.5 * lo[None] + 0.5 * hi[None], spread])
 
 
 def points_near(x: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return a point `(d,)` and random points of the box around it, `(b, d)`."""
+    """Return points `(b, d)` of a box: the point `x` itself, and random points around it."""
     rng = np.random.default_rng(0)
     steps = [far * (hi - lo) * rng.uniform(-1.0, 1.0, (NEAR, x.size)) for far in DISTANCES]
     return np.clip(np.concatenate([x[None], *(x + step for step in steps)]), lo, hi)
 
 
 def _slopes(program: LayerProgram, sums: list[np.ndarray], k: np.ndarray) -> list[np.ndarray]:
-    """Return the slopes of objectives `k` with respect to each layer's sums, at sums `(b, n)`."""
+    """Return the slopes `(b, n)` of objectives `k` with respect to the `sums` of each layer."""
     seed = np.zeros_like(sums[-1])
     seed[np.arange(len(seed)), k] = 1.0
     pending: dict[int, np.ndarray] = {len(program.layers): seed}
@@ -68,13 +69,14 @@ def _slopes(program: LayerProgram, sums: list[np.ndarray], k: np.ndarray) -> lis
 
 
 def run_with_errors(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """Evaluate objectives with the worst-case error of every sum, `(b,)`.
+    """Return objectives `(b,)`, evaluated with the worst-case error of every sum.
 
     The sign of each error is the one that lowers the objective, to first order. Bounds must hold
-    for such a run. So no bound over a part that contains the point exceeds the value.
+    for a run with these errors. So no bound over a part that contains the point exceeds the
+    returned value.
 
     Args:
-        program: Its layers state how far they may deviate from their definitions.
+        program: Program whose layers state how far they may deviate from their definitions.
         x: Array of shape `(b, d)`.
         k: `(b,)` index of the objective at each point.
     """
@@ -90,10 +92,10 @@ def run_with_errors(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.n
 def _shift_sums(
     program: LayerProgram, k: int, sums: list[np.ndarray], share: np.ndarray
 ) -> LayerProgram:
-    """Shift every sum by its error, in the direction that lowers an objective near some points.
+    """Return a program whose sums are shifted by their errors, to lower an objective near points.
 
     Args:
-        program: Its layers state how far they may deviate from their definitions.
+        program: Program whose layers state how far they may deviate from their definitions.
         k: Index of the objective.
         sums: Sums of each layer at the points, `(b, n)`.
         share: `(b,)` weights of the slopes at the points.
@@ -109,16 +111,16 @@ def _shift_sums(
 def lowest_run_near(
     program: LayerProgram, k: int, x: np.ndarray, box: tuple[np.ndarray, np.ndarray]
 ) -> float:
-    """Search for the lowest value of a run near a point, with worst-case errors of all sums.
+    """Return the lowest value found for a run near a point, with worst-case errors of all sums.
 
     The signs of the errors decide where the objective is lowest. The minimum lies at a kink, and
     the slopes differ between the two sides of a kink. So random means of nearby slopes are tried to
     choose the signs.
 
     Args:
-        program: Its layers state how far they may deviate from their definitions.
+        program: Program whose layers state how far they may deviate from their definitions.
         k: Index of the objective.
-        x: `(d,)` point of the least objective, of the free inputs.
+        x: `(d,)` free inputs of the point where the objective is least.
         box: Lower and upper corner, shape `(d,)`.
     """
     (lo, hi), rng, off = box, np.random.default_rng(0), program
@@ -159,7 +161,7 @@ def amounts(
 def programs_with_errors(
     plan: Float32Plan, program: LayerProgram, points: np.ndarray
 ) -> Iterator[tuple[int, LayerProgram]]:
-    """Yield `(k, program)` with the float32 errors at point `k`, until the time is over.
+    """Yield `(k, program)` for each point `k`, with the float32 errors there, until time runs out.
 
     Args:
         points: `(m, d)`; NaN to skip a point.
@@ -176,10 +178,10 @@ def programs_with_errors(
 def provable_limits(
     plan: Float32Plan, signs: np.ndarray, points: np.ndarray, box: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Return upper limits on provable bounds of objectives, by runs near some points, `(m,)`.
+    """Return upper limits `(m,)` on the provable bounds of objectives, from runs near some points.
 
     Errors on a part are never smaller than the errors at one of its points. So no division into
-    parts proves more. The limit is NaN if there is no point.
+    parts proves more. The limit is NaN for an objective without a point.
 
     Args:
         signs: `(m, k)` the objectives as rows over the plan's forms.
@@ -210,9 +212,9 @@ def provable_near(
     is open; its target is a real bound, which no float32 bound reaches.
 
     Args:
-        program: Its layers state how far they may deviate from their definitions.
+        program: Program whose layers state how far they may deviate from their definitions.
         k: Index of the objective.
-        x: `(d,)` point of the least objective, of the free inputs.
+        x: `(d,)` free inputs of the point where the objective is least.
         box: `(d,)` corners of the box that contains the small boxes.
         goal: The objectives, and their bounds proved in real arithmetic.
     """

@@ -8,7 +8,7 @@ from ..common.domain_boxes import DomainBoxes
 
 
 MOST_BYTES = 2 << 30
-"""Default limit on the memory of open boxes."""
+"""Default limit on the memory of open boxes, in bytes."""
 
 SHARE_AHEAD = 16
 """Ratio of open boxes to boxes that one call sorts: with millions of open boxes, sorting all of
@@ -16,7 +16,7 @@ them at each call would cost more than bounding."""
 
 
 class _Slots:
-    """Stack of row indices; its operations do not depend on the number of rows."""
+    """Stack of row indices; the cost of its operations does not depend on the number of rows."""
 
     def __init__(self, first: np.ndarray) -> None:
         self._room, self.size = first, first.size
@@ -54,7 +54,7 @@ class Frontier:
     def __init__(self, inputs: int, objectives: int, states: int) -> None:
         self.capacity = 1024
         self.most_bytes: int | None = None
-        """Limit on the memory of open boxes; None for `MOST_BYTES`."""
+        """Limit on the memory of open boxes, in bytes; None for `MOST_BYTES`."""
         self._arrays = {
             "lo": np.empty((self.capacity, inputs)),
             "hi": np.empty((self.capacity, inputs)),
@@ -140,7 +140,8 @@ class Frontier:
         The order is that of the last sort, see `SHARE_AHEAD`. Once the memory is full, the boxes of
         lowest priority are popped first: they are the closest to being closed, so the frontier
         shrinks. All boxes sorted in that order are popped, even if the memory is no longer full,
-        because switching back at once would sort at every call. The bounds are valid either way.
+        because switching back immediately would require a sort at every call. The bounds are valid
+        either way.
 
         Until `settle` is called, `lower` includes the popped boxes, in case work on them is
         interrupted.
@@ -181,7 +182,7 @@ class Frontier:
         return self._boxes(np.concatenate([self._front, self._alive.all]))
 
     def _boxes(self, slots: np.ndarray) -> dict[str, np.ndarray]:
-        """Copy the boxes of some slots."""
+        """Copy the boxes stored in some rows."""
         boxes = {name: array[slots] for name, array in self._arrays.items()}
         return boxes | {"lb": np.ascontiguousarray(self._lb[:, slots].T)}
 
@@ -196,7 +197,7 @@ class Frontier:
         return len(self._lent)
 
     def lend(self, ticket: int) -> None:
-        """Register the boxes popped last under a ticket; `lower` includes them until settled."""
+        """Register the boxes popped last under a ticket; `lower` includes them until `settle`."""
         self._lent[ticket] = self._in_hand
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
@@ -225,7 +226,7 @@ class Frontier:
         self._lent = {}
 
     def close(self, bounds: np.ndarray) -> None:
-        """Record the `bounds` `(m,)` of closed boxes, infinite where none was open."""
+        """Record least `bounds` `(m,)` of newly closed boxes; infinite where no box was closed."""
         self.closed = np.minimum(self.closed, bounds)
 
     def lower(self) -> np.ndarray:

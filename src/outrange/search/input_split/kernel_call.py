@@ -16,13 +16,13 @@ ResultArrays = dict[str, np.ndarray]
 
 
 class ArrayPool:
-    """Pool of reusable result arrays, whose allocation costs a tenth of the bounding of a box."""
+    """Pool of reusable result arrays; allocating one costs a tenth as much as bounding a box."""
 
     def __init__(self) -> None:
         self._free: list[ResultArrays] = []
 
     def take(self, count: int, kernel: CompiledProgram) -> ResultArrays:
-        """Take arrays for `count` boxes, reused or new."""
+        """Return arrays for `count` boxes, reused if possible."""
         while self._free:
             arrays = self._free.pop()
             if len(arrays["lo"]) >= count:
@@ -51,8 +51,9 @@ class KernelCall:
         free: `(d,)` mask of the inputs that vary within boxes.
         tasks: The boxes, as `Frontier.pop` returns them.
         budget: Number of boxes to bound for each box of `tasks`.
-        settings: Maximum units and linear programs of an exact leaf, steps of ascent, threads.
-        arrays: Arrays for the open boxes.
+        settings: Maximum number of units of an exact leaf, maximum number of its linear programs,
+            number of ascent steps, and number of threads.
+        arrays: Arrays that receive the boxes that stay open.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class KernelCall:
         self.seconds = 0.0
 
     def run(self) -> None:
-        """Run the call in C, without holding Python's global lock."""
+        """Run the call in C, without holding Python's global interpreter lock."""
         begin = read_clock()
         self.count = self._kernel.lib.explore(
             self._kernel.handle,
@@ -104,7 +105,7 @@ class KernelCall:
         self.seconds = read_clock() - begin
 
     def _charge(self) -> None:
-        """Report the work: back-substituted rows per box, and linear programs of exact leaves."""
+        """Charge the clock for back-substituted rows, and for linear programs of exact leaves."""
         program, steps = self._kernel.program, self._numbers[3]
         rows = self._kernel.objectives * (steps + 1) + program.states / UNSTABLE
         boxes = work.COMPILED * self.bounded * rows * program.products

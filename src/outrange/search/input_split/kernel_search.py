@@ -102,13 +102,13 @@ class KernelSearch(BestFirstSearch):
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
         first: Finds the first points; see `first_points.first_points`.
-        kernel: The program, compiled for `domain`; None compiles it.
+        kernel: The program, compiled for `domain`; None to compile it.
     """
 
     methods = METHODS
     ascent = ASCENT
     leaves = True
-    """Whether the phases of few unstable units are enumerated."""
+    """Whether the phases of a box with few unstable units are enumerated."""
     pace = Pace
 
     def __init__(
@@ -134,7 +134,7 @@ class KernelSearch(BestFirstSearch):
         self._under_way: tuple[KernelCall, Future] | None = None
 
     def advance(self) -> bool:
-        """Take a step; during long calls, limit BLAS to one thread."""
+        """Advance the search by one step, with BLAS limited to one thread if calls are long."""
         if not self._pace.is_busy:
             return super().advance()
         # Idle BLAS threads spin on the cores that the kernel uses.
@@ -147,7 +147,7 @@ class KernelSearch(BestFirstSearch):
         self._under_way, self._pool = None, ArrayPool()
 
     def _explore(self) -> None:
-        """Run one call; with many open boxes, store the last results while it runs."""
+        """Run one call; with many open boxes, store the previous call's results while it runs."""
         last, call = self._under_way, None
         waiting = len(self.frontier)
         if last is None or self._pace.is_ahead(waiting):
@@ -163,11 +163,11 @@ class KernelSearch(BestFirstSearch):
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
-        """Thread of the calls; it ends with the search."""
+        """Executor with the thread that runs the calls; it ends with the search."""
         return ThreadPoolExecutor(1, thread_name_prefix="outrange")
 
     def _call(self, count: int) -> KernelCall:
-        """Prepare a call for some boxes, which are registered under its ticket."""
+        """Pop `count` boxes, lend them under a new ticket, and return the call that bounds them."""
         tasks, pace = self.frontier.pop(count), self._pace
         ticket = next(self._calls)
         self.frontier.lend(ticket)
@@ -179,7 +179,7 @@ class KernelSearch(BestFirstSearch):
         )
 
     def _store(self, call: KernelCall) -> None:
-        """Store the results of a call: open boxes first, since an interrupt must not lose them."""
+        """Store a call's results, open boxes first so that an interrupt does not lose them."""
         state, frontier = self.incumbent, self.frontier
         left = call.left
         if len(left["lo"]):

@@ -1,4 +1,4 @@
-"""Bindings to the compiled box kernel, through which all other modules use the kernel."""
+"""Bindings to the compiled box kernel, which all other modules use to call the kernel."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ from .sparse import Matrix, as_array, entries_of, share_of
 
 
 VERSION = 6
-"""Version of the library's interface."""
+"""Version of the compiled library's interface."""
 
 DENSE_SHARE = 0.25
 """Fraction of nonzeros above which a matrix is stored dense."""
 
 SWAMPED = 1e-3
-"""Ratio of new to old radii below which another pass follows: the old radii were far too large."""
+"""Ratio of new to old rounding radii below which another pass follows, because the old radii were
+far too large."""
 
 MOST_PASSES = 6
-"""Maximum number of passes that compute the radii."""
+"""Maximum number of passes of `root_magnitudes`, each of which computes the rounding radii
+again."""
 
 _P, _I, _D = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
 
 
 class Kernel:
-    """The functions of one level of a compiled library.
+    """The functions of a compiled library for one processor level.
 
     Args:
-        level: The processor level that it was compiled for: `native`, or one of several levels.
+        level: The processor level for which the functions were compiled, such as `native`.
     """
 
     def __init__(self, lib: ctypes.CDLL, level: str) -> None:
@@ -111,7 +113,7 @@ def kernels(path: Path) -> list[Kernel]:
     """Return the kernels of a compiled library that run on this processor, best first.
 
     Args:
-        path: The library; one for another system or version of this package has no kernels.
+        path: The library. If it was built for another system or package version, the list is empty.
     """
     try:
         lib = ctypes.CDLL(str(path))
@@ -129,22 +131,24 @@ def kernels(path: Path) -> list[Kernel]:
 
 
 def address(array: np.ndarray) -> int:
-    """Return the address of a contiguous array; the caller keeps the array alive."""
+    """Return the memory address of a contiguous array, which the caller must keep alive."""
     return array.ctypes.data
 
 
 def memory(at: int, count: int) -> bytes:
-    """Copy `count` bytes of the kernel's memory."""
+    """Return a copy of `count` bytes of the kernel's memory, starting at address `at`."""
     return ctypes.string_at(at, count)
 
 
 class CompiledProgram:
-    """A program in the kernel's own memory layout.
+    """A layer program in the kernel's own memory layout.
 
     Args:
         reach: `(inputs,)` the largest absolute value of each input on the root box.
-        values: Per layer, `(n,)` bounds on `|h|` on the root box; None derives them from `reach`.
-        radii: Whether to account for rounding; False only for a test that must then fail.
+        values: Per layer, `(n,)` bounds on the absolute values `|h|` of its units on the root box;
+            None to derive them from `reach`.
+        radii: Whether to account for rounding errors. Only tests set False, to check that bounds
+            are then violated.
         whole: `(inputs,)` mask of the integer inputs.
         kernel: The compiled kernel; None for this processor's kernel.
     """
@@ -194,12 +198,12 @@ class CompiledProgram:
                 self._source(k, i, source, matrix)
 
     def _keep(self, array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-        """Convert an array, and keep it alive as long as the program."""
+        """Convert an array for the kernel, and keep the result alive as long as the program."""
         self._kept.append(np.ascontiguousarray(array, dtype))
         return self._kept[-1]
 
     def _source(self, k: int, i: int, source: int, matrix: Matrix) -> None:
-        """Pass the matrix of one source of a layer to the kernel, dense or sparse."""
+        """Pass the `i`-th matrix of layer `k` to the kernel, in dense or sparse form."""
         dense = bool(share_of(matrix) > DENSE_SHARE)
         if dense:
             stride = -(-matrix.shape[1] // 8) * 8
@@ -225,13 +229,13 @@ class CompiledProgram:
             self.handle = None
 
     def go_deep(self, deep: bool) -> None:
-        """Choose whether `explore` takes the least urgent box of a task first, so few stay open."""
+        """Set whether `explore` bounds a task's least urgent box first, so that few stay open."""
         self.lib.tape_deep(self.handle, int(deep))
 
     def sharpen(self, steps: int) -> None:
-        """Bound units with counterparts again, by this number of ascent steps.
+        """Set the number of ascent steps by which units with counterparts are bounded again.
 
-        Only units that seem stable but are not proved stable are bounded again.
+        This applies only to units that seem stable but have not been proved stable.
         """
         self.lib.tape_climbs(self.handle, steps)
 
@@ -246,7 +250,12 @@ class CompiledProgram:
     def bound(
         self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray, steps: int = 4
     ) -> tuple[np.ndarray, ...]:
-        """Bound one box; return `(least (m,), A (m, d), offset, scores, status, lo_z, hi_z)`."""
+        """Bound the objectives over one box.
+
+        Return `(least, A, offset, scores, status, lo_z, hi_z)`: lower bounds `(m,)`; coefficients
+        `(m, d)` and constants `(m,)` of lower linear forms; scores `(m, d)` of the inputs; phases
+        `(s,)` of the units, and bounds `(s,)` on their sums, NaN if unknown.
+        """
         m, d, s = self.objectives, self.program.inputs, self.program.states
         least, a, offset, scores = np.empty(m), np.empty((m, d)), np.empty(m), np.empty((m, d))
         out, lo_z, hi_z = np.zeros(s, np.int8), np.full(s, np.nan), np.full(s, np.nan)
@@ -269,7 +278,8 @@ def root_magnitudes(
     """Compile a program, with rounding radii derived from linear bounds on this box.
 
     In a deep network, interval magnitudes are so large that their rounding errors swamp the bounds.
-    Radii derived from the bounds of the previous pass are then much smaller, so passes repeat.
+    Radii derived from the bounds of the previous pass are then much smaller, so several passes are
+    made.
     """
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
     compiled = CompiledProgram(program, reach)

@@ -22,7 +22,7 @@ from .sparse import Matrix, identity, matrices, regroup_by_units
 
 @dataclass(eq=False)
 class Source:
-    """Place of each entry of a graph value: a unit of a layer, or a constant (layer -1).
+    """Source of each entry of a graph value: a unit of a layer, or a constant (layer -1).
 
     Args:
         layer: Array of shape `(n,)`.
@@ -46,8 +46,8 @@ class Source:
 
 
 MOST_WEIGHTS = 1 << 24
-"""Maximum number of entries of an affine op, since a program stores its matrices explicitly. Zeros
-are included unless they are known beforehand."""
+"""Maximum number of matrix entries of an affine op that does not list its nonzero entries. A
+program stores such a matrix explicitly, including its zeros."""
 
 
 def compile_layers(
@@ -65,8 +65,8 @@ def compile_layers(
         graph: A graph without `Largest` nodes (rewrite them first).
         rows: Array of shape `(m, outputs)`.
         offset: Array of shape `(m,)`.
-        fixed: `(d,)` the values of inputs that cannot vary, NaN for the others. The program's
-            inputs are the inputs that vary, in order.
+        fixed: `(d,)` values of the inputs that cannot vary; NaN for the inputs that vary. The
+            latter, in order, are the program's inputs.
         compiler: A compiler that supports more kinds of ops; None for `Compiler`.
     """
     if any(
@@ -115,7 +115,7 @@ class Compiler:
         return True
 
     def last(self) -> tuple[int, float]:
-        """Return the entry of `LayerProgram.defined` for the last value."""
+        """Return the entry of `LayerProgram.defined` for the value that was added last."""
         layer = self.layers[-1]
         slopes = [abs(s) for s in (layer.below, layer.above) if s != 0.0]
         # An error of at most `e` after a curve through the origin equals the effect of an error of
@@ -124,14 +124,14 @@ class Compiler:
         return len(self.layers) - 1, share
 
     def _push(self, layer: ProgramLayer) -> Source:
-        """Append a layer, and return the places of its units."""
+        """Append a layer, and return its units as a source."""
         self.layers.append(layer)
         n = layer.size
         self.widths.append(n)
         return Source(np.full(n, len(self.layers)), np.arange(n), np.zeros(n))
 
     def _rearrange(self, op: Rearrange, views: list[Source]) -> Source:
-        """Return the places of a rearrangement's entries."""
+        """Return the source of a rearrangement's value, from those of its inputs."""
         layer, unit, constant = (
             np.concatenate([getattr(v, name) for v in views])
             for name in ("layer", "unit", "constant")
@@ -150,7 +150,7 @@ class Compiler:
         bias: np.ndarray,
         inputs: Sequence[int],
     ) -> Source:
-        """Append the linear layer `sum_i parts[i] @ value(inputs[i]) + bias`."""
+        """Append the layer `sum_i parts[i] @ value(inputs[i]) + bias`; return its units."""
         bias = np.array(bias, np.float64)
         terms = [
             (part, size, view)
@@ -220,7 +220,7 @@ class Compiler:
         return True
 
     def _single(self, value: int, node: Node, slopes: np.ndarray) -> None:
-        """Append a curve with one kink at the origin, merged with the last layer if possible."""
+        """Append a curve with one kink at 0; merge it with the last layer if possible."""
         view = self.views[node.inputs[0]]
         n = len(self.layers)
         is_mergeable = (

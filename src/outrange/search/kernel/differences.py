@@ -1,9 +1,9 @@
 """Compiles two nearly equal copies of a network into one copy and layers of differences.
 
-The units of the later copy are not represented. Instead, their sums are given by the differences
-from their counterparts, `d = z - w`, and their values by `D = f(w + d) - f(w)`; their readers read
-`f(w) + D`. The common part of both copies cancels when matrices are subtracted, before anything is
-bounded.
+The units of the later copy are represented only by their differences from their counterparts in the
+earlier copy: `d = z - w` for the sums, and `D = f(w + d) - f(w)` for the values. Layers that read
+such a unit read `f(w) + D`. What the two copies have in common cancels when their matrices are
+subtracted, before anything is bounded.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def compile_differences(
     """Compile objectives `rows @ output + offset`, or return None if the graph has no program.
 
     Args:
-        graph: For example, the product of two copies of a network.
-        curves: Values that are later copies `f(z)` of curves; each reads `z`, the earlier copy's
-            `w`, and `f(w)`.
+        graph: A graph that contains both copies of the network.
+        curves: Indices of the values `f(z)` that are curves of the later copy. Each of them reads
+            `z`, and the `w` and `f(w)` of its counterpart in the earlier copy.
         rows: Array of shape `(m, outputs)`.
         offset: Array of shape `(m,)`.
-        fixed: `(d,)` the values of inputs that cannot vary, NaN for the others.
+        fixed: `(d,)` values of the inputs that cannot vary; NaN for the inputs that vary.
     """
     return compile_layers(graph, rows, offset, fixed, partial(_DifferenceCompiler, curves))
 
@@ -63,9 +63,9 @@ class _DifferenceCompiler(Compiler):
         return replace(source, more=self._rearrange(blank, rest))
 
     def _apart(self, value: int, node: Node) -> bool:
-        """Append the differences between a later copy's units and their counterparts.
+        """Append the layer of differences between the units of a later copy and their counterparts.
 
-        Return False if this is not possible.
+        Return whether this is possible.
         """
         z, _, a = (self.views[j] for j in node.inputs)
         here, there = self._whole(z), self._whole(a)
@@ -83,7 +83,7 @@ class _DifferenceCompiler(Compiler):
         return True
 
     def _whole(self, view: Source) -> int:
-        """Return the number of the layer with exactly these units in order, or 0 for none."""
+        """Return the index of the layer with exactly these units, in order; 0 if none has them."""
         number = int(view.layer[0])
         whole = number > 0 and view.more is None and view.unit.size == self.widths[number]
         whole = whole and (view.layer == number).all()
@@ -91,12 +91,12 @@ class _DifferenceCompiler(Compiler):
 
 
 def _nothing(size: int) -> Source:
-    """Return places of constants 0."""
+    """Return a source whose entries are all the constant 0."""
     return Source(np.full(size, -1), np.zeros(size, int), np.zeros(size))
 
 
 def _difference(later: ProgramLayer, first: ProgramLayer, number: int) -> ProgramLayer:
-    """Build the layer of differences of sums, with the curve of the earlier copy."""
+    """Build the layer whose sums are `later`'s minus `first`'s, with the curve of `first`."""
     sources, sizes = dict(later.sources), dict(later.sizes)
     for source, matrix in first.sources.items():
         _add(sources, source, -1.0 * matrix)
@@ -111,5 +111,5 @@ def _difference(later: ProgramLayer, first: ProgramLayer, number: int) -> Progra
 
 
 def _add(store: dict[int, Matrix], source: int, matrix: Matrix) -> None:
-    """Add a matrix to the one stored for a source."""
+    """Store a matrix for a source, or add it to the matrix already stored."""
     store[source] = store[source] + matrix if source in store else matrix

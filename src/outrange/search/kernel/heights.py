@@ -9,9 +9,9 @@ from .layer_program import LayerProgram
 
 
 def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> list[np.ndarray]:
-    """Return bounds `(n,)` of `|h|` for each layer from bounds of the layers' sums.
+    """Return bounds `(n,)` on `|h|` for the units of each layer, from bounds on their sums.
 
-    The bounds of a linear layer are infinite.
+    For a linear layer, the bounds are infinite.
     """
     values, at = [], 0
     for layer in program.layers:
@@ -28,7 +28,7 @@ def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> lis
 def sizes_of(
     program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return `(Z, rho)` per layer: the size of each sum, and the radius of its rounding errors."""
+    """Return `(Z, rho)` per layer: sums of absolute terms, and the radii of rounding errors."""
     heights = [reach]
     feeding = [0] * (len(program.layers) + 1)
     for layer in program.layers:

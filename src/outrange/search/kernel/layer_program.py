@@ -19,7 +19,8 @@ from .sparse import Matrix
 
 
 UNSTABLE = 4
-"""Estimated ratio of units to unstable units in a box; each unstable unit is charged one row."""
+"""Estimated ratio of all units to unstable units in a box. The work counted for each unstable unit
+is one back-substituted row."""
 
 
 @dataclass(eq=False)
@@ -27,16 +28,19 @@ class ProgramLayer:
     """One layer of units.
 
     Args:
-        sources: Layer number to its matrix `(n, units of that layer)`, float64; sparse if it is
-            large and its op lists the nonzero entries.
-        sizes: Layer number to a matrix of absolute values, summed over the terms of each entry.
+        sources: Maps the index of each layer that is read to a float64 matrix `(n, units of that
+            layer)`, which is sparse if it is large and its op lists the nonzero entries.
+        sizes: Maps the same indices to matrices of the same shapes: per entry of `sources`, the sum
+            of the absolute values of its terms.
         bias: Array of shape `(n,)`.
         linear: Whether `h = z`.
         below: Slope for `z < 0`.
         above: Slope for `z >= 0`.
-        error: `(n,)` bounds on the error of the layer's own definition (a curve's stated error).
-        merged: The largest number of terms in any matrix entry.
-        first: For a layer of differences, the number (from 1) of the layer with `w`; else 0.
+        error: `(n,)` bounds on the deviation of a unit from its definition, such as a curve's
+            stated error.
+        merged: The largest number of terms that add up to one matrix entry.
+        first: For a layer of differences, the index (from 1) of the layer with sums `w`; otherwise
+            0.
     """
 
     sources: dict[int, Matrix]
@@ -62,7 +66,7 @@ class ProgramLayer:
         return np.maximum(z, 0.0) if self._is_relu else z * self.slopes(z)
 
     def pull_back(self, a: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Pull a gradient back through the curve: `a` times the slopes of `f`."""
+        """Return a gradient pulled back through the curve: `a` times the slopes of `f` at `z`."""
         return np.where(z < 0, 0.0, a) if self._is_relu else a * self.slopes(z)
 
     @property
@@ -86,10 +90,11 @@ class LayerProgram:
     defined: Mapping[int, tuple[int, float]] = field(default_factory=dict)
 
     def off_by(self, errors: Mapping[int, np.ndarray]) -> LayerProgram:
-        """Return the same program for values that may deviate from their definitions.
+        """Return the same program, but for values that may deviate from their definitions.
 
         Args:
-            errors: `(n,)` bounds on the deviations, by value; not for rearrangements.
+            errors: Maps graph values, which must not be rearrangements, to `(n,)` bounds on their
+                deviations.
         """
         amounts = [layer.error for layer in self.layers]
         for value, error in errors.items():
@@ -126,7 +131,7 @@ class LayerProgram:
         return sums
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate objectives `(batch, m)` in plain float64."""
+        """Return the objectives `(batch, m)` at points `(batch, inputs)`, in plain float64."""
         return self.forward(x)[-1]
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,10 +17,12 @@ MOST_INPUTS = 64
 """Maximum number of inputs that the simplex method of the case leaves supports."""
 
 LEAF_UNITS = 12
-"""Maximum number of undecided units of a box that is closed by cases; more would enlarge files."""
+"""Maximum number of undecided units of a box that is closed by cases; with more, certificates would
+become larger."""
 
 LEAF_LPS = 2000
-"""Maximum number of linear programs for one objective on one box; with more, the box is split."""
+"""Maximum number of linear programs for one objective on one box; if more are needed, the box is
+split."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +47,14 @@ class KinkBlock:
 
 @dataclass(frozen=True, eq=False)
 class TreeBox:
-    """A box whose proof tree is still to be written, by any prover.
+    """A box whose proof tree has not been written yet; any prover can write it.
 
     Args:
         lo: Array of shape `(inputs,)`.
         hi: Array of shape `(inputs,)`.
-        known_lo: `(variables,)` lower bounds of every variable, proved at the box's ancestors.
-        known_hi: `(variables,)` upper bounds of every variable.
-        open: `(m,)` goals that are not closed at the box's ancestors.
+        known_lo: `(variables,)` lower bounds of all variables, proved at the box's ancestors.
+        known_hi: `(variables,)` upper bounds of all variables, proved likewise.
+        open: `(m,)` mask of the goals that no ancestor of the box has closed.
     """
 
     lo: np.ndarray
@@ -63,18 +65,18 @@ class TreeBox:
 
     @property
     def addresses(self) -> list[int]:
-        """The addresses of its arrays."""
+        """Memory addresses of the box's arrays, in the order of the fields."""
         return [address(a) for a in (self.lo, self.hi, self.known_lo, self.known_hi, self.open)]
 
 
 class TreeProver:
-    """Writer of the tree that proves every goal over a box, depth first.
+    """Prover that writes, depth first, a tree that proves all goals over a box.
 
     Args:
         inputs: Number of inputs; the inputs are the variables 1, 2, ...
         blocks: The units, in order.
-        goals: Forms, shape `(m, variables)`.
-        least: `(m,)` lower bounds to prove of the forms.
+        goals: Forms to be bounded from below, shape `(m, variables)`.
+        least: `(m,)` lower bounds to be proved for the forms.
         weight: `(m,)` the reciprocals of the forms' ranges.
     """
 
@@ -131,11 +133,11 @@ class TreeProver:
         self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
 
     def resume(self, box: TreeBox) -> None:
-        """Start at a box that another prover has handed over."""
+        """Start the tree at a box that another prover has handed over."""
         self._lib.prover_resume(self._handle, *box.addresses)
 
     def take(self, spare: int = 0) -> TreeBox | None:
-        """Hand over the open box that would come last; its tree follows those of the other boxes.
+        """Hand over the open box that would be processed last; its tree follows all other trees.
 
         Args:
             spare: Minimum number of boxes to retain.
@@ -159,13 +161,13 @@ class TreeProver:
         return other
 
     def run(self, boxes: int) -> int:
-        """Process up to `boxes` boxes; return 1 if finished, 0 if not yet, -1 if impossible."""
+        """Process up to `boxes` boxes; return 1 if the tree is done, 0 if not, -1 on failure."""
         charge(boxes * self._operations)
         return self._lib.prover_run(self._handle, boxes)
 
     @property
     def size(self) -> int:
-        """Number of bytes written so far."""
+        """Number of bytes of the tree written so far."""
         count, stats = np.zeros(1, np.int64), np.zeros(3, np.int64)
         self._lib.prover_tree(self._handle, address(count), address(stats))
         return int(count[0])

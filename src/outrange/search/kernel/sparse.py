@@ -11,7 +11,8 @@ from ...ops.numerics.scatter import Scatter
 
 
 SPARSE_FROM = 1 << 16
-"""Number of entries at or above which a matrix is sparse, if its op lists the nonzero entries."""
+"""Number of entries at or above which a matrix is stored as sparse, if its op lists the nonzero
+entries."""
 
 
 class SparseMatrix:
@@ -22,7 +23,7 @@ class SparseMatrix:
     Args:
         row: Integer indices, shape `(n,)`.
         column: Integer indices, shape `(n,)`.
-        value: `(n,)` values; those at the same place are added up.
+        value: `(n,)` values; values with the same row and column are added up.
         shape: Numbers of rows and columns.
     """
 
@@ -35,7 +36,7 @@ class SparseMatrix:
         place, same = np.unique(row * shape[1] + column, return_inverse=True)
         scatter = Scatter(same.ravel(), place.size)
         self.most = scatter.most
-        """The largest number of values that were added up to one entry."""
+        """The largest number of values that were added up for one entry."""
         self.value = scatter.sums(np.take(value, scatter.order))
         self.row, self.column = place // shape[1], place % shape[1]
 
@@ -99,12 +100,12 @@ def as_array(matrix: Matrix) -> np.ndarray:
 
 
 def share_of(matrix: Matrix) -> float:
-    """Return the fraction of nonzero entries."""
+    """Return the fraction of a matrix's entries that are nonzero."""
     return len(entries_of(matrix)[2]) / max(1, np.prod(matrix.shape))
 
 
 def entries_of(matrix: Matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rows, columns and values of the nonzero entries, by row."""
+    """Return the rows, columns and values of a matrix's nonzero entries, ordered by row."""
     if isinstance(matrix, SparseMatrix):
         return matrix.row, matrix.column, matrix.value
     row, column = np.nonzero(matrix)
@@ -119,7 +120,7 @@ def identity(size: int) -> Matrix:
 
 
 def matrices(op: Affine) -> tuple[Matrix, ...]:
-    """Return the coefficients of an op, `(results, entries)` for each input."""
+    """Return a matrix of coefficients `(results, entries)` for each input of an op."""
     if op.entries is None or op.size * sum(op.sizes) < SPARSE_FROM:
         return op.adjoint(np.eye(op.size))
     pairs = zip(op.entries(), op.sizes, strict=True)
@@ -135,11 +136,12 @@ def regroup_by_units(
         part: Array of shape `(n, entries)`.
         size: Absolute values of the terms of each coefficient, of the same shape.
         here: `(entries,)` whether an entry is a unit of the layer.
-        unit: `(entries,)` the unit of each entry.
+        unit: `(entries,)` index of each such entry's unit.
         width: Number of units of the layer.
 
     Returns:
-        The matrix and the sizes over units, and the largest number of entries of one unit.
+        The matrix and the sizes over units, and the largest number of entries added up for one
+        unit.
     """
     if isinstance(part, SparseMatrix) and isinstance(size, SparseMatrix):
         some = here[part.column]

@@ -1,1 +1,1 @@
-"""One tree over workers: tasks search sub-trees, and report the boxes that stay open."""
+"""Search of one tree by several workers: tasks search sub-trees, and report the boxes left open."""

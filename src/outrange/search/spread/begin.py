@@ -1,4 +1,4 @@
-"""Distributes a search by input splits over workers, if there are any."""
+"""Distributes an input-splitting search over the workers, if there are any."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Boxes:
 
     @property
     def least(self) -> np.ndarray:
-        """`(m,)` the least bounds of all boxes, infinite if none is open."""
+        """`(m,)` least bound of each objective over all boxes; infinite if none is open for it."""
         return self.lb.min(axis=0, initial=np.inf)
 
     @classmethod
@@ -58,7 +58,7 @@ class Boxes:
         return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
 
     def put(self, frontier: Frontier) -> None:
-        """Push the boxes to a frontier."""
+        """Push the boxes onto a frontier."""
         frontier.push(self.lo, self.hi, self.lb, self.status, self.open, self.priority)
 
 
@@ -71,7 +71,7 @@ class SearchState:
         best: Best values, shape `(m,)`.
         at: Points of the best values, shape `(m, inputs)`.
         most: `(m,)` the largest known values.
-        dropped: `(m,)` objectives closed elsewhere.
+        dropped: `(m,)` mask of the objectives closed elsewhere.
         proved: `(m,)` bounds proved elsewhere.
         floor: `(m,)` gaps that rounding may cause.
         target: `(m,)` targets of a decision; None for ranges.
@@ -109,7 +109,7 @@ class SearchState:
         )
 
     def incumbent(self, seconds: float) -> Incumbent:
-        """Create an incumbent for a sub-tree."""
+        """Create an incumbent for a sub-tree, with a time limit in seconds."""
         tol = Tolerance(self.tol, self.tol)
         incumbent = Incumbent(self.rows, tol, seconds, _nobody)
         incumbent.start(self.best, self.at, self.most)
@@ -124,7 +124,7 @@ class SearchState:
 
 
 def _nobody(_: object) -> None:
-    """Ignore progress: a listener of the whole search gets no events of its parts."""
+    """Ignore progress: a listener of the whole search receives no events of its parts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class SubtreeReport:
         best: Best values, shape `(m,)`.
         at: Points of the best values, shape `(m, inputs)`.
         bounded: Number of boxes bounded.
-        seconds: Duration on the worker.
+        seconds: Duration of the search on the worker, in seconds.
     """
 
     boxes: Boxes

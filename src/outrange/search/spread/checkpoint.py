@@ -1,4 +1,4 @@
-"""Checkpoints of a search on disk, written atomically, and read only for the same question."""
+"""Checkpoints of a search, written to disk atomically, and read only for the same question."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .boxes import Boxes
 
 
 EVERY = 30.0
-"""Minimum seconds between two checkpoints."""
+"""Minimum time between two checkpoints, in seconds."""
 
 SHARE = 0.05
-"""Maximum fraction of the time that is spent on writing checkpoints."""
+"""Maximum fraction of the time spent writing checkpoints."""
 
 FORMAT = "outrange.search.checkpoint 1"
 """Identifier of the file format."""
@@ -35,13 +35,13 @@ class TreeState:
     """The state from which a search resumes.
 
     Args:
-        boxes: Boxes that are open or in hand.
+        boxes: Boxes that are open or in hand (assigned to a task).
         closed: `(m,)` the least bounds of closed boxes.
         best: Best values, shape `(m,)`.
         at: Points of the best values, shape `(m, inputs)`.
         most: `(m,)` the largest known values.
         bounded: Number of boxes bounded so far.
-        given: Number of tasks so far, from which the seeds of later tasks continue.
+        given: Number of tasks so far, which determines the seeds of later tasks.
     """
 
     boxes: Boxes
@@ -70,10 +70,11 @@ class Checkpoint:
         """Create the checkpoint of a problem, or return None if no folder is given.
 
         A question may have several problems (halves of a box, clauses), and several questions may
-        share a folder. So the file's name is derived from everything that its bounds depend on.
+        share a folder. So the file's name is derived from everything that the problem's bounds
+        depend on.
 
         Args:
-            workers: The workers, and the folder of the state.
+            workers: The workers, and the folder of the checkpoints.
             problem: Objectives and their boxes.
             incumbent: Provides the targets and tolerances that close a box.
         """
@@ -99,7 +100,7 @@ class Checkpoint:
         return read_wall_clock() >= self._next
 
     def save(self, state: TreeState) -> None:
-        """Write a state atomically: after a kill or on a full disk, the old file is intact."""
+        """Write a state atomically: the old file survives a killed process or a full disk."""
         begin = read_wall_clock()
         part = self._path.with_name(f"{self._path.name}.part")
         arrays = {f.name: getattr(state, f.name) for f in fields(state) if f.name != "boxes"}

@@ -1,8 +1,8 @@
-"""Sizes of tasks; simulations of the scheduler use the same functions.
+"""Policy for the sizes of tasks, which simulations of the scheduler use too.
 
 Tasks go to nodes, whose cores share a sub-tree. The number of cores that can be kept busy is
-limited by the one process that handles all reports, and a node of many cores reports as often as
-one core.
+limited by the one process that handles all reports, and a node of many cores reports no more often
+than a node of one core.
 """
 
 from __future__ import annotations
@@ -16,46 +16,47 @@ FEWEST = 8
 """Minimum number of boxes of a task, for any network."""
 
 RAMP = 4
-"""Maximum number of boxes of a task, as a multiple of the boxes bounded so far. So the first tasks
-are short and leave boxes for all nodes, and a tree that ends early delays nothing."""
+"""Maximum number of boxes of a task, as a multiple of the number of boxes bounded so far. So the
+first tasks are short and leave boxes for all nodes, and a small tree is finished without delay."""
 
 GROWS = 16
-"""Maximum growth factor of the tasks of a large tree; longer tasks send fewer messages."""
+"""Maximum factor by which the tasks of a large tree grow; longer tasks send fewer messages."""
 
 SERVED = 32
-"""Number of nodes for which tasks of one second suffice; with more nodes, tasks are longer, because
-all reports pass through one process."""
+"""Maximum number of nodes for which tasks of ordinary length suffice. With more nodes, tasks become
+longer in proportion, because all reports pass through one process."""
 
 FEW = 4
-"""Maximum number of nodes for which reports cost little. If time may end the search, their tasks
-return as many boxes as necessary to raise all bounds together, since the answer is only as good as
-its worst box. Closing a whole tree takes longer in this way, because all these boxes are
+"""Maximum number of nodes for which reports are cheap. If the search has a time limit, tasks then
+return as many boxes as it takes to raise all bounds together, since the answer is only as good as
+its worst box. Closing a whole tree takes longer this way, because all of these boxes are
 transferred."""
 
 WIDE_PART = 2
-"""Divisor of the size of tasks if all boxes are raised together: the next most urgent boxes may be
-on another node."""
+"""Divisor of the size of tasks if the bounds of all boxes are raised together, since the next most
+urgent boxes may be on another node."""
 
 PLENTY, SCARCE = 64, 4
-"""Open boxes per node at or above which tasks may grow, and below which they shrink."""
+"""Numbers of open boxes per node at or above which tasks may grow, and below which they shrink."""
 
 ROOTS = 16
-"""Initial and minimum number of open boxes per core of a node: cores that share fewer wait for each
-other."""
+"""Initial and minimum number of a task's roots (the boxes at its start) per core of its node: with
+fewer, the cores wait for each other."""
 
 WIDE_ROOTS = 4096
-"""Minimum number of open boxes per core of a node if all boxes are raised together."""
+"""Minimum number of a task's roots per core of its node if all bounds are raised together."""
 
 LEAST_ROOTS, MOST_ROOTS = 32, 8192
-"""Minimum number of roots with many nodes, and maximum number in any case: two megabytes."""
+"""Minimum number of a task's roots if there are many nodes, and maximum number in any case (two
+megabytes)."""
 
 OPEN, OPEN_WIDE, OPEN_DECISION = 1 << 16, 1 << 24, 1 << 19
-"""Limits on the bytes of open boxes: per core of a node (plus one), per core if all boxes are
-raised together, and in total for a decision; see `open_bytes`. A decision primarily searches for
-points, which lie elsewhere than in nearly closed boxes."""
+"""Limits on the memory of open boxes, in bytes (see `open_bytes`): per core of a node plus one, per
+core plus one if all bounds are raised together, and in total for a decision. A decision primarily
+searches for points, and these rarely lie in nearly closed boxes."""
 
 WORTH = 0.08
-"""Fraction of a task's budget that the sub-trees of its roots should at least use up: some 40 ms,
+"""Minimum fraction of a task's budget that the sub-trees of its roots should use up: about 40 ms,
 four times the duration of a transfer."""
 
 LEARNS = 0.25
@@ -64,7 +65,8 @@ boxes to a few within a second. So the estimate is a mean of logarithms: otherwi
 sub-trees would dominate."""
 
 DEEPER, WIDER = 0.7, 1.5
-"""Factors of the number of roots after a task that left many boxes, and after one that ended early.
+"""Factors applied to the number of roots after a task that left many boxes, and after a task that
+ended early.
 """
 
 
@@ -72,8 +74,8 @@ LONGEST = 30.0
 """Maximum duration of a task in seconds."""
 
 PART, SHORTEST = 0.25, 0.1
-"""Maximum fraction of the time left for a task that raises all bounds, and seconds that are always
-allowed. A task that waits behind another task must also end in time."""
+"""Maximum duration of a task that raises all bounds, as a fraction of the time left, and the number
+of seconds that is always allowed. A task that waits behind another task must also end in time."""
 
 EARLY, EARLIER = 0.05, 0.004
 """Seconds before the time limit at which tasks end, and additional seconds per node, so that their
@@ -90,8 +92,8 @@ class Standing:
         tasks: Number of tasks so far.
         cores: Number of cores of all nodes.
         decides: Whether the question is a decision, for which intermediate bounds are useless.
-        rises: Whether all bounds should rise together: time may end the search, so the worst box
-            determines the answer, and there is memory for the boxes that come back.
+        rises: Whether all bounds should rise together: the search has a time limit, so the worst
+            box determines the answer, and there is memory for the boxes that tasks return.
     """
 
     open: int
@@ -104,17 +106,17 @@ class Standing:
 
     @property
     def is_wide(self) -> bool:
-        """Whether all boxes are raised together, rather than some of them closed."""
+        """Whether tasks raise all bounds together, instead of closing boxes one after another."""
         return self.nodes <= FEW and self.rises and not self.decides
 
 
 class Roots:
-    """Adaptive number of open boxes for a node: about as many as it can close with their sub-trees.
+    """Adaptive number of open boxes for a node: about as many as it can close, sub-trees included.
 
     Boxes that the node cannot close come back as many more boxes, each of which has to be
     transferred. If the node closes all of them early, its report was worth little. The first boxes
-    of a tree have millions of boxes below them, and the last boxes have a few. So the number is
-    learned from reports.
+    of a tree have millions of boxes below them, and the last boxes have only a few. So the number
+    is learned from reports.
     """
 
     def __init__(self) -> None:
@@ -122,15 +124,17 @@ class Roots:
         self._below = np.inf
 
     def of_task(self, now: Standing, cores: int, budget: int) -> int:
-        """Return the number of boxes for the next task, at most half the node's share of all boxes.
+        """Return the number of boxes for the next task.
 
-        With many nodes, a task gets four times its share. Near the end sub-trees are small, and
-        each report costs the one serving process some milliseconds (`benchmarks/scheduler.py`).
+        A task gets at most half of its node's fair share of all boxes, or four times its fair share
+        if there are many nodes. It gets more if a report would not be worthwhile otherwise: near
+        the end, sub-trees are small, and each report costs the one serving process a few
+        milliseconds (`benchmarks/scheduler.py`).
 
         Args:
             now: Progress of the tree.
             cores: Number of cores of the node.
-            budget: Number of boxes that take one core half a second.
+            budget: Number of boxes that one core bounds in half a second.
         """
         share = now.open * cores // (2 * now.cores)
         each = max(self._each, WIDE_ROOTS) if now.is_wide else self._each
@@ -160,9 +164,9 @@ class Roots:
 
 
 def tasks_ahead(open_: int, nodes: int) -> int:
-    """Return how many tasks are queued at each node, so that it need not wait for its next task.
+    """Return how many tasks to queue at each node, so that no node has to wait for a task.
 
-    A report takes some 10 ms there and back. Queued boxes are not available to other nodes. So
+    A report and its reply take about 10 ms. Queued boxes are not available to other nodes. So
     nothing is queued if few boxes are open, or if there are many nodes.
 
     Args:
@@ -177,14 +181,14 @@ def size_of_task(now: Standing, cores: int, budget: int) -> int:
     Args:
         now: Progress of the tree.
         cores: Number of cores of the node, to which the size is proportional.
-        budget: Number of boxes that take one core half a second.
+        budget: Number of boxes that one core bounds in half a second.
     """
     most = max(budget // 8, RAMP * now.bounded)
     return max(FEWEST, min(most, _size(now, budget * cores)))
 
 
 def _size(now: Standing, budget: int) -> int:
-    """Return the size of a task for this progress of the tree."""
+    """Return how many boxes a task should bound at this stage of the tree."""
     if now.is_wide:
         return budget // WIDE_PART
     each, least = now.open / now.nodes, max(1, now.nodes // SERVED)
@@ -196,10 +200,10 @@ def _size(now: Standing, budget: int) -> int:
 
 
 def open_bytes(now: Standing, cores: int) -> int:
-    """Return the bytes of open boxes above which a task bounds nearly closed boxes first.
+    """Return the bytes that open boxes may use before a task bounds nearly closed boxes first.
 
-    So few boxes come back. Below this limit, a task bounds the worst boxes first. The limit is
-    higher if all bounds should rise.
+    Few boxes are then returned. Below this limit, a task bounds the worst boxes first. The limit is
+    higher if all bounds should rise together.
 
     Args:
         now: Progress of the tree.
@@ -213,12 +217,13 @@ def open_bytes(now: Standing, cores: int) -> int:
 def seconds_of_task(left: float, nodes: int, rises: bool = False) -> float:
     """Return the time limit of a task, in seconds.
 
-    A task that reports after the end of the search is lost. Without a limit on its fraction of the
-    time, a queued task would get the seconds that were left when it was sent, not when it starts.
+    A task that reports after the end of the search is lost. If a task were not limited to a
+    fraction of the time, a queued task would get the seconds left when it was sent, although it
+    starts later.
 
     Args:
         left: Seconds left for the whole search.
-        nodes: Number of nodes that report at its end; 0 for this process.
+        nodes: Number of nodes that report at the end of the search; 0 for a task in this process.
         rises: Whether all bounds should rise together, see `Standing`.
     """
     usable = max(0.0, left - (EARLY + EARLIER * nodes) * (nodes > 0))

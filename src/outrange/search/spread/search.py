@@ -1,4 +1,5 @@
-"""Search of one tree over workers: this process stores the open boxes, workers search sub-trees."""
+"""Search of one tree by workers: this process stores the open boxes, and workers search
+sub-trees."""
 
 from __future__ import annotations
 
@@ -29,17 +30,19 @@ from .subtree import Machine, explore, explore_payload, products_of_box
 METHOD = "sub-trees on workers"
 
 ALONE = 256
-"""Number of boxes bounded in this process first; most questions end before workers are used."""
+"""Number of boxes that this process bounds before it uses workers; most questions need no more."""
 
 HERE = 64
 """Maximum number of roots of a task that runs in this process."""
 
 SLICE, MOST = 2e8, 100_000
-"""Approximate multiplications of a task (half a second on a core), and its maximum number of boxes.
+"""Approximate number of multiplications of a task (half a second on a core), and its maximum number
+of boxes.
 """
 
 HANGS = 120.0
-"""Seconds after which a task is considered hanging: its worker may have to start and compile."""
+"""Seconds after which a task is considered hung, long enough for its worker to start and
+compile."""
 
 TICK = 0.1
 """Seconds between two checks of the clock."""
@@ -48,28 +51,28 @@ GONE = 10.0
 """Seconds without any worker after which boxes in hand are reopened."""
 
 ATTEMPTS = 8
-"""Number of failures of tasks (not of workers) after which the search fails."""
+"""Number of failed tasks after which the search fails; tasks of lost workers do not count."""
 
 
 class SpreadSearch(Search):
-    """Best-first search over workers, which close what they can below the most urgent boxes.
+    """Best-first search by workers, which search the sub-trees of the most urgent boxes.
 
     A worker is a node of one or more cores, which share its task. It receives a few boxes, and the
     state of the whole search. It bounds a number of boxes below them, and reports its bounds, its
     best points and the boxes that are still open. These go to one frontier, which serves all nodes.
-    So an idle node gets a part of the boxes that others have left.
+    So an idle node receives some of the boxes that other nodes have left open.
 
     Args:
         problem: The objectives and their boxes.
         incumbent: Clock, tolerances and the best points.
         local: The search in this process, already started.
         program: The problem's layers, if the local search runs on the kernel.
-        workers: The workers, and the folder of the state.
+        workers: The workers, and the folder of the checkpoints.
         seed: Seed of the random points.
 
     Sound: `lower` is the least bound of closed, open and in-hand boxes, at any moment. The boxes of
-    a lost worker are reopened with their previous bounds. Complete: as for a search in one process.
-    Cost: the same, and a few milliseconds per task.
+        a lost worker are reopened with their previous bounds. Complete: to the same extent as a
+        search in one process. Cost: the same, plus a few milliseconds per task.
     """
 
     def __init__(
@@ -128,7 +131,7 @@ class SpreadSearch(Search):
         self.local.recover()
 
     def advance(self) -> bool:
-        """Send tasks, and process the reports that arrive within a moment."""
+        """Send tasks, and process the reports that arrive within at most `TICK` seconds."""
         if self._is_alone:
             return self.local.advance()
         if self._bounded < self._first:
@@ -154,7 +157,7 @@ class SpreadSearch(Search):
         return True
 
     def leave(self) -> None:
-        """Release all tasks at the end of the question, and save the state."""
+        """Cancel all tasks at the end of the question; save the state if checkpoints are on."""
         self._dispatcher.cancel_all()
         if self._checkpoint is not None and self._bounded >= self._first:
             self._checkpoint.save(self._state())
@@ -162,7 +165,7 @@ class SpreadSearch(Search):
     # ---- tasks ------------------------------------------------------------------------------
 
     def _wait_for_workers(self) -> None:
-        """Continue in this process as long as there are no workers."""
+        """Search a part of the tree in this process while there are no workers."""
         for done in self._dispatcher.wait(0.0 if len(self.frontier) else TICK):
             self._take(done)
         if self.incumbent.clock.seconds > self._seen + GONE:
@@ -171,7 +174,7 @@ class SpreadSearch(Search):
             self._search_here(self._budget, threads())
 
     def _search_here(self, budget: int, cores: int = 1) -> None:
-        """Search a part of the tree in this process, in the same steps as a worker.
+        """Search a part of the tree in this process, by the same steps as a worker.
 
         Args:
             budget: Number of boxes to bound.
@@ -200,10 +203,10 @@ class SpreadSearch(Search):
         return boxes
 
     def _give(self, ended: Sequence[TaskResult] = ()) -> None:
-        """Send a task to every node that is idle, or will soon be.
+        """Send a task to every node that is idle or soon will be.
 
         Args:
-            ended: Tasks that have ended, and are still to be processed.
+            ended: Tasks that have ended but have not been processed yet.
         """
         while len(self.frontier) and not self.incumbent.met:
             open_, nodes = len(self.frontier), self._dispatcher.pool.nodes
@@ -257,7 +260,7 @@ class SpreadSearch(Search):
                 raise done.error
 
     def _enter(self, report: SubtreeReport) -> None:
-        """Store a report: open boxes first, since an interrupt must not lose them."""
+        """Store a report, open boxes first so that an interrupt does not lose them."""
         report.boxes.put(self.frontier)
         self.frontier.close(report.closed)
         self.incumbent.offer(report.best, report.at)
@@ -273,12 +276,12 @@ class SpreadSearch(Search):
         return [self._seed, self._tasks]
 
     def _continue_alone(self) -> None:
-        """Continue in this process after the executor is lost; boxes in hand are reopened."""
+        """Reopen the boxes in hand, and search only in this process, since the executor is lost."""
         self._reopen()
         self._is_alone = True
 
     def _reopen(self) -> None:
-        """Return all boxes in hand to the frontier, and drop their tasks."""
+        """Return all boxes in hand to the frontier, and cancel their tasks."""
         for ticket in list(self._hands):
             self._hands[ticket].put(self.frontier)
             del self._hands[ticket]

@@ -1,8 +1,9 @@
-"""Search of a sub-tree on a worker, counted in boxes, so that equal work has equal results.
+"""Search of a sub-tree on a worker, paced by counts of boxes instead of the clock.
 
-A search in one process paces itself by the clock. Here, steps are counted, and on a node of one
-core a single thread runs them in order. So with one such worker, the whole search is reproducible
-bit for bit, regardless of other load. The cores of a larger node share a call of the kernel.
+A search in one process paces itself by the clock. Here, steps are counted, so that equal work has
+equal results. On a node of one core, a single thread runs the steps in order. So if a node of one
+core is the only worker, the whole search is reproducible bit for bit, regardless of the machine's
+load. The cores of a larger node share a call of the kernel.
 """
 
 from __future__ import annotations
@@ -30,28 +31,29 @@ from .policy import OPEN
 
 
 DEEP = (64, 16, 256)
-"""Sizes of calls that bound the boxes closest to being closed: minimum number of boxes, number per
-core, and boxes that the kernel bounds for each. Few boxes are then open between two calls, and few
-are returned."""
+"""Sizes of calls that bound the boxes closest to being closed: minimum number of boxes, number of
+boxes per core, and number of boxes that the kernel bounds for each of them. Few boxes are then open
+between two calls, and few are returned."""
 
 WIDE = (16, 4, 16)
-"""Sizes of calls that bound the most urgent boxes, which have many parts; as for `DEEP`."""
+"""The same sizes as in `DEEP`, for calls that bound the most urgent boxes, which have many
+sub-boxes."""
 
 WIDE_SHARE, WIDE_MOST, WIDE_BUDGET = 32, 512, 4
 """Sizes of calls if many urgent boxes are open: divisor of their number, maximum number of boxes
-per core, and boxes that the kernel bounds for each. The other urgent boxes wait for the end of the
-call, so its boxes are not followed deep: with 16, the worst box was a tenth worse after the same
-work."""
+per core, and number of boxes that the kernel bounds for each. Since the other urgent boxes wait for
+the end of the call, this last number is small: with 16, the worst box was a tenth worse after the
+same work."""
 
 STEP = 256
-"""Number of boxes per step of the array engine and core."""
+"""Number of boxes per core in one step of the array engine."""
 
 ATTACK_EVERY = 8
-"""Steps between two descents from open boxes, in a decision."""
+"""Number of steps between two descents from open boxes, in a decision."""
 
 
 class StepPace(Pace):
-    """Kernel calls of a fixed size.
+    """Pace whose calls have fixed sizes, independent of the clock.
 
     Args:
         cores: Number of cores that share a call; on fewer cores, the same call takes longer.
@@ -63,7 +65,7 @@ class StepPace(Pace):
         self.turn(deep=False)
 
     def turn(self, deep: bool, waiting: int = 0) -> None:
-        """Choose the sizes of calls from now on.
+        """Set the sizes of the calls that follow.
 
         Args:
             deep: Whether the boxes closest to being closed are bounded first.
@@ -76,7 +78,7 @@ class StepPace(Pace):
             self.budget = WIDE_BUDGET
 
     def is_ahead(self, waiting: int) -> bool:
-        """Return whether cores share calls, and there are boxes for another call."""
+        """Return whether several cores share calls, and enough boxes wait for another call."""
         return self.threads > 1 and waiting >= self.most
 
     def learn(self, seconds: float) -> None:
@@ -95,7 +97,7 @@ class StepAttack(OpenBoxAttack):
 
 
 class StepKernelSearch(KernelSearch):
-    """Search by the compiled kernel, with work paced by counts and not by the clock."""
+    """Search on the compiled kernel, paced by counts of boxes instead of the clock."""
 
     attack = StepAttack
     pace = StepPace
@@ -120,7 +122,7 @@ class StepKernelSearch(KernelSearch):
 
 
 class StepArraySearch(ArraySearch):
-    """Search by the array engine, with work paced by counts and not by the clock."""
+    """Search on the array engine, paced by counts of boxes instead of the clock."""
 
     attack = StepAttack
     _together = STEP
@@ -186,7 +188,7 @@ class Machine:
             seconds: Time limit in seconds.
             seed: Seed of the random points.
             cores: Number of cores that share the search.
-            most_bytes: Limit on open boxes, see `policy.open_bytes`.
+            most_bytes: Limit on the memory of open boxes, in bytes; see `policy.open_bytes`.
         """
         incumbent = state.incumbent(seconds)
         domain = self.problem.domain
@@ -222,7 +224,7 @@ def explore(
     cores: int = 1,
     most_bytes: int = OPEN,
 ) -> SubtreeReport:
-    """Search a sub-tree.
+    """Search a sub-tree, and report its bounds, best points and open boxes.
 
     Args:
         boxes: Roots of the sub-tree.
@@ -231,7 +233,7 @@ def explore(
         seconds: Time limit in seconds.
         seed: Seed of the random points.
         cores: Number of cores that share the search.
-        most_bytes: Limit on open boxes, see `policy.open_bytes`.
+        most_bytes: Limit on the memory of open boxes, in bytes; see `policy.open_bytes`.
     """
     with np.errstate(all="ignore"):
         search = machine.search(boxes, state, seconds, seed, cores, most_bytes)
@@ -265,7 +267,7 @@ def _compile(data: bytes) -> Machine:
 
 
 def products_of_box(problem: Problem, program: LayerProgram | None) -> float:
-    """Estimate the number of multiplications for one box.
+    """Estimate the number of multiplications needed to bound one box.
 
     Args:
         problem: Objectives and their boxes.
