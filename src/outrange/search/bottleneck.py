@@ -1,9 +1,10 @@
 """Decisions through a bottleneck: many inputs reach the objectives through a few middle values.
 
-Controllers end in a few numbers that enter physics: sines, products, floors. Neuron splits support
-the network in front of these numbers, and the part behind them has few inputs. So the search first
-bounds the ranges of the bottleneck. Then it finds the boxes of bottleneck values on which the
-objectives may miss their targets. Finally it decides whether any input reaches these boxes.
+The last steps of a controller often apply physics (sines, products, floors) to a few numbers.
+Neuron splits support the network in front of these numbers, and the part behind them has few
+inputs. So the search first bounds the ranges of the bottleneck. Then it finds the boxes of
+bottleneck values on which the objectives may miss their targets. Finally it decides whether any
+input reaches these boxes.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ PAVED = 256
 """Maximum number of boxes into which a case is divided. The hull of its open boxes is a region."""
 
 TOLERANCE = 1e-2
-"""Relative gap of the bottleneck ranges."""
+"""Target relative gap of the bottleneck ranges."""
 
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
@@ -76,7 +77,8 @@ class Bottleneck:
 def find_bottleneck(graph: Graph) -> Bottleneck | None:
     """Find the narrowest bottleneck whose front is supported by neuron splits, or return None.
 
-    If several qualify, take the last: a longer front keeps more correlation between the entries.
+    If several qualify, the last one is returned: a longer front keeps more correlation between the
+    entries.
     """
     every = np.arange(graph.value_size(graph.output))
     whole = cone(graph, graph.output, every)
@@ -113,12 +115,12 @@ def _widths(graph: Graph) -> Iterator[tuple[int, int]]:
 
 
 class BottleneckSearch(Search):
-    """Search that bounds the ranges of a bottleneck and decides if inputs reach its open regions.
+    """Search that bounds a bottleneck's ranges and decides whether inputs reach its open regions.
 
     Args:
         problem: The whole problem: a decision about one box.
         bottleneck: Bottleneck of the problem's small graph, with the objectives as outputs.
-        begin: Starts the searches of the front.
+        begin: Function that starts the searches of the front.
     """
 
     methods = (
@@ -158,7 +160,7 @@ class BottleneckSearch(Search):
 
     @property
     def _limit(self) -> float | None:
-        """Seconds left; None for no limit."""
+        """Seconds left, or None for no limit."""
         left = self.incumbent.clock.left
         return None if np.isinf(left) else left
 
@@ -294,7 +296,7 @@ class BottleneckSearch(Search):
 def _half(
     rest: Graph, lo: np.ndarray, hi: np.ndarray, splits: np.ndarray, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a half of a region, cut across the entry with the largest effect on the outputs."""
+    """Return the lower (`side` 0) or upper half of a region, cut at the most influential entry."""
     corners = np.where(np.eye(lo.size, dtype=bool), hi, 0.5 * lo + 0.5 * hi)
     others = np.where(np.eye(lo.size, dtype=bool), lo, 0.5 * lo + 0.5 * hi)
     moves = np.abs(rest.run(corners) - rest.run(others)).sum(axis=1)

@@ -31,7 +31,7 @@ FIRST_TURN = 0.1
 """Length of a case's first turn, in seconds; it doubles with each turn of the same case."""
 
 SETTLED = 0.3
-"""Length of a case's next turn, in seconds, above which the case has had its first turns."""
+"""Length of a case's next turn, in seconds, above which its first turns are complete."""
 
 WORTH = 0.05
 """Fraction of a gap that a turn must close; a case is split after a turn that closes less."""
@@ -72,7 +72,7 @@ class _SearchedBox:
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
         turn: Length of the box's next turn, in seconds.
-        search: The box's search; None before the first turn, or after it was discarded.
+        search: The box's search, or None before the first turn and after the search was discarded.
     """
 
     lo: np.ndarray
@@ -87,7 +87,7 @@ class CaseSearch(Search):
     Args:
         problem: Objectives over a union of boxes, perhaps with integer inputs.
         incumbent: Shared with the other searches of the problem.
-        begin: Starts the search of a single box of real inputs.
+        begin: Function that starts the search of a single box of real inputs.
         hull: Whether to search the hull of the boxes as a single case that is never split, instead
             of each box.
     """
@@ -266,7 +266,7 @@ class CaseSearch(Search):
         None means that the case is searched further. A relaxation with a point below the cutoff
         cannot close the case. The case is still searched while its bound is further from its best
         point than that point is from the cutoff. If a search over real inputs has ended, only
-        rounding is left, which no split removes.
+        rounding errors are left, which no split removes.
         """
         whole = self._problem.domain.whole & (case.lo < case.hi)
         if case.search is not None and case.search.incumbent.best.size and whole.any():

@@ -36,15 +36,15 @@ def decide(
 ) -> Solution:
     """Find a point that satisfies a clause, or prove that there is none.
 
-    All groups are first attacked. Then their branch-and-bound searches run in turns.
+    All groups are first attacked. Then their branch-and-bound searches take turns.
 
     Args:
         groups: Clauses and the boxes on which they are decided; at least one.
         accept: Called with a point `(d,)` whose value is low enough in float64; True ends the
             search, False continues it for lower values.
-        time_limit: Wall-clock seconds; None for no limit.
+        time_limit: Wall-clock seconds, or None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
-        seed: Seed of the samples.
+        seed: Seed for the samples.
         engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
 
     Returns:
@@ -66,7 +66,7 @@ def decide(
 
 
 class _Decision:
-    """State of one decision, whose groups of clauses are searched in turns."""
+    """State of one decision, which alternates between searches of its groups of clauses."""
 
     def __init__(
         self,

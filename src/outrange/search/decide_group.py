@@ -34,8 +34,8 @@ class GroupSearch:
         graph: The network, perhaps with extra inputs.
         group: The clauses and their boxes.
         inputs: The number of the network's own inputs, which come first.
-        time_limit: Seconds; None for no limit.
-        seed: Seed of the samples.
+        time_limit: Seconds, or None for no limit.
+        seed: Seed for the samples.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class GroupSearch:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods used so far, each once."""
+        """The methods used so far, without repetition."""
         return tuple(dict.fromkeys((*METHODS * self._filtered, *self.search.methods)))
 
     @property
@@ -112,7 +112,7 @@ class GroupSearch:
         return stop
 
     def offer_ties(self, accept: Accept) -> bool:
-        """Offer the best points of open clauses after the search, even if values only tie with 0.
+        """Offer the best points of open clauses after the search, including values of about 0.
 
         Returns:
             Whether a point was accepted.

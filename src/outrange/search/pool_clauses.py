@@ -23,7 +23,7 @@ from .selection import FEW_INPUTS, is_wide
 
 
 MANY = 16
-"""Minimum number of equal groups that are pooled; fewer are searched separately."""
+"""Minimum number of groups with equal clauses that are pooled; fewer are searched separately."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def _translate_formula(
     """Translate a formula over `[x, y]` into one over `[x, constants, y]`.
 
     Args:
-        sources: Index of each atom's constant among the new inputs; -1 if it remains a constant.
+        sources: Index of each atom's constant among the new inputs, or -1 if it remains a constant.
         inputs: The number of original inputs.
         count: The number of new inputs.
     """

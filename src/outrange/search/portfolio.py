@@ -1,4 +1,4 @@
-"""A portfolio: several searches of one problem that run in turns.
+"""A portfolio: several searches of one problem that take turns.
 
 Reference: B. Huberman, R. Lukose, T. Hogg, *An economics approach to hard computational problems*,
 Science 275 (1997).
@@ -27,7 +27,7 @@ SHARE_BEHIND = 0.0625
 
 
 class Portfolio(Search):
-    """Several searches of one problem with a shared incumbent, in turns of growing length.
+    """Several searches of one problem with a shared incumbent, taking turns of growing length.
 
     A bound proved by one search is available to all. From the second round on, the search with the
     best bounds gets most of the time, because its lead shows which kind of split suits the network.
@@ -133,7 +133,7 @@ class Portfolio(Search):
 
 
 def begin_in_turns(*begins: Callable[[], Search]) -> Search:
-    """Start several searches and return one that runs them in turns.
+    """Start several searches and return one that alternates between them.
 
     Searches that fail to start are left out.
 
@@ -155,7 +155,7 @@ def begin_in_turns(*begins: Callable[[], Search]) -> Search:
 
 
 class DeferredSearch(Search):
-    """A search that starts only when first advanced, because its first bounds may take long.
+    """A search that starts only when first advanced, because its first bounds may take a long time.
 
     Args:
         incumbent: Shared with the other searches.
@@ -182,7 +182,7 @@ class DeferredSearch(Search):
 
     @property
     def share(self) -> float:
-        """Same as for the wrapped search; 1 before it has started."""
+        """Same as for the wrapped search, or 1 before it has started."""
         return 1.0 if self._search is None else self._search.share
 
     @property

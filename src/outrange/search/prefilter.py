@@ -1,4 +1,4 @@
-"""Refutes clauses before any search, by bounds over many boxes at once."""
+"""Refutes clauses before any search, by bounds over many boxes in one pass."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def drop_refuted(
 
     Args:
         groups: Clauses and their boxes.
-        late: Returns whether to stop; the remaining groups are then returned unchanged.
+        late: Function that returns whether to stop; the remaining groups are then returned
+            unchanged.
 
     Sound: yes, a clause is dropped only if the bounds prove it infeasible. Complete: no. Cost: one
-    pass of linear bounds per box, many boxes at once.
+    pass of linear bounds per box, with many boxes bounded together.
     """
     if len(groups) < MANY:
         return list(groups)

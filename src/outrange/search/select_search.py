@@ -1,4 +1,4 @@
-"""Builds the search that suits a problem: a single search, or several in turns."""
+"""Builds the search that suits a problem: a single search, or several that alternate."""
 
 from __future__ import annotations
 
@@ -35,14 +35,16 @@ from .spread.begin import over_workers
 
 
 QUICK_ENTRIES = 1 << 14
-"""Maximum entries in all values of a graph for which splitting starts before the jump attack."""
+"""Maximum number of entries in a graph's values for which splitting starts before the jump
+attack."""
 
 
 PATIENCE = 8.0
-"""Factor by which turns of input splits of all boxes are longer, if the boxes have few inputs."""
+"""Factor that lengthens the turns of input splits of all boxes if the boxes have few inputs."""
 
 BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
-"""Kinds that conflict-driven search may join; with few inputs, splitting inputs is faster."""
+"""Kinds of search that conflict-driven search may join. With few inputs, input splits are
+faster."""
 
 
 def select_search(
@@ -60,7 +62,7 @@ def select_search(
     Args:
         problem: Objectives and their boxes.
         incumbent: Clock and tolerances; receives the first points and interval bounds.
-        seed: Seed of the samples.
+        seed: Seed for the samples.
         engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
         solver: Whether a mixed-integer solver may close objectives that input splits leave open.
     """
@@ -83,7 +85,7 @@ def select_search(
 def _with_differential_search(
     problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
 ) -> Search:
-    """Start `splits`, in turns with differential verification if the graph has counterparts.
+    """Start `splits`, alternating with differential verification if there are counterparts.
 
     With workers, differential verification is left out: it cannot divide its tree among them.
     """
@@ -105,7 +107,7 @@ def _with_differential_search(
 def _with_jump_attack(
     problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
 ) -> Search:
-    """Start `splits` in turns with an attack on jumps, which goes first if bounds take long."""
+    """Start `splits`, alternating with an attack on jumps, which goes first if bounds are slow."""
     if not np.isfinite([problem.domain.lo, problem.domain.hi]).all():
         return splits()
 
@@ -174,7 +176,7 @@ def _case_search(
 def _with_case_searches(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
-    """Start input splits of all boxes, in turns with searches of each box and of their hull."""
+    """Start input splits of all boxes, alternating with searches of each box and of their hull."""
     if problem.small is not problem.graph:
         incumbent.prove(problem.by_intervals(problem.small))
     first = _input_split_search(problem, incumbent, seed, engine, solver)
@@ -189,7 +191,7 @@ def _with_case_searches(
 def _with_bottleneck_search(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
-    """Start input splits, in turns with a bottleneck search for a decision over many inputs."""
+    """Start input splits, alternating with a bottleneck search for a many-input decision."""
     inputs = _input_split_search(problem, incumbent, seed, engine, solver)
     few = problem.free <= FEW_INPUTS or not problem.is_one_box
     if engine == "array" or few or incumbent.target is None or incumbent.decided or incumbent.met:

@@ -51,23 +51,23 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     =====================================================  ==========================
     the problem                                            the search
     =====================================================  ==========================
-    several boxes, or integer inputs                       input splits and cases, in turns
+    several boxes, or integer inputs                       input splits and cases, alternating
     objectives that depend on parts of the inputs          a separate search of each part
-    2^18 entries or more, except of few inputs and rows    wide passes, no splits
+    2^18 entries or more, except with few inputs, rows     wide passes, no splits
     up to 12 free inputs                                   input splits
     an activation that neuron splits do not support        input splits
-    up to 40 free inputs                                   both kinds of splits in turns
+    up to 40 free inputs                                   both kinds of splits, alternating
     otherwise                                              neuron splits
     =====================================================  ==========================
 
-    A decision about a graph with jumps also gets an attack, in turns with its search
+    A decision about a graph with jumps also gets an attack, alternating with its search
     (`attack/jumps.py`). A decision over one hidden layer whose conjunction forces the phases of
-    most units also gets the conflict-driven search, in turns with neuron splits. Input splits of
+    most units also gets the conflict-driven search, alternating with neuron splits. Input splits of
     more than 12 free inputs take turns with a search through a bottleneck, if a decision has one
     (`bottleneck.py`).
 
     A graph with counterparts, such as two nearly equal networks, also gets differential
-    verification (`differential/`), in turns with its search.
+    verification (`differential/`), alternating with its search.
 
     A range over 9 to 12 inputs and 32 units or more also gets neuron splits, after a first turn of
     input splits: over wide boxes, neuron splits bound its units together.
@@ -110,7 +110,7 @@ def compile_problem(problem: Problem) -> LayerProgram | None:
 
 
 def is_hard(problem: Problem) -> bool:
-    """Return whether input splits alone may take very long: many units and at least 9 inputs."""
+    """Return whether input splits alone may be very slow: many units and at least 9 inputs."""
     bent = sum(node.size for node in problem.small.nodes if isinstance(node.op, Curve))
     if not problem.is_one_box or problem.free < HARD_INPUTS or bent < HARD_UNITS:
         return False

@@ -1,4 +1,4 @@
-"""Search over boxes of few inputs that all objectives share.
+"""Search over boxes that all objectives share, for problems with few inputs.
 
 One pass of forward linear bounds covers every output over many boxes; back-substitution would take
 one pass per objective. The boxes with the largest open gaps, summed over objectives, are
@@ -42,7 +42,8 @@ MOST_NUMBERS = 1 << 27
 def shares_boxes(problem: Problem) -> bool:
     """Return whether a problem has few inputs, and many objectives that are single outputs.
 
-    For smaller problems, searching each objective separately ends before a first pass here would.
+    For smaller problems, searching each objective separately finishes before a first pass here
+    would.
     """
     single = np.count_nonzero(problem.rows, axis=1).max(initial=0) == 1
     work = len(problem.rows) * problem.small.entries
@@ -55,7 +56,7 @@ class SharedBoxSearch(Search):
     Args:
         problem: Objectives over one box of real inputs.
         incumbent: Clock, tolerances and the best points.
-        seed: Seed of the samples.
+        seed: Seed for the samples.
     """
 
     methods = METHODS

@@ -36,14 +36,14 @@ def solve(
     """Bracket `min over the box of rows[k] @ output(x) + offset[k]` for every `k`.
 
     Args:
-        box: Box of the flat inputs; or a union of boxes, perhaps with integer inputs.
+        box: Box of the flat inputs, or a union of boxes, perhaps with integer inputs.
         rows: `(m, outputs)`; a row and its negative together give a range.
         offset: `(m,)`, zeros by default.
         tol: Gap to reach, relative to the range that each form attains. None: 1e-6, or 1e-4 if the
             network is curved and a smaller gap would cost more than the whole search so far.
-        time_limit: Wall-clock seconds; None for no limit.
+        time_limit: Wall-clock seconds, or None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
-        seed: Seed of the samples that start the search.
+        seed: Seed for the samples that start the search.
         engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
         solver: Whether a mixed-integer solver may close objectives that box splits leave open; its
             bounds carry `Warrant.SOLVER_TOLERANCE`.

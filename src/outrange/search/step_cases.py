@@ -31,9 +31,9 @@ class StepCases:
     """A graph that reads the values of its open steps as inputs, and a box for each case.
 
     Args:
-        graph: Reads the inputs, then the values of the steps, then the least and the largest
-            argument of each step. Its outputs are those of the original graph, followed by outputs
-            that are above 0 only if an argument is outside its limits.
+        graph: Graph that reads the inputs, then the values of the steps, then the least and the
+            largest argument of each step. Its outputs are those of the original graph, followed by
+            outputs that are above 0 only if an argument is outside its limits.
         outputs: The number of outputs of the original graph.
         boxes: One box per case.
     """
@@ -43,7 +43,7 @@ class StepCases:
     boxes: DomainBoxes
 
     def is_closed(self, least: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return `(n,)` whether each box is closed: it reaches `target`, or its case is empty.
+        """Return whether each box is closed, `(n,)`: it reaches `target`, or its case is empty.
 
         Args:
             least: Lower bounds of the graph's outputs, shape `(n, outputs)`.

@@ -35,7 +35,8 @@ WIDER = 3
 """Base of the limit on the number of boxes: the sum of `WIDER**free` over the root boxes."""
 
 PATIENCE = 8
-"""Rounds of halving per free input, without a new minimum of the box count, before giving up."""
+"""Number of halving rounds per free input without a new minimum of the box count before giving
+up."""
 
 LEAST_GAIN = 1.0 / 16.0
 """Least expected gain of halving an input, as a fraction of the distance to the target.
@@ -60,7 +61,7 @@ def open_boxes(
     Args:
         graph: Graph whose outputs are bounded.
         target: Targets of the outputs, shape `(m,)`.
-        late: Returns whether to stop; the remaining boxes are then returned.
+        late: Function that returns whether to stop; the remaining boxes are then returned.
         met: Called with the midpoints of all boxes about to be halved, and their values.
 
     Returns:
@@ -107,9 +108,9 @@ class OpenBoxes:
     Args:
         graph: Graph whose outputs are bounded.
         target: Targets of the outputs, shape `(m,)`.
-        late: Returns whether to stop bounding boxes.
-        is_closed: Maps output bounds `(n, m)` to the boxes that they close, `(n,)`. By default a
-            box is closed if all outputs reach their targets.
+        late: Function that returns whether to stop bounding boxes.
+        is_closed: Function from output bounds `(n, m)` to whether they close each box, `(n,)`. By
+            default a box is closed if all outputs reach their targets.
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class OpenBoxes:
         self._missing = np.full((len(self.lo), target.size), np.inf)
         """`(n, m)` distances of the bounds below their targets."""
         self._gain = np.full(self.lo.shape, np.inf)
-        """`(n, d)` expected gain of halving each input; infinite before its first halving."""
+        """`(n, d)` expected gain of halving each input, or infinite before its first halving."""
         self._unit = np.ones(target.size)
         """`(m,)` units for adding gains of different outputs: each output's worst deficit."""
 
@@ -139,7 +140,7 @@ class OpenBoxes:
         return self.lo < self.hi
 
     def halvable(self, most: int) -> np.ndarray:
-        """Return `(n,)` whether to halve each box: at most `most` free inputs, none an integer."""
+        """Return whether to halve each box, `(n,)`: at most `most` free inputs, none an integer."""
         free, middle = self.free, 0.5 * self.lo + 0.5 * self.hi
         few = (free.sum(axis=1) <= most) & ~(self._whole & free).any(axis=1)
         return few & ((middle > self.lo) & (middle < self.hi)).any(axis=1)

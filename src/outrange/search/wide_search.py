@@ -41,11 +41,12 @@ EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
 """Limits on the size of the rows of one value, one limit per pass: see `CrownPass.effort`."""
 
 MOST_FORMS = 1 << 28
-"""Maximum number of entries in the widest value's forward forms; memory must hold a few of these.
+"""Maximum number of entries in the widest value's forward forms; a few such forms must fit in
+memory.
 """
 
 MOST_OF_TIME = 0.9
-"""Fraction of the remaining time that a forward pass may take: it settles small sets by itself."""
+"""Fraction of the remaining time that a forward pass may take; it alone may settle small sets."""
 
 SETTLED = 0.99
 """Fraction of sampled units that forms must prove stable to justify a forward pass of all units.
@@ -53,7 +54,7 @@ SETTLED = 0.99
 The errors that unstable units introduce add up from layer to layer."""
 
 PILOT = 1 << 14
-"""Maximum number of entries in the cone of that sample."""
+"""Maximum number of entries in the cone of the sampled units."""
 
 RUNS = 8
 """Number of graph evaluations in the trial that estimates the time of a forward pass."""
@@ -62,7 +63,7 @@ DEARER = 2.0
 """Estimated ratio of the time of a pass to the time of the previous pass."""
 
 SHORT = Descent(steps=9, step=0.25, momentum=0.7, floor=0.005)
-"""Settings of descents between two passes: few steps, since each takes long on a wide graph."""
+"""Settings for descents between two passes: few steps, since each is slow on a wide graph."""
 
 
 class WideSearch(Search):
@@ -75,7 +76,7 @@ class WideSearch(Search):
         graph: Its outputs are the objectives, each to be minimized. A maximum over many values
             should be a single op: as a chain of pairwise maxima, its errors would add up.
         incumbent: Clock, tolerances and the best points.
-        seed: Seed of the samples.
+        seed: Seed for the samples.
     """
 
     methods = METHODS
@@ -206,7 +207,7 @@ class WideSearch(Search):
         self._lower = np.fmax(self._lower, ends[0][0])
 
     def _descend(self, near: bool) -> None:
-        """Descend from the best point of the lowest open objective, or on a random objective.
+        """Descend on the lowest open objective from its best point, or on a random one.
 
         Args:
             near: Whether to start from a known best point instead of a random one.

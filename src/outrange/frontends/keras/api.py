@@ -1,4 +1,4 @@
-"""Import of Keras on an installed backend, with a check of its version; nothing else imports it."""
+"""Import of Keras on an installed backend, with a version check; no other module imports Keras."""
 
 import importlib
 import importlib.util
@@ -17,7 +17,7 @@ OLDEST = (3, 12)
 
 
 def keras() -> Any:
-    """Import and return `keras`, on the user's chosen backend or else on an installed one.
+    """Import and return `keras`, using the user's chosen backend or else an installed one.
 
     Raises:
         ModelError: Keras or every backend is missing, or Keras is too old.
@@ -42,7 +42,7 @@ def keras() -> Any:
 
 
 def _import_keras() -> Any:
-    """Import Keras on the backend that it is configured to."""
+    """Import Keras on the backend that it is configured to use."""
     configured = os.environ.get("KERAS_BACKEND") or _configured_backend()
     try:
         return importlib.import_module("keras")
@@ -61,12 +61,12 @@ def _installed_backends() -> list[str]:
 
 
 def is_keras_object(model: Any) -> bool:
-    """Return whether `model` is an object of Keras, without importing Keras."""
+    """Return whether `model` is a Keras object, without importing Keras."""
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
 
 
 def _backend_to_set() -> str | None:
-    """Return the backend to set; None leaves Keras to its own settings.
+    """Return the backend to select, or None to keep Keras's own settings.
 
     Keras itself writes its default, TensorFlow, into its settings file. If TensorFlow is not
     installed, that entry is therefore not the user's decision.

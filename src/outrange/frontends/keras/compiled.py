@@ -1,8 +1,8 @@
-"""Compilation of a whole model on JAX to one program.
+"""Compilation of a whole model to a single JAX program.
 
-When Keras runs a model layer by layer, JAX compiles every operation on a new shape separately,
-which takes most of the time of a first answer. One program for the whole model compiles much
-faster.
+When Keras runs a model layer by layer, JAX compiles each operation separately for every new shape,
+which takes most of the time needed for a first answer. A single program for the whole model
+compiles much faster.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ class LoweredModel:
         program: Digest of the lowered program, which includes every constant, even those of nested
             functions.
         structure: Structure of arguments and results.
-        lowered: List with JAX's lowered program; compilation empties the list, because the program
-            keeps the model in memory.
+        lowered: List that contains JAX's lowered program until it is compiled. The list is then
+            emptied, because the program keeps the model in memory.
     """
 
     program: str

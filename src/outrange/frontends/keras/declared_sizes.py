@@ -17,7 +17,7 @@ from ...core.sizes import LARGEST_UNPACKED, VALUES, WEIGHTS, SizeLimit, Tally, u
 
 
 STATES = 4
-"""Number of entries that a file may store per weight: the weight itself, and optimizer state."""
+"""Maximum number of entries that a file may store per weight: the weight and optimizer state."""
 
 LARGEST_CONFIG = 2**26
 """Size limit in bytes of `config.json` and other members without weights (1000 layers: 2^20)."""
@@ -31,14 +31,15 @@ _LOCK = threading.RLock()
 
 _FREE_WEIGHTS = 2**20
 _MOST_EXPANSION = 16
-"""Number of entries that a weight file may declare per stored byte, beyond `_FREE_WEIGHTS`."""
+"""Maximum number of entries that a weight file may declare per stored byte, in addition to
+`_FREE_WEIGHTS`."""
 
 
 def check_archive(path: Path) -> int | None:
     """Raise if a member of a `.keras` file is too large after decompression.
 
     Returns:
-        Number of entries that the file stores as weights; None if it is unreadable.
+        Number of entries that the file stores as weights, or None if it is unreadable.
 
     Raises:
         ModelError: A member is too large.
@@ -73,7 +74,7 @@ def check_datasets(file: Any, path: Path) -> int | None:
         path: The path, for messages.
 
     Returns:
-        Number of entries that the file stores as weights; None if it is unreadable.
+        Number of entries that the file stores as weights, or None if it is unreadable.
 
     Raises:
         ModelError: The file declares too many entries, or stores them in another file.
@@ -112,7 +113,7 @@ def check_datasets(file: Any, path: Path) -> int | None:
 
 @contextlib.contextmanager
 def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
-    """Limit the weights and symbols that Keras creates in this context, before it allocates them.
+    """Limit the weights and symbols that Keras creates in this context, before they are allocated.
 
     Args:
         stored: Number of weights that the file stores. Keras creates all weights before it reads
@@ -120,7 +121,7 @@ def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
 
     Yields:
         The tallies of weights and of symbols. Each keeps the error that it raised, because Keras
-        may replace that error by another.
+        may replace that error with another.
     """
     limit = WEIGHTS
     if stored is not None and 2 * stored + _FREE_WEIGHTS < WEIGHTS.most:
@@ -164,5 +165,5 @@ def is_drawn(layer: Any, initializer: Any) -> bool:
 
 
 def sizes(tensor: Any) -> list[int]:
-    """Return the shape of a symbol for one row; an open size counts as 1."""
+    """Return the shape of a symbol for one row, with each unknown size replaced by 1."""
     return [n if isinstance(n, int) else 1 for n in tensor.shape or ()]

@@ -26,10 +26,10 @@ REGISTERING_MODULES = ("outrange.layers", "outrange.losses")
 def read(
     path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool, *, compiled: bool = False
 ) -> Any:
-    """Read the model in a file; with `compiled`, also its loss and its optimizer.
+    """Read the model in a file, including its loss and optimizer if `compiled`.
 
     Raises:
-        InputError: There is no such file, or its name has another suffix.
+        InputError: The file does not exist, or its suffix is not supported.
         ModelError: The file cannot be read; the message explains why.
     """
     if path.suffix.lower() not in SUFFIXES:
@@ -53,7 +53,7 @@ def read(
 
 @contextlib.contextmanager
 def _names_for_lambdas(k: Any) -> Iterator[None]:
-    """Give lambdas read from a file, which have no globals, the names that most lambdas use."""
+    """Provide commonly used names to lambdas read from a file, which have no globals."""
     kind, names = k.layers.Lambda, {
         "keras": k, "ops": k.ops, "np": np, "numpy": np, "math": math, "layers": k.layers,
     }  # fmt: skip
@@ -77,7 +77,7 @@ def _names_for_lambdas(k: Any) -> Iterator[None]:
 
 
 def _check_kind(path: Path) -> int | None:
-    """Check that a file's content matches its suffix; return its number of weights, if readable."""
+    """Check a file's content against its suffix; return its weight count, None if unreadable."""
     if path.suffix.lower() == ".keras":
         good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()
         kind = "a zip archive with a `config.json` (what `model.save(...)` writes)"

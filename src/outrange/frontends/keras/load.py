@@ -39,19 +39,19 @@ def load_keras(
     The model is run once on symbols and its operations are recorded; the model is not changed.
 
     Args:
-        model: A Keras model or layer that is built, or the path of a `.keras`, `.h5` or `.hdf5`
+        model: A built Keras model or layer, or the path of a `.keras`, `.h5` or `.hdf5`
             file.
         custom_objects: As in `keras.models.load_model`; files only.
         safe_mode: As in `keras.models.load_model`; files only. False lets the file run its own
             Python code.
-        like: Arrays in the structure of the model's inputs, for the sizes that the model leaves
-            open.
+        like: Arrays in the structure of the model's inputs. They determine the sizes that the model
+            leaves open.
 
     Returns:
-        The network, whose `predict` runs the model itself, with a description of each layer.
+        The network, with a description of each layer. Its `predict` runs the model itself.
 
     Raises:
-        InputError: `model` is not a Keras model, or there is no such file.
+        InputError: `model` is not a Keras model, or the file does not exist.
         ModelError: The file is damaged, a weight is not finite, or the graph differs from the
             model.
         UnsupportedError: The model does something unsupported; the message names the layer.
@@ -120,7 +120,7 @@ def record_model(model: Any, inputs: Signature, *, record_zeros: bool = False) -
 
 
 def build_network(model: Any, inputs: Signature, recording: Trace) -> Network:
-    """Build the network of a recording, without comparing it with the model.
+    """Build the network from a recording, without comparing it with the model.
 
     Args:
         inputs: Signature of the model's inputs.
@@ -164,14 +164,14 @@ def check_batches(
     *,
     record_zeros: bool = False,
 ) -> None:
-    """Raise if a model's graph for several rows does not treat each row like its graph for one row.
+    """Raise if a model's graph for a batch treats some row differently from the graph for one row.
 
-    The points of `compare` may miss a step, or a branch on the number of rows.
+    The points that `compare` evaluates may miss a step function, or a branch on the number of rows.
 
     Args:
-        network: The network of one row.
+        network: The network for one row.
         inputs: Signature of the model's inputs.
-        recording: The recording that the network was built from.
+        recording: The recording from which the network was built.
         record_zeros: As in `record_model`, for that recording.
 
     Raises:
@@ -212,10 +212,10 @@ def _batch_graph(
 
 
 def compare(network: Network, model: Any, inputs: Signature) -> None:
-    """Compare a network with the model that it was built from.
+    """Compare a network with the model from which it was built.
 
     Args:
-        network: The network of `build_network`, with the current weights.
+        network: The network returned by `build_network`, with the current weights.
         inputs: Signature of the model's inputs.
 
     Raises:
@@ -270,14 +270,14 @@ def _check_rows_independent(
 ) -> None:
     """Raise if a model's output for a row depends on the other rows of a batch.
 
-    A dependence on the size of the batch shows in the final comparison, since the graph is for one
+    The final comparison detects a dependence on the size of the batch, since the graph is for one
     row.
 
     Args:
-        network: The network of one row.
+        network: The network for one row.
         predict: Function that runs the model on rows.
-        predict_one: Function that runs the model on the first row only, or the first batch if its
-            size is fixed.
+        predict_one: Function that runs the model on the first row only, or on the first batch if
+            the batch size is fixed.
     """
     begin_phase(COMPARING)
     graph = network.written
@@ -362,4 +362,4 @@ def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:
 
 
 _ALONE = 4
-"""Index of the point that is also run in a batch where all other rows are the same."""
+"""Index of the point that is also run in a batch whose other rows are all identical."""

@@ -19,8 +19,8 @@ def named_inputs(model: Any, x: Any) -> Any:
 def named_targets(model: Any, y: Any) -> Any:
     """Arrange targets in the structure of the model's outputs, as a Keras loss does.
 
-    A dict is arranged by names, a list of arrays in the order in which Keras flattens outputs;
-    anything else is returned unchanged.
+    A dict is arranged by name, and a list of arrays in the order in which Keras flattens outputs.
+    Anything else is returned unchanged.
 
     Raises:
         InputError: The keys of the dict differ from the names of the model's outputs.
@@ -32,13 +32,13 @@ def named_targets(model: Any, y: Any) -> Any:
 
 
 def pack_targets(k: Any, data: Any, struct: Any) -> Any:
-    """Pack a list of arrays in a structure with as many leaves, as a Keras loss packs targets.
+    """Pack a list of arrays into a structure with equally many leaves, as a Keras loss does.
 
     Other data are returned unchanged.
 
     Args:
         data: Targets in any structure.
-        struct: Structure of the outputs; None if the model does not state it.
+        struct: Structure of the outputs, or None if the model does not state it.
     """
     if struct is None or not isinstance(data, list | tuple) or isinstance(struct, list | tuple):
         return data
@@ -70,6 +70,6 @@ def _arrange_by_name(data: Any, what: str, struct: Any, names: list[str]) -> Any
 
 
 def takes_rows(model: Any) -> bool:
-    """Return whether a model declares inputs, each with an axis besides the batch axis."""
+    """Return whether a model declares its inputs, and each has an axis besides the batch axis."""
     inputs = getattr(model, "inputs", None) or ()
     return bool(inputs) and all(len(tensor.shape) > 1 for tensor in inputs)

@@ -1,4 +1,4 @@
-"""Copies, computing in float32, of models with 16-bit layers."""
+"""Float32 copies of models with 16-bit layers."""
 
 import json
 from typing import Any
@@ -11,10 +11,12 @@ from .refuse import LOW_PRECISION
 def formats(model: Any, wide: Any) -> dict[int, str]:
     """Map the `id` of each layer to the number format of everything that it returns.
 
-    A layer is left out if it contains user code, which may cast, or layers of another format.
+    A layer is left out if it contains user code, which may cast values, or layers with another
+    format.
 
     Args:
-        wide: The model, or its copy that computes in float32; the keys are ids of its layers.
+        wide: The model, or its copy that computes in float32. The keys of the result are the ids of
+            the layers of `wide`.
     """
     layers, copies = model._flatten_layers(), wide._flatten_layers()
     if [(type(o), o.name) for o in layers] != [(type(o), o.name) for o in copies]:
@@ -36,10 +38,10 @@ def _is_keras_own(layer: Any) -> bool:
 
 
 def copy_in_float32(k: Any, model: Any) -> Any:
-    """Copy a model, with the same weights, so that it computes in float32.
+    """Copy a model so that it computes in float32, with the same weights.
 
     Returns:
-        The copy; or the model itself if it has no 16-bit layer, or cannot be copied.
+        The copy, or the model itself if it has no 16-bit layer or cannot be copied.
     """
     if not any(o.compute_dtype in LOW_PRECISION for o in model._flatten_layers()):
         return model

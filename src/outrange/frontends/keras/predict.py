@@ -17,13 +17,14 @@ _CHUNK = 1 << 22
 """Approximate number of input entries in one batch passed to the model."""
 
 _BUCKET = 128
-"""Rows of a JAX batch, padded to 1, 2, 4, ... times this number to compile for few sizes."""
+"""Unit of the number of rows of a JAX batch, which is padded to 1, 2, 4, ... times this number so
+that JAX compiles for only a few sizes."""
 
 _LARGE = 1 << 13
-"""Input size from which `_BUCKET` is divided by 4, because padding also costs time."""
+"""Input size at or above which `_BUCKET` is divided by 4, because padding also costs time."""
 
 _HUGE = 1 << 19
-"""Input size from which a batch may have a single row."""
+"""Input size at or above which a batch may have a single row."""
 
 
 def predictor(model: Any, signature: Signature) -> Callable[[np.ndarray], np.ndarray]:

@@ -21,7 +21,7 @@ MOVING = (
 """Keras image layers that at inference only select entries, or do nothing at all."""
 
 TABULATED = ("IntegerLookup", "Hashing")
-"""Keras layers that map integers to integers, by tables outside of the model."""
+"""Keras layers that map integers to integers with tables outside the model."""
 
 OPAQUE = (
     "Rescaling", "Normalization", "PReLU", "Resizing", "Discretization", *TABULATED, *MOVING,
@@ -54,7 +54,7 @@ def check_layer(layer: Any, where: str) -> None:
 
 
 def is_opaque(k: Any, layer: Any, args: tuple, kwargs: dict) -> bool:
-    """Return whether one rule lowers the whole layer; False for a subclass with its own `call`."""
+    """Return whether one rule lowers the whole layer; a subclass with its own `call` has none."""
     softmax = k.layers.Softmax
     if isinstance(layer, softmax) and type(layer).call is softmax.call:
         # In these cases the layer calls the backend directly, not Keras's operations.

@@ -16,10 +16,11 @@ from .api import keras
 class Signature:
     """The inputs of a model, in the order in which Keras flattens them.
 
-    struct: Symbols of the inputs, with a batch axis of 1, in the model's structure.
-    slots: Name and shape of each input.
-    dtypes: Dtype of each input.
-    batch: The batch size that the model requires; None for any.
+    Args:
+        struct: Symbols of the inputs, with a batch axis of 1, in the model's structure.
+        slots: Name and shape of each input.
+        dtypes: Dtype of each input.
+        batch: The batch size that the model requires, or None if it accepts any size.
     """
 
     struct: Any
@@ -28,7 +29,7 @@ class Signature:
     batch: int | None
 
     def pack(self, arrays: Sequence[Any]) -> Any:
-        """Pack arrays, one per input, in the model's structure."""
+        """Pack arrays, one per input, into the model's structure."""
         return keras().tree.pack_sequence_as(self.struct, list(arrays))
 
 
@@ -43,7 +44,7 @@ def signature(model: Any, like: Any = None) -> Signature:
     Raises:
         InputError: `like` does not have one array per input of the model.
         ModelError: The model is not built, or a size is left open.
-        UnsupportedError: An input holds strings or complex numbers.
+        UnsupportedError: An input contains strings or complex numbers.
     """
     k = keras()
     struct = _declared_or_like(k, model, like)
@@ -124,7 +125,7 @@ def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -
 
 
 def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int, ...]:
-    """Return the shape of data as `fit` passes them on: it adds or drops a last axis of 1.
+    """Return the shape that `fit` gives to data: it adds or drops a last axis of length 1.
 
     Args:
         shape: Shape of the data, rows first.
@@ -203,7 +204,7 @@ def output_names(model: Any, outputs: Any) -> list[str]:
 
 
 def make_unique(names: list[str]) -> list[str]:
-    """Return the names, with repeated ones numbered."""
+    """Return the names, with numbers appended to repeated ones."""
     unique: list[str] = []
     for name in names:
         fresh, count = name, 2

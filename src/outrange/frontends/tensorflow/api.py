@@ -13,10 +13,10 @@ from ..traced import TracedProgram, TracedStep, random_numbers
 
 
 RENAMED = {"squeeze_dims": "axis", "split_dim": "axis", "concat_dim": "axis", "dim": "axis"}
-"""Names of arguments in recorded operations, and their names in `tf.raw_ops`."""
+"""Map from argument names in recorded operations to the names in `tf.raw_ops`."""
 
 _RANDOM = re.compile("Random|Normal|Uniform|Multinomial|Gamma|Poisson|Binomial|Shuffle|Sampler")
-"""Pattern in the names of operations that draw random numbers, if the operation is stateful."""
+"""Pattern in the names of stateful operations that draw random numbers."""
 
 
 def tensorflow() -> Any:

@@ -1,4 +1,4 @@
-"""Lowering rules of TensorFlow operations."""
+"""Lowering rules for TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "Rank": lambda c: np.array(len(c.x.shape), np.int32),
     "ZerosLike": lambda c: np.zeros(c.x.shape), "OnesLike": lambda c: np.ones(c.x.shape),
 }  # fmt: skip
-"""Rule of each operation; the functions below add more rules."""
+"""Rule for each operation; the functions below add more rules."""
 
 
 rule = rule_decorator(RULES)

@@ -126,7 +126,7 @@ def is_program(model: Any) -> bool:
 
 
 def input_shapes(program: Any) -> list[tuple[str, tuple, str]]:
-    """Return name, shape (a free size as None) and dtype of each input of an exported program."""
+    """Return name, shape (None for a free size) and dtype of each input of an exported program."""
     inputs = []
     users = set(program.graph_signature.user_inputs)
     for node in program.graph_module.graph.nodes:
@@ -162,7 +162,7 @@ def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
 
 
 def floating_type(module: Any) -> str:
-    """Return the dtype of the first floating-point parameter or buffer; float32 if none."""
+    """Return the dtype of the first floating-point parameter or buffer, else float32."""
     state = (*module.parameters(), *module.buffers())
     kinds = [str(x.dtype).removeprefix("torch.") for x in state if x.is_floating_point()]
     return kinds[0] if kinds else "float32"

@@ -16,7 +16,7 @@ from .places import error_place
 
 
 MOST_ROWS = 256
-"""Limit of the batch sizes that are searched for a branch of the code."""
+"""Limit on the batch sizes that are searched for a branch in the code."""
 
 
 def export_module(module: Any, examples: Sequence[np.ndarray]) -> Any:
@@ -46,14 +46,14 @@ def export_module(module: Any, examples: Sequence[np.ndarray]) -> Any:
 
 
 def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
-    """Return numbers of rows at which the code of a module takes another branch.
+    """Return the numbers of rows at which a module's code takes a different branch.
 
     Args:
         examples: An array for each input of the module, with a batch axis of at least 2.
 
     Returns:
         For each condition on the number of rows that the code evaluates, the first number of rows
-        up to `MOST_ROWS` at which the result changes. `COMMON_SIZES` if the module cannot be
+        below `MOST_ROWS` at which the result changes. `COMMON_SIZES` if the module cannot be
         exported for a free number of rows.
     """
     t = torch()
@@ -113,8 +113,8 @@ def _real_parameters(t: Any) -> Iterator[None]:
 
     A distribution raises an error if a parameter violates its constraint, and a program has no
     branch for that. Real numbers satisfy `constraints.real`, so its check is skipped. Other
-    constraints (a positive scale, probabilities) are rejected: outside of them the module has no
-    value, but the program would have one.
+    constraints (a positive scale, probabilities) are rejected: where they are violated, the module
+    has no value, but the program would have one.
     """
     kind = t.distributions.Distribution
     original = kind.__init__

@@ -13,12 +13,12 @@ from ...core import ModelError
 
 
 _OPERATION = re.compile(r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|_operator\.getitem")
-"""Targets that a program may call; any other could be an arbitrary Python function."""
+"""Pattern of the targets that a program may call; any other could be an arbitrary function."""
 
 _SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=True)*\)"
 
 _EXPRESSION = re.compile(rf"({_SYMBOL}|Integer\(-?\d+\)|[su]\d+|[\d\s+*()/-])*")
-"""Sizes written as formulas, which PyTorch evaluates as code."""
+"""Pattern of the permitted size formulas, which PyTorch evaluates as code."""
 
 _LARGEST = 1 << 30
 

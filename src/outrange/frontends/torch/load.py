@@ -29,7 +29,7 @@ def load_torch(
 ) -> Network:
     """Read a PyTorch model into a graph, and check that the graph matches the model.
 
-    A module is exported by `torch.export` in evaluation mode, in core ATen operations.
+    A module is exported by `torch.export` in evaluation mode, to core ATen operations.
 
     Args:
         model: A `torch.nn.Module`, an exported program, or the path of a `.pt2` file.
@@ -58,7 +58,7 @@ def load_torch(
 
 @contextlib.contextmanager
 def _as_model_errors(name: str) -> Iterator[None]:
-    """Convert any exception of another library, or of a bug in this one, to a `ModelError`."""
+    """Convert any exception from another library, or from a bug in this one, to a `ModelError`."""
     try:
         yield
     except OutrangeError:

@@ -1,4 +1,4 @@
-"""Search for the operation of a module that mixes the rows of a batch."""
+"""Search for the operation by which a module mixes the rows of a batch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ROWS = 3
 
 
 def mixing_operation(module: Any, inputs: Callable[[int], Sequence[np.ndarray]]) -> str:
-    """Describe the first operation that mixes rows, or computes with their number.
+    """Describe the first operation that mixes rows, or that computes with the number of rows.
 
     Args:
-        inputs: Function from a number of rows to the input arrays of such a batch.
+        inputs: Function from a number of rows to the input arrays of a batch of that size.
 
     Returns:
-        The operation's name, submodule and line of code; empty if none was found.
+        The operation's name, submodule and line of code, or `""` if none was found.
     """
     try:
         program = export_module(module, inputs(_ROWS))
@@ -68,7 +68,7 @@ def _mixing_node(program: Any, parts: Sequence[np.ndarray]) -> Any:
 
 
 def _values(program: Any, parts: Sequence[np.ndarray]) -> dict[Any, list[np.ndarray]]:
-    """Run a program, and return the arrays that each of its operations computes."""
+    """Run a program, and return the arrays that each operation computes."""
     t = torch()
     arrays: dict[Any, list[np.ndarray]] = {}
 

@@ -16,7 +16,7 @@ from .api import dispatch_mode, torch
 
 
 MOST_BYTES = 2**28
-"""Limit in bytes of the results of all operations, which a recording keeps until it runs again.
+"""Limit in bytes on the results of all operations, which a recording keeps until it runs again.
 Functions with larger results have large operations, and gain little from a replay."""
 
 
@@ -33,7 +33,7 @@ class OperationLog:
     Args:
         function: Function of tensors that returns a list of tensors. It is run once.
         inputs: Tensors that the function is run on.
-        variables: Tensors that may hold other values in the next call.
+        variables: Tensors whose values may change before the next call.
 
     Raises:
         NotRecordableError: The function reads the value of a tensor that does not follow from
@@ -101,7 +101,7 @@ class OperationLog:
         return result
 
     def _fold(self, inputs: Sequence[Any], variables: Sequence[Any]) -> set[int]:
-        """Drop operations with the same results in every call; return the places of these results.
+        """Drop operations with the same results in every call; return the indices of these results.
 
         Such operations depend on no input and draw no random numbers. The tensors that they read
         and compute share no memory with a tensor that an operation writes to, or that may change
@@ -134,7 +134,7 @@ class OperationLog:
         return result
 
     def _place(self, value: Any, holes: list[tuple[Any, Any, int]]) -> int:
-        """Return the index of an argument among the values; append it if it is new."""
+        """Return the index of an argument in the list of values; append it if it is new."""
         if isinstance(value, torch().Tensor) and id(value) in self._places:
             return self._places[id(value)]
         if isinstance(value, list | tuple):
@@ -154,7 +154,7 @@ class OperationLog:
         return copy
 
     def _result_places(self, result: Any) -> Any:
-        """Return the places of the results of an operation: one, a list, or None."""
+        """Return the indices of an operation's results: one index, a list, or None."""
         if isinstance(result, list | tuple):
             return [self._result_places(part) for part in result]
         if not isinstance(result, torch().Tensor):
@@ -185,7 +185,7 @@ class OperationLog:
 
 
 class _Call(NamedTuple):
-    """One recorded operation: its function, its arguments, and the places of its results."""
+    """One recorded operation: its function, its arguments, and the indices of its results."""
 
     function: Callable[..., Any]
     select_arguments: Callable[[list[Any]], tuple[Any, ...]]
@@ -219,7 +219,7 @@ def _draws(function: Any) -> bool:
 
 
 def _selector(places: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:
-    """Return a function that selects the values at some places."""
+    """Return a function from a list to the tuple of its entries at the given positions."""
     if len(places) > 1:
         return itemgetter(*places)
     return lambda values: tuple(values[i] for i in places)
@@ -236,8 +236,8 @@ def _put(values: list[Any], places: Any, result: Any) -> None:
 class ReplayedFunction:
     """A function of tensors that is recorded in its second call, and then replayed.
 
-    The third call compares the recording with the function. It reveals a value that went through
-    NumPy, which is a constant in the recording.
+    The third call compares the recording with the function. This reveals values that passed through
+    NumPy, which are constants in the recording.
 
     Args:
         function: Function of tensors of fixed shapes that returns a list of tensors.
@@ -298,7 +298,7 @@ class ReplayedFunction:
 
 
 def _are_close(expected: Any, actual: Any) -> bool:
-    """Return whether two tensors differ by no more than another order of summation explains."""
+    """Return whether a different order of summation could explain how two tensors differ."""
     a, b = (np.asarray(t.detach().cpu().double()) for t in (expected, actual))
     with np.errstate(invalid="ignore"):
         return bool(np.allclose(a, b, 1e-4, 1e-5 * np.abs(b).max(initial=0.0), equal_nan=True))

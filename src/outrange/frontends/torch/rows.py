@@ -28,7 +28,8 @@ SIZES = (2, 3, 16)
 """Batch sizes at which the rows of a batch are compared with the same rows run one by one."""
 
 _FAR = 1e3
-"""Factor that enlarges the other rows of a batch, so that even a small influence of them shows."""
+"""Factor by which the other rows of a batch are enlarged, so that even a small influence of theirs
+is visible."""
 
 
 class RowRunner:
@@ -50,7 +51,7 @@ class RowRunner:
         return self._shapes or []
 
     def batch_graph(self, count: int) -> BatchGraph | None:
-        """Return the graph of a batch of `count` rows; None if the module takes no such batch."""
+        """Return the graph of a batch of `count` rows, or None if the module does not accept it."""
         slots = [slot for slot, _ in self._slots]
         b = Builder([Slot(slot.name, (count, *slot.shape)) for slot in slots])
         sizes = [slot.size for slot in slots]
@@ -97,13 +98,13 @@ class RowRunner:
 
 
 def check_rows_independent(network: Network, rows: RowRunner) -> None:
-    """Raise if the output of a module for a row depends on the rest of the batch.
+    """Raise if the output of a module for a row depends on the other rows of a batch.
 
     Batches of several sizes are compared with their rows run one by one. They are also compared
     with batches of the same size in which one row is kept and all others change: the output of the
     kept row must be the same to the last bit. A module that accepts only batches of one is a
-    function of that row. Points may miss a step, or a branch on the number of rows, so the graphs
-    of batches are compared as well.
+    function of that one row. The evaluated points may miss a step function, or a branch on the
+    number of rows, so the graphs of batches are compared as well.
 
     Raises:
         UnsupportedError: The output depends on other rows (the message names the operation), or
@@ -151,7 +152,7 @@ def _points(graph: Graph) -> np.ndarray:
 def _are_independent(
     rows: RowRunner, x: np.ndarray, alone: np.ndarray, allowed: np.ndarray
 ) -> bool:
-    """Return whether the outputs of a batch equal those of its rows.
+    """Return whether the outputs of a batch equal those of its rows run one by one.
 
     Raises:
         ModelError: The module does not run on the batch.

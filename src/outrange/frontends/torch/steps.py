@@ -15,7 +15,7 @@ from .places import operation_place
 
 
 def trace_program(program: Any) -> TracedProgram:
-    """Read an exported program as steps in core ATen operations.
+    """Read an exported program as a sequence of core ATen operations.
 
     Raises:
         ModelError: A weight is not finite, a constant is NaN, or PyTorch cannot decompose the
@@ -51,12 +51,13 @@ def trace_program(program: Any) -> TracedProgram:
 
 
 def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
-    """Return a parameter, buffer or constant of a program; an empty array for a token.
+    """Return a parameter, buffer or constant of a program, or an empty array for a token.
 
     A buffer may have infinite entries, because it may be a mask.
 
     Raises:
-        ModelError: The array is used and has NaN entries, or infinite entries in a parameter.
+        ModelError: The array is used, and it has NaN entries, or is a parameter with infinite
+            entries.
     """
     signature = program.graph_signature
     parameter = signature.inputs_to_parameters.get(node.name)
@@ -81,7 +82,8 @@ def _array(t: Any, tensor: Any) -> np.ndarray:
     """Convert a tensor, or a number taken from one, to an array; bfloat16 becomes float32.
 
     Raises:
-        UnsupportedError: The tensor has no plain numbers (in a transform, or if quantized).
+        UnsupportedError: The tensor has no plain numbers, because it is quantized or inside a
+            transform.
     """
     if isinstance(tensor, bool | int | float):  # the item of a tensor
         return np.asarray(tensor)
@@ -139,7 +141,7 @@ def _step(t: Any, node: Any) -> TracedStep:
 
 
 def _dtype(tensor: Any) -> str:
-    """Return the name of a tensor's type; empty for anything else."""
+    """Return the name of a tensor's dtype, or `""` for anything else."""
     return str(getattr(tensor, "dtype", "")).removeprefix("torch.")
 
 
@@ -191,7 +193,7 @@ def _tensor(t: Any, array: np.ndarray, dtype: Any) -> Any:
 def trace_function(
     function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]
 ) -> TracedProgram:
-    """Trace a function of tensors that returns a flat list of tensors, and read it as steps."""
+    """Trace a function from tensors to a flat list of tensors, and read it as steps."""
     t = torch()
     examples = [t.zeros(shape, dtype=getattr(t, dtype)) for shape, dtype in specs]
     return trace_program(export_function(function, examples))

@@ -28,7 +28,7 @@ LONG = 3.0
 """Seconds after which the sampling for a decision ends, to leave time for descents and bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
-"""Maximum number of entries in all samples together, for sets with very many inputs."""
+"""Maximum number of entries in all samples together, in case the set has very many inputs."""
 
 STARTS = 12
 """Maximum number of descents per objective."""
@@ -53,9 +53,10 @@ def first_points(
         evaluate: Values of the objectives, `x (b, d) -> (b, m)`.
         boxes: Boxes of the inputs.
         objectives: The number `m` of objectives.
-        rng: Generator of the samples.
-        late: Returns whether to stop descending.
-        goal: `(m,)` goals of a decision, or None for ranges. A value below its goal decides.
+        rng: Random generator for the samples.
+        late: Function that returns whether to stop descending.
+        goal: `(m,)` goals of a decision, or None for ranges. A value below its goal decides the
+            question.
 
     Returns:
         `(least (m,), at (m, d), most (m,))`: the least value of each objective in plain float64,
@@ -67,7 +68,7 @@ def first_points(
     clock = Clock()
 
     def done() -> bool:
-        """Return whether time has run out, or a slow network has a point that decides."""
+        """Return whether time has run out, or a point decides and sampling is slow."""
         met = goal is not None and clock.seconds > ENOUGH and bool((y < goal).any())
         return met or late() or seconds_left() < 0
 
@@ -88,7 +89,7 @@ def first_points(
 def _starts(
     gradient: PacedGradient, x: np.ndarray, y: np.ndarray, *, decides: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the samples to descend from, `(b,)`, and the objective of each.
+    """Return the indices of the samples from which to descend, and their objectives, `(b,)` each.
 
     If not all descents are affordable, each objective gets fewer. In a decision, any objective
     suffices, so the lowest values come first.
@@ -109,7 +110,7 @@ def _starts(
 def _samples(
     boxes: DomainBoxes, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sample uniform points, corners and middles of the boxes.
+    """Sample uniform points, corners and midpoints of the boxes.
 
     Return the points `(n, d)` and the index of each point's box, `(n,)`.
     """

@@ -3,8 +3,8 @@
 The slope of the difference of two nearly equal networks jumps where a unit changes phase, so the
 gradient is valid only in a small region. Descents with scheduled steps fall off ridges that they
 have climbed, and stop short of others. Here a point moves only to a better point. Steps grow after
-a success and shrink after a failure (the success rule of evolution strategies). A move is the
-gradient, or its signs, in some of the inputs, and half of the moves get noise.
+a success and shrink after a failure (the success rule of evolution strategies). A move follows the
+gradient, or its signs, in some of the inputs, and noise is added to half of the moves.
 
 All objectives are climbed together. Most starts lead nowhere. So the half of the points farthest
 from their goals is dropped repeatedly (sequential halving): many starts are tried, and few go far.
@@ -25,22 +25,26 @@ from .pgd import Evaluate, Lowest, PacedGradient, Points
 
 
 SAMPLES = 4096
-"""Random points per round, of which the best start to climb; fewer if the network is slow."""
+"""Number of random points per round, of which the best start to climb; fewer if the network is
+slow."""
 
 TIMED = 64
 """Number of points whose gradients are timed first, enough to outweigh the overhead of a call."""
 
 CLIMBERS, LEFT = 32, 8
-"""Points per objective that start to climb, and points over all objectives that are always kept."""
+"""Number of points per objective that start to climb, and of points over all objectives that are
+always kept."""
 
 STEPS, HALVED = 120, 15
-"""Moves per round, and moves between two halvings, enough for step lengths to adapt."""
+"""Number of moves per round, and of moves between two halvings: enough for step lengths to
+adapt."""
 
 FIRST_STEP, LEAST_STEP, MOST_STEP = 0.15, 1e-5, 0.3
 """First, least and largest step, as fractions of the box's width."""
 
 LONGER, SHORTER = 1.3, 0.8
-"""Factors of a step after a success and after a failure; they balance if half the moves succeed."""
+"""Factors applied to a step after a success and after a failure. They balance if half the moves
+succeed."""
 
 ENDS = 0.15
 """Fraction of the sampled coordinates at each bound of the box, where extremes often lie."""
@@ -49,7 +53,7 @@ MOVED, NOISE = 0.7, 0.3
 """Fraction of the inputs that a move changes, and noise as a fraction of the step."""
 
 TINY = 1e-300
-"""Replacement of a divisor of 0."""
+"""Replacement for a divisor of 0."""
 
 
 def hill_climb(
@@ -68,7 +72,7 @@ def hill_climb(
         box: The single box to search.
         goal: Goals of the objectives, shape `(m,)`.
         open_: Indices of the objectives to minimize.
-        rng: Generator of samples and moves.
+        rng: Random generator for samples and moves.
 
     Returns:
         See `first_points.first_points`.
@@ -81,7 +85,7 @@ def hill_climb(
     lowest, scale = Lowest(y, x), np.maximum(np.ptp(y, axis=0), TINY)
 
     def above(y: np.ndarray, k: np.ndarray) -> np.ndarray:
-        """Return the distances of objectives `k` above their goals, in units of sampled ranges."""
+        """Return how far objectives `k` are above their goals, in units of the sampled ranges."""
         return (y[np.arange(len(k)), k] - goal[k]) / scale[k]
 
     best = np.argpartition(y[:, open_], CLIMBERS, axis=0)[:CLIMBERS].T.ravel()

@@ -30,7 +30,7 @@ METHODS = (
 )
 
 STEPS = 24
-"""Steps of a descent."""
+"""Number of steps of a descent."""
 
 STEP, SHORTER = 0.5, 0.95
 """First step, as a fraction of the box's width, and ratio of successive steps."""
@@ -46,7 +46,7 @@ SAMPLES = 16
 """Number of points from which this spread is measured."""
 
 LEAST_SPREAD = 0.1
-"""Lower limit of the spread of one entry, as a fraction of the mean spread over its value."""
+"""Lower limit of an entry's spread, as a fraction of the mean spread of its value's entries."""
 
 MOMENTUM = 0.7
 """Fraction of the mean direction that carries over from step to step."""
@@ -58,14 +58,14 @@ SECONDS = 0.3
 """Target duration of one call, in seconds; the number of points per evaluation adapts to it."""
 
 MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
-"""Maximum number of points per evaluation, and of entries in all their values."""
+"""Maximum number of points per evaluation, and of graph entries over all of these points."""
 
 EARLY, EARLY_SECONDS, LATER = 4.0, 4.0, 0.25
 """Relative turn length in the first seconds of work, the number of these seconds, and the relative
-length afterwards."""
+length afterward."""
 
 PATIENCE = 400
-"""Calls without a better point after which the attack gives up."""
+"""Number of successive calls without a better point after which the attack gives up."""
 
 
 def has_jumps(graph: Graph) -> bool:
@@ -140,13 +140,13 @@ class JumpAttack(Search):
 
     @property
     def _open(self) -> np.ndarray:
-        """Indices of the open objectives; all if none is open."""
+        """Indices of the open objectives, or of all objectives if none is open."""
         cutoff = self.incumbent.cutoff()
         open_ = np.flatnonzero(np.isfinite(cutoff))
         return open_ if open_.size else np.arange(cutoff.size)
 
     def _values(self, y: np.ndarray) -> np.ndarray:
-        """Return the distance of the best open objective above its goal, `(b,)`."""
+        """Return how far the best open objective of each point is above its goal, `(b,)`."""
         goal = self.incumbent.goal
         above = y if goal is None else y - goal
         return np.nan_to_num(above[:, self._open], nan=np.inf).min(axis=1)
@@ -160,7 +160,7 @@ class JumpAttack(Search):
         return self.domain.snap(np.clip(lo + share * (hi - lo), lo, hi))
 
     def _descend(self) -> None:
-        """Descend from random points, the middle and the best points, with various widths."""
+        """Descend from random points, the middle and the best points, with various jump widths."""
         count, rng = max(4, self._points // 2), self._rng
         x = self._random(count)
         x[: count // 4] = self.domain.middle()
@@ -241,7 +241,7 @@ class JumpAttack(Search):
 
     @property
     def _stopped(self) -> bool:
-        """Whether a goal is met or the time is over."""
+        """Whether a goal is met or the time is up."""
         return self.incumbent.met or self.incumbent.clock.expired
 
     def _take(self, x: np.ndarray, y: np.ndarray) -> None:

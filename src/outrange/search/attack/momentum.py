@@ -14,7 +14,7 @@ from .pgd import Descent, Lowest, descend
 
 
 MOMENTUM = Descent(steps=41, step=0.25, momentum=0.7, floor=0.005)
-"""Settings of the attacks before and between splits."""
+"""Settings for the attacks before and between splits."""
 
 ATTACK_ENTRIES = 1 << 23
 """Maximum number of entries in all points of one attack."""
@@ -26,7 +26,7 @@ CORNERS = 0.3
 def initial_samples(
     graph: Graph, box: Box, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Evaluate the middle, two corners and random points: see `first_points.first_points`."""
+    """Evaluate a box's middle, two corners and random points: see `first_points.first_points`."""
     middle = np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi])
     x = np.concatenate([middle, box.uniform(rng, 29)])
     return Lowest(graph.run(x), x).points
@@ -40,15 +40,15 @@ def attack(
     rng: np.random.Generator,
     late: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Descend on some objectives from the middle, random points and corners.
+    """Descend on some objectives from the middle of a box, random points and corners.
 
     Args:
         graph: Its outputs are the objectives.
         box: Box of the inputs.
         which: Indices of the objectives to attack.
         starts: Number of descents per objective.
-        rng: Generator of the starts.
-        late: Returns whether to stop.
+        rng: Random generator for the starts.
+        late: Function that returns whether to stop.
 
     Returns:
         The least value of every objective, and its point.

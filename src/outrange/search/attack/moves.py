@@ -66,7 +66,7 @@ def neighbors(
         lo: `(b, d)` lower bounds of each point's box.
         hi: `(b, d)` upper bounds of each point's box.
         blocks: Blocks of the inputs.
-        rng: Generator of the moves.
+        rng: Random generator for the moves.
     """
     out = x.copy()
     ends = np.where(slope > 0, lo, hi)

@@ -37,7 +37,7 @@ class Descent:
     Args:
         steps: Number of evaluations; the points move between them.
         step: First step, as a fraction of the box's width.
-        decay: Ratio of successive steps; None for steps that fall linearly to `floor`.
+        decay: Ratio of successive steps, or None for steps that fall linearly to `floor`.
         momentum: Fraction of the mean direction that carries over from step to step.
         floor: Last step of a linear schedule, as a fraction of the width.
     """
@@ -56,10 +56,10 @@ class Descent:
 
 
 FIRST = Descent(steps=30, step=0.25, decay=0.85)
-"""Settings of descents from the best samples of a whole input set."""
+"""Settings for descents from the best samples of a whole input set."""
 
 NEAR = Descent(steps=30, step=0.05, decay=0.85)
-"""Settings of descents near a point that has just improved."""
+"""Settings for descents near a point that has just improved."""
 
 SECONDS = 2.0
 """Target duration of a set of descents, in seconds. On a slow network, fewer descents run (at least
@@ -168,7 +168,7 @@ def polish(
     rng: np.random.Generator,
     near: int = 8,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Descend again from points `at` `(c, d)` of objectives `k` `(c,)`, and from near them.
+    """Descend again from points `at` `(c, d)` on objectives `k` `(c,)`, and from nearby points.
 
     `box` has one box per point. If not all descents are affordable, only some points descend.
     """
@@ -205,7 +205,7 @@ def scatter(
         inner: `c` boxes from which the starts are drawn.
         k: `(c,)` indices of the objectives.
         box: `c` boxes in which the descents must stay.
-        rng: Generator of the starts.
+        rng: Random generator for the starts.
     """
     few = gradient.affords(len(k), FIRST.steps)
     inner, box, k = _first_of(inner, few), _first_of(box, few), k[:few]

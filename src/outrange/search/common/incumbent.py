@@ -11,7 +11,7 @@ from .tolerance import Convergence, Tolerance, relative_gap
 
 
 REPORTS = 0.5
-"""Minimum seconds between two reports of the bounds; each report reads all open boxes."""
+"""Minimum number of seconds between two reports of the bounds; each reads all open boxes."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
 """Largest gap that is attributed to rounding, as a fraction of the values."""
@@ -27,8 +27,8 @@ class Incumbent:
 
     Args:
         rows: `(m, outputs)`; a row and its negative are the two bounds of one range.
-        tol: Target gap, relative to the range that each objective attains; or a `Tolerance`.
-        time_limit: Seconds of wall time, or None.
+        tol: Target gap, relative to the range that each objective attains, or a `Tolerance`.
+        time_limit: Wall-clock seconds, or None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
     """
 
@@ -97,7 +97,7 @@ class Incumbent:
         """Return the absolute gap at which each objective is closed, `(m,)`.
 
         Args:
-            tol: Relative to the attained range; None for the finest requested tolerance.
+            tol: Relative to the attained range, or None for the finest requested tolerance.
         """
         rounding = np.maximum(self.floor, FLOOR * np.abs(self.best)) + UNDERFLOW
         tol = self.convergence.tolerance.fine if tol is None else tol
@@ -146,7 +146,7 @@ class Incumbent:
 
     @property
     def look_due(self) -> bool:
-        """Whether a report of the bounds is due; it costs a pass over all boxes."""
+        """Whether a report of the bounds, which costs a pass over all boxes, is due."""
         return self.clock.seconds - self._last_look >= REPORTS
 
     def look(self, lower: np.ndarray, waiting: int) -> None:

@@ -24,7 +24,8 @@ LEAST_SHARE = 1 << 16
 """Number of entries that justify one more core."""
 
 AHEAD = 8
-"""Parts per core in a batch of `parallel_batches`: few enough to store, enough for balance."""
+"""Parts per core in a batch of `parallel_batches`: few enough to store, enough to balance the
+load."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -41,14 +42,15 @@ def cores_for(numbers: int, most: int | None) -> int:
     With few entries, threads wait for the interpreter.
 
     Args:
-        numbers: For example, the number of boxes times the square of the widest value.
-        most: Maximum number of cores; None for all.
+        numbers: Number of entries, such as the number of boxes times the square of the widest
+            value.
+        most: Maximum number of cores, or None for all.
     """
     return max(1, min(threads() if most is None else most, numbers // LEAST_SHARE))
 
 
 _HOLDING = Lock()
-"""Lock of the thread that limits BLAS; other threads then leave the limit alone."""
+"""Lock held by the thread that limits BLAS; other threads then leave the limit alone."""
 
 
 @contextmanager
@@ -77,7 +79,7 @@ def _controller() -> ThreadpoolController:
 
 
 def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
-    """Return slices that deal out `count` rows in turn, so that all cores finish together.
+    """Return slices that deal rows to parts one by one, so that all cores finish together.
 
     Neighboring rows are similar: in contiguous parts, rows that finish early would share a part.
 
@@ -102,7 +104,7 @@ def parallel_map(
     Args:
         work: Called with one part.
         parts: Arguments of the calls.
-        most: Maximum number of threads; None for one per core.
+        most: Maximum number of threads, or None for one per core.
     """
     count = min(len(parts), threads() if most is None else most)
     if count < 2:

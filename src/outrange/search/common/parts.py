@@ -23,17 +23,18 @@ from .domain_boxes import DomainBoxes
 
 
 MOST_CONES = 4096
-"""Maximum number of output sets whose cones are computed; each takes a pass of a millisecond."""
+"""Maximum number of output sets whose cones are computed; each takes a pass of about a
+millisecond."""
 
 MOST_PROBLEMS = 1024
 """Maximum number of different problems: the start of each search takes tens of milliseconds."""
 
 OVERLAP = 8.0
-"""Maximum number of entries in the cones of all different problems, relative to the network's.
-Above it, sharing the bounds of the whole network saves more than cones do."""
+"""Maximum number of entries in the cones of all different problems, relative to the number in the
+network. Above it, sharing the bounds of the whole network saves more than cones do."""
 
 MOST_COEFFICIENTS = 1 << 20
-"""Maximum number of coefficients of an op that is compared with others by all coefficients."""
+"""Maximum number of coefficients of an op for which all of them are compared with other ops'."""
 
 _Support = tuple[np.ndarray, np.ndarray]
 """A set of outputs, and the objectives that read it."""
@@ -105,7 +106,7 @@ def _supports(rows: np.ndarray) -> list[_Support]:
 
 
 def _matrices(graph: Graph) -> Iterator[Affine]:
-    """Yield the affine ops that cannot restrict themselves: a cone reads all their coefficients."""
+    """Yield the affine ops that cannot be restricted: a cone reads all their coefficients."""
     for node in graph.nodes:
         if isinstance(node.op, Affine) and node.op.part is None and node.op.plain:
             yield node.op
@@ -123,7 +124,7 @@ def _inputs(part: Cone) -> np.ndarray:
 
 
 def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
-    """Return one part per different problem, or None if the parts are too many or too large."""
+    """Return one part per different problem, or None if there are too many or too large ones."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
     free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}

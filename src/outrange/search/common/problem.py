@@ -21,11 +21,12 @@ from .parts import Part, independent_parts
 
 
 SPARSE = 64
-"""Minimum ratio of outputs to the entries of a row for which rows are stored as sparse sums."""
+"""Minimum ratio of the number of outputs to a row's nonzero entries at which rows are stored as
+sparse sums."""
 
 
 MANY_UNREAD = 2
-"""Minimum ratio of all entries to those that the output needs, for the rest to be dropped."""
+"""Minimum ratio of all entries to those that the output needs at which the others are dropped."""
 
 FEW_ROWS = 16
 """Maximum number of objectives of a wide graph that may be split.
@@ -52,7 +53,7 @@ class Problem:
     def small(self) -> Graph:
         """The simplified graph, or `graph` itself if nothing changes.
 
-        Only rewritten gates have hulls.
+        Gates have hulls only after this rewriting.
         """
         graph, small = self.graph, _without_unread(simplify(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
@@ -112,7 +113,7 @@ class Problem:
 
 
 def _without_unread(graph: Graph) -> Graph:
-    """Return the graph without the entries that its output does not need, if these are many.
+    """Return the graph without entries that its output does not need, if there are many of them.
 
     For example, a property may constrain one of hundreds of lines of a power grid.
     """
@@ -128,7 +129,7 @@ def _without_unread(graph: Graph) -> Graph:
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return lower bounds `(B, m)` of rows that are plus or minus one output, `-inf` for others."""
+    """Return lower bounds `(B, m)` of rows that are plus or minus one output, else `-inf`."""
     size = np.abs(rows)
     column = size.argmax(axis=1)
     # Entries are counted: a sum of absolute values may round away a tiny one.

@@ -20,15 +20,15 @@ class Stop(StrEnum):
     GOAL = "goal"
     """A value lies below its goal; its point awaits validation."""
     PAUSED = "paused"
-    """Its turn is over; the search can be resumed."""
+    """The turn of the search is over; it can be resumed."""
     TIME = "time"
     """The time limit has passed."""
     MEMORY = "memory"
-    """The system is out of memory; bounds proved before remain valid."""
+    """The system is out of memory; bounds proved so far remain valid."""
     INTERRUPTED = "interrupted"
     """The user pressed Ctrl-C."""
     ERROR = "error"
-    """An internal error, which has been reported; bounds proved before remain valid."""
+    """An internal error, which has been reported; bounds proved so far remain valid."""
 
 
 EARLY = (Stop.TIME, Stop.MEMORY, Stop.INTERRUPTED, Stop.ERROR)
@@ -84,14 +84,14 @@ class Solution:
     Args:
         status: The result, or why the search ended early.
         lower: `(m,)` proved bounds: in real arithmetic, no input of the set has a smaller value.
-        seen: `(m,)` values attained at `at`; infinite if no input is known.
+        seen: `(m,)` values attained at `at`, or infinite if no input is known.
         at: `(m, d)` inputs, one per objective; NaN if no input is known.
         tolerance: `(m,)` absolute target gaps.
         boxes: Number of sub-problems bounded.
         seconds: Duration in wall-clock seconds.
         methods: The methods used, with references.
         warrant: The warrant of `lower`.
-        tol: The relative tolerance of `tolerance`.
+        tol: The relative tolerance that corresponds to `tolerance`.
         reached: Pairs of a relative gap and the seconds until all objectives were within it.
     """
 

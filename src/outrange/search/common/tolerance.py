@@ -114,7 +114,7 @@ class Convergence:
 
 
 def relative_gap(gap: np.ndarray, spread: np.ndarray) -> float:
-    """Return the largest of `gap`, relative to `spread`; infinite if a ratio is undefined."""
+    """Return the largest of `gap`, relative to `spread`, or infinite if a ratio is undefined."""
     with np.errstate(all="ignore"):
         share = np.where(gap <= 0, 0.0, gap / spread)
     return float(np.where(np.isnan(share), np.inf, share).max(initial=0.0))

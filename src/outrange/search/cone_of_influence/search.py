@@ -37,12 +37,12 @@ class _Running:
 
 
 class ConeSearch(Search):
-    """Search that runs one search per part, in turns; a part's bounds apply to all its copies.
+    """Search that alternates among the parts' searches; a part's bounds apply to all its copies.
 
     Args:
         parts: The problem's parts; every objective belongs to one part.
         incumbent: Incumbent of the whole problem.
-        begin: Starts the search of a part.
+        begin: Function that starts the search of a part.
     """
 
     def __init__(

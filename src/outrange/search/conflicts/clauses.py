@@ -41,7 +41,7 @@ class Clauses:
         self._bump = 1.0
 
     def add(self, literals: list[Literal]) -> int:
-        """Add a clause of at least two literals, latest levels first; return its number."""
+        """Add a clause of at least two literals, latest levels first; return its index."""
         number = len(self._clauses)
         self._clauses.append(literals)
         for literal in literals[:2]:
@@ -53,7 +53,7 @@ class Clauses:
         self._read = min(self._read, len(self._trail.events))
 
     def run(self) -> Antecedent | None:
-        """Propagate newly known phases; return the reason of a conflict, or None."""
+        """Propagate newly known phases; return the reason for a conflict, or None."""
         events = self._trail.events
         while self._read < len(events):
             event = events[self._read]
@@ -70,7 +70,7 @@ class Clauses:
         return int(self._trail.phase[literal[0]]) * literal[1]
 
     def _falsify(self, literal: Literal) -> Antecedent | None:
-        """Update the clauses that watch a false literal; return the reason of a conflict."""
+        """Update the clauses that watch a false literal; return the reason for a conflict."""
         watching, still_watching = self._watching[literal], []
         for place, number in enumerate(watching):
             clause = self._clauses[number]

@@ -23,7 +23,7 @@ GAIN = 1e-3
 """Fraction of an input's root interval that a step must cut off; smaller steps are skipped."""
 
 FEW = 4
-"""If fewer than one in this many units has a nonzero slope, the product uses only those units."""
+"""If fewer than one in this many units has a nonzero slope, the matrix product uses only those."""
 
 ROOT_ROUNDS = 16
 """Maximum number of rounds that lower the limits of units before the search."""
@@ -57,7 +57,7 @@ class Propagation:
         """`(U,)` upper limits of the units' sums wherever the conjunction holds."""
 
     def sums(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the least and largest computed sums of the units over a box, `(U,)` each."""
+        """Return the least and largest sums of the units over a box in float64, `(U,)` each."""
         pair = self._up @ np.stack([lo, hi], axis=1) + self._down @ np.stack([hi, lo], axis=1)
         return pair[:, 0] + self.net.bias, pair[:, 1] + self.net.bias
 
@@ -77,7 +77,7 @@ class Propagation:
     def form(self, row: int, phase: np.ndarray) -> tuple[np.ndarray, float]:
         """Return `form` and `height` such that `form . x + height` is at most the value of a row.
 
-        The bound holds where the units have the given phases; 0 stands for an unknown phase.
+        The bound holds where the units have the given phases; 0 denotes an unknown phase.
         """
         net = self.net
         slope = np.where(phase == 0, self.slope[row], phase == ACTIVE) * net.weights[row]
@@ -103,7 +103,7 @@ class Propagation:
             )
 
     def run(self) -> Antecedent | None:
-        """Propagate until nothing changes; return the reason of a conflict, or None."""
+        """Propagate until nothing changes; return the reason for a conflict, or None."""
         while True:
             before = len(self.trail.events)
             conflict = self._units(before) or self._rows()
@@ -115,7 +115,7 @@ class Propagation:
     def _units(self, now: int) -> Antecedent | None:
         """Derive phases from sums, and bounds of inputs from phases and limits.
 
-        Return the reason of a conflict, or None.
+        Return the reason for a conflict, or None.
         """
         net, trail = self.net, self.trail
         lo, hi = self.sums(trail.lo, trail.hi)
@@ -146,7 +146,7 @@ class Propagation:
         return near[left[near] < reach]
 
     def _rows(self) -> Antecedent | None:
-        """Derive bounds of inputs from the rows; return the reason of a conflict, or None."""
+        """Derive bounds of inputs from the rows; return the reason for a conflict, or None."""
         net, trail = self.net, self.trail
         for row in range(len(net.height)):
             reason = Antecedent("row", row, len(trail.events))
@@ -159,7 +159,7 @@ class Propagation:
         return None
 
     def _tighten(self, form: np.ndarray, left: float, reason: Antecedent) -> None:
-        """Cut bounds of inputs, if `form . x` may exceed its least value by at most `left`."""
+        """Tighten bounds of inputs, given that `form . x` exceeds its minimum by at most `left`."""
         trail = self.trail
         width = trail.hi - trail.lo
         size = np.abs(form)
@@ -194,12 +194,13 @@ class Propagation:
         return self._row_events(reason, -1, LOW, 0.0)
 
     def _sum_events(self, reason: Antecedent, lower: bool, spare: int | None) -> list[int]:
-        """Return the events behind a bound of a unit's sum.
+        """Return the events that imply a bound of a unit's sum.
 
         Args:
             reason: Reason with the unit's row.
             lower: Whether the bound is the least sum, not the largest.
-            spare: The input that was bounded, -1 for a conflict, or None for the unit's own phase.
+            spare: Index of the input that was bounded, -1 for a conflict, or None for the unit's
+                own phase.
         """
         trail, row = self.trail, self.net.inner[reason.index]
         events = []
@@ -212,7 +213,7 @@ class Propagation:
         return events
 
     def _row_events(self, reason: Antecedent, at: int, kind: int, value: float) -> list[int]:
-        """Return the events behind a row's bound of input `at`, or behind a conflict (-1).
+        """Return the events that imply a row's bound of input `at`, or a conflict if `at` is -1.
 
         The phases of the units that read the input are tried first, then all phases. The bounds
         that the phases need are returned with them.
@@ -236,7 +237,7 @@ class Propagation:
         return events
 
     def _phases(self, units: np.ndarray, before: int) -> dict[int, int]:
-        """Return the events before `before` that set the phases of some units."""
+        """Map some units to the events before event `before` that set their phases."""
         has_phase = units & (self.trail.phase != 0)
         pairs = (
             (int(u), self.trail.latest(PHASE, int(u), before)) for u in np.flatnonzero(has_phase)
@@ -246,7 +247,7 @@ class Propagation:
     def _fewer(
         self, step: _Step, phases: dict[int, int], box: tuple[np.ndarray, np.ndarray]
     ) -> dict[int, int]:
-        """Drop phases that a step does not need, the latest first."""
+        """Return `phases` without those that a step does not need, dropping the latest first."""
         used = dict(phases)
         for unit in sorted(phases, key=phases.__getitem__, reverse=True):
             event = used.pop(unit)
@@ -255,7 +256,7 @@ class Propagation:
         return used
 
     def _box_at(self, before: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the bounds before an event."""
+        """Return the bounds of the inputs before event `before`."""
         lo, hi = self.trail.lo.copy(), self.trail.hi.copy()
         for event in reversed(self.trail.events[before:]):
             if event.kind != PHASE:
@@ -292,5 +293,5 @@ def _end(slope: float, left: float, lo: float, hi: float) -> float:
 
 
 def _least(form: np.ndarray, height: float, lo: np.ndarray, hi: np.ndarray) -> float:
-    """Return the least computed `form . x + height` over a box."""
+    """Return the minimum of `form . x + height` over a box, as computed in float64."""
     return float(np.maximum(form, 0.0) @ lo + np.minimum(form, 0.0) @ hi + height)

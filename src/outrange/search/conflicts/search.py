@@ -28,16 +28,17 @@ METHODS = (
 )
 
 RESTART = 64
-"""Number of conflicts between restarts, to be multiplied by the Luby sequence."""
+"""Number of conflicts between restarts, to be multiplied by the terms of the Luby sequence."""
 
 NOTHING = 1e-6
 """Fraction of a unit's root range up to which its limit is treated as 0: it needs no decision."""
 
 HELD = 0.25
-"""Fraction of the unstable units whose phases the conjunction must fix for this search to run."""
+"""Minimum fraction of unstable units with phases fixed by the conjunction for this search to
+run."""
 
 PIECE = 8
-"""Maximum number of conflicts per call of `advance`, which takes some hundredths of a second."""
+"""Maximum number of conflicts per call of `advance`, which takes a few hundredths of a second."""
 
 
 class ConflictSearch(Search):
@@ -133,7 +134,7 @@ class ConflictSearch(Search):
             self._leaf()
 
     def _propagate(self) -> Antecedent | None:
-        """Propagate through clauses and rows; return the reason of a conflict, or None."""
+        """Propagate through clauses and rows; return the reason for a conflict, or None."""
         while True:
             conflict = self._clauses.run()
             if conflict is not None:

@@ -12,11 +12,11 @@ ACTIVE, INACTIVE = 1, -1
 
 
 class Antecedent(NamedTuple):
-    """Reason of an event.
+    """Reason for an event.
 
     Args:
         kind: `"decision"`, `"clause"`, `"unit"` (a unit's row) or `"row"` (of the conjunction).
-        index: Number of the clause, unit or row.
+        index: Index of the clause, unit or row.
         before: Only events before this one were used.
     """
 
@@ -30,10 +30,10 @@ class Event(NamedTuple):
 
     Args:
         kind: `LOW` or `HIGH` for a bound of an input, `PHASE` for the phase of a unit.
-        at: The input, or the unit.
+        at: Index of the input or unit.
         value: The new bound, or the phase.
         old: The previous bound or phase.
-        previous: Index of the last event about the same bound or phase, or -1.
+        previous: Index of the previous event about the same bound or phase, or -1.
         level: Number of decisions so far.
         reason: Why the change follows.
     """
@@ -89,7 +89,7 @@ class Trail:
         del self.starts[level:]
 
     def latest(self, kind: int, at: int, before: int) -> int:
-        """Return the index of the last event about a bound or phase before `before`, or -1."""
+        """Return the index of the last event before `before` about a bound or phase, or -1."""
         index = self._last[kind][at]
         while index >= before:
             index = self.events[index].previous

@@ -102,7 +102,7 @@ def _blame(
     relaxed: PairedRelaxation | None,
     source: int,
 ) -> np.ndarray:
-    """Return the losses of planes by the input that causes them, `(B, m, d)`."""
+    """Attribute the losses of planes to the inputs that cause them, `(B, m, d)`."""
     if rows is None or relaxed is None or source not in sweep.shares:
         return np.zeros((1, 1, 1))
     some, shares = sweep.shares[source]

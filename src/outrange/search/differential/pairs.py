@@ -1,4 +1,4 @@
-"""Counterparts in a graph: values in the same place of two nearly equal networks."""
+"""Counterparts in a graph: values at the same position in two nearly equal networks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PairedAffine:
     Args:
         inputs: Pairs of a value that this op reads and the value that its counterpart reads.
         matrices: For each input: the coefficients, their difference from the counterpart's, and the
-            sums of the absolute values of all terms of both.
+            sums of the absolute values of all terms of both ops.
         bias: Difference of the biases.
         sizes: Sums of the absolute biases.
         terms: Number of roundings of a sum, including those of computed coefficients.
@@ -68,7 +68,7 @@ class PairedGraph:
     Args:
         graph: The graph, in which later copies of curves are `PairedCurve`s.
         sums: Differences of the affine values that these curves read.
-        counterparts: The earlier copy of every later copy.
+        counterparts: Map from each value in the later copy to its counterpart in the earlier copy.
         curves: The values that are `PairedCurve`s.
     """
 

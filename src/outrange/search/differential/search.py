@@ -31,7 +31,7 @@ def search_of_counterparts(
         pairs: The counterparts of the problem's small graph.
         problem: Objectives and their boxes.
         incumbent: Clock and tolerances; receives the first bounds.
-        seed: Seed of the samples.
+        seed: Seed for the samples.
     """
     engine = DifferentialEngine(pairs, problem.small, problem.rows, problem.offset)
     incumbent.prove(engine.over(problem.domain))

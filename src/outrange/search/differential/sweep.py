@@ -48,8 +48,9 @@ from .pairs import PairedAffine, PairedCurve, PairedGraph
 
 
 WORTH = 2.5
-"""Maximum mean distance of planes for their use, as a multiple of that of the unit's own lines.
-The planes' errors partly cancel, since the counterpart's errors are nearly the same."""
+"""Maximum mean distance between planes at which they are used, as a multiple of the distance
+between the unit's own lines. The planes' errors partly cancel, since the counterpart's errors are
+nearly the same."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Bounds on partial derivatives of a network over many boxes at once."""
+"""Bounds on the partial derivatives of a network, for many boxes in one pass."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .objectives import AT_ONCE, Objectives
 
 
 FEWEST, SAMPLE_ENTRIES = 16, 1 << 26
-"""Minimum number of random points at the start, and maximum number of tangents over all of them,
-which take about a second. A network on images gets few points."""
+"""Minimum number of random points at the start, and maximum number of tangent entries over all of
+them, which take about a second. A network on images gets few points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class DerivativeEngine:
 
     @property
     def entries(self) -> int:
-        """Number of tangents of one point, over all values."""
+        """Number of tangent entries per point, summed over all values of the graph."""
         sizes = self.graph.size + sum(node.size for node in self.graph.nodes)
         return self.directions.size * sizes
 
@@ -143,7 +143,7 @@ class DerivativeEngine:
         return np.concatenate(parts) if parts else self._at(x)
 
     def _at(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate the objectives at points whose tangents fit in memory together."""
+        """Evaluate the objectives at points whose tangents all fit in memory."""
         check_deadline()
         values = self.graph.run_all(x)
         with np.errstate(all="ignore"):

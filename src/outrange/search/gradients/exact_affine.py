@@ -169,7 +169,7 @@ class RationalPoint:
     over: int
 
     def value(self, row: list[int]) -> int:
-        """Return the form `row` at the point, times a positive number, to determine its sign."""
+        """Return a positive multiple of the form `row` at the point, which determines its sign."""
         *slopes, constant = row
         return sum(c * x for c, x in zip(slopes, self.whole, strict=True)) + constant * self.over
 
@@ -258,7 +258,7 @@ def _reduce(whole: list[int], over: int) -> RationalPoint:
 
 
 def _leaving(table: list[list[int]], enter: int, basis: list[int]) -> int:
-    """Return the row with the least ratio; among ties, the one whose variable comes first."""
+    """Return the index of the row with the least ratio; ties go to the first variable."""
     leaving = -1
     for i, row in enumerate(table):
         if row[enter] <= 0:

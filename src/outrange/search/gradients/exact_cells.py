@@ -41,7 +41,7 @@ TOGETHER = 1 << 11
 """Maximum number of patterns whose slopes are bounded in one pass, if memory allows."""
 
 BOX, PATTERN, CELL = 4.0, 0.06, 1.5
-"""Costs of a box, a pattern and a cell, in milliseconds on a core of 2024. These constants measure
+"""Costs of a box, a pattern and a cell, in milliseconds on a 2024 CPU core. These constants measure
 work, so that it is the same on every run."""
 
 HEAD_START, SHARE = 2000.0, 0.5
@@ -158,7 +158,7 @@ class _Branch:
     """Cells that share the gaps chosen so far.
 
     Args:
-        values: The affine forms of the values computed so far; None if a value has none.
+        values: The affine forms of the values computed so far, or None if a value has none.
         rows: Indices of the patterns that are still possible.
         limits: Forms that are positive on these cells.
         at: A point of these cells.
@@ -203,7 +203,7 @@ class _CellEnumeration:
         self.count = 0
 
     def run(self) -> bool:
-        """Refine every pattern that needs it; return whether there were few enough cells.
+        """Refine every pattern that needs it; return whether the cells stayed within their limit.
 
         Branches are stored in a list: a network may be deeper than Python's stack.
         """
@@ -239,7 +239,7 @@ class _CellEnumeration:
     def _choices(
         self, branch: _Branch, before: AffineForms | None, place: int
     ) -> Iterator[_Branch]:
-        """Yield a branch for every possible gap of unit `place`, given the gaps chosen before."""
+        """Yield a branch for every possible gap of `units[place]`, given the gaps chosen before."""
         v, j, gaps = self.units[place]
         op = curve_of(self.graph, v)
         for gap in gaps:

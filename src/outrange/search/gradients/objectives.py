@@ -13,11 +13,11 @@ from ...core import down, gamma
 
 
 AT_ONCE = 1 << 24
-"""Maximum number of tangents in memory, over points, directions and values: 128 MiB."""
+"""Maximum number of tangent entries in memory, over points, directions and values: 128 MiB."""
 
 
 Exact = Callable[[int], list[Fraction | None]]
-"""Maps an output to its exact slopes in every direction; an unknown slope is None."""
+"""Function from an output to its exact slopes in all directions; an unknown slope is None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Partials:
         return np.where(self.sign > 0, low, -high)
 
     def reads_marked(self, marks: np.ndarray) -> np.ndarray:
-        """Return `(B, m)` whether each objective's direction is marked in `marks`, `(B, D)`."""
+        """Return whether `marks` `(B, D)` marks each objective's direction, `(B, m)`."""
         return marks[:, self._column]
 
     def exact(self, k: int, slopes: Exact) -> float | None:

@@ -37,7 +37,7 @@ BEGIN = 1.0
 """Seconds always allowed for first bounds and samples."""
 
 PART = 1 << 19
-"""Number of a layer's tangents that interval bounds compute between two checks of the clock."""
+"""Number of tangent entries of a layer that interval bounds compute between two clock checks."""
 
 SAMPLES = 2048
 """Maximum number of random points at the start of a search."""
@@ -146,9 +146,9 @@ def minimize_derivatives(
         box: Finite box of the inputs.
         derivatives: `m` objectives; opposite partial derivatives are the two bounds of a range.
         tol: Gap to reach, relative to the observed range of each objective; None as in `solve`.
-        time_limit: Seconds; None for no limit.
+        time_limit: Seconds, or None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
-        seed: Seed of the samples.
+        seed: Seed for the samples.
 
     Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear networks;
     convergent for smooth ones (first order in the width of the boxes). Cost: exponential in the
@@ -193,7 +193,7 @@ def _begin_search(
 def _by_intervals(
     graph: Graph, box: Box, derivatives: Objectives, incumbent: Incumbent, status: Status
 ) -> Solution:
-    """Return a solution with interval bounds, as far as time allows, and without points."""
+    """Return a solution without points, with as many interval bounds as time allows."""
     m, lower = derivatives.form.size, np.full(derivatives.form.size, -np.inf)
     with suppress(OutOfTime, MemoryError), no_deadline(), deadline(BEGIN):
         plain = fold(piecewise_to_pairs(graph))
@@ -215,7 +215,7 @@ def _by_intervals(
 
 
 def _in_parts(derivatives: Objectives, graph: Graph) -> Iterator[tuple[np.ndarray, Objectives]]:
-    """Yield the indices of the objectives of a few directions, and these objectives.
+    """Yield the objectives in groups with few directions: their indices, and the objectives.
 
     The objectives of norms are not divided, since each of them reads all directions.
     """
@@ -266,9 +266,9 @@ def derivative_signs(
         derivatives: The `m` partial derivatives.
         accept: Called with an objective and a point where its slope is negative in float64; True
             settles the objective as broken.
-        time_limit: Seconds; None for no limit.
+        time_limit: Seconds, or None for no limit.
         progress: Called a few times a second with a `SearchProgress`.
-        seed: Seed of the samples.
+        seed: Seed for the samples.
 
     Returns:
         A `Solution`, whose `lower` is proved for every unbroken objective, and `(m,)` bool: the

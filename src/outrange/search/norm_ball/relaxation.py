@@ -29,7 +29,7 @@ class BallBounds:
     """Least values over the parts of boxes that lie in a ball.
 
     Args:
-        least: `(B, m)` proved lower bounds; infinite if a box lies outside the ball.
+        least: `(B, m)` proved lower bounds, or infinite if a box lies outside the ball.
         at: `(B, m, d)` points of the boxes that nearly attain `least`, and are nearly in the ball.
     """
 

@@ -49,9 +49,9 @@ def solve_in_ball(
         box: Finite box around the ball, or around a part of it.
         ball: Norm ball whose center lies in the box.
         rows: Array of shape `(m, outputs)`.
-        time_limit: Seconds; None for no limit.
+        time_limit: Seconds, or None for no limit.
         progress: Called a few times a second.
-        seed: Seed of the samples.
+        seed: Seed for the samples.
 
     Sound: yes, float64 rounding accounted for. Complete: convergent. Cost: as for `solve` with
     input splits on the array engine.

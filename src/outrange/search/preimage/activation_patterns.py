@@ -46,7 +46,7 @@ class PatternBox:
         hi: Array of shape `(d,)`.
         status: `(units,)` phases of the units in the box: 1 above 0, -1 below, 0 unknown.
         open_: `(m,)` mask of the clauses that may hold somewhere in the box.
-        strict: `(m,)` mask of the clauses that do not hold at value 0.
+        strict: `(m,)` mask of the clauses that do not hold where their value is 0.
     """
 
     lo: np.ndarray
@@ -131,7 +131,7 @@ class _PatternEnumeration:
             yield [*values, (slopes * slope[:, None], constants * slope)], part
 
     def _sums(self, k: int, values: list[Forms]) -> Forms:
-        """Return the forms of a layer's sums."""
+        """Return the forms of a layer's pre-activation sums."""
         layer = self._program.layers[k]
         slopes, constants = np.zeros((layer.size, values[0][0].shape[1])), layer.bias.copy()
         for source, matrix in layer.sources.items():
@@ -165,7 +165,7 @@ class _PatternEnumeration:
             yield phase, part
 
     def only(self) -> Iterator[PatternPolytope]:
-        """Yield the parts of a leaf without unstable units, which needs no vertices."""
+        """Yield the parts where clauses hold, if the box has no unstable units; use no vertices."""
         leaf, values = self._leaf, [self._inputs]
         for k, layer in enumerate(self._program.layers):
             slopes, constants = self._sums(k, values)

@@ -11,7 +11,7 @@ from .settings import SETTINGS
 
 
 INSIDE = Descent(steps=24, step=0.3, decay=0.82)
-"""Settings of the descents within boxes."""
+"""Settings for the descents within boxes."""
 
 
 def violations_in(
@@ -33,7 +33,7 @@ def violations_in(
         hi: `(B, d)` upper bounds of the free inputs.
         open_: `(B, m)` mask of the open clauses.
         whole: `(d,)` mask of the integer inputs.
-        rng: Generator of the starts.
+        rng: Random generator for the starts.
     """
     count, d = lo.shape
     with np.errstate(all="ignore"):

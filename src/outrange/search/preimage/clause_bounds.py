@@ -50,9 +50,9 @@ class ClauseBounds:
         self.count = m = len(clauses)
         self._network, self._clauses, self._balls = graph, clauses, bool(distances)
         self._open_at_zero = np.array([_any_strict(clause) for clause in clauses], bool)
-        """`(m,)` whether a clause may fail at value 0."""
+        """`(m,)` whether a clause may fail where its value is 0."""
         self._never_zero = np.array([_all_strict(clause) for clause in clauses], bool)
-        """`(m,)` whether a clause always fails at value 0."""
+        """`(m,)` whether a clause always fails where its value is 0."""
         if distances:
             self._never_zero[:] = False
         rows = np.concatenate([np.eye(m), -np.eye(m)])
@@ -80,7 +80,7 @@ class ClauseBounds:
 
     @property
     def strict(self) -> np.ndarray:
-        """`(m,)` whether a clause may fail at value 0."""
+        """`(m,)` whether a clause may fail where its value is 0."""
         return self._open_at_zero
 
     @property
@@ -94,7 +94,7 @@ class ClauseBounds:
             return (self._by_kernel if self._kernel else self._by_engine)(lo, hi, status)
 
     def _by_kernel(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
-        """Bound boxes by the compiled kernel."""
+        """Bound boxes with the compiled kernel."""
         assert self._kernel is not None
         parts = [
             self._kernel.bound(*box, SETTINGS.ascent) for box in zip(lo, hi, status, strict=True)
@@ -105,7 +105,7 @@ class ClauseBounds:
         return BoxBounds(least, slopes, offset, blame, codes, (codes == 0).sum(axis=1))
 
     def _by_engine(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
-        """Bound boxes by the array engine."""
+        """Bound boxes with the array engine."""
         wanted = np.ones((len(lo), 2 * self.count), bool)
         low, high = self.full(lo), self.full(hi)
         result = self._engine.bound(low, high, status, wanted, np.full(2 * self.count, np.inf))

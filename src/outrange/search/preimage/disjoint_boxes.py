@@ -67,12 +67,12 @@ def grid_cells(
 
     Args:
         whole: Disjoint boxes to be covered.
-        questions_on: Pairs of a box, and the number of the question that concerns it.
+        questions_on: Pairs of a box and the index of the question that concerns it.
         count: The number of questions.
         most: Maximum number of boxes.
 
     Returns:
-        `(lo (r, d), hi (r, d), wanted (r, count))`, or None for more than `most` boxes.
+        `(lo (r, d), hi (r, d), wanted (r, count))`, or None if more than `most` boxes are needed.
     """
     parts = [(box, np.zeros(count, bool)) for box in whole]
     by_box: dict[bytes, tuple[Bounds, list[int]]] = {}

@@ -34,8 +34,8 @@ def share_below(
         hi: Array of shape `(B, d)`.
 
     Returns:
-        Two arrays `(B,)`: a lower and an upper bound of the fraction; 0 and 1 if a number is not
-        finite.
+        Two arrays `(B,)`: a lower and an upper bound of the fraction; they are 0 and 1 where a
+        number is not finite.
 
     Example:
         >>> one = np.ones((1, 2))

@@ -52,7 +52,7 @@ class Vertices:
         return cls(np.where(corner, hi, lo), on, np.empty((0, d)), np.empty(0))
 
     def heights(self, row: np.ndarray, constant: float) -> np.ndarray:
-        """Return `row @ x + constant` at the points, set to 0 if it is only rounding."""
+        """Return `row @ x + constant` at the points, set to 0 where it is within rounding error."""
         height = self.points @ row + constant
         size = np.abs(self.points) @ np.abs(row) + abs(constant)
         return np.where(np.abs(height) <= TOLERANCE * size, 0.0, height)

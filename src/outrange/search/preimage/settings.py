@@ -8,20 +8,22 @@ class PavingSettings:
     """Effort that a paving spends on a box before it is bisected.
 
     Args:
-        most_at_once: Maximum number of boxes per call, if that takes at most `seconds_a_call`.
+        most_at_once: Maximum number of boxes per call; fewer if they would take longer than
+            `seconds_a_call`.
         seconds_a_call: Target duration of a call in seconds.
         settled: Uncertainty, as a fraction of a box's own volume, below which the box is not
             bisected.
-        ascent: Number of slope ascent steps per box; more steps save fewer boxes than they cost.
+        ascent: Number of slope ascent steps per box; more steps would cost more time than they
+            save.
         starts: Number of descents in each box that may contain violations.
         retreats: Number of points tried between the middle of a box and its lowest point.
         most_inputs: Maximum number of inputs for which boxes are cut into exact cells. The cuts
-            start from all corners, two to this power.
+            start from all corners of a box, up to two to this power.
         most_units: Number of unstable units above which a box is bisected instead.
         most_cells: Number of cells of one box above which bisecting it is cheaper.
         most_vertices: Number of vertices of a polytope above which its volume is not computed.
-        most_weights: Maximum number of weights of a half-space whose volume is computed as a sum of
-            two to this power terms.
+        most_weights: Maximum number of weights of a half-space that enter its volume formula, a sum
+            of two to this power terms.
     """
 
     most_at_once: int = 64

@@ -1,1 +1,1 @@
-"""The image of an input set: cells on which a network is affine, and enclosures of the rest."""
+"""The image of an input set: cells on which a network is affine, and enclosures on other cells."""

@@ -60,7 +60,7 @@ class FormBoxes:
 def cover_by_boxes(
     graph: Graph, box: Box, atoms: tuple[Atom, ...], tol: float, most: int
 ) -> tuple[FormBoxes, str]:
-    """Cover the part of a box where inequalities hold; return the boxes, and the reason to stop.
+    """Cover the part of a box where inequalities hold; return the boxes, and why it stopped.
 
     Args:
         box: Box of the inputs.
@@ -117,7 +117,7 @@ def _forms(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> FormBoxes:
 
 
 def _has_no_jump(op: Op, before: Bounds, after: Bounds) -> np.ndarray:
-    """Return `(B,)` whether an op is known to be continuous over the range of its input."""
+    """Return whether an op is known to be continuous over the range of its input, `(B,)`."""
     if isinstance(op, Step):
         return (after[0] == after[1]).all(axis=1)
     if not isinstance(op, Curve):

@@ -25,7 +25,8 @@ MOST_SYMBOLS = 48
 """Maximum number of symbols for rounding errors; more are merged into one symbol per entry."""
 
 AT_ONCE = 128
-"""Number of cells processed together: more save NumPy calls, fewer finish the first cells earlier.
+"""Number of cells processed together: more would save NumPy calls, fewer would finish the first
+cells earlier.
 """
 
 

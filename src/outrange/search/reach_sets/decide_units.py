@@ -29,7 +29,8 @@ def cut_by_knots(op: Curve, source: int, cells: Cells, has_room: Callable[[int],
 
     Args:
         cells: The cells to cut.
-        has_room: Returns whether time is left, and the given number of cells is allowed.
+        has_room: Function that returns whether time is left, and the given number of cells is
+            allowed.
 
     Sound: yes, see the module. Cost: a cut for each knot that crosses a cell.
     """

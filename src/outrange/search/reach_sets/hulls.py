@@ -23,7 +23,8 @@ WORTH = 0.5
 
 
 NUMBERS = 256
-"""Limit on hulls times corners of a box, whose cost is small compared with thousands of cells."""
+"""Limit on the number of hulls times the number of corners of a box. The cost is then small
+compared with that of thousands of cells."""
 
 NEAR = 1e-9
 """Distance up to which cells are treated as touching: vertices are rounded to 1e-16."""

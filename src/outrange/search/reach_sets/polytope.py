@@ -78,7 +78,7 @@ class CutPolytope:
         return np.array(rows, np.float64).reshape(len(self.points), self.size)
 
     def cut(self, face: Face) -> tuple[CutPolytope, CutPolytope]:
-        """Return the parts where a form is at most 0, and at least 0; both contain the plane."""
+        """Return the part where a form is at most 0, and the part where it is at least 0."""
         values = self._values(face)
         if all(v <= 0 for v in values) or all(v >= 0 for v in values):
             return self._side(values, 1, face, []), self._side(values, -1, face, [])

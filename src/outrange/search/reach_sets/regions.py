@@ -1,8 +1,8 @@
 """The linear regions of a network within a polytope of inputs, and its values on each.
 
-The enumeration is depth first, several cells at once. If the time or the number of cells runs out,
-the remaining cells are not cut any more: lines around each curve enclose their values. So the union
-of all cells' values always covers the image.
+The enumeration is depth first, several cells at a time. If the time or the allowed number of cells
+is used up, the remaining cells are no longer cut: lines around each curve enclose their values. So
+the union of all cells' values always covers the image.
 Reference: Tran et al., *Star-based reachability analysis of deep neural networks* (2019).
 """
 
@@ -33,7 +33,8 @@ class LinearRegions:
         nodes = graph.nodes[:last]
         self._last = {j: v for v, node in enumerate(nodes, 1) for j in node.inputs}
         self.stopped = ""
-        """Why cells are no longer cut: `"time"`, `"interrupted"` or `"pieces"`; empty before."""
+        """Why cells are no longer cut: `"time"`, `"interrupted"` or `"pieces"`, or `""` if they are
+        cut."""
 
     def advance(self, start: list[Cells], until: int) -> list[Cells]:
         """Propagate cells to a value; return all cells there, decided or enclosing.

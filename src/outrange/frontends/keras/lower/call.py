@@ -1,4 +1,4 @@
-"""The argument of a lowering rule: one recorded operation with values of the graph."""
+"""The argument of a lowering rule: one recorded operation, with graph values for tensors."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class KerasCall:
-    """A call `op(*args, **kwargs)` with values of the graph and arrays in place of tensors."""
+    """A call `op(*args, **kwargs)` with graph values and arrays in place of tensors."""
 
     builder: Builder
     op: Any
@@ -30,7 +30,7 @@ class KerasCall:
     """Dtype of each positional argument, or the name of its type if it is not a tensor."""
 
     def get(self, place: int, name: str, default: Any = None) -> Any:
-        """Return the argument at `place` or of this name; a Python float is rounded to float32."""
+        """Return the argument at index `place` or named `name`; round a Python float to float32."""
         argument = self.args[place] if place < len(self.args) else self.kwargs.get(name, default)
         return round_to_float32(argument) if isinstance(argument, float) else argument
 
@@ -44,7 +44,7 @@ class KerasCall:
         return operand(self.get(place, name))
 
     def constant(self, place: int, name: str) -> np.ndarray | None:
-        """Return an input-independent argument as float64; None if it is absent."""
+        """Return an input-independent argument as float64, or None if it is absent."""
         argument = self.get(place, name)
         if argument is None:
             return None
@@ -56,7 +56,7 @@ class KerasCall:
         return np.asarray(argument, np.float64)
 
     def reject_other_options(self, **defaults: Any) -> None:
-        """Raise for arguments that the rule does not read, unless they have their defaults."""
+        """Raise if an argument that the rule does not read differs from its value in `defaults`."""
         for name, default in defaults.items():
             value = self.kwargs.get(name, self.config.get(name, default))
             if value is not default and value != default:
@@ -73,7 +73,7 @@ def operand(x: Any) -> Operand:
 
 
 def round_to_float32(number: float) -> float:
-    """Round a Python number to float32, as every backend does before it computes.
+    """Round a Python number to float32, as every backend does before computing with it.
 
     An exported file stores the same float32 number, so model and file compute the same function.
     """
@@ -87,7 +87,7 @@ def is_value(x: Any) -> "TypeIs[Value]":
 
 
 def array(x: Operand) -> np.ndarray:
-    """Return a constant operand as an array; raise if it depends on the input."""
+    """Return an operand as an array, or raise if it depends on the input."""
     if isinstance(x, Value):
         raise UnsupportedError("this operand must be constant, but depends on the input")
     return x

@@ -1,8 +1,8 @@
-"""Constants in a model's computation: folded if that is exact, else nodes of the graph.
+"""Constants in a model's computation: folded if folding is exact, otherwise kept as nodes.
 
 A rule folds operations on constants in float64. The model computes them in float32, and the
-comparison of graph and model counts roundings node by node. So an operation that would round stays
-an operation of the graph.
+comparison of graph and model counts roundings node by node. So an operation that would round
+remains in the graph.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .call import KerasCall
 
 
 LARGEST_EXACT_INTEGER = 2.0**24
-"""Every integer up to this number is a float32 number."""
+"""Every integer up to this number can be represented exactly in float32."""
 
 
 def with_roundings(rule: Callable, record: OperationRecord, call: KerasCall) -> Any:
-    """Apply the rule of an operation; do not fold constants if folding would round.
+    """Apply the rule for an operation; do not fold constants if folding would round.
 
     Args:
         record: The operation as recorded.

@@ -16,10 +16,10 @@ class KerasGraph:
     graph: Graph
     layers: tuple[LayerInfo, ...]
     values: list[tuple[Any, int]]
-    """Each recorded tensor that depends on the input, and its index in the graph as written."""
+    """Each recorded tensor that depends on the input, and the index of its value before fusion."""
     plain: Graph | None
-    """The graph as written; None unless elementwise sub-graphs became single curves."""
+    """The graph before elementwise sub-graphs were fused into curves, or None if none were."""
     places: dict[int, int]
-    """Map from each value of `graph` to the same value of the graph as written."""
+    """Map from the index of each value of `graph` to its index in the graph before fusion."""
     bypassed: frozenset[int]
     """The values of `graph` that a fused curve bypasses."""

@@ -1,4 +1,4 @@
-"""Lowering of the recorded operations that the outputs need to a graph, by one rule per kind."""
+"""Lowers the recorded operations on which the outputs depend, with one rule per kind."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ class _Lowering:
         return KerasGraph(graph, infos, values, b.plain, b.places, b.bypassed)
 
     def needed_records(self) -> list[OperationRecord]:
-        """Return the records that the outputs depend on, in order (so without unused masks)."""
+        """Return the records on which the outputs depend, in order; unused masks are left out."""
         tensor = self.k.KerasTensor
         required = {id(t) for t in self.k.tree.flatten(self.trace.outputs)}
         records = []
@@ -117,7 +117,7 @@ class _Lowering:
         return uses
 
     def fuse_bias(self, record: OperationRecord, args: tuple) -> Operand | None:
-        """Fuse `affine + constant` into the affine node if nothing else reads that; else None."""
+        """Fuse `affine + constant` into the affine node, or return None if it has other readers."""
         if record.kind != "Add" or len(args) != 2 or not self.builder.nodes:
             return None
         x, constant = (args[0], args[1]) if isinstance(args[0], Value) else (args[1], args[0])
@@ -192,7 +192,7 @@ class _Lowering:
                 yield ValueLimit(value, *RANGES[dtype], f"{why}may wrap around ({dtype})")
 
     def config(self, op: Any) -> dict:
-        """Return the constructor arguments of an operation; `{}` for a layer (rules read it)."""
+        """Return the constructor arguments of an operation, or `{}` for a layer."""
         if isinstance(op, self.k.Layer):
             return {}
         try:
@@ -202,7 +202,7 @@ class _Lowering:
             return vars(op)
 
     def operand(self, x: Any) -> Any:
-        """Convert a recorded argument to what rules take: a value, an array, or a Python object."""
+        """Convert a recorded argument to a value, an array, or a Python object, as rules expect."""
         if isinstance(x, self.k.KerasTensor):
             if id(x) not in self.values_by_tensor:
                 raise ModelError(
@@ -267,7 +267,7 @@ class _Lowering:
         return tuple(infos)
 
     def concatenate(self, outputs: Any, path: str) -> Value | None:
-        """Concatenate a layer's outputs to one value; None if the model's output ignores them."""
+        """Return a layer's outputs as one value, or None if the model's output ignores them."""
         parts = [self.values_by_tensor.get(id(t)) for t in self.k.tree.flatten(outputs)]
         if not parts or any(part is None for part in parts):
             return None
@@ -279,7 +279,7 @@ class _Lowering:
         return result if isinstance(result, Value) else None
 
     def before(self, visit: Any, after: Value) -> int | None:
-        """Return the index of the value that enters the layer's activation; None without one."""
+        """Return the index of the value that enters the layer's activation, or None."""
         tensor = visit.before
         if tensor is None and _is_activation(self.k, visit.layer):
             tensor = self.k.tree.flatten(visit.inputs)[0]

@@ -14,14 +14,14 @@ from .lower import KerasGraph, _Lowering
 
 @dataclass(frozen=True, eq=False)
 class LoweredPart:
-    """A graph of part of a model, and the location of the recorded tensors in it.
+    """A graph of part of a model, and the locations of the recorded tensors in it.
 
     Args:
         lowered: The graph; its inputs are the model's inputs, followed by the unknown tensors.
-        reasons: Layer and reason of each unknown tensor.
+        reasons: For each unknown tensor, its layer and the reason why it is unknown.
         values: Map from the `id` of a tensor to the index of its value in the graph; tensors inside
             a fused curve are absent.
-        places: Map from the `id` of a tensor to the index of its value in the graph as written.
+        places: Map from the `id` of a tensor to the index of its value in the graph before fusion.
         constants: Map from the `id` of a tensor that depends on no input to its array.
     """
 

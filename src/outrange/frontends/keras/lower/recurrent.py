@@ -22,7 +22,7 @@ MOST_STEPS = 2**13
 
 
 class ConstantTensor:
-    """A tensor from outside of the trace, recorded as a constant so that nothing is rounded."""
+    """A tensor from outside the trace, recorded as a constant so that nothing is rounded."""
 
     name = "given"
 
@@ -40,7 +40,7 @@ def unroll(
     """Replace the loop of a recurrent layer for the duration of its call.
 
     Args:
-        layer: Any layer; those without a loop are left unchanged.
+        layer: Any layer; a layer without a loop is left unchanged.
         constant: Function that records a tensor as a constant, and returns its symbol.
         record_zeros: Whether to record an initial state of zeros as a constant, too. Otherwise it
             stays a tensor, and the backend evaluates operations on it during the trace.
@@ -75,8 +75,8 @@ def unroll(
 def _starts_at_zero(k: Any, layer: Any) -> bool:
     """Return whether a layer has one of Keras's own cells and starts from zeros of a NumPy dtype.
 
-    The backend then need not create the zeros, nor compile operations on them. The recording also
-    contains no numbers that depend on the weights.
+    The backend then need not create the zeros, nor compile operations on them. In addition, the
+    recording then contains no numbers that depend on the weights.
     """
     cell, keras_cells = layer.cell, (k.layers.LSTMCell, k.layers.GRUCell, k.layers.SimpleRNNCell)
     plain = type(layer).get_initial_state is k.layers.RNN.get_initial_state
@@ -92,7 +92,7 @@ def is_stateful(k: Any, model: Any) -> bool:
 
 @contextlib.contextmanager
 def keep_states(k: Any, model: Any) -> Iterator[None]:
-    """Let every stateful layer of `model` start from its current state, without updates."""
+    """Let every stateful layer of `model` start from its current state, without updating it."""
     with contextlib.ExitStack() as undo:
         for layer in model._flatten_layers():
             if isinstance(layer, k.layers.RNN) and layer.stateful:
@@ -143,14 +143,14 @@ def _row(k: Any, layer: Any, states: Any) -> Any:
 
 
 def _record_nonzero(k: Any, tensor: Any, constant: Callable[[Any], Any]) -> Any:
-    """Record a tensor as a constant; zeros stay tensors, because they fold without rounding."""
+    """Record a tensor as a constant, unless it is all zeros, which fold without rounding."""
     if isinstance(tensor, k.KerasTensor) or not np.any(k.ops.convert_to_numpy(tensor)):
         return tensor
     return constant(tensor)
 
 
 def _loop(k: Any, layer: Any) -> Callable:
-    """Return the replacement of `layer.inner_loop`."""
+    """Return the replacement for `layer.inner_loop`."""
     ops, tree = k.ops, k.tree
     # On JAX, a rolled loop repeats the first state at a masked step, other loops the last output.
     by_state = k.backend.backend() == "jax" and not layer.unroll
@@ -192,7 +192,7 @@ def _loop(k: Any, layer: Any) -> Callable:
 
 
 def _select(ops: Any, on: Any, x: Any, y: Any) -> Any:
-    """Select `x` in the rows where the mask is on, `y` in the others."""
+    """Return `x` in the rows where the mask `on` is true, and `y` in the others."""
     for _ in range(len(x.shape) - 1):
         on = ops.expand_dims(on, -1)
     return ops.where(on, x, y)

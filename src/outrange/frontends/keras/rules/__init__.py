@@ -1,7 +1,7 @@
-"""Lowering rules of Keras operations.
+"""Lowering rules for Keras operations.
 
-A rule takes a `KerasCall` and returns an operand, or a list of operands. It is registered by the
-name of the operation's class. To support another operation, add a rule to the module it belongs to.
+A rule maps a `KerasCall` to an operand or a list of operands. It is registered under the name of
+the operation's class. To support another operation, add a rule to the module it belongs to.
 """
 
 from collections.abc import Callable

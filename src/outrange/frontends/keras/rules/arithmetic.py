@@ -1,4 +1,4 @@
-"""Rules of sums, products with constants, and contractions."""
+"""Rules for sums, products with constants, and contractions."""
 
 import string
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def _minimum(c: KerasCall) -> Operand:
 
 
 def largest(c: KerasCall, x: Operand, y: Operand, negate: bool) -> Operand:
-    """Return the elementwise maximum (with `negate`, minimum); a constant operand gives a curve."""
+    """Return the elementwise maximum (minimum if `negate`), as a curve if one is constant."""
     b = c.builder
     if not is_value(x):
         x, y = y, x
@@ -158,11 +158,11 @@ def _einsum(c: KerasCall) -> Operand:
 
 
 _SPARE = "αβγδεζηθ"
-"""Letters for the axes of `...`, which users' subscripts do not contain."""
+"""Letters that represent the axes of `...`; users' subscripts do not contain them."""
 
 
 def _dots(operands: list, left: str) -> str:
-    """Return letters for the axes of `...`; operands with fewer axes share the last ones."""
+    """Return letters for the axes of `...`; an operand with fewer axes uses the last ones."""
     widest = 0
     for term, x in zip(left.split(","), operands, strict=True):
         if "..." in term:
@@ -180,7 +180,7 @@ def _expand_dots(left: str, operands: list) -> list[str]:
 
 
 def contract(c: KerasCall, left: list, right: list, out: list, x: Operand, y: Operand) -> Operand:
-    """Compute `einsum` on lists of axis names; an axis of length 1 broadcasts."""
+    """Compute an `einsum` given by lists of axis names; axes of length 1 are broadcast."""
     b = c.builder
     if not all((*x.shape, *y.shape)):
         raise UnsupportedError("a product of tensors with no entries is not supported yet")

@@ -1,4 +1,4 @@
-"""Rules of convolutions, which map Keras's options to those of the two graph convolutions."""
+"""Rules for convolutions, which map Keras's options to those of the two graph convolutions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -68,7 +68,7 @@ def _conv_transpose(c: KerasCall) -> Operand:
 
 
 def _cut_in_front(padding: str, reach: int, stride: int, extra: int | None) -> int:
-    """Return the number of entries that Keras cuts off before the result; at least 0."""
+    """Return how many entries Keras crops from the front of the full result, never below 0."""
     if padding == "valid":
         return 0
     # The result must have `n * stride` entries, or `(n - 1) * stride + reach % 2 + extra`.
@@ -109,7 +109,7 @@ def _kernel(c: KerasCall, place: int, name: str) -> np.ndarray:
 
 
 def _group_by_channel(kernel: np.ndarray) -> np.ndarray:
-    """Convert a depthwise kernel `(*spatial, channels, multiplier)` to one group per channel."""
+    """Convert a depthwise kernel `(*spatial, channels, multiplier)` to a grouped kernel."""
     return kernel.reshape(*kernel.shape[:-2], 1, -1)
 
 
@@ -121,12 +121,13 @@ def _channels_first(c: KerasCall) -> bool:
 def same_padding(length: int, reach: int, stride: int) -> tuple[int, int]:
     """Return the padding before and after an axis of `length` entries for `padding="same"`.
 
-    The result has `ceil(length / stride)` entries. An odd padding puts the extra entry after.
+    The result has `ceil(length / stride)` entries. If the total padding is odd, the extra entry
+    comes after the axis.
     """
     total = max((-(-length // stride) - 1) * stride + reach - length, 0)
     return total // 2, total - total // 2
 
 
 def each(value: Any, rank: int) -> list[int]:
-    """Convert an option, one number or one per dimension, to a list of integers per dimension."""
+    """Convert an option, a single number or one per dimension, to one integer per dimension."""
     return [int(value)] * rank if np.ndim(value) == 0 else [int(v) for v in value]

@@ -1,4 +1,4 @@
-"""Rules of elementwise functions, with each curve's name and attributes in `outrange.ops`."""
+"""Rules for elementwise functions, with each curve's name and attributes in `outrange.ops`."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ SCALED = {
     "Log2": (1.0, "log", 1.0 / np.log(2.0)),
     "Log10": (1.0, "log", 1.0 / np.log(10.0)),
 }
-"""For each operation `f`, the `(a, curve, b)` with `f(x) = b * curve(a * x)`."""
+"""For each operation `f`, the tuple `(a, curve, b)` such that `f(x) = b * curve(a * x)`."""
 
 
 @rule(*PLAIN)

@@ -1,4 +1,4 @@
-"""Rules of comparisons, selections, rounding, sorting and other operations that may jump."""
+"""Rules for comparisons, selections, rounding, sorting and other operations that may jump."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Rule of layers that map integers to integers: they are run once on every possible input."""
+"""Rule for layers that map integers to integers: they are run once on every possible input."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ RULES: dict[str, Callable] = {}
 rule = rule_decorator(RULES)
 
 MOST = 2**20
-"""Largest number of integers that a layer is run on."""
+"""Largest number of integers on which a layer is run."""
 
 
 MODES = ("int", "one_hot", "multi_hot", "count")
@@ -50,10 +50,10 @@ def _lookup(c: KerasCall) -> Operand:
 
 
 def _limits(c: KerasCall) -> tuple[int, int, bool]:
-    """Return the first and last integer of the table, and whether its end rows repeat forever.
+    """Return the first and last integer of the table, and whether its end rows apply beyond it.
 
     With one out-of-vocabulary index, all integers that are not keys have the same result. The table
-    then has one more row at either end, which stands for all integers beyond it.
+    then has one more row at either end, which represents all integers beyond it.
     """
     if type(c.op).__name__ == "Hashing":
         return 0, MOST - 1, False

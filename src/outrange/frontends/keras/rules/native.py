@@ -1,4 +1,4 @@
-"""Rule of layers that call the backend's own functions."""
+"""Rule for layers that call the backend's own functions."""
 
 from collections.abc import Callable
 

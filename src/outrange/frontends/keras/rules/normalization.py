@@ -1,4 +1,4 @@
-"""Rules of normalization by statistics of the input, attention, and products along an axis."""
+"""Rules for normalization by statistics of the input, attention, and products along an axis."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def _epsilon(c: KerasCall) -> float:
 
 
 def _weight(c: KerasCall, place: int, name: str) -> np.ndarray | None:
-    """Return a weight in a shape that broadcasts to the input."""
+    """Return a weight in a shape that broadcasts against the input, or None if it is absent."""
     weight, axes, rank = c.constant(place, name), _axes(c), len(c.x.shape)
     if weight is None or weight.ndim == rank or axes == [rank - 1]:
         return weight
@@ -97,12 +97,12 @@ def _glu(c: KerasCall) -> Operand:
 
 @rule("Sparsemax")
 def _sparsemax(c: KerasCall) -> Operand:
-    """Lower `relu(x - tau)` with the `tau` of Keras, which differs from the literature.
+    """Lower `relu(x - tau)` with Keras's `tau`, which differs from that in the literature.
 
-    With the entries sorted in descending order, `S_j` is the sum of the first `j`. The entries with
-    `z_j > (S_j - 1) / j` are the support. Keras adds up `S_j` over the whole support, where the
-    definition takes only the last `S_j`. So with two or more entries in the support the result does
-    not sum to 1, and it jumps where an entry joins the support.
+    With the entries `z_j` sorted in descending order, `S_j` is the sum of the first `j`. The
+    entries with `z_j > (S_j - 1) / j` are the support. Keras adds up `S_j` over the whole support,
+    whereas the definition uses only the last `S_j`. So with two or more entries in the support the
+    result does not sum to 1, and it jumps where an entry joins the support.
     """
     b, x = c.builder, operand(c.args[0])
     axis = int(c.config.get("axis", -1)) % len(x.shape)

@@ -1,4 +1,4 @@
-"""Rules of pooling: windows that slide over the spatial axes."""
+"""Rules for pooling: windows that slide over the spatial axes."""
 
 import math
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def _adaptive(c: KerasCall) -> Operand:
 
 
 def _is_even(c: KerasCall) -> bool:
-    """Return whether `padding="same"` adds as many entries before as after, on every axis."""
+    """Return whether every axis gets as many padding entries before its entries as after them."""
     _, spatial, size, stride = _geometry(c)
     padding = [same_padding(n, k, s) for n, k, s in zip(spatial, size, stride, strict=True)]
     return c.config.get("padding", "valid") != "same" or all(a == b for a, b in padding)
@@ -73,7 +73,7 @@ def _geometry(c: KerasCall) -> tuple[bool, tuple[int, ...], list[int], list[int]
 
 
 def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the flat input positions in each window (`-1`: outside), and the result's shape."""
+    """Return the flat input positions in each window (`-1` if outside), and the result's shape."""
     first, spatial, size, stride = _geometry(c)
     padding = c.config.get("padding", "valid")
     along = []
@@ -94,9 +94,9 @@ def _windows(c: KerasCall, repeats: bool = False) -> tuple[np.ndarray, tuple[int
 
 
 def _combine_axes(c: KerasCall, first: bool, along: list[np.ndarray]) -> np.ndarray:
-    """Combine `(count, size)` window positions per axis to flat positions `(results, places)`.
+    """Combine `(count, size)` window positions per axis into flat positions per result.
 
-    A position of `-1` is outside of the input.
+    A position of `-1` is outside the input.
     """
     positions = np.arange(c.x.size).reshape(c.x.shape)
     if first:

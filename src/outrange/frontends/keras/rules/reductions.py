@@ -1,4 +1,4 @@
-"""Rules of operations over whole axes."""
+"""Rules for operations over whole axes."""
 
 from collections.abc import Callable
 
@@ -90,7 +90,7 @@ def _softmax(c: KerasCall) -> Operand:
 
 
 _MASKED = -1e9
-"""Value that Keras's layer puts in place of a masked score, in float32 and float64."""
+"""Value with which Keras's layer replaces a masked score, in float32 and float64."""
 
 
 def _softmax_layer(c: KerasCall) -> Operand:

@@ -1,4 +1,4 @@
-"""Rules of resizing images, by selecting entries or by averaging neighbors."""
+"""Rules for resizing images, by selecting entries or by averaging neighbors."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -28,7 +28,7 @@ def _resizing(c: KerasCall) -> Operand:
 
 
 def _resize_to(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
-    """Lower a resize to height and width `size`; `options` has the other arguments."""
+    """Lower a resize to `size` (height and width); `options` contains the other arguments."""
     if options.crop_to_aspect_ratio or options.pad_to_aspect_ratio:
         raise UnsupportedError("resizing that crops or pads to an aspect ratio")
     rank = len(c.x.shape)
@@ -51,7 +51,7 @@ def _resize_to(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
 def resized_crop(c: KerasCall) -> Operand | None:
     """Crop the middle of an image to the aspect ratio of a larger target, and resize the crop.
 
-    Return None if the image is not smaller than the target, so that cropping is enough.
+    Return None if the image is not smaller than the target, so that cropping alone suffices.
     """
     rank, target = len(c.x.shape), (c.op.height, c.op.width)
     last = c.op.data_format == "channels_last"
@@ -73,7 +73,7 @@ def resized_crop(c: KerasCall) -> Operand | None:
 
 
 def _move_entries(c: KerasCall) -> Operand:
-    """Run the operation on positions of entries, since backends choose the nearest differently."""
+    """Run the operation on positions of entries, since backends disagree on the nearest entry."""
     ops = c.keras.ops
     if c.x.size >= 2**24:
         raise UnsupportedError(f"an image of {c.x.size} entries is too large for this rule")

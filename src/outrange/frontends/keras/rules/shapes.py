@@ -1,4 +1,4 @@
-"""Rules of operations that only move entries: each is run on the positions of the entries."""
+"""Rules for operations that only move entries: each is run on the positions of the entries."""
 
 import contextlib
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ONE = (
 """Operations that move the entries of their first argument."""
 
 MANY = ("Concatenate", "Stack", "Hstack", "Vstack", "Dstack", "Append")
-"""Operations that move the entries of all their arrays."""
+"""Operations that move the entries of all their array arguments."""
 
 
 def _item(c: KerasCall, marked: list[np.ndarray]) -> np.ndarray | None:
@@ -46,9 +46,10 @@ IN_NUMPY: dict[str, Callable[[KerasCall, list[np.ndarray]], Any]] = {
     "Reshape": lambda c, x: np.reshape(x[0], c.op.newshape),
     "Transpose": lambda c, x: np.transpose(x[0], c.op.axes),
 }
-"""Operations that NumPy performs identically, and without compiling each shape, as JAX would.
+"""For each operation that NumPy performs identically, a function that runs it in NumPy. Unlike JAX,
+NumPy compiles nothing for a new shape.
 
-A function returns None if that is not certain.
+A function returns None if it is not certain that the results are identical.
 """
 
 

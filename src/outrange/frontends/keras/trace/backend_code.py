@@ -37,7 +37,7 @@ class NativeCall:
         return {}
 
     def outputs(self) -> Any:
-        """Return symbols of the results, by the backend's own shape inference."""
+        """Return symbols of the results, as inferred by the backend itself."""
         stated = self.layer.compute_output_spec(*self.args, **self.kwargs)
         tensor = self.keras.KerasTensor
         rows = next((t.shape[0] for t in self.symbols if t.shape), 1)

@@ -34,7 +34,7 @@ def record_activation(layer: Any, visit: Visit) -> Iterator[None]:
 
 @contextlib.contextmanager
 def hooks(tracer: Any) -> Iterator[None]:
-    """Replace Keras's methods by the tracer's in this context, and restore them afterward."""
+    """Replace Keras's methods with the tracer's in this context, and restore them afterward."""
     k = tracer.keras
     tensor, variable = k.KerasTensor, k.Variable
     with _LOCK, contextlib.ExitStack() as undo:
@@ -58,7 +58,7 @@ def hooks(tracer: Any) -> Iterator[None]:
 
 
 def _operators(ops: Any) -> dict[str, Any]:
-    """Return `keras.ops` functions for operators of a variable with a symbol on the right.
+    """Return `keras.ops` functions for a variable's operators whose right operand is a symbol.
 
     Keras would pass the symbol to the backend.
     """
@@ -77,7 +77,7 @@ def _left_of_symbol(old: Any, function: Any, tensor: Any) -> Any:
 
 
 def _activations(k: Any, put: Any) -> None:
-    """Let `keras.activations` accept symbols where they would pass them to the backend."""
+    """Let `keras.activations` accept symbols, which they would otherwise pass to the backend."""
     module_globals = k.activations.mish.__globals__
     convert, mish = module_globals["backend"].convert_to_tensor, module_globals["Mish"]
     old = mish.static_call

@@ -19,7 +19,7 @@ class OperationRecord:
     source: str
     """Path of the innermost enclosing layer, or of the operation itself if it is a model's step."""
     layer: Any
-    """The innermost enclosing layer; None if the operation is a step of a functional model."""
+    """The innermost enclosing layer, or None if the operation is a step of a functional model."""
 
     @property
     def kind(self) -> str:
@@ -51,7 +51,7 @@ class Trace:
 def first_different(first: Trace, second: Trace) -> OperationRecord | None:
     """Return the first operation whose kind or constants differ between two runs, or None.
 
-    This reveals numbers drawn outside Keras's generators (NumPy, the time, a call counter).
+    This reveals numbers from outside Keras's generators (NumPy, the time, a call counter).
     """
     k = keras()
     for left_record, right_record in zip(first.records, second.records, strict=False):

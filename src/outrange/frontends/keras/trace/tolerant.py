@@ -1,7 +1,7 @@
 """Symbolic runs that continue past layers that cannot be traced, and into the loss.
 
 A layer that the ordinary trace rejects becomes one opaque record; only the shapes of its outputs
-are known. Reads of a variable outside of a recorded operation are counted, so that no analysis
+are known. Reads of a variable outside recorded operations are counted, so that no analysis
 assumes that it knows all uses of the variable.
 """
 
@@ -38,7 +38,7 @@ class TolerantTracer(Tracer):
             self.busy -= 1
 
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Run the layer; if that fails, record it as opaque, with outputs of known shape only."""
+        """Run the layer; if that fails, record it as opaque, with only output shapes known."""
         trace = self.trace
         counts = len(trace.records), len(trace.visits)
         try:
@@ -62,7 +62,7 @@ class TolerantTracer(Tracer):
         return outputs
 
     def read(self, variable: Any) -> None:
-        """Count a read of a variable's value outside of a recorded operation."""
+        """Count a read of a variable's value outside a recorded operation."""
         if not self.busy:
             self.escaped[id(variable)] = self.escaped.get(id(variable), 0) + 1
 
@@ -84,12 +84,12 @@ class TolerantRun:
     Args:
         trace: All records, those of the losses at the end.
         inside: Number of records of the model itself.
-        losses: The tensor of each loss; None if its code could not be traced.
+        losses: The tensor of each loss, or None if its code could not be traced.
         targets: The symbols of the targets.
-        opaque: Map from the `id` of an opaque record to the reason.
-        escaped: Map from the `id` of a variable to the number of its reads outside of recorded
-            operations; infinite if an opaque layer owns it, or if the model assigns it although it
-            is trainable.
+        opaque: Map from the `id` of an opaque record to the reason why it is opaque.
+        escaped: Map from the `id` of a variable to the number of its reads outside recorded
+            operations. It is infinite if an opaque layer owns the variable, or if the model assigns
+            it although it is trainable.
         assigned: The `id` of every variable that the model assigns.
         reasons: Reasons why losses could not be traced.
     """
@@ -151,7 +151,7 @@ def follow(
 
 
 def _loss(tracer: TolerantTracer, run: TolerantRun, loss: Any, target: Any, output: Any) -> Any:
-    """Return the loss of one output as a symbol; None if it cannot be traced."""
+    """Return the loss of one output as a symbol, or None if it cannot be traced."""
     count = len(run.trace.records)
     try:
         return loss(target, output)

@@ -23,7 +23,7 @@ from .records import OperationRecord, Trace, Visit
 
 
 MISSTATED = ("AdaptiveAveragePool", "AdaptiveMaxPool")
-"""Operations for whose results Keras (3.15) states a wrong shape."""
+"""Operations for which Keras (3.15) states a wrong output shape."""
 
 
 class Tracer:
@@ -41,7 +41,7 @@ class Tracer:
     # ---- names ----------------------------------------------------------------------------
 
     def path_of(self, layer: Any) -> str:
-        """Return the joined names of the enclosing layers and of `layer`; `""` for the model."""
+        """Return the joined names of the enclosing layers and of `layer`, or `""` for the model."""
         if id(layer) not in self.paths:
             outer = self.paths[id(self.stack[-1])] if self.stack else None
             path = "" if outer is None else f"{outer}/{layer.name}".lstrip("/")
@@ -88,18 +88,18 @@ class Tracer:
         return outputs
 
     def count(self, outputs: Any, source: str) -> None:
-        """Add the result sizes of an operation, for one row, to the limited total of the trace."""
+        """Count the output entries of an operation, for one row, toward the limit of the trace."""
         for tensor in self.keras.tree.flatten(outputs):
             if isinstance(tensor, self.keras.KerasTensor):
                 self.values.add(sizes(tensor)[1:], f"a result of layer `{source}`")
 
     def _attention(self, outputs: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> Any:
-        """Correct the last size: Keras (3.15) takes it from the queries instead of the values."""
+        """Correct the last axis: Keras (3.15) takes its size from the queries, not the values."""
         shape = (*outputs.shape[:-1], value.shape[-1])
         return self.keras.KerasTensor(shape, dtype=outputs.dtype)
 
     def _infer_outputs(self, op: Any, args: tuple, kwargs: dict) -> Any:
-        """Infer the result's shape by running `op`, on tensors instead of variables."""
+        """Infer the result's shape by running `op` with tensors in place of variables."""
         k = self.keras
 
         def plain(x: Any) -> Any:
@@ -167,10 +167,10 @@ class Tracer:
     ) -> Any:
         """Record a layer that calls the backend's own functions as one operation.
 
-        This drops the records that the layer left before it failed, from `start` on.
+        This drops the records that the layer added before it failed, starting at `start`.
 
         Returns:
-            The symbols of the layer's outputs; None if the backend cannot trace the layer either.
+            The symbols of the layer's outputs, or None if the backend cannot trace it either.
         """
         if isinstance(error, ModelError) or type(layer).__module__.startswith("keras.src.models"):
             return None

@@ -26,7 +26,7 @@ class Measurement:
 
     Args:
         model: A built model; it is not changed.
-        index: Map from the `id` of a variable to its number in the program.
+        index: Map from the `id` of a variable to its index in the program.
         noisy: Whether the model behaves differently in training.
     """
 
@@ -35,14 +35,14 @@ class Measurement:
 
     @cached_property
     def jitted(self) -> JaxTraining | None:
-        """The compiled functions under JAX; None under other backends."""
+        """The compiled functions under JAX, or None under other backends."""
         if self.k.backend.backend() != "jax":
             return None
         return JaxTraining(self.k, self.model, self.noisy)
 
     @cached_property
     def graphs(self) -> TensorFlowTraining | None:
-        """The traced functions under TensorFlow; None under other backends."""
+        """The traced functions under TensorFlow, or None under other backends."""
         if self.k.backend.backend() != "tensorflow":
             return None
         return TensorFlowTraining(self.k, self.model, self.noisy)
@@ -81,7 +81,7 @@ class Measurement:
         return array.astype(self.k.backend.floatx()) if array.dtype == np.float64 else array
 
     def tensor(self, array: Any) -> Any:
-        """Cast an array like `array`, and convert it to a tensor (JAX converts it at the call)."""
+        """Cast an array as `array` does, and convert it to a tensor (JAX does so at the call)."""
         array = self.array(array)
         return array if self.jitted is not None else self.k.ops.convert_to_tensor(array)
 
@@ -132,7 +132,7 @@ class Measurement:
 
 @contextlib.contextmanager
 def preserve_metrics(model: Any) -> Iterator[None]:
-    """Restore the metrics of a model after the context, since computing a loss updates them."""
+    """Restore a model's metrics at the end of the context, since computing a loss updates them."""
     variables = [v for m in getattr(model, "metrics", ()) for v in m.variables]
     before = [(v, np.array(v.numpy())) for v in variables]
     try:
@@ -143,7 +143,7 @@ def preserve_metrics(model: Any) -> Iterator[None]:
 
 
 def renew_losses(model: Any) -> None:
-    """Replace the model's compiled loss by a new, unbuilt one with the same loss functions."""
+    """Replace the model's compiled loss with a new, unbuilt one with the same loss functions."""
     compiled_loss = model._compile_loss
     vars(model)["_compile_loss"] = type(compiled_loss)(
         compiled_loss._user_loss,

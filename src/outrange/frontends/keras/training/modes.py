@@ -57,7 +57,7 @@ class Mode:
     """Differences of one layer call between training and inference.
 
     Args:
-        noisy: Whether the layer may compute something else in training.
+        noisy: Whether the layer may compute something different in training.
         behind: Whether the layer's inputs may differ in training.
         statistics: Whether batch statistics, or something unknown, may replace the layer's
             inference computation.
@@ -74,7 +74,7 @@ def is_own(layer: Any) -> bool:
 
 
 def dropout_rate(k: Any, layer: Any) -> float:
-    """Return the rate of a dropout layer; 0 for other layers."""
+    """Return the rate of a dropout layer, or 0 for other layers."""
     kinds = tuple(getattr(k.layers, name) for name in DROPPING)
     rate = getattr(layer, "rate", 0.0) if isinstance(layer, kinds) else 0.0
     return float(rate) if isinstance(rate, int | float) else 0.0
@@ -100,7 +100,7 @@ def may_differ(layer: Any) -> bool:
 
 
 def _keras_base(kind: type) -> type | None:
-    """Return the Keras class whose computation a class inherits; None if it has its own."""
+    """Return the Keras class whose computation a class inherits, or None if it has its own."""
     for base in kind.__mro__:
         if is_keras_class(base):
             return base
@@ -116,7 +116,7 @@ def _arguments(value: Any) -> tuple[str, ...]:
 
 
 def _only_forwards_flag(layer: Any) -> bool:
-    """Return whether a layer's `call` only passes the training flag to its own layers by name."""
+    """Return whether a layer's `call` only passes the training flag on, by name, to its layers."""
     kind = type(layer)
     user_classes = itertools.takewhile(lambda base: not is_keras_class(base), kind.__mro__)
     if any("__call__" in vars(base) for base in user_classes):
@@ -146,7 +146,7 @@ def _only_forwards_flag(layer: Any) -> bool:
 
 
 def _holds_layers(layer: Any, itself: str, called: ast.expr, loops: dict[str, ast.expr]) -> bool:
-    """Return whether a called expression is one or several inner layers that accept the flag."""
+    """Return whether a called expression refers only to inner layers that accept the flag."""
     if isinstance(called, ast.Name):
         called = loops.get(called.id, called)
     elif isinstance(called, ast.Subscript):
@@ -218,14 +218,14 @@ def _containers(k: Any, model: Any, run: TolerantRun) -> dict[str, bool]:
 
 
 def _prefixes(path: str) -> Iterator[str]:
-    """Yield the paths of the layers around a layer, starting with the model's."""
+    """Yield the paths of the layers that enclose a layer, starting with the model's."""
     parts = path.split("/")
     for count in range(len(parts)):
         yield "/".join(parts[:count])
 
 
 def unknown_records(k: Any, model: Any, run: TolerantRun) -> set[int]:
-    """Return the `id` of records that batch statistics or user code may replace in training."""
+    """Return the ids of the records that batch statistics or user code may replace in training."""
     around = {path for path, is_unknown in _containers(k, model, run).items() if is_unknown}
     ends = {
         id(t)
@@ -243,7 +243,7 @@ def unknown_records(k: Any, model: Any, run: TolerantRun) -> set[int]:
 
 
 def changeable_variables(k: Any, model: Any, run: TolerantRun) -> set[int]:
-    """Return the `id` of variables that training may change other than by the optimizer."""
+    """Return the ids of the variables that training may change other than by the optimizer."""
     visited = {id(visit.layer): visit.layer for visit in run.trace.visits}
     layers = [inner for layer in visited.values() for inner in _inner_layers(k, layer)]
     variables = set(run.assigned)

@@ -15,7 +15,7 @@ def fresh_optimizer(
         model: The compiled model.
         settings: Settings that the new optimizer is built from.
         variables: Variables that the new optimizer will update, in the order of the model's
-            variables; None for the model's own.
+            variables, or None for the model's own.
     """
     optimizer = model.optimizer
     fresh = type(optimizer).from_config(settings)
@@ -34,7 +34,7 @@ def fresh_optimizer(
 
 
 def settings_of(optimizer: Any) -> dict[str, Any]:
-    """Return the config of an optimizer, in which a learning rate in user code stays an object.
+    """Return the config of an optimizer, but keep a learning rate in user code as an object.
 
     Keras serializes a function, but refuses to deserialize it; a schedule must have `get_config`.
     """

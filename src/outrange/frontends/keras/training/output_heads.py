@@ -1,4 +1,4 @@
-"""The last layers of a model's outputs, read from its recording."""
+"""The last operations that compute a model's outputs, read from its recording."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from .randomness import may_draw, preserve_random_state
 
 
 SHAPES = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
-"""Operations that keep the numbers of their input."""
+"""Operations that change at most the shape of their input."""
 
 ACTIVATIONS = {
     "Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "ReLU": "relu",
@@ -26,7 +26,7 @@ LOGITS_OF = {
     "Softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
     "Sigmoid": ("binary_crossentropy",),
 }
-"""Operations whose input TensorFlow's cross-entropies recover, in a graph."""
+"""For each operation, the TensorFlow cross-entropies that recover its input in a graph."""
 
 
 def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], loss: str) -> Head:
@@ -34,7 +34,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
 
     Args:
         number: Map from the `id` of a symbol to its tensor number.
-        loss: Name of the loss of this output, `""` for none.
+        loss: Name of the loss of this output, or `""` if it has none.
     """
     maker = {id(t): r for r in trace.records for t in k.tree.flatten(r.outputs)}
     record = _source_record(k, maker, output)
@@ -76,7 +76,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
 def _steps_of(
     k: Any, maker: dict[int, OperationRecord], record: OperationRecord | None
 ) -> list[OperationRecord]:
-    """Return the records of one activation applied to every step of a sequence; else `[]`.
+    """Return the records of one activation applied to every step of a sequence, or `[]`.
 
     `TimeDistributed` runs its layer once per step, stacks the results and transposes them.
     """
@@ -94,7 +94,7 @@ def _steps_of(
 
 
 def _activation(record: OperationRecord) -> str:
-    """Return Keras's name of an activation; `""` for other operations and variants."""
+    """Return Keras's name of an activation, or `""` for other operations and variants."""
     if record.kind == "ReLU":
         slope, most, least = (
             getattr(record.op, name, None) for name in ("negative_slope", "max_value", "threshold")
@@ -122,7 +122,7 @@ def _differs(k: Any, trace: Trace, output: Any, record: OperationRecord) -> bool
 
 
 def _axis(k: Any, record: OperationRecord) -> int | None:
-    """Return the axis of a softmax (else -1); None if it has several axes, or a mask."""
+    """Return a softmax's axis (None if several, or with a mask), or -1 for other operations."""
     if record.kind != "Softmax":
         return -1
     if isinstance(record.op, k.Layer):
@@ -142,7 +142,7 @@ def _source_record(
 
 
 def _recovers_logits(k: Any, model: Any, output: Any, record: OperationRecord, loss: str) -> bool:
-    """Return whether this backend's cross-entropy recovers the logits of `output` by itself."""
+    """Return whether this backend's cross-entropy recovers the logits of `output` automatically."""
     if k.backend.backend() != "tensorflow" or not loss.endswith("crossentropy"):
         return False
     if output.dtype != "float32":
@@ -155,7 +155,7 @@ def _recovers_logits(k: Any, model: Any, output: Any, record: OperationRecord, l
 
 
 def _trained_part(k: Any, record: OperationRecord | None) -> str:
-    """Return which trained weight last changes an operation's result: see `Head`."""
+    """Return which trained weight an operation applies last, as in `Head.moved`."""
     if record is None or record.kind not in AFFINE:
         return ""
     flat = k.tree.flatten((record.args, record.kwargs))
@@ -164,7 +164,7 @@ def _trained_part(k: Any, record: OperationRecord | None) -> str:
 
 
 def _dropout(k: Any, trace: Trace, output: Any) -> float:
-    """Return the rate of the only noisy layer that returns `output`, if it is a dropout; else 0.
+    """Return the rate of the only noisy layer that returns `output` if it is a dropout, else 0.
 
     At inference all such layers return their input, which does not reveal which one comes last.
     """

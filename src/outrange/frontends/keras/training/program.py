@@ -1,4 +1,4 @@
-"""Reader of a Keras model, compiled or not, and its data as a `Program`."""
+"""Reads a Keras model, compiled or not, and its data as a `Program`."""
 
 import os
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def read_program(model: Any, x: Any, y: Any, rehearser: Rehearser | None = None)
         model: A built Keras model; it is not changed.
         x: The model's inputs: arrays in the model's structure, rows first.
         y: The model's targets, or None.
-        rehearser: A rehearser of the same model to reuse; None for a new one.
+        rehearser: A rehearser of the same model to reuse, or None for a new one.
 
     Returns:
         The program. Its `unread` lists everything that could not be traced.
@@ -138,7 +138,7 @@ def _outputs(
 
 
 def _ensure_built(k: Any, model: Any, x: Any) -> None:
-    """Build the layers of a model that are not built yet, by a call on one row of the data."""
+    """Build the layers that are not built yet, by calling the model on one row of the data."""
     if all(layer.built for layer in model._flatten_layers()):
         return
     try:
@@ -187,7 +187,7 @@ def _follow_model(
 def _in_training(
     program: Program, k: Any, model: Any, wide: Any, struct: Any, objects: list, index: dict
 ) -> Program | None:
-    """Return the program with the steps of a run in training mode; None if recording fails."""
+    """Return the program with the steps of a run in training mode, or None if recording fails."""
     try:
         with preserve_random_state(k), preserve_variables(k, model):
             run = follow(wide, struct, objects, training=True)
@@ -285,7 +285,7 @@ def read_compiled(model: Any, *, custom_objects: Any = None, safe_mode: bool = T
     """Return the Keras model itself, read from a file with its loss and optimizer if necessary.
 
     Raises:
-        InputError: The argument is not a Keras model, or there is no such file.
+        InputError: The argument is not a Keras model, or the file does not exist.
         ModelError: The file is damaged or contains code.
     """
     if isinstance(model, str | os.PathLike):

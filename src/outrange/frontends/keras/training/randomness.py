@@ -1,4 +1,4 @@
-"""Detection of random numbers that training may draw, though the recorded inference does not."""
+"""Detection of random numbers that training may draw but the recorded inference does not."""
 
 import contextlib
 import random
@@ -13,7 +13,7 @@ from .training import overridden_training_method
 def may_draw(k: Any, model: Any) -> bool:
     """Return whether anything in the model may draw random numbers in training.
 
-    User code counts as deterministic if it neither receives the training flag nor has a Keras
+    User code is considered deterministic if it neither receives the training flag nor has a Keras
     random generator.
     """
     if isinstance(model, k.Model) and overridden_training_method(k, model):

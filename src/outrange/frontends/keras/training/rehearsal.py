@@ -59,16 +59,16 @@ class Rehearser:
             x: Inputs in the model's structure.
             y: Targets in the structure of the outputs.
             steps: Maximum number of steps; fewer are taken if they are slow, but at least 12.
-            batch: Rows per step, drawn as in `fit`. None: always the first rows.
+            batch: Number of rows per step, drawn as in `fit`, or None to always use the first rows.
             seed: Seed of the order of rows.
-            rate: Factor of the learning rate.
-            weights: Map from the index of a weight to the value that it starts from instead.
+            rate: Factor by which the learning rate is multiplied.
+            weights: Map from the index of a weight to the value that replaces its stored value.
             without: Part to leave out: `"penalties"`, `"noise"` (dropout), `"clipping"` or
                 `"freezing"`.
-            among: Indices of the rows that batches are drawn from; None for all.
-            seconds: Limit of processor time, after which no further step is taken.
-            bent: Layers whose activation becomes a relu.
-            other: Name of another loss to train with.
+            among: Indices of the rows that batches are drawn from, or None for all.
+            seconds: Processor time, in seconds, after which no further step is taken.
+            bent: Names of layers whose activation is replaced with a relu.
+            other: Name of a loss to train with instead of the model's, or `""` to keep it.
         """
         measurement = self.measurement
         x, y = measurement.k.tree.map_structure(measurement.array, (x, y))
@@ -200,7 +200,7 @@ def _order(rows: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def _most_at_once(k: Any, data: Any, batch: int) -> int:
-    """Return the number of steps whose data may be passed together."""
+    """Return the number of steps whose data may be passed in one call."""
     row = sum(a[:1].nbytes for a in k.tree.flatten(data))
     return max(1, AT_ONCE // max(1, row * batch))
 
@@ -218,7 +218,7 @@ def _due(step: int) -> bool:
 def _largest_changes(
     measurement: Measurement, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Return, by weight index, the largest change of an entry, and the largest entry before."""
+    """Map weight indices to the largest change of an entry, and to the largest initial entry."""
     changes, size = {}, {}
     for variable, a, b in zip(measurement.model.weights, before, after, strict=True):
         if a.dtype.kind == "f" or str(a.dtype) == "bfloat16":

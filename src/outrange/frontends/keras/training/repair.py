@@ -179,7 +179,7 @@ def _with_loss(model: Any, losses: Any, new: Any, layer: str) -> Any:
 
 
 def _with_logits(k: Any, loss: Any, value: bool) -> Any:
-    """Return a loss with its `from_logits` set."""
+    """Return a loss with its `from_logits` set to `value`."""
     if isinstance(loss, str):
         loss = k.losses.get(loss)
     if not isinstance(loss, k.losses.Loss):

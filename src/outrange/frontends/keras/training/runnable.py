@@ -8,13 +8,13 @@ from .randomness import more_than_losses
 
 
 def _stateful(model: Any) -> str:
-    """Return a sentence that names a stateful layer; `""` if there is none."""
+    """Return a sentence that names a stateful layer, or `""` if there is none."""
     names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
     return f"layer `{names[0]}` is stateful, and goes on from the batch before" if names else ""
 
 
 def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
-    """Return the result of `parts`; no graphs for a stateful model, since they fix its state."""
+    """Return the result of `parts`; a stateful model gets no graphs, since they fix its state."""
     stateful = _stateful(model)
     return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
 
@@ -29,7 +29,7 @@ def run_fields(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement
 
 
 def _reason_not_run(k: Any, model: Any, x: Any, measurement: Measurement) -> str:
-    """Return why the model cannot be run on the rows of `x`, or `""`."""
+    """Return why the model cannot be run on the rows of `x`, or `""` if it can."""
     stateful = _stateful(model)
     if stateful:
         return stateful

@@ -32,7 +32,7 @@ STEADY = (
 
 
 def describe_stepping(k: Any, model: Any) -> Stepping | None:
-    """Describe the steps of the compiled optimizer; None without an optimizer."""
+    """Describe the steps of the compiled optimizer, or return None if there is none."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return None
@@ -52,7 +52,7 @@ def describe_stepping(k: Any, model: Any) -> Stepping | None:
 
 
 def _refusal(k: Any, model: Any, optimizer: Any) -> str:
-    """Return why the steps are not those of a Keras optimizer on float32 weights, or `""`."""
+    """Return why the steps are not a Keras optimizer's on float32 weights, or `""` if they are."""
     overridden = overridden_training_method(k, model)
     if overridden:
         return f"the model has its own `{overridden}`"
@@ -151,7 +151,7 @@ def _rates(k: Any, optimizer: Any, count: int) -> np.ndarray | None:
 def lower_with_weights(
     k: Any, variables: Sequence[Any], part: Callable[[], PartialGraph | None]
 ) -> Callable[[Mapping[int, np.ndarray]], PartialGraph | None]:
-    """Return a function that lowers the model with other values of some weights.
+    """Return a function that lowers the model with new values for some weights.
 
     Args:
         part: Function that lowers the model with its current weights.
@@ -169,7 +169,7 @@ def lower_with_weights(
 
 
 def known_reads(k: Any, run: TolerantRun, index: Mapping[int, int]) -> dict[int, str]:
-    """Return the weights of Keras's own layers with unrecorded but known reads, and their role.
+    """Return the role of each weight of Keras's own layers whose unrecorded reads are all known.
 
     A convolution reads its bias once per call. A cell reads its recurrent kernel once per call if
     its state is an array of zeros. If other code also reads the weight, the number of reads
@@ -210,7 +210,7 @@ def steady_weights(
     """Return the weights that only the optimizer changes, judged by the Keras class of their layer.
 
     Args:
-        index: Map from the `id` of a variable to its number.
+        index: Map from the `id` of a variable to its index.
     """
     return frozenset(
         index[id(variable)]
@@ -223,7 +223,7 @@ def steady_weights(
 
 
 def position_dependent_code(k: Any, model: Any) -> str:
-    """Describe code that may treat the entries of a weight differently by position; `""` if none.
+    """Describe code that may treat a weight's entries differently by position, or return `""`.
 
     Keras's optimizers and its L1 and L2 penalties do not depend on the order of entries.
     User code may read a weight itself.

@@ -103,7 +103,7 @@ DENSE, CONVOLUTIONS = ("Dense",), ("Conv1D", "Conv2D", "Conv3D")
 
 
 def _layout_fields(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> tuple[Any, ...]:
-    """Return the fields of a `RecordedStep` from `shape` on."""
+    """Return the fields of a `RecordedStep`, starting with `shape`."""
     outputs = [t for t in k.tree.flatten(record.outputs) if isinstance(t, k.KerasTensor)]
     shape = tuple(outputs[0].shape) if outputs else ()
     if not is_keras_class(type(record.op)):
@@ -164,7 +164,7 @@ def _over(k: Any, record: OperationRecord) -> tuple[int, ...]:
 
 
 def _selecting_arguments(k: Any, record: OperationRecord) -> set[int]:
-    """Return the `id` of the arguments that only select entries or are integers."""
+    """Return the ids of the arguments that only select entries or are integers."""
     for table in (CONDITION, INDICES):
         if record.kind in table:
             name, place = table[record.kind]

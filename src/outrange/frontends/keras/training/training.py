@@ -58,7 +58,7 @@ TRAINING = (
 
 
 def overridden_training_method(k: Any, model: Any) -> str:
-    """Return the name of a method by which a model overrides Keras's training; `""` if none."""
+    """Return the name of a method by which a model overrides Keras's training, or `""` if none."""
     for name in TRAINING:
         is_inherited = getattr(type(model), name, None) is getattr(k.Model, name, None)
         if not is_inherited or name in vars(model):
@@ -112,7 +112,7 @@ def loss_record(
 
 
 EPSILON = 1e-7
-"""Keras's default limit at which it clips probabilities."""
+"""Keras's default epsilon, by which it keeps probabilities away from 0 and 1."""
 
 
 def _is_native(k: Any, loss: Any, function: Any) -> bool:
@@ -139,7 +139,7 @@ def makes_masks(k: Any, run: TolerantRun) -> bool:
 
 
 def optimizer_record(k: Any, model: Any) -> Optimizer | None:
-    """Convert the compiled optimizer to a record."""
+    """Convert the compiled optimizer to a record, or return None if there is none."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:
         return None

@@ -1,3 +1,3 @@
-"""Lowering rules of core ATen operations."""
+"""Lowering rules for core ATen operations."""
 
 from .table import TABLE as TABLE

@@ -12,7 +12,7 @@ from ..steps import Place
 
 
 def get(c: TracedCall, name: str, default: Any = None) -> Any:
-    """Return an argument by its schema name: an operand, a list of them, or a plain value."""
+    """Return an argument by its schema name: an operand, a list of operands, or a plain value."""
     argument = c.step.attributes.get(name, default)
     return _with_operands(c, argument) if argument is not None else default
 

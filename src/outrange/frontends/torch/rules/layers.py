@@ -1,4 +1,4 @@
-"""Rules of ATen operations that are whole layers: convolutions, pooling, normalization."""
+"""Rules for ATen operations that are whole layers: convolutions, pooling, normalization."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _group_norm(c: TracedCall) -> list[Operand]:
 
 
 def _scale_and_shift(c: TracedCall, y: Operand, shape: tuple[int, ...]) -> Operand:
-    """Multiply by a norm's weight and add its bias, if it has them."""
+    """Multiply by the weight of a normalization and add its bias, where present."""
     weight, bias = get(c, "weight"), get(c, "bias")
     if isinstance(weight, Value) or isinstance(bias, Value):
         raise UnsupportedError("a normalization with weights that depend on the input")

@@ -1,8 +1,8 @@
-"""Rules of ATen operations that are linear in one tensor, with weights found by running them.
+"""Rules for ATen operations that are linear in one tensor, with weights found by running them.
 
 Interpolation, pooling with odd windows and sums of blocks are linear. PyTorch itself runs each of
-them, in float64, on images with a single 1. So no second definition of its windows is needed. Each
-weight is computed by a few sums and products.
+them, in float64, on images that are 0 except for a single 1. So no second definition of their
+windows is needed. Each weight is computed by a few sums and products.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ MOST_WEIGHTS = 2**23
 """Maximum number of entries of the weight matrix of one operation."""
 
 _ULPS = 8
-"""Rounding errors in a weight: two to four quotients and products, each of a rounded position."""
+"""Bound on the rounding errors of a weight, in units in the last place: it results from two to four
+quotients and products, each of a rounded position."""
 
 _RESIZING = [
     f"{kind}.{overload}"

@@ -1,4 +1,4 @@
-"""Rules of ATen operations that round, compare, sort and select."""
+"""Rules for ATen operations that round, compare, sort and select."""
 
 from __future__ import annotations
 

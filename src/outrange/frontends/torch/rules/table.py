@@ -1,4 +1,4 @@
-"""Lowering rules of core ATen operations."""
+"""Lowering rules for core ATen operations."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "sym_size.int": lambda c: np.asarray(c.x.shape[get(c, "dim")]),
     "_prelu_kernel.default": lambda c: c.b.prelu(c.x, c.constant(1, "slopes")),
 }  # fmt: skip
-"""Rule of each operation (named without `aten.`); the functions below add more rules."""
+"""Rule for each operation (named without `aten.`); the functions below add more rules."""
 
 
 rule = rule_decorator(RULES)

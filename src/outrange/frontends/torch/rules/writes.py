@@ -1,4 +1,4 @@
-"""Rules of ATen operations that write to part of a tensor, or read at given positions."""
+"""Rules for ATen operations that write to part of a tensor, or read at given positions."""
 
 from __future__ import annotations
 

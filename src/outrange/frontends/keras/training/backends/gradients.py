@@ -5,7 +5,7 @@ from typing import Any
 
 
 def gradients(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    """Compute a scalar and its gradient with respect to every trainable variable, in NumPy.
+    """Compute a scalar and its gradients with respect to all trainable variables, in NumPy.
 
     Args:
         model: The model; gradients are with respect to its `trainable_variables`.
@@ -73,7 +73,7 @@ def _torch(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[An
 
 
 def jax_module() -> Any:
-    """Return JAX itself, for modules that compile their own training programs."""
+    """Return the `jax` module, for modules that compile their own training programs."""
     from ....jax.api import jax
 
     return jax()

@@ -1,4 +1,4 @@
-"""Loss, gradients and steps of training under JAX, each compiled once for all calls.
+"""Loss, gradients and training steps under JAX, each compiled once for all calls.
 
 If operations ran one by one, JAX would compile each of them separately, which takes half a minute
 for a deep model. As one function they compile as fast as the first batch of `fit`.
@@ -23,10 +23,10 @@ from .gradients import jax_module
 def quick_options() -> dict[str, Any]:
     """Return XLA options that favor fast compilation, for functions that run a few hundred times.
 
-    Level 0 is not an option: the slope of a maximum along an axis is wrong there, and NaN after
-    batch statistics, because fused kernels compute a value twice and round it differently. Without
-    the emitters of fused kernels, in versions that have them, compilation takes a half to two
-    thirds of the time.
+    Optimization level 0 is not an option: it makes the slope of a maximum along an axis wrong, or
+    NaN after batch statistics, because fused kernels compute a value twice and round it
+    differently. Without the emitters of fused kernels, in versions that have them, compilation
+    takes half to two thirds as long.
     """
     jax, options = jax_module(), {"xla_backend_optimization_level": 1}
     more = options | {"xla_cpu_use_fusion_emitters": False}
@@ -186,8 +186,8 @@ class JaxTraining:
 
         Args:
             without: Part to leave out: `"penalties"`, `"noise"` or `"clipping"`.
-            bent: Layers whose activation becomes a relu.
-            other: Name of another loss.
+            bent: Names of layers whose activation is replaced with a relu.
+            other: Name of a loss to use instead of the model's, or `""` to keep the model's.
         """
         key = without, bent, other
         if key not in self._steps:
@@ -244,7 +244,7 @@ def _start_with_numpy(variable: Any) -> None:
 
 
 def rate_owner(optimizer: Any) -> Any:
-    """Return the optimizer that holds the learning rate: the inner one if one scales the loss.
+    """Return the optimizer with the learning rate: the inner one if the outer scales the loss.
 
     Raises:
         TypeError: The rate follows a schedule, which cannot be multiplied.
@@ -257,7 +257,7 @@ def rate_owner(optimizer: Any) -> Any:
 
 @contextlib.contextmanager
 def with_relu(k: Any, model: Any, names: tuple[str, ...]) -> Iterator[None]:
-    """Temporarily replace the activation of the named layers, if they have one, by a relu."""
+    """Temporarily replace the activation of the named layers, if they have one, with a relu."""
     layers = [
         layer for layer in model._flatten_layers()
         if layer.name in names and "activation" in vars(layer)

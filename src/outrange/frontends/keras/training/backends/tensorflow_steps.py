@@ -1,7 +1,7 @@
-"""Loss, gradients and steps of training under TensorFlow, each traced once for all calls.
+"""Loss, gradients and training steps under TensorFlow, each traced once for all calls.
 
-Steps run in a graph, as in `fit`, but many steps per call, because a call costs more than a small
-model's step.
+Steps run in a graph, as in `fit`, but each call takes many steps, because a call costs more than
+one step of a small model.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TensorFlowTraining:
         self._vector: Any = None
 
     def build(self, one_by_one: bool) -> list[Any]:
-        """Build the optimizer; return the variables that steps change besides the model's.
+        """Build the optimizer; return the variables, other than the model's, that steps change.
 
         An optimizer runs about twenty operations per weight array. If they can run on one vector of
         all weights instead, tracing and running take a fifth of the time.
@@ -96,7 +96,7 @@ class TensorFlowTraining:
         )
 
     def _rows(self, data: Any) -> tuple[int | None]:
-        """Return the number of rows of the data; None without user code, to avoid retracing.
+        """Return `(rows,)` for the data, or `(None,)` without user code, to avoid retracing.
 
         User code may depend on the number of rows, so it is traced for each number.
         """
@@ -111,7 +111,7 @@ class TensorFlowTraining:
         return self._functions[key]
 
     def prepare(self, y: Any) -> None:
-        """Create the variables that count the losses of multiple outputs.
+        """Create the variables that track the losses of multiple outputs.
 
         A function that creates variables while it is traced would be traced twice.
 
@@ -134,7 +134,7 @@ class TensorFlowTraining:
         return self.k.tree.flatten(self.model(x, training=False))
 
     def measure(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
-        """Compute loss, gradients (None if the loss is independent) and outputs at inference."""
+        """Compute loss, gradients (None for an unused weight) and outputs at inference."""
         return self._call_few_times(self._measure, x, y)
 
     def _measure(self, x: Any, y: Any) -> tuple[Any, list[Any], list[Any]]:
@@ -146,7 +146,7 @@ class TensorFlowTraining:
         return loss, dense, self.k.tree.flatten(outputs)
 
     def _call_few_times(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function, at first eagerly if this gives the same results, else as a graph."""
+        """Call a function: a few times eagerly if the results are the same, then as a graph."""
         name = function.__name__
         calls = self._calls[name] = self._calls.get(name, 0) + 1
         if calls <= EAGER and self._same_eagerly(arguments[0]):
@@ -156,11 +156,11 @@ class TensorFlowTraining:
         return self._functions[name](*arguments)
 
     def _same_eagerly(self, x: Any) -> bool:
-        """Return whether eager operations give the same results as the graph that `fit` builds.
+        """Return whether eager execution quickly returns the same results as the graph of `fit`.
 
-        User code may test for a graph, and loops over steps are slow eagerly. A cross-entropy
-        searches for the logits of its input: in a graph it finds the operation that computed the
-        input, but eagerly only logits that a Keras activation attached.
+        User code may check whether it runs in a graph, and loops over steps are slow in eager mode.
+        A cross-entropy searches for the logits of its input: in a graph it finds the operation that
+        computed the input, but in eager mode only logits that a Keras activation attached.
         """
         if self._eager is None:
             k, model = self.k, self.model
@@ -172,7 +172,7 @@ class TensorFlowTraining:
         return self._eager
 
     def _tells_logits(self, x: Any) -> bool:
-        """Return whether outputs have their logits attached, or are not activations of logits."""
+        """Return whether every output has its logits attached or is not computed from logits."""
         outputs, makers = self._outputs(x), _output_layers(self.k, self.model)
         return len(outputs) == len(makers) and all(
             hasattr(tensor, "_keras_logits") or type(layer) is self.k.layers.Dense
@@ -261,13 +261,13 @@ def _concat_flat(tf: Any, tensors: list[Any]) -> Any:
 
 
 def _output_layers(k: Any, model: Any) -> list[Any]:
-    """Return the layer that computes each output; None if it is unknown."""
+    """Return the layer that computes each output, or None if it is unknown."""
     symbols = k.tree.flatten(getattr(model, "output", None))
     return [getattr(getattr(t, "_keras_history", None), "operation", None) for t in symbols]
 
 
 def _name_of(k: Any, loss: Any) -> str:
-    """Return the lower-case name of a loss; "crossentropy" if Keras chooses it by the targets."""
+    """Return the lower-case name of a loss, or "crossentropy" if Keras chooses the loss itself."""
     if loss is None:
         return ""
     try:

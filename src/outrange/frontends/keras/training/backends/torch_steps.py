@@ -1,4 +1,4 @@
-"""Steps of training under PyTorch, without the overhead of Keras."""
+"""Training steps under PyTorch, without the overhead of Keras."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TorchTraining:
         self._records = count <= LARGEST and not model.run_eagerly and not has_own_code
 
     def build(self, one_by_one: bool) -> list[Any]:
-        """Build the optimizer; return the variables that steps change besides the model's.
+        """Build the optimizer; return the variables, other than the model's, that steps change.
 
         If the optimizer can update one vector of all weights, the weights become views of it.
 

@@ -10,10 +10,10 @@ from .clone import Clone, changes, settings
 
 
 class BorrowedModel(Clone):
-    """A model that Keras cannot clone, because a class, a layer or a function is the user's.
+    """A model that Keras cannot clone, because a class, a layer or a function is user code.
 
-    While the model is trained, it has another optimizer. Weights, states, counters and attributes
-    are restored at the end, also after an error.
+    While the model is trained, it has a different optimizer. Weights, states, counters and
+    attributes are restored at the end, even after an error.
     """
 
     def __init__(

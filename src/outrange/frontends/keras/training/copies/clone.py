@@ -50,7 +50,7 @@ class Clone:
         )
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some weights, given by `id` of the model's variable."""
+        """Replace the values of some weights, keyed by the `id` of the model's variable."""
         for variable_of_clone, variable in zip(
             self._model.weights, self._original.weights, strict=True
         ):

@@ -8,12 +8,12 @@ import numpy as np
 
 
 class Look(NamedTuple):
-    """Loss and outputs of a copy at some rows.
+    """Loss and outputs of a copy on some rows.
 
     Args:
         loss: The loss in training, including penalties.
         outputs: The outputs at inference.
-        in_training: The outputs in training; empty if they are the same.
+        in_training: The outputs in training, or an empty list if they equal `outputs`.
     """
 
     loss: float
@@ -34,11 +34,11 @@ class Copy(Protocol):
         Args:
             x: Inputs of each step, stacked along an additional first axis.
             y: Targets of each step, stacked in the same way.
-            due: For each step, whether to look at the loss before it.
-            rows: Inputs and targets of the rows on which a look measures the loss.
+            due: For each step, whether to measure the loss on `rows` before it (a look).
+            rows: Inputs and targets of the rows on which each look measures the loss.
 
         Returns:
-            The loss before each step, on the rows of that step; and the loss at each look.
+            The loss before each step, on the rows of that step, and the loss at each look.
         """
         ...
 
@@ -55,5 +55,5 @@ class Copy(Protocol):
         ...
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some weights, given by `id` of the model's variable."""
+        """Replace the values of some weights, keyed by the `id` of the model's variable."""
         ...

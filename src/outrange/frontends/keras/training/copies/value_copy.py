@@ -32,7 +32,7 @@ class ValueCopy:
         self._state = trainable, others, slots
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:
-        """Replace the values of some weights, given by `id` of the model's variable."""
+        """Replace the values of some weights, keyed by the `id` of the model's variable."""
         trainable, others, slots = self._state
         variables = self._jitted.model.trainable_variables
         new = [values.get(id(v)) for v in variables]
