@@ -14,7 +14,7 @@ class Choice:
     Args:
         what: Subject of the choice, such as `"loss"`.
         value: Value in Keras's notation.
-        reason: Facts of the data that determine the choice.
+        reason: Properties of the data that determine the choice.
     """
 
     what: str
@@ -24,7 +24,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Advice(Answer):
-    """Recommended last layer, loss, optimizer and scaling for a data set; `print` it for reasons.
+    """Recommended last layer, loss, optimizer and scaling for a data set; `print` shows reasons.
 
     Args:
         kind: Kind of the targets, such as `"binary"`.
@@ -37,15 +37,15 @@ class Advice(Answer):
         optimizer: Name of the optimizer.
         learning_rate: Learning rate of the optimizer.
         metric: Metric to watch during training.
-        targets: Transformed targets as an expression in `y`; `"y"` for no transformation.
-        inputs: Layer that transforms the inputs, as code; `""` for none.
+        targets: Transformed targets as an expression in `y`; `"y"` if they need no transformation.
+        inputs: Code of the layer that transforms the inputs; `""` if none is needed.
         choices: Recommendations with their reasons.
-        warnings: Other peculiarities of the data.
+        warnings: Sentences on other unusual properties of the data.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Advice(Answer):
 
     @property
     def code(self) -> str:
-        """The choices as Keras code, with a hidden layer that the user replaces."""
+        """The choices as Keras code, with one hidden layer as a placeholder for the user's own."""
         adapted = "Normalization" in self.inputs
         lines = [f"y = {self.targets}"] if self.targets != "y" else []
         if adapted:

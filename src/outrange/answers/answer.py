@@ -50,7 +50,7 @@ class Answer(ABC):
         over: Input set analyzed; None if there is none or it is unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
@@ -60,7 +60,7 @@ class Answer(ABC):
     late: str = field(default="", kw_only=True, repr=False)
 
     FORMAT: ClassVar[str]
-    """Name of the layout of `as_dict`."""
+    """Name of the JSON layout that `as_dict` returns."""
 
     DERIVED: ClassVar[tuple[str, ...]] = ()
     """Properties that `as_dict` includes in addition to the fields."""

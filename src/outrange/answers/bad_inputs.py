@@ -42,8 +42,8 @@ class BadInputs(Answer):
 
     The bounds `share_lo <= volume(bad) / volume(set) <= share_hi` are rigorous (`FLOAT64_ROUNDED`,
     about the real-valued network with the stored weights). Every input in a box of `box_lo, box_hi`
-    is proved bad. An input of the set that lies in no bad box, no undecided box and no box with
-    pieces is proved good.
+    is proved to be bad. An input of the set that lies in no bad box, no undecided box and no box
+    with pieces is proved good.
 
     The faces of `pieces` are only as accurate as float64. They are computed without a rounding
     proof, so an input within rounding error of a face may lie on its other side.
@@ -63,7 +63,7 @@ class BadInputs(Answer):
         pieces: Polytopes of bad inputs, each a `Piece`; some may overlap.
         undecided_lo: `(k, inputs)`, lower corners of boxes that may contain bad and good inputs.
         undecided_hi: `(k, inputs)`, upper corners of the undecided boxes.
-        bands: Half-spaces of the undecided boxes that are proved bad or good, one `Slab` per box.
+        bands: Half-spaces whose inputs are proved bad or good, one `Slab` per undecided box.
         nowhere: Whether it is proved that no input is bad.
         status: `"known"`, `"time"`, `"memory"`, `"interrupted"`, `"pieces"` or `"rounding"`.
         warrant: Evidence for the bounds on the fraction and for the boxes (see `Warrant`).
@@ -74,7 +74,7 @@ class BadInputs(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: The boxes do not match the inputs, or the bounds on the fraction are not
@@ -178,7 +178,7 @@ class BadInputs(Answer):
         return decisions[0] if single else decisions
 
     def _sides(self, x: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Return 1 for bad points, -1 for good ones, 0 for unknown; `row` has the leaf of each."""
+        """Return 1 for bad points, -1 for good ones, 0 if unknown; `row` lists their leaves."""
         kind = self.locator.kind(row)
         side = np.where(kind == INSIDE, 1, np.where(kind == UNDECIDED, 0, -1))
         mixed = np.flatnonzero((kind == PIECES) | (kind == UNDECIDED))

@@ -55,7 +55,7 @@ class Counterexamples(Answer, Sequence):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     model: str
@@ -99,7 +99,7 @@ class Counterexamples(Answer, Sequence):
         return f"Counterexamples({claim!r}, {len(self)} of {self.asked}, {self.reason})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per input: its entries and the outputs by name."""
+        """Return one dict per input: its entries and its outputs, by name."""
         return [{"example": i} | example.row() for i, example in enumerate(self.examples)]
 
     def document(self) -> Document:

@@ -23,10 +23,10 @@ class DeadLayer:
     Args:
         name: Path of the layer.
         kind: Class of the layer.
-        units: Number of units per position.
+        units: Size of the last axis of the layer's output: units, or channels of a convolution.
         chance: Probability that a unit starts dead: its activation is flat at every row of the
             data, so that no gradient reaches its weights.
-        lo: Lower bound of the confidence interval of `chance`; `chance` itself in closed form.
+        lo: Lower bound of the confidence interval of `chance`; equal to `chance` in closed form.
         hi: Upper bound of that interval.
         all_dead: Probability that all units of the layer start dead, so that no signal passes.
         all_lo: Lower bound of the confidence interval of `all_dead`.
@@ -63,7 +63,7 @@ class DeadStart(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     model: str
@@ -86,7 +86,7 @@ class DeadStart(Answer):
 
     @property
     def worst(self) -> DeadLayer | None:
-        """The layer whose units are most likely to start dead; None if no activation is flat."""
+        """The layer whose units are most likely to start dead; None if `layers` is empty."""
         return max(self.layers, key=lambda layer: layer.chance, default=None)
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ class Level(IntEnum):
     MEASURED = 2
     """Observed in a short measurement on the data."""
     PROVED = 3
-    """Proved by a bound or by an exact fact about the program; `holds_for` states the set."""
+    """Proved by a bound or by exact analysis; `holds_for` states for which inputs and weights."""
 
     @classmethod
     def of(cls, level: Level | str) -> Level:
@@ -50,7 +50,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One fault that hinders learning, or a noteworthy fact.
+    """A fault that hinders learning, or a noteworthy property of the model or the data.
 
     Args:
         code: Code of the rule, such as `"OR001"`; codes never change their meaning.
@@ -60,9 +60,10 @@ class Finding:
         message: One or two sentences with the numbers.
         fix: Code that replaces the faulty part.
         holds_for: The set of inputs and weights for which the finding is true.
-        interval: `(lo, hi)` that proves the finding, or None.
-        cost: Consequences as numbers: `loss_floor`, `share`, `unreachable`, ...
-        note: Whether the finding is a true fact but not a fault; notes are listed separately.
+        interval: Proved bounds `(lo, hi)` from which the finding follows; None if it needs none.
+        cost: Consequences as numbers, with keys such as `"loss_floor"`, `"share"` or
+            `"unreachable"`.
+        note: Whether the finding is true but not a fault; notes are listed separately.
         tried: Effect of the fix on a copy of the model, in words; empty if it was not tried.
     """
 
@@ -112,7 +113,7 @@ MOST_UNREAD = 8
 
 
 class FoundFault(AssertionError):
-    """Error of `raise_on`; its message contains the findings of the given level or above."""
+    """Error that `raise_on` raises; its message lists the findings of the given level or above."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,11 +123,11 @@ class Diagnosis(Answer, Sequence):
     Args:
         model: Name of the model.
         backend: Keras backend of the model.
-        findings: Faults, those with the best evidence first.
-        notes: True facts that are not faults.
-        unread: Sentences on parts that could not be checked, each with the reason.
+        findings: Faults, those with the strongest evidence first.
+        notes: True statements about the model or the data that are not faults.
+        unread: Sentences on parts of the model that could not be checked, each with the reason.
         rules: Dict from code to title of every rule that was applied.
-        explanations: Dict from code to a longer text, for `explain`.
+        explanations: Dict from code to the text that `explain` returns.
         ignored: Codes that were left out on request.
         rows: Number of data rows.
         seconds: Wall-clock time in seconds.
@@ -134,7 +135,7 @@ class Diagnosis(Answer, Sequence):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     model: str
@@ -167,12 +168,12 @@ class Diagnosis(Answer, Sequence):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Codes of the findings, those with the best evidence first."""
+        """Codes of the findings, those with the strongest evidence first."""
         return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
     @property
     def worst(self) -> Level | None:
-        """The highest level of a finding; None without findings."""
+        """The strongest level of evidence among the findings; None if there are none."""
         return max((finding.level for finding in self.findings), default=None)
 
     def at_least(self, level: Level | str) -> tuple[Finding, ...]:
@@ -209,7 +210,7 @@ class Diagnosis(Answer, Sequence):
         return self
 
     def explain(self, code: str) -> str:
-        """Return what a rule looks for, why it matters, and the evidence for each level.
+        """Return a text on what a rule looks for, why it matters, and the evidence for each level.
 
         Args:
             code: Code of the rule, such as `"OR001"`.

@@ -68,12 +68,12 @@ class Trend:
     Args:
         output: Name of the output entry, such as `"y[0]"`.
         input: Name of the input entry.
-        rises: True: proved never to fall. False: `fall` shows a fall. None: unknown or not
-            requested.
-        falls: True: proved never to rise. False: `rise` shows a rise. None: unknown or not
-            requested.
-        fall: Two inputs with a falling output, or None.
-        rise: Two inputs with a rising output, or None.
+        rises: True if the output is proved never to fall, False if `fall` is a counterexample, None
+            if unknown or not requested.
+        falls: True if the output is proved never to rise, False if `rise` is a counterexample, None
+            if unknown or not requested.
+        fall: Two inputs between which the output falls; None if none are known.
+        rise: Two inputs between which the output rises; None if none are known.
     """
 
     output: str
@@ -127,7 +127,7 @@ class Monotone(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     model: str
@@ -209,7 +209,7 @@ class Monotone(Answer):
         return ", ".join(f"{n:,} {w if n == 1 else PLURALS.get(w, w)}" for w, n in counts)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per pair of output and input: direction, proofs, refutations."""
+        """Return one dict per pair of output and input: direction, proofs and counterexamples."""
         rows = [
             {
                 "output": t.output, "input": t.input, "direction": t.direction,
@@ -279,7 +279,7 @@ class Monotone(Answer):
         )
 
     def _order(self) -> list[Block]:
-        """Return the blocks about the chosen index, without what the document's lead states."""
+        """Return the blocks about the order of the chosen index; none without groups."""
         if self.order is None:
             return []
         return [Paragraph(f"{self.order.claim}:"), *self.order.told]

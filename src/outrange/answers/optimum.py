@@ -31,7 +31,7 @@ class Optimum(Answer):
     Args:
         model: Name of the model.
         objective: The linear form, as text.
-        sense: Direction, `"min"` or `"max"`.
+        sense: `"min"` for the smallest value of the form, `"max"` for the largest.
         lo: Lower bound of the optimal value.
         hi: Upper bound of the optimal value.
         at: The best known input, in the model's input shape (a dict by name for several inputs).
@@ -51,7 +51,7 @@ class Optimum(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -99,12 +99,12 @@ class Optimum(Answer):
 
     @property
     def gap(self) -> float:
-        """Width of the bracket of the optimal value."""
+        """Width of the bracket of the optimal value; 0 if no input is admissible."""
         return 0.0 if self.status == "infeasible" else self.hi - self.lo
 
     @property
     def is_exact(self) -> bool:
-        """Whether the optimal value is known to `tol`."""
+        """Whether the optimal value is known to within `tol`."""
         return self.status == "exact"
 
     @property
@@ -124,7 +124,7 @@ class Optimum(Answer):
         return f"{self.sense} {clipped_name(self.objective, 60)}"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict: the bracket of the optimal value."""
+        """Return a list of one dict with the bracket of the optimal value."""
         return [
             {
                 "form": f"{self.sense} {self.objective}", "lo": self.lo, "hi": self.hi,

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class RangeProgress:
-    """Bounds during a range search; they are already valid.
+    """Proved bounds at an intermediate stage of a range search.
 
     Args:
         seconds: Wall-clock time so far, in seconds.
@@ -16,7 +16,7 @@ class RangeProgress:
         hi: Proved upper bounds, `(outputs,)`.
         seen_lo: Smallest values seen, `(outputs,)`.
         seen_hi: Largest values seen, `(outputs,)`.
-        open: Number of sub-problems waiting.
+        open: Number of sub-problems still waiting to be processed.
     """
 
     seconds: float
@@ -46,7 +46,7 @@ class VerifyProgress:
         margin: Proved minimum distance of every input from breaking the property; None as long as
             nothing is proved.
         nearest: Smallest such distance among the inputs tried.
-        open: Number of sub-problems waiting.
+        open: Number of sub-problems still waiting to be processed.
     """
 
     seconds: float

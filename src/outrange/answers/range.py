@@ -41,11 +41,12 @@ class Range(Answer):
     """Range of every output over an input set: a claim and its evidence.
 
     The claim: over the whole input set, each output of the real-valued network with the stored
-    weights lies in `[lo, hi]`. It is true for every status.
-    The evidence: the network was evaluated at the inputs `at_lo` and `at_hi` in interval
-    arithmetic with sufficient precision. Therefore `lo <= least value <= seen_lo` and
-    `seen_hi <= largest value <= hi`, and `gap` is the part that remains unknown. If an output is
-    constant except for rounding, `seen_lo` may exceed `seen_hi` by that rounding.
+    weights lies in `[lo, hi]`. It is true whatever the status.
+
+    The evidence: the network was evaluated at the inputs `at_lo` and `at_hi` in interval arithmetic
+    with sufficient precision. Therefore `lo <= least value <= seen_lo` and `seen_hi <= largest value <= hi`, and `gap` is the
+    part that remains unknown. If an output is constant except for rounding, `seen_lo` may exceed
+    `seen_hi` by that rounding.
 
     Arrays have the output's own shape (no batch axis). With several outputs they are flat, all
     outputs one after the other; `answer["name"]` or `by_name` returns each in its own shape.
@@ -74,15 +75,15 @@ class Range(Answer):
         labels: Names of the outputs, flat; empty for names derived from `outputs`.
         remedies: Sentences on changes to the question that were tried and close an open gap.
         arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run with sums in
-            any order, and `seen_lo`, `seen_hi` are outputs of the model itself (without it, values
-            that every float32 run reaches).
+            any order, and `seen_lo`, `seen_hi` are outputs of the model itself (if the model is not
+            available, values that every float32 run reaches).
         real_lo: With `"float32"`: lower bounds in real arithmetic, in the shape of `lo`.
         real_hi: With `"float32"`: upper bounds in real arithmetic, in the shape of `hi`.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -133,14 +134,14 @@ class Range(Answer):
 
     @property
     def gap(self) -> np.ndarray:
-        """Unknown part of each output's range, in its unit: the larger gap of its two bounds."""
+        """Unknown part of each output's range, in its unit: the larger gap at its two bounds."""
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.maximum(self.seen_lo - self.lo, self.hi - self.seen_hi)
         return np.where(np.isnan(gap), np.inf, gap)
 
     @property
     def relative_gap(self) -> np.ndarray:
-        """`gap` relative to the range seen (to 1e-6 of its magnitude, if that is larger)."""
+        """`gap` divided by the range seen, or by 1e-6 of its magnitude if that is larger."""
         return relative(self.gap, self._base, self.seen_hi)
 
     @property
@@ -157,12 +158,12 @@ class Range(Answer):
 
     @property
     def closed_lo(self) -> np.ndarray:
-        """For each output, whether `seen_lo` is its smallest value to `tol`."""
+        """For each output, whether `seen_lo` is its smallest value to within `tol`."""
         return self._is_closed(self.seen_lo, self.lo)
 
     @property
     def closed_hi(self) -> np.ndarray:
-        """For each output, whether `seen_hi` is its largest value to `tol`."""
+        """For each output, whether `seen_hi` is its largest value to within `tol`."""
         return self._is_closed(self.hi, self.seen_hi)
 
     def _is_closed(self, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
@@ -172,7 +173,7 @@ class Range(Answer):
 
     @property
     def is_exact(self) -> bool:
-        """Whether every bound is known to `tol`."""
+        """Whether every bound is known to within `tol`."""
         return self.status == "exact"
 
     @cached_property
@@ -202,14 +203,14 @@ class Range(Answer):
 
         Args:
             key: Name of an output (`"force"`) or of an entry (`"force[2]"`); or an index as in
-                NumPy: an integer, a slice, a tuple or an array of these.
+                NumPy: integers, slices, tuples of these, arrays of integers or booleans.
 
         Returns:
             A `Range` of these outputs, with the bounds, inputs and status of this one.
 
         Raises:
-            UnknownKeyError, UnknownIndexError: The output does not exist; also a `KeyError`, an
-                `IndexError`.
+            UnknownKeyError, UnknownIndexError: The output does not exist. These errors are also a
+                `KeyError` and an `IndexError`, respectively.
             InputError: `key` is not an index.
         """
         if isinstance(key, str) and key in self.by_name:
@@ -282,10 +283,10 @@ class Range(Answer):
         return range_document(self)
 
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
-        """Draw one bar per output: the claim, and inside it the range seen. Needs matplotlib.
+        """Draw one bar per output: the proved range, and inside it the range seen.
 
-        More than 40 outputs are drawn as outlines, by number. Derivatives with mixed units get
-        separate scales.
+        Needs matplotlib. More than 40 outputs are drawn as outlines over their indices. Derivatives
+        with mixed units get separate scales.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -48,7 +48,7 @@ class RobustAccuracy(Answer):
         eps: Radius of the perturbations.
         norm: `"inf"`, `"1"` or `"2"`.
         clip: Limits of every input entry, or None.
-        x: `(n, ...)`, the inputs (a dict by name for several).
+        x: `(n, ...)`, the inputs (a dict by name if the model has several inputs).
         labels: `(n,)`, class indices of the inputs.
         status: `(n,)`: `"wrong"`, `"robust"`, `"broken"`, `"open"`, or `""` for inputs not reached.
         seconds: `(n,)`, seconds spent on each input; NaN for those not reached.
@@ -64,7 +64,7 @@ class RobustAccuracy(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: Status and evidence do not match.
@@ -106,7 +106,7 @@ class RobustAccuracy(Answer):
 
     @property
     def accuracy(self) -> float:
-        """Fraction of reached inputs classified correctly unperturbed; NaN if none was reached."""
+        """Accuracy without perturbations on the inputs reached; NaN if none was reached."""
         reached = self.status != ""
         return float((self.status[reached] != WRONG).mean()) if reached.any() else float("nan")
 
@@ -219,7 +219,7 @@ class RobustAccuracy(Answer):
 
         Args:
             axes: An array `(k, 3)` of matplotlib axes; None for a new figure.
-            most: Maximum number of inputs.
+            most: Maximum number of inputs drawn.
 
         Returns:
             The figure.

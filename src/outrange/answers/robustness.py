@@ -36,7 +36,7 @@ MOST_FEATURES, MIXED, UNSCALED = 64, 20.0, 10.0
 suggests different units, and a size that standardized features do not reach."""
 
 ALIKE = 1e-6
-"""Relative difference up to which two perturbations count as equally large."""
+"""Relative difference up to which two perturbations are considered equally large."""
 
 NORMS = {"inf": "L-infinity", "1": "L1", "2": "L2"}
 
@@ -70,7 +70,7 @@ class Robustness(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -110,7 +110,7 @@ class Robustness(Answer):
 
     @property
     def is_exact(self) -> bool:
-        """Whether the radius is known to `tol`."""
+        """Whether the radius is known to within `tol`."""
         return self.status in ("exact", "broken")
 
     @property
@@ -165,7 +165,7 @@ class Robustness(Answer):
         return Document(f"Robustness of {self.model}", self.claim, (body,), tone)
 
     def _advice(self) -> str:
-        """Return advice if the radius is not known to `tol`; else an empty string."""
+        """Return advice if the radius is not known to within `tol`; else an empty string."""
         if self.status not in ("time", "memory", "interrupted", "rounding"):
             return ""
         where = f"Between {bound(self.lo, -1)} and {bound(self.hi, 1)}"

@@ -28,9 +28,9 @@ class SampledRange(Answer):
         outputs: Dict from output name to shape.
         lo: Smallest values observed, in the output's shape (flat for several outputs).
         hi: Largest values observed, in the same shape.
-        at_lo: Inputs that gave `lo`: `(*output shape, *input shape)`, or a dict from input name to
-            such arrays if the model has several inputs.
-        at_hi: Inputs that gave `hi`, in the same shape.
+        at_lo: Inputs at which `lo` was observed: `(*output shape, *input shape)`, or a dict from
+            input name to such arrays if the model has several inputs.
+        at_hi: Inputs at which `hi` was observed, in the same shape.
         samples: Number of inputs tried.
         seed: Seed of the random generator.
         seconds: Wall-clock time in seconds.
@@ -40,7 +40,7 @@ class SampledRange(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     model: str

@@ -85,7 +85,7 @@ class Summary(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     model: str
@@ -227,12 +227,12 @@ def _flags(row: LayerRow, what: str) -> np.ndarray:
 
 
 def _any(row: LayerRow) -> np.ndarray:
-    """Return whether each unit is dead, saturated or always on, flat."""
+    """Return, as a flat mask, whether each unit is dead, saturated or always on."""
     return _flags(row, "dead") | _flags(row, "saturated") | _flags(row, "always_on")
 
 
 def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
-    """Return the columns of a record with the range of a layer, in full precision."""
+    """Return a dict with the range over all units of a layer, in full precision, for a record."""
     lo, hi = None, None
     if ends is not None and ends[0].size:
         lo, hi = float(ends[0].min()), float(ends[1].max())
@@ -240,7 +240,7 @@ def _ends(name: str, ends: Bounds | None) -> dict[str, float | None]:
 
 
 def hull(ends: Bounds | None) -> Interval | None:
-    """Return the range over all units of a layer with three digits; None without units."""
+    """Return the range over all units of a layer, rounded to three digits; None without units."""
     if ends is None or ends[0].size == 0:
         return None
     return Interval(short(float(ends[0].min()), 3), short(float(ends[1].max()), 3))

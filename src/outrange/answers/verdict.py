@@ -142,9 +142,9 @@ class Verdict(Decided, Answer):
     """Verdict on whether a property holds for every input of a set, with its evidence.
 
     `HOLDS` is a proof about the real-valued network with the stored weights. `VIOLATED` comes with
-    an input that breaks the property in real arithmetic and was run on the model. `UNKNOWN` states
-    the proved margin and the nearest input tried. In a condition (`if verdict:`) a verdict is true
-    only if the property is proved.
+    an input that breaks the property in real arithmetic and was run on the model. With `UNKNOWN`,
+    the answer states the proved margin and the smallest distance among the inputs tried. In a
+    condition (`if verdict:`) a verdict is true only if the property is proved.
 
     Args:
         model: Name of the model.
@@ -168,7 +168,7 @@ class Verdict(Decided, Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: Verdict and evidence contradict each other.
@@ -248,7 +248,7 @@ class Verdict(Decided, Answer):
 
     @property
     def standing(self) -> str:
-        """Warrant and cost of the verdict."""
+        """The warrant and the cost of the verdict, as text."""
         return f"{self.warrant.name}, {self.cost}."
 
     def document(self) -> Document:

@@ -13,7 +13,7 @@ answer on every machine. Worker processes, progress displays and checkpoints alw
 and call `read_wall_clock`.
 
 *Cancellation.* A caller that may lose interest before the deadline (a page whose slider moved on)
-opens `stopped_by`: once its event is set, the deadline has passed.
+opens `stopped_by`: as soon as its event is set, the deadline is treated as passed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class WallTime:
         return time.process_time()
 
     def charge(self, operations: float) -> None:
-        """Ignore reported work: real time passes by itself."""
+        """Ignore reported work, because real time passes anyway."""
 
 
 class CountedTime:
@@ -169,7 +169,7 @@ def time_source(source: TimeSource) -> Iterator[None]:
 
 @contextmanager
 def deadline(seconds: float | None) -> Iterator[None]:
-    """Let `check_deadline` raise once `seconds` from now have passed; None sets no limit.
+    """Let `check_deadline` raise when `seconds` from now have passed; None sets no limit.
 
     Args:
         seconds: Time limit in seconds of the ambient source, or None.
@@ -212,7 +212,7 @@ _ends_stalled: ContextVar[bool] = ContextVar("outrange_ends_stalled", default=Fa
 
 @contextmanager
 def ending_stalled() -> Iterator[None]:
-    """Let a search inside the context end before its deadline once its gap hardly shrinks."""
+    """Let a search inside the context end before its deadline if its gap hardly shrinks anymore."""
     token = _ends_stalled.set(True)
     try:
         yield
@@ -221,7 +221,7 @@ def ending_stalled() -> Iterator[None]:
 
 
 def ends_stalled() -> bool:
-    """Return whether a search should end once its gap hardly shrinks: see `ending_stalled`."""
+    """Return whether a search should end early if its gap hardly shrinks: see `ending_stalled`."""
     return _ends_stalled.get()
 
 
@@ -277,7 +277,7 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds to the limit, at least 0."""
+        """Seconds left until the limit: 0 after it, infinite without one."""
         return 0.0 if is_stopped() else max(0.0, self.limit - self.seconds)
 
     @property

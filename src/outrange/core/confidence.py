@@ -28,7 +28,7 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
     Args:
         hits: Number of trials in which the event happened.
         trials: Number of trials, at least 1.
-        confidence: Least probability with which such an interval contains the true probability.
+        confidence: Lower bound on the probability that such an interval contains the true value.
 
     Returns:
         `(lo, hi)`.

@@ -1,11 +1,11 @@
 """Exceptions.
 
-* OutrangeError + InputError        an argument from the caller breaks a rule (box, tolerance,
-  shape, path)
-    - UnknownKeyError an answer has no entry with this name
+* OutrangeError
+  + InputError             an argument from the caller breaks a rule (box, tolerance, shape, path)
+    - UnknownKeyError      an answer has no entry with this name
     - UnknownIndexError    an answer has no entry at this index
-    - ArgumentError   a call has a missing or an unexpected argument
-  + ModelError        the model cannot be read, or its graph does not compute what it computes
+    - ArgumentError        a call has a missing or an unexpected argument
+  + ModelError             the model cannot be read, or its graph does not agree with it
     - ContradictionError   the model contradicts an answer: a bug in outrange
     - UnsupportedError     the model has an operation that no file in `outrange/ops` describes
 """
@@ -16,7 +16,7 @@ class OutrangeError(Exception):
 
 
 class InputError(OutrangeError, ValueError):
-    """An argument that breaks a rule; the message names the entry and the remedy."""
+    """An argument that breaks a rule; the message states the entry and the remedy."""
 
 
 class UnknownKeyError(InputError, KeyError):
@@ -27,7 +27,7 @@ class UnknownKeyError(InputError, KeyError):
 
 
 class UnknownIndexError(InputError, IndexError):
-    """An index that an answer has no entry for; the message gives the shape."""
+    """An index that an answer has no entry for; the message states the shape."""
 
 
 class ArgumentError(InputError, TypeError):

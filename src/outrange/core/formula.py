@@ -78,7 +78,7 @@ class Or:
 Formula = Atom | And | Or
 
 Point: TypeAlias = "np.ndarray | Sequence[float | Fraction]"
-"""The vector `[x, y]`, with entries in float64 or exact."""
+"""The vector `[x, y]`, with float64 entries or exact fractions."""
 
 TRUE, FALSE = And(()), Or(())
 
@@ -162,8 +162,8 @@ def value(formula: Formula, v: np.ndarray) -> np.ndarray:
         v: `(batch, inputs + outputs)`.
 
     Returns:
-        `(batch,)`: the left side of an atom, the largest value of the parts of an `And`, or the
-        smallest of the parts of an `Or`.
+        `(batch,)`: the left-hand side of an atom, the largest value of the parts of an `And`, or
+        the smallest of the parts of an `Or`.
     """
     if isinstance(formula, Atom):
         total = np.full(len(v), formula.offset)
@@ -219,7 +219,7 @@ def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
 
 
 def _ends(atom: Atom, lo: Point, hi: Point) -> tuple[float, float]:
-    """Return the exact signs of the smallest and the largest left side of an atom in `[lo, hi]`.
+    """Return the exact signs of an atom's smallest and largest left-hand side in `[lo, hi]`.
 
     If an entry that the atom reads is infinite, return `(-inf, inf)`.
     """

@@ -43,12 +43,12 @@ class Stage:
 
 
 def current_listener() -> Listener | None:
-    """Return the ambient listener, or None."""
+    """Return the ambient listener; None if there is none."""
     return _listener.get()
 
 
 def report_progress(event: Any) -> None:
-    """Pass an event to the listener, if any; a stage with a text begins a phase, too."""
+    """Pass an event to the listener, if any; a stage with a text also begins a phase."""
     if isinstance(event, Stage) and event.text:
         begin_phase(event.text)
     listener = _listener.get()
@@ -58,7 +58,7 @@ def report_progress(event: Any) -> None:
 
 @contextmanager
 def use_listener(new: Listener | None) -> Iterator[None]:
-    """Send the events reported inside to `new`; None sends them nowhere."""
+    """Send the events reported inside the context to `new`; None discards them."""
     token = _listener.set(new)
     try:
         yield
@@ -79,7 +79,7 @@ def begin_phase(name: str) -> None:
 
 @contextmanager
 def record_phases() -> Iterator[list[tuple[float, str]]]:
-    """Record the phases that begin inside; yield the list of their starts and names."""
+    """Record the phases that begin inside the context; yield the list of their starts and names."""
     phases: list[tuple[float, str]] = []
     token = _phases.set(phases)
     try:

@@ -35,7 +35,7 @@ class Region:
 
     Args:
         box: A finite box of `d` inputs.
-        integer: `(d,)` bool: the inputs that take only integers; none by default.
+        integer: `(d,)` bool: the inputs that accept only integers; none by default.
         condition: A condition on the flat inputs (indices below `d`).
         distances: Norm balls, all of which must contain the point.
     """

@@ -68,7 +68,7 @@ _MOST_EXPANSION = 500
 
 
 class Tally:
-    """A running total of sizes; `add` raises once it exceeds a limit."""
+    """A running total of sizes; `add` raises an error if the total exceeds a limit."""
 
     def __init__(self, limit: SizeLimit) -> None:
         self.limit = limit

@@ -58,7 +58,7 @@ class PropertySource(_Source):
 
 @dataclass(frozen=True)
 class Provenance:
-    """The question behind an answer; the same question of the same model gives the same answer.
+    """The question behind an answer; repeating it with the same model yields the same answer.
 
     The models are the answer's `sources`; the strength of its proof is its `warrant`.
 

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Warrant(IntEnum):
-    """The evidence behind a published bound; an answer carries the weakest of its parts."""
+    """The evidence behind a published bound; an answer carries the weakest warrant of its parts."""
 
     GUESS = 0
     """Only a heuristic."""

@@ -2,7 +2,8 @@
 
 An operation is a multiplication with an addition. Matrix products charge their operations; the
 rates here cover the rest. They were chosen so that a second of counted time takes about a second on
-one core. A change of a rate changes how far a `budget` reaches, never the soundness of an answer.
+one core. Changing a rate affects how much a search achieves within a `budget`, never the soundness
+of an answer.
 """
 
 TERM = 4

@@ -18,7 +18,7 @@ from .graph import Graph, Node
 
 
 _LEAST = 2.0**-1060
-"""Larger than the loss of a coefficient by underflow."""
+"""Upper bound on the error of a coefficient due to underflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class CoefficientBalls:
 
     Args:
         parts: For each input, the matrix `(m, n_i)`: a matrix of balls if many entries are nonzero,
-            else the pairs `(entry, coefficient)` of each row.
+            else a list of pairs `(entry, coefficient)` per row.
         bias: Balls `(m,)`, one per result.
     """
 

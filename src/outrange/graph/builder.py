@@ -42,9 +42,9 @@ class Builder:
         operation: The framework's operation that adds nodes; front-ends keep it current, too.
         within: `(entries, least, most)`: limits of integer entries of the flat input.
         bounded: `(value, least, most)`: limits outside of which the graph differs from the model.
-        moved: After `finish`: maps each remaining value to its number in the graph.
+        moved: After `finish`: maps each remaining value to its index in the graph.
         plain: After `finish`: the graph as recorded, if it differs from the finished graph.
-        whole: By value, its op when it was analyzed, and a mask of its integer entries.
+        whole: Maps a value to its op at the time of analysis and a mask of its integer entries.
         entries: Running total of the entries of all values.
         steps: Running count of the nodes.
         bypassed: After `finish`: the values of the graph that a fused curve bypasses. Values that
@@ -96,7 +96,7 @@ class Builder:
 
         Elementwise sub-graphs of one tensor become single curves; the values in `keep` and those of
         layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated a
-        few times needs no facts about its curves.
+        few times needs no analysis of its curves.
         """  # fmt: skip
         slots = tuple(Slot(n, tuple(o.shape[1:])) for n, o in zip(names, outputs, strict=True))
         if len(outputs) == 1 and isinstance(outputs[0], Value):
@@ -132,7 +132,7 @@ class Builder:
         return {new: old for old, new in self.moved.items()}
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
-        """Append a node; all methods below add their nodes by calling this one.
+        """Append a node and return its value; all methods below add their nodes through this one.
 
         Raises:
             ModelError: A constant is not finite, or the graph becomes too large.
@@ -401,7 +401,7 @@ class Builder:
     # ---- the rest -------------------------------------------------------------------------
 
     def largest(self, x: Value, windows: ArrayLike, shape: Shape, *, negate: bool = False) -> Value:
-        """Return the largest (with `negate` the least) entry per window.
+        """Return the largest entry of each window, or the smallest with `negate`.
 
         `-1` in `windows` marks an absent entry.
         """
@@ -411,7 +411,7 @@ class Builder:
         return self.add_node(Largest("max", np.asarray(windows, np.int64)), [x], shape)
 
     def maximum(self, x: Operand | float, y: Operand | float, *, negate: bool = False) -> Operand:
-        """Return the larger (with `negate` the smaller) of two operands that broadcast."""
+        """Return the larger of two broadcast operands, or the smaller with `negate`."""
         x, y = operand(x), operand(y)
         shape = np.broadcast_shapes(tuple(x.shape), tuple(y.shape))
         self._fits((2, *shape))

@@ -41,7 +41,8 @@ def is_restricted(op: Op) -> bool:
 def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
     """Move points towards the domain of the first function that is undefined at them.
 
-    Each step is one of the subgradient method, with the length that is exact for a linear function.
+    Each move is one step of the subgradient method, with the length that is exact for a linear
+    function.
 
     Args:
         graph: The graph whose domain is sought.

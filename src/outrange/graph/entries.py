@@ -29,7 +29,7 @@ class EntryExpressions:
 
     Args:
         source: `(n,)`: positions in the root; `-1` where the entry is a constant.
-        ids: `(n,)`: numbers of the entries' expressions in the table.
+        ids: `(n,)`: indices of the entries' expressions in the table.
     """
 
     source: np.ndarray
@@ -205,7 +205,7 @@ def _map_rows(
     operands: list[EntryExpressions],
     more: Sequence[np.ndarray] = (),
 ) -> EntryExpressions | None:
-    """Apply a function of expressions (and numbers) row by row, once per distinct row.
+    """Apply a function to the expressions (and numbers) of each row, once per distinct row.
 
     `name` identifies the function in the cache of earlier results. Returns None if the operands
     depend on different entries of the root.

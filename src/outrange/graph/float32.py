@@ -8,7 +8,7 @@ jump that rounding may step across. A point near a jump is judged by the bound a
 The bound, for an op that float32 computes from operands with an error of `e`:
 
 * A sum of `n` products is off by at most `|W| e + gamma(n + k) (|W| (|x| + e) + |b|)`, where `k`
-  roundings stand for weights and scales that the runtime computes itself.
+  roundings account for weights and scales that the runtime computes itself.
 * An op that only picks one of its operands or a constant (a maximum, a relu, a clip, a negation)
   adds no rounding of its own. Integers up to 2^24 are added and multiplied without rounding.
 * A curve is off by its exact range over `x +- e`, which includes every jump within reach, and by
@@ -106,11 +106,11 @@ def run_with_error_bounds(
 
     Args:
         graph: The computation graph of the model.
-        x: Points in numbers of the model's type.
+        x: Points whose entries are numbers of the model's type.
         operations: The number of operations that the model may use where the graph has one: see
             `OPERATIONS`.
         computed: The type of the model's arithmetic.
-        sums: The number of operations for a sum of products with stored weights; 0 for
+        sums: The number of operations for a sum of products with stored weights; 0 means
             `operations`.
     """
     values = graph.run_all(np.asarray(x, np.float64))
@@ -202,7 +202,7 @@ def _sums(
 def _are_exact_integers(
     inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], op: Product | None = None
 ) -> np.ndarray:
-    """Return a mask of the entries that are computed only from integers without error."""
+    """Return a mask of the entries that are computed from integers alone, without rounding."""
     exact = [(x == np.rint(x)) & (e == 0.0) for x, e in zip(inputs, before, strict=True)]
     if op is not None:
         exact = [k[..., places] for k, places in zip(exact, (op.left, op.right), strict=True)]
@@ -221,7 +221,7 @@ def has_integer_coefficients(op: Affine) -> bool:
 
 
 def gamma_of(terms: int, computed: FloatType) -> float:
-    """Return `n u / (1 - n u)`: the relative error of `n` roundings."""
+    """Return `n u / (1 - n u)`, which bounds the relative error of `n` roundings."""
     share = terms * computed.unit
     return share / (1.0 - share) if share < 1.0 else np.inf
 

@@ -78,7 +78,7 @@ def _pull_back(
 
 
 def _difference_quotients(op: Pointwise, sources: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the slope of an entrywise function by each of its inputs, by central differences."""
+    """Return the slopes of an entrywise function in each of its inputs, by central differences."""
     slopes = []
     for i, x in enumerate(sources):
         step = _STEP * (1.0 + np.abs(x))
@@ -168,7 +168,7 @@ def _mean_slope(step: Step) -> tuple[float, tuple[float, float]]:
 
 
 def _heights(op: Curve) -> Iterator[tuple[float, float]]:
-    """Yield the position of every jump, and by how much the function rises there."""
+    """Yield the position of every jump, and the height by which the function rises there."""
     for knot in op.jumps:
         at = np.array([knot])
         yield knot, float((op.f(up(at)) - op.f(down(at)))[0])

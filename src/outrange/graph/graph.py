@@ -58,8 +58,8 @@ class Slot:
     Args:
         name: The user's name for it.
         shape: Its shape without the batch axis.
-        whole: Whether an input takes integers only.
-        limits: The least and the largest number that an input takes. Outside them, the graph may
+        whole: Whether an input accepts integers only.
+        limits: The least and the largest number that an input accepts. Outside them, the graph may
             differ from the model (an integer type may overflow, a table may end).
         column_of: The input of the model of which this slot is one column. Columns of one input
             form one vector (a norm ball covers all of them), each with a name of its own.
@@ -91,13 +91,14 @@ def merge_columns(slots: Sequence[Slot]) -> list[Slot]:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The fact that entries of a value are ordered, within each group, exactly as those of another.
+    """Guarantee that the entries of a value are ordered, within each group, like those of another.
 
     For example, a softmax has the order of its logits, so comparisons may read the logits.
 
     Args:
         source: The value with the same order.
-        groups: `(n,)` the group of each entry; the entry at the same place of `source` decides.
+        groups: `(n,)` the group of each entry; its rank is that of the entry at the same position
+            of `source`.
     """
 
     source: int
@@ -116,7 +117,8 @@ class Graph:
         output: The value that concatenates all outputs.
         outputs: The user's outputs, in that order.
         layers: Maps a layer path to the values that the layer returned, in the order of its calls.
-        rankings: Maps a value to its ranking, which covers equal entries, too.
+        rankings: Maps a value to its ranking; entries are equal exactly where those of the source
+            are.
     """
 
     inputs: tuple[Slot, ...]

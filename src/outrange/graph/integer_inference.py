@@ -163,7 +163,7 @@ def integer_comparison(b: Builder, how: str, x: Operand, y: Operand) -> Operand:
 
 
 def input_entries(b: Builder, x: Value) -> np.ndarray:
-    """Return the entries of the flat input that appear unchanged in `x`."""
+    """Return the indices of the flat input's entries that appear unchanged in `x`."""
     value, index = x.index, np.arange(x.size)
     while value:
         node = b.nodes[value - 1]

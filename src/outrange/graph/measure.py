@@ -40,10 +40,10 @@ def measure(
 ) -> Graph:
     """Build the graph whose output `k` is at most 0 exactly where all of `clauses[k]` holds.
 
-    The value of an atom is its left side. The value of an `And` is the largest value of its parts,
-    that of an `Or` the smallest. A relaxation of the largest of some forms with free slopes ranges
-    over their convex combinations: this is the Lagrangian bound of their conjunction. Outputs of
-    one softmax are compared by their logits, in the unit of the logits.
+    The value of an atom is its left-hand side. The value of an `And` is the largest value of its
+    parts, that of an `Or` the smallest. A relaxation of the largest of some forms with free slopes
+    ranges over their convex combinations: this is the Lagrangian bound of their conjunction.
+    Outputs of one softmax are compared by their logits, in the unit of the logits.
 
     Args:
         graph: The network, whose flat inputs and outputs, in this order, the conditions read.
@@ -102,7 +102,7 @@ class _Measure:
         self._count = 1
 
     def entry(self, formula: Formula) -> int:
-        """Return the number of the entry for the formula's value."""
+        """Return the index of the entry for the formula's value."""
         if isinstance(formula, Atom):
             return self._atom(formula)
         if formula not in self._joins:
@@ -127,7 +127,7 @@ class _Measure:
         return self._count - 1
 
     def concatenate(self) -> Value:
-        """Return all entries as one vector, in the order of their numbers."""
+        """Return all entries as one vector, in the order of their indices."""
         parts: list[tuple[np.ndarray, Operand]] = [(np.zeros(1, np.int64), np.full((1, 1), -1.0))]
         for single in (True, False):
             atoms = [atom for atom in self._atoms if (len(atom.terms) == 1) == single]
@@ -163,7 +163,7 @@ class _Measure:
         return self._builder.reduce("max" if join.largest else "min", picked, 1, keepdims=True)
 
     def _forms(self, atoms: list[Atom]) -> Operand:
-        """Return the left sides of some atoms, as one affine map of the entries they read."""
+        """Return the left-hand sides of some atoms, as one affine map of the entries they read."""
         bias = np.array([atom.offset for atom in atoms])
         if all(len(atom.terms) == 1 for atom in atoms):
             # An entrywise map keeps interval bounds exact to the last bit.

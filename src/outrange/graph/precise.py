@@ -29,7 +29,7 @@ MOST_COEFFICIENTS = 1 << 22
 """Largest total number of coefficients in the affine maps of a graph that is evaluated."""
 
 MOST_WORK = 1 << 29
-"""Approximate limit on products of 64-bit numbers per call: some seconds."""
+"""Approximate limit on products of 64-bit numbers per call: a few seconds of work."""
 
 CURVE_WORK = 256
 """Cost of one value of a curve, in such products."""

@@ -49,7 +49,7 @@ def positions(
 
     Returns:
         An int32 array of position + 1 per operand, in its shape. Two arrays are indexed by these
-        numbers: the place of an entry in the concatenation of the flattened values (`-1` for a
+        numbers: the position of an entry in the concatenation of the flattened values (`-1` for a
         constant), and the constant. Number 0 is the constant 0.
     """
     marked, start, offset = [], 1, 0

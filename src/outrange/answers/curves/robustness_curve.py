@@ -98,7 +98,7 @@ class RobustnessCurve(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per radius: both bounds, number of inputs of each status, seconds."""
+        """Return one dict per radius: both bounds, number of inputs per status, and seconds."""
         return [
             {"eps": a.eps, "lo": a.lo, "hi": a.hi, **a.count, "seconds": _seconds(a)}
             for a in self.answers

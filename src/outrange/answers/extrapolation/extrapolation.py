@@ -76,13 +76,16 @@ class Extrapolation(Answer):
 
     @property
     def by(self) -> np.ndarray:
-        """`(k, columns)`, distance to the training range: negative below it, 0 within it."""
+        """`(k, columns)`, signed distance to the training range: negative below it, 0 within it."""
         below, above = np.minimum(self.values - self.lo, 0), np.maximum(self.values - self.hi, 0)
         return below + above
 
     @property
     def shares(self) -> np.ndarray:
-        """`(k, columns)`, absolute `by` relative to the column's range; inf beyond a constant."""
+        """`(k, columns)`, absolute value of `by` divided by the width of the column's range.
+
+        It is infinite for a value that differs from the single value of a constant column.
+        """
         by, width = np.abs(self.by), np.broadcast_to(self.hi - self.lo, self.values.shape)
         limit = np.where(by > 0, np.inf, 0.0)
         return np.divide(by, width, out=limit, where=width > 0)
@@ -107,7 +110,10 @@ class Extrapolation(Answer):
         return f"Extrapolation({len(self.outside):,} of {self.count:,} outside{numbers})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per row and column outside, the farthest row first."""
+        """Return one dict per value outside its column's range, the farthest row first.
+
+        A row within all ranges has one dict, for the column `RULE`.
+        """
         by, shares = self.by, self.shares
         order = np.argsort(-shares.max(axis=1, initial=0.0), kind="stable")
         return [record for k in order for record in self._row(int(k), by[k], shares[k])]

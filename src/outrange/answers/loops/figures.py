@@ -42,7 +42,7 @@ def figure_data(
 
     Returns:
         The title; the names of the states; the boxes; the simulated trajectories; the violating
-        trajectory or None; and the sets that the specification names.
+        trajectory or None; and the sets that the specification mentions.
     """
     claim, example, pipe = (
         clipped_name(answer.claim, LONGEST_CLAIM),

@@ -27,9 +27,9 @@ class Loop(Decided, Answer):
     """The reachable states of a closed loop over time, and a verdict on its specification.
 
     `HOLDS` is a proof for every trajectory from the initial set, for every disturbance. `VIOLATED`
-    comes with a trajectory. `UNKNOWN` states how far the proof got. In a condition (`if answer:`)
-    the answer is true only if the specification is proved. Without a specification (`status` is
-    `REACHED`) it contains only the pipe.
+    comes with a trajectory. With `UNKNOWN`, the answer states how far the proof got. In a condition
+    (`if answer:`) the answer is true only if the specification is proved. Without a specification
+    (`status` is `REACHED`), the answer contains only the pipe.
 
     Args:
         model: Name of the controller.
@@ -51,17 +51,17 @@ class Loop(Decided, Answer):
         warrant: Evidence for the verdict (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
-        trajectories: `(runs, steps + 1, states)`, some simulated trajectories for figures.
+        trajectories: `(runs, steps + 1, states)`, a few simulated trajectories for figures.
         zones: Sets named by the specification, for figures.
         dt: Period of a loop in continuous time; None in discrete time.
-        invariant: Set in which the loop stays forever; None for a limited number of steps.
+        invariant: Set in which the loop stays forever; None if the number of steps is limited.
         runs_at: `(times,)`, times of the trajectories; empty in discrete time, where they are the
             steps from 0.
         sources: Models analyzed, each with its hash.
         over: The initial set; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Empty: certificates do not cover loops.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: Verdict and evidence contradict each other.
@@ -100,7 +100,7 @@ class Loop(Decided, Answer):
 
     @property
     def last(self) -> int:
-        """Number of the last step."""
+        """Index of the last step (in continuous time: the last time, rounded to an integer)."""
         return round(float(self.pipe.stop.max()))
 
     @property
@@ -143,7 +143,7 @@ class Loop(Decided, Answer):
         return f" From {self._when(invariant.start)} on, it stays forever within {box}."
 
     def _unbounded_sentence(self) -> list[str]:
-        """Return a sentence on the time from which a state is unbounded."""
+        """Return a sentence on when states become unbounded; an empty list if they never do."""
         bounded = np.isfinite(self.pipe.lo).all(axis=1) & np.isfinite(self.pipe.hi).all(axis=1)
         if bounded.all():
             return []
@@ -205,11 +205,11 @@ class Loop(Decided, Answer):
 
     @property
     def standing(self) -> str:
-        """Warrant and cost of the answer."""
+        """The warrant and the cost of the answer, as text."""
         return f"{self.warrant.name}, {self.cost}."
 
     def document(self) -> Document:
-        """Return a document with the sentence, the warnings, and the pipe at some times."""
+        """Return a document with the sentence, the warnings, and the pipe at selected times."""
         blocks: list[Block] = [Paragraph(self.sentence)] if self.claim or self.helps else []
         if self.warnings:
             blocks.append(Listing("Warning:", self.warnings))

@@ -19,7 +19,7 @@ class Invariant:
         lo: `(states,)`, smallest values from `start` on.
         hi: `(states,)`, largest values from `start` on.
         start: Step (in continuous time: time) from which the box contains all states.
-        period: Time after which the loop is back in the set in which it is at `start`.
+        period: Time after which the states lie again in the set that contains them at `start`.
     """
 
     lo: np.ndarray
@@ -76,7 +76,7 @@ class Pipe:
         return len(self.lo)
 
     def at(self, time: float) -> Box:
-        """Return the box of all possible states at a time.
+        """Return the box that encloses all possible states at a given time.
 
         Args:
             time: A step of a loop in discrete time, or a time in continuous time.
@@ -99,7 +99,7 @@ class Pipe:
 
     @property
     def final(self) -> Box:
-        """The box of all possible states at the end."""
+        """The box that encloses all possible states at the end."""
         return self.at(float(self.stop.max()))
 
     def range(self, row: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class LoopTrajectory:
-    """Enclosed violating trajectory: the exact trajectory lies in `[lo, hi]` at every step.
+    """Enclosure of a violating trajectory, which lies in `[lo, hi]` at every step.
 
     In continuous time there is a row for each of `times`, up to the violation, and `step` is the
     index of that row.
@@ -26,7 +26,7 @@ class LoopTrajectory:
         model: `(steps + 1, states)`, the trajectory with the user's own controller in its own
             arithmetic; None if the controller could not be run.
         reproduced: Whether `model` breaks the specification too; None if it was not run.
-        times: `(steps + 1,)`, times of the rows; None in discrete time, which counts from 0.
+        times: `(steps + 1,)`, times of the rows; None in discrete time, where row `k` is step `k`.
     """
 
     x: np.ndarray
@@ -64,8 +64,8 @@ class LoopZone:
 
     Args:
         bad: Whether the box is to be avoided; otherwise it is a goal.
-        lo: `(states,)`, lower bounds; infinite for no bound.
-        hi: `(states,)`, upper bounds; infinite for no bound.
+        lo: `(states,)`, lower bounds; minus infinity where there is none.
+        hi: `(states,)`, upper bounds; infinity where there is none.
         start: First time at which the specification refers to the box.
         stop: Last time at which the specification refers to the box.
     """

@@ -15,10 +15,10 @@ MANY = 1500
 """Maximum number of polygons drawn with edges; the edges of more would hide the areas."""
 
 MOST_TICKS = 8
-"""Maximum number of steps on the color scale."""
+"""Maximum number of intervals between the ticks of the color scale."""
 
 MOST_RUNS = 12
-"""Approximate number of trajectories drawn; fewer than twice as many are drawn."""
+"""Minimum number of trajectories drawn, if available; fewer than twice as many are drawn."""
 
 LIGHTER = 0.6
 """Length of the unused dark part of the color map, relative to the used part.
@@ -65,7 +65,7 @@ def plot_unions(
 
     Args:
         labels: Labels of the axes.
-        steps: Number and pieces of each step.
+        steps: Index and pieces of each step.
         runs: `(runs, steps, 2)`, trajectories.
         ax: Matplotlib axes; None for a new figure.
     """

@@ -40,7 +40,7 @@ class LoopReachSets(Answer):
         model: Name of the controller.
         states: Names of the states.
         sets: The union after each step; the first is the initial set.
-        trajectories: `(runs, steps + 1, states)`, some simulated trajectories for figures.
+        trajectories: `(runs, steps + 1, states)`, a few simulated trajectories for figures.
         status: `"exact"`, `"time"`, `"interrupted"` or `"pieces"`.
         warrant: Evidence for the sets (see `Warrant`).
         cost: Time in seconds and number of pieces, over all steps.
@@ -49,7 +49,7 @@ class LoopReachSets(Answer):
         over: The initial set; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: The parts do not match.
@@ -89,7 +89,7 @@ class LoopReachSets(Answer):
         """Return the set of reachable states after a step: `.contains(x)`, `.lo`, `.hi`, `.pieces`.
 
         Args:
-            step: Number of the step; 0 is the initial set.
+            step: Index of the step; 0 for the initial set.
 
         Returns:
             The set.
@@ -151,7 +151,7 @@ class LoopReachSets(Answer):
         return rows
 
     def document(self) -> Document:
-        """Return a document with the sentence and the ranges of the states at some steps."""
+        """Return a document with the sentence and the ranges of the states at selected steps."""
         some = np.unique(np.linspace(0, len(self.sets) - 1, MOST_STEPS).astype(int))
         names = self.states[:MOST_STATES]
         rows = []

@@ -1,4 +1,4 @@
-"""Proofs that an output is attained by a piece, or is not.
+"""Proofs that a piece attains an output, or that it does not.
 
 *Not attained*: in some direction the output lies beyond the images of all vertices of the piece by
 more than the error. Any direction is valid, so plain float64 may choose it.
@@ -26,7 +26,7 @@ MOST_TURNS = 60
 
 
 def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return convex weights `(k,)` of the point of a hull nearest to `y`, approximately.
+    """Return approximate convex weights `(k,)` of the point of a convex hull nearest to `y`.
 
     The hull is that of `images`, `(k, outputs)`. Distances are measured relative to `scale`,
     `(outputs,)`. Wolfe's method moves to the nearest point of the affine hull of some corners; if
@@ -78,7 +78,7 @@ def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np
 
 
 class Separation:
-    """Proof that outputs lie outside of a piece, since they are beyond it in some direction.
+    """Proof that outputs lie outside of a piece because they are beyond it in some direction.
 
     Args:
         along: Directions to try, `(k, outputs)`; None for those that `directions` returns.
@@ -180,7 +180,7 @@ def directions(star: Star) -> np.ndarray:
 
 
 def shared_face(star: Star, other: Star) -> np.ndarray:
-    """Return for each row of a piece whether another piece lies on the other side of its plane."""
+    """Return, for each row of `star`, whether `other` lies on the other side of its plane."""
     opposite = (star.a[:, None] == -other.a[None]).all(axis=2)
     # Two planes may have equal rounded rows, and still a gap between them.
     same = (star.planes[:, None] == other.planes[None]) & (star.planes[:, None] >= 0)
@@ -196,7 +196,7 @@ def _other_faces(star: Star, stars: Sequence[Star]) -> np.ndarray:
 
 
 def _has_room(star: Star, rows: np.ndarray, x: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Return whether inputs within `reach` of each `x` satisfy some rows of a piece, `(n,)`."""
+    """Return, for each `x`, whether all inputs within `reach` of it satisfy the given rows."""
     a, b = star.a[rows], star.b[rows]
     size = (np.abs(x) + np.abs(star.at)) @ np.abs(a).T + np.abs(b)
     room = reach @ np.abs(a).T + 4.0 * gamma(2 * x.shape[1] + 16) * size
@@ -208,7 +208,7 @@ def _is_onto(slopes: np.ndarray) -> bool:
 
 
 def _measure(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `T` and `C` of one map or two; see the module docstring."""
+    """Return `T` and `C`, as defined in the module docstring, for one map or two."""
     back = np.linalg.pinv(slopes.mean(axis=0))
     if len(slopes) == 1:
         return np.eye(slopes.shape[1]), back

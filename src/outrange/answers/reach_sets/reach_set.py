@@ -51,7 +51,7 @@ class ReachSet(Answer):
         inputs: Dict from input name to shape.
         outputs: Dict from output name to shape.
         image: The union of pieces.
-        seen: `(n, outputs)`, outputs in plain float64 at one input of each of some pieces.
+        seen: `(n, outputs)`, outputs in plain float64, each at one input of a different piece.
         status: `"exact"`, `"known"`, `"time"`, `"interrupted"`, `"pieces"` or `"rounding"`.
         tol: Requested tolerance, for networks that are not piecewise linear.
         warrant: Evidence for the pieces (see `Warrant`).
@@ -61,7 +61,7 @@ class ReachSet(Answer):
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
     Raises:
         OutrangeError: The parts do not match.

@@ -39,7 +39,7 @@ class StarUnion:
     Args:
         names: Names of the outputs.
         pieces: The pieces, each a `Star`.
-        attained: `(n, outputs)`, exact outputs of some corners of pieces.
+        attained: `(n, outputs)`, exact outputs at some corners of the pieces.
     """
 
     names: tuple[str, ...]
@@ -62,7 +62,7 @@ class StarUnion:
 
     @cached_property
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """Corners of the box around each piece, `(pieces, outputs)` each."""
+        """Lower and upper corners of the box around each piece, `(pieces, outputs)` each."""
         shape = len(self.pieces), len(self.names)
         lo = [piece.images.min(axis=0) - piece.error for piece in self.pieces]
         hi = [piece.images.max(axis=0) + piece.error for piece in self.pieces]
@@ -85,9 +85,9 @@ class StarUnion:
         True and False are proofs about the real-valued network: True means that some input of the
         set has exactly this output, False that no input has it. None is returned for outputs within
         rounding error of the union's edge, of a fold, or of a point where more than two pieces meet
-        (that point itself is True if rational arithmetic proves it). It is also returned within the
-        error of a piece that is not exact, and where True cannot be proved: for images without an
-        interior (more outputs than inputs), and for discontinuous networks.
+        (for that point itself, the result is True if rational arithmetic proves it). It is also
+        returned within the error of a piece that is not exact, and where True cannot be proved: for
+        images without an interior (more outputs than inputs), and for discontinuous networks.
 
         Args:
             y: One output, flat `(outputs,)`, or a batch of outputs `(n, outputs)`.
@@ -115,7 +115,7 @@ class StarUnion:
         return decisions[0] if points.ndim == 1 else decisions
 
     def _sides(self, y: np.ndarray) -> np.ndarray:
-        """Return the position of each output, `(n,)`; OPEN if only a search can decide it.
+        """Return `INSIDE` or `OUTSIDE` for each output, `(n,)`; `OPEN` if only a search can tell.
 
         Each piece is compared with all outputs in one pass. First, directions across its faces
         prove that outputs lie outside of it. Then a fixed point near the input that the
@@ -149,7 +149,7 @@ class StarUnion:
         return {}
 
     def _tests(self, i: int) -> tuple[np.ndarray, FixedPoint | None, Separation]:
-        """Return the middle of a piece, and the proofs of attained and not attained outputs."""
+        """Return the middle of a piece, and the tests that prove outputs attained or not."""
         if i not in self._known_tests:
             piece, (lo, hi) = self.pieces[i], self._ends
             proof = FixedPoint([piece]) if self._is_provable(i, hi[i] - lo[i]) else None
@@ -161,7 +161,7 @@ class StarUnion:
         return bool((4 * self.pieces[i].error < np.maximum(scale, np.finfo(float).tiny)).all())
 
     def _side(self, y: np.ndarray) -> int:
-        """Return the position of one output, found by a search for each piece's nearest point."""
+        """Return `INSIDE`, `OUTSIDE` or `OPEN` for one output, after a search in each piece."""
         lo, hi = self._ends
         near = np.flatnonzero(((lo <= y) & (y <= hi)).all(axis=1))
         scale = np.maximum(hi - lo, np.finfo(float).tiny)

@@ -21,8 +21,9 @@ class Locator:
         roots: `(r,)`, rows of the root boxes.
         cut: `(n,)`, index of the input along which a box is bisected; -1 minus its kind for a leaf.
         at: `(n,)`, position of the cut; points up to it are in the left half.
-        left: `(n,)`, row of the left half; for a leaf, its first piece (or band, if undecided).
-        right: `(n,)`, row of the right half; for a leaf, the piece after its last.
+        left: `(n,)`, row of the left half; for a leaf, the index of its first piece (or of its
+            band, if undecided).
+        right: `(n,)`, row of the right half; for a leaf, the index after that of its last piece.
     """
 
     lo: np.ndarray
@@ -55,7 +56,7 @@ class Locator:
             row[moving] = np.where(below, self.left[here], self.right[here])
 
     def kind(self, row: np.ndarray) -> np.ndarray:
-        """Return the kind of leaves.
+        """Return the kind of each leaf.
 
         Args:
             row: Rows of the leaves, `(k,)`.

@@ -11,7 +11,7 @@ from ..render.planes import clip_polygon, rectangle
 
 
 NEAR = 1e-10
-"""Distance, relative to the size of a face's terms, up to which a point counts as on the face."""
+"""Distance, relative to the size of a face's terms, within which a point is taken to lie on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Piece:
         return inside & (x @ self.a.T <= self.b).all(axis=1)
 
     def corners(self, at: np.ndarray) -> np.ndarray:
-        """Return the corners in the plane of one or two inputs.
+        """Return the corners of the piece projected to the plane of one or two inputs.
 
         Args:
             at: Indices of these inputs, `(1,)` or `(2,)`.
@@ -69,7 +69,8 @@ class Piece:
     def sides(self, x: np.ndarray) -> np.ndarray:
         """Classify inputs of the box as inside, outside or on a face.
 
-        At the face between two patterns the network is continuous: points on it count as inside.
+        At the face between two patterns the network is continuous: points on it are classified as
+        inside.
 
         Args:
             x: Flat inputs, `(n, inputs)`.

@@ -47,7 +47,7 @@ def _text(values: np.ndarray) -> str:
 
 
 def _number(value: float) -> str:
-    """Return the shortest digits that reproduce the float32, also via float64."""
+    """Return the shortest digits that reproduce the float32, even when read as float64 first."""
     with np.errstate(over="ignore"):
         single = np.float32(value)
     short = repr(float(str(single)))

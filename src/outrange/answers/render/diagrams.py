@@ -20,7 +20,7 @@ LONGEST_ROW = 56
 """Maximum number of characters of the label of a matrix row."""
 
 LARGE_SIGNS = 16
-"""Maximum number of rows or columns up to which a matrix has large signs."""
+"""Maximum number of rows and of columns of a matrix that is drawn with large signs."""
 
 
 def plot_strips(
@@ -165,7 +165,7 @@ def plot_matrix(
 
 
 def _matrix_size(rows: Sequence[str], columns: Sequence[str]) -> tuple[float, float]:
-    """Return the size in inches of a figure with square cells, and labels next to them."""
+    """Return the size in inches of a figure with square cells and with labels next to them."""
     cells = [0.42 * min(max(len(names), 1), MOST_BARS) for names in (columns, rows)]
     left = 0.085 * min(max(map(len, rows), default=1), LONGEST_ROW)
     below = 0.065 * min(max(map(len, columns), default=1), LONGEST)
@@ -186,7 +186,7 @@ def plot_line(
     """Draw a number line with colored spans and marks; return the axes.
 
     Args:
-        spans: `(lo, hi, what, color)`; an infinite end is drawn to the edge.
+        spans: `(lo, hi, what, color)`; a span with an infinite bound extends to the edge.
         marks: `(at, what, color)`; marks at infinity are not drawn.
         label: Label of the axis.
         ax: Matplotlib axes; None for a new figure.

@@ -37,7 +37,7 @@ class Triple:
         _show(axes[2], after, self.then, self.limits)
 
     def draw_beside(self, ax: Any, top: float = 0.0) -> float:
-        """Draw the three images side by side on one axes.
+        """Draw the three images side by side on the same axes.
 
         The images extend downward from the vertical position `top`. The position below them is
         returned.
@@ -101,7 +101,7 @@ def to_image(x: np.ndarray) -> np.ndarray:
 
 
 def _gray(x: np.ndarray) -> np.ndarray:
-    """Return for each pixel the largest of its channels in absolute value, with its sign."""
+    """Return, for each pixel, the channel value of largest magnitude, with its sign."""
     if x.ndim == 2:
         return x
     return np.take_along_axis(x, np.abs(x).argmax(axis=-1)[..., None], axis=-1)[..., 0]

@@ -37,6 +37,6 @@ def jsonable(value: Any) -> Any:
 
 
 def field_dict(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return a dict from the fields of a dataclass, except those in `without`, to JSON values."""
+    """Return a dict from field name to JSON value, without the fields named in `without`."""
     names = [field.name for field in fields(record) if field.name not in without]
     return {name: jsonable(getattr(record, name)) for name in names}

@@ -30,8 +30,8 @@ def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
     """Round bounds outward to `DIGITS` digits of `scale`, so that a printed bound remains a bound.
 
     A bound with no more digits than that stays unchanged. A bound so small that it would become 0
-    is rounded to one significant digit of its own: -2.9e-15 becomes -3e-15, since a whole unit of
-    `scale` would be far too wide.
+    is rounded to one significant digit: -2.9e-15 becomes -3e-15, since a whole unit of `scale`
+    would be far too wide.
 
     Args:
         scale: Magnitude that determines the digits; it broadcasts against `values`.

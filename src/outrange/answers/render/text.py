@@ -63,7 +63,7 @@ def entry_names(outputs: Mapping[str, tuple[int, ...]]) -> list[str]:
 
 
 def point(x: Any, name: str = "", most: int = 8) -> str:
-    """Format an input or output in short: `x = [0., 2.5]`, or just the vector without a name.
+    """Format an input or output briefly: `x = [0., 2.5]`, or just the vector if `name` is empty.
 
     Args:
         x: An array, or a mapping from names to arrays; None if unknown.
@@ -154,7 +154,7 @@ def more(block: Table | Listing) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """Format a table cell as text; a bar, used here only if it is infinite, as "unbounded"."""
+    """Format a table cell as text; a bar, passed only if it is infinite, as "unbounded"."""
     match cell:
         case str():
             return cell if cell.isprintable() else cell.encode("unicode_escape").decode()
@@ -233,7 +233,8 @@ def _shorten(name: str, most: int) -> str:
 def _bar(bar: Bar, left: float, right: float, cells: int) -> str:
     """Draw a bar with `cells` characters on the axis from `left` to `right`.
 
-    A character is filled if its middle lies in the interval; at least one is. A constant is a tick.
+    A character is filled if its middle lies in the interval; at least one character is filled. A
+    constant is drawn as a tick.
     """
     share = (np.arange(cells) + 0.5) / cells
     middle = left * (1 - share) + right * share

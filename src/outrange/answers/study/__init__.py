@@ -1,1 +1,1 @@
-"""The record of a comparison of trainings, and its table."""
+"""The record of a comparison of training runs, and its table."""

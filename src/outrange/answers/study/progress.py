@@ -1,4 +1,4 @@
-"""Progress record of a running comparison of trainings."""
+"""Progress record of an ongoing comparison of training runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..render.text import block_lines, short, size
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """Progress of a comparison of trainings.
+    """Progress of a comparison of training runs.
 
     Args:
         seconds: Wall-clock time so far, in seconds.

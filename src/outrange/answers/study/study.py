@@ -1,4 +1,4 @@
-"""The answer of `outrange.compare`: every training of a comparison."""
+"""The answer of `outrange.compare`: every training run of a comparison."""
 
 import math
 import os
@@ -26,24 +26,24 @@ class Study(Answer):
             each in the order of the arguments.
         metric: Name of the compared metric, such as `"accuracy"` or `"mse"`.
         better: Better direction, `"higher"` or `"lower"`.
-        goal: Value of the metric from which a training counts as successful.
+        goal: Value of the metric from which a training run is considered successful.
         baseline: Metric of the best constant prediction.
         ticks: Epochs at which the curves were measured, 0 first, of shape `(ticks,)`.
         epochs: Number of epochs planned.
         status: `"complete"`, `"time"` or `"interrupted"`.
         seconds: Wall-clock time of training, in seconds.
-        backend: Keras backend, and how the trainings ran on it.
+        backend: Keras backend, and how the training runs were executed on it.
         notes: Remarks on the comparison, as sentences.
         plan: Arguments of the comparison, needed to continue it.
         recommended: Labels of the activation and the loss that `outrange.recommend` suggests;
             empty if the study does not contain them. They win ties in the ranking.
-        proof: Sentence on a property proved of the models that keeps them from the goal; empty if
-            there is none.
+        proof: Sentence on a proved property of the models that prevents them from reaching the
+            goal; empty if there is none.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: Question, arguments and version of outrange; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or an effort ended the search; else empty.
+        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
 
     combinations: tuple[Combination, ...]
@@ -116,7 +116,7 @@ class Study(Answer):
 
     @property
     def solved(self) -> bool:
-        """Whether any training reached the goal."""
+        """Whether any training run reached the goal."""
         return any(bool(c.solved.any()) for c in self.combinations)
 
     @property
@@ -154,7 +154,7 @@ class Study(Answer):
 
     @property
     def failures(self) -> tuple[tuple[Combination, Trial], ...]:
-        """Combination and trial of each training that missed the goal."""
+        """Combination and trial of each training run that missed the goal."""
         return tuple(
             (c, t)
             for c in self.combinations
@@ -192,7 +192,7 @@ class Study(Answer):
         )
 
     def document(self) -> Document:
-        """Return a document with the ranking, the reasons of failures, and remarks."""
+        """Return a document with the ranking, the reasons for failures, and remarks."""
         return study_document(self)
 
     def plot(self, ax: Any = None) -> Any:
@@ -285,7 +285,7 @@ class Study(Answer):
         return cast(Study, read_answer(path, [Study]))
 
     def with_reasons(self, why: dict[tuple[int, int], tuple[Reason, ...]]) -> "Study":
-        """Return the study with reasons attached to trials.
+        """Return a copy of the study with reasons attached to trials.
 
         Args:
             why: Dict from `(combination, start)`, both from 0, to the reasons of that trial.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def study_document(study: Any) -> Document:
-    """Return a document with the winner, the ranking, the reasons of failures, and remarks."""
+    """Return a document with the winner, the ranking, the reasons for failures, and remarks."""
     ranking, best = study.ranking, study.best
     head = ("Activation", "Loss", "Optimizer", "Solved", "Metric", "Median in", "Loss", "Epochs")
     rows = [_cells(c) for c in ranking]
@@ -96,7 +96,7 @@ def _notes(study: Any) -> list[str]:
 
 
 def _cells(c: Combination) -> tuple:
-    """Return the table row of a combination; its few digits reflect the spread of the starts."""
+    """Return the table row of a combination, rounded to few digits since starts vary."""
     lo, hi, _ = c.interval()
     soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
     solved = f"{int(c.solved.sum())}/{len(c.trials)}"

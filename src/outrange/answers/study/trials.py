@@ -1,4 +1,4 @@
-"""Records of trainings, and of combinations of activation, loss and optimizer."""
+"""Records of training runs, and of combinations of activation, loss and optimizer."""
 
 import math
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Reason:
-    """Reason why a training missed the goal.
+    """Reason why a training run missed the goal.
 
     Args:
         code: A code of `outrange.diagnose` (`"OR..."`), or `"T..."` for an observation of the
-            training itself.
+            training run itself.
         level: `"PROVED"`, `"MEASURED"` or `"SUSPECTED"`.
         sentence: Description of the fault, with numbers.
         fix: Suggested change; empty if none is known.
@@ -36,7 +36,7 @@ class Reason:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One training from one start (a random initialization).
+    """One training run from one start (a random initialization).
 
     Args:
         start: Index of the start; all combinations whose models have the same shapes begin with the
@@ -44,7 +44,7 @@ class Trial:
         epochs: Number of epochs trained.
         losses: `(k,)`, loss over all the data at the first `k` of the study's `ticks`.
         metrics: `(k,)`, the study's metric at the same epochs.
-        why: Reasons why the training missed the goal; empty if it reached the goal.
+        why: Reasons why the training run missed the goal; empty if it reached the goal.
     """
 
     start: int
@@ -75,7 +75,7 @@ class Combination:
         activation: Label of the activation.
         loss: Label of the loss.
         optimizer: Label of the optimizer.
-        trials: One training per start.
+        trials: One training run per start.
         solved: `(trials,)`, whether each trial met the goal at its end.
         reached: `(trials,)`, first measured epoch from which each trial met the goal until its end;
             NaN if it did not.
@@ -173,7 +173,7 @@ class Combination:
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:
-    """Return the median; of two middle values the lower. NaN is sorted above all numbers."""
+    """Return the median, or the lower of two middle values. NaN is sorted above all numbers."""
     return float(np.sort(np.asarray(values, np.float64))[(len(values) - 1) // 2])
 
 

@@ -28,7 +28,7 @@ CLAIMED = {True: "proved", False: "refuted", None: "not decided"}
 
 
 def plot_directions(trends: Sequence[Any], counts: str, wanted: str | None, ax: Any) -> Any:
-    """Draw a matrix of the directions of outputs (rows) in inputs (columns); return the axes.
+    """Draw a matrix of the directions of outputs (rows) as inputs (columns) grow; return the axes.
 
     Args:
         trends: One `Trend` per pair of output and input.

@@ -19,7 +19,7 @@ LONGEST_NAME = 40
 """Maximum number of characters of a name in the line."""
 
 ALIKE = 1e-9
-"""Relative difference up to which widths count as equal."""
+"""Relative difference up to which widths are considered equal."""
 
 
 def domain_line(domain: InputDomain | None) -> str:
@@ -59,9 +59,9 @@ def domain_dict(domain: InputDomain | None) -> dict[str, Any] | None:
         domain: The set; None if unknown.
 
     Returns:
-        A dict of `names`, `lo`, `hi` and `cuts`. For more than 1,000 inputs: a dict of their number
-        `inputs`, the smallest `lo`, the largest `hi`, `cuts`, and `sha256`, the hash of `lo`
-        followed by `hi` as little-endian float64. None for an unknown set.
+        A dict of `names`, `lo`, `hi` and `cuts`. For more than 1,000 inputs: a dict of the number
+        of inputs `inputs`, the smallest `lo`, the largest `hi`, `cuts`, and `sha256`, the hash of
+        `lo` followed by `hi` as little-endian float64. None for an unknown set.
     """
     if domain is None:
         return None

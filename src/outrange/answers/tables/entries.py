@@ -1,4 +1,4 @@
-"""Selection of entries of an answer by number, slice or name."""
+"""Selection of entries of an answer by index, slice or name."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check_entries(
     """Check that arrays have one entry per output, and labels too if there are any.
 
     Raises:
-        OutrangeError: An array or `labels` has another size, or the arrays differ in shape.
+        OutrangeError: An array or `labels` has the wrong size, or the arrays differ in shape.
     """
     count = sum(math.prod(shape) for shape in outputs.values())
     sizes = [array.size for array in arrays] + [len(labels)] * bool(labels)

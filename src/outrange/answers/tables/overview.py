@@ -58,7 +58,7 @@ def overview(
 def _end(end: float, other: float, side: int) -> str:
     """Format a bound as tables do, with digits relative to the larger bound of its range.
 
-    A proved bound is rounded outward (`side` of -1 or 1), another one to nearest (0).
+    A proved bound is rounded outward (`side` of -1 or 1), any other bound to nearest (`side` of 0).
     """
     scale = max(abs(end), abs(other))
     return number(float(outward(end, scale, side) if side else tidy(end, scale)))

@@ -85,7 +85,7 @@ def steepest(names: Sequence[str], most: float) -> str:
 
 
 def _counts(answer: Any) -> list[tuple[int, str]]:
-    """Return the numbers of outputs that are exact, constant, open and unbounded, with words."""
+    """Return the numbers of exact, constant, open and unbounded outputs, each with its word."""
     closed = answer.closed_lo & answer.closed_hi
     still = constant(answer.lo, answer.hi)
     bounded = np.isfinite(answer.lo) & np.isfinite(answer.hi)
@@ -131,7 +131,7 @@ def _between(answer: Any) -> str:
 def _evidence(answer: Any, names: list[str]) -> list[str]:
     """Return one line per bound: the value seen, its input, and whether it is the extreme value.
 
-    A value that is extreme up to the tolerance is called least or most; another is called least
+    A value that is extreme up to the tolerance is called least or most; any other is called least
     seen or most seen.
     """
     closed_lo, closed_hi = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)

@@ -14,9 +14,9 @@ from ..graph import Graph, Node
 
 
 def add_clause_outputs(graph: Graph, clauses: Sequence[Sequence[Atom]]) -> Graph:
-    """Add one output per clause to a graph: the largest left side of its inequalities.
+    """Add one output per clause to a graph: the largest left-hand side of its inequalities.
 
-    Unlike `measure`, this rewrites nothing in the graph: its values keep their numbers.
+    Unlike `measure`, this rewrites nothing in the graph: its values keep their indices.
 
     Args:
         graph: The network under study.

@@ -21,9 +21,9 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 
     Args:
         graphs: Maps names to graphs. The names become prefixes of inputs and outputs.
-        index: `(inputs,)`: for each input of each graph in turn, its place in the common flat
-            input. Identical inputs share a place; places first occur in ascending order. None if
-            all inputs differ.
+        index: `(inputs,)`: for each input of each graph in turn, its position in the common flat
+            input. Identical inputs share a position; positions first occur in ascending order. None
+            if all inputs differ.
 
     Returns:
         A graph whose flat input is that of the first graph, then the new inputs of the second, and

@@ -57,7 +57,7 @@ def _is_infinite(level: np.ndarray) -> bool:
 
 
 def _compare_with_infinity(b: Builder, how: str, x: Value, level: float, first: bool) -> Operand:
-    """Compare `x` with an infinity; only masked entries of `x` can be infinite, which are constant.
+    """Compare `x` with an infinity; only masked entries, which are constants, can be infinite.
 
     Args:
         b: The graph under construction.
@@ -74,7 +74,7 @@ def _compare_with_infinity(b: Builder, how: str, x: Value, level: float, first: 
 
 
 def is_finite(b: Builder, x: Value) -> Operand:
-    """Return 1 where `x` is a number, 0 where it is an infinite constant."""
+    """Return 1 where `x` is finite, 0 where it is an infinite constant."""
     infinite = is_constant(b, x, -np.inf) | is_constant(b, x, np.inf)
     return constant_where_defined(b, x, 1.0 - infinite)
 
@@ -207,7 +207,8 @@ def look_up_integer(
 ) -> Operand:
     """Return the rows `table[index - first]` for an integer `index` that depends on the input.
 
-    Indices are limited to the table, unless its first and last rows extend to infinity (`endless`).
+    An index outside the table exceeds the limits of the graph, unless the first and last rows
+    extend to infinity (`endless`).
     """
     if not endless:
         b.within.append((input_entries(b, index), first, first + len(table) - 1))

@@ -20,7 +20,7 @@ def standardize(b: Builder, x: Operand, axes: Sequence[int], epsilon: float) -> 
     """Return `(x - mean) / sqrt(variance + epsilon)` over `axes`.
 
     With `n` entries, no result exceeds `sqrt(n - 1)` in size. The deviations from the mean add up
-    to 0, so the squares of all deviations but one add up to at least `1 / (n - 1)` of its square.
+    to 0, so if one deviation is `d`, the squares of the others add up to at least `d^2 / (n - 1)`.
     """
     centered = b.subtract(x, b.reduce("mean", x, axes, True))
     n = int(np.prod([x.shape[i] for i in axes]))
@@ -51,7 +51,7 @@ def multiply_within(b: Builder, x: Operand, factor: Operand, most: float) -> Ope
 
 
 def by_norm(b: Builder, x: Operand, axes: Sequence[int], order: float, epsilon: float) -> Operand:
-    """Return `x / max(norm(x), epsilon)` over `axes`, of order 1, 2 or infinity.
+    """Return `x / max(norm(x), epsilon)` over `axes`, with a norm of order 1, 2 or infinity.
 
     No entry exceeds 1.
     """

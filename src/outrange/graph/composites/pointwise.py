@@ -1,4 +1,4 @@
-"""Products, quotients, comparisons and selects of values that are functions of one tensor."""
+"""Products, quotients, comparisons and selections of values that are functions of one tensor."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {
     "equal": (np.equal, (0, 1, 0)),
     "not_equal": (np.not_equal, (1, 0, 1)),
 }
-"""Maps a name to the comparison, and to its values where `x - y` is below, at and above 0."""
+"""Maps a name to the comparison, and to its results where `x - y` is below, at and above 0."""
 
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:

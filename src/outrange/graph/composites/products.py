@@ -48,7 +48,7 @@ def contract(b: Builder, first: str, second: str, out: str, x: Value, y: Value) 
     """Return `einsum(f"{first},{second}->{out}", x, y)`; an index may repeat within a term.
 
     Raises:
-        UnsupportedError: The contraction would take more than `MOST_PRODUCTS` products.
+        UnsupportedError: The contraction would need more than `MOST_PRODUCTS` products.
     """
     size = dict(zip(first, x.shape, strict=True)) | dict(zip(second, y.shape, strict=True))
     # An axis that only one operand has is summed first if the result does not have it.
@@ -103,7 +103,7 @@ def product_along(b: Builder, x: Operand, axes: Iterable[int], keepdims: bool = 
 
 
 def running_product(b: Builder, x: Operand, axis: int, *, reverse: bool = False) -> Operand:
-    """Return the cumulative product along an axis, from its last entry on if `reverse`."""
+    """Return the cumulative product along an axis, starting at its last entry if `reverse`."""
     parts = b.structural(lambda a: np.split(a[0], a[0].shape[axis], axis=axis), [x])
     parts = parts[::-1] if reverse else parts
     done = [parts[0]]

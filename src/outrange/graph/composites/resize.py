@@ -22,11 +22,11 @@ Weights = tuple[np.ndarray, np.ndarray]
 
 
 MOST_ALONG = 2**16
-"""Largest number of results along one axis, because each is placed in exact fractions."""
+"""Largest number of results along one axis; their positions are computed as exact fractions."""
 
 
 def check_along(sizes: Sequence[int], where: str) -> None:
-    """Reject sizes with so many results along an axis that placing them would take too long.
+    """Reject sizes with more than `MOST_ALONG` results along an axis, which would take too long.
 
     Raises:
         UnsupportedError: There are too many results.
@@ -42,7 +42,7 @@ def linear_weights(positions: Sequence[Fraction], length: int, reach: Fraction) 
     """Return triangular weights of half width `reach` around `positions`, normalized to sum 1.
 
     Args:
-        positions: Place of each result among the entries `0 .. length - 1`.
+        positions: Position of each result among the entries `0 .. length - 1`.
         length: The number of entries.
         reach: With 1, a result interpolates between two neighbors. A larger number averages over
             more entries, for use when the axis shrinks.
@@ -73,12 +73,12 @@ def half_pixel(length: int, count: int) -> list[Fraction]:
 
 
 def resample(b: Builder, x: Operand, along: dict[int, Weights], *, ulps: int = 2) -> Operand:
-    """Replace some axes of `x` by weighted sums of their entries.
+    """Replace the entries along some axes of `x` by weighted sums of them.
 
     Args:
         b: The graph under construction.
         x: The operand to resample.
-        along: By axis, the entries and the weights of each result.
+        along: Maps an axis to the entries and the weights of each result.
         ulps: Error of the weights of one axis, in units of roundoff.
     """
     for axis, (index, weight) in along.items():

@@ -185,7 +185,7 @@ def log_softmax(b: Builder, x: Operand, axis: int = -1) -> Operand:
 
 
 def over_axes(b: Builder, function: Callable, x: Operand, axes: Sequence[int]) -> Operand:
-    """Apply `function(b, x, axis)`, which keeps the shape of `x`, to several axes as if to one.
+    """Apply `function(b, x, axis)` to several axes, treated as one; the shape of `x` is kept.
 
     Args:
         b: The graph under construction.
@@ -204,7 +204,7 @@ def softmax_of_filled(
 ) -> Operand:
     """Return the softmax of `x` after entries whose `mask` is False are replaced by `low`.
 
-    The result is 0 at these entries.
+    The result is then set to 0 at these entries.
 
     This is the function of a layer that masks with a large negative number, for any `x`: unmasked
     entries far below `low` lose against masked ones. Filled entries come first. In each pair of a

@@ -1,4 +1,4 @@
-"""Insertion of one graph into another under construction."""
+"""Insertion of a finished graph into a graph under construction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def renumber_nodes(graph: Graph, start: int, base: int, source: str) -> list[Nod
     Args:
         graph: The graph to insert.
         start: The value of the longer list that is the input of `graph`.
-        base: The number that is added to its other values.
+        base: The number that is added to the indices of its other values.
         source: Prefix for the names of layers.
     """
     return [

@@ -1,7 +1,7 @@
 """Constant folding: nodes that depend on no input are replaced by constants.
 
 The comparison with the model uses these nodes as recorded, since it counts their roundings. A
-search, however, would split inputs for them without effect.
+search, however, would split inputs because of such nodes, to no effect.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
 
     Args:
         nodes: Nodes of a graph.
-        size: Entries of the flat input.
+        size: Number of entries of the flat input.
 
     Returns:
-        As many nodes, in the same places; unchanged nodes are the same objects. A node whose value
-        is undefined stays as it is, because bounds reject a function outside its domain.
+        The same number of nodes, in the same order; unchanged nodes are the same objects. A node
+        whose value is undefined stays as it is, because bounds reject a function outside its
+        domain.
 
     Raises:
         ModelError: A constant is not a number.

@@ -38,7 +38,7 @@ def input_sizes(node: Node) -> tuple[int, ...]:
 def reads_table(nodes: Sequence[Node], value: int) -> bool:
     """Return whether a table lookup is among the elementwise ops that compute a value.
 
-    The search goes as far back as a region may reach: earlier values are in no formula.
+    The search stops after `MOST_VALUES` values, since no formula includes earlier ones.
     """
     waiting, seen = [-value], set()
     while waiting and len(seen) < MOST_VALUES:

@@ -4,8 +4,8 @@ A region (`regions`) grows backwards from a value over elementwise ops whose res
 readers. If the whole region depends on a single value, every entry is an expression of one entry of
 that value. Equal expressions share a curve, and each channel may have its own.
 
-Sound: the rewriting is exact, and the facts are proved (`ops.pointwise`). Cost: linear in the
-number of values; optional regions share a bounded amount of analysis.
+Sound: the rewriting is exact, and the properties of the curves are proved (`ops.pointwise`). Cost:
+linear in the number of values; optional regions share a bounded amount of analysis.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def fuse(
         model no longer read it. Its bounds hold, but a path or a derivative through it is lost.
 
     Raises:
-        UnsupportedError: A `Pointwise` op is not of one tensor, or its curve cannot be analyzed.
+        UnsupportedError: A `Pointwise` op depends on several tensors, or its curve cannot be
+            analyzed.
     """
     work = _Fusion(list(nodes), output, set(keep))
     return work.run()
@@ -107,7 +108,7 @@ class _Fusion:
         return self.out, self.moved, inside & self.moved.keys()
 
     def needed_values(self) -> list[int]:
-        """Return the values that the output needs; other readers of a value do not matter."""
+        """Return the values that the output needs, in ascending order; value 0 is left out."""
         needed = {self.output}
         for v in range(len(self.nodes), 0, -1):
             if v in needed:
@@ -124,7 +125,7 @@ class _Fusion:
         return self.may_end(v) and has_region(self.nodes, v)
 
     def may_end(self, v: int) -> bool:
-        """Return whether a region may end at `v`: at nonlinear ops, and at sums."""
+        """Return whether `v` is the result of a nonlinear op or a sum, where a region may end."""
         op = self.nodes[v - 1].op
         return is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)
 
@@ -186,7 +187,7 @@ class _Fusion:
             return None, error
 
     def analyze(self, expressions: EntryExpressions, region: FusedRegion) -> None:
-        """Analyze every distinct expression.
+        """Analyze every distinct expression of the result of a region.
 
         Raises:
             UnsupportedError: An expression cannot be analyzed, or is better left as it is.
@@ -292,7 +293,7 @@ class _Fusion:
     def curve(self, node: Node, e: int, root: int, size: int, source: np.ndarray) -> int:
         """Append the nodes that compute the expression `e` of the entries `source` of `root`.
 
-        Return the number of the resulting value.
+        Return the index of the resulting value.
         """
         count, shape = len(source), (1, len(source))
         if not (count == size and np.array_equal(source, np.arange(size))):

@@ -59,7 +59,7 @@ def merge_gates(graph: Graph) -> Graph:
 
 
 def _write_mixture(append: Callable, node: Node, gate: int, first: int, second: int) -> int:
-    """Append the nodes of `second + gate * (first - second)`; return the number of the result."""
+    """Append the nodes of `second + gate * (first - second)`; return the index of the result."""
     n = node.size
     difference = append(combine((1, -1), n, name="subtract"), (first, second), node)
     places = np.arange(n)

@@ -9,7 +9,7 @@ from .order import origin
 
 
 class Ranks:
-    """A numbering of condition variables: `[x, y]`, then the logits and curve arguments in use.
+    """Numbering of the variables of conditions: `[x, y]`, then the logits and curve arguments used.
 
     Args:
         graph: The network under study.

@@ -1,9 +1,9 @@
 """Fusible regions: parts of a graph whose entries may each depend on one entry of one value.
 
 Regions are found backwards. A region may have any number of values up to the first single value
-that it depends on. From there on it only grows by a few nonlinear ops. Facts of longer compositions
-are sharper, but their derivatives grow with each op. So a chain is divided into curves of bounded
-length.
+that it depends on. From there on it only grows by a few nonlinear ops. Bounds on longer
+compositions are sharper, but the derivatives that prove them grow with each op. So a chain is
+divided into curves of bounded length.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FusedRegion:
         root: The value that the whole region depends on.
         inner: The values that depend on it, in ascending order.
         bent: The number of nonlinear functions among them.
-        forced: Whether one of them has no other form.
+        forced: Whether one of them has no form other than a fused curve.
     """
 
     root: int
@@ -40,7 +40,7 @@ class FusedRegion:
 
 
 def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -> list[FusedRegion]:
-    """Return regions that end at `v`: first those with most nonlinear ops, then the smallest.
+    """Return regions that end at `v`, sorted from most to fewest nonlinear ops, then by size.
 
     Args:
         nodes: Nodes of the graph.

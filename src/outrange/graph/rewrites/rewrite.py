@@ -60,10 +60,10 @@ def extract_subgraph(graph: Graph, values: Sequence[int], slots: Sequence[Slot])
 def fold(graph: Graph) -> Graph:
     """Drop nodes without effect, and merge nodes that only move entries.
 
-    Identities are dropped. A rearrangement of rearrangements becomes one. A shift (the mean of a
-    batch normalization) becomes the bias of the affine op before it. Nodes that the output does not
-    need are dropped. Values are unchanged to the last bit. A layer whose value is merged away is
-    removed from `layers`.
+    Identities are dropped. A rearrangement of rearrangements becomes a single rearrangement. A
+    shift (the mean of a batch normalization) becomes the bias of the affine op before it. Nodes
+    that the output does not need are dropped. Values are unchanged to the last bit. A layer whose
+    value is merged away is removed from `layers`.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}
@@ -120,7 +120,7 @@ def piecewise_to_pairs(graph: Graph) -> Graph:
 
 
 def _keep_needed(graph: Graph, values: Iterable[int]) -> tuple[list[Node], dict[int, int]]:
-    """Return the nodes that `values` need, renumbered, and the numbers of remaining values."""
+    """Return the nodes that `values` need, renumbered, and a map from old to new value indices."""
     needed = set(values)
     for k in range(len(graph.nodes), 0, -1):
         if k in needed:
@@ -135,7 +135,7 @@ def _keep_needed(graph: Graph, values: Iterable[int]) -> tuple[list[Node], dict[
 
 
 def _layers(graph: Graph, moved: dict[int, int]) -> dict[str, tuple[int, ...]]:
-    """Return the layers whose values all remain, with the new numbers of these values."""
+    """Return the layers whose values all remain, with the new indices of these values."""
     return {
         path: tuple(moved[v] for v in values)
         for path, values in graph.layers.items()
