@@ -43,12 +43,12 @@ class Cost:
 class Answer(ABC):
     """Base class of answers: records of plain data that `print` and notebooks render.
 
-    The JSON form contains the record itself: its fields under their own names.
+    The JSON form of an answer contains its fields under their own names.
 
     Args:
         sources: Models analyzed, each with its hash; empty if unknown.
         over: Input set analyzed; None if there is none or it is unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
@@ -102,7 +102,7 @@ class Answer(ABC):
         return None if self.over is None else (self.over.lo, self.over.hi)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields as lists, strings and numbers for JSON; `version` names the layout."""
+        """Return all fields as lists, strings and numbers for JSON; `version` identifies the layout."""
         derived = {name: jsonable(getattr(self, name)) for name in self.DERIVED}
         head = {"format": self.FORMAT, "version": 1}
         fields = field_dict(self, without=(*self.OMITTED, "over", "provenance"))

@@ -118,7 +118,7 @@ class FoundFault(AssertionError):
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis(Answer, Sequence):
-    """The findings of one model with one data set, as a sequence.
+    """The findings for one model and one data set, as a sequence.
 
     Args:
         model: Name of the model.
@@ -133,7 +133,7 @@ class Diagnosis(Answer, Sequence):
         seconds: Wall-clock time in seconds.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
@@ -195,7 +195,7 @@ class Diagnosis(Answer, Sequence):
         """Raise an error if there is a finding with at least the given level of evidence.
 
         Args:
-            level: Lowest level, as for `at_least`.
+            level: Lowest level for which to raise, as for `at_least`.
 
         Returns:
             The diagnosis itself, if there is no such finding.

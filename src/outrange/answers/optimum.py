@@ -22,7 +22,7 @@ REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
 
 @dataclass(frozen=True, eq=False)
 class Optimum(Answer):
-    """The smallest or largest value of a form, bracketed: `lo <= optimal value <= hi`.
+    """Bracket of the smallest or largest value of a form: `lo <= optimal value <= hi`.
 
     One bound is proved, and the other is attained. For a minimum, `lo` is proved and `hi` is the
     value at `at`; for a maximum, the roles are swapped. If no input is admissible, both are
@@ -49,7 +49,7 @@ class Optimum(Answer):
             model. They set the scale of a figure. None if the model was not run.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 

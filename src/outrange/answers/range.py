@@ -44,9 +44,9 @@ class Range(Answer):
     weights lies in `[lo, hi]`. It is true whatever the status.
 
     The evidence: the network was evaluated at the inputs `at_lo` and `at_hi` in interval arithmetic
-    with sufficient precision. Therefore `lo <= least value <= seen_lo` and `seen_hi <= largest value <= hi`, and `gap` is the
-    part that remains unknown. If an output is constant except for rounding, `seen_lo` may exceed
-    `seen_hi` by that rounding.
+    with sufficient precision. Therefore `lo <= least value <= seen_lo` and `seen_hi <= largest
+    value <= hi`, and `gap` is the part that remains unknown. If an output is constant except for
+    rounding, `seen_lo` may exceed `seen_hi` by that rounding.
 
     Arrays have the output's own shape (no batch axis). With several outputs they are flat, all
     outputs one after the other; `answer["name"]` or `by_name` returns each in its own shape.
@@ -71,9 +71,10 @@ class Range(Answer):
         warrant: Evidence for the claim (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
-        subject: Bounded quantity: `"output"`, `"gradient"`, `"lipschitz"` or `"difference"`.
-        labels: Names of the outputs, flat; empty for names derived from `outputs`.
-        remedies: Sentences on changes to the question that were tried and close an open gap.
+        subject: Quantity that is bounded: `"output"`, `"gradient"`, `"lipschitz"` or
+            `"difference"`.
+        labels: Names of all output entries; empty if they are derived from `outputs`.
+        remedies: Sentences on changes to the question that were tried and that close an open gap.
         arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run with sums in
             any order, and `seen_lo`, `seen_hi` are outputs of the model itself (if the model is not
             available, values that every float32 run reaches).
@@ -81,7 +82,7 @@ class Range(Answer):
         real_hi: With `"float32"`: upper bounds in real arithmetic, in the shape of `hi`.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
@@ -219,12 +220,12 @@ class Range(Answer):
         return self._pick(where, part_name(self.names, where))
 
     def __iter__(self) -> Iterator[Range]:
-        """Iterate over the first axis."""
+        """Iterate over the outputs along the first axis."""
         return (self[i] for i in range(len(self.lo)))
 
     @cached_property
     def names(self) -> list[str]:
-        """Names of the outputs, flat."""
+        """Names of all output entries, as a flat list."""
         return list(self.labels) or entry_names(self.outputs)
 
     @property

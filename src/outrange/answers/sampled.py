@@ -35,10 +35,10 @@ class SampledRange(Answer):
         seed: Seed of the random generator.
         seconds: Wall-clock time in seconds.
         warrant: Always `Warrant.SAMPLED`, no proof.
-        labels: Names of the outputs, flat; empty for names derived from `outputs`.
+        labels: Names of all output entries; empty if they are derived from `outputs`.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """
@@ -64,7 +64,7 @@ class SampledRange(Answer):
 
     @cached_property
     def names(self) -> list[str]:
-        """Names of the outputs, flat."""
+        """Names of all output entries, as a flat list."""
         return list(self.labels) or entry_names(self.outputs)
 
     def __getitem__(self, key: Any) -> SampledRange:
@@ -94,7 +94,7 @@ class SampledRange(Answer):
         return replace(self, outputs={name: where.shape}, labels=labels, **parts)
 
     def __iter__(self) -> Iterator[SampledRange]:
-        """Iterate over the first axis."""
+        """Iterate over the outputs along the first axis."""
         return (self[i] for i in range(len(self.lo)))
 
     def display_bounds(self) -> tuple[np.ndarray, np.ndarray]:

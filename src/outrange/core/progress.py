@@ -31,7 +31,7 @@ _phases: ContextVar[list[tuple[float, str]] | None] = ContextVar("outrange_phase
 
 @dataclass(frozen=True)
 class Stage:
-    """The event that a stage of a computation begins, which ends the previous stage.
+    """Event that marks the start of a stage of a computation and the end of the previous one.
 
     Args:
         text: Short description of the stage; None if the stage is unchanged.

@@ -1,6 +1,6 @@
 """Directed rounding and rounding-error bounds of float64.
 
-No other module moves a float64 outward.
+No other module rounds float64 numbers outward.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """

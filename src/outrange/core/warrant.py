@@ -11,7 +11,7 @@ class Warrant(IntEnum):
     SAMPLED = 1
     """Values observed at finitely many inputs."""
     SOLVER_TOLERANCE = 2
-    """A solver's own feasibility and optimality tolerances."""
+    """A solver's result, valid up to its own feasibility and optimality tolerances."""
     FLOAT64_ROUNDED = 3
     """A proof in which every float64 rounding error is accounted for."""
     CERTIFIED = 4

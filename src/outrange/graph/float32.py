@@ -40,9 +40,9 @@ class FloatType:
     Args:
         name: Its name, such as `"float32"`.
         unit: Unit roundoff, round to nearest.
-        whole: Every integer up to this size is exactly representable.
-        largest: Values beyond this are taken to overflow.
-        tiny: Results below this, the least normal number, may be flushed to zero.
+        whole: Size up to which every integer is exactly representable.
+        largest: Size beyond which values are taken to overflow.
+        tiny: The least normal number; smaller results may be flushed to zero.
         absolute: Absolute error of transcendental functions, whatever the size of the value.
         dtype: The NumPy type that stores its numbers.
     """

@@ -1,6 +1,6 @@
 """Checks that boxes stay within the limits in which a graph is known to equal the model.
 
-Outside them, an integer type may wrap around, or a table may end.
+Outside these limits, an integer type may wrap around, or a table may end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .graph import Slot
 
 
 def check_within(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> None:
-    """Reject boxes that leave the limits of an input.
+    """Reject boxes that exceed the limits of an input.
 
     Args:
         slots: Inputs with their limits.
@@ -22,7 +22,7 @@ def check_within(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> None:
         hi: Upper corners, `(..., inputs)`.
 
     Raises:
-        InputError: A box leaves the limits of an input.
+        InputError: A box exceeds the limits of an input.
     """
     start = 0
     for slot in slots:

@@ -32,7 +32,7 @@ MOST_WORK = 1 << 29
 """Approximate limit on products of 64-bit numbers per call: a few seconds of work."""
 
 CURVE_WORK = 256
-"""Cost of one value of a curve, in such products."""
+"""Cost of one value of a curve, in products of 64-bit numbers."""
 
 LEAST_SECONDS = 0.25
 """Least time limit of a call, in seconds, even after the deadline: an answer without evidence is of

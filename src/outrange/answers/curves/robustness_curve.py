@@ -27,7 +27,7 @@ class RobustnessCurve(Answer):
         answers: One `RobustAccuracy` per radius; all have the same model, data, norm and limits.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
         late: Note that the time limit was exceeded, by how much and in which phase; else empty.
 

@@ -31,7 +31,7 @@ RULE = "integers, one-hot groups"
 
 @dataclass(frozen=True, eq=False)
 class Extrapolation(Answer):
-    """Rows outside a training set, with the columns concerned and the distances.
+    """Rows that lie outside a training set, with the affected columns and the distances.
 
     Args:
         model: Name of the model; empty without a model.
@@ -39,14 +39,14 @@ class Extrapolation(Answer):
         lo: `(columns,)`, smallest value of each column in the training set.
         hi: `(columns,)`, largest value of each column.
         count: Number of rows that were compared with the training set.
-        outside: `(k,)`, indices of the rows outside, from 0.
+        outside: `(k,)`, indices of the rows outside the training set, from 0.
         values: `(k, columns)`, values of these rows.
         inner: Output range over the training set; None without a model.
         outer: Output range over the smallest box that also contains the rows outside; None without
             a model, or if no row is outside.
         sources: Models analyzed, each with its hash.
         over: The training set, as a box.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
         late: Note that the time limit was exceeded, by how much and in which phase; else empty.
 

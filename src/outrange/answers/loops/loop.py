@@ -52,14 +52,14 @@ class Loop(Decided, Answer):
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
         trajectories: `(runs, steps + 1, states)`, a few simulated trajectories for figures.
-        zones: Sets named by the specification, for figures.
+        zones: Sets that the specification mentions, for figures.
         dt: Period of a loop in continuous time; None in discrete time.
         invariant: Set in which the loop stays forever; None if the number of steps is limited.
         runs_at: `(times,)`, times of the trajectories; empty in discrete time, where they are the
             steps from 0.
         sources: Models analyzed, each with its hash.
         over: The initial set; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Empty: certificates do not cover loops.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 

@@ -47,7 +47,7 @@ class LoopReachSets(Answer):
         methods: Methods used, with references.
         sources: Models analyzed, each with its hash.
         over: The initial set; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 
@@ -86,7 +86,8 @@ class LoopReachSets(Answer):
         return len(exact) - 1 if all(exact) else exact.index(False) - 1
 
     def at(self, step: int) -> StarUnion:
-        """Return the set of reachable states after a step: `.contains(x)`, `.lo`, `.hi`, `.pieces`.
+        """Return the set of reachable states after a step, with `contains`, `lo`, `hi` and
+        `pieces`.
 
         Args:
             step: Index of the step; 0 for the initial set.

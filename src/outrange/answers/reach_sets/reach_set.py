@@ -59,7 +59,7 @@ class ReachSet(Answer):
         methods: Methods used, with references.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
 

@@ -20,7 +20,7 @@ LONGEST_ROW = 56
 """Maximum number of characters of the label of a matrix row."""
 
 LARGE_SIGNS = 16
-"""Maximum number of rows and of columns of a matrix that is drawn with large signs."""
+"""Maximum number of rows and of columns of a matrix that is drawn with large symbols."""
 
 
 def plot_strips(
@@ -128,13 +128,13 @@ def plot_matrix(
     kinds: Sequence[tuple[str, str, str]],
     ax: Any = None,
 ) -> Any:
-    """Draw a matrix of colored cells, each with a sign in it; return the axes.
+    """Draw a matrix of colored cells, each with a symbol in it; return the axes.
 
     Args:
         rows: Names of the rows.
         columns: Names of the columns.
         cells: `(rows, columns)`, index into `kinds` for each cell; -1 for an empty cell.
-        kinds: Name, sign and color of each kind of cell.
+        kinds: Name, symbol and color of each kind of cell.
         ax: Matplotlib axes; None for a new figure.
     """
     is_new = ax is None

@@ -19,7 +19,7 @@ from .trials import Combination, Reason, Trial, median
 
 @dataclass(frozen=True, eq=False)
 class Study(Answer):
-    """A comparison of activations, losses and optimizers; `print` it for the table.
+    """A comparison of activations, losses and optimizers; `print` shows the table.
 
     Args:
         combinations: One entry per combination, ordered by activation, then loss, then optimizer,
@@ -41,7 +41,7 @@ class Study(Answer):
             goal; empty if there is none.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
-        provenance: Question, arguments and version of outrange; None if not recorded.
+        provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Path of the certificate, or why there is none; empty if none was requested.
         late: Note that a time limit was exceeded or `effort` ended the search; else empty.
     """

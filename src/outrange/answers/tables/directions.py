@@ -17,7 +17,7 @@ DIRECTIONS = {
     "neither": ("≠", "#59636e"),
     "unknown": ("?", "#d4a72c"),
 }
-"""Sign and color of each direction."""
+"""Symbol and color of each direction."""
 
 
 BROKEN = "#b3312c"
