@@ -102,7 +102,7 @@ class Answer(ABC):
         return None if self.over is None else (self.over.lo, self.over.hi)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields as lists, strings and numbers for JSON; `version` identifies the layout."""
+        """Return all fields as JSON values, preceded by the name and version of the format."""
         derived = {name: jsonable(getattr(self, name)) for name in self.DERIVED}
         head = {"format": self.FORMAT, "version": 1}
         fields = field_dict(self, without=(*self.OMITTED, "over", "provenance"))

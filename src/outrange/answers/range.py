@@ -44,9 +44,9 @@ class Range(Answer):
     weights lies in `[lo, hi]`. It is true whatever the status.
 
     The evidence: the network was evaluated at the inputs `at_lo` and `at_hi` in interval arithmetic
-    with sufficient precision. Therefore `lo <= least value <= seen_lo` and `seen_hi <= largest
-    value <= hi`, and `gap` is the part that remains unknown. If an output is constant except for
-    rounding, `seen_lo` may exceed `seen_hi` by that rounding.
+    with sufficient precision. This proves `lo <= least value <= seen_lo` and
+    `seen_hi <= largest value <= hi`; `gap` is the part that remains unknown. If an output is
+    constant except for rounding, `seen_lo` may exceed `seen_hi` by that rounding.
 
     Arrays have the output's own shape (no batch axis). With several outputs they are flat, all
     outputs one after the other; `answer["name"]` or `by_name` returns each in its own shape.

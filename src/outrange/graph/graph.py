@@ -148,7 +148,7 @@ class Graph:
         return self.size if value == 0 else self.nodes[value - 1].size
 
     def run_all(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return every value at the points `x` of shape `(batch, size)`, in the precision of `x`."""
+        """Return every value at the points `x`, `(batch, size)`, in the precision of `x`."""
         values = [np.asarray(x)]
         with np.errstate(all="ignore"):
             for node in self.nodes:

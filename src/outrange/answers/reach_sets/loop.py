@@ -86,14 +86,13 @@ class LoopReachSets(Answer):
         return len(exact) - 1 if all(exact) else exact.index(False) - 1
 
     def at(self, step: int) -> StarUnion:
-        """Return the set of reachable states after a step, with `contains`, `lo`, `hi` and
-        `pieces`.
+        """Return the set of reachable states after a step.
 
         Args:
             step: Index of the step; 0 for the initial set.
 
         Returns:
-            The set.
+            The set, with `contains`, `lo`, `hi` and `pieces`.
 
         Raises:
             InputError: The step does not exist.
