@@ -159,7 +159,7 @@ class Combination:
 
     @property
     def epochs_to_goal(self) -> float:
-        """Median number of epochs to the goal over all starts; infinite for those that missed it."""
+        """Median over all starts of the epochs to the goal; infinite for starts that missed it."""
         return median(np.where(np.isnan(self.reached), np.inf, self.reached))
 
     @property
