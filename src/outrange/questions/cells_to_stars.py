@@ -1,4 +1,4 @@
-"""Conversion of the cells of a search to the star sets of an answer."""
+"""Conversion of the cells of a reach-set search to the star sets of an answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..search.reach_sets.polytope import CutPolytope, Face
 
 
 Planes = dict[tuple[int, tuple[int, ...], int], int]
-"""Dict from a plane to its number. A plane is `(frame, slopes, constant)`, all integers."""
+"""Dict from a plane to its index. A plane is `(frame, slopes, constant)`, all integers."""
 
 
 def build_stars(
@@ -36,7 +36,7 @@ def build_stars(
         parts: Groups of cells, each with its affine forms.
         value: Index of the graph's value that the stars map to.
         entries: The entries of the value that are the outputs of the stars.
-        planes: Numbers of the planes of all stars of a union; new planes are added.
+        planes: Index of each known plane; the planes of the new stars are added to it.
     """
     stars, place = [], len(planes)
     for cells in parts:
@@ -52,7 +52,10 @@ def build_stars(
 
 
 def _number(planes: Planes, place: int, face: Face) -> int:
-    """Return the number of a plane, equal for both orientations; `place` identifies the frame."""
+    """Return the index of a plane in `planes`, which is the same for both orientations.
+
+    A new plane is added. `place` identifies the frame of its coordinates.
+    """
     slopes, constant = face
     if next((s for s in slopes if s), 0) < 0:
         slopes, constant = tuple(-s for s in slopes), -constant

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def translate_property(
     network: NetworkLike, condition: Any, box: Any, where: Any = None
 ) -> tuple[Formula, list[Region], str]:
-    """Translate a property to its negation as a formula, the input set, and its text.
+    """Translate a property; return its negation as a formula, the input set, and its text.
 
     Args:
         network: The network under study.
@@ -48,7 +48,7 @@ def decide_property(
     progress: Callable[[VerifyProgress], None] | None = None,
     arithmetic: str = "real",
 ) -> Verdict:
-    """Verify a property, and add the hash of the model and the input set to the verdict.
+    """Verify a property, and add the input set and the model's hash to the verdict.
 
     A part of the time limit is reserved for finding smaller sets on which the property holds, in
     case the search runs out of time.

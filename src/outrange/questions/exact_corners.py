@@ -1,4 +1,4 @@
-"""Exact outputs at corners of the pieces of a reach set, which proves that they are attained.
+"""Exact outputs at corners of the pieces of a reach set, as a proof that they are attained.
 
 Where more than two pieces meet, and at a corner of the input set, the fixed-point proof over a cube
 of inputs fails. There the only relevant input is the corner itself, at which a piecewise-linear
@@ -24,7 +24,7 @@ MOST_CORNERS = 64
 """Maximum number of corners to try; corners shared by the most pieces come first."""
 
 SECONDS = 0.5
-"""Time limit in seconds for all corners, since fractions grow from layer to layer."""
+"""Time limit in seconds for all corners together; fractions grow from layer to layer."""
 
 FEW_BITS = 2.0**-40
 """Unit to which corners are rounded, relative to the size of the set."""
@@ -33,7 +33,7 @@ FEW_BITS = 2.0**-40
 def find_attained_outputs(
     graph: Graph, value: int, entries: np.ndarray, pieces: Sequence[Star], sets: Sequence[Region]
 ) -> np.ndarray:
-    """Return the exact outputs at corners of pieces that are float64 numbers, `(n, outputs)`.
+    """Return the outputs at corners of pieces, if they are exactly float64 numbers, `(n, outputs)`.
 
     Args:
         graph: The network under study.
@@ -68,12 +68,12 @@ def _nearest(number: Fraction) -> float:
 
 
 def _until(graph: Graph, value: int) -> Graph:
-    """Return the part of a graph up to a value."""
+    """Return the part of a graph up to the value with index `value`, which is its output."""
     return Graph(graph.inputs, graph.nodes[:value], value, ())
 
 
 def _corners(pieces: Sequence[Star]) -> list[np.ndarray]:
-    """Return corners, each rounded to few bits and then as it is, the most shared ones first."""
+    """Return the corners to try, the most shared first: each one rounded, then unrounded."""
     if not pieces:
         return []
     every = np.concatenate([star.corners for star in pieces])

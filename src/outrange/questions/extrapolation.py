@@ -21,7 +21,7 @@ from .output_range import output_range
 
 
 def training_set(box: Any) -> Any:
-    """Convert a training set to an input set: data becomes its box, a set is returned unchanged."""
+    """Convert a training set to an input set: the box of data; a set is returned unchanged."""
     is_data = is_frame(box) or (hasattr(box, "shape") and not isinstance(box, tuple | Box))
     return data_box(box) if is_data else box
 
@@ -63,8 +63,8 @@ def widen_set(inputs_set: Any, flat: np.ndarray) -> Any:
 
     Args:
         inputs_set: An input set in any form that `slots_of` accepts.
-        flat: Rows `(n, inputs)`. Rows that break the integers or one-hot groups of an
-            `outrange.Mixed` widen its box, and the result drops these rules.
+        flat: Rows `(n, inputs)`. If some of them violate the integer or one-hot constraints of an
+            `outrange.Mixed`, the result is its widened box without these constraints.
     """
     slots = slots_of(inputs_set)
     if hasattr(inputs_set, "is_input_set"):

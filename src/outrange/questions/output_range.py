@@ -198,7 +198,7 @@ def _best_values(
         target_forms: The forms to evaluate.
         solution: The result of the search.
         points: Distinct points of the result.
-        which: Index of the point that the search found for each row, then for each negative row.
+        which: Index of the point that the search found for each row, then for each negated row.
         evaluated: Indices of the points to evaluate.
         left: Time limit in seconds.
     """
@@ -218,7 +218,7 @@ def _best_values(
 
 
 def _better(values: np.ndarray, mine: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the row of each column's smallest value; among ties `mine` wins, then `other`."""
+    """Return the row index of each column's smallest value; in a tie, `mine` wins, then `other`."""
     column = np.arange(values.shape[1])
     best = np.argmin(values, axis=0)
     for row in (other, mine):

@@ -32,16 +32,18 @@ MOST_INPUTS = 8
 """Maximum number of varying inputs, since a box with `n` of them has `2**n` corners."""
 
 SHARE_OF_TIME = 0.8
-"""Fraction of the time limit for cutting the set; enclosing the parts left open takes the rest."""
+"""Fraction of the time limit for cutting the input set into linear regions; the remainder is for
+enclosing the outputs on parts that were not cut completely.
+"""
 
 SHARE_OF_PROOFS = 0.1
-"""Fraction of the time limit for exact outputs at corners."""
+"""Fraction of the time limit for computing exact outputs at corners."""
 
 SEEN = 400
-"""Maximum number of outputs computed for drawings, one per piece."""
+"""Maximum number of outputs computed for drawings, at most one per piece."""
 
 NEAR = 1e-9
-"""Tolerated violation of a condition by a sampled input, since a flat piece has no interior."""
+"""A sampled input may violate a condition by this much, because a flat piece has no interior."""
 
 EXACT = ("star sets: linear regions as polytopes, cut without rounding (Tran et al. 2019)",)
 CURVED = ("boxes of inputs with affine forms (DeepZ, Singh et al. 2018)",)
@@ -111,7 +113,7 @@ def check_most(most_pieces: Any) -> None:
     """Check that `most_pieces` is an integer above 0.
 
     Raises:
-        InputError: `most_pieces` is not such an integer.
+        InputError: `most_pieces` is anything else.
     """
     is_integer = isinstance(most_pieces, int | np.integer) and not isinstance(most_pieces, bool)
     if not is_integer or most_pieces < 1:
@@ -153,7 +155,7 @@ def convex_parts(
 ) -> Iterator[tuple[Box, tuple[Atom, ...]]]:
     """Yield the convex parts of a set: boxes, each with linear inequalities.
 
-    Their union is the set. A part may be empty, which `InputFrame.polytope` decides.
+    Their union is the set. A part may be empty; `InputFrame.polytope` detects this.
 
     Raises:
         InputError: Inputs take integers, a set is a ball, or too many inputs vary.
@@ -199,7 +201,7 @@ def _sample_outputs(
     sets: Sequence[tuple[Box, tuple[Atom, ...]]],
     seed: int,
 ) -> np.ndarray:
-    """Sample one input in each of some pieces, and return the outputs there, `(n, outputs)`.
+    """Sample one input in each of up to `SEEN` pieces; return the outputs there, `(n, outputs)`.
 
     The outputs are computed in plain float64. Samples outside of the set are dropped.
     """

@@ -79,8 +79,8 @@ def sampled_set(slots: Sequence[Slot], box: Any) -> tuple[list[Region], DomainBo
 
     Args:
         slots: The inputs of the model.
-        box: A box; or a `Mixed` set or a DataFrame. The points then respect its integers and
-            one-hot groups, unless these have more than `MOST_CASES` combinations.
+        box: A box, a `Mixed` set or a DataFrame. The points respect the integers and one-hot groups
+            of the latter two, unless these have more than `MOST_CASES` combinations.
     """
     if isinstance(box, Mixed) or is_frame(box):
         parts = regions(slots, box)
@@ -92,7 +92,7 @@ def sampled_set(slots: Sequence[Slot], box: Any) -> tuple[list[Region], DomainBo
 
 
 def _corners(domain: DomainBoxes, rng: np.random.Generator, most: int) -> np.ndarray:
-    """Return at most `most` corners, equally many of each box."""
+    """Return at most `most` corners, equally many from each box."""
     boxes = [Box(*ends) for ends in zip(domain.lo[:most], domain.hi[:most], strict=True)]
     return np.concatenate([corners(box, rng, max(1, most // len(boxes))) for box in boxes])[:most]
 

@@ -42,8 +42,8 @@ def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where:
     """Intersect the bounds on the output with a known output range.
 
     Sound if `known` is a range of this model, since then both are valid. A range of another model
-    is refused if this can be recognized. A range over a set that does not cover this one is always
-    refused.
+    is refused if the hashes of the models show it. A range over a set that does not cover this one
+    is always refused.
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
     source = getattr(network, "source", None)
@@ -168,7 +168,7 @@ def activation_is_linear_behind(network: LayeredNetwork, layer: LayerLike) -> bo
 
 
 def linear_behind(graph: Graph, before: int, after: int) -> bool:
-    """Return whether value `after` is an affine map of value `before` and of curves of it."""
+    """Return whether value `after` is affine in value `before` and in curves applied to it."""
     behind = {after}
     for value in range(after, before, -1):
         node = graph.nodes[value - 1]
@@ -186,7 +186,7 @@ def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
     Otherwise the result is empty.
 
     Args:
-        graph: A graph in which all values that depend on `before` read it.
+        graph: A graph in which no rewrite bypasses the value `before`.
         before: The value to which the curves are applied.
         after: A later value that depends on `before`.
     """

@@ -65,7 +65,8 @@ def verify(
         seed: Random seed of the samples.
         engine: Engine of the search, as for `search.decide`.
         progress: Called a few times a second with a `VerifyProgress`.
-        remedies: Whether to spend a part of the time on smaller sets on which the property holds.
+        remedies: Whether to spend a part of the time on finding smaller sets on which the property
+            holds.
     """
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
@@ -115,7 +116,7 @@ def verify(
 def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
     """Raise an error unless the network is defined on all bounded input sets.
 
-    This is for conditions that are decided without the network.
+    This check is needed for conditions that are decided without the network.
 
     Raises:
         InputError: A function of the network may be undefined on an input set.

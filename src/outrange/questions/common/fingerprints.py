@@ -20,7 +20,7 @@ def fingerprint(graph: Graph) -> np.ndarray:
     """Compute numbers that identify a graph: weighted sums of each op's results on random inputs.
 
     Each op gets its own random inputs. Random values propagated through the network would not
-    suffice: behind a unit that is 0 for all of them, different weights give equal results.
+    suffice: if a unit is 0 for all of them, the results do not depend on the weights after it.
     """
     rng = np.random.default_rng(0)
     text = repr([(type(n.op).__name__, n.op.name, n.inputs, n.size) for n in graph.nodes])

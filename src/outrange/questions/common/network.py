@@ -27,7 +27,7 @@ class LayerLike(Protocol):
 
 
 class NetworkLike(Protocol):
-    """Graph of a network, with the user's own model as `predict`, or None."""
+    """Graph of a network. `predict` runs the user's own model; it is None if there is none."""
 
     @property
     def graph(self) -> Graph: ...
@@ -56,7 +56,7 @@ class GraphAlone:
 
     Args:
         graph: The graph under study.
-        name: The name used in sentences.
+        name: Name of the network, for messages.
     """
 
     graph: Graph

@@ -17,7 +17,7 @@ def range_reporter(
 
     Args:
         progress: The user's callback, or None.
-        count: Number of rows, without their negatives.
+        count: Number of `rows`, not counting their negatives.
     """
     if progress is None:
         return None

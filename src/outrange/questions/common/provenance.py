@@ -31,12 +31,12 @@ def add_provenance(
     regions: Sequence[Region] | None = None,
     property: PropertySource | None = None,
 ) -> Kind:
-    """Return the answer with the hashes of its models and its property, and the input set.
+    """Add the input set, and the hashes of the models and the property, to an answer.
 
     Args:
         answer: An answer without sources.
-        *networks: The models; the inputs are those of the first.
-        regions: The input set; None to keep that of the answer.
+        *networks: The models; the input set is described by the input names of the first.
+        regions: The input set; None to keep the one recorded in the answer.
         property: The property, if the question has one.
     """
     sources = tuple(source for network in networks for source in model_sources(network))
@@ -57,7 +57,7 @@ def model_sources(network: NetworkLike) -> list[ModelSource]:
 def input_domain(
     slots: Sequence[Slot], regions: Sequence[Region] | Box, cut: bool = False
 ) -> InputDomain | None:
-    """Convert an input set to the record that answers contain; None if it is unknown.
+    """Convert an input set to the record stored in answers; return None for an unknown set.
 
     Args:
         slots: The inputs of the model.

@@ -1,4 +1,4 @@
-"""Remedies for an open gap, found by trials in a reserved part of the time limit."""
+"""Remedies for an open gap, found by trials in a part of the time limit reserved for them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ from ...graph import Graph
 
 
 SHARE, MOST = 0.1, 3.0
-"""Fraction of the time limit reserved for trials, and the maximum in seconds."""
+"""Fraction of the time limit reserved for trials, and the maximum reserved time in seconds."""
 
 LEAST_LIMIT = 2.0
-"""Minimum time limit in seconds for which remedies are tried.
+"""Smallest time limit, in seconds, with which remedies are tried.
 
-A trial takes some tenths of a second.
+A trial takes a few tenths of a second.
 """
 
 NARROWED, FIXED = 4, 4
-"""Maximum number of trials with all inputs narrowed, and with some inputs fixed.
+"""Maximum number of trials with all inputs narrowed, and of trials with some inputs fixed.
 
-Each kind of trial is a bisection over the amount of change.
+The trials of each kind are the steps of a bisection over the amount of change.
 """
 
 SHORTEST = 0.2
 """Minimum duration of a trial in seconds; a shorter trial is not informative."""
 
 MOST_FREE = 40
-"""Maximum number of free inputs for trials that fix some; fixed pixels are not a useful remedy."""
+"""Largest number of varying inputs with which trials fix some of them.
+
+Fixing some of an image's pixels would not be a useful remedy.
+"""
 
 MOST_NAMED = 6
 """Maximum number of inputs named in one sentence."""
@@ -41,7 +44,7 @@ HALVINGS = 10
 """Maximum number of times that the widths of all inputs are halved."""
 
 Ask = Callable[[Box, float], bool]
-"""Function that returns whether the question has a complete answer on a box within some seconds."""
+"""Function `(box, seconds)` that returns whether the question is answered completely in time."""
 
 
 def reserved_seconds(time_limit: float) -> float:
@@ -50,9 +53,9 @@ def reserved_seconds(time_limit: float) -> float:
 
 
 def cost_of_tolerance(reached: Sequence[tuple[float, float]], tol: float) -> tuple[str, ...]:
-    """Return a sentence on the time in which a larger tolerance was reached, if one was reached.
+    """Return a sentence on how long a larger tolerance took; empty if none was reached.
 
-    `reached` contains pairs of a tolerance and the seconds until the search reached it.
+    `reached` contains pairs of a tolerance and the time in seconds at which it was reached.
     """
     coarser = [(mark, seconds) for mark, seconds in reached if mark > tol]
     if not coarser:
@@ -73,12 +76,14 @@ def smaller_sets(
 ) -> tuple[str, ...]:
     """Try smaller input sets, and return sentences on those with a complete answer.
 
+    If sets were tried and none has a complete answer, one sentence says so.
+
     Args:
         ask: The question, as a function of a box and a time limit.
-        graph: The graph whose outputs show the influence of an input.
+        graph: The graph whose output bounds measure the influence of each input.
         box: The set of inputs.
         names: Labels of the flat inputs.
-        clock: The question's clock; trials end with it.
+        clock: The question's clock, which limits the time for trials.
         wording: A clause for a complete answer on a smaller set, and an adjective for that answer.
         quickest: Minimum duration of a trial in seconds.
     """
@@ -101,14 +106,14 @@ def smaller_sets(
 
 
 class _Trials:
-    """Trials of the question on smaller boxes, among which the remaining time is divided evenly."""
+    """Trials of the question on smaller boxes, with the remaining time divided evenly."""
 
     def __init__(self, ask: Ask, clock: Clock, most: int, least: float) -> None:
         self._ask, self._clock, self.most, self._least = ask, clock, most, least
         self.count, self.longest = 0, 0.0
 
     def __call__(self, lo: np.ndarray, hi: np.ndarray) -> float | None:
-        """Return the seconds to a complete answer; None without one."""
+        """Run a trial; return the seconds that a complete answer took, or None without one."""
         began, left = self._clock.seconds, self._clock.left
         each = max(left / max(1, self.most - self.count), self._least)
         if each > left:
@@ -123,7 +128,7 @@ Remedy = list[tuple[str, float]]
 
 
 def _try_narrowed(trials: _Trials, box: Box) -> Remedy:
-    """Find the largest centered box with widths halved repeatedly that has a complete answer."""
+    """Find the fewest halvings of all widths, around the midpoint, that give a complete answer."""
     middle = box.lo / 2 + box.hi / 2
     best: tuple[int, float] | None = None
     least, most, power = 1, HALVINGS, 2
@@ -179,10 +184,10 @@ def _list_names(names: Sequence[str]) -> str:
 
 
 def _widths_without(graph: Graph, box: Box, middle: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return the relative output width with each input fixed at its midpoint, `(free,)`.
+    """Return the relative output width if one input is fixed, for each of `free`, `(free,)`.
 
-    The widths come from linear bounds, are relative to those of the whole box, and are averaged
-    over the outputs.
+    The input is fixed at its midpoint. The widths come from linear bounds, are relative to those
+    of the whole box, and are averaged over the outputs.
     """
     lo, hi = np.tile(box.lo, (free.size, 1)), np.tile(box.hi, (free.size, 1))
     index = np.arange(free.size)

@@ -1,4 +1,4 @@
-"""Expansion of a condition and input sets to groups of clauses with their boxes."""
+"""Expansion of a condition over input sets to groups of clauses, each with its boxes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def expand_clauses(
         name_input: Function from the index of a flat input to its name, for messages.
 
     Returns:
-        Groups of clauses, which are empty if nothing remains to be decided; and a bound on the
+        The groups of clauses (none if nothing remains to be decided), and a lower bound on the
         values of the dropped clauses.
 
     Raises:
@@ -87,7 +87,7 @@ def expand_clauses(
 
 
 def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bounds of a region's box, followed by infinite bounds up to `size` variables.
+    """Return the bounds of a region's box, padded with infinite bounds to `size` variables.
 
     The bounds of integer inputs are rounded inward to integers.
     """
@@ -98,7 +98,7 @@ def _around(region: Region, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _groups(region: Region, boxes: dict, clauses_of: dict) -> Iterator[ClauseGroup]:
-    """Yield groups of at most `MOST_TOGETHER` clauses, each with all boxes that have them."""
+    """Yield groups of at most `MOST_TOGETHER` clauses, each with all boxes they apply to."""
     boxes_of: dict[tuple, list] = {}
     for box, terms in clauses_of.items():
         boxes_of.setdefault(tuple(terms), []).append(boxes[box])
@@ -114,7 +114,7 @@ def _groups(region: Region, boxes: dict, clauses_of: dict) -> Iterator[ClauseGro
 def _case(
     case: PartialClause, lo: np.ndarray, hi: np.ndarray, name_input: Callable[[int], str]
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[Formula, ...]] | None:
-    """Return the input box `(lo, hi)` and the open terms of a case; None if it is infeasible."""
+    """Return a case's input box `(lo, hi)` and undecided terms; None for an infeasible case."""
     inputs = case.inputs
     lo, hi = lo.copy(), hi.copy()
     lo[:inputs], hi[:inputs] = case.lo[:inputs], case.hi[:inputs]
@@ -163,7 +163,7 @@ class _Below:
 
 
 def _strict(clause: tuple[Formula, ...]) -> bool:
-    """Return whether a clause requires a value below 0, since all of its parts are strict."""
+    """Return whether all parts of a clause are strict, so that its value must be below 0."""
     return bool(clause) and all(_never_zero(part) for part in clause)
 
 

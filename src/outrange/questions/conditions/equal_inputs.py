@@ -17,7 +17,7 @@ from .specification import implied_atoms
 
 
 ROUNDS = 4
-"""Maximum number of rounds that derive bounds from other bounds, such as between networks."""
+"""Maximum number of rounds that derive bounds on inputs from bounds on other inputs."""
 
 
 def equal_inputs(specification: Specification) -> np.ndarray:
@@ -99,7 +99,7 @@ class _Inexact(Exception):
 
 
 def _implied_bounds(specification: Specification) -> list[Atom]:
-    """Return bounds on unbounded inputs that conditions on several inputs imply."""
+    """Return the missing bounds of inputs that follow from conditions on several inputs."""
     atoms = list(implied_atoms(specification.unsafe, specification.inputs))
     ends: dict[tuple[int, bool], Fraction] = {}
     implied: dict[tuple[int, bool], Atom] = {}

@@ -53,7 +53,7 @@ class Expansion:
     Args:
         lo: Lower bounds, `(inputs + outputs,)`.
         hi: Upper bounds, in the same order.
-        whole: `(inputs,)` bool, the inputs that take integers only.
+        whole: `(inputs,)` bool: whether each input is an integer.
         value_below: Function that bounds a formula's value from below.
         most: Maximum number of conjunctions; further disjunctions stay nested.
     """
@@ -71,7 +71,7 @@ class Expansion:
         self._bounds = InputBounds(whole.size, value_below)
         self._seen = 0
         self.apart = np.inf
-        """Lower bound on the values of all removed parts."""
+        """Lower bound, at least 0, on the values of all refuted alternatives; infinite at first."""
 
     def of(self, formula: Formula) -> Iterator[PartialClause]:
         """Yield the conjunctions of a formula one by one.
@@ -187,7 +187,7 @@ class Expansion:
         return True
 
     def _truth_on(self, case: PartialClause, formula: Formula) -> bool | None:
-        """Return True if a formula holds on a case's whole box, False if nowhere, else None."""
+        """Return True if a formula holds on all of a case's box, False if nowhere, else None."""
         if isinstance(formula, Atom):
             if len(formula.terms) != 1:
                 return holds(formula, case.lo, case.hi)

@@ -18,7 +18,7 @@ LONG = 32
 
 @dataclass(frozen=True)
 class Bound:
-    """Bound that an inequality in one variable states: at most (or at least) `end`.
+    """Bound stated by an inequality in one variable, which is at most (or at least) `end`.
 
     Args:
         variable: Index into `[x, y]`.
@@ -35,7 +35,7 @@ class Bound:
 
 @lru_cache(maxsize=1 << 16)
 def bound_of(atom: Atom) -> Bound:
-    """Return the bound that an inequality of one variable states."""
+    """Return the bound that an inequality in one variable states."""
     i, c = atom.terms[0]
     if abs(c) == 1.0:
         return Bound(i, c > 0, -atom.offset * c + 0.0, not atom.strict)
@@ -56,7 +56,7 @@ def at_most(exact: Fraction) -> float:
 
 @dataclass(frozen=True, eq=False)
 class SplitConjunction:
-    """Conjunction with its exact bounds on inputs in arrays, one entry per bound.
+    """Conjunction whose exact bounds on inputs are stored in arrays, one entry per bound.
 
     Args:
         whole: The conjunction that was split.
@@ -87,7 +87,7 @@ class SplitConjunction:
         Args:
             lo: Lower bounds of the inputs, then of the outputs.
             hi: Upper bounds, in the same order.
-            whole: The inputs that take integers only.
+            whole: `(inputs,)` bool: whether each input is an integer.
         """
         end = np.where(whole[self.variable], np.floor(self.end), self.end)
         upper = self.sign > 0
@@ -102,7 +102,7 @@ class SplitConjunction:
 
 
 class InputBounds:
-    """Cache of split conjunctions and of their atoms, by identity, since files repeat them.
+    """Cache of split conjunctions and of their atoms, by `id`, since they occur repeatedly.
 
     Args:
         inputs: Number of inputs; they come before the outputs.
@@ -138,7 +138,10 @@ class InputBounds:
         return SplitConjunction(formula, variable.astype(np.int64), sign, end, floor, rest)
 
     def _enter(self, part: Formula) -> int:
-        """Return the row of a part; -1 if it is not an exact bound on an input."""
+        """Return the table row of a part, adding it if it is new.
+
+        The result is -1 if the part is not an exact bound on an input.
+        """
         row = self._place.get(id(part))
         if row is None:
             row = self._row(part)

@@ -19,17 +19,17 @@ MOST_CASES = 4096
 """Maximum number of boxes to which conditions are expanded; one search handles this many."""
 
 LARGEST_EXACT = 2.0**31
-"""Limit on the size of a comparison's terms, below which its sums are exact in float64."""
+"""Limit on the total size of a comparison's terms, below which its sums are exact in float64."""
 
 
 def integer_cases(regions: Sequence[Region]) -> list[Region]:
-    """Split regions into boxes in which their conditions on integer inputs alone hold everywhere.
+    """Split regions into boxes on which their conditions between integer inputs hold everywhere.
 
     A one-hot group of `k` columns becomes `k` boxes. A region that would need more than
     `MOST_CASES` boxes keeps its conditions.
 
     Returns:
-        Regions whose union contains the same inputs.
+        Regions with the same union.
 
     Raises:
         OutOfTime: The deadline passed.
@@ -88,7 +88,7 @@ def _conjuncts(formula: Formula) -> Iterator[Formula]:
 
 
 def _reads_integers(atom: Atom, region: Region) -> bool:
-    """Return whether a comparison involves several integer inputs, with integer coefficients."""
+    """Return whether a comparison joins several integer inputs, with small integer coefficients."""
     index = [i for i, _ in atom.terms]
     ends = np.abs([region.box.lo[index], region.box.hi[index]]).max(initial=1.0)
     numbers = np.array([c for _, c in atom.terms] + [atom.offset])
@@ -97,7 +97,10 @@ def _reads_integers(atom: Atom, region: Region) -> bool:
 
 
 def _expand(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> Iterator[Box]:
-    """Yield the boxes whose union is `rows @ x <= most`, by branching on one integer at a time."""
+    """Yield boxes whose union is the part of a box where `rows @ x <= most`.
+
+    They are found by branching on one integer at a time.
+    """
     stack = [(lo, hi)]
     while stack:
         check_deadline()

@@ -1,4 +1,4 @@
-"""Checks of a property from a file against a model, and the input bounds that it implies."""
+"""Checks of a property file against a model, and the input bounds that the property implies."""
 
 from collections.abc import Iterator, Sequence
 
@@ -59,7 +59,7 @@ def implied_atoms(formula: Formula, inputs: int) -> Iterator[Atom]:
 
 
 def own_box(specification: Specification) -> Region:
-    """Return a box of float64 numbers that contains every input of the property.
+    """Return a box with float64 bounds that contains every input that the property covers.
 
     Rounding errors can be bounded over this box; over the whole space they are unbounded.
     """

@@ -1,1 +1,1 @@
-"""Evidence for answers: exact evaluation of points, and the model's own values there."""
+"""Evidence for answers: rigorous outputs at points, and the model's own outputs there."""

@@ -1,4 +1,4 @@
-"""Time reserved for evaluating the points of an answer, so that the answer meets its limit."""
+"""Time reserved for evaluating the points of an answer, so that it meets its time limit."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ It covers the enclosure, the float32 error of each value, and the user's own mod
 """
 
 SECONDS_A_PRODUCT = 4e-7
-"""Seconds per product of `BallEvaluator.work`: four times the 0.1 microseconds of dense networks.
+"""Estimated seconds per product in `BallEvaluator.work`, four times the value of dense networks.
 
 A single point of a small network with a softmax took up to 1.4 times this."""
 
 LITTLE = 0.02
-"""Fraction of the time limit below which points are evaluated without a timing run.
+"""If all points are estimated to take at most this fraction of the time limit, none is timed.
 
-Timing one point would take as long as many questions about a small network.
+For a small network, timing one point may take as long as the whole question.
 """
 
 MOST_SHARE = 0.3
-"""Maximum fraction of the time limit; if all points would take longer, fewer are evaluated."""
+"""Maximum fraction of the time limit for points; fewer are evaluated if all would take longer."""
 
 _TOGETHER = 2**18
 """Number of graph values in the timed evaluation, if there are enough points."""
@@ -42,7 +42,7 @@ class EvidenceBudget:
     """Time for evaluating the points of an answer.
 
     Args:
-        seconds: Seconds to reserve from the search.
+        seconds: Seconds of the time limit that the search must leave for the points.
         points: Number of points that can be evaluated in that time.
     """
 
@@ -79,5 +79,5 @@ class EvidenceBudget:
         return cls(seconds, max(1, min(points, int(seconds / each))) if each else points)
 
     def spread(self, count: int) -> np.ndarray:
-        """Return the indices of the points to evaluate: all `count`, or evenly spaced ones."""
+        """Return the indices of the points to evaluate: all `count`, or `points` spread evenly."""
         return np.unique(np.linspace(0, count - 1, min(count, self.points)).astype(int))

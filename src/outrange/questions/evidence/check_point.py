@@ -22,13 +22,13 @@ from .evaluate import first_bits, model_values
 
 
 REMEMBERED = 8
-"""Number of first and number of last checked points that a checker keeps."""
+"""A checker keeps this many of the earliest checked points, and as many of the latest."""
 
 TIED = 2.0**-160
-"""Width of balls, relative to a value's size, below which the value counts as tied."""
+"""Width of balls, relative to a value's size, at which the value is considered a tie."""
 
 PATIENCE = 2.0
-"""Seconds of further search after a counterexample that float32 does not reproduce."""
+"""Seconds that a search continues after a counterexample that float32 does not reproduce."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Witness:
             nearby.
         lo: `(n,)` lower bounds on the real outputs at `x`.
         hi: `(n,)` upper bounds on the real outputs at `x`.
-        model: `(n,)` output of the user's model at `x` rounded to float32, or None.
+        model: `(n,)` output of the user's model at `x` rounded to float32; None without a model.
         reproduced: Whether `x` and the model's own output satisfy the condition; None if the model
             was not run.
     """
@@ -137,17 +137,20 @@ class ExactChecker:
 
 
 def _apart(least: float | Fraction, most: float | Fraction, limit: float) -> bool:
-    """Return whether two bounds differ by more than `limit`; fractions may exceed float64."""
+    """Return whether two bounds differ by more than `limit`.
+
+    Fractions may exceed the range of float64.
+    """
     if any(isinstance(end, float) and not np.isfinite(end) for end in (least, most)):
         return True
     return Fraction(most) - Fraction(least) > Fraction(limit)
 
 
 class CounterexampleChecker:
-    """Callback of a search that keeps the best counterexample in real arithmetic.
+    """Search callback that keeps the best point that is a counterexample in real arithmetic.
 
     Args:
-        network: The model of the user.
+        network: The user's model.
         formula: The condition of a counterexample, over `[x, y]`.
         regions: The input set, as a union of regions.
     """
@@ -158,7 +161,7 @@ class CounterexampleChecker:
         self._since: float | None = None
         self.witness: Witness | None = None
         self.shown: list[np.ndarray] = []
-        """The first and last checked points, `(d,)` each."""
+        """The earliest and the latest checked points, `(d,)` each; see `REMEMBERED`."""
 
     def __call__(self, x: np.ndarray) -> bool:
         """Check a point; return whether the search may end with this or an earlier point."""
@@ -209,7 +212,8 @@ def float_above(value: float | Fraction) -> float:
 def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
     """Return points at or next to `x`, without duplicates.
 
-    These are `x` in float32, the same point moved into its box if rounding left the box, and `x`.
+    These are `x` rounded to float32, the rounded point moved back into the box of `x` if it is
+    outside, and `x` itself.
     """
     with np.errstate(over="ignore"):
         single = x.astype(np.float32).astype(np.float64)
@@ -241,7 +245,7 @@ def step_into(box: Box, single: np.ndarray) -> np.ndarray:
 
 
 def are_contained(regions: Sequence[Region], x: np.ndarray) -> np.ndarray:
-    """Return which points `(n, d)` are in one of the regions, in exact arithmetic: `(n,)` bool."""
+    """Return which of the points `(n, d)` lie in any region, by exact arithmetic: `(n,)` bool."""
     is_inside = np.zeros(len(x), bool)
     for region in regions:
         if region.is_box:
@@ -253,7 +257,7 @@ def are_contained(regions: Sequence[Region], x: np.ndarray) -> np.ndarray:
 
 
 def contains(region: Region, x: np.ndarray) -> bool:
-    """Return whether the point is in the region, in exact arithmetic."""
+    """Return whether a point is in a region, in exact arithmetic."""
     return (
         bool(region.box.contains(x))
         and bool(np.all(np.rint(x[region.integer]) == x[region.integer]))

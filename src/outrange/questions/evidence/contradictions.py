@@ -20,14 +20,14 @@ from .evaluate import ModelRun, entries, format_values, run_model
 
 
 SAMPLES = 8
-"""Number of random corners, and half the number of other random points, of each region at which
-the model is run before an answer is returned."""
+"""Number of random corners of each region at which the model is run before an answer is returned;
+it is also run at twice as many other random points."""
 
 _REGIONS = 8
 """Maximum number of regions of a union from which random inputs are drawn."""
 
 _LARGE = 2**17
-"""Size of a graph's values above which the model is run only at points from the search."""
+"""Number of graph values above which the model is run only at points from the search."""
 
 
 def run_samples(
@@ -36,18 +36,19 @@ def run_samples(
     candidates: Sequence[np.ndarray] = (),
     seed: int = 0,
 ) -> ModelRun | None:
-    """Run the model at points from the search and at random inputs of the regions.
+    """Run the model at points from the search and at random inputs in the regions.
 
-    The result is None if there is no model to run, or if no float32 input of the regions is known.
+    The result is None if there is no model to run, or if no float32 input in the regions is known.
 
     Args:
         network: The network under study.
         regions: The input set, as a union of regions.
         candidates: Inputs `(d,)` from the search.
-        seed: Random seed of further inputs.
+        seed: Random seed of the other inputs.
 
     Raises:
-        ContradictionError: The model differs from its graph at an input.
+        ContradictionError: At some input, the model differs from its graph by more than float32
+            rounding can explain.
     """
     if network.predict is None:
         return None
@@ -64,13 +65,13 @@ def sample_inputs(
     candidates: Sequence[np.ndarray] = (),
     seed: int = 0,
 ) -> np.ndarray:
-    """Return float32 inputs `(n, d)` of the regions at which claims about the regions are tested.
+    """Return float32 inputs `(n, d)` in the regions, at which claims about the regions are tested.
 
     Args:
         network: The network under study.
         regions: The input set, as a union of regions.
         candidates: Inputs `(d,)` from the search.
-        seed: Random seed of further inputs.
+        seed: Random seed of the other inputs.
     """
     points = list(candidates)
     if entries(network.graph) <= _LARGE:
@@ -88,7 +89,7 @@ def inside(run: ModelRun, regions: Sequence[Region]) -> ModelRun:
 
 
 def _inputs_of(region: Region, rng: np.random.Generator) -> np.ndarray:
-    """Return inputs of a region's box: its middle, random corners, and random points."""
+    """Return inputs in a region's box: its midpoint, random corners, and random points."""
     lo, hi = region.box.lo, region.box.hi
     if not np.isfinite([lo, hi]).all():
         return np.zeros((0, lo.size))
@@ -100,7 +101,7 @@ def _inputs_of(region: Region, rng: np.random.Generator) -> np.ndarray:
 
 
 def _runnable(points: Sequence[np.ndarray], regions: Sequence[Region]) -> Iterator[np.ndarray]:
-    """Yield for each point a float32 point at or next to it in the regions, if there is one."""
+    """Yield for each point a float32 point of the regions at or next to it, if there is one."""
     if not len(points):
         return
     with np.errstate(over="ignore"):
@@ -183,7 +184,8 @@ def check_never(run: ModelRun | None, unsafe: Formula, claim: str) -> None:
         claim: The proved statement, for the message.
 
     Raises:
-        ContradictionError: All values within float32 rounding of a returned one satisfy it.
+        ContradictionError: At some input, every output within float32 rounding of the model's
+            output satisfies the condition.
     """
     if run is None:
         return

@@ -21,7 +21,7 @@ NARROW = 2.0**-40
 _BATCH = 4096
 
 _TOGETHER = 64
-"""Number of points that are evaluated in balls together."""
+"""Number of points that are evaluated together in ball arithmetic."""
 
 _ENTRIES = 2**22
 """Maximum number of graph values in memory while the model is compared with its graph."""
@@ -35,8 +35,8 @@ def enclose(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bound the real-valued outputs at each point.
 
-    Interval arithmetic in float64 is tried first. Where it is too wide, ball arithmetic with more
-    digits follows.
+    Interval arithmetic in float64 is tried first. Where its bounds are too wide, ball arithmetic
+    with more digits follows.
 
     Args:
         graph: The network under study.
@@ -68,7 +68,7 @@ def enclose(
 def _sharpen(
     precise: BallEvaluator, points: np.ndarray, ends: list[Bounds], limit: np.ndarray, until: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds on the outputs at a few points, at most `limit` apart if possible."""
+    """Return bounds on the outputs at a few points, by balls, at most `limit` apart if possible."""
     graph = precise.graph
     lo, hi = ends[graph.output]
     bits = first_bits(lo, hi, limit)
@@ -81,7 +81,7 @@ def _sharpen(
 
 
 def _within(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Return which intervals are finite, and within `limit` or as narrow as float64 permits."""
+    """Return which finite intervals are at most `limit` wide, or as narrow as float64 permits."""
     with np.errstate(invalid="ignore"):
         far = np.maximum(np.abs(lo), np.abs(hi))
         return np.isfinite(far) & (hi - lo <= np.maximum(limit, 2 * np.spacing(far)))
@@ -104,8 +104,8 @@ class ModelRun:
     """Outputs of the user's model at some inputs.
 
     Args:
-        x: `(batch, inputs)`, inputs that are float32 numbers, as float64.
-        y: `(batch, outputs)`, outputs of the model, as float64.
+        x: `(batch, inputs)`, the inputs: float32 numbers stored as float64.
+        y: `(batch, outputs)`, the outputs of the model, stored as float64.
         off: `(batch, outputs)`, bound on the float32 rounding error of each output; infinite where
             there is no bound (an overflow, a pole).
     """
@@ -115,7 +115,7 @@ class ModelRun:
     off: np.ndarray
 
     def values(self, form: Formula) -> tuple[float, float] | None:
-        """Return the least and the largest value of a form of `[x, y]`; None if none is finite."""
+        """Return the least and largest finite values of a form of `[x, y]`; None without any."""
         values = value(form, np.concatenate([self.x, self.y], axis=1))
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if values.size else None
@@ -177,7 +177,7 @@ def _slices(graph: Graph, count: int) -> Iterator[slice]:
 
 
 def entries(graph: Graph) -> int:
-    """Return the number of entries of all values of a graph."""
+    """Return the total number of entries of a graph's values."""
     return graph.size + sum(node.size for node in graph.nodes)
 
 

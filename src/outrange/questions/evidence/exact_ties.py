@@ -1,9 +1,9 @@
-"""Exact decision of thresholds that an optimum attains, on linear regions in rational arithmetic.
+"""Exact decision of conditions whose threshold is attained, in rational arithmetic.
 
 Bounds in float64 miss such a threshold by their rounding error, however small the boxes. Therefore
 a piecewise-linear network is evaluated exactly. The input set is bisected until bounds decide a box
-or few activation patterns remain in it. Each pattern is described by linear forms with integer
-coefficients, and a rational linear program decides whether the condition holds anywhere on it.
+or few activation patterns remain in it. On a pattern, the values are linear forms with integer
+coefficients, and a rational linear program decides whether the condition holds anywhere in it.
 
 Sound: if a strict condition on continuous functions holds anywhere, it holds on an open set of
 inputs, and therefore inside some linear region. No region with an interior is omitted, and nothing
@@ -33,7 +33,7 @@ from ...search.gradients.pieces import curve_of, gaps_touched
 METHOD = "linear regions in rational arithmetic (Tran et al. 2019)"
 
 MOST_BOXES, MOST_REGIONS = 1 << 9, 1 << 10
-"""Maximum numbers of bounded boxes and of linear regions for one group of clauses."""
+"""Maximum number of boxes that are bounded, and of linear regions, for one group of clauses."""
 
 MOST_WORK = 1 << 20
 """Limit on the number of boxes, or of regions, times the number of coefficients of the graph.
@@ -42,7 +42,7 @@ Larger graphs therefore get fewer boxes and regions. The whole computation takes
 """
 
 MOST_PATTERNS = 1 << 6
-"""Number of patterns up to which the patterns of a box are enumerated, not bisected further."""
+"""A box with at most this many activation patterns is not bisected: its patterns are enumerated."""
 
 MOST_STUCK = 1 << 12
 """The same limit for boxes in which bisection has decided no unit.
@@ -52,7 +52,7 @@ their patterns contain no point.
 """
 
 MOST_COEFFICIENTS = 1 << 16
-"""Number of coefficients above which exact forms are not tried: a region would take seconds."""
+"""Number of coefficients above which exact forms are not tried: each region would take seconds."""
 
 
 def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | None) -> bool:
@@ -61,7 +61,7 @@ def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | No
     Args:
         graph: The network under study.
         groups: Clauses and their boxes.
-        seconds: Time limit in seconds.
+        seconds: Time limit in seconds; None for no limit.
     """
     try:
         with deadline(seconds):

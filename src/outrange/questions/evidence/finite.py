@@ -27,7 +27,10 @@ def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
 
 
 def _points(groups: Sequence[ClauseGroup]) -> list[np.ndarray] | None:
-    """Return all inputs; None if they vary continuously or number more than `MOST_POINTS`."""
+    """Return all points of the groups' boxes, if they are finitely many.
+
+    The result is None if an input varies continuously, or for more than `MOST_POINTS` points.
+    """
     points: list[np.ndarray] = []
     for group in groups:
         for lo, hi in zip(group.roots.lo, group.roots.hi, strict=True):

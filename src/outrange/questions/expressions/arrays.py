@@ -1,4 +1,4 @@
-"""Operations on object arrays: broadcasting, entrywise functions, and groups of a reduction."""
+"""Operations on object arrays: broadcasting, entrywise functions, and grouping for reductions."""
 
 from __future__ import annotations
 
@@ -66,9 +66,8 @@ def groups(
         An array `(groups, entries)` with one row per entry of the result, and the shape of the
         result.
 
-
     Raises:
-        InputError: An axis is named twice.
+        InputError: An axis is repeated.
     """
     if len(set(over)) < len(over):
         raise InputError(f"`axis` must not repeat an axis. Received: axis={node.detail!r}.")

@@ -12,7 +12,7 @@ from .formulas import MOST_ATOMS, all_of, any_of, compare_forms
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexChoice:
-    """Index of the first largest entry of `entries`."""
+    """Index of the largest of `entries`, or of the first one if several are equal."""
 
     entries: tuple[AffineForm, ...]
 
@@ -63,7 +63,7 @@ def _compare_with_number(op: str, choice: IndexChoice, number: Number) -> Formul
 
 
 def _is(choice: IndexChoice, k: int) -> Formula:
-    """Build the formula that the choice is `k`.
+    """Build the formula stating that the choice is `k`.
 
     Entry `k` is then larger than all entries before it, and at least as large as all after it.
     """
@@ -76,9 +76,9 @@ def _is(choice: IndexChoice, k: int) -> Formula:
 
 
 def _among_first(choice: IndexChoice, count: int) -> Formula:
-    """Build the formula that the choice is below `count`.
+    """Build the formula stating that the choice is below `count`.
 
-    Then one of the first `count` entries is at least as large as all later ones.
+    This is so if one of the first `count` entries is at least as large as all later ones.
     """
     if count <= 0:
         return FALSE

@@ -1,4 +1,4 @@
-"""Errors for operations on expressions that need a model before it is known."""
+"""Errors for operations on expressions that would need a model that is not known yet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...core import InputError
 
 
 class DeferredExpression:
-    """Base class of expressions without a value.
+    """Base class of expressions whose value is not known yet.
 
     It refuses conversions to a truth value or a number, and nonlinear operations.
     """

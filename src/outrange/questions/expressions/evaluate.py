@@ -33,7 +33,7 @@ def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:
 
 
 def bound_shape(node: ExpressionNode) -> tuple[int, ...]:
-    """Return the shape of a node, which requires that its variables are bound to a model.
+    """Return the shape of a node whose variables are bound to a model.
 
     Raises:
         InputError: The model is not known.
@@ -71,7 +71,7 @@ def _index(node: ExpressionNode, scope: Scope, array: np.ndarray) -> np.ndarray:
 
 
 def _plain(index: Any) -> Any:
-    """Convert lists to arrays, so that an empty list is an index too."""
+    """Convert lists to arrays, so that an empty list is a valid index, too."""
     if isinstance(index, tuple):
         return tuple(_plain(entry) for entry in index)
     return np.asarray(index, None if index else int) if isinstance(index, list) else index
@@ -217,4 +217,4 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
     "all": _reduction(all_of, 0),
     "any": _reduction(any_of, 0),
 }
-"""Dict from op to the function that evaluates a node, given node, scope and the parts' values."""
+"""Dict from the name of an operation to its rule `(node, scope, *values of the parts) -> value`."""

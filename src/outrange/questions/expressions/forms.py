@@ -24,7 +24,7 @@ class AffineForm:
     Args:
         terms: Dict from the index of a variable to its nonzero coefficient.
         offset: Constant term of the form.
-        peaks: Pairs `(k, alternatives)` of a nonzero factor and forms whose maximum it multiplies.
+        peaks: Pairs `(k, alternatives)`: the maximum of the alternatives is multiplied by `k != 0`.
     """
 
     terms: dict[int, Number]

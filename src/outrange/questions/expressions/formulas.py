@@ -27,7 +27,7 @@ def compare_forms(op: str, a: AffineForm, b: AffineForm) -> Formula:
 
 
 def all_of(parts: Iterable[Formula]) -> Formula:
-    """Build the conjunction of formulas; nested ones are flattened, and true parts are dropped."""
+    """Build the conjunction of formulas, flattening nested ones and dropping true parts."""
     flat: list[Formula] = []
     for part in parts:
         if isinstance(part, And):
@@ -40,7 +40,7 @@ def all_of(parts: Iterable[Formula]) -> Formula:
 
 
 def any_of(parts: Iterable[Formula]) -> Formula:
-    """Build the disjunction of formulas; nested ones are flattened, and false parts are dropped."""
+    """Build the disjunction of formulas, flattening nested ones and dropping false parts."""
     flat: list[Formula] = []
     for part in parts:
         if isinstance(part, Or):

@@ -13,10 +13,10 @@ N = TypeVar("N", bound=Any)
 
 
 def check_index(node: N) -> N:
-    """Check that the index of an `index` node does not use the model, and return the node.
+    """Check that the index of an `index` node does not depend on the model, and return the node.
 
     Raises:
-        InputError: The index uses the model, or is a name.
+        InputError: The index depends on the model, or is a string.
     """
     index = node.detail
     for entry in index if isinstance(index, tuple) else (index,):

@@ -24,7 +24,7 @@ class ExpressionNode(DeferredExpression):
     """One operation of an expression.
 
     Args:
-        op: A name in the tables of `evaluate` and `text`.
+        op: Name of the operation, as in the tables of the modules `evaluate` and `text`.
         parts: The operands of the operation.
         detail: Parameters of the operation, such as an axis, an index or a constant.
     """
@@ -158,27 +158,27 @@ class Expression(ExpressionNode):
     __slots__ = ()
 
     def sum(self, axis: Any = None) -> Expression:
-        """Sum all entries, or along `axis`, as `numpy.sum` does."""
+        """Sum over all entries, or along `axis`, as `numpy.sum` does."""
         return Expression("sum", (self,), axis)
 
     def mean(self, axis: Any = None) -> Expression:
-        """Average all entries, or along `axis`, as `numpy.mean` does."""
+        """Average over all entries, or along `axis`, as `numpy.mean` does."""
         return Expression("mean", (self,), axis)
 
     def max(self, axis: Any = None) -> Expression:
-        """Take the largest of all entries, or along `axis`, as `numpy.max` does."""
+        """Take the maximum over all entries, or along `axis`, as `numpy.max` does."""
         return Expression("max", (self,), axis)
 
     def min(self, axis: Any = None) -> Expression:
-        """Take the smallest of all entries, or along `axis`, as `numpy.min` does."""
+        """Take the minimum over all entries, or along `axis`, as `numpy.min` does."""
         return Expression("min", (self,), axis)
 
     def argmax(self, axis: int | None = None) -> Index:
-        """Return the index of the first largest entry for comparisons, as `numpy.argmax` does."""
+        """Return the index of the largest entry (the first of equal ones), as NumPy does."""
         return Index("argmax", (self,), axis)
 
     def argmin(self, axis: int | None = None) -> Index:
-        """Return the index of the first smallest entry for comparisons, as `numpy.argmin` does."""
+        """Return the index of the smallest entry (the first of equal ones), as NumPy does."""
         return Index("argmin", (self,), axis)
 
     def ravel(self) -> Expression:
@@ -202,7 +202,7 @@ class Index(ExpressionNode):
 
 
 class Condition(Timed, ExpressionNode):
-    """Comparison, or several joined by `&`, `|`, `~` and `implies`; possibly an array of them.
+    """Comparison, or several joined by `&`, `|`, `~` and `implies`, or an array of conditions.
 
     A condition on an array has one truth value per entry; `.all()` or `.any()` reduces it to one.
     """
@@ -210,11 +210,11 @@ class Condition(Timed, ExpressionNode):
     __slots__ = ()
 
     def all(self, axis: Any = None) -> Condition:
-        """Require that all entries hold, or those along `axis`, as `numpy.all` does."""
+        """Require that all entries are true, or all along `axis`, as `numpy.all` does."""
         return Condition("all", (self,), axis)
 
     def any(self, axis: Any = None) -> Condition:
-        """Require that some entry holds, or one along `axis`, as `numpy.any` does."""
+        """Require that some entry is true, or some along `axis`, as `numpy.any` does."""
         return Condition("any", (self,), axis)
 
     def implies(self, then: Any) -> Condition:

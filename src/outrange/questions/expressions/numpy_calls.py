@@ -1,4 +1,4 @@
-"""NumPy functions on expressions: dispatch of the supported ones, refusal of the rest."""
+"""NumPy functions on expressions: dispatch of the supported ones, refusal of all others."""
 
 from __future__ import annotations
 

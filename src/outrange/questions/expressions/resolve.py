@@ -34,8 +34,8 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
         property: A condition, or a function of `(x, y)` that returns one.
         inputs: The model's inputs; flat entry `i` over all inputs is variable `i`.
         outputs: The model's outputs; flat entry `j` over all outputs is variable
-            `total inputs + j`. Without outputs the condition may use `x` alone, and a function
-            takes `x` or `(x, y)`.
+            `total inputs + j`. Without outputs, the condition may use only `x`, and a function
+            has the parameter `x` or `(x, y)`.
 
     Returns:
         Linear inequalities joined by `And` and `Or`; each number is rounded once to float64.
@@ -129,7 +129,7 @@ def apply_property(property: Any, scope: Scope) -> Any:
     """Call a property function with `x` and `y`; any other property is returned unchanged.
 
     Raises:
-        InputError: The function takes other arguments.
+        InputError: The function has other parameters.
     """
     if isinstance(property, ExpressionNode) or not callable(property):
         return property

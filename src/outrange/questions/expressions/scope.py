@@ -48,7 +48,7 @@ class Scope:
         return self._known[kind, slot.name]
 
     def slot(self, kind: str, name: str | None) -> Slot:
-        """Return the input or output with a name; without a name, the only one."""
+        """Return the input or output called `name`, or the only one if `name` is None."""
         if kind not in self.slots:
             raise InputError(
                 "`u` is the control of a closed loop (`outrange.closed_loop`); the output of a "

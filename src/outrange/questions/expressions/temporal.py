@@ -17,7 +17,7 @@ class Temporal(DeferredExpression):
     """Temporal condition on a closed loop.
 
     Args:
-        op: `"always"` or `"eventually"` of a condition, or `"&"`, `"|"`, `"~"` of temporal ones.
+        op: `"always"` or `"eventually"` for a condition; `"&"`, `"|"`, `"~"` for temporal ones.
         parts: The condition, or the joined temporal conditions.
         start: First time of the interval; None for the start of the loop.
         stop: Last time of the interval; None for the end of the loop.
@@ -66,7 +66,7 @@ class Temporal(DeferredExpression):
 
 
 class Timed:
-    """Temporal operators of a condition; times are steps, or continuous if the loop has `dt`."""
+    """Temporal operators on a condition; times are steps, or real numbers if the loop has `dt`."""
 
     __slots__ = ()
 
@@ -98,7 +98,7 @@ class Timed:
         """Require the condition at one time of a closed loop.
 
         Args:
-            time: A number of steps; a time for a loop in continuous time (`dt`).
+            time: A number of steps, or a real time if the loop has `dt`.
 
         Returns:
             A specification for `outrange.closed_loop`.
@@ -119,7 +119,9 @@ class Timed:
 
 
 def as_temporal(value: Any) -> Temporal:
-    """Convert a condition to the requirement that it always holds; keep a temporal condition.
+    """Convert a condition to the requirement that it always hold.
+
+    A temporal condition is returned unchanged.
 
     Raises:
         InputError: `value` is not a condition.

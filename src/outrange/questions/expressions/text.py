@@ -12,7 +12,7 @@ from .scope import variable_text
 
 
 LONGEST = 400
-"""Maximum number of characters of a text; a longer one loses its middle."""
+"""Maximum number of characters of a text; the middle of a longer text is omitted."""
 
 COMPARISON, OR, AND, SUM, PRODUCT, UNARY, WHOLE = range(1, 8)
 

@@ -1,1 +1,1 @@
-"""Answers about the deployed float32 network, in any order of its sums."""
+"""Answers about the deployed float32 network, with its sums evaluated in any order."""

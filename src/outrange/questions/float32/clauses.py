@@ -66,7 +66,7 @@ def _scale(clause: Sequence[Atom]) -> float:
 
 
 def plan_of_clauses(network: NetworkLike, clauses: Sequence[Sequence[Atom]]) -> Float32Plan:
-    """Build a float32 plan whose outputs are the largest left-hand sides of the clauses.
+    """Build a float32 plan with one output per clause: the largest of its left-hand sides.
 
     The left-hand sides are computed from the float32 outputs without rounding.
     """

@@ -1,8 +1,8 @@
-"""Operations whose form in a graph has the float32 roundings of a runtime.
+"""Operations that a graph represents with all float32 roundings of the model's runtime.
 
 The float32 analysis bounds the roundings of the graph's ops. It applies to the model only if the
-graph rounds at least wherever the model does. For the operations below this is the case in every
-runtime known to do no more than reorder sums, fuse products, and multiply weights together. Other
+graph rounds at least wherever the model does. For the operations below, this is so in every runtime
+that is known only to reorder sums, fuse products, and multiply weights together. Other
 operations are refused by name, such as a softmax, which runtimes compute by a different formula.
 """
 

@@ -1,4 +1,4 @@
-"""Range of every output of the float32 network, with its sums in any order."""
+"""Range of every output of the float32 network, with its sums evaluated in any order."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .splits import Float32Ends, float32_ends
 
 
 GOAL = 3e-5
-"""Widening that is small enough to stop the splits, relative to the range seen."""
+"""Widening of the bounds by rounding at which splitting stops, relative to the range seen."""
 
 SHARE = 0.6
 """Fraction of the time limit for the search in real arithmetic."""
 
 SPLITS = 0.8
-"""Fraction of the remaining time for splits; the rest is for evidence."""
+"""Fraction of the remaining time for splits; the remainder is for evidence."""
 
 LEAST_SECONDS = 2.0
 """Minimum number of seconds for splits if there is no time limit."""
@@ -61,7 +61,7 @@ def float32_range(
 
     Args:
         network: The network under study.
-        box: The input set, of which the float32 numbers are possible inputs.
+        box: The input set; the float32 points in it are the possible inputs.
         tol: Tolerance of the search in real arithmetic.
         time_limit: Limit in seconds for the whole computation; None for no limit.
         rows: Linear forms of the outputs, computed in real arithmetic from float32 outputs.
@@ -171,7 +171,7 @@ def _bound_at_points(
     off: np.ndarray,
     left: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the forms in float32 at each point; where the model was run, use its own value.
+    """Bound the forms in float32 at each point; where the model can be run, use its own value.
 
     Returns lower and upper bounds, each `(n, k)`.
 
@@ -179,7 +179,7 @@ def _bound_at_points(
         network: The network under study.
         wanted: The forms, `k` of them.
         points: Inputs to run, `(n, inputs)`.
-        tried: `(n,)` bool, the points to evaluate; the values at all others stay unbounded.
+        tried: `(n,)` bool: which points to evaluate; the bounds at all others are infinite.
         off: `(k,)` bounds on the deviation of the forms in float32.
         left: Time limit in seconds.
     """

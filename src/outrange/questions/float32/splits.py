@@ -1,8 +1,8 @@
 """Bounds on linear forms in float32 over boxes, with splits where rounding widens them most.
 
 On a part of a box, values are smaller and more units are stable, so float32 deviates less from the
-real-valued network. The part that determines a bound, by its real bound and its error together, is
-split until the gain vanishes.
+real-valued network. The parts whose real bound and error together determine a bound are split until
+the gain vanishes.
 
 Sound: a bound is the worst bound of parts that cover the box. Cost: one pass of linear bounds and
 one pass of error bounds per part.
@@ -26,7 +26,7 @@ MOST_PARTS = 1 << 16
 """Maximum number of parts."""
 
 PATIENCE = 24
-"""Number of steps without a gain of one percent in any bound after which splitting stops."""
+"""Splitting stops after this many steps in a row in which no bound gains one percent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def float32_ends(
         plan: The plan of the forms.
         boxes: Corners `(B, d)` of the boxes.
         real_ends: Proved lower and upper bounds on the real forms over all boxes, `(k,)` each.
-        goal: `(k,)` widening that is small enough to stop.
+        goal: `(k,)` widening of each bound at which splitting stops.
         seconds: Time limit for splits; the boxes themselves are always bounded.
         points: `(2 k, d)` points at which the real forms attain their minima, then their maxima.
     """

@@ -32,7 +32,7 @@ from .slope_evidence import Best, SlopeEvidence, both_ends, check_count
 
 
 NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
-"""Norms of input steps, by the arguments that select them."""
+"""Dict from each accepted value of the argument `norm` to the norm of input steps it selects."""
 
 
 def gradient_range(
@@ -168,7 +168,7 @@ def lipschitz(
 
 
 def _norms(objective: LipschitzObjective, outputs: int, ends: Bounds) -> np.ndarray:
-    """Bound gradient norms from below, `(points, outputs)`, given bounds on their entries."""
+    """Bound gradient norms from below, `(points, outputs)`, given bounds on the gradients."""
     low, high = (end.reshape(len(end), outputs, -1) for end in ends)
     inner = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
     inner = np.ascontiguousarray(inner.transpose(0, 2, 1))
@@ -185,7 +185,7 @@ def _remedies(
     tol: float | None,
     clock: Clock,
 ) -> tuple[str, ...]:
-    """Return sentences on changes that close open gaps; empty if there are none."""
+    """Return sentences on tolerances or input sets that leave no gap; empty if none is open."""
     if solution.status is Status.EXACT:
         return ()
     remedies_found = cost_of_tolerance(solution.reached, solution.tol)
@@ -205,7 +205,7 @@ def _remedies(
 
 
 def _labels(graph: Graph, partials: Partials) -> tuple[str, ...]:
-    """Return the name of each derivative: `d y[0] / d x[1]`."""
+    """Return the label of each derivative, such as `d y[0] / d x[1]`."""
     outputs, inputs = entry_labels(graph.outputs), entry_labels(graph.inputs)
     pairs = zip(partials.form, partials.direction, strict=True)
     return tuple(f"d {outputs[i]} / d {inputs[j]}" for i, j in pairs)
@@ -219,9 +219,9 @@ def _all_partials(graph: Graph, rows: np.ndarray, columns: np.ndarray) -> Partia
 def _shape(
     graph: Graph, outputs: Any, inputs: Any, rows: np.ndarray, columns: np.ndarray
 ) -> tuple[int, ...]:
-    """Return the shape of all derivatives: the axes of the outputs, then those of the inputs.
+    """Return the shape of the array of derivatives: the outputs' axes, then the inputs' axes.
 
-    A selection of outputs or of inputs has a single flat axis.
+    If outputs or inputs are selected, they have a single flat axis.
     """
     front = (rows.size,)
     if outputs is None and len(graph.outputs) == 1:

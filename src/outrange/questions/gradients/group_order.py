@@ -27,7 +27,7 @@ from ..verify import verify
 
 @dataclass(frozen=True, eq=False)
 class _Ordered:
-    """Network whose outputs have the same order as the requested ones, without a model to run."""
+    """Network without a model to run, whose outputs are ordered like the requested ones."""
 
     graph: Graph
     name: str
@@ -137,7 +137,8 @@ def group_entries(graph: Graph, groups: Any) -> list[list[int]]:
 def falls(inputs: int, sizes: Sequence[int]) -> Formula:
     """Build the condition that the argmax of some group is below that of the previous group.
 
-    The condition is over `[x, y]`. Of equal largest entries the first is the argmax, as in NumPy.
+    The condition is over `[x, y]`. If several entries are largest, the argmax is the first of them,
+    as in NumPy.
 
     Args:
         inputs: Number of flat inputs.

@@ -33,7 +33,7 @@ SAMPLES = 1024
 """Number of points whose derivatives decide which direction is tried first."""
 
 LOOK = 1 / 3
-"""Maximum fraction of the time limit for these points."""
+"""Maximum fraction of the time limit that is spent on the `SAMPLES` points."""
 
 
 def monotone(
@@ -48,7 +48,7 @@ def monotone(
     seed: int = 0,
     progress: Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
-    """Decide the trend of every pair of output and input; see `outrange.monotone`."""
+    """Decide the trend of every pair of an output and an input; see `outrange.monotone`."""
     check_limits(0.0, time_limit)
     check_hooks(progress, seed)
     if direction not in (None, "rises", "falls"):
@@ -86,7 +86,7 @@ def monotone(
 
 
 class _Task:
-    """Search over the requested pairs of output and input, with the results so far."""
+    """Search over the requested pairs of an output and an input, with the results so far."""
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ class _Task:
         )
 
     def trend(self, k: int, output: str, label: str) -> Trend:
-        """Return the result for pair `k`, with names for its output and its input."""
+        """Return the result for pair `k`, labeled with names of its output and its input."""
         fall, rise = self._found.get((1.0, k)), self._found.get((-1.0, k))
         rises = True if self._true[1.0][k] else (False if fall is not None else None)
         falls = True if self._true[-1.0][k] else (False if rise is not None else None)

@@ -20,11 +20,11 @@ class MonotoneWitnesses:
     """Search for counterexamples to monotonicity on lines along one input through given points.
 
     Args:
-        network: The model of the user.
+        network: The user's model.
         graph: The graph under study; its outputs may be a layer's values.
         box: The box of flat inputs.
         is_output: Whether the graph's outputs are the model's own.
-        integer: `(d,)` bool, the inputs that take integers only; None if there are none.
+        integer: `(d,)` bool: whether each input is an integer; None if no input is.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class MonotoneWitnesses:
         Args:
             x: A point `(d,)` in the box.
             output: Index of a flat output.
-            direction: Index of the increasing input.
+            direction: Index of the input that increases along the line.
             sign: 1 to look for a fall, -1 for a rise.
         """
         best = None
@@ -61,7 +61,7 @@ class MonotoneWitnesses:
         return best
 
     def _near(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return `x` with entries in float32 unless that leaves the box, then `x` itself."""
+        """Return `x` rounded to float32 where this stays in the box, followed by `x` itself."""
         single = x.astype(np.float32).astype(np.float64)
         inside = np.where((self._box.lo <= single) & (single <= self._box.hi), single, x)
         return [inside, x] if not np.array_equal(inside, x) else [x]

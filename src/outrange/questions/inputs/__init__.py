@@ -1,1 +1,1 @@
-"""Input sets: boxes, norm balls, polytopes, and how a user writes them."""
+"""Input sets: boxes, norm balls and polytopes, and the forms in which a user writes them."""

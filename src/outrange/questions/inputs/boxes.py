@@ -1,4 +1,4 @@
-"""Conversion of numbers to arrays, and boxes of plain arrays: of data, and around a point."""
+"""Conversion of numbers to arrays, and boxes from plain arrays: around data or around a point."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def numbers(value: Any, what: str) -> np.ndarray:
 
 
 def axis_hint(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Return advice for an array that lacks a last axis of length 1, such as grayscale images.
+    """Return advice if an array lacks the input's last axis of length 1, else an empty string.
 
     Args:
         shape: The shape of the array.
@@ -45,7 +45,7 @@ def describe_value(value: Any) -> str:
 
 
 def array_box(x: Any, margin: Any = 0.0, *, relative: bool = False) -> Any:
-    """Compute the range of each feature of rows in an array; see `outrange.data_box`."""
+    """Compute the range of each feature over the rows of an array; see `outrange.data_box`."""
     array = numbers(x, "the data")
     if array.ndim == 1:
         array = array[:, None]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ColumnBox(dict[str, Any]):
     """Box by column, `{name: (lo, hi)}`, in the order of the columns of a table.
 
-    It names the features of a model with one flat input. Questions accept it as `box`.
+    Its keys name the features of a model with one flat input. Questions accept it as `box`.
     """
 
 
@@ -35,13 +35,13 @@ def is_frame(x: Any) -> bool:
 
 
 def is_row(x: Any) -> bool:
-    """Return whether `x` is one row of a pandas DataFrame: a Series whose index names columns."""
+    """Return whether `x` is one row of a pandas DataFrame: a Series indexed by column names."""
     is_series = hasattr(x, "index") and hasattr(x, "to_numpy") and getattr(x, "ndim", 0) == 1
     return is_series and all(isinstance(name, str) for name in x.index)
 
 
 def column_names(given: Any) -> tuple[str, ...] | None:
-    """Return the column names of an input set, a point or data; None without column names."""
+    """Return the column names of an input set, a point or data; None if it has none."""
     if is_frame(given):
         return tuple(map(str, given.columns))
     if is_row(given):
@@ -68,7 +68,10 @@ def by_column(given: Any) -> Any:
 
 
 def point_by_column(given: Any) -> Any:
-    """Convert a row or a DataFrame of one row to a point by column; keep any other value."""
+    """Convert a row or a DataFrame of one row to a point by column.
+
+    Any other value is returned unchanged.
+    """
     if not is_frame(given):
         return by_column(given)
     parts = columns(given)
@@ -139,15 +142,15 @@ def integer_types(frame: Any) -> list[str]:
 def whole_columns(
     parts: Mapping[str, np.ndarray], integers: Sequence[str]
 ) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Return the integer columns of a table outside of one-hot groups, and the one-hot groups.
+    """Return the integer columns of a table that are in no one-hot group, and the one-hot groups.
 
     Args:
         parts: Columns as numbers, by name.
         integers: Names of the columns that contain integers.
 
     Returns:
-        Names of integer columns outside of groups, and groups of names. The columns of a group
-        contain 0 and 1, share the beginning of their names, and exactly one is 1 in every row.
+        Names of the integer columns in no group, and groups of names. The columns of a group
+        contain only 0 and 1, their names begin alike, and exactly one is 1 in every row.
     """
     stems: dict[str, list[str]] = {}
     for name in parts:
@@ -165,7 +168,7 @@ def whole_columns(
 
 
 def caller_level() -> int:
-    """Return the stack level of the code that called outrange, for a warning about that code."""
+    """Return the stack level of the code that called outrange, at which a warning points."""
     package, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
@@ -198,7 +201,7 @@ def _list_names(names: Sequence[str]) -> str:
 
 
 def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
-    """Return a dict of data by input name; a DataFrame is split into its columns."""
+    """Convert data to a dict by input name; a DataFrame is split into its columns."""
     if is_frame(x):
         return columns(x)
     x = in_order(slots, x)
@@ -206,7 +209,10 @@ def named_parts(slots: Sequence[Slot], x: Any) -> Mapping[str, Any]:
 
 
 def in_order(slots: Sequence[Slot], given: Any) -> Any:
-    """Convert a list with one entry per input to a dict by name; keep any other value."""
+    """Convert a list with one entry per input to a dict by name.
+
+    Any other value is returned unchanged.
+    """
     several = len(slots) > 1 and not slots[0].column_of
     if isinstance(given, list) and several and len(given) == len(slots):
         return {slot.name: part for slot, part in zip(slots, given, strict=True)}
@@ -214,9 +220,9 @@ def in_order(slots: Sequence[Slot], given: Any) -> Any:
 
 
 def restore_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Restore a flat array to an input's shape if its meaning is unambiguous.
+    """Reshape a flat array to an input's shape if its meaning is unambiguous.
 
-    This is the case if at most one axis of the shape is longer than 1, as in `(1, 1, 5)`. Then an
+    This is so if at most one axis of the shape has a length other than 1, as in `(1, 1, 5)`: an
     array of 5 numbers is one input, and an array with rows of 5 numbers is a batch of inputs.
     """
     size = int(np.prod(shape, dtype=np.int64))

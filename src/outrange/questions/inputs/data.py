@@ -1,4 +1,4 @@
-"""Boxes of data or around a point: pairs `(lo, hi)` or dicts of such pairs, for use as `box`."""
+"""Boxes around data or a point: pairs `(lo, hi)` or dicts of such pairs, for use as `box`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,13 +23,13 @@ def data_box(
     """Compute the per-feature range of data, widened by a margin.
 
     Args:
-        x: Array `(n, *input_shape)`, a dict from input name to such arrays, or a DataFrame of one
-            column per feature.
+        x: Array `(n, *input_shape)`, a dict from input name to such arrays, or a DataFrame with
+            one column per feature.
         margin: Non-negative number in the unit of the feature.
         relative: Whether `margin` is a multiple of each feature's own range instead.
-        whole: For a DataFrame: True restricts its columns of integers and Booleans to integers, and
-            its one-hot columns to one 1 in each group. None does the same, and a warning names
-            these columns. False lets them take every number between.
+        whole: For a DataFrame: True restricts its integer and Boolean columns to integers, and
+            each group of one-hot columns to exactly one 1. None does the same, and a warning names
+            these columns. False allows all numbers in between.
 
     Returns:
         `(lo, hi)`, two float64 arrays of shape `input_shape`, each rounded to nearest; for a dict,
@@ -64,17 +64,17 @@ def data_box(
 def ball(
     x: Any, radius: Any, clip: tuple | None = None, *, scale: Any = None, data: Any = None
 ) -> Any:
-    """Make the L-infinity ball around a point: every entry may move by `radius`.
+    """Return the L-infinity ball around a point: every entry may change by at most `radius`.
 
     Args:
         x: The point, in the model's input shape (a batch axis of length 1 may precede it), a dict
             from input name to such points, or a row of a DataFrame.
         radius: Non-negative number, an array that broadcasts against `x`, or a mapping from name to
-            one of these (such as a Series): 0 fixes an input.
-        clip: `(least, most)`: keep the ball inside these limits, such as `(0, 1)` for pixels.
-        scale: A factor of the radius for each entry, in the forms of `radius`; `"std"` for the
-            standard deviations of `data`.
-        data: Data whose standard deviations are the scale with `scale="std"`.
+            one of these (such as a Series). A radius of 0 fixes an input.
+        clip: `(least, most)`, limits of every entry, such as `(0, 1)` for pixels.
+        scale: Factors by which the radius is multiplied, in any of the forms of `radius`; `"std"`
+            for the standard deviations of `data`.
+        data: Data whose standard deviations are the factors if `scale` is `"std"`.
 
     Returns:
         `(lo, hi)`, two float64 arrays of `x`'s shape, each rounded to nearest; for a dict, a dict
@@ -104,7 +104,7 @@ def ball(
 
 
 def _radius_of(radius: Any, name: str, names: Any) -> Any:
-    """Return the radius of one input among several."""
+    """Return the radius of one of several inputs."""
     if hasattr(radius, "index") and hasattr(radius, "to_dict"):
         radius = radius.to_dict()
     if isinstance(radius, Mapping):

@@ -68,7 +68,7 @@ class NamedBox(dict[str, Any]):
 
 
 class TableBox(NamedBox, ColumnBox):
-    """Box by column of a table, in the order of the columns."""
+    """Box of a table by column, in the order of its columns."""
 
 
 def _contains(box: Any, rows: Any) -> Any:

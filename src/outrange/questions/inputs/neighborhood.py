@@ -24,7 +24,7 @@ NORMS = {"inf": "inf", np.inf: "inf", 1: "1", "1": "1", 2: "2", "2": "2"}
 
 @dataclass(frozen=True, eq=False)
 class Neighborhood:
-    """Family of balls around one input, of all radii.
+    """The balls of all radii around one input.
 
     Args:
         slots: The model's inputs; each input has its own ball, and all balls have the same radius.
@@ -118,7 +118,7 @@ class Neighborhood:
         return max(parts) * (1.0 + (moved.size + 8) * 2.0**-52)
 
     def farthest(self) -> float:
-        """Return the largest distance of any input within `clip`; infinite without `clip`."""
+        """Return the largest distance from the center within `clip`; infinite without `clip`."""
         if self.clip is None:
             return np.inf
         least, most = (np.full(self.center.size, end) for end in self.clip)
@@ -134,7 +134,7 @@ class Neighborhood:
 
 
 def flat_point(slots: Sequence[Slot], x: Any) -> np.ndarray:
-    """Flatten one input in the model's input shape; a batch axis of length 1 may precede it.
+    """Flatten one input, given in the model's input shape or with a batch axis of length 1.
 
     Raises:
         InputError: `x` does not fit the model's inputs.

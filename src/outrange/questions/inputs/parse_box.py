@@ -1,7 +1,7 @@
 """Parsing of the argument `box` to a `Box` over a graph's flat input.
 
-Its type decides: a *tuple* is a pair `(lo, hi)`; an *array* is data (or, in a dict, one fixed value
-in the input's own shape); a *dict* contains one of these per input name.
+The type of the argument determines its meaning: a *tuple* is a pair `(lo, hi)`; an *array* is data
+(or, in a dict, one fixed value in the input's own shape); a *dict* has one of these per input name.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
     Args:
         slots: The model's inputs (names, and shapes without the batch axis).
         box: One of the following. `(lo, hi)` with numbers or arrays in the input's shape (with or
-            without a batch axis of length 1). A data array `(n, *shape)` or a DataFrame, for its
-            range per feature. A dict from input name to any of these, or to a number or one array
-            in that input's shape, which fixes the input. A list of these in the order of several
-            inputs. A `Box` over the flat input.
+            without a batch axis of length 1). A data array `(n, *shape)` or a DataFrame, which
+            stands for the range of each feature. A dict from input name to any of these, or to a
+            number or one array in that input's shape, which fixes the input. For several inputs,
+            a list of these in order. A `Box` over the flat input.
 
     Returns:
         A finite `Box` of `sum(slot.size)` coordinates, in float64 without rounding.
@@ -202,17 +202,17 @@ def _check_bounds(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
 
 
 def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
-    """Return which flat inputs take integers only, `(inputs,)`."""
+    """Return whether each flat input is an integer, `(inputs,)`."""
     return np.concatenate([np.full(slot.size, slot.whole) for slot in slots])
 
 
 def _others(count: int) -> str:
-    """Return the number of other entries that break the rule, in parentheses; empty for 0."""
+    """Return a clause on how many other entries break the rule, in parentheses; empty for 0."""
     return f" (nor do{'es' * (count == 1)} {count} other{'s' * (count > 1)})" if count else ""
 
 
 def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -> Box:
-    """Shrink a box to integer bounds for the inputs that take integers only."""
+    """Round the bounds of integer inputs inward to integers."""
     integer = whole_entries(slots)
     first, last = (
         np.where(integer, np.ceil(lo), lo) + 0.0,

@@ -15,7 +15,7 @@ from .columns import column_names, columns, is_frame, is_row, restore_shape
 
 
 def members(inputs_set: Sequence[Region], flat: np.ndarray) -> np.ndarray:
-    """Return which rows `(n, inputs)` lie in a union of regions without norm balls."""
+    """Return which of the rows `(n, inputs)` lie in a union of regions, none with a norm ball."""
     is_member = np.zeros(len(flat), bool)
     for region in inputs_set:
         inside = ((flat >= region.box.lo) & (flat <= region.box.hi)).all(axis=1)
@@ -56,7 +56,7 @@ def _shape(part: Any) -> tuple[int, ...]:
 
 
 def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
-    """Convert rows of all inputs to a flat array.
+    """Convert rows, which contain a value for every input, to a flat array.
 
     Args:
         slots: The inputs of the set.
@@ -100,7 +100,7 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
 
 
 def _batch(slot: Slot, values: Any) -> tuple[np.ndarray, bool]:
-    """Return the rows of one input, `(n, size)`, and whether it is a single row without an axis."""
+    """Return the rows of one input, `(n, size)`, and whether `values` has no batch axis."""
     array = restore_shape(numbers(values, f"`{slot.name}`"), slot.shape)
     if array.shape == slot.shape:
         return array.reshape(1, slot.size), True

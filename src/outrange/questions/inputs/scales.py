@@ -1,4 +1,4 @@
-"""Scale of a radius for each input: numbers, or standard deviations of data."""
+"""Factor of the radius for each input: numbers, or standard deviations of data."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def call_method(value: Any, name: str, arguments: Sequence[Any], axis: Sequence[
     """Return `value.name(*arguments)`, or `value.name(axis=...)` if `axis` is not empty.
 
     Raises:
-        Refusal: The method does not exist or does not take these arguments.
+        Refusal: The method does not exist or does not accept these arguments.
     """
     methods = next((names for kind, names in METHODS.items() if isinstance(value, kind)), ())
     if name not in methods:
@@ -93,7 +93,7 @@ def call_method(value: Any, name: str, arguments: Sequence[Any], axis: Sequence[
 
 
 def combine(sign: str, left: Any, right: Any) -> Any:
-    """Return `left sign right` for a sign among `+ - * / @`; two numbers are combined as in Python.
+    """Return `left sign right`, where `sign` is one of `+ - * / @`; numbers combine as in Python.
 
     Raises:
         Refusal: The operands cannot be combined, or the result is not a finite number.

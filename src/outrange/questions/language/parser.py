@@ -37,7 +37,7 @@ def read_condition(text: str) -> Condition:
     parser never evaluates a truth value.
 
     Returns:
-        The condition, not yet matched to a model.
+        The condition, not yet bound to a model.
 
     Raises:
         InputError: The text is not a condition, or uses syntax outside the whitelist.

@@ -1,4 +1,4 @@
-"""Bracket of a minimum: the choice of thresholds to decide, also near those left undecided."""
+"""Bracket of a minimum, and the choice of the next threshold to decide."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ HALF = 0.4871
 """Fraction at which a bracket is divided: not one half, so that thresholds avoid round numbers."""
 
 BOLD = 0.25
-"""Gap, relative to the range seen, below which one decision tries to close it."""
+"""Gap of the bracket, relative to `spread`, up to which a single decision tries to close it."""
 
 NEAR = 0.25
 """Distance from a tie to the next thresholds, relative to the tolerance."""
 
 
 class Bracket:
-    """Bracket `lower <= minimum <= upper`, narrowed by decisions whether it is at most a threshold.
+    """Bracket `lower <= minimum <= upper`, narrowed by comparing the minimum with thresholds.
 
     Rounding may leave a threshold undecided (a tie): the minimum equals it, or the feasible set is
-    so thin that no float64 point in it is known. Then thresholds close to it are decided next,
-    and later ones by bisection on both sides. So a tie costs only a few decisions.
+    so thin that no float64 point in it is known. Then thresholds close to it on both sides are
+    decided next, and after that both sides are bisected. So a tie costs only a few decisions.
 
     Args:
         tol: Tolerance relative to `spread`.
@@ -93,6 +93,6 @@ class Bracket:
         self.tied = min(least, mark), max(most, mark)
 
     def settle(self) -> None:
-        """Drop a tie that lies outside the bracket."""
+        """Discard a tie that lies outside the bracket."""
         if self.tied is not None and (self.lower >= self.tied[1] or self.end < self.tied[0]):
             self.tied = None

@@ -55,9 +55,9 @@ def least(
 ) -> Solution:
     """Minimize `objective` over the feasible inputs.
 
-    The minimum is bracketed by decisions whether `objective <= v` is feasible. Each decision finds
-    a better point or proves a bound. If only boxes or single balls constrain the inputs, each needs
-    just one search.
+    The minimum is bracketed by deciding for thresholds `v` whether `objective <= v` is feasible.
+    Each decision finds a better point or proves a bound. If every region is a box or a single ball
+    and `where` is always true, one search per region suffices.
 
     Args:
         network: The network under study.
@@ -158,7 +158,10 @@ class _Chain:
         return self._solution(stopped or Status.ROUNDING)
 
     def _start(self) -> Status | None:
-        """Find a feasible input and first bounds; return a status if the search is over."""
+        """Find a feasible input and first bounds.
+
+        Returns a status if the search is over, else None.
+        """
         solution, bracket = self._decide(self.where), self.bracket
         if solution.status is Status.UNSAT:
             return Status.INFEASIBLE
@@ -179,7 +182,7 @@ class _Chain:
         return None if solution.status in (Status.SAT, Status.ROUNDING) else solution.status
 
     def _sample_objective(self, formed: Graph, x: np.ndarray) -> list[float]:
-        """Evaluate the objective at the first points, and at the rest while there is time."""
+        """Evaluate the objective at the first `TOGETHER` points, and at more while time is left."""
         values: list[float] = []
         for start in range(0, len(x), TOGETHER):
             if start and (left := self._seconds_left()) is not None and left < 0:
@@ -236,7 +239,10 @@ class _Chain:
         return solution
 
     def _accept(self, x: np.ndarray, judge: ExactChecker) -> bool:
-        """Return whether the point is feasible in real arithmetic; store it if it is the best."""
+        """Return whether a point at or next to `x` is feasible; store it if it is the best so far.
+
+        Feasibility is decided in real arithmetic.
+        """
         for point in nearby(x, self.regions):
             if not any(contains(region, point) for region in self.regions):
                 continue

@@ -20,7 +20,9 @@ from .optimize import least
 
 
 BOXES_SHARE, BOXES_SECONDS, BOXES_TOL = 0.9, 10.0, 1e-3
-"""Fraction of a time limit, seconds if there is none, and tolerance for bounds on boxes alone."""
+"""Limits of a search over the boxes alone: fraction of the time limit, seconds without a time
+limit, and tolerance.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +114,9 @@ def _bound_boxes(
     time_limit: float | None,
     progress: Progress | None,
 ) -> Solution:
-    """Bound the objectives over the boxes alone, without conditions and balls.
+    """Bound the objectives over the boxes alone, ignoring conditions and balls.
 
-    These could only raise the lower bounds.
+    Conditions and balls could only raise the lower bounds.
     """
     limit = BOXES_SECONDS if time_limit is None else BOXES_SHARE * time_limit
     domain = None

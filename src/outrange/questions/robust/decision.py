@@ -16,7 +16,7 @@ from ..inputs.boxes import numbers
 
 
 FAR = 1e6
-"""Size of inputs over which a probability stays within [0, 1], unlike a logit."""
+"""Limit on the inputs over which an output is bounded, to distinguish probabilities from logits."""
 
 SLACK = 1e-6
 """Distance by which float64 bounds on a probability may exceed [0, 1]."""
@@ -45,12 +45,12 @@ class Decision:
 
         Args:
             graph: Graph of the classifier.
-            threshold: The user's threshold. With None it is derived from the output: 0.5 if the
+            threshold: The user's threshold. If None, it is derived from the output: 0.5 if the
                 output stays within [0, 1], 0 if it takes both signs.
 
         Raises:
             InputError: The model has several outputs, or a threshold is passed for a model with
-                several output numbers, or none can be derived from the output.
+                several output numbers, or no threshold can be derived from the output.
         """
         size = graph.value_size(graph.output)
         if len(graph.outputs) > 1:
@@ -110,7 +110,7 @@ class Decision:
 
 
 def _anywhere(graph: Graph) -> tuple[float, float]:
-    """Bound the outputs by intervals over very large inputs."""
+    """Bound the outputs by interval arithmetic over a very large box of inputs."""
     lo = np.concatenate([np.full(slot.size, max(-FAR, slot.limits[0])) for slot in graph.inputs])
     hi = np.concatenate([np.full(slot.size, min(FAR, slot.limits[1])) for slot in graph.inputs])
     try:

@@ -1,4 +1,4 @@
-"""Robust accuracy: the fraction of a data set that no small perturbation misclassifies."""
+"""Robust accuracy: the fraction of a data set that small perturbations cannot misclassify."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from .robust_spread import spread
 
 
 TIME, INTERRUPTED = "time", "interrupted"
-"""Reasons for an end of the run before every input had its time."""
+"""Reasons why a run ended before every input was processed."""
 
 
 def robust_accuracy(network: NetworkLike, data: LabeledData, **options: Any) -> RobustAccuracy:
-    """Decide every input of a data set at one radius; see `outrange.robust_accuracy`.
+    """Decide whether each input is robust at one radius; see `outrange.robust_accuracy`.
 
     Args:
         network: The network under study.
@@ -57,7 +57,9 @@ def accuracy_at(
     pool: Pool | None = None,
     decided: Sequence[RobustAccuracy] = (),
 ) -> tuple[RobustAccuracy, bool]:
-    """Decide every input of a data set at one radius; also return whether Ctrl-C ended the run.
+    """Decide whether each input of a data set is robust at one radius.
+
+    Returns the answer, and whether Ctrl-C ended the run.
 
     Args:
         network: The network under study.
@@ -126,7 +128,7 @@ def accuracy_at(
 
 
 def _transfer(other: RobustAccuracy, run: RobustRun) -> None:
-    """Decide inputs from an answer at another radius, since the balls are nested."""
+    """Decide inputs by an answer at another radius, which is possible because balls are nested."""
     for i in range(len(run.status)):
         if run.is_known(i):
             continue
@@ -171,7 +173,7 @@ def _settle_all(
 
 
 def _find_misclassified(network: NetworkLike, data: LabeledData) -> np.ndarray:
-    """Return which inputs are misclassified: by the user's model, or by the graph without it."""
+    """Return which inputs the user's model (or without one, the graph) misclassifies, `(n,)`."""
     graph = network.graph
     if network.predict is None:
         values = graph.run(data.flat)

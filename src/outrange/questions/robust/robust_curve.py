@@ -21,7 +21,7 @@ from .robust_accuracy import accuracy_at
 
 
 LEAST = 1e-3
-"""Seconds for a radius after the time limit, in which results at other radii are reused."""
+"""Seconds for each radius that is left after the time limit, for reusing results at other radii."""
 
 
 def is_several(eps: Any) -> bool:
@@ -75,7 +75,7 @@ def robustness_curve(
 
 
 def halving_order(radii: Sequence[float]) -> list[float]:
-    """Return ascending radii in bisection order: the middle one, then those of both halves.
+    """Return ascending radii in bisection order: the middle one, then the middle of each half, ...
 
     Example:
         >>> halving_order([1.0, 2.0, 3.0, 4.0, 5.0])
@@ -111,7 +111,7 @@ def _file_of(file: Any, radius: float) -> Path:
 def _sum_progress(
     progress: Callable[[RobustProgress], None], done: Sequence[RobustAccuracy], radii: int
 ) -> Callable[[RobustProgress], None]:
-    """Return a callback that adds the counts of the radii decided before to each record."""
+    """Return a callback that adds the counts at earlier radii to each progress record."""
     counts = [answer.count for answer in done]
 
     def report(current: RobustProgress) -> None:

@@ -1,4 +1,4 @@
-"""File of results for the inputs of a data set, each written as soon as it is known."""
+"""File of the results for the inputs of a data set; each result is written immediately."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Records:
     """File with one line for the question, then one line per decided input.
 
     Args:
-        path: Path of the file; None stores nothing.
+        path: Path of the file; None to store nothing.
         question: Identification of the question, as JSON values.
         probe: Numbers that identify the network; see `common.fingerprints`.
         origin: Further information for readers of the file, as JSON values.

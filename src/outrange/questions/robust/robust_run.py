@@ -24,10 +24,10 @@ from .robust_records import Records
 
 @dataclass(frozen=True)
 class Question:
-    """Question whether one input is robust.
+    """The question of whether one input is robust.
 
     Args:
-        unsafe: The condition that the output has another class.
+        unsafe: The condition that the class of the output is not the input's label.
         regions: The ball around the input, as one region.
         text: The property as text.
         seconds: Time limit in seconds.
@@ -41,7 +41,7 @@ class Question:
     seed: int
 
     def decide(self, network: NetworkLike) -> Verdict:
-        """Verify the question for a network."""
+        """Answer the question for a network."""
         return verify(
             network,
             self.unsafe,
@@ -53,13 +53,13 @@ class Question:
 
 
 class RobustRun:
-    """Run that decides the inputs of a data set, in this process or with results of workers.
+    """Run that decides the inputs of a data set, in this process or from results of workers.
 
     Args:
         network: The network under study.
         data: Inputs with their labels.
         arounds: The neighborhood of each input.
-        wrong: `(n,)` bool, whether each input is misclassified without a perturbation.
+        wrong: `(n,)` bool: whether each input is misclassified even without a perturbation.
         records: Store of the results.
         eps: Radius of the ball around each input.
         each: Time limit per input, in seconds.
@@ -147,7 +147,7 @@ class RobustRun:
         self._adopt(i, record, counterexample)
 
     def confirm(self, i: int, x: np.ndarray) -> Counterexample | None:
-        """Return a point as a checked counterexample for input `i`; None if it is not one."""
+        """Check a point; return it as a counterexample for input `i`, or None if it is not one."""
         question = self.question(i, np.inf)
         examiner = CounterexampleChecker(self.network, question.unsafe, question.regions)
         if x.shape == self._arounds[i].center.shape:

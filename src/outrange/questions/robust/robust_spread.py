@@ -22,15 +22,15 @@ from .robust_run import Question, RobustRun
 
 
 GRACE = 30.0
-"""Seconds beyond twice its time limit after which a task counts as hung.
+"""A task is considered hung this many seconds after twice its time limit.
 
-The worker may still be starting.
+The worker may need them to start.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class InputResult:
-    """Result of a worker for one input, which does not contain the model.
+    """Result of a worker for one input, as plain data without the model.
 
     Args:
         holds: Whether the property holds; None if undecided.
@@ -98,8 +98,8 @@ def spread(
         report: Called after every input.
 
     Returns:
-        The inputs that only the model itself can decide. If the pool broke or time ran out, these
-        are all inputs.
+        Indices of the inputs that only the model itself can decide. If the pool broke or time ran
+        out, these are all inputs.
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     report()
@@ -174,10 +174,9 @@ def _name(chunk: Sequence[SentInput]) -> str:
 def _conclude(run: RobustRun, sent: SentInput, result: InputResult) -> bool:
     """Record a worker's result.
 
-    Returns False for a counterexample that the user's model does not reproduce.
-
-    Then the input must be searched again with the model itself, later and in this process,
-    because this may take the whole time limit of an input.
+    Returns False for a counterexample that the user's model does not reproduce. Then the input must
+    be searched again with the model itself, later and in this process, because this search may take
+    the whole time limit of an input.
     """
     i, question = sent.i, sent.question
     if result.x is not None:

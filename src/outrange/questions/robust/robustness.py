@@ -1,7 +1,7 @@
 """Computation of the certified radius within which no perturbation violates a property.
 
-A sequence of decisions whether the property holds in the ball of some radius narrows the bracket of
-the certified radius. The time per decision grows, so that a hard decision does not block others.
+The bracket of the certified radius is narrowed by deciding for one radius after another whether the
+property holds in its ball. The time per decision grows, so that a hard one does not block others.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ FIRST_SLICE = 1.0
 """Time limit in seconds of the first decisions; it grows fourfold if all radii are left open."""
 
 A_SECOND = 2.0**15
-"""Number of values of a network up to which that limit applies; larger networks get more time."""
+"""Number of values of a network up to which `FIRST_SLICE` applies; larger ones get more time."""
 
 TINY = 2.0**-40
-"""Radius, relative to the input's entries, below which an input counts as on the boundary."""
+"""Radius at which the search stops because the input is practically on the decision boundary,
+relative to 1/128 of the magnitude of the input's entries.
+"""
 
 BISECTIONS = 24
 """Number of bisections of the segment from the input to an adversarial one."""
@@ -56,7 +58,7 @@ class _Search:
     slice: float = FIRST_SLICE
     arithmetic: str = "real"
     margins: dict[float, float] = field(default_factory=dict)
-    """Dict from each decided radius to the margin proved at it."""
+    """Dict from each tried radius to the margin proved at it; -inf without a margin."""
     boxes: int = 0
     warrant: Warrant = Warrant.CERTIFIED
     methods: dict[str, None] = field(default_factory=dict)
@@ -89,10 +91,10 @@ class _Search:
 
     @property
     def step(self) -> float:
-        """Next radius as a fraction of the ceiling, as long as only radius 0 is proved.
+        """Next radius as a fraction of the ceiling, while only radius 0 is proved.
 
-        Margins fall about linearly with the radius. The result is half of the radius at which the
-        margin would be 0.
+        Margins fall about linearly with the radius. The result is at most half of the fraction at
+        which the margin would be 0.
         """
         least, here = self.margins.get(0.0, 0.0), self.margins.get(self.ceiling, 0.0)
         if not (least > 0 > here and np.isfinite(least - here)):
@@ -104,9 +106,9 @@ class _Search:
         """Next radius if the bounds of the bracket are far apart: their geometric mean, or less.
 
         If the upper radius was left open, there is a better guess: the lost margin grows like a
-        power of the radius, or faster, which determines the radius at which the whole margin would
-        be lost. The guess is at least twice the proved radius, because proofs stop once they
-        suffice, so that a margin may be understated.
+        power of the radius, or faster. From the margins at both radii, the guess extrapolates to
+        the radius at which the whole margin would be lost. It is at least twice the proved radius,
+        because margins may be understated: a proof stops when it suffices.
         """
         lo, high = self.lo, self.ceiling
         mean = float(np.sqrt(lo) * np.sqrt(high))
@@ -119,7 +121,7 @@ class _Search:
         return float(min(mean, max(2.0 * lo, lo * np.exp(further))))
 
     def _nearer(self, counterexample: Counterexample) -> None:
-        """Store an adversarial input if it is nearer, and search the segment to it."""
+        """Store an adversarial input if it is the nearest so far, and bisect the segment to it."""
         self._keep(counterexample)
         center, far = self.around.center, counterexample.flat_x
         good, bad = 0.0, 1.0

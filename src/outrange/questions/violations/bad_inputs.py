@@ -34,7 +34,7 @@ MOST_ROOTS = 4096
 """Maximum number of disjoint boxes into which the input set is divided first."""
 
 SHARE_OF_TIME = 0.7
-"""Fraction of the time limit for the paving; the activation patterns take the rest."""
+"""Fraction of the time limit for the paving; the remainder is for the activation patterns."""
 
 METHODS = (
     "volumes of half-spaces in boxes (Barrow, Smith 1979)",
@@ -177,9 +177,9 @@ def _add_patterns(
     until: float,
     most: int,
 ) -> str | None:
-    """Add the activation patterns of mixed boxes to `parts`, by the `id` of the cell.
+    """Add the activation patterns of mixed boxes to `parts`, under the `id` of each box.
 
-    The boxes with the largest volume come first.
+    Boxes are processed in order of decreasing volume.
 
     Returns:
         The reason if the enumeration ended early, else None.

@@ -28,7 +28,7 @@ from ..verify import counterexample_at
 
 
 MOST_BOXES = 100_000
-"""Maximum number of boxes after which the search ends."""
+"""Number of boxes after which the search ends."""
 
 AT_ONCE = 32
 
@@ -182,7 +182,7 @@ class _Collection:
 
 
 class _CounterexampleSearch:
-    """Attack on the boxes without a counterexample, one level of bisections after the other."""
+    """Attack on the boxes without a known counterexample, one level of bisections after another."""
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class _CounterexampleSearch:
         return self._worth(level)
 
     def _worth(self, level: list) -> list:
-        """Return the boxes that may contain new counterexamples, the farthest ones first."""
+        """Return the boxes that may contain new counterexamples, far from known ones first."""
         collection = self._kept
         left = []
         for paving, cell, whole in level:
@@ -254,7 +254,7 @@ class _CounterexampleSearch:
         return [entry[1:] for entry in left]
 
     def _level(self, level: list) -> str | None:
-        """Attack the boxes without a counterexample; return a reason to stop, or None."""
+        """Attack the boxes without a known counterexample; return a reason to stop, or None."""
         for start in range(0, len(level), AT_ONCE):
             if self._over:
                 return self._why()
@@ -284,7 +284,7 @@ class _CounterexampleSearch:
         return False
 
     def _bisect(self, level: list) -> list | None:
-        """Bisect the boxes of a level to the next level; None if time or effort is exhausted."""
+        """Bisect the boxes of a level; return the next level, or None if a limit is reached."""
         after = []
         for start in range(0, len(level), AT_ONCE):
             if self._over:

@@ -74,7 +74,7 @@ class FlatPaving:
         return -1 - kind, 0.0, start, len(self.pieces)
 
     def _band(self, cell: PavingBox) -> Slab:
-        """Return the half-spaces of a mixed box that are proved bad or good.
+        """Return the parts of a mixed box that are proved bad or good, as half-spaces.
 
         Without linear bounds, no part of the box is classified.
         """

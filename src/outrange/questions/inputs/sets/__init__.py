@@ -1,4 +1,4 @@
-"""Sets of inputs beyond boxes: polytopes, balls, integers and one-hots, unions, intersections."""
+"""Sets of inputs other than boxes: polytopes, balls, mixed sets, unions, and intersections."""
 
 from .balls import L1Ball as L1Ball, L2Ball as L2Ball
 from .base import InputSet as InputSet, Union as Union

@@ -27,7 +27,7 @@ class Ball(InputSet):
     Args:
         center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
             a dict from input name to such points. With a dict, each input has its own ball.
-        radius: A number >= 0, or a dict from input name to one.
+        radius: A number >= 0, or a dict from input name to such a number.
         clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
     """
 
@@ -79,7 +79,7 @@ class Ball(InputSet):
         return [Region(box, distances=tuple(distances))]
 
     def _centers(self, slots: Sequence[Slot]) -> np.ndarray:
-        """Return the flat center."""
+        """Return the center as one flat input, `(inputs,)`."""
         centers = in_order(slots, point_by_column(self.center))
         if not isinstance(centers, Mapping):
             slots = merge_columns(slots)
@@ -138,7 +138,7 @@ class L1Ball(Ball):
     Args:
         center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
             a dict from input name to such points. With a dict, each input has its own ball.
-        radius: A number >= 0, or a dict from input name to one (0 fixes an input).
+        radius: A number >= 0, or a dict from input name to such a number (0 fixes an input).
         clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
 
     Raises:
@@ -158,7 +158,7 @@ class L2Ball(Ball):
     Args:
         center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
             a dict from input name to such points. With a dict, each input has its own ball.
-        radius: A number >= 0, or a dict from input name to one (0 fixes an input).
+        radius: A number >= 0, or a dict from input name to such a number (0 fixes an input).
         clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
 
     Raises:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class InputSet(ABC):
-    """Base class of sets of inputs, which `regions` translates for a model.
+    """Base class of sets of inputs. The method `regions` translates a set for a model.
 
     `a | b` is the union of two sets. `a & condition` is the part of `a` where a condition on `x`
     holds.

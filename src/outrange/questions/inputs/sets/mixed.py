@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mixed(InputSet):
-    """Set of inputs with features that take integers only, and with one-hot groups.
+    """Set of inputs with features that are restricted to integers, and with one-hot groups.
 
     Args:
         box: The limits, as for `outrange.output_range`.
-        integers: The features that take integers: flat indices, `(name, index)` pairs (with an
-            index into that input's shape), or names of whole inputs.
+        integers: The features restricted to integers: flat indices, `(name, index)` pairs (with
+            an index into that input's shape), or names of whole inputs.
         one_hot: A list of groups, each a list of features as above (or the name of an input). In
             each group exactly one feature is 1, and the others are 0.
 
@@ -103,7 +103,7 @@ class Mixed(InputSet):
     def _tighten(
         self, slots: Sequence[Slot], region: Region, integer: np.ndarray, groups: list[np.ndarray]
     ) -> Region:
-        """Tighten a region to integer bounds of integer inputs, and to [0, 1] in one-hot groups."""
+        """Round the bounds of integer inputs inward, and clip one-hot features to [0, 1]."""
         integer = integer | region.integer
         lo, hi = region.box.lo.copy(), region.box.hi.copy()
         for group in groups:
@@ -134,7 +134,7 @@ def _is_group(group: Any) -> bool:
 
 
 def _exactly_one(group: np.ndarray) -> Formula:
-    """Build the condition that the features of a group sum to 1, as two inequalities."""
+    """Build two inequalities stating that the features of a group sum to 1."""
     at = np.sort(group).tolist()
     most = Atom(tuple((i, 1.0) for i in at), -1.0)
     return all_of((most, Atom(tuple((i, -1.0) for i in at), 1.0)))
