@@ -29,7 +29,7 @@ from .resolution import resolution_loss
 
 
 PART = ".part"
-"""Suffix of a certificate's name until it is complete and checked."""
+"""Suffix of a certificate's file name until the file is complete and checked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +194,7 @@ def _prove_parts(about: Subject, parts: Sequence[Part], again: bool) -> list[Pro
 
 
 def describe_certificate(path: str | os.PathLike, is_checked: bool) -> str:
-    """Return a sentence with the path of the certificate."""
+    """Return a sentence with the path of the certificate and whether it has been checked."""
     checked = "checked by outrange-check" if is_checked else "not checked yet"
     return f"Certificate: {os.fspath(path)}, {checked}."
 

@@ -20,7 +20,7 @@ from ..core import Box
 
 
 STAMP = (1980, 1, 1, 0, 0, 0)
-"""Time stamp of the members. It is constant, so equal certificates are bitwise equal files."""
+"""Time stamp of the archive's members, constant so that equal certificates are equal files."""
 
 LEVEL = 5
 """Compression level: files are 1% larger than at level 6 and take half the time. Level 9 takes ten

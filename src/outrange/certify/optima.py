@@ -31,7 +31,7 @@ def certify_optimum(
         path: The file to write.
         about: The network in exact numbers.
         answer: The result of the search.
-        form: The objective over `[x, y]`; it reads outputs only.
+        form: The objective over `[x, y]`, which involves only outputs.
         box: The flat input set.
         check: Whether to run the checker.
         notes: Notes that are stored in the file but not certified.

@@ -23,7 +23,7 @@ from .work_stealing import prove_on_all_cores
 
 
 AHEAD = 1e-9
-"""Margin above a claim that a tree aims at, relative to the claim's scale. The tree is chosen in
+"""Margin by which a tree aims above a claim, relative to the claim's scale. The tree is chosen in
 float64, whose rounding must not matter to the checker."""
 
 FEW_INPUTS = 12
@@ -31,7 +31,7 @@ FEW_INPUTS = 12
 the signs of units are split, unless splits of the box succeed within `TRIAL` seconds."""
 
 TRIAL = 2.0
-"""Time limit, in seconds, of splits of the box if signs of units can be split instead."""
+"""Time limit, in seconds, for proving by splits of the box if signs can be split instead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +62,8 @@ def prove_box(
         network: The network in exact numbers.
         box: The set of its inputs.
         goals: The claims to prove.
-        again: Whether this is the last attempt. It splits only the box and, if curves are smooth,
-            leaves no room for float64 rounding, so that the checker may refuse the tree.
+        again: Whether this is the last attempt, in which only the box is split. If curves are
+            smooth, it leaves no room for float64 rounding, so that the checker may refuse the tree.
         by: Index of an input if the goals bound the growth per unit of this input; each goal then
             has one form. None if they bound the forms themselves.
 

@@ -26,11 +26,11 @@ from .work_stealing import prove_on_all_cores
 
 
 FIRST, LATER = 0.05, 0.5
-"""Time limits of a task, in seconds: while fewer parts wait than there are workers, and later."""
+"""Time limits of a task, in seconds: if fewer parts wait than there are workers, and otherwise."""
 
 ALONE = 4
-"""Number of boxes returned by a task, the last and largest ones, that become separate parts. The
-boxes before them form one part."""
+"""Of the boxes that a task returns, this many (the last and largest ones) become separate parts.
+The boxes before them form one part."""
 
 GRACE = 60.0
 """A task is considered hung this many seconds after twice its time limit. The worker may need them
@@ -45,7 +45,7 @@ class _TreePart:
     """A part of the tree.
 
     Args:
-        boxes: The boxes whose trees it holds, in order.
+        boxes: The boxes whose trees form the part, in order.
         tree: The bytes written so far.
         rest: The parts whose trees follow `tree`.
     """
@@ -55,7 +55,7 @@ class _TreePart:
     rest: list[_TreePart] = field(default_factory=list)
 
     def join(self) -> bytes:
-        """Return the whole tree, once every part is written."""
+        """Return the bytes of this part and of the parts in it, all of which must be written."""
         return b"".join([self.tree, *(part.join() for part in self.rest)])
 
 
@@ -66,7 +66,7 @@ def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
         prover: A prover at its root.
 
     Raises:
-        NoCertificateError: The tree exceeds what the checker reads, or workers were lost.
+        NoCertificateError: The tree is larger than the checker accepts, or workers were lost.
         OutOfTime: The deadline passed.
     """
     root = prover.take()

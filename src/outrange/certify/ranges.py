@@ -114,8 +114,9 @@ def most_scale(
 ) -> np.ndarray:
     """Return how far a bound may move to absorb the checker's rounding, divided by `SLACK`.
 
-    It may always move as far as for float64 rounding. It may move farther as long as an exact
-    answer remains exact, and the gap of an inexact answer grows by at most `open_`.
+    This is in addition to the distance `normal`, which absorbs float64 rounding. The bound may
+    always move by `normal` once more. It may move farther as long as an exact answer remains exact,
+    and the gap of an inexact answer grows by at most `open_`.
 
     Args:
         normal: How far the bound moves in any case, divided by `SLACK`.

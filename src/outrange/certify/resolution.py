@@ -1,4 +1,4 @@
-"""Claims below the checker's resolution: it rounds outward to multiples of `2^-BITS`.
+"""Claims finer than the checker's resolution, which rounds outward to multiples of `2^-BITS`.
 
 Whenever the checker rounds a row, every quantity (an input, or the sum or value of a unit) costs
 one step times its size. The loss of a unit is multiplied by the weights after it. So inputs of size

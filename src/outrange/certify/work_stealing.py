@@ -23,7 +23,7 @@ CLOCK = 0.05
 """Seconds between two checks of the deadline."""
 
 CALL = 0.005
-"""Target duration of a call to the kernel, in seconds; an idle core waits this long for a box."""
+"""Target duration of a call to the kernel, in seconds; an idle core may wait so long for a box."""
 
 MOST_BOXES = 4096
 """Largest number of boxes in one call to the kernel."""
@@ -76,7 +76,7 @@ class _Thieves:
         self._busy, self._lock = 0, Lock()
 
     def begin(self, prover: TreeProver) -> Future[_TreeShare]:
-        """Start a prover on a free core; return the future of its share of the tree."""
+        """Start a prover on a free core; return the future of its part of the tree."""
         with self._lock:
             self._busy += 1
         return self.pool.submit(self._finish, prover)

@@ -2,8 +2,8 @@
 
 The bound to be proved is known, so the tree need not be searched best first. Boxes are bounded in
 batches as the checker will bound them (`float_bounds`), closed where every goal holds, and split
-otherwise. Bounding a box costs the checker a thousand times the cost here. So several splits of
-each box are tried, and only leaves are bounded in the tree.
+otherwise. Bounding a box costs the checker a thousand times as much as it costs here. So several
+splits of each box are tried, and the checker bounds only the leaves of the tree.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
 Complete: given enough time, wherever the goals hold with some margin.
@@ -34,11 +34,11 @@ LOOK = 6
 """Number of inputs tried for a split: those that contribute most to the gap."""
 
 BATCH = 64
-"""Number of boxes split together. The newest are split first, so that few are open at a time."""
+"""Number of boxes split together. The newest are split first, so that few boxes are ever open."""
 
 ROUNDING = 1e-11
-"""Allowance for the difference from the checker's bounds, relative to `1 + |bound|`; for forms of
-gates, to `|bound|`."""
+"""Allowance for the difference from the checker's bounds, relative to `1 + |bound|`, or to
+`|bound|` for forms of gates."""
 
 
 LOOSE = 0.1
@@ -65,9 +65,9 @@ class _BoxNode:
     lack: np.ndarray
     """Shortfall of each goal's bound; at most 0 if the goal holds."""
     loose: float
-    """Distance of its open goals from a proof; 0 if every goal holds."""
+    """Distance of the box's open goals from a proof; 0 if every goal holds."""
     blame: np.ndarray
-    """Contribution of each input to that distance."""
+    """`(inputs,)`: contribution of each input to `loose`."""
     axis: int | None = None
     children: tuple[_BoxNode, _BoxNode] | None = None
 

@@ -1,4 +1,4 @@
-"""The checker's bounds of a network in float64, over many boxes at once.
+"""The checker's bounds of a network in float64, over a batch of boxes.
 
 They follow `outrange_check.bounds`: the range of a unit is the intersection of its linear bounds
 and its interval bounds. Provers use them to find a tree whose leaves the checker can prove.
@@ -21,7 +21,7 @@ MOST_NUMBERS = 1 << 24
 """Largest number of coefficients in memory at a time."""
 
 SURE = 1e-12
-"""Bound on the float64 error where a sign depends on it, relative to the sum of sizes."""
+"""Bound on the float64 error of a sum whose sign matters, relative to its terms' total size."""
 
 
 class FloatBounds:
@@ -39,7 +39,7 @@ class FloatBounds:
         self.high: list[np.ndarray] = []
         self.lines: list[Lines] = []
         self.shares: list[np.ndarray] = []
-        """Per block, `(boxes, units, inputs)`: contribution of each input to a unit's width."""
+        """Per block, `(boxes, units, inputs)`: contribution of each input to a unit's range."""
         self._values: dict[int, tuple[np.ndarray, np.ndarray]] = {ENTRY: (lo, hi)}
         for k in range(len(net.blocks)):
             self._block(k)
@@ -83,10 +83,10 @@ class FloatBounds:
         return gate_lines(*slopes, low, high)
 
     def sign_bounds(self, weights: Mapping[int, np.ndarray], bias: np.ndarray) -> np.ndarray:
-        """Return lower bounds of rows of gates, `(boxes, rows)`; 0 or more if no term is negative.
+        """Return lower bounds of rows of gates, `(boxes, rows)`, at least 0 without negative terms.
 
         Args:
-            weights: Source to `(rows, size)`.
+            weights: Dict from source to coefficients, `(rows, size)`.
             bias: Constants of the rows, `(rows,)`.
         """
         total = np.broadcast_to(bias, (len(self.lo), len(bias)))
@@ -120,9 +120,9 @@ class FloatBounds:
         """Compute lower bounds of rows by back-substitution through the first `top` blocks.
 
         Args:
-            rows: Source to `(rows, size)`.
+            rows: Dict from source to coefficients, `(rows, size)`.
             constant: Constants of the rows, `(rows,)`.
-            top: Number of blocks that the rows may read.
+            top: Number of leading blocks on which the rows may depend.
 
         Returns:
             The bounds, `(boxes, rows)`; the rows as forms in the inputs, `(boxes, rows, inputs)`;

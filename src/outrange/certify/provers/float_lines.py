@@ -1,4 +1,4 @@
-"""The checker's lines in float64: `outrange_check.curves.lines`, for many units at once.
+"""The checker's lines in float64: `outrange_check.curves.lines`, for arrays of units.
 
 These lines are not trusted: one that is wrong in its last digits may cost a proof, not soundness.
 """
@@ -47,7 +47,7 @@ def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:
 def float_values(
     block: FloatBlock, low: np.ndarray, high: np.ndarray, lines: Lines
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper bounds of the units' values, as the checker's constant lines do.
+    """Return lower and upper bounds of the units' values, like the checker's constant lines.
 
     Args:
         block: The block of the units.
@@ -70,7 +70,7 @@ def float_values(
 
 
 def turns_up(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return whether the free line of a kink has, by default, the slope above the kink."""
+    """Return whether a kink's free line has, by default, the slope of the curve above the kink."""
     return 1025 * high > -1024 * low
 
 
@@ -152,7 +152,7 @@ def _least(
 
 
 def _level(df: Function, sign: int, slope: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Locate the point of slope `slope` on a piece between `a` and `b`; `sign * f` is convex."""
+    """Locate the point between `a` and `b` where `f` has the given slope; `sign * f` is convex."""
     a, b = np.broadcast_to(a, slope.shape), np.broadcast_to(b, slope.shape)
     for _ in range(TURNS):
         middle = (a + b) / 2

@@ -13,10 +13,10 @@ from outrange_check.network import ONE, Form, Network
 
 
 ENTRY = -1
-"""The source of the inputs; sources from 0 on are blocks."""
+"""Index of the inputs as a source of coefficients; the blocks are the sources 0, 1, and so on."""
 
 Rows = dict[int, np.ndarray]
-"""Maps a source to coefficients, `(..., size of the source)`; a missing source has only zeros."""
+"""Dict from source to coefficients, `(..., size of the source)`; all 0 for a missing source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +24,10 @@ class FloatBlock:
     """Units that share one curve, `z = bias + sum of weights @ source`.
 
     Args:
-        curve: The checker's name of the curve; for a gate, the block whose slopes it multiplies by.
+        curve: The checker's name of the curve; for gates, index of the block whose slopes they use.
         slopes: `(below, above)` of a kink, else None.
         bias: Constants of the units, `(units,)`.
-        weights: Source to `(units, size of the source)`.
+        weights: Dict from source to coefficients, `(units, size of the source)`.
     """
 
     curve: str | int
@@ -50,7 +50,7 @@ class FloatNetwork:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
 
         def group(place: int) -> tuple[int, str | int]:
-            """Return a grouping key under which all gates of one block's units form one block."""
+            """Return a grouping key, which is equal for all gates of one block's units."""
             name = network.blocks[place].curve
             if isinstance(name, str):
                 return place, name

@@ -48,8 +48,8 @@ def prove_growth(
         box: The set of inputs.
         forms: Forms of the network's variables.
         least: `(forms,)`: the claimed lower bound on the growth of each form.
-        ahead: Margin above the claims, relative to the size of the slopes; not needed where signs
-            decide.
+        ahead: Margin above the claims, relative to the size of the slopes. It is not needed where
+            the signs of all terms prove a claim.
 
     Returns:
         The tree's bytes; None if no tree was found.

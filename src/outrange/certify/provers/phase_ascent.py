@@ -1,4 +1,4 @@
-"""Bounds of one goal over many cases at once, by ascent on slopes and multipliers.
+"""Bounds of one goal over a batch of cases, by ascent on slopes and multipliers.
 
 A case fixes the signs of some units. The ascent is that of alpha-beta-CROWN, in the formulation
 that the checker reads. Every undecided unit has a share, which is the position of its free line
@@ -31,7 +31,7 @@ class Cases:
 
     Args:
         signs: `(cases, units)`: -1, 1, or 0 if undecided.
-        share: `(cases, units)`, between 0 and 1: the free lines of undecided units.
+        share: `(cases, units)`, between 0 and 1: positions of the free lines of undecided units.
         pull: `(cases, units)`, at least 0: the multipliers of decided units.
         bound: `(cases,)`: the best lower bounds.
         score: `(cases, units)`: estimated benefit of deciding a unit.
@@ -49,7 +49,7 @@ class Cases:
 
 
 class PhaseAscent:
-    """Ascent on the bounds of one goal's form over cases.
+    """Ascent that improves the bounds of one goal's form over cases.
 
     Args:
         units: The undecided units over the box.
@@ -149,7 +149,7 @@ class PhaseAscent:
     def _pass(
         self, signs: np.ndarray, share: np.ndarray, pull: np.ndarray, gradients: bool
     ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Compute bounds, the units' coefficients, and the gradients by shares and multipliers."""
+        """Compute bounds, the units' coefficients, and gradients in shares and in multipliers."""
         ls, lt, hs, ht = self._lines(signs, share)
         count, d = len(signs), self.inputs
         form = np.tile(self.row, (count, 1))
@@ -181,13 +181,13 @@ class PhaseAscent:
         return bound, met, (of_share, -signs * sums)
 
     def _scores(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
-        """Return the loss through each undecided unit's line; the loss of a free line is halved."""
+        """Return how much each undecided unit's line loosens the bounds, halved for free lines."""
         certain = (met < 0) == self.convex
         score = np.abs(met) * self.gap * np.where(certain, 1.0, 0.5)
         return np.where(self.kinked & (signs == 0), score, 0.0)
 
     def write_leaves(self, cases: Cases) -> list[tuple[bytes, bytes]]:
-        """Encode shares and multipliers of each case, and round `cases` to the encoded values."""
+        """Encode the shares and multipliers of each case, and round `cases` to these codes."""
         out = []
         shares = np.rint(cases.share * 255).astype(np.uint8)
         cases.share = shares / 255.0

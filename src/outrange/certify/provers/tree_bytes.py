@@ -25,7 +25,7 @@ def numbers(values: Sequence[int]) -> bytes:
 
 
 def mask(places: Iterable[int]) -> bytes:
-    """Encode the integer whose bits at `places` are set."""
+    """Encode the integer whose bits are set at the positions `places`."""
     return number(sum(1 << place for place in places))
 
 

@@ -2,9 +2,9 @@
 
 Over the whole box, bounds from the default lines decide the signs of most units. For each goal, a
 tree over the signs of the other units is built. Cases are bounded by ascent (`phase_ascent`). A
-case that is not proved is split at the unit that helps most in a trial. A leaf contains one byte of
-slope per undecided unit, and a multiplier for each sign that matters. It is written once its
-rounded numbers reach the target.
+case that is not proved is split at the unit that helps most in a trial. A leaf contains one byte
+for the slope of each undecided unit, and a multiplier for each sign that matters. It is written if
+the bound that its rounded numbers prove reaches the target.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
 Complete: usually, once enough signs are fixed; not guaranteed by bounds alone.
@@ -50,11 +50,11 @@ class _CaseNode:
     """A case of the tree: a leaf with its bytes, or the unit at which it is split."""
 
     cases: Cases
-    """A batch of one case."""
+    """The case, as a batch of one."""
     leaf: bytes | None = None
     unit: int | None = None
     children: tuple[_CaseNode, _CaseNode] | None = None
-    """The cases with the sign +1 and with -1."""
+    """The case in which the sign of `unit` is +1, and the one in which it is -1."""
 
 
 def prove_units(
@@ -180,7 +180,7 @@ def _finish(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> None:
 
 
 def _candidate_units(ascent: PhaseAscent, node: _CaseNode) -> np.ndarray:
-    """Return the indices of the units with the best scores.
+    """Return the indices of at most `TRIED` units, those with the best scores.
 
     If all scores are 0, units are ranked by the gap of their lines: fixing a sign that has no
     influence on the goal may still leave no feasible input.

@@ -64,7 +64,7 @@ class UnstableUnits:
         self.levels: list[UnstableLevel] = []
         self.width = net.inputs
         self.variables: list[int] = []
-        """Numbers of the undecided units in the network."""
+        """Indices of the undecided units among the network's variables."""
         self._next_variable = net.inputs
         self._least, self._most = box.lo, box.hi
         self._values = {ENTRY: (np.eye(net.inputs), np.zeros(net.inputs))}

@@ -174,11 +174,11 @@ class Expression(ExpressionNode):
         return Expression("min", (self,), axis)
 
     def argmax(self, axis: int | None = None) -> Index:
-        """Return the index of the largest entry (the first of equal ones), as NumPy does."""
+        """Return the index of the largest entry (the first if tied), as `numpy.argmax` does."""
         return Index("argmax", (self,), axis)
 
     def argmin(self, axis: int | None = None) -> Index:
-        """Return the index of the smallest entry (the first of equal ones), as NumPy does."""
+        """Return the index of the smallest entry (the first if tied), as `numpy.argmin` does."""
         return Index("argmin", (self,), axis)
 
     def ravel(self) -> Expression:
