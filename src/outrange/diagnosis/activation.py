@@ -1,4 +1,4 @@
-"""Detects whether a layer's activation is dead, linear or saturated over given input ranges."""
+"""Detects units whose activation is dead, linear or saturated over given input ranges."""
 
 from dataclasses import dataclass
 
@@ -23,9 +23,10 @@ class Behaviour:
 
 
 def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
-    """Return the curves that a layer's activation applies to its input.
+    """Return the scalar functions that a layer's activation applies to its input.
 
-    The list is empty if the layer's output also depends on values that pass through no curve.
+    The list is empty if the layer's output also depends on values that pass through no such
+    function.
     """
     part, ends = case.program.whole, [t for t in (layer.before, layer.after) if t is not None]
     if part is None or len(ends) < 2 or not all(t in part.places for t in ends):
@@ -45,7 +46,7 @@ def behaviour_at(
     only.
 
     Args:
-        lo: Lower bounds of the activation's input: `(rows, units)` at the bounded rows, `(units,)`
+        lo: Lower bounds of the activation's input: `(rows, units)` for the bounded rows, `(units,)`
             over the box of the data.
         hi: Upper bounds, in the shape of `lo`.
     """
@@ -70,15 +71,15 @@ def behaviour_at(
 def _matters(masks: Behaviour, at_rows: bool) -> bool:
     """Return whether the masks are worth confirming with rounding errors.
 
-    They are if most entries are saturated or if a unit is dead at every row. Over a box, one unit
-    that is dead or linear is enough.
+    They are worth it if most entries are saturated or if a unit is dead for every row. Over a box,
+    one unit that is dead or linear is enough.
     """
     dead = masks.dead.all(axis=0) if at_rows else masks.dead | masks.always_on
     return bool(dead.any()) or float(masks.saturated.mean()) > 0.5
 
 
 def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether a layer's output is affine in its activation's input and in curves of it."""
+    """Return whether a layer's output is affine in its activation's input `z` and curves of `z`."""
     part = case.program.whole
     before = None if part is None or layer.before is None else part.places.get(layer.before)
     if part is None or before is None or layer.after not in part.places:

@@ -15,8 +15,8 @@ def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
     """Compute the value of a loss as Keras does.
 
     Args:
-        y: Targets of the output, float64, rows first.
-        p: Predictions of the output, float64, rows first.
+        y: Targets of the output, float64, rows along the first axis.
+        p: Predictions of the output, float64, rows along the first axis.
 
     Returns:
         The loss. None if it is not supported here, if a prediction is not finite, or if the targets
@@ -32,14 +32,14 @@ def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
 
 
 def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
-    """Compute the least loss of a prediction that is the same for every row.
+    """Compute the smallest loss that can be reached by predicting the same output for every row.
 
     Args:
-        y: Targets of the output, float64, rows first.
-        width: Entries of a prediction along its last axis.
+        y: Targets of the output, float64, rows along the first axis.
+        width: Number of entries of a prediction along its last axis.
 
     Returns:
-        The loss; None if the loss is not supported or the targets do not fit it.
+        The loss. None if the loss is not supported, or if the targets do not fit the loss.
     """
     function = _CONSTANTS.get(loss.name)
     if function is None or not loss.known or not y.size or not np.isfinite(y).all():
@@ -48,13 +48,13 @@ def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
 
 
 def least(loss: Loss, y: np.ndarray) -> float:
-    """Compute the least loss that any predictions can have.
+    """Compute the smallest loss that any predictions can have.
 
     It is 0 unless the targets are probabilities or counts.
 
     Args:
         loss: A loss that `constant` supports.
-        y: Targets of the output, float64, rows first.
+        y: Targets of the output, float64, rows along the first axis.
     """
     if loss.name == "binary_crossentropy":
         y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing
@@ -165,7 +165,7 @@ def _constant_absolute(_: Loss, y: np.ndarray, width: int) -> float:
 
 
 def _constant_huber(loss: Loss, y: np.ndarray, width: int) -> float:
-    """Find by bisection the constant at which the gradients of all rows cancel; return its loss."""
+    """Find by bisection the constant at which the gradients cancel, and return its loss."""
     columns, delta = _columns(y, width), float(loss.options.get("delta", 1.0))
     lo, hi = columns.min(axis=0), columns.max(axis=0)
     for _ in range(60):

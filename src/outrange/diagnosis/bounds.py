@@ -18,7 +18,7 @@ from ..program import PartialGraph
 
 
 AT_ONCE = 4_000_000
-"""Maximum number of graph values times rows that are held in memory together."""
+"""Maximum product of graph values and rows that is kept in memory at the same time."""
 
 
 @dataclass(eq=False)
@@ -27,7 +27,7 @@ class Ranges:
 
     Args:
         ends: Lower and upper bounds of each value, `(boxes, size)` each.
-        leaves: Values of ops whose inputs may lie outside the op's domain.
+        leaves: Indices of the values whose ops may receive inputs outside their domain.
     """
 
     ends: list[Bounds]
@@ -36,7 +36,7 @@ class Ranges:
 
 @dataclass(frozen=True, eq=False)
 class UnitRanges:
-    """Lower and upper bounds of a tensor at each row of the data, `(rows, units)` each."""
+    """Lower and upper bounds of a tensor for each row of the data, `(rows, units)` each."""
 
     lo: np.ndarray
     hi: np.ndarray
@@ -99,7 +99,7 @@ def ends_of(
         ends: Bounds of every value of `part.graph`.
 
     Returns:
-        The bounds; None if an argument is None or if the graph does not contain the tensor.
+        The bounds. None if an argument is None, or if the graph does not contain the tensor.
     """
     if part is None or ends is None or tensor is None:
         return None
@@ -115,9 +115,9 @@ def ends_of(
 def ends_of_both(
     part: PartialGraph | None, tensor: int, fused: Ranges | None, written: Ranges | None
 ) -> Bounds | None:
-    """Intersect the ranges of a tensor from the fused graph and from the graph as written.
+    """Intersect a tensor's range in the fused graph with its range in the graph as written.
 
-    A fused curve may have no bound over an infinite range although each of its parts has one.
+    A fused curve may be unbounded over an infinite range although each of its parts is bounded.
     """
     ends = ends_of(part, tensor, fused.ends if fused else None)
     if part is None or ends is None or written is None or tensor not in part.places:
@@ -127,7 +127,7 @@ def ends_of_both(
 
 
 def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[int, Bounds]:
-    """Compute bounds of tensors at each row of the data.
+    """Compute bounds of tensors for each row of the data.
 
     Args:
         x: The rows, `(rows, part.data)`.
@@ -152,7 +152,7 @@ def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[
 
 
 def at_once(graph: Graph, count: int) -> list[slice]:
-    """Split `count` rows into slices whose graph values fit in memory together."""
+    """Split `count` rows into slices, each small enough that its graph values fit in memory."""
     rows = max(1, AT_ONCE // max(sum(n.size for n in graph.nodes) + graph.size, 1))
     return [slice(start, start + rows) for start in range(0, count, rows)]
 

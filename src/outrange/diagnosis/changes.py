@@ -1,4 +1,4 @@
-"""The interface of a diagnosed program for short trainings, and the changes they can apply."""
+"""The interface through which short training runs see a diagnosed program, and their changes."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from .plan import Plan
 
 
 class Case(Protocol):
-    """The part of `DiagnosisContext` that short trainings need."""
+    """The part of `DiagnosisContext` that short training runs need."""
 
     program: Program
     user_data: tuple[Any, Any]
@@ -46,7 +46,7 @@ class Case(Protocol):
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training may normalize by batch statistics, which inference does not."""
+        """Whether training may normalize by batch statistics, unlike inference."""
         ...
 
     def targets(self, loss: Loss) -> np.ndarray | None:
@@ -60,18 +60,19 @@ class Case(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """Differences of one short training from the user's program.
+    """Differences between one short training run and the user's program.
 
     Args:
         rate: Factor applied to the learning rate.
         scaled_x: Whether the inputs are scaled to mean 0 and standard deviation 1.
         scaled_y: Whether the targets are scaled to mean 0 and standard deviation 1.
         redrawn: Whether the training starts from newly drawn weights.
-        without: The disabled mechanism: `"penalties"`, `"noise"`, `"clipping"` or `"freezing"`.
+        without: The mechanism that is disabled: `"penalties"`, `"noise"`, `"clipping"` or
+            `"freezing"`.
         held_out: Whether a quarter of the rows is excluded from the batches.
         bent: Layers whose activation is replaced by a relu.
-        loss: Name of another loss to train with; results are still compared by the user's loss.
-        steps: Maximum number of steps; 0 for the maximum of the other trainings.
+        loss: Name of a different loss to train with; results are still compared by the user's loss.
+        steps: Maximum number of steps; 0 for the default maximum of short training runs.
         batch: Rows per step; 0 for the program's batch size.
     """
 
@@ -105,7 +106,8 @@ def redraw_weights(program: Program, seed: int) -> dict[int, np.ndarray]:
     """Draw matrices and kernels as `glorot_uniform` does, and set biases to 0.
 
     Returns:
-        Index of each redrawn weight to its new value. Other vectors, such as scales, are omitted.
+        Map from the index of each redrawn weight to its new value. Other vectors, such as scales,
+        are omitted.
     """
     rng, weights = np.random.default_rng(seed), {}
     for i, weight in enumerate(program.weights):

@@ -1,4 +1,4 @@
-"""A program under diagnosis with its data, and cached facts about it that the rules read."""
+"""A program under diagnosis with its data, and cached results about it that the rules read."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from .trials import ROWS, Trials
 
 
 WORK = 40_000_000
-"""Maximum number of graph values times bounded rows; in larger data only the first rows are
+"""Maximum product of graph values and bounded rows; in larger data only the first rows are
 bounded."""
 
 LARGE, DEEP = 2_000_000, 60
-"""Numbers of weights and layers above which the model is run only if the caller passes `steps`."""
+"""Maximum numbers of weights and layers of a model that is run without an explicit `steps`."""
 
 
 @dataclass(eq=False)
@@ -40,8 +40,8 @@ class DiagnosisContext:
 
     Args:
         program: The model with its loss and optimizer.
-        x: Inputs, one array per model input, rows first.
-        y: Targets, one array per output, or None.
+        x: Inputs, one array per model input, with rows along the first axis.
+        y: Targets, one array per output; None without targets.
         user_data: The data in the user's form, `(x, y)`, for the model's own functions.
         steps: Maximum number of training steps on a copy of the model, 0 for none. If None, the
             size of the model decides whether it is trained and measured at all.
@@ -49,11 +49,11 @@ class DiagnosisContext:
             to this list.
         names: Names of the features, if the data has named columns.
         plan: The planned length of training, if known.
-        history: Logged values after each epoch of a training, if there was one.
+        history: Values that a finished training run logged after each epoch, if known.
         held_out: Inputs and targets excluded from training, if there are any.
         mixed_row: A row whose output depends on other rows of its batch, if one was observed.
-        training_rows: Indices of the rows for trainings that hold out the other rows. They are
-            drawn at random if None.
+        training_rows: Indices of the rows to train on when the other rows are held out. If None,
+            they are drawn at random.
     """
 
     program: Program
@@ -98,7 +98,7 @@ class DiagnosisContext:
         return np.asarray(np.isfinite(self.flat_model_inputs).all(axis=1))
 
     def targets(self, loss: Loss) -> np.ndarray | None:
-        """Return the targets of one loss as float64, rows first; None if not numeric."""
+        """Return the targets of one loss, `(rows, ...)` float64; None if they are not numeric."""
         if self.y is None or loss.output >= len(self.y):
             return None
         array = np.asarray(self.y[loss.output])
@@ -113,7 +113,7 @@ class DiagnosisContext:
 
     @cached_property
     def free(self) -> Ranges | None:
-        """Ranges over the box of the data that are valid for all values of trainable weights."""
+        """Ranges over the box of the data that hold for all values of the trainable weights."""
         part = self.program.free
         return None if part is None else interval_ends(part.graph, *self._box(part))
 
@@ -167,7 +167,7 @@ class DiagnosisContext:
 
     @cached_property
     def bounded_rows(self) -> np.ndarray:
-        """Indices of the rows at which tensors are bounded."""
+        """Indices of the rows for which tensors are bounded."""
         part = self.program.whole
         rows = np.flatnonzero(self.finite_rows)
         if part is None:
@@ -177,7 +177,7 @@ class DiagnosisContext:
 
     @cached_property
     def at_rows(self) -> dict[int, UnitRanges]:
-        """Bounds at `bounded_rows` of the outputs and of every activation's input and output.
+        """Bounds of the outputs and of every activation's input and output for `bounded_rows`.
 
         The keys are tensor numbers.
         """
@@ -190,7 +190,7 @@ class DiagnosisContext:
         return {t: UnitRanges(*ends) for t, ends in bounds.items()}
 
     def rows_of(self, tensor: int | None) -> UnitRanges | None:
-        """Return bounds of one tensor at each of `bounded_rows`; None if there are none.
+        """Return bounds of one tensor for each of `bounded_rows`; None if no bounds are known.
 
         The tensor may be constant.
         """
@@ -211,7 +211,7 @@ class DiagnosisContext:
 
     @property
     def these_rows(self) -> str:
-        """A phrase for the bounded rows: `"your 7 rows"` or `"3 of your 7 rows"`."""
+        """A phrase that describes the bounded rows: `"your 7 rows"` or `"3 of your 7 rows"`."""
         if len(self.bounded_rows) == self.rows:
             return f"your {self.rows:,} rows"
         return f"{len(self.bounded_rows):,} of your {self.rows:,} rows"
@@ -240,13 +240,13 @@ class DiagnosisContext:
 
     @property
     def complete_measurement(self) -> Measured | None:
-        """The measurement, if it covers all rows and succeeded."""
+        """The measurement if it covers all rows and succeeded; otherwise None."""
         measurement = self.measurement if self.rows <= ROWS else None
         return None if measurement is None or measurement.error else measurement
 
     @cached_property
     def predictions(self) -> list[np.ndarray]:
-        """The model's own outputs for all rows; empty if it is not run or fails."""
+        """The model's own outputs for all rows; empty if the model is not run or fails."""
         if not self.runs:
             return []
         outputs = self.measurement.outputs if self.measurement is not None else ()
@@ -265,12 +265,12 @@ class DiagnosisContext:
 
     @cached_property
     def measurement(self) -> Measured | None:
-        """Loss and gradients at the stored weights."""
+        """Loss and gradients at the stored weights; None if the model is not run or measured."""
         measure: Callable | None = self.program.measure
         return measure(*self.user_data) if measure is not None and self.runs else None
 
     def is_nonfinite_at(self, rows: np.ndarray) -> bool | None:
-        """Return whether the loss or a gradient over some rows is not finite.
+        """Return whether the loss or a gradient is not finite on the given rows.
 
         A program without a loss is judged by its outputs. Returns None if the values cannot be
         measured.
@@ -288,15 +288,15 @@ class DiagnosisContext:
         )
 
     def _repeat_rows(self, rows: np.ndarray) -> tuple[Any, Any]:
-        """Return the data of some rows, repeated to the row count of the other measurements.
+        """Return the given rows of the data, repeated to the row count of the other measurements.
 
-        Arrays of the same shape avoid another compilation.
+        Arrays of the same shape do not have to be compiled again.
         """
         rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
         return cut(self.user_data[0], rows), cut(self.user_data[1], rows)
 
     def measure_rows(self, rows: np.ndarray) -> Measured | None:
-        """Measure loss and gradients over some rows; None if they cannot be measured."""
+        """Measure loss and gradients on the given rows; return None if they cannot be measured."""
         if self.program.measure is None or not self.runs:
             return None
         measurement = self.program.measure(*self._repeat_rows(rows))
@@ -304,7 +304,7 @@ class DiagnosisContext:
 
     @cached_property
     def trials(self) -> Trials:
-        """Short trainings of copies of the model."""
+        """Short training runs of copies of the model."""
         return Trials(self)  # pyright: ignore[reportArgumentType]  # cached properties are properties
 
     @property
@@ -314,7 +314,7 @@ class DiagnosisContext:
 
     @property
     def batch_normalized(self) -> bool:
-        """Whether training may use batch statistics, unlike the measured gradients."""
+        """Whether training may use batch statistics, which the measured gradients do not use."""
         return any(layer.statistics for layer in self.program.layers)
 
 

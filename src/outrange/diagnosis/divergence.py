@@ -1,4 +1,4 @@
-"""Detects diverging training: proved for linear models, observed in short trainings for others."""
+"""Detects diverging training: by proof for linear models, by short training runs for others."""
 
 import numpy as np
 
@@ -7,17 +7,17 @@ from .context import DiagnosisContext
 
 
 GROWTH = 1e3
-"""Factor by which the loss of a diverging training must have grown at some step."""
+"""Factor by which the loss must have grown at some step of a diverging training run."""
 
 WILD = 10.0
-"""Factor by which the final loss of a diverging training must still exceed the initial loss."""
+"""Factor by which the final loss of a diverging training run must still exceed the initial loss."""
 
 
 def diverges(training: Rehearsal | None) -> bool:
-    """Return whether a training diverged.
+    """Return whether a training run diverged.
 
     It diverged if its loss became NaN or infinite. It also diverged if the loss grew more than a
-    thousandfold and finally still exceeds ten times the initial loss.
+    thousandfold and, at the end, still exceeds ten times the initial loss.
     """
     if training is None or not training.looks or not np.isfinite(training.losses[0]):
         return False
@@ -29,7 +29,7 @@ def diverges(training: Rehearsal | None) -> bool:
 
 
 def late_loss(training: Rehearsal) -> float:
-    """Return the mean loss over the second half of a training; infinite if a loss is not finite."""
+    """Return the mean loss over the second half of a run; infinite if any loss is not finite."""
     steps = len(training.losses)
     looks = [loss for i, loss in training.looks if i >= steps / 2]
     fine = np.isfinite(training.losses).all() and np.isfinite(looks).all()
@@ -37,7 +37,7 @@ def late_loss(training: Rehearsal) -> float:
 
 
 def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
-    """Return the layer, a lower bound of the curvature, and an upper bound of stable rates.
+    """Return the layer, a lower bound of the curvature, and an upper bound of stable step sizes.
 
     Returns None unless the model is linear and its learning rate provably exceeds that bound.
     """
@@ -69,7 +69,7 @@ def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float,
 
 
 def _plain_descent(program: Program, optimizer: Optimizer) -> bool:
-    """Return whether steps are `v = momentum v - rate gradient; w += v` of the compiled loss."""
+    """Return whether a step is `v = momentum v - rate gradient; w += v` for the compiled loss."""
     steps = program.stepping
     if steps is None or steps.refusal or steps.kind != "SGD" or optimizer.scheduled:
         return False

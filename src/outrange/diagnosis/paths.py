@@ -34,7 +34,7 @@ def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]
 
 
 def _find_lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
-    """Return groups as in `lost_weights`, judged by the recorded steps of `program` alone."""
+    """Return groups as in `lost_weights`, based on the recorded steps of `program` alone."""
     makers = {t: step for step in program.steps for t in step.gives}
     starts = [loss.tensor for loss in program.losses if loss.tensor is not None]
     reached, reachable = _behind(makers, starts, blocked=False)
@@ -91,7 +91,7 @@ def _behind(
 
     Args:
         makers: Tensor number to the step that computes it.
-        starts: The tensors whose dependencies are collected. They are part of the result.
+        starts: The tensors whose dependencies are collected. They are included in the result.
         blocked: Whether to include dependencies through which no gradient passes.
     """
     tensors, weights, waiting = set(starts), set(), list(starts)
@@ -114,7 +114,7 @@ def _behind(
 def _blocks_gradient(
     step: RecordedStep, reached: set[int], makers: dict[int, RecordedStep], lost: list[int]
 ) -> bool:
-    """Return whether `step` receives a gradient and blocks it on its way to a lost weight."""
+    """Return whether `step` receives a gradient and keeps it from reaching a lost weight."""
     if not reached.intersection(step.gives) or not (step.blocked or step.blocked_weights):
         return False
     _, weights = _behind(makers, step.blocked, blocked=True)
@@ -130,7 +130,7 @@ ELEMENTWISE = frozenset({
 })  # fmt: skip
 
 POOLING = frozenset({"MaxPool", "AveragePool", "Mean", "Max"})
-"""Operations on each channel separately; `Mean` and `Max` are global pooling."""
+"""Operations that treat each channel separately; `Mean` and `Max` are global pooling."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def is_product(step: RecordedStep) -> bool:
 def units_path(
     program: Program, readers: Mapping[int, Sequence[RecordedStep]], step: RecordedStep
 ) -> UnitsPath | None:
-    """Follow a product's units to the only product that reads them; None if there is none.
+    """Follow a product's units to the only product that reads them; return None if there is none.
 
     If a step flattens positions and channels into one axis, each row of the next kernel belongs to
     one channel at one position.

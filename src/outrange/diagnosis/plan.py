@@ -1,4 +1,4 @@
-"""The user's description of a planned or finished training."""
+"""The user's description of a planned or finished training run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Plan:
 
 
 def plan_of(epochs: Any, batch_size: Any) -> Plan | None:
-    """Build the plan from the arguments of `diagnose`; None if `epochs` is None.
+    """Build the plan from the arguments of `diagnose`; return None if `epochs` is None.
 
     Raises:
         InputError: An argument is not a positive integer, or only `batch_size` is given.
@@ -91,7 +91,7 @@ def split_rows(rows: int, fraction: Any) -> int:
     """Return the number of rows that `fit` trains on when it holds out the last rows.
 
     Args:
-        rows: The number of all rows.
+        rows: The total number of rows.
         fraction: The fraction of the rows that `fit` holds out for validation.
 
     Raises:

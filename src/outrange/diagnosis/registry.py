@@ -24,15 +24,16 @@ ModelAndData = tuple[Any, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Example:
-    """A small program with a fault, and one that does the same task without it.
+    """A small program with a fault, and one that does the same task without the fault.
 
     Args:
         faulty: `faulty(keras)` returns `(model, x, y)`. The framework is an argument; examples
             never import it.
         healthy: `healthy(keras)` returns the program without the fault.
         level: The level that the finding on the faulty program must have.
-        backends: Backends on which the fault shows; on others only a suspicion is permitted.
-        options: Arguments of `outrange.diagnose` that are needed to find the fault.
+        backends: Backends on which the fault appears; on others the finding may only be a
+            suspicion.
+        options: Additional arguments that `outrange.diagnose` needs to find the fault.
         twin_options: Arguments for the healthy program, if they differ.
     """
 
@@ -45,7 +46,7 @@ class Example:
 
 
 HARMLESS = " A proved fact becomes a note if trained copies do as well with it as with its fix."
-"""The last sentence of the explanation of a rule whose facts may be harmless."""
+"""The last sentence of the explanation of a rule whose proved findings may be harmless."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Rule:
         why: The explanation: what the rule checks, the basis of its levels, and remedies.
         check: The function that returns the findings of the rule on a case.
         examples: Pairs of a faulty and a healthy program.
-        may_be_harmless: Whether a program may learn as well with the proved fact as without it.
-            If so, trained copies decide whether the fact is a finding or a note.
+        may_be_harmless: Whether a program may learn as well with the proved fault as without it. If
+            so, trained copies decide whether the fault is reported as a finding or as a note.
     """
 
     code: str
@@ -76,7 +77,7 @@ class Rule:
         return f"{self.code} {self.title}. {self.why}{more}"
 
     def finding(self, level: Level, layer: str, message: str, fix: str, **more: Any) -> Finding:
-        """Create a finding of this rule."""
+        """Create a finding of this rule; `more` sets further fields of `Finding`."""
         title = more.pop("title", self.title)
         return Finding(self.code, title, level, layer, message, fix, **more)
 

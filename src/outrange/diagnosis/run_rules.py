@@ -39,7 +39,7 @@ dead units."""
 
 
 def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
-    """Complete the findings whose fix refers to other findings.
+    """Complete each finding whose fix refers to other findings.
 
     Such a finding takes over the layer and the fix of the most certain cause. If no other finding
     is certain enough, only the reference is removed from its fix.
@@ -67,11 +67,11 @@ BUDGET = "OR030"
 """The rule that proves a lower bound of the loss after the planned number of steps."""
 
 REDUNDANT = 1.05
-"""A bound after few steps is redundant up to this multiple of a bound after any number of steps."""
+"""A bound for the planned steps is redundant up to this multiple of a bound for all weights."""
 
 
 def drop_redundant_budget(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
-    """Drop the finding about few steps if another finding proves about the same loss bound.
+    """Drop the finding about too few steps if another finding proves nearly the same loss bound.
 
     The bound of the other finding holds for all weights. More epochs would therefore not help, but
     the fix of the other finding may.
@@ -117,7 +117,7 @@ def diagnose(
     held_out: tuple[list[np.ndarray], list[np.ndarray]] | None = None,
     try_fixes: bool = False,
 ) -> Diagnosis:
-    """Apply every rule and collect the findings; see `outrange.diagnose`."""
+    """Apply every rule and return the findings as a diagnosis; see `outrange.diagnose`."""
     if isinstance(ignore, str) or not isinstance(ignore, Iterable):
         raise InputError(
             '`ignore` must be a list of rule codes, such as ["OR014"]. '

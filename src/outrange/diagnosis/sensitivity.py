@@ -33,7 +33,7 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
     Cost: one forward pass.
 
     Args:
-        layers: Layer calls, all of whose outputs change at once.
+        layers: Layer calls, all of whose outputs change simultaneously.
 
     Returns:
         The bound. None if some op on the path has no such factor, if some tensor is unknown (it
@@ -65,10 +65,11 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
 def _incoming_change(
     graph: Graph, value: int, changes: Mapping[int, np.ndarray], ends: Sequence[Bounds]
 ) -> np.ndarray | None:
-    """Bound the change of a value, given the changes of its inputs; None if its op has no factor.
+    """Bound the change of a value, given those of its inputs; None if its op has no factor.
 
     Args:
-        changes: Value to the bound of its change; values that do not change are absent.
+        changes: Map from the index of a value to the bound of its change; values that do not change
+            are absent.
         ends: Ranges of all values.
     """
     zero = np.zeros(graph.value_size(value))

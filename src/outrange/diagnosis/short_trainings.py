@@ -1,4 +1,4 @@
-"""Short trainings of model copies, each run once."""
+"""Short training runs of model copies, each carried out at most once."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from .plan import BATCH
 
 
 STEPS, LONG = 200, 600
-"""Maximum number of steps of one training without a plan, and with one. Slow models take fewer."""
+"""Maximum number of steps of a training run: without a plan, and with one. For slow models, a time
+limit ends the run earlier."""
 
 SEEDS = 3
-"""Number of trainings with each change; each uses a different order of the rows."""
+"""Number of training runs per change; each uses a different order of the rows."""
 
 ALLOWED = 7.0
-"""Processor seconds after which no further training is started."""
+"""Total processor time, in seconds, after which no further training run is started."""
 
 OWN, OTHER = 4.0, 1.5
-"""Time limits in seconds of the first training, and of each further training."""
+"""Time limits, in seconds, for the first training run and for each further one."""
 
 
 class ShortTrainings:
-    """Trainings of model copies, run on demand and cached.
+    """Short training runs of model copies, started on demand and cached.
 
     Args:
         case: The model with its data.
@@ -40,13 +41,13 @@ class ShortTrainings:
 
     @property
     def steps(self) -> int:
-        """Maximum number of steps of one training; a longer plan raises it up to `LONG`."""
+        """Maximum number of steps of one training run; a longer plan raises it up to `LONG`."""
         plan = self._case.plan
         return STEPS if plan is None else min(max(STEPS, plan.steps(self._case.rows)), LONG)
 
     @property
     def complete(self) -> bool:
-        """Whether the first training took at least half of the planned steps."""
+        """Whether the first training run took at least half of the planned steps."""
         plan, first = self._case.plan, self.run()
         return plan is not None and first is not None and (
             2 * len(first.losses) >= plan.steps(self._case.rows)
@@ -58,7 +59,7 @@ class ShortTrainings:
         return min(self._case.batch_size or BATCH, self._case.rows)
 
     def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:
-        """Run one training with a change, or return its cached result.
+        """Train a copy with a change and return the result, which is cached.
 
         Returns None if training is not possible, if it fails, or if no time is left.
         """
@@ -86,7 +87,7 @@ class ShortTrainings:
 
     @cached_property
     def fitted(self) -> np.ndarray:
-        """Indices of the rows to train on if others are held out.
+        """Indices of the rows to train on if the other rows are held out.
 
         These are the `training_rows` of the case, or three quarters of the rows drawn at random.
         """
@@ -96,7 +97,7 @@ class ShortTrainings:
         return np.sort(np.random.default_rng(0).permutation(rows)[: rows - rows // 4])
 
     def all(self, change: Change = AS_IS) -> list[Rehearsal]:
-        """Return the successful trainings with a change, at most one per order of the rows."""
+        """Return the successful training runs with a change, at most one per seed."""
         trainings = [self.run(change, seed) for seed in range(SEEDS)]
         return [training for training in trainings if training is not None]
 

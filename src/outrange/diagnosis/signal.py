@@ -17,8 +17,8 @@ class Signal:
     """The cross-validated fit of kernel ridge regression.
 
     Args:
-        explained: Explained fraction of the targets' variance, at most 1; negative if the fit is
-            worse than the mean.
+        explained: Fraction of the targets' variance that the fit explains, at most 1; negative if
+            the fit is worse than predicting the mean.
         by_chance: Explained fractions after random permutations of the targets' rows, one number
             per permutation; empty if `explained` is clearly above chance.
         rows: Number of rows used.
@@ -73,13 +73,13 @@ def signal(x: np.ndarray, y: np.ndarray, tries: int = 19) -> Signal | None:
 
 
 CLEAR = 0.1
-"""Explained fraction of the variance above which no permutations are needed."""
+"""Explained fraction of the variance above which no comparison with permutations is needed."""
 
 
 def _explained_shares(
     kernels: list[tuple[np.ndarray, float]], targets: list[np.ndarray]
 ) -> list[float]:
-    """Return the fraction of each target array that the best kernel and penalty explain."""
+    """Return the fraction of each array's variance that the best kernel and penalty explain."""
     stacked = np.concatenate(targets, axis=1)
     best = np.full(len(targets), -np.inf)
     for kernel, penalty in kernels:

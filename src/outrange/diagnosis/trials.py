@@ -1,4 +1,4 @@
-"""Evaluates short trainings of model copies with the user's optimizer and batch size."""
+"""Evaluates short training runs of model copies with the user's optimizer and batch size."""
 
 from __future__ import annotations
 
@@ -17,34 +17,35 @@ from .wording import describe_copies
 
 
 ROWS = 512
-"""Number of rows at which trainings are evaluated."""
+"""Maximum number of rows on which training runs are evaluated."""
 
 GAIN = 0.02
-"""Fraction of the best constant's loss by which a training must improve on it to have learned."""
+"""Minimum improvement on the best constant's loss, as a fraction of it, if a run has learned."""
 
 
 LEAST = 40
 """Minimum number of steps after which a lack of learning is evidence."""
 
 FEW = 12
-"""Minimum number of steps of a comparison; they are taken even if they are slow."""
+"""Minimum number of steps of a training run that is compared; slow models take them as well."""
 
 HALFWAY, BETTER = 0.3, 0.6
-"""A training is far from done if its loss is at least the first fraction of the best constant's
-loss. A change then helps if it reduces the loss to less than the second fraction of its value."""
+"""A training run is far from done if its loss is at least the first fraction of the best constant's
+loss. In that case a change helps if it reduces the loss to less than the second fraction of the
+loss without the change."""
 
 LEARNED = 0.7
-"""Fraction of the best constant's loss below which a training has clearly learned."""
+"""Fraction of the best constant's loss below which a training run has clearly learned."""
 
 
 class Trials(ShortTrainings):
-    """Short trainings, compared with the best constant and with each other."""
+    """Short training runs, compared with the best constant and with each other."""
 
     # ---- losses -----------------------------------------------------------------------------
 
     @cached_property
     def constant(self) -> float | None:
-        """The loss of the best constant outputs, excluding penalties; None if unknown."""
+        """The loss of the best constant output, excluding penalties; None if unknown."""
 
         def of(loss: Loss, y: np.ndarray) -> float | None:
             head = self._case.head(loss)
@@ -58,7 +59,7 @@ class Trials(ShortTrainings):
         return self._sum(baselines.least) or 0.0
 
     def loss_of(self, outputs: Sequence[np.ndarray]) -> float | None:
-        """Compute the loss of outputs for the first rows, excluding penalties; None if unknown."""
+        """Return the loss of outputs for the first rows, excluding penalties; None if unknown."""
 
         def of(loss: Loss, y: np.ndarray) -> float | None:
             p = np.asarray(outputs[loss.output], np.float64)
@@ -78,7 +79,7 @@ class Trials(ShortTrainings):
 
     @property
     def signal(self) -> Signal | None:
-        """The signal in the inputs about the targets of the only loss; None with several losses."""
+        """How well the inputs explain the targets if there is only one loss; None otherwise."""
         losses = self._case.program.losses
         return self.signal_of(losses[0]) if len(losses) == 1 else None
 
@@ -147,7 +148,7 @@ class Trials(ShortTrainings):
 
     @cached_property
     def _of_scaled(self) -> float | None:
-        """The loss of the best constant for scaled targets; None if unknown."""
+        """The loss of the best constant output when the targets are scaled; None if unknown."""
         losses = self._case.program.losses
         y, head = self._case.targets(losses[0]), self._case.head(losses[0])
         if len(losses) != 1 or y is None or head is None:
@@ -155,17 +156,18 @@ class Trials(ShortTrainings):
         return baselines.constant(losses[0], standardize(y)[:ROWS].astype(np.float64), head.width)
 
     def ratios(self, change: Change = AS_IS) -> list[float]:
-        """Return the `ratio` of every training with a change; empty if one of them is unknown."""
+        """Return the `ratio` of every run with a change; empty if one of the ratios is unknown."""
         ratios = [self.ratio(training, change) for training in self.all(change)]
         return [r for r in ratios if r is not None] if None not in ratios else []
 
     def inference_ratios(self, change: Change) -> list[float]:
-        """Return the loss of every training at inference, relative to the best constant's.
+        """Return every training run's loss at inference, divided by the best constant's loss.
 
-        Unlike `ratios`, it uses the moving statistics of batch normalization, as `evaluate` does.
+        Unlike in `ratios`, the loss is always computed with the moving statistics of batch
+        normalization, as in `evaluate`.
 
         Returns:
-            One ratio per training; empty if one of them is unknown.
+            One ratio per training run; empty if one of them is unknown.
         """
         constant, ratios = self.constant, []
         if constant is None or constant - self.least < 1e-12:
@@ -179,7 +181,7 @@ class Trials(ShortTrainings):
 
     @cached_property
     def stuck(self) -> bool | None:
-        """True if every training ends no better than the best constant; None if unknown."""
+        """Whether every training run ends no better than the best constant; None if unknown."""
         for seed in range(SEEDS):
             training = self.run(AS_IS, seed)
             ratio = (
@@ -192,7 +194,7 @@ class Trials(ShortTrainings):
         return True
 
     def helps(self, change: Change) -> tuple[float, float] | None:
-        """Return the losses without and with a change if the model learns only with the change.
+        """Return the losses without and with a change if the model learns only with it.
 
         Returns:
             Two fractions of the best constant's loss: the least without the change, and the largest
@@ -210,11 +212,13 @@ class Trials(ShortTrainings):
         return min(self.ratios()), most
 
     def heldout_correlation(self, change: Change, loss: Loss) -> float | None:
-        """Return the correlation of outputs and targets at held-out rows.
+        """Return the correlation of outputs and targets on held-out rows, in standard deviations.
 
         Returns:
-            The correlation in standard deviations of a random correlation. It is averaged over the
-            entries of the output, and is the largest of all trainings. None if unknown.
+            The correlation coefficient, averaged over the entries of the output and multiplied by
+            the square root of the number of held-out rows, so that 1 corresponds to one standard
+            deviation of the coefficient of unrelated data. The result is the largest over all
+            training runs. None if unknown.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
         y, runs = self._columns(loss), self.all(change)
@@ -233,17 +237,17 @@ class Trials(ShortTrainings):
         return max(correlations)
 
     def improves(self, change: Change) -> tuple[float, float] | None:
-        """Return the result of `helps`; if it is None, return that of `gain`.
+        """Return the result of `helps`; if that is None, return the result of `gain`.
 
-        `gain` is used only if the trainings took at least half of the planned steps.
+        `gain` is used only if training took at least half of the planned steps.
         """
         return self.helps(change) or (self.gain(change) if self.complete else None)
 
     def heldout_gain(self, change: Change) -> tuple[float, float] | None:
-        """Return the losses at held-out rows, without and with a change, if the gain is clear.
+        """Return the losses on held-out rows, without and with a change, if the gain is clear.
 
         Args:
-            change: The change to evaluate. Both trainings also hold out a quarter of the rows.
+            change: The change to evaluate. Both training runs also hold out a quarter of the rows.
 
         Returns:
             Two fractions of the best constant's loss, as in `gain`; None if unknown, or if the gain
@@ -256,7 +260,7 @@ class Trials(ShortTrainings):
         return (min(before), max(after)) if after and max(after) < BETTER * min(before) else None
 
     def _heldout_ratios(self, change: Change) -> list[float]:
-        """Return every training's loss at held-out rows, divided by that of their best constant.
+        """Return every run's loss on held-out rows, divided by the best constant's loss on them.
 
         The list is empty if a ratio is unknown.
         """
@@ -286,8 +290,8 @@ class Trials(ShortTrainings):
     def gain(self, change: Change) -> tuple[float, float] | None:
         """Return the losses without and with a change if the change clearly lowers the loss.
 
-        Trainings of a few steps are evidence only if their loss is not finite. In that case the
-        trainings with the change must have learned.
+        Training runs of only a few steps are evidence only if their loss is not finite. In that
+        case the runs with the change must have learned.
 
         Returns:
             Two fractions of the best constant's loss: the least without the change, and the largest
@@ -312,7 +316,7 @@ class Trials(ShortTrainings):
         """Describe the result of `gain` in a sentence.
 
         Args:
-            left: The fractions that `gain` returned.
+            left: The pair of fractions that `gain` returned.
             how: The change as a phrase, for example `"without dropout"`.
             loss: The name of the compared quantity.
         """

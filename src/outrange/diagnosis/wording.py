@@ -12,7 +12,7 @@ FLOAT32 = 2.0**-23
 def span(lo: float, hi: float) -> str:
     """Format a range, for example as `[0, inf)`.
 
-    Finite bounds have four digits. They are rounded outward unless the difference is within the
+    Finite bounds have four digits. They are rounded outward unless that difference is within the
     rounding error of float32.
     """
     left = "(-inf" if np.isneginf(lo) else f"[{_outward(lo, -1.0, FLOAT32)}"
@@ -53,7 +53,8 @@ def format_steps(count: int) -> str:
 
 
 MANY_TIMES = 2.0
-"""Multiple of the best constant's loss from which messages give a factor, not a percentage."""
+"""Multiple of the best constant's loss at or above which messages state a factor, not a
+percentage."""
 
 
 def of_constant(left: float, loss: str = "loss") -> str:
@@ -71,7 +72,7 @@ def of_constant(left: float, loss: str = "loss") -> str:
 
 
 def describe_copies(steps: int, left: tuple[float, float], how: str, loss: str = "loss") -> str:
-    """Describe in a sentence the losses of copies trained without and with a change.
+    """Describe in a sentence the losses of copies that were trained without and with a change.
 
     Args:
         steps: The number of steps without the change.

@@ -23,7 +23,7 @@ COMPARING = "comparing the graph with the model"
 """Name of the progress phase."""
 
 _ENTRIES = 2**22
-"""Maximum number of graph values in memory during a comparison, summed over its points."""
+"""Maximum number of graph values in memory during a comparison, counting each point separately."""
 
 _SMALL = 10.0
 """Input magnitude up to which the model is assumed not to overflow."""
@@ -46,8 +46,8 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     none.
 
     Args:
-        network: The network built by a front-end. Without a `predict` there is nothing to compare;
-            with a `probe` the error names the first layer that differs.
+        network: The network built by a front-end. Without a `predict` there is nothing to compare.
+            With a `probe`, the error names the first layer that differs.
         box: The caller's input box, sampled as well.
         seed: Seed of the random points.
 
@@ -75,7 +75,7 @@ def check_at(network: Network, x: np.ndarray, actual: np.ndarray, *, seed: int =
 
     Args:
         network: The network built by a front-end.
-        actual: `(count, outputs)` the model's outputs at these points.
+        actual: The model's outputs at these points, `(count, outputs)`.
         seed: Seed of the random roundings.
 
     Raises:
@@ -152,7 +152,7 @@ def _worst(
     strayed: PointErrors,
     x: np.ndarray,
 ) -> _Mismatch | None:
-    """Return the difference that most exceeds what is allowed; None if none exceeds it."""
+    """Return the difference that most exceeds what is allowed; None if all are allowed."""
     calm = ~strayed.overflows[:, None]
     with np.errstate(all="ignore"):
         excess = np.abs(expected - actual) / allowed

@@ -13,12 +13,12 @@ from .network import Network
 
 
 def distinct_names(declared: Sequence[DeclaredNetwork]) -> list[str]:
-    """Return the names of the declared networks that need a model of their own."""
+    """Return the names of the declared networks that need a separate model."""
     return [network.name for network in declared if not network.equal_to]
 
 
 def check_names(declared: Sequence[DeclaredNetwork], names: Sequence[str]) -> None:
-    """Check that there is exactly one model for each declared network that needs one.
+    """Check that there is exactly one model for each declared network that needs a model.
 
     Raises:
         InputError: A model is missing, or a name is not declared.
@@ -43,8 +43,8 @@ def compose(
     Args:
         declared: The networks that the property declares.
         models: Map from name to model, for the declared networks that need a model.
-        index: `(inputs,)` position of each flat input among the flat inputs of the composition, if
-            some inputs are identical; None if all differ.
+        index: Position of each flat input of the models among the flat inputs of the composition,
+            `(inputs,)`, if some inputs are identical; None if all differ.
 
     Returns:
         The model itself if one network is declared; otherwise one network that runs all the models

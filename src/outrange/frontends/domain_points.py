@@ -10,20 +10,20 @@ from .points import legal
 
 
 ENOUGH = 8
-"""Number of points in the domain that suffices; the search stops there."""
+"""Number of points in the domain that is enough; the search stops when it is reached."""
 
 _SIZES = 10.0 ** np.arange(-3, 7)
 _STEPS = 40
 
 
 Parts = Callable[[Graph, int], Iterator[slice]]
-"""Function that splits `count` points into batches that fit in memory, given as slices."""
+"""Function that splits `count` points into slices, each small enough to fit in memory."""
 
 
 def with_points_inside(
     graph: Graph, x: np.ndarray, parts: Parts, seed: int
 ) -> tuple[np.ndarray, bool]:
-    """Add points at which all functions of the graph are defined, if `x` has too few of these.
+    """Add points at which all functions of the graph are defined, if `x` has too few such points.
 
     Args:
         graph: The graph as written.
@@ -55,7 +55,7 @@ def with_points_inside(
 
 
 _EACH = 8
-"""One in this many points is the start of a descent."""
+"""One out of this many points is used as the start of a descent."""
 
 
 def _inside(graph: Graph, x: np.ndarray, parts: Parts) -> np.ndarray:
@@ -66,7 +66,7 @@ def _inside(graph: Graph, x: np.ndarray, parts: Parts) -> np.ndarray:
 def _descend_into_domain(
     graph: Graph, starts: np.ndarray, parts: Parts, rng: np.random.Generator
 ) -> np.ndarray:
-    """Move points into the domain by descent; return those that arrive."""
+    """Move points toward the domain by descent, and return those that reach it."""
     arrived = []
     for part in parts(graph, len(starts)):
         x = starts[part]

@@ -1,4 +1,4 @@
-"""Input limits within which a model matches its graph: types do not overflow, indices are valid."""
+"""Input limits within which a graph matches its model: types do not overflow, indices are valid."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _FAR = 2**24
 _REAL = float(np.finfo(np.float32).max)
 
 _OCTAVES = 120
-"""Limits of real-valued inputs are searched from 2^-120 to 2^120."""
+"""Limits of real-valued inputs are searched for from 2^-120 to 2^120."""
 
 _CENTERS = (0.0, 0.5, 1.0, -0.5, -1.0, 10.0, -10.0, 100.0, -100.0)
-"""Centers tried in turn for the limits of real-valued inputs; most tables lie near one of them."""
+"""Centers to try, in this order, for the range of real-valued inputs; most tables are near one."""
 
 
 @dataclass(frozen=True)
 class ValueLimit:
-    """A limit `least <= value <= most`, outside of which the graph does not match the model.
+    """Limits `least <= value <= most` outside of which the graph does not match the model.
 
     Args:
         value: Index of a value of the graph being built.
-        why: Consequence of exceeding the limit, for the error message.
+        why: Consequence of violating the limits, for the error message.
     """
 
     value: int
@@ -50,7 +50,7 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
     inputs are narrowed only if no input is an integer; their range may lie around another center.
 
     Raises:
-        UnsupportedError: No input at all is proved to satisfy the limits.
+        UnsupportedError: Not even a single input is proved to satisfy the limits.
     """
     slots = list(limit_inputs(b))
     wanted = [*wanted] + [
@@ -84,7 +84,7 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
 
 
 def _limited_reals(b: Builder, slots: list[Slot], wanted: Sequence[ValueLimit]) -> list[Slot]:
-    """Return the slots with one common range for all real-valued inputs."""
+    """Return the slots, with the same range for all real-valued inputs."""
 
     def narrow(first: float, last: float) -> list[Slot]:
         return [replace(s, limits=(first, last)) for s in slots]
@@ -154,7 +154,7 @@ def _first_broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[ValueLimit
 
 
 def _ends(node: Any, lo: list, hi: list) -> tuple[np.ndarray, np.ndarray]:
-    """Compute interval bounds of one node; infinite where none are known."""
+    """Compute interval bounds of one node; the bounds are infinite where none are known."""
     op = node.op
     unknown = np.full((1, node.size), -np.inf), np.full((1, node.size), np.inf)
     with np.errstate(all="ignore"):
@@ -170,7 +170,7 @@ def _ends(node: Any, lo: list, hi: list) -> tuple[np.ndarray, np.ndarray]:
 def _pointwise(
     name: str, lo: list, hi: list, unknown: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute interval bounds of a simple pointwise function; `unknown` for all others."""
+    """Compute interval bounds of a simple pointwise function; return `unknown` for all others."""
     if name == "multiply":
         corners = [x * y for x in (lo[0], hi[0]) for y in (lo[1], hi[1])]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)

@@ -109,7 +109,7 @@ def _load_model(
 
 
 def source_of(model: Any, name: str) -> ModelSource | None:
-    """Hash a model file, or the weights of a model object; None if the type has neither."""
+    """Hash a model file, or the weights of a model object; return None for other types."""
     if isinstance(model, str | os.PathLike):
         return file_source(os.fsdecode(os.fspath(model)))
     if is_keras(model):
@@ -122,9 +122,9 @@ def source_of(model: Any, name: str) -> ModelSource | None:
 
 
 def warm_up(model: str) -> None:
-    """Import the modules needed to read this file.
+    """Import the modules that are needed to read a model file.
 
-    A missing package is ignored here; reading the file reports it.
+    A missing package is ignored here, and reported when the file is read.
     """
     with suppress(InputError, ModelError):
         if model.lower().endswith(_ONNX_FILES):
@@ -159,7 +159,7 @@ def is_torch(model: Any) -> bool:
 
 
 def _suggest_file(name: str) -> str:
-    """Suggest the file name with the nearest supported suffix, for an error message."""
+    """Suggest the file name with the most similar supported suffix, for an error message."""
     stem, suffix = os.path.splitext(name)
     suffixes = _KERAS_FILES + _ONNX_FILES + _TORCH_FILES
     close = get_close_matches(suffix.lower(), suffixes, 1) if suffix else []

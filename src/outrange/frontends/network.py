@@ -21,20 +21,22 @@ class Network:
 
     Args:
         graph: The function of the model, in real arithmetic.
-        predict: The model itself, in its own arithmetic: flat inputs `(batch, graph.size)` to flat
-            outputs `(batch, outputs)`. None if no runtime for it is installed.
+        predict: Function that runs the model itself, in its own arithmetic, from flat inputs
+            `(batch, graph.size)` to flat outputs `(batch, outputs)`. None if no runtime for it is
+            installed.
         name: The model's name, for reports.
         origin: The framework: `"keras"` or `"onnx"`, for instance.
-        layers: One entry per layer worth a row in a summary, in order.
+        layers: One entry per layer that a summary lists, in order.
         probe: Function that evaluates the model's inner values, if the framework exposes them: one
             flat input `(1, graph.size)` to a dict from the index of a value of `written` to that
             value, flat in float32. A failed comparison uses it to name the layer.
         plain: The graph before elementwise sub-graphs became single curves, if any did.
-        places: Map from each value of `graph` to the same value of `written`, if they differ.
-        bypassed: Values of `graph` that a fused curve bypasses. Their influence on later values,
-            and its slope, can be read from `written` only.
-        source: The hash of the model's file or of its weights, at the time it was read.
-        computed: The element type that `predict` computes with.
+        places: Map from the index of each value of `graph` to the index of the same value in
+            `written`, if the graphs differ.
+        bypassed: Indices of the values of `graph` that a fused curve bypasses. Their influence on
+            later values, and its slope, can be read only from `written`.
+        source: The hash of the model's file or of its weights, as of when the model was read.
+        computed: The element type in which `predict` computes.
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives
             them; empty for a single model.
@@ -65,7 +67,7 @@ class Network:
         )
 
     def with_feature_names(self, names: Sequence[str]) -> "Network":
-        """Return this network with its one flat input replaced by one named input per feature.
+        """Return this network with its single flat input replaced by one named input per feature.
 
         Args:
             names: One name per feature, in order.
@@ -110,7 +112,7 @@ class Network:
 
 
 def _surplus_hint(names: Sequence[str], size: int) -> str:
-    """Suggest a fix for more names than features: a table's last columns are often the targets."""
+    """Suggest a fix if there are more names than features: the last columns are often targets."""
     if len(names) <= size:
         return ""
     return (

@@ -8,7 +8,7 @@ from ..graph.float32 import LARGEST32
 
 
 SCALES = (0.1, 1.0, 10.0, 1e3)
-"""Standard deviations of the random points; only the last one reveals a wrong clip at 50."""
+"""Standard deviations of the random points. Only the largest reveals a wrong clip at 50, say."""
 
 _COUNTS = (2.0, 20.0, 200.0)
 """Standard deviations of the random integers and half-integers."""
@@ -21,10 +21,10 @@ _LONG = 2**20
 
 
 def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
-    """Draw `(count, size)` float64 points that are float32 numbers; about a third as many if `few`.
+    """Draw float64 points with float32 values, `(count, size)`; about a third as many if `few`.
 
     If an input is so long that these points would fill the memory, only a handful is drawn. Integer
-    inputs with limits get integers within them. The points always include integers and
+    inputs with limits get integers within these limits. The points always include integers and
     half-integers, which reveal errors in the reading of operations that count or round.
     """
     rng, size = np.random.default_rng(seed), graph.size
@@ -64,7 +64,7 @@ def legal(graph: Graph, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """Replace the entries outside the limits of an input by random ones inside."""
+    """Replace the entries outside the limits of an input by random entries inside."""
     least, most = slot.limits
     outside = (part < least) | (part > most)
     if not outside.any():

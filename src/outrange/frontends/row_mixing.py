@@ -21,20 +21,20 @@ from ..ops.pointwise.op import Pointwise
 
 
 _GRID = np.array([-1e4, -40.3, -7.0, -2.9, -1.0, -0.6, 0.0, 0.3, 1.0, 1.7, 5.2, 31.0, 1e4])
-"""Arguments whose values identify a curve."""
+"""Arguments at which a curve is evaluated to identify it."""
 
 _NUDGE = 1e-13
-"""Relative change of an input that shows how much a graph amplifies roundoff."""
+"""Relative change of an input, used to measure how much a graph amplifies roundoff."""
 
 COMMON_SIZES = (3, 7, 16, 32, 64, 100, 128)
-"""Numbers of rows at which code is compared if its conditions on that number are unknown."""
+"""Numbers of rows for which code is compared if its conditions on the number are unknown."""
 
 MOST_BATCH_ENTRIES = 1 << 23
 """Maximum number of entries of the graph of a batch of more than two rows."""
 
 
 class RowsMixed(Exception):
-    """Error for a batch whose outputs do not have one row for each input row."""
+    """Error for a batch whose outputs do not have exactly one row for each input row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarra
 
 
 def fits(graph: Graph, rows: int) -> bool:
-    """Return whether a graph of this many rows is small enough to build, given that of one row."""
+    """Return whether the graph of `rows` rows is small enough to build, given that of one row."""
     return rows <= 2 or rows * graph.entries <= MOST_BATCH_ENTRIES
 
 
@@ -113,7 +113,7 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
         alone: Shape of each output for a batch of one.
 
     Returns:
-        The operation, with its layer; None if every row is computed in the batch as it is alone.
+        The operation and its layer; None if every row is computed in the batch as it is alone.
     """
     try:
         places = batch.places(alone)
@@ -129,17 +129,17 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
 
 
 def _digits(rows: int) -> np.ndarray:
-    """Return masks of the rows whose number has a 0, then a 1, at each binary digit.
+    """Return two masks for each binary digit: the rows whose index has a 0 there, and a 1.
 
-    The result has the shape `(2 * digits, rows)`. Two rows differ in some digit, so these sets of
-    rows distinguish all rows.
+    The result has the shape `(2 * digits, rows)`. Any two rows differ in some digit, so these sets
+    of rows distinguish all rows.
     """
     ones = np.arange(rows) >> np.arange(max(1, (rows - 1).bit_length()))[:, None] & 1 > 0
     return np.stack([~ones, ones], axis=1).reshape(-1, rows)
 
 
 def _marks(batch: BatchGraph) -> list[np.ndarray]:
-    """Return, for each value, which entries may depend on a row of each set of `_digits`.
+    """Return, for each value, masks of the entries that may depend on each row set of `_digits`.
 
     The masks have the shape `(sets, size)`.
     """
@@ -175,11 +175,11 @@ def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
 
 
 def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bool:
-    """Return whether a row is mapped by one function in a batch and by another alone.
+    """Return whether a row is mapped by a different function in a batch than when it is alone.
 
     Curves and steps are replaced by smooth functions, so that no threshold hides a difference.
     Graphs with different nonlinear operations are not compared. Differences that roundoff explains
-    do not count.
+    are ignored.
     """
     if _kinds(single) != _kinds(batch.graph):
         return False
@@ -221,7 +221,7 @@ def _smooth(graph: Graph, x: np.ndarray) -> np.ndarray:
 
 
 def _phase(node: Node) -> np.ndarray:
-    """Return a number for each entry of a node that identifies the entry's curve or step."""
+    """Return, for each entry of a node, a number that identifies the entry's curve or step."""
     grid = np.broadcast_to(_GRID[:, None], (len(_GRID), node.size))
     with np.errstate(all="ignore"):
         table = np.nan_to_num(node.op.run([grid]), posinf=2.0, neginf=-2.0)

@@ -16,8 +16,8 @@ def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None
         rules: Map from name to rule; no name may be in `table` already.
 
     Raises:
-        ValueError: A name already has a rule. With two rules, the order of imports would decide
-            which one applies.
+        ValueError: A name already has a rule. With two rules for a name, the order of imports would
+            decide which rule applies.
     """
     twice = sorted(set(table) & set(rules))
     if twice:
@@ -28,7 +28,7 @@ def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None
 def rule_decorator(
     table: dict[str, Callable],
 ) -> Callable[..., Callable[[RuleFunction], RuleFunction]]:
-    """Return a decorator: `@rule("Add", "Sum")` adds a function to `table` under these names."""
+    """Return a decorator; `@rule("Add", "Sum")` adds a function to `table` under both names."""
 
     def rule(*names: str) -> Callable[[RuleFunction], RuleFunction]:
         def under_names(function: RuleFunction) -> RuleFunction:

@@ -17,7 +17,7 @@ def file_source(path: str | os.PathLike) -> ModelSource:
 
 
 def weights_source(name: str, arrays: Iterable[Any]) -> ModelSource:
-    """Hash arrays in order: type, shape and little-endian bytes of each."""
+    """Hash the type, the shape and the little-endian bytes of each array, in order."""
     return ModelSource(name, array_digest(arrays), "weights")
 
 

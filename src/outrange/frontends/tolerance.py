@@ -20,8 +20,8 @@ def noise(
         graph: The graph as written.
         strayed: Values and roundings of the graph.
         seed: Seed of the roundings.
-        enough: `(batch,)` distances that need not be exceeded: runs stop once all are reached.
-            None for all runs.
+        enough: Changes `(batch,)` that need not be exceeded; the runs stop when all are reached. If
+            None, all runs are made.
     """
     rng = np.random.default_rng(seed)
     exact = strayed.values[graph.output]
@@ -43,7 +43,7 @@ def noise(
 def tolerance(
     graph: Graph, strayed: PointErrors, seed: int = 0, difference: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the differences that rounding in the model's element type can explain.
+    """Return the largest differences that rounding in the model's element type can explain.
 
     The factors leave room for the graph's own rounding if both are float64. The result has shape
     `(batch, outputs)`. It is infinite at a pole, an overflow, or a NaN, where no bound is known.
@@ -52,7 +52,7 @@ def tolerance(
         graph: The graph as written.
         strayed: Values and roundings of the graph.
         seed: Seed of the random roundings.
-        difference: `(batch, outputs)` differences to be explained. If given, the runs with
+        difference: Differences to be explained, `(batch, outputs)`. If given, the runs with
             random roundings stop once they explain all differences, and the result may be smaller.
             The set of differences that exceed it stays the same.
     """

@@ -1,4 +1,4 @@
-"""Lower bounds ("floors") of a loss if all rows of a group have the same output.
+"""Lower bounds ("floors") of a loss when all rows of a group have the same output.
 
 Within a group, the best output is the mean of the targets for squared errors and cross-entropies,
 and their median for absolute errors. The floor is the loss of these best outputs.
@@ -17,14 +17,14 @@ from ..baselines import EPSILON
 
 
 WORK = 20_000_000
-"""Maximum number of target entries. For more, no floor is computed, because sorting is slow."""
+"""Maximum number of target entries. With more, no floor is computed, because sorting is slow."""
 
 ROUNDED = 1e-9
 """Relative amount by which a floor is lowered to cover the rounding of its own arithmetic."""
 
 
 def is_plain_mean(program: Program, loss: Loss) -> bool:
-    """Return whether a loss is the mean of its values at all entries, without masks."""
+    """Return whether a loss is the mean of its values over all entries, without masks."""
     makers = {t: step for step in program.steps if not step.inside for t in step.gives}
     last = makers.get(-1 if loss.tensor is None else loss.tensor)
     if not loss.known or loss.name not in FLOORS or loss.smoothing or last is None:
@@ -62,11 +62,11 @@ class _Grouping:
         return cls(order, starts, counts)
 
     def sums(self, y: np.ndarray) -> np.ndarray:
-        """Return the sum of the targets in each group, groups first."""
+        """Return the sum of the targets in each group, with groups along the first axis."""
         return np.add.reduceat(y[self.order], self.starts, axis=0)
 
     def means(self, y: np.ndarray) -> np.ndarray:
-        """Return the mean of the targets in each group, groups first."""
+        """Return the mean of the targets in each group, with groups along the first axis."""
         return self.sums(y) / self.counts.reshape(-1, *[1] * (y.ndim - 1))
 
 
@@ -79,7 +79,7 @@ def _square(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _absolute(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the mean distance to the group's median.
+    """Return the mean absolute distance of the targets from the median of their group.
 
     The distances in a group add up to the sum of its upper half minus the sum of its lower half.
     """
@@ -104,7 +104,7 @@ def _binary(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the floor for targets `(rows, places, classes)`, whose sum over classes may be < 1."""
+    """Return the floor for targets `(rows, positions, classes)` whose sum over classes is <= 1."""
     p = groups.means(y)
     mass = p.sum(axis=-1)
     left = _entropy(p).sum(axis=-1) - _entropy(mass)
@@ -112,7 +112,7 @@ def _classes(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _sparse_classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the floor for class numbers `(rows, places)`, from the class counts in each group."""
+    """Return the floor for class numbers `(rows, positions)`, from class counts in each group."""
     classes, places = int(y.max()) + 1, y.shape[1]
     number = np.repeat(np.arange(len(groups.counts)), groups.counts)[:, None]
     keys = (number * places + np.arange(places)) * classes + y[groups.order].astype(np.int64)
@@ -126,11 +126,11 @@ FLOORS: dict[str, Callable[[np.ndarray, _Grouping], float]] = {
     "binary_crossentropy": _binary, "categorical_crossentropy": _classes,
     "sparse_categorical_crossentropy": _sparse_classes,
 }  # fmt: skip
-"""Functions of targets and groups that return a loss at the best output of each group."""
+"""Map from the name of a loss to a function of targets and groups that returns its floor."""
 
 
 def _rows_of(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Reshape the targets as the functions in `FLOORS` expect; None if they do not fit the output.
+    """Reshape targets as the functions in `FLOORS` expect, or return None if that is impossible.
 
     Args:
         shape: Shape of the output for one row.
@@ -158,14 +158,15 @@ def _are_classes(y: np.ndarray, width: int) -> bool:
 def floor_of(program: Program, loss: Loss, y: np.ndarray) -> Callable[[np.ndarray], float] | None:
     """Return a function that computes a lower bound of a loss from the group of each row.
 
-    The function takes the group numbers, `(rows,)`. All rows of a group have the same output.
+    The function accepts the group number of each row, `(rows,)`. All rows of a group have the same
+    output.
 
     Args:
         loss: A loss for which `is_plain_mean` holds.
-        y: The targets of the loss, float64, finite, rows first.
+        y: The targets of the loss, float64, finite, rows along the first axis.
 
     Returns:
-        The function; None if no bound is known.
+        The function. None if no bound is known.
     """
     if loss.output >= len(program.heads) or y.size > WORK:
         return None

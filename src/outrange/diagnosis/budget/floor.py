@@ -17,7 +17,7 @@ from .weight_box import WeightBox
 
 
 WORK = 4_000_000
-"""Maximum number of graph values times bounded rows; larger data are sampled at even spacing."""
+"""Maximum product of graph values and bounded rows; larger data are sampled at even spacing."""
 
 MOST, SECONDS = 200_000, 0.5
 """Limits, in steps and in seconds, of the search in `BudgetedLoss.least_steps`."""
@@ -25,7 +25,7 @@ MOST, SECONDS = 200_000, 0.5
 
 @dataclass(frozen=True, eq=False)
 class BudgetedLoss:
-    """A loss of a program at given rows, which can be bounded from below over a box of weights.
+    """A loss of a program on given rows, which can be bounded from below over a box of weights.
 
     Args:
         program: The program with its optimizer.
@@ -70,14 +70,14 @@ class BudgetedLoss:
         return None if part is None else part.places.get(tensor)
 
     def _over_rows(self, logits: int, output: int) -> bool:
-        """Return whether a softmax step reads the logits and returns the whole output."""
+        """Return whether the output is the result of a softmax step that reads the logits."""
         return any(
             step.kind == "Softmax" and step.reads == (logits,) and output in step.gives
             for step in self.program.steps
         )
 
     def _common(self, values: list[Bounds], place: int, reach: Reach) -> float:
-        """Compute a lower bound on the loss when all rows share the weights of the last layer."""
+        """Compute a lower bound of the loss that uses the same last-layer weights for all rows."""
         if not self.rows.inside(*values[place]):
             return 0.0
         moved = self.box.moved.get(place - 1)

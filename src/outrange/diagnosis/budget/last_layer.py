@@ -8,12 +8,12 @@ so at any point
 
     minimum >= value - <gradient, point> - sum |gradient| * half width of the box
 
-(the Frank-Wolfe gap). Accelerated projected gradients find a point with a small gap; the bound
-holds at any point.
+(the Frank-Wolfe gap). Accelerated projected gradient descent finds a point with a small gap; the
+bound holds at any point.
 
 Sound: if the ranges of the layer's input are sound. The bound is lowered by more than its own
-float64 rounding. Complete: for networks of one layer, up to the gap. Cost: at most `STEPS` times
-two products.
+float64 rounding. Complete: for networks of one layer, up to the gap. Cost: at most `STEPS`
+iterations of two matrix products each.
 
 Reference: M. Jaggi, *Revisiting Frank-Wolfe*, ICML 2013; A. Beck, M. Teboulle, *A fast iterative
 shrinkage-thresholding algorithm* (FISTA), 2009.
@@ -37,13 +37,13 @@ GAP = 0.01
 """The search stops when the gap is at most this fraction of the value."""
 
 MOST = 4096
-"""Maximum number of outputs times inputs of the last layer; larger layers are not bounded here."""
+"""Maximum size, outputs times inputs, of a last layer that is bounded here."""
 
 
 def common_weights_floor(
     op: Affine, moved: Perturbed, before: Bounds, reach: Reach, loss: RowLoss
 ) -> float:
-    """Compute a lower bound of the mean loss if all rows share the weights of the last layer.
+    """Compute a lower bound of the mean loss that uses the same last-layer weights for all rows.
 
     The bound is 0 if the layer is too large or has no weight matrix.
 
@@ -80,7 +80,7 @@ def common_weights_floor(
 def _best_bound(
     base: np.ndarray, inputs: np.ndarray, width: np.ndarray, slack: np.ndarray, loss: RowLoss
 ) -> float:
-    """Run accelerated projected gradients and return the best lower bound.
+    """Run accelerated projected gradient descent and return the best lower bound found.
 
     The variables are the changes of the weights, scaled so that the box is `[-1, 1]`.
 

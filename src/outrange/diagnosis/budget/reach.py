@@ -48,7 +48,7 @@ from ...program import Stepping
 
 
 HALF_ULP = 2.0**-24
-"""Relative error of one float32 operation."""
+"""Bound on the relative error of one float32 operation."""
 
 ROUNDINGS = 16
 """An upper bound on the number of rounded operations in one step of any of these optimizers."""
@@ -102,7 +102,7 @@ class _Settings:
 
     @property
     def numbers(self) -> np.ndarray:
-        """The numbers of the coming steps; the optimizer's first step ever has number 1."""
+        """The indices of the coming steps, counted from 1 at the optimizer's very first step."""
         return self.taken + np.arange(1, len(self.rates) + 1)
 
     @property
@@ -115,7 +115,7 @@ class _Settings:
 
 
 def reach_of(stepping: Stepping, steps: int) -> Reach | str:
-    """Bound how far `steps` more steps can move any weight, or return the reason for no bound.
+    """Bound how far `steps` more steps can move any weight, or return why there is no bound.
 
     Sound: for float32 weights, as derived above, if all weights stay finite. Complete: some
     gradients attain the bounds of Adam, Adamax and Lion, up to rounding.
@@ -175,8 +175,8 @@ def _underflow(settings: _Settings) -> str:
     """Return the reason why products that underflow in float32 could matter, or `""`.
 
     Underflow lowers `v` by less than `4 LEAST` per step, and thus `sqrt(v)` by less than the root
-    of the sum over all steps, which is below `epsilon`. The effect on `m` is covered by 1e-9 of the
-    bound.
+    of the sum over all steps, which is below `epsilon`. The effect on `m` is covered by the
+    relative margin of 1e-9 in the bound.
     """
     lost = 8.0 * (settings.taken + len(settings.rates)) * LEAST
     tiny = settings.number("epsilon") < max(1e-12, np.sqrt(lost))

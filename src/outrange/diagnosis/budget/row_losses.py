@@ -1,6 +1,6 @@
 """The least loss over ranges of the output, and the loss of the best constant prediction.
 
-The losses are those that Keras evaluates over all rows, without sample weights and penalties.
+The losses are those that Keras evaluates over all rows, without sample weights or penalties.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...program import Head, Loss
 
 
 CLIPPED = 15.9
-"""Largest absolute logit that bounds use. Keras clips probabilities at 1e-7, a logit of 16.1."""
+"""Largest absolute logit used in bounds. Keras clips at 1e-7, a logit of 16.1 in absolute value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
 
 def row_loss(loss: Loss, head: Head, y: np.ndarray, shape: tuple[int, ...]) -> RowLoss | None:
-    """Build the loss of each row as a function of one output; None if it is not supported.
+    """Build the loss of each row as a function of one output; return None if it is not supported.
 
     Args:
         y: The finite targets, `(rows, ...)`.
@@ -92,7 +92,7 @@ def _alike(targets: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 DISTANCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean_squared_error": np.square, "mean_absolute_error": lambda d: d,
 }  # fmt: skip
-"""Losses that are the mean of an increasing function of the distance, with that function."""
+"""Map from the name of a loss to the increasing function of the distance whose mean it is."""
 
 
 def _distance(name: str, y: np.ndarray) -> RowLoss:

@@ -3,8 +3,8 @@
 The graph is lowered three times: with the stored weights, with 1 in place of each trainable entry,
 and with 0 in place of each trainable entry. Weights are read only by operations that are linear in
 them, so an affine op is `A x + b` with `A = A_0 + L(w)`, `b = b_0 + l(w)`, where `L` and `l` select
-entries. Either `A` has no fixed part (`A_0 = 0`: a kernel), or it has no weights (a bias). If each
-entry of `w` changes by at most `far + part |w|`, then for `|x| <= h`
+entries. Either `A` has no fixed part (`A_0 = 0`: the weights are a kernel), or it has no weights
+(they are a bias). If each entry of `w` changes by at most `far + part |w|`, then for `|x| <= h`
 
     |change of the result| <= far (L(1) h + l(1)) + part (|A| h + |b|).
 
@@ -56,8 +56,8 @@ class WeightBox:
 
     Args:
         graph: The network with its stored weights, as written.
-        moved: Index of each affine node with weights, to the role of these weights.
-        tables: Indices of nodes whose result consists of entries of a weight table (embedding).
+        moved: Map from the index of each affine node with weights to the role of these weights.
+        tables: Indices of nodes whose results consist of entries of a weight table (an embedding).
     """
 
     graph: Graph
@@ -168,7 +168,7 @@ def _looks_up(program: Program, step: RecordedStep, part: PartialGraph) -> bool:
 
 
 def _unsteady(program: Program) -> str:
-    """Return why training may change more than the trainable weights, or `""`."""
+    """Return why training may change more than the trainable weights; `""` if it cannot."""
     if program.own_chance:
         return "code outside Keras may set weights in training"
     for layer in program.layers:
@@ -181,7 +181,7 @@ def _unsteady(program: Program) -> str:
 
 
 def _not_linear(program: Program) -> str:
-    """Return why some weight is read by an operation that is not linear in it, or `""`."""
+    """Return why some operation may not be linear in a weight that it reads; `""` if all are."""
     part = program.whole
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     if trainable & program.escaped - set(program.understood) or not program.steps:
@@ -197,7 +197,7 @@ def _not_linear(program: Program) -> str:
 
 
 def _hidden_biases(program: Program) -> set[int] | None:
-    """Return the graph values that add the bias of a convolution to its result.
+    """Return the indices of the graph values that add the bias of a convolution to its result.
 
     Keras reshapes such a bias first, so the recorded addition does not show which weight it reads.
     Returns None if the addition of some bias cannot be found.
@@ -229,7 +229,8 @@ def _locate_weights(
         graph: The graph with the stored weights.
         ones: The graph with 1 in place of each trainable entry.
         zeros: The graph with 0 in place of each trainable entry.
-        biases: Values that add the bias of a convolution, even if the graphs do not show it.
+        biases: Indices of the values that add the bias of a convolution, which the graphs may not
+            show.
     """
     if not len(graph.nodes) == len(ones.nodes) == len(zeros.nodes):
         return "its graph depends on the values of the weights"

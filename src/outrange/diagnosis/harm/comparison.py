@@ -1,4 +1,4 @@
-"""Trains copies with and without a fault in the same way and compares them on held-out rows."""
+"""Trains copies with and without a fault in the same way, and compares them on held-out rows."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from .scores import Scores, scores
 
 
 HELD_OUT = replace(AS_IS, held_out=True)
-"""A training that holds out a quarter of the rows."""
+"""The change that only holds out a quarter of the rows from training."""
 
 LEAST_ROWS = 40
-"""Minimum number of held-out rows; with fewer, single rows would decide."""
+"""Minimum number of held-out rows; with fewer, single rows would decide the comparison."""
 
 LEARNS = 0.2
-"""Score that copies with the fault must reach on average, and of which each copy must reach half.
-Copies that learn little cannot be compared."""
+"""Minimum mean score of the copies with the fault; each copy must reach at least half of it. Copies
+that learn little cannot be compared."""
 
 NEARLY = 0.9
-"""Required score of each copy if its training is shorter than planned, or if there is no plan. It
-leaves the fixed program no room to get far ahead with more steps."""
+"""Required score of each copy if its training is shorter than planned, or if there is no plan. With
+such a score, more steps cannot put the fixed program far ahead."""
 
 ALL = 0.97
 """Required score of each copy if no fix can be tried. No program could then do much better."""
 
 SLIGHT, CLEAR = 0.03, 0.08
-"""Largest improvements by a fix that are ignored: on average, and in a single training. In a single
-training, an improvement up to the standard deviation of the score is ignored too."""
+"""Largest improvements by a fix that are ignored: in the mean over training runs, and in a single
+run. In a single run, an improvement up to the standard deviation of the score is ignored too."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,11 @@ class Harmless:
     """The scores of copies with and without a fault that does no harm.
 
     Args:
-        steps: Number of steps of each training.
+        steps: Number of steps of each training run.
         rows: Number of held-out rows.
-        before: Metric to its reported value with the fault, averaged over trainings and outputs.
-        after: Metric to its reported value with the fix; empty if no fix was tried.
+        before: Map from each metric to its reported value with the fault, averaged over training
+            runs and outputs.
+        after: Map from each metric to its reported value with the fix; empty if no fix was tried.
         changed: The change as a phrase, for example "the fix (`Dense(1)`)".
         lost: The largest improvement of an average score by the fix, at most `SLIGHT`. It is
             negative if the fix makes all scores worse.
@@ -61,7 +62,7 @@ class Harmless:
 
 
 def compare_with_fixes(case: DiagnosisContext, repairs: Sequence[Repair]) -> Harmless | None:
-    """Compare copies that have a fault with copies that have one of its fixes.
+    """Compare copies with a fault to copies in which one of the fixes is applied.
 
     Args:
         repairs: Fixes of the fault. If there are none, the copies must have almost perfect scores.
@@ -117,7 +118,7 @@ def score_copies(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -
 
 
 def _score_training(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scores:
-    """Return the scores of one training; empty if it failed or cannot be scored."""
+    """Return the scores of one training run; empty if the run failed or cannot be scored."""
     training = case.trials.run(HELD_OUT, seed)
     if training is None or not training.losses or not np.isfinite(training.losses).all():
         return {}
@@ -125,7 +126,7 @@ def _score_training(case: DiagnosisContext, rows: np.ndarray, seed: int) -> Scor
 
 
 def _as_planned(case: DiagnosisContext, seed: int) -> bool:
-    """Return whether a training took all planned epochs over its rows."""
+    """Return whether a training run completed all planned epochs over its rows."""
     training = case.trials.run(HELD_OUT, seed)
     return (
         case.plan is not None and training is not None
@@ -142,7 +143,7 @@ def score_unless_better(
     Args:
         case: The original program.
         fixed: The changed program.
-        originals: Scores of copies of the original program, one per training.
+        originals: Scores of copies of the original program, one per training run.
         rows: Indices of the held-out rows.
         renamed: Whether the change renumbers the labels, so that losses are not comparable.
 
@@ -173,7 +174,7 @@ def score_unless_better(
 
 
 def _largest_gain(before: Sequence[Scores], after: Sequence[Scores]) -> float:
-    """Return the average improvement over all trainings of the score that improves most."""
+    """Return the improvement, averaged over all training runs, of the score that improves most."""
     pairs = list(zip(before, after, strict=True))
     return max(
         float(np.mean([b[key].value - a[key].value for a, b in pairs if key in b]))
@@ -189,7 +190,7 @@ def summarize(
 
     Args:
         case: The original program.
-        before: Scores of copies of the original program, one per training.
+        before: Scores of copies of the original program, one per training run.
         after: Scores of copies with a fix; empty if no fix was tried.
         rows: Indices of the held-out rows.
         changed: The change as a phrase; see `Harmless`.

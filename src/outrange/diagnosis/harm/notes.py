@@ -1,4 +1,4 @@
-"""Demotes a proved fact to a note if it does no harm in the diagnosed program."""
+"""Demotes a proved finding to a note if the fault does no harm in the diagnosed program."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ METRIC_NAMES = {"right": "a balanced accuracy", "explained": "an R²", "loss": "
 """Phrases for the reported metrics, in the order of the message."""
 
 ORDER = "OR028"
-"""The rule whose fix is to reorder the rows. It only measures the data."""
+"""The rule whose fix is to reorder the rows. Its findings are only measured on the data."""
 
 NEGLIGIBLE = 0.005
-"""Largest improvement of a score by a fix that is reported as no harm."""
+"""Largest improvement by a fix for which a message says that the fault does no harm."""
 
 
 def demote_harmless(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
     """Turn proved findings that do no harm into notes.
 
-    Copies are trained only if every certain finding may be harmless. If a program had another
-    fault, it could stay bad after one fault is fixed, which would prove nothing about that fault.
-    A measured finding may be a consequence of a proved one, and becomes a note together with it.
+    Copies are trained only if every certain finding may be harmless. Otherwise another fault could
+    keep a program bad even after one fault is fixed, which would prove nothing about the fixed
+    fault. A measured finding may be a consequence of a proved one, and becomes a note together with
+    it.
     """
     certain = [
         finding for finding in findings if not finding.note and finding.level >= Level.MEASURED
@@ -97,7 +98,7 @@ def describe_harmless(result: Harmless) -> str:
 
 
 def _join(parts: Sequence[str]) -> str:
-    """Join parts: `a, b and c`."""
+    """Join phrases with commas and a final "and": `a, b and c`."""
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 

@@ -1,4 +1,4 @@
-"""Tests whether harm results if the last rows, held out for validation, differ from the others."""
+"""Tests whether it does harm that the rows held out for validation differ from the others."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ from ..context import DiagnosisContext
 
 
 WORST = -1.0
-"""Lower limit of a score. Still worse predictions are equally useless, so scores are clipped."""
+"""Lower limit of a score. Even worse predictions are equally useless, so scores are clipped."""
 
 
 class Score(NamedTuple):
     """The value of one metric.
 
     Args:
-        value: The normalized score: 1 is perfect, 0 is the best constant.
+        value: The normalized score: 1 for perfect predictions, 0 for the best constant.
         reported: The reported value: an accuracy, a fraction of the variance, or a loss.
     """
 
@@ -27,7 +27,7 @@ class Score(NamedTuple):
 
 
 Scores = Mapping[tuple[int, str], Score]
-"""Pair of output index and metric name, to the score."""
+"""Map from a pair of output index and metric name to the score."""
 
 CROSSENTROPIES = (
     "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy",
@@ -150,7 +150,7 @@ def _brier_score(
 ) -> Score | None:
     """Return the Brier score of the class probabilities; None unless the loss is a cross-entropy.
 
-    Also returns None if the targets are not classes or all equal.
+    Also returns None if the targets are not classes, or if they are all equal.
     """
     if loss.name not in CROSSENTROPIES:
         return None

@@ -11,14 +11,14 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class DataChange:
-    """One change of the data.
+    """One change to the data.
 
     Args:
         of: The changed data: `"x"`, `"y"`, or `"rows"`, which drops rows of both.
-        make: Maps an array, rows first, to the changed array. For `"rows"`, it maps an array to the
-            mask of the rows to keep.
-        unit: Maps the original targets to the factor by which the change divides their distances.
-            None if losses before and after the change are not comparable.
+        make: Function from an array, `(rows, ...)`, to the changed array; for `"rows"`, to the mask
+            of the rows to keep.
+        unit: Function from the original targets to the factor by which the change divides distances
+            between targets. None if losses before and after the change are not comparable.
         same_labels: Whether the change only renumbers the labels.
     """
 

@@ -1,7 +1,7 @@
 """Parses the printed text of a fix into changes of the model, the data or the plan.
 
-Parsing the printed text ensures that the change that is tried is the one that the user reads. A
-text that cannot be parsed here is not tried.
+Parsing the printed text ensures that the change that is tried is the one that the user reads. A fix
+whose text cannot be parsed here is not tried.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def strip_comments(fix: str) -> str:
 
 
 def parse_joint_repairs(fix: str, layers: Sequence[str]) -> list[Repair]:
-    """Return the alternatives of a fix, each of which changes several layers together.
+    """Return the alternatives of a fix, each of which changes all the given layers.
 
-    Changing only one of the layers would repair nothing.
+    Changing only one of the layers would not repair the fault.
 
     Args:
         fix: The fix as printed.
@@ -105,7 +105,7 @@ def _dense(match: re.Match, layer: str) -> Iterator[ModelChange]:
 
 
 def _name(text: str) -> str | None:
-    """Return a quoted name such as `"relu"` without its quotes, and None for `None`."""
+    """Return a quoted name such as `"relu"` without its quotes; None for the text `None`."""
     return None if text == "None" else text.strip("\"'")
 
 
@@ -218,4 +218,4 @@ PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
         (r"layer\.trainable = True", _single_change("trainable")),
     )
 )
-"""Patterns in the text of a fix with their parsers, longer patterns first."""
+"""Pairs of a pattern in the text of a fix and its parser; longer patterns come first."""

@@ -28,7 +28,7 @@ BETTER = 0.98
 """A fix lowers the loss if the loss with it is less than this fraction of the loss without it."""
 
 POWERS = {"mean_squared_error": 2, "mean_absolute_error": 1}
-"""Losses that scale with a power of the targets' unit, mapped to the exponent."""
+"""Map from the name of a loss that scales with a power of the targets' unit to the exponent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Outcome:
 
     Args:
         repair: The fix that was applied.
-        steps: Number of steps trained with the fix, and without it.
+        steps: Number of training steps, the same with and without the fix.
         before: The final loss without the fix; NaN if it was not measured.
         after: The final loss with the fix, in the same unit as `before` if `comparable`.
         comparable: Whether the two losses are comparable.
@@ -113,7 +113,7 @@ def add_trials(case: DiagnosisContext, findings: Iterable[Finding]) -> list[Find
 
 
 def _group_key(finding: Finding) -> tuple[str, str]:
-    """Return the key that is shared by findings whose layers are repaired in the same copy."""
+    """Return a key; findings with equal keys have their layers repaired in the same copy."""
     return finding.code, strip_comments(finding.fix)
 
 
@@ -126,7 +126,7 @@ def _add_outcome(finding: Finding, outcome: Outcome) -> Finding:
 
 
 def try_fix(case: DiagnosisContext, finding: Finding, layers: Sequence[str] = ()) -> Outcome | None:
-    """Try the fix of a finding; None if no alternative could be applied.
+    """Try the fix of a finding; return None if no alternative could be applied.
 
     Args:
         layers: Paths of all layers to repair together; empty for the layer of the finding.
@@ -155,7 +155,7 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
     if training is None or not training.looks:
         return None
     reference = case.trials.run()
-    # A longer training is compared with one of the planned length.
+    # A longer training run is compared with one of the planned length.
     ends = [
         len(run.losses) if repair.plan is None or of.plan is None
         else min(len(run.losses), of.plan.steps(of.rows))
@@ -174,18 +174,18 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
         comparable, shares = False, (np.nan, np.nan)
     steps = ends[0], 0 if reference is None else ends[1]
     outcome = Outcome(repair, steps, before, after, comparable, shares, _disappears(fixed, finding))
-    # If the first part of a longer training shows no gain, its remaining steps may still do so.
+    # If the first part of a longer training run shows no gain, its remaining steps may still do so.
     short_of = repair.plan is not None and ends[0] < repair.plan.steps(fixed.rows)
     return None if short_of and not outcome.lowers else outcome
 
 
 def _loss_at(training: Rehearsal, step: int) -> float:
-    """Return the last loss on the first rows that was measured no later than a step."""
+    """Return the loss on the first rows as last measured at or before a step."""
     return next((loss for at, loss in reversed(training.looks) if at <= step), training.looks[0][1])
 
 
 def apply_repair(case: DiagnosisContext, repair: Repair) -> DiagnosisContext | None:
-    """Apply a fix to a copy of the program and its data; None if that fails."""
+    """Apply a fix to a copy of the program and its data; return None if that fails."""
     if case.program.repair is None:
         return None
     x, y = case.user_data

@@ -1,8 +1,8 @@
 """Bounds on the distance between the backend's values and those of real arithmetic.
 
 If large numbers cancel in a sum, its rounding error may be much larger than its range in real
-arithmetic. Integer types wrap around, and overflowing values become infinite. A proved statement
-about units must hold in spite of these effects.
+arithmetic. Integer types wrap around, and overflowing values become infinite. A proof about units
+must account for these effects.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class RoundedCase(Protocol):
 
     @property
     def bounded_rows(self) -> np.ndarray:
-        """Indices of the rows at which tensors are bounded."""
+        """Indices of the rows for which tensors are bounded."""
         ...
 
     @property
     def at_rows(self) -> Mapping[int, object]:
-        """The bounded tensors by number, with their bounds at the bounded rows."""
+        """Map from the number of each bounded tensor to its bounds for the bounded rows."""
         ...
 
     @property
@@ -73,14 +73,14 @@ class Roundings:
         self.computed = coarsest(layer.dtype for layer in case.program.layers)
 
     def at_rows(self, tensor: int | None) -> np.ndarray | float:
-        """Return the bound for a tensor at each of the bounded rows, `(rows, units)`.
+        """Return the bound of a tensor for each of the bounded rows, `(rows, units)`.
 
         It is 0 for a constant and infinite if no bound is known.
         """
         return self._of_constant(tensor, self._at_rows)
 
     def over_box(self, tensor: int | None) -> np.ndarray | float:
-        """Return the bound for a tensor anywhere in the box of the data, `(units,)`.
+        """Return a bound of a tensor that holds anywhere in the box of the data, `(units,)`.
 
         It is 0 for a constant and infinite if no bound is known.
         """
@@ -120,7 +120,7 @@ class Roundings:
 
 
 def coarsest(dtypes: Iterable[str]) -> FloatType:
-    """Return the least precise of the given types; every wider type counts as float32."""
+    """Return the least precise of the given types; wider types than float32 are read as float32."""
     names = set(dtypes)
     return BFLOAT16 if "bfloat16" in names else FLOAT16 if "float16" in names else FLOAT32
 
@@ -128,7 +128,7 @@ def coarsest(dtypes: Iterable[str]) -> FloatType:
 def rows_off(
     part: PartialGraph, x: np.ndarray, tensors: Iterable[int], computed: FloatType
 ) -> dict[int, np.ndarray]:
-    """Bound the distance between the backend's and the real values of some tensors at given rows.
+    """Bound the distance between the backend's values and the real values of tensors on given rows.
 
     Args:
         part: The model; its operations are evaluated as written.
@@ -137,8 +137,8 @@ def rows_off(
         computed: The floating-point type of the backend's arithmetic.
 
     Returns:
-        Tensor number to bound, `(rows, units)`. The bound is infinite at rows at which an operation
-        may overflow, wrap around or jump.
+        Map from tensor number to bound, `(rows, units)`. The bound is infinite for rows for which
+        an operation may overflow, wrap around or jump.
 
     Sound: for any order of summation. Cost: two forward passes.
     """
@@ -174,7 +174,7 @@ def within_limits(part: PartialGraph, lo: np.ndarray, hi: np.ndarray) -> np.ndar
 
 
 def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[np.ndarray]:
-    """Bound the distance between the backend's and the real values anywhere in a box.
+    """Bound the distance between the backend's values and the real values anywhere in a box.
 
     Args:
         graph: The model's graph as written.
@@ -182,8 +182,8 @@ def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[n
         computed: The floating-point type of the backend's arithmetic.
 
     Returns:
-        A bound for each value, `(1, n)`. It is infinite if an operation may overflow or jump, or
-        has no rule.
+        A bound for each value, `(1, n)`. It is infinite if an operation may overflow or jump, or if
+        it has no rule.
     """
     errors = [np.zeros(ends[0][0].shape)]
     with np.errstate(all="ignore"):

@@ -41,7 +41,7 @@ def _normalized_model(keras: ModuleType) -> ModelAndData:
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report batch normalizations whose batch statistics are taken over a single number."""
+    """Report batch normalizations whose batch statistics are computed from a single number."""
     program = case.program
     batch = 1 if case.rows == 1 else case.batch_size
     if batch is None or program.batch_statistics is None or not program.losses:

@@ -27,15 +27,15 @@ SHARE = 0.9
 
 TOO_FEW = ((0.7, 0.5), (0.25, 0.2))
 """Pairs of thresholds for too few steps: the minimum loss after the planned steps, as a fraction of
-the best constant's loss, and the maximum loss after more steps, as a fraction of the former loss.
-If less loss remains after the planned steps, more steps must reduce it further."""
+the best constant's loss, and the maximum loss after more steps, as a fraction of the loss after the
+planned steps. The lower the first threshold, the more the additional steps must reduce the loss."""
 
 TIMES, USUAL_BATCH = 3, 32
-"""Minimum ratio of the steps of the longer training to the planned steps, and the rows per step of
-the longer training if the planned batches contain more than half of the rows."""
+"""Minimum ratio of the steps of the longer training run to the planned steps, and the rows per step
+of the longer run if the planned batches contain more than half of the rows."""
 
 FASTER = 3.0
-"""Factor by which the loss may later fall faster per step than in the measured steps."""
+"""Factor by which the loss is allowed to fall faster per step than it ever did when measured."""
 
 
 def _prices(keras: ModuleType, offset: float) -> ModelAndData:
@@ -103,7 +103,7 @@ class _Case:
 
     @property
     def which(self) -> str:
-        """A phrase that names the output of the loss; empty if there is only one output."""
+        """A phrase with the name of the output of the loss; empty if there is only one output."""
         outputs = self.context.program.outputs
         return f"of output `{outputs[self.loss.output][0]}` " if len(outputs) > 1 else ""
 
@@ -179,7 +179,7 @@ def _prove_floor(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
 
 
 def _farthest(case: _Case, reach: Reach) -> str:
-    """Describe how far a weight can move, and how much weight decay can remove in addition."""
+    """Describe how far a weight can move, and how much weight decay can additionally shrink it."""
     sizes = [float(np.abs(w.read()).max(initial=0.0)) for w in case.context.program.weights
              if w.trainable]  # fmt: skip
     size = max(sizes, default=0.0) + reach.far
@@ -245,7 +245,7 @@ def _measure_pace(case: _Case, steps: int) -> Finding | None:
 
 
 def _compare_longer(case: _Case) -> Iterator[Finding]:
-    """Report copies that learn little in the planned steps but much more in a longer training."""
+    """Report copies that learn little in the planned steps but much more in a longer run."""
     context, plan = case.context, case.plan
     trials, steps = context.trials, plan.steps(context.rows)
     training = trials.run()

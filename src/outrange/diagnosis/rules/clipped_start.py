@@ -1,4 +1,4 @@
-"""OR024: wrong predictions that are so confident that the loss is clipped and has gradient 0."""
+"""OR024: wrong predictions so confident that the loss is clipped and its gradient is 0."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,7 +14,7 @@ from ..wording import share, short
 
 
 CLIP = -np.log(0.5e-7)
-"""Difference of logits beyond which a probability is clearly below 1e-7, where Keras clips it."""
+"""Difference of logits beyond which a probability is clearly below 1e-7, where Keras clips."""
 
 MOST = 0.2
 """Minimum fraction of clipped rows to report; fewer are regarded as outliers."""
@@ -50,7 +50,7 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
     Example(lambda k: _sure(k, 60.0, 3), lambda k: _sure(k, 0.5, 3), backends=("jax", "torch")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report outputs for which the probability of the right answer is clipped at many rows."""
+    """Report outputs for which the probability of the right answer is clipped for many rows."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or loss.from_logits or head.recovered or not loss.known or head.dropped:
@@ -95,7 +95,7 @@ def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
 
 
 def _find_clipped_rows(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:
-    """Return a mask of the bounded rows at which clipping provably makes the gradient 0.
+    """Return a mask of the bounded rows for which clipping provably makes the gradient 0.
 
     Returns None if that cannot be decided for this loss and head.
     """

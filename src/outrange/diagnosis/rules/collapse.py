@@ -68,7 +68,7 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report outputs that are affine up to the last activation, or else inner linear layers."""
+    """Report outputs that are affine up to the last activation; if there are none, inner layers."""
     findings = list(_check_outputs(rule, case))
     yield from findings or _find_stretches(rule, case)
 
@@ -108,7 +108,7 @@ def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _name_layers(paths: list[str]) -> str:
-    """Return a phrase that names the layers of some calls, each layer once.
+    """Return a phrase with the names of the layers of some calls, without repetition.
 
     A recurrent layer is called at every time step, so its path occurs several times.
     """
@@ -119,7 +119,7 @@ def _name_layers(paths: list[str]) -> str:
 
 
 def _suffices(case: DiagnosisContext) -> bool:
-    """Return whether ridge regression or the trained network itself fits nearly all of the data."""
+    """Return whether ridge regression or a short training run removes most of the error."""
     signal = case.trials.signal
     if signal is not None and signal.linear > ENOUGH:
         return True
@@ -129,7 +129,7 @@ def _suffices(case: DiagnosisContext) -> bool:
 
 
 def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report hidden layers that follow each other without a nonlinearity between them."""
+    """Report consecutive hidden layers without a nonlinearity between them."""
     pairs = stretches(case.program)
     first = list(dict.fromkeys(a for a, _ in pairs))
     if not first:
@@ -200,7 +200,7 @@ def _follower(
 
 
 def _reads_unknown(part: PartialGraph, nodes: Sequence[Node]) -> bool:
-    """Return whether a node reads graph inputs beyond those of the model."""
+    """Return whether any of the nodes reads a graph input that is not an input of the model."""
     if part.written.size == part.data:
         return False
     for node in nodes:
@@ -218,7 +218,7 @@ def _layers_with_weights(
     """Return the layers that have a trainable kernel and depend on, or feed, another such layer.
 
     Args:
-        behind: The graph values that the output depends on.
+        behind: Indices of the graph values that the output depends on.
     """
     kernels = {w.layer for w in program.weights if w.trainable and len(w.shape) >= 2}
     layers = []

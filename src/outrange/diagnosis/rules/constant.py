@@ -1,4 +1,4 @@
-"""OR002: an output that is one number for all weights."""
+"""OR002: an output that is the same number for all weights."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -71,7 +71,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _loss(case: DiagnosisContext, head: Head) -> str:
-    """Describe in a sentence how the loss behaves in training on this backend; may be empty."""
+    """Describe in a sentence how the loss behaves in training on this backend, or return `""`."""
     if head.recovered:
         return (
             "The loss still falls, because on TensorFlow it reads the logits before the softmax; "

@@ -101,7 +101,7 @@ def _layer(case: DiagnosisContext, loss: Loss) -> str:
 
 
 def _of_output(case: DiagnosisContext, loss: Loss) -> str:
-    """Return a phrase that names the output of a loss; empty if there is only one output."""
+    """Return a phrase with the name of a loss's output; empty if there is only one output."""
     outputs = case.program.outputs
     return f" of output `{outputs[loss.output][0]}`" if len(outputs) > 1 else ""
 
@@ -145,7 +145,7 @@ def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> I
 
 
 def _independent(rule: Rule, case: DiagnosisContext, loss: Loss) -> Iterator[Finding]:
-    """Report targets that neither a kernel ridge nor trained copies predict on held-out rows."""
+    """Report targets that neither kernel ridge regression nor trained copies predict."""
     trials = case.trials
     if case.rows < ENOUGH or trials.run() is None:
         return

@@ -67,7 +67,7 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     Example(lambda k: _hidden(k, -20.0), lambda k: _hidden(k, 0.1)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report layers whose activations are flat at every row, by bounds of their inputs."""
+    """Report layers whose activations are flat for every row, based on bounds of their inputs."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
@@ -110,7 +110,7 @@ def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bo
 
 
 def _nothing_before(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether the weights before a layer have measured gradients of 0, even from penalties.
+    """Return whether the weights before a layer have measured gradients of 0, penalties included.
 
     Returns False if that is unknown.
     """
@@ -137,7 +137,7 @@ def _finding(
         f"{case.these_rows}, where the activation is flat: no gradient passes"
     )
     # A weight may have a penalty or belong to a layer with other calls, so gradients are measured
-    # at all rows.
+    # for all rows.
     if count == total and still and case.complete_measurement is not None:
         before = " or before it" if _nothing_before(case, layer) else ""
         message += f", and no weight of this layer{before} gets one"
@@ -152,7 +152,7 @@ def _finding(
 
 
 def _width(layer: Layer) -> int:
-    """Return the units of a layer that treats each position separately; 0 for other layers."""
+    """Return the unit count of a layer that treats each position separately; 0 for other layers."""
     return layer.shape[-1] if len(layer.shape) > 1 and "Conv" not in layer.kind else 0
 
 

@@ -19,19 +19,19 @@ FEW = 8
 """Maximum number of units of a checked layer. A wider layer hardly ever starts dead by chance."""
 
 OFTEN = 0.05
-"""Minimum probability of a dead start that is reported."""
+"""Minimum probability of a dead start for a layer to be reported."""
 
 LOOK = 40
-"""Number of initializations drawn first. If the probability of a dead start were 9 %, the chance
-that none of them is dead would be 2 %."""
+"""Number of initializations drawn first. If the probability of a dead start is 9 %, the chance that
+none of them is dead is 2 %."""
 
 STARTS = 200
-"""Number of initializations drawn if one of the first is dead. With 18 dead ones, the lower
+"""Number of initializations drawn if one of the first is dead. If 18 of them are dead, the lower
 confidence bound reaches `OFTEN`."""
 
 SECONDS = 1.0
-"""Processor seconds for each of the two estimates. An unrolled layer takes 0.05 s per
-initialization."""
+"""Limit of processor time, in seconds, for each of the two estimates. An unrolled layer takes 0.05
+s per initialization."""
 
 FLAT = ("relu", "relu6", "hardsigmoid", "hardtanh", "hardshrink", "softshrink", "threshold")
 """Names of recorded operations that are constant on some interval."""
@@ -60,7 +60,7 @@ def _neuron(keras: ModuleType, weight: float, activation: str) -> ModelAndData:
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report narrow layers whose estimated probability of a dead start is large enough."""
+    """Report narrow layers that start dead with a probability of at least `OFTEN`."""
     program = case.program
     flat = {step.layer for step in program.steps if step.kind.lower() in FLAT and step.inside}
     narrow = {

@@ -60,7 +60,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report softmaxes between two layers with kernels.
 
-    Copies with a relu in their place are trained, to measure whether they do harm.
+    Copies in which a relu replaces each softmax are trained, to measure whether the softmax does
+    harm.
     """
     program = case.program
     makers = {t: step for step in program.steps for t in step.gives}

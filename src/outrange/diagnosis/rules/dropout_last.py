@@ -13,7 +13,7 @@ from ..wording import short
 
 
 DISTANCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
-"""Losses that, under dropout of the output, are smallest at outputs that are too small.
+"""Losses that, when dropout is applied to the output, are minimized by outputs that are too small.
 
 The best output before the dropout is at most `1 - rate` times the target.
 """

@@ -79,7 +79,7 @@ def _scaled_model(keras: ModuleType, fault: str) -> ModelAndData:
     Example(lambda k: _scaled_model(k, "column"), lambda k: _scaled_model(k, "")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report losses whose best value is large because equal rows have different targets."""
+    """Report losses whose least value is large because equal rows have different targets."""
     program = case.program
     steady = program.steps and not any(s.opaque for s in program.steps if s.inside)
     if case.y is None or case.rows < 2 or not steady or program.own_chance or case.mixed_row:
@@ -104,7 +104,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _groups(case: DiagnosisContext) -> np.ndarray:
     """Return a group number for each row; rows that are equal bit by bit have the same number.
 
-    Each row that is not finite is a group of its own, because no bound covers an output of NaN.
+    Each row that is not finite forms a separate group, because no bound covers an output of NaN.
     """
     parts = []
     for array in case.model_inputs:
@@ -126,9 +126,10 @@ def _groups(case: DiagnosisContext) -> np.ndarray:
 
 
 def _same_outputs(case: DiagnosisContext, groups: np.ndarray) -> bool:
-    """Return whether the measured outputs of equal rows are the same; True if nothing is measured.
+    """Return whether the measured outputs of equal rows are equal; True if nothing is measured.
 
-    User code may violate this, for example if it counts its calls or reads the positions of rows.
+    User code may compute different outputs for equal rows, for example if it counts its calls or
+    reads the positions of rows.
     """
     measured = case.measurement
     if measured is None:

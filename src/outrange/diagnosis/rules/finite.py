@@ -13,7 +13,7 @@ from ..wording import share, short
 
 
 AT_ONCE = 256
-"""Number of rows that are evaluated together."""
+"""Number of rows that are evaluated in one batch."""
 
 
 def _log(keras: ModuleType, epsilon: float) -> ModelAndData:
@@ -49,7 +49,7 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Check the data, the outputs and the loss, in this order.
 
-    A failure explains the later ones, so the check ends with the first kind of failure.
+    A failure explains the later ones, so the check stops at the first kind of failure.
     """
     in_data = [*_data(rule, case, case.x, "x"), *_data(rule, case, case.y or [], "y")]
     if in_data:
@@ -88,7 +88,7 @@ def _data(
 
 
 CARRYING = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam")
-"""Keras optimizers without signs or comparisons, which make a weight NaN if its gradient is."""
+"""Keras optimizers that use no signs or comparisons, so a NaN gradient makes its weight NaN."""
 
 HOLDING = (
     "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps",
@@ -122,7 +122,8 @@ def _witness(case: DiagnosisContext, rows: np.ndarray) -> tuple[int | None, bool
 
     Returns:
         The row and whether it was confirmed by running the model; `(None, True)` if no candidate is
-        such a row. If nothing can be run, `(rows[0], False)`, since the program may handle it.
+        such a row. If nothing can be run, `(rows[0], False)`, since the program may handle that
+        row.
     """
     for start in range(0, len(rows), AT_ONCE):
         left = rows[start : start + AT_ONCE]
@@ -157,7 +158,7 @@ GROWING = ("Exp", "Expm1", "Exponential", "Power", "Square", "Sinh", "Cosh")
 
 
 def _instead(case: DiagnosisContext) -> str:
-    """Propose a fix for outputs that are not finite, according to the model's operations."""
+    """Propose a fix for outputs that are not finite, depending on the model's operations."""
     if not all(np.isfinite(weight.read().astype(np.float64)).all() for weight in _floats(case)):
         return "start from fresh weights: the stored ones are not finite"
     kinds = {step.kind for step in case.program.steps if step.inside}

@@ -46,7 +46,7 @@ def _camel(name: str, from_logits: bool) -> Callable[[ModuleType], Any]:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report losses whose logits are confined to the range of an activation for all weights."""
+    """Report losses whose logits lie in the range of an activation, whatever the weights are."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or loss.name not in LOGITS or not loss.from_logits or not loss.native:

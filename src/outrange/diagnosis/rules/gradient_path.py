@@ -90,7 +90,7 @@ SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report weights to which no path of recorded operations passes a gradient from the losses."""
+    """Report weights to which no path of recorded operations passes a gradient of the losses."""
     program = case.program
     if not program.losses:
         return
@@ -127,7 +127,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _learns(case: DiagnosisContext) -> bool:
-    """Return whether every short training gets below half of the best constant's loss."""
+    """Return whether every short training run gets below half of the best constant's loss."""
     ratios = case.trials.ratios()
     return bool(ratios) and max(ratios) < 0.5
 
@@ -174,7 +174,7 @@ def _consequence(case: DiagnosisContext, weights: Sequence[int], everything: boo
 
 
 def _meanwhile(case: DiagnosisContext) -> str:
-    """Describe in a phrase whether weights without a gradient stay frozen in training.
+    """Describe in a phrase whether weights without a gradient stay unchanged in training.
 
     Weight decay and momentum from earlier steps may still move them.
     """
@@ -193,7 +193,7 @@ LOOK_FOR = "look for argmax, round, comparisons, casts to integers or NumPy call
 
 
 def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
-    """Return a layer, a reason and a fix for gradients that exist and are exactly 0.
+    """Return a layer, a reason and a fix for gradients that exist but are exactly 0.
 
     Args:
         layer: The layer to return if no reason is found.
@@ -226,9 +226,9 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
 
 
 def _only_at_first(case: DiagnosisContext, weights: Iterable[int]) -> bool:
-    """Return whether only a kernel that starts at 0 blocks the gradient of some weights.
+    """Return whether the gradient of some weights is blocked only by a kernel that starts at 0.
 
-    In that case the weights move in a short training of a copy.
+    In that case the weights move in a short training run of a copy.
     """
     measured, training = case.measurement, case.trials.run()
     if measured is None or training is None:
@@ -244,7 +244,7 @@ def _only_at_first(case: DiagnosisContext, weights: Iterable[int]) -> bool:
 def _check_measured(
     rule: Rule, case: DiagnosisContext, among: Iterable[int] | None = None
 ) -> Iterator[Finding]:
-    """Report weights that get no gradient, or only zeros, from the backend's differentiation.
+    """Report weights for which the backend's differentiation returns no gradient, or only zeros.
 
     Args:
         among: Indices of the weights to check; None for all.

@@ -1,4 +1,4 @@
-"""OR031: signs of a failed training in its history."""
+"""OR031: signs of a failed training run in its history."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..wording import short
 
 
 STILL = 1e-4
-"""Largest relative change of the loss over a whole training that is regarded as no change."""
+"""Largest relative change of the loss over a whole training run that is regarded as no change."""
 
 GREW = 2.0
-"""Minimum factor by which the last loss of a diverging training exceeds the first loss."""
+"""Minimum factor by which the last loss of a diverging training run exceeds the first loss."""
 
 FAR = 10.0
-"""Ratio of the last loss to the first that shows divergence regardless of the losses between."""
+"""Ratio of the last loss to the first that shows divergence whatever the losses in between are."""
 
 SWING = 0.3
 """Minimum typical change of an oscillating loss per epoch, relative to the loss."""
@@ -158,7 +158,7 @@ def _faster(case: DiagnosisContext) -> str:
 
 
 def _oscillates(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Report losses that jump up and down by a large fraction of their value, without a trend."""
+    """Report losses that jump up and down by a large fraction of their value without a trend."""
     if len(losses) < 8:
         return None
     late = losses[len(losses) // 3 :]
@@ -194,7 +194,7 @@ def _row_loss(case: DiagnosisContext) -> RowLoss | None:
 
 
 def _as_a_constant(case: DiagnosisContext, losses: np.ndarray) -> Said | None:
-    """Report a training that ended no better than the best constant prediction."""
+    """Report a training run that ended no better than the best constant prediction."""
     rows = _row_loss(case)
     if rows is None or len(losses) < 2:
         return None

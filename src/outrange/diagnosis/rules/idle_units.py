@@ -1,4 +1,4 @@
-"""OR020: units without an effect on the data. Most are notes, since healthy networks have some."""
+"""OR020: units without an effect on the data; mostly notes, since healthy networks have some."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,10 +14,10 @@ from ..wording import share
 
 
 MOST = 0.9
-"""Fraction of dead units at or above which a wide layer is a finding."""
+"""Fraction of dead units at or above which a wide layer is reported as a finding."""
 
 WIDE = 10
-"""Minimum number of units of a wide layer. So many units do not start dead by chance."""
+"""Minimum number of units of a wide layer. That many units do not start dead by chance."""
 
 
 def _wide(keras: ModuleType, dead: int) -> ModelAndData:
@@ -48,7 +48,7 @@ def _wide(keras: ModuleType, dead: int) -> ModelAndData:
     Example(lambda k: _wide(k, 38), lambda k: _wide(k, 18)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report dead units, layers that are linear over the data's box, and copies of units."""
+    """Report dead units, layers that are linear over the data's box, and duplicate units."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
@@ -87,7 +87,7 @@ def _always_on(rule: Rule, case: DiagnosisContext, layer: Layer) -> Iterator[Fin
 
 
 def _copies(rule: Rule, layer: Layer, rows: UnitRanges, dead: np.ndarray) -> Iterator[Finding]:
-    """Report units that have the same lower input bounds as another unit at all rows."""
+    """Report units whose lower input bounds equal those of another unit for all rows."""
     if len(rows.lo) < 3 or not np.isfinite(rows.lo).all():
         return
     live = np.flatnonzero(~dead)

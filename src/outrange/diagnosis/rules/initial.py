@@ -68,7 +68,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _times(weight: Weight) -> float | None:
-    """Return a kernel's spread divided by the closest spread of the usual range; None if unknown.
+    """Return a kernel's spread divided by the closest usual spread; None if unknown.
 
     The ratio is 1 if the spread is in the range of the usual initializers.
     """

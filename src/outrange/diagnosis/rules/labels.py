@@ -82,7 +82,7 @@ IGNORED = -100
 """The label that PyTorch's losses ignore."""
 
 SCALES = (2.0, 9.0, 10.0, 100.0, 255.0)
-"""Common divisors of inputs, such as images, by which class numbers are divided by mistake."""
+"""Common divisors for scaling inputs such as images; class numbers may be divided by mistake."""
 
 Complaint = tuple[str, str, dict[str, Any]]
 """The message, the fix and the cost of a finding."""
@@ -181,8 +181,8 @@ def _of_probabilities(
 
 
 ROUNDING = 1e-6
-"""Permitted distance of a label from [0, 1], which the rounding of a scaler may cause. The loss of
-such a label hardly becomes negative: a probability clipped at 1e-7 costs `16.1 * 1e-6` less and
+"""Permitted distance of a label from [0, 1], which the rounding of a scaler may cause. Such a label
+makes the loss only slightly negative: a probability clipped at 1e-7 costs `16.1 * 1e-6` less and
 1e-7 more."""
 
 

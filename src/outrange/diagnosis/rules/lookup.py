@@ -14,21 +14,21 @@ from ..wording import share, short, span
 
 
 KEPT = ("Cast", "ConvertToTensor", "ExpandDims", "Flatten", "Identity", "Reshape", "Squeeze")
-"""Operations that return the numbers of their argument unchanged, except for truncation."""
+"""Operations that return the numbers of their argument unchanged or truncated."""
 
 WIDE = (None, "float32", "float64", "int32", "int64")
 """Types that can represent the indices of any table."""
 
 MOST = 2.0**31
-"""Limit of the absolute numbers that are checked. Larger ones are no valid index on any backend,
-and casts change them."""
+"""Limit of the absolute value of the numbers that are checked. Larger numbers are not valid indices
+on any backend, and casts change them."""
 
 OUTSIDE = {
     "jax": "On JAX their lookup silently returns NaN.",
     "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError on a CPU.",
     "torch": "On PyTorch `fit` raises IndexError on a CPU.",
 }
-"""The effect of an index beyond the table, as measured on each backend."""
+"""The effect of an index beyond the table, for each backend, as measured."""
 
 
 def _words(keras: ModuleType, fault: str) -> ModelAndData:
@@ -126,7 +126,7 @@ def _keeps(step: RecordedStep) -> bool:
 
 
 def _numbers(case: DiagnosisContext, place: int) -> np.ndarray:
-    """Return the flattened numbers of an input, as the model receives them, except large ones.
+    """Return an input's numbers below `MOST` in magnitude as the model receives them, `(count,)`.
 
     Args:
         place: Index of the input.

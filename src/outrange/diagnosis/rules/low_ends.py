@@ -1,4 +1,4 @@
-"""Ranges of outputs for all weights that also hold for models computed in 16 bits."""
+"""Ranges of outputs that hold for all weights, even if the model computes in 16 bits."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ SAME = ("Reshape", "Squeeze", "ExpandDims", "Ravel", "Copy")
 
 
 def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
-    """Return bounds of a tensor for all trainable weights, valid in the model's own precision.
+    """Return bounds of a tensor for all trainable weights that hold in the model's own precision.
 
     The bounds of `case.free_ends` hold for a copy that computes in 32 bits. If an operation after
     the last weights computes in 16 bits, its rounded result may lie outside these bounds. In that

@@ -26,10 +26,10 @@ TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133}
 """The smallest positive number of each format."""
 
 FEW = 4
-"""Relative error of an operation in unit roundoffs, apart from the errors of its sum."""
+"""Relative error of an operation, in unit roundoffs, in addition to the errors of its sum."""
 
 AT_ONCE = 4_000_000
-"""Maximum number of graph values times rows that are bounded together."""
+"""Maximum product of graph values and rows that are bounded in one pass."""
 
 
 def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
@@ -61,7 +61,7 @@ def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
     Example(lambda k: _large(k, "float16"), lambda k: _large(k, "float32")),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report layers whose values exceed the largest number of their 16-bit format at some row."""
+    """Report layers whose values exceed the largest number of their 16-bit format for some row."""
     part = case.program.whole
     for layer in case.program.layers if part is not None else ():
         limit = LARGEST.get(layer.dtype)
@@ -92,7 +92,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _least_sizes(case: DiagnosisContext, dtype: str, tensor: int | None) -> np.ndarray:
-    """Bound the absolute values of a tensor in a 16-bit format from below at each bounded row.
+    """Bound the absolute values of a tensor in a 16-bit format from below for each bounded row.
 
     Returns:
         The bounds, `(rows, units)`; an entry that is not positive proves nothing.
@@ -113,7 +113,7 @@ def _least_sizes(case: DiagnosisContext, dtype: str, tensor: int | None) -> np.n
 
 
 def rounded_ends(graph: Graph, box: Bounds, value: int, dtype: str) -> Bounds:
-    """Bound one value if every operation up to it is rounded to a 16-bit format.
+    """Bound one value when the result of every operation is rounded to a 16-bit format.
 
     An affine operation has `|fl(W x + b) - (W x + b)| <= g (|W| |x| + |b|)` for any order of
     summation. Here `g` is the unit roundoff times the number of terms plus `FEW`, which covers the
@@ -151,7 +151,7 @@ def rounded_ends(graph: Graph, box: Bounds, value: int, dtype: str) -> Bounds:
 
 
 def _ends(rule: Callable | None, node: Node, before: Sequence[Bounds], boxes: int) -> Bounds:
-    """Bound a node's result; the bounds are infinite if there is no rule."""
+    """Bound a node's result; the bounds are infinite if `rule` is None."""
     ends = None
     with contextlib.suppress(InputError):  # the input leaves the domain
         if rule is not None:

@@ -127,7 +127,7 @@ def _two(
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report losses that expect outputs of another kind than those of the last layer."""
+    """Report losses that expect a different kind of output than the last layer returns."""
     for loss in case.program.losses:
         head = case.head(loss)
         if head is None or not loss.native:
@@ -206,7 +206,7 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
 
 
 def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
-    """Propose a fix for sigmoids, depending on whether each row of labels adds up to 1."""
+    """Propose a fix for sigmoid outputs that depends on whether each row of labels adds up to 1."""
     single = 'activation="softmax" in the last layer'
     several = 'loss="binary_crossentropy"   # a row may have several labels'
     y = case.targets(loss)
@@ -240,11 +240,11 @@ def _is_constrained(case: DiagnosisContext, head: Head) -> bool:
 
 
 def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
-    """Return whether some weights provably give an output outside [0, 1].
+    """Return whether the output provably lies outside [0, 1] for some weights.
 
-    There are three reasons for that. The last layer has a trained bias. Or it has a trained kernel
-    whose input is not 0 at every row, which a nonzero output shows if the activation maps 0 to 0.
-    Or the current output is already outside [0, 1].
+    This is proved in three cases: the last layer has a trained bias; it has a trained kernel whose
+    input is not 0 for every row, which a nonzero output shows if the activation maps 0 to 0; or the
+    current output is already outside [0, 1].
     """
     free = bool(head.moved) and not _is_constrained(case, head)
     if free and head.moved == "bias":

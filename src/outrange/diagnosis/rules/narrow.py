@@ -18,10 +18,10 @@ from ..trials import BETTER, FEW, HALFWAY
 
 
 WIDE = 32
-"""Number of units of the widened layer on a copy, unless the layer has fewer inputs."""
+"""Number of units of the widened layer in a copy, unless the layer has fewer inputs."""
 
 STUCK = 0.8
-"""Fraction of the best constant's loss that two copies must keep if the third had a lucky start."""
+"""Minimum loss of two copies, as a fraction of the best constant's loss, if the third learns."""
 
 
 def _classes(keras: ModuleType, units: int) -> ModelAndData:
@@ -52,7 +52,7 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a narrow layer if copies in which only that layer is wider learn much more."""
+    """Report a narrow layer if copies in which only this layer is wider learn much more."""
     for layer, width, entering in _narrow(case.program):
         if _returns_inputs(case):
             return
@@ -91,7 +91,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _returns_inputs(case: DiagnosisContext) -> bool:
-    """Return whether some targets are equal to inputs, as in an autoencoder."""
+    """Return whether some target array equals an input array, as in an autoencoder."""
     flat = [np.asarray(x, np.float64).reshape(len(x), -1) for x in case.x]
     targets = [case.targets(loss) for loss in case.program.losses]
     return any(

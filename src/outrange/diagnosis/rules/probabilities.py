@@ -11,7 +11,7 @@ CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 def outside(case: DiagnosisContext, loss: Loss) -> str:
-    """Describe in a sentence how many predictions are outside [0, 1] now, and the consequence."""
+    """Describe in a sentence how many current predictions are outside [0, 1], and the effect."""
     entries = _entries(case, loss) if loss.known and case.predictions else None
     if entries is None:
         return "Nothing confines these numbers to probabilities."

@@ -17,14 +17,13 @@ from ..wording import at_least, at_most, format_steps, short
 
 
 STILL = 1e-5
-"""Fraction of its size by which a weight must move in the measured steps to be regarded as
-moving."""
+"""Minimum change of a moving weight in the measured steps, as a fraction of the weight's size."""
 
 FOREVER = 1e7
 """Number of steps beyond which training, at the measured pace, practically never converges."""
 
 SMALLER = (0.1, 0.01)
-"""Factors of the smaller learning rates that are tried if a training learns nothing."""
+"""Factors applied to the learning rate, to try smaller ones if a training run learns nothing."""
 
 USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
 """Usual learning rates of small networks, and the largest rates to try.
@@ -36,12 +35,12 @@ UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
 """Optimizers whose first steps are proportional to the gradient."""
 
 FEWEST_STEPS = 4
-"""Minimum number of steps of a training that is judged; after fewer, only a loss that is not finite
-is evidence."""
+"""Minimum number of steps of a training run for its loss to be evidence; with fewer steps, only a
+loss that is not finite is."""
 
 STAYS = 0.02
-"""Maximum change of the loss, relative to the best constant's loss, of a training that stands
-still."""
+"""Maximum change of the loss, as a fraction of the best constant's loss, in a training run that
+makes no progress."""
 
 MANY = 20_000
 """Number of training steps that is assumed if there is no plan."""
@@ -88,9 +87,10 @@ def _deep(keras: ModuleType, rate: float) -> ModelAndData:
     Example(lambda k: _deep(k, 1e-9), lambda k: _deep(k, 0.03), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a learning rate that is provably too large, or too large or small on trained copies.
+    """Report a learning rate that a proof or trained copies show to be too large or too small.
 
-    The proof needs a linear model, whose curvature is bounded.
+    Only a rate that is too large can be proved, and only for a linear model, whose curvature can be
+    bounded.
     """
     optimizer = case.program.optimizer
     if optimizer is None or optimizer.rate <= 0 or not case.program.losses:
@@ -168,7 +168,7 @@ def _with_rate(optimizer: Optimizer, factor: float) -> str:
 
 
 def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report that no training gets below the best constant's loss except at a smaller rate."""
+    """Report a rate if training gets below the best constant's loss only at a smaller rate."""
     trials = case.trials
     level = trials.constant or abs(training.looks[0][1])
     trainings = (trials.run(AS_IS, seed) for seed in range(SEEDS))
@@ -196,7 +196,7 @@ def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 def _jumps(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal, level: float
 ) -> Said | None:
-    """Report a loss that jumps far above its start, if copies learn more at a smaller rate."""
+    """Report a loss that jumps far above its start if copies learn more at a smaller rate."""
     highest = max(loss for _, loss in training.looks)
     if not highest > WILD * max(abs(training.looks[0][1]), level):
         return None
@@ -239,7 +239,7 @@ def _instead(case: DiagnosisContext, level: float) -> str:
 
 
 def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report a rate that needs far too many steps to learn anything, while a larger one learns."""
+    """Report a rate at which learning takes far too many steps, although a larger one learns."""
     trials = case.trials
     if not (trials.stuck or _stands_still(case)):
         return None
@@ -265,7 +265,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 
 
 def _stands_still(case: DiagnosisContext) -> bool:
-    """Return whether the loss hardly changes in any of the short trainings."""
+    """Return whether the loss hardly changes in any of the short training runs."""
     trials = case.trials
     if trials.constant is None:
         return False
@@ -278,7 +278,7 @@ def _stands_still(case: DiagnosisContext) -> bool:
 
 
 def _larger(optimizer: Optimizer) -> list[float]:
-    """Return up to three factors above 1 to try on the rate, closest to a usual rate first."""
+    """Return up to three factors above 1 for the rate, the one closest to a usual rate first."""
     adaptive = optimizer.kind not in UNSCALED
     factors = [10.0**i for i in range(1, 8) if optimizer.rate * 10.0**i <= LARGEST[adaptive]]
     return sorted(factors, key=lambda f: abs(np.log(optimizer.rate * f / USUAL[adaptive])))[:3]
@@ -322,7 +322,7 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
 
 
 def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:
-    """Return the number of steps after which a regression's error would be 0 at the measured pace.
+    """Return the number of steps in which a regression's error would reach 0 at the measured pace.
 
     Returns None if the program is not a regression with a squared or an absolute error.
     """

@@ -19,10 +19,10 @@ from ..wording import entries
 
 
 MOST = 512
-"""Number of rows to check; measurements are compiled for this many rows anyway."""
+"""Maximum number of rows to check; measurements are compiled for this many rows anyway."""
 
 APART = 1e-3
-"""Minimum relative change of an output that is evidence; rounding changes it by about 1e-6."""
+"""Minimum relative change of an output to count as evidence; rounding alone causes about 1e-6."""
 
 
 def _classes(keras: ModuleType, axis: int) -> ModelAndData:
@@ -70,8 +70,8 @@ class BatchDependence:
     Args:
         row: Index of the row in the data.
         output: Index of the model output.
-        before: The output for the row among the rows of the data.
-        after: The output for the row among other rows.
+        before: The output for the row in a batch of the rows of the data.
+        after: The output for the row in a batch with other rows.
     """
 
     row: int
@@ -81,12 +81,12 @@ class BatchDependence:
 
 
 def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
-    """Find the first row whose output changes with the other rows; None if there is none.
+    """Find the first row whose output changes with the other rows; return None if there is none.
 
     The model runs on the data, on the same rows in reverse order, and with every second row
     replaced by a copy of one row. The rows that are not replaced must keep their outputs. Rows that
-    are not finite are replaced beforehand. A model whose outputs change with every call gives no
-    evidence, nor does a model whose code may draw noise by the position of a row.
+    are not finite are replaced beforehand. A model whose outputs change with every call provides no
+    evidence, nor does one whose code may draw noise that depends on the position of a row.
     """
     count = min(case.rows, MOST)
     sound = case.finite_rows[:count]
@@ -119,7 +119,7 @@ def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
 
 
 def _differ_alone(case: DiagnosisContext, same: np.ndarray) -> bool:
-    """Return whether copies of one row get different outputs, as from noise by row position.
+    """Return whether copies of one row in a batch get different outputs, for example from noise.
 
     Args:
         same: The index of the row, repeated.

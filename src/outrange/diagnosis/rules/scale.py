@@ -25,8 +25,8 @@ Above the ratio all rows look alike, and below the spread the features have hard
 """
 
 ALIKE = 0.1
-"""Ratio of the smallest to the largest spread of target columns below which each column is scaled
-separately."""
+"""Ratio of the smallest to the largest spread of the target columns below which each column is
+scaled separately."""
 
 SCALERS = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding",
            "UnitNormalization", "GroupNormalization")  # fmt: skip
@@ -66,7 +66,7 @@ def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, 
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report features of unusual size or spread, unless the first layer scales them."""
+    """Report input features of unusual size or spread, unless the first layer scales them."""
     first = next((x for x in case.program.layers if x.kind not in ("InputLayer", "Flatten")), None)
     if first is None or first.kind in SCALERS:
         return
@@ -120,7 +120,7 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report targets of a regression that are far larger than initial outputs."""
+    """Report targets of a regression that are far larger than the initial outputs."""
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or not loss.known or loss.name.endswith("crossentropy"):
@@ -139,7 +139,7 @@ def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def scaling(y: np.ndarray) -> str:
-    """Propose code that scales the targets; it scales each column if their spreads differ a lot."""
+    """Propose code that scales the targets, column by column if their spreads differ a lot."""
     rows = y.reshape(len(y), -1)
     rows = rows[np.isfinite(rows).all(axis=1)]
     spreads = rows.std(axis=0) if len(rows) else np.zeros(0)

@@ -29,8 +29,8 @@ UNITS = 16
 MOST_BITS = 10_000
 """Maximum number of bits of a reported multiplier.
 
-Certificates with larger multipliers are reported without them, since Python limits the digits of
-integers that it reads from text.
+Certificates with larger multipliers are reported without multipliers, since Python limits the
+length of integers that it parses from text.
 """
 
 
@@ -103,9 +103,9 @@ def _cost(
 ) -> dict[str, object]:
     """Return the certificate and its bounds as the `cost` of a finding.
 
-    Each entry of `multipliers` belongs to the margin of one entry of `rows`: its class in `classes`
-    against the wrong class in `others`. `multipliers` are omitted if one has more than `MOST_BITS`
-    bits.
+    Each entry of `multipliers` belongs to one margin: for the same entry of `rows`, the class in
+    `classes` against the wrong class in `others`. `multipliers` is omitted if a multiplier has more
+    than `MOST_BITS` bits.
     """
     rows = certificate.margins.rows
     names = np.array(problem.names)
@@ -126,7 +126,7 @@ def _cost(
 
 
 def _others(problem: LinearProblem, certificate: Certificate) -> np.ndarray:
-    """Return the number of the wrong class in each margin of a certificate."""
+    """Return the wrong class of each margin in a certificate, as a class number."""
     margins, classes = certificate.margins, len(problem.names)
     unit = np.eye(classes, dtype=np.int64)[:, :-1]
     wrong = unit[problem.labels[margins.rows]] - margins.effects
@@ -155,7 +155,7 @@ def _why(problem: LinearProblem, certificate: Certificate) -> str:
 
 
 def _rows(problem: LinearProblem, rows: np.ndarray) -> str:
-    """Format row numbers of the data: `rows 0 and 3`."""
+    """Format the indices of data rows: `rows 0 and 3`."""
     numbers = [str(n) for n in problem.indices[rows].tolist()]
     if len(numbers) > LISTED:
         return f"{len(numbers)} rows"

@@ -76,7 +76,7 @@ def _of_a_batch(y: tuple[int, ...], p: tuple[int, ...]) -> str:
 
 
 def as_read(case: DiagnosisContext, loss: Loss) -> tuple[np.ndarray, tuple[int, ...]] | None:
-    """Return the targets in float64 and the shape of predictions, both as the loss reads them.
+    """Return the targets in float64 and the shape of the predictions, both as the loss reads them.
 
     Returns None if there are no numeric targets.
     """

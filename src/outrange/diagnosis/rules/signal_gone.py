@@ -18,10 +18,10 @@ EQUAL = 1e-3
 regarded as 0."""
 
 SMALL = 0.05
-"""Spread of the inputs below which the inputs themselves are too similar."""
+"""Spread of the inputs below which the inputs, rather than the network, are the likely cause."""
 
 DEEP = 3
-"""Number of sigmoids from which they are the likely cause, rather than the initial weights."""
+"""Minimum number of sigmoids for which they, not the initial weights, are the likely cause."""
 
 
 def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
@@ -46,7 +46,7 @@ def _deep(keras: ModuleType, deviation: float) -> ModelAndData:
     Example(lambda k: _deep(k, 0.01), lambda k: _deep(k, 0.4), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report outputs that are equal at all rows, both before and after training."""
+    """Report outputs that are equal for all rows, both before and after training."""
     if not case.predictions or not _differ(case, case.predictions):
         return
     trials = case.trials
@@ -97,7 +97,7 @@ def _is_constant(case: DiagnosisContext, tensor: int) -> bool:
 
 
 def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
-    """Return whether the outputs are equal at all rows although inputs and targets differ."""
+    """Return whether the outputs are equal for all rows although inputs and targets differ."""
     arrays = [np.asarray(p, np.float64) for p in outputs]
     varies = False
     for loss in case.program.losses:
@@ -113,7 +113,7 @@ def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
 
 
 def _where(case: DiagnosisContext) -> tuple[str, str]:
-    """Return the path of the first layer with equal outputs at all rows, and a phrase about it.
+    """Return the path of the first layer with equal outputs for all rows, and a phrase about it.
 
     Returns two empty strings if there is no such layer.
     """

@@ -16,7 +16,7 @@ from .targets import as_shown
 
 
 MOST = 0.9
-"""Ratio of the bound to the best constant's loss from which almost nothing is left to learn."""
+"""Ratio of the bound to the best constant's loss at which almost nothing is left to learn."""
 
 SHARES = ("softmax", "sigmoid", "relu", "softplus", "exponential", "hard_sigmoid")
 """Nonnegative activations, whose outputs divided by their sum are probabilities."""

@@ -15,11 +15,11 @@ from .targets import REGRESSION
 
 
 APART, SORTED = 0.5, 0.2
-"""Minimum fraction of rows that would have to change class to match the training rows: for
-unordered rows, and for rows sorted by class."""
+"""Minimum fraction of the validation rows that would have to change class to match the class
+frequencies of the training rows: for unordered rows, and for rows sorted by class."""
 
 FAR = 5.0
-"""Permitted difference between the means of a feature in both parts, in standard deviations."""
+"""Permitted difference of a feature's mean in training and validation, in standard deviations."""
 
 
 def _flowers(keras: ModuleType, order: bool) -> ModelAndData:
@@ -70,7 +70,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _labels(loss: Loss, y: np.ndarray) -> np.ndarray | None:
-    """Return the class number of each hard label; None for measurements and soft labels."""
+    """Return the class number of each row; None if the targets are measurements or soft labels."""
     if not (y == np.floor(y)).all():
         return None
     if loss.name == "sparse_categorical_crossentropy":

@@ -1,4 +1,4 @@
-"""OR021: a program that trains no weight."""
+"""OR021: a program in which training changes no weight."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -61,7 +61,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _no_rate(rule: Rule, case: DiagnosisContext, optimizer: Optimizer) -> Finding:
-    """Return the finding of a learning rate that is 0 or negative."""
+    """Return the finding for a learning rate that is 0 or negative."""
     fix = f"keras.optimizers.{optimizer.kind}(1e-3)"
     if optimizer.rate < 0:
         return rule.finding(

@@ -20,7 +20,7 @@ from .shapes import squeeze_shapes
 POWERS = {
     "mean_squared_error": (2, "MSE"), "mean_absolute_error": (1, "MAE"),
 }  # fmt: skip
-"""Losses that are a mean of `|target - output| ** power`, with the power and the usual name."""
+"""Map from each loss that is the mean of `|target - output| ** power` to the power and its name."""
 
 REGRESSION = (
     *POWERS, "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "huber",
@@ -89,8 +89,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
     """Return the distance between 1 and the sum of each target row, `(rows,)`.
 
-    Returns None if the output is not a softmax under a squared error, or if all target rows add up
-    to 1.
+    Returns None if the output is not a softmax trained with a squared error, or if all target rows
+    add up to 1.
     """
     if head.activation != "softmax" or head.axis != -1 or not 1 < y.shape[1] == head.width:
         return None
@@ -101,7 +101,7 @@ def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
 def _simplex(
     rule: Rule, case: DiagnosisContext, loss: Loss, head: Head, y: np.ndarray, far: np.ndarray
 ) -> Finding:
-    """Return the finding of targets that do not add up to 1, while the softmax outputs do.
+    """Return the finding for targets that do not add up to 1, while the softmax outputs do.
 
     The distance of a target row from the plane of rows that add up to 1 is `far / sqrt(width)`.
 
@@ -141,7 +141,7 @@ def as_shown(case: DiagnosisContext, floor: float) -> float:
 def _floor(
     case: DiagnosisContext, loss: Loss, floor: float, y: np.ndarray
 ) -> tuple[str, dict[str, float]]:
-    """Return a phrase with a lower bound and the current loss, and the `cost` of the finding."""
+    """Return a phrase about a lower bound and the current loss, and the `cost` of the finding."""
     weight = weight_shown(case, loss)
     if weight <= 0.0:
         return "", {}

@@ -16,10 +16,10 @@ from ..wording import short
 
 
 RATIO = 1e-6
-"""Ratio of the first layer's gradient to the last one's below which only the last layers learn."""
+"""Ratio of the first to the last layer's gradient below which only the last layers learn."""
 
 ROOM = 10.0
-"""Multiple of `RATIO` above which a measured gradient cannot come through the output alone."""
+"""Multiple of `RATIO` above which a measured gradient cannot have come through the output alone."""
 
 FEWEST = 4
 """Minimum number of layers with weights; with fewer, depth is not the cause."""
@@ -76,7 +76,7 @@ def _stack(keras: ModuleType, activation: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report gradients that provably vanish, or that vanish or explode when they are measured."""
+    """Report gradients that provably vanish, or that are measured to vanish or explode."""
     kernels = [
         (i, w) for i, w in enumerate(case.program.weights) if w.trainable and len(w.shape) >= 2
     ]
@@ -102,7 +102,8 @@ def _prove_small_bound(
 ) -> Finding | None:
     """Report a first layer with a provably small effect on the output.
 
-    The last layer must have a much larger bound, so that the units of the outputs do not matter.
+    The bound of the last layer must be much larger, so that the scale of the outputs does not
+    matter.
     """
     index, weight = kernels[0]
     calls = _calls(case, weight.layer) if _only_in(case, index, weight.layer) else []
@@ -221,5 +222,5 @@ def _oversized_outputs(case: DiagnosisContext) -> float | None:
 
 
 def _calls(case: DiagnosisContext, name: str) -> list[Layer]:
-    """Return all calls of the layers named `name`, also inside nested models."""
+    """Return all calls of layers named `name`, including those inside nested models."""
     return [x for x in case.program.layers if x.path.split("/")[-1] == name]

@@ -48,7 +48,8 @@ def _entropy(p: np.ndarray) -> np.ndarray:
 def certificate_cross_entropy(certificate: Certificate) -> float:
     """Bound the summed cross-entropy of a certificate's rows from below.
 
-    Any positive multiple of the multipliers is a feasible dual point if no row's sum exceeds 1.
+    Any positive multiple of the multipliers is a feasible dual point if the multipliers of no row
+    add up to more than 1.
     """
     margins, q = certificate.margins, certificate.multipliers.floats
     largest = float(np.bincount(margins.rows, q).max())
@@ -57,7 +58,7 @@ def certificate_cross_entropy(certificate: Certificate) -> float:
 
 
 def least_cross_entropy(margins: Margins, labels: np.ndarray, classes: int) -> float:
-    """Bound the mean cross-entropy of all rows from below; 0 if nothing is proved.
+    """Bound the mean cross-entropy of all rows from below; return 0 if nothing is proved.
 
     Args:
         margins: The margins of all rows and wrong classes.
@@ -80,7 +81,7 @@ def least_cross_entropy(margins: Margins, labels: np.ndarray, classes: int) -> f
 
 
 def _fit_probabilities(margins: Margins, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Fit logistic regression by damped Newton steps; return probabilities `(n, classes)`."""
+    """Fit logistic regression by damped Newton steps; return its probabilities, `(n, classes)`."""
     x = margins.points.scaled
     width, free, ridge = x.shape[1], classes - 1, DAMPED * len(x)
     hot = np.eye(classes)[labels]
@@ -118,7 +119,7 @@ def _fit_probabilities(margins: Margins, labels: np.ndarray, classes: int) -> np
 
 
 def least_squares(points: HomogeneousRows, y: np.ndarray) -> float:
-    """Bound the mean squared error of a linear unit from below; 0 if nothing is proved.
+    """Bound the mean squared error of a linear unit from below; return 0 if nothing is proved.
 
     If `r` is orthogonal to every feature column and to the column of ones, `|z - y|^2` is at least
     `(r . y)^2 / |r|^2` (Cauchy-Schwarz). The best `r` is the residual of least squares.

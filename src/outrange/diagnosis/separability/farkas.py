@@ -20,13 +20,13 @@ SUPPORT = 1e-9
 """Multipliers of the linear program up to this value are treated as 0; all multipliers sum to 1."""
 
 WORK, SETS = 700_000, (8, 256)
-"""Limit of the total size of the linear programs for disjoint certificates, and the range to which
-the resulting maximum number of certificates is clipped."""
+"""Limit of the total size of the linear programs for disjoint certificates, and the smallest and
+largest value of the resulting maximum number of certificates."""
 
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """Margins that add up to zero under nonnegative multipliers.
+    """Margins whose sum, weighted with positive multipliers, is zero.
 
     Args:
         margins: The margins with a positive multiplier.
@@ -90,7 +90,7 @@ def disjoint_certificates(margins: Margins, first: Certificate) -> list[Certific
 
     Args:
         margins: The margins of all rows and wrong classes.
-        first: The first certificate; it is part of the result.
+        first: The first certificate; it is included in the result.
     """
     certificates, left = [first], margins
     most = int(np.clip(WORK // max(margins.scaled.size, 1), *SETS))

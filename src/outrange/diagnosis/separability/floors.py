@@ -28,7 +28,7 @@ class LinearFloor:
 
     Args:
         every: The bound that holds for all weights.
-        within: The bound that holds for all weights with which Keras clips no probability.
+        within: The bound that holds for all weights for which Keras clips no probability.
     """
 
     every: float
@@ -36,7 +36,7 @@ class LinearFloor:
 
 
 def linear_floor(program: Program, loss: Loss, problem: LinearProblem) -> LinearFloor | None:
-    """Bound the mean loss of a linear classifier from below; None if no bound is known.
+    """Bound the mean loss of a linear classifier from below; return None if no bound is known.
 
     Args:
         program: The program of `loss`.

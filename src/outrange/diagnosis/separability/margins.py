@@ -130,7 +130,7 @@ class Margins:
         return self.points.values.shape[1] * self.effects.shape[1]
 
     def of(self, keep: np.ndarray) -> Margins:
-        """Select columns by a mask or by indices."""
+        """Return the margins that a mask or indices select."""
         return Margins(self.points, self.rows[keep], self.effects[keep])
 
     @cached_property
@@ -152,7 +152,7 @@ class Margins:
         return self.points.whole[rows].T @ weights[rows]
 
     def exact(self, near: np.ndarray, room: np.ndarray) -> ExactMultipliers | None:
-        """Find multipliers close to float64 ones with weighted sums of exactly zero.
+        """Find multipliers close to the given ones for which the weighted sums are exactly zero.
 
         The float64 multipliers are rounded to multiples of `2**-BITS`. The multipliers of a set of
         linearly independent columns are then corrected by the exact solution of a linear system.
@@ -184,13 +184,13 @@ class Margins:
         return ExactMultipliers(whole, denominator << BITS)
 
     def _columns(self, chosen: np.ndarray) -> np.ndarray:
-        """Return the chosen columns as Python integers, `(chosen, equations)`."""
+        """Return the chosen columns as rows of Python integers, `(chosen, equations)`."""
         points = self.points.whole[self.rows[chosen]]
         effects = self.effects[chosen].astype(object)
         return (points[:, :, None] * effects[:, None, :]).reshape(len(chosen), -1)
 
     def _basis(self, room: np.ndarray) -> np.ndarray:
-        """Choose independent columns by pivoted Gram-Schmidt on the columns times their room."""
+        """Choose independent columns by pivoted Gram-Schmidt, after scaling each by its room."""
         left = self.scaled * room
         chosen: list[int] = []
         sizes = np.square(left).sum(axis=0)

@@ -26,17 +26,17 @@ AFFINE_STEPS = frozenset(
     "Stack Matmul Einsum Conv ConvTranspose DepthwiseConv SeparableConv AveragePool Mean Sum Add "
     "Subtract Multiply Negative Rescaling Normalization BatchNorm".split()
 )
-"""Operations that are affine in the data for all weights if they are for some weights."""
+"""Operations that are affine in the data for all weights if they are affine for some weights."""
 
 WORK = 100_000
-"""Maximum size of the linear program; if the data are larger, a random sample of rows is used."""
+"""Maximum size of the linear program; for larger data, a random sample of the rows is used."""
 
 
 LOST = 0.5
-"""Minimum fraction of the class entropy that linear scores must leave unexplained in a finding."""
+"""Minimum fraction of the class entropy that linear scores leave unexplained in a finding."""
 
 BEND = 0.15
-"""Fraction of the held-out variance that a nonlinear model must explain beyond a linear one."""
+"""Minimum gain in explained held-out variance of a nonlinear model over a linear one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class LinearProblem:
         labels: Class number of each row, `(n,)`. Only classes that occur are numbered, from 0.
         names: The original target of each class number.
         indices: Indices of these rows within the data, `(n,)`.
-        total: The number of all rows of the data.
+        total: The total number of rows of the data.
     """
 
     x: np.ndarray
@@ -64,7 +64,7 @@ class LinearProblem:
 
     @cached_property
     def certificate(self) -> Certificate | None:
-        """A proof that these rows are not linearly separable; None if no proof was found."""
+        """A proof that the rows are not linearly separable; None if no proof was found."""
         return find_certificate(self.margins)
 
     @cached_property

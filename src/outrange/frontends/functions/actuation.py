@@ -15,7 +15,7 @@ from .trace import trace
 def apply_delay(
     b: Builder, parts: StepParts, whole: Value, raw: Value
 ) -> tuple[Value, list[Operand]]:
-    """Return the control that reaches the plant in this step, and the controls pending after it.
+    """Return the control that reaches the plant in this step, and the controls pending afterward.
 
     Args:
         parts: Parts of the loop.
@@ -34,7 +34,7 @@ def apply_delay(
 def next_memory(
     b: Builder, parts: StepParts, x: Value, raw: Value, t: float | Value | None, size: int | None
 ) -> Value:
-    """Compute the next values of the memory states, which are the last states."""
+    """Compute the next values of the memory states, which come last in the state."""
     assert parts.memory is not None
     arguments = {"x": x, "y": raw, "t": t}
     return trace_callback(b, parts.memory, MEMORY_ARGUMENTS, arguments, size, "`memory`")
@@ -48,7 +48,7 @@ def trace_callback(
     size: int | None,
     what: str,
 ) -> Value:
-    """Trace a callback that takes some of the arguments named in `words`, and return its result."""
+    """Trace a callback of some of the arguments named in `words`, and return its result."""
     names = accepted_arguments(function, words, what)
     values: dict[str, Value] = {}
     for k in names:

@@ -25,11 +25,12 @@ OBSERVE_ARGUMENTS, MEMORY_ARGUMENTS = ("t", "x"), ("t", "x", "y")
 def accepted_arguments(function: Any, words: Sequence[str], what: str) -> tuple[str, ...]:
     """Return the names of the arguments to pass to a function, in order.
 
-    If the function names its parameters as in `words`, return these names. Otherwise, return the
-    last of the `words`, one per parameter.
+    If the function names its parameters as in `words`, return these names. Otherwise, return as
+    many of the last `words` as the function has parameters.
 
     Raises:
-        InputError: The function takes no arguments, more than there are `words`, or any number.
+        InputError: The function accepts no arguments, more arguments than there are `words`, or a
+            variable number of them.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -49,7 +50,7 @@ def accepted_arguments(function: Any, words: Sequence[str], what: str) -> tuple[
 
 
 def check_order(controller: Any, plant: Any) -> None:
-    """Reject a plant in the controller's place.
+    """Reject a plant that is passed as the controller.
 
     Raises:
         InputError: The controller is a list of formulas, a linear plant, or a function that must
@@ -69,10 +70,10 @@ def check_order(controller: Any, plant: Any) -> None:
 
 
 def plant_arguments(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
-    """Return the arguments that a plant takes, in order.
+    """Return the names of the arguments that a plant accepts, in order.
 
     Raises:
-        InputError: The plant is not a function, or takes other arguments.
+        InputError: The plant is not a function, or it accepts other arguments.
     """
     rule = (
         "A plant must be a function of `(x, u)` or `(t, x, u, w)`, or of any of t (the step), x, "
@@ -110,10 +111,11 @@ def plant_arguments(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
-    """Reject a plant whose signature has a missing or an unused argument.
+    """Reject a plant whose arguments do not match the values that are given for them.
 
     Raises:
-        InputError: An argument has no values, or values that the proof would silently ignore.
+        InputError: No values are given for an argument, or values are given that the proof would
+            silently ignore.
     """
     missing = [k for k in names if k in "wpc" and not sizes[k]]
     if missing:

@@ -125,7 +125,7 @@ UFUNCS: Mapping[str, Rule] = MappingProxyType({
     "deg2rad": lambda b, x: b.affine_map(x, np.pi / 180.0, ulps=2),
     "rad2deg": lambda b, x: b.affine_map(x, 180.0 / np.pi, ulps=2),
 })  # fmt: skip
-"""Rule of each ufunc by name: a function of a builder and operands."""
+"""Rule of each ufunc by name: a function of a builder and the operands."""
 
 
 def _stack(b: Builder, of: Rule, arrays: Any, axis: int = 0) -> Operand:
@@ -165,7 +165,7 @@ def _symbolic(*values: Any) -> bool:
 
 
 def _move_rule(how: Callable) -> Rule:
-    """Return a rule that rearranges entries as the NumPy function `how` does."""
+    """Return a rule that rearranges entries in the same way as the NumPy function `how`."""
 
     def rule(b: Builder, of: Rule, x: Any, *args: Any, **options: Any) -> Operand:
         return b.structural(lambda a: how(a[0], *args, **options), [of(b, x)])
@@ -229,4 +229,4 @@ FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "take": _move_rule(np.take),
     "diagonal": _move_rule(np.diagonal),
 })  # fmt: skip
-"""Rule of each NumPy function by name, given a builder, a reader of arguments, and arguments."""
+"""Rule of each NumPy function by name: a function of a builder, a reader, and the arguments."""

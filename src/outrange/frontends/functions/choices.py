@@ -1,4 +1,4 @@
-"""Values of choices, computed from the integers that index them."""
+"""Values of choices, computed from the indices of the selected values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def choice_values(b: Builder, which: Value, choices: Sequence[np.ndarray]) -> Va
 
 
 def _value(b: Builder, which: Value, values: Sequence[float]) -> Value:
-    """Return `values[which]`, by one linear map if the values are evenly spaced, else by steps."""
+    """Compute `values[which]`, by one linear map if the values are evenly spaced, else by steps."""
     first, exact = values[0], [Fraction(v) for v in values]
     step = values[1] - first if len(values) > 1 else 0.0
     if all(exact[0] + j * Fraction(step) == v for j, v in enumerate(exact)):

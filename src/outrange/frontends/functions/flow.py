@@ -1,4 +1,4 @@
-"""Graphs of a closed loop in continuous time: the sampled controller, and the derivative."""
+"""Graphs of a closed loop in continuous time: its sampled controller and its derivative."""
 
 from __future__ import annotations
 

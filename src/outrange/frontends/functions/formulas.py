@@ -56,14 +56,14 @@ _COMPARE: Mapping[type, Callable] = MappingProxyType({
 def formulas(
     texts: Sequence[str], names: Mapping[str, Sequence[str]]
 ) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """Parse formulas, one per state, into one function; the operator `^` is a power.
+    """Parse formulas, one per state, into one function; the operator `^` denotes a power.
 
     Args:
         texts: Formulas in the order of the states.
         names: Names of the entries of each argument: `{"x": ["x1", "x2"], "u": ["u1"]}`.
 
     Returns:
-        A function of a mapping from argument name to array, which returns one value per state.
+        A function from a mapping of argument names to arrays, to a list with one value per state.
 
     Raises:
         InputError: A text is not a formula, or uses an unknown name.
@@ -189,7 +189,7 @@ def tree_of(text: Any, names: Collection[str], entries: Sequence[str]) -> ast.ex
 
 
 def _is_part(node: ast.AST) -> bool:
-    """Return whether a formula may contain this node."""
+    """Return whether a node is of a kind that a formula may contain."""
     match node:
         case ast.Constant():
             return type(node.value) is float or (type(node.value) is int and abs(node.value) < HUGE)
@@ -199,7 +199,7 @@ def _is_part(node: ast.AST) -> bool:
 
 
 def _depth(tree: ast.AST) -> int:
-    """Return the number of levels of a tree."""
+    """Return the number of nesting levels of a tree."""
     level, depth = [tree], 0
     while level:
         level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1

@@ -95,7 +95,7 @@ def _formulas(
 
 
 def _model(b: Builder, plant: Graph, n: int, operands: Sequence[Value]) -> Value:
-    """Splice in a model as the plant; its input is the concatenation of the operands."""
+    """Splice in a model as the plant, with the concatenation of the operands as its input."""
     size = sum(x.size for x in operands)
     outputs = plant.value_size(plant.output)
     if (plant.size, outputs) != (size, n):

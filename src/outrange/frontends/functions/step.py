@@ -24,7 +24,7 @@ from .plants import part_of, plant_value
 
 
 def with_counts(parts: StepParts) -> StepParts:
-    """Return the parts with the number of controls and of memory states filled in.
+    """Return the parts with the numbers of controls and memory states filled in.
 
     Raises:
         InputError: The memory has more entries than there are states.
@@ -55,7 +55,8 @@ class StepGraphs:
         after: From state, disturbance, parameters, choice and the controller's output to the next
             state and the control.
         whole: From state, disturbance, parameters and choice to the next state and the control.
-        modes: For the value of each mode, a graph like `whole` with only this mode's controller.
+        modes: Map from the value of each mode to a graph like `whole` that contains only this
+            mode's controller.
     """
 
     before: Graph
@@ -93,7 +94,7 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
 
 
 def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
-    """Build `StepGraphs.after` quickly: as the plant is written, without fusing curves."""
+    """Build `StepGraphs.after` quickly: with the plant as written, without fusing curves."""
     n, raw = len(parts.states), parts.controllers[0].value_size(parts.controllers[0].output)
     slots = [Slot("x", (n + len(parts.pending),))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]

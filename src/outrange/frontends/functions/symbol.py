@@ -27,7 +27,7 @@ CLIPPING = {
     "maximum": (-np.inf,), "fmax": (-np.inf,), "minimum": (np.inf,), "fmin": (np.inf,),
     "clip": (-np.inf, np.inf),
 }  # fmt: skip
-"""Infinite arguments that mean "no limit", by function."""
+"""Map from the name of a function to the infinite arguments that mean "no limit"."""
 
 NOT_FINITE = (
     "Its numbers must be finite; look for a division by 0 and for missing data. Received: {}"
@@ -125,7 +125,7 @@ class Symbol:
 
 
 def _unsupported_function(function: Any) -> UnsupportedError:
-    """Build the error for a function of NumPy or SciPy (whose ufuncs do not name a module)."""
+    """Build the error for a function of NumPy, or of SciPy (whose ufuncs do not name a module)."""
     name = function.__name__
     shown = f"np.{name}" if hasattr(np, name) else name
     return UnsupportedError(
@@ -195,19 +195,19 @@ for _name in (
 
 
 def apply_rule(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) -> Any:
-    """Convert the arguments of a function to operands, and apply a rule; `ends` as in `unwrap`."""
+    """Convert arguments to operands, with `ends` as in `unwrap`, and apply a function's rule."""
     return wrap(rule(b, *(unwrap(b, x, ends) for x in inputs)))
 
 
 def wrap(result: Any) -> Any:
-    """Wrap values of the graph as symbols, also in lists; return other objects unchanged."""
+    """Wrap values of the graph, including those in lists, as symbols; return all else unchanged."""
     if isinstance(result, list):
         return [wrap(part) for part in result]
     return Symbol(result) if isinstance(result, Value) else result
 
 
 def unwrap(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
-    """Convert a symbol, numbers, or a list of both to one operand.
+    """Convert a symbol, a number, or a list of these to one operand.
 
     Args:
         x: Argument of a NumPy function.

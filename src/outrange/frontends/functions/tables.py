@@ -22,13 +22,13 @@ def interpolate(
     b: Builder, of: Reader, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None,
     period: Any = None,
 ) -> Operand:  # fmt: skip
-    """Lower `np.interp` to a constant plus, per piece, its slope times `x` clipped to the piece.
+    """Lower `np.interp`: a constant plus, for each piece, its slope times `x` clipped to the piece.
 
     The slopes are rounded to float64.
 
     Raises:
-        UnsupportedError: The table is not constant, its places do not increase, or `left`, `right`
-            or `period` is given.
+        UnsupportedError: The table is not constant, `xp` is not increasing, or `left`, `right` or
+            `period` is given.
     """
     at, places, values = of(b, x), _constant(b, of, xp), _constant(b, of, fp)
     if places.size < 2 or places.size != values.size or not (np.diff(places) > 0).all():
@@ -64,7 +64,7 @@ def select(
 
 
 def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence) -> Operand:
-    """Lower `np.piecewise`: the last function whose condition holds, or an extra one by default.
+    """Lower `np.piecewise`: the last function whose condition holds; an extra one is the default.
 
     Raises:
         UnsupportedError: The number of functions does not match the number of conditions.
@@ -83,12 +83,12 @@ def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence)
 
 
 def digitize(b: Builder, of: Reader, x: Any, bins: Any, right: bool = False) -> Operand:
-    """Lower `np.digitize`: the number of bins at or below `x`; with `right`, only those below."""
+    """Lower `np.digitize`: the number of `bins` at or below `x`; with `right`, only below `x`."""
     return _count(b, of(b, x), _constant(b, of, bins), "greater" if right else "greater_equal")
 
 
 def search_sorted(b: Builder, of: Reader, a: Any, v: Any, side: str = "left") -> Operand:
-    """Lower `np.searchsorted`: the number of entries below `v`; with side "right", at or below."""
+    """Lower `np.searchsorted`: the number of entries below `v`, or at or below `v` if "right"."""
     how = "greater" if side == "left" else "greater_equal"
     return _count(b, of(b, v), _constant(b, of, a), how)
 

@@ -1,4 +1,4 @@
-"""Tracing of functions of arrays to values of a builder, by NumPy's protocol or a framework."""
+"""Tracing of functions of arrays to values of a builder, by NumPy's protocols or a framework."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .symbol import NOT_FINITE, Symbol, unwrap
 
 
 FRAMEWORKS = ("keras", "jax", "torch", "tensorflow")
-"""Modules whose functions accept their own arrays only, by priority."""
+"""Modules whose functions accept only their own arrays, in order of priority."""
 
 
 def trace(
@@ -36,7 +36,7 @@ def trace(
         operands: Vectors without a batch axis: values, or arrays.
         size: Size of the result; None for any.
         what: Description of the function, for messages.
-        nouns: Noun for each operand, in the singular, for messages: "state".
+        nouns: Noun for each operand in messages, in the singular, such as "state".
 
     Raises:
         InputError: The result has another size, or a number is not finite.
@@ -126,7 +126,7 @@ def _check_result(result: Any) -> Any:
 
 
 def _reader(framework: str) -> tuple[Callable, Callable]:
-    """Return a framework's tracing function, and its function that stacks a list of numbers."""
+    """Return a framework's tracing function, and its function for stacking a list of numbers."""
     if framework == "jax":
         from ..jax.api import jax
         from ..jax.read import read_float64
@@ -144,7 +144,7 @@ def _reader(framework: str) -> tuple[Callable, Callable]:
 
 
 def used_framework(function: Any) -> str | None:
-    """Return the framework that a function uses, judged by the modules in its code, or None."""
+    """Return the framework that a function's code refers to; None if it refers to none."""
     modules: set[str] = set()
     waiting, seen = [function], set()
     while waiting:

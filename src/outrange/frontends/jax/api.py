@@ -44,7 +44,7 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
     """Trace a function of arrays, with calls inlined and loops of fixed length unrolled.
 
     Args:
-        function: Function of one array per spec that returns a flat list of arrays.
+        function: Function of one array per spec, which returns a flat list of arrays.
         specs: Shape and dtype of each array.
     """
     import jax
@@ -77,7 +77,7 @@ class _Flattening:
         return key
 
     def run(self, jaxpr: Any, consts: Sequence[Any], inputs: Sequence[int]) -> list[int]:
-        """Flatten a jaxpr; return the keys of its results."""
+        """Flatten a jaxpr, and return the keys of its results."""
         keys = {v: self.constant(c) for v, c in zip(jaxpr.constvars, consts, strict=True)}
         keys.update(zip(jaxpr.invars, inputs, strict=True))
 
@@ -115,7 +115,7 @@ class _Flattening:
         return makes
 
     def runner(self, eqn: Any) -> Callable[..., list[np.ndarray]]:
-        """Return a function that runs the primitive on operands, or on positions of entries."""
+        """Return a function that runs the primitive on arrays of operands or of entry positions."""
         jnp = self.jax.numpy
         is_real = bool(eqn.invars) and jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.inexact)
 
@@ -135,7 +135,7 @@ class _Flattening:
         return run
 
     def either(self, branches: Any, inputs: list[int]) -> list[int]:
-        """Flatten both branches, and select by a condition that depends on the input."""
+        """Flatten both branches, and select a result by a condition that depends on the input."""
         first, second = (self.run(inner.jaxpr, inner.consts, inputs[1:]) for inner in branches)
         return [self.select(inputs[0], *pair) for pair in zip(first, second, strict=True)]
 
@@ -149,7 +149,7 @@ class _Flattening:
     # ---- loops ------------------------------------------------------------------------------
 
     def scan(self, params: Any, inputs: list[int]) -> list[int]:
-        """Unroll a scan, round by round."""
+        """Unroll a scan, iteration by iteration."""
         constants, carried = params["num_consts"], params["num_carry"]
         inner, length = params["jaxpr"], params["length"]
         if length > MOST_ROUNDS:

@@ -14,7 +14,7 @@ def read(
     """Lower JAX code, applied to some operands, to values of the builder.
 
     Args:
-        function: Function of one array per operand that returns a flat list of arrays.
+        function: Function of one array per operand, which returns a flat list of arrays.
         operands: Values of the builder, or constant arrays.
         dtypes: Dtype of each operand.
 

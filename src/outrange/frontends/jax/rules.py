@@ -111,7 +111,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     **{f"reduce_{how}": (lambda c, how=how: c.b.reduce(how, c.x, c.attr("axes")))
        for how in ("sum", "max", "min")},
 }  # fmt: skip
-"""Rule of each primitive; the functions below add more rules."""
+"""Map from the name of a primitive to its rule; the functions below add more rules."""
 
 
 rule = rule_decorator(RULES)
@@ -215,7 +215,7 @@ def _convolve(c: TracedCall) -> Operand:
 def _dilate(
     c: TracedCall, x: Operand, dilation: Sequence[int], padding: Sequence[tuple[int, int]]
 ) -> tuple[Operand, list[tuple[int, int]]]:
-    """Insert zeros between the entries of images, and crop them where the padding is negative."""
+    """Insert zeros between the entries of images, and crop images where the padding is negative."""
     crop = [(max(-p, 0), max(-q, 0)) for p, q in padding]
 
     def run(a: list[np.ndarray]) -> np.ndarray:

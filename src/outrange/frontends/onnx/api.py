@@ -1,6 +1,6 @@
 """Conversion of ONNX files to plain records; the only module that imports `onnx`.
 
-Importing `onnx` takes about as long as everything else in reading a small network. It is therefore
+Importing `onnx` takes about as long as all other steps of reading a small network. It is therefore
 imported on the first call, and only its message types are used.
 """
 
@@ -87,7 +87,7 @@ def read_onnx(path: Path) -> OnnxModel:
 
 
 def _words(proto: Any) -> Iterator[str]:
-    """Yield every name in the file; older versions of protobuf return damaged ones as bytes."""
+    """Yield every name in the file; older versions of protobuf return damaged names as bytes."""
     graph = proto.graph
     for node in graph.node:
         yield from (node.op_type, node.domain, node.name, *node.input, *node.output)

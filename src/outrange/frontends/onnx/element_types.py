@@ -1,7 +1,7 @@
-"""Element types: the types that an operator accepts and returns, and the range of each.
+"""Element types: which ones an operator accepts and returns, and the range of each.
 
-An element type decides the meaning of an operator: float division is exact, integer
-division truncates. So every tensor of a file carries its type, and every rule states the types for
+An element type decides the meaning of an operator: float division is exact, integer division
+truncates. So every tensor of a file is stored with its type, and every rule states the types for
 which it is valid, in the notation of ONNX's documentation: `"T T -> T"` takes two operands of the
 same type and returns a value of that type.
 """
@@ -31,14 +31,14 @@ INTEGER_RANGES = {
     for kind, (least, most) in RANGES.items()
     if kind in INTEGERS
 }
-"""The supported range of each integer type.
+"""The range of values that is supported for each integer type.
 
 Beyond the range of the type, values wrap around; beyond 2^50, float64 cannot represent all the
 values that a rule needs.
 """
 
 RULE_TYPED = "?"
-"""Word for an output whose type the rule itself determines."""
+"""The word in a signature for an output whose type the rule itself determines."""
 
 HALF = {"float16": 11, "bfloat16": 8}
 """Number of significant bits of each half-precision type."""
@@ -46,7 +46,7 @@ HALF = {"float16": 11, "bfloat16": 8}
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """The value of a name in the file.
+    """The value of a named tensor of the file, with its element type.
 
     Args:
         operand: A value of the graph, or a constant.
@@ -74,12 +74,12 @@ class Types:
 
     Args:
         inputs: One word per input: an element type, or a type parameter (a capital letter).
-        outputs: One word per output, of the same form; `?` if the rule itself determines the type.
+        outputs: One word per output, in the same form; `?` if the rule itself determines the type.
         many: Whether the last input may be repeated.
         allowed: Map from a type parameter to the element types that it may have if an operand
             depends on the input.
-        chooses: Whether every entry of a result is an entry of an operand or between two of them,
-            so that no integer type can overflow.
+        chooses: Whether every entry of a result is an entry of an operand, or lies between two such
+            entries, so that no integer type can overflow.
     """
 
     inputs: tuple[str, ...]
@@ -110,7 +110,7 @@ class Types:
         return self.inputs[-1] if self.many else None
 
     def bind(self, kinds: Sequence[str | None]) -> tuple[dict[str, str], int | None]:
-        """Bind each type parameter; also return the index of a conflicting operand, or None."""
+        """Bind type parameters to element types; also return the index of a conflict, or None."""
         bindings: dict[str, str] = {}
         for i, kind in enumerate(kinds):
             word = self.word(i)
@@ -135,7 +135,7 @@ def why_not(kind: str) -> str:
 
 
 def convert_exactly(result: np.ndarray, kind: str) -> np.ndarray | None:
-    """Convert a rule's constant result to an element type; None if that would change an integer."""
+    """Convert a rule's constant result to an element type; None if an integer would change."""
     if kind_of(result) == kind:
         return result
     if kind not in EVERY | {"float16"} or result.dtype.kind not in "fiub":

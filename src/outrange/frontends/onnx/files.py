@@ -9,7 +9,7 @@ from ...core.sizes import unpacked_limit
 
 
 LARGEST_FILE = 2**31
-"""Size limit in bytes of one protobuf message, and so of an `.onnx` file."""
+"""Size limit, in bytes, of a protobuf message and therefore of an `.onnx` file."""
 
 _CHUNK = 2**24
 

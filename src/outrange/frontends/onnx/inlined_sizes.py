@@ -10,7 +10,7 @@ from ...core.sizes import NODES, WEIGHTS, Tally
 
 
 def check_declared(proto: Any) -> None:
-    """Raise if a message has too many tensor entries, or too many nodes after inlining functions.
+    """Raise if a message has too many tensor entries, or too many nodes once functions are inlined.
 
     Raises:
         ModelError: There are too many entries or nodes, or a function calls itself.
@@ -30,7 +30,7 @@ def check_declared(proto: Any) -> None:
 def _count_inlined(
     first: tuple[str, str], functions: dict[tuple[str, str], Any], sizes: dict[tuple[str, str], int]
 ) -> None:
-    """Store in `sizes` how many nodes a function, and each function it calls, has when inlined."""
+    """Store in `sizes` the inlined node count of a function and of each function that it calls."""
     stack, active = [first], {first}
     while stack:
         key = stack[-1]

@@ -17,7 +17,7 @@ CHECKS = ("auto", "runtime", "reference", None)
 
 
 def warm_up() -> None:
-    """Import the packages for reading a file in advance, which may take seconds."""
+    """Import in advance the packages for reading a file, which may take seconds."""
     with suppress(InputError):
         api()
         runtime_api()
@@ -30,7 +30,7 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
 
     Args:
         path: Path of the file.
-        check: Evaluator that the graph is compared with. `"runtime"`: `onnxruntime`.
+        check: Evaluator with which the graph is compared. `"runtime"`: `onnxruntime`.
             `"reference"`: the reference evaluator of `onnx`, which needs no other package but
             misinterprets a few operators of old operator sets. `"auto"`: the runtime if it is
             installed and accepts the file, else the reference. None: no comparison.
@@ -58,7 +58,7 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
 
 
 def element_types(path: str | os.PathLike[str]) -> list[list[str]]:
-    """Return the element types of a file's inputs, and of its outputs, by NumPy's names."""
+    """Return the NumPy names of the element types of a file's inputs, and of its outputs."""
     model = read_onnx(Path(path))
     return [[info.kind for info in group] for group in (model.inputs, model.outputs)]
 

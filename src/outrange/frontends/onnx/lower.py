@@ -34,29 +34,29 @@ from .rules.table import TABLE, OnnxCall
 
 
 _NOT_IN_SUMMARY = {"Constant", "ConstantOfShape", "Identity", "Shape", "Cast", "Dropout"}
-"""Operators not worth a row in a summary."""
+"""Operators that are not listed in a summary."""
 
 _MAY_BE_INFINITE = {"Clip", "Max", "Min", "Where", "Pad", "Identity", "Reshape"}
 """Operators in which an infinite constant means "no limit" or is a placeholder."""
 
 
 OPSETS = (7, 24)
-"""The oldest and the newest supported operator set. Files of others are read where their operators
-have the same meaning."""
+"""The oldest and the newest supported operator set. Files with other operator sets are read if
+their operators have the same meaning."""
 
 
 def operators() -> list[str]:
-    """Return the names of the supported ONNX operators; some are supported in some forms only."""
+    """Return the names of the supported ONNX operators; some are supported only in some forms."""
     return sorted(name for name in {*TABLE, *CONTROL} if name.isalnum())
 
 
 @dataclass(frozen=True, eq=False)
 class OnnxGraph:
-    """A graph, its layers, and the location of each of the file's tensors in the graph as written.
+    """A graph, its layers, and the index of each of the file's tensors in the graph as written.
 
     `plain` is the graph as written; None unless elementwise sub-graphs became single curves.
-    `places` maps each value of `graph` to the same value of the graph as written. `bypassed` lists
-    the values of `graph` that a fused curve bypasses.
+    `places` maps the index of each value of `graph` to the index of the same value in the graph as
+    written. `bypassed` lists the indices of the values of `graph` that a fused curve bypasses.
     """
 
     graph: Graph
@@ -72,7 +72,7 @@ def input_shape(info: TensorInfo) -> tuple[int, ...]:
 
     Raises:
         ModelError: The file leaves an axis other than the first open, or the size is too large.
-        UnsupportedError: The input has another element type than float32 or float64.
+        UnsupportedError: The element type of the input is neither float32 nor float64.
     """
     if info.kind not in FLOATS:
         raise UnsupportedError(
@@ -99,7 +99,7 @@ def _has_batch(shape: tuple[int, ...]) -> bool:
 
 
 class Feeds:
-    """Converter of flat points to the arrays that a runtime takes.
+    """Converter of flat points to the arrays that a runtime expects.
 
     Args:
         model: The records of the file.
@@ -219,7 +219,7 @@ def _lower_node(
 
 
 def _is_constant(node: OnnxNode, tensors: list[Tensor | None]) -> bool:
-    """Return whether a node needs no rule: its operator has none, and its operands are constant."""
+    """Return whether a node's operator has no rule, and its operands are constant."""
     has_rule = node.domain or node.op in TABLE or node.op in RANDOM
     return not has_rule and not any(t is not None and isinstance(t.operand, Value) for t in tensors)
 
@@ -255,7 +255,7 @@ def _check_finite(node: OnnxNode, name: str, x: Operand) -> None:
 def _layer(
     model: OnnxModel, b: Builder, node: OnnxNode, env: Env, results: list[Tensor]
 ) -> list[LayerInfo]:
-    """Return the rows of a summary for one node, at most one."""
+    """Return the row of a summary for a node, in a list that is empty if the node has no row."""
     result = results[0].operand if results else None
     if not isinstance(result, Value):
         return []

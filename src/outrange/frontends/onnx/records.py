@@ -30,7 +30,7 @@ class OnnxNode:
     Args:
         op: Operator type, such as `"Gemm"`.
         domain: Operator set; `""` is ONNX's own.
-        name: The node's name, made unique; like `"Gemm_3"` if the file has none.
+        name: The node's name, made unique; for example `"Gemm_3"` if the file states no name.
         inputs: Names of the tensors that the node reads; `""` for an absent optional input.
         outputs: Names of the tensors that the node returns.
         attributes: Map from the name of an attribute to a number, a string, a list of numbers or
@@ -79,7 +79,7 @@ class OnnxModel:
         outputs: Outputs in the file's order.
         nodes: Nodes in the file's order.
         reference: Function that starts the reference evaluator of `onnx`, and returns a function
-            from arrays by input name to arrays by tensor name.
+            from a dict of arrays by input name to a dict of arrays by tensor name.
         content: Function that returns the serialized model, for a runtime.
     """
 

@@ -25,7 +25,7 @@ class Runner:
 
     @property
     def uses_runtime(self) -> bool:
-        """Whether `onnxruntime` runs the points."""
+        """Whether points are evaluated by `onnxruntime`."""
         return self._session is not None
 
     def choose(self, kind: str) -> None:
@@ -43,7 +43,7 @@ class Runner:
             self._kind = "reference"
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate flat inputs `(batch, inputs)` to flat outputs `(batch, outputs)`."""
+        """Compute the flat outputs `(batch, outputs)` of flat inputs `(batch, inputs)`."""
         if self._session is None and self._kind == "auto":
             self.choose("auto")
         rows = [self._row(row) for row in np.asarray(x)]
@@ -59,7 +59,7 @@ class Runner:
         return np.concatenate([np.ravel(part) for part in parts])
 
     def probe(self, x: np.ndarray) -> dict[int, np.ndarray]:
-        """Return the file's own value for each graph value, at one point `(1, inputs)`."""
+        """Return the value that the file computes for each graph value at a point `(1, inputs)`."""
         graph_values = self._lowered.values
         tensors = self._inner(x[0])
         return {

@@ -1,4 +1,4 @@
-"""Session of `onnxruntime` for a model; the only module that imports it, if installed."""
+"""Session of `onnxruntime` for a model; the only module that imports the package, if installed."""
 
 import importlib.util
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def api() -> Any:
 
 
 def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
-    """Return a function from feeds to the outputs, in order, by `onnxruntime` on one CPU thread.
+    """Return a function that runs `onnxruntime` on one CPU thread, from feeds to ordered outputs.
 
     Raises:
         InputError: `onnxruntime` is not installed.

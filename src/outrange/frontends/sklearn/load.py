@@ -81,7 +81,7 @@ def arrays(model: Any) -> Iterator[np.ndarray]:
 
 
 def _element_type(model: Any) -> FloatType:
-    """Return float64, or float32 if some fitted constants have that type."""
+    """Return float32 if some fitted constants have that type, otherwise float64."""
     return FLOAT32 if any(part.dtype == np.float32 for part in arrays(model)) else FLOAT64
 
 
@@ -112,7 +112,7 @@ class _Predictor:
 
 
 def _first_fitted(model: Any) -> Any:
-    """Return the part that stores the features: the estimator, or the first step that has them."""
+    """Return the part that stores the features: the estimator, or the first step that does so."""
     for step in (model, *(step for _, step in getattr(model, "steps", ()))):
         if hasattr(step, "n_features_in_"):
             return step

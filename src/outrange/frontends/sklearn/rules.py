@@ -1,6 +1,6 @@
 """Lowering rules of fitted scikit-learn estimators.
 
-A rule takes a `Call` and returns an operand of shape `(1, n)`. This module does not import
+A rule accepts a `Call` and returns an operand of shape `(1, n)`. This module does not import
 scikit-learn: it identifies an estimator by its class and reads its numbers from attributes.
 """
 
@@ -38,8 +38,8 @@ class Call:
         path: Name of the estimator, prefixed by the names of the enclosing steps; empty for the
             outermost estimator and for the last step of a pipeline.
         columns: Names of the features, if the estimator was fitted to a table.
-        visits: One entry per part that is worth a row in a summary: name, class, number of
-            parameters, the operand before its activation, and its result.
+        visits: One entry per part that a summary lists: name, class, number of parameters, the
+            operand before its activation, and its result.
     """
 
     builder: Builder
@@ -51,7 +51,7 @@ class Call:
 
     @property
     def name(self) -> str:
-        """Name in a summary and in messages."""
+        """The estimator's name in a summary and in messages."""
         return self.path or type(self.estimator).__name__.lower()
 
     def visit(self, name: str, kind: str, count: int, before: Any, after: Operand) -> None:

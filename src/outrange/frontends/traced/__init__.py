@@ -1,6 +1,6 @@
 """Lowering of framework code, recorded by the framework's own tracer, to values of a builder.
 
-Each framework's folder converts a recording to `TracedStep`s and has a table of rules. All
+The package of each framework converts a recording to `TracedStep`s and has a table of rules. All
 frameworks share the records that rules receive, and the building blocks of rules.
 """
 

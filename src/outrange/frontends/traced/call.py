@@ -24,7 +24,7 @@ class TracedStep:
     Args:
         kind: The framework's name for the operation.
         reads: Keys of the operands.
-        makes: Keys of the results.
+        makes: Keys under which the results are stored.
         run: Function that runs the operation itself on arrays; it returns one array per result.
         dtypes: Dtype of each operand, if recorded.
         where: The user's line of code, for errors; empty if unknown.
@@ -61,14 +61,15 @@ class TracedCall:
 
     @property
     def integer(self) -> str | None:
-        """The integer dtype of an operand that depends on the input; None without one."""
+        """The dtype of the first integer operand that depends on the input; None if there is
+        none."""
         for x, dtype in zip(self.inputs, self.step.dtypes, strict=False):
             if isinstance(x, Value) and dtype in INTEGERS:
                 return dtype
         return None
 
     def attr(self, name: str, default: Any = None) -> Any:
-        """Return an attribute of the step."""
+        """Return an attribute of the step, or `default` if it is absent."""
         return self.step.attributes.get(name, default)
 
     def constant(self, i: int, what: str) -> np.ndarray:
@@ -79,7 +80,7 @@ class TracedCall:
         return np.asarray(operand)
 
     def move_entries(self, data: Sequence[int], name: str = "") -> list[Operand]:
-        """Lower a step that only moves entries of operands, by running it on their positions."""
+        """Lower a step that only moves entries of operands, by running it on entry positions."""
 
         def run(marked: list[np.ndarray]) -> Any:
             arrays = list(self.inputs)

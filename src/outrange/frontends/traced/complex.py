@@ -26,7 +26,7 @@ class Complex:
 
 
 def real_fourier(b: Builder, x: Operand, length: int) -> Complex:
-    """Compute the Fourier transform of a real operand over its last axis, of `length` entries.
+    """Compute the Fourier transform of a real operand along its last axis, of size `length`.
 
     The result has the non-negative frequencies only.
     """

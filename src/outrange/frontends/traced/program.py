@@ -71,7 +71,7 @@ def lower(
 
 
 def _limit(b: Builder, step: TracedStep, results: Sequence[Operand]) -> None:
-    """Record the range of integer results, beyond which they would wrap around."""
+    """Record the range of integer results, outside of which they would wrap around."""
     for x, dtype in zip(results, step.results, strict=False):
         if not isinstance(x, Value) or dtype not in INTEGERS or not x.index:
             continue
@@ -80,10 +80,10 @@ def _limit(b: Builder, step: TracedStep, results: Sequence[Operand]) -> None:
 
 
 def _lookup(operands: Mapping[Hashable, Operand], keys: Sequence[Hashable]) -> list[Operand]:
-    """Return operands by their keys.
+    """Return the operands with the given keys, in order.
 
     Raises:
-        UnsupportedError: A key is a result that the rule of its operation does not provide.
+        UnsupportedError: A key denotes a result that the rule of its operation does not return.
     """
     for key in keys:
         if key not in operands:

@@ -53,7 +53,7 @@ def select(c: TracedCall, condition: Operand, x: Operand, y: Operand) -> Operand
 
 
 def _truths(c: TracedCall) -> list[Operand]:
-    """Return the first two operands as truth values, 0 or 1."""
+    """Convert the first two operands to truth values, 0 or 1."""
     return [logic.truth(c.b, x) for x in c.inputs[:2]]
 
 
@@ -86,7 +86,7 @@ def divide(c: TracedCall) -> Operand:
 
 
 def remainder(c: TracedCall) -> Operand:
-    """Lower the remainder of a truncated division, which has the sign of the first operand."""
+    """Lower the remainder of a truncated division; it has the sign of the first operand."""
     return modulo(c, floored=False)
 
 
@@ -129,7 +129,7 @@ def composite_rule(name: str) -> Callable[[TracedCall], Operand]:
 
 
 def cast_integer(c: TracedCall, dtype: str) -> Operand:
-    """Cast the first operand to integers by truncation."""
+    """Cast the first operand to integers of type `dtype` by truncation."""
     if (whole := cast_to_integer(c.b, c.x, dtype)) is not None:
         return whole
     before = c.step.dtypes[0] if c.step.dtypes else ""
@@ -197,7 +197,7 @@ def contract(
     x: Operand,
     y: Operand,
 ) -> Operand:
-    """Compute `einsum` on lists of axis names; an axis of length 1 broadcasts."""
+    """Compute `einsum` for lists of axis names; an axis of length 1 broadcasts."""
     size: dict[str, int] = {}
     for names, z in ((left, x), (right, y)):
         for q, n in zip(names, z.shape, strict=True):
@@ -216,7 +216,7 @@ def contract(
 def matmul(
     b: Builder, x: Operand, y: Operand, turn_x: bool = False, turn_y: bool = False
 ) -> Operand:
-    """Multiply matrices in the last two axes; `turn_x` or `turn_y` transposes an operand first."""
+    """Multiply matrices in the last two axes; `turn_x` and `turn_y` transpose an operand first."""
     letters = iter(string.ascii_letters)
     batch = [next(letters) for _ in range(max(len(x.shape), len(y.shape)) - 2)]
     row, inner, column = (next(letters) for _ in range(3))
@@ -241,7 +241,7 @@ def windows(
         shape: Shape of the array.
         size: Size of the window, one number per axis, as in the following arguments.
         dilation: Steps between the entries of a window.
-        padding: Numbers of padded entries before and after each axis.
+        padding: Numbers of padded entries at the start and at the end of each axis.
     """
     positions = np.arange(int(np.prod(shape))).reshape(shape)
     for axis, (k, s, d, (lead, trail)) in enumerate(
@@ -262,7 +262,7 @@ def windows(
 def same_padding(
     shape: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """Compute the padding of TensorFlow's `SAME`; an odd entry is added at the end."""
+    """Compute the padding of TensorFlow's `SAME`; if it is odd, the end gets the extra entry."""
     pads = []
     for n, k, s, d in zip(shape, size, strides, dilation, strict=True):
         total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)

@@ -1,4 +1,4 @@
-"""Sorting, positions of the largest entries, running maxima and writes, for all frameworks."""
+"""Sorting, positions of largest entries, running maxima, and writes, for all frameworks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .call import TracedCall
 def arg_extremum(
     c: TracedCall, x: Operand, axis: int | None, keepdims: bool = False, *, least: bool = False
 ) -> Operand:
-    """Return the position of the first largest (or least) entry, over all entries if no `axis`."""
+    """Return the position of the first largest (or least) entry; it is flat if `axis` is None."""
     b = c.b
     x = x if isinstance(x, Value) else b.constant_value(x)
     shape = [1] * len(x.shape)
@@ -104,7 +104,7 @@ def placement(
     untouched: float = 0.0,
     dtype: str = "float32",
 ) -> np.ndarray:
-    """Find which update a write puts into each entry, by running the write on positions.
+    """Find which update is written to each entry, by running the write on positions.
 
     Args:
         run: Function of entries and updates that performs the write.

@@ -12,7 +12,7 @@ from .terms import Term, at_most
 
 @dataclass(frozen=True)
 class Not:
-    """Negation of `part`; removed in one pass by `push_negations`."""
+    """Negation of `part`; `push_negations` removes all of them in one pass."""
 
     part: Draft
 
@@ -43,7 +43,7 @@ def not_equal(left: Term, right: Term) -> Formula:
 
 
 def connect(kind: type[And] | type[Or], parts: Sequence) -> Formula:
-    """Build `And` or `Or` of `parts`, flattening parts of that kind; return a single part itself.
+    """Build `And` or `Or` of `parts`, flattening parts of that kind; return a single part as it is.
 
     Example:
         >>> connect(And, [And(()), Or(())])

@@ -17,11 +17,11 @@ def write_counterexample(x: ArrayLike, y: ArrayLike) -> str:
     """Format the block of values that follows the line `sat` in a result file.
 
     One line per value, `(X_i value)` for the inputs and then `(Y_j value)` for the outputs, all in
-    one pair of parentheses. Reading a written value gives the same double.
+    one pair of parentheses. Reading a written value returns the same double.
 
     Args:
-        x: `(inputs,)` or any shape with that many entries, flattened in row-major order.
-        y: `(outputs,)` or any shape with that many entries, flattened in the same order.
+        x: The inputs, `(inputs,)`, or in any shape that is then flattened in row-major order.
+        y: The outputs, `(outputs,)`, or in any shape that is flattened in the same way.
 
     Returns:
         The block, without a final newline.

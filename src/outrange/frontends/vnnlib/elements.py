@@ -21,7 +21,8 @@ from .tokens import words
 REAL, FLOAT32 = "real", "float32"
 
 READ = {"real": REAL, "Real": REAL, "float32": FLOAT32}
-"""Supported names of element types; the standard's own files write both spellings of `real`."""
+"""Map from the supported spellings of element types to their names; the standard's own files
+contain both spellings of `real`."""
 
 _DECLARES = frozenset(["declare-input", "declare-hidden", "declare-output"])
 
@@ -39,7 +40,7 @@ def written_types(text: str) -> dict[str, str]:
 
 
 def element_type(types: Iterable[tuple[str, str]]) -> str:
-    """Return the one element type of a query: `REAL` or `FLOAT32`.
+    """Return the element type that all tensors of a query share: `REAL` or `FLOAT32`.
 
     Args:
         types: Name and type of each tensor, as spelled in the file.
@@ -88,7 +89,7 @@ def float32_constant(value: int | Fraction) -> Fraction:
 
 
 def check_exact(kind: str, parts: Iterable[Term]) -> None:
-    """Raise if float32 would round the result of an operator in a float32 query.
+    """Raise if float32 could round the result of an operator in a float32 query.
 
     Args:
         kind: Name of the operator.

@@ -1,4 +1,4 @@
-"""Errors in property files, with their line."""
+"""Errors in property files, with the line of each error."""
 
 import re
 
@@ -9,7 +9,7 @@ class Fault(Exception):
     """Error in a property file; the reader's main loop catches it and adds the line.
 
     Args:
-        rule: The rule that is broken, as a sentence.
+        rule: The rule that the file violates, as a sentence.
         kind: The class of the error that is finally raised.
     """
 
@@ -21,7 +21,7 @@ class Fault(Exception):
 def refusal(
     name: str, line: int, rule: str, received: str, kind: type[ModelError] = ModelError
 ) -> ModelError:
-    """Build the error that names file, line, rule and text."""
+    """Build an error whose message states the file, the line, the rule and the received text."""
     shown = re.sub(r"\s+", " ", received).strip()
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return kind(f"`{name}`, line {line}: {rule} Received: `{shown}`.")

@@ -77,7 +77,7 @@ def stem(path: Path) -> str:
 
 
 def _read_content(path: Path) -> tuple[bytes, str]:
-    """Return the decompressed content of the file, and the digest of the bytes that were read."""
+    """Return the decompressed content of a file, and the SHA-256 of its bytes as stored."""
     try:
         with path.open("rb") as file:
             stored = file.read(LARGEST_FILE + 1)

@@ -11,7 +11,8 @@ from .terms import CONSTANT, NUMBER, Term, literal, over, plus, times
 
 
 BINDINGS, BINDING = "the bindings of a let", "a binding of a let"
-"""Heads of the two forms that have no head in the file. No token contains spaces as they do."""
+"""Heads for the two kinds of forms without a head in the file. They contain spaces, so no token
+equals them."""
 
 _TRUTH = {"true": And(()), "false": Or(())}
 
@@ -27,7 +28,7 @@ Part: TypeAlias = "str | Term | Draft | tuple[Any, ...]"
 
 
 class FormReader:
-    """Evaluator of forms, innermost first; their parts are tokens, terms or conditions.
+    """Evaluator of forms, innermost first, whose parts are tokens, terms or conditions.
 
     `places` maps every variable to its index in `[x, y]`; the reader of the declarations fills it.
     """
@@ -39,7 +40,7 @@ class FormReader:
 
     @property
     def binds(self) -> bool:
-        """Whether an enclosing `let` may give a name another meaning."""
+        """Whether an enclosing `let` may change the meaning of a name."""
         return bool(self._scopes)
 
     def reduce(self, form: list) -> Part:
@@ -69,7 +70,7 @@ class FormReader:
         return self._let(operator, parts)
 
     def condition(self, part: Part) -> Draft:
-        """Return a subform as a condition, or raise."""
+        """Return a part of a form as a condition; raise if it is none."""
         if isinstance(part, Atom | And | Or | Not):
             return part
         if isinstance(part, str) and part in _TRUTH:
@@ -77,7 +78,7 @@ class FormReader:
         raise Fault(f"a condition is needed here, not {_describe_part(part)}.")
 
     def term(self, part: Part) -> Term:
-        """Return a subform as a term, or raise."""
+        """Return a part of a form as a term; raise if it is none."""
         if isinstance(part, dict):
             return part
         if not isinstance(part, str):

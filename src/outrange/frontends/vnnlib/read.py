@@ -12,7 +12,7 @@ from .tokens import words
 
 
 VERSIONS = ("2.0", "2.1")
-"""Versions that a file may state. 2.1 clarifies 2.0."""
+"""Versions that a file may state. Version 2.1 only clarifies 2.0."""
 
 
 def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
@@ -31,7 +31,7 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
         The specification; its `unsafe` is the conjunction of all assertions.
 
     Raises:
-        InputError: There is no such file, or `vnnlib` is needed and not installed.
+        InputError: There is no such file, or `vnnlib` is needed but not installed.
         ModelError: The file is damaged or malformed; the message states the line.
         UnsupportedError: The file uses something unsupported, such as a product of variables.
 
@@ -52,7 +52,7 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
 
 
 def _version(name: str, text: str) -> str:
-    """Return the version stated by a leading form `(vnnlib-version <...>)`; else 1.0."""
+    """Return the version that a leading form `(vnnlib-version <...>)` states, or 1.0 by default."""
     opening = [match for match, _ in zip(words(text), range(3), strict=False)]
     if [match.group() for match in opening[:2]] != ["(", "vnnlib-version"]:
         return "1.0"

@@ -2,8 +2,8 @@
 
 A term is a dict from the index of a variable to its coefficient, with the constant under
 `CONSTANT`. Decimal numbers are taken as the rationals they denote and combined exactly. They are
-rounded to the nearest double once, when the inequality is complete. So `(<= X_0 0.1)` has the
-double nearest to 0.1.
+rounded to the nearest double once, when the inequality is complete. So the bound in `(<= X_0 0.1)`
+is the double nearest to 0.1.
 """
 
 import math
@@ -96,7 +96,7 @@ def over(parts: Sequence[Term]) -> Term:
 
 
 def constant(term: Term) -> int | Fraction | None:
-    """Return the value of a term without variables; None if it has some."""
+    """Return the value of a term without variables; None if the term has variables."""
     if any(c != 0 for index, c in term.items() if index != CONSTANT):
         return None
     return term.get(CONSTANT, 0)

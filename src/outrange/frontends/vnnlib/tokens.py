@@ -17,15 +17,15 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-"""Token of any kind. It matches every character except white space, so nothing is skipped."""
+"""Pattern of any token. It matches every character except white space, so nothing is skipped."""
 
 _SIMPLE = r"""\([<>]=[^()";|]*\)"""
 
 RUN = re.compile(
     rf"(?P<run>{_SIMPLE}(?:\s*{_SIMPLE}){{0,999}})|(?:{TOKEN.pattern})", re.VERBOSE | re.ASCII
 )
-"""Token, or a run of consecutive comparisons without inner forms as one match. Most of a long file
-consists of bounds `(<= X_0 0.5)`."""
+"""A token, or a run of consecutive comparisons without inner forms, as one match. A long file
+consists mostly of bounds such as `(<= X_0 0.5)`."""
 
 SIMPLE = re.compile(_SIMPLE, re.ASCII)
 """One comparison in a run that `RUN` matches."""
@@ -36,7 +36,7 @@ BOUND = re.compile(
 """A comparison that is a bound of a variable."""
 
 DEEPEST = 200
-"""Nesting limit of parentheses; files in use have fewer than ten levels."""
+"""Nesting limit of parentheses; existing files have fewer than ten levels."""
 
 
 _BETWEEN_CHECKS = 1 << 12
@@ -57,7 +57,7 @@ def words(text: str) -> Iterator[re.Match]:
 
 
 def words_and_bounds(text: str, consume: Callable[[re.Match], int]) -> Iterator[re.Match]:
-    """Yield every token except comments, and except bounds that `consume` consumes as a run.
+    """Yield every token except comments and the bounds that `consume` consumes in runs.
 
     Args:
         text: Text of the file.

@@ -1,7 +1,7 @@
 """VNN-LIB 1.0: SMT-LIB commands on the variables `X_i` and `Y_j`.
 
 The reader makes one pass over the tokens. It evaluates a form when its parenthesis closes, so it
-needs no recursion, and keeps the formula only, never a list of tokens.
+needs no recursion. It keeps only the formula, never a list of tokens.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _Version1Reader:
         return self._finish()
 
     def _consume_bounds(self, match: re.Match, frame: list, stack: list[list]) -> int:
-        """Append the bounds at the start of a run of comparisons; return where the rest starts."""
+        """Append the bounds at the start of a run of comparisons; return where to continue."""
         start = match.start()
         if not (stack and frame) or len(stack) >= DEEPEST or self.forms.binds:
             return start
@@ -141,7 +141,7 @@ class _Version1Reader:
         return start + next(islice(places, count, None))
 
     def _open_frame(self, frame: list, stack: list[list]) -> list:
-        """Return the new frame of a form that opens inside `frame`."""
+        """Return a new frame for a form that opens inside `frame`."""
         if len(stack) > DEEPEST:
             raise Fault(f"parentheses may nest at most {DEEPEST} deep.", UnsupportedError)
         if len(stack) == 1:
@@ -153,7 +153,7 @@ class _Version1Reader:
         return [BINDING] if frame[0] == BINDINGS else []
 
     def _close_frame(self, frame: list, stack: list[list], at: int) -> Any:
-        """Evaluate the form `frame`; `stack` holds the enclosing forms."""
+        """Evaluate the form `frame`; `stack` contains the enclosing forms."""
         if len(stack) == 1:
             self._command(frame, at)
             return None
@@ -201,7 +201,7 @@ class _Version1Reader:
             self.forms.places[name] = index if self.final else CONSTANT - 1 - index
 
     def _place(self) -> None:
-        """Fix the indices in `[x, y]` of the variables declared so far."""
+        """Set the index in `[x, y]` of each variable that is declared so far."""
         self.assumed = self.inputs
         for name in self.declared:
             first = self.assumed if name[0] == "Y" else 0

@@ -36,12 +36,12 @@ from .tokens import DEEPEST, words
 
 
 LARGEST_SECOND = 2**26
-"""Length limit in characters; the package needs about fifty bytes of memory per character."""
+"""Limit of a file's length in characters; the package needs about 50 bytes per character."""
 
 _MOST_ENTRIES = 2**31
 
 _LONG = re.compile(r"(?<![0-9.])[0-9]{19}(?![0-9]*\.)")
-"""Nineteen digits that are not part of a decimal fraction."""
+"""Pattern of nineteen digits that are not part of a decimal fraction."""
 
 _COMPARISONS = {
     "LessEqual": "<=", "LessThan": "<", "GreaterEqual": ">=", "GreaterThan": ">", "Equal": "=",
@@ -87,7 +87,7 @@ def read(text: str, name: str, file: str) -> Specification:
 
 
 class _Version2Reader:
-    """Translator of the package's syntax tree to a formula; `line` is the line reached so far.
+    """Translator of the package's syntax tree to a formula; `line` is the line that it has reached.
 
     Args:
         types: Map from the name of every tensor to its element type, as spelled in the file.
@@ -113,7 +113,7 @@ class _Version2Reader:
         )
 
     def declare(self, networks: Sequence[Any]) -> tuple[int, int]:
-        """Store the declarations; return the total numbers of flat inputs and outputs."""
+        """Store the declarations, and return the total numbers of flat inputs and flat outputs."""
         self.elements = element_type(self._types.items())
         for network in networks:
             if network.hidden:
@@ -250,7 +250,7 @@ def _check(text: str, file: str) -> None:
 
 
 def _declaration(text: str) -> int:
-    """Return the line on which the last network is declared."""
+    """Return the number of the line on which the last network is declared."""
     places = [match.start() for match in words(text) if match.group() == "declare-network"]
     return line_of(text, places[-1])
 
@@ -277,7 +277,7 @@ def _parse(text: str, file: str) -> Any:
 
 
 def _reason(message: str) -> tuple[int | None, str, str]:
-    """Extract line, rule and symbol from the package's own error, which is JSON or a sentence."""
+    """Extract line, rule and symbol from the package's error message, either JSON or a sentence."""
     try:
         first = json.loads(message)["errors"][0]
         rule = f"{first['message']}: {first['hint']}".rstrip(".")

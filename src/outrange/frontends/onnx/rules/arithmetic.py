@@ -137,7 +137,7 @@ def gemm(c: OnnxCall) -> Operand:
 
 
 def affine(c: OnnxCall, x: Operand, weight: np.ndarray, shift: np.ndarray) -> Operand:
-    """Compute `x @ weight + shift`, as one op if `shift` is the same for every row."""
+    """Compute `x @ weight + shift`, as a single op if `shift` is the same for every row."""
     columns = weight.shape[-1]
     one_row = shift.size == 1 or (shift.shape[-1:] == (columns,) and shift.size == columns)
     if one_row and shift.ndim <= len(x.shape):

@@ -1,4 +1,4 @@
-"""Operators with results that do not depend on the network's input (shapes), and casts."""
+"""Rules of casts, and of operators whose results do not depend on the input, such as shapes."""
 
 import math
 
@@ -15,10 +15,10 @@ _ONNX_TYPES = {
     1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
     9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 16: "bfloat16",
 }  # fmt: skip
-"""Map from ONNX's number of an element type (`TensorProto.DataType`) to its name."""
+"""Map from ONNX's code of an element type (`TensorProto.DataType`) to its name."""
 
 _TYPES_BY_NAME = {"FLOAT": 1, "DOUBLE": 11, "INT64": 7, "INT32": 6, "BOOL": 9}
-"""Spelling of element types in the first operator sets."""
+"""Map from the spelling of an element type in the first operator sets to ONNX's code."""
 
 
 @op("Constant", types="-> ?")

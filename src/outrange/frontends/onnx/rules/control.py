@@ -21,7 +21,7 @@ RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLik
 Env = dict[str, Tensor]
 
 Run = Callable[[Sequence[OnnxNode], Env], None]
-"""Function that lowers nodes in order, and adds their results to the tensors by name."""
+"""Function that lowers nodes in order, and stores their results by name among the tensors."""
 
 
 def _unsupported_node(node: OnnxNode, reason: str) -> UnsupportedError:
@@ -48,7 +48,7 @@ def _subgraph(node: OnnxNode, name: str) -> Subgraph:
 
 
 def _lower_subgraph(graph: Subgraph, inputs: Sequence[Tensor], env: Env, run: Run) -> list[Tensor]:
-    """Lower a subgraph, which may read the tensors around it, and return its results."""
+    """Lower a subgraph, which may read tensors of the enclosing graph, and return its results."""
     inner_env = env | {name: Tensor.of(array) for name, array in graph.constants.items()}
     inner_env.update(zip(graph.inputs, inputs, strict=True))
     run(graph.nodes, inner_env)
@@ -62,7 +62,7 @@ def conditional(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
 
 
 def loop(b: Builder, node: OnnxNode, env: Env, run: Run) -> list[Tensor]:
-    """Unroll a `Loop` node whose number of rounds does not depend on the network's input."""
+    """Unroll a `Loop` node whose number of iterations does not depend on the network's input."""
     body = _subgraph(node, "body")
     rounds = int(_constant(node, env, 0, MOST_ROUNDS + 1))
     continues = bool(_constant(node, env, 1, True))

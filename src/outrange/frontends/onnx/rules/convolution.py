@@ -87,7 +87,7 @@ def _transposed_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _options(c: OnnxCall, kernel: np.ndarray) -> tuple[list[int], list[int], int]:
-    """Return strides, dilation and groups, after checking the stated shape of the kernel."""
+    """Return strides, dilation and groups, after checking the kernel against its stated shape."""
     rank = kernel.ndim - 2
     shape = c.attr("kernel_shape")
     if rank < 1 or len(c.x.shape) != rank + 2 or (shape and tuple(shape) != kernel.shape[2:]):

@@ -26,13 +26,13 @@ _SAME = {
     "Cosh": "cosh",
     "Atan": "atan",
 }
-"""Operators without attributes, and the curve of each."""
+"""Map from an operator without attributes to its curve."""
 
 ACTIVATIONS = frozenset(_SAME) | {
     "Relu", "Abs", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Shrink",
     "HardSigmoid", "HardSwish", "Gelu", "Swish", "Clip", "Softmax", "LogSoftmax",
 }  # fmt: skip
-"""Operators whose input is worth showing along with their output."""
+"""Operators whose input is shown in a summary along with their output."""
 
 
 def _same(c: OnnxCall) -> Operand:

@@ -33,7 +33,7 @@ def compare(c: OnnxCall) -> Operand:
 
 
 def _compare_by_type(c: OnnxCall, how: str, x: Operand, y: Operand) -> Operand:
-    """Compare with the semantics of the element type: real numbers, or integers."""
+    """Compare two operands with the semantics of their element type: real numbers or integers."""
     if c.kinds[0] in FLOATS:
         return logic.compare(c.b, how, x, y)
     return integers.compare(c.b, how, x, y)

@@ -11,9 +11,9 @@ from .table import OnnxCall, op
 
 
 def _axes(c: OnnxCall, *, since: int) -> list[int] | None:
-    """Return the axes to reduce; None to reduce none.
+    """Return the axes to reduce; None if no axis is to be reduced.
 
-    Without a list of axes, reduce every axis, unless `noop_with_empty_axes` is set.
+    Without a list of axes, every axis is reduced, unless `noop_with_empty_axes` is set.
     """
     axes = c.attr_or_input("axes", 1, since=since)
     is_noop = c.attr("noop_with_empty_axes", 0)

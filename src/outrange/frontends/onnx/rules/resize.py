@@ -96,7 +96,7 @@ def _ratio(scale: float) -> Fraction:
 
 
 def _positions(c: OnnxCall, how: str, n: int, m: int, scale: Fraction) -> list[Fraction]:
-    """Return the position of each of `m` results among `n` entries."""
+    """Return the position, which may be fractional, of each of `m` results among `n` entries."""
     half = Fraction(1, 2)
     if how == "asymmetric":
         return [Fraction(i) / scale for i in range(m)]
@@ -122,6 +122,6 @@ def _nearest(at: list[Fraction], n: int, rounding: str) -> Weights:
 
 
 def _linear(at: list[Fraction], n: int) -> Weights:
-    """Return weights that interpolate between neighbors; beyond the border, use the border."""
+    """Return weights that interpolate between neighbors, or select the border entry beyond it."""
     inside = [min(max(v, Fraction(0)), Fraction(n - 1)) for v in at]
     return linear_weights(inside, n, Fraction(1))

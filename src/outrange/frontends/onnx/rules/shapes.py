@@ -139,7 +139,7 @@ def slices(c: OnnxCall) -> Operand:
 
 
 def _python_slice(start: int, end: int, step: int, length: int) -> slice:
-    """Return a Python slice of the same entries as an ONNX slice, which can end before 0."""
+    """Return a Python slice of the same entries as an ONNX slice, which may end before index 0."""
     if step > 0:
         return slice(start, end, step)
     start = min(start + length if start < 0 else start, length - 1)

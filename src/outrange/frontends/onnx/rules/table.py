@@ -35,7 +35,7 @@ from ..schemas import default_number
 
 
 _MAY_BE_INFINITE = ("min", "max", "value", "value_float")
-"""Attributes in which an infinity means "no limit", or is data."""
+"""Attributes in which an infinite value means "no limit" or is data."""
 
 TABLE: dict[str, Callable[["OnnxCall"], Any]] = {}
 
@@ -48,7 +48,7 @@ def op(
 ) -> Callable[[Callable], Callable]:
     """Add the decorated function to the table under each of `names`.
 
-    The function takes an `OnnxCall` and returns one operand, or a list with one per output.
+    The function accepts an `OnnxCall`, and returns one operand or a list with one per output.
 
     Args:
         *names: Names of operators.
@@ -196,7 +196,7 @@ class OnnxCall:
         return self.limit(np.broadcast_shapes(*(tuple(v.shape) for v in operands)))
 
     def require_within(self, value: Operand, least: float, most: float, why: str) -> None:
-        """Record limits of `value` outside of which the graph does not match the model."""
+        """Record limits for `value` outside of which the graph does not match the model."""
         if isinstance(value, Value):
             self.limits.append(ValueLimit(value.index, least, most, f"{self.where} {why}"))
 
@@ -266,7 +266,7 @@ class OnnxCall:
         ]
 
     def _bind_types(self, types: Types) -> dict[str, str]:
-        """Return the element type of each parameter, or raise if it is not allowed."""
+        """Return the element type of each type parameter, or raise if a type is not allowed."""
         bindings, odd = types.bind(self.kinds)
         if odd is not None:
             raise ModelError(
@@ -309,10 +309,10 @@ class OnnxCall:
 
 
 _MAY_SETTLE = frozenset("ArgMax ArgMin TopK Equal Greater GreaterOrEqual Less LessOrEqual".split())
-"""Operators whose result may be one constant although their operand depends on the input."""
+"""Operators whose result may be a constant although their operand depends on the input."""
 
 
 def _repeat_last(words: Sequence[str]) -> Iterator[str]:
-    """Yield the words, then the last one forever: `Split` returns any number of outputs."""
+    """Yield the words, then repeat the last one forever: `Split` has any number of outputs."""
     yield from words
     yield from repeat(words[-1])

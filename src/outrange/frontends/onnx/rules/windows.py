@@ -83,7 +83,7 @@ def _windows(c: OnnxCall) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
 def _outer(
     places: Sequence[np.ndarray], stated: Sequence[np.ndarray], spatial: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Combine positions, and flags, along each axis into flat arrays of `(windows, places)`."""
+    """Combine the positions and flags of all axes into two arrays `(windows, entries)`."""
     rank = len(spatial)
     flat, absent, there = np.zeros((1,) * 2 * rank, int), False, True
     for i, (at, inside) in enumerate(zip(places, stated, strict=True)):
@@ -104,7 +104,7 @@ def pads(
     strides: Sequence[int],
     dilations: Sequence[int],
 ) -> tuple[list[int], list[int]]:
-    """Return the padding before and after each spatial axis, stated or computed."""
+    """Return the padding before and after each spatial axis, as stated or as computed."""
     auto = c.attr("auto_pad", "NOTSET")
     stated = [int(n) for n in c.attr("pads") or [0] * 2 * len(kernel)]
     if auto in ("NOTSET", ""):
