@@ -79,7 +79,7 @@ class Trials(ShortTrainings):
 
     @property
     def signal(self) -> Signal | None:
-        """How well the inputs explain the targets if there is only one loss; None otherwise."""
+        """The result of `signal_of` for the only loss; None if there are several losses."""
         losses = self._case.program.losses
         return self.signal_of(losses[0]) if len(losses) == 1 else None
 
