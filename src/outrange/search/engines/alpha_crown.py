@@ -44,7 +44,7 @@ Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
 
 @dataclass(frozen=True, eq=False)
 class UsedRelaxation:
-    """Coefficients and lines of a nonlinear value in the best bound of each pair, `(P, n)`."""
+    """Coefficients `(P, n)` of a nonlinear value, and its lines, in the best bound of each pair."""
 
     coefficient: np.ndarray
     line: tuple[np.ndarray, ...]
@@ -60,7 +60,8 @@ class AlphaAscent:
         box: `(P,)` index of the box of each pair.
         which: `(P,)` index of the objective of each pair.
         value: The graph value to which the rows apply; None for the output.
-        optimize_smooth: Whether curves with an inflection point in range optimize their lines too.
+        optimize_smooth: Whether to optimize the lines of curves with an inflection point in range
+            too.
         least: Best bounds, shape `(P,)`.
         form_rows: Coefficients of the best bounds' forms, shape `(P, d)`.
         constant: Constants of the best bounds' forms, shape `(P,)`.
@@ -89,8 +90,9 @@ class AlphaAscent:
         """Bound all pairs, then improve those below their `target` `(P,)` in up to `steps` steps.
 
         Raises:
-            OutOfTime: The time ran out, either now or in the pass, which then lacks lines.
-            MemoryError: The memory ran out in the pass.
+            OutOfTime: Time ran out, either now or in the earlier pass `sweep`, some of whose lines
+                are then missing.
+            MemoryError: Memory ran out in the earlier pass.
         """
         if self.sweep.late is not None:
             raise self.sweep.late
@@ -131,7 +133,7 @@ class AlphaAscent:
         return cells.least(form)[:, 0], form, corner
 
     def _lines_at(self, chosen: Chosen) -> Chosen:
-        """Return the lines of the nonlinear values for the forward pass at the minimum."""
+        """Return the active lines that the forward pass at the minimizing points uses."""
         return chosen
 
     def _keep(
@@ -274,7 +276,7 @@ def _active_lines(lines: Relaxations, record: Record) -> Chosen:
 
 
 def _has_free_line(free: dict[int, np.ndarray], pairs: int) -> np.ndarray:
-    """Return a mask of the pairs with any free line."""
+    """Return a mask of the pairs that have at least one free line."""
     out = np.zeros(pairs, bool)
     for mask in free.values():
         out |= mask.any(axis=1)

@@ -1,4 +1,4 @@
-"""The array engine: any graph, many boxes at once, in NumPy float64."""
+"""The array engine, which bounds many boxes of any graph together, in NumPy float64."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -29,12 +29,12 @@ from .tangents import affords_tangents, boxes_at_once, tangents
 
 
 WORTH = 0.7
-"""Largest fraction of the distance to the target that may remain for a second-order form to be
-considered helpful."""
+"""Maximum fraction of a bound's distance to its target that may remain after a second-order form is
+used, for the form to be considered helpful."""
 
 TRIALS, OFTEN, RETRY = 256, 0.2, 8
-"""Number of pairs after which second-order forms are judged, the fraction of pairs that they must
-help, and the number of calls per further trial if they help fewer."""
+"""Number of pairs after which second-order forms are judged, fraction of pairs for which they must
+help, and number of calls per further trial if they help less often."""
 
 
 FEW_INPUTS, SOME_INPUTS = 12, 40
@@ -49,8 +49,9 @@ EFFORT = 2.0**33
 """
 
 ROWS = 4096
-"""Maximum number of a value's open entries that are substituted back after forward forms, over all
-boxes of a call or all roots. So the first boxes, which decide easy questions, get the best bounds.
+"""Maximum number of a value's open entries that are substituted back after forward forms, in total
+over the boxes of a call (or over the roots, if there are more). So the first boxes, which decide
+easy questions, get the best bounds.
 """
 
 
@@ -66,8 +67,9 @@ class ArrayEngine(GraphObjectives):
         rows: Float64 array of shape `(m, outputs)`.
         offset: Float64 array of shape `(m,)`.
         box: Root box, which contains every box to be bounded.
-        steps: Ascent steps on the objective rows. None: 3 if every curve is piecewise linear, else
-            1 (moving a smooth curve's lines costs more than the boxes it saves).
+        steps: Number of ascent steps on the objective rows. None selects 3 if every curve is
+            piecewise linear and there are no products, and 1 otherwise (moving a smooth curve's
+            lines costs more than the boxes that it saves).
         threads: Maximum number of worker threads; None for one per core of this process.
         roots: Boxes whose union contains every box to be bounded; `box` by default.
         radii: Whether to account for rounding errors. Only tests set False, to check that bounds
@@ -160,7 +162,7 @@ class ArrayEngine(GraphObjectives):
         return CrownPass(self.plan, cells, value_bounds, radii=self.radii)
 
     def _hulls(self) -> list[Bounds]:
-        """Return the hulls of the interval bounds over several root boxes."""
+        """Return, for each value, the hull of its interval bounds over all root boxes."""
         step = max(1, FORMS // sum((self.graph.size, *(node.size for node in self.graph.nodes))))
         hulls: list[Bounds] = []
         for start in range(0, len(self._roots.lo), step):
@@ -184,7 +186,7 @@ class ArrayEngine(GraphObjectives):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """See `Engine.bound`. Cost per box: grows with unstable units times layers."""
+        """Bound as described at `Engine.bound`; the cost grows with unstable units times layers."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
         _ = self._root  # computed once, before threads need it

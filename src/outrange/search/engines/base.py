@@ -24,14 +24,14 @@ class BoxBounds:
     scores: np.ndarray
     """`(B, m, d)` part of the slack attributed to each input (gap attribution)."""
     status: np.ndarray
-    """`(B, s)` int8: 1 upper piece, -1 lower piece, 0 undecided. Inherited by sub-boxes."""
+    """`(B, s)` int8 phases, inherited by sub-boxes: 1 upper piece, -1 lower piece, 0 undecided."""
     undecided: np.ndarray
     """`(B,)` number of unstable units."""
     at: np.ndarray | None = None
     """`(B, m, d)` minimizers of the forms; None for the corners of the boxes."""
     within: tuple[np.ndarray, np.ndarray] | None = None
-    """Lower and upper bounds `(B, m, d)` of the inputs outside which the objective is above its
-    cutoff; None if only the forms are known."""
+    """Lower and upper bounds `(B, m, d)` on the inputs: outside these bounds, the objective is
+    above its cutoff. None if only the forms are known."""
 
 
 class Engine(Protocol):
@@ -41,7 +41,7 @@ class Engine(Protocol):
     objectives: int
     units: int
     together: int
-    """Number of boxes that take hardly longer to bound than a single box."""
+    """Number of boxes that can be bounded together in hardly more time than a single box."""
 
     def bound(
         self,

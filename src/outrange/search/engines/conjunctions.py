@@ -1,4 +1,4 @@
-"""Conjunctions of second-order bounds: objectives that are the largest of some outputs.
+"""Conjunctions of second-order bounds: each objective is the largest of some outputs, its parts.
 
 For the largest of parts `f_i`, any mixture of their lower forms is a lower form. Here each part has
 its own form (`QuadraticForms`), computed once. The mixture weights are then optimized on forms with
@@ -88,7 +88,7 @@ class ConjunctionEngine(ArrayEngine):
         return self._largest(lo), self._largest(hi)
 
     def _largest(self, y: np.ndarray) -> np.ndarray:
-        """Reduce the parts `(..., parts)` to the objectives."""
+        """Return the objectives: the largest of each objective's parts among `y` `(..., parts)`."""
         picked = np.where(self._windows < 0, -np.inf, y[..., np.maximum(self._windows, 0)])
         return picked.max(axis=-1)
 
@@ -210,10 +210,11 @@ def _mixture(
     blame: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[QuadraticForms, np.ndarray]:
-    """Return a good mixture of each row of forms `pair` `(Q, k)`, and the blame of each mixture.
+    """Return a good mixture of the forms in each row of `pair` `(Q, k)`, and each mixture's blame.
 
-    Parts join one after another. The next part is the one that is largest at the mixture's minimum.
-    Its weight is chosen such that this part equals the rest of the mixture there.
+    Parts are added one after another. The next part is the one that is largest at the minimum of
+    the current mixture. Its weight is chosen so that the part equals the current mixture at the
+    minimum of the new mixture.
     """
     first = least[pair].argmax(axis=1)
     rows = np.arange(len(pair))

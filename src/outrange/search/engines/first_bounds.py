@@ -27,12 +27,12 @@ ROOM = 1 << 23
 """Limit on rows times entries of all values that are optimized together."""
 
 MOST_FORMS = 1 << 28
-"""Maximum product of inputs and entries of all values for which forward forms are tried first: they
-take a second or two, and a pass takes several seconds."""
+"""Maximum number of inputs, times the number of entries of all values, for which forward forms are
+tried first. These forms take a second or two, whereas a pass takes several seconds."""
 
 
 def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -> None:
-    """Prove the bounds of one pass over the hull of the boxes, and start the engine from them.
+    """Prove bounds by one pass over the hull of the boxes, and let the engine start from them.
 
     Args:
         problem: Objectives and their boxes.
@@ -62,7 +62,7 @@ def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -
 def ascend_slopes(
     sweep: CrownPass, net: RelaxedGraph, rows: np.ndarray, which: np.ndarray, target: np.ndarray
 ) -> np.ndarray:
-    """Return lower bounds `(k,)` of some rows by slope ascent.
+    """Return lower bounds `(k,)` of the rows `which`, computed by slope ascent.
 
     The ascent stops early if time or memory runs out.
 

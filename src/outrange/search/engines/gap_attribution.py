@@ -19,7 +19,7 @@ from .quadratic_ascent import QuadraticAscent
 
 
 def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
-    """Return the scores of the inputs, `(P, d)`, or their widths if there is no finite bound."""
+    """Return the inputs' scores `(P, d)`; for pairs without a finite bound, the inputs' widths."""
     sweep = ascent.sweep
     width = (sweep.cells.hi - sweep.cells.lo)[ascent.box]
     out = 0.5 * np.abs(ascent.form_rows) * width
@@ -42,7 +42,7 @@ def attribute_gap(ascent: AlphaAscent) -> np.ndarray:
 
 
 def product_blame(ascent: AlphaAscent, value: int) -> list[np.ndarray]:
-    """Return the slack of a product per factor, `(P, n)`.
+    """Return the slack of a product as one array `(P, n)` per factor.
 
     The slack is `|a|` times half the plane's distance at the worst corner. It is divided equally
     between the factors.
@@ -111,7 +111,7 @@ def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
 
 
 def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
-    """Return the slack of each window, assigned to its picked argument; `(P, n of the input)`."""
+    """Return the slack of windows, assigned to their picked arguments: `(P, n of the input)`."""
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     node = sweep.plan.graph.nodes[value - 1]
     op, source = node.op, node.inputs[0]

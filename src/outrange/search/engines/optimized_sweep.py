@@ -25,7 +25,8 @@ ROOM = 1 << 24
 
 
 SHARE = 0.25
-"""Fraction of the time for ascents; once it is used up, values get plain back-substitution."""
+"""Fraction of the time limit after which there are no more ascents: values are then bounded by
+plain back-substitution."""
 
 
 @dataclass(eq=False)

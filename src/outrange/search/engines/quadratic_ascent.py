@@ -30,8 +30,8 @@ class QuadraticAscent(AlphaAscent):
     Args:
         tangents: Tangents of every product; `net` contains their planes.
         forms: Second-order forms of the best bounds.
-        lost: `(P, d)` slack of the best bounds from errors of factors, by input.
-        blame: `(P, d)` slack of the best bounds from products, by input.
+        lost: `(P, d)` slack of the best bounds that errors of factors cause, per input.
+        blame: `(P, d)` slack of the best bounds that products cause, per input.
     """
 
     tangents: dict[int, Tangent | Bend] = field(kw_only=True)

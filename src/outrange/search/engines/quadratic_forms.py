@@ -30,8 +30,9 @@ class QuadraticForms:
         rows: Slopes `g`, shape `(P, d)`.
         constant: Constants `c`, shape `(P,)`.
         total: Symmetric matrices `S`, shape `(P, d, d)`.
-        radii: Whether to account for rounding.
-        hint: `(P, d)` preferred values of inputs whose slope is only rounding; NaN for the others.
+        radii: Whether to account for rounding errors.
+        hint: `(P, d)` preferred values of the inputs whose slope is only a rounding error; NaN for
+            the other inputs.
     """
 
     cells: BoxBatch
@@ -49,7 +50,7 @@ class QuadraticForms:
         return QuadraticForms(cells, np.zeros((pairs, d)), none, np.zeros((pairs, d, d)), radii)
 
     def take(self, index: np.ndarray) -> "QuadraticForms":
-        """Select some of the forms, repeats allowed."""
+        """Return the forms at `index`, which may contain repeats."""
         parts = (self.rows[index], self.constant[index], self.total[index])
         return QuadraticForms(self.cells.take(index), *parts, self.radii)
 
@@ -62,8 +63,9 @@ class QuadraticForms:
     def mix(self, others: "QuadraticForms", share: np.ndarray) -> "QuadraticForms":
         """Mix these forms and `others` with weights `1 - share` and `share`, shape `(P,)`.
 
-        The mixture is a lower bound of the larger form. In float64, the weights add up to 1 only up
-        to a rounding error, which is charged to the absolute values of both forms.
+        At every point, the mixture is at most the larger of the two forms. In float64, the weights
+        add up to 1 only up to a rounding error, which is accounted for in proportion to the
+        absolute values of the terms of both forms.
         """
         rest = 1.0 - share
         rows = rest[:, None] * self.rows + share[:, None] * others.rows
@@ -76,20 +78,20 @@ class QuadraticForms:
         )
 
     def values(self, z: np.ndarray) -> np.ndarray:
-        """Evaluate the forms at `z` `(P, d)` in plain float64, `(P,)`."""
+        """Return the values `(P,)` of the forms at `z` `(P, d)`, in plain float64."""
         x = self.cells.center + z * self.cells.reach
         bent = np.einsum("pi,pij,pj->p", z, self.total, z)
         return (self.rows * x).sum(axis=1) + bent + self.constant
 
     @property
     def sizes(self) -> np.ndarray:
-        """`(P,)` sums of the absolute values of all terms of a form."""
+        """`(P,)` upper bounds on the sum of the absolute values of a form's terms."""
         far = np.abs(self.rows) * (np.abs(self.cells.center) + self.cells.reach)
         quadratic = 8.0 * np.abs(self.total).sum(axis=(1, 2))
         return far.sum(axis=1) + quadratic + np.abs(self.constant)
 
     def _noise(self, sizes: np.ndarray) -> np.ndarray:
-        """Bound the rounding error of sums with these absolute values."""
+        """Return bounds on the rounding errors of sums whose absolute terms add up to `sizes`."""
         if not self.radii:
             return np.zeros_like(sizes)
         return gamma(4 * self.rows.shape[1] ** 2 + 64) * sizes + FLOOR
@@ -111,7 +113,7 @@ class QuadraticForms:
 
     @property
     def blame(self) -> np.ndarray:
-        """`(P, d)` the slack of the second-order terms."""
+        """`(P, d)` the slack of the second-order terms that each input causes."""
         slack = self.mixed_terms + np.maximum(-self._straight, 0.0)
         return np.nan_to_num(slack, posinf=1e100)
 
@@ -156,7 +158,7 @@ class QuadraticForms:
         return cells.least(out)[:, 0], out, at
 
     def tangents(self) -> "QuadraticForms":
-        """Replace the convex parts by their tangents near the minimum; return lower forms."""
+        """Return lower forms, in which tangents near the minimum replace the convex parts."""
         reach, center = self.cells.reach, self.cells.center
         with np.errstate(all="ignore"):
             usual = np.abs(self.total).max(axis=(1, 2)) < LARGEST
@@ -180,7 +182,7 @@ class QuadraticForms:
     def below(
         self, level: np.ndarray, start: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Tighten the bounds `start <= z <= end` to where forms may be at most `level`."""
+        """Return bounds on `start <= z <= end`, tightened to where forms may be at most `level`."""
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             at = _least_on(slope, bend, start, end)
@@ -228,10 +230,11 @@ def _minimize_convex(slope: np.ndarray, convex: np.ndarray) -> np.ndarray:
 
 
 FLAT = 1e-6
-"""Largest slope that is treated as 0, relative to the terms whose difference it is."""
+"""Largest slope that is treated as 0, as a fraction of the sum of its two terms' absolute
+values."""
 
 LARGEST = 1e100
 """Largest matrix entry for which eigenvectors are computed."""
 
 SWEEPS = 3
-"""Rounds over all inputs in the minimization of a convex part."""
+"""Number of rounds over all inputs in the minimization of a convex part."""

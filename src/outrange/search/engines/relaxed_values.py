@@ -1,4 +1,4 @@
-"""Values of a relaxed graph at points, which give the gradient of an ascent."""
+"""Values of a relaxed graph at points, from which an ascent computes its gradient."""
 
 import numpy as np
 

@@ -28,8 +28,8 @@ from ...ops import Curve, Product
 
 
 ROOM, MOST_INPUTS = 1 << 16, 32
-"""Limits on factors times inputs over all products of a graph, and on inputs. Larger graphs get no
-second-order forms."""
+"""Maximum number of factors of all products of a graph, times the number of inputs; and maximum
+number of inputs. Larger graphs get no second-order forms."""
 
 PAIRS = 1 << 21
 """Maximum number of entries of an array that stores the forms of all rows over a chunk of boxes."""
@@ -42,7 +42,7 @@ class FactorForm:
     Args:
         rows: Array of shape `(B, n, d)`.
         middle: Array of shape `(B, n)`.
-        reach: `(B, n)` upper bounds of `|rows| . |d|`.
+        reach: `(B, n)` upper bounds on `|rows| . |d|`.
         error: Array of shape `(B, n)`.
     """
 
@@ -57,7 +57,8 @@ class Tangent:
     """The tangent planes of one product value, and the forms of its factors.
 
     Args:
-        planes: Tangents at the middles; the product minus its plane is exactly `(u - u0)(v - v0)`.
+        planes: Tangent planes at the forms' middles `(u0, v0)`; the product minus its plane is
+            exactly `(u - u0)(v - v0)`.
         left: Forms of the first factors.
         right: Forms of the second factors.
     """
@@ -101,12 +102,12 @@ def affords_tangents(plan: CrownPlan) -> bool:
 
 
 def _smooth(plan: CrownPlan) -> list[tuple[int, int, Curve]]:
-    """Return value, input value and op of the curves with closed-form Taylor coefficients."""
+    """Return `(value, input value, op)` per curve with closed-form Taylor coefficients."""
     return [(v, source, op) for v, source, op in plan.curves if op.taylor is not None]
 
 
 def boxes_at_once(plan: CrownPlan, rows: int) -> int:
-    """Return the maximum number of boxes whose second-order forms are in memory together."""
+    """Return the maximum number of boxes whose second-order forms may be in memory together."""
     inputs = plan.graph.size
     sizes = [op.size for _, _, op in plan.products]
     largest = max(sizes + [plan.graph.value_size(v) for v, _, _ in _smooth(plan)])
@@ -114,10 +115,11 @@ def boxes_at_once(plan: CrownPlan, rows: int) -> int:
 
 
 def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
-    """Compute the tangents of every product and smooth curve of a bounded chunk.
+    """Compute the tangents of the products and smooth curves over a chunk of bounded boxes.
 
     Returns:
-        Tangents by value; empty if time or memory ran out before all lines were computed.
+        Tangents by value. A curve is absent if no tangent is better than its lines; the result is
+        empty if time or memory ran out before all lines were computed.
     """
     if sweep.late is not None:
         return {}
@@ -143,7 +145,7 @@ def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
 
 
 def _select(forms: FactorForm, index: np.ndarray) -> FactorForm:
-    """Select entries of forms."""
+    """Return the forms of the entries at `index`."""
     parts = (forms.rows, forms.middle, forms.reach, forms.error)
     return FactorForm(*(part[:, index] for part in parts))
 
@@ -206,13 +208,13 @@ def _planes(
 def bend_of(
     sweep: CrownPass, net: RelaxedGraph, place: tuple[int, int, Curve], form: FactorForm
 ) -> Bend | None:
-    """Compute the tangents of a curve where they lose less than half of what its lines lose.
+    """Compute the tangents of a curve where they lose less than half as much as its lines.
 
     Let `w >= |u - u0|` and let `s` be the slope. Then `f(u)` differs from `f(u0) + s (u - u0)` by
     at most `|s - f'(u0)| w`, plus `(u - u0)^2` times a number in the range of `f'' / 2`.
 
     Args:
-        place: Value, input value and op.
+        place: Index of the curve's value, index of its input value, and its op.
 
     Returns:
         The tangents, or None if no tangent is better.

@@ -150,7 +150,7 @@ def lowest_run_near(
 def amounts(
     plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
 ) -> dict[int, np.ndarray]:
-    """Return the errors of graph values in one of many boxes; see `Deviations.roundings`."""
+    """Return the errors `(n,)` by graph value in one box of many; see `Deviations.roundings`."""
     return {
         v: amount[box if len(amount) > 1 else 0]
         for v, amount in roundings.items()

@@ -11,8 +11,8 @@ MOST_BYTES = 2 << 30
 """Default limit on the memory of open boxes, in bytes."""
 
 SHARE_AHEAD = 16
-"""Ratio of open boxes to boxes that one call sorts: with millions of open boxes, sorting all of
-them at each call would cost more than bounding."""
+"""Ratio of open boxes to boxes sorted in one call: with millions of open boxes, sorting all of them
+at each call would cost more than bounding."""
 
 
 class _Slots:

@@ -1,1 +1,1 @@
-"""Mixed-integer encodings, solved by HiGHS in turns with the box search."""
+"""Mixed-integer encodings, solved by HiGHS, which alternates with the box search."""

@@ -1,9 +1,9 @@
 """The exact mixed-integer form of a piecewise-linear graph, solved by HiGHS.
 
 Every value is stored as affine forms of the program's columns. A curve with `k` knots in its range
-takes `k + 1` lengths and `k` binaries: how far along each straight piece a point is, and whether
-the previous piece is full. This is the tightest linear relaxation of one unit. A maximum takes one
-binary per candidate. Stable units cost nothing.
+needs `k + 1` length columns, which state how far a point has moved along each straight piece, and
+`k` binary columns, which state whether the previous piece is full. This is the tightest linear
+relaxation of one unit. A maximum needs one binary column per candidate. Stable units cost nothing.
 
 Warrant: SOLVER_TOLERANCE. HiGHS satisfies rows to about 1e-9 and reports its own dual bound, so a
 result is never published as proved.
@@ -177,7 +177,7 @@ class Encoding:
     def _pieces(
         self, op: Curve, entry: np.ndarray, ends: np.ndarray, out: np.ndarray, j: int
     ) -> np.ndarray:
-        """Replace entry `j` of `out` by the curve along the straight pieces between `ends`."""
+        """Encode entry `j` of a curve, whose pieces `ends` separates; return the updated `out`."""
         lengths = np.diff(ends)
         slopes = np.asarray(op.df(0.5 * (ends[1:] + ends[:-1])), np.float64)
         along = [self._column(0.0, length) for length in lengths]
@@ -223,7 +223,7 @@ class Encoding:
         return np.concatenate([form, np.zeros((missing, form.shape[1]))])
 
     def _column(self, lo: float, hi: float, integer: bool = False) -> int:
-        """Add a column, and return its row in a form."""
+        """Add a column, and return the index of its row in a form."""
         self.lower.append(lo)
         self.upper.append(hi)
         self.integer.append(integer)
@@ -241,7 +241,7 @@ class Encoding:
         self.rows.append((row[1:], lo - row[0], hi - row[0]))
 
     def _program(self, objective: np.ndarray) -> Any:
-        """Build the HiGHS program that minimizes a form."""
+        """Build the HiGHS program that minimizes the form `objective`."""
         highspy = module()
         kinds = highspy.HighsVarType
         columns, starts, values = [], [0], []

@@ -105,7 +105,7 @@ def run(solver: Any, seconds: float = np.inf) -> None:
 
 
 def _count_checks(solver: Any, clock: Clock) -> None:
-    """Charge counted time at every interrupt check of HiGHS, and stop it after the limit.
+    """Charge counted time at every interrupt check of HiGHS, and stop HiGHS after the limit.
 
     HiGHS checks after fixed amounts of its own work, never by a clock, so a run repeats exactly.
     """

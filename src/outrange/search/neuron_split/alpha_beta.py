@@ -33,7 +33,8 @@ class BoundProblem:
         alpha: `(P, s)` slopes; the ascent changes them.
         beta: `(P, s)` multipliers of the splits, which the ascent changes; None if there are none.
         least: `(P,)` the best bounds, rounding errors not included.
-        below: Restricts the points to `row . output < cutoff`; its multipliers are optimized too.
+        below: Constraint `row . output < cutoff` on the points, whose multipliers are optimized
+            too; None if there is none.
     """
 
     start: Mapping[int, np.ndarray]
@@ -55,7 +56,7 @@ class BoundProblem:
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
     def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
-        """Return the rows with the output constraint, and the constant to subtract from bounds."""
+        """Return the constrained rows, and the constant to subtract from their bounds."""
         return _with_output_constraint(net, dict(self.start), self.below)
 
 
@@ -72,7 +73,7 @@ class OutputConstraint:
     scale: np.ndarray
 
     def take(self, index: np.ndarray) -> OutputConstraint:
-        """Select some of the sub-problems."""
+        """Return a copy with only the sub-problems at `index`."""
         return OutputConstraint(self.row, self.cutoff, self.gamma[index], self.scale[index])
 
 
@@ -91,7 +92,7 @@ def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.
     """Improve `alpha` and `beta` in place until every bound reaches its target.
 
     Args:
-        net: The graph over its box.
+        net: The relaxed graph over its box.
         steps: Maximum number of ascent steps; 0 computes the bounds once.
         target: `(P,)` bounds at or above which a row is finished.
     """

@@ -13,7 +13,8 @@ from contextvars import ContextVar
 
 
 Ascent = Callable[..., bool]
-"""`ascent(net, problem, steps, target)`, as `alpha_beta.optimize_bounds`; returns False for NumPy.
+"""Function `ascent(net, problem, steps, target)` that replaces `alpha_beta.optimize_bounds`. It
+returns False if NumPy must run the ascent after all.
 """
 
 _chosen: ContextVar[Ascent | None] = ContextVar("outrange_ascent", default=None)

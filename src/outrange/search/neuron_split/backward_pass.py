@@ -28,7 +28,7 @@ class BackwardPass:
 
 @dataclass(eq=False)
 class Proof:
-    """Proved lower bounds `(P,)`; coefficients at the units `(P, s)` and the inputs `(P, d)`."""
+    """Proved lower bounds `(P,)`, and coefficients of the units `(P, s)` and inputs `(P, d)`."""
 
     least: np.ndarray
     rows: np.ndarray

@@ -16,7 +16,7 @@ from .relaxed_net import RelaxedNet
 
 
 MOST_ENTRIES = 1 << 23
-"""Maximum number of entries of a matrix that is written out densely."""
+"""Maximum number of entries of a matrix that is stored densely."""
 
 
 def drop_inactive(net: RelaxedNet) -> RelaxedNet:

@@ -45,7 +45,7 @@ ROUNDED_UP = 1.0 + 1e-9
 
 @dataclass(frozen=True, eq=False)
 class StableForm:
-    """One value: a matrix `(n_base, n)` per base, constants `(n,)`, and error bounds `(n,)`."""
+    """Form of a value: a matrix `(n_base, n)` per base, constants `(n,)`, error bounds `(n,)`."""
 
     parts: dict[int, np.ndarray]
     constant: np.ndarray
@@ -53,7 +53,7 @@ class StableForm:
 
 
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equal net of unstable units on the same box, or `net` if that gains little."""
+    """Return an equal net with only unstable units, or `net` if little would be gained."""
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
     if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:
@@ -64,7 +64,7 @@ def drop_stable(net: RelaxedNet) -> RelaxedNet:
 
 
 def without_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equal net on the same box, with only unstable units and affine ops, at any cost."""
+    """Return an equal net with only unstable units and affine ops, even if it is more expensive."""
     return _StableElimination(net).build()
 
 
@@ -75,7 +75,7 @@ def _products(graph: Graph) -> int:
 
 
 def _products_after(net: RelaxedNet) -> int:
-    """Count the multiplications of the net to be built, from the bases of each value."""
+    """Count the multiplications of one row in the net to be built, from the bases of each value."""
     at = {b.value: b for b in net.activations}
     bases: list[dict[int, int]] = [{0: net.graph.size}]
     total = 0
@@ -92,7 +92,7 @@ def _products_after(net: RelaxedNet) -> int:
 
 
 def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.ndarray]:
-    """Return the slopes of units, 0 for the unstable ones, and the indices of the unstable ones."""
+    """Return the slopes of units, 0 if unstable, and the indices of the unstable units."""
     lo, hi = net.lo[activation.place], net.hi[activation.place]
     slope, unstable = activation.stable_slope(lo, hi), ~activation.is_stable(lo, hi)
     if slope is None:
@@ -101,12 +101,12 @@ def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.nda
 
 
 def _is_dense(op: Affine) -> bool:
-    """Return whether the sums of an op are as long as in a dense matrix."""
+    """Return whether the sums of an op are as long as those of a dense matrix."""
     return op.factor is None and op.terms >= max(*op.sizes, op.size)
 
 
 class _StableElimination:
-    """Builder of the new graph, value by value."""
+    """Builder of the graph without stable units, value by value."""
 
     def __init__(self, net: RelaxedNet) -> None:
         self.net, self._ends = net, net.current_ends()
@@ -134,14 +134,14 @@ class _StableElimination:
         self._add(forms[out], slice(None), out, net.graph.nodes[out - 1].source)
 
     def _reach(self, form: StableForm) -> np.ndarray:
-        """Bound the magnitudes of a value: `|M|^T H + |c|`."""
+        """Return bounds on the magnitudes of a value: `|M|^T H + |c|`."""
         total = np.abs(form.constant)
         for base, matrix in form.parts.items():
             total = total + self.sizes[base] @ np.abs(matrix)
         return total
 
     def _apply_affine(self, op: Affine, before: list[StableForm], error: Numbers) -> StableForm:
-        """Apply an affine op to forms."""
+        """Return the form of an affine op's value, from the forms of its inputs."""
         sizes = [form.constant.size for form in before]
         parts = {}
         for base in sorted({base for form in before for base in form.parts}):
@@ -181,7 +181,7 @@ class _StableElimination:
         return StableForm(parts, form.constant * slope, error)
 
     def _add(self, form: StableForm, index: np.ndarray | slice, value: int, source: str) -> int:
-        """Append a node for some entries of a value, and return its number."""
+        """Append an affine node for some entries of a value, and return the new value's index."""
         parts = {base: matrix[:, index] for base, matrix in form.parts.items()}
         used = {base: matrix for base, matrix in parts.items() if matrix.any()}
         used = used or {0: parts.get(0, np.zeros((self.net.graph.size, form.constant[index].size)))}
@@ -220,7 +220,7 @@ class _StableElimination:
 
 
 def _rearrange(op: Op, before: list[StableForm]) -> StableForm:
-    """Rearrange the entries of forms."""
+    """Return the form of a rearrangement's value, from the forms of its inputs."""
     assert isinstance(op, Rearrange)
     parts = {}
     for base in sorted({base for form in before for base in form.parts}):

@@ -26,7 +26,7 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
     """Return a proved bound of one sub-problem, and a candidate point `(d,)`.
 
     Args:
-        net: The graph over its box.
+        net: The relaxed graph over its box.
         task: One sub-problem; its `start` is the objective's row.
         cutoff: Bound at which the sub-problem is closed.
     """

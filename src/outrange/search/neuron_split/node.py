@@ -20,7 +20,7 @@ class SplitNode:
         beta: Multipliers of the node's bound.
         score: The branching score of each unit.
         least: The proved bound of the objective.
-        age: Splits since the ranges were last tightened.
+        age: Number of splits since the ranges were last tightened.
     """
 
     low: np.ndarray
@@ -54,7 +54,7 @@ class Splits:
         high: The constraint `z <= high`; `inf` if there is none.
         lo: Lower bound of each unit's input in the sub-problem, split or not.
         hi: Upper bound of each unit's input in the sub-problem, split or not.
-        same: `(P,)` number of each row; rows with equal numbers are equal. None if unknown.
+        same: `(P,)` label of each row: rows with the same label are equal. None if unknown.
     """
 
     low: np.ndarray
@@ -64,7 +64,7 @@ class Splits:
     same: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> Splits:
-        """Select some of the sub-problems."""
+        """Return a copy with only the sub-problems at `index`."""
         same = np.arange(len(self.lo)) if self.same is None else self.same
         return Splits(
             self.low[index], self.high[index], self.lo[index], self.hi[index], same[index]
@@ -92,17 +92,17 @@ class Cuts:
 
     @staticmethod
     def of(splits: Splits) -> Cuts:
-        """Collect the constraints of some sub-problems."""
+        """Collect the split constraints of sub-problems."""
         some = (splits.low.max(axis=0) > -np.inf) | (splits.high.min(axis=0) < np.inf)
         columns = np.flatnonzero(some)
         return Cuts(columns, splits.low[:, columns], splits.high[:, columns])
 
     def take(self, index: np.ndarray) -> Cuts:
-        """Select some of the sub-problems, with the same units."""
+        """Return a copy with only the sub-problems at `index`, and the same units."""
         return Cuts(self.columns, self.low[index], self.high[index])
 
     def shift(self, beta: np.ndarray) -> np.ndarray:
-        """Return the constants that `(P, s)` multipliers add: `beta` times the split point."""
+        """Return the constants `(P,)` that `(P, s)` multipliers add: sums of `beta * point`."""
         beta = beta[:, self.columns]
         point = np.where(beta > 0, self.low, np.where(beta < 0, self.high, 0.0))
         return (beta * point).sum(axis=1)

@@ -1,8 +1,9 @@
 """Linear relaxations of activations for neuron splitting.
 
-A sub-problem restricts the ranges of some units. `Activation.prepare` computes once everything that
-depends on the ranges only. `PreparedActivation.relax` then returns the lines for any `alpha`, a
-number in [0, 1] per unit: the slope of a convex kink's lower line, or the tangent point of a curve.
+A sub-problem restricts the ranges of some units. `Activation.prepare` computes, once, everything
+that depends only on the ranges. `PreparedActivation.relax` then returns the lines for any `alpha`,
+a number in [0, 1] per unit: the slope of a convex kink's lower line, or the tangent point of a
+curve.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Relaxation:
 class Activation(Protocol):
     """An activation layer: `KinkActivation`, or `smooth_relaxations.SmoothActivation`.
 
-    `below` is the slope left of the only kink, and NaN if there is no such slope. The lower bound
-    of a range need not be tightened beyond `enough`.
+    `below` is the slope to the left of the only kink, or NaN if the activation has no single kink.
+    The lower bound of a range need not be tightened beyond `enough`.
     """
 
     value: int
@@ -66,7 +67,7 @@ class PreparedActivation(Protocol):
         ...
 
     def take(self, index: np.ndarray) -> PreparedActivation:
-        """Select some of the sub-problems."""
+        """Return a copy with only the sub-problems at `index`."""
         ...
 
 
@@ -75,9 +76,9 @@ class KinkActivation:
     """A convex activation of two linear pieces that meet at the origin.
 
     Args:
-        value: Number of the activation's value in the graph.
-        source: Number of its input value.
-        place: Slice of its units among the units of all nonlinear values.
+        value: Index of the activation's value in the graph.
+        source: Index of its input value.
+        place: Slice that selects its units among those of all nonlinear values.
         below: Slope of the left piece.
         above: Slope of the right piece; larger than `below`.
     """
@@ -94,7 +95,7 @@ class KinkActivation:
         return self.place.stop - self.place.start
 
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return which units are stable."""
+        """Return a mask of the stable units."""
         return (lo >= 0) | (hi <= 0)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -161,7 +162,7 @@ class PreparedKink:
         return np.where(self.settled, 0.0, self.above - self.below)
 
     def take(self, index: np.ndarray) -> PreparedKink:
-        """Select some of the sub-problems."""
+        """Return a copy with only the sub-problems at `index`."""
         return PreparedKink(
             self.below,
             self.above,

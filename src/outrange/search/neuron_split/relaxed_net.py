@@ -41,7 +41,8 @@ class RelaxedNet:
             tightened ranges of the units.
         magnitudes: Bounds `(n,)` on the absolute values of every value's entries.
         budget: The graph's counts of rounding operations.
-        errors: Error bounds of some ops, in addition to their own rounding.
+        errors: Maps some values to `(n,)` error bounds, in addition to the rounding errors of their
+            ops.
     """
 
     graph: Graph
@@ -77,14 +78,14 @@ class RelaxedNet:
         )
 
     def current_ends(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return `ends` with the current ranges of the units."""
+        """Return `ends`, updated with the current ranges of the units."""
         ends = list(self.ends)
         for b in self.activations:
             ends[b.source] = self.lo[b.place].copy(), self.hi[b.place].copy()
         return ends
 
     def unstable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return which units are unstable on the ranges `(..., s)`."""
+        """Return a mask of the units that are unstable on the ranges `(..., s)`."""
         out = np.zeros(lo.shape, bool)
         for b in self.activations:
             out[..., b.place] = ~b.is_stable(lo[..., b.place], hi[..., b.place])
@@ -98,7 +99,7 @@ class RelaxedNet:
         return out
 
     def unsplit(self, count: int) -> Splits:
-        """Return `count` sub-problems that are the whole box."""
+        """Return `count` equal sub-problems without splits, over the whole box."""
         shape = (count, self.units)
         return Splits(
             np.full(shape, -np.inf),
@@ -125,7 +126,7 @@ class RelaxedNet:
     def relax(
         self, prepared: Mapping[int, PreparedActivation], alpha: np.ndarray
     ) -> dict[int, Relaxation]:
-        """Return the lines for `alpha` `(P, s)`."""
+        """Return the lines of the prepared values for `alpha` `(P, s)`."""
         return {
             b.value: prepared[b.value].relax(alpha[:, b.place])
             for b in self.activations
@@ -289,5 +290,5 @@ def _pull_back(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.nda
 
 
 def _used_points(beta: np.ndarray, splits: Splits) -> np.ndarray:
-    """Return the split point of each multiplier; 0 if there is none."""
+    """Return the split point of each multiplier `(P, s)`; 0 where the multiplier is 0."""
     return np.where(beta > 0, splits.low, np.where(beta < 0, splits.high, 0.0))

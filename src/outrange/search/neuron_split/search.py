@@ -85,7 +85,7 @@ class NeuronSplitSearch(Search):
             return next(self._plan, False)
 
     def _work(self) -> Iterator[bool]:
-        """Yield after every piece of work, until none is left."""
+        """Yield True after every piece of work, until no work is left."""
         if self._net is None:
             net = RelaxedNet.of(self.graph, self.box)
             self._lower = np.fmax(self._lower, net.ends[net.graph.output][0])
@@ -163,7 +163,7 @@ class NeuronSplitSearch(Search):
             self._bound_objectives(net, which[start : start + together])
 
     def _bound_objectives(self, net: RelaxedNet, which: np.ndarray) -> None:
-        """Bound some objectives on a net."""
+        """Bound the objectives `which` on a net."""
         rows = np.zeros((which.size, self._count))
         rows[np.arange(which.size), which] = 1.0
         start = {net.graph.output: rows}
@@ -177,7 +177,7 @@ class NeuronSplitSearch(Search):
         self._offer_points(net.corner(proof.form))
 
     def _descend(self, starts: int) -> None:
-        """Attack the open objectives."""
+        """Attack the open objectives, and offer the best points."""
         if self._open.size and self.splits:
             points = attack(self.graph, self.box, self._open, starts, self._rng, self._late)
             self.incumbent.offer(*points)
@@ -186,7 +186,7 @@ class NeuronSplitSearch(Search):
         return self.incumbent.clock.expired
 
     def _offer_points(self, x: np.ndarray) -> None:
-        """Offer the values at some points."""
+        """Evaluate some points, and offer the best one of each objective."""
         if len(x):
             y = self.graph.run(x)
             self.incumbent.offer(y.min(axis=0), x[y.argmin(axis=0)])

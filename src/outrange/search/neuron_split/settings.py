@@ -20,7 +20,8 @@ class NeuronSplitSettings:
         together: Maximum number of entries in the rows of objectives bounded together. These rows
             stay in cache, and a pass over them takes well under a second.
         most_rounds: Maximum rounds of tighter intermediate bounds before the first split.
-        worth: Fraction of the gap that a round must close; otherwise it is the last round.
+        worth: Fraction of the gap that a round must close; a round that closes less is the last
+            one.
         slope_pace: Step of Adam on slopes between 0 and 1, before its decay.
         beta_pace: Step of Adam on multipliers of splits, as a fraction of their size.
         gamma_pace: Step of Adam on multipliers of the output constraint, as a fraction of their
@@ -32,7 +33,7 @@ class NeuronSplitSettings:
         last_candidates: Number of units of the last nonlinear value that look-ahead tries. Splits
             there gain the most, but the scores do not show it.
         least_gain: Lower limit on the gain of a half, as a fraction of the distance to the cutoff.
-            So the product of both gains is not 0 if only one half gains.
+            So the product of the two gains is not 0 if only one half gains.
         batch: Maximum number of sub-problems bounded together.
         tighten_every: Splits between two tightenings of intermediate bounds.
         tighten_share: Fraction of the total score that the tightened units must carry, after
@@ -41,7 +42,7 @@ class NeuronSplitSettings:
         most_units: Maximum number of units tightened together in a sub-problem.
         most_tried: Maximum entries of the candidate sub-problems in one batch; limits memory.
         large: Number of units above which nets get fewer steps and rows before the first split.
-        least_share: Entries (units times sub-problems) that justify one more core.
+        least_share: Number of entries (units times sub-problems) that justify using one more core.
         chunk: Maximum number of rows of intermediate bounds optimized together.
     """
 

@@ -1,8 +1,8 @@
 """Relaxations of smooth activations for neuron splitting: movable tangents, fixed chords.
 
-If a range intersects one convex part of the curve, each tangent there becomes a lower line once it
-is lowered as far as the range's bounds and the knots require; `alpha` moves the tangent point. On
-other ranges the line is fixed. Upper lines are lower lines of the mirrored curve.
+If a range intersects one convex part of the curve, each tangent there, lowered by as much as the
+range's bounds and the knots require, is a lower line; `alpha` moves the tangent point. On other
+ranges, the line is fixed. Upper lines are lower lines of the mirrored curve.
 
 Reference: Z. Shi et al., *Neural Network Verification with Branch-and-Bound for General
 Nonlinearities* (GenBaB), TACAS 2025, for splitting the ranges of smooth units.
@@ -33,9 +33,9 @@ class SmoothActivation:
     """An activation layer of any curve without jumps.
 
     Args:
-        value: Number of the activation's value in the graph.
-        source: Number of its input value.
-        place: Slice of its units among the units of all nonlinear values.
+        value: Index of the activation's value in the graph.
+        source: Index of its input value.
+        place: Slice that selects its units among those of all nonlinear values.
     """
 
     value: int
@@ -50,7 +50,7 @@ class SmoothActivation:
         return self.place.stop - self.place.start
 
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return which units are stable, or have ranges that are points up to rounding."""
+        """Return a mask of the units that are stable, or whose ranges are points up to rounding."""
         thin = hi - lo <= THIN * (1.0 + np.abs(lo))
         return np.asarray(is_stable(self.curve, lo, hi) | thin)
 
@@ -104,7 +104,7 @@ class SmoothActivation:
 
 @dataclass(eq=False)
 class _TangentFamily:
-    """Lower lines of one side: tangents between `first` and `last` where `free`, or fixed lines."""
+    """Lower lines of one side: tangents from `first` to `last` where `free`, else fixed lines."""
 
     free: np.ndarray
     first: np.ndarray
@@ -116,7 +116,7 @@ class _TangentFamily:
     gain: np.ndarray
 
     def take(self, index: np.ndarray) -> _TangentFamily:
-        """Select some of the sub-problems."""
+        """Return a copy with only the sub-problems at `index`."""
         return _TangentFamily(
             self.free[index],
             self.first[index],
@@ -138,7 +138,7 @@ def _family(
     first: np.ndarray,
     last: np.ndarray,
 ) -> _TangentFamily:
-    """Find the tangent intervals of one side on ranges that meet exactly one convex part."""
+    """Return lower lines of one side; they are free if a range meets just one convex part."""
     start, stop = side.gaps(lo, hi)
     top = side.cups_before.size - 2
     cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
@@ -170,7 +170,7 @@ class PreparedSmooth:
     sides: tuple[_TangentFamily, _TangentFamily]
 
     def take(self, index: np.ndarray) -> PreparedSmooth:
-        """Select some of the sub-problems."""
+        """Return a copy with only the sub-problems at `index`."""
         return PreparedSmooth(
             self.curve,
             self.lo[index],
@@ -225,7 +225,7 @@ def supports_op(op: Op) -> bool:
 
 
 def activations_of(graph: Graph) -> list[Activation] | None:
-    """Return all nonlinear values in order, or None if neuron splitting does not support one."""
+    """Return the activations of all nonlinear values in order, or None if one is unsupported."""
     activations: list[Activation] = []
     start = 0
     for v, node in enumerate(graph.nodes[: graph.output], 1):

@@ -33,7 +33,7 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
     """Tighten the ranges, in `net`, of the unstable units that `activation` reads.
 
     Args:
-        net: The graph over its box.
+        net: The relaxed graph over its box.
     """
     place, source = activation.place, activation.source
     unstable = np.flatnonzero(~activation.is_stable(net.lo[place], net.hi[place]))
@@ -50,7 +50,7 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
 def _ranges(
     net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
 ) -> tuple[list[np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
-    """Return groups of units, and the bounds of their ranges for each group."""
+    """Return groups of unit indices, and for each group the proved bounds of its units."""
     windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
     if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
         windows = list(ConeTiles(net.graph, value, _ROOM, np.inf).of(units))
@@ -74,7 +74,7 @@ def _ranges(
 def _ends(
     net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return proved bounds of some entries of a value on the whole box."""
+    """Return proved lower and upper bounds of some entries of a value on the whole box."""
     count = 2 * units.size
     start = np.zeros((count, net.graph.value_size(value)))
     start[np.arange(units.size), units] = 1.0
@@ -88,7 +88,7 @@ def _ends(
 
 
 def restrict_to_window(net: RelaxedNet, window: Cone) -> RelaxedNet:
-    """Build the net of a window down to the inputs, with the whole net's ranges and errors."""
+    """Build the net of a window and all that it reads, with the whole net's ranges and errors."""
     ends, now, graph = [], net.current_ends(), window.graph
     magnitudes, reads = [], []
     whole = RelaxedGraph(net.graph, {}, net.rounding_terms, net.underflow)

@@ -29,7 +29,7 @@ class CutoffProblem:
 
     Args:
         row: `(outputs,)` a unit vector, so that its multiples are exact.
-        far: `(P,)` distances of the proved bounds below the cutoff.
+        far: `(P,)` distances by which the proved bounds lie below the cutoff.
         alpha: `(P, s)` slopes of the proved bounds.
         beta: `(P, s)` multipliers of the proved bounds.
     """
@@ -52,7 +52,7 @@ def tighten(
     """Tighten the ranges, in `splits`, of the unstable units that `activation` reads.
 
     Args:
-        net: The graph over its box.
+        net: The relaxed graph over its box.
         splits: The sub-problems; their ranges are updated. An empty range closes its sub-problem.
         worth: `(P, s)` mask of the units to tighten; None for all.
     """
@@ -112,7 +112,7 @@ def _bound_units(
 
 
 def most_of(score: np.ndarray, share: float, most: int) -> np.ndarray:
-    """Return a mask of the best units, which carry the fraction `share` of each row's total score.
+    """Return a mask of each row's best units, which make up a fraction `share` of its total score.
 
     Each row selects at most `most` units.
     """

@@ -3,7 +3,7 @@
 A node is a sub-problem: its split constraints, and the ranges of all units. The ascent of a child
 starts from its parent's slopes and multipliers. Before a node is split, its ranges are tightened
 under the cutoff. Branching looks ahead: the units with the best scores are split on trial and
-bounded once, and the product of both gains decides.
+bounded once, and the product of the gains of both halves decides.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and
 Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021; R. Bunel et al.,
@@ -30,7 +30,7 @@ class SplitTree:
     """The open sub-problems of one objective.
 
     Args:
-        net: The graph over its box.
+        net: The relaxed graph over its box.
         objective: Index of the bounded output.
         cutoff: Bound at which a sub-problem is closed.
     """
@@ -227,7 +227,7 @@ class SplitTree:
         return out
 
     def _choose(self, leaves: list[SplitNode], cutoff: float) -> list[tuple[int, float] | None]:
-        """Return the unit and point at which to split each sub-problem, or None without a unit."""
+        """Return a unit and split point per sub-problem; None for one without candidate units."""
         tried = []
         for i, leaf in enumerate(leaves):
             score = self._branching_scores(leaf)

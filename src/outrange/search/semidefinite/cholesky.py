@@ -10,7 +10,7 @@ BLOCK = 64
 
 
 class Cholesky:
-    """A positive definite matrix, factorized as `L L^T` in a sixth of the time of an inverse.
+    """A positive definite matrix, factorized as `L L^T` in a sixth of the time of inverting it.
 
     Args:
         matrix: `(m, m)`; only its lower triangle is read.

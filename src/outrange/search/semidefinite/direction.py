@@ -16,10 +16,10 @@ from .products import Products
 
 
 EDGE = 0.95
-"""Fraction of the distance to the boundary of the cone that a step covers."""
+"""Maximum fraction of the distance to the boundary of the cone that a step covers."""
 
 SHORT = 0.1
-"""Step length of a first direction below which it does not predict the next `mu`."""
+"""Step length below which a first direction is not used to predict the next `mu`."""
 
 RIDGE = 1e-12
 """Relative increase of the equations' diagonal, since products may be linearly dependent."""
@@ -50,7 +50,7 @@ class ProductSums:
         return out
 
     def values_at(self, moments: np.ndarray) -> np.ndarray:
-        """Return the square of the constant and minus the products at some moments, `(1 + m,)`."""
+        """Return `(1 + m,)`: the square of the constant, then minus each product, at `moments`."""
         products = np.einsum("nm,nm->m", self.left, moments @ self.right)
         return np.concatenate([[moments[0, 0]], -products])
 
@@ -188,7 +188,7 @@ class Direction:
 def _share(
     inner: np.ndarray, direction: np.ndarray, numbers: np.ndarray, steps: np.ndarray
 ) -> float:
-    """Return the step length, at most 1, that keeps a matrix definite and numbers positive.
+    """Return a step length, at most 1, that keeps a matrix positive definite and numbers positive.
 
     Args:
         inner: Inverse of the matrix's factor.

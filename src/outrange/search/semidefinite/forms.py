@@ -47,7 +47,7 @@ class Forms:
         return (bound + self.error) * GUARD + TINY
 
     def plus(self, factor: np.ndarray | float, other: Forms, scale: np.ndarray | float) -> Forms:
-        """Return `factor * self + scale * other`, entry by entry; factors are exact numbers."""
+        """Return `factor * self + scale * other`, entry by entry; both factors must be exact."""
         first, second = factor * self.coefficients, scale * other.coefficients
         error = np.abs(factor) * self.error + np.abs(scale) * other.error
         lost = gamma(3) * (np.abs(first) + np.abs(second)).sum(axis=0)

@@ -1,22 +1,22 @@
 """Multipliers of products, by a primal-dual interior-point method.
 
-`row . y <= height` holds wherever the products have their signs, if
+`row . y <= height` holds wherever all products are at least 0, or equal to 0 where required, if
 
     height - row . y - sum_k lambda_k (left_k . y)(right_k . y)
 
-is at least 0 for every `y` with `y_0 = 1`, where `lambda_k >= 0` unless the product is 0. This
-holds if the matrix `S` of this quadratic form is positive semidefinite. The least height is the
-value of a semidefinite program. Its primal variable `X` represents the moments `E[y y^T]` of a
-distribution of points. The method starts from moments of real points, which satisfy every product,
-and from the analytic center of the multipliers, which is the same for all rows. The multipliers of
-every iterate are feasible, so there is a bound at any time.
+is at least 0 for every `y` with `y_0 = 1`, where `lambda_k >= 0` unless product `k` is required to
+be 0. This is the case if the matrix `S` of this quadratic form is positive semidefinite. The least
+height is the value of a semidefinite program. Its primal variable `X` represents moments `E[y y^T]`
+of a distribution of points. The method starts from moments of real points, which satisfy every
+product, and from the analytic center of the multipliers, which is the same for all rows. The
+multipliers of every iterate are feasible, so there is a bound at any time.
 
 A product is a matrix of rank two, so one step takes about `12 n m^2` multiplications.
 
-Unsound by itself: `proof.py` turns its multipliers into a proved bound. Reference: C. Helmberg, F.
-Rendl, R. Vanderbei, H. Wolkowicz, *An interior-point method for semidefinite programming*, SIAM J.
-Optim. 6 (1996); S. Mehrotra, *On the implementation of a primal-dual interior point method*, SIAM
-J. Optim. 2 (1992).
+Not sound on its own: `proof.py` turns its multipliers into a proved bound. Reference: C. Helmberg,
+F. Rendl, R. Vanderbei, H. Wolkowicz, *An interior-point method for semidefinite programming*, SIAM
+J. Optim. 6 (1996); S. Mehrotra, *On the implementation of a primal-dual interior point method*,
+SIAM J. Optim. 2 (1992).
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ MOST_STEPS = 40
 """Maximum number of steps for one row, or for the center."""
 
 CENTERED = 0.1
-"""Distance of the mean complementarity from 1 at which the center is accepted."""
+"""Distance of the mean complementarity from 1 below which the center is accepted."""
 
 NEAR = 0.02
-"""Least magnitude, as a fraction of the row's size, relative to which the gap is measured."""
+"""Lower limit on the magnitude of the height to which the gap is relative, as a fraction of the
+row's size."""
 
 LEAST_SLACK = 1e-6
-"""Least slack of a product at the first moments, which need not satisfy it."""
+"""Lower limit on the initial slack of a product, which the first moments may violate."""
 
 MOST_DOUBLINGS = 60
 """Maximum number of doublings of the squares' multipliers, until they outweigh all the others."""
@@ -71,7 +72,8 @@ class InteriorPoint:
     Args:
         products: `m` products of `n` variables.
         moments: `(n, n)` moments of points at which the products hold.
-        near: Method for the first few products, whose center is extended, or None.
+        near: Method for the first few of the products, whose center is extended to all of them;
+            None to find the center anew.
 
     Raises:
         NoCenterError: No multipliers or moments are strictly feasible.
@@ -94,7 +96,7 @@ class InteriorPoint:
             raise NoCenterError from None
 
     def maximize(self, row: np.ndarray, gap: float) -> Multipliers:
-        """Minimize the height of `row . y`, up to a relative gap of `gap`.
+        """Return multipliers for `row . y` whose height is least, up to a relative gap of `gap`.
 
         Args:
             row: `(n,)`, of size about 1.

@@ -35,8 +35,8 @@ class Products:
     Args:
         left: Array of shape `(n, m)`.
         right: Array of shape `(n, m)`.
-        free: `(m,)` whether the product is 0, so that its multiplier has any sign. Otherwise the
-            product is at least 0.
+        free: `(m,)` whether the product is 0, so that its multiplier may have any sign. Otherwise
+            the product is at least 0.
         slack: `(m,)` bounds on the distance between the product of the float64 forms and the true
             product.
         squares: `(m,)` whether the product bounds the square of one variable.
@@ -61,12 +61,12 @@ class Products:
         )
 
     def select(self, some: np.ndarray) -> Products:
-        """Select some of the products."""
+        """Return the products at the indices `some`."""
         parts = (getattr(self, name)[some] for name in ("free", "slack", "squares"))
         return Products(self.left[:, some], self.right[:, some], *parts)
 
     def first(self, variables: int) -> Products:
-        """Select the products of the first variables only."""
+        """Return the products that involve only the first `variables` variables."""
         some = ~(self.left[variables:].any(axis=0) | self.right[variables:].any(axis=0))
         left, right = self.left[:variables, some], self.right[:variables, some]
         return Products(left, right, self.free[some], self.slack[some], self.squares[some])
@@ -101,7 +101,7 @@ class Parts:
         self._owner = np.concatenate(owner)
 
     def most_violated(self, moments: np.ndarray, usual: np.ndarray, most: int) -> Products:
-        """Return the products that some moments violate most.
+        """Return the products that the given moments violate most.
 
         Args:
             moments: `(n, n)` moments of the first variables.
@@ -159,7 +159,7 @@ def _of_units(forms: BoundedForms, activation: KinkActivation) -> Products:
 
 
 def _exact(forms: BoundedForms, places: np.ndarray, sign: float) -> Forms:
-    """Return the forms `1 + sign * y` of some variables, without error."""
+    """Return the error-free forms `1 + sign * y` of the variables at `places`."""
     rows = np.zeros((forms.count, places.size))
     rows[0] = 1.0
     rows[places, np.arange(places.size)] = sign
@@ -167,14 +167,14 @@ def _exact(forms: BoundedForms, places: np.ndarray, sign: float) -> Forms:
 
 
 def _scale(form: Forms, factor: np.ndarray) -> Forms:
-    """Multiply a form by factors with up to two roundings each, besides that of the product."""
+    """Multiply forms by factors, each of which may be off by up to two rounding errors."""
     rows = form.coefficients * factor
     lost = 8 * np.finfo(np.float64).eps * np.abs(rows).sum(axis=0)
     return Forms(rows, (np.abs(factor) * form.error * GUARD + lost) * GUARD + TINY)
 
 
 def _pairs(left: Forms, right: Forms, *, free: bool, squares: bool = False) -> Products:
-    """Multiply two forms, entry by entry."""
+    """Return the products of two forms, entry by entry."""
     count = left.error.size
     # For `(l + a)(r + b)`, where `|a|` and `|b|` are at most the errors; `size` includes the error.
     slack = (left.error * right.size + left.size * right.error) * GUARD

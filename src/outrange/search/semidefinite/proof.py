@@ -30,9 +30,9 @@ from .products import Products
 
 
 def prove_bound(products: Products, row: np.ndarray, multipliers: Multipliers) -> float:
-    """Prove an upper bound on `row . y` over all `y` that satisfy the products.
+    """Return a proved upper bound on `row . y` over all `y` that satisfy the products.
 
-    Return `inf` on failure.
+    The result is `inf` if no bound can be proved.
 
     Args:
         row: Array of shape `(n,)`.

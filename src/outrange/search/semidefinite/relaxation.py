@@ -1,8 +1,8 @@
 """Bounds of rows of a net by semidefinite relaxations, each tightened in several turns.
 
-A first bound of a row uses the products of single units and inputs (`products`). Each later turn
-adds the products of parts of two units that this row's relaxation violates most, and bounds the row
-again.
+The first turn of a row uses the products of single units and inputs (`products`). Each later turn
+adds the products of parts of two units that the row's last relaxation violates most, and bounds the
+row again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GAP = 0.01
 """Relative gap to which a semidefinite program is solved."""
 
 POINTS = 2048
-"""Minimum number of points whose moments start a method."""
+"""Minimum number of points from whose moments a method starts."""
 
 EACH = 8
 """Minimum number of points per variable."""
@@ -45,14 +45,15 @@ class SemidefiniteRow:
     """An entry of a value, or minus it, to be bounded from below.
 
     Args:
-        value: Number of the value in the net without stable units.
+        value: Index of the value in the net without stable units.
         entry: Index of the entry of the value.
-        sign: 1.0 for the least value, -1.0 for minus the largest.
+        sign: 1.0 to bound the entry itself, -1.0 to bound minus the entry.
         least: The best proved bound.
         turns: Number of turns so far.
         gain: Gain of the last turn.
-        seconds: Duration of the last turn.
-        added: Products of parts that the row's next relaxation includes; None at first.
+        seconds: Duration of the last turn, in seconds.
+        added: Products to include in the row's next turn, in addition to those of single units and
+            inputs; None before the first turn.
         ended: Whether further turns gain nothing.
         at: `(d,)` the mean of the inputs in the relaxation, a candidate point.
     """
@@ -82,7 +83,7 @@ class SemidefiniteRelaxation:
 
     @property
     def output(self) -> int:
-        """The number of the value whose entries are the objectives."""
+        """Index of the value whose entries are the objectives."""
         return self.net.graph.output
 
     def prepare(self, value: int) -> bool:
@@ -93,7 +94,7 @@ class SemidefiniteRelaxation:
         return self._methods[count] is not None
 
     def turn(self, row: SemidefiniteRow) -> None:
-        """Bound a row, in place, with more products than before."""
+        """Bound a row with more products than in its last turn, and update it in place."""
         began = read_clock()
         count = self._forms.variables_of(row.value)
         products, method = self._products.first(count), self._methods[count]
@@ -116,7 +117,7 @@ class SemidefiniteRelaxation:
     def _add(
         self, row: SemidefiniteRow, added: Products, multipliers: Multipliers, base_count: int
     ) -> None:
-        """Choose the added products of the next turn: active ones, and violated ones."""
+        """Choose the products to add in the row's next turn: active ones, and violated ones."""
         if self._parts is None:
             row.ended = True
             return
@@ -170,7 +171,7 @@ class SemidefiniteRelaxation:
         return (1.0 - MIXED) * moments + MIXED * np.eye(len(moments))
 
     def _input(self, moments: np.ndarray) -> np.ndarray:
-        """Return the mean of the inputs under some moments."""
+        """Return the mean `(d,)` of the inputs under the given moments."""
         box = self.net.box
         coefficients = self._forms.values[0].coefficients[: len(moments)]
         return np.clip(moments[0] / moments[0, 0] @ coefficients, box.lo, box.hi)

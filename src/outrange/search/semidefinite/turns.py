@@ -19,10 +19,11 @@ MOST_VARIABLES = 320
 """Maximum number of inputs plus unstable units: the time of a step grows with their cube."""
 
 LEAST_GAIN = 0.02
-"""Fraction of a row's distance to the cutoff that a turn must close; otherwise it is the last."""
+"""Fraction of a row's distance to the cutoff that a turn must close; a turn that closes less is the
+row's last one."""
 
 LOOSE = 0.2
-"""Mean gap that linear bounds leave, as a fraction of the ranges, up to which splits suffice."""
+"""Mean gap of the linear bounds, as a fraction of the ranges, at or below which splits suffice."""
 
 FIRST = 1e6
 """Urgency factor of first turns, which come before all other turns, widest gaps first."""

@@ -1,5 +1,4 @@
-"""Search of one tree by workers: this process stores the open boxes, and workers search
-sub-trees."""
+"""Search of one tree by workers, which search sub-trees; this process stores the open boxes."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Tensor = Any
 """A `torch.Tensor`; the module `torch` is passed as an argument, never imported here."""
 
 MOST_WEIGHTS = 1 << 26
-"""Maximum number of matrix entries; larger nets stay with NumPy."""
+"""Maximum number of matrix entries of a net; larger nets are left to NumPy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +52,15 @@ class TensorMatrix:
     bias: Tensor
 
     def pull(self, rows: Tensor) -> list[Tensor]:
-        """Pull rows back to the inputs."""
+        """Return `rows` pulled back to each of the op's inputs."""
         return [rows @ m if m.ndim == 2 else rows * m for m in self.parts]
 
     def offset(self, rows: Tensor) -> Tensor:
-        """Return the constants of rows."""
+        """Return the constants that the op adds to the forms of `rows`."""
         return rows @ self.bias
 
     def run(self, xs: list[Tensor]) -> Tensor:
-        """Evaluate the op at points."""
+        """Evaluate the op at points `xs`, one tensor per input."""
         products = [x @ m.T if m.ndim == 2 else x * m for x, m in zip(xs, self.parts, strict=True)]
         return sum(products[1:], products[0]) + self.bias
 
@@ -76,18 +76,18 @@ class TensorGather:
     sizes: tuple[int, ...]
 
     def pull(self, rows: Tensor) -> list[Tensor]:
-        """Pull rows back to the inputs."""
+        """Return `rows` pulled back to each of the op's inputs."""
         out = rows.new_zeros(len(rows), sum(self.sizes))
         out.index_add_(1, self.index, rows * self.present)
         ends = np.cumsum((0, *self.sizes))
         return [out[:, a:b] for a, b in pairwise(ends)]
 
     def offset(self, rows: Tensor) -> Tensor:
-        """Return the constants of rows."""
+        """Return the constants that the op adds to the forms of `rows`."""
         return rows @ self.fill
 
     def run(self, xs: list[Tensor]) -> Tensor:
-        """Evaluate the op at points."""
+        """Evaluate the op at points `xs`, one tensor per input."""
         flat = xs[0] if len(xs) == 1 else self.t.cat(xs, dim=1)
         return flat[:, self.index] * self.present + self.fill
 
