@@ -104,8 +104,8 @@ verdict = outrange.verify(model, y[0] <= 0.3, cold)
 print(verdict)
 
 # %%
-# A verdict of ``VIOLATED`` comes with an input that was run on the Keras model itself. How large
-# is the worst violation, where does it occur, and which fraction of the cold range breaks the rule?
+# A verdict of ``VIOLATED`` comes with an input that was run on the Keras model itself. How large is
+# the worst violation, where does it occur, and what fraction of the cold range breaks the rule?
 
 worst = outrange.maximize(model, y[0], cold)
 bad = outrange.bad_inputs(model, y[0] <= 0.3, cold, share_tol=0.002, time_limit=3)
@@ -114,7 +114,7 @@ print({name: round(float(np.ravel(value)[0]), 1) for name, value in worst.at.ite
 print(f"share of the cold inputs that break the rule: {bad.share_lo:.2%} to {bad.share_hi:.2%}")
 
 # %%
-# The plot shows the current over the temperature for a new and empty cell, with the proved range
+# The plot shows the current against the temperature for a new and empty cell, with the proved range
 # for each interval of 5 degrees:
 
 temperature = np.linspace(-20, 45, 14)  # every 5 degrees

@@ -53,9 +53,9 @@ print(f"highest in 100,000 samples   {sampled[:, peak].max():.1f} MW")
 print(f"highest, proved              {answer.hi[peak]:.1f} MW")
 
 # %%
-# A reserve that is planned from samples is too small. The answer contains the readings that lead
-# to the highest peak (red). Each reading is within its 3 %, and their errors add up. Bounds and
-# attained values meet because the network is piecewise linear. For a GRU or an LSTM over 24
+# A reserve that is planned on the basis of samples is too small. The answer contains the readings
+# that lead to the highest peak (red). Each reading is within its 3 %, and the errors add up. Bounds
+# and attained values meet because the network is piecewise linear. For a GRU or an LSTM over 24
 # steps, the bounds are much wider (:doc:`/recurrent`).
 
 worst = answer.at_hi[peak]
@@ -64,7 +64,7 @@ raised = model.predict(worst[None], verbose=0)[0]
 fig, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 before, after = np.arange(24), np.arange(24, 48)
 ax.fill_between(before, *(side[:, 0] for side in box), color="#cccccc", label="readings, 3 %")
-ax.fill_between(after, answer.lo, answer.hi, color="#b7c9e8", label="proved, and attained to 1 %")
+ax.fill_between(after, answer.lo, answer.hi, color="#b7c9e8", label="proved, attained within 1 %")
 ax.fill_between(after, sampled.min(axis=0), sampled.max(axis=0), color="#1f4e9c",
                 label="seen in 100,000 samples")  # fmt: skip
 ax.plot(before, worst[:, 0], color="#d1495b", lw=1.2)

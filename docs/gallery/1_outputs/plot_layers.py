@@ -45,5 +45,5 @@ for ax, row in zip(axes, table.layers, strict=False):
     ax.set(title=f"{row.name} ({len(lo)} units)", xticks=[], xlabel="units, sorted")
     ax.margins(x=0.08)
 axes[0].set_ylabel("before the activation")
-fig.suptitle("Ranges of all units: dead red, always on green")
+fig.suptitle("Ranges of all units (red: dead, green: always on)")
 plt.show()

@@ -47,8 +47,9 @@ image = ax.imshow(width, cmap="Blues", vmin=0)
 for (row, column), value in np.ndenumerate(width):
     ax.text(column, row, f"{value:.2f}", ha="center", va="center",
             color="white" if value > width.max() / 2 else "black")
-ax.set(xticks=range(3), yticks=range(3), xlabel="output of step", ylabel="input of step varies")
+ax.set(xticks=range(3), yticks=range(3))
+ax.set(xlabel="step of the output", ylabel="step whose input varies")
 ax.set_xticklabels([1, 2, 3])
 ax.set_yticklabels([1, 2, 3])
-ax.set_title("Widest range of a unit: no influence back in time")
+ax.set_title("Widest range of a unit: no influence backward in time")
 plt.show()

@@ -50,11 +50,11 @@ print(answer)
 print({name: float(np.ravel(value)[0]) for name, value in answer.at_hi.items()})
 
 # %%
-# The plot shows the range for each city separately, and the range if all real values in between are
-# allowed:
+# The dark bars show the range over the table and over each city. The pale bar shows the range if
+# fractions of rooms and mixtures of cities are allowed:
 
 reals = outrange.data_box(table, whole=False)
-ranges = {"all numbers between": outrange.output_range(model, reals), "the table": answer}
+ranges = {"all real values": outrange.output_range(model, reals), "the table": answer}
 for name in cities:
     rows = table[table[f"city_{name}"]]
     ranges[name] = outrange.output_range(model, outrange.data_box(rows, whole=True))

@@ -3,7 +3,7 @@
 
 With a relu, one neuron either learns *y* = 2 *x* + 1 perfectly or always predicts 0, depending on
 the seed. All inputs are positive, so a negative weight turns the unit off on every row, and no
-gradient passes.
+gradient passes through it.
 """
 
 import keras

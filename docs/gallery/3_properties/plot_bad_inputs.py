@@ -33,8 +33,8 @@ bad = outrange.bad_inputs(model, y[0] <= 0.8, (-1, 1), share_tol=1e-3)
 print(bad)
 
 # %%
-# Every piece is a polytope on which the network is affine. Only rounding is undecided between the
-# two bounds of the fraction.
+# Every piece is a polytope on which the network is affine. The two bounds of the fraction differ
+# only because of rounding.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained")
 side = np.linspace(-1, 1, 120)

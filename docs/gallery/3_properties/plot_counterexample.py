@@ -63,9 +63,8 @@ if verdict.counterexample is not None:
     cross = {"color": "#b3312c", "markersize": 11, "clip_on": False, "zorder": 5}
     ax.plot(100 * at[0], 30 * at[1], "X", label="breaks it", **cross)
     fig.legend(loc="outside lower center")
-ax.set(
-    xlabel="distance [m]", ylabel="speed [m/s]", title="Advice: keep green, slow yellow, stop red"
-)
+ax.set(xlabel="distance [m]", ylabel="speed [m/s]")
+ax.set(title="Advice: keep (green), slow (yellow), stop (red)")
 plt.show()
 
 # %%

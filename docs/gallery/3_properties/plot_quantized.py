@@ -1,9 +1,9 @@
 """How far is a quantized network from the original?
 =================================================
 
-Rounding the weights to fewer bits gives another network. ``difference_range`` returns the exact
-range of the difference of two networks *on the same input*. The difference of their ranges says
-little about this.
+Rounding the weights to fewer bits gives a different network. ``difference_range`` returns the exact
+range of the difference between two networks *on the same input*. Comparing the ranges of the two
+networks says little about this difference.
 """
 
 import keras

@@ -3,7 +3,7 @@
 
 A robustness curve shows the accuracy against the size of the perturbation. Here the model
 classifies wines by their chemical analysis. An attack gives the upper line, and a proof gives the
-lower line. The difference is undecided.
+lower line. The wines between the two lines are undecided.
 """
 
 import keras

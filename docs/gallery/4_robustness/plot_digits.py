@@ -28,7 +28,7 @@ model.fit(x[:1500], data.target[:1500], epochs=8, batch_size=128, verbose=0)
 print(f"accuracy on 297 others: {model.evaluate(x[1500:], data.target[1500:], verbose=0)[1]:.1%}")
 
 # %%
-# Every pixel may change by 0.06 (black is 0, white is 1):
+# Every pixel may change by up to 0.06 (black is 0, white is 1):
 
 share = outrange.robust_accuracy(
     model, x[1500:1512], data.target[1500:1512], eps=0.06, clip=(0, 1), each=1.0

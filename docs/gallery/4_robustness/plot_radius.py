@@ -54,6 +54,6 @@ ax.add_patch(
 )
 ax.plot(*point, "o", color="black", label="the point above")
 ax.plot(*adversarial, "X", color="#b3312c", markersize=10, label="adversarial input")
-ax.set(title="Squares in which the decision provably stays", xlabel="x[0]", ylabel="x[1]")
+ax.set(title="Squares in which the decision is provably constant", xlabel="x[0]", ylabel="x[1]")
 fig.legend(loc="outside lower center", ncols=2)
 plt.show()
