@@ -76,7 +76,7 @@ class Cone:
         return BoxBatch.of(lo, hi, radii)
 
     def units(self, wanted: np.ndarray) -> np.ndarray:
-        """Return where the cone's last value contains the entries `wanted` of the requested value."""
+        """Return where the last value contains the entries `wanted` of the requested value."""
         return np.searchsorted(self.entries[-1], wanted)
 
 

@@ -62,13 +62,13 @@ MOST_SHARES = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class CrownPlan:
-    """The analysis of a graph that does not depend on boxes.
+    """The part of a graph's analysis that does not depend on boxes.
 
     Args:
         budget: The graph's operation counts, for rounding errors.
-        curves: Value, input value and op of every curve, in order.
-        largest: Value, input value and op of every `Largest`.
-        products: Value, input values and op of every product.
+        curves: Triples of value, input value and op, for every curve, in order.
+        largest: Triples of value, input value and op, for every `Largest`.
+        products: Tuples of value, input values and op, for every product.
         origins: By value, the origins of every factor of a product.
         boxes: The number of boxes per chunk.
         counting: `(inputs,)` bool: inputs that select rows of tables. The lines of a table are
@@ -140,7 +140,7 @@ class CrownPass:
             that need no rows.
         shares: Result: per refined value, the indices of the refined entries, and each input's
             fraction of their widths, `(B, rows, d)`.
-        late: Result: the error if time or memory ran out; later values have intervals only, and no
+        late: Result: the error if time or memory ran out; later values have only intervals, and no
             lines.
     """
 

@@ -109,7 +109,7 @@ class OperationCounts:
 
     @staticmethod
     def of(graph: Graph) -> "OperationCounts":
-        """Count reads and additions of a graph."""
+        """Count the reads and additions in a graph."""
         reads = [0] * (len(graph.nodes) + 1)
         for node in graph.nodes:
             for j in node.inputs:

@@ -1,4 +1,7 @@
-"""Constructors of `Affine` ops. Each defines `apply`, its transpose, and its longest sum."""
+"""Constructors of `Affine` ops.
+
+Each constructor defines `apply`, its transpose, and the length of its longest sum.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -30,12 +30,14 @@ def convolution(
     channels_first: bool = False,
     name: str = "convolution",
 ) -> Affine:
-    """Return `y[o] = sum_k kernel[k] x[o * strides + k * dilation - padding] + b`, over channels.
+    """Return the op `y[o] = sum_k kernel[k] x[o * strides + k * dilation - padding] + b`.
+
+    The sum also runs over the input channels of a group.
 
     Args:
         inputs: Spatial shape of the image.
-        kernel: `(*spatial, channels in / groups, channels out)`.
-        bias: `(channels out,)` or None.
+        kernel: `(*spatial, input channels / groups, output channels)`.
+        bias: `(output channels,)` or None.
         strides: Step between neighboring results along each axis.
         dilation: Step between neighboring entries of the kernel along each axis.
         padding: Numbers of zeros added before the first and after the last entry along each axis.
@@ -99,12 +101,14 @@ def transposed_convolution(
     channels_first: bool = False,
     name: str = "transposed_convolution",
 ) -> Affine:
-    """Return the transpose of the convolution from an image of shape `outputs` to one of `inputs`.
+    """Return the transpose of a convolution that maps spatial shape `outputs` to `inputs`.
 
     Args:
         inputs: Spatial shape of the input of this op.
-        kernel: The kernel of the convolution, `(*spatial, channels out / groups, channels in)`.
-        bias: `(channels out,)` or None.
+        kernel: The kernel of the convolution,
+            `(*spatial, output channels / groups, input channels)`, where input and output are those
+            of the transpose.
+        bias: `(output channels,)` or None.
         outputs: Spatial shape of the result; entries that the kernel does not reach equal the bias.
         strides: Strides of the convolution.
         dilation: Dilation of the convolution.

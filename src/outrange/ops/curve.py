@@ -111,7 +111,7 @@ class Curve:
         if tuple(self.knots) != (0.0,) or not self.is_piecewise_linear:
             return None
         if self.lines is not None and None not in self.lines:
-            # The facts state the lines, regardless of rounding in the float64 `f`.
+            # `lines` states them exactly, regardless of rounding in the float64 `f`.
             (below, first), (above, second) = (line for line in self.lines if line is not None)
             return (below, above) if first == 0.0 and second == 0.0 else None
         if self.ulps or self.off or float(self.f(np.zeros(1))[0]) != 0.0:

@@ -105,7 +105,7 @@ class Rearrange:
         name: Name of the op in reports.
         index: `(m,)` positions in the concatenation of all inputs; `-1` selects `fill`.
         sizes: Length of each input.
-        fill: `(m,)`, read only where `index == -1`.
+        fill: Constants, `(m,)`, used only where `index == -1`.
     """
 
     name: str

@@ -172,5 +172,5 @@ def _offsets(
 
 
 def times(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return `x * y`; an infinite bound means finite numbers without a limit, so `0 * inf` is 0."""
+    """Return `x * y`; an infinite bound is never attained, so `0 * inf` is 0."""
     return np.where((x == 0) | (y == 0), 0.0, x * y)

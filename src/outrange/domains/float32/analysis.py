@@ -100,7 +100,7 @@ class Float32Plan:
 
     @cached_property
     def read_once(self) -> frozenset[int]:
-        """Values that are read by one op, once."""
+        """Values that are read exactly once."""
         count = Counter(j for node in self.graph.nodes for j in node.inputs)
         return frozenset(j for j, times in count.items() if times == 1)
 
@@ -114,7 +114,7 @@ class Float32Plan:
 
     @cached_property
     def alone(self) -> frozenset[int]:
-        """Values that are sums and that a runtime cannot merge with other sums."""
+        """Values whose sum a runtime cannot merge with other sums."""
         return find_separate_sums(self.graph, self.unrounded)
 
     @cached_property
@@ -281,6 +281,6 @@ def plan_of_rows(graph: Graph, rows: np.ndarray, value: int | None = None) -> Fl
 
 
 def describe_overflow(plan: Float32Plan, causes: Sequence[int]) -> str:
-    """Describe the op and the layer of the first cause; return `""` if there is none."""
+    """Return the names of the op and the layer of the first cause, or `""` if there is none."""
     nodes = [plan.graph.nodes[v - 1] for v in causes[:1]]
     return "".join(f"`{node.op.name}` of layer `{node.source}`" for node in nodes)

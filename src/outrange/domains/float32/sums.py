@@ -1,4 +1,4 @@
-"""Affine ops in float32: sums in any order, also merged with the sums that they read.
+"""Affine ops in float32: sums in any order, which may be merged with the sums that they read.
 
 A runtime may start the sum of a layer at the shift of the batch norm after it, or at the other
 branch of a residual. It may multiply weights by the factors of the layers before or after them. So

@@ -46,7 +46,7 @@ class Sums:
         added: `(B, n)` the number of additions that form it.
         size: `(B, n)` the total magnitude of all terms.
         counted: `(B, n)` the total amount of all its roundings, in units of roundoff.
-        rough: `(B, n)` the roundings of single terms, in units of roundoff.
+        rough: `(B, n)` the roundings of individual terms, in units of roundoff.
         widest: `(B, n)` the largest number that may be multiplied while the sum is formed.
         weights: `(B, n)` the total magnitude of all coefficients.
         constant: The kind of constant that it contains.
@@ -110,7 +110,7 @@ class InputErrors:
 
     @property
     def size(self) -> np.ndarray:
-        """Bound on the magnitude in float32."""
+        """Bound on the magnitude of the float32 value."""
         return np.maximum(-self.lo, self.hi) + self.off
 
 
@@ -164,7 +164,7 @@ def replace_pointwise(node: Node) -> Node:
 
 
 def find_separate_sums(graph: Graph, unrounded: frozenset[int]) -> frozenset[int]:
-    """Return the values that are sums and that a runtime cannot merge with other sums.
+    """Return the values whose sum a runtime cannot merge with other sums.
 
     The ops before and after such a sum are not affine (except ops that only pick or negate entries,
     and forms in real arithmetic). Its weights and biases are float32 numbers, so the runtime uses

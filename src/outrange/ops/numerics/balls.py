@@ -126,7 +126,7 @@ def constant(name: str) -> Any:
 
 
 def integer_power(x: Any, n: int) -> Any:
-    """Return `x ** n`; unlike the power by logarithms, it handles balls that contain 0."""
+    """Return `x ** n`; unlike a power computed with logarithms, it handles balls that contain 0."""
     from flint import arb
 
     power = arb(1)

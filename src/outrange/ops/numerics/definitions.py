@@ -109,14 +109,14 @@ FUNCTIONS = (
     "atan", "cos", "cosh", "erf", "erfc", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt",
     "tanh",
 )  # fmt: skip
-"""Functions of balls that have the same names as in mpmath."""
+"""Names of functions that mpmath and balls have in common."""
 
 
 class RealBall:
     """A real number known to lie in a ball.
 
     Args:
-        among: The evaluation that decides comparisons.
+        among: The `Definitions` that decide its comparisons, or None.
     """
 
     __slots__ = ("among", "value")

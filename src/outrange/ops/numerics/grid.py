@@ -1,4 +1,4 @@
-"""The grid on which numbers lie. Sums of multiples of a power of two are exact in float64."""
+"""The grid on which numbers lie: float64 adds small multiples of a power of two exactly."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def _product(a: _Numbers, b: Bounds) -> Bounds:
         return _whole_power(b, 2)
     with np.errstate(all="ignore"):
         corners = np.stack([a[0] * b[0], a[0] * b[1], a[1] * b[0], a[1] * b[1]])
-    # An infinite bound stands for finite numbers, so 0 times infinity is 0.
+    # An infinite bound is never attained, so 0 times infinity is 0.
     corners = np.where(np.isnan(corners), 0.0, corners)
     lo, hi = corners.min(axis=0), corners.max(axis=0)
     lo, hi = _outward(lo, hi)

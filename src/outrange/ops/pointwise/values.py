@@ -60,7 +60,7 @@ def _step(t: Expressions, k: int) -> Callable[[Values, np.ndarray], np.ndarray]:
 
 
 def _powers(monomial: Monomial, values: Values) -> np.ndarray:
-    """Multiply the powers of a monomial; divisions come last."""
+    """Return the product of a monomial's powers; divisions are done last."""
     above: Any = None
     below: Any = None
     for base, power in monomial:

@@ -1,8 +1,8 @@
 """The best line below a curve at a point, from its convexity: one rule per situation.
 
-Every rule takes compressed arrays and returns an `EnvelopeLine`. The best line at `z` is the
-supporting line at `z` of the convex envelope of `f` on `[lo, hi]`. For a ReLU these lines, with the
-chord above, are the triangle relaxation.
+Every rule accepts arrays of the elements that it applies to, and returns an `EnvelopeLine`. The
+best line at `z` is the supporting line at `z` of the convex envelope of `f` on `[lo, hi]`. For a
+ReLU these lines, with the chord above, are the triangle relaxation.
 
 Reference: R. Ehlers, *Formal Verification of Piece-Wise Linear Feed-Forward Neural Networks*
 (Planet), ATVA 2017, for the triangle relaxation.

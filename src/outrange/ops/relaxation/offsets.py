@@ -1,8 +1,8 @@
 """A sound offset for a line of any slope below a curve, from its convexity alone.
 
 On a convex gap (a cup), `f(x) - m x >= f(z) - m z + (f'(z) - m)(x - z)` for every `z`, so any `z`
-gives a bound and `f'(z) = m` the best one: the root need not be exact. On a line or a concave gap
-(a cap), the minimum is at an end.
+yields a bound, and `f'(z) = m` yields the best one: the root need not be exact. On a line or a
+concave gap (a cap), the minimum is at an end.
 """
 
 from collections.abc import Iterator, Sequence

@@ -166,7 +166,7 @@ class Side:
         return self.curve.off + self.curve.ulps * (2.0 * UNIT * np.abs(value) + TINY)
 
     def slope_slack(self, slope: np.ndarray) -> np.ndarray:
-        """Bound the error of a slope, with a margin for the rounding of its use."""
+        """Bound the error of a slope, with a margin for rounding errors where it is used."""
         return 1.01 * self.curve.slope_error * (1.0 + np.abs(slope))
 
     def gaps(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

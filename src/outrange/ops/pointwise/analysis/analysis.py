@@ -125,7 +125,7 @@ class _Facts:
         lo, hi = self.reach(ends[0].at, ends[1].at)
         shapes = [s for s in self.shapes if s.piece.lo < hi and s.piece.hi > lo]
         if not (lo < hi and shapes):
-            # A single point has no bends, and its facts would look like a line.
+            # A single point has no bends, and would be described as a line.
             raise UnsupportedError("its convexity is undecided everywhere")
         joints, cell_error = Joints(self.t, self.e), 0.0
         for shape in shapes:

@@ -39,8 +39,8 @@ class Shape:
     """The measured convexity and errors of one piece.
 
     Args:
-        slope: Its derivative, an expression.
-        bend: Its second derivative up to positive factors, an expression.
+        slope: Index of the expression for the piece's derivative.
+        bend: Index of the expression for its second derivative, up to positive factors.
         cells: Cells with the sign of its second derivative.
         line: `(slope, offset)` as fractions, if the piece is a line; else None.
         error_added: The error in each cell from its undecided convexity.
@@ -96,14 +96,14 @@ def measure(t: Expressions, piece: CurvePiece) -> Shape:
 def _error(
     t: Expressions, e: int, piece: CurvePiece, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the float64 error in each cell; next to a pole and far out a value may overflow."""
+    """Bound the float64 error in each cell; values may overflow near a pole and for large `x`."""
     errors = error_bound(t, e, lo, hi)
     pole = np.zeros(lo.shape, bool)
     for end in (piece.lo, piece.hi):
         if np.isfinite(end):
             pole |= (np.abs(lo - end) < NEAR_POLE) & (np.abs(hi - end) < NEAR_POLE)
     if not _divides(t, e):
-        # An infinite value far out is visible, unless something is divided by it.
+        # An infinite value for a large argument is visible, unless something is divided by it.
         pole |= np.isinf(lo) | np.isinf(hi)
     if pole.any():
         pole_errors = error_bound(t, e, lo[pole], hi[pole], np.inf)

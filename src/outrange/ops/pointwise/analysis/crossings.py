@@ -130,7 +130,7 @@ def _isolate_roots(
     hi: float,
     touching: bool,
 ) -> list[Edge]:
-    """Return small intervals outside of which `e` is proved to have one sign (or not to be 0)."""
+    """Return small intervals between which `e` provably keeps its sign (is not 0 if `touching`)."""
     if has_waves(t, e) and (lo < -_WAVES or hi > _WAVES):
         raise Endless(max(lo, -_WAVES), min(hi, _WAVES))
     cells = signs(t, e, lo, hi, lambda width, size: np.zeros(width.shape, bool), finest=0.0)
