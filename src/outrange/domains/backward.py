@@ -36,7 +36,7 @@ class RelaxedGraph:
     Args:
         lines: The relaxation (lines, picks or planes) of every nonlinear node, by value.
         rounding_terms: The rounding error on each value per unit of `|row|`; None for no error.
-        underflow: The error that underflow may cause in a row.
+        underflow: Bound on the error that underflow may cause in a row.
         rules: The rule of each kind of op.
     """
 

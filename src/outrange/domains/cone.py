@@ -1,8 +1,8 @@
-"""Cones of influence: the part of a graph that some entries of a value depend on.
+"""Cones of influence: parts of a graph that some entries of a value depend on.
 
 A few neighboring entries of an image layer depend on a small window of each earlier layer.
-Back-substitution in that part alone is the same computation without its zeros. A cone may end
-before the input, at values with known bounds: it then costs less and bounds less tightly.
+Back-substitution within such a part is the same computation without its zeros. A cone may end
+before the input, at values with known bounds: it then costs less, and its bounds are looser.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class _Plan:
 
     @staticmethod
     def from_leaves(leaves: Sequence[tuple[int, np.ndarray]]) -> _Plan:
-        """Start a plan that contains only the leaves."""
+        """Return a plan that contains only the leaves."""
         if len(leaves) == 1:
             ((value, some),) = leaves
             return _Plan([], [value], [some], {value: 0})
@@ -231,7 +231,7 @@ def _union(parts: list[np.ndarray]) -> np.ndarray:
 def _restrict_node(
     node: Node, wanted: np.ndarray, zeros: bool
 ) -> tuple[Node, np.ndarray, tuple[np.ndarray, ...]]:
-    """Restrict a node; return it, its computed entries, and the entries it reads of each input."""
+    """Restrict a node; return it, the entries it computes, and those it reads from each input."""
     op = node.op
     if isinstance(op, Curve):
         return node, wanted, (wanted,)

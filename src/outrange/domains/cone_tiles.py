@@ -47,8 +47,8 @@ class ConeTiles:
     Args:
         value: The value that the entries belong to.
         room: Largest number of coefficients of one group's rows in the widest value of its cone.
-        effort: Largest number of coefficients of all rows in all values; beyond it, cones reach
-            less far back.
+        effort: Largest number of coefficients of all rows in all values; beyond it, cones end
+            nearer to `value`.
     """
 
     graph: Graph

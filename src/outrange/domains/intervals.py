@@ -118,17 +118,17 @@ def _affine_finite(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarr
 
 
 def _keep_sign(op: Affine, lo: np.ndarray, hi: np.ndarray, pad: np.ndarray, sign: float) -> None:
-    """Clip bounds that lie beyond the bias only by rounding, where all terms have the same sign.
+    """Clip bounds that rounding moved beyond the bias, where all terms have the same sign.
 
     A sum of non-negative terms is not below zero, where a square root would be undefined. A unit
-    with negative weights is at most its bias, so it is inactive, not nearly inactive.
+    with negative weights is at most its bias, so it is inactive, not just nearly inactive.
 
     Args:
         op: The affine op.
         lo: Lower bounds of its results, changed in place.
         hi: Upper bounds of its results, changed in place.
         pad: An upper bound on the rounding in `lo` and `hi`.
-        sign: The sign of all inputs.
+        sign: 1 if all inputs are at least 0, -1 if all are at most 0.
     """
     below, above = (lo < op.bias) & (lo >= op.bias - 2.0 * pad), (hi > op.bias)
     above &= hi <= op.bias + 2.0 * pad

@@ -23,7 +23,7 @@ class Domain:
     """An abstract domain: a way to bound the values of a graph.
 
     Args:
-        name: Its name in `DOMAINS`.
+        name: Name of the domain in `DOMAINS`.
         rules: One rule per kind of op.
         run: `run(graph, lo, hi)` returns the bounds of every value over each box.
     """

@@ -21,7 +21,7 @@ from .numerics.scatter import Scatter
 
 
 TINY = 2.0**-1000
-"""Bound on every underflow."""
+"""Bound on the error of every underflow."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """Functions that are constant between jumps: they have no gradient, and limits are not attained.
 
 A step function with finitely many jumps is an ordinary curve of level pieces. A *staircase* has
-infinitely many, evenly spaced and of one height. So the limits at its jumps lie on two parallel
-lines, and of all jumps in an interval only the first and the last matter.
+infinitely many jumps, evenly spaced and of equal height. So the limits at its jumps lie on two
+parallel lines, and of all jumps in an interval only the first and the last matter.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Step(Curve):
     Args:
         spacing: Distance between the jumps of a staircase; infinite if `jumps` lists them all.
         start: One of the jumps of a staircase.
-        rises: Whether the function never falls, has one jump or evenly spaced jumps of one height,
-            and `f` is exact. The hull of all limits is then known.
+        rises: Whether `f` is exact and never falls, and has one jump or evenly spaced jumps of
+            equal height. The hull of all limits is then known.
         rows: The table from which an integer selects a row, if the function is a lookup. It then
             states no jumps, because its input is an integer.
     """
@@ -82,7 +82,7 @@ class Step(Curve):
         return any_lower(self, sign, slope, lo, hi)
 
     def is_flat(self, lo: ArrayLike, hi: ArrayLike) -> np.ndarray:
-        """Return where `f` is constant on all of `[lo, hi]`."""
+        """Return a mask of the intervals `[lo, hi]` on which `f` is constant."""
         least, most = self.range(lo, hi)
         return least == most
 
@@ -124,7 +124,7 @@ def lower_line(
 def _below(
     step: Step, sign: float, lo: np.ndarray, hi: np.ndarray, theta: np.ndarray | None
 ) -> Line:
-    """Return the lower hull of `g(x) = sign * f(sign * x)`, which never falls."""
+    """Return lines on the lower hull of `g(x) = sign * f(sign * x)`, which never falls."""
 
     def g(x: np.ndarray) -> np.ndarray:
         return sign * step.f(sign * x)
@@ -161,7 +161,7 @@ def lowest(
     first: np.ndarray,
     last: np.ndarray,
 ) -> np.ndarray:
-    """Return a lower bound on `g(x) - slope * x`, from the ends and the first and last jump."""
+    """Return a lower bound on `g(x) - slope * x`, from both ends and the first and last jumps."""
     least = np.minimum(fall(g(lo), slope, lo), fall(g(hi), slope, hi))
     for at in (first, last):
         inside = (at > lo) & (at <= hi)

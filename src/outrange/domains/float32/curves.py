@@ -72,7 +72,7 @@ def _rounding(op: Curve, size: np.ndarray) -> np.ndarray:
 def _slopes(
     op: Curve, lo: np.ndarray, hi: np.ndarray, off: np.ndarray
 ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the range of slopes between jumps, and a bound on what jumps within reach may add."""
+    """Return the range of slopes between jumps, and a bound on the effect of jumps within reach."""
     zero = np.zeros(lo.shape)
     if isinstance(op, Step):
         jumps = np.where((off > 0) & ~op.is_flat(lo, hi), np.inf, 0.0)

@@ -51,7 +51,7 @@ def propagate_errors(
 def _spread_overflow(op: Any, output: OutputErrors, lost: Sequence[np.ndarray]) -> OutputErrors:
     """Set an op's errors to infinity where it reads a value that may overflow.
 
-    Its own value may then be NaN, since zero times infinity is NaN. So the error of a sum is
+    The op's value may then be NaN, since zero times infinity is NaN. So the error of a sum is
     infinite if a term may overflow, whatever its weight.
     """
     if not any(part.any() for part in lost):
@@ -108,7 +108,7 @@ def largest(op: Largest, before: Sequence[InputErrors], bounds: Bounds, reads: i
 
 
 def product(op: Product, before: Sequence[InputErrors], bounds: Bounds, reads: int) -> OutputErrors:
-    """Bound `(u + du) (v + dv) - u v`, around the middles of `u` and `v`."""
+    """Bound `(u + du) (v + dv) - u v`, expanded around the midpoints of `u` and `v`."""
     parts = []
     for x, index in zip(before, (op.left, op.right), strict=True):
         lo, hi, off = x.lo[:, index], x.hi[:, index], x.off[:, index]

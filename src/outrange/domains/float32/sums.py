@@ -119,7 +119,7 @@ class _OwnSum(NamedTuple):
         size: `(B, n)` the total magnitude of its terms.
         partial: `(B, n)` bound on the magnitude of every partial sum.
         terms: The number of additions.
-        rough: `(B, n)` the roundings of single terms, in units of roundoff.
+        rough: `(B, n)` the roundings of individual terms, in units of roundoff.
     """
 
     size: np.ndarray
@@ -179,7 +179,7 @@ def _propagate(
     other: float | None,
     which: Callable[[Sums], bool] = lambda _: True,
 ) -> np.ndarray:
-    """Return `|A| v`, where `v` is `number` of each sum that is read and `other` for other inputs.
+    """Return `|A| v`, where `v` is `number` of each input's sum, and `other` for other inputs.
 
     Args:
         op: The affine op, with its matrices.
@@ -202,7 +202,7 @@ def _is_by_entry(op: Affine) -> bool:
 
 
 def _additions(op: Affine) -> float:
-    """Return the number of additions per entry in an entry-by-entry sum."""
+    """Return the number of additions per entry of an elementwise sum."""
     return len(op.sizes) - 1.0 + bool(op.bias.any())
 
 

@@ -1,4 +1,4 @@
-"""Records of the inputs of an op in float32, and of its resulting errors."""
+"""Records for the inputs of an op in float32, and for its resulting errors."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def _is_single(op: Affine) -> bool:
 
 
 def find_integers(op: Any, integer_inputs: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a mask of the results that must be integers, given such masks of the inputs."""
+    """Return a mask of the results that must be integers, given the same masks of the inputs."""
     if isinstance(op, Rearrange):
         whole = op.run([k.astype(np.float64) for k in integer_inputs], fill=False) > 0
         return np.where(op.index < 0, op.fill == np.rint(op.fill), whole)

@@ -41,7 +41,7 @@ def precision(bits: int) -> Iterator[None]:
 
 
 def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
-    """Return a ball that contains `[lo, hi]`; without `hi`, a float is converted exactly."""
+    """Return a ball that contains `[lo, hi]`, or only `lo` if `hi` is None (a float exactly)."""
     from flint import arb
 
     if hi is None or lo == hi:

@@ -18,7 +18,7 @@ MOST_PATHS = 16
 
 
 class UndecidedError(Exception):
-    """A definition can be evaluated at numbers, but not at this ball."""
+    """Error for a definition that can be evaluated at numbers, but not on the given ball."""
 
 
 class Definitions:
@@ -38,7 +38,7 @@ class Definitions:
         self._comparisons = 0
 
     def run(self, exact: Callable[[Any, Any], Any], x: Any) -> Any:
-        """Return a ball that contains `exact` of every number in `x`.
+        """Return a ball that contains the value of `exact` at every number in `x`.
 
         Raises:
             UndecidedError: The definition needs an exact number, or too many comparisons are
@@ -73,7 +73,7 @@ class Definitions:
 
     @property
     def nan(self) -> RealBall:
-        """An unknown number."""
+        """A number about which nothing is known."""
         return RealBall(constant("nan"), self)
 
     def mpf(self, value: Any) -> RealBall:

@@ -1,4 +1,4 @@
-"""The logistic sigmoid, a part of many curves, without overflow."""
+"""The logistic sigmoid, which many curves use, computed without overflow."""
 
 import numpy as np
 

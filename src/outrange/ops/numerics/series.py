@@ -84,7 +84,7 @@ class Functions:
 
     @property
     def nan(self) -> SeriesBall:
-        """An unknown number, which has no series."""
+        """A number about which nothing is known, and which has no series."""
         raise UndecidedError
 
     def mpf(self, value: Any) -> SeriesBall:

@@ -108,7 +108,7 @@ class Slide:
         self.put(touched, image)
 
     def put(self, touched: np.ndarray, image: np.ndarray) -> None:
-        """Write to `image` the part of `touched` that lies in it; `touched` covers the extent."""
+        """Copy to `image` the part of `touched`, an array over the extent, that lies inside it."""
         in_extent, in_image = self.overlap
         image[(..., *in_image)] = touched[(..., *in_extent)]
 

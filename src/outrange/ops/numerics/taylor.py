@@ -73,7 +73,7 @@ def reciprocal_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def root_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return bounds of the Taylor coefficients of the square root, at positive numbers."""
+    """Return bounds of the Taylor coefficients of the square root, for positive `x`."""
     factors = [1.0]
     for j in range(order):
         factors.append(factors[-1] * (0.5 - j) / (j + 1))

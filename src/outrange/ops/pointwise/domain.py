@@ -20,7 +20,7 @@ _POSITIVE = {"exp", "sigmoid", "softplus", "cosh", "erfc"}
 """Primitives that are positive everywhere."""
 
 _DEEPEST = 16
-"""Number of levels to which the test for a positive expression descends."""
+"""Largest depth to which the test for a positive expression descends."""
 
 
 def apply_with_domain(t: Expressions, function: Callable[..., int], operands: Sequence[int]) -> int:
@@ -153,7 +153,7 @@ def always(t: Expressions, need: Need) -> bool:
 
 
 def never(t: Expressions, need: Need) -> bool:
-    """Return whether a condition on a constant is violated."""
+    """Return whether the argument of a condition is a constant that violates it."""
     return t.value_of(need.argument) is not None and not always(t, need)
 
 
@@ -168,7 +168,7 @@ def _follows(need: Need, stated: frozenset[Need]) -> bool:
 
 
 def _sign(t: Expressions, e: int, depth: int) -> str | None:
-    """Return `POSITIVE` or `NONNEGATIVE` if an expression is proved to be so, else None."""
+    """Return `POSITIVE` or `NONNEGATIVE` if an expression provably is, else None."""
     node = t.nodes[e]
     if isinstance(node, Apply):
         if node.name in _POSITIVE:

@@ -52,7 +52,7 @@ class Expressions:
         self.slopes: dict[int, int] = {}
         """Derivatives computed so far, by expression."""
         self.domains: dict[int, frozenset[Need]] = {}
-        """Conditions of expressions (see `domain`)."""
+        """Conditions under which each expression is defined (see `domain`)."""
         self.made: dict[tuple, int] = {}
         """Expressions derived from others, by the name of the operation and all its arguments."""
         self._indices: dict[Expression, int] = {}
@@ -72,7 +72,7 @@ class Expressions:
         return self._indices[node]
 
     def begin(self) -> None:
-        """Start another formula, whose length limit does not include earlier formulas."""
+        """Start a new formula; earlier formulas are not included in its length."""
         self._first = len(self.nodes)
 
     # ---- construction -----------------------------------------------------------------------
@@ -272,7 +272,7 @@ class Expressions:
         return sorted(reached)
 
     def substitute(self, e: int, replaced: dict[int, int]) -> int:
-        """Return `e` with some expressions replaced by others."""
+        """Return `e` with each key of `replaced` replaced by its value."""
         out = dict(replaced)
         for k in self.dependencies(e):
             if k in out:

@@ -111,7 +111,7 @@ def _exp_times_gate(t: Expressions, monomial: Monomial) -> Monomial:
 
 
 def simplify_apply(t: Expressions, name: str, u: int) -> int | None:
-    """Return an expression of `f(u)` in a better form, or None if there is none."""
+    """Return a simpler or more accurate form of `f(u)`, or None if there is none."""
     if t.value_of(u) == 0 and name in (*_ZERO_AT_0, *_ONE_AT_0):
         return t.zero if name in _ZERO_AT_0 else t.one
     terms, constant = t.terms(u)

@@ -38,7 +38,7 @@ EXPRESSION_WORK = 2**8
 
 
 class EffortError(UnsupportedError):
-    """An analysis would exceed its limit of work."""
+    """Error for an analysis that would exceed its work limit."""
 
 
 @dataclass(eq=False)

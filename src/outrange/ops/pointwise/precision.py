@@ -75,7 +75,7 @@ def slope_error(t: Expressions, shapes: Sequence[Shape], lo: float, hi: float) -
 def functions(
     t: Expressions, shapes: Sequence[Shape], thresholds: Sequence[float]
 ) -> tuple[Elementwise, Elementwise]:
-    """Return `f` and its slope as functions that select the piece by the thresholds."""
+    """Return `f` and its slope as functions that use the thresholds to select a piece."""
     values = [program(t, s.piece.expression) for s in shapes]
     slopes = [program(t, s.slope) for s in shapes]
     return _by_piece(thresholds, values), _by_piece(thresholds, slopes)

@@ -76,7 +76,7 @@ def fan(
 
 
 def _chords(dots: Sequence[Dot]) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Yield `(i, j, slope, valid)` for all pairs of points."""
+    """Yield `(i, j, slope, valid)` for all pairs of points; `valid` marks where both exist."""
     for i, (p, v, _, is_present) in enumerate(dots):
         for j, (q, w, _, is_present_too) in enumerate(dots[i + 1 :], i + 1):
             yield i, j, (w - v) / (q - p), is_present & is_present_too & (p != q)
@@ -255,9 +255,9 @@ def _with_corners(
 def several_cups(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> EnvelopeLine:
-    """Return chords between several cups, moved until they touch; `theta` has no effect.
+    """Return chords between several cups, moved until they touch them; `theta` has no effect.
 
-    Tangents of one slope touch each cup at a point. The hull of these points has the next slope.
+    Tangents of one slope touch each cup at a point. The hull of these points yields the next slope.
     """
     z = 0.5 * lo + 0.5 * hi
     dots = points(side, lo, hi, start, stop)

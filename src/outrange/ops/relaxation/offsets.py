@@ -99,9 +99,10 @@ def least_over(
     start: np.ndarray,
     stop: np.ndarray,
 ) -> np.ndarray:
-    """Return a lower bound on `sign * f(x) - slope * x` over each `[lo, hi]`, for one side.
+    """Return a lower bound on `sign * f(x) - slope * x` over each `[lo, hi]`.
 
-    The intervals are finite, lie inside `on`, and contain at most `MANY` knots.
+    The sign is that of `side`. The intervals are finite, lie inside `on`, and contain at most
+    `MANY` knots.
     """
     best, _ = least_at_points(points(side, lo, hi, start, stop), slope)
     for some, _, offset in touches(side, slope, lo, hi, start, stop):

@@ -22,7 +22,7 @@ from .side import Side
 Rule = Callable[
     [np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], envelope.EnvelopeLine
 ]
-"""A rule of `envelope`: a function of the ends, the first and last gap, and theta."""
+"""A rule of `envelope`: a function of the interval ends, the first and last gap, and theta."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ class CurveFacts(Protocol):
 
 SAFE = 1.0 + 2.0**-50
 TINY = 2.0**-1000
-"""Bound on every underflow; a normal number, so that no arithmetic gets slow."""
+"""Bound on the error of every underflow; a normal number, so that arithmetic with it is fast."""
 Line = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Slope, offset, theta, pivot and gain of lines below a curve: see `relax.LinePair`."""
 

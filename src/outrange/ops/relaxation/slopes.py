@@ -59,7 +59,7 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
 def _gap(
     curve: Curve, g: int, start: np.ndarray, stop: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds on the slope on the part `[start, stop]` of one gap."""
+    """Return bounds on the slope over the part `[start, stop]` of the gap with index `g`."""
     line = None if curve.lines is None else curve.lines[g]
     if line is not None:
         slope = np.full(np.shape(start), line[0])

@@ -187,7 +187,7 @@ class _Facts:
         return f
 
     def restrict_to_pieces(self, f: Elementwise, shapes: list[Shape]) -> Elementwise:
-        """Return `f`, with NaN on the pieces that were left out."""
+        """Return `f`, with NaN on the pieces that were omitted."""
         first, last = shapes[0], shapes[-1]
         least = -np.inf if first is self.shapes[0] else first.piece.lo
         most = np.inf if last is self.shapes[-1] else last.piece.hi

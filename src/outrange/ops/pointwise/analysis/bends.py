@@ -145,7 +145,7 @@ class Gap:
 
 
 def gaps(t: Expressions, shape: Shape, lo: float, hi: float) -> list[Gap]:
-    """Divide a piece between `lo` and `hi`, where no cell is broken, by convexity."""
+    """Divide the part of a piece between `lo` and `hi`, where no cell is broken, by convexity."""
     cells = shape.cells
     if shape.line is not None:
         return [Gap(lo, hi, "line", shape)]

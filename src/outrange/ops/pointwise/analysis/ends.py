@@ -28,7 +28,7 @@ def open_ends(
     Args:
         t: The table of expressions.
         whole: The expression, with its branches.
-        f: The function as code.
+        f: The function in float64.
     """
     ends = []
     for piece, edge in ((first, first.left), (last, last.right)):
@@ -56,7 +56,7 @@ def _jumps(t: Expressions, whole: int, piece: CurvePiece, edge: Edge) -> bool:
 def is_defined_outside(
     t: Expressions, conditions: Iterable[Need], looked_at: tuple[Edge, Edge]
 ) -> bool:
-    """Return whether the conditions hold everywhere left and right of the two edges."""
+    """Return whether the conditions hold everywhere outside the two edges."""
     for a, b in ((-np.inf, looked_at[0].at), (looked_at[1].at, np.inf)):
         for need in conditions if a < b else ():
             low, high = (float(end[0]) for end in enclose(t, need.argument, a, b))
@@ -78,7 +78,7 @@ def restrict_to(f: Elementwise, on: tuple[float, float], holes: Sequence[float])
 
 
 def with_outside(f: Elementwise, outside: Elementwise, looked_at: tuple[Edge, Edge]) -> Elementwise:
-    """Return `f`, replaced by the function `outside` left and right of the two edges."""
+    """Return `f`, replaced by the function `outside` beyond the two edges."""
     if looked_at == WHOLE:
         return f
     lo, hi = (edge.at for edge in looked_at)

@@ -17,7 +17,8 @@ from .pieces import CurvePiece, jumping
 
 _CLOSE = 1e-9
 """Relative distance up to which two values are considered equal unless they are proved to differ.
-The distance is added to the error."""
+Their difference is added to the error.
+"""
 
 _POLE_ULPS = 64
 """The position of a pole must be known to within this many units in the last place."""
@@ -60,7 +61,7 @@ class Joints:
             last = (gap, turn)
 
     def _is_same_line(self, last: tuple[Gap, Turns], gap: Gap, turn: Turns) -> bool:
-        """Return whether two stretches are one line; otherwise record their joint."""
+        """Return whether two stretches form one line; if not, record their joint."""
         before, end = last
         if before.shape is gap.shape:
             self.knots.append(gap.lo)
@@ -170,7 +171,7 @@ class Joints:
         self.turns.append(edge.at)
 
     def _threshold(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> float:
-        """Return the first argument at which the right piece is evaluated."""
+        """Return the first argument at which the piece to the right of the edge is evaluated."""
         if not edge.exact:
             return edge.after  # the real edge lies strictly between two numbers
         t = self.table

@@ -88,7 +88,7 @@ def pieces(
 
 
 def _first_switch(t: Expressions, roots: Iterable[int]) -> int | None:
-    """Return the first switch that is always evaluated, or None; its argument has no switch."""
+    """Return the first always-evaluated switch whose argument contains no switch, or None."""
     met = (k for e in roots for k in unconditional(t, e) if isinstance(t.nodes[k], Switch))
     return min(met, default=None)
 
@@ -110,7 +110,7 @@ def _by_branch(
     conditions: frozenset[Need],
     settled: frozenset[Need],
 ) -> list[CurvePiece]:
-    """Return the pieces of all branches of a switch whose argument has no switch."""
+    """Return the pieces of all branches of a switch whose argument contains no switch."""
     node, parts = t.nodes[switch], []
     assert isinstance(node, Switch)
     _refuse_touching(t, node, left, right)
@@ -128,7 +128,7 @@ def _by_branch(
 def _leaves(
     t: Expressions, e: int, left: Edge, right: Edge, conditions: frozenset[Need]
 ) -> list[CurvePiece]:
-    """Return the piece between two edges, cut where conditions fail that are not visible in `e`."""
+    """Return the pieces between two edges, cut where a condition lost from `e` may fail."""
     lost = conditions - needs(t, e)
     parts = [(left, right)]
     for need in sorted(n for n in lost if n.sign == POSITIVE):
@@ -160,7 +160,7 @@ def _around(t: Expressions, node: Switch) -> list[tuple[int, int, int]]:
 
 
 def _refuse_touching(t: Expressions, node: Switch, left: Edge, right: Edge) -> None:
-    """Reject a jump that the argument of a switch may touch without passing it.
+    """Reject a jump that the argument of a switch may touch without crossing it.
 
     At such a point the function has a separate value, which pieces cannot represent.
 

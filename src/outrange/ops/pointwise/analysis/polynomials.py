@@ -36,7 +36,10 @@ def has_root(polynomial: Mapping[int, Fraction], lo: Fraction, hi: Fraction) -> 
 
 
 def _negative_remainder(above: list[Fraction], below: list[Fraction]) -> list[Fraction]:
-    """Return the negated remainder of a division up to a positive factor, without leading zeros."""
+    """Return the negated remainder of `above / below`, up to a positive factor.
+
+    It has no leading zeros.
+    """
     rest = list(above)
     while len(rest) >= len(below):
         factor = rest[0] / below[0]
