@@ -48,8 +48,8 @@ class Range(Answer):
     `seen_hi <= largest value <= hi`; `gap` is the part that remains unknown. If an output is
     constant except for rounding, `seen_lo` may exceed `seen_hi` by that rounding.
 
-    Arrays have the output's own shape (no batch axis). With several outputs they are flat, all
-    outputs one after the other; `answer["name"]` or `by_name` returns each in its own shape.
+    Arrays have the output's own shape (no batch axis). With several outputs, the arrays are flat
+    and concatenate all outputs; `answer["name"]` or `by_name` returns each in its own shape.
 
     Args:
         model: Name of the model.

@@ -73,7 +73,7 @@ class LayerRow:
 
 @dataclass(frozen=True, eq=False)
 class Summary(Answer):
-    """Ranges and unit states of each layer on an input set, a table like `model.summary()`.
+    """Ranges and unit states of each layer over an input set, tabulated like `model.summary()`.
 
     Args:
         model: Name of the model.

@@ -19,7 +19,7 @@ from .render.text import clipped_name, entry_names, number, point
 HOLDS, VIOLATED, UNKNOWN = "HOLDS", "VIOLATED", "UNKNOWN"
 
 SAT, UNSAT, TIMEOUT = "sat", "unsat", "timeout"
-"""Verdicts in the words of VNN-COMP; the fourth is `unknown`."""
+"""Words of VNN-COMP for verdicts; the fourth word is `unknown`."""
 
 REASONS = {
     "decided": "decided",
@@ -298,7 +298,7 @@ class Verdict(Decided, Answer):
 
 
 def _run_remark(example: Counterexample) -> str:
-    """Return the end of a sentence: whether the model itself breaks the property there too."""
+    """Return a clause on whether the model itself breaks the property at the counterexample too."""
     if example.reproduced is None:
         return " (the model itself was not run):"
     if example.reproduced:

@@ -15,8 +15,8 @@ _HALVINGS = 100
 """Number of bisections of [0, 1], more than float64 resolves."""
 
 _TERMS = 10_000
-"""Limit on terms of the continued fraction; about the square root of the number of trials is
-needed.
+"""Limit on the terms of the continued fraction, which needs about as many as the square root of the
+number of trials.
 """
 
 

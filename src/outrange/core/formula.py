@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 TINY = 5e-324
-"""The least float64 above 0."""
+"""The smallest positive float64 number."""
 
 MOST_CLAUSES = 4096
 """Largest number of conjunctions in a disjunctive normal form; beyond it, disjunctions stay nested.

@@ -28,7 +28,7 @@ ARRAY = 2000
 """Cost of a NumPy operation on arrays of any size, in addition to that of their entries."""
 
 MODEL = 3e5
-"""Cost of a product of Taylor models, in addition to its terms: some thirty array operations."""
+"""Cost of a product of Taylor models, in addition to its terms: about thirty array operations."""
 
 PIVOT = 20
 """Cost of a coefficient in the small linear program of a leaf, or per iteration in a large one."""

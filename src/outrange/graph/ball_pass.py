@@ -184,7 +184,7 @@ class BallPass:
     def _through_float64(
         self, op: Curve, x: list[Any], enclosures: list[Any], open_: list[int]
     ) -> None:
-        """Enclose the entries `open_`, which the definition cannot evaluate, by float64 ranges."""
+        """Enclose the entries `open_`, at which the curve's definition fails, by float64 ranges."""
         ends = np.array([float_ends(x[n]) for n in open_])
         lo, hi = np.clip(ends[:, 0], *op.on), np.clip(ends[:, 1], *op.on)
         if op.beyond is not None:

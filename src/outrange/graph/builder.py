@@ -2,7 +2,7 @@
 
 Front-ends use only this class. An *operand* is a `Value` of this builder or a NumPy array. An
 operation without a `Value` among its operands returns a NumPy array, computed in float64. Shapes
-are those of the user's model with a batch axis of 1.
+are those of the user's model with a batch axis of length 1.
 """
 
 from __future__ import annotations
@@ -427,7 +427,7 @@ class Builder:
         return self.maximum(x, y, negate=True)
 
     def clip(self, x: Operand, lo: float, hi: float) -> Operand:
-        """Return `min(max(x, lo), hi)`; a limit is a plain float and may be infinite."""
+        """Return `min(max(x, lo), hi)`; the limits are plain floats and may be infinite."""
         if lo > hi:
             raise ModelError(f"Layer `{self.source}` clips to [{lo}, {hi}], which is inverted.")
         if not isinstance(x, Value):

@@ -33,7 +33,7 @@ class Node:
         op: The description of the function.
         inputs: Indices into the graph's values; value 0 is the flat input.
         size: Length of the flat result.
-        shape: The result's shape in the user's model (a batch axis of 1 included).
+        shape: The result's shape in the user's model, including a batch axis of length 1.
         source: The user's layer, as a path of names: `"block/dense_3"`.
         operation: The framework's operation that the node is a part of: `"Matmul"`.
     """

@@ -123,13 +123,13 @@ class BallEvaluator:
 
     @cached_property
     def affordable(self) -> bool:
-        """Whether the graph has few enough coefficients."""
+        """Whether the graph has at most `MOST_COEFFICIENTS` coefficients."""
         ops = (node.op for node in self._graph.nodes)
         return sum(_products(op) for op in ops if isinstance(op, Affine)) <= MOST_COEFFICIENTS
 
     @cached_property
     def work(self) -> int:
-        """Number of 64-bit products that one point takes at a precision of 64 bits."""
+        """Number of 64-bit products needed for one point at a precision of 64 bits."""
         return sum(
             _products(node.op) if isinstance(node.op, Affine)
             else node.size * (CURVE_WORK if isinstance(node.op, Curve) else 4)

@@ -11,8 +11,8 @@ import numpy as np
 class LoopTrajectory:
     """Enclosure of a violating trajectory, which lies in `[lo, hi]` at every step.
 
-    In continuous time there is a row for each of `times`, up to the violation, and `step` is the
-    index of that row.
+    In continuous time, there is one row for each entry of `times`, up to the violation, and `step`
+    is the index of the row at the violation.
 
     Args:
         x: `(states,)`, initial state in float64.

@@ -1,7 +1,8 @@
 """Proofs that a piece attains an output, or that it does not.
 
 *Not attained*: in some direction the output lies beyond the images of all vertices of the piece by
-more than the error. Any direction is valid, so plain float64 may choose it.
+more than the error. Any direction is valid, so it may be chosen in plain float64.
+
 *Attained*: `s - T (f(x + C s) - y)` maps a cube of `s` into itself. Then `f`, if it is continuous
 there, takes the value `y` somewhere in the cube (Brouwer's fixed point theorem), wherever its kinks
 are. On a piece, `f` is within `error` of `A x`, so `|I - T A C| R + |T| (|A x - y| + error)` bounds

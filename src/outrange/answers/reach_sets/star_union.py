@@ -118,9 +118,9 @@ class StarUnion:
         """Return `INSIDE` or `OUTSIDE` for each output, `(n,)`; `OPEN` if only a search can tell.
 
         Each piece is compared with all outputs in one pass. First, directions across its faces
-        prove that outputs lie outside of it. Then a fixed point near the input that the
-        pseudoinverse of its map proposes proves that outputs are attained. Outputs near edges stay
-        OPEN, and so do outputs for which this input lies outside of the piece.
+        prove that outputs lie outside of it. Then a fixed point near an input, which the
+        pseudoinverse of the piece's map provides, proves that outputs are attained. Outputs near
+        edges stay OPEN, and so do outputs for which this input lies outside of the piece.
         """
         lo, hi = self._ends
         attained = np.array([row.tobytes() in self._attained for row in y + 0.0], bool)

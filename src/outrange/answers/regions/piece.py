@@ -18,14 +18,14 @@ NEAR = 1e-10
 class Piece:
     """A polytope of bad inputs: `a @ x <= b` within the box `[lo, hi]`.
 
-    It is the part of a box where one activation pattern holds and the property is broken. As an
-    input set: `outrange.Polytope(piece.a, piece.b, (piece.lo, piece.hi))`, for a model with one
-    flat input.
+    It is the part of a box that has one activation pattern and breaks the property. As an input
+    set: `outrange.Polytope(piece.a, piece.b, (piece.lo, piece.hi))`, for a model with one flat
+    input.
 
     Args:
         a: `(rows, inputs)`, coefficients of the flat inputs. The last row is the property, the
             others are the zero planes of units.
-        b: `(rows,)`, bounds of the rows.
+        b: `(rows,)`, right-hand sides.
         lo: `(inputs,)`, lower corner of the box.
         hi: `(inputs,)`, upper corner of the box.
         at: `(inputs,)`, an input inside the polytope.

@@ -195,7 +195,7 @@ def plot_line(
     ends = [v for lo, hi, *_ in spans for v in (lo, hi)] + [at for at, *_ in marks]
     ends = [v for v in ends if np.isfinite(v)] or [0.0]
     lo, hi = min(ends), max(ends)
-    # Nearly equal ends are drawn as one number, without magnifying the gap.
+    # Nearly equal bounds are drawn as one number, without magnifying the gap.
     pad = 0.12 * (hi - lo) if hi - lo > 1e-2 * abs(hi) else 0.12 * abs(hi) or 1.0
     for left, right, what, color in spans:
         left, right = max(left, lo - pad), min(right, hi + pad)

@@ -18,7 +18,7 @@ MOST_BARS = 40
 """Maximum number of separate bars; more entries are drawn as an outline over their indices."""
 
 OWN = "outrange"
-"""Mark of figures created here, whose title and legend may use the whole figure."""
+"""Label that identifies figures created here, whose title and legend may use the whole figure."""
 
 LARGEST = (-2e307, 2e307)
 """Limits to which drawn numbers are clipped, since their widths must not overflow in float64."""

@@ -23,7 +23,7 @@ ALIKE = 1e-9
 
 
 def domain_line(domain: InputDomain | None) -> str:
-    """Describe a set in one line, `"over speed 0..30, load 0..1"`; empty if unknown."""
+    """Describe a set in one line, such as `"over speed 0..30, load 0..1"`; empty if unknown."""
     if domain is None or not domain.names:
         return ""
     cuts = f" ({'; '.join(domain.cuts)})" if domain.cuts else ""

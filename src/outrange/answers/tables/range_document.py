@@ -39,7 +39,7 @@ MOST_INPUTS, MOST_NAMED = 12, 10
 """Maximum number of input entries, and of outputs, for which extreme inputs are shown."""
 
 MOST_GAP = 1000
-"""Relative gap beyond which the number is meaningless and is not shown."""
+"""Largest relative gap shown as a number; a larger one is shown as ">1000"."""
 
 
 def range_document(answer: Any) -> Document:

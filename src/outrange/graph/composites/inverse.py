@@ -1,6 +1,7 @@
 """Tangent, inverse trigonometric and hyperbolic functions and cube roots, written with curves.
 
-Odd functions are written as `f(relu(x)) - f(relu(-x))`: nothing cancels, and nothing jumps at 0.
+Odd functions are written as `f(relu(x)) - f(relu(-x))`, so that nothing cancels and nothing jumps
+at 0.
 """
 
 from __future__ import annotations

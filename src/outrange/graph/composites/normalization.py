@@ -1,4 +1,4 @@
-"""Normalization by statistics of the value itself, with known limits of every result."""
+"""Normalization by statistics of the value itself, with known limits on every result."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _scale_by_rms(
 
 
 def multiply_within(b: Builder, x: Operand, factor: Operand, most: float) -> Operand:
-    """Return `x * factor`, known to lie in `[-most, most]`."""
+    """Return `x * factor`, which is known to lie in `[-most, most]`."""
     if not isinstance(x, Value) or not isinstance(factor, Value):
         return b.multiply(x, factor)
     factor = b.broadcast(factor, x.shape)

@@ -1,4 +1,4 @@
-"""Softmax as a small graph of differences and softplus: no overflow, every piece monotone.
+"""Softmax as a small graph of differences and softplus, without overflow and with monotone pieces.
 
 `softmax_i(x) = sigmoid(x_i - logsumexp_{j != i} x_j)` and `logsumexp(a, b) = b + softplus(a - b)`.
 The log-sum-exps over all entries but one share their parts. In a balanced tree, the entries outside

@@ -170,7 +170,7 @@ def _is_sum(node: Node) -> bool:
         return False
     if op.bias.any():
         return False
-    # Each entry has one product per input: unrelated vectors that are summed prove a sum.
+    # Each entry has one product per input, so correct sums of random vectors prove a sum.
     x, y = np.random.default_rng(0).integers(1, 1 << 20, (2, 2, op.size)).astype(np.float64)
     return np.array_equal(op.apply((x, y), False), x + y)
 

@@ -151,7 +151,7 @@ def _is_identity(node: Node) -> bool:
         return op.index.size == op.sizes[0] and np.array_equal(op.index, np.arange(op.index.size))
     if not isinstance(op, Affine) or op.terms != 1 or op.sizes != (op.size,) or op.bias.any():
         return False
-    # Each entry has one product: two unrelated vectors that stay unchanged prove an identity.
+    # Each entry has one product: two random vectors that stay unchanged prove an identity.
     probes = np.random.default_rng(0).uniform(1.0, 2.0, (2, op.size))
     return np.array_equal(op.apply((probes,), False), probes)
 
