@@ -62,7 +62,8 @@ class Range(Answer):
         at_lo: Inputs that attain `seen_lo`: shape `(*output shape, *input shape)`, or for
             several inputs a dict from input name to such arrays.
         at_hi: Inputs that attain `seen_hi`, in the same shape.
-        model_lo: Outputs of the model itself at `at_lo`, in the shape of `lo`; None if not run.
+        model_lo: Outputs of the model itself at `at_lo`, in the shape of `lo`; None if it was not
+            run.
         model_hi: Outputs of the model itself at `at_hi`, in the same shape.
         tol: Requested tolerance, relative to the range of values seen for each output.
         status: Reason why the search stopped: `"exact"`, `"time"`, `"memory"`, `"interrupted"`,

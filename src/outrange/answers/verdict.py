@@ -55,7 +55,8 @@ class Counterexample:
         y: Output of the real-valued network at `x`, rounded to nearest, in the output's shape.
         model_y: Output of the user's model at `x` in float32, in the same shape; None if the model
             could not be run.
-        reproduced: Whether the model's own output violates the property too; None if not run.
+        reproduced: Whether the model's own output violates the property too; None if it was not
+            run.
         flat_x: All inputs, of shape `(inputs,)`.
         flat_y: All outputs, of shape `(outputs,)`: those of the user's model if it was run, else
             those of the real-valued network.

@@ -1,4 +1,4 @@
-"""Expressions for each entry of a value as a function of one entry of an earlier value."""
+"""Expressions that describe each entry of a value in terms of one entry of an earlier value."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def entry_expressions(
 def is_entrywise_in_root(
     nodes: Sequence[Node], region: FusedRegion, values: Sequence[int], size: int
 ) -> bool:
-    """Return whether the entries of all `values` at each position depend on one entry of the root.
+    """Return whether all `values` depend, at each position, on the same single entry of the root.
 
     This is `entry_expressions` without the formulas.
 

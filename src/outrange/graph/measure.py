@@ -48,7 +48,7 @@ def measure(
     Args:
         graph: The network, whose flat inputs and outputs, in this order, the conditions read.
         clauses: Conjunctions of formulas to encode.
-        distances: Norm balls that belong to every clause; 2-norms are compared squared.
+        distances: Norm balls that belong to every clause; 2-norms are compared by their squares.
 
     Returns:
         A graph with the same inputs and one output per clause.

@@ -24,10 +24,10 @@ MOST_WORK = 1 << 26
 class RationalEvaluator:
     """An evaluator of a graph at points in rational numbers.
 
-    Where an enclosure straddles a threshold, the exact value decides the side. Numbers are integers
-    times a power of two. Coefficients are found by applying the ops to unit vectors, which is exact
-    for ops with `Affine.plain`. Every other op (a rounded coefficient, a nonlinear curve, a jump at
-    the point) makes the values that depend on it unknown.
+    Where an enclosure straddles a threshold, exact evaluation decides on which side the value lies.
+    Numbers are integers times a power of two. Coefficients are found by applying the ops to unit
+    vectors, which is exact for ops with `Affine.plain`. Every other op (a rounded coefficient, a
+    nonlinear curve, a jump at the point) makes the values that depend on it unknown.
 
     Args:
         graph: The network to evaluate.

@@ -25,12 +25,12 @@ class Measured:
 
     @property
     def has_nonfinite_gradient(self) -> bool:
-        """Whether a gradient has an entry that is not finite, so that a step ruins its weight."""
+        """Whether a gradient has a non-finite entry, so that a training step ruins its weight."""
         return not all(np.isfinite(g).all() for g in self.gradients.values() if g is not None)
 
     @property
     def has_nonzero_gradient(self) -> bool:
-        """Whether an entry of a gradient is not 0."""
+        """Whether any gradient has a nonzero entry."""
         return any(g is not None and np.any(g != 0) for g in self.gradients.values())
 
 

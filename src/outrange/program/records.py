@@ -167,10 +167,10 @@ class PartialGraph:
     """The part of the model that could be written as a graph.
 
     Args:
-        graph: Its first `data` inputs are the flat model inputs; the others represent tensors
-            without any assumption.
+        graph: Its first `data` inputs are the flat model inputs; the others represent tensors about
+            which nothing is assumed.
         data: The number of flat model inputs.
-        unknown: Layer and reason of each tensor without any assumption.
+        unknown: For each tensor about which nothing is assumed: its layer, and the reason.
         values: Maps a tensor number to a value of the graph.
         constants: Maps a tensor number to an array, for tensors that depend on no input.
         places: Maps a tensor number to a value of `written`.

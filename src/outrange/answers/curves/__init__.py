@@ -1,1 +1,1 @@
-"""Answers along a parameter, such as robust accuracy over the radius."""
+"""Answers as functions of a parameter, such as robust accuracy over the radius."""

@@ -18,7 +18,7 @@ from ..robust_accuracy import BROKEN, ROBUST, UNDECIDED, WRONG, RobustAccuracy
 
 @dataclass(frozen=True, eq=False)
 class RobustnessCurve(Answer):
-    """Robust accuracy of one data set at several radii, in ascending order.
+    """Robust accuracy on one data set at several radii, in ascending order.
 
     An input proved robust at one radius is robust at every smaller radius, and an adversarial input
     at one radius is adversarial at every larger radius. The answers reuse both kinds of results.

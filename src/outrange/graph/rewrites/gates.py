@@ -28,7 +28,7 @@ _UNKNOWN: Ends = (-np.inf, np.inf)
 
 
 def simplify(graph: Graph) -> Graph:
-    """Simplify a graph for a search: write maxima as pairs, merge gates, and drop idle nodes."""
+    """Simplify a graph for a search: write maxima as pairs, merge gates, drop unneeded nodes."""
     return fold(merge_gates(fold(piecewise_to_pairs(graph))))
 
 
