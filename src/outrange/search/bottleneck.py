@@ -1,4 +1,4 @@
-"""Decisions through a bottleneck: many inputs reach the objectives through a few middle values.
+"""Decisions through a bottleneck: many inputs affect the objectives through a few inner values.
 
 The last steps of a controller often apply physics (sines, products, floors) to a few numbers.
 Neuron splits support the network in front of these numbers, and the part behind them has few
@@ -275,7 +275,7 @@ class BottleneckSearch(Search):
         return self._begin(problem, incumbent)
 
     def _offer(self, x: np.ndarray) -> None:
-        """Offer a point whose bottleneck values lie in a region as a point of the whole problem."""
+        """Offer a point of the front, which reaches a region, as a point of the whole problem."""
         at = self._problem.domain.middle()
         at[0, self._bottleneck.inputs] = x
         problem = self._problem

@@ -1,7 +1,7 @@
 """Branch and bound over unions of boxes and integer inputs, by searches of single real boxes.
 
 Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The case
-with the worst bound is searched further. A case whose relaxation has an optimum below the cutoff is
+with the worst bound is searched next. A case whose relaxation has an optimum below the cutoff is
 split at an integer (Land, Doig 1960). A case whose bounds no longer rise is halved along the input
 that gains most.
 

@@ -162,7 +162,7 @@ class _Decision:
     def _solution(
         self, status: Status, searches: list[GroupSearch], partial: bool = False
     ) -> Solution:
-        """Summarize the searches by the clause with the lowest bound.
+        """Return a solution that summarizes the searches by the clause with the lowest bound.
 
         Args:
             searches: The searches to summarize.

@@ -167,17 +167,17 @@ class DeferredSearch(Search):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods of the search; empty before it has started."""
+        """The methods of the search, or an empty tuple before it has started."""
         return () if self._search is None else self._search.methods
 
     @property
     def gradual(self) -> bool:
-        """Same as for the wrapped search; True before it has started."""
+        """Same as for the wrapped search, or True before it has started."""
         return self._search is None or self._search.gradual
 
     @property
     def settled(self) -> bool:
-        """Same as for the wrapped search; True before it has started."""
+        """Same as for the wrapped search, or True before it has started."""
         return self._search is None or self._search.settled
 
     @property

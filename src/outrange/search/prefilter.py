@@ -73,7 +73,7 @@ def _drop_refuted_clauses(graph: Graph, groups: Sequence[ClauseGroup]) -> list[C
 
 
 def _is_refuted(clause: Sequence[Formula], lo: np.ndarray, hi: np.ndarray) -> bool:
-    """Return whether some part of a clause is false everywhere between these bounds."""
+    """Return whether some part of a clause is false everywhere within the bounds `lo`, `hi`."""
     return any(holds(part, lo, hi) is False for part in clause)
 
 

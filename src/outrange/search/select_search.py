@@ -161,7 +161,7 @@ def _start_kind(
 def _case_search(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool, hull: bool = False
 ) -> Search:
-    """Start searches of single boxes, by neuron splits if these support the graph."""
+    """Start searches of single boxes, with neuron splits if these support the graph."""
     from .cases import CaseSearch
     from .neuron_split.search import supports
 
@@ -208,7 +208,7 @@ def _with_bottleneck_search(
 
 
 def _conflict_search(problem: Problem, incumbent: Incumbent) -> Search | None:
-    """Start conflict-driven search of a decision, or return None unless most units are forced."""
+    """Start a conflict-driven search, or return None if it does not suit the problem."""
     if incumbent.target is None:
         return None
     from .conflicts.one_layer import one_layer

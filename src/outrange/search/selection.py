@@ -1,4 +1,4 @@
-"""Selects the kind of search for a problem, by one rule for ranges, verdicts and optimization."""
+"""Selects the kind of search for a problem: one rule for ranges, verdicts and optimization."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ NUMBERS = 1 << 23
 """Maximum number of entries in the forms of all boxes that are bounded together."""
 
 MOST_NUMBERS = 1 << 27
-"""Number of bounds of open boxes at which the search ends."""
+"""Number of stored bounds of open boxes above which the search ends."""
 
 
 def shares_boxes(problem: Problem) -> bool:

@@ -1,4 +1,4 @@
-"""Case distinction over the step functions of a graph with few inputs.
+"""Case distinction by the values of the step functions of a graph with few inputs.
 
 In each case a step function is a constant, and its argument is limited to the interval on which the
 function has this value. Some functions of a number and its floor do not jump, such as an angle
@@ -23,7 +23,7 @@ MOST = 16
 """Maximum number of cases of a box; with more, the steps remain unchanged."""
 
 Piece = tuple[float, float, float]
-"""The value of a step function, and the least and largest argument of the piece."""
+"""The value of a step function on one piece, and the least and largest argument of that piece."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ def _pieces(step: Step, first: float, last: float) -> list[Piece]:
 
 
 def _read_steps_as_inputs(graph: Graph, entries: list[tuple[int, int]]) -> Graph:
-    """Replace some steps by new inputs, and add outputs for the limits of their arguments."""
+    """Replace some steps with new inputs, and add outputs for the limits of their arguments."""
     count, size = len(entries), graph.size
     total = size + 3 * count
     nodes: list[Node] = []

@@ -23,7 +23,7 @@ MANY = 16
 """Minimum number of boxes that are subdivided; fewer go straight to a search."""
 
 ENTRIES = 1 << 22
-"""Maximum number of value entries, over all boxes that one pass bounds."""
+"""Maximum number of entries in the values of all boxes that one pass bounds."""
 
 FREE = 3
 """Maximum number of free inputs of a box to halve (1 if the box kernel can bound boxes faster)."""
@@ -146,7 +146,7 @@ class OpenBoxes:
         return few & ((middle > self.lo) & (middle < self.hi)).any(axis=1)
 
     def bound(self, domain: str) -> None:
-        """Bound all boxes with the given domain, and keep those that remain open."""
+        """Bound all boxes with the given abstract domain, and keep those that remain open."""
         self._keep(self.lo, self.hi, self._gain, self._least(self.lo, self.hi, domain))
         finite = np.where(np.isfinite(self._missing), self._missing, 0.0)
         most = finite.max(axis=0, initial=0.0)

@@ -47,7 +47,7 @@ class CompiledCall:
     The model is compiled once per number of rows.
 
     Args:
-        model: A Keras model or layer, on JAX.
+        model: A Keras model or layer on the JAX backend.
         signature: The signature of the model's inputs.
     """
 

@@ -1,4 +1,4 @@
-"""Loader of Keras models, live or in a file."""
+"""Loader of Keras models, either live or in a file."""
 
 import contextlib
 import os
@@ -41,8 +41,8 @@ def load_keras(
     Args:
         model: A built Keras model or layer, or the path of a `.keras`, `.h5` or `.hdf5`
             file.
-        custom_objects: As in `keras.models.load_model`; files only.
-        safe_mode: As in `keras.models.load_model`; files only. False lets the file run its own
+        custom_objects: As in `keras.models.load_model`, for files only.
+        safe_mode: As in `keras.models.load_model`, for files only. False lets the file run its own
             Python code.
         like: Arrays in the structure of the model's inputs. They determine the sizes that the model
             leaves open.
@@ -151,7 +151,7 @@ def check_repeatable(
         record_zeros: As in the first run.
 
     Raises:
-        UnsupportedError: A second recording differs.
+        UnsupportedError: The recording of the second run differs.
     """
     _check_same_recording(recording, trace(model, inputs.struct, record_zeros=record_zeros))
 
@@ -275,7 +275,7 @@ def _check_rows_independent(
 
     Args:
         network: The network for one row.
-        predict: Function that runs the model on rows.
+        predict: Function that runs the model on a batch of rows.
         predict_one: Function that runs the model on the first row only, or on the first batch if
             the batch size is fixed.
     """

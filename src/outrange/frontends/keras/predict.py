@@ -94,7 +94,7 @@ def split(x: np.ndarray, signature: Signature) -> list[Any]:
 
 
 def prober(trace: Trace, lowered: KerasGraph, signature: Signature) -> Callable:
-    """Return a function that computes the model's own value for each graph value at one point.
+    """Return a function that computes, at one point, what the model computes for each graph value.
 
     The function lets Keras run the recorded operations again, one by one.
 

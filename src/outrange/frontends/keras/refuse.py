@@ -84,7 +84,7 @@ def unsupported_arguments(kind: str, where: str, error: Exception) -> Unsupporte
 
 
 def first_line(error: Exception) -> str:
-    """Return the first informative line of an error's text, without Keras's colors."""
+    """Return the first informative line of an error's text, without Keras's color codes."""
     lines = (line.strip() for line in re.sub(r"\x1b\[[0-9]*m", "", str(error)).splitlines())
     lines_with_text = [line for line in lines if line]
     return next(

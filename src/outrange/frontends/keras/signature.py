@@ -108,7 +108,7 @@ def _dtype_of(array: Any) -> str:
 
 
 def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -> list[tuple]:
-    """Return the shapes, with open sizes taken from the arrays."""
+    """Return the shapes, with unknown sizes taken from the arrays."""
     if len(arrays) != len(shapes):
         raise InputError(
             f"Data need one array for each input of the model, {names}. "
@@ -139,7 +139,7 @@ def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[
 
 
 def declared_struct(k: Any, model: Any) -> Any:
-    """Return KerasTensors in the structure that the model was declared or built with."""
+    """Return KerasTensors in the structure with which the model was declared or built."""
     if isinstance(model, k.Sequential):
         if not model.built or not getattr(model, "inputs", None):
             raise ModelError(

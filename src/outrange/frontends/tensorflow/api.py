@@ -1,4 +1,4 @@
-"""Tracing of TensorFlow functions to frozen graphs; the only module that imports TensorFlow."""
+"""The only module that imports TensorFlow: traces TensorFlow functions to frozen graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access to PyTorch: evaluation, dispatch and `.pt2` files; the only module that imports it."""
+"""The only module that imports PyTorch: evaluation, dispatch and `.pt2` files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def dispatch_mode(handle: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any])
     """Return a context that intercepts every operation below automatic differentiation.
 
     Args:
-        handle: Function of the operation and its arguments that returns the operation's result.
+        handle: Function that maps an operation and its arguments to the operation's result.
     """
     from torch.utils._python_dispatch import (  # pyright: ignore[reportMissingImports]  # an optional framework
         TorchDispatchMode,
@@ -138,7 +138,7 @@ def input_shapes(program: Any) -> list[tuple[str, tuple, str]]:
 
 
 def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-    """Return a function that runs a module (or the module of a program) on arrays.
+    """Return a function that runs a module, or an exported program's module, on arrays.
 
     Raises:
         ModelError: PyTorch raises an error at the call.

@@ -1,4 +1,4 @@
-"""Export of modules and functions to programs, by `torch.export`."""
+"""Export of modules and functions to programs with `torch.export`."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def export_function(function: Callable, tensors: Sequence[Any]) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, at most 300 characters."""
+    """Return the first line of an error's text, cut to at most 300 characters."""
     text = str(error).strip()
     return text.splitlines()[0][:300].rstrip(".") if text else ""
 

@@ -33,8 +33,8 @@ def load_torch(
 
     Args:
         model: A `torch.nn.Module`, an exported program, or the path of a `.pt2` file.
-        input_shape: Shape of one input, without the batch axis; modules only. By default the
-            number of input features of the first layer, if that is a `Linear` layer.
+        input_shape: Shape of one input, without the batch axis, for modules only. The default is
+            the number of input features of the first layer, if that is a `Linear` layer.
         safe_mode: Whether to reject files that could run arbitrary code.
 
     Returns:
@@ -94,7 +94,7 @@ def _load(model: Any, name: str, input_shape: Sequence[int] | None) -> Network:
 
 
 def _computed_type(module: Any, name: str) -> str:
-    """Return the dtype that a module computes in.
+    """Return the dtype in which a module computes.
 
     Raises:
         UnsupportedError: The rounding of this dtype is not supported.

@@ -42,7 +42,7 @@ def _name(node: Any) -> str:
 
 
 def _mixing_node(program: Any, parts: Sequence[np.ndarray]) -> Any:
-    """Return the first node with an entry that depends on several rows, though its inputs do not.
+    """Return the first node in which an entry depends on several rows, unlike in its inputs.
 
     Args:
         program: A module of `torch.fx`.

@@ -21,7 +21,7 @@ Functions with larger results have large operations, and gain little from a repl
 
 
 class NotRecordableError(Exception):
-    """Error for a function whose operations depend on a value, and may differ in the next call."""
+    """Error for a function whose operations depend on a value, so that they may differ later."""
 
 
 class OperationLog:
@@ -32,7 +32,7 @@ class OperationLog:
 
     Args:
         function: Function of tensors that returns a list of tensors. It is run once.
-        inputs: Tensors that the function is run on.
+        inputs: Tensors on which the function is run.
         variables: Tensors whose values may change before the next call.
 
     Raises:

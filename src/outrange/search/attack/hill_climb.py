@@ -2,8 +2,8 @@
 
 The slope of the difference of two nearly equal networks jumps where a unit changes phase, so the
 gradient is valid only in a small region. Descents with scheduled steps fall off ridges that they
-have climbed, and stop short of others. Here a point moves only to a better point. Steps grow after
-a success and shrink after a failure (the success rule of evolution strategies). A move follows the
+have climbed, and do not reach others. Here a point moves only to a better point. Steps grow after a
+success and shrink after a failure (the success rule of evolution strategies). A move follows the
 gradient, or its signs, in some of the inputs, and noise is added to half of the moves.
 
 All objectives are climbed together. Most starts lead nowhere. So the half of the points farthest
@@ -152,7 +152,7 @@ class _Climbers:
 
 
 def _samples(lo: np.ndarray, hi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sample points of a box, many of them at the bounds of some inputs."""
+    """Sample points of a box, many of which have some inputs at their bounds."""
     place, chance = rng.random((2, SAMPLES, lo.size))
     place = np.where(chance < ENDS, 0.0, np.where(chance > 1.0 - ENDS, 1.0, place))
     return np.clip(lo + (hi - lo) * place, lo, hi)

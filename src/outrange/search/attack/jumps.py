@@ -3,8 +3,8 @@
 Two kinds of work alternate. *Descents* follow the gradient of the network with smoothed jumps,
 which get steeper from step to step. So units switch in groups, and each reacts to the likely
 behavior of the others. *Generations* change the best points by moves that need no gradient, and
-keep points that are no worse, which crosses plateaus. Points are always judged by the network
-itself.
+keep points that are no worse, so that they can cross plateaus. Points are always judged by the
+network itself.
 
 Sound: points are only offered, in float64; the caller validates them. Complete: no.
 """

@@ -70,7 +70,7 @@ FEWEST = 4
 
 
 class PacedGradient:
-    """A gradient that measures its own time, and so knows how many descents are affordable."""
+    """A gradient that measures how long it takes, and so knows how many descents are affordable."""
 
     def __init__(self, gradient: Gradient) -> None:
         self._gradient = gradient

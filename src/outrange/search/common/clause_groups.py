@@ -1,4 +1,4 @@
-"""Groups of clauses over common boxes."""
+"""Groups of clauses over the same boxes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ClauseGroup:
         clauses: `m` conjunctions over `[x, y]`.
         strict: `(m,)` whether a clause needs a value below 0 (not just 0) to hold.
         roots: The boxes of all inputs.
-        distances: Norm balls that belong to every clause.
+        distances: Norm balls that are part of every clause.
     """
 
     clauses: Sequence[Sequence[Formula]]

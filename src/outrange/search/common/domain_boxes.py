@@ -1,4 +1,4 @@
-"""The domain of a search: one box, or the boxes of a union."""
+"""The domain of a search: a single box, or a union of boxes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DomainBoxes:
         return self.snap(np.clip(lo * (1.0 - share) + hi * share, lo, hi))
 
     def with_ends(self, lo: np.ndarray, hi: np.ndarray) -> DomainBoxes:
-        """Return a domain with the given boxes, bounds `(c, d)`, and the same integer inputs."""
+        """Return a domain with the given boxes (bounds `(c, d)`) and the same integer inputs."""
         return replace(self, lo=lo, hi=hi)
 
     def around(self, at: np.ndarray) -> DomainBoxes:

@@ -1,4 +1,4 @@
-"""Internal errors: one part of a search fails, and the bounds of the other parts remain valid."""
+"""Internal errors: if one part of a search fails, the bounds of the other parts remain valid."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ def single_blas_thread() -> Iterator[None]:
 
     The limit applies to the whole process, and only the thread that has set it may lift it. If two
     threads each restored the limit that they had found, the second would restore the first one's
-    limit forever. So a thread that finds the limit set leaves it alone, and may lose it before its
-    own work ends.
+    limit permanently. So a thread that finds the limit set leaves it alone, and may lose it before
+    its own work ends.
     """
     if not _HOLDING.acquire(blocking=False):
         yield
@@ -85,7 +85,7 @@ def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
 
     Args:
         count: The number of rows.
-        most: Maximum number of rows of a part.
+        most: Maximum number of rows per part.
         least: Number of rows that justify one more core.
     """
     parts, cores = -(-count // most), threads()

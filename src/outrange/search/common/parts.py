@@ -1,8 +1,8 @@
 """Splits a problem into independent parts by cones of influence.
 
-An output of two convolutions depends on a window of the image, not on the whole image. Its cone of
-influence is a network of few inputs, which input splits solve exactly. If the input box is uniform,
-the cones of a layer are many copies of one problem, which is solved once.
+An output of two stacked convolutions depends on a window of the image, not on the whole image. Its
+cone of influence is a network of few inputs, which input splits solve exactly. If the input box is
+uniform, the cones of a layer are many copies of one problem, which is solved once.
 
 Reference: E. Clarke, O. Grumberg, D. Peled, *Model Checking* (cone of influence reduction), MIT
 Press 1999.
@@ -48,7 +48,7 @@ class Part:
     """An independent problem, and the objectives of the whole that it represents.
 
     Args:
-        graph: The cone, from the inputs that it reads.
+        graph: The cone, as a graph from the inputs that it reads.
         rows: `(objectives, outputs of the cone)`.
         offset: Array of shape `(objectives,)`.
         domain: Boxes of the inputs that the cone reads.
@@ -92,7 +92,7 @@ def independent_parts(
 
 
 def _supports(rows: np.ndarray) -> list[_Support]:
-    """Return the sets of outputs that rows read, each with the rows that read it."""
+    """Return the different sets of outputs that rows read, each with the rows that read it."""
     reads = rows != 0
     single = reads.sum(axis=1) == 1
     readers: dict[bytes, list[int]] = {}

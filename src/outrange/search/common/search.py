@@ -21,11 +21,12 @@ class Search(ABC):
     incumbent: Incumbent
     """The best points, the clock and the tolerances; several searches may share one."""
     gradual: bool = True
-    """Whether the bounds rise step by step; if not, the search proves all or nothing."""
+    """Whether the bounds rise step by step; otherwise, the search proves all or nothing."""
     settled: bool = True
     """Whether the bounds are representative; False while objectives are bounded one by one."""
     proves: bool = True
-    """Whether the search proves bounds; if not, it only finds points, while other searches run."""
+    """Whether the search proves bounds; otherwise, it only finds points while other searches
+    run."""
     share: float = 1.0
     """Length of the search's turns, relative to other searches of the same problem."""
     methods: tuple[str, ...]

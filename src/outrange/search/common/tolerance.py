@@ -1,4 +1,4 @@
-"""Tolerances, their defaults, and the decision to stop at the coarser one."""
+"""Tolerances, their defaults, and the decision to stop at the coarser of two."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ AGAIN = 2.0
 """Limit on the number of sub-problems for `TOL`, as a multiple of those for `ENOUGH`."""
 
 PATIENCE = 12.0
-"""Seconds before a search may be considered stalled, so that portfolios can try every search."""
+"""Number of seconds before a search may be considered stalled, so that portfolios can try every
+search."""
 
 STALLED = 0.02
 """A search has stalled if no gap fell by this fraction in the second half of its time. Gaps fall by
@@ -68,7 +69,7 @@ def is_curved(graph: Graph) -> bool:
 
 
 class Convergence:
-    """Record of the gaps reached over time, and the decision whether they suffice."""
+    """Record of the gaps reached over time, which decides whether they suffice."""
 
     def __init__(self, tolerance: Tolerance) -> None:
         self.tolerance = tolerance

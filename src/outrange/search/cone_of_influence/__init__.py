@@ -1,1 +1,1 @@
-"""Objectives that depend on only a part of the network, each searched in that part."""
+"""Objectives that each depend on only a part of the network, and are searched in that part."""

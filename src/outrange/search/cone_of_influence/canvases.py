@@ -4,7 +4,7 @@ import numpy as np
 
 
 LATEST = 16
-"""Number of latest points into which the values of a new point may be written."""
+"""Number of most recent points into which the values of a new point may be written."""
 
 
 class Canvases:
@@ -20,7 +20,7 @@ class Canvases:
         self._filled: list[np.ndarray] = []
 
     def place(self, entries: np.ndarray, values: np.ndarray) -> int:
-        """Write `values` to `entries` of a point without conflicts; return the point's index."""
+        """Write `values` to `entries` of a point where they do not conflict; return its index."""
         for i in range(len(self.points) - 1, max(-1, len(self.points) - 1 - LATEST), -1):
             free = ~self._filled[i][entries]
             if (free | (self.points[i][entries] == values)).all():

@@ -29,7 +29,7 @@ Begin = Callable[[Problem, Incumbent], Search]
 
 @dataclass(eq=False)
 class _Running:
-    """A part, its incumbent, and its search once it has started."""
+    """A part, its incumbent, and its search, or None before the search has started."""
 
     part: Part
     incumbent: Incumbent
@@ -100,7 +100,7 @@ class ConeSearch(Search):
             self._adopt(run)
 
     def advance(self) -> bool:
-        """Advance the next part of the round by its turn."""
+        """Give the next part of the round its turn."""
         run = self._going[self._at]
         self._share(run)
         stop = None if run.incumbent.decided else self._take_turn(run)

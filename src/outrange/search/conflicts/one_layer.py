@@ -1,4 +1,4 @@
-"""Conjunctions over networks with one hidden layer, as rows over inputs and units.
+"""Conjunctions over networks with one hidden layer, as inequalities in inputs and units.
 
 An input satisfies the conjunction if every row is at most 0:
 `direct @ x + weights @ max(z, 0) + height <= 0` with `z = inner @ x + bias`.
@@ -29,7 +29,7 @@ class OneLayer:
     Args:
         inner: Array of shape `(U, d)`.
         bias: Array of shape `(U,)`.
-        off: `(U,)` bounds on the error of a computed `z`, from rounding and stated errors.
+        off: `(U,)` bounds on the error of a computed `z`, due to rounding and stated errors.
         direct: Array of shape `(K, d)`.
         weights: Array of shape `(K, U)`.
         height: Array of shape `(K,)`.

@@ -1,7 +1,7 @@
 """Bound propagation through the rows of a conjunction, with explanations.
 
 A unit of known phase is linear. A unit of unknown phase is replaced by its bounding line over the
-*root* box, so that the reason of a step contains only the phases that the step needs.
+*root* box, so that the reason for a step contains only the phases that the step needs.
 
 References: E. Davis, *Constraint propagation with interval labels*, Artificial Intelligence
 32 (1987); O. Ohrimenko, P. Stuckey, M. Codish, *Propagation via lazy clause generation*,
@@ -139,7 +139,7 @@ class Propagation:
         return None
 
     def _near(self, left: np.ndarray) -> np.ndarray:
-        """Return the units whose rows may cut some input, given their distances from the limits."""
+        """Return the units whose rows may tighten a bound, given their distances from limits."""
         width = np.maximum(self.trail.hi - self.trail.lo - self.least, 0.0)
         near = np.flatnonzero(left < self._steepest * float(width.max(initial=0.0)))
         reach = (np.abs(self.net.inner[near]) * width).max(axis=1, initial=0.0)

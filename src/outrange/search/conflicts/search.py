@@ -89,7 +89,7 @@ class ConflictSearch(Search):
 
     @property
     def promising(self) -> bool:
-        """Whether the conjunction fixes the phases of enough unstable units."""
+        """Whether the root is refuted, or the phases of enough unstable units are fixed."""
         rows = self._rows
         either = (rows.lo < 0) & (rows.hi > 0)
         held = either & ((rows.limit <= NOTHING * rows.hi) | (self.trail.phase != 0))

@@ -1,4 +1,4 @@
-"""The engine of differential verification, which bounds two nearly equal networks together."""
+"""Engine for differential verification, which bounds two nearly equal networks together."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ...ops import Affine, Curve, Rearrange, Step
 
 
 MOST_ENTRIES = 1 << 20
-"""Maximum number of coefficients of a layer that are compared with its counterpart's."""
+"""Maximum number of coefficients of a layer whose counterpart is sought."""
 
 WIDEST = 1 << 10
 """Maximum number of entries of a value: rows of longer values are cut to cones, without pairs."""

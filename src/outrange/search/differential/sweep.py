@@ -279,7 +279,7 @@ def _gap(slope: np.ndarray, offset: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _without_nan(lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """Replace NaN bounds by infinite ones."""
+    """Replace NaN bounds with infinite ones."""
     return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
 

@@ -34,18 +34,18 @@ Row = tuple[np.ndarray, np.ndarray]
 """Indices of the nonzero columns of a row, and their integers."""
 
 Matrices = tuple[list[tuple[list[Row], int]], tuple[np.ndarray, int]]
-"""The rows of each input with their power of two, and the bias with its power of two."""
+"""The rows for each input and the bias, each with the exponent of its power-of-two denominator."""
 
 
 @dataclass(frozen=True, eq=False)
 class AffineForms:
-    """`n` affine forms over `d` inputs: `(n, d + 1)` integers over `2**scale`, constants last."""
+    """`n` affine forms of `d` inputs: `(n, d + 1)` integers over `2**scale`, constants last."""
 
     whole: np.ndarray
     scale: int
 
     def at_scale(self, scale: int) -> np.ndarray:
-        """Return the integers over a larger power of two."""
+        """Return the integers for a larger power of two as the denominator."""
         return self.whole * (1 << (scale - self.scale))
 
     def row(self, i: int) -> list[int]:
@@ -153,7 +153,7 @@ def positive_in(op: Curve, before: AffineForms, j: int, gap: int) -> list[list[i
 
 
 def _product(rows: list[Row], whole: np.ndarray) -> np.ndarray:
-    """Multiply sparse rows by the integers of forms."""
+    """Return the products of sparse rows with the integers of forms."""
     out = np.zeros((len(rows), whole.shape[1]), object)
     for i, (columns, entries) in enumerate(rows):
         if columns.size:

@@ -1,11 +1,11 @@
 """Exact derivatives of a network on a small box, by the cells of its hyperplane arrangement.
 
 The unstable units of a box have finitely many activation patterns. If the derivative of a pattern
-would matter, the pattern is followed layer by layer in exact arithmetic. It is pruned as soon as a
-linear program in rationals proves that no open set of inputs has it. The remaining cells exist, and
-their derivatives are computed exactly. A continuous function is non-decreasing along an input if it
-is non-decreasing on every cell. Smooth curves keep the range of their slopes, and values that
-depend on them keep all their patterns.
+could change the result, the pattern is followed layer by layer in exact arithmetic. It is pruned as
+soon as a linear program in rationals proves that no open set of inputs has it. The remaining cells
+exist, and their derivatives are computed exactly. A continuous function is non-decreasing along an
+input if it is non-decreasing on every cell. Smooth curves keep the range of their slopes, and
+values that depend on them keep all their patterns.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ BOX, PATTERN, CELL = 4.0, 0.06, 1.5
 work, so that it is the same on every run."""
 
 HEAD_START, SHARE = 2000.0, 0.5
-"""Limit on the work spent on boxes with many patterns: an initial allowance, plus this fraction of
-the work spent on boxes. Neither splits nor cells are better for all networks."""
+"""Limit on the work spent on boxes with many patterns: an initial allowance in milliseconds, plus
+this fraction of the work spent on all boxes. Neither splits nor cells are better for all
+networks."""
 
 
 @dataclass(frozen=True, eq=False)

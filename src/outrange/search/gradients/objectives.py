@@ -86,7 +86,7 @@ class LipschitzObjective:
         return down(-total * (1.0 + 2.0 * gamma(self.directions.size + 4)) - pad)
 
     def reads_marked(self, marks: np.ndarray) -> np.ndarray:
-        """Return `(B, m)` whether any direction is marked: every objective reads all directions."""
+        """Return whether any direction is marked, `(B, m)`; objectives read all directions."""
         return np.repeat(np.any(marks, axis=1)[:, None], self.form.size, axis=1)
 
     def exact(self, k: int, slopes: Exact) -> float | None:

@@ -1,4 +1,4 @@
-"""The linear pieces of curves, and those that the units of a box may be on."""
+"""The linear pieces of curves, and those on which the units of a box may lie."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class _CellEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Bound the objectives by constants; a box whose cells were all enumerated is decided."""
+        """Bound the objectives by constants; boxes whose cells were all enumerated are decided."""
         step = self._engine.chunk
         parts = [
             self._bound_chunk(lo[i : i + step], hi[i : i + step], wanted[i : i + step], cutoff)
@@ -74,7 +74,7 @@ class _CellEngine:
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
     def plain_bounds(self, box: Box) -> np.ndarray:
-        """Return bounds `(m,)` on a box without enumerating its cells, which may take seconds."""
+        """Return bounds `(m,)` on a box, and skip the cell enumeration, which may take seconds."""
         return self._engine.bound(box.lo[None], box.hi[None]).least[0]
 
     def _bound_chunk(
@@ -173,7 +173,7 @@ def minimize_derivatives(
 def _begin_search(
     graph: Graph, box: Box, derivatives: Objectives, incumbent: Incumbent, seed: int
 ) -> tuple[_CellEngine, ArraySearch]:
-    """Create an engine, and its search with first points.
+    """Create an engine, and a search that already has its first points.
 
     This minimal work may slightly exceed the time limit.
 
@@ -275,8 +275,8 @@ def derivative_signs(
         objectives for which a witness was accepted.
 
     Sound, complete, cost: as for `minimize_derivatives`. A slope that touches 0 without crossing it
-    is decided if the network is piecewise linear, or if its curves only rise and its weights agree
-    in sign.
+    is decided if the network is piecewise linear, or if its curves are nondecreasing and its
+    weights agree in sign.
     """
     m = derivatives.form.size
     broken = np.zeros(m, bool)

@@ -14,8 +14,8 @@ from .relaxation import least_in_ball
 
 
 SHRUNK = 1e-13
-"""Fraction of the radius by which points stay away from the sphere, so that rounding cannot move
-them out of the ball."""
+"""Fraction of the radius by which points stay inside the sphere, so that rounding cannot move them
+out of the ball."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class BallEngine:
         return replace(result, least=least, at=part.at)
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate the objectives in plain float64; infinite outside the ball."""
+        """Evaluate the objectives in plain float64; they are infinite outside the ball."""
         return self._inside(x, self._engine.evaluate(x))
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +72,7 @@ class BallEngine:
         return self._inside(x, values), slope
 
     def _inside(self, x: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Replace values outside the ball by infinity."""
+        """Replace values at points outside the ball with infinity."""
         size = norm(x[..., self.ball.index] - self.ball.center, self.ball.order)
         return np.where(size[..., None] <= (1.0 - SHRUNK / 2) * self.ball.radius, values, np.inf)
 

@@ -6,7 +6,7 @@ For every multiplier `t >= 0`
 
 holds for all `x` of the box with `|x - c|_p <= r` (weak duality). The best `t` gives the least
 value itself, because both sets are convex. Bisection finds it: at the minimizer `x(t)` of the sum,
-`|x(t) - c|_p^p - r^p` decreases in `t`. An inexact `t` is sound, too.
+`|x(t) - c|_p^p - r^p` decreases in `t`. An inexact `t` is also sound.
 
 Reference: S. Boyd, L. Vandenberghe, *Convex Optimization*, Cambridge 2004, chapter 5.
 """
@@ -102,8 +102,9 @@ def _rounding(
 ) -> np.ndarray:
     """Bound the rounding error of the sum, and the effect of an inexact minimizer.
 
-    The minimizer is `c - a / 2 t`, with two rounding errors. There the sum rises by `t` times the
-    square of these errors. Where the terms are linear, it rises by at most `|a| + t` times them.
+    The minimizer is `c - a / 2 t`, with two rounding errors. These errors increase the sum by `t`
+    times their square. Where the terms are linear, they increase it by at most `|a| + t` times
+    their size.
     """
     size_of = np.abs(slopes) * (np.abs(x) + np.where(inside, np.abs(center), 0.0))
     steps = np.abs(np.where(inside, x - center, 0.0)) + np.where(inside, np.abs(center), 0.0)

@@ -1,4 +1,4 @@
-"""The activation patterns of a small box, and the exact part of each where a clause holds.
+"""The activation patterns of a small box, and for each the exact part where a clause holds.
 
 A piecewise-linear network is affine as long as no unit changes its phase. The box is cut by the
 zero planes of its unstable units, layer by layer, depth first. In each resulting cell the clauses
@@ -78,7 +78,7 @@ Forms = tuple[np.ndarray, np.ndarray]
 """`(n, d)` slopes and `(n,)` constants."""
 
 _Branch = tuple[list[Forms], Vertices]
-"""The forms of the inputs and of the layers decided so far, and the cell where they hold."""
+"""The forms of the inputs and of the layers decided so far, and the cell where they are valid."""
 
 
 class _PatternEnumeration:
@@ -121,7 +121,7 @@ class _PatternEnumeration:
             waiting.append(self._branches(values, cell))
 
     def _branches(self, values: list[Forms], cell: Vertices) -> Iterator[_Branch]:
-        """Yield the branches of the next layer: its units' phases with their cells."""
+        """Yield the branches of the next layer: one per combination of phases, with its cell."""
         k = len(values) - 1
         layer = self._program.layers[k]
         slopes, constants = self._sums(k, values)

@@ -1,4 +1,4 @@
-"""Points of many boxes that satisfy some clause: descent in each box, then a retreat inward."""
+"""Finds points of boxes that satisfy some clause: a descent in each box, then a retreat inward."""
 
 from __future__ import annotations
 

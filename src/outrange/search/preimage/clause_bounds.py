@@ -33,7 +33,7 @@ class ClauseBounds:
 
     Args:
         clauses: `m` conjunctions over `[x, y]`.
-        distances: Norm balls that belong to every clause.
+        distances: Norm balls that are part of every clause.
         hull: Box that contains every box to be bounded.
         engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
     """

@@ -163,10 +163,10 @@ class Paving:
         Args:
             tol: Fraction of the whole volume.
             seconds: Wall-clock seconds for this call.
-            most: Maximum number of boxes that are not outside.
+            most: Maximum number of boxes that are not labeled outside.
 
         Returns:
-            None once the goal is reached (or no box can be bisected); else `"time"`, `"memory"`,
+            None if the goal is reached (or no box can be bisected), else `"time"`, `"memory"`,
             `"pieces"` or `"interrupted"`.
         """
         until = read_clock() + seconds

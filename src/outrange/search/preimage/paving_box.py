@@ -1,4 +1,4 @@
-"""One box of a paving, and its bisection tree."""
+"""A box of a paving, and its bisection tree."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ TOLERANCE = 1e-12
 
 
 class TooManyVertices(Exception):
-    """Raised if a polytope has more vertices than allowed."""
+    """Error for a polytope that has more vertices than allowed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Vertices:
     """A polytope `rows @ x <= limits` within a box.
 
     Args:
-        points: `(p, d)` its vertices, perhaps with redundant points; none if it is empty.
+        points: `(p, d)` its vertices, perhaps with redundant points; there are none if it is empty.
         on: `(p, 2 d + rows)` whether a point lies on a face; the box's faces come first.
         rows: Array of shape `(rows, d)`.
         limits: Array of shape `(rows,)`.
@@ -43,7 +43,7 @@ class Vertices:
 
     @classmethod
     def of(cls, lo: np.ndarray, hi: np.ndarray) -> Vertices:
-        """Create the polytope of a box; an input of width 0 adds no vertices."""
+        """Create the polytope of a box, in which an input of width 0 adds no vertices."""
         d = lo.size
         sides = [(0, 1) if a < b else (0,) for a, b in zip(lo, hi, strict=True)]
         corner = np.array(list(itertools.product(*sides)), bool).reshape(2 ** sum(lo < hi), d)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PavingSettings:
-    """Effort that a paving spends on a box before it is bisected.
+    """Effort that a paving spends on a box before bisecting it.
 
     Args:
         most_at_once: Maximum number of boxes per call; fewer if they would take longer than

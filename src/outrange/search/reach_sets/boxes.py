@@ -1,4 +1,4 @@
-"""Covers for networks that are not piecewise linear: boxes with an affine form and an error each.
+"""Covers for networks that are not piecewise linear: boxes, each with an affine form and an error.
 
 The box with the largest error, as a fraction of the outputs' range, is halved until all errors are
 small enough. A box is halved along the input with the largest effect on the outputs.

@@ -89,7 +89,7 @@ class InputFrame:
 
 @dataclass(eq=False)
 class Cells:
-    """Cells at some value of a graph, with the forms of values that are still needed.
+    """Cells that have reached some value of a graph, with the forms of values still needed.
 
     Args:
         forms: Forms over all cells, by value.
@@ -147,7 +147,7 @@ class Cells:
 
 
 def without_overflow(form: ForwardForm) -> ForwardForm:
-    """Replace entries of a form that overflow by 0 with an infinite error."""
+    """Replace each entry of a form that overflows with 0 and an infinite error."""
     rows = np.isfinite(form.rows).all(axis=1)
     finite = rows & np.isfinite(form.center) & np.isfinite(form.rest)
     if finite.all():

@@ -3,8 +3,8 @@
 The position of a knot's plane is known only up to the error of the unit's form. So a unit's true
 value may leave its piece by up to this error. The result is then off by up to this error times the
 change of the slope, which is added to the result's error. No cut is made where a knot crosses a
-cell by less than the error. The amount by which the unit exceeds its piece is another error there.
-So the cells cover the set despite all rounding.
+cell by less than the error. There, the amount by which the unit exceeds its piece is an additional
+error. So the cells cover the set despite all rounding.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from .polytope import CutPolytope, face_of
 def cut_by_knots(op: Curve, source: int, cells: Cells, has_room: Callable[[int], bool]) -> Cells:
     """Cut cells by the knots of a curve; return them with the form of the curve's value.
 
-    Cells that cannot be cut any more enclose the value instead.
+    Cells that can no longer be cut enclose the value instead.
 
     Args:
         cells: The cells to cut.
         has_room: Function that returns whether time is left, and the given number of cells is
             allowed.
 
-    Sound: yes, see the module. Cost: a cut for each knot that crosses a cell.
+    Sound: yes, as the module explains. Cost: a cut for each knot that crosses a cell.
     """
     waiting, done, k = cells, [], cells.polytopes[0].size
     while len(waiting):

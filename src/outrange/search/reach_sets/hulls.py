@@ -1,4 +1,4 @@
-"""A few hulls that replace many cells, used when there is no time to process each cell.
+"""A few hulls that replace many cells if there is no time to process each cell.
 
 An affine map is fitted to all cells, and used for the entries where it is tighter than a box. The
 largest distance of a cell's form from the map is added to the error.
@@ -49,7 +49,7 @@ def hulls(whole: Cells, parts: Sequence[Cells]) -> Cells:
 
 
 def _halves(polytope: CutPolytope, most: int) -> list[CutPolytope]:
-    """Divide a polytope into at most `most` parts, halved along one input after another."""
+    """Divide a polytope into at most `most` parts, by halving along one input after another."""
     parts, axis = [polytope], 0
     while polytope.size and 2 * len(parts) <= most:
         halves = []
@@ -90,7 +90,7 @@ def _hull(whole: Cells, polytope: CutPolytope, parts: Sequence[Cells]) -> Cells:
 
 
 def _around_all(parts: Sequence[Cells], value: int) -> ForwardForm:
-    """Enclose a value of all cells by a fitted map or a box, the tighter one per entry."""
+    """Enclose a value of all cells by a fitted map or a box, whichever is tighter per entry."""
     k, n = parts[0].polytopes[0].size, parts[0].forms[value].center.shape[1]
     with np.errstate(over="ignore", invalid="ignore"):
         box = _around(parts, value, np.zeros((1 + k, n)))

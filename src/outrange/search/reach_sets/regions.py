@@ -22,7 +22,7 @@ class LinearRegions:
     """A piecewise-linear network, through which cells are propagated.
 
     Args:
-        most: Maximum number of cells, waiting and finished cells together.
+        most: Maximum number of cells, including waiting and finished ones.
         last: The last value to be computed.
         gives_up: Whether `advance` raises after a timeout or an interrupt, instead of enclosing the
             values on the remaining cells.
@@ -37,7 +37,7 @@ class LinearRegions:
         cut."""
 
     def advance(self, start: list[Cells], until: int) -> list[Cells]:
-        """Propagate cells to a value; return all cells there, decided or enclosing.
+        """Propagate cells to a value; return all cells there, whether decided or enclosing.
 
         Args:
             start: Cells at earlier values.

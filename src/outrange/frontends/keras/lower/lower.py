@@ -33,7 +33,7 @@ INTEGERS = frozenset(RANGES) - {"bool"}
 def lower(
     trace: Trace, inputs: list[Slot], outputs: list[str], *, fused: bool = True
 ) -> KerasGraph:
-    """Lower every record that the outputs need.
+    """Lower every record on which the outputs depend.
 
     Args:
         trace: The recording of a model.

@@ -1,4 +1,4 @@
-"""Recurrent layers as unrolled loops over their cell, for any cell.
+"""Lowering of recurrent layers, with any cell, as unrolled loops over the cell.
 
 A recurrent layer passes its loop to the backend. During a trace, the layer's `inner_loop` is
 replaced by a loop over the steps of the sequence, which calls the cell as Keras does. So the

@@ -82,7 +82,7 @@ class TolerantRun:
     """The result of a symbolic run of a model and its losses.
 
     Args:
-        trace: All records, those of the losses at the end.
+        trace: All records, with those of the losses at the end.
         inside: Number of records of the model itself.
         losses: The tensor of each loss, or None if its code could not be traced.
         targets: The symbols of the targets.
@@ -193,7 +193,7 @@ def _symbol_dtype(array: Any) -> str:
 
 
 def symbols(model: Any, x: Any) -> Any:
-    """Return symbols for a model's input, with open sizes taken from the data."""
+    """Return symbols for a model's input, with unknown sizes taken from the data."""
     k = keras()
     arrays = k.tree.flatten(x)
     try:

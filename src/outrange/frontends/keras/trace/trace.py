@@ -109,7 +109,7 @@ class Tracer:
         return k.Operation.compute_output_spec(op, *args, **kwargs)
 
     def layer(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Run `layer.call` on the symbols; its records carry the layer's name."""
+        """Run `layer.call` on the symbols, and label its records with the layer's name."""
         path = self.path_of(layer)
         if self.stack and getattr(self.stack[-1], "activation", None) is layer:
             self.visiting[-1].before = self.keras.tree.flatten(args)[0]

@@ -90,7 +90,7 @@ class Measurement:
         return np.asarray(self.k.ops.convert_to_numpy(tensor))
 
     def measure(self, x: Any, y: Any) -> Measured:
-        """Compute loss, gradients and outputs at inference, with the current weights."""
+        """Compute loss, gradients and outputs at inference, using the current weights."""
         cut = self.k.tree.map_structure(lambda a: self.tensor(a[:ROWS]), (x, y))
         was_built = self.model._compile_loss is None or self.model._compile_loss.built
         with warnings.catch_warnings(), preserve_metrics(self.model), self._preserve_variables():

@@ -46,7 +46,7 @@ SAME_IF_UNSET = {
     **dict.fromkeys(("Attention", "AdditiveAttention", "MultiHeadAttention",
                      "GroupedQueryAttention"), ("dropout",)),
 }  # fmt: skip
-"""Keras layers that also behave the same if none of these attributes is set."""
+"""Keras layers that also behave the same if none of the listed attributes is set."""
 
 DROPPING = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
             "GaussianDropout")  # fmt: skip

@@ -13,7 +13,7 @@ def fresh_optimizer(
 
     Args:
         model: The compiled model.
-        settings: Settings that the new optimizer is built from.
+        settings: Settings from which the new optimizer is built.
         variables: Variables that the new optimizer will update, in the order of the model's
             variables, or None for the model's own.
     """

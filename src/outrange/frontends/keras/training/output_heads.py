@@ -33,7 +33,7 @@ def head(k: Any, model: Any, trace: Trace, output: Any, number: dict[int, int], 
     """Return the `Head` of one output: its last activation or layer.
 
     Args:
-        number: Map from the `id` of a symbol to its tensor number.
+        number: Map from the `id` of a symbol to the index of its tensor.
         loss: Name of the loss of this output, or `""` if it has none.
     """
     maker = {id(t): r for r in trace.records for t in k.tree.flatten(r.outputs)}
@@ -134,7 +134,7 @@ def _axis(k: Any, record: OperationRecord) -> int | None:
 def _source_record(
     k: Any, maker: dict[int, OperationRecord], tensor: Any
 ) -> OperationRecord | None:
-    """Return the record that computes the numbers of a tensor, skipping changes of shape."""
+    """Return the record that computes the values of a tensor, skipping changes of shape."""
     record = maker.get(id(tensor))
     while record is not None and record.kind in SHAPES:
         record = maker.get(id(k.tree.flatten(record.args)[0]))

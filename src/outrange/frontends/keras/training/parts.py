@@ -1,4 +1,4 @@
-"""Graphs of the part of a model that can be lowered."""
+"""Graphs of the parts of a model that can be lowered."""
 
 from collections.abc import Mapping
 from typing import Any

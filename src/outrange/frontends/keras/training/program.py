@@ -124,7 +124,7 @@ def _heads(
 
 
 def _untraced_weights(run: TolerantRun | None, index: dict[int, int]) -> frozenset[int]:
-    """Return the indices of weights with uses that are not recorded."""
+    """Return the indices of the weights that have unrecorded uses."""
     read = run.escaped if run else index
     return frozenset(index[i] for i in read if i in index)
 
@@ -270,7 +270,7 @@ def _steps_ahead(
     whole: Any,
     again: Any,
 ) -> dict[str, Any]:
-    """Return the fields of the program that describe its future training steps."""
+    """Return the fields of the program that describe future training steps."""
     return {
         "stepping": describe_stepping(k, model) if compiled else None,
         "understood": known_reads(k, run, index) if run else {},

@@ -67,7 +67,7 @@ def has_user_loss(k: Any, model: Any) -> bool:
 
 
 def compiled_losses(k: Any, model: Any) -> list[Any]:
-    """Return the losses as passed to `compile`; empty for a model that is not compiled."""
+    """Return the losses as passed to `compile`, or an empty list if the model is not compiled."""
     return k.tree.flatten(getattr(getattr(model, "_compile_loss", None), "_user_loss", None))
 
 

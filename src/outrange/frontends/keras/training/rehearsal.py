@@ -1,4 +1,4 @@
-"""A few steps of training on a copy of the model, with its own optimizer."""
+"""A few training steps on a copy of the model, with a new optimizer like the model's."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence

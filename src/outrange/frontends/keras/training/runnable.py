@@ -20,7 +20,7 @@ def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[st
 
 
 def run_fields(k: Any, model: Any, struct: Any, x: Any, measurement: Measurement) -> dict[str, Any]:
-    """Return the fields of the program about running and training the model."""
+    """Return the fields of the program that concern running and training the model."""
     return {
         "input_dtypes": tuple(str(t.dtype) for t in k.tree.flatten(struct)),
         "more_than_losses": more_than_losses(k, model),

@@ -22,7 +22,7 @@ CONVOLUTIONS = (
 """Keras layers that reshape their bias before adding it."""
 
 CELLS = ("SimpleRNNCell", "LSTMCell")
-"""Keras cells that multiply their state by one kernel, and by nothing else."""
+"""Keras cells that multiply their state by a single kernel and nothing else."""
 
 STEADY = (
     "Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D", "Embedding",
@@ -112,8 +112,8 @@ def moves_entries_alone(k: Any, model: Any) -> bool:
 def _is_keras_own(k: Any, kind: type) -> bool:
     """Return whether a class is one of Keras's, or its backend's version of one.
 
-    On PyTorch, Keras replaces `Adam` by a class of the same name that updates all weights together,
-    with the same results.
+    On PyTorch, Keras replaces `Adam` with a class of the same name that updates all weights
+    together, with the same results.
     """
     keras_class = getattr(k.optimizers, kind.__name__, None)
     is_backend_class = kind.__module__.startswith("keras.src.backend.")

@@ -43,7 +43,7 @@ def steps(
         weights: Map from the `id` of a variable to its index.
 
     Returns:
-        The steps, and a map from the `id` of each symbol to its tensor number.
+        The steps, and a map from the `id` of each symbol to the index of its tensor.
     """
     number: dict[int, int] = {}
 

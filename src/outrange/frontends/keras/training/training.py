@@ -16,7 +16,7 @@ def losses(k: Any, model: Any, y: Any, outputs: list[Any]) -> tuple[list[tuple],
 
     Returns:
         A list with a tuple for each loss: the loss object, the output's index, the symbol of the
-        targets, and the loss weight. Then a list of messages about what could not be read.
+        targets, and the loss weight; and a list of messages about what could not be read.
     """
     compiled = getattr(model, "_compile_loss", None)
     if compiled is None or y is None:
@@ -81,10 +81,10 @@ def _follow_path(struct: Any, path: Any) -> Any:
 def loss_record(
     k: Any, loss: Any, output: int, tensor: int | None, weight: float, rank: int, masked: bool
 ) -> Loss:
-    """Convert a Keras loss object and its loss weight to a record.
+    """Convert a Keras loss object and its weight to a record.
 
     Args:
-        output: Index of the output that the loss applies to.
+        output: Index of the output to which the loss applies.
         rank: Number of axes of the output, including the batch axis.
         masked: Whether the output may carry a mask; the loss ignores masked entries.
     """

@@ -40,6 +40,6 @@ def number(c: TracedCall, name: str, default: float) -> float:
 
 
 def round_as_model(c: TracedCall, number: float) -> float:
-    """Round a number in the code to the type that the operation computes in."""
+    """Round a number in the code to the type in which the operation computes."""
     is_exact = isinstance(number, int) and "float32" not in c.step.dtypes
     return float(number) if is_exact or "float64" in c.step.dtypes else float(np.float32(number))

@@ -36,7 +36,7 @@ def _batch_norm(c: TracedCall) -> list[Operand]:
 
 @rule("_native_batch_norm_legit.no_stats")
 def _batch_statistics(c: TracedCall) -> list[Operand]:
-    """Normalize each channel of one row, like an instance norm on a batch of one."""
+    """Normalize each channel of one row, as an instance norm does on a batch of one."""
     axes = [i for i in range(len(c.x.shape)) if i != 1]
     y = standardize(c.b, c.x, axes, number(c, "eps", 1e-5))
     return [_scale_and_shift(c, y, (1, -1, *(1,) * (len(c.x.shape) - 2)))]
@@ -112,7 +112,7 @@ def _convolve(c: TracedCall) -> Operand:
 
 
 def _window(c: TracedCall, size: list[int]) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the windows over the spatial axes, and the result's shape."""
+    """Return the flat positions in each window over the spatial axes, and the result's shape."""
     rank, lead = len(size), len(c.x.shape) - len(size)
 
     def each(name: str, default: list[int]) -> list[int]:
@@ -174,7 +174,7 @@ def _adaptive_max(c: TracedCall) -> list[Operand]:
 
 
 def _adaptive_windows(c: TracedCall) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the flat positions in each window, padded by -1, and the shape of the result."""
+    """Return the flat positions in each window, padded with -1, and the shape of the result."""
     sizes, shape = list(get(c, "output_size")), tuple(c.x.shape)
     positions = np.arange(c.x.size).reshape(shape)
     lead = len(shape) - len(sizes)

@@ -70,8 +70,8 @@ def _weights(
     """Compute the weights of a linear operation by running it on unit tensors.
 
     Returns:
-        The entries that each result reads, padded by -1; their weights, padded by 0; and the shape
-        of the results.
+        The entries that each result reads, padded with -1; their weights, padded with 0; and the
+        shape of the results.
     """
     if any(isinstance(x, Value) for x in c.inputs[1:]):
         raise UnsupportedError(f"{c.kind} with arguments that depend on the input")

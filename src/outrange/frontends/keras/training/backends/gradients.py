@@ -1,4 +1,4 @@
-"""Loss and gradients by the backend's automatic differentiation."""
+"""Loss and gradients, computed by the backend's automatic differentiation."""
 
 from collections.abc import Callable
 from typing import Any

@@ -69,7 +69,7 @@ class JaxTraining:
         return run
 
     def prepare(self, x: Any, y: Any) -> None:
-        """Build the loss before anything is traced, so that its counters never hold tracers."""
+        """Build the loss before anything is traced, so that its counters never contain tracers."""
         compiled = self.model._compile_loss
         if compiled is not None and not compiled.built:
             rows = self.k.tree.map_structure(lambda a: self.k.KerasTensor(a.shape, a.dtype), (x, y))
@@ -238,7 +238,7 @@ def _counters(model: Any) -> list[Any]:
 
 
 def _start_with_numpy(variable: Any) -> None:
-    """Let NumPy create a variable's initial zeros, so that JAX need not compile for their shape."""
+    """Let NumPy create a variable's initial zeros, so that JAX compiles nothing for their shape."""
     if variable._value is None and type(variable._initializer).__name__ == "Zeros":
         variable._initializer = lambda shape, dtype=None: np.zeros(shape, dtype)
 

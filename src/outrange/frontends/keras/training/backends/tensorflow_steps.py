@@ -43,7 +43,7 @@ class TensorFlowTraining:
         """Build the optimizer; return the variables, other than the model's, that steps change.
 
         An optimizer runs about twenty operations per weight array. If they can run on one vector of
-        all weights instead, tracing and running take a fifth of the time.
+        all weights instead, tracing and running take a fifth as long.
 
         Args:
             one_by_one: Whether the optimizer must update the weights one by one.

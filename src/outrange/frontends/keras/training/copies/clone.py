@@ -14,7 +14,7 @@ from .protocol import Look
 
 
 class Clone:
-    """A clone of the model whose variables are changed by training."""
+    """A clone of the model; training changes the variables of the clone."""
 
     def __init__(
         self, k: Any, model: Any, noisy: bool, without: str, bent: tuple[str, ...], other: str
@@ -64,7 +64,7 @@ class Clone:
         return self._training.steps(x, y, due, rows)
 
     def look(self, x: Any, y: Any) -> Look:
-        """Compute loss and outputs at the current weights."""
+        """Compute the loss and the outputs with the current weights."""
         x, y = self._k.tree.map_structure(self._k.ops.convert_to_tensor, (x, y))
         loss, *outputs = self._training.look(x, y)
         number = self._k.ops.convert_to_numpy

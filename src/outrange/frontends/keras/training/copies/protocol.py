@@ -43,7 +43,7 @@ class Copy(Protocol):
         ...
 
     def look(self, x: Any, y: Any) -> Look:
-        """Compute loss and outputs at the current weights."""
+        """Compute the loss and the outputs with the current weights."""
         ...
 
     def weights(self) -> list[np.ndarray]:

@@ -57,7 +57,7 @@ class ValueCopy:
         return losses, seen
 
     def look(self, x: Any, y: Any) -> Look:
-        """Compute loss and outputs at the current weights."""
+        """Compute the loss and the outputs with the current weights."""
         loss, *outputs = self._look(*self._state[:2], x, y)
         return Look(float(loss), *([np.asarray(t) for t in part] for part in outputs))
 
