@@ -141,7 +141,7 @@ _HOMES = {
     "questions.inputs.data": "ball data_box",
     "questions.inputs.sets": "L1Ball L2Ball Mixed Polytope Union",
 }
-"""Modules and the public names that they define; a test compares these with the imports above."""
+"""Dict from module to the public names in it; a test compares these with the imports above."""
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

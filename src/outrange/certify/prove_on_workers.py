@@ -33,8 +33,8 @@ ALONE = 4
 The boxes before them form one part."""
 
 GRACE = 60.0
-"""A task is considered hung this many seconds after twice its time limit. The worker may need them
-to start."""
+"""A task is considered hung this many seconds after twice its time limit. The worker may need this
+time to start."""
 
 CALL = 64
 """Number of boxes processed between two readings of the clock."""
@@ -166,7 +166,7 @@ def write_part(
     """Write the trees of boxes until the time limit; this function runs on a worker.
 
     Args:
-        payload: The recipe of the prover.
+        payload: The arguments from which the prover is built.
         boxes: The boxes, in order.
         seconds: Time limit; at least one call of the kernel is made regardless.
 

@@ -23,7 +23,7 @@ CLOCK = 0.05
 """Seconds between two checks of the deadline."""
 
 CALL = 0.005
-"""Target duration of a call to the kernel, in seconds; an idle core may wait so long for a box."""
+"""Target duration of a call to the kernel in seconds; an idle core may wait this long for a box."""
 
 MOST_BOXES = 4096
 """Largest number of boxes in one call to the kernel."""

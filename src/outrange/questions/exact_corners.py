@@ -33,7 +33,9 @@ FEW_BITS = 2.0**-40
 def find_attained_outputs(
     graph: Graph, value: int, entries: np.ndarray, pieces: Sequence[Star], sets: Sequence[Region]
 ) -> np.ndarray:
-    """Return the outputs at corners of pieces, if they are exactly float64 numbers, `(n, outputs)`.
+    """Return the exact outputs at corners of pieces, `(n, outputs)`.
+
+    Outputs that float64 cannot represent are omitted.
 
     Args:
         graph: The network under study.
@@ -42,7 +44,7 @@ def find_attained_outputs(
         pieces: Pieces of the image.
         sets: The input set, as a union of regions.
 
-    Sound: some input of the set has exactly each returned output; nothing is rounded.
+    Sound: each returned output is the exact output at some input of the set; nothing is rounded.
     """
     outputs: dict[tuple[float, ...], None] = {}
     network = RationalEvaluator(_until(graph, value))

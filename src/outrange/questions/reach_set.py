@@ -158,7 +158,7 @@ def convex_parts(
     Their union is the set. A part may be empty; `InputFrame.polytope` detects this.
 
     Raises:
-        InputError: Inputs take integers, a set is a ball, or too many inputs vary.
+        InputError: An input is an integer, a region is a ball, or too many inputs vary.
     """
     for region in regions:
         check_within(slots, region.box.lo, region.box.hi)

@@ -115,7 +115,7 @@ def corners(where: Box, rng: np.random.Generator, most: int) -> np.ndarray:
 
 
 def _improve(values: np.ndarray, points: np.ndarray, best: np.ndarray, at: np.ndarray) -> None:
-    """Update the minima `best` in place with the column minima of `values`, and their points."""
+    """Lower the minima `best` to the column minima of `values`, and update their points `at`."""
     values = np.where(np.isnan(values), np.inf, values)
     row = np.argmin(values, axis=0)
     minima = values[row, np.arange(best.size)]

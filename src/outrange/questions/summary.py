@@ -206,7 +206,10 @@ def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
 def behaviour(
     curve: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for units with inputs in `[lo, hi]` whether each is dead, always on, or saturated."""
+    """Return whether each unit with inputs in `[lo, hi]` is dead, always on, and saturated.
+
+    The result is three Boolean arrays, one for each of these properties.
+    """
     dead, always_on = np.zeros(lo.shape, bool), np.zeros(lo.shape, bool)
     edges = (-np.inf, *curve.knots, np.inf)
     for bend, left, right in zip(curve.bends, edges[:-1], edges[1:], strict=True):

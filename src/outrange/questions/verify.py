@@ -114,12 +114,12 @@ def verify(
 
 
 def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
-    """Raise an error unless the network is defined on all bounded input sets.
+    """Raise an error unless the network is defined on every region with finite bounds.
 
     This check is needed for conditions that are decided without the network.
 
     Raises:
-        InputError: A function of the network may be undefined on an input set.
+        InputError: A function of the network may be undefined on a region.
     """
     for box in (region.box for region in regions):
         if np.isfinite([box.lo, box.hi]).all():
@@ -159,7 +159,7 @@ def _find_smaller_sets(
 
 
 def undecided_verdict(network: NetworkLike, text: str, clock: Clock) -> Verdict:
-    """Return an `UNKNOWN` verdict, for a time limit that passed before the search began."""
+    """Return the verdict `UNKNOWN` for a time limit that passed before the search began."""
     none = Solution.unknown(Status.TIME, network.graph.size)
     return _verdict(network, text, replace(none, seconds=clock.seconds), None, -np.inf)
 

@@ -50,7 +50,7 @@ class FloatNetwork:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
 
         def group(place: int) -> tuple[int, str | int]:
-            """Return a grouping key, which is equal for all gates of one block's units."""
+            """Return the grouping key of a block; all gates of one block's units have the same."""
             name = network.blocks[place].curve
             if isinstance(name, str):
                 return place, name

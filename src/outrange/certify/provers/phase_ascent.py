@@ -80,7 +80,7 @@ class PhaseAscent:
         self.gap = np.abs(self.above - self.below) * np.maximum(-self.low, 0) * self.high / wide
 
     def root(self) -> Cases:
-        """Return the case with no sign fixed, not yet bounded."""
+        """Return the case in which no sign is fixed; it is not bounded yet."""
         shape = (1, self.count)
         cases = Cases(
             np.zeros(shape),
@@ -149,7 +149,10 @@ class PhaseAscent:
     def _pass(
         self, signs: np.ndarray, share: np.ndarray, pull: np.ndarray, gradients: bool
     ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Compute bounds, the units' coefficients, and gradients in shares and in multipliers."""
+        """Compute the bounds, the coefficients of the units, and the gradients of the bounds.
+
+        The gradients are with respect to the shares, and with respect to the multipliers.
+        """
         ls, lt, hs, ht = self._lines(signs, share)
         count, d = len(signs), self.inputs
         form = np.tile(self.row, (count, 1))
@@ -187,7 +190,7 @@ class PhaseAscent:
         return np.where(self.kinked & (signs == 0), score, 0.0)
 
     def write_leaves(self, cases: Cases) -> list[tuple[bytes, bytes]]:
-        """Encode the shares and multipliers of each case, and round `cases` to these codes."""
+        """Encode the shares and multipliers of each case; round `cases` to the encoded values."""
         out = []
         shares = np.rint(cases.share * 255).astype(np.uint8)
         cases.share = shares / 255.0

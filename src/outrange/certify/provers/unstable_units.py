@@ -77,7 +77,7 @@ class UnstableUnits:
         return self.width - self.net.inputs
 
     def rows(self, forms: list[Form]) -> tuple[np.ndarray, np.ndarray]:
-        """Rewrite forms of the network's variables as rows over the columns, and constants."""
+        """Return forms of the network's variables as rows over the columns, and their constants."""
         return self._put(*self.net.rows(forms))
 
     def _put(self, rows: Rows, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ def range_reporter(
 ) -> Callable[[SearchProgress], None] | None:
     """Adapt a range callback to a search that minimizes the forms `[rows; -rows]`.
 
-    The returned callback converts the bounds of the search to lower and upper bounds.
+    The returned callback converts the bounds of the search to lower and upper bounds on the rows.
 
     Args:
         progress: The user's callback, or None.

@@ -23,7 +23,7 @@ LARGEST_EXACT = 2.0**31
 
 
 def integer_cases(regions: Sequence[Region]) -> list[Region]:
-    """Split regions into boxes on which their conditions between integer inputs hold everywhere.
+    """Split regions into boxes on which their conditions on several integer inputs always hold.
 
     A one-hot group of `k` columns becomes `k` boxes. A region that would need more than
     `MOST_CASES` boxes keeps its conditions.

@@ -1,1 +1,1 @@
-"""Evidence for answers: rigorous outputs at points, and the model's own outputs there."""
+"""Evidence for answers: bounds on the outputs at points, and the model's own outputs there."""

@@ -20,7 +20,7 @@ It covers the enclosure, the float32 error of each value, and the user's own mod
 """
 
 SECONDS_A_PRODUCT = 4e-7
-"""Estimated seconds per product in `BallEvaluator.work`, four times the value of dense networks.
+"""Estimated seconds per product of `BallEvaluator.work`: four times the time in dense networks.
 
 A single point of a small network with a softmax took up to 1.4 times this."""
 

@@ -25,7 +25,7 @@ REMEMBERED = 8
 """A checker keeps this many of the earliest checked points, and as many of the latest."""
 
 TIED = 2.0**-160
-"""Width of balls, relative to a value's size, at which the value is considered a tie."""
+"""Width of balls, relative to a value's size, at which an undecided comparison is called a tie."""
 
 PATIENCE = 2.0
 """Seconds that a search continues after a counterexample that float32 does not reproduce."""
@@ -194,7 +194,7 @@ class CounterexampleChecker:
 
 
 def float_below(value: float | Fraction) -> float:
-    """Return the largest float64 that is at most a float or a fraction."""
+    """Return the largest float64 that is at most `value`."""
     if not isinstance(value, Fraction):
         return float(value)
     try:
@@ -205,7 +205,7 @@ def float_below(value: float | Fraction) -> float:
 
 
 def float_above(value: float | Fraction) -> float:
-    """Return the least float64 that is at least a float or a fraction."""
+    """Return the smallest float64 that is at least `value`."""
     return -float_below(-value)
 
 

@@ -218,7 +218,7 @@ class _Box:
         undecided: list[int],
         limits: list[list[int]],
     ) -> bool:
-        """Continue with every combination of linear pieces for the `undecided` units of a curve.
+        """Continue the enumeration with every combination of pieces for a curve's undecided units.
 
         Returns whether it is proved that no clause holds for any combination.
         """

@@ -55,8 +55,8 @@ def any_of(parts: Iterable[Formula]) -> Formula:
 def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
     """Build `form <= 0` (`< 0` if strict) for a form without peaks, with float64 coefficients.
 
-    If a division (such as a mean of three) left numbers that float64 cannot represent, the
-    inequality is multiplied by their denominator. If that does not help, each number is rounded
+    If a division (as in a mean of three numbers) produced numbers that float64 cannot represent,
+    the inequality is multiplied by their denominator. If that does not help, each number is rounded
     once.
 
     Raises:

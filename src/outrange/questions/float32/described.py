@@ -2,8 +2,8 @@
 
 The float32 analysis bounds the roundings of the graph's ops. It applies to the model only if the
 graph rounds at least wherever the model does. For the operations below, this is so in every runtime
-that is known only to reorder sums, fuse products, and multiply weights together. Other
-operations are refused by name, such as a softmax, which runtimes compute by a different formula.
+that is known only to reorder sums, fuse products, and multiply weights together. Other operations,
+such as a softmax, for which runtimes use a different formula, are refused by name.
 """
 
 from __future__ import annotations

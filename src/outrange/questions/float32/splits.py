@@ -4,8 +4,8 @@ On a part of a box, values are smaller and more units are stable, so float32 dev
 real-valued network. The parts whose real bound and error together determine a bound are split until
 the gain vanishes.
 
-Sound: a bound is the worst bound of parts that cover the box. Cost: one pass of linear bounds and
-one pass of error bounds per part.
+Sound: each bound is the worst of the bounds on parts that cover the box. Cost: one pass of linear
+bounds and one pass of error bounds per part.
 """
 
 from __future__ import annotations

@@ -47,11 +47,12 @@ def verify_float32(
 ) -> Verdict:
     """Verify that no float32 run at inputs of the regions satisfies `unsafe`.
 
-    First the box kernel tries to prove this with bounds on the float32 rounding of every unit. If
-    it fails, each inequality is relaxed by the largest deviation of its left-hand side in float32
-    over the set. If no input satisfies the relaxed condition in real arithmetic, no float32 run
-    satisfies the condition itself. `VIOLATED` comes with an input of float32 numbers at which the
-    model's own output satisfies the condition.
+    The property is first verified in real arithmetic, and the model is run at samples in search of
+    a violation. If the property holds, the box kernel tries to prove it for float32, with bounds on
+    the rounding of every unit. If this fails, each inequality is relaxed by the largest deviation
+    of its left-hand side in float32 over the set. If no input satisfies the relaxed condition in
+    real arithmetic, no float32 run satisfies the condition itself. `VIOLATED` comes with an input
+    of float32 numbers at which the model's own output satisfies the condition.
 
     Args:
         network: The network to verify.
@@ -116,7 +117,7 @@ def _candidates(verdict: Verdict, regions: Sequence[Region], seed: int) -> list[
 def _find_violation(
     network: NetworkLike, unsafe: Formula, regions: Sequence[Region], points: list[np.ndarray]
 ) -> Witness | None:
-    """Return the first float32 point of the set at which the model's output satisfies `unsafe`."""
+    """Find a float32 input at or next to one of `points` at which the model satisfies `unsafe`."""
     if network.predict is None:
         return None
     near = [p for x in points for p in nearby(x, regions)[:2]]

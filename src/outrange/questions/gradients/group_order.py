@@ -87,10 +87,10 @@ def groups_monotone(
     seed: int,
     progress: Callable[[VerifyProgress], None] | None,
 ) -> Monotone:
-    """Verify the order of groups as `group_order`, and wrap the verdict as a `Monotone` answer.
+    """Verify the order of groups as `group_order` does; return the verdict as a `Monotone` answer.
 
     Raises:
-        InputError: Another selection is passed together with the groups.
+        InputError: `inputs`, `outputs` or `direction` is passed together with `groups`.
     """
     selection = {"inputs": inputs, "outputs": outputs, "direction": direction}
     if any(value is not None for value in selection.values()):

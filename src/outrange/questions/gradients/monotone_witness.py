@@ -1,4 +1,4 @@
-"""Counterexamples to monotonicity: two inputs that differ in one entry, and a falling output."""
+"""Counterexamples to monotonicity: two inputs that differ in one entry, with a falling output."""
 
 from __future__ import annotations
 

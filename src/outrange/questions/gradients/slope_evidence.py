@@ -58,7 +58,7 @@ class SlopeEvidence:
     Args:
         graph: The network under study.
         where: Box of the inputs.
-        asked: The slopes to evaluate.
+        asked: The slopes to bound.
         clock: The clock of the question.
     """
 

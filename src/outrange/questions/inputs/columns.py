@@ -168,7 +168,7 @@ def whole_columns(
 
 
 def caller_level() -> int:
-    """Return the stack level of the code that called outrange, at which a warning points."""
+    """Return the stack level of the code that called outrange, so that warnings point to it."""
     package, level, frame = __name__.partition(".")[0], 1, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back

@@ -1,1 +1,1 @@
-"""A parser for properties written as text, which never runs them as code."""
+"""Parser for properties written as text; the text is never run as code."""

@@ -1,4 +1,4 @@
-"""Parser for properties written as text, such as `y[0] <= 3.99`, which never runs them as code."""
+"""Parser for properties written as text, such as `y[0] <= 3.99`; the text is never run as code."""
 
 from __future__ import annotations
 

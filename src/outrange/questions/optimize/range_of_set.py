@@ -52,7 +52,7 @@ def range_over(
 
     Args:
         formed: Graph whose outputs are the objectives.
-        regions: The regions of a union.
+        regions: The input set, as a union of regions.
         tol: Tolerance relative to the range seen for each objective.
         time_limit: Limit in seconds for all objectives together, or None.
         progress: Callback for progress records, used if one search covers all objectives.

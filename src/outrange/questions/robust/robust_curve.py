@@ -21,7 +21,7 @@ from .robust_accuracy import accuracy_at
 
 
 LEAST = 1e-3
-"""Seconds for each radius that is left after the time limit, for reusing results at other radii."""
+"""Seconds for each radius that remains after the time limit, to reuse results at other radii."""
 
 
 def is_several(eps: Any) -> bool:

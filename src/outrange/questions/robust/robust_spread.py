@@ -24,7 +24,7 @@ from .robust_run import Question, RobustRun
 GRACE = 30.0
 """A task is considered hung this many seconds after twice its time limit.
 
-The worker may need them to start.
+The worker may need this time to start.
 """
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ball(InputSet):
-    """Set of the inputs within a distance of a point; `order` selects the norm.
+    """Set of the inputs within a given distance of a point; `order` selects the norm.
 
     Args:
         center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
@@ -142,7 +142,7 @@ class L1Ball(Ball):
         clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
 
     Raises:
-        InputError: `radius` is negative or not a number, or `clip` not a pair.
+        InputError: `radius` is negative or not a number, or `clip` is not a pair.
 
     Example:
         >>> L1Ball([0.25, 0.5], 0.5, clip=(0, 1))
@@ -162,7 +162,7 @@ class L2Ball(Ball):
         clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
 
     Raises:
-        InputError: `radius` is negative or not a number, or `clip` not a pair.
+        InputError: `radius` is negative or not a number, or `clip` is not a pair.
 
     Example:
         >>> L2Ball({"a": [0.0, 1.0], "b": 3.0}, {"a": 1.5, "b": 0})
