@@ -186,7 +186,7 @@ class ArrayEngine(GraphObjectives):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Bound as described at `Engine.bound`; the cost grows with unstable units times layers."""
+        """Bound as in `Engine.bound`; the cost per box grows with unstable units times layers."""
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
         _ = self._root  # computed once, before threads need it

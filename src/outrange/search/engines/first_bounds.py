@@ -27,8 +27,8 @@ ROOM = 1 << 23
 """Limit on rows times entries of all values that are optimized together."""
 
 MOST_FORMS = 1 << 28
-"""Maximum number of inputs, times the number of entries of all values, for which forward forms are
-tried first. These forms take a second or two, whereas a pass takes several seconds."""
+"""Maximum product of the number of inputs and the number of entries of all values for which forward
+forms are tried first. These forms take a second or two, whereas a pass takes several seconds."""
 
 
 def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -> None:

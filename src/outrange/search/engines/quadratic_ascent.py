@@ -30,8 +30,8 @@ class QuadraticAscent(AlphaAscent):
     Args:
         tangents: Tangents of every product; `net` contains their planes.
         forms: Second-order forms of the best bounds.
-        lost: `(P, d)` slack of the best bounds that errors of factors cause, per input.
-        blame: `(P, d)` slack of the best bounds that products cause, per input.
+        lost: `(P, d)` slack that errors of factors cause in the best bounds, per input.
+        blame: `(P, d)` slack that products cause in the best bounds, per input.
     """
 
     tangents: dict[int, Tangent | Bend] = field(kw_only=True)

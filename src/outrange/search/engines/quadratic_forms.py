@@ -113,7 +113,7 @@ class QuadraticForms:
 
     @property
     def blame(self) -> np.ndarray:
-        """`(P, d)` the slack of the second-order terms that each input causes."""
+        """`(P, d)` the part of the second-order terms' slack that each input causes."""
         slack = self.mixed_terms + np.maximum(-self._straight, 0.0)
         return np.nan_to_num(slack, posinf=1e100)
 
@@ -182,7 +182,7 @@ class QuadraticForms:
     def below(
         self, level: np.ndarray, start: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return bounds on `start <= z <= end`, tightened to where forms may be at most `level`."""
+        """Return `start` and `end`, tightened to where the forms may be at most `level`."""
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             at = _least_on(slope, bend, start, end)

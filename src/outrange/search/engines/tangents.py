@@ -28,8 +28,8 @@ from ...ops import Curve, Product
 
 
 ROOM, MOST_INPUTS = 1 << 16, 32
-"""Maximum number of factors of all products of a graph, times the number of inputs; and maximum
-number of inputs. Larger graphs get no second-order forms."""
+"""Maximum product of the number of inputs and the number of factors and smooth units of a graph,
+and maximum number of inputs. Larger graphs get no second-order forms."""
 
 PAIRS = 1 << 21
 """Maximum number of entries of an array that stores the forms of all rows over a chunk of boxes."""

@@ -26,8 +26,8 @@ MOST_SPLITS = 1024
 """Maximum number of splits into halves."""
 
 SHRINKS = 0.9
-"""Ratio of a half's rounding error to that of the whole part. The halves are searched only if the
-ratio of at least one of them is smaller."""
+"""Upper limit on the ratio of a half's rounding error to that of the whole part. The halves are
+searched only if at least one of the two ratios is below it."""
 
 FINEST = 2.0**-64
 """Rounding error, as a fraction of an objective's range, below which a gap stays open only because

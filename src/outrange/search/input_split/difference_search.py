@@ -43,7 +43,7 @@ incumbent."""
 
 
 class RidgeAttack(OpenBoxAttack):
-    """Hill climbing (`hill_climb`) on the whole box: several rounds at first, later single rounds.
+    """Hill climbing (`hill_climb`) on the whole box: several rounds first, then one per attempt.
 
     If two copies differ by more than a tolerance, they often do so only in small regions, which the
     search for bounds reaches late. Descents from open boxes are left to the usual search, which

@@ -31,7 +31,7 @@ class Float32Goal:
         signs: `(m, k)` objectives as rows over the plan's forms.
         real: `(m,)` lower bounds proved in real arithmetic; `-inf` where none is known.
         target: `(m,)` lower bounds to reach.
-        scale: `(m,)` positive units in which misses are measured.
+        scale: `(m,)` positive units in which shortfalls are measured.
         points: `(m, d)` points at which the real objectives attain `real`; NaN if unknown.
     """
 

@@ -1,11 +1,11 @@
 """Float32 ranges of piecewise-linear forms, by the box kernel on parts of a box.
 
-The kernel charges the error of each unit's own definition to every row (`ProgramLayer.error`).
-Given the float32 rounding error of each unit, its bounds hold for every float32 run. The reason is
-that back-substitution never reads a unit's real value. It uses only that the value deviates from
-the unit's definition by at most the error. So the search for a range can also close the gap to the
-float32 range; its target is the real range, widened. An input that is subnormal may be read as
-zero, so the box includes zero too.
+The kernel charges the error of each unit's own definition to every row (`ProgramLayer.error`). If
+these errors include the float32 rounding error of each unit, the kernel's bounds hold for every
+float32 run. The reason is that back-substitution never reads a unit's real value. It uses only that
+the value deviates from the unit's definition by at most the error. So the search for a range can
+also close the gap to the float32 range; its target is the real range, widened. An input that is
+subnormal may be read as zero, so the box includes zero too.
 
 The errors are computed for a part of the box. On a large part, where unstable units amplify each
 other, the errors exceed those at any single point by many orders of magnitude. So the worst parts

@@ -92,7 +92,9 @@ def run_with_errors(program: LayerProgram, x: np.ndarray, k: np.ndarray) -> np.n
 def _shift_sums(
     program: LayerProgram, k: int, sums: list[np.ndarray], share: np.ndarray
 ) -> LayerProgram:
-    """Return a program whose sums are shifted by their errors, to lower an objective near points.
+    """Return a program whose sums are shifted by their errors so as to lower an objective.
+
+    The direction of each shift follows from the objective's weighted mean slope at the points.
 
     Args:
         program: Program whose layers state how far they may deviate from their definitions.
@@ -150,7 +152,7 @@ def lowest_run_near(
 def amounts(
     plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
 ) -> dict[int, np.ndarray]:
-    """Return the errors `(n,)` by graph value in one box of many; see `Deviations.roundings`."""
+    """Return each graph value's errors `(n,)` in box `box`; see `Deviations.roundings`."""
     return {
         v: amount[box if len(amount) > 1 else 0]
         for v, amount in roundings.items()

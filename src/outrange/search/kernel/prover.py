@@ -137,7 +137,7 @@ class TreeProver:
         self._lib.prover_resume(self._handle, *box.addresses)
 
     def take(self, spare: int = 0) -> TreeBox | None:
-        """Hand over the open box that would be processed last; its tree follows all other trees.
+        """Hand over the open box that would be processed last; its tree comes after all others.
 
         Args:
             spare: Minimum number of boxes to retain.

@@ -40,8 +40,8 @@ def least_linear(
 
     Returns:
         A point `(d,)` near the optimum and the rows' multipliers `(r,)`, positive where `least` is
-        active. For an infeasible program, multipliers that prove it (a Farkas vector) and the box's
-        middle. None if HiGHS finds neither.
+        active. If the program is infeasible, the box's center and multipliers that prove
+        infeasibility (a Farkas vector). None if HiGHS finds neither.
     """
     highspy = module()
     program = highspy.HighsLp()

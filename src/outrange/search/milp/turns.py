@@ -1,4 +1,4 @@
-"""Turns of a MILP solver if input splitting stalls on few inputs and few unstable neurons.
+"""Lets a MILP solver take turns if input splitting stalls on few inputs and unstable neurons.
 
 The solver's dual bound is not a proof. So its bounds carry `Warrant.SOLVER_TOLERANCE`, and are
 lowered by its feasibility tolerance. Objectives that the solver does not close keep their proved

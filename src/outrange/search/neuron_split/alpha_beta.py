@@ -33,8 +33,8 @@ class BoundProblem:
         alpha: `(P, s)` slopes; the ascent changes them.
         beta: `(P, s)` multipliers of the splits, which the ascent changes; None if there are none.
         least: `(P,)` the best bounds, rounding errors not included.
-        below: Constraint `row . output < cutoff` on the points, whose multipliers are optimized
-            too; None if there is none.
+        below: Output constraint `row . output < cutoff`, whose multipliers are optimized too; None
+            if there is none.
     """
 
     start: Mapping[int, np.ndarray]

@@ -282,7 +282,7 @@ class RelaxedNet:
 
 
 def _pull_back(op: Op, rows: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Return rows pulled back through a linear op, and the vector that yields the constants."""
+    """Return `rows` pulled back through a linear op, and the op's constant vector."""
     assert isinstance(op, Affine | Rearrange)
     if isinstance(op, Affine):
         return op.adjoint(rows), op.bias

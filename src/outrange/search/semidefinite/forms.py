@@ -1,6 +1,6 @@
 """Values of a net as linear forms of bounded variables.
 
-The variables are a constant 1, the inputs and, for each unit at a kink, its part above the kink.
+The variables are a constant 1, the inputs and, for each unit with a kink, its part above the kink.
 All variables but the first are scaled to `[-1, 1]`. A value is `coefficients . y`, up to `error`.
 Since no variable exceeds 1, rounding errors of the float64 coefficients change a value by at most
 `gamma |coefficients|`, which is added to `error`.

@@ -105,7 +105,7 @@ class Parts:
 
         Args:
             moments: `(n, n)` moments of the first variables.
-            usual: `(n, n)` moments of points, for the usual sizes of products.
+            usual: `(n, n)` moments of points, from which the usual sizes of products are computed.
             most: Maximum number of products.
         """
         n = len(moments)
@@ -167,7 +167,7 @@ def _exact(forms: BoundedForms, places: np.ndarray, sign: float) -> Forms:
 
 
 def _scale(form: Forms, factor: np.ndarray) -> Forms:
-    """Multiply forms by factors, each of which may be off by up to two rounding errors."""
+    """Return forms times factors, each of which may be off by up to two rounding errors."""
     rows = form.coefficients * factor
     lost = 8 * np.finfo(np.float64).eps * np.abs(rows).sum(axis=0)
     return Forms(rows, (np.abs(factor) * form.error * GUARD + lost) * GUARD + TINY)

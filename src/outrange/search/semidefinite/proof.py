@@ -10,10 +10,10 @@ most `slack_k`. Also `y^T S y >= -n e` if no eigenvalue of `S` lies below `-e`. 
 
     row . y <= height + sum_k |lambda_k| slack_k + n e.
 
-For `e`: `S` is computed as `S'`, whose entries are off by at most `gamma(m + 8)` times the same sum
-of absolute values. A factor `L` of `S'`, however inaccurate, leaves `R = S' - L L^T`, which is
-computed up to `gamma(n + 4) (|L| |L|^T + |S'|)`. As `L L^T` has no negative eigenvalue, `e` is at
-most the largest absolute row sum of `R` and both errors together. Cost: three products of `n` by
+For `e`: `S` is computed as `S'`, whose entries are off by at most `gamma(m + 8)` times the same
+sum, taken over absolute values. A factor `L` of `S'`, however inaccurate, leaves `R = S' - L L^T`,
+which is computed up to `gamma(n + 4) (|L| |L|^T + |S'|)`. As `L L^T` has no negative eigenvalue,
+`e` is at most the largest row sum of `|R|` plus both error bounds. Cost: three products of `n` by
 `n` matrices.
 
 Reference: S. M. Rump, *Verification of positive definiteness*, BIT 46 (2006).

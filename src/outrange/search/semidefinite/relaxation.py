@@ -37,7 +37,8 @@ CUTS = 96
 """Maximum number of products added in one turn."""
 
 IDLE = 0.01
-"""Multiplier of an added product, relative to the product's value, below which it is dropped."""
+"""Multiplier of an added product, relative to the product's value, below which the product is
+dropped."""
 
 
 @dataclass(eq=False)

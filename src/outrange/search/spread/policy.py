@@ -126,10 +126,10 @@ class Roots:
     def of_task(self, now: Standing, cores: int, budget: int) -> int:
         """Return the number of boxes for the next task.
 
-        A task gets at most half of its node's fair share of all boxes, or four times its fair share
-        if there are many nodes. It gets more if a report would not be worthwhile otherwise: near
-        the end, sub-trees are small, and each report costs the one serving process a few
-        milliseconds (`benchmarks/scheduler.py`).
+        A task gets at most half of its node's fair share of all boxes, or four times that share if
+        there are many nodes. It gets more if a report would not be worthwhile otherwise: near the
+        end, sub-trees are small, and each report costs the one serving process a few milliseconds
+        (`benchmarks/scheduler.py`).
 
         Args:
             now: Progress of the tree.
