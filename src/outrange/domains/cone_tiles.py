@@ -144,7 +144,7 @@ def rows_in_cones(
         tiles: Tiles of one value, consumed lazily, because their index arrays together are long.
         ends: Bounds of all earlier values; those of a cone's leaves serve as its boxes.
         radii: Whether rounding errors are included.
-        each: The mapping function over tiles.
+        each: The function that maps over tiles; see `Each`.
     """
 
     def bound(tile: Tile) -> RowBounds:

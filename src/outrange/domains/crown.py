@@ -91,7 +91,7 @@ class CrownPlan:
 
     @staticmethod
     def of(graph: Graph) -> "CrownPlan":
-        """Analyze the graph."""
+        """Return the plan of a graph."""
         nodes = list(enumerate(graph.nodes, 1))
         curves = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Curve))
         tops = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Largest))
@@ -134,7 +134,7 @@ class CrownPass:
             them; None for all entries.
         settled: The `deep` of an earlier pass. These values are not refined again before the first
             value outside this set has been refined.
-        each: The mapping function over the row groups of a wide value.
+        each: The function that maps over the row groups of a wide value.
         ends: Result: lower and upper bounds of every value.
         deep: Result: values whose rows all reached the input, in this pass or an earlier one, or
             that need no rows.

@@ -213,7 +213,7 @@ def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> l
         graph: The computation graph to bound.
         lo: Lower corners `(B, d)`.
         hi: Upper corners `(B, d)`.
-        each: The mapping function over parts, see `Each`.
+        each: The function that maps over parts; see `Each`.
     """
     bounds, forms = [(lo, hi)], {0: form_of_boxes(lo, hi)}
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}

@@ -24,7 +24,7 @@ from .forward import ForwardForm, form_of_boxes, forward_step
 
 @dataclass(eq=False)
 class ForwardCrownPass(CrownPass):
-    """A `CrownPass` that bounds units by forward forms first.
+    """A `CrownPass` that first bounds units by forward forms.
 
     Args:
         most: Largest number of unstable entries of a value that are back-substituted. If a value

@@ -29,7 +29,7 @@ from .rounding import inflate
 
 
 _NOTHING = 1e-290
-"""Larger than any sum of underflow errors."""
+"""Bound that exceeds any sum of underflow errors."""
 
 _DENSE_LIMIT = 1 << 24
 """Largest product of matrix entries and boxes for which infinite bounds are traced entry by entry.
@@ -167,7 +167,7 @@ def _reach_of_infinities(
 
 
 def rearrange(op: Rearrange, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Move the bounds with their entries."""
+    """Rearrange the bounds like the entries."""
     return op.run(los), op.run(his)
 
 

@@ -144,15 +144,15 @@ class MaxRelaxation:
 def relax_max(
     op: Largest, lo: np.ndarray, hi: np.ndarray, budget: OperationCounts | None
 ) -> MaxRelaxation:
-    """Relax a maximum: the argument with the largest lower bound below, and a plane above.
+    """Bound a maximum from below by one of its arguments, and from above by a plane.
 
-    Let `l` be the largest lower bound in the window. Above, two planes are compared at the center
-    and the lower one is used. The first is `l + sum_k s_k (x_k - lo_k)` over the arguments that can
-    exceed `l`, with `s_k = (hi_k - l) / (hi_k - lo_k)`. The second is a line only in the argument
-    with the largest upper bound, from the next largest upper bound to its own. For slopes between 0
-    and 1 the least sound offset is `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`. The
-    reason: the plane grows with every argument, and no slower than needed with the one that is the
-    maximum.
+    Below, the argument with the largest lower bound is used. Let `l` be this bound. Above, two
+    planes are compared at the center and the lower one is used. The first is
+    `l + sum_k s_k (x_k - lo_k)` over the arguments that can exceed `l`, with
+    `s_k = (hi_k - l) / (hi_k - lo_k)`. The second is a line in only one argument, the one with the
+    largest upper bound, from the next largest upper bound to its own. For slopes between 0 and 1
+    the least sound offset is `max(l, max_k hi_k - s_k (hi_k - lo_k)) - sum_k s_k lo_k`. The reason:
+    the plane grows with every argument, and no slower than needed with the one that is the maximum.
     """
     source = np.maximum(op.windows, 0)
     absent = op.windows < 0

@@ -59,10 +59,12 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange
 
 
 TINY = 5e-324
-"""The `eta` of the derivation."""
+"""The `eta` of the derivation: the least subnormal number."""
 
 FLOOR = 2.0**-1000
-"""Added to every error: more than any multiple of `eta` that occurs, yet not a (slow) subnormal."""
+"""Amount added to every error: more than any multiple of `eta` that occurs, yet not a (slow)
+subnormal.
+"""
 
 
 def inflate(x: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ class TangentPlan:
 
     @staticmethod
     def of(graph: Graph) -> TangentPlan:
-        """Analyze the graph.
+        """Return the plan of a graph.
 
         Raises:
             UnsupportedError: The graph contains a kind of op without a rule.

@@ -86,7 +86,7 @@ class Curve:
             raise OutrangeError(f"Knots of `{self.name}` must increase. Received: {self.knots}.")
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return `f` of the only input."""
+        """Return `f` of the single input."""
         return self.f(xs[0])
 
     @property

@@ -79,7 +79,7 @@ def _spread_overflow(op: Any, output: OutputErrors, lost: Sequence[np.ndarray]) 
 def rearrange(
     op: Rearrange, before: Sequence[InputErrors], bounds: Bounds, reads: int
 ) -> OutputErrors:
-    """Move errors with their entries; a constant is rounded to the nearest float32."""
+    """Rearrange the errors like the entries; constants are rounded to the nearest float32."""
     off = op.run([x.off for x in before], fill=False)
     rounded = np.abs(op.fill - np.float32(op.fill).astype(np.float64))
     local = np.where(op.index < 0, rounded, 0.0) + gamma(op.terms + reads + 16) * off

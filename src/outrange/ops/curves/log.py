@@ -1,4 +1,4 @@
-"""Natural logarithm, of positive numbers."""
+"""Natural logarithm, for positive `x`."""
 
 import numpy as np
 

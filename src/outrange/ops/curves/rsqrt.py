@@ -1,4 +1,4 @@
-"""Reciprocal square root, of positive numbers."""
+"""Reciprocal square root, for positive `x`."""
 
 import numpy as np
 

@@ -24,7 +24,7 @@ from .primitives import PRIMITIVES, facts, spread
 _Numbers = Bounds | tuple[np.float64, np.float64]
 
 _FLOOR = 2.0**-1040
-"""Larger than the error that underflow can cause in a product."""
+"""Bound that exceeds the error that underflow can cause in a product."""
 
 _ROUND = 2.0**-52
 

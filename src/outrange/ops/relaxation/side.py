@@ -133,7 +133,7 @@ class Side:
         return value, float(np.max(self.error(value)))
 
     def _limit(self, gap: int, knot: float) -> tuple[float, float]:
-        """Return a lower bound on the limit at `knot` from inside `gap`: a value and its error."""
+        """Return a lower bound on the limit at `knot` from inside `gap`: a value minus an error."""
         if self.has_line[gap]:
             slope, offset = float(self.line_slope[gap]), float(self.line_offset[gap])
             whole = Fraction(slope) * Fraction(float(knot)) + Fraction(offset)
