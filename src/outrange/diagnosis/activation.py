@@ -39,9 +39,9 @@ def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
 def behaviour_at(
     case: DiagnosisContext, layer: Layer, lo: np.ndarray, hi: np.ndarray
 ) -> Behaviour | None:
-    """Return where a layer's activation is flat, linear or saturated; None if it has no curve.
+    """Return masks of the dead, linear and saturated units; None if the activation has no curve.
 
-    Sound: for the values that the backend computes, including its roundings. If no unit is dead at
+    Sound: for the values that the backend computes, including its roundings. If no unit is dead for
     every row and at most half of the entries are saturated, the masks hold for real arithmetic
     only.
 

@@ -15,8 +15,8 @@ def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
     """Compute the value of a loss as Keras does.
 
     Args:
-        y: Targets of the output, float64, rows along the first axis.
-        p: Predictions of the output, float64, rows along the first axis.
+        y: Targets of the output, float64, with rows along the first axis.
+        p: Predictions of the output, float64, with rows along the first axis.
 
     Returns:
         The loss. None if it is not supported here, if a prediction is not finite, or if the targets
@@ -35,7 +35,7 @@ def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
     """Compute the smallest loss that can be reached by predicting the same output for every row.
 
     Args:
-        y: Targets of the output, float64, rows along the first axis.
+        y: Targets of the output, float64, with rows along the first axis.
         width: Number of entries of a prediction along its last axis.
 
     Returns:
@@ -54,7 +54,7 @@ def least(loss: Loss, y: np.ndarray) -> float:
 
     Args:
         loss: A loss that `constant` supports.
-        y: Targets of the output, float64, rows along the first axis.
+        y: Targets of the output, float64, with rows along the first axis.
     """
     if loss.name == "binary_crossentropy":
         y = y * (1 - loss.smoothing) + 0.5 * loss.smoothing

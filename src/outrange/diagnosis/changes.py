@@ -1,4 +1,4 @@
-"""The interface through which short training runs see a diagnosed program, and their changes."""
+"""The part of a diagnosed program that short training runs read, and the changes they apply."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -255,7 +255,7 @@ class DiagnosisContext:
         return self.predict(self.user_data[0])
 
     def predict(self, x: Any) -> list[np.ndarray]:
-        """Return the model's outputs for some rows; empty if the model raises an exception."""
+        """Return the model's outputs for the rows `x`; empty if the model raises an exception."""
         try:
             return self.program.predict(x)
         except Exception as error:
@@ -265,7 +265,7 @@ class DiagnosisContext:
 
     @cached_property
     def measurement(self) -> Measured | None:
-        """Loss and gradients at the stored weights; None if the model is not run or measured."""
+        """Loss and gradients at the stored weights; None if the model cannot be measured."""
         measure: Callable | None = self.program.measure
         return measure(*self.user_data) if measure is not None and self.runs else None
 

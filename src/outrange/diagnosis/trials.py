@@ -20,7 +20,8 @@ ROWS = 512
 """Maximum number of rows on which training runs are evaluated."""
 
 GAIN = 0.02
-"""Minimum improvement on the best constant's loss, as a fraction of it, if a run has learned."""
+"""Minimum improvement on the best constant's loss, as a fraction of that loss, for a training run
+to be regarded as having learned."""
 
 
 LEAST = 40

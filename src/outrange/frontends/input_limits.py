@@ -47,7 +47,8 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
 
     The narrowed inputs share one range `first <= x <= last`, the widest one around 0 (or around the
     legal value nearest to 0). It is found by bisection; each trial is an interval pass. Real-valued
-    inputs are narrowed only if no input is an integer; their range may lie around another center.
+    inputs are narrowed only if no input is restricted to integers; their range may lie around
+    another center.
 
     Raises:
         UnsupportedError: Not even a single input is proved to satisfy the limits.

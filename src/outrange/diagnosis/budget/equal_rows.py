@@ -163,7 +163,7 @@ def floor_of(program: Program, loss: Loss, y: np.ndarray) -> Callable[[np.ndarra
 
     Args:
         loss: A loss for which `is_plain_mean` holds.
-        y: The targets of the loss, float64, finite, rows along the first axis.
+        y: The targets of the loss, float64, finite, with rows along the first axis.
 
     Returns:
         The function. None if no bound is known.

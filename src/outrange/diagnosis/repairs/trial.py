@@ -37,7 +37,7 @@ class Outcome:
 
     Args:
         repair: The fix that was applied.
-        steps: Number of training steps, the same with and without the fix.
+        steps: Numbers of training steps: with the fix, and without it.
         before: The final loss without the fix; NaN if it was not measured.
         after: The final loss with the fix, in the same unit as `before` if `comparable`.
         comparable: Whether the two losses are comparable.

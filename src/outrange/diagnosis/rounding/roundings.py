@@ -73,14 +73,14 @@ class Roundings:
         self.computed = coarsest(layer.dtype for layer in case.program.layers)
 
     def at_rows(self, tensor: int | None) -> np.ndarray | float:
-        """Return the bound of a tensor for each of the bounded rows, `(rows, units)`.
+        """Return the bound on a tensor's error for each of the bounded rows, `(rows, units)`.
 
         It is 0 for a constant and infinite if no bound is known.
         """
         return self._of_constant(tensor, self._at_rows)
 
     def over_box(self, tensor: int | None) -> np.ndarray | float:
-        """Return a bound of a tensor that holds anywhere in the box of the data, `(units,)`.
+        """Return a bound on a tensor's error anywhere in the box of the data, `(units,)`.
 
         It is 0 for a constant and infinite if no bound is known.
         """
@@ -120,7 +120,7 @@ class Roundings:
 
 
 def coarsest(dtypes: Iterable[str]) -> FloatType:
-    """Return the least precise of the given types; wider types than float32 are read as float32."""
+    """Return the least precise of the given types, which is at most as precise as float32."""
     names = set(dtypes)
     return BFLOAT16 if "bfloat16" in names else FLOAT16 if "float16" in names else FLOAT32
 

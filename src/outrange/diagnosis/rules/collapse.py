@@ -68,7 +68,11 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report outputs that are affine up to the last activation; if there are none, inner layers."""
+    """Report layers that together compute a single affine map.
+
+    These are the layers up to the last activation of an output. If there are no such outputs,
+    hidden layers that follow each other without a nonlinearity are reported.
+    """
     findings = list(_check_outputs(rule, case))
     yield from findings or _find_stretches(rule, case)
 

@@ -61,7 +61,7 @@ def _bias(weight: Weight) -> np.ndarray:
 
 
 def _looks_drawn(weight: Weight) -> bool:
-    """Return whether a kernel has mean 0 and a spread as from a usual initializer of its shape."""
+    """Return whether a kernel has mean 0 and the spread of a usual initializer for its shape."""
     kernel = np.asarray(weight.read(), np.float64)
     field = float(np.prod(weight.shape[:-2]))
     fans = field * weight.shape[-2], field * weight.shape[-1]

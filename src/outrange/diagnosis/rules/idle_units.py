@@ -1,4 +1,4 @@
-"""OR020: units without an effect on the data; mostly notes, since healthy networks have some."""
+"""OR020: units that contribute nothing on the given data. Healthy networks have some as well."""
 
 from collections.abc import Iterator
 from types import ModuleType

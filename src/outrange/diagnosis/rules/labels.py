@@ -82,7 +82,8 @@ IGNORED = -100
 """The label that PyTorch's losses ignore."""
 
 SCALES = (2.0, 9.0, 10.0, 100.0, 255.0)
-"""Common divisors for scaling inputs such as images; class numbers may be divided by mistake."""
+"""Common divisors for scaling inputs such as images, by which class numbers are sometimes divided
+by mistake."""
 
 Complaint = tuple[str, str, dict[str, Any]]
 """The message, the fix and the cost of a finding."""

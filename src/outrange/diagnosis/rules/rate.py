@@ -17,7 +17,8 @@ from ..wording import at_least, at_most, format_steps, short
 
 
 STILL = 1e-5
-"""Minimum change of a moving weight in the measured steps, as a fraction of the weight's size."""
+"""Change of a weight in the measured steps, as a fraction of the weight's size, up to which the
+weight is regarded as unchanged."""
 
 FOREVER = 1e7
 """Number of steps beyond which training, at the measured pace, practically never converges."""
@@ -278,7 +279,7 @@ def _stands_still(case: DiagnosisContext) -> bool:
 
 
 def _larger(optimizer: Optimizer) -> list[float]:
-    """Return up to three factors above 1 for the rate, the one closest to a usual rate first."""
+    """Return up to three factors above 1 for the rate; the first leads closest to a usual rate."""
     adaptive = optimizer.kind not in UNSCALED
     factors = [10.0**i for i in range(1, 8) if optimizer.rate * 10.0**i <= LARGEST[adaptive]]
     return sorted(factors, key=lambda f: abs(np.log(optimizer.rate * f / USUAL[adaptive])))[:3]

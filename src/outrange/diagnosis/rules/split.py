@@ -19,7 +19,8 @@ APART, SORTED = 0.5, 0.2
 frequencies of the training rows: for unordered rows, and for rows sorted by class."""
 
 FAR = 5.0
-"""Permitted difference of a feature's mean in training and validation, in standard deviations."""
+"""Permitted difference between the means of a feature in the training rows and in the validation
+rows, in standard deviations."""
 
 
 def _flowers(keras: ModuleType, order: bool) -> ModelAndData:

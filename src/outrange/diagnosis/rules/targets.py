@@ -20,7 +20,8 @@ from .shapes import squeeze_shapes
 POWERS = {
     "mean_squared_error": (2, "MSE"), "mean_absolute_error": (1, "MAE"),
 }  # fmt: skip
-"""Map from each loss that is the mean of `|target - output| ** power` to the power and its name."""
+"""Map from each loss that is the mean of `|target - output| ** power` to the power and the usual
+abbreviation of the loss."""
 
 REGRESSION = (
     *POWERS, "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "huber",

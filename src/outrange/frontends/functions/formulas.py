@@ -25,7 +25,7 @@ BUILTINS: Mapping[str, Any] = MappingProxyType({
 """Functions and constants that a formula may use besides states, controls and numbers."""
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""Errors of Python's parser; the last two are raised by formulas that are nested too deep."""
+"""Errors of Python's parser; the last two are raised for formulas that are nested too deeply."""
 
 DEEPEST = 200
 """Nesting limit of operations, so that no formula exceeds Python's recursion limit."""

@@ -123,7 +123,7 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
 def with_constant_folding(
     rules: dict[str, Callable[[TracedCall], Any]], counting: Collection[str]
 ) -> Rules:
-    """Extend rules by constant folding: steps on constants run the framework's own operation.
+    """Extend rules with constant folding: steps on constants run the framework's own operation.
 
     Args:
         rules: Map from the kind of a step to its rule.
