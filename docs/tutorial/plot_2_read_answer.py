@@ -115,8 +115,8 @@ print(*rough.remedies, sep="\n")
 # 3. *Use a smaller set.* The cost grows with the width of the box and the number of varying inputs.
 #    Fix known inputs, restrict the others with ``where=``, or use the range of your data.
 # 4. *Ask for one output.* ``rows=[[1, 0, 0]]`` asks for only one linear form of the outputs.
-# 5. *Allow more time.* Set ``time_limit=60``, and use ``progress=`` to see whether the gap still
-#    shrinks.
+# 5. *Allow more time.* Set ``time_limit=60``, and use ``progress=`` to see whether the gap is
+#    still shrinking.
 # 6. *Use another network.* ReLU networks reach exact bounds; tanh and softmax networks come close.
 #    Fewer and narrower layers help most, and ``summary`` shows which units have no effect.
 #
