@@ -182,7 +182,7 @@ class Trials(ShortTrainings):
 
     @cached_property
     def stuck(self) -> bool | None:
-        """Whether every training run ends no better than the best constant; None if unknown."""
+        """True if every training run ends no better than the best constant; None if unknown."""
         for seed in range(SEEDS):
             training = self.run(AS_IS, seed)
             ratio = (
