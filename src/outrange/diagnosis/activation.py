@@ -69,7 +69,7 @@ def behaviour_at(
 
 
 def _matters(masks: Behaviour, at_rows: bool) -> bool:
-    """Return whether the masks are worth confirming with rounding errors.
+    """Return whether the masks are worth confirming with rounding errors taken into account.
 
     They are worth it if most entries are saturated or if a unit is dead for every row. Over a box,
     one unit that is dead or linear is enough.

@@ -134,7 +134,7 @@ def row_ends(part: PartialGraph, x: np.ndarray, tensors: Iterable[int]) -> dict[
         tensors: Tensor numbers; those that are not in `part.values` are skipped.
 
     Returns:
-        Tensor number to lower and upper bounds, `(rows, units)` each.
+        Map from tensor number to lower and upper bounds, `(rows, units)` each.
     """
     values = {t: part.values[t] for t in tensors if t in part.values}
     pieces: dict[int, list[Bounds]] = {t: [] for t in values}

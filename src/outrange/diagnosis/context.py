@@ -42,7 +42,8 @@ class DiagnosisContext:
         program: The model with its loss and optimizer.
         x: Inputs, one array per model input, with rows along the first axis.
         y: Targets, one array per output; None without targets.
-        user_data: The data in the user's form, `(x, y)`, for the model's own functions.
+        user_data: The data `(x, y)` in the form that the user passed, for the model's own
+            functions.
         steps: Maximum number of training steps on a copy of the model, 0 for none. If None, the
             size of the model decides whether it is trained and measured at all.
         unread: Descriptions of the parts that could not be inspected, with the reasons. Rules add
@@ -206,7 +207,7 @@ class DiagnosisContext:
 
     @cached_property
     def roundings(self) -> Roundings:
-        """Bounds on the distance between the backend's values and real arithmetic."""
+        """Bounds on the distance between the backend's values and those of real arithmetic."""
         return Roundings(self)  # pyright: ignore[reportArgumentType]  # as in `trials`
 
     @property

@@ -90,7 +90,7 @@ def _behind(
     """Return the tensors and the weight indices that some tensors depend on.
 
     Args:
-        makers: Tensor number to the step that computes it.
+        makers: Map from tensor number to the step that computes the tensor.
         starts: The tensors whose dependencies are collected. They are included in the result.
         blocked: Whether to include dependencies through which no gradient passes.
     """
@@ -212,7 +212,7 @@ def units_path(
     one channel at one position.
 
     Args:
-        readers: Tensor number to the steps that read it.
+        readers: Map from tensor number to the steps that read the tensor.
     """
     first, product = step, step.product
     assert product is not None

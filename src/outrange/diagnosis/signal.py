@@ -23,7 +23,8 @@ class Signal:
             per permutation; empty if `explained` is clearly above chance.
         rows: Number of rows used.
         linear: Skill of linear ridge regression, from 0 for the best constant to 1 for perfect
-            predictions. It is measured by accuracy if the targets are 0 or 1, else by variance.
+            predictions. It is measured by accuracy if the targets are 0 or 1, else by explained
+            variance.
     """
 
     explained: float

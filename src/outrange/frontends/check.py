@@ -48,7 +48,7 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     Args:
         network: The network built by a front-end. Without a `predict` there is nothing to compare.
             With a `probe`, the error names the first layer that differs.
-        box: The caller's input box, sampled as well.
+        box: The caller's input box, from which points are drawn as well.
         seed: Seed of the random points.
 
     Raises:

@@ -131,7 +131,7 @@ def _reach(holds: Callable[[float], bool]) -> float:
 
 
 def _first_broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[ValueLimit]) -> str | None:
-    """Return the consequence of the first limit that is not proved; None if all are proved."""
+    """Return the `why` of the first limit that is not proved to hold; None if all are proved."""
     ends = [
         np.concatenate(
             [

@@ -53,7 +53,7 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
 
 
 def legal(graph: Graph, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Round points to float32 numbers within the limits of the inputs, integers where required."""
+    """Round points to float32 numbers, or integers where required, within the inputs' limits."""
     x = x.astype(np.float32).astype(np.float64)
     start = 0
     for slot in graph.inputs:
@@ -76,7 +76,7 @@ def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarra
 
 
 def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """Round points to integers within the limits of an input; odd rows get random integers."""
+    """Round points to integers within an input's limits, or draw random ones in every other row."""
     least, most = slot.limits
     drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)
     near = np.clip(np.rint(part), least, most)

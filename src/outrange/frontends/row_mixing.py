@@ -30,7 +30,7 @@ COMMON_SIZES = (3, 7, 16, 32, 64, 100, 128)
 """Numbers of rows for which code is compared if its conditions on the number are unknown."""
 
 MOST_BATCH_ENTRIES = 1 << 23
-"""Maximum number of entries of the graph of a batch of more than two rows."""
+"""Maximum number of entries in the graph of a batch with more than two rows."""
 
 
 class RowsMixed(Exception):
@@ -164,7 +164,7 @@ def _marks(batch: BatchGraph) -> list[np.ndarray]:
 
 
 def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
-    """Describe the first operation before the output with an entry that mixes several rows."""
+    """Describe the first operation that mixes rows in some entry and that the output depends on."""
     behind = graph.ancestors(graph.output)
     for value in sorted(behind - {0}):
         if marks[value].reshape(-1, 2, marks[value].shape[1]).all(axis=1).any():

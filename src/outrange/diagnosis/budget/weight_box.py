@@ -181,7 +181,7 @@ def _unsteady(program: Program) -> str:
 
 
 def _not_linear(program: Program) -> str:
-    """Return why some operation may not be linear in a weight that it reads; `""` if all are."""
+    """Return why some operation may not be linear in a weight it reads; `""` if there is none."""
     part = program.whole
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     if trainable & program.escaped - set(program.understood) or not program.steps:

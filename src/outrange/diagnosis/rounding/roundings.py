@@ -120,7 +120,7 @@ class Roundings:
 
 
 def coarsest(dtypes: Iterable[str]) -> FloatType:
-    """Return the least precise of the given types, which is at most as precise as float32."""
+    """Return the least precise of float32 and the given types."""
     names = set(dtypes)
     return BFLOAT16 if "bfloat16" in names else FLOAT16 if "float16" in names else FLOAT32
 

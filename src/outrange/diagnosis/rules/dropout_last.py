@@ -1,4 +1,4 @@
-"""OR019: a dropout applied to the output."""
+"""OR019: dropout applied to the output."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -63,7 +63,7 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report dropout layers that return an output of the model."""
+    """Report dropout layers whose result is an output of the model."""
     distances = {
         loss.output for loss in case.program.losses if loss.known and loss.name in DISTANCES
     }

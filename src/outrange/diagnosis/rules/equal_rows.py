@@ -30,7 +30,7 @@ whatever else is changed. At or above the second, it reports a note, since data 
 values (a table of cases, one word) naturally have duplicates."""
 
 ALIKE = 1e-3
-"""Permitted difference of the outputs of equal rows, relative to the largest output."""
+"""Permitted difference between the outputs of equal rows, relative to the largest output."""
 
 LOSS_NAMES = {
     "binary_crossentropy": "binary cross-entropy",

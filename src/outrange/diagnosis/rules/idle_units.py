@@ -1,4 +1,4 @@
-"""OR020: units that contribute nothing on the given data. Healthy networks have some as well."""
+"""OR020: units that contribute nothing for the given data. Healthy networks have some as well."""
 
 from collections.abc import Iterator
 from types import ModuleType

@@ -85,7 +85,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class _Lookup:
-    """A lookup in a table of weights whose indices are an input of the model.
+    """A lookup in a table of weights, with an input of the model as the indices.
 
     Args:
         layer: Path of the layer that owns the table.

@@ -40,7 +40,7 @@ def outside(case: DiagnosisContext, loss: Loss) -> str:
 
 
 def _entries(case: DiagnosisContext, loss: Loss) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the predictions as the loss reads them, and a mask of the entries that affect it.
+    """Return predictions as the loss reads them, and a mask of the entries that affect the loss.
 
     Returns None if the targets do not fit the predictions.
     """

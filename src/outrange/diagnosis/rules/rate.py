@@ -288,7 +288,7 @@ def _larger(optimizer: Optimizer) -> list[float]:
 def _moved_weights(
     case: DiagnosisContext, training: Rehearsal, least: float = 0.0
 ) -> Iterator[bool]:
-    """Yield for each trained weight whether it moved by more than a fraction of its size.
+    """Yield, for each trained weight, whether it moved by more than a given fraction of its size.
 
     Args:
         least: The fraction.

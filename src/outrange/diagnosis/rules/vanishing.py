@@ -25,7 +25,7 @@ FEWEST = 4
 """Minimum number of layers with weights; with fewer, depth is not the cause."""
 
 FLATTENING = ("sigmoid", "tanh", "softsign", "hardsigmoid", "hardtanh")
-"""Recorded activations that are flat on both sides."""
+"""Names of recorded activations that flatten out for large positive and negative inputs."""
 
 
 def _deep(keras: ModuleType, depth: int, activation: str, scale: float) -> ModelAndData:

@@ -24,7 +24,7 @@ ROUNDED, OFF = 1e-10, 1e-12
 and an absolute amount per row for the probability of the right class."""
 
 SCALES = np.linspace(0.05, 1.0, 20)
-"""Scales of a certificate's multipliers to try, relative to the largest feasible one."""
+"""Scales to try for a certificate's multipliers, relative to the largest feasible scale."""
 
 
 def entropies(margins: Margins, q: np.ndarray) -> np.ndarray:

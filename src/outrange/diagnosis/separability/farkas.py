@@ -38,7 +38,7 @@ class Certificate:
 
     @property
     def rows(self) -> np.ndarray:
-        """The distinct rows in the certificate."""
+        """The indices of the distinct rows in the certificate."""
         return np.unique(self.margins.rows)
 
 

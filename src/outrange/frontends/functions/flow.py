@@ -19,9 +19,9 @@ from .step import before_graph, controller_value
 
 @dataclass(frozen=True, eq=False)
 class FlowGraphs:
-    """Graphs of a loop whose controls are held over each period.
+    """Graphs of a loop whose controls are held constant over each sampling period.
 
-    `x` holds the states (the last of which may be memory), then constant parameters and
+    `x` contains the states (the last of which may be memory), then constant parameters and
     disturbances, then the pending controls. The graphs `before`, `after` and `controller` also have
     an input `t` if the controller uses the time.
 

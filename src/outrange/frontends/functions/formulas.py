@@ -31,7 +31,7 @@ DEEPEST = 200
 """Nesting limit of operations, so that no formula exceeds Python's recursion limit."""
 
 HUGE = 10**308
-"""Smallest integer that is rejected because it may exceed float64."""
+"""Smallest integer that is rejected because it may exceed the range of float64."""
 
 _PARTS = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant,

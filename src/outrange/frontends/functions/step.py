@@ -70,7 +70,7 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
 
     Args:
         parts: Parts of the loop.
-        t: The number of the step.
+        t: Index of the step.
 
     Raises:
         InputError: Sizes do not match.
@@ -151,7 +151,7 @@ def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:
     Args:
         parts: Parts of the loop.
         size: Number of entries of the state and the pending controls.
-        t: The number of the step; None to make it an input `t`, if the controller uses the time.
+        t: Index of the step; None to make it an input `t`, if the controller uses the time.
     """
     n, needed = len(parts.states), parts.controllers[0].size
     clock = [Slot("t", (1,))] if t is None and parts.uses_clock else []

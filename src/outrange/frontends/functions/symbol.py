@@ -61,7 +61,7 @@ class Symbol:
 
     @property
     def T(self) -> Any:
-        """The transpose, like that of an array."""
+        """The transpose, like the attribute `T` of an array."""
         return wrap(self.value.builder.transpose(self.value))
 
     def __repr__(self) -> str:
@@ -120,7 +120,7 @@ class Symbol:
         return self
 
     def reshape(self, *shape: Any) -> Any:
-        """Return the same entries in another shape, like the method of an array."""
+        """Return the same entries in another shape, like the method `reshape` of an array."""
         return wrap(self.value.builder.structural(lambda a: a[0].reshape(*shape), [self.value]))
 
 

@@ -92,7 +92,7 @@ def _check_finite(nodes: Sequence[Node], first: int, result: Operand) -> None:
 
 
 def _sizes(operands: Sequence[Operand], nouns: Sequence[str]) -> str:
-    """Return a sentence with the number of entries of each operand; empty without nouns."""
+    """Return a sentence with the number of entries of each operand; `""` if there are no nouns."""
     sizes = [int(np.prod(x.shape)) for x in operands[: len(nouns)]]
     counts = [f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(sizes, nouns, strict=True) if noun]
     return f" It is called with {' and '.join(counts)}." if counts else ""

@@ -55,7 +55,7 @@ def norm(
 
 
 def product(b: Builder, of: Reader, x: Any, axis: int | None = None) -> Operand:
-    """Lower `np.prod` along one axis, or of all entries."""
+    """Lower `np.prod` along one axis, or over all entries."""
     operand = of(b, x)
     entries = b.structural(lambda a: a[0].reshape(-1), [operand]) if axis is None else operand
     along = 0 if axis is None else axis
@@ -83,7 +83,7 @@ def difference(b: Builder, of: Reader, x: Any, n: int = 1, axis: int = -1) -> Op
 
 
 def running_sum(b: Builder, of: Reader, x: Any, axis: int | None = None) -> Operand:
-    """Lower `np.cumsum` along one axis, or of all entries in row-major order."""
+    """Lower `np.cumsum` along one axis, or over all entries in row-major order."""
     entries = of(b, x)
     if axis is None:
         entries, axis = b.structural(lambda a: a[0].reshape(-1), [entries]), 0

@@ -23,7 +23,7 @@ WRITES = {
     "scatter_mul": "mul", "scatter-max": "max", "scatter_max": "max", "scatter-min": "min",
     "scatter_min": "min",
 }  # fmt: skip
-"""Write mode of each scatter primitive."""
+"""Map from the name of a scatter primitive to its write mode."""
 
 _UNTOUCHED = {"set": 0.0, "add": 0.0, "mul": 1.0, "max": 0.0}
 
@@ -95,7 +95,7 @@ def gather(c: TracedCall) -> Operand:
     """Lower a gather along one axis at positions that depend on the input.
 
     Raises:
-        UnsupportedError: The gather is of another kind.
+        UnsupportedError: The gather is of a different kind.
     """
     numbers, sizes = c.attr("dimension_numbers"), tuple(c.attr("slice_sizes"))
     x, index = c.inputs

@@ -16,7 +16,7 @@ FUSED = "MatMul+Add"
 
 
 def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
-    """Return the nodes of `model`, with each `MatMul` by a matrix and `Add` of a vector fused.
+    """Return the nodes of `model`, with each `MatMul` by a matrix fused with the `Add` of a vector.
 
     The matrix and the vector must be constant, and the vector must have one entry per column. No
     other node may read the product.

@@ -2,7 +2,8 @@
 
 The standard lets a solver interpret a type as the real numbers only if the query says `real`. A
 query that declares `float32` is about float32 arithmetic, rounding included. The parser package
-knows `real` in lower case only and reports other names as unknown, so this module reads the names.
+recognizes `real` only in lower case and reports other names as unknown, so this module reads the
+names.
 """
 
 from __future__ import annotations

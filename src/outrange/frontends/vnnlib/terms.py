@@ -20,8 +20,8 @@ Term = dict[int, int | Fraction]
 CONSTANT = -1
 
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
-"""Decimal literal. Exponents with more than three digits would only cost memory, since three
-digits already exceed the range of a double."""
+"""Pattern of a decimal literal. Exponents with more than three digits would only cost memory, since
+three digits already exceed the range of a double."""
 
 _LONGEST = 1000
 _MOST_BITS = 2**14

@@ -24,16 +24,16 @@ _SIMPLE = r"""\([<>]=[^()";|]*\)"""
 RUN = re.compile(
     rf"(?P<run>{_SIMPLE}(?:\s*{_SIMPLE}){{0,999}})|(?:{TOKEN.pattern})", re.VERBOSE | re.ASCII
 )
-"""A token, or a run of consecutive comparisons without inner forms, as one match. A long file
+"""Pattern of a token, or of a whole run of consecutive comparisons without inner forms. A long file
 consists mostly of bounds such as `(<= X_0 0.5)`."""
 
 SIMPLE = re.compile(_SIMPLE, re.ASCII)
-"""One comparison in a run that `RUN` matches."""
+"""Pattern of one comparison in a run that `RUN` matches."""
 
 BOUND = re.compile(
     r"""\(\s*(?P<operator><=|>=)\s+(?P<name>[XY]_\d+)\s+(?P<number>[^\s()";|]+)\s*\)""", re.ASCII
 )
-"""A comparison that is a bound of a variable."""
+"""Pattern of a comparison that bounds a single variable."""
 
 DEEPEST = 200
 """Nesting limit of parentheses; existing files have fewer than ten levels."""

@@ -11,7 +11,7 @@ from .table import OnnxCall, op
 
 
 def _pair(c: OnnxCall) -> tuple[Operand, Operand]:
-    """Return both operands, aligned for broadcasting (by an attribute before operator set 7)."""
+    """Return both operands, aligned for broadcasting by an attribute in operator sets before 7."""
     x, y = c.x, c.operand(1)
     if c.opset < 7:
         c.attr("consumed_inputs")

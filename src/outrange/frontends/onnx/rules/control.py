@@ -31,7 +31,7 @@ def _unsupported_node(node: OnnxNode, reason: str) -> UnsupportedError:
 
 
 def _constant(node: OnnxNode, env: Env, i: int, default: Any) -> Any:
-    """Return input `i` as one constant number, or `default` if it is absent."""
+    """Return input `i` as a single constant number, or `default` if it is absent."""
     if i >= len(node.inputs) or not node.inputs[i]:
         return default
     operand = env[node.inputs[i]].operand

@@ -76,7 +76,7 @@ def resize(c: OnnxCall) -> Operand:
 
 
 def _check_float(c: OnnxCall, mode: str) -> None:
-    """Raise for interpolation in an element type that is not a float type."""
+    """Raise if values to be interpolated do not have a float type."""
     if mode != "nearest" and c.kinds[0] not in FLOATS:
         raise c.refuse_kind(
             str(c.kinds[0]), f"its attribute `mode` is {mode!r}; cast to float32 before it"
