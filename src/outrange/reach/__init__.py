@@ -1,1 +1,1 @@
-"""Closed loops of a controller and a plant, bounded at every step for a set of initial states."""
+"""Closed loops of a controller and a plant: bounds of the states at every step."""

@@ -1,4 +1,4 @@
-"""Bounds of the inequalities of a specification, from the zonotopes of every step."""
+"""Bounds on the left-hand sides of a specification's inequalities, from zonotopes at each step."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def unsafe_parts(violation: Formula, where: Trajectory) -> list[UnsafePart]:
 
 
 class AtomBounds:
-    """Bounds of linear forms of the states and controls of each step."""
+    """Bounds on linear forms of the states and controls at each step."""
 
     def __init__(self, where: Trajectory) -> None:
         self._where = where
@@ -57,7 +57,7 @@ class AtomBounds:
         self._computed_forms.clear()
 
     def of(self, atom: Atom) -> Zonotopes:
-        """Return the left side of an inequality as a zonotope with one entry, for each box."""
+        """Return, for each box, an inequality's left-hand side as a zonotope with one entry."""
         if atom not in self._computed_forms:
             self._computed_forms[atom] = self._compute(atom)
         return self._computed_forms[atom]
@@ -88,7 +88,9 @@ class AtomBounds:
     def refute(self, formula: Formula) -> tuple[np.ndarray, np.ndarray]:
         """Return which boxes refute a formula, and a lower bound of its value, `(B,)` each.
 
-        A box refutes a formula if no trajectory that begins in the box satisfies it.
+        A box refutes a formula if no trajectory that begins in the box satisfies it. The value of
+        an inequality is its left-hand side; that of a conjunction or disjunction is the largest or
+        smallest value of its parts, respectively.
         """
         if isinstance(formula, Atom):
             lo = self.of(formula).ends()[0][:, 0]
@@ -103,7 +105,7 @@ class AtomBounds:
         return np.all([f for f, _ in refuted], axis=0), np.min([v for _, v in refuted], axis=0)
 
     def blame(self, formula: Formula, row: int, count: int) -> np.ndarray:
-        """Return each initial variable's part in the width of the form that leaves a formula open.
+        """Return the contribution of each initial variable to the form that leaves a formula open.
 
         Args:
             formula: The formula.
@@ -120,7 +122,7 @@ class AtomBounds:
 
 
 def _with_slack(form: Zonotopes, factor: float = 1.0, atom: Atom | None = None) -> Zonotopes:
-    """Widen a form by the rounding error of one scaling, sum or offset."""
+    """Widen a form by the rounding error of one scaling, addition, or shift by an offset."""
     size = np.abs(form.center) + form.reach + (0.0 if atom is None else abs(atom.offset))
     tiny = 0.0 if factor == 0 else 1e-300 / factor
     return Zonotopes(form.center, form.rows, form.rest + 8 * EPS * size + tiny)

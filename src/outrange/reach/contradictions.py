@@ -1,4 +1,4 @@
-"""Check of a proved pipe against simulated trajectories; a contradiction raises an error."""
+"""Checks of a proved pipe against simulated trajectories; a contradiction raises an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOKED_AT = 3
 
 
 def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndarray) -> None:
-    """Check that simulated trajectories stay in the pipe; enclose those that seem to leave it.
+    """Check that simulated trajectories stay in the pipe; enclose any that seem to leave it.
 
     Args:
         bounds: The proved bounds of every step.

@@ -41,11 +41,11 @@ from .zones import distant_zones, zones
 
 
 FIRST_TURN = 1.0
-"""Duration in seconds of the first turn of either search; it doubles with every round."""
+"""Duration of the first turn of either search, in seconds; it doubles with every round."""
 
 CURVED_SHARE = 0.25
-"""Duration of a turn with the unrolled loop, relative to a turn of splits, if the loop is not
-piecewise linear."""
+"""Duration of a turn that searches the unrolled loop, relative to a turn that splits the initial
+set, if the loop is not piecewise linear."""
 
 METHODS = (
     "zonotopes in the initial variables with symbolic remainders, and splits of the initial set "
@@ -60,7 +60,7 @@ class LoopSearch:
 
     Args:
         spec: The specification; None for the reachable sets alone.
-        text: The specification in words.
+        text: The specification as text.
         clock: The clock of the question.
         seed: Random seed of the simulations.
         progress: Called at intervals with the state of the search.
@@ -216,7 +216,7 @@ class LoopSearch:
             raise OutOfTime
 
     def nearest(self) -> float | None:
-        """Return the least robustness of any simulated trajectory; None without one."""
+        """Return the least robustness of any simulated trajectory; None if there is none."""
         if self.unsafe is None or not len(self.points):
             return None
         far = robustness(self.unsafe, self.points[:1], self.states[:1], self.controls[:1])
@@ -277,7 +277,7 @@ class LoopSearch:
         return tuple(sentences)
 
     def _trajectory(self, witness: Witness) -> LoopTrajectory:
-        """Return the counterexample: its enclosure, and a run with the user's own controller."""
+        """Return the counterexample: its enclosure, and a simulation with the user's controller."""
         system, steps = self.system, self.system.horizon
         n, w, p, c = system.sizes
         lo, hi = (end[: steps * n].reshape(steps, n) for end in (witness.lo, witness.hi))
@@ -301,7 +301,7 @@ class LoopSearch:
 
     @property
     def broken_at(self) -> int | None:
-        """Number of steps after which the witness violates the specification; None without one."""
+        """Number of steps until the witness violates the specification; None without a witness."""
         witness = self.witness
         if witness is None:
             return None

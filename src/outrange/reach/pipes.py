@@ -23,25 +23,26 @@ from .tubes import Tubes
 
 
 LEAST, BROKEN, SHARE = 8.0, 1.0, 0.5
-"""Time for the pipe if no `tol` was given: the minimum in seconds, the same if the specification is
-violated (only the trajectory matters then), and a fraction of the time that the verdict took."""
+"""Time allowed for the pipe if no `tol` was given: a minimum in seconds, the minimum that replaces
+it if the specification is violated (in which case only the trajectory matters), and a fraction of
+the time that the verdict took."""
 
 REACH = 8.0
-"""Largest number of seconds to make the pipe finite up to the step of a violation."""
+"""Time limit, in seconds, for making the pipe finite up to the step of a violation."""
 
 SURVEY = 5.0
-"""Minimum time in seconds to propagate every box to the end."""
+"""Minimum time, in seconds, that is allowed for propagating every box to the end."""
 
 MANY_NODES = 1000
-"""Number of operations above which the unrolled loop takes seconds to start, so that a pipe of
-moderate width is accepted without it."""
+"""Number of operations above which a search of the unrolled loop takes seconds to start, so that a
+pipe of moderate width is accepted without such a search."""
 
 MANY_BOXES = 256
-"""Number of open boxes above which the whole set is propagated again instead, because propagating
-each box to the end would take too long."""
+"""Number of open boxes above which the pipe is computed from the whole initial set again, because
+propagating each open box to the end would take too long."""
 
 MOST_ROWS = 4096
-"""Number of bounded outputs and inequalities above which the unrolled loop is not searched."""
+"""Number of lower bounds to compute above which the unrolled loop is not searched."""
 
 
 class LoopState(Protocol):
@@ -76,7 +77,8 @@ class Bounds:
         hi: `(steps + 1, n)`: largest values of the states.
         control_lo: `(steps, m)`: least values of the controls.
         control_hi: `(steps, m)`: largest values of the controls.
-        forms: Lower bounds of the left sides of inequalities, for those that were computed.
+        forms: The lower bounds that were computed for left-hand sides of inequalities, by
+            inequality.
     """
 
     lo: np.ndarray
@@ -99,7 +101,7 @@ class Bounds:
         )  # fmt: skip
 
     def meet(self, states: tuple[np.ndarray, ...], controls: tuple[np.ndarray, ...]) -> None:
-        """Intersect with lower and upper bounds of the states from step 1 on, and the controls."""
+        """Intersect with bounds of the states from step 1 on, and with bounds of the controls."""
         self.lo[1:] = np.maximum(self.lo[1:], states[0])
         self.hi[1:] = np.minimum(self.hi[1:], states[1])
         self.control_lo = np.maximum(self.control_lo, controls[0])
@@ -115,7 +117,7 @@ class Bounds:
         return min(margins, default=np.inf)
 
     def pipe(self, names: dict[str, tuple[str, ...]], states: np.ndarray) -> Pipe:
-        """Return the pipe for an answer: these bounds, and the ranges of simulated states."""
+        """Return the pipe of an answer, which consists of these bounds and the simulated ranges."""
         seen = hull(states)
         times = np.arange(len(self.lo), dtype=float)
         seen_lo, seen_hi = np.maximum(seen[0], self.lo), np.minimum(seen[1], self.hi)
@@ -130,8 +132,8 @@ def bound_pipe(search: LoopState, tol: float | None, spent: float) -> Bounds:
 
     Args:
         search: The search for the verdict; its boxes may be refined.
-        tol: The gap to reach. With None it is that of `output_range`, and the time is limited by
-            `LEAST` and `SHARE`.
+        tol: The gap to reach. If it is None, the default of `output_range` applies, and the time is
+            limited by `LEAST` (or `BROKEN`) and `SHARE`.
         spent: Seconds that the verdict took.
     """
     least = LEAST if search.witness is None else BROKEN
@@ -164,7 +166,7 @@ def _narrow(
     enough: float,
     seconds: float,
 ) -> None:
-    """Propagate every box to the end, then cut boxes until the pipe is narrow or time is over."""
+    """Propagate every box to the end, then cut boxes until the pipe is narrow or time runs out."""
     try:
         # Without a specification every box is propagated to the end.
         with deadline(min(max(SURVEY, seconds), search.clock.left)):
@@ -248,7 +250,7 @@ def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: 
 
 
 def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
-    """Return an inequality's coefficients on the outputs, or None if it reads an input."""
+    """Return an inequality's coefficients on the outputs, or None if it also involves an input."""
     row = np.zeros(size)
     for i, c in atom.terms:
         if i < where.inputs:
@@ -258,7 +260,7 @@ def _row(atom: Atom, where: Trajectory, size: int) -> np.ndarray | None:
 
 
 def _see(search: LoopState, at: Any) -> None:
-    """Simulate from the points where a search attained bounds, and add the trajectories."""
+    """Simulate from the points at which a search attained bounds, and add the trajectories."""
     points = np.unique(at[~np.isnan(at).any(axis=1)], axis=0)
     if not len(points):
         return

@@ -1,4 +1,4 @@
-"""Further splits of closed boxes that increase the margin or narrow the pipe."""
+"""Further splits of closed boxes to increase the margin or to narrow the pipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOOSE = 0.005
 
 
 def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
-    """Cut the closed boxes whose margins are the smallest, to increase the margin of all.
+    """Cut the closed boxes with the smallest margins, to increase the least margin of all boxes.
 
     Args:
         tubes: The search whose boxes are cut.

@@ -1,9 +1,10 @@
-"""Zonotopes of values that a condition selects, as the hull of both branches.
+"""Zonotopes that enclose both branches of values that a condition selects.
 
 `np.where(c, x, y)` is `y + c (x - y)` with `c` either 0 or 1. If `c` is undecided, multiplying this
-out gives the mean of both branches, plus half of their difference times a new symbol. That is exact
-if the branches differ by a constant, and up to twice too wide otherwise. The join of both branches
-keeps the part of each symbol on which they agree, and its range is their hull.
+out yields the mean of the two branches, plus half of their difference times a new symbol. That is
+exact if the branches differ by a constant, and up to twice too wide otherwise. The join of the two
+branches keeps, for each symbol, the part of the coefficient on which they agree, and its range is
+the hull of their ranges.
 
 Sound: for `c` in [0, 1] the value lies between those for `c = 0` and `c = 1`, whatever the other
 terms are, and a join contains both forms. Cost: two more affine maps.
@@ -33,8 +34,8 @@ def select_branch(
 ) -> Zonotopes | None:
     """Return the factor of a product that its other factor, an undecided condition, selects.
 
-    A factor counts as a condition if it lies in [0, 1]. Returns None if there is no such factor, or
-    if its value is known.
+    A factor is regarded as a condition if it lies in [0, 1]. Returns None if no factor does, or if
+    the value of the condition is known.
 
     Args:
         op: The product.
@@ -63,7 +64,7 @@ def join_branches(
     Args:
         node: The node of the sum.
         forms: The forms of its terms.
-        chosen: The results of `select_branch`, by the number of the product's value.
+        chosen: The results of `select_branch`, by the index of the product's value.
         form: The form of the sum with the product multiplied out.
         ends: The ranges of its terms.
     """
@@ -97,7 +98,7 @@ def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
 
 
 def _narrower(form: Zonotopes, join: Zonotopes) -> Zonotopes:
-    """Return, for each entry, the form with less reach; the rest of a join becomes a new symbol."""
+    """Return the form with less reach for each entry; the error of a join becomes a new symbol."""
     with np.errstate(invalid="ignore"):
         use = (join.reach < WORTH * form.reach) & np.isfinite(join.center) & np.isfinite(join.rest)
     if not use.any():

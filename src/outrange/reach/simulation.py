@@ -14,34 +14,34 @@ from .system import LoopSystem, simulate
 
 
 RANDOM, KEPT = 512, 24
-"""Number of random points in a set, and of its random corners; number of trajectories in an
-answer."""
+"""Number of random points of a set, and also of its random corners; and number of trajectories in
+an answer."""
 
 NO_STATE = (
     "No initial state was found that satisfies the conditions on the initial set: if it is empty, "
     "every specification holds. Look at `where=`."
 )
-"""Warning that no initial state satisfies the conditions."""
+"""Warning that no initial state was found that satisfies the conditions."""
 
 ROUNDS = 6
-"""Number of rounds of an attack by random steps from the worst points so far."""
+"""Number of rounds of an attack, which perturbs the worst points so far at random."""
 
 
 def trajectories(
     system: LoopSystem, regions: Sequence[Region], steps: int, seed: int, unsafe: Formula | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Simulate from corners, random points, and points nearer to a violation.
+    """Simulate from corners, from random points, and from points that approach a violation.
 
     Args:
         regions: The sets of the unrolled loop's flat input.
         steps: Number of steps.
         seed: Random seed of the points.
-        unsafe: The negated specification; None without one.
+        unsafe: The negated specification; None without a specification.
 
     Returns:
         Points `(batch, inputs)`, states `(batch, steps + 1, n)` and controls `(batch, steps, m)`,
-        with the trajectory nearest to a violation first. They are empty if no drawn point is in the
-        sets.
+        with the trajectory nearest to a violation first if `unsafe` is given. They are empty if no
+        drawn point is in the sets.
     """
     rng = np.random.default_rng(seed)
     points = np.concatenate([draw_points(region, rng) for region in regions])
@@ -74,7 +74,8 @@ def robustness(
 ) -> np.ndarray:
     """Return the robustness of each trajectory in the sense of signal temporal logic, `(batch,)`.
 
-    It is the distance from a violation, and at most 0 if the trajectory violates.
+    It is the distance of a trajectory from a violation, and at most 0 if the trajectory violates
+    the specification.
     """
     flat = flatten_trajectories(points, states, controls)
     with np.errstate(all="ignore"):
@@ -94,7 +95,7 @@ def check_modes(system: LoopSystem, states: np.ndarray) -> None:
     """Check that every simulated mode has a controller.
 
     Raises:
-        InputError: A trajectory reaches a mode without one.
+        InputError: A trajectory reaches a mode without a controller.
     """
     if not system.of_modes or not len(states):
         return
@@ -125,12 +126,12 @@ def draw_points(region: Region, rng: np.random.Generator, count: int = RANDOM) -
 def perturb_points(
     near: np.ndarray, regions: Sequence[Region], size: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return points of the sets at random steps from given points.
+    """Return points of the sets at random displacements from given points.
 
     Args:
         near: The given points.
         regions: The sets.
-        size: Size of the steps, relative to each set.
+        size: Size of the displacements, relative to each set.
         rng: The random generator.
     """
     perturbed = []
@@ -151,7 +152,7 @@ def points_inside(points: np.ndarray, region: Region) -> np.ndarray:
 
 
 def hull(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and largest states by step, `(steps + 1, n)`; NaN without trajectories."""
+    """Return the least and largest states at each step, `(steps + 1, n)`; NaN if there are none."""
     if not len(states):
         none = np.full(states.shape[1:], np.nan)
         return none, none

@@ -1,4 +1,4 @@
-"""Conversion of temporal specifications to one formula over the trajectory of a loop."""
+"""Conversion of a temporal specification to a formula over the trajectory of a loop."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ..questions.expressions.order import in_order
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The positions of states and controls in the vector `[inputs, outputs]` of an unrolled loop.
+    """The layout of states and controls in the vector `[inputs, outputs]` of an unrolled loop.
 
     Args:
-        inputs: Number of inputs; the first of these are the initial state.
+        inputs: Number of inputs, the first of which are the initial state.
         states: Names of the states.
         controls: Names of the controls.
-        hidden: Number of states at the end that conditions cannot use.
+        hidden: Number of states that conditions cannot use; these are the last ones.
     """
 
     inputs: int
@@ -64,7 +64,7 @@ class _StepScope:
         self._where, self._k = where, k
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
-        """Return the states `x` or the controls `u`, or the single one with the given name.
+        """Return the indices of the states `x` or controls `u`, or of the one with the given name.
 
         Raises:
             InputError: The loop has no variable of that kind or name.
@@ -189,7 +189,7 @@ def spec_warnings(spec: Any, unsafe: Formula) -> list[str]:
 
 
 def _is_empty(clause: Sequence[Formula]) -> bool:
-    """Return whether the bounds that a clause sets for single variables contradict each other."""
+    """Return whether the bounds that a clause sets on single variables contradict each other."""
     lo: dict[int, float] = {}
     hi: dict[int, float] = {}
     for atom in conjunction(clause):

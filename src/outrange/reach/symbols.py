@@ -48,7 +48,7 @@ def reduce_symbols(form: Zonotopes, kept: int) -> Zonotopes:
 
     Args:
         form: The states of a batch, `(B, n)`.
-        kept: Number of symbols at the front that are never merged.
+        kept: Number of leading symbols that are never merged.
     """
     n = form.center.shape[1]
     initial, errors = form.rows[:, :kept], form.rows[:, kept:]

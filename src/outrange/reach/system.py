@@ -28,13 +28,13 @@ class LoopSystem:
         noise: Bounds of the disturbance of one step, `(w,)` each.
         varies: Whether the disturbance may vary from step to step.
         parameters: Bounds of the constant parameters, `(p,)` each.
-        choices: `(c,)`: number of values of each choice that is made anew at every step.
+        choices: `(c,)`: number of alternatives of each choice that is made anew at every step.
         model_step: Function that computes a step with the user's own controller in its own
-            arithmetic, from the number of the step and inputs `(batch, inputs)` to `(batch, states
-            + controls)`; None if there is none.
+            arithmetic. It maps the index of the step and inputs `(batch, inputs)` to outputs
+            `(batch, states + controls)`. None if there is none.
         mode: Index of the state that selects the controller.
         of_modes: For each mode, the graphs of the steps with only the controller of that mode.
-        hidden: Number of states at the end that are delayed controls.
+        hidden: Number of states that are delayed controls; these are the last ones.
     """
 
     steps: tuple[Graph, ...]
@@ -54,14 +54,14 @@ class LoopSystem:
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
-        """Numbers of states, disturbances, parameters and choices."""
+        """The numbers of states, disturbances, parameters and choices."""
         return len(self.states), self.noise.size, self.parameters.size, self.choices.size
 
     def step(self, k: int, modes: np.ndarray | None = None) -> Graph:
         """Return the graph of step `k`, reduced to one mode if no other is possible.
 
         Args:
-            k: The number of the step.
+            k: Index of the step, from 0.
             modes: Bounds of the mode in each box; None if unknown.
         """
         steps = self.steps

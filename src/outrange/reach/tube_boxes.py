@@ -36,8 +36,9 @@ class TubeBox:
         reached: The last step up to which no violation is possible.
         margin: Proved distance of its trajectories from a violation.
         blame: `(d,)`: contribution of each variable to the form with that margin.
-        assumed: Levels assumed for conditions, by step, graph of the step, value and entry.
-        guard: The first undecided condition, with its step and graph; None without one.
+        assumed: Levels assumed for conditions. The key is the step, its graph, the condition's
+            value in the graph, and its entry.
+        guard: The first undecided condition, with its step and graph; None if there is none.
         empty: Whether no trajectory satisfies the assumptions.
     """
 
@@ -101,7 +102,7 @@ def branches(box: TubeBox) -> list[TubeBox]:
 def _shrink(
     box: TubeBox, guard: OpenCondition, signs: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the part of a box where `sign * (argument - jump) <= 0` is possible, or None."""
+    """Return the part of a box where all `sign * (argument - jump) <= 0` are possible, or None."""
     lo, hi, size = box.lo.copy(), box.hi.copy(), np.abs(guard.rows)
     # 1e-9 of this is far more than all rounding errors below and in the form itself.
     whole = size.sum() + guard.rest + abs(guard.center) + abs(guard.jump)
@@ -127,7 +128,7 @@ def cut_box(box: TubeBox, scores: np.ndarray, levels: int = 1) -> list[TubeBox]:
     Args:
         box: The box to cut.
         scores: `(d,)`: scores of the variables. A variable's score is halved when it is cut.
-        levels: Number of bisections in a row, which make up to `2**levels` boxes.
+        levels: Number of bisections in a row, which produce up to `2**levels` boxes.
     """
     parts = [(box, np.where(np.isfinite(scores), scores, 0.0))]
     for _ in range(levels):
@@ -157,5 +158,5 @@ def _bisect(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]
 
 
 def levels_for(count: int, wanted: int) -> int:
-    """Return how often to bisect each of `count` boxes to get up to `wanted` boxes, from 1 to 5."""
+    """Return how many times, 1 to 5, to bisect each of `count` boxes for up to `wanted` boxes."""
     return max(1, min(5, (wanted // max(count, 1)).bit_length() - 1))

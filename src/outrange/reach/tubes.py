@@ -3,12 +3,12 @@
 Each box of initial states (with parameters, and a constant disturbance) is propagated through the
 loop as one zonotope. Its first symbols are always the initial variables, so the dependence of
 states and controls on them is never lost. Errors of earlier steps stay symbols too (symbolic
-remainders); the smallest are merged once there are many. A box that leaves the specification open
-is bisected along the variable that contributes most to the open inequality.
+remainders); if there are many, the smallest are merged. A box that leaves the specification open is
+bisected along the variable that contributes most to the open inequality.
 
-Sound: every rounding is accounted for (`zonotopes`). Not complete in itself; converges as boxes
-shrink.
-Cost: for each box and step, one evaluation of the step's graph per symbol.
+Sound: every rounding is accounted for (`zonotopes`). Not complete without splits; the bounds
+converge as boxes shrink. Cost: for each box and step, one evaluation of the step's graph per
+symbol.
 
 Reference: W. Kühn, *Rigorously computed orbits of dynamical systems without the wrapping effect*,
 Computing 1998, for symbolic remainders; C. Huang et al., *POLAR*, ATVA 2022.
@@ -50,8 +50,10 @@ class Tubes:
     Args:
         where: Layout of the trajectory.
         parts: The ways to violate the specification; empty to compute only the pipe.
-        gone: Fraction of the initial set in empty boxes, whose assumptions no trajectory satisfies.
-        trouble: A sentence on where the plant may be undefined; empty if it is defined everywhere.
+        gone: Fraction of the initial set that empty boxes cover, whose assumptions no trajectory
+            satisfies.
+        trouble: A sentence that says where the plant may be undefined; empty if it is defined
+            everywhere.
     """
 
     system: LoopSystem
@@ -82,7 +84,7 @@ class Tubes:
 
     @property
     def margin(self) -> float:
-        """Proved distance of all closed boxes from a violation."""
+        """Least proved distance of any closed box from a violation."""
         return min((box.margin for box in self.done), default=np.inf)
 
     @property
@@ -141,12 +143,12 @@ class Tubes:
         self.done, self.waiting = self.done + done, self.waiting + waiting
 
     def add(self, boxes: Sequence[TubeBox]) -> None:
-        """Add boxes to the done ones, except empty boxes, which only count for `gone`."""
+        """Add boxes to `done`, except empty boxes, whose fractions are added to `gone`."""
         self.gone += sum(box.share for box in boxes if box.empty)
         self.done += [box for box in boxes if not box.empty]
 
     def bound(self, batch: Sequence[TubeBox]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Apply `run`; boxes on which the plant may be undefined count as open."""
+        """Apply `run`; boxes on which the plant may be undefined stay open."""
         try:
             return self.run(batch)
         except InputError:
@@ -218,7 +220,7 @@ class Tubes:
     def _step(
         self, k: int, step_input: Zonotopes, state: Zonotopes, batch: Sequence[TubeBox]
     ) -> Zonotopes:
-        """Propagate one step; an error reports the step and the bounds of the states.
+        """Propagate one step; errors are reported with the step and the bounds of the states.
 
         Raises:
             InputError: The plant may be undefined.
@@ -263,14 +265,14 @@ class Tubes:
     def _keep(
         self, batch: Sequence[TubeBox], active: np.ndarray, kind: int, k: int, form: Zonotopes
     ) -> None:
-        """Intersect stored bounds of a step with new ones, and store the gains of the states.
+        """Intersect the stored bounds of a step with new bounds, and store the gains of the states.
 
         Args:
             batch: The boxes.
             active: Indices of the boxes in `form`.
             kind: 0 for states, 1 for controls.
             k: The step.
-            form: The new values.
+            form: The new states or controls, as zonotopes.
         """
         lo, hi = form.ends()
         for row, i in enumerate(active):

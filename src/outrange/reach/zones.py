@@ -16,10 +16,10 @@ from .specification import Trajectory, condition_at, conjunction, times
 
 
 FAR = 10.0
-"""Distance from the pipe, in multiples of its width, beyond which a set may be a mistake."""
+"""Distance from the pipe, in multiples of the pipe's width, beyond which a set may be a mistake."""
 
 MOST_ZONES = 64
-"""Number of zones above which none are returned."""
+"""Number of zones above which no zones are returned."""
 
 
 def zones(
@@ -30,15 +30,17 @@ def zones(
     Args:
         spec: The specification as the user wrote it.
         where: Layout of the trajectory.
-        window: Function that returns the start and end of a temporal condition in continuous time;
-            None in discrete time.
+        window: Function that returns the start and the end of a temporal condition in continuous
+            time; None for a loop in discrete time.
     """
     boxes = [zone for part in _leaves(as_temporal(spec)) for zone in _zones(part, where, window)]
     return tuple(boxes) if len(boxes) <= MOST_ZONES else ()
 
 
 def distant_zones(boxes: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -> list[str]:
-    """Return a warning if the loop never comes near a set to avoid, which may be a mistake.
+    """Return a list with one warning if the loop never comes near a set to avoid, or an empty list.
+
+    Such a set may be a mistake in the specification.
 
     Args:
         boxes: The result of `zones`.

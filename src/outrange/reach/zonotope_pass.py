@@ -27,7 +27,7 @@ class OpenCondition:
         jump: Position of the jump.
         center: Center of the argument's zonotope.
         rows: `(d,)`: coefficients of the initial variables in the argument.
-        rest: Total reach of all other symbols and errors in the argument.
+        rest: Total contribution of all other symbols and errors to the argument.
     """
 
     node: int
@@ -46,8 +46,8 @@ class Assumed:
     Args:
         values: Assumed levels `(B, n)` of each value of the graph; NaN where nothing is assumed.
         initial: Number of initial variables, which are the first symbols.
-        first: `(B,)`: the first undecided condition of each box without an assumption; None if
-            there is none.
+        first: `(B,)`: for each box, the first undecided condition about which nothing is assumed;
+            None if there is none.
         empty: `(B,)`: whether no trajectory of the box satisfies the assumptions.
     """
 
@@ -64,8 +64,8 @@ class Assumed:
         Args:
             v: Index of the step's value.
             op: The step.
-            of: Its argument.
-            form: Its result without assumptions.
+            of: The argument of the step.
+            form: The result of the step without assumptions.
             ends: The range of the result.
         """
         lo, hi = ends
@@ -113,7 +113,7 @@ def two_levels(op: Step) -> tuple[float, float, float] | None:
 
 
 def propagate(graph: Graph, given: Zonotopes, assumed: Assumed | None = None) -> Zonotopes:
-    """Return the output of a graph for each zonotope; the input's symbols come first in it.
+    """Return a graph's output for each zonotope; the input's symbols come first in the output.
 
     Args:
         graph: The graph to propagate through.

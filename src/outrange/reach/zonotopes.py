@@ -32,7 +32,7 @@ from ..ops import Affine, Curve, Largest, Product, Rearrange, Step
 
 
 FEW = 1e-3
-"""A curve's error below this fraction of the largest gets no symbol of its own."""
+"""An error of a curve that is below this fraction of the largest error does not become a symbol."""
 
 
 @dataclass(eq=False)
@@ -90,13 +90,13 @@ def flat_box(lo: np.ndarray, hi: np.ndarray) -> Zonotopes:
 
 
 def _radius(lo: np.ndarray, hi: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """Return the distance of the farther end from the center, rounded up; 0 for a single number."""
+    """Return the distance of the farther bound from the center, rounded up; 0 if `lo == hi`."""
     far = np.maximum(hi - center, center - lo)
     return np.where(far == 0, 0.0, up(far))
 
 
 def affine_form(op: Affine, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """Return the form of an affine op, with its rounding error in the rest."""
+    """Return the form of an affine op's result; its error includes the rounding error."""
     g = gamma(2 * op.terms + 6)
     sizes = tuple(inflate(np.abs(f.center) + f.reach) for f in forms)
     center = op.apply(tuple(f.center for f in forms), False) + op.bias
@@ -134,7 +134,7 @@ def _curve(op: Curve, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zon
 def with_symbols(
     center: np.ndarray, rows: np.ndarray, rest: np.ndarray, errors: np.ndarray
 ) -> Zonotopes:
-    """Return a form in which large errors are fresh symbols; small ones are added to the rest.
+    """Return a form in which large errors are fresh symbols, and small ones are added to `rest`.
 
     An error is large if it exceeds `FEW` times the largest error in any of the boxes.
     """
@@ -167,7 +167,7 @@ def _product(op: Product, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) ->
 
 
 def _largest(op: Largest, forms: Sequence[Zonotopes], ends: Sequence[Bounds]) -> Zonotopes:
-    """Return one argument of each window plus the excess of the others over it."""
+    """Return, for each window, one of its entries plus the excess of the others over it."""
     form, (lo, hi) = forms[0], ends[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     count, at = len(form.center), np.arange(op.size)

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def many_bits(bits: int) -> Any:
-    """Return a new mpmath context of this precision; that of other contexts stays unchanged."""
+    """Return a new mpmath context with a precision of `bits` bits; no other context changes."""
     import mpmath
 
     context = mpmath.MPContext()

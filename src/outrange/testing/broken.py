@@ -4,7 +4,7 @@ from ..core import OutrangeError
 
 
 class LawBroken(OutrangeError, AssertionError):
-    """An error for a false fact or a wrong bound derived from it; its message gives the witness."""
+    """The error for a false property, or a wrong bound derived from it; it shows a witness."""
 
 
 def require(holds: bool, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Values of a curve to 60 digits, and test points at which a false fact would show."""
+"""Values of a curve to 60 digits, and test points that would reveal a false property."""
 
 import math
 from functools import cached_property
@@ -13,7 +13,7 @@ from .arithmetic import many_bits
 
 BITS = 202  # 60 decimal digits
 TINY = 1e-20
-"""Points closer to 0 than this are evaluated with so many digits that adding 1 is exact."""
+"""Points closer to 0 than this are evaluated with enough digits for adding 1 to be exact."""
 
 FRACTIONS = np.array([0.0, 1e-3, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.999, 1.0])
 SCALES = 10.0 ** np.array([-9.0, -6.0, -3.0, -1.0, 0.0, 1.0])
@@ -50,11 +50,11 @@ class Oracle:
         return many_bits(BITS + 1100)
 
     def real(self, x: Any, mp: Any = None) -> Any:
-        """Return the value at the mpmath number `x`, or NaN if undefined.
+        """Return the value at the mpmath number `x`, or NaN if the curve is undefined there.
 
         Args:
             x: The point.
-            mp: The mpmath context to compute in; by default the oracle's own.
+            mp: The mpmath context to compute in; None for the oracle's own.
         """
         mp = mp or self.mp
         try:
@@ -90,9 +90,10 @@ class Oracle:
 
 
 def special(curve: Curve, most: int = 9) -> list[float]:
-    """Return points that the curve's facts mention: at most `most` of these, and the domain's ends.
+    """Return points that the curve's description mentions, and its domain's finite endpoints.
 
-    If there are more, the points nearest to 0 are returned, and the two farthest from it.
+    If more than `most` points are mentioned, only those nearest to 0 and the two farthest from it
+    are returned.
     """
     named = sorted({*curve.knots, *curve.turns, *curve.jumps, *curve.holes}, key=abs)
     named = named if len(named) <= most else [*named[: most - 2], *named[-2:]]
@@ -100,7 +101,7 @@ def special(curve: Curve, most: int = 9) -> list[float]:
 
 
 def boxes(curve: Curve, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of test intervals: random ones, and some around each special point."""
+    """Return the endpoints of test intervals, some random and some around each special point."""
     rng = np.random.default_rng(seed)
     middle, radius = rng.normal(0.0, 3.0, 40), 10.0 ** rng.uniform(-9.0, 1.0, 40)
     pairs = [np.stack([middle - radius, middle + radius], 1), np.array(FIXED, np.float64)]
@@ -141,7 +142,7 @@ def probes(curve: Curve, seed: int = 0) -> np.ndarray:
 
 
 def ladder(a: float, b: float, reach: float = 12.0) -> np.ndarray:
-    """Return increasing points strictly inside `(a, b)`, denser toward finite ends."""
+    """Return increasing points strictly inside `(a, b)`, denser toward its finite endpoints."""
     finite_a, finite_b = math.isfinite(a), math.isfinite(b)
     left = a if finite_a else (b if finite_b else 0.0) - reach
     right = b if finite_b else (a if finite_a else 0.0) + reach

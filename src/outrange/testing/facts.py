@@ -1,4 +1,4 @@
-"""Checks of the facts that a `Curve` states, against its definition in 60 digits."""
+"""Checks of the properties that a `Curve` states, against its definition in 60 digits."""
 
 import math
 from collections.abc import Iterator
@@ -99,7 +99,7 @@ def check_turns(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check the limits at knots: they differ at jumps, and equal the value at other knots."""
+    """Check that both limits at a knot equal the value there if and only if it is not a jump."""
     oracle = oracle or Oracle(curve)
     require(set(curve.jumps) <= set(curve.knots), f"`{curve.name}` has a jump that is no knot")
     step = oracle.mp.mpf(10) ** -45
@@ -115,7 +115,7 @@ def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check `on`, `beyond` and `holes`, which state where `f` is defined, and its range there."""
+    """Check `on`, `beyond` and `holes`, which state the domain of `f` and bounds of its values."""
     oracle = oracle or Oracle(curve)
     for end, sign in zip(curve.on, (-1.0, 1.0), strict=True):
         # A pole may be the end of the domain if `f` is one branch of a function.
@@ -139,7 +139,7 @@ def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> None:
-    """Check that all values lie in the range `beyond`, and that some approach both of its ends."""
+    """Check that all values lie in the range `beyond`, and that some approach its endpoints."""
     least, most = ends
     far = [
         0.0,
@@ -155,7 +155,7 @@ def _check_beyond(curve: Curve, ends: tuple[float, float], oracle: Oracle) -> No
 
 
 def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `range` encloses all values, and that its ends are attained up to the error."""
+    """Check that `range` encloses all values, and that its endpoints are nearly attained."""
     oracle = oracle or Oracle(curve)
     lo, hi = boxes(curve)
     least, most = curve.range(lo, hi)
@@ -186,7 +186,7 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check `saturated`: slopes there are below 2 % of the steepest; it includes flat tails."""
+    """Check that `saturated` excludes slopes above 2 % of the steepest, and includes flat tails."""
     if curve.saturated is None:
         return
     x = np.linspace(-12.0, 12.0, 961)

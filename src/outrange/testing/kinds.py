@@ -1,4 +1,4 @@
-"""Checks of the ops that are not curves, against their own matrices and NumPy."""
+"""Checks of the ops that are not curves, against their own matrices and against NumPy."""
 
 from fractions import Fraction
 
@@ -93,7 +93,7 @@ def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int =
 
 
 def check_absolute(op: Affine) -> None:
-    """Check that `absolute` is exactly `|A|`, for ops whose results read no entry twice."""
+    """Check that `absolute` is exactly `|A|`, for an op in which no result reads an entry twice."""
     for exact, bound in zip(matrices(op), matrices(op, True), strict=True):
         require(_near(np.abs(exact), bound), f"`{op.name}`: absolute is not |A|")
 

@@ -37,10 +37,10 @@ def check_curve(curve: Curve, oracle: Oracle | None = None) -> None:
 
     Args:
         curve: The curve, with an `exact` definition.
-        oracle: An oracle to share between curves with the same definition; by default a new one.
+        oracle: An oracle to share between curves with the same definition; None for a new one.
 
     Raises:
-        LawBroken: A law is broken; the message gives the witness.
+        LawBroken: A law is broken; the message shows a witness.
     """
     oracle = oracle or Oracle(curve)
     for law in CURVE_LAWS:

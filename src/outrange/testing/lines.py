@@ -1,4 +1,4 @@
-"""Checks of the lines derived from a curve's facts: soundness for any slope, and tightness.
+"""Checks of the lines that bound a curve: soundness for any slope, and tightness.
 
 Each line is compared with the definition exactly. If the difference is not clearly positive, the
 five terms `f_high + f_low - (product_high + product_low) - offset` are summed without rounding.
@@ -20,7 +20,7 @@ SPLIT = 2.0**27 + 1.0
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `a * b` as the exact sum of two float64 arrays, barring overflow and underflow."""
+    """Return two float64 arrays whose sum is exactly `a * b`, barring overflow and underflow."""
     high = a * b
     a1, b1 = a * SPLIT, b * SPLIT
     a1, b1 = a1 - (a1 - a), b1 - (b1 - b)
@@ -31,10 +31,11 @@ def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def first_violation(
     value: tuple[np.ndarray, np.ndarray], slope: np.ndarray, offset: np.ndarray, x: np.ndarray
 ) -> tuple[int, int] | None:
-    """Return the interval and point at which a line first exceeds the curve, or None.
+    """Return the indices of the first interval and point where a line exceeds the curve, or None.
 
     Args:
-        value: `(high, low)`: the curve's values as sums of two float64, `(intervals, points)` each.
+        value: `(high, low)`: the curve's values as sums of two float64 numbers, `(intervals,
+            points)` each.
         slope: The slope of each interval's line, `(intervals,)`.
         offset: The offset of each line, `(intervals,)`; with `-inf`, a line is below everything.
         x: The points of each interval, `(intervals, points)`.
@@ -63,7 +64,7 @@ def _check_below(
     x: np.ndarray,
     what: str,
 ) -> None:
-    """Raise `LawBroken` if a lower line of `sign * f` exceeds it at any point."""
+    """Raise `LawBroken` if a lower line of `sign * f` exceeds that function at any point."""
     high, low = value
     require(bool(np.isfinite(slope).all()), f"`{curve.name}`: {what} has no finite slope")
     require(
@@ -106,7 +107,7 @@ def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def _check_theta(curve: Curve, lo: np.ndarray, hi: np.ndarray, default: LinePair) -> None:
-    """Check that `relax`, given the `theta` that it reports, returns its default lines again."""
+    """Check that `relax` returns its default lines again when given the `theta` that it reports."""
     size = np.maximum(np.abs(lo), np.abs(hi))
     for side in ("lo", "hi"):
         theta, gain = getattr(default, f"{side}_theta"), getattr(default, f"{side}_gain")

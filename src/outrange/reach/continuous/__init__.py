@@ -1,1 +1,1 @@
-"""Verification of closed loops in continuous time: claims, attacks, flowpipe proofs, answers."""
+"""Verification of closed loops in continuous time: claims, attacks, proofs, and answers."""

@@ -1,4 +1,4 @@
-"""Explanations of an undecided question about a loop in continuous time."""
+"""Explanations of why a question about a loop in continuous time is undecided."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def explain_undecided(
     """Return sentences that explain why a question is undecided and suggest remedies.
 
     Args:
-        cover: The pieces that were tried; None if none were.
-        has_spec: Whether there is a specification. Without one, the question is undecided because
-            the pipe stops before the end.
+        cover: The pieces of the initial set that were tried; None if none were.
+        has_spec: Whether there is a specification. Without one, a question is undecided only if the
+            pipe stops before the end of the loop.
     """
     sentences: list[str] = []
     failures = [] if cover is None else cover.failures
@@ -56,7 +56,7 @@ def safe_until(cover: Cover | None, proved: bool, end: Fraction) -> float:
     """Return the time up to which every piece is proved, or -1 if one is open from the start.
 
     Args:
-        cover: The pieces that were tried; None if none were.
+        cover: The pieces of the initial set that were tried; None if none were.
         proved: Whether the specification holds for the whole initial set.
         end: The last time of the loop.
     """

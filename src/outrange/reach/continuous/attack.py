@@ -1,4 +1,4 @@
-"""Simulations of a loop in continuous time, and proofs that a simulated one violates a claim."""
+"""Simulations of a loop in continuous time, and proofs that a trajectory violates a claim."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ LEAST, MOST = 4, 32
 """Smallest and largest number of integrator steps in a period."""
 
 NEAR = 1e-6
-"""A simulation is accurate enough if doubling its steps changes the final states by at most this,
-relative to their size."""
+"""Largest change of the final states, relative to their size, when the number of steps is doubled;
+a simulation that changes no more than this is accurate enough."""
 
 SIZES = (0.3, 0.1, 0.03)
 """Sizes of the random perturbations in an attack, relative to the initial set."""
 
 GAIN = 0.02
-"""Relative gain below which an attack ends."""
+"""Relative decrease of the least robustness in one round below which an attack ends."""
 
 BETWEEN, NEAREST = 16, 8
 """Number of parts into which `refine_nearest` splits an interval of time, and the number of
@@ -42,7 +42,7 @@ trajectories that it repeats.
 """
 
 TRIED = 4
-"""Largest number of simulated trajectories for which a proof of the violation is tried."""
+"""Largest number of simulated trajectories for which the search tries to prove a violation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def no_simulations(system: FlowSystem) -> Simulations:
 
 
 def simulate_worst(system: FlowSystem, claim: TimedClaim | None, seed: int) -> Simulations:
-    """Simulate from corners, random points, and points nearer to a violation.
+    """Simulate from corners, from random points, and from points that approach a violation.
 
     If the deadline passes, the result contains the trajectories simulated by then, possibly none.
 
@@ -148,7 +148,7 @@ def _nearer(
 
 
 def refine_nearest(system: FlowSystem, claim: TimedClaim, simulations: Simulations) -> Simulations:
-    """Repeat the simulations nearest to a violation, with more times where it is closest."""
+    """Repeat the simulations nearest to a violation, adding times around the closest approach."""
     near, times = simulations.flat[:1], set(simulations.times)
     for leaf in claim.leaves():
         index, each = (
@@ -192,7 +192,7 @@ def _sort_by_robustness(simulations: Simulations) -> Simulations:
 
 
 def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> list[Fraction]:
-    """Return times so close that simulations with one integrator step between two are accurate."""
+    """Return times so close together that one integrator step between neighbors is accurate."""
     pieces, last = LEAST, None
     while True:
         grid = {system.dt * k / pieces for k in range(system.horizon * pieces + 1)}

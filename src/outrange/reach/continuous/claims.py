@@ -18,7 +18,7 @@ from ..specification import Trajectory, condition_at, spec_warnings
 
 @dataclass(frozen=True, eq=False)
 class TimedClaim:
-    """A temporal specification in which only the conditions at one time may be negated.
+    """A temporal specification in which negation applies only to conditions at a single time.
 
     Args:
         op: "always", "eventually", "all" or "any".
@@ -35,7 +35,7 @@ class TimedClaim:
     stop: Fraction = Fraction(0)
 
     def negation(self) -> TimedClaim:
-        """Return the negated claim, which is true exactly if this claim is false."""
+        """Return the negated claim, which is true if and only if this claim is false."""
         other = {"always": "eventually", "eventually": "always", "all": "any", "any": "all"}
         formula = None if self.formula is None else negate(self.formula)
         parts = tuple(part.negation() for part in self.parts)
@@ -47,7 +47,7 @@ class TimedClaim:
         return self.op in ("eventually", "any") or any(part.chooses for part in self.parts)
 
     def leaves(self) -> Iterator[TimedClaim]:
-        """Iterate over the claims "always" and "eventually", which have no parts."""
+        """Iterate over the "always" and "eventually" claims of which this claim is composed."""
         if self.formula is not None:
             yield self
         for part in self.parts:
@@ -95,7 +95,7 @@ def read_claim(spec: Any, where: Trajectory, end: Fraction) -> TimedClaim:
         end: The last time of the loop.
 
     Raises:
-        InputError: It uses an unknown name, or a time beyond the end.
+        InputError: The specification uses an unknown name, or a time after the end of the loop.
     """
     return _claim(as_temporal(spec), where, end)
 

@@ -1,4 +1,4 @@
-"""Check of proved pipes and claims against simulations; a contradiction raises an error."""
+"""Checks of proved pipes and claims against simulations; a contradiction raises an error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAR = 1e-4
 with finer steps."""
 
 FINER = 8
-"""Number of steps that replace each step in a finer simulation."""
+"""Number of steps by which a finer simulation replaces each original step."""
 
 
 def check_seen(system: FlowSystem, pipe: Pipe, simulations: Simulations) -> None:
@@ -45,10 +45,10 @@ def check_seen(system: FlowSystem, pipe: Pipe, simulations: Simulations) -> None
 
 
 def check_claim(system: FlowSystem, claim: TimedClaim | None, simulations: Simulations) -> None:
-    """Check the worst simulation against a proved claim, with finer steps if it violates it.
+    """Check the worst simulation against a proved claim; repeat a violation with finer steps.
 
     Args:
-        claim: The proved claim; None without one.
+        claim: The proved claim; None if there is none.
         simulations: Simulated trajectories, the one nearest to a violation first.
 
     Raises:
@@ -71,7 +71,7 @@ def check_claim(system: FlowSystem, claim: TimedClaim | None, simulations: Simul
 
 
 def _finer(system: FlowSystem, simulations: Simulations, row: int) -> tuple[Simulations, float]:
-    """Repeat a simulation with finer steps; return it, and its relative change.
+    """Repeat a simulation with finer steps; return the new simulation and the relative change.
 
     A simulation that changes with the step length is inaccurate and proves nothing.
     """

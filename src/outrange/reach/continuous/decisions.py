@@ -1,4 +1,4 @@
-"""Conversion of a claim about a loop to decisions on every segment of its pipe."""
+"""Conversion of a claim about a loop into decisions about every segment of its pipe."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from .claims import TimedClaim
 
 
 EARLY = 0.1
-"""Where the first violation suffices, a time is accepted if its robustness is at least this
-fraction of the best."""
+"""With `early`, the first time is chosen whose robustness is at least this fraction of the best."""
 
 NEAR_INSTANT = 0.7
 """An instant between two periods is preferred if its robustness is at least this fraction of the
@@ -26,11 +25,11 @@ best."""
 
 @dataclass(frozen=True, eq=False)
 class AtomThroughout:
-    """The decision whether an inequality on states and controls is true throughout a segment.
+    """The decision on whether an inequality in states and controls is true throughout a segment.
 
     Args:
         atom: The inequality, over `[states, controls]`.
-        states: Number of states that a condition may name.
+        states: Number of states, which come first among the variables of the inequality.
     """
 
     atom: Atom
@@ -60,7 +59,7 @@ class AtomThroughout:
 
 @dataclass(frozen=True, eq=False)
 class ConstantDecision:
-    """The decision about a condition that is true, or false, regardless of the states."""
+    """The decision about a condition whose truth does not depend on the states."""
 
     holds: bool
 
@@ -99,7 +98,7 @@ def build_decision(
     states: int,
     early: bool = False,
 ) -> Decide:
-    """Build a decision whose answer implies a claim.
+    """Build a decision that implies a claim if it is positive.
 
     Where a claim allows several times or alternatives, the decision is about those that simulations
     suggest. So a positive decision proves the claim, but a negative one does not refute it.
@@ -123,12 +122,12 @@ def build_decision(
 
 
 def reads_controls(formula: Formula, states: int) -> bool:
-    """Return whether a condition reads controls, which are constant between two instants."""
+    """Return whether a condition depends on controls, which are constant between two instants."""
     return any(i >= states for atom in atoms(formula) for i, _ in atom.terms)
 
 
 def throughout(formula: Formula, states: int) -> Decide:
-    """Build the decision that a condition holds throughout a segment."""
+    """Build the decision on whether a condition holds throughout a segment."""
     if formula in (TRUE, FALSE):
         return ConstantDecision(formula == TRUE)
     if isinstance(formula, Atom):

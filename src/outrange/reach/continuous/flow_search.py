@@ -38,32 +38,32 @@ from .system import FlowSystem
 
 
 LEAST, SHARE = 1.0, 1.25
-"""Time to tighten the pipe if no `tol` was given: a minimum in seconds, and a multiple of the time
-that the verdict took."""
+"""Time allowed for tightening the pipe if no `tol` was given: a minimum in seconds, and a multiple
+of the time that the verdict took. The larger of the two applies."""
 
 AIMED = 120.0
-"""Largest number of seconds to make the pipe as narrow as `tol` requires."""
+"""Time limit, in seconds, for making the pipe as narrow as `tol` requires."""
 
 BROKEN, BROKEN_SHARE = 1.0, 0.25
-"""The same if the specification is violated: a minimum in seconds, and a fraction of the time that
-the verdict took."""
+"""Time allowed for the pipe if the specification is violated and no `tol` was given: a minimum in
+seconds, and a fraction of the time that the verdict took."""
 
 REACH = 8.0
-"""Largest number of seconds for a pipe that reaches the time of the violation."""
+"""Time limit, in seconds, for a pipe that reaches the time of the violation."""
 
 TIGHT = 0.1
-"""A pipe is narrow enough if remainders are at most this fraction of each width; `tol` replaces
-it."""
+"""Largest fraction of each width that remainders may contribute in a pipe that is narrow enough;
+`tol` overrides it."""
 
 SIMULATED, ENCLOSED = 0.4, 0.5
-"""Fractions of the remaining time for simulations, and for proofs that some of them are
-violations."""
+"""Fractions of the remaining time for simulations, and for proofs that simulated trajectories
+violate the specification."""
 
 TURNS = 256, 4096, 1 << 14
-"""Largest number of pipes in each turn; after a turn the open pieces are attacked again."""
+"""Largest number of pipes in each turn; after each turn, the open pieces are attacked again."""
 
 OFTEN = 0.2
-"""Smallest number of seconds between two progress reports."""
+"""Minimum time between two progress reports, in seconds."""
 
 METHODS = (
     "validated Taylor models of the flow with symbolic remainders, and splits of the initial set "
@@ -78,7 +78,7 @@ class FlowSearch:
 
     Args:
         spec: The specification; None for the reachable sets alone.
-        text: The specification in words.
+        text: The specification as text.
         clock: The clock of the question.
         seed: Random seed of the simulations.
         progress: Called at intervals with the state of the search.
@@ -157,7 +157,7 @@ class FlowSearch:
             self.witness = enclose_violation(self.system, claim, near, ENCLOSED * self.clock.left)
 
     def _attack_in_time(self, attack: Callable[[], None]) -> None:
-        """Call `attack`, and note if the time runs out."""
+        """Call `attack`; if the time runs out, record that as the reason for stopping."""
         try:
             with deadline(self.clock.left):
                 attack()
@@ -197,7 +197,7 @@ class FlowSearch:
             self._attack(claim)
 
     def _bound_pipe(self, tol: float | None) -> None:
-        """Bound the states up to the end of the loop without a specification."""
+        """Bound the states up to the end of the loop, regardless of the specification."""
         report_progress(Stage("bounding every time"))
         seconds = self._seconds_left()
         if self.claim is not None and tol is None:
@@ -218,7 +218,7 @@ class FlowSearch:
             self._keep(self._cover(None, None, min(REACH, self.clock.left), periods=periods))
 
     def _keep(self, cover: Cover) -> None:
-        """Replace the stored cover if the pipes of the new one are at least as long."""
+        """Replace the stored cover if the pipes of the new one reach at least as far in time."""
         old = self.cover
         if old is None or min(cover.pipe.reached) >= min(old.pipe.reached):
             self.cover = cover
@@ -254,7 +254,7 @@ class FlowSearch:
         return self.clock.left if np.isfinite(self.clock.limit) else None
 
     def _nearest(self) -> float:
-        """Return the least robustness of any simulated trajectory; infinity without one."""
+        """Return the least robustness of any simulated trajectory; infinity if there is none."""
         return min(
             self.nearest,
             float(self.simulations.robustness[0]) if self.simulations.robustness.size else np.inf,

@@ -23,7 +23,7 @@ PARTS = 4
 def answer_pipe(system: FlowSystem, cover: Cover | None, simulations: Simulations) -> Pipe:
     """Return the pipe of an answer: the hull of all pieces, with the ranges of the simulations.
 
-    At times that some piece does not reach, the bounds are infinite.
+    The bounds are infinite at times that the pipe of some piece does not reach.
 
     Args:
         cover: The pieces and their pipes; None if there are none.
@@ -47,7 +47,7 @@ def answer_pipe(system: FlowSystem, cover: Cover | None, simulations: Simulation
 
 
 def _times(system: FlowSystem, cover: Cover | None) -> list[tuple[Fraction, Fraction]]:
-    """Return instants and the intervals between them as pairs `(start, end)`, in order."""
+    """Return the instants and the intervals between them as pairs `(start, end)`, in order."""
     parts = np.ones(system.horizon, int)
     for segment in cover.pipe.segments if cover is not None else ():
         k = int(segment.start / system.dt)
@@ -63,7 +63,7 @@ def _times(system: FlowSystem, cover: Cover | None) -> list[tuple[Fraction, Frac
 def _hulls(
     system: FlowSystem, cover: Cover, times: list[tuple[Fraction, Fraction]], n: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the hull of all pieces at each of the times; infinite where a piece is missing."""
+    """Return the hull of all pieces at each time, with infinite bounds if a piece is missing."""
     lo, hi = np.full((len(times), n), np.inf), np.full((len(times), n), -np.inf)
     parts_known = np.zeros((len(times), len(cover.lo)), int)
     places = {ends: k for k, ends in enumerate(times)}
@@ -114,7 +114,7 @@ def _controls(system: FlowSystem, cover: Cover, m: int) -> np.ndarray:
 def _simulated_range(
     simulations: Simulations, times: list[tuple[Fraction, Fraction]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and largest simulated states at each of the times; NaN without any."""
+    """Return the least and largest simulated states at each time; NaN if there are none."""
     states = simulations.states
     finite = np.isfinite(states)
     low = np.where(finite, states, np.inf).min(axis=0, initial=np.inf)

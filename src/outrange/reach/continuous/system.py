@@ -20,8 +20,8 @@ class FlowSystem:
     Args:
         plant: Graph from `x` and `u` (and `t` and `w` if it reads them) to the derivative of `x`,
             where `x` is the state followed by the constants.
-        controller: Graph from `x` (and `t` if it reads it) to the controls, followed by the memory
-            and the delayed controls from that instant on.
+        controller: Graph from `x` (and `t` if it reads it) to the controls, followed by the new
+            values of the memory and of the delayed controls.
         initial: Sets whose union is the set of initial states.
         states: Names of the states.
         controls: Names of the controls.
@@ -29,10 +29,11 @@ class FlowSystem:
             at the beginning.
         parameters: Number of the constants that are parameters.
         noise: Bounds of a disturbance that may vary arbitrarily in time; empty without one.
-        model_control: Function from the time and `x` to the output of `controller` that runs the
-            user's own controller in its own arithmetic; None if there is none.
-        memory: Indices in `x` of the states that the controller's outputs after the controls set.
-        late: Number of delayed controls, the last entries of `fixed`.
+        model_control: Function that runs the user's own controller in its own arithmetic; it maps
+            the time and `x` to the same outputs as `controller`. None if there is none.
+        memory: Indices of the entries of `x` that the controller sets; their new values are the
+            outputs that follow the controls.
+        late: Number of delayed controls, which are the last entries of `fixed`.
     """
 
     plant: Graph
@@ -57,7 +58,7 @@ class FlowSystem:
 
     @property
     def disturbance(self) -> Bounds | None:
-        """Bounds of the varying disturbance, or None without one."""
+        """Bounds of the varying disturbance; None if there is none."""
         return (self.noise.lo, self.noise.hi) if self.noise.size else None
 
     @property

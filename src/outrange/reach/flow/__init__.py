@@ -1,4 +1,4 @@
-"""Flowpipes of closed loops in continuous time, verified step by step, and decisions about them."""
+"""Flowpipes of closed loops in continuous time, proved step by step, and decisions about them."""
 
 from .controllers import SampledControl
 from .cover import Cover, decide_by_splits

@@ -1,12 +1,13 @@
 """Bounds `|u - (T x + Q(eps) + c)| <= r` that enclose a network between two parallel surfaces.
 
 From linear bounds `T_l x + c_l <= u <= T_u x + c_u` and any slope `T`, the residual `u - T x` lies
-between `(T_l - T) x + c_l` and `(T_u - T) x + c_u`. The least and largest values of these two over
-the states give the band. A slope needs no proof, so it is fitted to values of the network (`fits`).
-The same holds for the coefficients of squares and products of initial variables, which Taylor
-models contain anyway. If the network bends, they remove most of the residual of a plane. The
-residual is then bounded on parts of the set, which is cut where lower and upper bounds differ most.
-All parts share one surface. Each part costs one sweep of the network, and none of the plant.
+between `(T_l - T) x + c_l` and `(T_u - T) x + c_u`. The least value of the first and the largest
+value of the second, over all states, determine the band. A slope needs no proof, so it is fitted to
+values of the network (`fits`). The coefficients of squares and products of initial variables, which
+Taylor models contain anyway, need no proof either. If the network is curved, these terms remove
+most of the residual that a plane leaves. The set is then cut where the lower and upper bounds
+differ most, and the residual is bounded on each part. All parts share one surface. For each part,
+linear bounds on the network are computed once, and the plant is not evaluated.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from .sets import FormBatch
 
 
 CHUNK = 12
-"""Number of sets bounded together, as a multiple of those that fit the cache; curves take most of
-the time."""
+"""Number of sets bounded together, as a multiple of the number of boxes that fit in the cache. It
+exceeds 1 because curves take most of the time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Band:
         slope: `T`, `(B, m, n)`.
         bend: The coefficients of `Q`, `(B, m, P)`: see `Pairs`.
         middle: The constant `c`, `(B, m)`.
-        radius: The half width `r`, `(B, m)`.
+        radius: Half of the band's width, `r`, `(B, m)`.
     """
 
     slope: np.ndarray
@@ -49,7 +50,7 @@ class Band:
     radius: np.ndarray
 
     def narrower(self, other: Band) -> Band:
-        """Return the narrower band for each control."""
+        """Return, for each control, the narrower of the two bands."""
         first = self.radius <= other.radius
         return Band(
             np.where(first[..., None], self.slope, other.slope),
@@ -59,7 +60,7 @@ class Band:
         )
 
     def with_narrower(self, rows: np.ndarray, other: Band) -> Band:
-        """Return a copy; the boxes `rows` get the narrower of both bands for each control."""
+        """Return a copy with the narrower of the two bands for each control of the boxes `rows`."""
         names = "slope", "bend", "middle", "radius"
         parts = {name: getattr(self, name).copy() for name in names}
         least = Band(*(parts[name][rows] for name in names)).narrower(other)
@@ -70,7 +71,7 @@ class Band:
     def sampled_radius(
         self, points: np.ndarray, products: np.ndarray, values: np.ndarray
     ) -> np.ndarray:
-        """Return half of the range of the residuals at sampled states, `(B, m)`.
+        """Return half the width of the range of the residuals at sampled states, `(B, m)`.
 
         Args:
             points: States, `(B, N, n)`.
@@ -107,7 +108,7 @@ class Pairs:
 
     @staticmethod
     def of(frame: MonomialFrame, chosen: np.ndarray) -> Pairs:
-        """Return all pairs of the chosen variables; no pairs if the frame's degree is below 2."""
+        """Return all pairs of the chosen variables, or none if the frame's degree is below 2."""
         rows = np.flatnonzero(frame.degrees == 2)
         pairs = []
         for monomial in rows:
@@ -130,7 +131,7 @@ class Pairs:
         """Expand `Q` with the coefficients `bend`, `(B, m, P)`, about the middle of each set.
 
         With `eps = e + h xi`, the expansion is `Q(e)`, its slope along the generators, and the
-        range of the products of two `xi`: a square lies in [0, 1], another product in [-1, 1].
+        range of the products of two `xi`: a square lies in [0, 1], any other product in [-1, 1].
         """
         e, h = sets.middle[:, None], sets.half[:, None]
         level = (bend * self.values(e)).sum(axis=-1)
@@ -163,7 +164,7 @@ class SurfaceExpansion:
 
 @dataclass(frozen=True, eq=False)
 class NetworkBounds:
-    """Linear bounds of a network's outputs over each set, from two relaxations of the network.
+    """Linear bounds on a network's outputs over each set, from two relaxations of the network.
 
     Args:
         forms: For each relaxation, lower bounds of `u` and of `-u`: rows `(B, 2 m, n)` and
@@ -177,7 +178,7 @@ class NetworkBounds:
 
     @staticmethod
     def of(plan: CrownPlan, sets: FormBatch, count: int) -> NetworkBounds:
-        """Bound a network over sets, a chunk of sets at a time."""
+        """Bound a network's `count` outputs over sets, one chunk of sets at a time."""
         parts, chunk = [], min(CHUNK * plan.boxes, sets.count)
         for start in range(0, sets.count, chunk):
             check_deadline()
@@ -269,8 +270,8 @@ def _one_slope(
 ) -> CurveRelaxation:
     """Return two parallel lines around a curve.
 
-    Their slope is that of the chord for piecewise-linear curves, and the lesser slope at the two
-    ends of the interval for smooth ones.
+    Their slope is that of the chord for piecewise-linear curves. For smooth curves, it is the
+    smaller of the slopes at the two endpoints of the interval.
     """
     with np.errstate(all="ignore"):
         if op.is_piecewise_linear:

@@ -1,11 +1,11 @@
-"""A network in a loop: its controls as Taylor models, with a new symbol for the remainder.
+"""A network in a loop: its controls as Taylor models, with new symbols for the remainders.
 
-There are two ways. First, the network is evaluated on the models of the states like any other
-graph. Where its curves are smooth, the remainder is of the third order in the size of the set, at
-the cost of a few products per unit. Second, linear bounds of the network give a band about a fitted
-surface (`bands`), which handles all kinks together, at the cost of a few sweeps of the network. The
-second way is tried where the first leaves a large remainder, and each control uses the narrower
-result.
+The controls can be computed in two ways. In the first, the network is evaluated on the models of
+the states like any other graph. Where its curves are smooth, the remainder is of the third order in
+the size of the set, at the cost of a few products per unit. In the second, linear bounds on the
+network yield a band around a fitted surface (`bands`), which handles all kinks together, at the
+cost of computing linear bounds a few times. The second way is tried where the first leaves a large
+remainder, and each control uses the narrower result.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from .sets import FormBatch, samples
 
 
 WORTH = 0.01
-"""Radius of a band, relative to the variation of the controls, above which it is narrowed."""
+"""Radius of a band, relative to the variation of the controls, above which the band is narrowed."""
 
 CUTS, ROUNDS = 4, 2
 """Number of bisections of each set in a round, and number of rounds."""
 
 NEAR = 1.5
-"""Ratio of a band's radius to the sampled one above which another round is worthwhile."""
+"""Ratio of a band's radius to its sampled radius above which another round is worthwhile."""
 
 BENDING = 4
 """Largest number of initial variables whose squares and products the surface uses."""
@@ -46,7 +46,7 @@ ENOUGH = 1e-3
 """
 
 WORK = 1 << 26
-"""Approximate number of multiplications in the sweeps of one period above which bisection stops."""
+"""Approximate number of multiplications above which the bisections of one period stop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +75,11 @@ class Controller:
     """A network that is evaluated at the beginning of every period.
 
     Args:
-        controller: Its graph may have an input `t`, one number; its other inputs together are the
-            state.
+        controller: A graph, or a controller with memory. A scalar input `t` is optional; the other
+            inputs together form the state.
 
     Raises:
-        InputError: The number of inputs other than `t` is not the number of states.
+        InputError: The total size of the inputs other than `t` differs from the number of states.
     """
 
     def __init__(self, controller: Graph | SampledControl, states: int) -> None:
@@ -108,7 +108,7 @@ class Controller:
     def graph_input(self, states: Models, time: Fraction) -> Models:
         """Return the models of the graph's input: the states, and the time if the graph reads it.
 
-        The time is rounded to the nearest float64 number, as a controller reads it.
+        The time is rounded to the nearest float64 number, which is what the controller reads.
         """
         assert states.rest is not None
         if "t" not in self._names:
@@ -155,7 +155,7 @@ class Controller:
     def _narrow(
         self, inputs: Models, band: Band, bounded: NetworkBounds, some: np.ndarray
     ) -> tuple[Band, Pairs]:
-        """Fit surfaces for the boxes `some`, bound their residuals on parts, and keep the best."""
+        """Fit surfaces for the boxes `some`, bound residuals on parts, and keep the best bands."""
         sets, gaps = bounded.sets.take(some), bounded.gaps()[some]
         pairs = Pairs.of(inputs.frame, self._bending(sets, gaps))
         eps, points = samples(inputs.take(some), POINTS)
@@ -235,7 +235,7 @@ class Controller:
         return _with_new_symbols(controls)
 
     def _by_models(self, states: Models, time: Fraction) -> Models:
-        """Evaluate the graph on Taylor models; remainders are infinite if it is not smooth."""
+        """Evaluate the graph on Taylor models, with infinite remainders if it is not smooth."""
         assert states.rest is not None
         symbols, count = states.sym.shape[-1], states.count
         off = np.full((count, 1), abs(float(time)) * 2.0**-52)
@@ -249,7 +249,7 @@ class Controller:
             return evaluate(self.graph, inputs)
 
     def _by_band(self, states: Models, time: Fraction) -> Models:
-        """Return the controls as a band: its surface, with its radius in the remainders."""
+        """Return models of a band around the controls; the remainders include the band's radius."""
         inputs = self.graph_input(states, time)
         band, pairs = self.band(inputs)
         rest = inputs.rest
@@ -280,7 +280,7 @@ def _with_new_symbols(models: Models) -> Models:
 
 
 def _is_smooth(graph: Graph) -> bool:
-    """Return whether a graph is smooth and reads one state, so that Taylor models suit it best."""
+    """Return whether a graph is smooth and reads one state, in which case models suit it best."""
     if sum(slot.name != "t" for slot in graph.inputs) != 1:
         return False
     try:

@@ -1,9 +1,10 @@
-"""Decision of a question about a loop by splitting the initial set.
+"""Answering a question about a loop by splitting the initial set.
 
 Each box has one pipe, which stops at the first segment that leaves the question open. The box is
-then cut across the initial variable that adds most to the width there, directly or through the
-remainders that it caused. A box that stopped early is cut across two variables. The pieces wait in
-a queue, the oldest first, and many of them run together: thirty pipes hardly take longer than one.
+then cut across the initial variable that adds most to the width of that segment, directly or
+through the remainders that it caused. A box that stopped early is cut across two variables. The
+pieces wait in a queue, the oldest first, and many are computed together: thirty pipes hardly take
+longer than one.
 
 Once the question is answered, the remaining time may be used to tighten the pipes: pieces whose
 width is mostly remainder are cut and replaced by their halves.
@@ -30,7 +31,7 @@ from .spread.batches import FlowTask
 
 
 AT_ONCE = 96
-"""Number of boxes that run together."""
+"""Number of boxes whose pipes are computed together."""
 
 EARLY = 0.6
 """A box that stopped before this fraction of the time is cut across two variables."""
@@ -41,7 +42,7 @@ FEW = 12
 _PipeAndFailures = tuple[FlowPipe, dict[int, Failure]]
 
 TROUBLES = "domain", "step", "controller"
-"""Causes of failures other than an open question and the end of the time."""
+"""Causes of failures other than an open question or the time limit."""
 
 SMALLEST = 2.0**-10
 """A piece on which the plant is undefined ends the search if it is at most this fraction of the
@@ -58,12 +59,13 @@ class Cover:
     Args:
         lo: `(N, n)` lower corners of the pieces.
         hi: `(N, n)` upper corners.
-        proved: `(N,)`: whether the question is answered on each piece up to the end.
-        pipe: The pipes of all pieces, numbered like the pieces; those of open pieces stop early.
+        proved: `(N,)`: whether the question is answered on each piece up to the end of the loop.
+        pipe: The pipes of all pieces, in the order of the pieces. The pipes of open pieces stop
+            early.
         share: Fraction of the volume that is proved, from 0 to 1.
         tried: Number of pipes computed.
         interrupted: Whether Ctrl-C ended the search.
-        trouble: First failure with a cause in `TROUBLES`; None if there is none.
+        trouble: First failure whose cause is in `TROUBLES`; None if there is none.
         leaves: The pieces with the pipes of their runs, from which `decide_by_splits(since=)`
             resumes.
     """
@@ -97,7 +99,7 @@ class Cover:
 
     @property
     def undecided(self) -> Fraction | None:
-        """The first time at which some piece is open; None if all are proved."""
+        """The first time at which the question is open on some piece; None if all are proved."""
         return min((failure.time for failure in self.pipe.failures), default=None)
 
 
@@ -116,9 +118,9 @@ class _CoverSearch:
     hopeless: bool = False
 
     def run(self, pieces: Sequence[InitialPiece], more: float = 0.0) -> _PipeAndFailures:
-        """Compute the pipes of some pieces, in up to `more` seconds beyond the clock.
+        """Compute the pipes of some pieces, at most `more` seconds past the limit of the clock.
 
-        Returns the pipes, and the failures by the number of the piece.
+        Returns the pipes, and the failures by the index of the piece.
         """
         clock, left = Clock(), min(self.clock.left + more, self.whole.left)
         pipe = self.task.pipe(corners_of(pieces), left if left < np.inf else None)
@@ -132,7 +134,7 @@ class _CoverSearch:
         return pipe, {failure.box: failure for failure in pipe.failures}
 
     def runs(self, batches: Sequence[Sequence[InitialPiece]]) -> Iterator[_PipeAndFailures]:
-        """Yield the pipes and failures of each batch; batches that no worker returned run here."""
+        """Yield each batch's pipes and failures; batches missing from the workers run here."""
         pipes: dict[int, FlowPipe] = {}
         if len(batches) > 1:
             ends, limited = [corners_of(batch) for batch in batches], self.clock.limit < np.inf
@@ -157,7 +159,7 @@ class _CoverSearch:
         return pieces
 
     def decide(self, queue: deque[InitialPiece], most: int) -> None:
-        """Run and cut the pieces in the queue until all are proved or given up.
+        """Compute pipes of queued pieces, and cut open pieces, until all are proved or given up.
 
         Args:
             queue: The pieces to decide.
@@ -191,7 +193,7 @@ class _CoverSearch:
         self.leaves += settled.values()
 
     def _cut_failed(self, piece: InitialPiece, failure: Failure, late: bool) -> list[InitialPiece]:
-        """Return the parts of a failed piece to try next; none if the piece is given up."""
+        """Return the parts of a failed piece to try next, or [] if the piece is given up."""
         if failure.cause in TROUBLES:
             self.trouble = self.trouble or failure
             stuck = failure.cause == "domain" and failure.time == 0
@@ -245,21 +247,21 @@ def decide_by_splits(
     tight: float = TIGHT,
     since: Cover | None = None,
 ) -> Cover:
-    """Split the initial set until a question is answered on all of it or the time is over.
+    """Split the initial set until a question is answered on all of it or time runs out.
 
     Sound: every proof is a pipe, see `flow_pipe`. Not complete: if the answer is no, some piece
-    stays open. Cost: that of the pipes; the number of pieces may double with each cut.
+    stays open. Cost: that of `flow_pipe` for all pieces; their number may double with each cut.
 
-    The arguments before `decide`, and the disturbance, are those of `flow_pipe`.
+    See `flow_pipe` for `disturbance` and the arguments before `decide`.
 
     Args:
-        decide: The question, see `Decide`. With None, only the pipes are computed.
+        decide: The question (see `Decide`). If None, only the pipes are computed.
         deadline: Time limit in seconds.
         keep: Whether segments keep their models.
         most: Largest number of pipes.
-        tighten: Function from the seconds that the answer took to the seconds for tightening the
-            pipes afterwards, within the deadline. None means no tightening.
-        tight: Fraction of remainders in each width up to which a piece is tight.
+        tighten: Function that maps the seconds that the answer took to the seconds that may be
+            spent on tightening the pipes afterward, within the deadline. None means no tightening.
+        tight: A piece is tight if remainders are at most this fraction of each width.
         since: An earlier result for the same question: its open pieces are cut further, with `most`
             more pipes.
     """

@@ -1,8 +1,9 @@
-"""Exact limits at the beginning: the initial box, and the direction of the states there.
+"""Exact limits at time 0, from the initial box and the direction in which the states move there.
 
-Models of the initial set are rounded outward, and a tube is wider than its trajectories. So ranges
-alone would never prove a limit that the initial set touches. But a form that decreases wherever it
-is at its upper limit does not cross the limit: to cross it, the form would have to increase.
+Models of the initial set are rounded outward, and a tube is wider than the set of its trajectories.
+So ranges alone would never prove a limit that the initial set touches. But a form that decreases
+wherever it is at its upper limit does not cross the limit: to cross it, the form would have to
+increase.
 
 References: M. Nagumo, *Ueber die Lage der Integralkurven gewoehnlicher Differentialgleichungen*
 (1942); F. Blanchini, *Set invariance in control*, Automatica 35 (1999).
@@ -23,7 +24,7 @@ from ..polynomials.ranges import Hull
 
 @dataclass(frozen=True, eq=False)
 class FirstBox:
-    """The boxes at time 0 from which a segment begins.
+    """The boxes of initial states, for a segment that begins at time 0.
 
     Args:
         lo: `(b, n)`: exact lower corners.
@@ -65,7 +66,7 @@ class FirstBox:
         return least, most
 
     def _at_first(self, rows: np.ndarray) -> Bounds:
-        """Return the bounds of `rows @ x` on the boxes, exact if float64 can represent them."""
+        """Return bounds of `rows @ x` on the boxes; exact where no operation is rounded."""
         shape = len(self.lo), len(rows)
         least, most = np.zeros(shape), np.zeros(shape)
         for i in np.flatnonzero(rows.any(axis=0)):
@@ -77,7 +78,7 @@ class FirstBox:
         return least, most
 
     def _falls(self, rows: np.ndarray, limit: np.ndarray) -> np.ndarray:
-        """Return whether each form `rows @ x` is decreasing whenever it is at its limit, `(b, R)`.
+        """Return whether each form `rows @ x` decreases whenever it is at its limit, `(b, R)`.
 
         A sufficient condition is `rate + weight * (form - limit) < 0` throughout, for any
         non-negative weight: at the limit the second term is 0. The weight is chosen so that the sum
@@ -101,6 +102,6 @@ class FirstBox:
 
 
 def _variable(models: Models) -> np.ndarray:
-    """Return all coefficients except the constant, `(b, R, ...)`."""
+    """Return all coefficients of the models except the constants, `(b, R, ...)`."""
     sym = models.sym.reshape(*models.sym.shape[:2], -1)
     return np.concatenate([models.coef[..., 1:], sym], axis=-1)

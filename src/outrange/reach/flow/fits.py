@@ -12,10 +12,10 @@ import numpy as np
 
 
 POINTS = 128
-"""Number of network values to which a slope is fitted."""
+"""Number of points at which the network is evaluated to fit a surface."""
 
 ROUNDS = 12
-"""Iterations of Lawson's method."""
+"""Number of iterations of Lawson's method."""
 
 RIDGE = 1e-10
 """Regularization that keeps coefficients small in directions in which the states hardly vary."""
@@ -24,7 +24,7 @@ RIDGE = 1e-10
 def fit_surface(
     points: np.ndarray, products: np.ndarray, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit surfaces to `values` with a nearly minimal largest error.
+    """Fit surfaces to `values` such that the largest error is nearly minimal.
 
     Returns slopes `(B, m, n)`, and coefficients `(B, m, P)` of the products.
 
@@ -47,7 +47,7 @@ def fit_surface(
 
 
 def _lawson(base: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return coefficients `(B, k)` with a small largest error `|base @ c - target|`."""
+    """Return coefficients `c`, `(B, k)`, whose largest error `|base @ c - target|` is small."""
     k = base.shape[-1]
     weight = np.full(target.shape, 1.0 / target.shape[1])
     best, least = np.zeros((len(base), k)), np.full(len(base), np.inf)

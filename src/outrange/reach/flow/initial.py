@@ -1,4 +1,4 @@
-"""Taylor models of boxes of initial states and of the other inputs of a plant."""
+"""Taylor models of boxes of initial states and of a plant's other inputs."""
 
 from __future__ import annotations
 
@@ -58,15 +58,16 @@ def initial_models(
 def plant_inputs(
     plant: Graph, x: Models, held: Models | None, start: Fraction, h: Fraction, w: Bounds | None
 ) -> dict[str, Models]:
-    """Return models of the inputs that a plant reads over the times `start + h tau`, by name.
+    """Return, by name, models of the inputs that a plant reads at the times `start + h tau`.
 
     Args:
         plant: A graph whose inputs are among `t`, `x`, `u`, `w`.
         x: The states, with or without remainders.
-        held: The controls at an instant, with the symbols of the states.
+        held: The controls at an instant, as models with the symbols of the states; None without
+            controls.
         start: Start of the step.
         h: Length of the step.
-        w: Bounds of the varying disturbance; half of its range becomes a remainder.
+        w: Bounds of the varying disturbance; its half-width becomes a remainder.
     """
     inputs, symbols = {"x": x}, x.sym.shape[-1]
     proof = x.rest is not None

@@ -29,7 +29,7 @@ BITS = 128
 """Precision of the exponential, in bits."""
 
 MOST = 40
-"""Largest number of plant inputs; with more, the exponential takes too long."""
+"""Largest number of plant inputs; with more inputs, the exponential takes too long."""
 
 
 class LinearFlow:
@@ -47,7 +47,7 @@ class LinearFlow:
 
     @staticmethod
     def of(graph: Graph) -> LinearFlow | None:
-        """Return the flow of a graph that is affine in `x`, `u` and `t`, otherwise None."""
+        """Return the flow of a graph that is affine in `x`, `u` and `t`, or None for any other."""
         plain = all(isinstance(node.op, Affine | Rearrange) for node in graph.nodes)
         has_known_inputs = all(slot.name in ("x", "u", "t") for slot in graph.inputs)
         return LinearFlow(graph) if plain and has_known_inputs and graph.size <= MOST else None
@@ -80,7 +80,7 @@ class LinearFlow:
         return Models(x.frame, mapped, symbols, with_rounding(rest))
 
     def _map(self, h: Fraction) -> tuple[Any, np.ndarray]:
-        """Return `exp(M h)` in balls, in the order `x, u, t, 1`, and the midpoints' errors."""
+        """Return `exp(M h)` in balls, ordered as `x, u, t, 1`, and bounds on its float64 errors."""
         if h not in self._maps:
             with precision(BITS):
                 rows = self._derivative()
@@ -123,7 +123,7 @@ class LinearFlow:
 
 
 def _near(x: Any) -> tuple[float, float]:
-    """Return a float64 inside a ball, and a bound on its distance from any point of the ball."""
+    """Return a float64 near a ball's midpoint, and a bound on its distance to any point of it."""
     low, high = float_ends(x)
     middle = 0.5 * low + 0.5 * high
     return middle, math.nextafter(max(high - middle, middle - low), math.inf)

@@ -1,4 +1,4 @@
-"""Decisions whether a flowpipe satisfies constraints throughout a time window."""
+"""Decisions on whether a flowpipe satisfies constraints throughout a time window."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ class Window:
 
     Args:
         end: Exact last time; equal to `start` for a single instant.
-        period: Period of the loop. A window at one instant between two periods then uses the
-            segment of that instant, which is sharper than the segments before and after it. Without
-            `period`, it uses those.
-        held_to: End of the loop, for controls, which are constant from each instant on. An instant
-            then belongs to the period that it begins, and the end of the loop to the last period.
+        period: Period of the loop. If it is given, a window that is an instant between two periods
+            uses the segment of that instant. If it is None, such a window uses the less sharp
+            segments before and after the instant.
+        held_to: End of the loop, for questions about controls, which are constant over each period;
+            None for other questions. If it is given, an instant belongs to the period that begins
+            there, and the end of the loop belongs to the last period.
     """
 
     start: Fraction
@@ -38,7 +39,7 @@ class Window:
     held_to: Fraction | None = None
 
     def counts(self, segment: Segment) -> bool:
-        """Return whether the question is about a segment, that is, whether it meets the window."""
+        """Return whether a segment meets the window, so that the question is about it."""
         if segment.start == segment.end:
             return self.held_to is None and self.start <= segment.start <= self.end
         if self.held_to is not None:
@@ -54,7 +55,7 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The decision whether `low <= rows @ x <= high` at all times of a window.
+    """The decision on whether `low <= rows @ x <= high` at all times of a window.
 
     Args:
         rows: Coefficients of the forms, `(R, n)`.
@@ -77,10 +78,10 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """The decision whether `low <= g(x, t) <= high` at all times of a window, for any graph `g`.
+    """The decision on whether `low <= g(x, t) <= high` at all times of a window, for a graph `g`.
 
     Args:
-        graph: Its inputs are named `x` and `t`, or one of the two.
+        graph: The graph `g`. Its inputs are named `x` and `t`, or it has only one of the two.
         low: `(R,)` limits of its outputs; `-inf` where there is none.
         high: `(R,)` limits; `inf` where there is none.
         window: The times at which the constraint must hold.
@@ -113,7 +114,7 @@ class AllOf:
 
 @dataclass(frozen=True, eq=False)
 class AnyOf:
-    """The decision that at least one part holds at every time, such as staying out of a box.
+    """The decision on whether, at every time, at least one part holds, as in staying out of a box.
 
     If no part holds throughout a segment, its time is bisected: one part may hold before the
     trajectory passes a corner, and another one afterwards.
@@ -189,7 +190,7 @@ def select_boxes(mask: np.ndarray, a: Models, b: Models) -> Models:
 def decide_limits(
     least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray, forms: Models
 ) -> PipeDecision:
-    """Return which boxes exceed the limits, and for each the form with the largest excess.
+    """Decide which boxes exceed the limits, and select each box's form with the largest excess.
 
     Args:
         least: `(b, R)`: lower bound of each form.

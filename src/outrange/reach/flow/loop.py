@@ -1,4 +1,4 @@
-"""The flowpipe of a loop in continuous time whose controls are constant over each period."""
+"""Computation of the flowpipe of a loop whose controls are constant over each period."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def flow_pipe(
         order: The degree of the models in the initial variables.
 
     Raises:
-        InputError: The boxes, the period and the graphs do not fit together.
+        InputError: The boxes, the period and the graphs are incompatible.
     """
     ends, dt = corners(boxes), Fraction(dt)
     loop = FlowRun(plant, controller, *ends, dt, disturbance, decide, keep, order)
@@ -94,7 +94,8 @@ class FlowRun:
     """The state of a running flow; see `flow_pipe`.
 
     Args:
-        powers: The power of time that sufficed last, by the number of bisections of the period.
+        powers: Highest power of time to try in the next step, by the number of bisections of the
+            period.
         span: The active boxes, at the beginning of a period.
         pipe: The results so far.
     """
@@ -139,7 +140,7 @@ class FlowRun:
         self.span = self._record(self.span, self.span.states, now, now, first)
 
     def period(self, k: int) -> None:
-        """Run period number `k`: compute the controls, then advance in as many steps as needed."""
+        """Run period `k`: compute the controls, then advance in as many steps as needed."""
         span, start = self.span.absorb_remainders(), k * self.dt
         states, origins = reduce_symbols(span.states, span.origins, SYMBOLS * span.states.entries)
         span = replace(span, states=states, origins=origins, calm=np.ones(span.size, bool))
@@ -249,7 +250,7 @@ class FlowRun:
     def _record(
         self, span: Span, tube: Models, start: Fraction, end: Fraction, by: FirstBox | None = None
     ) -> Span:
-        """Record the bounds over a segment or at an instant; return the boxes that continue."""
+        """Record the bounds over a segment or at an instant; return the boxes not stopped by it."""
         if not span.size:
             return span
         held = None if span.controls is None or start == end else Hull.of(span.controls).ends()
@@ -279,7 +280,8 @@ class FlowRun:
     ) -> None:
         """Record that a box stopped.
 
-        The blame is for the width of `form`, or else of all states.
+        Blame is assigned for the width of `form`, or for the widths of all states if `form` is
+        None.
         """
         failed, box = span.take(np.array([i])), int(span.boxes[i])
         states, origins = failed.states, failed.origins

@@ -41,15 +41,14 @@ TRIES = 5
 """Number of remainders tried before a step is given up."""
 
 REFINEMENTS = 1
-"""Number of further applications of the operator to a verified remainder; each can only shrink
-it."""
+"""Number of further applications of the operator to a verified remainder, which can only shrink."""
 
 LATE = 2e-4
 """A step is short enough if its truncated powers of time are at most this fraction of the
 radius."""
 
 JUMPS = 4
-"""Largest number of bisections of a period that serve to locate the time of a jump."""
+"""Largest number of bisections of a period to locate the time of a jump."""
 
 CALM = 2.0**-7
 """A step may be twice as long if its truncated powers are at most this fraction of `LATE`."""
@@ -66,7 +65,7 @@ class PicardStep:
         tube: Models over `tau` in [0, 1]; valid where `verified`.
         verified: `(B,)`: whether the inclusion is verified for each box.
         late: `(B, n)`: estimated part of the remainder that a shorter step would remove.
-        later: `(B, n)`: the same estimate for models with one power of time less.
+        later: `(B, n)`: the same estimate for models with one fewer power of time.
     """
 
     tube: Models
@@ -107,7 +106,7 @@ class PicardStep:
 def step(
     field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
 ) -> PicardStep:
-    """Enclose the solutions over one step by Picard's operator, and report where that is verified.
+    """Enclose solutions over one step by Picard's operator, and report which boxes are verified.
 
     Args:
         x0: The states at the start, whose remainders have been turned into symbols.
@@ -145,8 +144,8 @@ def ordered_step(
 ) -> tuple[PicardStep, int]:
     """Enclose one step with as many powers of `tau` as needed.
 
-    Powers are added up to `TIME` before a shorter step is worthwhile. Returns the step, and the
-    number of powers with which to try the next one.
+    Powers are added, up to `TIME`, until every box is verified and none would benefit from a
+    shorter step. Returns the step, and the highest power of `tau` to try first in the next step.
     """
     picard_step = step(field, x0, start, h, time, frames)
     while time < TIME and (picard_step.step_length_advice()[0] | ~picard_step.verified).any():
@@ -197,7 +196,7 @@ def _distance(image: Models, guess: Models) -> np.ndarray:
 
 
 def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
-    """Return a remainder to try, larger than the computed one and never zero."""
+    """Return a remainder to try, which is larger than `rest` and never zero."""
     assert rest is not None
     least = 2.0**-50 * guess.norm
     share = 0.05 * rest.max(axis=1, keepdims=True)
@@ -205,7 +204,7 @@ def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
 
 
 def _truncation_estimates(tube: Models) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate the error of truncation after the last power of `tau`, and with one power less."""
+    """Estimate the error of truncation after the last power of `tau`, and after the one before."""
     step_of = tube.frame.order + 1
     by_time = tube.norms.reshape(*tube.norms.shape[:2], -1, step_of).sum(axis=-1)
     by_time = by_time + tube.sym_norms

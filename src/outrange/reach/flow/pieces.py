@@ -1,4 +1,4 @@
-"""Pieces of an initial set, and their results."""
+"""Pieces of an initial set, and the result for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from .pipe import Failure, FlowPipe
 
 
 THINNEST = 2.0**-30
-"""Smallest width of a side, relative to its numbers, at which a box is still cut."""
+"""Width of a side, relative to the magnitude of its endpoints, up to which it is too thin to
+cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class InitialPiece:
     origin: SettledPiece | None = None
 
     def cut(self, free: Sequence[int], blame: Sequence[float], most: int) -> list[InitialPiece]:
-        """Cut across the variables with the most blame; return [] if no side can be cut.
+        """Cut across the variables with the most blame; return [] if every side is too thin.
 
         Args:
             free: Indices of the states that vary.
@@ -62,7 +63,7 @@ def corners_of(pieces: Sequence[InitialPiece]) -> Bounds:
 
 @dataclass(frozen=True, eq=False)
 class SettledPiece:
-    """A piece that is proved or given up, with its result: box number `box` of a pipe."""
+    """A piece that is proved or given up; its result is the box with index `box` in a pipe."""
 
     piece: InitialPiece
     pipe: FlowPipe
@@ -76,5 +77,5 @@ class SettledPiece:
 
     @property
     def failure(self) -> Failure | None:
-        """The failure that stopped the piece, or None."""
+        """The failure that stopped the piece; None if its pipe reached the end."""
         return next((failure for failure in self.pipe.failures if failure.box == self.box), None)

@@ -24,14 +24,14 @@ class Segment:
 
     Args:
         end: Exact end; equal to `start` for an instant.
-        boxes: `(b,)`: numbers of the boxes.
-        lo: `(b, n)` the least values of the states.
-        hi: `(b, n)` the largest values of the states.
+        boxes: `(b,)`: indices of the boxes.
+        lo: `(b, n)`: the least values of the states.
+        hi: `(b, n)`: the largest values of the states.
         controls: Bounds of the held controls, `(b, m)` each; None at instants.
         tube: Models of the states over `tau` in [0, 1], from `start` to `end`; None if not kept.
         slack: `(b,)`: proved distance of the question's forms from their limits; None if the
-            question has none here.
-        edge: For a segment that begins at time 0, the initial boxes.
+            question does not apply to this segment.
+        edge: The initial boxes, for a segment that begins at time 0; None for any other.
     """
 
     start: Fraction
@@ -58,7 +58,7 @@ class Segment:
 
     @cached_property
     def hull(self) -> Hull:
-        """Control points: models of which the states are convex combinations.
+        """Control points: models whose convex combinations give the states.
 
         Raises:
             ValueError: The models were not kept.
@@ -101,12 +101,12 @@ class Segment:
         return Hull.of(self.models_of(graph)).ends()
 
     def models_of(self, graph: Graph) -> Models:
-        """Return a graph's values as Taylor models; remainders are infinite where undefined."""
+        """Return a graph's values as Taylor models, with infinite remainders where undefined."""
         tube = self.models
         return evaluate(graph, {"x": tube, "t": self._clock(tube)}, Trouble())
 
     def forms(self, rows: np.ndarray) -> Models:
-        """`rows @ x` as Taylor models."""
+        """Return the linear forms `rows @ x` as Taylor models."""
         return affine(dense(np.asarray(rows, np.float64).T), [self.models])
 
     def _clock(self, tube: Models) -> Models:
@@ -132,7 +132,7 @@ class Segment:
         return Segment.of(start, end, self.boxes, part, self.controls, self.edge)
 
     def take(self, some: np.ndarray, keep: bool) -> Segment:
-        """Select boxes; `keep` tells whether to keep their models."""
+        """Select boxes, with their models if `keep` is true."""
         controls = None
         if self.controls is not None:
             controls = self.controls[0][some], self.controls[1][some]
@@ -145,12 +145,12 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class PipeDecision:
-    """The decision of a question on a segment.
+    """The answer to a question about a segment.
 
     Args:
         open: `(b,)`: whether the segment leaves the question open for each box, which then stops.
-        forms: For each box, one form that is too wide and gets the blame. None if no box is open.
-        excess: `(b,)`: distance of that form beyond its limits, relative to its width.
+        forms: For each box, the form to blame if the box is open. None if no box is open.
+        excess: `(b,)`: how far that form exceeds its limits, relative to its width.
         slack: `(b,)`: least distance of any form from its limits; None outside the window.
     """
 
@@ -169,15 +169,15 @@ class Failure:
     """The point at which a flow stopped.
 
     Args:
-        box: Number of the box.
+        box: Index of the box.
         time: The time up to which the pipe of the box is valid.
         cause: "open" (the question could not be decided), "step", "controller", "domain" or "time".
         text: Explanation of the cause for messages.
         lo: The least values of the states at that time.
         hi: The largest values of the states at that time.
-        blame: Contribution to the excess width of each initial variable in `free`.
+        blame: Contribution of each initial variable in `free` to the excess width.
         free: Indices of the states that vary at the beginning.
-        kinds: Contributions to the excess width of the controller's remainders and of the flow's.
+        kinds: Contributions of the controller's remainders and of the flow's to the excess width.
     """
 
     box: int
@@ -196,12 +196,12 @@ class FlowPipe:
     """The proved bounds of a flow, and its failures.
 
     Args:
-        segments: Segments between instants; together they cover all times up to `reached`.
+        segments: Segments between instants, which together cover all times up to `reached`.
         instants: Segments at the beginning of each period and at the end.
         failures: At most one for each box.
         reached: The time up to which the pipe of each box is valid.
-        loose: For each box, the largest fraction of remainders in the width of a state at an
-            instant, and the contribution of each initial variable to these remainders.
+        loose: For each box, the largest fraction of a state's width at an instant that is due to
+            remainders, and the contribution of each initial variable to these remainders.
         free: Indices of the states that vary at the beginning.
         interrupted: Whether Ctrl-C ended the flow.
     """
@@ -222,7 +222,7 @@ class FlowPipe:
         return not self.failures
 
     def at(self, time: Fraction) -> list[Segment]:
-        """Return the segments with bounds at a time: its instant, or those that contain it."""
+        """Return the segments with bounds at a time: its instant, or the segments around it."""
         exact = [s for s in self.instants if s.start == time]
         return exact or [s for s in self.segments if s.start <= time <= s.end]
 

@@ -29,10 +29,10 @@ class FormBatch(BoxBatch):
 
     @staticmethod
     def over(models: Models) -> FormBatch:
-        """Return sets that contain the values of models at an instant.
+        """Return sets that contain all values of models at an instant.
 
-        The square of a variable has the range [0, 1], so it counts as one half plus or minus one
-        half.
+        The square of a variable has the range [0, 1], so it is represented as one half plus or
+        minus one half.
         """
         assert models.rest is not None
         coef, even = models.coef, models.frame.even
@@ -79,7 +79,7 @@ class FormBatch(BoxBatch):
         return len(self.center)
 
     def take(self, index: np.ndarray) -> FormBatch:
-        """Select sets; an index may appear more than once."""
+        """Select sets by index; an index may be repeated."""
         return FormBatch(
             self.lo[index], self.hi[index], self.center[index], self.reach[index],
             self.generators[index], self.place, self.middle[index], self.half[index],
@@ -120,9 +120,9 @@ class FormBatch(BoxBatch):
 
 
 def samples(models: Models, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sample initial variables `(count, d)` and their states `(B, count, n)`, not for proofs.
+    """Sample initial variables `(count, d)` and the states `(B, count, n)`; not for proofs.
 
-    Half of the points are corners.
+    In half of the points, every variable is -1 or 1.
     """
     rng, frame = np.random.default_rng(0), models.frame
     at = rng.uniform(-1.0, 1.0, (count, frame.variables + models.sym.shape[-1]))

@@ -15,7 +15,7 @@ class Span:
     """The states of some of the boxes at an instant within a period.
 
     Args:
-        boxes: `(b,)`: numbers of the boxes.
+        boxes: `(b,)`: indices of the boxes.
         states: Models of the states.
         origins: Attribution of the symbols in these models to their causes.
         levels: `(b,)`: number of bisections of the period for each box.
@@ -43,17 +43,17 @@ class Span:
         )  # fmt: skip
 
     def absorb_remainders(self) -> Span:
-        """Return the span with each remainder of a state replaced with a new symbol."""
+        """Return a span in which each state's remainder is replaced with a new symbol."""
         states = absorb_remainders(self.states)
         held = None if self.controls is None else self.controls.pad(states.sym.shape[-1])
         origins = self.origins.with_flow(self.states)
         return replace(self, states=states, origins=origins, controls=held)
 
     def with_memory(self, memory: np.ndarray) -> Span:
-        """Return the span with the memory, the last of its controls, moved to the states.
+        """Return a span in which the controller's memory is moved from the controls to the states.
 
         Args:
-            memory: Indices of the states that these last outputs of the controller replace.
+            memory: Indices of the states that the controller's last outputs replace.
         """
         held, states = self.controls, self.states
         assert held is not None and states.rest is not None
@@ -66,10 +66,10 @@ class Span:
         return replace(self, states=states, controls=held.pick(np.arange(first)))
 
     def loose(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the largest fraction of remainders in a state's radius, and the blame.
+        """Return the largest fraction of a state's radius that is due to remainders, and the blame.
 
-        The fraction is `(b,)`. The blame is each initial variable's contribution to these
-        remainders.
+        The fraction has shape `(b,)`. The blame, `(b, d)`, is the contribution of each initial
+        variable to these remainders.
         """
         remainders = self.states.sym_norm + (0.0 if self.states.rest is None else self.states.rest)
         with np.errstate(all="ignore"):
@@ -83,7 +83,7 @@ class Span:
         return share[rows, at], self.origins.remainders(self.states)[rows, at]
 
     def pad(self, symbols: int) -> Span:
-        """Pad to at least this number of symbols."""
+        """Pad the models with zeros to at least `symbols` symbols."""
         held = None if self.controls is None else self.controls.pad(symbols)
         states, origins = self.states.pad(symbols), self.origins.pad(symbols)
         return replace(self, states=states, origins=origins, controls=held)

@@ -1,7 +1,7 @@
 """Remainders kept as symbols, which the flow propagates linearly instead of by absolute value.
 
-Every symbol records its origin (`SymbolOrigins`). So the width of a form can be attributed to
-initial variables, to the controller or to the flow, even where remainders cause it.
+The origin of every symbol is recorded (`SymbolOrigins`). So the width of a form can be attributed
+to initial variables, to the controller or to the flow, even where remainders cause it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SymbolOrigins:
         return SymbolOrigins(self.shares[boxes])
 
     def pad(self, symbols: int) -> SymbolOrigins:
-        """Pad to at least this number of symbols."""
+        """Pad with zeros to at least `symbols` symbols."""
         short = symbols - self.shares.shape[1]
         return (
             self if short <= 0 else SymbolOrigins(np.pad(self.shares, [(0, 0), (0, short), (0, 0)]))
@@ -56,7 +56,7 @@ class SymbolOrigins:
         """Return how much a cut across each variable may tighten each form, `(B, n, d)`.
 
         The range of a linear term together with its square is exact already, and the worst corner
-        remains after a cut. So only the other monomials and the remainders get the blame.
+        remains after a cut. So blame is assigned only to the other monomials and the remainders.
         """
         frame = models.frame
         others = frame.others
@@ -70,7 +70,7 @@ class SymbolOrigins:
         return blame + share * np.asarray(rest)[..., None]
 
     def remainders(self, models: Models) -> np.ndarray:
-        """Return each variable's contribution to the radii by way of remainders, `(B, n, d)`."""
+        """Return each variable's contribution to the radii through remainders, `(B, n, d)`."""
         d = models.frame.variables
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., :d])
 
@@ -79,7 +79,7 @@ class SymbolOrigins:
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
 
     def with_controls(self, held: Models) -> SymbolOrigins:
-        """Add the last symbols of `held`, each attributed like the width of its control."""
+        """Add the last symbols of `held`, each attributed to the causes of its control's width."""
         old = replace(held, sym=held.sym[..., : self.shares.shape[1]])
         return self._with(self.widths(old), 0)
 
@@ -139,14 +139,14 @@ def reduce_symbols(
 
 
 def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return parallelotopes that contain sums of segments, and each segment's part in them.
+    """Return parallelotopes that contain sums of segments, and each segment's contribution.
 
     Their directions `T` are the principal directions of the segments, with each state scaled by its
-    size. So a flow that rotates and shears does not enlarge a box each time. Sound: with `|I - T
-    T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`, `|F| <= d / (1 - d)`, so
-    a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 - d) |T'| |g|`, with the largest
-    entry of `|g|`. Directions and sides have 26 bits, so their products are exact. If the bounding
-    box is not larger, it is used instead.
+    size. So the set is not enclosed in a box, and enlarged, each time a flow rotates or shears it.
+    Sound: with `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`,
+    where `|F| <= d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 -
+    d) |T'| |g|`, with the largest entry of `|g|`. Directions and sides have 26 bits, so their
+    products are exact. The bounding box is used instead if it is not larger.
 
     Args:
         parts: `(B, n, S)`: the segments `[-1, 1] g`, as columns `g`.
@@ -199,7 +199,7 @@ def _few_bits(x: np.ndarray) -> np.ndarray:
 def reduce_symbols_jointly(
     states: Models, controls: Models | None, origins: SymbolOrigins, most: int
 ) -> tuple[Models, Models | None, SymbolOrigins]:
-    """Limit the number of symbols that states and controls share, with one common merge."""
+    """Limit the number of symbols that states and controls share, merging them together."""
     if controls is None:
         reduced, origins = reduce_symbols(states, origins, most)
         return reduced, None, origins

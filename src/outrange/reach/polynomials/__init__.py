@@ -1,1 +1,1 @@
-"""Taylor models: polynomials in the initial variables and in time, with bounds of the error."""
+"""Taylor models: polynomials in the initial variables and in time, with bounds on the error."""

@@ -30,16 +30,16 @@ NODES = 0.8660254037844386
 """Approximate position of the outer zeros of the third Chebyshev polynomial."""
 
 QUARTER = 0.2501
-"""The largest absolute value of the monic third Chebyshev polynomial on [-1, 1], which is 1/4, with
-a margin for the rounded positions of the points."""
+"""The largest absolute value of the monic third Chebyshev polynomial on [-1, 1], which is 1/4, plus
+a margin because the positions of the points are rounded."""
 
 
 CELLS = 16
-"""Number of parts on which a curve is compared with a parabola if the bound by derivatives is
-poor."""
+"""Number of parts of an interval on which a curve is compared with a parabola if the bound from
+derivatives is poor."""
 
 VAGUE = 2.0**-6
-"""The bound by derivatives is poor if it exceeds this fraction of the variation of the linear
+"""The bound from derivatives is poor if it exceeds this fraction of the variation of the linear
 term."""
 
 
@@ -54,7 +54,7 @@ def undefined_mask(op: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 
 
 def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
-    """Return `f(x)`, and a mask `(B, n)` of the entries that may leave the domain of `f`.
+    """Return `f(x)`, and a mask `(B, n)` of the entries at which `f` may be undefined.
 
     Those entries have an infinite remainder.
     """
@@ -83,7 +83,7 @@ def apply_curve(op: Curve, x: Models) -> tuple[Models, np.ndarray]:
 
 
 def _expand(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
-    """Return `f(x)` by the Taylor series where the curve is smooth, and by a line elsewhere."""
+    """Return `f(x)` by a Taylor polynomial where the curve is smooth, and by lines elsewhere."""
     if op.is_piecewise_linear:
         return _line(op, x, lo, hi)
     order = max(x.frame.time, x.frame.order, 1)
@@ -143,7 +143,7 @@ def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> M
 
 
 def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
-    """Use the parabola through three points of the curve where its remainder beats the series.
+    """Return models by a parabola through three points where its remainder beats the series.
 
     With `d` the distance from the middle point, `r` the radius and `h = NODES r`, the points are at
     0 and about `+-h`, and the remainder `f'''(z) / 6 d (d - h) (d + h)` is at most `r^3 / 4` times
@@ -156,7 +156,7 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
         op: The curve, smooth where `low`, `high` and `last` are finite.
         x: Models at an instant, of second degree.
         low: `(3, B, n)`: lower bounds of the Taylor coefficients at the middle.
-        high: `(3, B, n)`: upper bounds of these.
+        high: `(3, B, n)`: upper bounds of these coefficients.
         last: `(B, n)`: an upper bound of `|f'''| / 6` on all values of `x`.
     """
     middle, radius = x.coef[..., 0], x.radius
@@ -195,7 +195,7 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
 def _compare_with_parabola(
     op: Curve, middle: np.ndarray, radius: np.ndarray, *coefficients: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best shift of a parabola, and the curve's largest distance from the shifted one.
+    """Return a parabola's best shift, and the curve's distance from the shifted parabola.
 
     On each of `CELLS` parts, the difference is bounded by its value in the middle plus the change
     that its slope allows.
@@ -288,6 +288,6 @@ def apply_largest(windows: np.ndarray, x: Models) -> Models:
 
 
 def number(x: Models, middle: np.ndarray) -> Models:
-    """Return the constants `middle`, `(B, n)`, as models like `x`."""
+    """Return the constants `middle`, `(B, n)`, as models with the frame and symbols of `x`."""
     off = None if x.rest is None else np.zeros_like(middle)
     return constant(x.frame, middle, off, x.sym.shape[-1])

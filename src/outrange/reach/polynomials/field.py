@@ -22,7 +22,7 @@ class Trouble:
     """Record of the boxes on which a graph may be undefined, and of jumps in time.
 
     Args:
-        causes: The first cause found for each box; "" if the graph is defined there.
+        causes: The first cause found for each box; "" if the graph is defined on all of it.
         passed: `(B,)`: whether the last evaluation passes a jump in time; None if there is no jump.
     """
 
@@ -47,7 +47,7 @@ def evaluate(graph: Graph, given: Mapping[str, Models], trouble: Trouble | None 
     Args:
         graph: A graph whose input names all occur in `given`.
         given: Models of the inputs by name, with one frame, the same boxes and the same symbols.
-        trouble: Record to which boxes are added on which the graph may be undefined.
+        trouble: A record that receives the boxes on which the graph may be undefined, with causes.
 
     Raises:
         InputError: An input has no model, or a model of the wrong length.

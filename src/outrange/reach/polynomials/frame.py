@@ -58,7 +58,7 @@ class MonomialFrame:
 
     @cached_property
     def even(self) -> np.ndarray:
-        """Mask `(M,)` of the monomials in `eps` that are squares, without the constant."""
+        """Mask `(M,)` of the monomials in `eps` that are squares, except the constant."""
         return (self.exponents % 2 == 0).all(axis=1) & (self.degrees > 0)
 
     @cached_property
@@ -110,7 +110,7 @@ class MonomialFrame:
 
     @cached_property
     def shifts(self) -> np.ndarray:
-        """Matrix `(T, T)`: the power `t - r` for powers `t` and `r`, or `T` if it is negative."""
+        """Matrix `(T, T)`: the power `t - r` for powers `t` and `r`, or `T` if `t < r`."""
         t = np.arange(self.times)
         powers = np.subtract.outer(t, t)
         return np.where(powers >= 0, powers, self.times)
@@ -129,10 +129,11 @@ class MonomialFrame:
 
     @cached_property
     def product(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """Table of products: two factors `(P,)`, where each product starts, and most terms.
+        """Table of products: both factors, the first row of each product, and the most terms.
 
-        The factors are indices, sorted by their product. The last entry is the largest number of
-        terms that any product sums.
+        The factors are two arrays `(P,)` of indices, sorted by the index of their product. The
+        third entry holds, for each monomial, the first row whose product it is. The last entry is
+        the largest number of rows with the same product.
         """
         left, right, to = self._pairs
         parts = []
@@ -148,7 +149,7 @@ class MonomialFrame:
 
 
 class MonomialFrames:
-    """Cache of the frames with the same variables and order.
+    """Cache of frames that have the same variables and order.
 
     Args:
         variables: Number of initial variables.

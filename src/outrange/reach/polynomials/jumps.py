@@ -1,4 +1,4 @@
-"""Functions of Taylor models that jump: comparisons, signs, staircases."""
+"""Discontinuous functions of Taylor models: comparisons, signs, and staircases."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def apply_jump(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
 
 
 def _levels(op: Curve, lo: np.ndarray, hi: np.ndarray, bad: np.ndarray) -> Bounds:
-    """Return the range of a discontinuous function on `[lo, hi]`; entries in `bad` use 0."""
+    """Return the range of a discontinuous function on `[lo, hi]`, or at 0 for entries in `bad`."""
     with np.errstate(all="ignore"):
         return op.range(np.where(bad, 0.0, lo), np.where(bad, 0.0, hi))

@@ -35,10 +35,11 @@ EXCESS = 1.0 + 2.0**-36
 """A factor larger than `1 + gamma(2^16)`."""
 
 MANY = 64
-"""Number of constants from which matrix products beat products of pairs of monomials."""
+"""Smallest number of coefficients constant in `eps`, counted over a batch, for which matrix
+products are faster than products of pairs of monomials."""
 
 FLOOR = 2.0**-1000
-"""A summand larger than the error of every underflow."""
+"""A summand larger than the total error of all underflows."""
 
 
 def with_rounding(rest: np.ndarray) -> np.ndarray:
@@ -54,7 +55,7 @@ class Models:
     Args:
         coef: `(B, n, size)`: coefficients of the monomials.
         sym: `(B, n, T, S)`: coefficients of the symbols, by power of `tau`.
-        rest: `(B, n)`: the remainders; None for plain polynomials, which prove nothing.
+        rest: `(B, n)`: the remainders; None for plain polynomials, which are not used in proofs.
     """
 
     frame: MonomialFrame
@@ -74,7 +75,7 @@ class Models:
 
     @cached_property
     def norms(self) -> np.ndarray:
-        """Norms `(B, n, G)` of the coefficients, by group of the frame."""
+        """Norms `(B, n, G)` of the coefficients, one for each group of the frame."""
         return np.add.reduceat(np.abs(self.coef), self.frame.groups, axis=-1)
 
     @cached_property
@@ -84,12 +85,12 @@ class Models:
 
     @cached_property
     def sym_norms(self) -> np.ndarray:
-        """Norms `(B, n, T)` of the symbols, by power of `tau`."""
+        """Norms `(B, n, T)` of the coefficients of the symbols, one for each power of `tau`."""
         return np.abs(self.sym).sum(axis=-1)
 
     @cached_property
     def sym_norm(self) -> np.ndarray:
-        """Norm `(B, n)` of all symbols."""
+        """Norm `(B, n)` of the coefficients of all symbols."""
         return self.sym_norms.sum(axis=-1)
 
     @property
@@ -109,14 +110,14 @@ class Models:
         return Models(self.frame, self.coef[:, index], self.sym[:, index], rest)
 
     def pad(self, symbols: int) -> Models:
-        """Pad to at least this number of symbols."""
+        """Pad with zeros to at least `symbols` symbols."""
         short = symbols - self.sym.shape[-1]
         if short <= 0:
             return self
         return replace(self, sym=np.pad(self.sym, [(0, 0)] * 3 + [(0, short)]))
 
     def to_frame(self, frame: MonomialFrame) -> Models:
-        """Convert to a frame with higher powers of `tau`."""
+        """Convert to a frame that has higher powers of `tau`."""
         more = frame.times - self.frame.times
         coef = np.pad(self.coef, [(0, 0), (0, 0), (0, more * frame.width)])
         return Models(frame, coef, np.pad(self.sym, [(0, 0), (0, 0), (0, more), (0, 0)]), self.rest)
@@ -193,7 +194,7 @@ def _toeplitz(powers: np.ndarray, frame: MonomialFrame) -> np.ndarray:
 
 
 def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.ndarray:
-    """Bound the truncated products: those of symbols with all but the constants in `eps`."""
+    """Bound truncated products of symbols: those too high in `tau`, with `eps`, or with symbols."""
     step = a.frame.order + 1
     a_rest = a.norm if step == 1 else _without(a.norms, step)
     b_rest = b.norm if step == 1 else _without(b.norms, step)
@@ -205,7 +206,7 @@ def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.nd
 
 
 def _without(norms: np.ndarray, step: int) -> np.ndarray:
-    """Return the norm without the groups that are constant in `eps`."""
+    """Return the sum of the norms of all groups that are not constant in `eps`."""
     return norms.reshape(*norms.shape[:-1], -1, step)[..., 1:].sum(axis=(-2, -1))
 
 

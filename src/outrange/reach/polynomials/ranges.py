@@ -18,7 +18,7 @@ def ends(frame: MonomialFrame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarr
     """Return the least and largest values of models at an instant.
 
     The first and second power of each variable are bounded together: `a x^2 + b x` on [-1, 1] has
-    its extremes at the endpoints and at `-b / 2a`. Each other monomial is bounded by itself.
+    its extremes at the endpoints and at `-b / 2a`. Every other monomial is bounded separately.
 
     Args:
         frame: The monomials in `eps`.
@@ -135,7 +135,7 @@ class Hull:
 
 
 def piece(tube: Models, start: Fraction, end: Fraction) -> Models:
-    """Return a tube restricted to a part of its time, rescaled to [0, 1].
+    """Return a tube restricted to a part of its time, which is rescaled to [0, 1].
 
     Args:
         tube: Models over `tau` in [0, 1], with remainders.

@@ -1,1 +1,1 @@
-"""Distribution of the pieces of an initial set to workers or threads."""
+"""Distribution of the pieces of an initial set over workers or threads."""

@@ -1,4 +1,4 @@
-"""Batches of pieces on threads of this process, one thread for each batch.
+"""Computation of batches of pieces on threads of this process, one thread for each batch.
 
 NumPy releases the interpreter lock within its loops, where batches spend most of their time. Each
 batch is bounded by one thread, with one BLAS thread. So its result is the same, bit for bit, for
@@ -19,7 +19,7 @@ from ...search.common.parallel import parallel_map, single_blas_thread, threads
 
 
 AHEAD = 2
-"""Number of batches submitted together per core; more would exceed the time of a turn."""
+"""Number of batches per core that are submitted together; more would take longer than a turn."""
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
@@ -33,7 +33,7 @@ def batches_at_once() -> int:
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """Compute with one thread inside the context, so that results do not depend on the cores."""
+    """Use one thread inside the context, so that results do not depend on the number of cores."""
     with on_cores(1), single_blas_thread():
         yield
 

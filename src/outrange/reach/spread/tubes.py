@@ -1,7 +1,7 @@
 """Propagation of batches of boxes through a loop, on workers or threads.
 
 Assumptions about conditions refer to the graph of a step. The graph is a different object in each
-process, so the assumptions are sent with the graph's number in the loop instead.
+process, so the assumptions are sent with the graph's index in the loop instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .waves import Waves
 
 
 class Bounding(Protocol):
-    """The protocol of a search that propagates boxes through a loop."""
+    """The interface of a search that propagates boxes through a loop."""
 
     system: LoopSystem
     trouble: str
@@ -44,8 +44,9 @@ class SentBox:
 
     Args:
         box: The box without its references to graphs.
-        assumed: Assumed levels, by step, number of the graph, value and entry.
-        guard: The first undecided condition, with its step and the number of the graph.
+        assumed: Assumed levels, by step, index of the graph, value and entry.
+        guard: The first undecided condition, with its step and the index of the graph; None if
+            there is none.
     """
 
     box: TubeBox
@@ -74,9 +75,9 @@ class BoundedBoxes:
     Args:
         boxes: The boxes, with bounds of their trajectories.
         closed: `(B,)`: whether each box is closed.
-        blame: `(B, d)`: each variable's blame, by which open boxes are cut.
+        blame: `(B, d)`: each variable's blame, which determines where open boxes are cut.
         margin: `(B,)`: margins of the boxes.
-        trouble: A sentence on where the plant may be undefined; empty if nowhere.
+        trouble: A sentence that says where the plant may be undefined; empty if nowhere.
     """
 
     boxes: list[SentBox]
@@ -104,7 +105,7 @@ class BoundedHere:
 
     Args:
         result: The result of `Bounding.bound`; None if it raised `error`.
-        trouble: A sentence on where the plant may be undefined; empty if nowhere.
+        trouble: A sentence that says where the plant may be undefined; empty if nowhere.
         error: The error that `Bounding.bound` raised; None if it returned or ran out of time.
     """
 
@@ -130,7 +131,7 @@ def graphs_of(system: LoopSystem) -> list[Graph]:
 def bound_batches(
     search: Bounding, batches: Sequence[Sequence[TubeBox]]
 ) -> dict[int, BoundedBoxes | None] | dict[int, BoundedHere | None]:
-    """Bound batches on workers or threads; return the available results by index of the batch."""
+    """Bound batches on workers or threads; return available results by the index of the batch."""
     helpers, results = ambient_workers(), {}
     if helpers is None:
         return dict(enumerate(map_batches(partial(_bound_here, search), batches)))

@@ -19,15 +19,16 @@ from .threads import batches_at_once
 
 
 AHEAD = 4
-"""Number of batches per worker in a wave; workers are idle only at the end of a wave."""
+"""Number of batches per worker in a wave; with several, workers are idle only at the end of a
+wave."""
 
 LATE = 1.0
-"""Seconds after the deadline in which workers may finish a batch, as they check the clock only
-between steps. The pieces of a batch that is still missing then stay open."""
+"""Seconds after the deadline within which workers may finish a batch, since they check the clock
+only between steps. If a batch is still missing after that, its pieces stay open."""
 
 GRACE = 30.0
-"""Seconds beyond twice its time limit after which a task counts as hung; they allow a worker to
-start."""
+"""Seconds beyond twice its time limit after which a task is considered hung; they allow time for a
+worker to start."""
 
 
 def full_batches(waiting: int, size: int) -> int:

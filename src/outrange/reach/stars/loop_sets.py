@@ -2,8 +2,8 @@
 
 The unrolled loop is one network, and each step cuts the linear regions of the previous step
 further. Rounding errors are represented by symbols, which later steps propagate like the state. If
-time runs out during a step, the step is repeated on a few hulls of all earlier regions, because
-thousands of regions would take as long again.
+time runs out during a step, the step is repeated on a few hulls of all regions before it, because
+repeating it on thousands of regions would take too long.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class LoopSets:
 
 
 def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> LoopSets:
-    """Compute the reach set of a loop after every step, exactly as long as time allows.
+    """Compute the reach set of a loop after every step, exact for as many steps as time permits.
 
     Args:
         clock: The clock of the question.
@@ -66,7 +66,8 @@ def exact_sets(system: LoopSystem, clock: Clock, most: int, seed: int = 0) -> Lo
 
     Raises:
         UnsupportedError: The loop is not piecewise linear.
-        InputError: The initial set is not a union of polytopes, or too many numbers vary.
+        InputError: The initial set is not a union of polytopes, or too many inputs of the unrolled
+            loop vary.
     """
     straight = replace(system, steps=tuple(map(piecewise_to_pairs, system.steps)))
     graph = unroll(straight, system.horizon)
@@ -119,8 +120,8 @@ def _after(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[S
 
     Args:
         parts: The parts of the initial set, changed in place.
-        value: Number of the value of the unrolled loop that is the state after the step.
-        entries: Indices of the states in the stars.
+        value: Index of the unrolled loop's value that is the state after the step.
+        entries: Indices of the entries of `value` that the stars contain.
     """
     if all(part.search.gives_up for part in parts):
         before = [part.cells for part in parts]

@@ -1,1 +1,1 @@
-"""Distribution of the pipes of a flow over workers or threads."""
+"""Distribution of the computation of flowpipes over workers or threads."""

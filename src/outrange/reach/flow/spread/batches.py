@@ -22,10 +22,10 @@ from ..pipe import Decide, FlowPipe, PipeDecision, Segment
 
 @dataclass(frozen=True, eq=False)
 class Reporting:
-    """A decision that also reports progress; tasks on workers use `decide` alone.
+    """A decision that also reports progress; tasks on workers use only its field `decide`.
 
     Args:
-        report: Called with the number of boxes in a segment.
+        report: Called for each segment with the number of its boxes.
     """
 
     decide: Decide
@@ -38,7 +38,7 @@ class Reporting:
 
 @dataclass(eq=False)
 class FlowTask:
-    """The arguments of `flow_pipe` that all batches share."""
+    """The arguments of `flow_pipe` that are the same for all batches."""
 
     plant: Graph
     controller: Graph | SampledControl | None
@@ -84,7 +84,7 @@ class FlowTask:
 
 
 def _ignore(boxes: int) -> None:
-    """Do nothing, instead of reporting progress."""
+    """Do nothing; used in place of a function that reports progress."""
 
 
 def bound_flow(payload: CachedPayload, ends: Bounds, seconds: float) -> FlowPipe:
