@@ -12,7 +12,7 @@ from .zonotope_pass import Assumed, OpenCondition
 
 
 MOST_ASSUMED = 200
-"""Largest number of assumed conditions; a box with more is cut instead of branched."""
+"""Largest number of assumed conditions; a box with more is cut rather than split into branches."""
 
 LOOSE_GUARD = 4.0
 """Cut the box before branching on a condition if other symbols contribute more than this multiple

@@ -2,7 +2,7 @@
 
 Each box of initial states (with parameters, and a constant disturbance) is propagated through the
 loop as one zonotope. Its first symbols are always the initial variables, so the dependence of
-states and controls on them is never lost. Errors of earlier steps stay symbols too (symbolic
+states and controls on them is never lost. Errors of earlier steps remain symbols too (symbolic
 remainders); if there are many, the smallest are merged. A box that leaves the specification open is
 bisected along the variable that contributes most to the open inequality.
 

@@ -204,7 +204,7 @@ def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_crossings(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `f` has exactly the stated value at each crossing, and is increasing."""
+    """Check that `f` has exactly the stated value at each crossing, and is increasing there."""
     if not curve.crossings:
         return
     oracle = oracle or Oracle(curve)

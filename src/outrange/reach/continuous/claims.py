@@ -22,10 +22,11 @@ class TimedClaim:
 
     Args:
         op: "always", "eventually", "all" or "any".
-        parts: Parts of "all" and "any".
-        formula: Condition of "always" and "eventually", over `[states, controls]` at one time.
-        start: First time of its window.
-        stop: Last time of its window.
+        parts: The claims that "all" or "any" combines; empty for the other two.
+        formula: The condition of "always" or "eventually", over `[states, controls]` at one time;
+            None for the other two.
+        start: First time at which the condition applies.
+        stop: Last time at which the condition applies.
     """
 
     op: str

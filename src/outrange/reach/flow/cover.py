@@ -57,8 +57,8 @@ class Cover:
     """The pieces of an initial set, with the result for each.
 
     Args:
-        lo: `(N, n)` lower corners of the pieces.
-        hi: `(N, n)` upper corners.
+        lo: `(N, n)`: lower corners of the pieces.
+        hi: `(N, n)`: upper corners of the pieces.
         proved: `(N,)`: whether the question is answered on each piece up to the end of the loop.
         pipe: The pipes of all pieces, in the order of the pieces. The pipes of open pieces stop
             early.

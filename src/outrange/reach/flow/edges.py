@@ -50,8 +50,8 @@ class FirstBox:
         Args:
             rows: Coefficients of the forms, `(R, n)`.
             ends: The known bounds, `(b, R)` each.
-            low: `(R,)` limits; `-inf` where there is none.
-            high: `(R,)` limits; `inf` where there is none.
+            low: `(R,)`: lower limits; `-inf` where there is none.
+            high: `(R,)`: upper limits; `inf` where there is none.
         """
         least, most = ends
         first, last = self._at_first(rows)

@@ -14,7 +14,7 @@ from ..polynomials.models import Models, constant
 
 
 def corners(boxes: Sequence | Bounds) -> Bounds:
-    """Return lower and upper corners `(B, n)` of boxes, from two matrices or pairs of rows.
+    """Return lower and upper corners of boxes, `(B, n)` each, from two matrices or pairs of rows.
 
     Raises:
         InputError: The values do not describe boxes.

@@ -59,8 +59,8 @@ class Rows:
 
     Args:
         rows: Coefficients of the forms, `(R, n)`.
-        low: `(R,)` limits; `-inf` where there is no limit.
-        high: `(R,)` limits; `inf` where there is none.
+        low: `(R,)`: lower limits; `-inf` where there is no limit.
+        high: `(R,)`: upper limits; `inf` where there is none.
         window: The times at which the constraint must hold.
     """
 
@@ -81,9 +81,9 @@ class Measures:
     """The decision on whether `low <= g(x, t) <= high` at all times of a window, for a graph `g`.
 
     Args:
-        graph: The graph `g`. Its inputs are named `x` and `t`, or it has only one of the two.
-        low: `(R,)` limits of its outputs; `-inf` where there is none.
-        high: `(R,)` limits; `inf` where there is none.
+        graph: The graph `g`, with inputs `x` and `t` or only one of the two.
+        low: `(R,)`: lower limits of its outputs; `-inf` where there is none.
+        high: `(R,)`: upper limits; `inf` where there is none.
         window: The times at which the constraint must hold.
     """
 

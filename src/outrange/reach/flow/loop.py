@@ -60,7 +60,7 @@ def flow_pipe(
         plant: The right-hand side: a graph with inputs among `t`, `x`, `u`, `w`, and one output per
             state.
         controller: Graph from the state (and `t`) to the controls; None without controls.
-        boxes: Lower and upper corners, `(boxes, n)` each, or pairs of them.
+        boxes: Lower and upper corners, `(boxes, n)` each, or a pair of corners for each box.
         deadline: Time limit in seconds. After it, the results so far are returned, with failures of
             cause "time".
         disturbance: Bounds of `w`, which may vary arbitrarily in time within them. Model a constant
@@ -177,7 +177,7 @@ class FlowRun:
         self.span = self._record(done, done.states, now, now)
 
     def _control(self, span: Span, start: Fraction) -> tuple[Span, Models | None]:
-        """Return the boxes on which the controller is defined, and its controls there."""
+        """Return the boxes on which the controller is defined, and the controls for them."""
         assert self.network is not None
         try:
             return span, self.network.control(span.states, start)

@@ -69,7 +69,8 @@ class Segment:
     def models(self) -> Models:
         """The Taylor models.
 
-        Raises: ValueError: The models were not kept.
+        Raises:
+            ValueError: The models were not kept.
         """
         if self.tube is None:
             raise ValueError("The forms of this pipe were not kept; request them with `keep`.")
@@ -84,8 +85,8 @@ class Segment:
 
         Args:
             rows: Coefficients of the forms, `(R, n)`.
-            low: `(R,)` limits; `-inf` where there is no limit.
-            high: `(R,)` limits; `inf` where there is none.
+            low: `(R,)`: lower limits; `-inf` where there is no limit.
+            high: `(R,)`: upper limits; `inf` where there is none.
         """
         ends = self.range(rows)
         return ends if self.edge is None else self.edge.within(rows, ends, low, high)
@@ -93,10 +94,10 @@ class Segment:
     def measure(self, graph: Graph) -> Bounds:
         """Return bounds of a function of `x` and `t` over the segment, `(b, outputs)` each.
 
-        They are infinite if the function is undefined somewhere in the segment.
+        The bounds are infinite if the function may be undefined somewhere in the segment.
 
         Args:
-            graph: Its inputs are named `x` and `t`, or one of the two.
+            graph: A graph with inputs `x` and `t` or only one of the two.
         """
         return Hull.of(self.models_of(graph)).ends()
 
@@ -161,7 +162,8 @@ class PipeDecision:
 
 
 Decide = Callable[[Segment], PipeDecision]
-"""A question about a pipe, called with each segment and each instant while its models exist."""
+"""A question about a pipe: a function of a segment, called for each segment and each instant while
+the models exist."""
 
 
 @dataclass(frozen=True)

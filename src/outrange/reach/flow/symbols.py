@@ -142,7 +142,7 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
     """Return parallelotopes that contain sums of segments, and each segment's contribution.
 
     Their directions `T` are the principal directions of the segments, with each state scaled by its
-    size. So the set is not enclosed in a box, and enlarged, each time a flow rotates or shears it.
+    size. So the set need not be enclosed in a larger box each time the flow rotates or shears it.
     Sound: with `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`,
     where `|F| <= d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 -
     d) |T'| |g|`, with the largest entry of `|g|`. Directions and sides have 26 bits, so their

@@ -237,7 +237,7 @@ def _compare_with_parabola(
 
 
 def _value(op: Curve, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return approximate values of a curve, and bounds of their errors."""
+    """Return approximate values of a curve, and bounds on their errors."""
     low, high = op.taylor_range(at, at, 0)[:, 0]
     middle = 0.5 * low + 0.5 * high
     return middle, up(np.maximum(high - middle, middle - low))

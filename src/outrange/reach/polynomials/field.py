@@ -1,4 +1,4 @@
-"""Evaluation of graphs on Taylor models, such as the right-hand side of a differential equation."""
+"""Evaluation of graphs, such as the right-hand sides of plants, on Taylor models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Trouble:
 
     Args:
         causes: The first cause found for each box; "" if the graph is defined on all of it.
-        passed: `(B,)`: whether the last evaluation passes a jump in time; None if there is no jump.
+        passed: `(B,)`: whether the last evaluation passed a jump in time; None if there was no
+            jump.
     """
 
     causes: list[str] = field(default_factory=list)
