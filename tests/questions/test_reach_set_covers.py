@@ -70,7 +70,7 @@ def test_curved_networks_are_covered_to_the_tolerance():
     # Well inside, it is proved that an output is attained, though no piece is exact.
     assert np.equal(fine.contains(net.graph.run(points)), True).any()
     assert fine.contains(fine.hi + wide) is False
-    assert "each piece is known to 0.01" in str(fine)
+    assert "each piece is known to within 0.01" in str(fine)
 
 
 def test_what_is_attained_is_not_what_is_covered():

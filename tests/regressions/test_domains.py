@@ -128,5 +128,5 @@ def test_not_a_number_in_the_domain_is_a_difference():
     (x,) = b.input_values()
     graph = b.finish([b.curve("sqrt", x)], ["y"])
     network = Network(graph, lambda x: np.sqrt(np.abs(x)), "net", "test")
-    with pytest.raises(ModelError, match="is nan by the graph"):
+    with pytest.raises(ModelError, match="is nan in the graph"):
         check_same(network)

@@ -133,8 +133,7 @@ def _slow(f: Facts) -> list[Reason]:
         collected.append(
             _reason(
                 "T6",
-                f"no start with this activation has a lower loss than {end:.4g}, so minimizing "
-                "this "
+                f"no start with this activation has a lower loss than {end:.4g}, so minimizing this "
                 f"loss does not lead to a better {f.metric}.",
                 "another loss or activation",
             )
