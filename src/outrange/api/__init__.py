@@ -1,1 +1,1 @@
-"""The public functions: each loads the model, checks its arguments, and runs a question."""
+"""The public functions: each loads the model, checks its arguments, and answers one question."""

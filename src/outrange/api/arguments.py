@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED = 1000
-"""Maximum number of outputs that a live view names."""
+"""Maximum number of outputs for which a live view shows names."""
 
 LEAST_TIME = 1e-3
-"""Minimum time limit in seconds for a question, even if loading the model took all of its time."""
+"""Minimum time limit in seconds for a question, even if loading the model used up all the time."""
 
 
 def load_network(model: Any, inputs: Any = None) -> Network:
@@ -58,8 +58,8 @@ def is_float32(arithmetic: Any) -> bool:
     """Return whether `arithmetic` is `"float32"` rather than `"real"`.
 
     Raises:
-        InputError: It is neither. The message explains that types with larger rounding errors are
-            not supported.
+        InputError: `arithmetic` is neither of these. The message explains that types with larger
+            rounding errors are not supported.
     """
     if arithmetic in ("real", "float32"):
         return arithmetic == "float32"
@@ -80,7 +80,7 @@ def read_if_file(property: Any) -> Any:
 
 
 def arithmetic_of(property: Any, arithmetic: str | None) -> str:
-    """Return the arithmetic of the network: the argument, or else what a VNN-LIB file declares.
+    """Return the argument `arithmetic`, or if it is None, the one that a VNN-LIB file declares.
 
     Raises:
         InputError: The arithmetic is neither real nor float32.
@@ -96,7 +96,7 @@ def is_nameless(network: Network) -> bool:
 
 
 def _output_names(network: Network) -> tuple[str, ...]:
-    """Return the names of all output entries; () if there are more than `MOST_NAMED`."""
+    """Return the names of all output entries, or () if there are more than `MOST_NAMED`."""
     from ..answers.render.text import entry_names
 
     outputs = network.graph.outputs
@@ -125,7 +125,7 @@ def load_within_limit(
 
 
 def time_left(clock: Clock) -> float | None:
-    """Return the seconds left for the question, at least `LEAST_TIME`; None for no limit."""
+    """Return the seconds left for the question (at least `LEAST_TIME`), or None without a limit."""
     return None if clock.limit == float("inf") else max(clock.left, LEAST_TIME)
 
 
@@ -148,8 +148,8 @@ def _check_specification(
     """Return the specification if it matches the network and its arithmetic is supported.
 
     Raises:
-        InputError: It declares several networks, or one that does not match.
-        UnsupportedError: Its element type is not supported by proofs.
+        InputError: The specification declares several networks, or one that does not match.
+        UnsupportedError: The network's declared element type is not supported by proofs.
     """
     if specification.elements != "real" and not float32:
         # The only safeguard against answering a float32 query with real-number reasoning.
@@ -230,7 +230,8 @@ def compose_models(
         The network, the property, and the remaining seconds.
 
     Raises:
-        InputError: The property is not such a file, or it declares other names than `models` has.
+        InputError: The property is neither of these, or the networks that it declares are not those
+            in `models`.
     """
     from ..frontends.composition import check_names, compose
     from ..frontends.load import load

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..graph import Slot
 
 Limits = dict[str, np.ndarray] | None
-"""Dict from output name to limits in the shape of that output; None without limits."""
+"""Dict from output name to limits in the shape of that output, or None if there are no limits."""
 
 UNKNOWN = ("fail", "skip")
 
@@ -45,8 +45,9 @@ def assert_holds(
         property: As for `outrange.verify`.
         box: As for `outrange.verify`.
         time_limit: Limit in seconds; None to search until the property is decided.
-        unknown: Effect of an undecided property: `"fail"`, or `"skip"` the test (pytest).
-        **options: `where`, `seed`, `progress` of `outrange.verify`.
+        unknown: What happens to the test if the property is undecided: `"fail"` or `"skip"`
+            (pytest).
+        **options: The arguments `where`, `seed` and `progress` of `outrange.verify`.
 
     Returns:
         The `Verdict`; its status is `HOLDS`.
@@ -92,16 +93,17 @@ def assert_range(
             minus infinity mean no limit.
         hi: Upper limit, of the same form and shape as `lo`.
         time_limit: Limit in seconds; None to search until the property is decided.
-        unknown: Effect of an undecided property: `"fail"`, or `"skip"` the test (pytest).
-        **options: `where`, `seed`, `progress` of `outrange.verify`.
+        unknown: What happens to the test if the property is undecided: `"fail"` or `"skip"`
+            (pytest).
+        **options: The arguments `where`, `seed` and `progress` of `outrange.verify`.
 
     Returns:
         The `Verdict`; its status is `HOLDS`.
 
     Raises:
         AssertionError: An output can leave the range (the message says which), or the property is
-            undecided and `unknown="fail"`. InputError, ModelError, UnsupportedError: As for
-            `outrange.verify`.
+            undecided and `unknown="fail"`.
+        InputError, ModelError, UnsupportedError: As for `outrange.verify`.
 
     Example:
         >>> import keras
@@ -266,5 +268,5 @@ def _skip(message: str) -> NoReturn:
 
 
 def _time_or_effort(time_limit: float | None) -> dict[str, Any]:
-    """Return the options of `verify` for a time limit; None means until the property is decided."""
+    """Return the options of `verify` for a time limit, or for no limit if it is None."""
     return {"effort": "exact"} if time_limit is None else {"time_limit": time_limit}

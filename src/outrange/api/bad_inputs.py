@@ -45,19 +45,19 @@ def counterexamples(
         apart: Minimum distance between any two counterexamples: they differ in some input by at
             least this fraction of its width. 0 requires only that they are distinct.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: Seed of the random points of the attack.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
-        `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether as many were
-        found as requested, fewer (its `reason` says why), or provably none exist.
+        `Counterexamples`, a sequence of `Counterexample`. Its `status` says whether the requested
+        number was found, or fewer (its `reason` says why), or whether it is proved that none exist.
 
     Raises:
         InputError: An argument breaks a rule; the message says which.
@@ -78,8 +78,8 @@ def counterexamples(
         'proved: there are none'
 
     Sound: `status` `"none"` is a proof.
-    Complete: as `outrange.verify` for the first counterexample. The others are found by descent in
-    smaller and smaller boxes.
+    Complete: as `outrange.verify` for the first counterexample. The others are found by gradient
+    descent in successively smaller boxes.
     Cost: exponential in the number of inputs in the worst case; with few inputs, milliseconds per
     counterexample.
 
@@ -130,8 +130,8 @@ def bad_inputs(
     enumerated: on each pattern, the bad inputs form a polytope.
 
     The function is meant for few inputs (up to about six). With more, the bounds on the share
-    converge slowly. With nine or more, a box is divided by activation patterns only if a single
-    pattern is left in it.
+    converge slowly. With nine or more, activation patterns are used only in boxes in which a single
+    pattern is left.
 
     Args:
         model: As for `outrange.verify`.
@@ -140,16 +140,16 @@ def bad_inputs(
         share_tol: Stop when the bad share of the volume is known to this accuracy.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`. The answer is
             valid either way.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         most_pieces: Maximum number of boxes and polytopes.
         where: A condition on `outrange.x`; only inputs that satisfy it count as bad. Shares remain
             relative to the whole box.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         `BadInputs`: `share_lo`, `share_hi`, the boxes and `pieces`, and `contains(x)`.
@@ -171,9 +171,9 @@ def bad_inputs(
         >>> found.contains([[0.9, 0.9], [0.1, 0.1]]).tolist()
         [True, False]
 
-    Sound: the bounds on the share of the volume and all statements about whole boxes are proved,
-    including every float64 rounding error. The faces of the polytopes are accurate to float64, but
-    not proved.
+    Sound: the bounds on the share of the volume and all statements about whole boxes are proved;
+    the proofs account for every float64 rounding error. The faces of the polytopes are accurate to
+    float64 precision, but not proved.
     Complete: for piecewise-linear networks with few inputs, to `share_tol`, given enough time.
     Cost: exponential in the number of inputs.
 

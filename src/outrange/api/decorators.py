@@ -33,7 +33,8 @@ APART = frozenset("model model_a model_b build property progress file executor r
 answer."""
 
 MOST_BUDGET = 1e15
-"""Budget at or above which float64 could not distinguish two readings of counted time."""
+"""A budget must be smaller: in float64, larger readings of counted time could not be
+distinguished."""
 
 EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
 """Time limit in seconds of each effort, for questions without another limit. None means no limit.
@@ -47,11 +48,12 @@ EFFORT_VARIABLE = "OUTRANGE_EFFORT"
 """Environment variable that sets the default effort."""
 
 DIVIDING = ("executor", "resume")
-"""Arguments that exclude a budget: the order of work varies between processes and runs."""
+"""Arguments that cannot be combined with a budget, because the order of work varies between
+processes and runs."""
 
 LATE, LATE_SHARE = 1.0, 0.1
-"""An answer is late if it exceeds its time limit by more than this many seconds and this
-fraction."""
+"""An answer is late if it exceeds its time limit by more than this many seconds and by more than
+this fraction of it."""
 
 LONGEST = 80
 """Maximum number of characters of an argument that is shown as written; longer ones are hashed."""
@@ -115,7 +117,7 @@ def with_budget(ask: Ask) -> Ask:
 def with_effort(ask: Ask) -> Ask:
     """Decorate a question with the argument `effort`, which limits its time if nothing else does.
 
-    An answer that ran out of this time says so.
+    If the search runs out of this time, the answer says so.
 
     Args:
         ask: A public question with the parameters `effort` and `time_limit`.
@@ -188,7 +190,7 @@ def _check(budget: Any, options: dict[str, Any]) -> None:
 
 
 def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
-    """Return the decorator of a public question: provenance, limits, lateness and live view.
+    """Return a decorator that adds provenance, limits, lateness and a live view to a question.
 
     Args:
         title: Title of the live view, a few words.
@@ -199,7 +201,7 @@ def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
 
 
 def report_lateness(ask: Ask) -> Ask:
-    """Decorate a question so that a late answer says how late it is, and which phase took the time.
+    """Decorate a question so that a late answer states its delay and the phase mainly responsible.
 
     Args:
         ask: A public question.
@@ -225,13 +227,13 @@ def report_lateness(ask: Ask) -> Ask:
 def late_sentence(
     begin: float, limit: float, end: float, phases: Sequence[tuple[float, str]]
 ) -> str:
-    """Return a sentence on how far a time limit was exceeded, and in which phase mostly.
+    """Return a sentence that says by how much a time limit was exceeded, and mostly in which phase.
 
     Args:
-        begin: Start of the question in seconds.
+        begin: Start time of the question in seconds.
         limit: Time limit of the question in seconds.
-        end: End of the question in seconds.
-        phases: Start in seconds and name of each phase, in order.
+        end: End time of the question in seconds.
+        phases: Start time in seconds and name of each phase, in order.
 
     Example:
         >>> late_sentence(100.0, 25.0, 134.7, [(100.0, "searching"), (125.5, "writing")])

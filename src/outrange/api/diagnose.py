@@ -45,15 +45,15 @@ def diagnose(
     Args:
         model: A built Keras model, compiled or not, or the path of a `.keras` or `.h5` file.
         x: Training inputs: an array `(n, *input shape)`, or arrays in the structure that the model
-            takes.
+            accepts.
         y: Targets `(n, ...)`, or an array per output in the model's structure; None to check only
             the model itself.
-        ignore: Codes of rules to leave out, such as `["OR014"]`.
-        steps: Number of training steps on a copy; 0 for none. By default 200, or the planned number
-            up to 600, for a few seconds. By default a large model (2 million weights or 60 layers)
-            is not trained, only read.
-        epochs: Planned number of epochs of `fit` on these rows. It gives a lower bound of the loss
-            that this many steps can reach.
+        ignore: Codes of rules to skip, such as `["OR014"]`.
+        steps: Number of training steps on a copy; 0 for none. The default is 200, or the planned
+            number if it is larger, but at most 600, and training stops after a few seconds. By
+            default, a large model (2 million weights or 60 layers) is only read, not trained.
+        epochs: Planned number of epochs of `fit` on these rows. It determines a lower bound on the
+            loss that is reachable in that many steps.
         batch_size: Rows per batch; None for 32, as in `fit`.
         validation_split: Fraction of the rows, at the end, that `fit` holds out for validation. One
             rule compares them with the training rows; all other rules use only the training rows.
@@ -63,8 +63,8 @@ def diagnose(
             as long as the rest of the diagnosis.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         A `Diagnosis`; `print` it, or call `raise_on("proved")`.
@@ -81,7 +81,7 @@ def diagnose(
         >>> diagnose(model, x, 2 * x + 1).codes
         ('OR001',)
 
-    Sound: a PROVED finding is true for the set that its `holds_for` names.
+    Sound: a PROVED finding is true for the set described by its `holds_for`.
     Complete: no; a model without findings may still fail to learn.
     Cost: a few passes over the data, one gradient, and a few training steps on a copy.
 
@@ -139,7 +139,7 @@ def _arrays(data: Any, name: str, in_rows: bool = False) -> tuple[Any, list[np.n
     Args:
         data: Inputs or targets of a model.
         name: Name of the argument in messages.
-        in_rows: Whether a flat array holds one number per row, as `fit` reads it.
+        in_rows: Whether a flat array contains one number per row, as `fit` assumes.
     """
 
     def array(part: Any) -> np.ndarray:
@@ -193,7 +193,8 @@ def assert_no_findings(
         The `Diagnosis`, without findings at or above that level.
 
     Raises:
-        AssertionError: There is such a finding; the message shows it with its fix.
+        AssertionError: There is a finding at or above that level; the message shows it with its
+            fix.
         InputError, ModelError: As for `outrange.diagnose`.
 
     Example:

@@ -18,14 +18,14 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
     Sliders set the input set. Bars show the range of every output, and strips show the range of
     every unit. Click an end of a bar to see the input that attains it. Type a property to have it
     decided; a counterexample appears on the sliders. `outrange explore model.keras` opens the same
-    page in a browser. The function needs the package `anywidget` (`pip install anywidget`).
+    page in a browser. The function requires the package `anywidget` (`pip install anywidget`).
 
     Args:
         model: As for `outrange.output_range`.
         box: The initial input set, which the sliders span, as for `outrange.output_range`. None for
             [0, 1] for each input.
-        time_limit: Limit in seconds of the search for one set of ranges; moving a slider ends the
-            search immediately.
+        time_limit: Limit in seconds for one search for ranges; moving a slider ends the search
+            immediately.
 
     Returns:
         A widget. Make it the last line of a cell to show it; `close()` removes it.

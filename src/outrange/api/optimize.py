@@ -50,8 +50,8 @@ def minimize(
         tol: Stop when the value is known to `tol` times the range attained by the form; None as
             for `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
@@ -59,8 +59,8 @@ def minimize(
         certificate: File for a certificate of the proved bound; only for a linear form of outputs,
             without `where`. See `outrange.output_range`.
         check: Whether to run the checker on the certificate.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         An `Optimum`: `lo <= least value <= hi`, and the input `at` that attains `hi`.
@@ -111,17 +111,17 @@ def maximize(
         box: See `outrange.minimize`.
         where: See `outrange.minimize`.
         tol: See `outrange.minimize`.
-        time_limit: Seconds; see `outrange.minimize`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        time_limit: Limit in seconds; see `outrange.minimize`.
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         seed: See `outrange.minimize`.
         certificate: See `outrange.minimize`.
         check: See `outrange.minimize`.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         An `Optimum`: `lo <= largest value <= hi`, and the input `at` that attains `lo`.

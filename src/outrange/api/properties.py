@@ -53,8 +53,8 @@ def verify(
     on the model itself. `UNKNOWN` comes with the best bound and the nearest input.
 
     Args:
-        model: A Keras model or layer, a PyTorch module or exported program, an MLP or a pipeline of
-            scikit-learn, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
+        model: A Keras model or layer, a PyTorch module or exported program, a scikit-learn MLP or
+            pipeline, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
             `outrange.load`. For a VNN-LIB file that declares several networks, a dict from their
             names to models.
         property: The property that must hold. A condition on `outrange.x` and `outrange.y`, such as
@@ -65,11 +65,11 @@ def verify(
         box: The input set, as for `outrange.output_range`, or an `outrange.Polytope`, `L1Ball`,
             `L2Ball`, `Mixed` (integer and one-hot inputs) or `Union`. A VNN-LIB file contains its
             own input set; `box` is then intersected with it.
-        where: A condition on `outrange.x`; inputs that do not satisfy it are ignored, also with a
-            VNN-LIB file.
+        where: A condition on `outrange.x`; inputs that do not satisfy it are ignored. This also
+            applies to the input set of a VNN-LIB file.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
@@ -88,8 +88,8 @@ def verify(
             for few inputs (docs/scale.md). None for the threads of this process.
         resume: Folder for the state of the search, saved every 30 s; the same call resumes from it.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
-            progress, False to hide it. None shows it in a terminal or a notebook once the call
-            takes 2 s.
+            progress, False to hide it. None shows it in a terminal or notebook if the call takes
+            longer than 2 s.
 
     Returns:
         A `Verdict`; it is true only if the property is proved.
@@ -109,8 +109,8 @@ def verify(
         >>> verify(model, "y[0] <= 1.5", (0, 1)).status
         'VIOLATED'
 
-    Sound: `HOLDS` is about the real-valued network with the stored weights, including every float64
-    rounding error.
+    Sound: `HOLDS` is a statement about the real-valued network with the stored weights; its proof
+    accounts for every float64 rounding error.
     Complete: for piecewise-linear networks, up to float64 resolution, given enough time; for smooth
     networks the bounds converge.
     Cost: exponential in the number of inputs or unstable neurons in the worst case.

@@ -52,8 +52,8 @@ def output_range(
     far.
 
     Args:
-        model: A Keras model or layer, a PyTorch module or exported program, an MLP or a pipeline of
-            scikit-learn, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
+        model: A Keras model or layer, a PyTorch module or exported program, a scikit-learn MLP or
+            pipeline, a path (`.keras`, `.h5`, `.onnx`, `.onnx.gz`, `.pt2`), or a result of
             `outrange.load`.
         box: The input set: `(lo, hi)` with numbers (for every input) or arrays in the model's input
             shape; a data array `(n, *input shape)`, for its range per feature; or a dict from input
@@ -62,14 +62,15 @@ def output_range(
             `outrange.data_box`.
         tol: Stop when each bound is known to `tol` times the range attained by that output. None
             aims for 1e-6. For a curved network (`tanh`, softmax, attention), None settles for 1e-4
-            if more would take longer than the search so far; the answer then says so.
+            if a tighter result would take longer than the search so far; the answer then says so.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
-        rows: Linear forms of the outputs to bound instead, an array `(k, outputs)`.
+        rows: Linear forms of the outputs, an array `(k, outputs)`; they are bounded instead of the
+            outputs.
         layer: Name of a layer whose values are bounded instead of the model's outputs.
         solver: Whether a mixed-integer solver may close gaps that splitting the input set leaves
             (few inputs, few unstable neurons). The answer's `warrant` is then `SOLVER_TOLERANCE`:
@@ -85,8 +86,8 @@ def output_range(
             for few inputs (docs/scale.md). None for the threads of this process.
         resume: Folder for the state of the search, saved every 30 s; the same call resumes from it.
         progress: A function called a few times per second with a `RangeProgress`; or True to show
-            progress, False to hide it. None shows it in a terminal or a notebook once the call
-            takes 2 s.
+            progress, False to hide it. None shows it in a terminal or notebook if the call takes
+            longer than 2 s.
 
     Returns:
         A `Range` in the output's shape: `lo` and `hi` are proved, and `seen_lo` and `seen_hi` are
@@ -104,8 +105,8 @@ def output_range(
         >>> output_range(model, (0, 1))
         Range(lo=[0.], hi=[2.], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: `lo` and `hi` bound the real-valued network with the stored weights, including every
-    float64 rounding error (if `warrant` is `FLOAT64_ROUNDED`).
+    Sound: `lo` and `hi` bound the outputs of the real-valued network with the stored weights. They
+    account for every float64 rounding error (if `warrant` is `FLOAT64_ROUNDED`).
     Complete: piecewise-linear networks reach `tol`, given enough time; smooth ones reach the limit
     of float64.
     Cost: exponential in the number of inputs or unstable neurons in the worst case.
@@ -152,23 +153,24 @@ def summary(
 ) -> Summary:
     """Bound every layer on an input set, in a table like that of Keras's `model.summary()`.
 
-    One pass of linear bounds (CROWN) gives each layer its range before and after the activation.
-    The pass also counts units that are provably dead, always active, saturated or constant.
+    One pass of linear bounds (CROWN) computes the range of each layer before and after the
+    activation. The pass also counts units that are provably dead, always active, saturated or
+    constant.
 
     Args:
         model: As for `outrange.output_range`.
         box: As for `outrange.output_range`.
         known: Result of `outrange.output_range` for the same model and input set, if available. It
             tightens the last layer's row of the table.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         A `Summary`; `print` it for the table.
 
     Raises:
         InputError: `known` is about another model or input set, or an argument breaks a rule.
-            ModelError, UnsupportedError: As for `outrange.output_range`.
+        ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
         >>> import keras
@@ -178,7 +180,7 @@ def summary(
         >>> answer.total("always_on"), answer.total("dead")
         (2, 0)
 
-    Sound: every count is proved, including every float64 rounding error.
+    Sound: every count is proved; the proofs account for every float64 rounding error.
     Complete: no; a dead unit may be missed.
     Cost: one back-substitution per layer.
 
@@ -254,9 +256,9 @@ def difference_range(
             order.
         box: The input set, as for `outrange.output_range`, with the input names of `model_a`.
         tol: See `outrange.output_range`.
-        time_limit: Seconds; see `outrange.output_range`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        time_limit: Limit in seconds; see `outrange.output_range`.
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
@@ -323,27 +325,27 @@ def extrapolation(
     budget: float | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
-    """Find the rows that lie outside the range of the training data, with columns and distances.
+    """Find rows outside the range of the training data, and their distances in each column.
 
     Args:
         box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or a result
             of `outrange.data_box`.
         rows: The rows to check: a DataFrame, an array `(n, *input_shape)`, one row, or a dict from
             input name to values. Other columns of a DataFrame are ignored.
-        model: A model, as for `outrange.output_range`. The answer then also compares the range of
-            its outputs over the training set with that over the smallest box that also contains the
-            outside rows.
+        model: A model, as for `outrange.output_range`. The answer then also compares two ranges of
+            the model's outputs: over the training set, and over the smallest box that also contains
+            the outside rows.
         time_limit: Stop after this many seconds; None for no limit. The bounds are valid either
             way.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         An `Extrapolation`: the indices `outside` of the outside rows, their distances `by`
-        (absolute) and `shares` (relative), and a model's output ranges `inner` and `outer`. It is
-        false if no row is outside.
+        (absolute) and `shares` (relative), and with a model its output ranges `inner` and `outer`.
+        It is false if no row is outside.
 
     Raises:
         InputError: The rows do not match the box, or are not finite.
@@ -361,8 +363,8 @@ def extrapolation(
 
     Sound: rows are compared with the training set exactly, and the output ranges are proved. A row
     within the ranges of all columns may still be unlike any row of the data.
-    Complete: every row outside is found; the output ranges as for `outrange.output_range`.
-    Cost: linear in the number of rows; with a model, two output ranges.
+    Complete: every row outside is found. For the output ranges, see `outrange.output_range`.
+    Cost: linear in the number of rows; with a model, plus the cost of two output ranges.
 
     Reference: Barnard, Wessels, *Extrapolation and interpolation in neural network classifiers*,
     IEEE Control Systems Magazine 1992.

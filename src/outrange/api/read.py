@@ -43,8 +43,8 @@ def load(
             `frame.columns`. Boxes, conditions and answers then use names, as in `{"speed": (0, 30),
             "mode": 1.0}` and `x["speed"]`. A question about a DataFrame uses its column names
             automatically.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         A `Network`, which every question accepts in place of a model.
@@ -108,20 +108,21 @@ def read_property(path: str | os.PathLike) -> Specification:
 
 
 def is_property_file(name: str) -> bool:
-    """Return whether a text is the name of a VNN-LIB file, rather than a condition."""
+    """Return whether a string is the name of a VNN-LIB file, rather than a condition."""
     return name.lower().endswith(PROPERTY_FILES)
 
 
 def read(path: str | os.PathLike, *, model: Any = None) -> Answer:
     """Read an answer from a file that `answer.save` wrote.
 
-    The file is JSON with numbers, texts and arrays. No code in it is run, and unexpected content is
-    refused. The file does not prove that its numbers are those of the original answer.
+    The file is JSON with numbers, strings and arrays. No code in it is run, and unexpected content
+    is rejected. The file does not prove that its numbers are those of the original answer.
 
     Args:
         path: The file.
-        model: The model that the answer should be about, as for `outrange.output_range`. If its
-            hash differs from the one in the file, the answer is refused. None skips this check.
+        model: The model that the answer is expected to be about, as for `outrange.output_range`. If
+            its hash differs from the one in the file, the answer is rejected. None skips this
+            check.
 
     Returns:
         The answer: a `Range`, a `Verdict` or another kind, bit for bit equal to the saved one.

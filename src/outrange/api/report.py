@@ -45,8 +45,8 @@ def report(
     attain them, properties with their counterexamples, robustness on data, and monotonicity. The
     input set and the limits of the proofs follow. For specialists there are folded sections:
     sensitivity, layers, a diagnosis, the model's hash, and code that repeats every question.
-    One-hot columns are shown as categories. Ranges get most of the time; later sections get the
-    time that earlier ones leave. Ctrl-C ends the questions and reports what is known.
+    One-hot columns are shown as categories. Ranges get most of the time; later sections get what
+    earlier ones leave unused. After Ctrl-C, the page contains what is known so far.
 
     Args:
         model: As for `outrange.output_range`. For a Keras model or the path of one, the page also
@@ -56,12 +56,12 @@ def report(
         data: `(x, y)`, inputs `(n, *input shape)` and their targets; or the inputs alone.
         eps: Robustness radius, in the units of the inputs. None for 1 % of the width of each
             input over the data.
-        clip: Bounds `(least, most)` that every entry keeps when perturbed, such as `(0, 1)` for
+        clip: Bounds `(least, most)` within which every perturbed entry stays, such as `(0, 1)` for
             pixels.
-        samples: Number of data rows at the beginning whose robustness is decided.
+        samples: Number of data rows, counted from the first, whose robustness is decided.
         names: Names of the input entries as a flat list; by default the columns of a DataFrame.
         units: Dict from the name of an input or output, or of an entry (`"x[0]"`, or one of
-            `names`), to its unit; or a text with the unit of all outputs.
+            `names`), to its unit; or a string with the unit of all outputs.
         output_names: Names of the output entries as a flat list; by default the columns of the
             targets.
         title: Heading of the page; by default the name of the model's file, or of the model.
@@ -70,8 +70,8 @@ def report(
         seed: Seed of the random points of attacks; no proof depends on it.
         path: File to write the page to; None to write no file.
         command: Shell command to quote under "How to reproduce"; by default a Python call.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         A `Report`: `html()` is the page, `answers` contains its answers.
@@ -91,7 +91,7 @@ def report(
         >>> found.html().startswith("<!DOCTYPE html>")
         True
 
-    Sound: every section is as sound as the question that it runs.
+    Sound: every section is as sound as the question that it answers.
     Complete: no; sections that ran out of time are marked.
     Cost: `time_limit`; the diagnosis of a large model may exceed it by a few seconds.
 

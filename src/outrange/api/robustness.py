@@ -68,7 +68,8 @@ def robustness(
         property: A condition on `outrange.y` (and `outrange.x`) that must stay true, instead of the
             class.
         threshold: Threshold of a model with one output number. None for 0.5 if the output stays
-            within [0, 1] (a sigmoid), or 0 if it takes both signs (a logit). The answer says which.
+            within [0, 1] (a sigmoid), or 0 if it can have either sign (a logit). The answer says
+            which.
         norm: Norm of the perturbation: `"inf"` (each entry separately), 1 or 2. With several
             inputs, each has its own ball.
         scale: Change of each input at radius 1, in its own unit (0 fixes it): an array, a mapping
@@ -76,10 +77,10 @@ def robustness(
         data: Data rows for `scale="std"`.
         clip: Bounds `(least, most)` of every entry, such as `(0, 1)` for pixels.
         most: Largest radius of interest; by default the largest that `clip` permits.
-        tol: Stop when the radius is known to `tol` times itself.
+        tol: Stop when the radius is known to a relative accuracy of `tol`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
@@ -88,7 +89,8 @@ def robustness(
         certificate: File for a certificate of `lo`, with `"inf"`: see `outrange.verify`.
         check: Whether to run the checker on the certificate.
         progress: A function called with `(lo, hi)` after each decision; or True to show progress,
-            False to hide it. None shows it in a terminal or a notebook once the call takes 2 s.
+            False to hide it. None shows it in a terminal or notebook if the call takes longer than
+            2 s.
 
     Returns:
         A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
@@ -106,8 +108,8 @@ def robustness(
         >>> answer.lo <= 0.25 <= answer.hi, answer.is_exact
         (True, True)
 
-    Sound: `lo` bounds the real-valued network, including every float64 rounding error; `hi` is
-    the distance of an input that was run on the model.
+    Sound: `lo` is proved for the real-valued network, and the proof accounts for every float64
+    rounding error; `hi` is the distance of an input that was run on the model.
     Complete: as `outrange.verify`.
     Cost: ten to twenty decisions, each as expensive as one `outrange.verify`.
 
@@ -206,7 +208,7 @@ def robust_accuracy(
     executor: Any = None,
     progress: bool | Callable[[RobustProgress], None] | None = None,
 ) -> RobustAccuracy | RobustnessCurve:
-    """Compute the robust accuracy: the fraction of a data set that no perturbation misclassifies.
+    """Compute the robust accuracy: the fraction of inputs that no perturbation misclassifies.
 
     Each input is one `outrange.verify` over the ball of radius `eps`. With `file`, every result is
     written immediately, and the same call resumes from the file. With several radii the middle one
@@ -214,9 +216,9 @@ def robust_accuracy(
     counterexample at a radius is one at every larger radius.
 
     Args:
-        model: As for `outrange.verify`. It has one output, with a number per class, or with a
-            single number for two classes.
-        x: `(n, *input_shape)`, or a dict from input name to such arrays.
+        model: As for `outrange.verify`. It has one output: a number per class, or a single number
+            for two classes.
+        x: `(n, *input_shape)`, or a dict from input name to an array of that form.
         y: Class numbers, of shape `(n,)`; 0 and 1 for a model with one output number.
         eps: The radius, in the units of the inputs; or several, for a curve.
         threshold: Threshold of a model with one output number: see `outrange.robustness`.
@@ -225,8 +227,8 @@ def robust_accuracy(
         clip: `(least, most)` of every entry, such as `(0, 1)` for pixels.
         each: Limit in seconds per input (and radius).
         time_limit: Limit in seconds for all inputs; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
@@ -236,8 +238,8 @@ def robust_accuracy(
         executor: Workers that decide the inputs: a `concurrent.futures.Executor`, a
             `dask.distributed` client, or the address of its scheduler. None for this process.
         progress: A function called after every input with a `RobustProgress`; or True to show
-            progress, False to hide it. None shows it in a terminal or a notebook once the call
-            takes 2 s.
+            progress, False to hide it. None shows it in a terminal or notebook if the call takes
+            longer than 2 s.
 
     Returns:
         A `RobustAccuracy`: print it for the table, and call `plot()` for the adversarial inputs.

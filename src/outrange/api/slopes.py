@@ -45,14 +45,14 @@ def monotone(
     """Verify that outputs are monotone in inputs, or chosen classes monotone across groups.
 
     For a pair of output and input, "rises" means that the output never falls while that input grows
-    and the other inputs stay fixed. Two such points with a falling output are a counterexample.
-    Interval tangents bound the derivatives over boxes. Small boxes of piecewise-linear networks are
-    divided into the cells of the hyperplane arrangement, on which the network is affine, in exact
-    arithmetic.
+    and the other inputs stay fixed. A counterexample is a pair of points that differ only in that
+    input, with the lower output at the larger value of it. Interval tangents bound the derivatives
+    over boxes. Small boxes of piecewise-linear networks are divided into the cells of the
+    hyperplane arrangement, on which the network is affine, in exact arithmetic.
 
     With `groups`, the outputs are groups of classes. The question is then whether the index of the
-    largest entry can be lower in one group than in the group before it (of equal entries, the first
-    counts, as in NumPy). Softmax probabilities are compared by their logits.
+    largest entry can be lower in one group than in the group before it (among equal entries, the
+    first is chosen, as in NumPy). Softmax probabilities are compared by their logits.
 
     Args:
         model: As for `outrange.output_range`.
@@ -64,8 +64,8 @@ def monotone(
             of outputs. The question is then about groups instead of single outputs.
         layer: Name of a layer whose values replace the model's outputs.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
@@ -74,12 +74,12 @@ def monotone(
             checks (docs/certificates.md). Only for the model's outputs, and not for groups.
         check: See `outrange.output_range`.
         progress: A function called a few times per second with a `VerifyProgress`; or True to show
-            progress, False to hide it. None shows it in a terminal or a notebook once the call
-            takes 2 s.
+            progress, False to hide it. None shows it in a terminal or notebook if the call takes
+            longer than 2 s.
 
     Returns:
-        A `Monotone`: `trends` with a direction per pair, or for groups `order`, a `Verdict`. It is
-        true only if everything requested is proved.
+        A `Monotone`. Its `trends` contain a direction for each pair; with `groups`, its `order` is
+        a `Verdict` instead. It is true only if everything requested is proved.
 
     Raises:
         InputError: An argument breaks a rule.
@@ -93,7 +93,7 @@ def monotone(
         >>> [trend.direction for trend in monotone(model, (-1, 1)).trends]
         ['rises', 'falls']
 
-    Sound: proofs are about the real-valued network, including every float64 rounding error; a
+    Sound: proofs apply to the real-valued network and account for every float64 rounding error; a
     counterexample is evaluated in interval arithmetic.
     Complete: for piecewise-linear networks, given enough time; for smooth networks if no derivative
     touches 0.
@@ -165,7 +165,7 @@ def gradient_range(
 
     Every difference `f(x + d e_i) - f(x)` inside the box is `d` times a number in the range of that
     derivative, even across kinks. At a kink, the range includes the one-sided derivatives inside
-    the box. For an input that is fixed, it includes the derivative where that exists.
+    the box. For a fixed input, it includes the derivative wherever that exists.
 
     Args:
         model: As for `outrange.output_range`.
@@ -176,8 +176,8 @@ def gradient_range(
         tol: Stop when each bound is known to `tol` times the range attained by that derivative;
             None as for `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
@@ -186,8 +186,8 @@ def gradient_range(
             (docs/certificates.md). Only for the model's outputs.
         check: See `outrange.output_range`.
         progress: A function called a few times per second with a `RangeProgress`; or True to show
-            progress, False to hide it. None shows it in a terminal or a notebook once the call
-            takes 2 s.
+            progress, False to hide it. None shows it in a terminal or notebook if the call takes
+            longer than 2 s.
 
     Returns:
         A `Range` of shape `(*output shape, *input shape)`.
@@ -203,9 +203,9 @@ def gradient_range(
         >>> gradient_range(model, (-1, 1))
         Range(lo=[[0., -1.]], hi=[[2., 0.]], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: yes, including every float64 rounding error.
-    Complete: for piecewise-linear networks. For smooth networks the gap closes slowly, with the
-    width of the boxes, so pass a `tol` of 1e-2 or a `time_limit`.
+    Sound: yes; the proofs account for every float64 rounding error.
+    Complete: for piecewise-linear networks. For smooth networks the gap closes slowly, in
+    proportion to the width of the boxes, so pass a `tol` of 1e-2 or a `time_limit`.
     Cost: exponential in the number of inputs in the worst case.
 
     Reference: Jordan, Dimakis, *Exactly computing the local Lipschitz constant of ReLU networks*,
@@ -252,11 +252,11 @@ def lipschitz(
         norm: Norm of the change in inputs: `"inf"` (the largest entry), 1 or 2.
         outputs: Outputs to consider: flat indices, names, or a list of them; None for all.
         layer: Name of a layer whose values replace the model's outputs.
-        tol: Stop when each constant is known to `tol` times the range attained; None as for
-            `outrange.output_range`.
+        tol: Stop when each constant is known to `tol` times the range that the norm of the gradient
+            attains over the box; None as for `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
@@ -278,7 +278,7 @@ def lipschitz(
         >>> lipschitz(model, (-1, 1))
         Range(lo=[2.99999], hi=[3.00001], exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound: `hi` is a proved bound, including every float64 rounding error.
+    Sound: `hi` is proved; the proof accounts for every float64 rounding error.
     Complete: for piecewise-linear networks; for smooth ones as `outrange.gradient_range`.
     Cost: exponential in the number of inputs in the worst case.
 

@@ -46,11 +46,11 @@ def compare(
 
     On the JAX backend, all losses, optimizers and starts of an activation are lanes of one compiled
     program, and each lane computes exactly what Keras computes when it trains that model alone. On
-    other backends, and for models too large for that, `Model.train_on_batch` trains one model after
-    another in turns, which is slower. All combinations advance together, so they have trained
-    equally long when the time runs out. A start has the same initial weights in every combination
-    with the same shapes, and all combinations get the same batches. Failures are explained by
-    `outrange.diagnose`, and by the curves, gradients and outputs of the training.
+    other backends, and for models too large for that, `Model.train_on_batch` trains the models in
+    turn, which is slower. All combinations advance together, so they have trained equally long when
+    the time runs out. A start has the same initial weights in every combination with the same
+    shapes, and all combinations get the same batches. The reasons for failures come from
+    `outrange.diagnose` and from the loss curves, gradients and outputs recorded during training.
 
     Args:
         build: A function of an activation that returns a new, uncompiled Keras model with a fixed
@@ -60,11 +60,11 @@ def compare(
         y: Targets: classes (numbers or labels), one-hot rows, or numbers, `(n,)` or `(n, k)`. Each
             loss gets them in its own format.
         activations: Arguments for `build`: names, functions, or a dict from label to them; by
-            default some that match the targets.
+            default several that match the targets.
         losses: Names, losses, functions, or a dict; by default four that match the targets.
         optimizers: Names, optimizers, classes, or a dict; by default SGD with learning rate 0.1,
             and Adam and RMSprop with 0.01.
-        starts: Number of initial weights per combination.
+        starts: Number of different initial weights per combination.
         epochs: Passes over the data.
         batch_size: Rows per step; the order of rows is drawn anew each epoch, from `seed`.
         time_limit: Seconds, `"60s"`, `"5min"`, or None for no limit.
@@ -73,7 +73,7 @@ def compare(
             computed on all of `x` after training steps, in inference mode.
         better: `"higher"` or `"lower"`, for a custom metric.
         goal: Metric that counts as success. By default 95 % of the way from the best constant
-            prediction to the best training. If the best training is no better than a constant, or
+            prediction to the best training run. If the best run is no better than a constant, or
             than the proved limit of models without a hidden layer on classes that are not linearly
             separable, the goal is 95 % of the way to a perfect metric, and no candidate succeeds.
         kind: Kind of the targets if the data do not determine it; see `outrange.recommend`.
@@ -81,13 +81,13 @@ def compare(
         engine: `"auto"`, `"lanes"` or `"one by one"`.
         executor: Workers that train: a `concurrent.futures.Executor`, a `dask.distributed` client,
             or the address of its scheduler. None for this process. A worker trains an activation
-            for some seconds at a time. Its Keras, backend and settings must equal those of this
-            process. `build` is sent by cloudpickle. Given enough time, the study is the same as
-            without workers.
+            for a few seconds at a time. Its version of Keras, its backend and its settings must
+            match those of this process. `build` is sent by cloudpickle. Given enough time, the
+            study is the same as without workers.
         file: JSON file of the study. An unfinished study in it is resumed, and a complete one is
             returned.
         progress: A function called with a `StudyProgress`; or True to show progress, False to hide
-            it. None shows it in a terminal or a notebook once the call takes 2 s.
+            it. None shows it in a terminal or notebook if the call takes longer than 2 s.
 
     Returns:
         A `Study`; `print` it. Ctrl-C returns the results so far.
@@ -139,7 +139,7 @@ def compare(
 def dead_start(
     model: Any, x: Any, *, trials: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> DeadStart:
-    """Estimate the probability that a unit starts dead, over the layers' own initializers.
+    """Estimate the probability that a unit starts dead if its layer's initializers are drawn anew.
 
     A unit is dead on the data if its activation is flat at every row: no gradient reaches its
     weights, and only a change in earlier layers can revive it. A single ReLU neuron on positive
@@ -150,7 +150,7 @@ def dead_start(
 
     Args:
         model: A built Keras model, or a layer (built or not).
-        x: The data, `(n, *input shape)`, or arrays in the structure that the model takes.
+        x: The data, `(n, *input shape)`, or arrays in the structure that the model accepts.
         trials: Number of initializations to draw.
         confidence: Confidence level of each interval, a probability.
         seed: Seed of the draws; seeds in the initializers are not used.
@@ -173,7 +173,8 @@ def dead_start(
     Each interval is correct with probability `confidence`.
     Complete: in closed form for a dense layer whose inputs lie along one direction. Otherwise the
     intervals narrow with `trials`.
-    Cost: `trials` passes over a few rows, and over all rows for units that are dead on the few.
+    Cost: `trials` passes over a few rows, and passes over all rows for units that are dead on these
+    few.
 
     Reference: Lu, Shin, Su, Karniadakis, *Dying ReLU and initialization: theory and numerical
     examples*, 2020; Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the

@@ -1,8 +1,8 @@
 """Suppression of framework logs: only this library writes to stderr.
 
-Compiled code (XLA, TensorFlow, CUDA) writes to the file descriptor and ignores Python's settings.
-So the descriptor is redirected to the null device, and `sys.stderr` keeps the original target.
-`OUTRANGE_DEBUG=1` shows all output.
+Compiled code (XLA, TensorFlow, CUDA) writes to the file descriptor of stderr and ignores Python's
+settings. So the descriptor is redirected to the null device, and `sys.stderr` keeps the original
+target. `OUTRANGE_DEBUG=1` shows all output.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 
 NOISY = ("absl", "h5py", "jax", "keras", "matplotlib", "onnxruntime", "tensorflow", "torch")
-"""Loggers of frameworks, limited to errors."""
+"""Framework loggers that are restricted to errors."""
 
 STDERR = 2
 

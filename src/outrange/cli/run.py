@@ -1,4 +1,4 @@
-"""Execution of a command, which turns each error into one short message and an exit code."""
+"""Execution of a command; each error becomes one short message and an exit code."""
 
 import errno
 import gc
@@ -12,7 +12,7 @@ from .quiet import without_logs
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
-"""Error numbers of a standard output that is full or lost."""
+"""Error numbers that mean that standard output cannot be written: it is full or lost."""
 
 
 def run(arguments: list[str] | None = None, vnnlib: bool = False) -> int:

@@ -17,14 +17,14 @@ LEAST_READING = 3.0
 import cannot be interrupted, and an answer without bounds is worthless."""
 
 LEAST_SEARCH = 1e-3
-"""Time limit in seconds of a search if reading the model took all of the command's time."""
+"""Time limit in seconds of a search if reading the model used up all of the command's time."""
 
 
 _seconds: ContextVar[float] = ContextVar("outrange_start_up", default=0.0)
 
 
 def count_start_up() -> None:
-    """Record the start-up time of this process, which runs a single command.
+    """Record the start-up time of this process; the process runs a single command.
 
     The processor time used so far equals the start-up time unless other processes delayed it.
     """

@@ -1,7 +1,7 @@
 """The ambient worker pool, which is a context variable like the deadline.
 
-A search that can be divided runs many calls below the caller that has workers, so the pool is not
-passed as an argument.
+A search that can be divided runs many call levels below the caller that has the workers, so the
+pool is not passed as an argument.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Workers:
         self._callbacks.append(callback)
 
     def close(self) -> None:
-        """Call the registered callbacks, each once, because the question has ended."""
+        """Call each registered callback exactly once, because the question has ended."""
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
@@ -45,7 +45,7 @@ _workers: ContextVar[Workers | None] = ContextVar("outrange_workers", default=No
 
 
 def ambient_workers() -> Workers | None:
-    """Return the ambient worker pool; None if there is none."""
+    """Return the ambient worker pool, or None if there is none."""
     return _workers.get()
 
 

@@ -1,7 +1,7 @@
 """Groups short questions into one task, because each task takes a round trip to a worker.
 
-Sizes follow guided self-scheduling: each task takes a fraction of the waiting questions, so that
-all workers end at about the same time.
+Sizes follow guided self-scheduling: each task contains a fraction of the waiting questions, so that
+all workers finish at about the same time.
 
 Reference: Polychronopoulos, Kuck, *Guided self-scheduling: a practical scheduling scheme for
 parallel supercomputers*, IEEE Transactions on Computers, 1987.
@@ -97,7 +97,7 @@ class Chunks:
 
 
 def answer_within(questions: Iterable[Q], decide: Callable[[Q], A], patience: float) -> list[A]:
-    """Answer questions on a worker until the time is over; answer at least one question.
+    """Answer questions on a worker until `patience` runs out; answer at least one question.
 
     Args:
         questions: The questions of one task, in order.

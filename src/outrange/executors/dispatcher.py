@@ -95,7 +95,7 @@ class Dispatcher:
         return list(self._running)
 
     def free_slots(self, ahead: int) -> int:
-        """Return how many more tasks can be submitted; negative if there are too many.
+        """Return how many more tasks can be submitted; it is negative if there are too many.
 
         Args:
             ahead: Number of tasks to queue at each worker, so that it need not wait for its next
@@ -104,7 +104,7 @@ class Dispatcher:
         return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
 
     def next_node(self, ahead: int, results: Sequence[TaskResult] = ()) -> WorkerNode | None:
-        """Return the node with the fewest tasks; None if all nodes have enough tasks.
+        """Return the node with the fewest tasks, or None if all nodes have enough tasks.
 
         Args:
             ahead: Number of tasks to queue at each node, as in `free_slots`.

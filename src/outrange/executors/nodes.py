@@ -1,6 +1,6 @@
 """Nodes: workers with several cores, all of which run the same task and send one report.
 
-One process serves all workers, and each report takes it some milliseconds. So the number of cores
+One process serves all workers, and each report costs it a few milliseconds. So the number of cores
 that it can keep busy depends on how many cores share a report.
 """
 
@@ -28,7 +28,7 @@ class WorkerNode:
 
 
 class Nodes(Executor):
-    """An executor whose workers have several cores each, all of which one task uses.
+    """An executor whose workers have several cores each; every task uses all cores of its worker.
 
     Wrap executors whose workers are whole machines or parts of them: `mpi4py.futures`,
     `executorlib`, a process pool. Dask need not be wrapped, since it knows how many threads its

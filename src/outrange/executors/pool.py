@@ -26,7 +26,7 @@ class Pool(Protocol):
 
     @property
     def cores(self) -> int:
-        """The number of cores of a task that is not submitted to a particular node."""
+        """The number of cores used by a task that is not submitted to a particular node."""
         ...
 
     @property
@@ -139,7 +139,7 @@ def as_pool(executor: Any) -> Pool | None:
 
     Args:
         executor: A `concurrent.futures.Executor`, a `distributed.Client`, or the address of a Dask
-            scheduler, `"tcp://10.0.0.1:8786"`.
+            scheduler, such as `"tcp://10.0.0.1:8786"`.
 
     Raises:
         InputError: `executor` is something else, or no scheduler answers at the address.

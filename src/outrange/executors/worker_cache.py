@@ -56,7 +56,7 @@ class WorkerCache:
         return len(self._payloads) > MAX_PAYLOADS or weight > MAX_BYTES
 
     def get(self, digest: str) -> CachedPayload | None:
-        """Return the payload with the given hash; None if it is not in the cache."""
+        """Return the payload with the given hash, or None if it is not in the cache."""
         with self._lock:
             objects = self._payloads.get(digest)
             if objects is None:
@@ -131,7 +131,7 @@ def run_task(
         cores: Number of cores that the task may use.
 
     Returns:
-        The return value of the function; `MISSING` if the worker lacks the payload.
+        The return value of the function, or `MISSING` if the worker lacks the payload.
 
     Raises:
         WrongVersion: The worker has another version of outrange.

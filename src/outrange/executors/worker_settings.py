@@ -21,14 +21,15 @@ TRIM, MAP = -1, -3
 """The numbers by which glibc identifies the settings `M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD`."""
 
 MAPPED = 32 << 20
-"""Size in bytes from which an allocation is mapped separately: the maximum that glibc accepts."""
+"""Size in bytes at or above which an allocation is mapped separately: the maximum that glibc
+accepts."""
 
 TRIMMED = 256 << 20
 """Number of free bytes at the top of the heap above which they are returned to the system."""
 
 
 def process_name() -> str:
-    """Return a name that distinguishes this process from its forks and from other machines'."""
+    """Return a name that distinguishes this process from all others, on this or another machine."""
     return f"{_machine()}-{os.getpid()}"
 
 

@@ -56,7 +56,7 @@ class Pages:
         self._open: set[Session] = set()
 
     async def page(self, request: Request) -> Response:
-        """Return the page, or a refusal if the request does not have the right token."""
+        """Return the page, or an error response if the request does not have the right token."""
         if not self._guard.knows_token(request.query_params.get("token")):
             return PlainTextResponse(
                 "Open the address that `outrange explore` printed: the token in this address is "
@@ -127,7 +127,7 @@ class Pages:
 
 
 class Guarded:
-    """Middleware that refuses requests for other hosts and adds security headers.
+    """Middleware that rejects requests for other hosts and adds security headers.
 
     Args:
         app: The application to guard.

@@ -15,7 +15,7 @@ EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def bundle() -> str:
-    """Return all JavaScript modules joined to one, since a notebook accepts a single module."""
+    """Return all JavaScript modules joined into one, since a notebook accepts a single module."""
     texts = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
     return "\n".join(EXPORT.sub("", IMPORT.sub("", text)) for text in texts)
 

@@ -39,7 +39,7 @@ class Guard:
         return is_loopback(self.host)
 
     def knows_host(self, host: str | None) -> bool:
-        """Return whether a `Host` header names this server.
+        """Return whether a `Host` header identifies this server.
 
         Args:
             host: Value of the header; None if the request has none.
@@ -66,7 +66,7 @@ class Guard:
         return headers.get("origin") == f"http://{headers.get('host')}"
 
     def knows_token(self, token: str | None) -> bool:
-        """Return whether the token is right; the comparison takes constant time.
+        """Return whether the token is correct; the comparison takes constant time.
 
         Args:
             token: Token of the request; None if the request has none.

@@ -1,4 +1,4 @@
-"""Parses the questions of a page, and refuses other messages with an explanation."""
+"""Parses the questions of a page, and rejects other messages with an explanation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 LONGEST = 1 << 16
-"""Maximum number of characters of a message, without the bounds of the inputs."""
+"""Maximum number of characters of a message, not counting the bounds of the inputs."""
 
 AN_INPUT = 64
 """Maximum number of characters for the two bounds of one input."""
@@ -30,7 +30,7 @@ PROPERTY = 4096
 MOST_SAMPLES = 1_000_000
 
 LARGEST_ID = 2**53 - 1
-"""Largest number of a question; JavaScript represents integers exactly up to this one."""
+"""Largest ID of a question; JavaScript represents all integers up to this one exactly."""
 
 KINDS = ("range", "point", "end", "verify", "sample", "report")
 
@@ -41,9 +41,9 @@ class Ask:
 
     Args:
         kind: Kind of the question, one of `KINDS`.
-        id: Number of the question, which every answer repeats.
+        id: ID of the question, which every answer repeats.
         box: For `range`, `verify` and `sample`: the input set.
-        box_id: Number of the input set, which answers about it repeat.
+        box_id: ID of the input set, which answers about it repeat.
         point: For `point`: the input, `(inputs,)`.
         output: For `end`: flat index of the output.
         side: For `end`: `"lo"` for its lower bound, `"hi"` for its upper bound.
@@ -68,7 +68,7 @@ class Refused(InputError):
     Args:
         text: Explanation for the user of the page.
         kind: Kind of the question, if it can be read.
-        id: Number of the question, if it can be read.
+        id: ID of the question, if it can be read.
     """
 
     def __init__(self, text: str, kind: str | None = None, id: int | None = None) -> None:

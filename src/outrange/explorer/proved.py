@@ -35,7 +35,7 @@ class ProvedRanges:
         self._ranges = (*self._ranges[:1], *self._ranges[1:][2 - CAPACITY :], (box, ends))
 
     def over(self, box: Box) -> Bounds | None:
-        """Return bounds of the outputs on an input set; None if no cached set contains it.
+        """Return bounds of the outputs on an input set, or None if no cached set contains it.
 
         If several cached sets contain it, their bounds are intersected.
 

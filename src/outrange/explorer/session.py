@@ -36,7 +36,7 @@ class Shown:
     """The ranges that a page shows.
 
     Args:
-        id: Number of the `range` question that they answer.
+        id: ID of the `range` question that they answer.
         ends: The inputs at which the smallest and the largest outputs were seen.
         box: The box of the sliders.
         answer: The answer of the completed search; None until then, or if the model contradicts it.
@@ -242,6 +242,6 @@ def _error(text: str, cause: str, kind: str | None, id: int | None) -> dict[str,
         text: Explanation for the user of the page.
         cause: `"input"` if a rule was broken, `"memory"` if memory ran out, `"failure"` otherwise.
         kind: Kind of the question, if known.
-        id: Number of the question, if known.
+        id: ID of the question, if known.
     """
     return {"say": "error", "cause": cause, "ask": kind, "id": id, "text": text}

@@ -38,7 +38,7 @@ MOST_CASES = 16
 search."""
 
 _CELLS = 1 << 20
-"""Maximum number of entries of a graph's values at all these inputs together."""
+"""Maximum total number of entries of a graph's values over all inputs at which it is evaluated."""
 
 DIGITS = 5
 """Significant digits of a unit's range, for drawing."""
@@ -238,8 +238,8 @@ def exact_range(
 def narrow(answer: Range, known: Bounds) -> Range:
     """Intersect a range with bounds that were proved before.
 
-    Sound: both bounds hold. Seen values are unchanged, except that rounding errors above `hi` or
-    below `lo` are clipped.
+    Sound: both the range and the bounds are valid. Seen values are unchanged, except that rounding
+    errors above `hi` or below `lo` are clipped.
 
     Args:
         known: Proved bounds of the outputs, `(outputs,)` each.
@@ -267,7 +267,8 @@ def flat_points(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarra
     """Flatten points in the shapes of the model's inputs to `(count, inputs)`.
 
     Args:
-        at: An array with the points first, or a dict of such arrays if there are several inputs.
+        at: An array whose first axis is the points, or a dict of such arrays if there are several
+            inputs.
         count: Number of points.
     """
     parts: Sequence[np.ndarray] = list(at.values()) if isinstance(at, dict) else [at]
@@ -279,7 +280,7 @@ def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
 
     Args:
         exhibit: Content of the page.
-        id: Number of the question.
+        id: ID of the question.
         x: The input, `(inputs,)`.
     """
     network = exhibit.network
@@ -298,7 +299,7 @@ def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
 
 
 def sample(exhibit: Exhibit, ask: Ask) -> dict[str, Any]:
-    """Return the message with the ranges seen at random inputs, which are no proved bounds."""
+    """Return the message with the ranges seen at random inputs, which are not proved bounds."""
     assert ask.box is not None
     seen = sample_range(exhibit.network, exhibit.input_set(ask.box), samples=ask.count)
     return {

@@ -1,4 +1,4 @@
-"""A thread that runs the newest task and stops an older one for it."""
+"""A thread that runs the newest task and stops an older one to make room for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLOSING = 2.0
 
 
 class NewestWorker:
-    """Runs one task at a time, and always the newest next; older waiting tasks are dropped.
+    """Runs one task at a time; the newest waiting task runs next, and older ones are dropped.
 
     A task runs under `core.stopped_by`, so code that checks its deadline stops as soon as a newer
     task arrives.

@@ -1,4 +1,4 @@
-"""Displays the progress of a call once it takes long, and removes the display at its end."""
+"""Displays the progress of a call that takes a while, and removes the display when it ends."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Screen(Protocol):
 
 
 def screen() -> Callable[[], Screen] | None:
-    """Return the constructor of a notebook or terminal screen; None if neither is available."""
+    """Return the constructor of a notebook or terminal screen, or None if neither is available."""
     if "IPython" in sys.modules:
         from .notebook import NotebookScreen, in_notebook
 
@@ -131,10 +131,9 @@ class Display:
 
 
 def progress_listener(progress: Progress) -> Callable[..., None] | None:
-    """Return `progress` if it is a function; None otherwise.
+    """Return `progress` if it is a function, otherwise None.
 
-    `with_progress` has already replaced True and None by the listener of a display, if there is
-    one.
+    If there is a display, `with_progress` has already replaced True and None with its listener.
     """
     return progress if callable(progress) else None  # pyright: ignore[reportReturnType]
 
@@ -148,7 +147,7 @@ def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
         progress: The user's argument.
 
     Yields:
-        The listener of progress reports; None if nobody listens.
+        The listener for progress reports, or None if there is none.
 
     Raises:
         InputError: `progress` is not one of the permitted values.

@@ -58,7 +58,7 @@ def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
     Args:
         title: Title of the question.
         seconds: Seconds since the start of the question.
-        news: Type of a report to the latest report of that type.
+        news: Dict from the type of a report to the latest report of that type.
     """
     stage = news.get(Stage, Stage(""))
     head = f"{title}  {seconds:.0f} s" + (f"  {stage.text}" if stage.text else "")

@@ -1,4 +1,4 @@
-"""A screen for scripts, which prints one line to stderr if a question takes long."""
+"""A screen for scripts, which prints one line to stderr if a question takes a long time."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def times(sections: Sequence[Section]) -> list[tuple[str, str]]:
 
 
 def versions() -> list[tuple[str, str]]:
-    """Return pairs of name and value: loaded packages and Python with versions, and the machine."""
+    """Return pairs of name and value: versions of Python and loaded packages, and the machine."""
     packages = []
     for package in PACKAGES:
         if MODULES.get(package, package) in sys.modules:

@@ -76,10 +76,10 @@ def _row(
 
 
 def _runs_of_equal_inputs(alone: Sequence[int], lo: np.ndarray, hi: np.ndarray) -> list[list[int]]:
-    """Return the indices of the inputs in runs, each of which is a row of the table.
+    """Group the indices of the inputs into runs; each run is a row of the table.
 
     If there are many inputs, consecutive inputs with equal bounds form one run. Otherwise, each
-    input is a run of its own.
+    input forms a separate run.
     """
     if len(alone) <= MOST_PRINTED:
         return [[i] for i in alone]

@@ -24,14 +24,14 @@ WIDTH = 7.6
 """Width of a figure in inches."""
 
 SMALLEST = 16
-"""Maximum number of entries of an input that is not drawn as an image."""
+"""Inputs with at most this many entries are not drawn as images."""
 
 MOST_PICTURES = 4
 """Maximum number of adversarial inputs in a figure."""
 
 
 def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
-    """Return an answer as an HTML `<figure>`; empty if it has no figure or matplotlib is missing.
+    """Return an answer as an HTML `<figure>`, or "" if it has none or matplotlib is missing.
 
     Args:
         answer: The answer to draw.
@@ -64,14 +64,14 @@ def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
 
 
 def _title(answer: Any, reader: Reader) -> str:
-    """Return a plain sentence as the title of a figure; empty if it keeps its own title."""
+    """Return a plain sentence as a figure's title, or "" if the figure keeps its own title."""
     if isinstance(answer, Range):
         return f"{outcome([answer], reader)} (pale: proved, dark: seen)"
     return outcome([answer], reader) if isinstance(answer, RobustAccuracy | Monotone) else ""
 
 
 def _axes(answer: Any) -> Any:
-    """Return matplotlib axes of a suitable size; None for answers that are not drawn."""
+    """Return matplotlib axes of a suitable size, or None for answers that are not drawn."""
     if isinstance(answer, Range) and answer.lo.size:
         count = answer.lo.size
         return canvas(WIDTH, 1.5 + 0.3 * max(count, 2) if count <= MOST_BARS else 4.2)
@@ -97,7 +97,7 @@ def _axes(answer: Any) -> Any:
 
 
 def _label(figure: Any, answer: Any) -> str:
-    """Return a text for screen readers: the title of a figure, or the `repr` of the answer."""
+    """Return the text for screen readers: the title of a figure, or the `repr` of the answer."""
     title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
     return " ".join(title.replace(r"\$", "$").split()) or repr(answer)
 

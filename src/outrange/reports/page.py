@@ -65,7 +65,7 @@ def report_html(title: str, lead: str, sections: Sequence[Section], standard: st
 def _groups(
     sections: Sequence[Section], standard: str | None
 ) -> Mapping[str, tuple[str, list[Section]]]:
-    """Return the key of each heading, mapped to the heading and the sections below it."""
+    """Return a dict from the key of each heading to the heading and the sections below it."""
     if standard is None:
         return {section.key: (section.title, [section]) for section in sections}
     by_key = {section.key: section for section in sections}
@@ -154,6 +154,6 @@ def _block(document: Document, label: str) -> str:
 
 
 def _scrollable(shown: str, label: str) -> str:
-    """Wrap each table in HTML so that a wide table scrolls on its own, also by keyboard."""
+    """Wrap each table in HTML that lets a wide table scroll separately, including by keyboard."""
     opened = f'<div class="scroll" role="group" tabindex="0" aria-label="Table: {escape(label)}">'
     return shown.replace("<table", f"{opened}<table").replace("</table>", "</table></div>")

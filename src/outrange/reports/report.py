@@ -20,7 +20,7 @@ class Report:
 
     Args:
         model: Name of the model.
-        made: Time of the report, as text.
+        made: Time at which the report was made, as text.
         sections: Sections in the order of the page.
         standard: Standard whose headings structure the page; None to use those of the sections.
         interrupted: Whether Ctrl-C ended the questions early.

@@ -25,7 +25,7 @@ def units_of(slots: Sequence[Slot], names: Sequence[str] | None, units: Units) -
 
     Args:
         slots: Inputs or outputs with the model's names.
-        names: Names of the entries, flat; None to use the model's names.
+        names: Flat list of names for the entries; None to use the model's names.
         units: Units by name of an entry, an input or an output.
     """
     entries = entry_names({slot.name: slot.shape for slot in slots})
@@ -38,11 +38,11 @@ def units_of(slots: Sequence[Slot], names: Sequence[str] | None, units: Units) -
 
 
 def output_names(slots: Sequence[Slot], names: Sequence[str] | None) -> list[str]:
-    """Return the name of each entry of the outputs, flat.
+    """Return a flat list of the names of all output entries.
 
     Args:
         slots: Outputs of the model.
-        names: The user's names of the entries, flat; None if there are none.
+        names: Flat list of the user's names for the entries; None if there are none.
     """
     if names is not None:
         return list(names)
@@ -70,9 +70,9 @@ def reader_of(
         graph: The model with its own input names.
         named: The model with the input names of the answers.
         regions: Regions whose union is the input set.
-        names: Names of the input entries, flat; None to use the model's names.
+        names: Flat list of names for the input entries; None to use the model's names.
         units: Units of inputs and outputs by name, or one unit for all outputs.
-        outputs: Names of the output entries, flat; None to use the model's names.
+        outputs: Flat list of names for the output entries; None to use the model's names.
         whole: Flat indices of further inputs that are integers in the data.
         groups: One-hot groups of the inputs.
     """

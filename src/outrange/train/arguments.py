@@ -17,7 +17,7 @@ def positive_integer(value: Any, name: str, where: str) -> int:
 
     Args:
         value: The value to check.
-        name: The user's name of the argument, for messages.
+        name: Name of the argument in messages.
         where: Description of the caller, for messages.
 
     Raises:
@@ -33,12 +33,12 @@ def finite_number(value: Any, name: str, where: str, least: float = -np.inf) -> 
 
     Args:
         value: The value to check.
-        name: The user's name of the argument, for messages.
+        name: Name of the argument in messages.
         where: Description of the caller, for messages.
         least: The smallest permitted value.
 
     Raises:
-        InputError: The value is not such a number.
+        InputError: The value is not a finite number of at least `least`.
     """
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not isfinite(value) or value < least:
@@ -73,8 +73,9 @@ def data_arrays(value: Any, name: str) -> Any:
     """Convert training data to a nested structure of numeric NumPy arrays.
 
     Args:
-        value: Data as `fit` accepts them: an array, rows first, or a list, tuple or dict of arrays.
-        name: The user's name of the argument, for messages.
+        value: Data as `fit` accepts them: an array whose first axis is the rows, or a list, tuple
+            or dict of such arrays.
+        name: Name of the argument in messages.
 
     Raises:
         InputError: A part of the data is not a numeric array, the arrays differ in length, or they
@@ -112,7 +113,7 @@ def _with_arrays(value: Any, name: str) -> tuple[Any, list[np.ndarray]]:
 
 
 def _array(value: Any) -> np.ndarray | None:
-    """Convert an array-like object to a NumPy array; None if that is not possible."""
+    """Convert an array-like object to a NumPy array, or return None if that is not possible."""
     if hasattr(value, "to_numpy"):
         return value.to_numpy()
     try:

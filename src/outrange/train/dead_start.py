@@ -136,7 +136,7 @@ def _model(model: Any, x: Any) -> Any:
 
 
 def _flat_curves(network: Network, info: LayerInfo) -> list[Curve]:
-    """Return the activations of a layer if each has a piece of slope 0; else an empty list."""
+    """Return the activations of a layer if each has a piece of slope 0, otherwise an empty list."""
     curves = activation_curves(network, info)
     return curves if curves and all(_has_flat_piece(curve) for curve in curves) else []
 
@@ -151,7 +151,7 @@ def _has_flat_piece(curve: Curve) -> bool:
 
 
 def _layer(model: Any, info: LayerInfo) -> Any:
-    """Return the Keras layer with this path; None unless it is at the top level of the model."""
+    """Return the Keras layer with this path, or None if it is not at the model's top level."""
     return next(
         (layer for layer in getattr(model, "layers", [model]) if layer.name == info.path), None
     )
@@ -210,7 +210,7 @@ def _is_symmetric(network: Network, info: LayerInfo, makers: dict[str, Any]) -> 
 
 
 def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray) -> float | None:
-    """Compute the probability that a unit starts dead in closed form; None if no form is known.
+    """Return the closed form of the probability that a unit starts dead, or None if none is known.
 
     A closed form is known for a dense layer on the inputs with a zero initial bias, independent
     symmetric weights, and an activation that is flat up to 0 and increases after it. A unit is dead
@@ -246,7 +246,7 @@ def _sample_dead_shares(
     """Draw random initializations and measure the fraction of units that are dead at every row.
 
     Returns:
-        Path of each layer to the fractions, one per initialization.
+        A dict from the path of each layer to its fractions, one per initialization.
     """
     start = read_processor_clock()
     rng = np.random.default_rng(seed)
@@ -270,7 +270,7 @@ def _sample_dead_shares(
 def _dead(
     network: Network, graph: Graph, rows: np.ndarray, wanted: Container[str]
 ) -> dict[str, np.ndarray]:
-    """Return for each wanted layer a mask of the units that are flat at all rows and positions."""
+    """Return masks, by wanted layer, of the units that are flat at all rows and positions."""
     values = graph.run_all(rows)
     masks = {}
     for info in network.layers:

@@ -12,7 +12,7 @@ OUTLIERS = 10.0
 """A target is an outlier beyond this distance from the median, in median absolute deviations."""
 
 FAR = 0.005
-"""Fraction of outliers among the targets from which they dominate squared errors."""
+"""Fraction of outliers among the targets at or above which they dominate the squared error."""
 
 SCALES = (0.1, 10.0)
 """Range of standard deviations of inputs and targets that need no scaling."""
@@ -210,4 +210,4 @@ LAST_LAYERS: dict[str, Callable[[Targets], LastLayer]] = {
     "positive": _positive,
     "real": _real,
 }
-"""Kind of targets to the function that chooses the last layer for them."""
+"""Dict from each kind of targets to the function that chooses the last layer for it."""

@@ -29,18 +29,18 @@ class RangeMonitor(keras().callbacks.Callback):
     allows. The other epochs repeat the latest numbers, and `ranges/epoch` is the epoch in which
     they were measured (NaN before the first measurement).
 
-    If a training is too short for that, the monitor measures after the last epoch with interval
-    arithmetic, whose bounds are also proved but wider. It does so if the measurement fits into the
-    time budget or takes less than a hundredth of a second. Otherwise, a `UserWarning` at the end of
-    training reports that nothing was measured. If a later callback stops a training early, the last
-    measurement is made for the final weights when training ends, and appears only in
+    If the training run is too short for that, the monitor measures after the last epoch with
+    interval arithmetic, whose bounds are also proved but wider. It does so if the measurement fits
+    into the time budget or takes less than a hundredth of a second. Otherwise, a `UserWarning` at
+    the end of training reports that nothing was measured. If a later callback stops training early,
+    the last measurement is made for the final weights when training ends, and appears only in
     `model.history`.
 
     The recording is also compared with the model itself. This comparison compiles the model, so it
-    is made as soon as the time budget allows (with `share=1`, before the first step). Long
-    trainings save time for it after the first measurement. `ranges/compared` is 1 from the
-    comparison on. Until then, the numbers rely on the recording alone. If the recording and the
-    model differ, a `RangeWarning` reports it, and all later numbers are NaN.
+    is made as soon as the time budget allows (with `share=1`, before the first step). In a long
+    training run, time is saved for it after the first measurement. After the comparison,
+    `ranges/compared` is 1. Until then, the numbers rely on the recording alone. If the recording
+    and the model differ, a `RangeWarning` reports it, and all later numbers are NaN.
 
     Callbacks run in the order of their list, and each sees the entries that earlier ones wrote to
     `logs`. Put this callback first, before `CSVLogger`, `TensorBoard`, W&B and others. (`History`
@@ -50,15 +50,15 @@ class RangeMonitor(keras().callbacks.Callback):
     `ranges/saturated` are the fractions of units that are dead or saturated for every input in the
     box (proved). `ranges/idle` is the fraction of units whose activation is flat at every measured
     row. `ranges/lo` and `ranges/hi` are the bounds of the outputs (proved). `ranges/unreachable` is
-    the fraction of target numbers outside these bounds. Each layer with an activation has
+    the fraction of target values outside these bounds. Each layer with an activation has
     `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo` and `.../gradient_hi`. The last two
     are the least and the largest norm, over the rows, of the derivatives of the outputs with
     respect to the activation's input.
 
-    Unknown numbers are NaN: a gradient through an operation without a supported derivative, and
-    everything once weights are not finite. If an operation is not defined on the whole box, its
-    range is infinite. Any other error in a measurement is reported as a `RangeWarning`. The
-    measurements then end, and the training continues.
+    Unknown numbers are NaN: a gradient through an operation without a supported derivative, and all
+    numbers as soon as any weight is not finite. If an operation is not defined on the whole box,
+    its range is infinite. Any other error in a measurement is reported as a `RangeWarning`. The
+    measurements then end, and training continues.
 
     Args:
         x: The training inputs, or a part of them, in arrays as `fit` accepts them: one array of any
@@ -232,7 +232,7 @@ class RangeMonitor(keras().callbacks.Callback):
         self.time_share.has_measured(start, usual=linear and not compared)
 
     def alarm(self, alarms: set[str]) -> None:
-        """Warn about proved findings if another fault has become provable.
+        """Warn about proved findings if a new fault has become provable.
 
         The findings come from a diagnosis of the current model, and each rule warns only once.
 

@@ -28,7 +28,7 @@ class LayerMoment:
     """The measurements of one layer with an activation.
 
     Args:
-        name: Path of the layer, followed by the number of the call if there are several calls.
+        name: Path of the layer, followed by a call number if the layer is called several times.
         dead: Number of units whose activation is flat for every input in the box (proved).
         saturated: Number of units in the flat tail of a smooth activation for every input in the
             box (proved).
@@ -67,7 +67,7 @@ class Moment:
 
 
 def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True) -> Moment:
-    """Measure the layers of a network: bounds over a box, idle units and gradients at rows.
+    """Measure the layers of a network: bounds over a box, idle units and gradients at data rows.
 
     Args:
         box: The inputs for which bounds are proved.
@@ -103,7 +103,7 @@ def names_of(network: Network) -> list[str]:
 
 
 def _ends(graph: Graph, box: Box, linear: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Bound every value over the box; bounds are infinite if an op may leave its domain."""
+    """Bound every value over the box; bounds are infinite if an op may be undefined on it."""
     if linear:
         with contextlib.suppress(InputError):
             return [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, "linear")]
@@ -212,7 +212,7 @@ def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
 
     Returns:
         One array `(n,)` per value. It is NaN if an op between the value and the outputs has no rule
-        here, and 0 if the outputs do not depend on the value. For a value that a fused curve
+        in `PULL`, and 0 if the outputs do not depend on the value. For a value that a fused curve
         bypasses, it is the norm without that curve.
     """
     count, outputs = len(values[0]), min(OUTPUTS, graph.value_size(graph.output))

@@ -23,10 +23,11 @@ KINDS = {
 CLASSES = ("binary", "classes", "one_hot", "multi_label")
 
 ROWS_PER_CLASS = 2
-"""Minimum average number of rows per distinct integer if integers are class numbers."""
+"""Minimum average number of rows per distinct integer for integers to be read as class numbers."""
 
 MAGNITUDES = 20.0
-"""Factor by which the largest positive target exceeds the median if targets span magnitudes."""
+"""Targets span orders of magnitude if the largest positive one exceeds the median by this
+factor."""
 
 
 @dataclass(frozen=True, eq=False)

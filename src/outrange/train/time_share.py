@@ -9,9 +9,9 @@ from ..core.clock import read_clock, read_processor_clock
 
 
 COMPARISON, OF_FIRST, LONG = 0.02, 0.1, 5.0
-"""Estimated time of a comparison with the model, in addition to the reading time: a minimum in
-seconds, a fraction of the first epoch (since both compile), and the maximum duration of the first
-epoch in that estimate.
+"""Estimated time to compare the recording with the model, in addition to the reading time: a
+minimum in seconds, a fraction of the first epoch (since both compile), and the maximum duration of
+the first epoch in that estimate.
 """
 
 LOOK, GLANCE = 3.0, 0.75
@@ -47,7 +47,7 @@ class TimeShare:
     # ---- events -----------------------------------------------------------------------------
 
     def has_read(self) -> None:
-        """Record that the model has been read; all processor time so far is the reading time."""
+        """Record that the model has been read; all processor time so far is reading time."""
         self.spent = self.reading = _now()[1] - self.begun[1]
         self.look = LOOK * self.reading
 
@@ -55,7 +55,7 @@ class TimeShare:
         """Record the end of an epoch.
 
         Args:
-            epoch: Index of the epoch, from 0; a resumed training begins with a later index.
+            epoch: Index of the epoch, from 0; resumed training begins with a later index.
         """
         now = self.elapsed
         self.last_epoch, self.before = max(0.0, now - self.before), now
@@ -84,14 +84,14 @@ class TimeShare:
 
     @property
     def to_come(self) -> float:
-        """Estimated seconds of the remaining epochs."""
+        """Estimated duration of the remaining epochs, in seconds."""
         if self.ended < 2 or self.epoch is None:  # the first epoch compiles, the others do not
             return 0.0
         return max(0, self.epochs - self.epoch - 1) * self.last_epoch
 
     @property
     def comparison(self) -> float:
-        """Estimated seconds of a comparison with the model."""
+        """Estimated time, in seconds, to compare the recording with the model."""
         return max(COMPARISON, OF_FIRST * min(self.first, LONG)) + self.reading
 
     def pays(self, seconds: float, later: float = 0.0, *, reserve: float = RESERVE) -> bool:
@@ -106,15 +106,15 @@ class TimeShare:
         return self.share == 1.0 or self.spent + seconds <= share * (self.elapsed + later)
 
     def allows_comparison(self) -> bool:
-        """Return whether there is time for a comparison with the model and a measurement."""
+        """Return whether there is time to compare the recording with the model and then measure."""
         return self.pays(self.comparison + self.look)
 
     def allows_measurement(self, compared: bool, *, last: bool = False) -> bool:
         """Return whether there is time for a measurement.
 
-        For the first measurement, half of the time of the remaining epochs counts toward the
-        budget, but not more, since a training may be stopped early. After that, time is saved for
-        the comparison if the training is long enough.
+        For the first measurement, half of the estimated duration of the remaining epochs counts
+        toward the budget, but not more, since training may be stopped early. After that, time is
+        saved for the comparison if training is long enough.
 
         Args:
             compared: Whether the recording has been compared with the model.

@@ -73,7 +73,7 @@ class Watched:
         Args:
             epoch: Index of the epoch, from 0.
             compared: Whether to compare the recording with the model first, unless already done.
-            linear: Whether to use linear bounds rather than intervals, which are much faster.
+            linear: Whether to use linear bounds rather than the much faster interval bounds.
 
         Returns:
             The numbers by their name in `logs`, and the set of proved faults: names of dead layers,
@@ -124,9 +124,9 @@ class Watched:
         return y.reshape(-1, size).astype(np.float64)
 
     def unreachable(self, result: Moment) -> float | None:
-        """Return the fraction of the target numbers that lie outside the bounds of the outputs.
+        """Return the fraction of the target values that lie outside the bounds of the outputs.
 
-        Returns None if the targets do not fit the outputs.
+        The result is None if the targets do not fit the outputs.
         """
         y = self.fitting_targets()
         if y is None:
@@ -135,7 +135,7 @@ class Watched:
         return float(np.mean((y < result.lo - slack) | (y > result.hi + slack)))
 
     def out_of_reach(self, result: Moment) -> bool:
-        """Return whether some target may be out of reach of the model for all weights.
+        """Return whether some target may be out of the model's reach, whatever its weights are.
 
         The current bounds alone would not show that, since they hold for the current weights only.
         Each bound of the outputs is moved outward to -1, 0, 1 or infinity. Labels of 0 and 1 are

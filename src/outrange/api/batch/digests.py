@@ -1,4 +1,4 @@
-"""Digests that tell an instance's files apart from other files with the same names."""
+"""Digests that distinguish an instance's files from other files with the same names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ CHUNK = 1 << 20
 """Number of bytes that are unpacked in one step."""
 
 DIGITS = 16
-"""Number of hexadecimal digits. They prevent accidental collisions, but not malicious ones."""
+"""Number of hexadecimal digits of a digest: enough against accidental collisions, but not against
+malicious ones."""
 
 
 def digest_of(*files: Path) -> str:
-    """Return the digest of the unpacked contents of files; "" if any file cannot be read.
+    """Return the digest of the unpacked contents of files, or "" if any file cannot be read.
 
     Args:
         files: Plain or gzip-compressed files; their order matters.

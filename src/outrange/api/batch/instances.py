@@ -66,11 +66,11 @@ def read_instances(
     """Read the instances of a list, without duplicates.
 
     Args:
-        path: A CSV file with rows `onnx,vnnlib,timeout`, optionally after a row of titles.
+        path: A CSV file with rows `onnx,vnnlib,timeout`, optionally after a header row.
         root: Folder to which file names are relative; None for the folder of the list.
         seconds: Time limit of every instance, overriding the list; None to use the limits in the
             list.
-        only: Text that instance names must contain; None for all.
+        only: Substring that instance names must contain; None for all instances.
 
     Raises:
         InputError: The list is missing or malformed, or a file that it names is missing.
@@ -113,7 +113,7 @@ def of_pairs(
         pairs: Pairs of a model file and a property file.
         root: Folder to which file names are relative; None for the current folder.
         seconds: Time limit of each instance.
-        only: Text that instance names must contain; None for all.
+        only: Substring that instance names must contain; None for all instances.
 
     Raises:
         InputError: The limit is missing, an item is not a pair, or a file is missing.
@@ -170,7 +170,7 @@ def read_expected(path: Path) -> dict[Key, str]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the words of each row that is not empty."""
+    """Yield the line number and the fields of each nonempty row."""
     if not path.is_file():
         raise InputError(f"The list of instances does not exist. Received: `{path}`.")
     try:

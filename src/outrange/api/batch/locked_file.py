@@ -1,4 +1,4 @@
-"""Files that a single process locks and appends to; each append is on disk when it returns."""
+"""Files that one process locks and appends to; each append is on disk when the call returns."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LOCKED = 2**31 - 2
 """Offset of the byte that is locked on Windows: the last one that can be locked."""
 
 BINARY = getattr(os, "O_BINARY", 0)
-"""Flag that keeps Windows from translating line ends."""
+"""Flag that keeps Windows from translating line endings."""
 
 
 def lock(file: int, path: Path) -> None:
-    """Hold the lock until the process exits. On file systems without locks, do nothing."""
+    """Lock the file until the process exits. On file systems without locks, do nothing."""
     try:
         _lock_of_system(file)
     except (BlockingIOError, PermissionError):

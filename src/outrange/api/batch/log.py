@@ -14,7 +14,7 @@ from .summary import BatchProgress, batch_live_text
 
 
 class ResultStore(Protocol):
-    """The protocol of a store of results."""
+    """A protocol for stores of results."""
 
     known: dict[Key, Result]
 

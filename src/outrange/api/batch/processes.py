@@ -1,4 +1,4 @@
-"""Decision of instances in separate processes on this machine, isolated from failures."""
+"""Deciding instances in separate processes on this machine, so that a crash affects only one."""
 
 from __future__ import annotations
 

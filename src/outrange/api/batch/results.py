@@ -30,7 +30,7 @@ ORIGIN = ("model_sha256", "property_sha256", "version", "seed", "time_limit", "w
 COLUMNS = (*OLD_COLUMNS, *ORIGIN)
 
 LONGEST = 1000
-"""Maximum number of characters of a detail."""
+"""Maximum number of characters of a result's `detail`."""
 
 DECIDED = ("sat", "unsat")
 
@@ -45,10 +45,11 @@ class Result:
         onnx: Name of the model in the list of instances.
         vnnlib: Name of the property in the list of instances.
         verdict: One of `DECIDED` or `OPEN_VERDICTS`.
-        detail: Reason of an open verdict, or a remark on a decided one.
+        detail: Reason for an open verdict, or a remark on a decided one.
         x: Flat input of the counterexample.
         y: Flat output of the model at `x`.
-        files: Digest of the model file and the property file; the result is void if it changes.
+        files: Digest of the model file and the property file; the result is void if the digest
+            changes.
         model_sha256: SHA-256 of the model's file as read; empty without a model.
         property_sha256: SHA-256 of the property's file as read; empty without a file.
         seed: Seed of the counterexample search.
@@ -91,7 +92,7 @@ def result_of(
         files: Digest of the instance's files when the task was sent.
         seed: Seed of the counterexample search.
         verdict: Verdict in the answer.
-        detail: Detail in the answer, which is shortened.
+        detail: Detail in the answer; shortened if it is too long.
         **more: Other fields of the result.
     """
     return Result(
@@ -283,7 +284,7 @@ def _result(record: dict[str, Any], path: Path) -> Result:
 def still_open(
     instances: Sequence[Instance], known: dict[Key, Result], retry: Sequence[str]
 ) -> list[Instance]:
-    """Return the instances that have no result, or one to be decided again.
+    """Return the instances that have no result, and those to be decided again.
 
     Args:
         known: Results of earlier runs.

@@ -34,7 +34,7 @@ class Shard:
         return list(instances[self.number - 1 :: self.count])
 
     def table_path(self, out: Path) -> Path:
-        """Return the shard's own table: `results.csv` becomes `results-3-of-8.csv`."""
+        """Return the path of the shard's table: `results.csv` becomes `results-3-of-8.csv`."""
         return out.with_name(f"{out.stem}-{self.number}-of-{self.count}{out.suffix}")
 
     def write(self, out: Path, whole: Sequence[Instance], seed: int) -> None:
@@ -45,7 +45,7 @@ class Shard:
             seed: Seed of the counterexample search.
 
         Raises:
-            InputError: The file exists and is about another list, or it cannot be written.
+            InputError: The file exists and describes another list, or it cannot be written.
         """
         origin = Origin(
             self.number,
@@ -93,7 +93,8 @@ def shard_of(text: str | None) -> Shard | None:
     """Return the shard that the option `--shard` describes; None without the option.
 
     Args:
-        text: Such as `"3/8"`, or `"slurm"` for the shard of the current job in a Slurm array.
+        text: Value of the option: for example `"3/8"`, or `"slurm"` for the shard that belongs to
+            the current job of a Slurm array.
 
     Raises:
         InputError: The text is malformed, or no array job is running.
@@ -168,7 +169,7 @@ def check_same_run(first: Origin, other: Origin, name: str, other_name: str) -> 
         other_name: Name of the other shard in messages.
 
     Raises:
-        InputError: The origins differ in more than the number of the shard.
+        InputError: The origins differ in more than the shard's own instances.
     """
     fields = {
         "version": "versions of outrange",

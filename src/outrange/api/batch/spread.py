@@ -1,4 +1,4 @@
-"""Decision of instances on the workers of an executor, to which the files are sent."""
+"""Deciding instances on the workers of an executor, to which the files are sent."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from .worker import Worker
 
 
 GRACE = 60.0
-"""Seconds beyond twice its limit after which an instance counts as hung; workers may need to
-start."""
+"""An instance is considered hung this many seconds after twice its time limit, because its worker
+may have had to start first."""
 
 LIGHT_MODEL = 1 << 17
-"""Maximum number of bytes of a model that may share a task with others. Sending it twice is cheaper
-than a separate task."""
+"""Maximum size in bytes of a model whose instances may share a task with those of other models.
+Sending such a model twice is cheaper than a separate task."""
 
 Query = tuple[int, str, str, bytes, float, int]
-"""Index and file name of a model, file name and content of a property, time limit, seed."""
+"""Index and file name of a model, file name and content of a property, time limit in seconds,
+seed."""
 
 
 class Folder:
@@ -52,7 +53,7 @@ class Folder:
         self._own = threading.local()
 
     def decide(self, model: str, name: str, content: bytes, seconds: float, seed: int) -> dict:
-        """Return the answer of a `Worker` to one property.
+        """Return a `Worker`'s answer for one property.
 
         Args:
             model: File name of the model; its suffix determines the format.
@@ -82,13 +83,13 @@ class Folder:
 def decide_instances(
     kept: CachedPayload, models: int, queries: Sequence[Query], patience: float
 ) -> list[dict]:
-    """Decide instances on a worker, at least one; see `Folder.decide`.
+    """Decide at least one instance on a worker; return one answer per instance decided.
 
     Args:
         kept: The contents of the models' files.
         models: Number of models.
         queries: Queries about the models.
-        patience: Seconds after which no further instance is begun.
+        patience: Seconds after which no further instance is started.
     """
     contents = [kept.data] if models == 1 else kept.get_or_make("models", deserialize)
     # A model that was sent before, together with other models, is already loaded.
@@ -99,8 +100,8 @@ def decide_instances(
 def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) -> None:
     """Decide instances on the workers of a pool until each has a result.
 
-    If the executor fails, processes on this machine decide the rest, because only the caller could
-    start another executor.
+    If the executor fails, processes on this machine decide the remaining instances, because only
+    the caller could start another executor.
 
     Args:
         instances: The instances to decide.
@@ -139,7 +140,7 @@ def run_on_pool(instances: Sequence[Instance], log: Log, pool: Pool, seed: int) 
 
 
 def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Instance]:
-    """Pop the next instance, and those that share a task with it."""
+    """Remove and return the next waiting instance and those that share a task with it."""
     tasks = [waiting.popleft()]
     while len(tasks) < most and waiting and _go_together(tasks[0], waiting[0], lost):
         tasks.append(waiting.popleft())
@@ -149,7 +150,7 @@ def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Inst
 def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
     """Return whether two instances may share a task: same model, or both models small.
 
-    An instance whose worker was lost before gets a separate task.
+    An instance whose worker was lost earlier gets a separate task.
     """
     if lost[first.key] or lost[other.key]:
         return False

@@ -65,8 +65,8 @@ def batch_text(
         verdicts: Name and verdict of every instance with a result.
         seconds: Sum of the instances' times.
         contradicted: One line for each verdict that contradicts the expected one.
-        compared: Number of verdicts for which an expected verdict is known; None without a list of
-            these.
+        compared: Number of verdicts for which an expected verdict is known; None if no expected
+            verdicts were passed.
 
     Returns:
         Several lines, without a line break at the end.

@@ -45,8 +45,9 @@ def verify_all(
             file (`.onnx`, `.onnx.gz`) and a property file (`.vnnlib`, `.vnnlib.gz`).
         root: Folder to which file names are relative; None for the folder of the list, or the
             current folder if the instances are pairs.
-        each: Seconds for each instance; overrides the limits in the list. Required for pairs.
-        only: Text that instance names must contain; None for all.
+        each: Time limit in seconds for each instance; overrides the limits in the list. Required
+            for pairs.
+        only: Substring that instance names must contain; None for all instances.
         file: A `.csv` file of results. Each result is written immediately, and the same call
             resumes from the file. None keeps the results in memory.
         retry: Verdicts for which instances in the file are decided again: `"unknown"`, `"timeout"`,
@@ -56,9 +57,9 @@ def verify_all(
         executor: Workers that decide the instances: a `concurrent.futures.Executor`, a
             `dask.distributed` client, or the address of its scheduler. Files are sent to the
             workers, each model once per worker. If the executor fails, processes on this machine
-            decide the rest.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+            decide the remaining instances.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         One record per instance, in the order of the list: `onnx`, `vnnlib`, `verdict` (`"sat"`,
@@ -74,7 +75,7 @@ def verify_all(
         ...
         outrange.core.errors.InputError: 2 of 2 files are missing; ...
 
-    Sound: as `outrange.verify` for each verdict; no verdict is lost with a worker.
+    Sound: as `outrange.verify` for each verdict; no verdict is lost if a worker fails.
     Complete: as `outrange.verify` within each limit.
     Cost: at most the limit of each instance, divided among the workers.
 

@@ -1,4 +1,4 @@
-"""The worker process, which decides instances one by one, with JSON lines over its pipes."""
+"""The worker process: it decides instances one by one and exchanges JSON lines over its pipes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _listen(tasks: queue.SimpleQueue[dict]) -> None:
-    """Put tasks from stdin into a queue, also during a search; exit when stdin is closed."""
+    """Put tasks from stdin into a queue, even during a search; exit when stdin is closed."""
     for line in sys.stdin:
         tasks.put(json.loads(line))
     os._exit(0)
@@ -73,13 +73,13 @@ def _limit_memory(gib: float | None) -> None:
 
 
 class Worker:
-    """A decider of tasks that caches the last model, since neighbors in a list often share it."""
+    """A worker that caches the last model, because the next task often has the same one."""
 
     def __init__(self) -> None:
         self._last: tuple[Any, Any] = (None, None)
 
     def decide(self, task: dict) -> dict:
-        """Decide a task; return the verdict or a description of the failure, never an exception.
+        """Decide a task; return the verdict or a description of the failure instead of raising.
 
         Args:
             task: Dict with `model` and `property` (paths), `seconds` and `seed`.

@@ -32,8 +32,8 @@ ATTEMPTS = 3
 verdict."""
 
 KILLS = [-number for name in ("SIGKILL", "SIGTERM") if (number := getattr(signal, name, None))]
-"""Exit codes of a process that the system or an administrator killed. Its task is tried again. A
-crash (`SIGSEGV`) would only happen again."""
+"""Exit codes of a process that was killed by the system or by an administrator. Its task is tried
+again. After a crash (`SIGSEGV`) it is not, because the crash would recur."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class WorkerProcess:
     """A worker process that is started on demand and restarted after it ends.
 
     Args:
-        number: Index of the worker, below `count`, by which the workers share the processors.
+        number: Index of the worker, less than `count`; it determines which processors the worker
+            uses.
         memory: Memory limit in GiB, or None.
         seed: Seed of every task.
         messages: Queue for all data from the worker. A thread reads the worker's pipe, since not
@@ -122,7 +123,7 @@ class WorkerProcess:
         return None
 
     def give_up(self) -> Result:
-        """Kill the worker because its task has taken too long; return a timeout."""
+        """Kill the worker because its task has taken too long; return the verdict `"timeout"`."""
         late = f"ended after {read_wall_clock() - self._since:.0f} s; it did not stop by itself"
         self.end()
         return self._done("timeout", late)

@@ -55,7 +55,7 @@ def closed_loop(
 ) -> Loop:
     """Prove how a controller and a plant behave together, step after step.
 
-    In discrete time two searches alternate. One propagates zonotopes in the initial variables and
+    In discrete time, two searches alternate. One propagates zonotopes in the initial variables and
     splits the initial set; the other unrolls the loop into one network, which is exact for
     piecewise-linear controllers of linear plants. In continuous time (`dt`), Taylor models with
     verified remainders enclose the flow from pieces of the initial set.
@@ -109,8 +109,8 @@ def closed_loop(
             its width. None means as close as possible in 8 s, or in half of the time that the
             verdict took.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.

@@ -26,7 +26,7 @@ MOST_BYTES = 1 << 18
 """Maximum file size; files of the competition have a few thousand bytes."""
 
 MOST_NESTED = 20
-"""Maximum nesting of lists and mappings; files of the competition have four levels."""
+"""Maximum nesting depth of lists and mappings; files of the competition have four levels."""
 
 LEAST_PERIOD, MOST_PERIOD = 1e-12, 1e12
 """Range of accepted step sizes."""
@@ -141,7 +141,7 @@ def _read_keys(path: str | os.PathLike) -> Mapping[str, Any]:
 
 
 def _texts(keys: Mapping[str, Any], key: str, needed: bool = False) -> list[str]:
-    """Return the list of texts of a key; an empty list if the key is missing and not required."""
+    """Return the strings stored under a key, or an empty list if an optional key is missing."""
     texts = keys.get(key, None if needed else [])
     if not isinstance(texts, list) or (needed and not texts):
         raise InputError(f"{RULE}: `{key}` must be a list. Received: {texts!r:.60}.")
@@ -161,7 +161,7 @@ def _number(keys: Mapping[str, Any], key: str, absent: float) -> float:
 
 
 def _float(value: Any) -> float | None:
-    """Return a finite number, or None for anything else."""
+    """Return the value as a float if it is a finite number, otherwise None."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -240,7 +240,7 @@ def _parse_formula(text: str, names: Sequence[str], key: str) -> Any:
 
 
 def _controller(path: str | os.PathLike, keys: Mapping[str, Any]) -> str:
-    """Return the path in `model_dir`, or that of a file of the same name beside the loop file."""
+    """Return the path in `model_dir`, or that of a file of the same name next to the loop file."""
     wanted, folder = str(keys.get("model_dir", "")), Path(path).parent
     for file in (folder / wanted, folder / Path(wanted).name):
         try:
@@ -282,7 +282,7 @@ _KINDS: Mapping[str, Callable[[Condition, float], Temporal]] = {
 def _condition(
     keys: Mapping[str, Any], key: str, states: Sequence[str], controls: Sequence[str]
 ) -> Condition | None:
-    """Return the condition that all formulas of a key are at most 0; None if there are none."""
+    """Return the condition that all formulas under a key are at most 0; None without formulas."""
     from ...frontends.functions.formulas import evaluate
 
     names = [*states, *controls]

@@ -98,9 +98,10 @@ def flow_system(
 def _model_control(
     networks: Sequence[Network | None], parts: StepParts, graphs: FlowGraphs
 ) -> Callable[[float, np.ndarray], np.ndarray] | None:
-    """Return a function that runs the user's controller in its own arithmetic, or None.
+    """Return a function that runs the user's controllers in their own arithmetic.
 
-    The computations around the controller use float64.
+    The computations around the controllers use float64. The result is None if any controller cannot
+    be run as a model.
     """
     runs = [(n.predict, n.computed.dtype) for n in networks if n is not None and n.predict]
     if len(runs) < len(networks):

@@ -2,9 +2,9 @@
 
 Let every trajectory from the initial set be in a box `H` after `N` steps, and let every trajectory
 from `H` be in `H` again after `m` steps. Then the loop is in `H` after `N`, `N + m`, `N + 2 m`, ...
-steps forever, and in between it is where trajectories from `H` are within `m` steps. Both
-assumptions are questions about finitely many steps. Their answers are proved including every
-rounding error, and the inclusion compares float64 numbers. Constants (parameters, a constant
+steps forever; in between, it is among the states that trajectories from `H` visit within `m` steps.
+Both assumptions are questions about finitely many steps. Their proofs account for every rounding
+error, and the inclusion is a comparison of float64 numbers. Constants (parameters, a constant
 disturbance) may take any value of their set in both questions.
 
 Reference: F. Blanchini, *Set invariance in control*, Automatica 35 (1999).
@@ -133,9 +133,9 @@ def _seconds(clock: Clock, share: float = 1.0) -> float:
 def _find_invariant(
     ask: Ask, answer: Loop, clock: Clock
 ) -> tuple[Invariant, tuple[np.ndarray, np.ndarray], int] | None:
-    """Search for a box to which the loop always returns; return None if there is no proof of any.
+    """Search for a box to which the loop provably always returns; return None if none is found.
 
-    Returns the invariant, the box, and the number of steps until the return.
+    The result contains the invariant, the box, and the number of steps until the loop returns.
     """
     for lo, hi in _candidates(answer):
         try:
@@ -161,8 +161,8 @@ def _find_invariant(
 def _candidates(answer: Loop) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield boxes around the states at the end of an answer's pipe, slightly enlarged.
 
-    A state that approaches its limit from one side has not reached it yet. So the hull of the
-    second half of the pipe comes first, which covers how far the state still moved. Dimensions of
+    A state that approaches its limit from one side has not reached it yet. So the first box is the
+    hull of the second half of the pipe, which covers how far the state still moved. Dimensions of
     width 0 are not enlarged.
     """
     pipe = answer.pipe
@@ -179,7 +179,7 @@ def lasting_conditions(spec: Temporal) -> list[Temporal]:
     """Return the conditions that a specification requires for all time.
 
     Raises:
-        InputError: It requires one of several conditions for all time.
+        InputError: The specification requires one of several conditions for all time.
     """
     if spec.op == "~":
         (part,) = spec.parts

@@ -48,7 +48,7 @@ def read_loop(
     memory: Callable | None = None,
     delay: Any = 0,
 ) -> tuple[LoopSystem | FlowSystem, list[Network], InputDomain | None]:
-    """Return the loop as graphs, the controllers' networks, and the initial set for answers.
+    """Return the loop as graphs, the controllers' networks, and the initial set to show in answers.
 
     Raises:
         InputError: The arguments do not match each other.
@@ -143,7 +143,7 @@ def _discrete_system(
 
 
 def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
-    """Return the controller of each mode, by the number of the mode."""
+    """Return a dict from the value of each mode to its controller."""
     if isinstance(controller, Mapping) != (mode is not None):
         raise InputError(
             "Controllers for several modes must be a dict from values of a state to models, and "
@@ -165,7 +165,7 @@ def _modes(controller: Any, mode: str | int | None) -> dict[float, Any]:
 
 
 def _mode_index(mode: str | int, names: Sequence[str]) -> int:
-    """Return the index of the state that holds the mode."""
+    """Return the index of the state that contains the mode."""
     if isinstance(mode, str) and mode in names:
         return names.index(mode)
     if isinstance(mode, int) and 0 <= mode < len(names):
@@ -226,7 +226,7 @@ def _model_plant(plant: Any) -> Any:
 
 
 def _check_names(kind: str, names: Any) -> None:
-    """Check that names are a sequence of texts."""
+    """Check that names are a sequence of strings."""
     if names is not None and (
         not isinstance(names, Sequence)
         or isinstance(names, str)

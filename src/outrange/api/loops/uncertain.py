@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def interval_box(value: Any, what: str) -> Box:
-    """Return the box of `(lo, hi)` or of a single value; a box without entries for None."""
+    """Return the box given by `(lo, hi)` or by a single value; for None, a box without entries."""
     if value is None:
         return Box(np.zeros(0), np.zeros(0))
     # A list would mean a vector without uncertainty, which the user hardly intends.
@@ -33,7 +33,7 @@ def interval_box(value: Any, what: str) -> Box:
 
 
 def choices_of(value: Any) -> list[np.ndarray]:
-    """Return the sorted values of each choice; an empty list for None."""
+    """Return the sorted values of each choice; for None, an empty list."""
     if value is None:
         return []
     try:

@@ -52,12 +52,13 @@ def loop_reach_sets(
     matrices), in discrete time. `outrange.closed_loop` proves a box for each step and decides
     specifications; this function returns the set itself. It cuts the initial set along the zero
     planes of units, step by step, until the loop is affine on each piece. The number of pieces
-    grows with the steps; once time or pieces run out, the later sets enclose the reachable states.
+    grows with the steps; if the time or `most_pieces` is exhausted, the later sets only enclose the
+    reachable states.
 
     Args:
         controller: As for `outrange.closed_loop`.
         plant: As for `outrange.closed_loop`, in discrete time.
-        initial: The initial states: a box, a polytope, or a union of such.
+        initial: The initial states: a box, a polytope, or a union of these.
         steps: Number of steps.
         observe: As for `outrange.closed_loop`.
         actuate: As for `outrange.closed_loop`.
@@ -69,18 +70,18 @@ def loop_reach_sets(
         states: Names of the states.
         controls: Names of the controls.
         where: A condition on `outrange.x`; initial states that do not satisfy it are ignored. The
-            sets are closed: with `x[0] > 0` they also contain limits of such states.
+            sets are closed: with `x[0] > 0` they also contain limits of reachable states.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
-        most_pieces: Maximum number of pieces after a step; with more, the later sets are
+        most_pieces: Maximum number of pieces after a step; if it is exceeded, the later sets are
             enclosures.
         seed: Seed of the simulated trajectories in figures.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         A `LoopReachSets`: `at(k)` is the set after step `k`, and `plot()` draws all sets.

@@ -31,16 +31,16 @@ def reach_set(
 
     The input set is cut along the zero planes of units until the network is affine on each piece;
     the cuts use rational arithmetic. Each piece is a star set: a polytope of inputs and an affine
-    map. If time or pieces run out, affine forms with an error enclose the rest, so the union always
-    covers the image. For the opposite direction, the inputs whose outputs violate a property, see
-    `outrange.bad_inputs`.
+    map. If the time or `most_pieces` is exhausted, affine forms with an error enclose the outputs
+    on the remaining inputs, so the union always covers the image. For the opposite direction, the
+    inputs whose outputs violate a property, see `outrange.bad_inputs`.
 
     The function is meant for few inputs (up to about four, eight at most); the number of outputs
     hardly matters.
 
     Args:
         model: As for `outrange.output_range`.
-        box: The input set: as for `outrange.output_range`, a `Polytope` or a `Union` of such,
+        box: The input set: as for `outrange.output_range`, a `Polytope`, or a `Union` of these,
             without integer inputs.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored. The union is
             closed: with `x[0] > 0` or `x[0] != 0` it also contains limits of outputs.
@@ -49,15 +49,15 @@ def reach_set(
             of its range.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`. The answer
             covers the image either way.
-        budget: Limit in units of counted work instead of seconds, about a second of one core per
-            unit. The answer is then the same on every machine (docs/reproducible.md).
+        budget: Limit in units of counted work instead of seconds; one unit takes about a second on
+            one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
             `"normal"`.
         most_pieces: Maximum number of pieces.
         seed: Seed of the sampled outputs in figures.
-        progress: True shows progress, False hides it. None shows it in a terminal or a notebook
-            once the call takes 2 s.
+        progress: True shows progress, False hides it. None shows it in a terminal or notebook if
+            the call takes longer than 2 s.
 
     Returns:
         A `ReachSet`: `pieces`, `contains(y)`, `lo` and `hi`, `polygons(0, 1)`, `plot()`.
@@ -78,8 +78,8 @@ def reach_set(
         >>> image.contains([[0.5, 0.5], [-0.5, 0.5]]).tolist()
         [True, False]
 
-    Sound: every output of the real-valued network with the stored weights is in some piece,
-    including every float64 rounding error; each piece states its error.
+    Sound: every output of the real-valued network with the stored weights is in some piece, and the
+    proof accounts for every float64 rounding error; each piece states its error.
     Complete: for piecewise-linear networks with few inputs, given enough time: then no point of the
     union is farther than `error` from an attained output.
     Cost: exponential in the number of inputs in the worst case.

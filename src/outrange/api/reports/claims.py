@@ -1,4 +1,4 @@
-"""Check of a report's properties before any question runs."""
+"""Check of a report's properties before any question is asked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) -> list[str]:
     """Check the properties, and return each as Python code.
 
-    A property that does not match the model is refused early, since a later error would also
+    A property that does not match the model is rejected early, since a later error would also
     discard the verdicts on all other properties.
 
     Args:
@@ -53,7 +53,7 @@ def claims(network: Network, properties: Sequence[Any], box: Any, clock: Clock) 
 
 
 def _code(condition: str) -> str:
-    """Return code for a condition: quoted text if that parses back to it, or else Python."""
+    """Return code for a condition: a string if that parses back to it, otherwise an expression."""
     plain = condition.replace("maximum(", "max(").replace("minimum(", "min(")
     for text in (condition, plain):  # NumPy's names of max and min differ from those in text.
         with suppress(InputError):

@@ -1,4 +1,4 @@
-"""Python code for models and input sets, with which readers can repeat a question."""
+"""Python code for models and input sets, which lets readers repeat a question."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def setup_code(model: Any, data: tuple[Any, Any]) -> list[str]:
 
     Args:
         model: As for `outrange.report`.
-        data: Inputs and targets; None for each that is absent.
+        data: Inputs and targets; either is None if it is absent.
     """
     is_file = isinstance(model, str | os.PathLike)
     name = repr(os.path.basename(os.fspath(model))) if is_file else "...  # the model hashed above"

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 MOST_TRIED = 64
-"""Maximum number of points from which a falling or rising pair is searched."""
+"""Maximum number of points from which a search for a falling or rising pair starts."""
 
 
 def with_examples_inside(
     answer: Monotone, network: Network, box: Box, integer: np.ndarray, points: Any, reader: Reader
 ) -> Monotone:
-    """Replace each counterexample with one inside the set, or leave the direction open.
+    """Replace each counterexample with one inside the input set, or leave its direction open.
 
     A proof over the larger box also applies to the set, but a counterexample must lie in the set.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[str] | None:
-    """Return the names of the input entries: those passed, or else the columns of a table.
+    """Return the names of the input entries: those passed, otherwise the columns of a table.
 
     Args:
         names: As for `outrange.report`.
@@ -43,7 +43,8 @@ def apply_names(network: Network, names: Sequence[str] | None, box: Any) -> Netw
     Args:
         network: The model.
         names: Names of the input entries as a flat list; None for no names.
-        box: The input set. If it refers to the input as a whole, the network is returned unchanged.
+        box: The input set. If it refers to the model's input by name, the network is returned
+            unchanged.
     """
     if names is None or not is_nameless(network):
         return network
@@ -55,7 +56,7 @@ def apply_names(network: Network, names: Sequence[str] | None, box: Any) -> Netw
 def checked_outputs(
     names: Sequence[str] | None, slots: Sequence[Slot], y: Any
 ) -> Sequence[str] | None:
-    """Return the names of the outputs: those passed, or else the columns of the targets.
+    """Return the names of the outputs: those passed, otherwise the columns of the targets.
 
     Args:
         names: As for `outrange.report`.

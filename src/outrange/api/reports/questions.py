@@ -1,4 +1,4 @@
-"""The questions of a report, asked section by section, each with a share of the time."""
+"""The questions of a report, asked section by section, each within a part of the time."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ WEIGHTS = {
 ones."""
 
 AGAIN = 20
-"""Weight reserved for a second search for ranges if the first leaves gaps; it gets all time
+"""Weight reserved for a second search for ranges if the first leaves gaps; it gets all the time
 left."""
 
 RANGE_TOL = 1e-4
@@ -200,7 +200,7 @@ class Questions:
         return report_code(self.model, box, (self.x, self.y), options)
 
     def _ask(self, key: str, ask: Callable[[float], Section], keys: list[str]) -> Section:
-        """Return one section; `ask` computes it within its share of the remaining time."""
+        """Return one section; `ask` computes it within its part of the remaining time."""
         if self.interrupted:
             return unanswered_section(key, "The report was interrupted before this section.")
         seconds = self.clock.left
@@ -244,7 +244,7 @@ class Questions:
 
     @property
     def _hull(self) -> Any:
-        """The input set, or the box around it, for questions that take only boxes."""
+        """The input set, or the box around it, for questions that accept only boxes."""
         if not isinstance(self.box, Mixed):
             return self.box
         (lo, hi), parts, start = self._ends, {}, 0
@@ -287,7 +287,7 @@ class Questions:
 
     @staticmethod
     def _better(first: Section, second: Section) -> Section:
-        """Return the section on ranges with the smaller gap of the two."""
+        """Return the one of two sections on ranges that has the smaller gap."""
         gaps = [
             float(np.max(answer.relative_gap, initial=0.0))
             for part in (first, second)
@@ -373,12 +373,12 @@ class Questions:
 
     @property
     def _set(self) -> str:
-        """Name of the variable in the page's code for the set in questions that take only boxes."""
+        """Variable name, in the page's code, of the set for questions that accept only boxes."""
         return "hull" if isinstance(self.box, Mixed) else "box"
 
     @property
     def _larger(self) -> str:
-        """Note on answers that are about the box around the set; empty if the set is a box."""
+        """Note that answers refer to the box around the input set; empty if the set is a box."""
         return LARGER if isinstance(self.box, Mixed) else ""
 
     def _monotonicity(self, seconds: float) -> Section:
@@ -415,7 +415,7 @@ class Questions:
         return replace(section, cut=section.cut or NO_EXAMPLE) if is_open else section
 
     def _points(self) -> np.ndarray:
-        """Return data rows and inputs that attain bounds, all in the set, `(n, inputs)`."""
+        """Return data rows and inputs that attain bounds, `(n, inputs)`, all in the input set."""
         points, ranges = np.zeros((0, self.network.graph.size)), self._known_range()
         if self._from_data:
             rows = columns(self.x) if is_frame(self.x) else self.x

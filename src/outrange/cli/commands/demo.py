@@ -1,4 +1,4 @@
-"""`outrange demo`: trains a model and proves what it can do."""
+"""`outrange demo`: trains a model and proves the range of its outputs."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from ..exit_codes import EXACT
 
 
 def demo(echo: Callable[[str], None]) -> int:
-    """Train a network on the torques of a robot arm; print its exact range and a comparison."""
+    """Train a network on the torques of a robot arm; print its exact and its sampled range."""
     from ..._demo import arm
     from ...api.ranges import output_range, sample_range, summary
     from ...api.read import load

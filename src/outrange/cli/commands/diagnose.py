@@ -49,7 +49,7 @@ def ask_diagnose(
 
 
 def exit_code(answer: Diagnosis, fail_on: str) -> int:
-    """Return 0 if no finding reaches the level `fail_on`, or else the code of the worst level."""
+    """Return 0 if no finding reaches the level `fail_on`, otherwise the code of the worst level."""
     if fail_on == "never" or not answer.at_least(fail_on):
         return EXACT
     worst = answer.worst
@@ -60,7 +60,7 @@ def read_data(name: str, target: str) -> tuple[np.ndarray | dict[str, np.ndarray
     """Read inputs and targets from a file.
 
     Args:
-        name: An `.npz` file with named arrays, or a `.csv` file with a line of column titles.
+        name: An `.npz` file with named arrays, or a `.csv` file with a header line.
         target: Name of the array or column of the targets; several columns are separated by commas.
 
     Returns:

@@ -33,7 +33,7 @@ def ask_explore(
         host: Address to listen on.
         allow_remote: Whether `host` may be an address that other machines reach.
         open_: Whether to open the page in the browser.
-        seconds: Time limit of the search for one set of ranges.
+        seconds: Time limit for one search for ranges.
         unsafe: Whether to run code stored in the model file.
 
     Raises:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...answers.loops import Loop
 
 PARTS = ("plant", "observe", "actuate")
-"""Functions that a plant file may define."""
+"""Names of the functions that a plant file may define."""
 
 
 def ask_loop(
@@ -49,7 +49,7 @@ def ask_loop(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the answer, which begins with a line of one word; return the exit code.
+    """Print the answer, whose first line is a single word; return the exit code.
 
     Args:
         controller: File of the controller, or of a whole loop (see `outrange.loop_file`).
@@ -139,7 +139,7 @@ def _check_steps(steps: int | None, forever: bool) -> None:
 
 
 def _check_alone(path: str, *options: Any) -> None:
-    """Check that no option is given that a loop file already sets."""
+    """Check that no option is given for anything that a loop file already sets."""
     *parts, box = options
     if any(parts) or not box.is_empty:
         raise InputError(
@@ -162,7 +162,7 @@ def _plant(plant: str | None, formulas: tuple[str, ...]) -> dict[str, Any]:
     """Return the plant, and the other loop functions in its Python file, by argument name.
 
     Raises:
-        InputError: The options give no plant, or two.
+        InputError: The options specify no plant, or two.
     """
     if (plant is None) == (not formulas):
         raise InputError(

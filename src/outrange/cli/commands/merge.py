@@ -59,7 +59,7 @@ def _check(paths: Sequence[Path], origins: Sequence[Origin]) -> None:
 
 
 def _better(earlier: tuple[Result, Path] | None, result: Result, path: Path) -> tuple[Result, Path]:
-    """Return the better of two results for one instance, such as from a shard that ran twice."""
+    """Return the better of two results for one instance, for example if a shard ran twice."""
     if earlier is None:
         return result, path
     before, place = earlier

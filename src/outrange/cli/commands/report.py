@@ -44,7 +44,7 @@ def ask_report(
     seed: int,
     unsafe: bool,
 ) -> int:
-    """Write the page and print its sections; return an exit code that says if it is complete.
+    """Write the page and print its sections; return an exit code that says whether it is complete.
 
     Args:
         model: File of the model.
@@ -120,7 +120,7 @@ def _data(box: BoxOptions) -> Any:
 
 
 def _names(box: BoxOptions, network: Network) -> list[str] | None:
-    """Return the feature names in the options, or else the column titles of the data."""
+    """Return the feature names in the options, otherwise the column titles of the data."""
     if box.names is not None or box.data is None:
         return box.feature_names
     titles = inputs_in(box.data, box.target, network.graph.inputs)[1]
@@ -130,7 +130,7 @@ def _names(box: BoxOptions, network: Network) -> list[str] | None:
 def _output_names(
     text: str | None, box: BoxOptions, data: Any, network: Network
 ) -> list[str] | None:
-    """Return the output names in the option, or else the column titles of the targets."""
+    """Return the output names in the option, otherwise the column titles of the targets."""
     names_text = box.target if text is None else text
     if names_text is None or (text is None and not isinstance(data, tuple)):
         return None
@@ -140,7 +140,7 @@ def _output_names(
 
 
 def read_units(texts: Sequence[str]) -> dict[str, str] | str:
-    """Return units in the form that `outrange.report` takes.
+    """Return units in the form that `outrange.report` accepts.
 
     Raises:
         InputError: There are several parts, and one is not `name=unit`.

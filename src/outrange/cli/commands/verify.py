@@ -42,7 +42,7 @@ def ask_verify(
     as_json: bool,
     unsafe: bool,
 ) -> int:
-    """Print the verdict, which begins with a line of one word; return the exit code.
+    """Print the verdict, whose first line is a single word; return the exit code.
 
     Args:
         model: File of the model.

@@ -30,14 +30,14 @@ class BatchOptions:
         seconds: Time limit of every instance, overriding the list; None to use the limits in the
             list.
         jobs: Number of worker processes.
-        only: Text that instance names must contain; None for all.
+        only: Substring that instance names must contain; None for all instances.
         retry: Verdicts for which instances are decided again.
         memory: Memory limit of each worker in GiB.
         expected: CSV file of expected verdicts.
         seed: Seed of the counterexample search.
         executor: Address of a Dask scheduler whose workers decide; None for local processes.
-        shard: The shard of the list to decide, such as `"3/8"`; `"slurm"` for that of this array
-            job.
+        shard: The shard of the list to decide, such as `"3/8"`; `"slurm"` for the shard of the
+            current array job.
     """
 
     root: str | None

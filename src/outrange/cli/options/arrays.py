@@ -12,10 +12,9 @@ SUFFIXES = (".npy", ".npz", ".csv")
 
 
 def read_array(text: str, option: str) -> np.ndarray:
-    """Return the array that a text describes: numbers, a JSON list, or the name of a file.
+    """Return the array that a string describes: numbers, a JSON list, or the name of a file.
 
-    Numbers may be a single one or comma-separated (`0,0.5,1`); JSON may be nested (`[[0, 1], [2,
-    3]]`).
+    Several numbers are separated by commas (`0,0.5,1`); JSON may be nested (`[[0, 1], [2, 3]]`).
     """
     if text.lower().endswith(SUFFIXES):
         parts = read_file(text, option)
@@ -69,7 +68,7 @@ def read_file(name: str, option: str) -> np.ndarray | dict[str, np.ndarray]:
 
 
 def _csv(path: Path) -> np.ndarray:
-    """Read rows of numbers, optionally after one line of column titles."""
+    """Read rows of numbers, optionally after one header line."""
     with path.open(encoding="utf-8-sig") as lines:
         text = [line for line in lines if line.strip()]
     if not text:

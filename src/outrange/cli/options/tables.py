@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 
 TARGET = "y"
-"""Default array or column of targets, as for `outrange diagnose`."""
+"""Default name of the array or column of targets, as for `outrange diagnose`."""
 
 
 def inputs_in(
     name: str, target: str | None, slots: Sequence[Slot], named: Sequence[str] | None = None
 ) -> tuple[Any, tuple[str, ...] | None]:
-    """Read the inputs from a file in the form that `data_box` takes.
+    """Read the inputs from a file in the form that `data_box` accepts.
 
-    If a last column is taken as the target only because its title is `y`, a line on stderr says so.
+    If the last column is treated as the target only because its title is `y`, a line on stderr says
+    so.
 
     Args:
         name: A `.npy`, `.npz` or `.csv` file.
-        target: Name of the array or columns (comma-separated) that are not inputs. None for any
-            that are named `y`.
+        target: Name of the array or columns (comma-separated) that are not inputs. None for an
+            array or column named `y`, if there is one.
         slots: Inputs of the model.
         named: Feature names from the user, for a model with one flat input.
 
@@ -84,7 +85,7 @@ def _drop(
 ) -> None:
     """Remove the targets from `parts` in place.
 
-    A column named `y` counts as the target unless an input has that name or `target` is set.
+    A column named `y` is treated as the target unless an input has that name or `target` is set.
 
     Args:
         parts: Arrays or columns by name.

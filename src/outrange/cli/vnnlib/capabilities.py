@@ -40,7 +40,7 @@ def _opsets() -> list[str]:
 
 MOVES = frozenset("Concat Constant Flatten Identity Reshape Slice Split Squeeze Transpose "
                   "Unsqueeze".split())  # fmt: skip
-"""Operators that only rearrange values, and therefore round in no element type."""
+"""Operators that only rearrange values, and therefore never round, whatever the element type."""
 
 CAPABILITIES = {
     "--onnx-opset-versions": Capability("Oldest and newest ONNX operator set.", _opsets),

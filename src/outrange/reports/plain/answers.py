@@ -64,7 +64,7 @@ def document(answer: Any, reader: Reader) -> Document:
 
 
 def with_page_names(answer: Any, reader: Reader) -> Any:
-    """Replace the names in an answer by those of the page, for its figure."""
+    """Replace the names in an answer with the page's names, for use in its figure."""
     if isinstance(answer, Range) and len(reader.outputs) == answer.lo.size:
         return replace(answer, labels=tuple(reader.outputs))
     if isinstance(answer, Monotone):

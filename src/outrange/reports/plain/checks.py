@@ -36,7 +36,7 @@ LABELS = {ROBUST: "stays right", UNDECIDED: "unknown", BROKEN: "can be broken", 
 
 
 def verdict_outcome(verdicts: Sequence[Verdict]) -> str:
-    """Return a phrase on how many properties are proved, broken and unknown."""
+    """Return a phrase that says how many properties are proved, broken and unknown."""
     words = {HOLDS: "proved", VIOLATED: "broken", "UNKNOWN": "unknown"}
     counts = {word: sum(v.status == status for v in verdicts) for status, word in words.items()}
     return f"of {len(verdicts):,}: " + ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
@@ -75,10 +75,10 @@ def verdict_document(answer: Verdict, reader: Reader) -> Document:
 
 
 def _distance(answer: Verdict) -> str:
-    """Return sentences on how close an undecided property is to being broken, and to a proof.
+    """Return sentences that say how close an undecided property is to violation and to proof.
 
-    They state the least distance of a tried input from breaking the property, and the proved bound
-    on how far any input breaks it. Each is omitted if it is unknown.
+    They state how close a tried input came to violating the property, and a proved bound on how far
+    any input can violate it. Each is omitted if it is unknown.
     """
     text = ""
     if answer.nearest is not None and answer.nearest > 0:
@@ -101,7 +101,7 @@ def _outputs(values: np.ndarray, reader: Reader) -> list[tuple[str, str]]:
 
 
 def accuracy_outcome(answer: RobustAccuracy) -> str:
-    """Return a sentence on how many rows keep the right decision under small changes."""
+    """Return a sentence that says how many rows stay correctly classified under small changes."""
     return f"{answer.kept} keep the right decision under small changes".replace("inputs", "rows")
 
 

@@ -30,7 +30,7 @@ shown without a fold, and maximum number of entries of an input that is shown.""
 
 
 class OutputEnds:
-    """Both bounds of one output as text.
+    """The two bounds of one output, as text.
 
     Proved bounds are rounded outward, and seen values are rounded inward.
 
@@ -71,7 +71,7 @@ class OutputEnds:
 
     @property
     def ends(self) -> list[str]:
-        """One sentence on the exact lower bound, and one on the exact upper bound.
+        """Two sentences: one on the exact lower bound, and one on the exact upper bound.
 
         Each states the value of the bound, or the two numbers between which it lies.
         """
@@ -173,7 +173,7 @@ def _input_at(answer: Range, at: Any, i: int) -> np.ndarray:
 
 
 def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
-    """Return a warning if an input is unrealistic; an empty list if all are realistic.
+    """Return a warning if any input is unrealistic, otherwise an empty list.
 
     An input is unrealistic if it mixes categories, or has a fraction where the data has integers.
     """
@@ -187,7 +187,7 @@ def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
 
 
 def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
-    """Return a fold on the bounds that are not known exactly, and on what would settle them.
+    """Return a fold about bounds that are not known exactly, and about what would settle them.
 
     The list is empty if all bounds are known to the digits shown.
     """

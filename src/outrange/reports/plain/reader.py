@@ -17,10 +17,11 @@ INPUT_DIGITS, OUTPUT_DIGITS = 3, 4
 """Significant digits of inputs and of outputs, for a number as large as the width of its range."""
 
 MOST_DECIMALS, LARGEST = 8, 1e12
-"""Maximum number of decimals, and the magnitude from which significant digits are shown instead."""
+"""Maximum number of decimals, and the magnitude at or above which significant digits are shown
+instead."""
 
 FREE = 1e-6
-"""Fraction of the last digit by which float64 rounding may change a round number."""
+"""Tolerance for the float64 rounding of a round number, as a fraction of its last digit."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Reader:
         return self.outputs[i] if i < len(self.outputs) else entry or f"output {i}"
 
     def unit(self, i: int) -> str:
-        """Return the unit of an output with a space before it; empty if it has no unit."""
+        """Return the unit of an output preceded by a space, or "" if it has no unit."""
         return f" {unit}" if (unit := _at(self.output_units, i)) else ""
 
     def input_called(self, entry: str) -> str:
@@ -107,7 +108,7 @@ class Reader:
         return self.input(self.entries.index(entry)) if entry in self.entries else entry
 
     def output_number(self, entry: str) -> int:
-        """Return the flat index of the output that answers refer to as `entry`; 0 if unknown."""
+        """Return the flat index of the output that answers refer to as `entry`, or 0 if unknown."""
         return self.output_entries.index(entry) if entry in self.output_entries else 0
 
     def value(self, i: int, value: float) -> str:
@@ -147,7 +148,7 @@ class Reader:
         return any(not float(flat[i]).is_integer() for i in self.whole if i < flat.size)
 
     def claim(self, text: str) -> str:
-        """Replace the entries of inputs and outputs in a property by their names on the page."""
+        """Replace the entries of inputs and outputs in a property with their names on the page."""
 
         def output(match: re.Match[str]) -> str:
             i = int(match[1])
@@ -179,7 +180,7 @@ def flatten(x: Any) -> np.ndarray:
 
 
 def category(group: Category, flat: np.ndarray) -> str:
-    """Return the category of a point in a one-hot group; for a mixture, the weights of categories.
+    """Return a point's category in a one-hot group, or for a mixture, the categories' weights.
 
     Args:
         flat: All inputs of the point, `(inputs,)`.
@@ -205,7 +206,7 @@ def _category_index(group: Category, flat: np.ndarray) -> int | None:
 def decimals(width: float, significant: int) -> int | None:
     """Return the number of decimals at which a range of a given width has `significant` digits.
 
-    Returns None if numbers should be shown with significant digits instead.
+    The result is None if numbers should be shown with significant digits instead.
     """
     if not (math.isfinite(width) and width > 0):
         return None

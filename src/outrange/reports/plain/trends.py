@@ -29,7 +29,7 @@ RULES = {
     "constant": "does not change",
     "neither": "can fall and can rise",
 }
-"""Direction to a phrase for the behavior of an output when an input rises."""
+"""Dict from each direction to a phrase for an output's behavior when an input rises."""
 
 MOST_ENTRIES = 64
 """Maximum number of inputs of an example whose values are listed."""
@@ -94,7 +94,7 @@ def _rule(trend: Trend, reader: Reader) -> str:
 
 
 def _examples(trend: Trend, reader: Reader) -> list[Block]:
-    """Return an example in which the output falls and one in which it rises, where known."""
+    """Return an example in which the output falls and one in which it rises, if known."""
     return [
         block
         for word, pair in (("falls", trend.fall), ("rises", trend.rise))

@@ -29,10 +29,10 @@ BASIS = {
 
 
 def remedy(reason: str, seconds: float) -> str:
-    """Return a sentence on what would settle an open question.
+    """Return a sentence that says what would settle an open question.
 
     Args:
-        reason: The reason why the search stopped, such as `"time"` or `"memory"`.
+        reason: Why the search stopped, such as `"time"` or `"memory"`.
         seconds: Duration of the search.
     """
     if reason == "memory":

@@ -1,4 +1,4 @@
-"""Upper bounds of the candidates' accuracy, and the candidate that `recommend` proposes."""
+"""Upper bounds on the candidates' accuracy, and the candidate that `recommend` proposes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .trainings import Trainings
 
 
 class Attainable:
-    """An upper bound of the accuracy of models without a hidden layer, computed on first use.
+    """An upper bound on the accuracy of models without a hidden layer, computed on first use.
 
     Args:
-        groups: The trainings, one group per activation.
-        targets: The targets of all trainings.
+        groups: The training runs, one group per activation.
+        targets: The targets of all training runs.
     """
 
     def __init__(self, groups: Sequence[Group], targets: Targets) -> None:
@@ -41,7 +41,7 @@ class Attainable:
 
     @property
     def accuracy(self) -> float:
-        """The largest accuracy bound of any model; 0 if no model has a bound."""
+        """The largest upper bound on accuracy over all models; 0 if no model has a bound."""
         return max(self._ceilings, default=0.0)
 
     @property
@@ -61,8 +61,9 @@ def recommended_labels(trainings: Trainings, groups: Sequence[Group]) -> tuple[s
     """Return the labels of the activation and the loss that `recommend` proposes.
 
     Returns:
-        Two labels. A label is empty if the recommended candidate is not compared. The activation's
-        label is also empty if `build` does not put the activation at the end of the model.
+        Two labels. A label is empty if the recommended activation or loss is not among the
+        candidates. The activation's label is also empty if `build` does not put the activation at
+        the end of the model.
     """
     last = LAST_LAYERS[trainings.targets.kind](trainings.targets)
     activation = ""

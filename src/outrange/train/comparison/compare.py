@@ -27,10 +27,10 @@ from .trainings import Trainings, engine_of
 
 
 POINTS = 100
-"""Number of points of a training curve."""
+"""Number of points in a training curve."""
 
 SAVE_EVERY = 5.0
-"""Seconds between two writes of the file."""
+"""Seconds between two writes of the study's file."""
 
 ACTIVATIONS = {
     "binary": ("sigmoid", "tanh", "relu", "softplus"),
@@ -106,7 +106,7 @@ class Comparison:
     # ---- setting up -------------------------------------------------------------------------
 
     def make_groups(self) -> ComparisonRecord:
-        """Create a record with one group of trainings per activation, at the initial weights."""
+        """Create a record with one group of runs per activation, at the initial weights."""
         pairs = [self.trainings.group(label) for label in self.trainings.activations]
         groups = [group for group, _ in pairs]
         engine = sorted({group.engine for group in groups})
@@ -123,7 +123,7 @@ class Comparison:
         )
 
     def plan(self) -> dict[str, Any]:
-        """Return the settings that must be equal to those of a saved study to resume it."""
+        """Return the settings that must match those of a saved study before it can be resumed."""
         trainings, digest = self.trainings, hashlib.sha256()
         for array in [*keras().tree.flatten(trainings.data.x), trainings.targets.values]:
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -143,7 +143,7 @@ class Comparison:
     # ---- running ------------------------------------------------------------------------------
 
     def run(self) -> Study:
-        """Train until all trainings are complete, time is over, or the user presses Ctrl-C.
+        """Train until all runs are complete, the time limit is reached, or the user presses Ctrl-C.
 
         If the file contains an unfinished study with the same settings, resume it.
         """
@@ -163,7 +163,7 @@ class Comparison:
                     self.seconds_left,
                     lambda: self.report(record),
                 )
-            # If the pool breaks, the remaining trainings run in this process.
+            # If the pool breaks, the remaining training runs continue in this process.
             record.measure_starts()
             status = "interrupted" if record.unfinished else self.train(record)
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Diagnoses one training and converts the findings to reasons."""
+"""Diagnoses one training run and converts the findings to reasons."""
 
 import warnings
 from typing import Any
@@ -14,11 +14,11 @@ from .plan import Group, TrainingData
 
 
 def diagnose_lane(group: Group, lane: int, data: TrainingData, from_start: bool) -> list[Reason]:
-    """Return the proved and measured findings of one training, with its weights and its loss.
+    """Diagnose the model of one training run; return the proved and measured findings as reasons.
 
     Args:
-        group: The group of trainings.
-        lane: Index of the training in the group.
+        group: The group that contains the run.
+        lane: Index of the run in the group.
         from_start: Whether to use the initial weights, because the final ones are not finite.
     """
     optimizer, loss, start = group.place(lane)
@@ -62,10 +62,10 @@ def linear_problem_of(model: Any, x: Any, y: Any) -> LinearProblem | None:
     Args:
         model: A built model, which is compiled again.
         x: The rows, as the model accepts them.
-        y: The classes, as one number or one one-hot row per row.
+        y: The classes: for each row, a class number or a one-hot vector.
 
     Returns:
-        The problem. None if the model has a hidden layer, if the rows are separable, or if a
+        The problem, or None if the model has a hidden layer, if the rows are separable, or if a
         nonlinear model would not fit them better.
     """
     with warnings.catch_warnings():

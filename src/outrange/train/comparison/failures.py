@@ -1,4 +1,4 @@
-"""Finds reasons why a training fell short, from its measurements and its diagnosis."""
+"""Finds reasons why a training run missed the goal, from its measurements and its diagnosis."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +14,14 @@ from .seeds import weights_of
 
 
 FALLING = 0.01
-"""A loss is still falling if it fell by this fraction over the last tenth of the training."""
+"""A loss is still falling if it fell by this fraction over the last tenth of the training run."""
 
 STATIONARY = 1e-3
-"""A training is stationary if a step along the gradient, of 1 % of the weights' norm, changes the
-loss by less than this fraction."""
+"""A training run is stationary if a step along the gradient, of 1 % of the weights' norm, changes
+the loss by less than this fraction."""
 
 RESTLESS = 10.0
-"""A loss oscillates if the sum of its increases in the second half of the training exceeds its net
+"""A loss oscillates if the sum of its increases in the second half of the run exceeds its net
 decrease by this factor."""
 
 SAME_LOSS = 0.01
@@ -30,16 +30,16 @@ SAME_LOSS = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Measurements of one training at its end.
+    """Measurements at the end of one training run.
 
     Args:
-        trial: The training with its curves.
+        trial: The run with its curves.
         ticks: Epoch of each point of the curves.
         steepness: Norm of the gradient of the loss over all the data.
-        spread: Largest difference of an output between two rows.
+        spread: Largest difference in any output between two rows.
         moved: Whether any weight differs from its initial value.
         size: Euclidean norm of the weights.
-        least: The least loss that any start with the same activation and loss reached.
+        least: The lowest loss that any start with the same activation and loss reached.
         metric: Name of the metric, for messages.
         epochs: Number of planned epochs.
     """
@@ -60,7 +60,7 @@ def _reason(code: str, sentence: str, fix: str) -> Reason:
 
 
 def measured_reasons(f: Facts) -> list[Reason]:
-    """Return the reasons that the measurements of a training show; there is at least one."""
+    """Return at least one reason for a run's failure, derived from its measurements."""
     losses = f.trial.losses
     bad = np.flatnonzero(~np.isfinite(losses))
     if bad.size:
@@ -94,7 +94,7 @@ def measured_reasons(f: Facts) -> list[Reason]:
 
 
 def _slow(f: Facts) -> list[Reason]:
-    """Return the reasons for a training whose gradient and outputs are not constant."""
+    """Return the reasons why a run did not converge, from its loss curve and its gradient."""
     losses, collected = f.trial.losses, []
     last = max(1, len(losses) // 10)
     begin, end = float(losses[-1 - last if len(losses) > last else 0]), float(losses[-1])
@@ -160,10 +160,10 @@ def _slow(f: Facts) -> list[Reason]:
 def reasons(
     study: Study, record: ComparisonRecord, data: TrainingData
 ) -> dict[tuple[int, int], tuple]:
-    """Return the reasons why trainings did not reach the goal.
+    """Return the reasons why training runs did not reach the goal.
 
     Returns:
-        The indices `(combination, start)` of each such training, to at least one reason.
+        A dict from the indices `(combination, start)` of each such run to at least one reason.
     """
     places = record.places()
     failed = [

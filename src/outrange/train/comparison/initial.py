@@ -47,17 +47,17 @@ class Initializers:
 
 
 def initializer_of(layer: Any, variable: Any) -> Any:
-    """Return the initializer of a weight; None if the layer has no such attribute."""
+    """Return the initializer of a weight, or None if the layer has no attribute for it."""
     maker = getattr(layer, f"{variable.name}_initializer", None)
     return maker if hasattr(maker, "get_config") and callable(maker) else None
 
 
 def is_centered(initializer: Any) -> bool:
-    """Return whether an initializer draws independently from a continuous law symmetric about 0.
+    """Return whether an initializer's draws are independent, continuous and symmetric about 0.
 
     Keras's named initializers (Glorot, He, LeCun) are variance scalings. Entries of orthogonal
-    matrices are not independent, and constants are not continuous. A user's class may draw
-    anything, even if it is derived from one of these initializers, so the result is False.
+    matrices are not independent, and constants are not continuous. The result is False for a user's
+    class, which may draw anything even if it is derived from one of these initializers.
     """
     if not is_keras_own(initializer):
         return False

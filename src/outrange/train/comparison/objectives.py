@@ -1,4 +1,4 @@
-"""Prepares losses with their targets, and the metric by which all trainings are compared."""
+"""Prepares losses with their targets, and the metric by which all training runs are compared."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from .plan import Objective, OptimizerChoice
 
 @dataclass(frozen=True, eq=False)
 class Yardstick:
-    """The metric by which trainings with different losses are compared.
+    """The metric by which training runs with different losses are compared.
 
     Args:
         name: `"accuracy"`, `"mse"`, or the name of the user's function.
@@ -35,7 +35,7 @@ def label_things(things: Any, what: str) -> dict[str, Any]:
 
     Args:
         things: Activations, losses or optimizers.
-        what: The user's name of the argument, for messages.
+        what: Name of the argument in messages.
 
     Raises:
         InputError: There are no things, or two have the same label.
@@ -157,7 +157,7 @@ def encode(targets: Targets, outputs: tuple[int, ...], sparse: bool) -> np.ndarr
 def yardstick(
     metric: Any, better: str | None, targets: Targets, outputs: tuple[int, ...]
 ) -> Yardstick:
-    """Return the metric by which trainings are compared: the user's, or a default.
+    """Return the metric by which training runs are compared: the user's, or a default.
 
     Raises:
         InputError: The metric is unknown, does not fit the targets, or needs `better`.
@@ -198,7 +198,7 @@ def _metric(
     outputs: tuple[int, ...],
     threshold: float,
 ) -> Callable[[Any], Any]:
-    """Return a function that computes the metric of predictions, one number, in Keras operations.
+    """Return a function that computes the metric of predictions, a scalar, with Keras operations.
 
     Args:
         threshold: The threshold at which a single output decides between two classes.
@@ -221,7 +221,7 @@ def _metric(
 
 
 def _share(k: ModuleType, right: Any, predictions: Any) -> Any:
-    """Compute the fraction of right answers; 0 if a prediction is not finite."""
+    """Compute the fraction of correct answers; it is 0 if a prediction is not finite."""
     fine = k.ops.all(k.ops.isfinite(predictions))
     share = k.ops.mean(k.ops.cast(right, "float32"))
     return k.ops.where(fine, share, k.ops.zeros_like(share))

@@ -1,4 +1,4 @@
-"""The trainings of a comparison: data, losses with their targets, optimizers, groups."""
+"""The training runs of a comparison: data, losses with their targets, optimizers, groups."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ class TrainingData:
     """Training data as Keras accepts them.
 
     Args:
-        x: An array of inputs, batch axis first, or a list or dict of such arrays.
+        x: An array of inputs whose first axis is the batch, or a list or dict of such arrays.
         rows: Number of data rows.
     """
 
@@ -30,10 +30,10 @@ class Objective:
     Args:
         label: Name of the loss in tables.
         keras_loss: The loss as an argument of `Model.compile`.
-        value: `value(y, predictions)` computes the loss of a batch, one number, in Keras
+        value: `value(y, predictions)` computes the loss of a batch, a scalar, with Keras
             operations.
         targets: The targets in the form of the loss, `(rows, ...)`.
-        metric: `metric(predictions)` computes one number over all the data, in Keras operations.
+        metric: `metric(predictions)` computes a scalar over all the data, with Keras operations.
     """
 
     label: str
@@ -53,12 +53,12 @@ class OptimizerChoice:
 
 @dataclass(frozen=True)
 class Options:
-    """The settings of every training.
+    """The settings of every training run.
 
     Args:
         epochs: Number of passes over the data.
         batch_size: Number of rows per step.
-        stride: Number of epochs between two points of a curve.
+        stride: Number of epochs between consecutive points of a curve.
         seed: Seed of the first start; the other starts use the following integers.
     """
 
@@ -73,7 +73,7 @@ class Options:
         return -(-self.epochs // self.stride)
 
     def epoch(self, tick: int) -> int:
-        """Return the number of epochs that a training has completed at a tick."""
+        """Return the number of epochs that a run has completed at a tick."""
         return min(tick * self.stride, self.epochs)
 
 
@@ -95,17 +95,17 @@ class TrainedPart:
 
 
 class Group(ABC):
-    """The trainings of one activation; each training is a lane.
+    """The training runs of one activation; each run is a lane.
 
     Lanes are numbered `(optimizer * losses + loss) * starts + start`.
 
     Args:
         models: One built, uncompiled model per start.
-        rebuild: Function that creates another such model.
+        rebuild: Function that creates another model of the same kind.
         objectives: The losses with their targets and metrics.
         optimizers: The optimizer factories with their labels.
         data: The data that all lanes train on.
-        options: The settings of every training.
+        options: The settings of every training run.
     """
 
     engine: str
@@ -130,7 +130,7 @@ class Group(ABC):
 
     @property
     def lanes(self) -> int:
-        """Number of trainings."""
+        """Number of training runs."""
         return len(self.optimizers) * len(self.objectives) * len(self.models)
 
     def place(self, lane: int) -> tuple[int, int, int]:
@@ -152,12 +152,12 @@ class Group(ABC):
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return three arrays with one entry per lane: loss, metric and spread.
 
-        The spread is the largest difference of an output between two rows of the data.
+        The spread is the largest difference in any output between two rows of the data.
         """
 
     @abstractmethod
     def steepness(self) -> np.ndarray:
-        """Return the Euclidean norm of the gradient of the loss over all the data, per lane."""
+        """Return, for each lane, the Euclidean norm of the loss gradient over all the data."""
 
     @abstractmethod
     def predictions(self, lane: int) -> np.ndarray:
@@ -169,19 +169,19 @@ class Group(ABC):
 
     @abstractmethod
     def state(self) -> list[np.ndarray]:
-        """Return the arrays that `restore` needs to resume the trainings."""
+        """Return the arrays that `restore` needs to resume the training runs."""
 
     @abstractmethod
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
         """Resume from a result of `state`.
 
         Raises:
-            InputError: The arrays belong to other trainings.
+            InputError: The arrays belong to other training runs.
         """
 
 
 def epoch_orders(options: Options, rows: int, first: int, count: int) -> np.ndarray:
-    """Return the order of the data's rows in `count` epochs from `first` on, `(count, rows)`.
+    """Return the row order of each of `count` epochs from `first` on, an array `(count, rows)`.
 
     The order depends only on the seed and the epoch. So all combinations and starts get the same
     batches, and a resumed study gets the batches of an uninterrupted one. With one batch per epoch

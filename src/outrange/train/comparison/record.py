@@ -27,7 +27,7 @@ SAME = 1e-6
 
 
 class ComparisonRecord:
-    """The measured curves of every training of a comparison, that is, of every lane of a group."""
+    """The measured curves of every run of a comparison, that is, of every lane of every group."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ComparisonRecord:
         return min(self.at(g) for g in range(len(self.groups)))
 
     def epoch(self, tick: int) -> int:
-        """Return the number of epochs that a training has completed at a tick."""
+        """Return the number of epochs that a run has completed at a tick."""
         return self.options.epoch(tick)
 
     def at(self, group: int) -> int:
@@ -101,7 +101,7 @@ class ComparisonRecord:
         return list(range(first, first + len(trained.models)))
 
     def places(self) -> list[tuple[int, int, int]]:
-        """Return group, loss and optimizer of every combination, in the study's order."""
+        """Return the group, loss and optimizer index of each combination, in the study's order."""
         sizes = [range(len(part)) for part in self.labels]
         return [(a, lo, o) for a in sizes[0] for lo in sizes[1] for o in sizes[2]]
 
@@ -124,7 +124,7 @@ class ComparisonRecord:
     # ---- as a study ---------------------------------------------------------------------------
 
     def target(self) -> float:
-        """Return the goal: the value of the metric that a successful training reaches."""
+        """Return the goal: the value of the metric that a successful run reaches."""
         if self.goal is not None:
             return float(self.goal)
         last = np.concatenate([metrics[-1] for metrics in self.metrics])
@@ -140,10 +140,10 @@ class ComparisonRecord:
         return 0.5 * (bar + best) if base < bar and goal <= bar + SAME else goal
 
     def bar(self, best: float) -> float:
-        """Return the value of the metric that a training must beat to solve the task.
+        """Return the value of the metric that a run must beat to solve the task.
 
         Args:
-            best: The best metric of all trainings.
+            best: The best metric of all training runs.
         """
         base = self.yardstick.baseline
         if self.yardstick.function is not None or self.yardstick.name != "accuracy" or best >= 1.0:
@@ -233,7 +233,7 @@ class ComparisonRecord:
         return True
 
     def restore(self, old: Study, path: Path) -> float:
-        """Load the state of a saved study; return the seconds that the study took so far."""
+        """Load the state of a saved study; return the seconds that the study has taken so far."""
         try:
             with np.load(state_path(path), allow_pickle=False) as saved:
                 arrays = {name: saved[name] for name in saved.files}

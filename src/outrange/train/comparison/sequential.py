@@ -1,4 +1,4 @@
-"""Runs trainings one by one with `Model.train_on_batch`, on any backend."""
+"""Trains models one by one with `Model.train_on_batch`, on any backend."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,10 +16,10 @@ ROWS = 4096
 
 
 class Loops(Group):
-    """The trainings of one activation, one after the other; see `Group`.
+    """The training runs of one activation, advanced in turn; see `Group`.
 
     There is one compiled model per loss and optimizer. The states of the lanes are loaded into it
-    in turn, so that all lanes have trained equally long when the time is over.
+    in turn, so that all lanes have trained equally long when the time runs out.
     """
 
     engine = "one by one"
@@ -75,8 +75,8 @@ class Loops(Group):
     def _loss_by_keras(self, model: Any, objective: Objective) -> float:
         """Return the loss over all the data as `evaluate` computes it.
 
-        In a TensorFlow graph Keras computes a cross-entropy from the logits before a softmax or
-        sigmoid, but not outside a graph. The reported loss must be the trained one.
+        In a TensorFlow graph, but not outside one, Keras computes a cross-entropy from the logits
+        before a softmax or sigmoid. The reported loss must be the one that is minimized.
         """
         model.reset_metrics()
         if self.data.rows <= ROWS:

@@ -1,4 +1,4 @@
-"""The worker's side of a comparison: trains one activation from a given state for some seconds."""
+"""The worker's side of a comparison: trains one activation from a given state for a few seconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TrainingSlice:
     Args:
         label: Label of the activation.
         first: The tick at which the slice starts.
-        until: The tick at which the slice ends at the latest.
+        until: The latest tick at which the slice may end.
         seconds: Time limit of the training after its first tick, which may compile the model.
         left: Remaining seconds of the whole comparison.
     """
@@ -52,10 +52,10 @@ def keras_settings() -> dict[str, str]:
 
 
 def pack_trainings(trainings: Trainings) -> Payload:
-    """Pack the trainings and the Keras settings into a payload, which each worker receives once.
+    """Pack `trainings` and the Keras settings into a payload, which each worker receives once.
 
     Raises:
-        InputError: A part of the trainings cannot be pickled.
+        InputError: A part of `trainings` cannot be pickled.
     """
     try:
         return Payload.of((keras_settings(), trainings))
@@ -82,10 +82,10 @@ def _packs(thing: Any) -> bool:
 def train_slice(
     cached: CachedPayload, task: TrainingSlice, state: Sequence[np.ndarray]
 ) -> TrainedPart:
-    """Continue the trainings of an activation and return their measurements and new state.
+    """Continue the training runs of an activation; return their measurements and new state.
 
     Args:
-        cached: The worker's cache of the serialized trainings.
+        cached: The worker's cache of the serialized specification.
         task: The slice to train.
         state: The current state of the group.
 

@@ -17,15 +17,15 @@ from .trainings import Trainings
 
 
 SECONDS = 10.0
-"""Maximum length of a slice in seconds. A lost worker or Ctrl-C discards one slice. Small trainings
-fit into a single slice."""
+"""Maximum length of a slice in seconds. A lost worker or Ctrl-C discards one slice. Short training
+runs fit into a single slice."""
 
 LAPS = 4
 """Minimum number of slices per activation within the time limit, so that all activations have
-trained about equally long at its end."""
+trained for about the same time when it is reached."""
 
 LATE = 10.0
-"""Seconds to wait after the time limit for running tasks, which end by themselves."""
+"""Seconds to wait after the time limit for running tasks to end on their own."""
 
 SLOWER = 10.0
 """Maximum time of a slice, in multiples of the longest slice so far; a new worker must compile."""
@@ -45,7 +45,8 @@ class Laps:
         self.record = record
         self.given_up: set[int] = set()
         self.gained: dict[int, int] = {}
-        """Group index to the number of ticks of its last slice, if it has completed one."""
+        """Dict from the index of each group that has completed a slice to the number of ticks in
+        its last one."""
         self._lost: Counter[int] = Counter()
 
     @property
@@ -66,7 +67,7 @@ class Laps:
         return min(self.record.ticks, self.record.at(last) + 2 * self.gained[last])
 
     def next(self, busy: set[int]) -> int | None:
-        """Return the idle group furthest behind that may continue; None if there is none."""
+        """Return the idle group furthest behind that may continue, or None if there is none."""
         ready = [g for g in self.open if g not in busy and self.record.at(g) < self.until(g)]
         return min(ready, key=self.record.at, default=None)
 
@@ -101,7 +102,7 @@ class Spread:
         self.longest = math.inf
 
     def run(self) -> None:
-        """Train until all trainings are complete, time is over, or the pool breaks."""
+        """Train until all runs are complete, the time limit is reached, or the pool breaks."""
         try:
             while self.laps.open and self.left() > 0 and not self.pool.broken:
                 self.give()
@@ -167,18 +168,18 @@ def spread(
     left: Callable[[], float],
     told: Callable[[], None],
 ) -> None:
-    """Train on workers; if the pool breaks, the caller must run the remaining trainings.
+    """Train on workers; if the pool breaks, the caller must complete the remaining runs.
 
     Args:
         record: The measurements so far, to which the results are added.
-        trainings: All trainings of the comparison.
+        trainings: The specification of all training runs.
         pool: The pool of workers.
         left: Function that returns the remaining seconds.
         told: Function that is called after every slice.
 
     Raises:
-        InputError: The pool forks, a part of the trainings cannot be pickled, or the settings of
-            the workers differ.
+        InputError: The pool forks its processes, a part of `trainings` cannot be pickled, or the
+            settings of the workers differ.
     """
     if pool.forks:
         raise InputError(

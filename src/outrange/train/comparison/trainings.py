@@ -1,4 +1,4 @@
-"""The complete specification of a comparison's trainings, used here and on workers."""
+"""The complete specification of a comparison's training runs, for this process and for workers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .seeds import build_model, check_takes
 
 
 LANE_NUMBERS = 5e7
-"""Maximum number of weights of all lanes of a group to train side by side."""
+"""Maximum total number of weights in a group's lanes; larger groups do not train side by side."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trainings:
-    """The specification of all trainings of a comparison.
+    """The specification of all training runs of a comparison.
 
     Args:
         build: The user's function from an activation to a new model.
@@ -30,8 +30,8 @@ class Trainings:
         losses: The losses by label.
         optimizers: The optimizer factories with their labels.
         targets: The targets with their kind.
-        data: The inputs of the training.
-        options: The settings of every training.
+        data: The training inputs.
+        options: The settings of every training run.
         starts: Number of different initial weights per combination.
         metric: The user's metric, or None.
         better: Which values of a custom metric are better, or None.

@@ -1,9 +1,9 @@
-"""Runs many trainings side by side in one compiled JAX program, with one lane per training.
+"""Trains many models side by side in one compiled JAX program, with one lane per training run.
 
 All combinations of loss, optimizer and start share a model's forward and backward pass. Their
 weights are stacked, and `Model.stateless_call` is mapped over them. Each loss reads the predictions
 of its lanes, and each optimizer updates its lanes with `Optimizer.stateless_apply`. A lane computes
-the same numbers as Keras does for a single training.
+the same numbers as Keras does for a single training run.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ Carried = tuple[list[Array], list[Array], list[list[Array]]]
 
 
 class Lanes(Group):
-    """The trainings of one activation, run side by side; see `Group`."""
+    """The training runs of one activation, computed side by side; see `Group`."""
 
     engine = "lanes"
 

@@ -162,7 +162,7 @@ def mask_of(value: Any, units: int, layer: str) -> np.ndarray:
     """Convert a mask to a bool matrix with `units` columns.
 
     Raises:
-        InputError: `value` is not such a mask.
+        InputError: `value` is not a matrix of 0 and 1 with `units` columns.
     """
     rule = (
         f"Layer `{layer}` (MaskedDense): `mask` must be a matrix of 0 and 1, shape (inputs, "

@@ -94,10 +94,11 @@ class MonotoneIndexHead(keras.layers.Layer):
         return self._normalize(logits) if self.softmax else logits
 
     def _sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return two matrices whose products with the first logits and the increments are added.
+        """Return two matrices: factors of the first group's logits and of the increments.
 
-        The first repeats the logits of the first group in every group. The second sums the
-        increments that each logit of a later group contains.
+        All logits are the sum of the two products. The first matrix repeats the logits of the first
+        group in every group. The second sums the increments that each logit of a later group
+        contains.
         """
         g, k = self.groups, self.classes
         repeat = np.tile(np.eye(k, dtype="float32"), (1, g))

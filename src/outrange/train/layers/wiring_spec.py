@@ -46,7 +46,8 @@ class Wiring:
     """A wiring that has been checked.
 
     Args:
-        nodes: Name to node. Each node comes after all nodes whose values it reads in the same pass.
+        nodes: Dict from name to node. Each node comes after all nodes whose values it reads in the
+            same pass.
         edges: The edges, in the user's order.
         passes: The number of times that the nodes are computed.
         outputs: Names of the nodes whose last values are the outputs.
