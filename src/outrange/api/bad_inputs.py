@@ -48,8 +48,8 @@ def counterexamples(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack.
         where: A condition on `outrange.x`; inputs that do not satisfy it are ignored.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
@@ -143,11 +143,11 @@ def bad_inputs(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         most_pieces: Maximum number of boxes and polytopes.
-        where: A condition on `outrange.x`; only inputs that satisfy it count as bad. Shares remain
-            relative to the whole box.
+        where: A condition on `outrange.x`; only inputs that satisfy it are considered bad. Shares
+            remain relative to the whole box.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if
             the call takes longer than 2 s.
 

@@ -256,7 +256,7 @@ def _arguments(bound: BoundArguments) -> tuple[tuple[str, str], ...]:
 
 
 def format_argument(value: Any) -> str:
-    """Return a short text that describes an argument; equal values have equal texts.
+    """Return a short description of an argument; equal values have equal descriptions.
 
     Example:
         >>> format_argument((0, 1)), format_argument(1e-3)

@@ -53,8 +53,8 @@ def minimize(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack; no proof depends on it.
         certificate: File for a certificate of the proved bound; only for a linear form of outputs,
             without `where`. See `outrange.output_range`.
@@ -115,8 +115,8 @@ def maximize(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: See `outrange.minimize`.
         certificate: See `outrange.minimize`.
         check: See `outrange.minimize`.

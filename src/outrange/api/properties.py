@@ -71,8 +71,8 @@ def verify(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`. With `"float32"`, a proof
             holds for float32 inference with sums in any order, and a counterexample is one that the

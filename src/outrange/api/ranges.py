@@ -67,8 +67,8 @@ def output_range(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         rows: Linear forms of the outputs, an array `(k, outputs)`; they are bounded instead of the
             outputs.
         layer: Name of a layer whose values are bounded instead of the model's outputs.
@@ -260,8 +260,8 @@ def difference_range(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         rows: Linear forms of the differences, `(k, outputs)`; see `outrange.output_range`.
         solver: See `outrange.output_range`.
         certificate: See `outrange.output_range`; it contains the product network in full.

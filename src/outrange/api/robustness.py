@@ -82,8 +82,8 @@ def robustness(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`: see `outrange.verify`.
         certificate: File for a certificate of `lo`, with `"inf"`: see `outrange.verify`.
@@ -230,8 +230,8 @@ def robust_accuracy(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         file: File for results, from which the same call resumes. With several radii, each has its
             own file: `name-0.05.jsonl` for `name.jsonl`.
         seed: Seed of the random points of the attack; no proof depends on it.

@@ -67,8 +67,8 @@ def monotone(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points; no proof depends on it.
         certificate: File for a certificate of the proved trends, which an independent program
             checks (docs/certificates.md). Only for the model's outputs, and not for groups.
@@ -179,8 +179,8 @@ def gradient_range(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points that search for extreme values.
         certificate: File for a certificate of `lo` and `hi`, which an independent program checks
             (docs/certificates.md). Only for the model's outputs.
@@ -258,8 +258,8 @@ def lipschitz(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points that search for extreme values.
         progress: See `outrange.gradient_range`.
 

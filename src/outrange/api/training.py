@@ -66,16 +66,18 @@ def compare(
             and Adam and RMSprop with 0.01.
         starts: Number of different initial weights per combination.
         epochs: Passes over the data.
-        batch_size: Rows per step; the order of rows is drawn anew each epoch, from `seed`.
+        batch_size: Rows per step; the rows are shuffled in each epoch, in an order that depends
+            only on `seed`.
         time_limit: Seconds, `"60s"`, `"5min"`, or None for no limit.
         metric: Metric to compare: `"accuracy"` (for classes), `"mse"`, or a function of targets and
             predictions in `keras.ops`. By default accuracy for classes, `"mse"` otherwise. It is
             computed on all of `x` after training steps, in inference mode.
         better: `"higher"` or `"lower"`, for a custom metric.
-        goal: Metric that counts as success. By default 95 % of the way from the best constant
-            prediction to the best training run. If the best run is no better than a constant, or
-            than the proved limit of models without a hidden layer on classes that are not linearly
-            separable, the goal is 95 % of the way to a perfect metric, and no candidate succeeds.
+        goal: Value of the metric that is considered a success. By default 95 % of the way from the
+            best constant prediction to the best training run. If the best run is no better than a
+            constant, or than the proved limit of models without a hidden layer on classes that are
+            not linearly separable, the goal is 95 % of the way to a perfect metric, and no
+            candidate succeeds.
         kind: Kind of the targets if the data do not determine it; see `outrange.recommend`.
         seed: Random seed; start `i` uses `seed + i`.
         engine: `"auto"`, `"lanes"` or `"one by one"`.
@@ -139,7 +141,7 @@ def compare(
 def dead_start(
     model: Any, x: Any, *, trials: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> DeadStart:
-    """Estimate the probability that a unit starts dead if its layer's initializers are drawn anew.
+    """Estimate the probability that a unit starts dead under its layer's random initializers.
 
     A unit is dead on the data if its activation is flat at every row: no gradient reaches its
     weights, and only a change in earlier layers can revive it. A single ReLU neuron on positive

@@ -32,7 +32,8 @@ It is four times the duration of a round trip, during which a worker without ano
 PATIENCE = 1.5
 """Multiple of its expected duration after which a task starts no more of its questions.
 
-A task that takes longer has hard questions, and other workers may be free for its remaining ones.
+A task that takes longer contains hard questions, and other workers may be free to answer the
+remaining ones.
 """
 
 TASKS_PER_WORKER = 2

@@ -22,7 +22,7 @@ def use_executor(executor: Any, resume: str | os.PathLike | None) -> Iterator[No
         resume: Folder of the checkpoint; None for no checkpoint.
 
     Raises:
-        InputError: An argument has a wrong type, or `resume` is a file.
+        InputError: An argument has the wrong type, or `resume` is a file.
     """
     if executor is None and resume is None:
         yield

@@ -117,7 +117,7 @@ class Exhibit:
         return box if (box.lo == box.hi)[at].all() else self._with_integers(box)
 
     def boxes(self, box: Box) -> DomainBoxes:
-        """Return boxes whose union is `input_set(box)`, or `box` if that takes too many boxes."""
+        """Return boxes whose union is `input_set(box)`, or `box` if that would require too many."""
         return sampled_set(self.network.graph.inputs, self.input_set(box))[1]
 
     def regions(self, box: Box) -> list[Region]:

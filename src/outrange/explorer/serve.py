@@ -36,7 +36,8 @@ def serve(
 
     Args:
         exhibit: Content of the page.
-        ready: Called with the page's URL, including the token, once the page can be opened.
+        ready: Function that is called with the page's URL, including the token, when the page can
+            be opened.
         host: Address to listen on.
         port: Port to listen on; 0 for any free port.
         token: Secret that a page must send; a random token if None.

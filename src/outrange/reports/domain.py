@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 ATOMS_A_GROUP = 2
-"""Number of atomic conditions of a one-hot group: its sum is at most 1, and at least 1."""
+"""Number of atomic conditions for a one-hot group: the sum of its inputs is at most 1 and at least
+1."""
 
 
 def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") -> Section:

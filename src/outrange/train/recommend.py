@@ -1,6 +1,6 @@
 """Recommends the last activation, the loss, the optimizer and the scaling for given data.
 
-Every choice states the fact about the data that it follows from. Nothing is trained.
+Every choice is returned with the property of the data from which it follows. Nothing is trained.
 """
 
 from typing import Any

@@ -112,8 +112,8 @@ def closed_loop(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the simulated trajectories; no proof depends on it.
         executor: Workers that bound pieces of the initial set and search the unrolled loop: a
             `concurrent.futures.Executor`, a `dask.distributed` client, or the address of its

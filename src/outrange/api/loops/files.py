@@ -104,7 +104,7 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
 def _read_keys(path: str | os.PathLike) -> Mapping[str, Any]:
     """Return a file's mapping from keys to values. Scalars remain text, and no code is run.
 
-    Aliases are refused, because they may expand to far more text than the file contains.
+    Aliases are rejected, because they may expand to far more text than the file contains.
     """
     try:
         import yaml

@@ -52,8 +52,8 @@ def reach_set(
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
-            45 s, `"exact"` none. The default is the environment variable `OUTRANGE_EFFORT`, else
-            `"normal"`.
+            45 s, `"exact"` none. The default is the value of the environment variable
+            `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         most_pieces: Maximum number of pieces.
         seed: Seed of the sampled outputs in figures.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if

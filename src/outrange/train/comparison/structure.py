@@ -32,7 +32,7 @@ class Structure:
     `compare` is called. Later, only the current weights are inserted into the recording. Some
     layers compute values from their weights alone; for example, batch normalization casts its
     statistics. Their recording contains numbers in place of weights, so a model with such layers is
-    recorded anew by each call of `now`.
+    recorded again by each call to `now`.
 
     Args:
         model: A built Keras model.
