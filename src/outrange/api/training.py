@@ -66,8 +66,8 @@ def compare(
             and Adam and RMSprop with 0.01.
         starts: Number of different initial weights per combination.
         epochs: Passes over the data.
-        batch_size: Rows per step; the rows are shuffled in each epoch, in an order that depends
-            only on `seed`.
+        batch_size: Rows per step; the rows are shuffled in each epoch, in an order determined by
+            `seed` and the epoch.
         time_limit: Seconds, `"60s"`, `"5min"`, or None for no limit.
         metric: Metric to compare: `"accuracy"` (for classes), `"mse"`, or a function of targets and
             predictions in `keras.ops`. By default accuracy for classes, `"mse"` otherwise. It is
