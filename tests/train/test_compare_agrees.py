@@ -48,7 +48,7 @@ def test_no_candidate_solves_what_no_line_separates(name):
     assert text.startswith(
         "No candidate solves it: no line separates the classes, so the accuracy "
     )
-    assert "accuracy of every model is at most 0.75, for all weights." in text
+    assert "accuracy of every model is at most 0.75, whatever the weights." in text
     assert "(PROVED) No start reaches accuracy of at least 0.9" in text
     assert "none solves it, closest: " in repr(study)
     assert "OR039" in {r.code for _, t in study.failures for r in t.why}

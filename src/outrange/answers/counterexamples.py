@@ -18,7 +18,7 @@ from .verdict import LONGEST_CLAIM, Counterexample
 STATUSES = {
     "all": "as many as requested",
     "none": "proved: there are none",
-    "no more": "the search is complete: no others are that far apart",
+    "no more": "the search is complete: every other one is closer than `apart` to one of these",
     "time": "time ran out",
     "memory": "memory ran out",
     "interrupted": "interrupted",

@@ -238,7 +238,7 @@ class Range(Answer):
     def statement(self) -> str:
         """The network that `lo` and `hi` bound, in words."""
         if self.arithmetic == "float32":
-            return "float32 network with the stored weights, its sums in any order"
+            return "float32 network with the stored weights, with sums in any order"
         return "real-valued network with the stored weights"
 
     def display_bounds(self) -> tuple[np.ndarray, np.ndarray]:

@@ -69,8 +69,8 @@ def read_subject(graph: Graph, file: str | None, known: str | None = None) -> Su
         raise InputError(f"{file} cannot be certified: it has changed since it was read.")
     if network.inputs != graph.size:
         raise InputError(
-            f"{file} cannot be certified: the checker reads {network.inputs} inputs, outrange "
-            f"{graph.size}."
+            f"{file} cannot be certified: the checker reads {network.inputs} inputs, but "
+            f"outrange reads {graph.size}."
         )
     return Subject(network, file, digest)
 

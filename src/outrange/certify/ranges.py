@@ -60,7 +60,7 @@ def certify_range(
     if rows.shape != (count, len(about.network.outputs)):
         raise InputError(
             f"This model cannot be certified: the checker reads {len(about.network.outputs)} "
-            f"outputs, outrange {count}."
+            f"outputs, but outrange reads {count}."
         )
     lo, hi, seen_lo, seen_hi = (
         np.asarray(a, np.float64).ravel()

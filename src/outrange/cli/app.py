@@ -57,7 +57,7 @@ def app(context: click.Context) -> None:
 @_with(*BOX_OPTIONS)
 @click.option("--output", metavar="NAME|INDEX", help="The one output to bound.")
 @click.option(
-    "--layer", metavar="NAME", help="Layer whose values are bounded instead of the outputs."
+    "--layer", metavar="NAME", help="Bound the values of this layer instead of the outputs."
 )
 @click.option(
     "--rows",
@@ -73,8 +73,8 @@ def app(context: click.Context) -> None:
 @click.option(
     "--tol",
     type=float,
-    help="Gap to reach, relative to the range seen of each output.  [default: 1e-6; 1e-4 for a "
-    "curved network that would take long]",
+    help="Target gap, relative to the observed range of each output.  [default: 1e-6; 1e-4 for "
+    "a curved network that would take long]",
 )
 @click.option(
     "--proof-only",
@@ -183,7 +183,7 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
     "--token",
     envvar="OUTRANGE_TOKEN",
     metavar="TEXT",
-    help="Secret in the address of the page; with --port, a later process serves the same address.",
+    help="Secret in the address of the page; with --port, the address stays the same next time.",
 )
 @click.option(
     "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address of the page."
@@ -225,13 +225,15 @@ def explore_command(model: str, **options: Any) -> int:
     type=click.Choice(["proved", "measured", "suspected", "never"]),
     default="proved",
     show_default=True,
-    help="Lowest level of a finding that makes the exit code nonzero.",
+    help="Lowest level of findings for which the exit code is nonzero.",
 )
 @click.option(
     "--steps", type=int, help="Maximum number of training steps on a copy; 0 disables training."
 )
 @click.option(
-    "--epochs", type=int, help="Planned epochs, for a lower bound of the loss they can reach."
+    "--epochs",
+    type=int,
+    help="Number of epochs planned; gives a lower bound on the loss they can reach.",
 )
 @click.option("--batch-size", type=int, help="Rows per batch, with --epochs.  [default: 32]")
 @click.option(

@@ -45,7 +45,7 @@ class Example:
     twin_options: Mapping[str, Any] | None = None
 
 
-HARMLESS = " A proved fact becomes a note if trained copies do as well with it as with its fix."
+HARMLESS = " A proved fact becomes a note if trained copies do as well without its fix as with it."
 """The last sentence of the explanation of a rule whose proved findings may be harmless."""
 
 

@@ -51,7 +51,7 @@ class TangentPlan:
             op = node.op
             if type(op) not in RULES:
                 raise UnsupportedError(
-                    f"Slopes of the operation kind {type(op).__name__} are not supported yet. "
+                    f"Slopes of {type(op).__name__} operations are not supported yet. "
                     f"Received: `{op.name}` in {node.source!r}."
                 )
             if isinstance(op, Affine):

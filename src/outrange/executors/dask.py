@@ -108,7 +108,7 @@ class DaskPool:
     ) -> Future:
         """Start a task whose key begins with `name`, so that Dask's dashboard shows the name."""
         if self.broken:
-            raise BrokenExecutor("the client of Dask is closed")
+            raise BrokenExecutor("the Dask client is closed")
         key = f"{name.replace(' ', '-')}-{uuid.uuid4().hex}"
         sent = map(self._scatter_large, arguments)
         # If that worker disappears, another one may run the task.

@@ -26,7 +26,7 @@ def check_names(declared: Sequence[DeclaredNetwork], names: Sequence[str]) -> No
     required = distinct_names(declared)
     if sorted(required) != sorted(names):
         equal = [network.name for network in declared if network.equal_to]
-        besides = f" ({', '.join(equal)} equal to one of them)" if equal else ""
+        besides = f" (and {', '.join(equal)}, equal to one of them)" if equal else ""
         raise InputError(
             f"The property declares the networks {', '.join(required)}{besides}; each needs one "
             f"model. Received: {', '.join(names) or 'none'}."
@@ -118,6 +118,6 @@ def _check_sizes(declared: DeclaredNetwork, network: Network) -> None:
         if declared_sizes != [slot.size for slot in slots]:
             raise InputError(
                 f"A model must have the {word} that the property declares, in order. "
-                f"Received: `{network.name}` for `{declared.name}`, with {word} of the sizes "
-                f"{[slot.size for slot in slots]}; declared are {declared_sizes}."
+                f"Received: `{network.name}` for `{declared.name}`, with {word} of sizes "
+                f"{[slot.size for slot in slots]}, not {declared_sizes} as declared."
             )

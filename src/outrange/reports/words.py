@@ -1,9 +1,9 @@
 """Fixed texts of a report; the texts about proofs repeat `docs/soundness.md`."""
 
 STATEMENT = (
-    "Let f be the network in real arithmetic, its weights the numbers stored in the model (float32 "
-    "values are exact in float64), its activations the mathematical functions. Let B be the input "
-    "set.",
+    "Let f be the network in real arithmetic. Its weights are the numbers stored in the model "
+    "(float32 values are exact in float64), and its activations are the mathematical functions. "
+    "Let B be the input set.",
     "lo  <=  f(x)  <=  hi      for every x in B.",
 )
 

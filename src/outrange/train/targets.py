@@ -15,7 +15,7 @@ KINDS = {
     "multi_label": "several yes-or-no answers per row",
     "distribution": "probabilities that sum to 1 in each row",
     "unit_interval": "numbers in [0, 1]",
-    "counts": "integers from 0 on",
+    "counts": "integers starting at 0",
     "positive": "positive numbers of several orders of magnitude",
     "real": "real numbers",
 }

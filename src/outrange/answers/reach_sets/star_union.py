@@ -102,8 +102,8 @@ class StarUnion:
         count = len(self.names)
         if points.ndim not in (1, 2) or points.shape[-1] != count:
             raise InputError(
-                f"An output must have {count} number{'s' * (count != 1)}, a batch one row per "
-                f"output. Received: shape {points.shape}."
+                f"An output must have {count} number{'s' * (count != 1)}, and a batch must have "
+                f"one row per output. Received: shape {points.shape}."
             )
         if not np.isfinite(points).all():
             raise InputError("Outputs must be finite numbers. Received: NaN or infinity.")

@@ -54,7 +54,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {KIND: "dict", "items": [[encode(k), encode(v)] for k, v in value.items()]}
     raise InputError(
-        "The file of an answer can contain only numbers, strings and arrays. "
+        "A saved answer can contain only numbers, strings and arrays. "
         f"Received: {type(value).__module__}.{type(value).__qualname__}."
     )
 

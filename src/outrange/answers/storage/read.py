@@ -34,7 +34,7 @@ def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answe
         if isinstance(name, str) and name.startswith("outrange."):
             hint = " This file is the output of `as_dict` or `--json`, meant for other programs."
         raise InputError(
-            f"The file of an answer must be one that `answer.save` wrote.{hint} Received: `{path}`."
+            f"A saved answer must be one that `answer.save` wrote.{hint} Received: `{path}`."
         )
     version = record.get("version")
     if version != VERSION:
@@ -62,7 +62,7 @@ def read_answer(path: str | os.PathLike, kinds: Sequence[type[Answer]]) -> Answe
             RecursionError, MemoryError) as error:  # fmt: skip
         reason = f"{type(error).__name__}: {error}"
         raise InputError(
-            "The file of an answer must be unchanged since `answer.save` wrote it. "
+            "A saved answer must not be modified after `answer.save` has written it. "
             f"Received: `{path}`, which is damaged ({reason[:300]})."
         ) from error
     return answer
@@ -76,7 +76,7 @@ def _json(path: Path) -> Any:
             )
         if path.stat().st_size > MOST_BYTES:
             raise InputError(
-                f"The file of an answer must have at most {MOST_BYTES:,} bytes. "
+                f"A saved answer must have at most {MOST_BYTES:,} bytes. "
                 f"Received: {path.stat().st_size:,} in `{path}`."
             )
         return json.loads(path.read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def _json(path: Path) -> Any:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            "The file of an answer must be the JSON that `answer.save` wrote. "
+            "A saved answer must be the JSON file that `answer.save` wrote. "
             f"Received: `{path}`, which is not JSON."
         ) from error
 

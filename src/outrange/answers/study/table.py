@@ -87,8 +87,8 @@ def _notes(study: Any) -> list[str]:
         f"{len(study)} combinations x {len(best.trials)} starts, {study.epochs} epochs planned, "
         f"{study.status}; {size(study.seconds)} on {study.backend}. A constant prediction has "
         f"{study.metric} {number(study.baseline)}.",
-        f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}. Over all "
-        f"optimizers, {often} most often."
+        f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}. Across "
+        f"all optimizers, {often} most often."
         if study.solved
         else f"Metric, Loss and Epochs (to the goal) are medians over the starts{median}.",
         *study.notes,

@@ -74,9 +74,7 @@ LARGER = (
     "also holds for the set of this page."
 )
 
-NO_EXAMPLE = (
-    "Some directions are open: there is neither a proof nor a counterexample among the inputs."
-)
+NO_EXAMPLE = "Some directions are undecided: there is neither a proof nor a counterexample."
 
 NO_ORDER = "the values of a category have no order, so a direction has no meaning."
 
@@ -437,7 +435,7 @@ class Questions:
         suffix = os.path.splitext(os.fspath(self.model))[1].lower() if is_file else ""
         if self.network.origin != "keras" or (is_file and suffix not in (".keras", ".h5")):
             raise NotApplicableError(
-                "A diagnosis reads the training of a Keras model; this model is of another kind."
+                "A diagnosis needs a Keras model; this model is of another kind."
             )
         if self.model is self.network:
             raise NotApplicableError("A diagnosis needs the Keras model itself, or its file.")

@@ -119,7 +119,11 @@ REPORT_OPTIONS = (
         metavar="LIST",
         help="Units of inputs and outputs: price=EUR,area=m2; or one unit for all outputs: EUR.",
     ),
-    option("--standard", type=["iso-24029"], help="Standard whose headings structure the page."),
+    option(
+        "--standard",
+        type=["iso-24029"],
+        help="Organize the page under the headings of this standard.",
+    ),
     option(
         "--time",
         "seconds",
@@ -189,7 +193,7 @@ LOOP_OPTIONS = (
         help="Time limit in seconds, including reading the files.",
     ),
     option(
-        "--tol", type=float, help="Gap of the state bounds to reach, relative to the range seen.",
+        "--tol", type=float, help="Target gap of the state bounds, relative to the observed range.",
     ),
     option(
         "--seed", type=int, default=0, show_default=True,
@@ -231,7 +235,7 @@ VERIFY_ALL_OPTIONS = (
         "--retry",
         type=["unknown", "timeout", "error", "all"],
         multiple=True,
-        help="Verdict to decide again; `all` means every undecided instance. Repeatable.",
+        help="Decide instances with this verdict again; `all`: every undecided one. Repeatable.",
     ),
     option("--memory", type=float, metavar="GIB", help="Memory limit of each process in GiB."),
     option(

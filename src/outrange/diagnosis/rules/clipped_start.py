@@ -39,13 +39,13 @@ def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
 @register(
     "OR024", "the output starts saturated",
     """The inputs of the last softmax or sigmoid are so large that the probability of the right
-    answer is below 1e-7 at many rows. Keras clips such a probability: the loss is 16.1 and its
-    gradient exactly 0, so nothing is learned from these rows. The logits are bounded at each row,
-    including rounding. PROVED from a fifth of the rows on, for the stored weights. MEASURED if
-    layers compute something else in training and short trainings do not learn. A note if short
-    trainings learn from the other rows. Not reported on TensorFlow, where the cross-entropies read
-    the logits directly and nothing is clipped. Scale the inputs, or start from smaller weights
-    (glorot_uniform).""",
+    answer is below 1e-7 for many rows. Keras clips such a probability: the loss is 16.1 and its
+    gradient exactly 0, so nothing is learned from these rows. The logits are bounded for each row,
+    including rounding. PROVED for the stored weights, if at least a fifth of the rows are clipped.
+    MEASURED if layers compute something else in training and short trainings do not learn. A note
+    if short trainings learn from the other rows. Not reported on TensorFlow, where the
+    cross-entropies read the logits directly and nothing is clipped. Scale the inputs, or start from
+    smaller weights (glorot_uniform).""",
     Example(lambda k: _sure(k, 60.0, 1), lambda k: _sure(k, 0.5, 1), backends=("jax", "torch")),
     Example(lambda k: _sure(k, 60.0, 3), lambda k: _sure(k, 0.5, 3), backends=("jax", "torch")),
 )  # fmt: skip

@@ -149,8 +149,9 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         text += f" {case.trials.describe_gain(gained, behind)}"
     yield rule.finding(
         Level.SUSPECTED if gained is None else Level.MEASURED, first[0], text,
-        'activation="relu"   # in the first of them', title="layers without an activation between",
-        cost={"layers": len(named)}, holds_for="" if gained is None
+        'activation="relu"   # in the first of them',
+        title="layers without an activation between them", cost={"layers": len(named)},
+        holds_for="" if gained is None
         else "trainings from the stored weights",
     )  # fmt: skip
 

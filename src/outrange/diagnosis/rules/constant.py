@@ -55,10 +55,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         )
         single_unit = head.activation == "softmax" and head.width == 1
         if single_unit:
-            what = f"a softmax over {head.width} unit is always {value}, for all weights"
+            what = f"a softmax over {head.width} unit is always {value}, whatever the weights"
         elif not _varies(case):
             continue  # at a single input, an output that ignores the weights is no fault
-        message = f"{what}, so predict() cannot learn anything. {_loss(case, head)}"
+        message = f"{what}, so training cannot change predict(). {_loss(case, head)}"
         fix = 'Dense(1, activation="sigmoid") with loss="binary_crossentropy"'
         if not single_unit:
             fix = "make the output depend on the weights"

@@ -52,11 +52,11 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
 
 
 @register(
-    "OR003", "a layer is dead: no gradient passes it",
+    "OR003", "a layer is dead: no gradient passes through it",
     """Every unit of a hidden layer (or a unit of the output) is on a flat piece of its activation
     at every row of the data: for example, a relu whose input is never above 0. No gradient passes
     the layer: its own weights and everything before it get exactly 0 from the loss, and training
-    cannot revive it. The inputs of the activation are bounded at each row, including rounding
+    cannot revive it. The inputs of the activation are bounded for each row, including rounding
     errors. PROVED holds for the stored weights and the given rows. Restart with another initializer
     (he_normal), a small positive bias, or leaky_relu. A frequent cause is a learning rate that was
     too high.""",

@@ -49,7 +49,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
             yield rule.finding(
                 Level.PROVED, head.layer,
                 f"a softmax follows a {head.inner}: no class can get more than {at_most(most)} or "
-                f"less than {at_least(least)}, for all weights.",
+                f"less than {at_least(least)}, whatever the weights.",
                 "one softmax: remove the last activation", interval=(least, most),
                 cost={"most": most},
                 holds_for="all trainable weights, and all inputs within the range of your data",

@@ -36,10 +36,11 @@ def _dropout_model(keras: ModuleType, rate: float) -> ModelAndData:
 
 @register(
     "OR027", "dropout takes too much",
-    """A dropout of 0.7 or more leaves less than a third of the units in a step, and several in a
-    row multiply. SUSPECTED; MEASURED if copies trained without dropout get much further in the same
-    steps, in every training. A dropout before a batch normalization is SUSPECTED too: in training
-    the normalization learns the variance of dropped values, which do not occur at inference.""",
+    """A dropout of 0.7 or more leaves fewer than a third of the units in a step, and with several
+    in a row the fractions multiply. SUSPECTED; MEASURED if copies trained without dropout get much
+    further in the same steps, in every training. A dropout before a batch normalization is
+    SUSPECTED too: in training the normalization learns the variance of dropped values, which do not
+    occur at inference.""",
     Example(
         lambda k: _dropout_model(k, 0.9), lambda k: _dropout_model(k, 0.2), level=Level.SUSPECTED
     ),

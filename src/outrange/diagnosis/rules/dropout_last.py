@@ -48,8 +48,8 @@ def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:
 
 @register(
     "OR019", "dropout is applied to the output",
-    """The last layer is a dropout: in training it sets every output to 0 with its rate as
-    probability, and enlarges it otherwise. So the loss compares targets with random zeros, and a
+    """The last layer is a dropout: in training it sets every output to 0 with a probability equal
+    to its rate, and enlarges it otherwise. So the loss compares targets with random zeros, and a
     softmax no longer adds up to 1. PROVED if the loss measures a distance to the targets (its
     minimum is at outputs that are too small), or if everything is dropped. Under other losses, such
     as a cross-entropy, the order of the outputs may survive: MEASURED if copies trained without any

@@ -71,7 +71,7 @@ def _scaled_model(keras: ModuleType, fault: str) -> ModelAndData:
     their mean distance from the median for MAE, and the entropy of the labels given x for a
     cross-entropy. Rows are compared as the model receives them, in float32. PROVED holds for all
     weights of every network on these rows. It is reported if equal rows make at least half of the
-    possible gain over the best constant impossible, and as a note from a fifth on, since inputs
+    possible gain over the best constant impossible, and as a note if at least a fifth, since inputs
     with few values naturally have equal rows. SUSPECTED for other losses if all rows are equal.
     Find out why the rows are equal: an integer division, scaling by row instead of by column, or
     the wrong column.""",

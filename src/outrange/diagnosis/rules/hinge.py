@@ -41,5 +41,5 @@ def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, 
     return Level.PROVED, (
         f"the {short} loss expects outputs of 1 and -1, but the {head.activation} returns none "
         "below "
-        f"{lo:g}, so the loss cannot go below {at_least(shown)}, for all weights."
+        f"{lo:g}, so the loss cannot go below {at_least(shown)}, whatever the weights."
     ), 'activation="tanh"   or   loss="binary_crossentropy"'  # fmt: skip

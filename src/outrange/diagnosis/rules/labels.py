@@ -39,11 +39,11 @@ def _sparse(
 
 @register(
     "OR010", "labels do not fit the loss",
-    """A sparse categorical cross-entropy over K units counts classes from 0 to K-1. A label outside
-    is an error on TensorFlow and PyTorch and is silently ignored on JAX; fractions are truncated to
-    integers. A categorical cross-entropy expects rows of K numbers that add up to 1. A binary
-    cross-entropy expects labels in [0, 1]; outside, the loss becomes negative, and has no lower
-    bound with logits. PROVED as a fact of the given labels.""",
+    """A sparse categorical cross-entropy over K units expects classes 0 to K-1. A label outside
+    this range is an error on TensorFlow and PyTorch and is silently ignored on JAX; fractions are
+    truncated to integers. A categorical cross-entropy expects rows of K numbers that add up to 1. A
+    binary cross-entropy expects labels in [0, 1]; outside, the loss becomes negative, and has no
+    lower bound with logits. PROVED as a fact of the given labels.""",
     Example(lambda k: _sparse(k, shift=1), lambda k: _sparse(k)),
     Example(lambda k: _sparse(k, scale=1 / 255), lambda k: _sparse(k)),
     Example(

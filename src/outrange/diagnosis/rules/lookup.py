@@ -154,7 +154,7 @@ def _outside(
         f"0..{lookup.size - 1}, the indices of a table with input_dim={lookup.size}; yours are in "
         f"{span(lo, hi)}. {OUTSIDE.get(case.program.backend, '')}".rstrip(),
         f"Embedding({int(hi) + 1}, ...)   # or number them from 0 without gaps"
-        if fits else "integers from 0 on for an Embedding; a Dense layer for measurements",
+        if fits else "integers starting at 0 for an Embedding; a Dense layer for measurements",
         interval=(lo, hi), cost={"outside": int(outside.sum())}, holds_for="the data you gave",
     )  # fmt: skip
 
@@ -174,7 +174,7 @@ def _fractions(
         f"are not integers and are truncated ({short(example)} is read as "
         f"{short(float(np.trunc(example)))}): of {before:,} distinct values, {after:,} "
         f"{'remain' if after > 1 else 'remains'}.",
-        "integers from 0 on for an Embedding, not scaled; a Dense layer for measurements",
+        "integers starting at 0 for an Embedding, not scaled; a Dense layer for measurements",
         title="numbers that are looked up are truncated to integers",
         cost={"fractions": int(cut.sum()), "left": after}, holds_for="the data you gave",
     )  # fmt: skip

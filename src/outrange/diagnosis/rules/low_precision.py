@@ -55,7 +55,7 @@ def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:
     "OR018", "numbers do not fit a 16-bit float",
     """A layer that computes in float16 cannot represent numbers beyond 65504, and rounds numbers
     below 3e-8 to 0. The model is read as if it computed in float32, and the outputs of its layers
-    are bounded at each row, including the format's rounding of weights and of every operation.
+    are bounded for each row, including the format's rounding of weights and of every operation.
     PROVED if a value exceeds the format's largest number at some row: there it is infinity or NaN.
     Scale the inputs, use bfloat16, or keep the layer in float32.""",
     Example(lambda k: _large(k, "float16"), lambda k: _large(k, "float32")),

@@ -37,10 +37,10 @@ def _powers(keras: ModuleType, scale: float) -> ModelAndData:
 @register(
     "OR004", "a hidden layer is saturated",
     """A sigmoid or tanh far from 0 is flat: its slope is so small that hardly any gradient passes,
-    and different inputs give nearly the same output. The inputs of the activation are bounded at
-    each row, and the (unit, row) pairs that provably lie in the tails are counted. PROVED from 85 %
-    on, for the stored weights and the checked rows. The usual cause is inputs that are not scaled,
-    or initial weights that are too large.""",
+    and different inputs give nearly the same output. The inputs of the activation are bounded for
+    each row, and the (unit, row) pairs that provably lie in the tails are counted. PROVED for the
+    stored weights and the checked rows if at least 85 % of the pairs do. The usual cause is inputs
+    that are not scaled, or initial weights that are too large.""",
     Example(lambda k: _powers(k, 1.0), lambda k: _powers(k, 0.01)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:

@@ -77,8 +77,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         wrong = len(problem.certificates)
         text = (
             f"{_why(problem, problem.certificate)} At least {wrong:,} of {problem.total:,} rows "
-            f"{'is' if wrong == 1 else 'are'} misclassified for all weights: the accuracy is at "
-            f"most {at_most(problem.accuracy)}."
+            f"{'is' if wrong == 1 else 'are'} misclassified, whatever the weights: the accuracy is "
+            f"at most {at_most(problem.accuracy)}."
         )
         if floor is not None:
             text += f" {_floor(loss, floor, best)}"

@@ -59,7 +59,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         smoothed = f" and label_smoothing={loss.smoothing:g}" if loss.smoothing else ""
         shown = at_least(as_shown(case, floor))
         text = (
-            f"the targets{smoothed} have a mean entropy of {shown}: no network gets the "
+            f"the targets{smoothed} have a mean entropy of {shown}: no network can get the "
             "cross-entropy below that"
         )
         if constant is not None:

@@ -128,7 +128,7 @@ def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
     if unused:
         named = {"w": "disturbance", "p": "parameters", "c": "choice"}[unused[0]]
         raise InputError(
-            f"`{named}=` reaches a plant through its argument `{unused[0]}` (of a formula: "
-            f"`{unused[0]}1`, of `linear_plant`: `E`, for a disturbance). "
+            f"`{named}=` reaches a plant through its argument `{unused[0]}` (in a formula, "
+            f"`{unused[0]}1`; in `linear_plant`, `E` for a disturbance). "
             f"Received: a plant of {', '.join(names)}."
         )

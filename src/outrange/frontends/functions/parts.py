@@ -62,7 +62,7 @@ class StepParts:
         sizes = {(g.size, g.value_size(g.output)) for g in self.controllers}
         if len(sizes) > 1:
             raise InputError(
-                "The controllers of all modes must have as many inputs and outputs. "
+                "The controllers of all modes must have the same numbers of inputs and outputs. "
                 f"Received: inputs and outputs {sorted(sizes)}."
             )
 

@@ -100,8 +100,8 @@ def _model(b: Builder, plant: Graph, n: int, operands: Sequence[Value]) -> Value
     outputs = plant.value_size(plant.output)
     if (plant.size, outputs) != (size, n):
         raise InputError(
-            "A model as plant must take the state, then the control (then a disturbance and "
-            f"parameters), and return the next state: {size} numbers, then {n}. "
+            "A model used as a plant must take the state, then the control (then a disturbance and "
+            f"parameters), {size} numbers in all, and return the {n} of the next state. "
             f"Received: a model of {plant.size} inputs and {outputs} outputs."
         )
     joined = b.concat([b.reshape(x, (1, x.size)) for x in operands], axis=1)

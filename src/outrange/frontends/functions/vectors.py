@@ -46,7 +46,9 @@ def norm(
     if axis is None and len(operand.shape) != 1 and order is not None:
         raise UnsupportedError("`np.linalg.norm` with an order needs a vector, or `axis=`")
     if order is not None and axis is not None and np.size(axis) > 1:
-        raise UnsupportedError("`np.linalg.norm` of matrices (two axes) is supported without order")
+        raise UnsupportedError(
+            "`np.linalg.norm` of matrices (two axes) is supported only without an order"
+        )
     if order in (1, np.inf):
         return b.reduce("sum" if order == 1 else "max", b.curve("abs", operand), axis, keepdims)
     if order not in (None, 2):

@@ -356,7 +356,7 @@ def _check_runs(network: Network, predict_one: Callable, x: np.ndarray) -> None:
         raise ModelError(
             f"Model `{network.name}` fails when Keras runs it on one input (tracing succeeded): "
             f"make sure that `model.predict` runs on this backend ({keras().backend.backend()}), "
-            "or choose another by the environment variable KERAS_BACKEND. "
+            "or choose another with the environment variable KERAS_BACKEND. "
             f"Received: {type(error).__name__}: {first_line(error)[:300]}"
         ) from error
 

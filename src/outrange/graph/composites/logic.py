@@ -297,6 +297,6 @@ def _back(b: Builder, x: Operand, axis: int) -> Operand:
 def _few(b: Builder, count: int) -> None:
     if count > MOST_COMPARED:
         raise UnsupportedError(
-            f"Layer `{b.source}` compares entries that depend on the input {count} times a row; "
+            f"Layer `{b.source}` compares entries that depend on the input {count} times per row; "
             f"at most {MOST_COMPARED} are supported. Received: {count} comparisons."
         )

@@ -22,7 +22,7 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
     if not usable:
         or_none = ", or None for a default that suits the network" if default else ""
         raise InputError(
-            "`tol` must be a finite number >= 0, relative to the range seen"
+            "`tol` must be a finite number >= 0, relative to the observed range"
             f"{or_none}. Received: tol={tol!r}."
         )
     if time_limit is not None and not (_is_finite_number(time_limit) and time_limit > 0):

@@ -144,7 +144,7 @@ def _matmul(node: ExpressionNode, scope: Scope, a: np.ndarray, b: np.ndarray) ->
     left, right = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
     if min(left.ndim, right.ndim) < 2 or left.shape[-1] != right.shape[-2]:
         raise InputError(
-            "`@` needs the last axis of the left to be as long as the last but one of the right. "
+            "`@` needs the last axis on its left to be as long as the second-to-last on its right. "
             f"Received: {node!r} of shapes {a.shape} and {b.shape}."
         )
     rows = left[..., :, None, :]

@@ -222,7 +222,7 @@ def _shrink_to_integers(slots: Sequence[Slot], lo: np.ndarray, hi: np.ndarray) -
     if empty.size:
         i = int(empty[0])
         raise InputError(
-            f"The bounds of {place(slots, i)} must hold an integer, because it takes no others. "
+            f"The bounds of {place(slots, i)} must hold an integer, because it takes only these. "
             f"Received: lo={lo[i]:g}, hi={hi[i]:g}."
         )
     return Box(first, last)

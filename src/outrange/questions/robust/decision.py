@@ -106,7 +106,7 @@ class Decision:
         if self.threshold is None:
             return ""
         at = f"{self.threshold:g}"
-        return f"Class 1 is an output above {at}, class 0 one of at most {at}: {self.reason}."
+        return f"An output above {at} means class 1, any other means class 0: {self.reason}."
 
 
 def _anywhere(graph: Graph) -> tuple[float, float]:

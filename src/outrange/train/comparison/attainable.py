@@ -53,7 +53,7 @@ class Attainable:
         which = "every model" if len(self._ceilings) == count else "models without a hidden layer"
         return (
             f"no line separates the classes, so the accuracy of {which} is at most "
-            f"{self.accuracy:.4g}, for all weights. Add a hidden layer."
+            f"{self.accuracy:.4g}, whatever the weights. Add a hidden layer."
         )
 
 

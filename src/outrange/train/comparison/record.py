@@ -227,8 +227,8 @@ class ComparisonRecord:
                 what = "" if key == "data" else f" `{key}`: {old.plan.get(key)!r}, not {value!r}"
                 raise InputError(
                     "A study can only be resumed with its original settings. "
-                    f"Received: `{path}` with other {key}.{what} Choose another file, or delete "
-                    "this one."
+                    f"Received: `{path}` with a different {key}.{what} Choose another file, or "
+                    "delete this one."
                 )
         return True
 

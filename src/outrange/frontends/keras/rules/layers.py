@@ -97,7 +97,9 @@ def _moving(c: KerasCall) -> Operand:
             and positions.min() >= 0
             and positions.max() <= c.x.size
         ):
-            raise UnsupportedError(f"{type(c.op).__name__} computes with its image at inference")
+            raise UnsupportedError(
+                f"{type(c.op).__name__} changes the values of its image at inference"
+            )
         return positions.astype(np.int64)
 
     if c.x.size >= 2**24:

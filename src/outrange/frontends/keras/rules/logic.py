@@ -61,7 +61,7 @@ def _not(c: KerasCall) -> Operand:
 def _where(c: KerasCall) -> Operand:
     condition, x, y = (c.get(i, name) for i, name in enumerate(("condition", "x1", "x2")))
     if x is None or y is None:
-        raise UnsupportedError("the positions where a condition holds have no fixed number")
+        raise UnsupportedError("the number of positions where a condition holds is not fixed")
     condition = operand(condition)
     if not _is_bool(c, 0) and is_value(condition):
         condition = logic.truth(c.builder, condition)

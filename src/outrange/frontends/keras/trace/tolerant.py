@@ -159,7 +159,7 @@ def _loss(tracer: TolerantTracer, run: TolerantRun, loss: Any, target: Any, outp
         del run.trace.records[count:]
         first = str(error).strip().splitlines() or [""]
         run.reasons.append(
-            f"the loss `{getattr(loss, 'name', loss)}` could not be followed on symbols "
+            f"the loss `{getattr(loss, 'name', loss)}` could not be traced symbolically "
             f"({type(error).__name__}: {first[0][:160]})"
         )
         return None

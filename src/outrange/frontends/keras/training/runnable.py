@@ -10,7 +10,7 @@ from .randomness import more_than_losses
 def _stateful(model: Any) -> str:
     """Return a sentence that names a stateful layer, or `""` if there is none."""
     names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
-    return f"layer `{names[0]}` is stateful, and goes on from the batch before" if names else ""
+    return f"layer `{names[0]}` is stateful, and continues from the previous batch" if names else ""
 
 
 def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:

@@ -120,7 +120,7 @@ def gemm(c: OnnxCall) -> Operand:
     if c.opset < 7:
         c.attr("broadcast")
     if len(x.shape) != 2 or len(y.shape) != 2:
-        raise c.refuse(f"its factors must be matrices, and have shapes {x.shape} and {y.shape}")
+        raise c.refuse(f"its factors must be matrices, but have shapes {x.shape} and {y.shape}")
     x = c.b.transpose(x) if c.attr("transA", 0) else x
     y = c.b.transpose(y) if c.attr("transB", 0) else y
     bias = c.operand(2) if c.has(2) else None

@@ -174,5 +174,5 @@ def _exponential(c: OnnxCall, base: Operand, exponent: Value) -> Operand:
         raise c.refuse_kind(str(c.kinds[0]), "its exponent depends on the network's input")
     base = np.asarray(base, np.float64)
     if not (base > 0).all():
-        raise c.refuse(f"its base must be positive, and is {base.min():g}")
+        raise c.refuse(f"its base must be positive, not {base.min():g}")
     return c.b.curve("exp", c.b.multiply(exponent, np.log(base)))

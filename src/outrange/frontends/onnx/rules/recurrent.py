@@ -185,7 +185,7 @@ def group_normalization(c: OnnxCall) -> Operand:
     shape = (channels, *(1,) * (len(x.shape) - 2))
     scale, bias = (np.asarray(c.constant(i, w), np.float64) for i, w in ((1, "scale"), (2, "bias")))
     if scale.size != channels:
-        raise c.refuse("its scale is one per group")
+        raise c.refuse("it has one scale per group")
     return c.b.affine_map(out, scale.reshape(shape), bias.reshape(shape))
 
 

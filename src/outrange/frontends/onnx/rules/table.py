@@ -171,7 +171,7 @@ class OnnxCall:
             return None
         values = np.asarray(constant, np.float64)
         if not np.array_equal(values, np.floor(values)):
-            raise self.refuse(f"its {what} must be integers, and is {values.ravel()[:8]}")
+            raise self.refuse(f"its {what} must be integers, not {values.ravel()[:8]}")
         return [int(v) for v in np.ravel(constant)]
 
     def attr_or_input(self, name: str, i: int, *, since: int) -> list[int] | None:

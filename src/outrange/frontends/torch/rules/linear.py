@@ -82,7 +82,7 @@ def _weights(
         raise UnsupportedError(f"{c.kind} that is not linear")
     if n * at_zero.size > MOST_WEIGHTS:
         raise UnsupportedError(
-            f"{c.kind} from {n} to {at_zero.size} entries; at most {MOST_WEIGHTS} weights"
+            f"{c.kind} from {n} to {at_zero.size} entries, more than {MOST_WEIGHTS} weights"
         )
     units = np.eye(n, dtype=np.int64).reshape(n, *lead, *shape)
     matrix = c.step.run(units, *c.inputs[1:])[0].reshape(n, -1).T

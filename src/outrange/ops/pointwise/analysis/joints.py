@@ -137,7 +137,7 @@ class Joints:
         if not edge.exact:
             jumps = jumping(t, self.whole)
             if len(jumps) > 1 or any(jumps):
-                raise UnsupportedError("a value at a point that is no float64 number")
+                raise UnsupportedError("a value at a point that is not a float64 number")
             return
         at_edge = t.substitute(self.whole, {t.x: t.constant(edge.at)})
         low, high = enclose(t, at_edge, edge.at, edge.at)

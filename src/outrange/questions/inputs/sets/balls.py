@@ -126,8 +126,9 @@ def _center(slot: Slot, value: Any) -> np.ndarray:
         point = point[0]
     if (point.ndim and point.shape != slot.shape) or not np.isfinite(point).all():
         raise InputError(
-            f"The center of a ball must be a finite point in the input's shape; for `{slot.name}` "
-            f"{slot.shape} (no batch axis). Received: shape {point.shape}, {brief(value)}."
+            "The center of a ball must be a finite point in the input's shape, which is "
+            f"{slot.shape} for `{slot.name}` (no batch axis). "
+            f"Received: shape {point.shape}, {brief(value)}."
         )
     return np.broadcast_to(point, slot.shape).ravel()
 

@@ -114,8 +114,9 @@ class Mixed(InputSet):
             i = int(empty[0])
             limits = f"lo={region.box.lo[i]:g}, hi={region.box.hi[i]:g}"
             raise InputError(
-                "The bounds of an integer input must hold an integer, those of a one-hot "
-                f"group 0 or 1; {place(slots, i)} has none. Received: {limits}."
+                "The bounds of an integer input must hold an integer, and those of a one-hot "
+                f"feature must hold 0 or 1; those of {place(slots, i)} do not. "
+                f"Received: {limits}."
             )
         for group in groups:
             if lo[group].sum() > 1 or hi[group].sum() < 1:

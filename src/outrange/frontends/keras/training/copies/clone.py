@@ -83,7 +83,7 @@ def clone(k: Any, model: Any, without: str, bent: tuple[str, ...] = (), other: s
         copy.build(model.input_shape)
     if {id(v) for v in copy.variables} & {id(v) for v in model.variables}:
         # A config may contain a layer itself, or a function that refers to it.
-        raise ValueError("the clone has variables of the model's own")
+        raise ValueError("the clone shares variables with the model")
     copy.set_weights(model.get_weights())
     for layer in copy._flatten_layers():
         # The values that an adapted layer uses are derived from its weights by `finalize_state`.
