@@ -122,7 +122,7 @@ def test_membership_is_that_of_the_regions():
         ([[1.0, 2.0]], "shape"),
         ([[1.0, np.nan, 1, 0]], "finite"),
         (np.zeros((0, 4)), "At least one row"),
-        ({"area": [1.0, 2.0], "rooms": 3, "city_A": 1, "city_B": 0}, "equally many rows"),
+        ({"area": [1.0, 2.0], "rooms": 3, "city_A": 1, "city_B": 0}, "the same number of rows"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused(rows, message):

@@ -75,7 +75,7 @@ def one_box(regions: list[Region]) -> Box:
         raise InputError(
             "A certificate covers one box of real inputs: no ball, no union, no integers. Pass a "
             "box, or for a table `outrange.data_box(frame, whole=False)` (`--reals`). "
-            "Received: another set."
+            "Received: a different kind of set."
         )
     return regions[0].box
 

@@ -159,7 +159,7 @@ class ReachSet(Answer):
         if self.is_exact:
             return (
                 f"The outputs on the set are exactly the union of {what}, up to "
-                f"{float(self.error.max(initial=0.0)):.1e} of rounding."
+                f"rounding errors of {float(self.error.max(initial=0.0)):.1e}."
             )
         exact = sum(piece.exact for piece in self.pieces)
         some = f", {exact:,} of them exact" * bool(exact)

@@ -236,7 +236,7 @@ class Study(Answer):
                 at = activations.index(c.activation), losses.index(c.loss)
                 share[at] = max(share[at], float(np.mean(c.solved)))
         best, n = self.best, len(self.best.trials)
-        which = f"with {optimizer}" if optimizer else "with the best optimizer of each"
+        which = f"with {optimizer}" if optimizer else "with the best optimizer for each pair"
         title = (
             f"{'Best' if self.solved else 'No candidate solves it; closest'}: "
             f"{clipped_name(best.name, 60)}, {int(best.solved.sum())} of {n} starts reach "

@@ -66,7 +66,7 @@ BUDGET = option(
     "--budget",
     type=float,
     metavar="UNITS",
-    help="Limit in units of counted work (about a second of one core each) instead of --time; "
+    help="Limit in units of counted work (each about a second on one core) instead of --time; "
     "gives the same answer on any machine.",
 )
 

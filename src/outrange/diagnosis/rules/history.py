@@ -230,7 +230,7 @@ def _departs(case: DiagnosisContext, losses: np.ndarray, validation: np.ndarray)
     if not losses[-1] < losses[least]:
         return None
     return (
-        "the validation loss departs from the training loss",
+        "the validation loss rises while the training loss falls",
         f"the validation loss was lowest in epoch {least + 1}, at {short(validation[least])}, and "
         "is "
         f"{short(validation[-1])} after {len(validation)} epochs, while the training loss kept "

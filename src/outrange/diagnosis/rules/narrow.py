@@ -77,7 +77,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         after = [] if wider is None else wider.trials.ratios()
         if len(after) < SEEDS or max(after) > BETTER * left:
             continue
-        more = " That is two of three copies." if lucky else ""
+        more = " This is so for two of three copies." if lucky else ""
         yield rule.finding(
             Level.MEASURED, layer.path,
             f"every path to the output passes through its {width} unit{'s' * (width > 1)}, a "

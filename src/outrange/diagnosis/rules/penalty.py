@@ -68,7 +68,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
         return
     message = (
         f"the penalties add {short(penalty)} to the loss, but the loss on the data is only "
-        f"{short(data)}, and that of the best constant {short(constant)}."
+        f"{short(data)}, and that of the best constant is {short(constant)}."
     )
     if gained is not None:
         message += f" {trials.describe_gain(gained, 'without the penalties')}"

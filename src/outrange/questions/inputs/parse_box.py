@@ -173,7 +173,7 @@ def _pair(slot: Slot, value: tuple) -> tuple[np.ndarray, np.ndarray]:
             wrong[f"`{side}`"] = array.shape
         ends.append(array)
     if wrong:
-        shape = f", or the input's shape {slot.shape} (a batch axis of 1 may stand in front)"
+        shape = f", or the input's shape {slot.shape} (a batch axis of 1 may precede it)"
         shapes = dict.fromkeys(wrong.values())
         raise InputError(
             f"{' and '.join(wrong)} of input `{slot.name}` need{'s' * (len(wrong) == 1)} one number"

@@ -87,7 +87,7 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
     if len({(len(part), is_single) for part, is_single in parts}) > 1:
         counts = [f"`{n}` has {len(part)}" for n, (part, _) in zip(names, parts, strict=True)]
         raise InputError(
-            f"All inputs must have equally many rows. Received: {', '.join(counts[:8])}."
+            f"All inputs must have the same number of rows. Received: {', '.join(counts[:8])}."
         )
     flat = np.concatenate([part for part, _ in parts], axis=1)
     bad = np.argwhere(~np.isfinite(flat))

@@ -64,7 +64,7 @@ class LabeledData:
             flats.append(array.reshape(len(array), -1))
         if len({len(part) for part in flats}) > 1:
             raise InputError(
-                f"All inputs must have equally many rows. "
+                "All inputs must have the same number of rows. "
                 f"Received: {[len(part) for part in flats]}."
             )
         count, classes = len(flats[0]), decision.classes
