@@ -22,7 +22,7 @@ class Report:
         model: Name of the model.
         made: Time at which the report was made, as text.
         sections: Sections in the order of the page.
-        standard: Standard whose headings structure the page; None to use those of the sections.
+        standard: The standard under whose headings the page is organized, or None.
         interrupted: Whether Ctrl-C ended the questions early.
         title: Heading of the page; empty for a standard heading with the model's name.
     """

@@ -149,7 +149,7 @@ class Questions:
 
         Args:
             command: Command or code that repeats this report.
-            standard: Standard whose headings structure the page.
+            standard: The standard under whose headings the page is organized.
         """
         asks = dict(self._asks())
         keys = [key for key in WEIGHTS if key in asks]
@@ -179,7 +179,7 @@ class Questions:
         """Return Python code that repeats this report.
 
         Args:
-            standard: Standard whose headings structure the page.
+            standard: The standard under whose headings the page is organized.
         """
         options = {
             "properties": [CodeText(claim) for claim in self._claims] or None,

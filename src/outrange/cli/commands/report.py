@@ -55,7 +55,7 @@ def ask_report(
         title: Heading of the page; None for the file's name.
         output_names: Names of the outputs, comma-separated.
         units: Pairs `name=unit`, comma-separated, or one unit for all outputs.
-        standard: Standard whose headings structure the page.
+        standard: The standard under whose headings the page is organized.
         seconds: Time limit of the whole report.
         unsafe: Whether to run code stored in the model file.
 
