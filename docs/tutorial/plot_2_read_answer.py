@@ -100,10 +100,11 @@ print("sampled:", outrange.sample_range(easy, (-1, 1), samples=1000).warrant.nam
 # -----------------------
 #
 # With a ``time_limit`` of 2 s or more, a tenth of the time is spent finding out what would help.
-# The answer ends with the measured remedies. They tell you when a larger ``tol`` was reached, on
-# which part of the input set the answer is exact, and which inputs to fix so that it becomes exact.
+# The answer ends with what was tried. Its sentences may tell you when a larger ``tol`` was reached,
+# on which part of the input set the answer is exact, and which inputs to fix so that it becomes
+# exact. On a busy machine, the time may be too short for any of these.
 
-print(*rough.remedies, sep="\n")
+print("\n".join(rough.remedies) or "nothing was tried in this time")
 
 # %%
 # In general, try the following in this order:

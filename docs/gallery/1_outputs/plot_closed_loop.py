@@ -2,8 +2,8 @@
 ==================================
 
 A controller steers a damped pendulum for six steps. Each step computes the next state from the
-current one. In Keras, this is a recurrent cell that ``RNN`` unrolls. The exact range of every state
-shows where the pendulum can be.
+current one. In Keras, this is a recurrent cell that ``RNN`` unrolls. The proved range of every
+state shows where the pendulum can be.
 """
 
 import keras

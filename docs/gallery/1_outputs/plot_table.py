@@ -5,6 +5,7 @@ A price model is trained on a table with an integer column and a group of one-ho
 set respects both: no house has 3.7 rooms, and no house is partly in one city and partly in another.
 """
 
+import textwrap
 import warnings
 
 import keras
@@ -41,7 +42,7 @@ history = model.fit(x, target, epochs=60, batch_size=50, verbose=0)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     answer = outrange.output_range(model, table)
-print(*[w.message for w in caught if "one-hot" in str(w.message)])
+print(*[textwrap.fill(str(w.message), 86) for w in caught if "one-hot" in str(w.message)])
 print(answer)
 
 # %%

@@ -1,8 +1,8 @@
 """Targets that a sigmoid cannot reach
 ===================================
 
-One neuron should learn *y* = 2 *x* + 1 from seven points. With a sigmoid or a tanh, it predicts 1
-for every learning rate and number of epochs. The range of the outputs shows why, even before
+One neuron should learn *y* = 2 *x* + 1 from seven points. With a sigmoid or a tanh, it predicts at
+most 1 for every learning rate and number of epochs. The range of the outputs shows why, even before
 training.
 """
 

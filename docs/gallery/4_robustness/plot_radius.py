@@ -38,12 +38,12 @@ print(answer)
 # %%
 # For a dozen points, the proved squares never cross the decision boundary.
 
-side = np.linspace(-1.1, 1.1, 220)
+side = np.linspace(-1.2, 1.2, 220)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 choice = model.predict(grid, batch_size=4000, verbose=0).argmax(axis=1).reshape(220, 220)
 fig, ax = plt.subplots(figsize=(5.4, 5.2), layout="constrained")
 colors = plt.matplotlib.colors.ListedColormap(["#dbe6f7", "#f8e2cf"])
-ax.imshow(choice, origin="lower", extent=(-1.1, 1.1, -1.1, 1.1), cmap=colors)
+ax.imshow(choice, origin="lower", extent=(-1.2, 1.2, -1.2, 1.2), cmap=colors)
 for at in moons[:12]:
     near = outrange.robustness(model, at, tol=0.05, time_limit=1)
     ax.add_patch(plt.Rectangle(at - near.lo, 2 * near.lo, 2 * near.lo, fill=False, color="#2a8a4a"))
@@ -55,5 +55,6 @@ ax.add_patch(
 ax.plot(*point, "o", color="black", label="the point above")
 ax.plot(*adversarial, "X", color="#b3312c", markersize=10, label="adversarial input")
 ax.set(title="Squares in which the decision is provably constant", xlabel="x[0]", ylabel="x[1]")
+ax.set_xticks([-1, -0.5, 0, 0.5, 1])
 fig.legend(loc="outside lower center", ncols=2)
 plt.show()
