@@ -39,11 +39,10 @@ def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
 def behaviour_at(
     case: DiagnosisContext, layer: Layer, lo: np.ndarray, hi: np.ndarray
 ) -> Behaviour | None:
-    """Return masks of the dead, linear and saturated units; None if the activation has no curve.
+    """Return masks of the dead, linear and saturated units; None if `curves_of` is empty.
 
-    Sound: for the values that the backend computes, including its roundings. If no unit is dead for
-    every row and at most half of the entries are saturated, the masks hold for real arithmetic
-    only.
+    Sound: for the values that the backend computes, including its roundings, if the masks are worth
+    confirming (see `_matters`). All other masks hold for real arithmetic only.
 
     Args:
         lo: Lower bounds of the activation's input: `(rows, units)` for the bounded rows, `(units,)`
@@ -71,15 +70,15 @@ def behaviour_at(
 def _matters(masks: Behaviour, at_rows: bool) -> bool:
     """Return whether the masks are worth confirming with rounding errors taken into account.
 
-    They are worth it if most entries are saturated or if a unit is dead for every row. Over a box,
-    one unit that is dead or linear is enough.
+    They are worth confirming if most entries are saturated or if a unit is dead for every row. For
+    ranges over a box, one unit that is dead or linear is enough.
     """
     dead = masks.dead.all(axis=0) if at_rows else masks.dead | masks.always_on
     return bool(dead.any()) or float(masks.saturated.mean()) > 0.5
 
 
 def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether a layer's output is affine in its activation's input `z` and curves of `z`."""
+    """Return whether a layer's output is affine in its activation's input and in curves of it."""
     part = case.program.whole
     before = None if part is None or layer.before is None else part.places.get(layer.before)
     if part is None or before is None or layer.after not in part.places:

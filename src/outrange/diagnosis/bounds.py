@@ -18,7 +18,7 @@ from ..program import PartialGraph
 
 
 AT_ONCE = 4_000_000
-"""Maximum product of graph values and rows that is kept in memory at the same time."""
+"""Limit on the number of graph values times the number of rows that are kept in memory together."""
 
 
 @dataclass(eq=False)
@@ -117,7 +117,8 @@ def ends_of_both(
 ) -> Bounds | None:
     """Intersect a tensor's range in the fused graph with its range in the graph as written.
 
-    A fused curve may be unbounded over an infinite range although each of its parts is bounded.
+    Over an infinite range, a fused curve may have infinite bounds although each of the curves that
+    it combines has finite bounds.
     """
     ends = ends_of(part, tensor, fused.ends if fused else None)
     if part is None or ends is None or written is None or tensor not in part.places:
@@ -161,7 +162,7 @@ def steepest(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Bound `|f'|` from above over each `[lo, hi]`.
 
     The bound is infinite if the range contains a jump or if no bound is known. Between neighboring
-    knots the slope is monotone, so `|f'|` is largest at an endpoint of the piece.
+    knots the slope is monotone, so there `|f'|` is largest at one of the two endpoints.
     """
     most = np.zeros(lo.shape)
     with np.errstate(all="ignore"):

@@ -27,8 +27,8 @@ from .trials import ROWS, Trials
 
 
 WORK = 40_000_000
-"""Maximum product of graph values and bounded rows; in larger data only the first rows are
-bounded."""
+"""Limit on the number of graph values times the number of bounded rows. In larger data sets,
+only the first rows are bounded."""
 
 LARGE, DEEP = 2_000_000, 60
 """Maximum numbers of weights and layers of a model that is run without an explicit `steps`."""
@@ -41,7 +41,7 @@ class DiagnosisContext:
     Args:
         program: The model with its loss and optimizer.
         x: Inputs, one array per model input, with rows along the first axis.
-        y: Targets, one array per output; None without targets.
+        y: Targets, one array per output; None if there are no targets.
         user_data: The data `(x, y)` in the form that the user passed, for the model's own
             functions.
         steps: Maximum number of training steps on a copy of the model, 0 for none. If None, the
@@ -291,7 +291,7 @@ class DiagnosisContext:
     def _repeat_rows(self, rows: np.ndarray) -> tuple[Any, Any]:
         """Return the given rows of the data, repeated to the row count of the other measurements.
 
-        Arrays of the same shape do not have to be compiled again.
+        For arrays of the same shape, the model does not have to be compiled again.
         """
         rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
         return cut(self.user_data[0], rows), cut(self.user_data[1], rows)

@@ -37,9 +37,9 @@ def late_loss(training: Rehearsal) -> float:
 
 
 def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
-    """Return the layer, a lower bound of the curvature, and an upper bound of stable step sizes.
+    """Return the layer, a lower bound on the curvature, and an upper bound on stable step sizes.
 
-    Returns None unless the model is linear and its learning rate provably exceeds that bound.
+    Returns None unless the model is linear and its learning rate provably exceeds the upper bound.
     """
     program = case.program
     if not _plain_descent(program, optimizer) or len(program.losses) != 1:

@@ -64,10 +64,11 @@ def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
 
 
 BUDGET = "OR030"
-"""The rule that proves a lower bound of the loss after the planned number of steps."""
+"""The rule that proves a lower bound on the loss after the planned number of steps."""
 
 REDUNDANT = 1.05
-"""A bound for the planned steps is redundant up to this multiple of a bound for all weights."""
+"""A bound for the planned steps is redundant if it is at most this multiple of a bound that holds
+for all weights."""
 
 
 def drop_redundant_budget(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:

@@ -65,10 +65,12 @@ def sensitivity(case: DiagnosisContext, layers: Sequence[Layer]) -> float | None
 def _incoming_change(
     graph: Graph, value: int, changes: Mapping[int, np.ndarray], ends: Sequence[Bounds]
 ) -> np.ndarray | None:
-    """Bound the change of a value, given those of its inputs; None if its op has no factor.
+    """Bound the change of a value, given the changes of its inputs.
+
+    Returns None if no factor is known by which its op can amplify a change.
 
     Args:
-        changes: Map from the index of a value to the bound of its change; values that do not change
+        changes: Map from the index of a value to the bound on its change; values that do not change
             are absent.
         ends: Ranges of all values.
     """
@@ -84,7 +86,10 @@ def _incoming_change(
 def _propagate_change(
     op: Op, changes: tuple[np.ndarray, ...], ends: Sequence[Bounds]
 ) -> np.ndarray | None:
-    """Bound the change of an op's result, given those of its inputs; None if it has no factor."""
+    """Bound the change of an op's result, given the changes of its inputs.
+
+    Returns None if no factor is known by which the op can amplify a change.
+    """
     if isinstance(op, Affine):
         return op.apply(changes, True) * (1.0 + 2.0 * gamma(2 * op.terms + 8))
     if isinstance(op, Rearrange):

@@ -14,7 +14,7 @@ from .plan import BATCH
 
 
 STEPS, LONG = 200, 600
-"""Maximum number of steps of a training run: without a plan, and with one. For slow models, a time
+"""Maximum numbers of steps of a training run: without a plan, and with one. For slow models, a time
 limit ends the run earlier."""
 
 SEEDS = 3
@@ -41,7 +41,7 @@ class ShortTrainings:
 
     @property
     def steps(self) -> int:
-        """Maximum number of steps of one training run; a longer plan raises it up to `LONG`."""
+        """Maximum number of steps of one training run: `STEPS`, or up to `LONG` with a plan."""
         plan = self._case.plan
         return STEPS if plan is None else min(max(STEPS, plan.steps(self._case.rows)), LONG)
 

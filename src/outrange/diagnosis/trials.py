@@ -20,7 +20,7 @@ ROWS = 512
 """Maximum number of rows on which training runs are evaluated."""
 
 GAIN = 0.02
-"""Minimum improvement on the best constant's loss, as a fraction of that loss, for a training run
+"""Minimum improvement over the best constant's loss, as a fraction of that loss, for a training run
 to be regarded as having learned."""
 
 
@@ -28,7 +28,7 @@ LEAST = 40
 """Minimum number of steps after which a lack of learning is evidence."""
 
 FEW = 12
-"""Minimum number of steps of a training run that is compared; slow models take them as well."""
+"""Minimum number of steps of a training run that is compared, even if the model is slow."""
 
 HALFWAY, BETTER = 0.3, 0.6
 """A training run is far from done if its loss is at least the first fraction of the best constant's
@@ -120,7 +120,7 @@ class Trials(ShortTrainings):
         return y.reshape(len(y), -1)
 
     def ratio(self, training: Rehearsal, change: Change = AS_IS) -> float | None:
-        """Return a training's loss divided by the best constant's loss.
+        """Return a training run's loss divided by the best constant's loss.
 
         The least possible loss is subtracted from both. The ratio is infinite if the loss is not
         finite, and None if unknown.
@@ -162,7 +162,7 @@ class Trials(ShortTrainings):
         return [r for r in ratios if r is not None] if None not in ratios else []
 
     def inference_ratios(self, change: Change) -> list[float]:
-        """Return every training run's loss at inference, divided by the best constant's loss.
+        """Return every training run's loss in inference mode, divided by the best constant's loss.
 
         Unlike in `ratios`, the loss is always computed with the moving statistics of batch
         normalization, as in `evaluate`.

@@ -24,7 +24,10 @@ _OCTAVES = 120
 """Limits of real-valued inputs are searched for from 2^-120 to 2^120."""
 
 _CENTERS = (0.0, 0.5, 1.0, -0.5, -1.0, 10.0, -10.0, 100.0, -100.0)
-"""Centers to try, in this order, for the range of real-valued inputs; most tables are near one."""
+"""Centers to try, in this order, for the range of real-valued inputs.
+
+Inputs that are valid for a lookup table usually lie close to one of them.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
     another center.
 
     Raises:
-        UnsupportedError: Not even a single input is proved to satisfy the limits.
+        UnsupportedError: No input values are known for which the limits are proved to hold.
     """
     slots = list(limit_inputs(b))
     wanted = [*wanted] + [

@@ -30,12 +30,13 @@ class Network:
         probe: Function that evaluates the model's inner values, if the framework exposes them: one
             flat input `(1, graph.size)` to a dict from the index of a value of `written` to that
             value, flat in float32. A failed comparison uses it to name the layer.
-        plain: The graph before elementwise sub-graphs became single curves, if any did.
+        plain: The graph before elementwise sub-graphs were fused into single curves; None if there
+            were none.
         places: Map from the index of each value of `graph` to the index of the same value in
             `written`, if the graphs differ.
         bypassed: Indices of the values of `graph` that a fused curve bypasses. Their influence on
-            later values, and its slope, can be read only from `written`.
-        source: The hash of the model's file or of its weights, as of when the model was read.
+            later values, and the slope of this influence, can be read only from `written`.
+        source: The hash of the model's file or of its weights at the time the model was read.
         computed: The element type in which `predict` computes.
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives

@@ -27,7 +27,7 @@ _NUDGE = 1e-13
 """Relative change of an input, used to measure how much a graph amplifies roundoff."""
 
 COMMON_SIZES = (3, 7, 16, 32, 64, 100, 128)
-"""Numbers of rows for which code is compared if its conditions on the number are unknown."""
+"""Batch sizes at which code is checked if its conditions on the number of rows are unknown."""
 
 MOST_BATCH_ENTRIES = 1 << 23
 """Maximum number of entries in the graph of a batch with more than two rows."""
@@ -113,7 +113,7 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
         alone: Shape of each output for a batch of one.
 
     Returns:
-        The operation and its layer; None if every row is computed in the batch as it is alone.
+        The operation and its layer; None if each row is computed the same way as alone.
     """
     try:
         places = batch.places(alone)
@@ -129,7 +129,7 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
 
 
 def _digits(rows: int) -> np.ndarray:
-    """Return two masks for each binary digit: the rows whose index has a 0 there, and a 1.
+    """Return two masks for each binary digit: rows whose index has a 0 there, and rows with a 1.
 
     The result has the shape `(2 * digits, rows)`. Any two rows differ in some digit, so these sets
     of rows distinguish all rows.
@@ -164,7 +164,7 @@ def _marks(batch: BatchGraph) -> list[np.ndarray]:
 
 
 def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
-    """Describe the first operation that mixes rows in some entry and that the output depends on."""
+    """Describe the first operation that mixes rows and that the output depends on."""
     behind = graph.ancestors(graph.output)
     for value in sorted(behind - {0}):
         if marks[value].reshape(-1, 2, marks[value].shape[1]).all(axis=1).any():

@@ -45,8 +45,9 @@ def tolerance(
 ) -> np.ndarray:
     """Return the largest differences that rounding in the model's element type can explain.
 
-    The factors leave room for the graph's own rounding if both are float64. The result has shape
-    `(batch, outputs)`. It is infinite at a pole, an overflow, or a NaN, where no bound is known.
+    Safety factors leave room for the graph's own rounding if the model computes in float64 too. The
+    result has shape `(batch, outputs)`. It is infinite at a pole, an overflow, or a NaN, where no
+    bound is known.
 
     Args:
         graph: The graph as written.

@@ -1,1 +1,1 @@
-"""Lower bounds, proved before training, of the loss after a given number of training steps."""
+"""Lower bounds, proved before training, on the loss after a given number of training steps."""

@@ -1,4 +1,4 @@
-"""Lower bounds ("floors") of a loss when all rows of a group have the same output.
+"""Lower bounds ("floors") on a loss when all rows of a group have the same output.
 
 Within a group, the best output is the mean of the targets for squared errors and cross-entropies,
 and their median for absolute errors. The floor is the loss of these best outputs.
@@ -81,7 +81,8 @@ def _square(y: np.ndarray, groups: _Grouping) -> float:
 def _absolute(y: np.ndarray, groups: _Grouping) -> float:
     """Return the mean absolute distance of the targets from the median of their group.
 
-    The distances in a group add up to the sum of its upper half minus the sum of its lower half.
+    The distances in a group add up to the sum of the upper half of its targets minus the sum of the
+    lower half.
     """
     counts = np.repeat(groups.counts, groups.counts)
     place = np.arange(len(y)) - np.repeat(groups.starts, groups.counts)
@@ -104,7 +105,7 @@ def _binary(y: np.ndarray, groups: _Grouping) -> float:
 
 
 def _classes(y: np.ndarray, groups: _Grouping) -> float:
-    """Return the floor for targets `(rows, positions, classes)` whose sum over classes is <= 1."""
+    """Return the floor for targets `(rows, positions, classes)` that sum to at most 1."""
     p = groups.means(y)
     mass = p.sum(axis=-1)
     left = _entropy(p).sum(axis=-1) - _entropy(mass)
@@ -156,7 +157,7 @@ def _are_classes(y: np.ndarray, width: int) -> bool:
 
 
 def floor_of(program: Program, loss: Loss, y: np.ndarray) -> Callable[[np.ndarray], float] | None:
-    """Return a function that computes a lower bound of a loss from the group of each row.
+    """Return a function that computes a lower bound on a loss from the group of each row.
 
     The function accepts the group number of each row, `(rows,)`. All rows of a group have the same
     output.

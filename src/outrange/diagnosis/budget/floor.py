@@ -1,4 +1,4 @@
-"""A lower bound of the training loss after a number of steps."""
+"""A lower bound on the training loss after a number of steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from .weight_box import WeightBox
 
 
 WORK = 4_000_000
-"""Maximum product of graph values and bounded rows; larger data are sampled at even spacing."""
+"""Limit on the number of graph values times the number of bounded rows. From larger data sets,
+evenly spaced rows are used."""
 
 MOST, SECONDS = 200_000, 0.5
 """Limits, in steps and in seconds, of the search in `BudgetedLoss.least_steps`."""
@@ -25,7 +26,7 @@ MOST, SECONDS = 200_000, 0.5
 
 @dataclass(frozen=True, eq=False)
 class BudgetedLoss:
-    """A loss of a program on given rows, which can be bounded from below over a box of weights.
+    """A program's loss on given rows, with lower bounds on it over a box of weights.
 
     Args:
         program: The program with its optimizer.
@@ -42,7 +43,7 @@ class BudgetedLoss:
     loss: Loss
 
     def floor(self, reach: Reach) -> float:
-        """Compute a lower bound of the mean loss for all weights that `reach` allows.
+        """Compute a lower bound on the mean loss for all weights that `reach` allows.
 
         The bound is 0 if nothing better is proved.
         """
@@ -77,7 +78,7 @@ class BudgetedLoss:
         )
 
     def _common(self, values: list[Bounds], place: int, reach: Reach) -> float:
-        """Compute a lower bound of the loss that uses the same last-layer weights for all rows."""
+        """Compute a lower bound on the loss that uses the same last-layer weights for all rows."""
         if not self.rows.inside(*values[place]):
             return 0.0
         moved = self.box.moved.get(place - 1)

@@ -1,4 +1,4 @@
-"""A lower bound of a loss that uses the same last-layer weights for all rows.
+"""A lower bound on a loss that uses the same last-layer weights for all rows.
 
 Interval bounds let every row choose its own weights: one row may raise an output while another
 lowers it. Here the last layer `z = (A + D) x + b + d` has a single `D` and a single `d`, within
@@ -43,7 +43,7 @@ MOST = 4096
 def common_weights_floor(
     op: Affine, moved: Perturbed, before: Bounds, reach: Reach, loss: RowLoss
 ) -> float:
-    """Compute a lower bound of the mean loss that uses the same last-layer weights for all rows.
+    """Compute a lower bound on the mean loss that uses the same last-layer weights for all rows.
 
     The bound is 0 if the layer is too large or has no weight matrix.
 

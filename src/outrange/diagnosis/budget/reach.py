@@ -10,7 +10,8 @@ order and sample weighting. Clipping and penalties only change the `g_i`.
     R_t^2 = (b^2 / c) R_(t-1)^2 + (1-b)^2 / (1-c),    R_0 = 0,
 
 so step `t` is at most `rate_t sqrt(1 - c^t) / (1 - b^t) R_t`. Gradients that grow by the factor
-`c / b` at each step attain all of these bounds simultaneously, so their sum is the supremum.
+`c / b` at each step attain all of these bounds simultaneously, so the bounds add up to
+the supremum.
 
 *Nadam*: the same inequality with Nadam's weights of `m_t` and `g_t`. *Adamax*: `u_t >= c^(t-i)
 |g_i|`, so `|m_t| <= (1-b) sum (b/c)^(t-i) u_t`. *Lion*: each step is a sign times the rate.
@@ -94,7 +95,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class _Settings:
-    """The learning rates of the coming steps, the optimizer's options, and its past step count."""
+    """Learning rates of the coming steps, the optimizer's options, and the number of past steps."""
 
     rates: np.ndarray
     options: Mapping[str, Any]
@@ -151,9 +152,10 @@ def reach_of(stepping: Stepping, steps: int) -> Reach | str:
 
 
 def _moments(b: float, c: float) -> tuple[float, float, float, float] | None:
-    """Return upper bounds of `b` and `1 - b`, and lower bounds of `c` and `1 - c`, after rounding.
+    """Return upper bounds on `b` and `1 - b`, and lower bounds on `c` and `1 - c`.
 
-    Returns None if a coefficient is out of range or too close to 1.
+    They cover the rounding errors of one step. Returns None if a coefficient is out of range or too
+    close to 1.
     """
     off, most = ROUNDINGS * HALF_ULP, 1.0 - 2.0 * POWER
     if not (0 <= b <= most and 0.01 <= c <= most):
@@ -162,17 +164,17 @@ def _moments(b: float, c: float) -> tuple[float, float, float, float] | None:
 
 
 def _below(decay: float) -> float:
-    """Return a lower bound of a decay rounded to float32."""
+    """Return a lower bound on the float32 number to which a decay is rounded."""
     return decay * (1.0 - 2.0 * HALF_ULP)
 
 
 def _above(decay: float) -> float:
-    """Return an upper bound of a decay rounded to float32."""
+    """Return an upper bound on the float32 number to which a decay is rounded."""
     return decay * (1.0 + 2.0 * HALF_ULP)
 
 
 def _underflow(settings: _Settings) -> str:
-    """Return the reason why products that underflow in float32 could matter, or `""`.
+    """Return why products that underflow in float32 could matter; `""` if they cannot.
 
     Underflow lowers `v` by less than `4 LEAST` per step, and thus `sqrt(v)` by less than the root
     of the sum over all steps, which is below `epsilon`. The effect on `m` is covered by the
@@ -224,10 +226,10 @@ def _growth_bound(count: int, most: float, least: float, decay: float, share: fl
     """Bound the sum of `x_t` over `count` steps, as derived in the module's docstring.
 
     Args:
-        most: Upper bound of the squared denominator after the last step.
-        least: Lower bound of the squared denominator before the first step.
-        decay: Lower bound of the decay `r`.
-        share: Lower bound of `1 - r`.
+        most: Upper bound on the squared denominator after the last step.
+        least: Lower bound on the squared denominator before the first step.
+        decay: Lower bound on the decay `r`.
+        share: Lower bound on `1 - r`.
     """
     rate = float(np.log(most / least)) / count
     off = ROUNDINGS * HALF_ULP

@@ -14,7 +14,8 @@ from ...program import Head, Loss
 
 
 CLIPPED = 15.9
-"""Largest absolute logit used in bounds. Keras clips at 1e-7, a logit of 16.1 in absolute value."""
+"""Largest absolute logit used in bounds. Keras clips probabilities at 1e-7, which corresponds to an
+absolute logit of 16.1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,15 +23,15 @@ class RowLoss:
     """A loss as a function of the outputs, or of the logits if `logits` is true.
 
     Args:
-        least: Maps `lo` and `hi`, `(rows, units)` each, to a lower bound of the loss, `(rows,)`.
+        least: Maps `lo` and `hi`, `(rows, units)` each, to a lower bound on the loss, `(rows,)`.
         slope: The derivative of `least`, `(rows, units)`, if `lo` and `hi` are shifted together;
             `least` is convex in that shift.
         curved: The approximate largest curvature of `least`.
         constant: The loss of the best constant prediction.
         says: A description of the best constant for messages.
         logits: Whether `lo` and `hi` bound the input of the last activation.
-        inside: `inside(lo, hi)` returns whether Keras clips no value between the bounds. The loss
-            is then convex.
+        inside: `inside(lo, hi)` returns whether Keras clips no value between the bounds. If so, the
+            loss is convex there.
     """
 
     least: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -92,7 +93,10 @@ def _alike(targets: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 DISTANCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean_squared_error": np.square, "mean_absolute_error": lambda d: d,
 }  # fmt: skip
-"""Map from the name of a loss to the increasing function of the distance whose mean it is."""
+"""Map from the name of a loss to a function of the distance between output and target.
+
+The function is increasing, and the loss is its mean.
+"""
 
 
 def _distance(name: str, y: np.ndarray) -> RowLoss:

@@ -181,7 +181,7 @@ def _unsteady(program: Program) -> str:
 
 
 def _not_linear(program: Program) -> str:
-    """Return why some operation may not be linear in a weight it reads; `""` if there is none."""
+    """Return why some operation may not be linear in a weight it reads; `""` if all are."""
     part = program.whole
     trainable = {i for i, w in enumerate(program.weights) if w.trainable}
     if trainable & program.escaped - set(program.understood) or not program.steps:
@@ -197,7 +197,7 @@ def _not_linear(program: Program) -> str:
 
 
 def _hidden_biases(program: Program) -> set[int] | None:
-    """Return the indices of the graph values that add the bias of a convolution to its result.
+    """Return the indices of the graph values that are a convolution's result plus its bias.
 
     Keras reshapes such a bias first, so the recorded addition does not show which weight it reads.
     Returns None if the addition of some bias cannot be found.
@@ -229,8 +229,8 @@ def _locate_weights(
         graph: The graph with the stored weights.
         ones: The graph with 1 in place of each trainable entry.
         zeros: The graph with 0 in place of each trainable entry.
-        biases: Indices of the values that add the bias of a convolution, which the graphs may not
-            show.
+        biases: Indices of the values that are a convolution's result plus its bias. The graphs may
+            not show that these values depend on a weight.
     """
     if not len(graph.nodes) == len(ones.nodes) == len(zeros.nodes):
         return "its graph depends on the values of the weights"
@@ -258,7 +258,7 @@ def _locate_weights(
 
 
 def box_or_reason(program: Program, x: np.ndarray, reach: Reach) -> list[Bounds] | str:
-    """Compute ranges of all values of `program.whole.written`, or return why there are none.
+    """Compute ranges of all values of `program.whole.written`, or return why that is impossible.
 
     Args:
         x: The inputs, `(rows, inputs)`.

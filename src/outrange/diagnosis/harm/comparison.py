@@ -17,10 +17,10 @@ from .scores import Scores, scores
 
 
 HELD_OUT = replace(AS_IS, held_out=True)
-"""The change that only holds out a quarter of the rows from training."""
+"""A change that holds out a quarter of the rows from training and changes nothing else."""
 
 LEAST_ROWS = 40
-"""Minimum number of held-out rows; with fewer, single rows would decide the comparison."""
+"""Minimum number of held-out rows; with fewer, individual rows would decide the comparison."""
 
 LEARNS = 0.2
 """Minimum mean score of the copies with the fault; each copy must reach at least half of it. Copies

@@ -14,7 +14,7 @@ class DataChange:
     """One change to the data.
 
     Args:
-        of: The changed data: `"x"`, `"y"`, or `"rows"`, which drops rows of both.
+        of: The changed data: `"x"`, `"y"`, or `"rows"`, which drops rows from both.
         make: Function from an array, `(rows, ...)`, to the changed array; for `"rows"`, to the mask
             of the rows to keep.
         unit: Function from the original targets to the factor by which the change divides distances

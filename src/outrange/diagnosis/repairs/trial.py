@@ -22,7 +22,7 @@ from .read_fix import Repair, parse_joint_repairs, strip_comments
 
 
 SECONDS = 60.0
-"""Seconds after which no further fix is tried."""
+"""Time limit, in seconds, after which no further fix is tried."""
 
 BETTER = 0.98
 """A fix lowers the loss if the loss with it is less than this fraction of the loss without it."""
@@ -229,7 +229,7 @@ def _unit(case: DiagnosisContext, repair: Repair) -> float | None:
 
 
 def _relative_loss(case: DiagnosisContext, training: Rehearsal | None) -> float:
-    """Return a training's loss divided by that of the best constant; NaN if unknown."""
+    """Return a training run's loss divided by that of the best constant; NaN if unknown."""
     ratio = None if training is None or not training.losses else case.trials.ratio(training)
     return np.nan if ratio is None else float(ratio)
 

@@ -70,7 +70,7 @@ def _prices(keras: ModuleType, offset: float) -> ModelAndData:
     Example(lambda k: _prices(k, 1000.0), lambda k: _prices(k, 0.0), options={"epochs": 5}),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report losses that stay too high in the planned steps, by proof or by measurement."""
+    """Report losses that are proved or measured to stay too high in the planned steps."""
     plan, stepping = case.plan, case.program.stepping
     if plan is None or stepping is None or not case.program.losses:
         return

@@ -70,8 +70,8 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report layers that together compute a single affine map.
 
-    These are the layers up to the last activation of an output. If there are no such outputs,
-    hidden layers that follow each other without a nonlinearity are reported.
+    An output is reported if all layers up to its last activation compose to an affine map. If there
+    is no output of this kind, hidden layers without a nonlinearity between them are reported.
     """
     findings = list(_check_outputs(rule, case))
     yield from findings or _find_stretches(rule, case)

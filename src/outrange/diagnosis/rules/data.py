@@ -63,7 +63,7 @@ def _three(keras: ModuleType, fault: str) -> ModelAndData:
     Example(lambda k: _three(k, "shuffled"), lambda k: _three(k, ""), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report equal targets, missing classes, and targets that nothing predicts."""
+    """Report targets that are all equal, missing classes, and targets that cannot be predicted."""
     for loss in case.program.losses:
         y = case.targets(loss)
         if y is None or case.rows < 2 or not np.isfinite(y).all():

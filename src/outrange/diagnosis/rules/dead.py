@@ -1,4 +1,4 @@
-"""OR003: a layer that passes no gradient on the data."""
+"""OR003: a layer that passes no gradient for any row of the data."""
 
 from collections.abc import Iterator
 from types import ModuleType

@@ -23,7 +23,7 @@ HOLDS = {
     Level.MEASURED: "trainings from the stored weights",
     Level.SUSPECTED: "",
 }
-"""The scope of a finding at each level."""
+"""Map from the level of a finding to the scope in which it holds, as a phrase."""
 
 
 def _last(keras: ModuleType, last: bool, loss: str) -> ModelAndData:

@@ -27,7 +27,7 @@ LARGE, NOTED = 0.5, 0.2
 """Thresholds on the fraction of the possible gain over the best constant that equal rows make
 impossible. At or above the first, the rule reports a finding, since most of the gain is lost
 whatever else is changed. At or above the second, it reports a note, since data with few distinct
-values (a table of cases, one word) naturally have duplicates."""
+values (a truth table, single words) naturally have duplicates."""
 
 ALIKE = 1e-3
 """Permitted difference between the outputs of equal rows, relative to the largest output."""

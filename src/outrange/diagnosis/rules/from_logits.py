@@ -84,7 +84,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _floor(loss: Loss, y: np.ndarray, width: int, lo: float, hi: float) -> float | None:
-    """Compute a lower bound of the mean loss over all logits in `[lo, hi]`; None if unknown."""
+    """Compute a lower bound on the mean loss over all logits in `[lo, hi]`; None if unknown."""
     if loss.smoothing or not np.isfinite(y).all():
         return None
     if loss.name == "binary_crossentropy":

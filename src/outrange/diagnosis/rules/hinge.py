@@ -1,4 +1,4 @@
-"""A lower bound of a hinge loss whose output is confined to a range; part of rule OR006."""
+"""A lower bound on a hinge loss whose output is confined to a range; part of rule OR006."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ HINGES = ("hinge", "squared_hinge")
 
 
 def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, str, str] | None:
-    """Bound a hinge loss from below by the range of the output for all weights.
+    """Bound a hinge loss from below, using bounds of the output that hold for all weights.
 
     Returns:
         The level, the message and the fix of a finding; None if the bound is unknown or too small.

@@ -17,7 +17,8 @@ MOST = 0.9
 """Fraction of dead units at or above which a wide layer is reported as a finding."""
 
 WIDE = 10
-"""Minimum number of units of a wide layer. That many units do not start dead by chance."""
+"""Minimum number of units of a wide layer. A layer this wide hardly ever starts with nine tenths of
+its units dead by chance."""
 
 
 def _wide(keras: ModuleType, dead: int) -> ModelAndData:

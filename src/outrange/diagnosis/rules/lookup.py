@@ -20,7 +20,7 @@ WIDE = (None, "float32", "float64", "int32", "int64")
 """Types that can represent the indices of any table."""
 
 MOST = 2.0**31
-"""Limit of the absolute value of the numbers that are checked. Larger numbers are not valid indices
+"""Limit on the absolute value of the numbers that are checked. Larger numbers are not valid indices
 on any backend, and casts change them."""
 
 OUTSIDE = {
@@ -28,7 +28,7 @@ OUTSIDE = {
     "tensorflow": "On TensorFlow `fit` raises InvalidArgumentError on a CPU.",
     "torch": "On PyTorch `fit` raises IndexError on a CPU.",
 }
-"""The effect of an index beyond the table, for each backend, as measured."""
+"""The measured effect of an index outside the table, for each backend."""
 
 
 def _words(keras: ModuleType, fault: str) -> ModelAndData:
@@ -126,7 +126,9 @@ def _keeps(step: RecordedStep) -> bool:
 
 
 def _numbers(case: DiagnosisContext, place: int) -> np.ndarray:
-    """Return an input's numbers below `MOST` in magnitude as the model receives them, `(count,)`.
+    """Return an input's numbers below `MOST` in magnitude, as the model receives them.
+
+    The result has the shape `(count,)`.
 
     Args:
         place: Index of the input.

@@ -29,7 +29,7 @@ FEW = 4
 """Relative error of an operation, in unit roundoffs, in addition to the errors of its sum."""
 
 AT_ONCE = 4_000_000
-"""Maximum product of graph values and rows that are bounded in one pass."""
+"""Limit on the number of graph values times the number of rows that are bounded in one pass."""
 
 
 def _large(keras: ModuleType, dtype: str | None) -> ModelAndData:

@@ -43,7 +43,7 @@ GIVES = (
 """Activations that do not return probabilities."""
 
 POSITIVE = ("softplus", "exponential")
-"""Activations that become probabilities when a loss divides them by their sum."""
+"""Activations whose outputs become probabilities when a loss divides them by their sum."""
 
 
 def _three(
@@ -243,8 +243,8 @@ def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
     """Return whether the output provably lies outside [0, 1] for some weights.
 
     This is proved in three cases: the last layer has a trained bias; it has a trained kernel whose
-    input is not 0 for every row, which a nonzero output shows if the activation maps 0 to 0; or the
-    current output is already outside [0, 1].
+    input is nonzero for some row, which is certain if the activation maps 0 to 0 and an output is
+    nonzero; or the current output is already outside [0, 1].
     """
     free = bool(head.moved) and not _is_constrained(case, head)
     if free and head.moved == "bias":

@@ -51,7 +51,7 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report large penalties if copies without penalties learn much more.
 
-    The penalties are the measured total loss minus the loss of the data.
+    The penalties are computed as the measured total loss minus the loss on the data.
     """
     measured, trials = case.measurement, case.trials
     constant = trials.constant

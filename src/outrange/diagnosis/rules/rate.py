@@ -24,7 +24,7 @@ FOREVER = 1e7
 """Number of steps beyond which training, at the measured pace, practically never converges."""
 
 SMALLER = (0.1, 0.01)
-"""Factors applied to the learning rate, to try smaller ones if a training run learns nothing."""
+"""Factors for smaller learning rates, which are tried if a training run learns nothing."""
 
 USUAL, LARGEST = {True: 3e-3, False: 3e-2}, {True: 0.1, False: 1.0}
 """Usual learning rates of small networks, and the largest rates to try.
@@ -36,8 +36,8 @@ UNSCALED = ("SGD", "Adadelta", "Adagrad", "Ftrl")
 """Optimizers whose first steps are proportional to the gradient."""
 
 FEWEST_STEPS = 4
-"""Minimum number of steps of a training run for its loss to be evidence; with fewer steps, only a
-loss that is not finite is."""
+"""Minimum number of steps of a training run for its loss to be evidence. With fewer steps, only a
+loss that is not finite is evidence."""
 
 STAYS = 0.02
 """Maximum change of the loss, as a fraction of the best constant's loss, in a training run that

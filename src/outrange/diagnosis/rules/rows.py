@@ -2,7 +2,7 @@
 
 Graphs describe a single row. For a single row, a softmax over axis 0 is 1 and a mean over axis 0 is
 the row itself, but for a batch they are not. Proofs about one row would not hold for such a model,
-so this check runs before all rules.
+so this check runs before any rule.
 """
 
 from collections.abc import Iterator
@@ -122,7 +122,7 @@ def _differ_alone(case: DiagnosisContext, same: np.ndarray) -> bool:
     """Return whether copies of one row in a batch get different outputs, for example from noise.
 
     Args:
-        same: The index of the row, repeated.
+        same: The index of the row, repeated once per row of the batch.
     """
     outputs = _outputs(case, same)
     first = np.zeros(len(same), int)

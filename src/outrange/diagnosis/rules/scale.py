@@ -50,7 +50,7 @@ def _houses(keras: ModuleType, scaled: bool) -> ModelAndData:
 
 
 def _scaling_phrase(case: DiagnosisContext, helped: tuple[float, float] | None, what: str) -> str:
-    """Describe in a sentence the effect of scaling on trained copies; empty if there is none."""
+    """Describe in a sentence the effect of scaling on trained copies, or return `""`."""
     if helped is None:
         return ""
     return f" {case.trials.describe_gain(helped, f'with scaled {what}')}"

@@ -1,4 +1,4 @@
-"""OR039: a network without a hidden layer on classes that are not linearly separable."""
+"""OR039: a network without a hidden layer for classes that are not linearly separable."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ def _cost(
 ) -> dict[str, object]:
     """Return the certificate and its bounds as the `cost` of a finding.
 
-    Each entry of `multipliers` belongs to one margin: for the same entry of `rows`, the class in
-    `classes` against the wrong class in `others`. `multipliers` is omitted if a multiplier has more
-    than `MOST_BITS` bits.
+    The lists `multipliers`, `rows`, `classes` and `others` have one entry per margin: the
+    multiplier, the row, the class of the row, and the wrong class. `multipliers` is omitted if a
+    multiplier has more than `MOST_BITS` bits.
     """
     rows = certificate.margins.rows
     names = np.array(problem.names)

@@ -21,7 +21,7 @@ SMALL = 0.05
 """Spread of the inputs below which the inputs, rather than the network, are the likely cause."""
 
 DEEP = 3
-"""Minimum number of sigmoids for which they, not the initial weights, are the likely cause."""
+"""Minimum number of sigmoids at which the fix replaces them instead of the initial weights."""
 
 
 def _deep(keras: ModuleType, deviation: float) -> ModelAndData:

@@ -1,4 +1,4 @@
-"""OR022: soft targets, whose entropy is a lower bound of the cross-entropy."""
+"""OR022: soft targets, whose entropy is a lower bound on the cross-entropy."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -16,7 +16,8 @@ from .targets import as_shown
 
 
 MOST = 0.9
-"""Ratio of the bound to the best constant's loss at which almost nothing is left to learn."""
+"""Minimum bound, as a fraction of the best constant's loss, for a finding: hardly anything is then
+left to learn."""
 
 SHARES = ("softmax", "sigmoid", "relu", "softplus", "exponential", "hard_sigmoid")
 """Nonnegative activations, whose outputs divided by their sum are probabilities."""
@@ -48,7 +49,7 @@ def _votes(keras: ModuleType, sure: bool) -> ModelAndData:
     Example(lambda k: _votes(k, False), lambda k: _votes(k, True)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report the mean entropy of soft targets as a lower bound of their loss."""
+    """Report the mean entropy of soft targets as a lower bound on their loss."""
     for loss in case.program.losses:
         head, y = case.head(loss), case.targets(loss)
         floor = None if head is None or y is None else _floor(loss, y, head)

@@ -12,7 +12,7 @@ from ..registry import Example, ModelAndData, Rule, register
 
 
 RESTS = ("SGD", "RMSprop", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Nadam", "Lion")
-"""Optimizers that move no weight at a rate of 0, apart from the momentum of earlier steps."""
+"""Optimizers that move no weight at a rate of 0, except through momentum from earlier steps."""
 
 
 def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> ModelAndData:

@@ -19,7 +19,11 @@ RATIO = 1e-6
 """Ratio of the first to the last layer's gradient below which only the last layers learn."""
 
 ROOM = 10.0
-"""Multiple of `RATIO` above which a measured gradient cannot have come through the output alone."""
+"""Safety factor in the test of whether a measured gradient contradicts a small proved bound.
+
+If a gradient exceeds `ROOM * RATIO` times the largest measured gradient and the largest input, it
+cannot have come through the output alone.
+"""
 
 FEWEST = 4
 """Minimum number of layers with weights; with fewer, depth is not the cause."""
@@ -102,7 +106,7 @@ def _prove_small_bound(
 ) -> Finding | None:
     """Report a first layer with a provably small effect on the output.
 
-    The bound of the last layer must be much larger, so that the scale of the outputs does not
+    The bound for the last layer must be much larger, so that the scale of the outputs does not
     matter.
     """
     index, weight = kernels[0]

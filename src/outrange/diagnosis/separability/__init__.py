@@ -1,1 +1,1 @@
-"""Proofs that classes are not linearly separable, and the lower bounds of losses they imply."""
+"""Proofs that classes are not linearly separable, and the lower bounds on losses they imply."""

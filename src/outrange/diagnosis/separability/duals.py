@@ -1,4 +1,4 @@
-"""Lower bounds of losses of linear classifiers, from points of the dual problem.
+"""Lower bounds on losses of linear classifiers, from points of the dual problem.
 
 A row with the margins `m_c = z_y - z_c` has the cross-entropy `log(1 + sum exp(-m_c))`. For any
 `q_c >= 0` with `sum q_c <= 1` it is at least `H(q) - sum q_c m_c`, where `H` is the entropy of `q`

@@ -20,8 +20,8 @@ SUPPORT = 1e-9
 """Multipliers of the linear program up to this value are treated as 0; all multipliers sum to 1."""
 
 WORK, SETS = 700_000, (8, 256)
-"""Limit of the total size of the linear programs for disjoint certificates, and the smallest and
-largest value of the resulting maximum number of certificates."""
+"""Limit on the total size of the linear programs that find disjoint certificates, and the range to
+which the resulting maximum number of certificates is clipped."""
 
 
 @dataclass(frozen=True, eq=False)

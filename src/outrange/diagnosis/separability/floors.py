@@ -1,4 +1,4 @@
-"""Lower bounds of compiled losses that follow from certificates.
+"""Lower bounds on compiled losses, derived from certificates.
 
 For any weights, each certificate contains a misclassified row. If the model has one output, two of
 these rows have different classes, and their outputs are equal or in the wrong order. The sum of
@@ -24,7 +24,7 @@ from .problem import LinearProblem
 
 @dataclass(frozen=True)
 class LinearFloor:
-    """Lower bounds of the mean loss over all rows of the data.
+    """Lower bounds on the mean loss over all rows of the data.
 
     Args:
         every: The bound that holds for all weights.

@@ -19,7 +19,7 @@ MONOTONE = frozenset(
     "linear sigmoid hard_sigmoid log_sigmoid tanh hard_tanh relu relu6 leaky_relu elu celu selu "
     "softplus softsign exponential".split()
 )
-"""Nondecreasing activations: a threshold on the output is a threshold on the input."""
+"""Nondecreasing activations: a threshold on the output corresponds to one on the input."""
 
 AFFINE_STEPS = frozenset(
     "ConvertToTensor Cast Reshape Transpose ExpandDims Squeeze GetItem Pad Repeat Concatenate "
@@ -33,7 +33,7 @@ WORK = 100_000
 
 
 LOST = 0.5
-"""Minimum fraction of the class entropy that linear scores leave unexplained in a finding."""
+"""Minimum fraction of the class entropy that linear scores must leave unexplained for a finding."""
 
 BEND = 0.15
 """Minimum gain in explained held-out variance of a nonlinear model over a linear one."""
@@ -69,18 +69,18 @@ class LinearProblem:
 
     @cached_property
     def certificates(self) -> list[Certificate]:
-        """Proofs that share no rows; for any weights, each contains a misclassified row."""
+        """Proofs with no rows in common; for any weights, each contains a misclassified row."""
         first = self.certificate
         return [] if first is None else disjoint_certificates(self.margins, first)
 
     @property
     def accuracy(self) -> float:
-        """An upper bound of the accuracy over all rows of the data."""
+        """An upper bound on the accuracy over all rows of the data."""
         return 1.0 - len(self.certificates) / self.total
 
     @cached_property
     def cross_entropy(self) -> float:
-        """A lower bound of the mean cross-entropy over these rows, without clipping."""
+        """A lower bound on the mean cross-entropy over these rows, without clipping."""
         return least_cross_entropy(self.margins, self.labels, len(self.names))
 
     @cached_property
@@ -155,7 +155,9 @@ def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool
 
 
 def is_linear(program: Program, output: int) -> bool:
-    """Return whether an output before its last activation is affine in the inputs for all weights.
+    """Return whether an output, before its last activation, is affine in the inputs.
+
+    The result is True only if this is the case for all weights.
 
     Args:
         output: Index of the output.

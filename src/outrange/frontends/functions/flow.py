@@ -26,12 +26,12 @@ class FlowGraphs:
     an input `t` if the controller uses the time.
 
     Args:
-        before: From `x` to the controller's observation.
-        after: From `x` and the controller's output to the controls, the next memory, and the next
-            pending controls.
-        controller: From `x` alone to the outputs of `after`.
+        before: Graph from `x` to the controller's observation.
+        after: Graph from `x` and the controller's output to the controls, the next memory, and the
+            next pending controls.
+        controller: Graph from `x` alone to the outputs of `after`.
         memory: Indices in `x` of the memory and the pending controls.
-        plant: From `x`, `u`, `t` and `w` to the derivative of `x`.
+        plant: Graph from `x`, `u`, `t` and `w` to the derivative of `x`.
     """
 
     before: Graph

@@ -18,7 +18,7 @@ class LinearPlant:
         A: Matrix of shape `(states, states)`.
         B: Matrix of shape `(states, controls)`.
         c: Vector of shape `(states,)`.
-        E: Matrix of shape `(states, disturbances)`; None without a disturbance.
+        E: Matrix of shape `(states, disturbances)`; None if there is no disturbance.
     """
 
     A: np.ndarray
@@ -41,7 +41,8 @@ def linear_plant(A: Any, B: Any, c: Any = 0.0, E: Any = None) -> LinearPlant:
         A: Matrix of shape `(states, states)`.
         B: Matrix of shape `(states, controls)`; a vector for one control.
         c: Vector of shape `(states,)`, or one number for all states.
-        E: Matrix of shape `(states, disturbances)`; a vector for one disturbance, None for none.
+        E: Matrix of shape `(states, disturbances)`; a vector for one disturbance, None
+            if there is no disturbance.
 
     Returns:
         The plant.

@@ -28,13 +28,14 @@ class StepParts:
         choices: The increasing values of each choice.
         controls: Names of the controls; empty for `u1`, `u2`, ...
         modes: The value of the mode for each controller.
-        mode: Index of the state that holds the mode.
+        mode: Index of the state that contains the mode.
         memory: Function from the state and the controller's output to the next memory, which is
-            stored in the last states; None without memory.
+            stored in the last states; None if the loop has no memory.
         delay: Number of steps that a control takes to reach the plant.
         idle: The control before the first one arrives: one number, or one per control.
         control_count: Number of controls; see `with_counts`.
-        memory_size: Number of states, the last ones, that hold the memory; see `with_counts`.
+        memory_size: Number of states that contain the memory, always the last ones; see
+            `with_counts`.
     """
 
     controllers: Sequence[Graph]

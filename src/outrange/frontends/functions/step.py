@@ -51,10 +51,10 @@ class StepGraphs:
     """Graphs of a step before and after the controller, and of the whole step.
 
     Args:
-        before: From the state to the controller's observation.
-        after: From state, disturbance, parameters, choice and the controller's output to the next
-            state and the control.
-        whole: From state, disturbance, parameters and choice to the next state and the control.
+        before: Graph from the state to the controller's observation.
+        after: Graph from state, disturbance, parameters, choice and the controller's output to the
+            next state and the control.
+        whole: Graph from state, disturbance, parameters and choice to the next state and control.
         modes: Map from the value of each mode to a graph like `whole` that contains only this
             mode's controller.
     """

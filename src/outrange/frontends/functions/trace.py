@@ -34,7 +34,7 @@ def trace(
     Args:
         function: Function of one array per operand; it returns an array, or a list of numbers.
         operands: Vectors without a batch axis: values, or arrays.
-        size: Size of the result; None for any.
+        size: Size of the result; None if any size is allowed.
         what: Description of the function, for messages.
         nouns: Noun for each operand in messages, in the singular, such as "state".
 

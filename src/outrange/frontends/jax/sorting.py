@@ -53,7 +53,7 @@ def _sort(c: TracedCall) -> list[Operand]:
 
 
 def _sorted_along(c: TracedCall, x: Operand, places: Value, axis: int) -> Operand:
-    """Reorder an operand along `axis` by the positions that sort the sort key."""
+    """Reorder an operand along `axis` by `places`, the positions that sort the sort key."""
     if not isinstance(x, Value):
         numbers = np.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
         if np.array_equal(x, np.broadcast_to(numbers, x.shape)):

@@ -2,7 +2,7 @@
 
 An element type decides the meaning of an operator: float division is exact, integer division
 truncates. So every tensor of a file is stored with its type, and every rule states the types for
-which it is valid, in the notation of ONNX's documentation: `"T T -> T"` takes two operands of the
+which it is valid, in the notation of ONNX's documentation: `"T T -> T"` accepts two operands of the
 same type and returns a value of that type.
 """
 
@@ -93,7 +93,7 @@ class Types:
         """Parse a signature `"T I* -> T"`; a star means that the last input may be repeated.
 
         Raises:
-            OutrangeError: A type parameter is missing in `allowed`, or there is no output.
+            OutrangeError: A type parameter is missing from `allowed`, or there is no output.
         """
         left, _, right = text.partition("->")
         many = left.rstrip().endswith("*")
@@ -110,7 +110,11 @@ class Types:
         return self.inputs[-1] if self.many else None
 
     def bind(self, kinds: Sequence[str | None]) -> tuple[dict[str, str], int | None]:
-        """Bind type parameters to element types; also return the index of a conflict, or None."""
+        """Bind type parameters to element types.
+
+        Returns the bindings, and the index of the first input whose type conflicts with them; None
+        if no type does.
+        """
         bindings: dict[str, str] = {}
         for i, kind in enumerate(kinds):
             word = self.word(i)
@@ -135,7 +139,11 @@ def why_not(kind: str) -> str:
 
 
 def convert_exactly(result: np.ndarray, kind: str) -> np.ndarray | None:
-    """Convert a rule's constant result to an element type; None if an integer would change."""
+    """Convert a rule's constant result to an element type.
+
+    Returns None if the type is not supported, or if it is an integer or Boolean type to which an
+    entry cannot be converted exactly.
+    """
     if kind_of(result) == kind:
         return result
     if kind not in EVERY | {"float16"} or result.dtype.kind not in "fiub":

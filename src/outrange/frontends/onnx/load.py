@@ -17,7 +17,7 @@ CHECKS = ("auto", "runtime", "reference", None)
 
 
 def warm_up() -> None:
-    """Import in advance the packages for reading a file, which may take seconds."""
+    """Import in advance the packages for reading a file, since the imports may take seconds."""
     with suppress(InputError):
         api()
         runtime_api()
@@ -36,8 +36,8 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
             installed and accepts the file, else the reference. None: no comparison.
 
     Returns:
-        The network. Its `predict` runs the file itself, point by point, in the evaluator of
-        `"auto"`, which is started on demand.
+        The network. Its `predict` runs the file itself, point by point, with the evaluator that
+        `"auto"` selects, which is started on demand.
 
     Raises:
         InputError: There is no such file, or a package is missing.

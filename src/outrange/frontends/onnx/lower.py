@@ -54,7 +54,7 @@ def operators() -> list[str]:
 class OnnxGraph:
     """A graph, its layers, and the index of each of the file's tensors in the graph as written.
 
-    `plain` is the graph as written; None unless elementwise sub-graphs became single curves.
+    `plain` is the graph as written; None unless elementwise sub-graphs were fused into curves.
     `places` maps the index of each value of `graph` to the index of the same value in the graph as
     written. `bypassed` lists the indices of the values of `graph` that a fused curve bypasses.
     """

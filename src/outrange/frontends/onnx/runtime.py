@@ -33,7 +33,9 @@ def api() -> Any:
 
 
 def session(model: OnnxModel) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
-    """Return a function that runs `onnxruntime` on one CPU thread, from feeds to ordered outputs.
+    """Return a function that runs the model with `onnxruntime` on one CPU thread.
+
+    It maps arrays by input name to the list of outputs, in the model's order.
 
     Raises:
         InputError: `onnxruntime` is not installed.

@@ -27,7 +27,7 @@ def load_sklearn(model: Any) -> Network:
     Returns:
         The network. Its outputs are the probabilities of a classifier (`predict_proba`, in the
         order of `classes_`), the predictions of a regressor, or the result of a transformer. Its
-        features have the names of the columns that the estimator was fitted to.
+        features have the names of the columns that the estimator was fitted on.
 
     Raises:
         ModelError: The estimator is not fitted, or the graph differs from it.
@@ -89,7 +89,7 @@ class _Predictor:
     """Function that runs the estimator itself on flat inputs, in float64.
 
     Args:
-        names: Names of the columns that the estimator was fitted to; None if it was fitted to an
+        names: Names of the columns that the estimator was fitted on; None if it was fitted on an
             array.
     """
 

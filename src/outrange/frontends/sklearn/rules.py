@@ -37,7 +37,7 @@ class Call:
         x: The operand that the estimator is applied to, of shape `(1, features)`.
         path: Name of the estimator, prefixed by the names of the enclosing steps; empty for the
             outermost estimator and for the last step of a pipeline.
-        columns: Names of the features, if the estimator was fitted to a table.
+        columns: Names of the features, if the estimator was fitted on a table.
         visits: One entry per part that a summary lists: name, class, number of parameters, the
             operand before its activation, and its result.
     """

@@ -61,7 +61,7 @@ class TracedCall:
 
     @property
     def integer(self) -> str | None:
-        """The dtype of the first integer operand that depends on the input; None without one."""
+        """The dtype of the first integer operand that depends on the input; None if none does."""
         for x, dtype in zip(self.inputs, self.step.dtypes, strict=False):
             if isinstance(x, Value) and dtype in INTEGERS:
                 return dtype

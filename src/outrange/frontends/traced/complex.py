@@ -15,7 +15,7 @@ from .call import TracedCall
 
 @dataclass(frozen=True, eq=False)
 class Complex:
-    """A complex operand: its real and its imaginary part, in the same shape."""
+    """A complex operand: its real and its imaginary part, of the same shape."""
 
     real: Operand
     imag: Operand

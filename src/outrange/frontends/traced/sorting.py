@@ -15,7 +15,7 @@ from .call import TracedCall
 def arg_extremum(
     c: TracedCall, x: Operand, axis: int | None, keepdims: bool = False, *, least: bool = False
 ) -> Operand:
-    """Return the position of the first largest (or least) entry; it is flat if `axis` is None."""
+    """Return the position of the first largest (or least) entry; a flat one if `axis` is None."""
     b = c.b
     x = x if isinstance(x, Value) else b.constant_value(x)
     shape = [1] * len(x.shape)

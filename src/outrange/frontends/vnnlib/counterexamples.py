@@ -16,8 +16,8 @@ _PAIR = re.compile(r"\(\s*([XY])_(\d{1,18})\s+([^\s()]+)\s*\)", re.ASCII)
 def write_counterexample(x: ArrayLike, y: ArrayLike) -> str:
     """Format the block of values that follows the line `sat` in a result file.
 
-    One line per value, `(X_i value)` for the inputs and then `(Y_j value)` for the outputs, all in
-    one pair of parentheses. Reading a written value returns the same double.
+    The block has one line per value, `(X_i value)` for the inputs and then `(Y_j value)` for the
+    outputs, all in one pair of parentheses. Reading a written value returns the same double.
 
     Args:
         x: The inputs, `(inputs,)`, or in any shape that is then flattened in row-major order.

@@ -28,7 +28,9 @@ Part: TypeAlias = "str | Term | Draft | tuple[Any, ...]"
 
 
 class FormReader:
-    """Evaluator of forms, innermost first, whose parts are tokens, terms or conditions.
+    """Evaluator of forms, from the innermost outward.
+
+    The parts of an evaluated form are tokens, terms or conditions.
 
     `places` maps every variable to its index in `[x, y]`; the reader of the declarations fills it.
     """
@@ -70,7 +72,7 @@ class FormReader:
         return self._let(operator, parts)
 
     def condition(self, part: Part) -> Draft:
-        """Return a part of a form as a condition; raise if it is none."""
+        """Return a part of a form as a condition; raise if it is not one."""
         if isinstance(part, Atom | And | Or | Not):
             return part
         if isinstance(part, str) and part in _TRUTH:
@@ -78,7 +80,7 @@ class FormReader:
         raise Fault(f"a condition is needed here, not {_describe_part(part)}.")
 
     def term(self, part: Part) -> Term:
-        """Return a part of a form as a term; raise if it is none."""
+        """Return a part of a form as a term; raise if it is not one."""
         if isinstance(part, dict):
             return part
         if not isinstance(part, str):

@@ -201,7 +201,7 @@ class _Version1Reader:
             self.forms.places[name] = index if self.final else CONSTANT - 1 - index
 
     def _place(self) -> None:
-        """Set the index in `[x, y]` of each variable that is declared so far."""
+        """Set the index in `[x, y]` of each variable declared so far."""
         self.assumed = self.inputs
         for name in self.declared:
             first = self.assumed if name[0] == "Y" else 0

@@ -81,7 +81,10 @@ def conv_transpose(c: OnnxCall) -> Operand:
 
 
 def _transposed_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
-    """Convert a kernel `(in, out / groups, *spatial)` to that of the convolution to transpose."""
+    """Reorder the axes of a kernel from `(in, out / groups, *spatial)` to channels last.
+
+    The result, `(*spatial, out / groups, in)`, is the kernel of the convolution to transpose.
+    """
     rank = kernel.ndim - 2
     return np.moveaxis(kernel, (1, 0), (rank, rank + 1))
 

@@ -122,6 +122,6 @@ def _nearest(at: list[Fraction], n: int, rounding: str) -> Weights:
 
 
 def _linear(at: list[Fraction], n: int) -> Weights:
-    """Return weights that interpolate between neighbors, or select the border entry beyond it."""
+    """Return weights that interpolate between neighbors, with positions clamped to the border."""
     inside = [min(max(v, Fraction(0)), Fraction(n - 1)) for v in at]
     return linear_weights(inside, n, Fraction(1))

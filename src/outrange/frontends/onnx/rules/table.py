@@ -76,7 +76,7 @@ class OnnxCall:
         node: The record of the node.
         tensors: One tensor per input; None for an absent optional input.
         opset: Version of the operator set.
-        limits: Limits of values of integer types, outside of which the graph does not match the
+        limits: Limits on values of integer types, outside of which the graph does not match the
             model.
     """
 
