@@ -19,8 +19,8 @@ def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
         p: Predictions of the output, float64, with rows along the first axis.
 
     Returns:
-        The loss. None if it is not supported here, if a prediction is not finite, or if the targets
-        do not fit the predictions.
+        The value. None if the loss is not supported, if a prediction is not finite, or if the
+        targets do not fit the predictions.
     """
     function = _VALUES.get(loss.name)
     if function is None or not loss.known or not np.isfinite(p).all():

@@ -28,7 +28,7 @@ class Plan:
     batch_size: int = BATCH
 
     def steps(self, rows: int) -> int:
-        """Return the maximum number of optimizer steps over `rows` rows."""
+        """Return the maximum number of optimizer steps in training on `rows` rows."""
         return self.epochs * -(-rows // self.batch_size)
 
 

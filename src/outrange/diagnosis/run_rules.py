@@ -41,8 +41,9 @@ dead units."""
 def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
     """Complete each finding whose fix refers to other findings.
 
-    Such a finding takes over the layer and the fix of the most certain cause. If no other finding
-    is certain enough, only the reference is removed from its fix.
+    Such a finding gets the layer and the fix of its most certain cause among the other findings. If
+    none of them is at least measured and has a fix that can be parsed, only the reference is
+    removed from its fix.
     """
     causes = [
         f for f in findings

@@ -12,8 +12,8 @@ FLOAT32 = 2.0**-23
 def span(lo: float, hi: float) -> str:
     """Format a range, for example as `[0, inf)`.
 
-    Finite bounds have four digits. They are rounded outward unless rounding to nearest changes them by
-    no more than the rounding error of float32.
+    Finite bounds have four digits. They are rounded outward unless rounding to nearest changes them
+    by no more than the rounding error of float32.
     """
     left = "(-inf" if np.isneginf(lo) else f"[{_outward(lo, -1.0, FLOAT32)}"
     right = "inf)" if np.isposinf(hi) else f"{_outward(hi, 1.0, FLOAT32)}]"

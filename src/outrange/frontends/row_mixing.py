@@ -42,8 +42,8 @@ class BatchGraph:
     """A model as a graph of several rows.
 
     Args:
-        graph: The nodes as they are written. Value 0 holds the inputs one after another, each for
-            all rows.
+        graph: The nodes as they are written. Value 0 contains the inputs one after another, each
+            for all rows.
         sizes: Number of entries of one row of each input.
         shapes: Shape of each output.
     """

@@ -20,8 +20,8 @@ def noise(
         graph: The graph as written.
         strayed: Values and roundings of the graph.
         seed: Seed of the roundings.
-        enough: Changes `(batch,)` that need not be exceeded; the runs stop when all are reached. If
-            None, all runs are made.
+        enough: Changes, `(batch,)`, that are large enough; the runs stop when all of them are
+            reached. If None, all runs are made.
     """
     rng = np.random.default_rng(seed)
     exact = strayed.values[graph.output]

@@ -10,8 +10,8 @@ order and sample weighting. Clipping and penalties only change the `g_i`.
     R_t^2 = (b^2 / c) R_(t-1)^2 + (1-b)^2 / (1-c),    R_0 = 0,
 
 so step `t` is at most `rate_t sqrt(1 - c^t) / (1 - b^t) R_t`. Gradients that grow by the factor
-`c / b` at each step attain all of these bounds simultaneously, so the bounds add up to
-the supremum.
+`c / b` at each step attain all of these bounds simultaneously, so the bounds add up to the
+supremum.
 
 *Nadam*: the same inequality with Nadam's weights of `m_t` and `g_t`. *Adamax*: `u_t >= c^(t-i)
 |g_i|`, so `|m_t| <= (1-b) sum (b/c)^(t-i) u_t`. *Lion*: each step is a sign times the rate.

@@ -65,7 +65,7 @@ def compare_with_fixes(case: DiagnosisContext, repairs: Sequence[Repair]) -> Har
     """Compare copies with a fault to copies in which one of the fixes is applied.
 
     Args:
-        repairs: Fixes of the fault. If there are none, the copies must have almost perfect scores.
+        repairs: Fixes for the fault. If there are none, the copies must have almost perfect scores.
 
     Returns:
         The scores without a fix and with the best fix. None if the scores with some fix are clearly

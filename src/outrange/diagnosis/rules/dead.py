@@ -67,7 +67,7 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     Example(lambda k: _hidden(k, -20.0), lambda k: _hidden(k, 0.1)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report layers whose activations are flat for every row, based on bounds of their inputs."""
+    """Report layers whose activations are flat for every row, based on bounds on their inputs."""
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)

@@ -149,7 +149,7 @@ def integer_quotient(c: TracedCall, floored: bool) -> Operand:
 
 
 def modulo(c: TracedCall, floored: bool) -> Operand:
-    """Compute the remainder of the first two operands, for a quotient as in `integer_quotient`."""
+    """Compute the remainder of a division whose quotient is that of `integer_quotient`."""
     divisor = _divisor(c)
     if c.integer is not None:
         return integers.remainder(c.b, c.x, divisor, floored=floored)
@@ -157,7 +157,7 @@ def modulo(c: TracedCall, floored: bool) -> Operand:
 
 
 def powers(c: TracedCall) -> Operand:
-    """Lower a power of the first operand whose exponent is one constant."""
+    """Lower a power with the first operand as base and a single constant as exponent."""
     exponent = np.unique(c.constant(1, "exponents"))
     if exponent.size != 1:
         raise UnsupportedError(f"{c.kind} with several exponents is not supported yet")
@@ -165,7 +165,7 @@ def powers(c: TracedCall) -> Operand:
 
 
 def exponential(c: TracedCall) -> Operand:
-    """Lower a power of a positive constant whose exponent is the second operand."""
+    """Lower a power with a positive constant as base and the second operand as exponent."""
     base = np.asarray(c.constant(0, "bases"), np.float64)
     if not (base > 0).all():
         raise UnsupportedError(f"{c.kind} of a base that is not positive is not supported")

@@ -277,7 +277,7 @@ def _parse(text: str, file: str) -> Any:
 
 
 def _reason(message: str) -> tuple[int | None, str, str]:
-    """Extract line, rule and symbol from the package's error message, either JSON or a sentence."""
+    """Extract line, rule and symbol from the package's error message (JSON or a sentence)."""
     try:
         first = json.loads(message)["errors"][0]
         rule = f"{first['message']}: {first['hint']}".rstrip(".")
