@@ -47,7 +47,8 @@ def scores(case: DiagnosisContext, outputs: Sequence[np.ndarray], rows: np.ndarr
         If the targets are classes or binary labels, `"right"` is the balanced accuracy. If the
         loss is a cross-entropy, `"chances"` is the Brier score of the probabilities. For other
         targets, `"explained"` is the explained fraction of the variance. `"loss"` is present if
-        `baselines` supports the loss. The result is empty if the targets of some output cannot be scored.
+        `baselines` supports the loss. The result is empty if the targets of some output cannot
+        be scored.
     """
     result: dict[tuple[int, str], Score] = {}
     for loss in case.program.losses:
