@@ -1,4 +1,4 @@
-"""Keras losses for grouped classes whose chosen index should not fall from group to group.
+"""Keras losses for groups of classes, where the argmax should not fall from group to group.
 
 Importing this module imports Keras and registers the losses.
 """

@@ -119,7 +119,7 @@ def certify(
     try:
         # The first search for a tree leaves room for float64 rounding. The second leaves none, and
         # the checker decides whether that suffices. Where float64 cannot decide the side of a kink,
-        # a tree may list other units than the checker finds undecided; box splits list none.
+        # a tree may list units other than those the checker finds undecided; box splits list none.
         for again in (False, True):
             try:
                 proved = _prove_parts(about, parts, again)
@@ -194,7 +194,7 @@ def _prove_parts(about: Subject, parts: Sequence[Part], again: bool) -> list[Pro
 
 
 def describe_certificate(path: str | os.PathLike, is_checked: bool) -> str:
-    """Return a sentence with the path of the certificate and whether it has been checked."""
+    """Return a sentence stating the certificate's path and whether it has been checked."""
     checked = "checked by outrange-check" if is_checked else "not checked yet"
     return f"Certificate: {os.fspath(path)}, {checked}."
 
@@ -203,7 +203,7 @@ def run_checker(path: str | os.PathLike, model: str | None) -> str:
     """Run `outrange-check` on a certificate, in a separate process.
 
     Returns:
-        The checker's reason if it refuses the certificate, else the empty string.
+        The checker's reason if it refuses the certificate, else an empty string.
 
     Raises:
         OutOfTime: The ambient deadline passed.

@@ -28,7 +28,7 @@ SEARCH_SHARE = 0.2
 takes at least ten times as long as the search."""
 
 LEAST_TIME = 1e-3
-"""Time limit, in seconds, of a search that would start after the deadline."""
+"""Time limit, in seconds, for a search that would start after the deadline."""
 
 A = TypeVar("A", bound=Answer)
 
@@ -118,7 +118,7 @@ def check_writable(path: str | os.PathLike) -> None:
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Return whether a file is empty or begins like a certificate, which may be damaged."""
+    """Return whether a file is empty or begins like a certificate, possibly a damaged one."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

@@ -20,7 +20,8 @@ from ..core import Box
 
 
 STAMP = (1980, 1, 1, 0, 0, 0)
-"""Time stamp of the archive's members, constant so that equal certificates are equal files."""
+"""Time stamp of the archive's members, constant so that equal certificates yield identical
+files."""
 
 LEVEL = 5
 """Compression level: files are 1% larger than at level 6 and take half the time. Level 9 takes ten
@@ -29,15 +30,15 @@ times as long as level 6 and saves 2%."""
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """The claim that everywhere in a box, one of several forms of the outputs is at least `least`.
+    """The claim that at every input in a box, one of several forms of outputs is at least `least`.
 
     Args:
         rows: Coefficients of the outputs, `(forms, outputs)`.
         plus: Constants of the forms, `(forms,)`.
         least: The lower bound.
-        strict: Whether the form is strictly above `least`.
+        strict: Whether the form is claimed to be strictly above `least`.
         at: An input at which each form is at most `value`, or None.
-        value: See `at`; unused without it.
+        value: See `at`; unused if `at` is None.
         by: Index of an input, or None. If set, `least` is a lower bound not on the form, but on its
             growth per unit of this input, with the other inputs fixed. All claims of a box have
             the same `by`.
@@ -74,7 +75,7 @@ def write_certificate(
         network: The network in exact numbers.
         parts: The proved boxes, in order.
         model: Name and SHA-256 of the model's file, or None.
-        about: Further notes to store: versions, the question in words, hashes.
+        about: Additional notes to store: versions, the question as text, hashes.
     """
     body = text(network).encode()
     claim = {

@@ -26,15 +26,16 @@ from .work_stealing import prove_on_all_cores
 
 
 FIRST, LATER = 0.05, 0.5
-"""Time limits of a task, in seconds: if fewer parts wait than there are workers, and otherwise."""
+"""Time limits of a task, in seconds. `FIRST` applies if fewer parts are waiting than there are
+workers, and `LATER` applies otherwise."""
 
 ALONE = 4
 """Of the boxes that a task returns, this many (the last and largest ones) become separate parts.
 The boxes before them form one part."""
 
 GRACE = 60.0
-"""A task is considered hung this many seconds after twice its time limit. The worker may need this
-time to start."""
+"""A task is considered hung if it runs for twice its time limit plus this many seconds. The worker
+may need these seconds to start."""
 
 CALL = 64
 """Number of boxes processed between two readings of the clock."""
@@ -55,7 +56,7 @@ class _TreePart:
     rest: list[_TreePart] = field(default_factory=list)
 
     def join(self) -> bytes:
-        """Return the bytes of this part and of the parts in it, all of which must be written."""
+        """Return the bytes of this part and of those in `rest`, all of which must be written."""
         return b"".join([self.tree, *(part.join() for part in self.rest)])
 
 

@@ -71,7 +71,7 @@ def certify_range(
     scale = np.maximum(seen_hi - seen_lo, 0) + DIGITS * np.maximum(abs(lo), abs(hi))
     most = _most_scale(answer, scale)
     scale = scale + np.minimum(least_scale(box), most)
-    # With less room than usual only the checker can decide whether it is enough.
+    # With less room than usual, only the checker can decide whether it is enough.
     judged = check or bool((most < least_scale(box)).any())
     lo, hi = lo - SLACK * scale, hi + SLACK * scale
     at_lo, at_hi = (flat(at, count) for at in (answer.at_lo, answer.at_hi))
@@ -95,7 +95,7 @@ def certify_range(
 
 
 def _most_scale(answer: Range, normal: np.ndarray) -> np.ndarray:
-    """Return `most_scale` of each output; an output of width 0 is treated like the widest one."""
+    """Return `most_scale` for each output; a range of width 0 is treated like the widest one."""
     seen_lo, seen_hi, gap = (
         np.asarray(a, np.float64).ravel() for a in (answer.seen_lo, answer.seen_hi, answer.gap)
     )
@@ -114,9 +114,9 @@ def most_scale(
 ) -> np.ndarray:
     """Return how far a bound may move to absorb the checker's rounding, divided by `SLACK`.
 
-    This is in addition to the distance `normal`, which absorbs float64 rounding. The bound may
-    always move by `normal` once more. It may move farther as long as an exact answer remains exact,
-    and the gap of an inexact answer grows by at most `open_`.
+    The bound moves this far in addition to `normal`, the distance that absorbs float64 rounding.
+    The result is always at least `normal`. Beyond that, it is limited so that an exact answer
+    remains exact, and the gap of an inexact answer grows by at most `open_`.
 
     Args:
         normal: How far the bound moves in any case, divided by `SLACK`.

@@ -1,9 +1,9 @@
-"""Claims finer than the checker's resolution, which rounds outward to multiples of `2^-BITS`.
+"""Claims finer than the resolution of the checker, which rounds outward to multiples of `2^-BITS`.
 
 Whenever the checker rounds a row, every quantity (an input, or the sum or value of a unit) costs
-one step times its size. The loss of a unit is multiplied by the weights after it. So inputs of size
-1e20 cost at least 1e-4, however small the weights are, and a single step is already about 1e-4 of a
-slope of 1e-20.
+one step (`2^-BITS`) times its size. The loss of a unit is multiplied by the weights after it. So
+inputs of size 1e20 cost at least 1e-4, however small the weights are, and a single step is already
+about 1e-4 of a slope of 1e-20.
 
 Sound: the loss only selects the message of an answer without a certificate.
 Complete: no. Sizes come from interval arithmetic over the whole box, so a loss is never

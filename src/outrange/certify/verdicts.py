@@ -67,8 +67,8 @@ def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> No
         regions: The regions whose union is the input set.
 
     Raises:
-        InputError: A region is not a box of real inputs, or an inequality joins an input with other
-            inputs or with outputs.
+        InputError: A region is not a box of real inputs, or an inequality relates an input to other
+            inputs or to outputs.
     """
     if not all(region.is_box for region in regions) or any(r.integer.any() for r in regions):
         raise InputError("A certificate covers boxes of real inputs: no ball, no constraint on x.")
@@ -81,7 +81,7 @@ def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> No
 
 
 def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:
-    """Return the claim that at every input, some inequality of the clause fails."""
+    """Return the claim that at every input, at least one inequality of the clause fails."""
     inputs, outputs = about.network.inputs, len(about.network.outputs)
     rows, plus, strict = np.zeros((len(clause), outputs)), np.zeros(len(clause)), []
     for row, (i, part) in zip(rows, enumerate(clause), strict=True):
@@ -91,5 +91,5 @@ def _claim(about: Subject, clause: Sequence[Formula]) -> Claim:
             row[at - inputs] = float(coefficient)
         plus[i] = float(part.offset)
         strict.append(part.strict)
-    # At 0 an inequality holds unless it is strict. So the largest may be 0 only if all are strict.
+    # At 0, an inequality holds unless it is strict. So the largest may be 0 only if all are strict.
     return Claim(rows, plus, 0.0, strict=not all(strict))

@@ -23,7 +23,8 @@ CLOCK = 0.05
 """Seconds between two checks of the deadline."""
 
 CALL = 0.005
-"""Target duration of a call to the kernel in seconds; an idle core may wait this long for a box."""
+"""Target duration, in seconds, of a call to the kernel; an idle core may wait this long for a
+box."""
 
 MOST_BOXES = 4096
 """Largest number of boxes in one call to the kernel."""
@@ -47,7 +48,7 @@ def prove_on_all_cores(prover: TreeProver) -> bytes | None:
 
 
 def _prove_alone(prover: TreeProver) -> bytes | None:
-    """Complete the tree of a prover in this thread; return its bytes, or None without a tree."""
+    """Complete a prover's tree in this thread; return its bytes, or None if there is no tree."""
     size, end = _CallSize(), 0
     while not end:
         check_deadline()
@@ -57,7 +58,7 @@ def _prove_alone(prover: TreeProver) -> bytes | None:
 
 @dataclass(frozen=True, eq=False)
 class _TreeShare:
-    """The bytes that one prover wrote, and the parts that idle cores stole from its end.
+    """The bytes that one prover wrote, and the parts at its end that idle cores stole.
 
     The first stolen part is the last one of the tree. `tree` is None if the prover did not finish.
     """

@@ -52,9 +52,9 @@ def build_stars(
 
 
 def _number(planes: Planes, place: int, face: Face) -> int:
-    """Return the index of a plane in `planes`, which is the same for both orientations.
+    """Return the index of a plane in `planes`; opposite orientations share one index.
 
-    A new plane is added. `place` identifies the frame of its coordinates.
+    If the plane is new, it is added. `place` identifies the frame of its coordinates.
     """
     slopes, constant = face
     if next((s for s in slopes if s), 0) < 0:
@@ -102,7 +102,7 @@ def _inequalities(frame: InputFrame, faces: Sequence[Face]) -> tuple[np.ndarray,
 
 
 def build_box_stars(boxes: FormBoxes, atoms: Sequence[Atom]) -> list[Star]:
-    """Build an inexact star for each box of a network that is not piecewise linear.
+    """Build one inexact star per box, for a network that is not piecewise linear.
 
     The inequalities `atoms` on the inputs restrict each star.
     """

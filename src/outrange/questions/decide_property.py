@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def translate_property(
     network: NetworkLike, condition: Any, box: Any, where: Any = None
 ) -> tuple[Formula, list[Region], str]:
-    """Translate a property; return its negation as a formula, the input set, and its text.
+    """Return a property's negation as a formula, the input set, and the property's text.
 
     Args:
         network: The network under study.

@@ -2,8 +2,8 @@
 
 Where more than two pieces meet, and at a corner of the input set, the fixed-point proof over a cube
 of inputs fails. There the only relevant input is the corner itself, at which a piecewise-linear
-network can be evaluated exactly. If rounding has moved a corner, its exact position is recovered if
-its coordinates have few bits, such as 0.
+network can be evaluated exactly. If rounding has moved a corner, its exact position can be
+recovered if the exact coordinates have few bits, as 0 and 0.5 do.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ MOST_CORNERS = 64
 """Maximum number of corners to try; corners shared by the most pieces come first."""
 
 SECONDS = 0.5
-"""Time limit in seconds for all corners together; fractions grow from layer to layer."""
+"""Time limit in seconds for all corners together; the exact fractions get longer with each
+layer."""
 
 FEW_BITS = 2.0**-40
-"""Unit to which corners are rounded, relative to the size of the set."""
+"""Spacing of the grid to which corners are rounded, relative to the size of the set."""
 
 
 def find_attained_outputs(
@@ -70,7 +71,7 @@ def _nearest(number: Fraction) -> float:
 
 
 def _until(graph: Graph, value: int) -> Graph:
-    """Return the part of a graph up to the value with index `value`, which is its output."""
+    """Return the part of a graph up to the value with index `value`, which becomes the output."""
     return Graph(graph.inputs, graph.nodes[:value], value, ())
 
 

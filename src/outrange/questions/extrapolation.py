@@ -21,7 +21,7 @@ from .output_range import output_range
 
 
 def training_set(box: Any) -> Any:
-    """Convert training data to its box; a training set that is not data is returned unchanged."""
+    """Convert training data to the box around it; any other value is returned unchanged."""
     is_data = is_frame(box) or (hasattr(box, "shape") and not isinstance(box, tuple | Box))
     return data_box(box) if is_data else box
 

@@ -110,7 +110,7 @@ def reach_set(
 
 
 def check_most(most_pieces: Any) -> None:
-    """Check that `most_pieces` is an integer above 0.
+    """Check that `most_pieces` is a positive integer.
 
     Raises:
         InputError: `most_pieces` is anything else.
@@ -203,7 +203,7 @@ def _sample_outputs(
 ) -> np.ndarray:
     """Sample one input in each of up to `SEEN` pieces; return the outputs there, `(n, outputs)`.
 
-    The outputs are computed in plain float64. Samples outside of the set are dropped.
+    The outputs are computed in plain float64. Samples outside the set are dropped.
     """
     rng = np.random.default_rng(seed)
     chosen = list(pieces)

@@ -1,4 +1,4 @@
-"""Output ranges over finitely many inputs, for comparison only, since they prove nothing."""
+"""Output ranges over finitely many inputs; they prove nothing and serve only for comparison."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ CORNERS = 1024
 """Maximum number of corners of the box that are tried first."""
 
 _CELLS = 1 << 21
-"""Maximum size of the largest graph value for one batch of inputs."""
+"""Maximum number of entries of the largest graph value, over one batch of inputs."""
 
 
 def sample_range(

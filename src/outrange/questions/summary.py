@@ -41,9 +41,9 @@ def summary(network: LayeredNetwork, box: Any, known: Range | None = None) -> Su
 def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where: Box) -> Bounds:
     """Intersect the bounds on the output with a known output range.
 
-    Sound if `known` is a range of this model, since then both are valid. A range of another model
-    is refused if the hashes of the models show it. A range over a set that does not cover this one
-    is always refused.
+    Sound if `known` is a range of this model, since the bounds and the range are then both valid. A
+    range of another model is refused if the hashes of the models show it. A range over a set that
+    does not cover `where` is always refused.
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
     source = getattr(network, "source", None)
@@ -70,7 +70,7 @@ def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where:
 def _merge_calls(rows: Sequence[LayerRow]) -> tuple[LayerRow, ...]:
     """Merge the calls of one layer (such as the steps of a recurrent layer) into one row.
 
-    Sound: the hull of the ranges of all calls is valid at every call.
+    Sound: the hull of the ranges of all calls is valid for every call.
     """
     calls_of: dict[tuple, list[LayerRow]] = {}
     for row in rows:
@@ -206,7 +206,7 @@ def curves_between(graph: Graph, before: int, after: int) -> list[Curve]:
 def behaviour(
     curve: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return whether each unit with inputs in `[lo, hi]` is dead, always on, and saturated.
+    """Return whether each unit with inputs in `[lo, hi]` is dead, always on, or saturated.
 
     The result is three Boolean arrays, one for each of these properties.
     """

@@ -54,7 +54,7 @@ def verify(
     progress: Callable[[VerifyProgress], None] | None = None,
     remedies: bool = False,
 ) -> Verdict:
-    """Verify that no input of the regions satisfies `unsafe`; see `outrange.verify`.
+    """Verify that no input in the regions satisfies `unsafe`; see `outrange.verify`.
 
     Args:
         network: The network to verify.
@@ -114,7 +114,7 @@ def verify(
 
 
 def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
-    """Raise an error unless the network is defined on every region with finite bounds.
+    """Raise an error unless the network is defined on every region whose bounds are finite.
 
     This check is needed for conditions that are decided without the network.
 
@@ -129,7 +129,7 @@ def _check_domain(graph: Graph, regions: Sequence[Region]) -> None:
 def _decide_without_rounding(
     solution: Solution, graph: Graph, unsafe: Formula, groups: Sequence[ClauseGroup], left: float
 ) -> Solution:
-    """Try to prove in exact arithmetic a property that the search left open due to rounding."""
+    """Try to prove, in exact arithmetic, a property that the search left open due to rounding."""
     extra: tuple[str, ...] = ()
     if not holds_nowhere(groups, ExactChecker(graph, unsafe)):
         if not never_below(graph, groups, left):
@@ -142,7 +142,7 @@ def _decide_without_rounding(
 def _find_smaller_sets(
     network: NetworkLike, unsafe: Formula, box: Box, clock: Clock
 ) -> tuple[str, ...]:
-    """Return sentences on smaller boxes on which the property is proved."""
+    """Return sentences about smaller boxes on which the property is proved."""
     graph = network.graph
 
     def ask(smaller: Box, seconds: float) -> bool:

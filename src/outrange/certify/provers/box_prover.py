@@ -34,7 +34,8 @@ LOOK = 6
 """Number of inputs tried for a split: those that contribute most to the gap."""
 
 BATCH = 64
-"""Number of boxes split together. The newest are split first, so that few boxes are ever open."""
+"""Number of boxes split together. The newest are split first, so that few boxes are open at any
+time."""
 
 ROUNDING = 1e-11
 """Allowance for the difference from the checker's bounds, relative to `1 + |bound|`, or to
@@ -49,8 +50,8 @@ LEAST_GAIN = 1e-6
 """Gain assigned to a half that did not improve, as a fraction of the possible gain."""
 
 SMALLEST = 1e-15
-"""Smallest width of a box that is still bisected, relative to the width of the whole set. Below it,
-float64 cannot separate the bounds of the halves."""
+"""Smallest width of a box that is still bisected, relative to the width of the whole set. Below
+this width, float64 cannot separate the bounds of the halves."""
 
 WORST = 1e30
 """Looseness of a box whose bounds overflow."""
@@ -183,7 +184,7 @@ class _BoxProver:
 
 
 def _gain(node: _BoxNode, children: tuple[_BoxNode, _BoxNode]) -> float:
-    """Return the product of both halves' gains, so that both halves must improve."""
+    """Return the product of the two halves' gains, which is large only if both halves improve."""
     gains = (max(node.loose - child.loose, LEAST_GAIN * node.loose) for child in children)
     return math.prod(gains)
 

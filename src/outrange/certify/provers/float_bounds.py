@@ -21,7 +21,8 @@ MOST_NUMBERS = 1 << 24
 """Largest number of coefficients in memory at a time."""
 
 SURE = 1e-12
-"""Bound on the float64 error of a sum whose sign matters, relative to its terms' total size."""
+"""Bound on the float64 error of a sum whose sign matters, relative to the total magnitude of its
+terms."""
 
 
 class FloatBounds:
@@ -83,7 +84,9 @@ class FloatBounds:
         return gate_lines(*slopes, low, high)
 
     def sign_bounds(self, weights: Mapping[int, np.ndarray], bias: np.ndarray) -> np.ndarray:
-        """Return lower bounds of rows of gates, `(boxes, rows)`, at least 0 without negative terms.
+        """Return lower bounds of rows of gates, `(boxes, rows)`.
+
+        The bound of a row without negative terms is at least 0.
 
         Args:
             weights: Dict from source to coefficients, `(rows, size)`.

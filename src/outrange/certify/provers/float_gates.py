@@ -1,4 +1,4 @@
-"""Gates in float64: a form times the slope of a unit's curve, which lies in an interval.
+"""Gates in float64: products of a form and the slope of a unit's curve, known as an interval.
 
 This vectorizes `outrange_check.curves.slopes` and its use in `outrange_check.bounds`. The side of a
 kink is considered decided only if float64 can decide it, because the checker then can, too.
@@ -16,8 +16,8 @@ from .float_network import FloatBlock
 
 
 TOUCH = 1e-10
-"""An interval is considered one-sided only at this distance from the kink or more, relative to its
-length."""
+"""An interval is considered one-sided only if its distance from the kink is at least this fraction
+of its length."""
 
 
 def float_slopes(
@@ -50,7 +50,7 @@ def _ends(block: FloatBlock) -> list[tuple[float, int]]:
 
 
 def gate_lines(least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray) -> Lines:
-    """Return lines below and above `slope * z` with slope and `z` in intervals.
+    """Return lines in `z` below and above `slope * z`, where `slope` and `z` lie in intervals.
 
     Args:
         least: Smallest slopes, of any shape.

@@ -21,10 +21,11 @@ Rows = dict[int, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class FloatBlock:
-    """Units that share one curve, `z = bias + sum of weights @ source`.
+    """Units that share one curve, which is applied to `z = bias + sum of weights @ source`.
 
     Args:
-        curve: The checker's name of the curve; for gates, index of the block whose slopes they use.
+        curve: The checker's name for the curve; for gates, index of the block whose slopes they
+            use.
         slopes: `(below, above)` of a kink, else None.
         bias: Constants of the units, `(units,)`.
         weights: Dict from source to coefficients, `(units, size of the source)`.
@@ -50,7 +51,7 @@ class FloatNetwork:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
 
         def group(place: int) -> tuple[int, str | int]:
-            """Return the grouping key of a block; all gates of one block's units have the same."""
+            """Return the grouping key of a block, which all gates of one block's units share."""
             name = network.blocks[place].curve
             if isinstance(name, str):
                 return place, name

@@ -2,11 +2,11 @@
 
 The derivative is a form of gates. Each unit has one gate: the unit's slope times a form of earlier
 gates (`outrange_check.certificate.growth`). If no term of a form is negative, its bound is at least
-0, without rounding. So even the bound 0 of a slope that reaches 0 can be proved.
+0, without rounding. So even a bound of 0 on a slope that reaches 0 can be proved.
 
 Sound: regardless of errors here, since the checker proves every leaf again.
 Complete: given enough time, wherever the growth exceeds the claim, or its terms have one sign, or
-the signs of few units decide it.
+the signs of a few units decide it.
 Cost: twice that of bounding the network itself.
 Reference: K. Xu et al., *Automatic Perturbation Analysis for Scalable Certified Robustness and
 Beyond*, NeurIPS 2020; Z. Shi et al., *Efficiently Computing Local Lipschitz Constants of Neural
@@ -68,7 +68,7 @@ def growth_goals(
 ) -> tuple[list[Form], np.ndarray]:
     """Append the gates of a network's derivative; return the forms' derivatives and slope sizes.
 
-    The size of a slope is its largest absolute value at some random points, an underestimate.
+    The size of a slope is its largest absolute value at some random points, which may be too small.
 
     Args:
         whole: The network; its list of blocks is extended.

@@ -151,7 +151,7 @@ class PhaseAscent:
     ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Compute the bounds, the coefficients of the units, and the gradients of the bounds.
 
-        The gradients are with respect to the shares, and with respect to the multipliers.
+        The gradients are taken with respect to the shares and to the multipliers.
         """
         ls, lt, hs, ht = self._lines(signs, share)
         count, d = len(signs), self.inputs
@@ -184,7 +184,10 @@ class PhaseAscent:
         return bound, met, (of_share, -signs * sums)
 
     def _scores(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
-        """Return how much each undecided unit's line loosens the bounds, halved for free lines."""
+        """Return how much each undecided unit's line loosens the bounds.
+
+        The amount is halved for free lines.
+        """
         certain = (met < 0) == self.convex
         score = np.abs(met) * self.gap * np.where(certain, 1.0, 0.5)
         return np.where(self.kinked & (signs == 0), score, 0.0)

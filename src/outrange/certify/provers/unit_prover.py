@@ -131,7 +131,7 @@ def _write_leaves(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) ->
 def _split_region(
     ascent: PhaseAscent, batch: list[_CaseNode], target: float
 ) -> list[_CaseNode] | None:
-    """Split each case at its best tried unit, and return the halves.
+    """Split each case at the best of the units tried, and return the halves.
 
     Returns None if some case has no sign left to split at.
     """
@@ -169,7 +169,7 @@ def _split_region(
 
 
 def _finish(ascent: PhaseAscent, nodes: list[_CaseNode], target: float) -> None:
-    """Try to prove cases whose lines are exact by a long ascent, which moves only multipliers."""
+    """Run a long ascent, which changes only multipliers, on cases whose lines are exact."""
     if not nodes:
         return
     cases = _concatenate(nodes)

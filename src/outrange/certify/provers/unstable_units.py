@@ -47,7 +47,7 @@ class UnstableLevel:
 
     @property
     def stop(self) -> int:
-        """Column after that of the last unit."""
+        """Index of the column after the last unit."""
         return self.start + len(self.low)
 
 

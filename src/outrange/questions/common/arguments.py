@@ -33,7 +33,7 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
 
 
 def check_each(each: Any) -> None:
-    """Check that `each`, the time limit per input, is a finite number of seconds above 0.
+    """Check that `each`, the time limit per input in seconds, is a finite positive number.
 
     Raises:
         InputError: `each` is not usable.
@@ -43,7 +43,7 @@ def check_each(each: Any) -> None:
 
 
 def check_hooks(progress: Any, seed: Any = 0) -> None:
-    """Check that `progress` is callable or None, and that `seed` is an integer of at least 0.
+    """Check that `progress` is callable or None, and that `seed` is a nonnegative integer.
 
     Raises:
         InputError: `progress` or `seed` is not usable.

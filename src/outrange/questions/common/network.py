@@ -27,7 +27,7 @@ class LayerLike(Protocol):
 
 
 class NetworkLike(Protocol):
-    """Graph of a network. `predict` runs the user's own model; it is None if there is none."""
+    """Network given as a graph. `predict` runs the user's own model; None if there is no model."""
 
     @property
     def graph(self) -> Graph: ...

@@ -32,7 +32,7 @@ SHORTEST = 0.2
 """Minimum duration of a trial in seconds; a shorter trial is not informative."""
 
 MOST_FREE = 40
-"""Largest number of varying inputs with which trials fix some of them.
+"""Trials that fix some of the inputs are run only if at most this many inputs vary.
 
 Fixing some of an image's pixels would not be a useful remedy.
 """
@@ -53,9 +53,10 @@ def reserved_seconds(time_limit: float) -> float:
 
 
 def cost_of_tolerance(reached: Sequence[tuple[float, float]], tol: float) -> tuple[str, ...]:
-    """Return a sentence on how long a larger tolerance took; empty if none was reached.
+    """Return one sentence stating how long it took to reach a tolerance larger than `tol`.
 
-    `reached` contains pairs of a tolerance and the time in seconds at which it was reached.
+    The result is empty if no such tolerance was reached. `reached` contains pairs of a tolerance
+    and the time in seconds at which it was reached.
     """
     coarser = [(mark, seconds) for mark, seconds in reached if mark > tol]
     if not coarser:
@@ -74,7 +75,7 @@ def smaller_sets(
     wording: tuple[str, str] = ("all is exact", "exact"),
     quickest: float = 0.0,
 ) -> tuple[str, ...]:
-    """Try smaller input sets, and return sentences on those with a complete answer.
+    """Try smaller input sets, and return sentences about those with a complete answer.
 
     If sets were tried and none has a complete answer, one sentence says so.
 
@@ -113,7 +114,7 @@ class _Trials:
         self.count, self.longest = 0, 0.0
 
     def __call__(self, lo: np.ndarray, hi: np.ndarray) -> float | None:
-        """Run a trial; return the seconds that a complete answer took, or None without one."""
+        """Run a trial; return its time in seconds if the answer is complete, else None."""
         began, left = self._clock.seconds, self._clock.left
         each = max(left / max(1, self.most - self.count), self._least)
         if each > left:
@@ -184,10 +185,10 @@ def _list_names(names: Sequence[str]) -> str:
 
 
 def _widths_without(graph: Graph, box: Box, middle: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return the relative output width if one input is fixed, for each of `free`, `(free,)`.
+    """Return, for each input in `free`, the relative output width with it fixed, `(free,)`.
 
-    The input is fixed at its midpoint. The widths come from linear bounds, are relative to those
-    of the whole box, and are averaged over the outputs.
+    The input is fixed at its midpoint. The widths come from linear bounds, are relative to those of
+    the whole box, and are averaged over the outputs.
     """
     lo, hi = np.tile(box.lo, (free.size, 1)), np.tile(box.hi, (free.size, 1))
     index = np.arange(free.size)

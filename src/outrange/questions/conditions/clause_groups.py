@@ -1,4 +1,4 @@
-"""Expansion of a condition over input sets to groups of clauses, each with its boxes."""
+"""Expansion of a condition over input sets into groups of clauses, each with its boxes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def expand_clauses(
     regions: Sequence[Region],
     name_input: Callable[[int], str],
 ) -> ExpandedClauses:
-    """Expand a formula over input sets to clauses, grouped by their boxes.
+    """Expand a formula over input sets into clauses, grouped by their boxes.
 
     Bounds on single inputs shrink the boxes. Clauses that are infeasible in their box are dropped.
 

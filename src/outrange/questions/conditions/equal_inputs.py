@@ -54,8 +54,8 @@ def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.
         specification: The specification as read from the file.
 
     Returns:
-        The specification over the remaining inputs, and for each input of the file its index
-        among them, `(inputs,)`.
+        The specification over the remaining inputs, and for each input of the file its index among
+        the remaining inputs, `(inputs,)`.
     """
     index = equal_inputs(specification)
     unsafe = _renumber(specification, index)
@@ -95,11 +95,11 @@ def _renumber(specification: Specification, index: np.ndarray) -> Formula | None
 
 
 class _Inexact(Exception):
-    """Error: a sum of float64 coefficients is not a float64 number."""
+    """Error raised if a sum of float64 coefficients is not a float64 number."""
 
 
 def _implied_bounds(specification: Specification) -> list[Atom]:
-    """Return the missing bounds of inputs that follow from conditions on several inputs."""
+    """Return the missing input bounds that follow from conditions on several inputs."""
     atoms = list(implied_atoms(specification.unsafe, specification.inputs))
     ends: dict[tuple[int, bool], Fraction] = {}
     implied: dict[tuple[int, bool], Atom] = {}

@@ -1,4 +1,4 @@
-"""Expansion of a condition to conjunctions with boxes; contradictions are pruned early."""
+"""Expansion of a condition into conjunctions with boxes; contradictions are pruned early."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PartialClause:
 
 
 class Expansion:
-    """Expansion of a formula to a disjunction of conjunctions, without evident contradictions.
+    """Expansion of a formula into a disjunction of conjunctions without evident contradictions.
 
     Disjunctions are expanded one by one. Before each expansion, alternatives that the current box
     refutes are removed, and disjunctions with a single alternative are applied (unit propagation).
@@ -105,7 +105,7 @@ class Expansion:
                     stack.append((branch, wider))
 
     def _add(self, case: PartialClause, formula: Formula) -> bool:
-        """Add a part to a case; return False if the case then cannot hold."""
+        """Add a part to a case; return False if this makes the case impossible."""
         waiting = [formula]
         while waiting:
             part = waiting.pop()
@@ -187,7 +187,10 @@ class Expansion:
         return True
 
     def _truth_on(self, case: PartialClause, formula: Formula) -> bool | None:
-        """Return True if a formula holds on all of a case's box, False if nowhere, else None."""
+        """Return whether a formula holds throughout a case's box.
+
+        The result is False if it holds nowhere in the box, and None in all other cases.
+        """
         if isinstance(formula, Atom):
             if len(formula.terms) != 1:
                 return holds(formula, case.lo, case.hi)

@@ -18,7 +18,7 @@ LONG = 32
 
 @dataclass(frozen=True)
 class Bound:
-    """Bound stated by an inequality in one variable, which is at most (or at least) `end`.
+    """Bound `end` stated by an inequality in one variable.
 
     Args:
         variable: Index into `[x, y]`.
@@ -75,7 +75,10 @@ class SplitConjunction:
     rest: tuple[Formula, ...]
 
     def truth_on(self, lo: np.ndarray, hi: np.ndarray) -> bool | None:
-        """Return True if the bounds hold on a whole box, False if nowhere in it, else None."""
+        """Return whether the bounds hold throughout a box.
+
+        The result is False if they hold nowhere in the box, and None in all other cases.
+        """
         least, most = self._signed_ends(lo, hi)
         if (least > self.end).any():
             return False
@@ -102,7 +105,7 @@ class SplitConjunction:
 
 
 class InputBounds:
-    """Cache of split conjunctions and of their atoms, by `id`, since they occur repeatedly.
+    """Cache of split conjunctions and their atoms, keyed by `id`, since they occur repeatedly.
 
     Args:
         inputs: Number of inputs; they come before the outputs.

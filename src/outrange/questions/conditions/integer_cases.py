@@ -1,4 +1,4 @@
-"""Expansion of conditions on integer inputs to boxes, one per category of a one-hot group."""
+"""Expansion of conditions on integer inputs into boxes, one per category of a one-hot group."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..expressions.formulas import all_of
 
 
 MOST_CASES = 4096
-"""Maximum number of boxes to which conditions are expanded; one search handles this many."""
+"""Maximum number of boxes into which conditions are expanded; one search can handle this many."""
 
 LARGEST_EXACT = 2.0**31
-"""Limit on the total size of a comparison's terms, below which its sums are exact in float64."""
+"""Limit on the total magnitude of a comparison's terms; below it, sums are exact in float64."""
 
 
 def integer_cases(regions: Sequence[Region]) -> list[Region]:
@@ -88,7 +88,7 @@ def _conjuncts(formula: Formula) -> Iterator[Formula]:
 
 
 def _reads_integers(atom: Atom, region: Region) -> bool:
-    """Return whether a comparison joins several integer inputs, with small integer coefficients."""
+    """Return whether a comparison relates several integer inputs by small integer coefficients."""
     index = [i for i, _ in atom.terms]
     ends = np.abs([region.box.lo[index], region.box.hi[index]]).max(initial=1.0)
     numbers = np.array([c for _, c in atom.terms] + [atom.offset])
@@ -99,7 +99,7 @@ def _reads_integers(atom: Atom, region: Region) -> bool:
 def _expand(rows: np.ndarray, most: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> Iterator[Box]:
     """Yield boxes whose union is the part of a box where `rows @ x <= most`.
 
-    They are found by branching on one integer at a time.
+    The boxes are found by branching on one integer at a time.
     """
     stack = [(lo, hi)]
     while stack:

@@ -20,9 +20,12 @@ It covers the enclosure, the float32 error of each value, and the user's own mod
 """
 
 SECONDS_A_PRODUCT = 4e-7
-"""Estimated seconds per product of `BallEvaluator.work`: four times the time in dense networks.
+"""Estimated time in seconds per product counted by `BallEvaluator.work`.
 
-A single point of a small network with a softmax took up to 1.4 times this."""
+It is four times the time measured in dense networks.
+
+A single point of a small network with a softmax took up to 1.4 times this.
+"""
 
 LITTLE = 0.02
 """If all points are estimated to take at most this fraction of the time limit, none is timed.
@@ -31,10 +34,11 @@ For a small network, timing one point may take as long as the whole question.
 """
 
 MOST_SHARE = 0.3
-"""Maximum fraction of the time limit for points; fewer are evaluated if all would take longer."""
+"""Maximum fraction of the time limit spent on points; if all would take longer, fewer are
+evaluated."""
 
 _TOGETHER = 2**18
-"""Number of graph values in the timed evaluation, if there are enough points."""
+"""Target number of graph values in the timed evaluation; fewer if there are not enough points."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class EvidenceBudget:
     """Time for evaluating the points of an answer.
 
     Args:
-        seconds: Seconds of the time limit that the search must leave for the points.
+        seconds: Part of the time limit, in seconds, that the search must leave for the points.
         points: Number of points that can be evaluated in that time.
     """
 
@@ -79,5 +83,8 @@ class EvidenceBudget:
         return cls(seconds, max(1, min(points, int(seconds / each))) if each else points)
 
     def spread(self, count: int) -> np.ndarray:
-        """Return the indices of the points to evaluate: all `count`, or `points` spread evenly."""
+        """Return the indices of the points to evaluate, out of `count`.
+
+        If only `points` of them can be evaluated, the indices are evenly spaced.
+        """
         return np.unique(np.linspace(0, count - 1, min(count, self.points)).astype(int))

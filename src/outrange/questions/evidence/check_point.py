@@ -25,10 +25,11 @@ REMEMBERED = 8
 """A checker keeps this many of the earliest checked points, and as many of the latest."""
 
 TIED = 2.0**-160
-"""Width of balls, relative to a value's size, at which an undecided comparison is called a tie."""
+"""Width of balls, relative to a value's size, at which an open comparison is declared a tie."""
 
 PATIENCE = 2.0
-"""Seconds that a search continues after a counterexample that float32 does not reproduce."""
+"""How long, in seconds, a search continues after a counterexample that float32 does not
+reproduce."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ class Witness:
             nearby.
         lo: `(n,)` lower bounds on the real outputs at `x`.
         hi: `(n,)` upper bounds on the real outputs at `x`.
-        model: `(n,)` output of the user's model at `x` rounded to float32; None without a model.
+        model: `(n,)` output of the user's model at the float32 rounding of `x`; None if there is no
+            model.
         reproduced: Whether `x` and the model's own output satisfy the condition; None if the model
             was not run.
     """
@@ -57,7 +59,7 @@ class CheckResult:
     """Outputs of a network at a point, and whether a formula holds there in real arithmetic.
 
     Args:
-        holds: Whether the formula holds; None if no arithmetic decides it.
+        holds: Whether the formula holds; None if even the most precise arithmetic leaves it open.
         lo: `(n,)` lower bounds on the real outputs.
         hi: `(n,)` upper bounds on the real outputs.
     """
@@ -245,7 +247,7 @@ def step_into(box: Box, single: np.ndarray) -> np.ndarray:
 
 
 def are_contained(regions: Sequence[Region], x: np.ndarray) -> np.ndarray:
-    """Return which of the points `(n, d)` lie in any region, by exact arithmetic: `(n,)` bool."""
+    """Test exactly which of the points `(n, d)` lie in at least one region; return `(n,)` bool."""
     is_inside = np.zeros(len(x), bool)
     for region in regions:
         if region.is_box:

@@ -101,7 +101,7 @@ def _inputs_of(region: Region, rng: np.random.Generator) -> np.ndarray:
 
 
 def _runnable(points: Sequence[np.ndarray], regions: Sequence[Region]) -> Iterator[np.ndarray]:
-    """Yield for each point a float32 point of the regions at or next to it, if there is one."""
+    """Yield, for each point, a float32 point in the regions at or next to it, if one exists."""
     if not len(points):
         return
     with np.errstate(over="ignore"):
@@ -163,7 +163,7 @@ def check_forms(run: ModelRun | None, rows: np.ndarray, lo: np.ndarray, hi: np.n
 
 
 def check_least(run: ModelRun | None, objective: Atom, least: float) -> None:
-    """Check that the model's own values do not bring an objective below its proved bound.
+    """Check that the model's own outputs do not give an objective below its proved bound.
 
     Raises:
         ContradictionError: A value is farther below the bound than rounding can explain.

@@ -1,4 +1,4 @@
-"""Outputs at given inputs, both of the real-valued network and of the user's own model."""
+"""Outputs of the real-valued network and of the user's own model at given inputs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def enclose(
     """Bound the real-valued outputs at each point.
 
     Interval arithmetic in float64 is tried first. Where its bounds are too wide, ball arithmetic
-    with more digits follows.
+    with more digits is used.
 
     Args:
         graph: The network under study.
@@ -68,7 +68,7 @@ def enclose(
 def _sharpen(
     precise: BallEvaluator, points: np.ndarray, ends: list[Bounds], limit: np.ndarray, until: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds on the outputs at a few points, by balls, at most `limit` apart if possible."""
+    """Bound the outputs at a few points in ball arithmetic, at most `limit` apart if possible."""
     graph = precise.graph
     lo, hi = ends[graph.output]
     bits = first_bits(lo, hi, limit)
@@ -90,8 +90,8 @@ def _within(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> np.ndarray:
 def first_bits(lo: np.ndarray, hi: np.ndarray, limit: np.ndarray) -> int:
     """Return the number of bits at which balls should reach a width of `limit`.
 
-    It is estimated from the width of float64 intervals, since balls lose about as many digits as
-    intervals with 53 bits.
+    The number is estimated from the width of float64 intervals, since balls lose about as many
+    digits as intervals with 53 bits.
     """
     with np.errstate(all="ignore"):
         lost = np.log2((hi - lo) / np.maximum(limit, 1e-300))
@@ -115,7 +115,10 @@ class ModelRun:
     off: np.ndarray
 
     def values(self, form: Formula) -> tuple[float, float] | None:
-        """Return the least and largest finite values of a form of `[x, y]`; None without any."""
+        """Return the least and the largest finite value of a form of `[x, y]`.
+
+        The result is None if no value is finite.
+        """
         values = value(form, np.concatenate([self.x, self.y], axis=1))
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if values.size else None

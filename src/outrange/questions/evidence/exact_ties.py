@@ -1,9 +1,10 @@
-"""Exact decision of conditions whose threshold is attained, in rational arithmetic.
+"""Exact decision, in rational arithmetic, of conditions whose threshold is attained.
 
 Bounds in float64 miss such a threshold by their rounding error, however small the boxes. Therefore
 a piecewise-linear network is evaluated exactly. The input set is bisected until bounds decide a box
-or few activation patterns remain in it. On a pattern, the values are linear forms with integer
-coefficients, and a rational linear program decides whether the condition holds anywhere in it.
+or few activation patterns remain in it. For a given pattern, the values are linear forms with
+integer coefficients, and a rational linear program decides whether the condition holds at any input
+with this pattern.
 
 Sound: if a strict condition on continuous functions holds anywhere, it holds on an open set of
 inputs, and therefore inside some linear region. No region with an interior is omitted, and nothing
@@ -45,14 +46,15 @@ MOST_PATTERNS = 1 << 6
 """A box with at most this many activation patterns is not bisected: its patterns are enumerated."""
 
 MOST_STUCK = 1 << 12
-"""The same limit for boxes in which bisection has decided no unit.
+"""Limit that replaces `MOST_PATTERNS` for boxes in which bisection has decided no unit.
 
 Around the origin, the units of a network without biases are undecided in every box, but most of
 their patterns contain no point.
 """
 
 MOST_COEFFICIENTS = 1 << 16
-"""Number of coefficients above which exact forms are not tried: each region would take seconds."""
+"""Number of coefficients above which exact forms are not tried, since each region would take
+seconds."""
 
 
 def never_below(graph: Graph, groups: Sequence[ClauseGroup], seconds: float | None) -> bool:
@@ -150,7 +152,7 @@ def _coefficients(graph: Graph) -> int | None:
 
 
 def _bisect(lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
-    """Bisect a box along its longest side; return None if the side contains no float64 midpoint."""
+    """Bisect a box along its longest side; return None if no float64 lies strictly inside it."""
     i = int(np.argmax(hi - lo))
     middle = 0.5 * lo[i] + 0.5 * hi[i]
     if not lo[i] < middle < hi[i]:

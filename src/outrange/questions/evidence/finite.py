@@ -15,7 +15,7 @@ MOST_POINTS = 256
 
 
 def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
-    """Return whether a condition is proved to fail at every input, by enumeration.
+    """Return whether enumeration proves that a condition fails at every input.
 
     Args:
         groups: Clause groups, whose boxes contain all inputs at which the condition could hold. The
@@ -27,9 +27,10 @@ def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
 
 
 def _points(groups: Sequence[ClauseGroup]) -> list[np.ndarray] | None:
-    """Return all points of the groups' boxes, if they are finitely many.
+    """Return all points of the groups' boxes, if there are finitely many.
 
-    The result is None if an input varies continuously, or for more than `MOST_POINTS` points.
+    The result is None if an input varies continuously, or if there are more than `MOST_POINTS`
+    points.
     """
     points: list[np.ndarray] = []
     for group in groups:

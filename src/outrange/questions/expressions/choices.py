@@ -12,7 +12,7 @@ from .formulas import MOST_ATOMS, all_of, any_of, compare_forms
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexChoice:
-    """Index of the largest of `entries`, or of the first one if several are equal."""
+    """Index of the largest of `entries`, or of the first one if several tie for the largest."""
 
     entries: tuple[AffineForm, ...]
 
@@ -78,7 +78,7 @@ def _is(choice: IndexChoice, k: int) -> Formula:
 def _among_first(choice: IndexChoice, count: int) -> Formula:
     """Build the formula stating that the choice is below `count`.
 
-    This is so if one of the first `count` entries is at least as large as all later ones.
+    This is the case if one of the first `count` entries is at least as large as all later ones.
     """
     if count <= 0:
         return FALSE
@@ -96,7 +96,8 @@ def _at_most(a: IndexChoice, b: IndexChoice) -> Formula:
 def _check_size(op: str, a: IndexChoice, b: IndexChoice) -> None:
     """Reject a comparison of two choices that needs too many inequalities.
 
-    Their number is quadratic in the number of entries, and cubic for order comparisons.
+    The number of inequalities is quadratic in the number of entries, and cubic for order
+    comparisons.
     """
     m, n = len(a.entries), len(b.entries)
     count = min(m, n) * (m + n) if op in ("==", "!=") else m * n + max(m, n) ** 3 // 6

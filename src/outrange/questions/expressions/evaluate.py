@@ -1,4 +1,4 @@
-"""Evaluation of expression nodes for a model, to arrays of forms, of choices, or of formulas."""
+"""Evaluation of expression nodes for a model as arrays of forms, choices, or formulas."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .scope import Scope
 
 
 def evaluate(node: ExpressionNode, scope: Scope) -> np.ndarray:
-    """Evaluate a node to an object array of `AffineForm`, `IndexChoice` or `Formula`.
+    """Evaluate a node as an object array of `AffineForm`, `IndexChoice` or `Formula`.
 
     Raises:
         InputError: An operation does not fit the model's names and shapes, or is not linear.

@@ -72,7 +72,7 @@ def subtract(a: AffineForm, b: AffineForm) -> AffineForm:
 
 
 def total(forms: Iterable[AffineForm], weights: Iterable[Number] | None = None) -> AffineForm:
-    """Return the sum of the forms, each multiplied by its weight (1 without weights)."""
+    """Return the sum of the forms, each multiplied by its weight (1 if `weights` is None)."""
     pairs = ((1, form) for form in forms) if weights is None else zip(weights, forms, strict=True)
     terms: dict[int, Number] = {}
     offset: Number = 0

@@ -56,8 +56,8 @@ def linear_atom(form: AffineForm, strict: bool = False) -> Atom:
     """Build `form <= 0` (`< 0` if strict) for a form without peaks, with float64 coefficients.
 
     If a division (as in a mean of three numbers) produced numbers that float64 cannot represent,
-    the inequality is multiplied by their denominator. If that does not help, each number is rounded
-    once.
+    the inequality is multiplied by their common denominator. If that does not help, each number is
+    rounded once.
 
     Raises:
         InputError: A number exceeds the range of float64.
@@ -95,8 +95,8 @@ def _at_most_zero(form: AffineForm, strict: bool) -> Formula:
     """Build `form <= 0` (or `< 0`).
 
     With an added maximum, the inequality must hold for every alternative; with a subtracted
-    maximum, for some alternative. So each peak is replaced by its alternatives, subtracted peaks
-    first (an `Or` of `And`s).
+    maximum, for some alternative. So each peak is replaced by its alternatives. Subtracted peaks
+    come first, so that the result is an `Or` of `And`s.
     """
     if not form.peaks:
         if form.terms:

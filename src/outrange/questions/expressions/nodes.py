@@ -210,11 +210,11 @@ class Condition(Timed, ExpressionNode):
     __slots__ = ()
 
     def all(self, axis: Any = None) -> Condition:
-        """Require that all entries are true, or all along `axis`, as `numpy.all` does."""
+        """Require that every entry be true, overall or along `axis`, as `numpy.all` does."""
         return Condition("all", (self,), axis)
 
     def any(self, axis: Any = None) -> Condition:
-        """Require that some entry is true, or some along `axis`, as `numpy.any` does."""
+        """Require that at least one entry be true, overall or along `axis`, as `numpy.any` does."""
         return Condition("any", (self,), axis)
 
     def implies(self, then: Any) -> Condition:

@@ -6,7 +6,7 @@ from .nodes import ExpressionNode
 
 
 def in_order(node: ExpressionNode) -> list[ExpressionNode]:
-    """Return all nodes of an expression, each once and after its parts."""
+    """Return all nodes of an expression without duplicates, each one after its parts."""
     ordered: list[ExpressionNode] = []
     seen: set[int] = set()
     pending = [(node, False)]

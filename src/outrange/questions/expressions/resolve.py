@@ -34,8 +34,8 @@ def resolve(property: Any, inputs: Sequence[Slot], outputs: Sequence[Slot]) -> F
         property: A condition, or a function of `(x, y)` that returns one.
         inputs: The model's inputs; flat entry `i` over all inputs is variable `i`.
         outputs: The model's outputs; flat entry `j` over all outputs is variable
-            `total inputs + j`. Without outputs, the condition may use only `x`, and a function
-            has the parameter `x` or `(x, y)`.
+            `total inputs + j`. Without outputs, the condition may use only `x`, and a function may
+            take `x` or `(x, y)`.
 
     Returns:
         Linear inequalities joined by `And` and `Or`; each number is rounded once to float64.

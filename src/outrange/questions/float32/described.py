@@ -2,8 +2,9 @@
 
 The float32 analysis bounds the roundings of the graph's ops. It applies to the model only if the
 graph rounds at least wherever the model does. For the operations below, this is so in every runtime
-that is known only to reorder sums, fuse products, and multiply weights together. Other operations,
-such as a softmax, for which runtimes use a different formula, are refused by name.
+that is known only to reorder sums, fuse products, and multiply weights together. Other operations
+are refused with an error that names them: for a softmax, for example, runtimes use a different
+formula.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def check_described(network: NetworkLike) -> None:
     """Reject a network whose float32 roundings its graph does not describe.
 
     Args:
-        network: A front-end's network; a graph without a model is accepted.
+        network: A network from a front end; a graph without a model is accepted.
 
     Raises:
         UnsupportedError: The network comes from a framework whose formulas are not known, or

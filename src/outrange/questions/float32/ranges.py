@@ -26,19 +26,20 @@ from .splits import Float32Ends, float32_ends
 
 
 GOAL = 3e-5
-"""Widening of the bounds by rounding at which splitting stops, relative to the range seen."""
+"""Splitting stops once rounding widens a bound by at most this fraction of the range seen."""
 
 SHARE = 0.6
-"""Fraction of the time limit for the search in real arithmetic."""
+"""Fraction of the time limit spent on the search in real arithmetic."""
 
 SPLITS = 0.8
-"""Fraction of the remaining time for splits; the remainder is for evidence."""
+"""Fraction of the remaining time spent on splits; the remainder is spent on evidence."""
 
 LEAST_SECONDS = 2.0
-"""Minimum number of seconds for splits if there is no time limit."""
+"""Minimum time in seconds spent on splits if there is no time limit."""
 
 PER_SECOND = 10.0
-"""Seconds for splits per second of the search in real arithmetic, if there is no time limit."""
+"""Seconds spent on splits per second of the search in real arithmetic, if there is no time
+limit."""
 
 METHOD = "float32 rounding errors over boxes, back-substituted (Higham 2002, Zhang et al. 2018)"
 

@@ -26,7 +26,7 @@ MOST_PARTS = 1 << 16
 """Maximum number of parts."""
 
 PATIENCE = 24
-"""Splitting stops after this many steps in a row in which no bound gains one percent."""
+"""Splitting stops after this many steps in a row in which no bound improves by one percent."""
 
 
 @dataclass(frozen=True, eq=False)

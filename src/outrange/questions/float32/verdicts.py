@@ -23,10 +23,10 @@ from .splits import float32_off
 
 
 SHARE = 0.5
-"""Fraction of the time limit for the verdict in real arithmetic."""
+"""Fraction of the time limit spent on the verdict in real arithmetic."""
 
 SPLITS = 60.0
-"""Time limit in seconds of each float32 step if the question has none."""
+"""Time limit, in seconds, for each float32 step if the question has no time limit."""
 
 SAMPLES = 256
 """Number of random points, and of random corners, of each region at which the model is run."""
@@ -45,7 +45,7 @@ def verify_float32(
     progress: Callable[[VerifyProgress], None] | None = None,
     remedies: bool = False,
 ) -> Verdict:
-    """Verify that no float32 run at inputs of the regions satisfies `unsafe`.
+    """Verify that no float32 run at an input in the regions satisfies `unsafe`.
 
     The property is first verified in real arithmetic, and the model is run at samples in search of
     a violation. If the property holds, the box kernel tries to prove it for float32, with bounds on

@@ -185,7 +185,7 @@ def _remedies(
     tol: float | None,
     clock: Clock,
 ) -> tuple[str, ...]:
-    """Return sentences on larger tolerances and smaller sets; empty if no gap is open."""
+    """Return sentences about larger tolerances and smaller sets; none if no gap is open."""
     if solution.status is Status.EXACT:
         return ()
     remedies_found = cost_of_tolerance(solution.reached, solution.tol)

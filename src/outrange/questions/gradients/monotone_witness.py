@@ -1,4 +1,4 @@
-"""Counterexamples to monotonicity: two inputs that differ in one entry, with a falling output."""
+"""Counterexamples to monotonicity: an output falls between two inputs that differ in one entry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MonotoneWitnesses:
         graph: The graph under study; its outputs may be a layer's values.
         box: The box of flat inputs.
         is_output: Whether the graph's outputs are the model's own.
-        integer: `(d,)` bool: whether each input is an integer; None if no input is.
+        integer: `(d,)` bool: whether each input is an integer; None if there are no integer inputs.
     """
 
     def __init__(

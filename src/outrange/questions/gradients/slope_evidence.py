@@ -16,15 +16,18 @@ from ...search.gradients.objectives import AT_ONCE, Partials
 
 
 MOST_SHARE, LATE = 0.3, 0.5
-"""Maximum fraction of the time limit for slopes at points, and the number of seconds after the time
-limit in which a few of them may still be evaluated.
+"""Maximum fraction of the time limit spent on slopes at points, and the number of seconds after the
+time limit in which a few of them may still be evaluated.
 """
 
 MOST_SLOPES = 1 << 20
 """Maximum number of pairs of an output and an input in one question."""
 
 MOST_ENTRIES = 1 << 27
-"""Maximum total size of the inputs that attain the lower (or upper) bounds of all slopes: 1 GiB."""
+"""Maximum number of entries in the inputs that attain the lower (or upper) bounds of all slopes.
+
+As float64 numbers, they fill 1 GiB.
+"""
 
 
 def check_count(count: int, inputs: int) -> None:
@@ -53,7 +56,7 @@ def both_ends(partials: Partials) -> Partials:
 
 
 class SlopeEvidence:
-    """Evaluator of rigorous bounds on slopes at points; at a kink, they cover all its slopes.
+    """Evaluator of rigorous bounds on slopes at points; at a kink, they cover all of its slopes.
 
     Args:
         graph: The network under study.
@@ -75,7 +78,7 @@ class SlopeEvidence:
         """Whether there was time for all points so far."""
 
     def reserve(self, points: int, clock: Clock) -> float:
-        """Return how many seconds of the time limit to reserve for this number of points."""
+        """Return how many seconds of the time limit to reserve for a given number of points."""
         if clock.limit == np.inf or self._engine is None:
             return 0.0
         return min(MOST_SHARE * clock.limit, points * self._seconds)

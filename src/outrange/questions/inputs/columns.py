@@ -1,7 +1,7 @@
 """Input sets from tables: boxes by column, and the column names of a DataFrame.
 
-A DataFrame of any library is recognized by its attributes (`columns`, `to_numpy`), so no such
-library is imported.
+A DataFrame from any library is recognized by its attributes (`columns`, `to_numpy`), so no
+DataFrame library is imported.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ColumnBox(dict[str, Any]):
 
 
 def is_frame(x: Any) -> bool:
-    """Return whether `x` is a DataFrame (of pandas, polars, ...)."""
+    """Return whether `x` is a DataFrame (from pandas, polars, ...)."""
     return hasattr(x, "columns") and hasattr(x, "to_numpy") and hasattr(x, "dtypes")
 
 
@@ -41,7 +41,7 @@ def is_row(x: Any) -> bool:
 
 
 def column_names(given: Any) -> tuple[str, ...] | None:
-    """Return the column names of an input set, a point or data; None if it has none."""
+    """Return the column names of an input set, a point, or data; None if there are none."""
     if is_frame(given):
         return tuple(map(str, given.columns))
     if is_row(given):
@@ -150,7 +150,7 @@ def whole_columns(
 
     Returns:
         Names of the integer columns in no group, and groups of names. The columns of a group
-        contain only 0 and 1, their names begin alike, and exactly one is 1 in every row.
+        contain only 0 and 1, their names share a prefix, and exactly one is 1 in every row.
     """
     stems: dict[str, list[str]] = {}
     for name in parts:
@@ -176,7 +176,7 @@ def caller_level() -> int:
 
 
 def whole_sentence(integers: Sequence[str], groups: Sequence[Sequence[str]]) -> str:
-    """Return a sentence on the integer columns and one-hot groups of an input set."""
+    """Return a sentence about the integer columns and one-hot groups of an input set."""
     parts = []
     if integers:
         parts.append(f"{_list_names(integers)} hold{'s' * (len(integers) == 1)} integers")
@@ -222,8 +222,9 @@ def in_order(slots: Sequence[Slot], given: Any) -> Any:
 def restore_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Reshape a flat array to an input's shape if its meaning is unambiguous.
 
-    This is so if at most one axis of the shape has a length other than 1, as in `(1, 1, 5)`: an
-    array of 5 numbers is one input, and an array with rows of 5 numbers is a batch of inputs.
+    The meaning is unambiguous if at most one axis of the shape has a length other than 1, as in
+    `(1, 1, 5)`: an array of 5 numbers is one input, and an array with rows of 5 numbers is a batch
+    of inputs.
     """
     size = int(np.prod(shape, dtype=np.int64))
     if len(shape) < 2 or sum(n != 1 for n in shape) > 1 or array.shape == shape:

@@ -27,8 +27,8 @@ def data_box(
             one column per feature.
         margin: Non-negative number in the unit of the feature.
         relative: Whether `margin` is a multiple of each feature's own range instead.
-        whole: For a DataFrame: True restricts its integer and Boolean columns to integers, and
-            each group of one-hot columns to exactly one 1. None does the same, and a warning names
+        whole: For a DataFrame: True restricts its integer and Boolean columns to integers, and each
+            group of one-hot columns to exactly one 1. None does the same, with a warning that names
             these columns. False allows all numbers in between.
 
     Returns:
@@ -71,7 +71,7 @@ def ball(
             from input name to such points, or a row of a DataFrame.
         radius: Non-negative number, an array that broadcasts against `x`, or a mapping from name to
             one of these (such as a Series). A radius of 0 fixes an input.
-        clip: `(least, most)`, limits of every entry, such as `(0, 1)` for pixels.
+        clip: `(least, most)`, limits on every entry, such as `(0, 1)` for pixels.
         scale: Factors by which the radius is multiplied, in any of the forms of `radius`; `"std"`
             for the standard deviations of `data`.
         data: Data whose standard deviations are the factors if `scale` is `"std"`.

@@ -51,7 +51,7 @@ class NamedBox(dict[str, Any]):
 
         Args:
             rows: A DataFrame, a row of one, a dict from name to values, or (if each input is one
-                number) an array `(n, inputs)` or `(inputs,)`. Further columns are ignored.
+                number) an array `(n, inputs)` or `(inputs,)`. Additional columns are ignored.
 
         Returns:
             A boolean for one row, else a boolean array `(n,)`.

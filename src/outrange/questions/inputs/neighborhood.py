@@ -30,8 +30,8 @@ class Neighborhood:
         slots: The model's inputs; each input has its own ball, and all balls have the same radius.
         center: `(d,)`, the flat input.
         norm: `"inf"`, `"1"` or `"2"`.
-        clip: `(least, most)`, limits of every entry, or None.
-        scale: `(d,)`, maximum change of each entry at radius 1; None if it is 1 for all.
+        clip: `(least, most)`, limits on every entry, or None.
+        scale: `(d,)`, maximum change of each entry at radius 1; None if it is 1 for all entries.
     """
 
     slots: Sequence[Slot]

@@ -1,4 +1,4 @@
-"""Parsing of the argument `box` to a `Box` over a graph's flat input.
+"""Parsing of the argument `box` into a `Box` over a graph's flat input.
 
 The type of the argument determines its meaning: a *tuple* is a pair `(lo, hi)`; an *array* is data
 (or, in a dict, one fixed value in the input's own shape); a *dict* has one of these per input name.
@@ -38,7 +38,7 @@ FORMS = (
 
 
 def input_box(slots: Sequence[Slot], box: Any) -> Box:
-    """Parse `box` to a box over the concatenated inputs `slots`.
+    """Parse `box` into a box over the concatenated inputs `slots`.
 
     Args:
         slots: The model's inputs (names, and shapes without the batch axis).
@@ -52,7 +52,8 @@ def input_box(slots: Sequence[Slot], box: Any) -> Box:
         A finite `Box` of `sum(slot.size)` coordinates, in float64 without rounding.
 
     Raises:
-        InputError: `box` has another form, or a bound is inverted, NaN, infinite or misshaped.
+        InputError: `box` has an unsupported form, or a bound is inverted, NaN, infinite or
+            misshaped.
 
     Example:
         >>> from outrange.graph import Slot
@@ -118,7 +119,7 @@ def _same_names(slots: Sequence[Slot], box: Mapping) -> Sequence[Slot]:
 
 
 def _entry(slot: Slot, value: Any, *, fixed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Parse the box of one input to `(lo, hi)`, arrays of its shape."""
+    """Parse the box of one input into `(lo, hi)`, two arrays of the input's shape."""
     if isinstance(value, Box):
         if value.size != slot.size:
             raise InputError(
@@ -207,7 +208,7 @@ def whole_entries(slots: Sequence[Slot]) -> np.ndarray:
 
 
 def _others(count: int) -> str:
-    """Return a clause on how many other entries break the rule, in parentheses; empty for 0."""
+    """Return a parenthesized clause stating how many other entries break the rule; empty for 0."""
     return f" (nor do{'es' * (count == 1)} {count} other{'s' * (count > 1)})" if count else ""
 
 

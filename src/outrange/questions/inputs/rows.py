@@ -1,4 +1,4 @@
-"""Conversion of rows to flat arrays, and their membership in regions."""
+"""Conversion of rows to flat arrays, and tests of whether rows lie in regions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .columns import column_names, columns, is_frame, is_row, restore_shape
 
 
 def members(inputs_set: Sequence[Region], flat: np.ndarray) -> np.ndarray:
-    """Return which of the rows `(n, inputs)` lie in a union of regions, none with a norm ball."""
+    """Return which of the rows `(n, inputs)` lie in a union of regions without norm balls."""
     is_member = np.zeros(len(flat), bool)
     for region in inputs_set:
         inside = ((flat >= region.box.lo) & (flat <= region.box.hi)).all(axis=1)

@@ -26,11 +26,11 @@ def flat_scale(slots: Sequence[Slot], scale: Any, data: Any = None) -> np.ndarra
     Args:
         slots: The inputs of the model.
         scale: A number or an array for the only input; a mapping from input name to one of these,
-            such as a Series; or `"std"`. None for 1 everywhere.
+            such as a Series; or `"std"`. None to use 1 for every input.
         data: Rows for `"std"`: `(n, ...)`, a dict of such arrays, or a DataFrame.
 
     Returns:
-        An array `(inputs,)` of finite numbers >= 0, not all 0; None without a scale.
+        An array `(inputs,)` of finite numbers >= 0, not all 0; None if `scale` is None.
 
     Raises:
         InputError: `scale` does not fit the model, or it is `"std"` and there is no data.

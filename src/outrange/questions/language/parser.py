@@ -103,7 +103,7 @@ def _error(why: str, text: str) -> InputError:
 
 
 class _PropertyReader:
-    """A translator of a property's syntax tree to expressions; numbers and lists stay as they are.
+    """Translator of a property's syntax tree into expressions; numbers and lists stay as they are.
 
     Args:
         text: Source text, for messages.

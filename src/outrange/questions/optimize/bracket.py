@@ -34,7 +34,7 @@ class Bracket:
         self.spread = 0.0
         """Width of the objective's range over the evaluated inputs."""
         self.tied: tuple[float, float] | None = None
-        """Smallest and largest threshold that rounding left undecided; None without a tie."""
+        """Smallest and largest threshold that rounding left undecided; None if there is no tie."""
         self._turns = 0
 
     @property
@@ -80,7 +80,10 @@ class Bracket:
         return marks[self._turns % len(marks)] if marks else None
 
     def middle(self) -> float | None:
-        """Return a threshold near the middle of the bracket; None if it is closed or has a tie."""
+        """Return a threshold near the middle of the bracket.
+
+        The result is None if the bracket is closed or has a tie.
+        """
         mark = self.lower + HALF * (self.upper - self.lower)
         inside = self.tied is None and not self.closed and self.lower < mark < self.upper
         return mark if inside else None

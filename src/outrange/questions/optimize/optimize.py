@@ -64,7 +64,8 @@ def least(
         objective: A linear form over the flat `[x, y]`; its `strict` is ignored.
         regions: The input set, as a union of regions.
         where: Constraints on a feasible input and its output, over `[x, y]`.
-        tol: Tolerance relative to the objective's range seen; None for the default of `solve`.
+        tol: Tolerance relative to the range of the objective's evaluated values; None for the
+            default of `solve`.
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
         floor: A lower bound on the objective that is already proved over a larger set.
@@ -199,7 +200,7 @@ class _Chain:
         return -np.inf, np.inf
 
     def _seconds_left(self) -> float | None:
-        """Return the remaining seconds; None without a limit."""
+        """Return the remaining time in seconds; None if there is no limit."""
         return None if self.time is None else self.time - (read_clock() - self.began)
 
     def _decide_threshold(self, mark: float) -> Status | None:

@@ -20,7 +20,7 @@ from .optimize import least
 
 
 BOXES_SHARE, BOXES_SECONDS, BOXES_TOL = 0.9, 10.0, 1e-3
-"""Limits of a search over the boxes alone: fraction of the time limit, seconds without a time
+"""Limits on a search over the boxes alone: fraction of the time limit, seconds without a time
 limit, and tolerance.
 """
 
@@ -55,7 +55,7 @@ def range_over(
         regions: The input set, as a union of regions.
         tol: Tolerance relative to the range seen for each objective.
         time_limit: Limit in seconds for all objectives together, or None.
-        progress: Callback for progress records, used if one search covers all objectives.
+        progress: Callback for progress records, called only if one search covers all objectives.
         solver: Whether a mixed-integer solver may be used; see `solve`.
 
     Returns:

@@ -16,7 +16,8 @@ from ..inputs.boxes import numbers
 
 
 FAR = 1e6
-"""Limit on the inputs over which an output is bounded, to distinguish probabilities from logits."""
+"""Largest absolute value of the inputs over which an output is bounded, to find out whether it is a
+probability or a logit."""
 
 SLACK = 1e-6
 """Distance by which float64 bounds on a probability may exceed [0, 1]."""
@@ -31,7 +32,7 @@ class Decision:
         classes: Number of classes.
         threshold: For two classes and one output number, the threshold above which the class is 1.
             None if the largest output decides.
-        reason: Reason for this threshold, in words.
+        reason: Reason for this threshold, as text.
     """
 
     graph: Graph
@@ -102,7 +103,7 @@ class Decision:
 
     @property
     def sentence(self) -> str:
-        """The decision rule in words; empty if the largest output decides."""
+        """The decision rule as a sentence; an empty string if the largest output decides."""
         if self.threshold is None:
             return ""
         at = f"{self.threshold:g}"

@@ -36,7 +36,7 @@ def robust_accuracy(network: NetworkLike, data: LabeledData, **options: Any) -> 
     Args:
         network: The network under study.
         data: Inputs with their labels.
-        **options: Further arguments of `accuracy_at`.
+        **options: Other arguments of `accuracy_at`.
     """
     return accuracy_at(network, data, **options)[0]
 
@@ -66,7 +66,7 @@ def accuracy_at(
         data: Inputs with their labels.
         eps: Radius of the ball around each input.
         norm: Norm of the balls, as for `Neighborhood`.
-        clip: Limits of the inputs, as for `Neighborhood`.
+        clip: Limits on the inputs, as for `Neighborhood`.
         scale: Maximum change of each input at radius 1, as for `Neighborhood`.
         each: Time limit per input, in seconds.
         time_limit: Limit in seconds for all inputs together; None for no limit.
@@ -74,7 +74,8 @@ def accuracy_at(
         seed: Random seed of the samples.
         progress: Called after every input.
         pool: Pool of workers; None to compute in this process.
-        decided: Answers about the same data at other radii, which decide some inputs at this one.
+        decided: Answers about the same data at other radii, which decide some of the inputs at
+            radius `eps`.
     """
     check_limits(0.0, time_limit)
     check_each(each)
@@ -128,7 +129,7 @@ def accuracy_at(
 
 
 def _transfer(other: RobustAccuracy, run: RobustRun) -> None:
-    """Decide inputs by an answer at another radius, which is possible because balls are nested."""
+    """Decide inputs by using an answer at another radius; this is valid since balls are nested."""
     for i in range(len(run.status)):
         if run.is_known(i):
             continue

@@ -21,7 +21,8 @@ from .robust_accuracy import accuracy_at
 
 
 LEAST = 1e-3
-"""Seconds for each radius that remains after the time limit, to reuse results at other radii."""
+"""Minimum time limit, in seconds, for a radius. It applies to the radii left when the run is out of
+time or interrupted, and suffices to reuse results at other radii."""
 
 
 def is_several(eps: Any) -> bool:
@@ -41,7 +42,7 @@ def robustness_curve(
 ) -> RobustnessCurve:
     """Compute the robust accuracy at every radius.
 
-    The radii are processed in an order in which each answer decides many inputs at later radii.
+    The radii are ordered so that each answer decides many inputs at the radii processed later.
 
     Args:
         network: The network under study.
@@ -51,7 +52,7 @@ def robustness_curve(
         file: Path of a file that stores the results. Each radius has its own file, with the radius
             at the end of its name.
         progress: Called after every input.
-        **options: Further arguments of `accuracy_at`.
+        **options: Other arguments of `accuracy_at`.
     """
     radii = _check_radii(eps)
     check_limits(0.0, time_limit)
@@ -111,7 +112,7 @@ def _file_of(file: Any, radius: float) -> Path:
 def _sum_progress(
     progress: Callable[[RobustProgress], None], done: Sequence[RobustAccuracy], radii: int
 ) -> Callable[[RobustProgress], None]:
-    """Return a callback that adds the counts at earlier radii to each progress record."""
+    """Return a callback that adds the counts from earlier radii to each progress record."""
     counts = [answer.count for answer in done]
 
     def report(current: RobustProgress) -> None:

@@ -31,7 +31,7 @@ class Records:
         path: Path of the file; None to store nothing.
         question: Identification of the question, as JSON values.
         probe: Numbers that identify the network; see `common.fingerprints`.
-        origin: Further information for readers of the file, as JSON values.
+        origin: Additional information for readers of the file, as JSON values.
 
     Raises:
         InputError: The file belongs to another question, or cannot be written.
@@ -100,7 +100,7 @@ class Records:
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """Return a SHA-256 hash of arrays, with their types and shapes."""
+    """Return a SHA-256 hash of arrays, including their types and shapes."""
     hasher = sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)

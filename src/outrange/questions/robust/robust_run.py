@@ -121,7 +121,7 @@ class RobustRun:
     def is_short(self, status: str, left: float) -> bool:
         """Return whether an input is open only because the run had less time left than `each`.
 
-        Then the result is not recorded, since a later run may decide the input.
+        In that case the result is not recorded, since a later run may decide the input.
         """
         return status == OPEN and left < self.each
 

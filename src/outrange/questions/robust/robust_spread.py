@@ -1,4 +1,4 @@
-"""Decision of a data set on workers, with counterexamples confirmed in this process."""
+"""Decision of a data set's inputs on workers, with counterexamples confirmed in this process."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .robust_run import Question, RobustRun
 
 
 GRACE = 30.0
-"""A task is considered hung this many seconds after twice its time limit.
+"""A task is considered hung if it runs for twice its time limit plus this many seconds.
 
-The worker may need this time to start.
+The worker may need these seconds to start.
 """
 
 
@@ -99,7 +99,7 @@ def spread(
 
     Returns:
         Indices of the inputs that only the model itself can decide. If the pool broke or time ran
-        out, these are all inputs.
+        out, all inputs are returned.
     """
     waiting = deque(i for i in range(len(run.status)) if not run.is_known(i))
     report()
@@ -156,7 +156,7 @@ def spread(
 def _next(
     run: RobustRun, waiting: deque[int], most: int, lost: Counter, left: float
 ) -> list[SentInput]:
-    """Take the next inputs to send; an input whose worker was lost before is sent alone."""
+    """Take the next inputs to send; an input whose worker was lost earlier is sent alone."""
     chunk = []
     while waiting and (not chunk or (len(chunk) < most and not lost[waiting[0]])):
         i = waiting.popleft()
@@ -174,9 +174,9 @@ def _name(chunk: Sequence[SentInput]) -> str:
 def _conclude(run: RobustRun, sent: SentInput, result: InputResult) -> bool:
     """Record a worker's result.
 
-    Returns False for a counterexample that the user's model does not reproduce. Then the input must
-    be searched again with the model itself, later and in this process, because this search may take
-    the whole time limit of an input.
+    Returns False for a counterexample that the user's model does not reproduce. In that case, the
+    input must be searched again with the model itself, later and in this process, because this
+    search may take the whole time limit of an input.
     """
     i, question = sent.i, sent.question
     if result.x is not None:

@@ -26,10 +26,12 @@ from ..verify import counterexample_at, verify
 
 
 FIRST_SLICE = 1.0
-"""Time limit in seconds of the first decisions; it grows fourfold if all radii are left open."""
+"""Time limit in seconds for each of the first decisions; it grows fourfold if all radii stay
+open."""
 
 A_SECOND = 2.0**15
-"""Number of values of a network up to which `FIRST_SLICE` applies; larger ones get more time."""
+"""Number of values of a network up to which `FIRST_SLICE` applies; larger networks get more
+time."""
 
 TINY = 2.0**-40
 """Radius at which the search stops because the input is practically on the decision boundary,
@@ -37,7 +39,7 @@ relative to 1/128 of the magnitude of the input's entries.
 """
 
 BISECTIONS = 24
-"""Number of bisections of the segment from the input to an adversarial one."""
+"""Number of bisections of the segment from the input to an adversarial input."""
 
 
 @dataclass(eq=False)
@@ -58,13 +60,13 @@ class _Search:
     slice: float = FIRST_SLICE
     arithmetic: str = "real"
     margins: dict[float, float] = field(default_factory=dict)
-    """Dict from each tried radius to the margin proved at it; -inf without a margin."""
+    """Dict from each tried radius to the margin proved at it; -inf if no margin was proved."""
     boxes: int = 0
     warrant: Warrant = Warrant.CERTIFIED
     methods: dict[str, None] = field(default_factory=dict)
 
     def decide(self, radius: float) -> Verdict:
-        """Decide one radius within the current time limit of a decision, and update the bracket."""
+        """Verify one radius within the current time limit per decision, and update the bracket."""
         left = max(1e-3, min(self.slice, self.until - read_clock()))
         run = verify
         if self.arithmetic == "float32":
@@ -106,7 +108,7 @@ class _Search:
         """Next radius if the bounds of the bracket are far apart: their geometric mean, or less.
 
         If the upper radius was left open, there is a better guess: the lost margin grows like a
-        power of the radius, or faster. From the margins at both radii, the guess extrapolates to
+        power of the radius, or faster. From the margins at the two radii, the guess extrapolates to
         the radius at which the whole margin would be lost. It is at least twice the proved radius,
         because margins may be understated: a proof stops when it suffices.
         """
@@ -182,7 +184,7 @@ def robustness(
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
         progress: Called with `(lo, hi)` after every decision.
-        reading: The classifier's decision rule in words, for the answer.
+        reading: The classifier's decision rule as text, for the answer.
         arithmetic: Either `"real"` or `"float32"`.
     """
     check_limits(tol, time_limit, default=False)

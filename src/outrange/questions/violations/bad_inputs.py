@@ -31,7 +31,7 @@ from .flatten_paving import FlatPaving
 
 
 MOST_ROOTS = 4096
-"""Maximum number of disjoint boxes into which the input set is divided first."""
+"""Maximum number of disjoint boxes into which the input set is initially divided."""
 
 SHARE_OF_TIME = 0.7
 """Fraction of the time limit for the paving; the remainder is for the activation patterns."""
@@ -53,14 +53,14 @@ def bad_inputs(
     most_pieces: int = 10_000,
     engine: str = "auto",
 ) -> BadInputs:
-    """Compute all inputs of the regions that satisfy `unsafe`; see `outrange.bad_inputs`.
+    """Compute all inputs in the regions that satisfy `unsafe`; see `outrange.bad_inputs`.
 
     Args:
         network: The network under study.
         unsafe: The condition of a bad input, over the flat `[x, y]`.
         regions: The input set, as a union of regions.
         text: The property as text, as the user wrote it.
-        share_tol: Tolerance of the fraction of bad inputs.
+        share_tol: Tolerance for the fraction of bad inputs.
         time_limit: Limit in seconds; None for no limit.
         most_pieces: Maximum number of pieces.
         engine: `"auto"` uses the compiled kernel if it supports the graph; `"array"` never uses it.

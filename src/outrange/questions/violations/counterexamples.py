@@ -243,7 +243,10 @@ class _CounterexampleSearch:
         return self._worth(level)
 
     def _worth(self, level: list) -> list:
-        """Return the boxes that may contain new counterexamples, far from known ones first."""
+        """Return the boxes that may contain new counterexamples.
+
+        Those farthest from known counterexamples come first.
+        """
         collection = self._kept
         left = []
         for paving, cell, whole in level:

@@ -19,8 +19,8 @@ class FlatPaving:
     Args:
         roots: Root cell of each tree.
         parts: Dict from the `id` of a leaf to its parts, for leaves divided by activation patterns.
-        free: `(d,)` bool, the inputs along which the cells extend.
-        base: `(d,)`, the values of all other inputs.
+        free: `(d,)` bool: whether each input varies; the cells are boxes in the varying inputs.
+        base: `(d,)`, the values of the inputs that do not vary.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ class Ball(InputSet):
         center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
             a dict from input name to such points. With a dict, each input has its own ball.
         radius: A number >= 0, or a dict from input name to such a number.
-        clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
+        clip: `(least, most)`, limits on every entry of the inputs, such as `(0, 1)` for pixels.
     """
 
     center: Any
@@ -110,7 +110,7 @@ class Ball(InputSet):
     def _check_reach(
         self, slot: Slot, center: np.ndarray, radius: float, lo: np.ndarray, hi: np.ndarray
     ) -> None:
-        """Raise an error if the ball does not reach the limits `clip`."""
+        """Raise an error if no point of the ball lies within the limits `clip`."""
         away = np.linalg.norm(np.clip(center, lo, hi) - center, self.order)
         if (lo > hi).any() or away > radius * (1 + 1e-9):
             raise InputError(
@@ -140,7 +140,7 @@ class L1Ball(Ball):
         center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
             a dict from input name to such points. With a dict, each input has its own ball.
         radius: A number >= 0, or a dict from input name to such a number (0 fixes an input).
-        clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
+        clip: `(least, most)`, limits on every entry of the inputs, such as `(0, 1)` for pixels.
 
     Raises:
         InputError: `radius` is negative or not a number, or `clip` is not a pair.
@@ -160,7 +160,7 @@ class L2Ball(Ball):
         center: The point, in the model's input shape (a batch axis of length 1 may precede it), or
             a dict from input name to such points. With a dict, each input has its own ball.
         radius: A number >= 0, or a dict from input name to such a number (0 fixes an input).
-        clip: `(least, most)`, limits of every entry of the inputs, such as `(0, 1)` for pixels.
+        clip: `(least, most)`, limits on every entry of the inputs, such as `(0, 1)` for pixels.
 
     Raises:
         InputError: `radius` is negative or not a number, or `clip` is not a pair.

@@ -155,7 +155,7 @@ def on_inputs(slots: Sequence[Slot], condition: Any, outputs: Sequence[Slot] = (
 
 
 def cut(regions: Sequence[Region], condition: Formula) -> list[Region]:
-    """Restrict every region by a further condition."""
+    """Restrict every region by an additional condition."""
     return [replace(region, condition=all_of((region.condition, condition))) for region in regions]
 
 

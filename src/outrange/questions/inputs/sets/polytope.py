@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polytope(InputSet):
-    """Set of the inputs `x` of a box that satisfy `a @ x <= b`.
+    """Set of the inputs `x` in a box that satisfy `a @ x <= b`.
 
     For a few inequalities, `set & (x[0] + x[1] <= 1)` may be more readable.
 

@@ -1,4 +1,4 @@
-"""Input sets of tables: ranges of the columns, with their integers and one-hot groups."""
+"""Input sets of tables: ranges of the columns, with integer columns and one-hot groups."""
 
 from __future__ import annotations
 
