@@ -64,7 +64,7 @@ def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
     """Complete the tree of a prover on workers, and return its bytes, or None if there is no tree.
 
     Args:
-        prover: A prover at its root.
+        prover: A prover that is at the root of its tree.
 
     Raises:
         NoCertificateError: The tree is larger than the checker accepts, or workers were lost.

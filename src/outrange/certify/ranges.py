@@ -16,8 +16,8 @@ from .file import Claim
 
 
 SLACK = 4e-9
-"""Distance between a claim and the bound of the search, relative to the claim's scale. It absorbs
-float64 rounding in the choice of the tree."""
+"""Distance between a claim and the bound that the search proved, relative to the claim's scale. It
+absorbs float64 rounding in the choice of the tree."""
 
 LEAST = 1e-9
 """Scale of a claim about values that are constantly zero, relative to the size of the inputs."""

@@ -76,7 +76,10 @@ def _until(graph: Graph, value: int) -> Graph:
 
 
 def _corners(pieces: Sequence[Star]) -> list[np.ndarray]:
-    """Return the corners to try, the most shared first: each one rounded, then unrounded."""
+    """Return the points to try: for each corner, its rounded position, then the position itself.
+
+    The corners shared by the most pieces come first.
+    """
     if not pieces:
         return []
     every = np.concatenate([star.corners for star in pieces])

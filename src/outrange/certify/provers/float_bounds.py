@@ -1,7 +1,7 @@
-"""The checker's bounds of a network in float64, over a batch of boxes.
+"""The checker's bounds on a network's units, computed in float64 over a batch of boxes.
 
-They follow `outrange_check.bounds`: the range of a unit is the intersection of its linear bounds
-and its interval bounds. Provers use them to find a tree whose leaves the checker can prove.
+The bounds follow `outrange_check.bounds`: the range of a unit is the intersection of its linear
+bounds and its interval bounds. Provers use them to find a tree whose leaves the checker can prove.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class FloatBounds:
         return gate_lines(*slopes, low, high)
 
     def sign_bounds(self, weights: Mapping[int, np.ndarray], bias: np.ndarray) -> np.ndarray:
-        """Return lower bounds of rows of gates, `(boxes, rows)`.
+        """Return lower bounds on rows of gates, `(boxes, rows)`.
 
         The bound of a row without negative terms is at least 0.
 
@@ -120,7 +120,7 @@ class FloatBounds:
     def lower_bounds(
         self, rows: Rows, constant: np.ndarray, top: int
     ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-        """Compute lower bounds of rows by back-substitution through the first `top` blocks.
+        """Compute lower bounds on rows by back-substitution through the first `top` blocks.
 
         Args:
             rows: Dict from source to coefficients, `(rows, size)`.

@@ -27,8 +27,8 @@ def float_slopes(
 
     Args:
         block: The block with the curve.
-        low: Lower bounds of `z`, of any shape.
-        high: Upper bounds of `z`, of the same shape.
+        low: Lower bounds on `z`, of any shape.
+        high: Upper bounds on `z`, of the same shape.
     """
     if block.slopes is not None:
         below, above = block.slopes
@@ -55,8 +55,8 @@ def gate_lines(least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.nd
     Args:
         least: Smallest slopes, of any shape.
         most: Largest slopes, of the same shape.
-        low: Lower bounds of `z`, of the same shape.
-        high: Upper bounds of `z`, of the same shape.
+        low: Lower bounds on `z`, of the same shape.
+        high: Upper bounds on `z`, of the same shape.
     """
     is_one_sided = (low >= 0) | (high <= 0)
     width = np.where(is_one_sided, 1.0, high - low)

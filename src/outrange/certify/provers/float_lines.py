@@ -33,8 +33,8 @@ def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:
 
     Args:
         block: The block with the curve.
-        low: Lower bounds of `z`, of any shape.
-        high: Upper bounds of `z`, of the same shape.
+        low: Lower bounds on `z`, of any shape.
+        high: Upper bounds on `z`, of the same shape.
     """
     if block.slopes is not None:
         return _kink(block.slopes, low, high)
@@ -47,12 +47,12 @@ def float_lines(block: FloatBlock, low: np.ndarray, high: np.ndarray) -> Lines:
 def float_values(
     block: FloatBlock, low: np.ndarray, high: np.ndarray, lines: Lines
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper bounds of the units' values, like the checker's constant lines.
+    """Return lower and upper bounds on the units' values, like the checker's constant lines.
 
     Args:
         block: The block of the units.
-        low: Lower bounds of the sums that enter the curve.
-        high: Upper bounds of these sums.
+        low: Lower bounds on the sums that enter the curve.
+        high: Upper bounds on these sums.
         lines: The lines over the same intervals.
     """
     if block.slopes is not None:

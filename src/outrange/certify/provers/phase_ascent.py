@@ -1,4 +1,4 @@
-"""Bounds of one goal over a batch of cases, by ascent on slopes and multipliers.
+"""Bounds on one goal over a batch of cases, by ascent on slopes and multipliers.
 
 A case fixes the signs of some units. The ascent is that of alpha-beta-CROWN, in the formulation
 that the checker reads. Every undecided unit has a share, which is the position of its free line
@@ -27,7 +27,7 @@ MOMENTS = 0.9, 0.999
 
 @dataclass(eq=False)
 class Cases:
-    """Cases of one goal, and the best bounds of each.
+    """Cases of one goal, with the best bound on the goal in each.
 
     Args:
         signs: `(cases, units)`: -1, 1, or 0 if undecided.
@@ -49,7 +49,7 @@ class Cases:
 
 
 class PhaseAscent:
-    """Ascent that improves the bounds of one goal's form over cases.
+    """Ascent that improves the bounds on one goal's form over cases.
 
     Args:
         units: The undecided units over the box.

@@ -1,8 +1,8 @@
 """A network over one box as the checker sees it, reduced to its undecided units.
 
 This is `outrange_check.bounds.Region` in float64. Units that stay on one side of their kink are
-substituted. Each other unit becomes a column after those of the inputs, and a tree of cases numbers
-these units in the same order.
+substituted. Every other unit becomes a column that follows the columns of the inputs, and a tree of
+cases numbers these units in the same order.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class UnstableLevel:
         start: Column of the first unit; the inputs are the first columns.
         form: `(units, start)`: the units' sums as forms in the earlier columns.
         constant: `(units,)`: the constants of the sums.
-        low: `(units,)`: lower bounds of the sums.
-        high: `(units,)`: upper bounds of the sums.
+        low: `(units,)`: lower bounds on the sums.
+        high: `(units,)`: upper bounds on the sums.
         lines: The default lines, used unless an ascent chooses other slopes.
     """
 
@@ -120,7 +120,7 @@ class UnstableUnits:
         self._most = np.concatenate([self._most, most])
 
     def lower_bounds(self, form: np.ndarray, constant: np.ndarray) -> np.ndarray:
-        """Compute lower bounds of rows by back-substitution through all levels, `(rows,)`.
+        """Compute lower bounds on rows by back-substitution through all levels, `(rows,)`.
 
         Args:
             form: Coefficients of the rows, `(rows, columns)`.

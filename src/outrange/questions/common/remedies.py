@@ -1,4 +1,4 @@
-"""Remedies for an open gap, found by trials in a part of the time limit reserved for them."""
+"""Remedies for an open gap, found by trials in a reserved part of the time limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ A trial takes a few tenths of a second.
 NARROWED, FIXED = 4, 4
 """Maximum number of trials with all inputs narrowed, and of trials with some inputs fixed.
 
-The trials of each kind are the steps of a bisection over the amount of change.
+The trials of each kind bisect the amount by which the set is changed.
 """
 
 SHORTEST = 0.2
@@ -85,7 +85,8 @@ def smaller_sets(
         box: The set of inputs.
         names: Labels of the flat inputs.
         clock: The question's clock, which limits the time for trials.
-        wording: A clause for a complete answer on a smaller set, and an adjective for that answer.
+        wording: Two texts for the sentences: a clause stating that an answer is complete, and an
+            adjective for such an answer.
         quickest: Minimum duration of a trial in seconds.
     """
     least = max(quickest, SHORTEST)

@@ -13,7 +13,7 @@ from ...core import And, Atom, Formula
 
 
 LONG = 32
-"""Minimum number of parts of a conjunction for which arrays are faster than a loop."""
+"""Minimum number of parts in a conjunction for arrays to be faster than a loop."""
 
 
 @dataclass(frozen=True)

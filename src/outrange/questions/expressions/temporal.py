@@ -17,7 +17,8 @@ class Temporal(DeferredExpression):
     """Temporal condition on a closed loop.
 
     Args:
-        op: `"always"` or `"eventually"` for a condition; `"&"`, `"|"`, `"~"` for temporal ones.
+        op: `"always"` or `"eventually"` for a condition; `"&"`, `"|"`, `"~"` for temporal
+            conditions.
         parts: The condition, or the joined temporal conditions.
         start: First time of the interval; None for the start of the loop.
         stop: Last time of the interval; None for the end of the loop.

@@ -51,7 +51,7 @@ class _Parts:
     lo: np.ndarray
     hi: np.ndarray
     ends: np.ndarray
-    """`(B, 2 k)`: upper bounds of the forms and of their negatives, in float32."""
+    """`(B, 2 k)`: upper bounds on the forms and on their negatives, in float32."""
 
 
 def float32_ends(

@@ -192,7 +192,7 @@ class _Task:
         )
 
     def trend(self, k: int, output: str, label: str) -> Trend:
-        """Return the result for pair `k`, labeled with names of its output and its input."""
+        """Return the result for pair `k`, labeled with the names of its output and its input."""
         fall, rise = self._found.get((1.0, k)), self._found.get((-1.0, k))
         rises = True if self._true[1.0][k] else (False if fall is not None else None)
         falls = True if self._true[-1.0][k] else (False if rise is not None else None)

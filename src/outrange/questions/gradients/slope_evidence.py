@@ -24,7 +24,7 @@ MOST_SLOPES = 1 << 20
 """Maximum number of pairs of an output and an input in one question."""
 
 MOST_ENTRIES = 1 << 27
-"""Maximum number of entries in the inputs that attain the lower (or upper) bounds of all slopes.
+"""Maximum number of entries in the inputs that attain the lower (or upper) bounds on all slopes.
 
 As float64 numbers, they fill 1 GiB.
 """
@@ -35,7 +35,7 @@ def check_count(count: int, inputs: int) -> None:
 
     Args:
         count: Number of pairs of an output and an input.
-        inputs: Size of a flat input. The answer contains an input for each bound of a slope.
+        inputs: Size of a flat input. The answer contains an input for each bound on a slope.
 
     Raises:
         InputError: There are too many slopes.

@@ -19,7 +19,7 @@ class Bracket:
     """Bracket `lower <= minimum <= upper`, narrowed by comparing the minimum with thresholds.
 
     Rounding may leave a threshold undecided (a tie): the minimum equals it, or the feasible set is
-    so thin that no float64 point in it is known. Then thresholds close to it on both sides are
+    so thin that no float64 point in it is known. Thresholds close to a tie on either side are then
     decided next, and after that both sides are bisected. So a tie costs only a few decisions.
 
     Args:

@@ -68,7 +68,7 @@ def least(
             default of `solve`.
         time_limit: Limit in seconds; None for no limit.
         seed: Random seed of the samples.
-        floor: A lower bound on the objective that is already proved over a larger set.
+        floor: A lower bound on the objective, already proved over a larger set.
     """
     if where == TRUE:
         began = read_clock()

@@ -1,4 +1,4 @@
-"""Robust accuracy: the fraction of a data set that small perturbations cannot misclassify."""
+"""Robust accuracy: the fraction of inputs that no small perturbation causes to be misclassified."""
 
 from __future__ import annotations
 
