@@ -106,7 +106,7 @@ def _output_names(network: Network) -> tuple[str, ...]:
 
 
 def share_feature_names(network: Network, other: Network) -> Network:
-    """Return the network with the feature names of `other` if it has none and the sizes match."""
+    """Return `network`; if it has no feature names and the sizes match, add those of `other`."""
     names = [slot.name for slot in other.graph.inputs if slot.column_of]
     nameless = not any(slot.column_of for slot in network.graph.inputs)
     fits = nameless and [slot.size for slot in network.graph.inputs] == [len(names)]
@@ -173,7 +173,7 @@ def _check_specification(
 def resolve_question(
     network: Network, property: Any, box: Any, where: Any, float32: bool = False
 ) -> tuple[Formula, list[Region], str, PropertySource | None]:
-    """Return the negated property, the input regions, the property in words, and its source."""
+    """Return the negated property, the input regions, the property as text, and its source."""
     from ..questions.conditions.specification import (
         check_sizes,
         input_constraints,

@@ -1,4 +1,4 @@
-"""Choice of the array library that searches compute with: `use_torch`."""
+"""Selects the array library that searches use: `use_torch`."""
 
 from __future__ import annotations
 

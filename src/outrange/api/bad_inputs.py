@@ -29,13 +29,13 @@ def counterexamples(
     where: Any = None,
     progress: bool | None = None,
 ) -> Counterexamples:
-    """Find distinct counterexamples of a property, spread over the region that violates it.
+    """Find distinct counterexamples to a property, spread over the region that violates it.
 
     The search of `outrange.verify` comes first: it finds one counterexample or proves that none
     exists. Then the boxes of the input set are bisected level by level. Boxes that are proved safe
-    are dropped. Each other box is attacked by gradient descent, starting with the box farthest from
-    all known counterexamples. Every counterexample violates the property in real arithmetic and was
-    run on the model.
+    are dropped. Each remaining box is attacked by gradient descent, starting with the box farthest
+    from all known counterexamples. Every counterexample violates the property in real arithmetic
+    and was run on the model.
 
     Args:
         model: As for `outrange.verify`.
@@ -43,7 +43,8 @@ def counterexamples(
         box: The input set, as for `outrange.verify`.
         count: Number of counterexamples to find.
         apart: Minimum distance between any two counterexamples: they differ in some input by at
-            least this fraction of its width. 0 requires only that they are distinct.
+            least this fraction of the width of that input's range. 0 requires only that they are
+            distinct.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
@@ -60,7 +61,7 @@ def counterexamples(
         number was found, or fewer (its `reason` says why), or whether it is proved that none exist.
 
     Raises:
-        InputError: An argument breaks a rule; the message says which.
+        InputError: An argument is invalid; the message says which one and why.
         ModelError: The model or file cannot be read.
         UnsupportedError: The model or file contains an unsupported operation.
 
@@ -155,7 +156,7 @@ def bad_inputs(
         `BadInputs`: `share_lo`, `share_hi`, the boxes and `pieces`, and `contains(x)`.
 
     Raises:
-        InputError: An argument breaks a rule, or some inputs are integers.
+        InputError: An argument is invalid, or some inputs are integers.
         ModelError: The model or file cannot be read.
         UnsupportedError: The model or file contains an unsupported operation.
 

@@ -33,12 +33,12 @@ APART = frozenset("model model_a model_b build property progress file executor r
 answer."""
 
 MOST_BUDGET = 1e15
-"""A budget must be smaller: in float64, larger readings of counted time could not be
+"""Budgets must be less than this: in float64, larger readings of counted time could not be
 distinguished."""
 
 EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
 """Time limit in seconds of each effort, for questions without another limit. None means no limit.
-Most users wait less than a minute."""
+The default is less than a minute, because few users wait longer."""
 
 EARLY = 0.9
 """A search that ended before this fraction of its effort's time did not run out of time, but
@@ -190,10 +190,10 @@ def _check(budget: Any, options: dict[str, Any]) -> None:
 
 
 def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
-    """Return a decorator that adds provenance, limits, lateness and a live view to a question.
+    """Return a decorator that adds provenance, limits, lateness reports and a live view.
 
     Args:
-        title: Title of the live view, a few words.
+        title: Title of the live view, in a few words.
         reports: See `with_progress`.
     """
     shown = with_progress(title, reports)
@@ -227,7 +227,7 @@ def report_lateness(ask: Ask) -> Ask:
 def late_sentence(
     begin: float, limit: float, end: float, phases: Sequence[tuple[float, str]]
 ) -> str:
-    """Return a sentence that says by how much a time limit was exceeded, and mostly in which phase.
+    """Return a sentence with the excess over a time limit and the phase mainly responsible for it.
 
     Args:
         begin: Start time of the question in seconds.

@@ -51,16 +51,17 @@ def diagnose(
         ignore: Codes of rules to skip, such as `["OR014"]`.
         steps: Number of training steps on a copy; 0 for none. The default is 200, or the planned
             number if it is larger, but at most 600, and training stops after a few seconds. By
-            default, a large model (2 million weights or 60 layers) is only read, not trained.
-        epochs: Planned number of epochs of `fit` on these rows. It determines a lower bound on the
-            loss that is reachable in that many steps.
+            default, a large model (more than 2 million weights or 60 layers) is only read, not
+            trained.
+        epochs: Planned number of epochs of `fit` on these rows. From it, a lower bound on the loss
+            that these epochs can reach is computed.
         batch_size: Rows per batch; None for 32, as in `fit`.
         validation_split: Fraction of the rows, at the end, that `fit` holds out for validation. One
             rule compares them with the training rows; all other rules use only the training rows.
         history: Result of a `fit` that went badly, or a dict of lists with one number per epoch.
-        try_fixes: Whether to apply each automatic fix to a copy and train it for a few steps, next
-            to a copy without the fix. Findings then say how the loss changed. Each fix takes about
-            as long as the rest of the diagnosis.
+        try_fixes: Whether to apply each automatic fix to a copy, and to train it for a few steps
+            alongside a copy without the fix. Findings then say how the loss changed. Each fix takes
+            about as long as the rest of the diagnosis.
         custom_objects: See `outrange.load`.
         safe_mode: See `outrange.load`.
         progress: True shows progress, False hides it. None shows it in a terminal or notebook if

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> ExplorerWidget:
-    """Explore a model in a notebook: drag the inputs, and the proved ranges follow.
+    """Explore a model in a notebook: drag the inputs, and the proved ranges update.
 
     Sliders set the input set. Bars show the range of every output, and strips show the range of
     every unit. Click an end of a bar to see the input that attains it. Type a property to have it
@@ -31,8 +31,8 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
         A widget. Make it the last line of a cell to show it; `close()` removes it.
 
     Raises:
-        InputError: The box breaks a rule, anywidget is not installed, or the model has too many
-            inputs or outputs to draw.
+        InputError: The box is invalid, anywidget is not installed, or the model has too many inputs
+            or outputs to draw.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:

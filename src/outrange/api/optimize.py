@@ -47,8 +47,8 @@ def minimize(
             together with their outputs are ignored. An equation needs a float64 input that
             satisfies it exactly. If none is found, only the proved bound is returned, so use a
             narrow band instead.
-        tol: Stop when the value is known to `tol` times the range attained by the form; None as
-            for `outrange.output_range`.
+        tol: Stop when the value is known to within `tol` times the range attained by the form; None
+            has the same meaning as in `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).

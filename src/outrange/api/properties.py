@@ -50,7 +50,7 @@ def verify(
 
     Falsification (projected gradient descent) comes first, then branch and bound. `HOLDS` is a
     proof. `VIOLATED` comes with an input that violates the property in real arithmetic and was run
-    on the model itself. `UNKNOWN` comes with the best bound and the nearest input.
+    on the model itself. `UNKNOWN` comes with the best bound and the input nearest to a violation.
 
     Args:
         model: A Keras model or layer, a PyTorch module or exported program, a scikit-learn MLP or
@@ -76,11 +76,11 @@ def verify(
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`. With `"float32"`, a proof
             holds for float32 inference with sums in any order, and a counterexample is one that the
-            model itself reproduces in float32 (docs/float32.md). None for what a VNN-LIB 2.0 file
+            model itself reproduces in float32 (docs/float32.md). None uses what a VNN-LIB 2.0 file
             declares, and `"real"` for every other property.
         certificate: File for a certificate if the property holds: a proof that the independent
             program `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for
-            boxes and linear inequalities of the outputs.
+            boxes and linear inequalities on the outputs.
         check: Whether to run the checker on the certificate; the answer's `warrant` is then
             `CERTIFIED`.
         executor: Workers for the search tree: a `concurrent.futures.Executor`, a `dask.distributed`
@@ -95,7 +95,7 @@ def verify(
         A `Verdict`; it is true only if the property is proved.
 
     Raises:
-        InputError: An argument breaks a rule; the message says which.
+        InputError: An argument is invalid; the message says which one and why.
         ModelError: The model or file cannot be read.
         UnsupportedError: The model or file contains an unsupported operation.
 

@@ -60,9 +60,10 @@ def output_range(
             name to one of these, or to a number or an array that fixes the input. A tuple is always
             a pair of bounds, and an array is always data. See also `outrange.ball` and
             `outrange.data_box`.
-        tol: Stop when each bound is known to `tol` times the range attained by that output. None
-            aims for 1e-6. For a curved network (`tanh`, softmax, attention), None settles for 1e-4
-            if a tighter result would take longer than the search so far; the answer then says so.
+        tol: Stop when each bound is known to within `tol` times the range attained by that output.
+            None aims for 1e-6. For a curved network (`tanh`, softmax, attention), None settles for
+            1e-4 if a tighter result would take longer than the search so far; the answer then says
+            so.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
@@ -75,7 +76,7 @@ def output_range(
         solver: Whether a mixed-integer solver may close gaps that splitting the input set leaves
             (few inputs, few unstable neurons). The answer's `warrant` is then `SOLVER_TOLERANCE`:
             those bounds rely on the solver's tolerance and are not proved.
-        arithmetic: Arithmetic of the network: `"real"`, or `"float32"` for bounds of float32
+        arithmetic: Arithmetic of the network: `"real"`, or `"float32"` for bounds on float32
             inference with sums in any order (docs/float32.md).
         certificate: File for a certificate: a proof of `lo` and `hi` that the independent program
             `outrange-check` verifies in exact arithmetic (docs/certificates.md). Only for boxes.
@@ -94,7 +95,7 @@ def output_range(
         attained at `at_lo` and `at_hi`.
 
     Raises:
-        InputError: An argument breaks a rule; the message says which entry.
+        InputError: An argument is invalid; the message says which one and why.
         ModelError: The model cannot be read, or its graph does not reproduce its outputs.
         UnsupportedError: The model contains an unsupported operation.
 
@@ -169,7 +170,7 @@ def summary(
         A `Summary`; `print` it for the table.
 
     Raises:
-        InputError: `known` is about another model or input set, or an argument breaks a rule.
+        InputError: `known` is about another model or input set, or an argument is invalid.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
@@ -272,7 +273,7 @@ def difference_range(
         A `Range` in the shape of the outputs of `model_a`.
 
     Raises:
-        InputError: The models do not match, or another argument breaks a rule.
+        InputError: The models do not match, or another argument is invalid.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
@@ -325,7 +326,7 @@ def extrapolation(
     budget: float | None = None,
     progress: bool | None = None,
 ) -> Extrapolation:
-    """Find rows outside the range of the training data, and their distances in each column.
+    """Find rows outside the range of the training data, and their distance from it in each column.
 
     Args:
         box: The training set: its data (an array `(n, *input_shape)` or a DataFrame), or a result

@@ -55,7 +55,7 @@ def report(
         properties: Properties that must hold, as for `outrange.verify`, such as `"y[0] <= 3.99"`.
         data: `(x, y)`, inputs `(n, *input shape)` and their targets; or the inputs alone.
         eps: Robustness radius, in the units of the inputs. None for 1 % of the width of each
-            input over the data.
+            input's range over the data.
         clip: Bounds `(least, most)` within which every perturbed entry stays, such as `(0, 1)` for
             pixels.
         samples: Number of data rows, counted from the first, whose robustness is decided.
@@ -77,7 +77,7 @@ def report(
         A `Report`: `html()` is the page, `answers` contains its answers.
 
     Raises:
-        InputError: An argument breaks a rule, or `path` cannot be written.
+        InputError: An argument is invalid, or `path` cannot be written.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:

@@ -75,7 +75,7 @@ def robustness(
         scale: Change of each input at radius 1, in its own unit (0 fixes it): an array, a mapping
             by name, or `"std"` for the standard deviations of `data`. Only with `"inf"`.
         data: Data rows for `scale="std"`.
-        clip: Bounds `(least, most)` of every entry, such as `(0, 1)` for pixels.
+        clip: Bounds `(least, most)` on every entry, such as `(0, 1)` for pixels.
         most: Largest radius of interest; by default the largest that `clip` permits.
         tol: Stop when the radius is known to a relative accuracy of `tol`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
@@ -86,7 +86,7 @@ def robustness(
             `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
         seed: Seed of the random points of the attack; no proof depends on it.
         arithmetic: Arithmetic of the network, `"real"` or `"float32"`: see `outrange.verify`.
-        certificate: File for a certificate of `lo`, with `"inf"`: see `outrange.verify`.
+        certificate: File for a certificate of `lo`, only with `norm="inf"`: see `outrange.verify`.
         check: Whether to run the checker on the certificate.
         progress: A function called with `(lo, hi)` after each decision; or True to show progress,
             False to hide it. None shows it in a terminal or notebook if the call takes longer than
@@ -96,7 +96,7 @@ def robustness(
         A `Robustness`: `lo <= radius <= hi`, and the `adversarial` input at distance `hi`.
 
     Raises:
-        InputError: An argument breaks a rule; the message says which.
+        InputError: An argument is invalid; the message says which one and why.
         ModelError: The model cannot be read.
         UnsupportedError: The model contains an unsupported operation.
 
@@ -151,7 +151,7 @@ def robustness(
 def _decision(
     network: Network, center: np.ndarray, label: int | None, property: Any, threshold: Any
 ) -> tuple[Formula, str, str]:
-    """Return the unsafe condition, the claim in words, and a phrase on how the output is read."""
+    """Return the unsafe condition, the claim, and a phrase on how the output is interpreted."""
     from ..questions.expressions import property_text, resolve
     from ..questions.language.parser import read_condition
     from ..questions.robust.decision import Decision
@@ -210,21 +210,21 @@ def robust_accuracy(
 ) -> RobustAccuracy | RobustnessCurve:
     """Compute the robust accuracy: the fraction of inputs that no perturbation misclassifies.
 
-    Each input is one `outrange.verify` over the ball of radius `eps`. With `file`, every result is
-    written immediately, and the same call resumes from the file. With several radii the middle one
-    comes first: an input that is robust at a radius is robust at every smaller one, and its
-    counterexample at a radius is one at every larger radius.
+    Each input is decided by one `outrange.verify` over the ball of radius `eps`. With `file`, every
+    result is written immediately, and the same call resumes from the file. With several radii the
+    middle one comes first: an input that is robust at a radius is robust at every smaller one, and
+    a counterexample at a radius is also a counterexample at every larger one.
 
     Args:
         model: As for `outrange.verify`. It has one output: a number per class, or a single number
             for two classes.
-        x: `(n, *input_shape)`, or a dict from input name to an array of that form.
+        x: Inputs, `(n, *input_shape)`, or a dict from input name to an array of that form.
         y: Class numbers, of shape `(n,)`; 0 and 1 for a model with one output number.
         eps: The radius, in the units of the inputs; or several, for a curve.
         threshold: Threshold of a model with one output number: see `outrange.robustness`.
         norm: Norm of the perturbation: `"inf"` (each entry separately), 1 or 2.
         scale: As for `outrange.robustness`; `"std"` for the standard deviations of `x`.
-        clip: `(least, most)` of every entry, such as `(0, 1)` for pixels.
+        clip: Bounds `(least, most)` on every entry, such as `(0, 1)` for pixels.
         each: Limit in seconds per input (and radius).
         time_limit: Limit in seconds for all inputs; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
@@ -246,7 +246,7 @@ def robust_accuracy(
         With several radii, a `RobustnessCurve` of these, by ascending radius.
 
     Raises:
-        InputError: An argument breaks a rule, or `file` is about another question.
+        InputError: An argument is invalid, or `file` belongs to another question.
         ModelError: The model cannot be read.
         UnsupportedError: The model contains an unsupported operation.
 

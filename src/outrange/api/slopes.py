@@ -42,13 +42,13 @@ def monotone(
     check: bool = True,
     progress: bool | Callable[[VerifyProgress], None] | None = None,
 ) -> Monotone:
-    """Verify that outputs are monotone in inputs, or chosen classes monotone across groups.
+    """Verify that outputs are monotone in inputs, or that classes are monotone across groups.
 
     For a pair of output and input, "rises" means that the output never falls while that input grows
     and the other inputs stay fixed. A counterexample is a pair of points that differ only in that
-    input, with the lower output at the larger value of it. Interval tangents bound the derivatives
-    over boxes. Small boxes of piecewise-linear networks are divided into the cells of the
-    hyperplane arrangement, on which the network is affine, in exact arithmetic.
+    input, with the lower output at its larger value. Interval tangents bound the derivatives over
+    boxes. For piecewise-linear networks, small boxes are divided, in exact arithmetic, into the
+    cells of the hyperplane arrangement, on which the network is affine.
 
     With `groups`, the outputs are groups of classes. The question is then whether the index of the
     largest entry can be lower in one group than in the group before it (among equal entries, the
@@ -57,7 +57,7 @@ def monotone(
     Args:
         model: As for `outrange.output_range`.
         box: The input set, as for `outrange.output_range`; it must be a box.
-        inputs: Inputs to consider: flat indices, names, or a list of them; None for all.
+        inputs: Inputs to consider: a flat index, a name, or a list of these; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         direction: `"rises"` or `"falls"` to verify that direction; None to find a direction.
         groups: Number of groups of equal size, a list of their sizes, or an ordered list of lists
@@ -82,7 +82,7 @@ def monotone(
         a `Verdict` instead. It is true only if everything requested is proved.
 
     Raises:
-        InputError: An argument breaks a rule.
+        InputError: An argument is invalid.
         ModelError, UnsupportedError: As for `outrange.output_range`.
 
     Example:
@@ -170,18 +170,18 @@ def gradient_range(
     Args:
         model: As for `outrange.output_range`.
         box: The input set, as for `outrange.output_range`; it must be a box.
-        inputs: Inputs to consider: flat indices, names, or a list of them; None for all.
+        inputs: Inputs to consider: a flat index, a name, or a list of these; None for all.
         outputs: Outputs to consider, in the same form as `inputs`.
         layer: Name of a layer whose values replace the model's outputs.
-        tol: Stop when each bound is known to `tol` times the range attained by that derivative;
-            None as for `outrange.output_range`.
+        tol: Stop when each bound is known to within `tol` times the range attained by that
+            derivative; None has the same meaning as in `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the value of the environment variable
             `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
-        seed: Seed of the random points that search for extreme values.
+        seed: Seed of the random points at which extreme values are sought.
         certificate: File for a certificate of `lo` and `hi`, which an independent program checks
             (docs/certificates.md). Only for the model's outputs.
         check: See `outrange.output_range`.
@@ -244,23 +244,23 @@ def lipschitz(
     """Compute the local Lipschitz constant of each output over a box.
 
     For any two inputs in the box, `|f(x) - f(z)| <= hi * norm(x - z)`. Near the input `at_hi`, the
-    quotient attains `lo`.
+    quotient `|f(x) - f(z)| / norm(x - z)` attains `lo`.
 
     Args:
         model: As for `outrange.output_range`.
         box: The input set, as for `outrange.output_range`; it must be a box.
         norm: Norm of the change in inputs: `"inf"` (the largest entry), 1 or 2.
-        outputs: Outputs to consider: flat indices, names, or a list of them; None for all.
+        outputs: Outputs to consider: a flat index, a name, or a list of these; None for all.
         layer: Name of a layer whose values replace the model's outputs.
-        tol: Stop when each constant is known to `tol` times the range that the norm of the gradient
-            attains over the box; None as for `outrange.output_range`.
+        tol: Stop when each constant is known to within `tol` times the range that the norm of the
+            gradient attains over the box; None has the same meaning as in `outrange.output_range`.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
         effort: Limit if neither `time_limit` nor `budget` is set: `"quick"` is 5 s, `"normal"`
             45 s, `"exact"` none. The default is the value of the environment variable
             `OUTRANGE_EFFORT`, or `"normal"` if that is not set.
-        seed: Seed of the random points that search for extreme values.
+        seed: Seed of the random points at which extreme values are sought.
         progress: See `outrange.gradient_range`.
 
     Returns:

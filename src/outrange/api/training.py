@@ -68,7 +68,7 @@ def compare(
         epochs: Passes over the data.
         batch_size: Rows per step; the rows are shuffled in each epoch, in an order determined by
             `seed` and the epoch.
-        time_limit: Seconds, `"60s"`, `"5min"`, or None for no limit.
+        time_limit: Limit in seconds, or as text such as `"60s"` or `"5min"`; None for no limit.
         metric: Metric to compare: `"accuracy"` (for classes), `"mse"`, or a function of targets and
             predictions in `keras.ops`. By default accuracy for classes, `"mse"` otherwise. It is
             computed on all of `x` after training steps, in inference mode.
@@ -95,7 +95,7 @@ def compare(
         A `Study`; `print` it. Ctrl-C returns the results so far.
 
     Raises:
-        InputError: An argument breaks a rule, or `file` contains another study.
+        InputError: An argument is invalid, or `file` contains another study.
 
     Example:
         >>> import keras, numpy as np
@@ -110,7 +110,7 @@ def compare(
         ('sigmoid, binary_crossentropy, sgd', 1.0)
 
     Cost: the training runs, limited by `time_limit`, after one compilation per activation; then one
-    diagnosis for each kind of failure of a model and loss.
+    diagnosis for each combination of model, loss and symptoms among the failed runs.
     """
     from ..train.comparison.compare import compare as ask
 
@@ -161,7 +161,7 @@ def dead_start(
         A `DeadStart`; `print` it for the table.
 
     Raises:
-        InputError: An argument breaks a rule.
+        InputError: An argument is invalid.
         ModelError, UnsupportedError: The model cannot be read; see `outrange.load`.
 
     Example:
@@ -175,8 +175,7 @@ def dead_start(
     Each interval is correct with probability `confidence`.
     Complete: in closed form for a dense layer whose inputs lie along one direction. Otherwise the
     intervals narrow with `trials`.
-    Cost: `trials` passes over a few rows, and passes over all rows for units that are dead on these
-    few.
+    Cost: `trials` passes over a few rows, and passes over all rows if a unit is dead on those few.
 
     Reference: Lu, Shin, Su, Karniadakis, *Dying ReLU and initialization: theory and numerical
     examples*, 2020; Clopper, Pearson, *The use of confidence or fiducial limits illustrated in the
@@ -208,7 +207,7 @@ def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
             `"positive"` or `"real"`.
 
     Returns:
-        An `Advice`; `print` it for the reasons, copy `code` into a program.
+        An `Advice`; `print` it for the reasons, and copy `code` into a program.
 
     Raises:
         InputError: Numbers are not finite, shapes do not match, or the targets are not of the given

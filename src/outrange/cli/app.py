@@ -168,7 +168,7 @@ def verify_all_command(instances: str, **options: Any) -> int:
 def merge_command(tables: tuple[str, ...], out: str) -> int:
     """Merge the result TABLES of all shards of a list into one.
 
-    Shards of different lists, versions or seeds are refused, and so are contradicting verdicts.
+    Shards of different lists, versions or seeds are refused, and so are contradictory verdicts.
     """
     from .commands.merge import ask_merge
 
@@ -200,9 +200,10 @@ def merge_command(tables: tuple[str, ...], out: str) -> int:
 )
 @click.option("--unsafe", is_flag=True, help=UNSAFE)
 def explore_command(model: str, **options: Any) -> int:
-    """Open a page with sliders; the proved ranges follow.
+    """Open a page with sliders and proved ranges.
 
-    By default only this machine can reach the page, with the token in its address. Ctrl-C ends it.
+    By default only this machine can reach the page, with the token in its address. Ctrl-C stops the
+    server.
     """
     from .commands.explore import ask_explore
 
@@ -268,7 +269,7 @@ def diagnose_command(model: str, data: str, **options: Any) -> int:
 def report_command(model: str, **options: Any) -> int:
     """Write one self-contained page about MODEL for a colleague, a reviewer or an auditor.
 
-    With --data, the page also covers robustness and a diagnosis. Each section gets a share of the
+    With --data, the page also covers robustness and a diagnosis. Each section gets a part of the
     time and says if it is incomplete.
     """
     from .commands.report import ask_report

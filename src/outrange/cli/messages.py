@@ -1,4 +1,4 @@
-"""Translation of library messages, in which Python arguments become command-line options.
+"""Translates library messages: Python arguments become command-line options.
 
 Messages without a matching pattern are printed unchanged.
 """

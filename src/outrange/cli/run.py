@@ -12,7 +12,7 @@ from .quiet import without_logs
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
-"""Error numbers that mean that standard output cannot be written: it is full or lost."""
+"""Error numbers indicating that standard output can no longer be written to."""
 
 
 def run(arguments: list[str] | None = None, vnnlib: bool = False) -> int:
@@ -84,7 +84,7 @@ def _fail_on(error: Exception) -> int:
 
 
 def _prepare() -> None:
-    """Replace characters that the terminal cannot show, instead of failing."""
+    """Let output streams replace characters that they cannot encode, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -13,8 +13,8 @@ from ..core.clock import read_clock, read_processor_clock
 
 
 LEAST_READING = 3.0
-"""Minimum number of seconds to read a model after its framework is imported, for any time limit. An
-import cannot be interrupted, and an answer without bounds is worthless."""
+"""Minimum number of seconds to read a model after its framework is imported, regardless of the time
+limit. An import cannot be interrupted, and an answer without bounds is worthless."""
 
 LEAST_SEARCH = 1e-3
 """Time limit in seconds of a search if reading the model used up all of the command's time."""
@@ -32,7 +32,7 @@ def count_start_up() -> None:
 
 
 def command_began() -> float:
-    """Return the time at which the command began, in seconds of `core.clock.read_clock`."""
+    """Return the start time of the command, in seconds on the clock `core.clock.read_clock`."""
     return read_clock() - _seconds.get()
 
 

@@ -30,7 +30,7 @@ It is four times the duration of a round trip, during which a worker without ano
 """
 
 PATIENCE = 1.5
-"""Multiple of its expected duration after which a task starts no more of its questions.
+"""A task stops starting new questions after this multiple of its expected duration.
 
 A task that takes longer contains hard questions, and other workers may be free to answer the
 remaining ones.
@@ -88,7 +88,7 @@ class Chunks:
         return int(is_short and waiting > workers)
 
     def patience(self, size: int) -> float:
-        """Return the seconds after which a task of `size` questions starts no further question."""
+        """Return how long, in seconds, a task of `size` questions may keep starting new ones."""
         return PATIENCE * size * self._usual if self._lately else 0.0
 
     @property
@@ -103,7 +103,7 @@ def answer_within(questions: Iterable[Q], decide: Callable[[Q], A], patience: fl
     Args:
         questions: The questions of one task, in order.
         decide: Function that answers one question.
-        patience: Seconds after which no further question is started, from `Chunks.patience`.
+        patience: Time in seconds after which no new question is started, from `Chunks.patience`.
 
     Returns:
         The answers to the first questions, in order. If there are fewer answers than questions, the

@@ -1,4 +1,4 @@
-"""Nodes: workers with several cores, all of which run the same task and send one report.
+"""Nodes: workers whose cores all run the same task and send a single report.
 
 One process serves all workers, and each report costs it a few milliseconds. So the number of cores
 that it can keep busy depends on how many cores share a report.

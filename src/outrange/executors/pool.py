@@ -36,7 +36,7 @@ class Pool(Protocol):
 
     @property
     def forks(self) -> bool:
-        """Whether the workers are forks of this process, in which Keras and its threads hang."""
+        """Whether the workers are forks of this process. Keras and its threads hang in forks."""
         ...
 
     @property

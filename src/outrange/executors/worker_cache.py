@@ -37,7 +37,7 @@ class WrongVersion(InputError):
 
 
 class WorkerCache:
-    """A worker's cache of payloads, and of the objects derived from them, between tasks."""
+    """A worker's cache of payloads and objects derived from them, which persists between tasks."""
 
     def __init__(self) -> None:
         self._payloads: OrderedDict[str, dict[str, Any]] = OrderedDict()

@@ -95,7 +95,8 @@ def check_token(token: str | None) -> str:
     """Check the user's token and return it; return a random token if it is None.
 
     Raises:
-        InputError: The token is too short or too long, or has characters that a URL would change.
+        InputError: The token is too short or too long, or has characters other than letters,
+            digits, `-` and `_`.
     """
     if token is None:
         return secrets.token_urlsafe(24)

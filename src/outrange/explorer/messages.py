@@ -63,7 +63,7 @@ class Ask:
 
 
 class Refused(InputError):
-    """Raised for a message that breaks a rule.
+    """Raised for an invalid message.
 
     Args:
         text: Explanation for the user of the page.
@@ -89,7 +89,7 @@ def read_message(message: str | bytes | None, graph: Graph) -> Ask:
         graph: The network of the page.
 
     Raises:
-        Refused: The message breaks a rule.
+        Refused: The message is invalid.
     """
     fields = _fields(message, graph)
     kind, id = fields.get("ask"), fields.get("id")

@@ -25,17 +25,17 @@ class ProvedRanges:
         self._ranges: tuple[tuple[Box, Bounds], ...] = ()
 
     def add(self, box: Box, ends: Bounds) -> None:
-        """Add proved bounds of the outputs.
+        """Add proved bounds on the outputs.
 
         Args:
             box: The input set.
-            ends: Lower and upper bounds of the outputs on the input set, `(outputs,)` each.
+            ends: Lower and upper bounds on the outputs over the input set, `(outputs,)` each.
         """
         # A single assignment is atomic for a concurrent reader.
         self._ranges = (*self._ranges[:1], *self._ranges[1:][2 - CAPACITY :], (box, ends))
 
     def over(self, box: Box) -> Bounds | None:
-        """Return bounds of the outputs on an input set, or None if no cached set contains it.
+        """Return bounds on the outputs over an input set, or None if no cached set contains it.
 
         If several cached sets contain it, their bounds are intersected.
 

@@ -17,7 +17,7 @@ from .messages import max_length
 
 
 CLOSING = 3
-"""Seconds that open pages have to close when the server ends."""
+"""Time in seconds that open pages are given to close when the server ends."""
 
 SWITCHING = 5e-4
 """Seconds for which a thread may run Python code while another thread waits."""
@@ -41,7 +41,7 @@ def serve(
         host: Address to listen on.
         port: Port to listen on; 0 for any free port.
         token: Secret that a page must send; a random token if None.
-        allow_remote: Whether `host` may be an address that other machines reach.
+        allow_remote: Whether `host` may be an address that other machines can reach.
 
     Raises:
         InputError: Other machines could reach the address without permission, the token is invalid,

@@ -23,8 +23,8 @@ from .worker import NewestWorker
 
 
 CALM = 0.35
-"""Seconds between a search and the run of the model itself, so that a newer question can come
-first."""
+"""Seconds to wait between a search and the run of the model itself, so that a newer question can
+come first."""
 
 
 class Gone(Exception):

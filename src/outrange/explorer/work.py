@@ -38,7 +38,7 @@ MOST_CASES = 16
 search."""
 
 _CELLS = 1 << 20
-"""Maximum total number of entries of a graph's values over all inputs at which it is evaluated."""
+"""Maximum number of entries of all values of a graph, over all inputs at which it is evaluated."""
 
 DIGITS = 5
 """Significant digits of a unit's range, for drawing."""
@@ -65,11 +65,11 @@ class Ends:
 
 @dataclass(frozen=True, eq=False)
 class First:
-    """Bounds of the ranges that are available before the search.
+    """The bounds that are available before the search, and their message for the page.
 
     Args:
         message: Message for the page.
-        known: Proved bounds of the outputs, `(outputs,)` each.
+        known: Proved bounds on the outputs, `(outputs,)` each.
         ends: The tried inputs at which the outputs are smallest and largest.
     """
 
@@ -85,12 +85,12 @@ def finite(values: Any) -> list[float | None]:
 
 
 def first_bounds(exhibit: Exhibit, ask: Ask, known: Bounds | None = None) -> Iterator[First]:
-    """Yield proved bounds of outputs and units, and outputs at a few inputs, before the search.
+    """Yield proved bounds on outputs and units, and outputs at a few inputs, before the search.
 
     Args:
         exhibit: Content of the page.
         ask: A `range` question.
-        known: Bounds of the outputs that were proved before; None if there are none.
+        known: Bounds on the outputs that were proved before; None if there are none.
 
     Yields:
         Linear bounds; for a large graph, interval bounds come first.
@@ -122,7 +122,7 @@ def _cases(exhibit: Exhibit, box: Box) -> Bounds:
 
 
 def _try_inputs(exhibit: Exhibit, box: Box) -> tuple[Bounds, Ends]:
-    """Evaluate the network at some inputs of the set: a middle, corners, and random inputs.
+    """Evaluate the network at some inputs of the set: a midpoint, corners, and random inputs.
 
     Returns:
         The smallest and the largest value of each output, `(outputs,)` each, and the inputs at
@@ -193,7 +193,7 @@ def exact_range(
     Args:
         exhibit: Content of the page.
         ask: A `range` question.
-        known: Bounds of the outputs that were proved before.
+        known: Bounds on the outputs that were proved before.
         say: Function that sends a message to the page.
 
     Returns:
@@ -242,7 +242,7 @@ def narrow(answer: Range, known: Bounds) -> Range:
     errors above `hi` or below `lo` are clipped.
 
     Args:
-        known: Proved bounds of the outputs, `(outputs,)` each.
+        known: Proved bounds on the outputs, `(outputs,)` each.
     """
     lo = np.fmax(answer.lo, np.reshape(known[0], answer.lo.shape))
     hi = np.fmin(answer.hi, np.reshape(known[1], answer.hi.shape))
@@ -276,7 +276,7 @@ def flat_points(at: np.ndarray | dict[str, np.ndarray], count: int) -> np.ndarra
 
 
 def at_point(exhibit: Exhibit, id: int, x: np.ndarray) -> dict[str, Any]:
-    """Return the message with the outputs at one input, of the network and of the model itself.
+    """Return the message with the outputs of the network and of the model itself at one input.
 
     Args:
         exhibit: Content of the page.

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 PATIENCE, EAGER = 2.0, 0.5
-"""Seconds before progress appears by default, and with `progress=True`."""
+"""Seconds before progress appears: by default, and with `progress=True`."""
 
 IN_A_SCRIPT = 30.0
-"""Seconds before a script without a screen prints a line."""
+"""Seconds before one line is printed if there is neither a terminal nor a notebook."""
 
 EVERY = 0.5
 """Seconds between two frames. Drawing takes milliseconds, and readers need no faster updates."""
@@ -46,7 +46,7 @@ class Screen(Protocol):
 
 
 def screen() -> Callable[[], Screen] | None:
-    """Return the constructor of a notebook or terminal screen, or None if neither is available."""
+    """Return the `Screen` class for this notebook or terminal, or None if there is neither."""
     if "IPython" in sys.modules:
         from .notebook import NotebookScreen, in_notebook
 
@@ -64,8 +64,8 @@ class Display:
 
     Args:
         title: Title of the question.
-        opened: Function that opens the screen; None to show nothing.
-        patience: Seconds before the screen is opened.
+        opened: Function that creates the `Screen`; None to show nothing.
+        patience: Seconds before the `Screen` is created.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Display:
 
     @property
     def shown(self) -> bool:
-        """Whether the display has a screen."""
+        """Whether the display has a `Screen` on which to show the progress."""
         return self._opened is not None
 
     def __call__(self, *news: Any) -> None:
@@ -214,7 +214,7 @@ def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
 def argument_error(
     function: str, takes: Signature, options: Mapping[str, Any], error: TypeError
 ) -> ArgumentError:
-    """Return the error for a call with missing or unknown arguments, which lists the valid ones.
+    """Return an error that lists the valid arguments, for a call with missing or unknown ones.
 
     Args:
         function: Name of the called function.

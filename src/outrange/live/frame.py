@@ -46,7 +46,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Between:
-    """A lower and an upper bound of the number that a question asks for."""
+    """A lower and an upper bound on the number that a question asks for."""
 
     lo: float
     hi: float

@@ -1,4 +1,4 @@
-"""A screen for scripts, which prints one line to stderr if a question takes a long time."""
+"""Progress output for scripts: one line on stderr if a question takes a long time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class LineScreen:
-    """A screen that prints its first frame as one line and ignores the others."""
+    """A `Screen` that prints its first frame as one line and ignores the others."""
 
     def __init__(self) -> None:
         self._is_printed = False

@@ -1,4 +1,4 @@
-"""A screen for notebooks, which is updated in place. Only this module imports IPython."""
+"""Live view in notebooks, updated in place. Only this module imports IPython."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def in_notebook() -> bool:
 
 
 class NotebookScreen:
-    """A screen below the cell of a notebook."""
+    """A `Screen` that shows frames below the cell of a notebook."""
 
     def __init__(self) -> None:
         from IPython.display import HTML, display

@@ -1,4 +1,4 @@
-"""A screen for terminals, which is redrawn in place. Only this module imports rich."""
+"""Live view in terminals, redrawn in place. Only this module imports rich."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAR = 30
 
 
 class TerminalScreen:
-    """A screen that draws frames on stderr."""
+    """A `Screen` that draws frames on stderr."""
 
     def __init__(self) -> None:
         from rich.console import Console

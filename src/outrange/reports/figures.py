@@ -31,7 +31,7 @@ MOST_PICTURES = 4
 
 
 def figure(answer: Any, prefix: str, reader: Reader | None = None) -> str:
-    """Return an answer as an HTML `<figure>`, or "" if it has none or matplotlib is missing.
+    """Return an HTML `<figure>` of an answer, or "" if it is not drawn or matplotlib is missing.
 
     Args:
         answer: The answer to draw.

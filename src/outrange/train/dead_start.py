@@ -27,7 +27,8 @@ from .comparison.structure import Structure
 
 
 FEW = 64
-"""Number of rows that are evaluated first. If all units are alive on them, no others are needed."""
+"""Number of rows that are evaluated first. If all units are alive on them, no other rows are
+needed."""
 
 FIRST = 20
 """Minimum number of random initializations, even beyond the time limit."""
@@ -270,7 +271,10 @@ def _sample_dead_shares(
 def _dead(
     network: Network, graph: Graph, rows: np.ndarray, wanted: Container[str]
 ) -> dict[str, np.ndarray]:
-    """Return masks, by wanted layer, of the units that are flat at all rows and positions."""
+    """Return a dict from the path of each wanted layer to a mask of its dead units, `(units,)`.
+
+    A unit is dead if its activation is flat at all rows and positions.
+    """
     values = graph.run_all(rows)
     masks = {}
     for info in network.layers:

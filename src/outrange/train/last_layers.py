@@ -29,7 +29,7 @@ class LastLayer:
         metric: Keras name of the metric to watch.
         activation_why: The reason for the activation.
         loss_why: The reason for the loss.
-        targets: The targets to train on, as an expression of `y`.
+        targets: The targets to train on, as an expression in `y`.
         targets_why: The reason for transforming the targets; empty if they are `y` itself.
     """
 

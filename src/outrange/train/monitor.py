@@ -38,7 +38,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     The recording is also compared with the model itself. This comparison compiles the model, so it
     is made as soon as the time budget allows (with `share=1`, before the first step). In a long
-    training run, time is saved for it after the first measurement. After the comparison,
+    training run, time is reserved for it after the first measurement. After the comparison,
     `ranges/compared` is 1. Until then, the numbers rely on the recording alone. If the recording
     and the model differ, a `RangeWarning` reports it, and all later numbers are NaN.
 
@@ -49,7 +49,7 @@ class RangeMonitor(keras().callbacks.Callback):
     The monitor adds these entries to `logs`, with `prefix` in place of `ranges`. `ranges/dead` and
     `ranges/saturated` are the fractions of units that are dead or saturated for every input in the
     box (proved). `ranges/idle` is the fraction of units whose activation is flat at every measured
-    row. `ranges/lo` and `ranges/hi` are the bounds of the outputs (proved). `ranges/unreachable` is
+    row. `ranges/lo` and `ranges/hi` are the bounds on the outputs (proved). `ranges/unreachable` is
     the fraction of target values outside these bounds. Each layer with an activation has
     `.../dead`, `.../saturated`, `.../idle`, `.../gradient_lo` and `.../gradient_hi`. The last two
     are the least and the largest norm, over the rows, of the derivatives of the outputs with

@@ -52,8 +52,8 @@ class Moment:
 
     Args:
         layers: The layers with an activation.
-        lo: Lower bound of each output over the box (proved).
-        hi: Upper bound of each output over the box (proved).
+        lo: Lower bound on each output over the box (proved).
+        hi: Upper bound on each output over the box (proved).
     """
 
     layers: tuple[LayerMoment, ...]
@@ -212,8 +212,8 @@ def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
 
     Returns:
         One array `(n,)` per value. It is NaN if an op between the value and the outputs has no rule
-        in `PULL`, and 0 if the outputs do not depend on the value. For a value that a fused curve
-        bypasses, it is the norm without that curve.
+        in `PULL`, and 0 if the outputs do not depend on the value. A fused curve replaces several
+        ops; for a value between these ops, paths through the curve are not counted.
     """
     count, outputs = len(values[0]), min(OUTPUTS, graph.value_size(graph.output))
     norms = [np.zeros(count) for _ in values]

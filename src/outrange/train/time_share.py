@@ -114,7 +114,7 @@ class TimeShare:
 
         For the first measurement, half of the estimated duration of the remaining epochs counts
         toward the budget, but not more, since training may be stopped early. After that, time is
-        saved for the comparison if training is long enough.
+        reserved for the comparison if training is long enough.
 
         Args:
             compared: Whether the recording has been compared with the model.

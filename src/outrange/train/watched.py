@@ -124,7 +124,7 @@ class Watched:
         return y.reshape(-1, size).astype(np.float64)
 
     def unreachable(self, result: Moment) -> float | None:
-        """Return the fraction of the target values that lie outside the bounds of the outputs.
+        """Return the fraction of the target values that lie outside the bounds on the outputs.
 
         The result is None if the targets do not fit the outputs.
         """
@@ -138,7 +138,7 @@ class Watched:
         """Return whether some target may be out of the model's reach, whatever its weights are.
 
         The current bounds alone would not show that, since they hold for the current weights only.
-        Each bound of the outputs is moved outward to -1, 0, 1 or infinity. Labels of 0 and 1 are
+        Each bound on the outputs is moved outward to -1, 0, 1 or infinity. Labels of 0 and 1 are
         thus not reported for a sigmoid, although they are always outside its open range.
         """
         graph, y = self.structure.network.graph, self.fitting_targets()

@@ -1,4 +1,4 @@
-"""Files that one process locks and appends to; each append is on disk when the call returns."""
+"""Files that one process locks and appends to, flushing each append to disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deciding instances in separate processes on this machine, so that a crash affects only one."""
+"""Decides instances in processes on this machine, so that a crash affects only one instance."""
 
 from __future__ import annotations
 

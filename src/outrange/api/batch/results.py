@@ -1,8 +1,8 @@
 """Files for the results of many instances, written immediately so that a killed run loses none.
 
 `results.jsonl` is the record, with one line per result, appended and flushed to disk. `results.csv`
-is the table, with one row per instance, written after the record. If a kill truncates one of the
-two, the next start repairs it from the other.
+is the table, with one row per instance, written after the record. If a kill truncates one of these
+files, the next start repairs it from the other.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Result:
     Args:
         onnx: Name of the model in the list of instances.
         vnnlib: Name of the property in the list of instances.
-        verdict: One of `DECIDED` or `OPEN_VERDICTS`.
+        verdict: A verdict in `DECIDED` or `OPEN_VERDICTS`.
         detail: Reason for an open verdict, or a remark on a decided one.
         x: Flat input of the counterexample.
         y: Flat output of the model at `x`.
@@ -110,7 +110,7 @@ def result_of(
 
 
 class Results:
-    """The two result files, held open and locked.
+    """The two result files, kept open and locked.
 
     Args:
         path: The table, a `.csv` file; the record has the same name with `.jsonl`.
@@ -234,7 +234,7 @@ def _rows(results: list[Result]) -> str:
 
 
 def _whole_lines(data: bytes) -> tuple[bytes, bytes]:
-    """Return the complete lines, and the incomplete last line."""
+    """Return the complete lines of a file, and its incomplete last line, which may be empty."""
     end = data.rfind(b"\n") + 1
     return data[:end], data[end:]
 

@@ -38,7 +38,7 @@ class Shard:
         return out.with_name(f"{out.stem}-{self.number}-of-{self.count}{out.suffix}")
 
     def write(self, out: Path, whole: Sequence[Instance], seed: int) -> None:
-        """Write the origin of the shard's table to a file next to it.
+        """Write the origin of the shard's table to a file next to the table.
 
         Args:
             whole: The instances of all shards.
@@ -169,7 +169,7 @@ def check_same_run(first: Origin, other: Origin, name: str, other_name: str) -> 
         other_name: Name of the other shard in messages.
 
     Raises:
-        InputError: The origins differ in more than the shard's own instances.
+        InputError: The origins differ in anything other than the shards' own instances.
     """
     fields = {
         "version": "versions of outrange",

@@ -1,4 +1,4 @@
-"""Deciding instances on the workers of an executor, to which the files are sent."""
+"""Decides instances on the workers of an executor, which receive copies of the files."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def decide_instances(
         kept: The contents of the models' files.
         models: Number of models.
         queries: Queries about the models.
-        patience: Seconds after which no further instance is started.
+        patience: Time in seconds after which no new instance is started.
     """
     contents = [kept.data] if models == 1 else kept.get_or_make("models", deserialize)
     # A model that was sent before, together with other models, is already loaded.
@@ -148,7 +148,7 @@ def _next_tasks(waiting: deque[Instance], lost: Counter, most: int) -> list[Inst
 
 
 def _go_together(first: Instance, other: Instance, lost: Counter) -> bool:
-    """Return whether two instances may share a task: same model, or both models small.
+    """Return whether two instances may share a task: their model is the same, or both are small.
 
     An instance whose worker was lost earlier gets a separate task.
     """

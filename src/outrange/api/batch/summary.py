@@ -40,13 +40,13 @@ class BatchProgress:
 
 
 def count_verdicts(verdicts: Sequence[str]) -> str:
-    """Return counts such as `3 sat, 41 unsat`, without verdicts that do not occur."""
+    """Return counts such as `3 sat, 41 unsat`, omitting verdicts that do not occur."""
     counts = Counter(verdicts)
     return ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word]) or "none yet"
 
 
 def batch_live_text(now: BatchProgress) -> str:
-    """Return one line with counts, verdicts, estimated time left, and instances in progress."""
+    """Return one line with the progress, verdict counts, time left, and instances in progress."""
     left = now.seconds_left
     rest = "" if left is None else f", about {size(left)} left"
     under_way = f"  now {'; '.join(now.current)}" if now.current else ""

@@ -67,7 +67,7 @@ def verify_all(
         flat `x` and `y`.
 
     Raises:
-        InputError: An argument breaks a rule, or a file is missing.
+        InputError: An argument is invalid, or a file is missing.
 
     Example:
         >>> verify_all([("net.onnx", "property.vnnlib")], each=60)

@@ -197,7 +197,7 @@ class WorkerProcess:
         return self._done(**answer)
 
     def _handle_exit(self) -> Result | None:
-        """Restart the process if it was killed or had not started; otherwise report an error."""
+        """Restart a process that was killed or never started; otherwise return an error result."""
         assert self.task is not None and self._process is not None
         code = self._process.wait()
         why = f"killed by {_signal(-code)}" if code < 0 else f"ended with code {code}"

@@ -89,8 +89,8 @@ def closed_loop(
         observe: The controller's input, as a function of `x`, or of `(t, x)` with the step number
             (with `dt`: the time, as a float64 number). None for the whole state.
         actuate: The control, as a function of the controller's output. None for the output itself.
-        parameters: Bounds `(lo, hi)` of the unknown constants that the plant calls `p`.
-        disturbance: Bounds `(lo, hi)` of the disturbance that the plant calls `w`.
+        parameters: Bounds `(lo, hi)` on the unknown constants that the plant calls `p`.
+        disturbance: Bounds `(lo, hi)` on the disturbance that the plant calls `w`.
         varying: True if the disturbance may change at every step, False if it is constant. Required
             with `disturbance`.
         choice: In discrete time, the values that the plant's `c` may take at every step, such as
@@ -106,8 +106,9 @@ def closed_loop(
         controls: Names of the controls.
         where: A condition on `outrange.x`; initial states that do not satisfy it are ignored.
         tol: Stop when the bounds on the states are this close to the simulated range, relative to
-            its width. None means as close as possible in 8 s, or in half of the time that the
-            verdict took.
+            its width. None means as close as possible in a limited time: the larger of 8 s and half
+            of the time that the verdict took (with `dt`: of 1 s and 1.25 times that time), or less
+            if the specification is violated.
         time_limit: Stop after this many seconds; None leaves the limit to `effort`.
         budget: Limit in units of counted work instead of seconds; one unit takes about a second on
             one core. The answer is then the same on every machine (docs/reproducible.md).
@@ -125,7 +126,7 @@ def closed_loop(
         A `Loop`; it is true only if the specification is proved.
 
     Raises:
-        InputError: An argument breaks a rule; the message says which.
+        InputError: An argument is invalid; the message says which one and why.
         ModelError: The controller cannot be read.
         UnsupportedError: The plant uses an unsupported operation; with `dt`, the loop has choices,
             or a mode that `memory` does not update.

@@ -32,7 +32,7 @@ LEAST_PERIOD, MOST_PERIOD = 1e-12, 1e12
 """Range of accepted step sizes."""
 
 FRACTION = re.compile(r"\d{1,15}\s*/\s*\d{1,15}")
-"""Pattern of a step size that is a fraction instead of a decimal."""
+"""Pattern for a step size that is a fraction instead of a decimal."""
 
 
 def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]:
@@ -282,7 +282,7 @@ _KINDS: Mapping[str, Callable[[Condition, float], Temporal]] = {
 def _condition(
     keys: Mapping[str, Any], key: str, states: Sequence[str], controls: Sequence[str]
 ) -> Condition | None:
-    """Return the condition that all formulas under a key are at most 0; None without formulas."""
+    """Return the condition that all formulas of a key are at most 0, or None if there are none."""
     from ...frontends.functions.formulas import evaluate
 
     names = [*states, *controls]

@@ -41,7 +41,7 @@ LEAST, SHARE = 5.0, 1.0
 """Time for one candidate set: a minimum in seconds, and a multiple of the time spent so far."""
 
 LOOSE = 0.5
-"""Tolerance of a pipe that only decides whether a set is mapped into itself."""
+"""Tolerance of a pipe that is computed only to decide whether a set is mapped into itself."""
 
 Ask = Callable[..., Loop]
 """A function `ask(seconds, initial=..., steps=..., spec=..., where=..., tol=...)`."""
@@ -159,11 +159,11 @@ def _find_invariant(
 
 
 def _candidates(answer: Loop) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield boxes around the states at the end of an answer's pipe, slightly enlarged.
+    """Yield enlarged boxes around the late states of an answer's pipe.
 
-    A state that approaches its limit from one side has not reached it yet. So the first box is the
-    hull of the second half of the pipe, which covers how far the state still moved. Dimensions of
-    width 0 are not enlarged.
+    A state that approaches its limit from one side has not reached it yet. So the first boxes
+    enclose the second half of the pipe, whose width includes the distance that the state moved in
+    it. The last box encloses only the final states. Dimensions of width 0 are not enlarged.
     """
     pipe = answer.pipe
     late = np.flatnonzero((pipe.start == pipe.stop) & (pipe.start >= 0.5 * pipe.stop.max()))

@@ -48,7 +48,7 @@ def read_loop(
     memory: Callable | None = None,
     delay: Any = 0,
 ) -> tuple[LoopSystem | FlowSystem, list[Network], InputDomain | None]:
-    """Return the loop as graphs, the controllers' networks, and the initial set to show in answers.
+    """Return the loop as a system, its controllers' networks, and the initial set shown in answers.
 
     Raises:
         InputError: The arguments do not match each other.

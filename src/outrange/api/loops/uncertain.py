@@ -1,4 +1,4 @@
-"""Readers of a plant's uncertain quantities: disturbance, parameters, choices."""
+"""Reads the uncertain quantities of a plant: disturbance, parameters, choices."""
 
 from __future__ import annotations
 

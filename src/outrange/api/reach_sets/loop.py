@@ -52,8 +52,8 @@ def loop_reach_sets(
     matrices), in discrete time. `outrange.closed_loop` proves a box for each step and decides
     specifications; this function returns the set itself. It cuts the initial set along the zero
     planes of units, step by step, until the loop is affine on each piece. The number of pieces
-    grows with the steps; if the time or `most_pieces` is exhausted, the later sets only enclose the
-    reachable states.
+    grows with the number of steps; if the time or `most_pieces` is exhausted, the later sets only
+    enclose the reachable states.
 
     Args:
         controller: As for `outrange.closed_loop`.
@@ -87,7 +87,7 @@ def loop_reach_sets(
         A `LoopReachSets`: `at(k)` is the set after step `k`, and `plot()` draws all sets.
 
     Raises:
-        InputError: An argument breaks a rule, or more than eight numbers vary.
+        InputError: An argument is invalid, or more than eight numbers vary.
         ModelError: The controller cannot be read.
         UnsupportedError: The controller or the plant is curved or discontinuous.
 

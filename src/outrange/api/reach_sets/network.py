@@ -31,9 +31,9 @@ def reach_set(
 
     The input set is cut along the zero planes of units until the network is affine on each piece;
     the cuts use rational arithmetic. Each piece is a star set: a polytope of inputs and an affine
-    map. If the time or `most_pieces` is exhausted, affine forms with an error enclose the outputs
-    on the remaining inputs, so the union always covers the image. For the opposite direction, the
-    inputs whose outputs violate a property, see `outrange.bad_inputs`.
+    map. If the time or `most_pieces` is exhausted, affine forms with an error term enclose the
+    outputs on the remaining inputs, so the union always covers the image. For the opposite
+    direction, the inputs whose outputs violate a property, see `outrange.bad_inputs`.
 
     The function is meant for few inputs (up to about four, eight at most); the number of outputs
     hardly matters.
@@ -63,7 +63,7 @@ def reach_set(
         A `ReachSet`: `pieces`, `contains(y)`, `lo` and `hi`, `polygons(0, 1)`, `plot()`.
 
     Raises:
-        InputError: An argument breaks a rule, some inputs are integers, or too many inputs vary.
+        InputError: An argument is invalid, some inputs are integers, or too many inputs vary.
         ModelError: The model or file cannot be read.
         UnsupportedError: The model or file contains an unsupported operation.
 

@@ -1,4 +1,4 @@
-"""Check of a report's properties before any question is asked."""
+"""Checks a report's properties before any question is asked."""
 
 from __future__ import annotations
 

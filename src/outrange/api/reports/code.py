@@ -1,4 +1,4 @@
-"""Python code for models and input sets, which lets readers repeat a question."""
+"""Python code that recreates models and input sets, so that readers can repeat a question."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _is_plain(box: Any) -> bool:
 
 
 def width_code(x: Any) -> str:
-    """Return the expression for the width of each input over the data."""
+    """Return the expression for the width of each input's range over the data."""
     width = "{0}.max(axis=0) - {0}.min(axis=0)"
     if isinstance(x, Mapping):
         return "{name: " + width.format("x") + " for name, x in data_x.items()}"

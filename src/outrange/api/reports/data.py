@@ -23,7 +23,7 @@ class NotApplicableError(InputError):
 
 
 def class_numbers(y: Any) -> np.ndarray:
-    """Return targets as class numbers `(n,)`; one-hot rows become the index of their 1.
+    """Return targets as class numbers `(n,)`; each one-hot row becomes the index of its 1.
 
     Raises:
         NotApplicableError: The targets are not classes.
@@ -50,7 +50,7 @@ def check_units(
 
     Args:
         units: As for `outrange.report`.
-        names: Names of the input entries as a flat list; empty without names.
+        names: Names of the input entries as a flat list; empty if there are none.
         slots: Inputs and outputs of the model.
         outputs: Names of the outputs.
 

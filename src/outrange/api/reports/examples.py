@@ -1,4 +1,4 @@
-"""Counterexamples of monotonicity inside the input set, after a search over a larger box."""
+"""Counterexamples to monotonicity inside the input set, after a search over a larger box."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ MOST_EACH = 10.0
 """Maximum number of seconds for the robustness of one data row."""
 
 SMALL_SHARE = 0.01
-"""Default robustness radius, as a fraction of the width of each input over the data."""
+"""Default robustness radius, as a fraction of the width of each input's range over the data."""
 
 
 @dataclass
@@ -285,7 +285,7 @@ class Questions:
 
     @staticmethod
     def _better(first: Section, second: Section) -> Section:
-        """Return the one of two sections on ranges that has the smaller gap."""
+        """Return whichever of two sections on ranges has the smaller gap."""
         gaps = [
             float(np.max(answer.relative_gap, initial=0.0))
             for part in (first, second)
@@ -376,7 +376,7 @@ class Questions:
 
     @property
     def _larger(self) -> str:
-        """Note that answers refer to the box around the input set; empty if the set is a box."""
+        """A note saying that answers refer to the box around the set, or "" if the set is a box."""
         return LARGER if isinstance(self.box, Mixed) else ""
 
     def _monotonicity(self, seconds: float) -> Section:

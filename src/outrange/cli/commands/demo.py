@@ -13,7 +13,7 @@ from ..exit_codes import EXACT
 
 
 def demo(echo: Callable[[str], None]) -> int:
-    """Train a network on the torques of a robot arm; print its exact and its sampled range."""
+    """Train a network on a robot arm's torques; print its exact range and its sampled range."""
     from ..._demo import arm
     from ...api.ranges import output_range, sample_range, summary
     from ...api.read import load

@@ -13,7 +13,7 @@ from ..options.arrays import read_file
 
 
 FOUND = {Level.PROVED: 6, Level.MEASURED: 7, Level.SUSPECTED: 8}
-"""Exit code for the worst level of any finding."""
+"""Dict from the worst level of the findings to the exit code."""
 
 
 def ask_diagnose(

@@ -31,13 +31,13 @@ def ask_explore(
         port: Port of the page; 0 for any free port.
         token: Secret that a request must contain; a random one if None.
         host: Address to listen on.
-        allow_remote: Whether `host` may be an address that other machines reach.
+        allow_remote: Whether `host` may be an address that other machines can reach.
         open_: Whether to open the page in the browser.
         seconds: Time limit for one search for ranges.
         unsafe: Whether to run code stored in the model file.
 
     Raises:
-        InputError: An option breaks a rule, or the server's packages are not installed.
+        InputError: An option is invalid, or the server's packages are not installed.
     """
     from ...api.arguments import load_network
     from ...explorer.exhibit import Exhibit

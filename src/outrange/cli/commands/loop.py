@@ -68,7 +68,7 @@ def ask_loop(
         tol: Gap to reach; see `outrange.closed_loop`.
         seed: Seed of the simulated trajectories.
         picture: File for a figure of the states over time.
-        table: CSV file for the bounds of the states.
+        table: CSV file for the bounds on the states.
         executor: Address of a Dask scheduler whose workers search.
         as_json: Whether to print everything as JSON.
         unsafe: Whether to run code stored in the model file.

@@ -15,7 +15,7 @@ from ..exit_codes import EXACT, OPEN, VIOLATED
 
 
 def ask_merge(tables: Sequence[str], out: str, echo: Callable[[str], None]) -> int:
-    """Write the combined table; return the exit code that `verify-all` has for the whole list.
+    """Write the combined table; return the exit code that `verify-all` would return for the list.
 
     Args:
         tables: Tables of the shards.

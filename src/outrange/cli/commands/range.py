@@ -91,7 +91,12 @@ def ask_range(
 def pick_output(
     text: str, outputs: dict[str, tuple[int, ...]]
 ) -> tuple[np.ndarray, dict[str, tuple[int, ...]]]:
-    """Return rows that select an output (by name or flat index), and its shape by label."""
+    """Return rows that select an output, and a dict from the output's label to its shape.
+
+    Args:
+        text: Name or flat index of the output.
+        outputs: Dict from the name of each output to its shape.
+    """
     sizes = [int(np.prod(shape, dtype=np.int64)) for shape in outputs.values()]
     identity = np.eye(sum(sizes))
     if text in outputs:

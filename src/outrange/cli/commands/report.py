@@ -44,7 +44,7 @@ def ask_report(
     seed: int,
     unsafe: bool,
 ) -> int:
-    """Write the page and print its sections; return an exit code that says whether it is complete.
+    """Write the page and print its sections; return an exit code for whether it is complete.
 
     Args:
         model: File of the model.
@@ -60,7 +60,7 @@ def ask_report(
         unsafe: Whether to run code stored in the model file.
 
     Raises:
-        InputError: An option breaks a rule.
+        InputError: An option is invalid.
     """
     if not seconds >= LEAST_TIME:
         raise InputError(

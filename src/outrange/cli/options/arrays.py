@@ -1,4 +1,4 @@
-"""Reading of numbers from the command line and from files."""
+"""Reads numbers from the command line and from files."""
 
 import json
 from pathlib import Path

@@ -4,7 +4,8 @@ from typing import Any, TypeAlias
 
 
 Option: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
-"""Option names and the arguments of `click.option`; a list as `type` lists the allowed values."""
+"""Option names and the arguments of `click.option`; a list passed as `type` contains the allowed
+values."""
 
 
 def option(*names: str, **settings: Any) -> Option:

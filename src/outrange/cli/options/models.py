@@ -1,4 +1,4 @@
-"""Loading of the model named on the command line."""
+"""Loads the model specified on the command line."""
 
 from __future__ import annotations
 

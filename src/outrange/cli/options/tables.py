@@ -1,4 +1,4 @@
-"""Reading of inputs from a data file, without its targets and with columns matched by title."""
+"""Reads inputs from a data file, drops its targets, and matches columns by title."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The capabilities that `supports` prints: theories (chapter 4) that are decided soundly."""
+"""Capabilities that `supports` prints: theories (chapter 4 of the standard) decided soundly."""
 
 from __future__ import annotations
 

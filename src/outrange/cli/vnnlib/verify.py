@@ -1,4 +1,4 @@
-"""`outrange-vnnlib verify`: decides a query of version 2.0 and prints in the standard's format."""
+"""`outrange-vnnlib verify`: decides a version 2.0 query; the output follows the standard."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _assignment(
 
 
 def _format_tensor(assigned: tuple[DeclaredTensor, np.ndarray]) -> str:
-    """Return a line with name, type and shape, then each number on a line, without exponents."""
+    """Return a line with name, type and shape, and one line per number, without exponents."""
     tensor, values = assigned
     head = f"{tensor.name} {tensor.element} [{','.join(map(str, tensor.shape))}]"
     numbers = (np.format_float_positional(v, trim="0") for v in values.ravel())

@@ -43,7 +43,7 @@ def verdict_outcome(verdicts: Sequence[Verdict]) -> str:
 
 
 def verdict_document(answer: Verdict, reader: Reader) -> Document:
-    """Return the document of a property: the verdict, and an input that breaks it."""
+    """Return the document of a property: the verdict, and an input that violates the property."""
     blocks: list[Block] = []
     example = answer.counterexample
     if answer.status == HOLDS:

@@ -30,7 +30,7 @@ shown without a fold, and maximum number of entries of an input that is shown.""
 
 
 class OutputEnds:
-    """The two bounds of one output, as text.
+    """The two bounds on one output, as text.
 
     Proved bounds are rounded outward, and seen values are rounded inward.
 
@@ -175,7 +175,7 @@ def _input_at(answer: Range, at: Any, i: int) -> np.ndarray:
 def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
     """Return a warning if any input is unrealistic, otherwise an empty list.
 
-    An input is unrealistic if it mixes categories, or has a fraction where the data has integers.
+    An input is unrealistic if it mixes categories, or has a fraction where the data have integers.
     """
     mixed = any(map(reader.is_mixed, points))
     part = any(map(reader.is_fractional, points))
@@ -187,7 +187,7 @@ def impossible(reader: Reader, *points: np.ndarray) -> list[Block]:
 
 
 def _unknown(answer: Range, ends: list[OutputEnds]) -> list[Block]:
-    """Return a fold about bounds that are not known exactly, and about what would settle them.
+    """Return a fold about bounds that are not known exactly, and about how to determine them.
 
     The list is empty if all bounds are known to the digits shown.
     """

@@ -21,7 +21,7 @@ MOST_DECIMALS, LARGEST = 8, 1e12
 instead."""
 
 FREE = 1e-6
-"""Tolerance for the float64 rounding of a round number, as a fraction of its last digit."""
+"""Tolerance for float64 rounding in a round number, in units of its last displayed decimal."""
 
 
 @dataclass(frozen=True)

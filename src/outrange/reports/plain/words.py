@@ -47,7 +47,7 @@ def remedy(reason: str, seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return a duration in words, rounded up to minutes or hours."""
+    """Return a duration as text, rounded up to minutes or hours."""
     if seconds <= 60:
         return "about a minute"
     minutes = math.ceil(seconds / 60)

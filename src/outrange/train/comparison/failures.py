@@ -17,8 +17,8 @@ FALLING = 0.01
 """A loss is still falling if it fell by this fraction over the last tenth of the training run."""
 
 STATIONARY = 1e-3
-"""A training run is stationary if a step along the gradient, of 1 % of the weights' norm, changes
-the loss by less than this fraction."""
+"""A training run is stationary if a step along the gradient, whose length is 1 % of the weights'
+norm, changes the loss by less than this fraction."""
 
 RESTLESS = 10.0
 """A loss oscillates if the sum of its increases in the second half of the run exceeds its net

@@ -233,7 +233,7 @@ class ComparisonRecord:
         return True
 
     def restore(self, old: Study, path: Path) -> float:
-        """Load the state of a saved study; return the seconds that the study has taken so far."""
+        """Load the state of a saved study; return the time it has taken so far, in seconds."""
         try:
             with np.load(state_path(path), allow_pickle=False) as saved:
                 arrays = {name: saved[name] for name in saved.files}

@@ -124,7 +124,7 @@ class Loops(Group):
         return losses, metrics, spreads
 
     def steepness(self) -> np.ndarray:
-        """Return the norms of `Group.steepness`, computed by the backend's differentiation."""
+        """Return the norms of `Group.steepness`, by the backend's automatic differentiation."""
         norms = np.zeros(self.lanes)
         for lane in range(self.lanes):
             objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)

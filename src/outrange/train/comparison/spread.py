@@ -58,7 +58,7 @@ class Laps:
         ]
 
     def until(self, group: int) -> int:
-        """Return the tick up to which a group may train, which is not far beyond the slowest."""
+        """Return the tick to which a group may train: not far beyond that of the slowest group."""
         if group not in self.gained:
             return self.record.ticks
         last = min(self.open, key=self.record.at)
@@ -67,7 +67,7 @@ class Laps:
         return min(self.record.ticks, self.record.at(last) + 2 * self.gained[last])
 
     def next(self, busy: set[int]) -> int | None:
-        """Return the idle group furthest behind that may continue, or None if there is none."""
+        """Return the group furthest behind of those that are idle and may continue, or None."""
         ready = [g for g in self.open if g not in busy and self.record.at(g) < self.until(g)]
         return min(ready, key=self.record.at, default=None)
 

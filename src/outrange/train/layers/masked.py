@@ -37,9 +37,9 @@ class MaskedDense(keras.layers.Layer):
 
     Args:
         units: Number of units, that is, of outputs.
-        mask: A matrix `(inputs, units)` of 0 and 1 (or False and True), with 1 if input `i` may
-            reach unit `j`. A list with one string of these digits per input is accepted too; saved
-            models contain this form.
+        mask: A matrix `(inputs, units)` of 0 and 1 (or False and True), with 1 at `[i, j]` if input
+            `i` may reach unit `j`. A list with one string of these digits per input is accepted
+            too; saved models contain this form.
         activation: As in `keras.layers.Dense`, like all following arguments.
         use_bias: Whether to add a bias.
         kernel_initializer: Initializer of the full kernel, to which the mask is then applied.
@@ -97,7 +97,7 @@ class MaskedDense(keras.layers.Layer):
 
     @property
     def kernel(self) -> Any:
-        """The effective weights, `(inputs, units)`, which are exactly 0 without a connection."""
+        """The effective weights, `(inputs, units)`, exactly 0 where there is no connection."""
         return _apply_mask(self._mask, self._kernel)
 
     def build(self, input_shape: Shape) -> None:

@@ -94,11 +94,12 @@ class MonotoneIndexHead(keras.layers.Layer):
         return self._normalize(logits) if self.softmax else logits
 
     def _sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return two matrices: factors of the first group's logits and of the increments.
+        """Return two matrices: one repeats the first group's logits, one sums the increments.
 
-        All logits are the sum of the two products. The first matrix repeats the logits of the first
-        group in every group. The second sums the increments that each logit of a later group
-        contains.
+        The logits of all groups are the first group's logits times the first matrix, plus the
+        increments times the second matrix. The first matrix repeats the logits of the first group
+        in every group. The second adds to each logit of a later group all increments of groups and
+        classes up to its own.
         """
         g, k = self.groups, self.classes
         repeat = np.tile(np.eye(k, dtype="float32"), (1, g))

@@ -155,9 +155,9 @@ class MonotoneIndexPenalty(keras.losses.Loss):
 
     @staticmethod
     def _above(p: Any, parts: Sequence[Any]) -> Any:
-        """Return the probability that the index exceeds `j`, for each `j` but the last.
+        """Return the probability that the index exceeds `j`, for each class `j` except the last.
 
-        All groups are padded to the number of classes of the longest group.
+        All groups are padded to the number of classes of the largest group.
         """
         ops = keras.ops
         longest = max(int(part.shape[-1]) for part in parts)
