@@ -62,14 +62,13 @@ def robustness(
         model: As for `outrange.verify`.
         x: One input in the model's input shape (with an optional batch axis of 1), or a dict from
             input name to the value of that input.
-        label: Class that must not change, which is the index of the largest output. None for the
-            class at `x`. A model with one output number has class 1 above the threshold and 0
-            otherwise.
+        label: Class that must not change, as the index of the largest output. None for the class at
+            `x`. A model with one output number has class 1 above the threshold and 0 otherwise.
         property: A condition on `outrange.y` (and `outrange.x`) that must stay true, instead of the
             class.
         threshold: Threshold of a model with one output number. None for 0.5 if the output stays
             within [0, 1] (a sigmoid), or 0 if it can have either sign (a logit). The answer says
-            which.
+            which was used.
         norm: Norm of the perturbation: `"inf"` (each entry separately), 1 or 2. With several
             inputs, each has its own ball.
         scale: Change of each input at radius 1, in its own unit (0 fixes it): an array, a mapping

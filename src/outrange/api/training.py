@@ -48,8 +48,8 @@ def compare(
     program, and each lane computes exactly what Keras computes when it trains that model alone. On
     other backends, and for models too large for that, `Model.train_on_batch` trains the models in
     turn, which is slower. All combinations advance together, so they have trained equally long when
-    the time runs out. A start has the same initial weights in every combination with the same
-    shapes, and all combinations get the same batches. The reasons for failures come from
+    the time runs out. A start has the same initial weights in all combinations whose weights have
+    the same shapes, and all combinations get the same batches. The reasons for failures come from
     `outrange.diagnose` and from the loss curves, gradients and outputs recorded during training.
 
     Args:

@@ -39,7 +39,7 @@ class Shown:
         id: ID of the `range` question that they answer.
         ends: The inputs at which the smallest and the largest outputs were seen.
         box: The box of the sliders.
-        answer: The answer of the completed search; None until then, or if the model contradicts it.
+        answer: The answer of the search; None until it is complete, or if the model contradicts it.
         checked: Whether the answer has been compared with the model itself.
     """
 

@@ -30,7 +30,7 @@ def domain_section(regions: Sequence[Region], reader: Reader, origin: str = "") 
     Args:
         regions: Regions whose union is the set.
         reader: Names, units, integers and categories of the inputs.
-        origin: Sentence on the origin of the set; empty for a standard sentence.
+        origin: Sentence on the origin of the set; if empty, a standard sentence is used.
     """
     lo = np.min([region.box.lo for region in regions], axis=0)
     hi = np.max([region.box.hi for region in regions], axis=0)

@@ -24,7 +24,7 @@ class Report:
         sections: Sections in the order of the page.
         standard: The standard under whose headings the page is organized, or None.
         interrupted: Whether Ctrl-C ended the questions early.
-        title: Heading of the page; empty for a standard heading with the model's name.
+        title: Heading of the page; if empty, a standard heading with the model's name is used.
     """
 
     model: str

@@ -55,7 +55,7 @@ TITLES = {
 """Heading and subject of each section, in the order of the page."""
 
 FOLDED = ("slopes", "layers", "diagnosis", "model", "reproduce")
-"""Sections that are folded on the page; the table at the top shows their result."""
+"""Sections that are folded on the page; the table at the top shows their results."""
 
 NOT_ASKED = "not applicable"
 """Outcome of a section whose question does not apply to the model or the data."""

@@ -29,12 +29,12 @@ class RangeMonitor(keras().callbacks.Callback):
     allows. The other epochs repeat the latest numbers, and `ranges/epoch` is the epoch in which
     they were measured (NaN before the first measurement).
 
-    If the training run is too short for that, the monitor measures after the last epoch with
-    interval arithmetic, whose bounds are also proved but wider. It does so if the measurement fits
-    into the time budget or takes less than a hundredth of a second. Otherwise, a `UserWarning` at
-    the end of training reports that nothing was measured. If a later callback stops training early,
-    the last measurement is made for the final weights when training ends, and appears only in
-    `model.history`.
+    If the training run is too short for any such measurement, the monitor measures after the last
+    epoch with interval arithmetic, whose bounds are also proved but wider. It does so if the
+    measurement fits into the time budget or takes less than a hundredth of a second. Otherwise, a
+    `UserWarning` at the end of training reports that nothing was measured. If a later callback
+    stops training early, the last measurement is made for the final weights when training ends, and
+    appears only in `model.history`.
 
     The recording is also compared with the model itself. This comparison compiles the model, so it
     is made as soon as the time budget allows (with `share=1`, before the first step). In a long

@@ -50,8 +50,8 @@ class Result:
         y: Flat output of the model at `x`.
         files: Digest of the model file and the property file; the result is void if the digest
             changes.
-        model_sha256: SHA-256 of the model's file as read; empty without a model.
-        property_sha256: SHA-256 of the property's file as read; empty without a file.
+        model_sha256: SHA-256 of the model's file as read; empty if no model was read.
+        property_sha256: SHA-256 of the property's file as read; empty if no file was read.
         seed: Seed of the counterexample search.
         time_limit: Time limit in seconds.
         warrant: Name of the `Warrant`, the kind of evidence behind the verdict.

@@ -90,7 +90,7 @@ class Origin:
 
 
 def shard_of(text: str | None) -> Shard | None:
-    """Return the shard that the option `--shard` describes; None without the option.
+    """Return the shard that the option `--shard` describes, or None if the option is absent.
 
     Args:
         text: Value of the option: for example `"3/8"`, or `"slurm"` for the shard that belongs to

@@ -20,7 +20,7 @@ def names_of(names: Sequence[str] | None, x: Any, box: Any, size: int) -> list[s
 
     Args:
         names: As for `outrange.report`.
-        x: Inputs of the data; None without data.
+        x: Inputs of the data; None if there are no data.
         box: The input set; None for the range of the data.
         size: Total number of input entries.
 
@@ -61,7 +61,7 @@ def checked_outputs(
     Args:
         names: As for `outrange.report`.
         slots: Outputs of the model.
-        y: Targets of the data; None without targets.
+        y: Targets of the data; None if there are no targets.
 
     Raises:
         InputError: The number of names differs from the number of outputs, or a name is repeated.

@@ -24,7 +24,7 @@ def whole_and_groups(
     """Return the integer inputs and the one-hot groups that the box declares or the data show.
 
     Args:
-        x: Inputs of the data; None without data.
+        x: Inputs of the data; None if there are no data.
         names: Names of the input entries as a flat list.
         box: The input set; None for the range of the data.
         slots: Inputs with the names that the box uses.
