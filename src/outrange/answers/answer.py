@@ -98,7 +98,7 @@ class Answer(ABC):
 
     @property
     def box(self) -> Bounds | None:
-        """`(lo, hi)`, each `(inputs,)`: the smallest box around the input set; None if unknown."""
+        """The smallest box around the input set, `(lo, hi)`, each `(inputs,)`; None if unknown."""
         return None if self.over is None else (self.over.lo, self.over.hi)
 
     def as_dict(self) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class Range(Answer):
 
     @property
     def gap(self) -> np.ndarray:
-        """Unknown part of each output's range, in its unit: the larger gap at its two bounds."""
+        """Larger gap at the two bounds of each output, in the output's unit."""
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.maximum(self.seen_lo - self.lo, self.hi - self.seen_hi)
         return np.where(np.isnan(gap), np.inf, gap)

@@ -76,7 +76,7 @@ class Extrapolation(Answer):
 
     @property
     def by(self) -> np.ndarray:
-        """`(k, columns)`, signed distance to the training range: negative below it, 0 within it."""
+        """Signed distances to the training ranges, `(k, columns)`, negative below and 0 within."""
         below, above = np.minimum(self.values - self.lo, 0), np.maximum(self.values - self.hi, 0)
         return below + above
 

@@ -100,7 +100,7 @@ class Loop(Decided, Answer):
 
     @property
     def last(self) -> int:
-        """Index of the last step (in continuous time: the last time, rounded to an integer)."""
+        """Index of the last step, or in continuous time the last time, rounded to an integer."""
         return round(float(self.pipe.stop.max()))
 
     @property

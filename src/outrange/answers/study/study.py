@@ -81,7 +81,7 @@ class Study(Answer):
 
     @property
     def ranking(self) -> tuple[Combination, ...]:
-        """Combinations, best first: by successful starts, then by median metric, then by speed.
+        """Combinations, best first, by successful starts, then by median metric, then by speed.
 
         Two metrics are considered equal if they differ by less than about a thousandth of the
         distance from `baseline` to `goal`. Then the combination that `recommend` suggests comes
