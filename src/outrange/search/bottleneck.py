@@ -43,14 +43,15 @@ SLICE = 0.25
 """Length of one call of `advance`, in seconds."""
 
 PAVED = 256
-"""Maximum number of boxes into which a case is divided. The hull of its open boxes is a region."""
+"""Maximum number of boxes into which a case is divided. The hull of its open boxes forms a
+region."""
 
 TOLERANCE = 1e-2
 """Target relative gap of the bottleneck ranges."""
 
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
-"""Least lower bound of a region's value that proves that no input reaches the region."""
+"""Smallest lower bound on a region's value that proves that no input reaches the region."""
 
 Begin = Callable[[Problem, Incumbent], Search]
 """Function that starts the search that suits a problem."""
@@ -160,7 +161,7 @@ class BottleneckSearch(Search):
 
     @property
     def _limit(self) -> float | None:
-        """Seconds left, or None for no limit."""
+        """Remaining time in seconds, or None if there is no limit."""
         left = self.incumbent.clock.left
         return None if np.isinf(left) else left
 

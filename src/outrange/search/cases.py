@@ -1,4 +1,4 @@
-"""Branch and bound over unions of boxes and integer inputs, by searches of single real boxes.
+"""Branch and bound over unions of boxes and over integer inputs, by searches of single boxes.
 
 Each case is a box whose integers are relaxed to reals, so any search of one box bounds it. The case
 with the worst bound is searched next. A case whose relaxation has an optimum below the cutoff is
@@ -31,7 +31,7 @@ FIRST_TURN = 0.1
 """Length of a case's first turn, in seconds; it doubles with each turn of the same case."""
 
 SETTLED = 0.3
-"""Length of a case's next turn, in seconds, above which its first turns are complete."""
+"""Length of a turn, in seconds. A case whose next turn is longer has had its first turns."""
 
 WORTH = 0.05
 """Fraction of a gap that a turn must close; a case is split after a turn that closes less."""
@@ -261,7 +261,7 @@ class CaseSearch(Search):
     def _branching_input(
         self, i: int, case: _SearchedBox, stalled: bool, ended: bool
     ) -> tuple[int, float] | None:
-        """Return the input along which to split a case and the split value, or None.
+        """Return the input along which to split a case, and the split value, or None.
 
         None means that the case is searched further. A relaxation with a point below the cutoff
         cannot close the case. The case is still searched while its bound is further from its best

@@ -36,7 +36,7 @@ def decide(
 ) -> Solution:
     """Find a point that satisfies a clause, or prove that there is none.
 
-    All groups are first attacked. Then their branch-and-bound searches take turns.
+    First, all groups are attacked. Then their branch-and-bound searches take turns.
 
     Args:
         groups: Clauses and the boxes on which they are decided; at least one.
@@ -106,7 +106,7 @@ class _Decision:
         return self._solution(status, unproved or self.searches, partial)
 
     def _begin(self) -> Stop | None:
-        """Attack every group and compute its first bounds; return why it ended early, or None."""
+        """Attack every group and compute its first bounds; return why this ended early, or None."""
         # If the preparation fails, every clause is searched separately.
         with suppress(SearchFailedError):
             attempt(self._prepare, "the refutation of clauses before the search")

@@ -19,7 +19,7 @@ from .subdivide_boxes import open_boxes
 
 
 TIE = 1e-9
-"""Fraction of the observed range up to which a value is treated as 0 up to rounding."""
+"""Largest value that is treated as 0 because of rounding, as a fraction of the observed range."""
 
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
 

@@ -48,7 +48,7 @@ def pool_clauses(graph: Graph, groups: Sequence[ClauseGroup]) -> list[PooledClau
     Args:
         groups: Clauses and their boxes.
 
-    Sound: yes; the clauses keep their meaning, except that a varying constant is added as an input.
+    Sound: yes; the clauses keep their meaning, and a varying constant merely becomes an input.
     """
     kinds: dict[Hashable, list[tuple[ClauseGroup, list[float]]]] = {}
     left: list[ClauseGroup] = []

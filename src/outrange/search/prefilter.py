@@ -20,7 +20,7 @@ MANY = 16
 """Minimum number of groups that are pre-filtered; fewer are searched directly."""
 
 FEW_ROOTS = 32
-"""Groups with more boxes than this are not pre-filtered: a search bounds their boxes together."""
+"""Maximum number of boxes in a group that is pre-filtered; a search bounds more boxes together."""
 
 AT_ONCE = 256
 
@@ -78,7 +78,7 @@ def _is_refuted(clause: Sequence[Formula], lo: np.ndarray, hi: np.ndarray) -> bo
 
 
 class NothingOpen(Search):
-    """The search of a problem without open boxes, which is finished from the start.
+    """A search that is finished from the start, for a problem without open boxes.
 
     Args:
         inputs: The number of inputs.

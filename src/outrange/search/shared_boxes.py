@@ -36,13 +36,13 @@ NUMBERS = 1 << 23
 """Maximum number of entries in the forms of all boxes that are bounded together."""
 
 MOST_NUMBERS = 1 << 27
-"""Number of stored bounds of open boxes above which the search ends."""
+"""Maximum number of stored bounds of open boxes; the search ends if there are more."""
 
 
 def shares_boxes(problem: Problem) -> bool:
     """Return whether a problem has few inputs, and many objectives that are single outputs.
 
-    For smaller problems, searching each objective separately finishes before a first pass here
+    For smaller problems, a separate search for each objective finishes before a first pass here
     would.
     """
     single = np.count_nonzero(problem.rows, axis=1).max(initial=0) == 1
@@ -74,7 +74,7 @@ class SharedBoxSearch(Search):
         self._lower = self._bound_boxes(self._lo, self._hi)
         """`(boxes, m)` proved bounds over the open boxes."""
         self._closed = np.full(len(problem.rows), np.inf)
-        """`(m,)` least bounds over the closed boxes."""
+        """`(m,)` smallest of the bounds over the closed boxes."""
 
     def _start(self, seed: int) -> None:
         """Offer random points of the box."""

@@ -43,7 +43,7 @@ class StepCases:
     boxes: DomainBoxes
 
     def is_closed(self, least: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return whether each box is closed, `(n,)`: it reaches `target`, or its case is empty.
+        """Return whether each box is closed, `(n,)`: bounds reach `target`, or its case is empty.
 
         Args:
             least: Lower bounds of the graph's outputs, shape `(n, outputs)`.

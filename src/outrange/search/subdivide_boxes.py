@@ -2,7 +2,7 @@
 
 On small boxes, forward forms are nearly exact, and one pass bounds hundreds of boxes. So a box
 costs far less than in a search. The choice of the input to halve depends on measured gains: each
-box stores the gain of each input from its last halving, and expects half of that gain next time.
+box stores the gain from the last halving along each input, and expects half of it next time.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ ENTRIES = 1 << 22
 """Maximum number of entries in the values of all boxes that one pass bounds."""
 
 FREE = 3
-"""Maximum number of free inputs of a box to halve (1 if the box kernel can bound boxes faster)."""
+"""Maximum number of free inputs of a box that is halved (1 if the box kernel bounds boxes
+faster)."""
 
 MOST_ROWS = 12
-"""Maximum number of free inputs of a box to bound; a forward form has one row per free input."""
+"""Maximum number of free inputs of a box that is bounded: a forward form has a row for each."""
 
 WIDER = 3
 """Base of the limit on the number of boxes: the sum of `WIDER**free` over the root boxes."""
@@ -39,7 +40,7 @@ PATIENCE = 8
 up."""
 
 LEAST_GAIN = 1.0 / 16.0
-"""Least expected gain of halving an input, as a fraction of the distance to the target.
+"""Minimum gain that is attributed to a halving, as a fraction of the distance left to the target.
 
 So an input that gained nothing in a large box is tried again in a small one."""
 

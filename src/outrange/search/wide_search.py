@@ -46,7 +46,8 @@ memory.
 """
 
 MOST_OF_TIME = 0.9
-"""Fraction of the remaining time that a forward pass may take; it alone may settle small sets."""
+"""Fraction of the remaining time that a forward pass may take; the pass alone may settle small
+sets."""
 
 SETTLED = 0.99
 """Fraction of sampled units that forms must prove stable to justify a forward pass of all units.
@@ -207,10 +208,11 @@ class WideSearch(Search):
         self._lower = np.fmax(self._lower, ends[0][0])
 
     def _descend(self, near: bool) -> None:
-        """Descend on the lowest open objective from its best point, or on a random one.
+        """Descend on the lowest open objective from its best point, or on a random objective.
 
         Args:
-            near: Whether to start from a known best point instead of a random one.
+            near: Whether to descend on the lowest objective from its best point, instead of on a
+                random open objective from a random point.
         """
         open_ = self._open
         if not open_.size:

@@ -1,4 +1,4 @@
-"""Import of Keras on an installed backend, with a version check; no other module imports Keras."""
+"""Import of Keras with an installed backend, and a version check; no other module imports Keras."""
 
 import importlib
 import importlib.util
@@ -20,8 +20,8 @@ def keras() -> Any:
     """Import and return `keras`, using the user's chosen backend or else an installed one.
 
     Raises:
-        ModelError: Keras or every backend is missing, or Keras is too old.
-        InputError: Keras is configured to a backend that does not exist.
+        ModelError: Keras is missing or too old, or no backend is installed.
+        InputError: Keras is configured to use a backend that does not exist.
     """
     loaded = sys.modules.get("keras")
     if loaded is not None and hasattr(loaded, "__version__"):
@@ -42,7 +42,7 @@ def keras() -> Any:
 
 
 def _import_keras() -> Any:
-    """Import Keras on the backend that it is configured to use."""
+    """Import Keras with the backend that it is configured to use."""
     configured = os.environ.get("KERAS_BACKEND") or _configured_backend()
     try:
         return importlib.import_module("keras")

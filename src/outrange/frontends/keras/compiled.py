@@ -1,7 +1,7 @@
 """Compilation of a whole model to a single JAX program.
 
 When Keras runs a model layer by layer, JAX compiles each operation separately for every new shape,
-which takes most of the time needed for a first answer. A single program for the whole model
+which takes most of the time needed for the first answer. A single program for the whole model
 compiles much faster.
 """
 
@@ -42,9 +42,9 @@ def _compile(program: LoweredModel) -> Callable:
 
 
 class CompiledCall:
-    """Callable that runs a compiled model at inference, with the current weights at every call.
+    """Callable that runs a compiled model in inference mode, with the weights current at each call.
 
-    The model is compiled once per number of rows.
+    The model is compiled once for each number of rows.
 
     Args:
         model: A Keras model or layer on the JAX backend.

@@ -17,10 +17,11 @@ from ...core.sizes import LARGEST_UNPACKED, VALUES, WEIGHTS, SizeLimit, Tally, u
 
 
 STATES = 4
-"""Maximum number of entries that a file may store per weight: the weight and optimizer state."""
+"""Maximum number of stored entries per entry of a weight: the entry itself, and optimizer state."""
 
 LARGEST_CONFIG = 2**26
-"""Size limit in bytes of `config.json` and other members without weights (1000 layers: 2^20)."""
+"""Size limit, in bytes, of `config.json` and other members without weights. The `config.json` of a
+model with 1000 layers has about 2^20 bytes."""
 
 _WEIGHTS = (".h5", ".npz")
 
@@ -113,15 +114,15 @@ def check_datasets(file: Any, path: Path) -> int | None:
 
 @contextlib.contextmanager
 def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
-    """Limit the weights and symbols that Keras creates in this context, before they are allocated.
+    """Limit the sizes of weights and symbols in this context, before Keras allocates them.
 
     Args:
         stored: Number of weights that the file stores. Keras creates all weights before it reads
             the first one.
 
     Yields:
-        The tallies of weights and of symbols. Each keeps the error that it raised, because Keras
-        may replace that error with another.
+        The tallies of weights and of symbols. Each tally stores the error that it raised, because
+        Keras may replace that error with another.
     """
     limit = WEIGHTS
     if stored is not None and 2 * stored + _FREE_WEIGHTS < WEIGHTS.most:
@@ -156,8 +157,8 @@ def is_drawn(layer: Any, initializer: Any) -> bool:
     """Return whether the initial values of a weight are random numbers that the file replaces.
 
     Keras's own layers read all their weights from the file; otherwise Keras rejects the file. A
-    user's layer may leave some weights at their initial values. To draw random numbers, JAX
-    compiles a program for each shape, which takes most of the time of reading a small model.
+    user's layer may leave some weights at their initial values. To draw such numbers, JAX would
+    compile a program for each shape, which takes most of the time needed to read a small model.
     """
     return type(layer).__module__.startswith("keras.src.layers.") and any(
         kind.__name__ == "RandomInitializer" for kind in type(initializer).__mro__

@@ -26,7 +26,7 @@ REGISTERING_MODULES = ("outrange.layers", "outrange.losses")
 def read(
     path: Path, custom_objects: dict[str, Any] | None, safe_mode: bool, *, compiled: bool = False
 ) -> Any:
-    """Read the model in a file, including its loss and optimizer if `compiled`.
+    """Read a model from a file, including its loss and optimizer if `compiled`.
 
     Raises:
         InputError: The file does not exist, or its suffix is not supported.
@@ -77,7 +77,7 @@ def _names_for_lambdas(k: Any) -> Iterator[None]:
 
 
 def _check_kind(path: Path) -> int | None:
-    """Check a file's content against its suffix; return its weight count, None if unreadable."""
+    """Check a file's content against its suffix; return its weight count, or None if unreadable."""
     if path.suffix.lower() == ".keras":
         good = zipfile.is_zipfile(path) and "config.json" in zipfile.ZipFile(path).namelist()
         kind = "a zip archive with a `config.json` (what `model.save(...)` writes)"

@@ -32,7 +32,7 @@ def named_targets(model: Any, y: Any) -> Any:
 
 
 def pack_targets(k: Any, data: Any, struct: Any) -> Any:
-    """Pack a list of arrays into a structure with equally many leaves, as a Keras loss does.
+    """Pack a list of arrays into a structure with the same number of leaves, as a Keras loss does.
 
     Other data are returned unchanged.
 

@@ -17,8 +17,8 @@ _CHUNK = 1 << 22
 """Approximate number of input entries in one batch passed to the model."""
 
 _BUCKET = 128
-"""Unit of the number of rows of a JAX batch, which is padded to 1, 2, 4, ... times this number so
-that JAX compiles for only a few sizes."""
+"""Smallest number of rows to which a JAX batch is padded. Larger batches are padded to 2, 4, 8, ...
+times this number, so that JAX compiles for only a few sizes."""
 
 _LARGE = 1 << 13
 """Input size at or above which `_BUCKET` is divided by 4, because padding also costs time."""

@@ -125,7 +125,7 @@ def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -
 
 
 def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int, ...]:
-    """Return the shape that `fit` gives to data: it adds or drops a last axis of length 1.
+    """Return the shape to which `fit` converts data: it adds or drops a last axis of length 1.
 
     Args:
         shape: Shape of the data, rows first.

@@ -31,7 +31,7 @@ def torch() -> Any:
 
 
 def dispatch_mode(handle: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> Any:
-    """Return a context that intercepts every operation below automatic differentiation.
+    """Return a context that intercepts all operations below the level of automatic differentiation.
 
     Args:
         handle: Function that maps an operation and its arguments to the operation's result.
@@ -95,7 +95,7 @@ def evaluating(module: Any) -> Iterator[None]:
 
 
 def load_program(path: Path, safe: bool) -> Any:
-    """Load the program in a `.pt2` file; with `safe`, only tensors are unpickled.
+    """Load the program in a `.pt2` file; if `safe`, only tensors are unpickled.
 
     Raises:
         ModelError: The file cannot be read.
@@ -126,7 +126,7 @@ def is_program(model: Any) -> bool:
 
 
 def input_shapes(program: Any) -> list[tuple[str, tuple, str]]:
-    """Return name, shape (None for a free size) and dtype of each input of an exported program."""
+    """Return the name, shape (None for a free size) and dtype of each of a program's inputs."""
     inputs = []
     users = set(program.graph_signature.user_inputs)
     for node in program.graph_module.graph.nodes:
@@ -141,7 +141,7 @@ def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     """Return a function that runs a module, or an exported program's module, on arrays.
 
     Raises:
-        ModelError: PyTorch raises an error at the call.
+        ModelError: PyTorch raises an error during the call.
     """
     t = torch()
 
@@ -162,7 +162,7 @@ def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
 
 
 def floating_type(module: Any) -> str:
-    """Return the dtype of the first floating-point parameter or buffer, else float32."""
+    """Return the dtype of the first floating-point parameter or buffer, or `"float32"`."""
     state = (*module.parameters(), *module.buffers())
     kinds = [str(x.dtype).removeprefix("torch.") for x in state if x.is_floating_point()]
     return kinds[0] if kinds else "float32"

@@ -16,7 +16,7 @@ from .places import error_place
 
 
 MOST_ROWS = 256
-"""Limit on the batch sizes that are searched for a branch in the code."""
+"""Limit on the batch sizes at which the code is searched for a branch."""
 
 
 def export_module(module: Any, examples: Sequence[np.ndarray]) -> Any:
@@ -53,8 +53,8 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
 
     Returns:
         For each condition on the number of rows that the code evaluates, the first number of rows
-        below `MOST_ROWS` at which the result changes. `COMMON_SIZES` if the module cannot be
-        exported for a free number of rows.
+        below `MOST_ROWS` at which the result changes. If the module cannot be exported for a free
+        number of rows, `COMMON_SIZES` instead.
     """
     t = torch()
     tensors = tuple(t.as_tensor(x) for x in examples)

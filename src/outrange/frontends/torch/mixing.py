@@ -42,7 +42,7 @@ def _name(node: Any) -> str:
 
 
 def _mixing_node(program: Any, parts: Sequence[np.ndarray]) -> Any:
-    """Return the first node in which an entry depends on several rows, unlike in its inputs.
+    """Return the first node with entries that depend on several rows, but inputs that do not.
 
     Args:
         program: A module of `torch.fx`.
@@ -86,7 +86,7 @@ def _values(program: Any, parts: Sequence[np.ndarray]) -> dict[Any, list[np.ndar
 
 
 def _counting_node(program: Any, other: Any) -> Any:
-    """Return the first operation that differs in a program for another number of rows, or None."""
+    """Return the first operation in which programs for two batch sizes differ, or None."""
     for node, counterpart in zip(_operations(program), _operations(other), strict=False):
         if node.target != counterpart.target:
             return node

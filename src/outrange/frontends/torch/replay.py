@@ -21,14 +21,14 @@ Functions with larger results have large operations, and gain little from a repl
 
 
 class NotRecordableError(Exception):
-    """Error for a function whose operations depend on a value, so that they may differ later."""
+    """Error for a function whose operations depend on values, and so may differ between calls."""
 
 
 class OperationLog:
-    """The operations of a function below automatic differentiation, with their data flow.
+    """The operations that a function runs below the level of automatic differentiation.
 
-    Any tensor that is neither an input nor a result (a weight, say) is kept by reference, so a
-    change in place is seen by all operations.
+    Any tensor that is neither an input nor a result (a weight, say) is kept by reference, so all
+    operations see its in-place changes.
 
     Args:
         function: Function of tensors that returns a list of tensors. It is run once.
@@ -36,7 +36,7 @@ class OperationLog:
         variables: Tensors whose values may change before the next call.
 
     Raises:
-        NotRecordableError: The function reads the value of a tensor that does not follow from
+        NotRecordableError: The function reads the value of a tensor that is not computed only from
             numbers in the code, or its results take too much memory.
     """
 

@@ -1,4 +1,4 @@
-"""Modules as functions of rows, run one by one or as a batch; detection of mixed rows."""
+"""Modules as functions of rows that are run one by one or as a batch; detection of mixed rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIZES = (2, 3, 16)
 """Batch sizes at which the rows of a batch are compared with the same rows run one by one."""
 
 _FAR = 1e3
-"""Factor by which the other rows of a batch are enlarged, so that even a small influence of theirs
+"""Factor by which the other rows of a batch are enlarged, so that even a small influence on a row
 is visible."""
 
 

@@ -56,8 +56,8 @@ def _read_constant(t: Any, program: Any, node: Any) -> np.ndarray:
     A buffer may have infinite entries, because it may be a mask.
 
     Raises:
-        ModelError: The array is used, and it has NaN entries, or is a parameter with infinite
-            entries.
+        ModelError: The array is used, and it has NaN entries, or it is a parameter that has
+            infinite entries.
     """
     signature = program.graph_signature
     parameter = signature.inputs_to_parameters.get(node.name)

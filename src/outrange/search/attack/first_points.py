@@ -21,11 +21,13 @@ AT_LEAST, TOGETHER = 16, 256
 """Numbers of samples evaluated regardless of the clock, and between two checks of the clock."""
 
 ENOUGH = 1.0
-"""Seconds after which a value below its goal ends the sampling: lower values would cost too much.
+"""Time, in seconds, after which a value below its goal ends the sampling: lower values would cost
+too much.
 """
 
 LONG = 3.0
-"""Seconds after which the sampling for a decision ends, to leave time for descents and bounds."""
+"""Time, in seconds, after which the sampling for a decision ends, to leave time for descents and
+bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
 """Maximum number of entries in all samples together, in case the set has very many inputs."""
@@ -68,7 +70,7 @@ def first_points(
     clock = Clock()
 
     def done() -> bool:
-        """Return whether time has run out, or a point decides and sampling is slow."""
+        """Return whether time is up, or a goal is met and `ENOUGH` seconds have passed."""
         met = goal is not None and clock.seconds > ENOUGH and bool((y < goal).any())
         return met or late() or seconds_left() < 0
 

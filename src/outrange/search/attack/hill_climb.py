@@ -25,7 +25,7 @@ from .pgd import Evaluate, Lowest, PacedGradient, Points
 
 
 SAMPLES = 4096
-"""Number of random points per round, of which the best start to climb; fewer if the network is
+"""Number of random points per round, the best of which start to climb; fewer if the network is
 slow."""
 
 TIMED = 64

@@ -43,7 +43,7 @@ WIDTHS = (1.0, 8.0)
 over the box. Jumps much further away are out of reach."""
 
 SAMPLES = 16
-"""Number of points from which this spread is measured."""
+"""Number of random points at which the spread of a jump's argument is measured."""
 
 LEAST_SPREAD = 0.1
 """Lower limit of an entry's spread, as a fraction of the mean spread of its value's entries."""
@@ -61,8 +61,8 @@ MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
 """Maximum number of points per evaluation, and of graph entries over all of these points."""
 
 EARLY, EARLY_SECONDS, LATER = 4.0, 4.0, 0.25
-"""Relative turn length in the first seconds of work, the number of these seconds, and the relative
-length afterward."""
+"""Relative length of early turns, the number of seconds of work during which turns are early, and
+the relative length of later turns."""
 
 PATIENCE = 400
 """Number of successive calls without a better point after which the attack gives up."""
@@ -106,7 +106,7 @@ class JumpAttack(Search):
 
     @property
     def share(self) -> float:
-        """Relative turn length: long at first, since a witness saves the proof, and short later."""
+        """Relative turn length, longer at first: a witness would make a proof unnecessary."""
         return EARLY if sum(self._spent) < EARLY_SECONDS else LATER
 
     def recover(self) -> None:

@@ -1,7 +1,8 @@
-"""Moves of points within a box that need no gradient: blocks, relevant entries, crossings.
+"""Gradient-free moves of points within a box: blocks, relevant entries, crossings.
 
-A network with jumps is constant almost everywhere. A single input has no effect, or causes a jump.
-A block of neighboring inputs often has a larger effect than the sum of its inputs.
+A network with jumps is constant almost everywhere. Changing a single input has no effect, or causes
+a jump. Changing a block of neighboring inputs often has a larger effect than the sum of the single
+changes.
 
 Reference: M. Andriushchenko et al., *Square Attack: a query-efficient black-box adversarial attack
 via random search*, ECCV 2020 (blocks at the bounds of their ranges); M. Alzantot et al.,
@@ -58,7 +59,7 @@ def neighbors(
     blocks: Blocks,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return one point near each of `x`.
+    """Return one point near each point of `x`.
 
     Args:
         x: Array of shape `(b, d)`.

@@ -24,7 +24,7 @@ Gradient = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 Evaluate = Callable[[np.ndarray], np.ndarray]
-"""`x (b, d) -> (b, m)`: all objectives at points."""
+"""`x (b, d) -> (b, m)`: the values of all objectives at points."""
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 """`(least (m,), at (m, d), most (m,))`: see `first_points.first_points`."""

@@ -11,7 +11,7 @@ from .tolerance import Convergence, Tolerance, relative_gap
 
 
 REPORTS = 0.5
-"""Minimum number of seconds between two reports of the bounds; each reads all open boxes."""
+"""Minimum number of seconds between two reports of the bounds; a report reads all open boxes."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
 """Largest gap that is attributed to rounding, as a fraction of the values."""
@@ -50,15 +50,15 @@ class Incumbent:
         self._last_look = 0.0
         self.best = self.best_at = self.most = np.empty(0)
         self.dropped: np.ndarray | bool = False
-        """`(m,)` objectives closed elsewhere, whose sub-problems are dropped."""
+        """`(m,)` mask of the objectives closed elsewhere, whose sub-problems are dropped."""
         self.known = np.full(len(self._partner), -np.inf)
-        """`(m,)` bounds proved by any search."""
+        """`(m,)` best bounds proved by any of the searches."""
         self.floor: np.ndarray | float = 0.0
         """`(m,)` part of each gap that rounding alone may cause; set by the search."""
         self.target: np.ndarray | None = None
         """`(m,)` targets of a decision: a bound at or above its target closes an objective."""
         self.ends_stalled = False
-        """Whether the search ends once its gaps hardly shrink."""
+        """Whether the search ends when its gaps hardly shrink."""
         self.goal: np.ndarray | None = None
         """`(m,)` goals of a decision: a value below its goal interrupts the search for validation.
         """

@@ -24,8 +24,8 @@ LEAST_SHARE = 1 << 16
 """Number of entries that justify one more core."""
 
 AHEAD = 8
-"""Parts per core in a batch of `parallel_batches`: few enough to store, enough to balance the
-load."""
+"""Number of parts per core in a batch of `parallel_batches`: few enough to store, and enough to
+balance the load."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -79,7 +79,7 @@ def _controller() -> ThreadpoolController:
 
 
 def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
-    """Return slices that deal rows to parts one by one, so that all cores finish together.
+    """Return slices that deal out rows to parts in turn, so that all cores finish together.
 
     Neighboring rows are similar: in contiguous parts, rows that finish early would share a part.
 

@@ -23,7 +23,7 @@ from .domain_boxes import DomainBoxes
 
 
 MOST_CONES = 4096
-"""Maximum number of output sets whose cones are computed; each takes a pass of about a
+"""Maximum number of output sets whose cones are computed; each set takes a pass of about a
 millisecond."""
 
 MOST_PROBLEMS = 1024
@@ -31,10 +31,10 @@ MOST_PROBLEMS = 1024
 
 OVERLAP = 8.0
 """Maximum number of entries in the cones of all different problems, relative to the number in the
-network. Above it, sharing the bounds of the whole network saves more than cones do."""
+network. Above it, sharing the bounds of the whole network saves more time than cones would."""
 
 MOST_COEFFICIENTS = 1 << 20
-"""Maximum number of coefficients of an op for which all of them are compared with other ops'."""
+"""Maximum number of coefficients of an op that are compared in full with those of other ops."""
 
 _Support = tuple[np.ndarray, np.ndarray]
 """A set of outputs, and the objectives that read it."""
@@ -45,16 +45,16 @@ _Groups = dict[tuple[int, ...], list[_Support]]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """An independent problem, and the objectives of the whole that it represents.
+    """An independent problem, and the objectives of the whole problem that it represents.
 
     Args:
         graph: The cone, as a graph from the inputs that it reads.
         rows: `(objectives, outputs of the cone)`.
         offset: Array of shape `(objectives,)`.
         domain: Boxes of the inputs that the cone reads.
-        places: A pair `(objectives, inputs)` per copy. The first lists objectives of the whole, in
-            the order of the part's objectives. The second lists entries of the whole input, in the
-            order of the part's inputs.
+        places: A pair `(objectives, inputs)` per copy. The first lists objectives of the whole
+            problem, in the order of the part's objectives. The second lists entries of the whole
+            input, in the order of the part's inputs.
     """
 
     graph: Graph
@@ -124,7 +124,7 @@ def _inputs(part: Cone) -> np.ndarray:
 
 
 def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
-    """Return one part per different problem, or None if there are too many or too large ones."""
+    """Return one part per different problem, or None if they are too many or too large."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
     free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}

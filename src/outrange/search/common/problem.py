@@ -29,7 +29,7 @@ MANY_UNREAD = 2
 """Minimum ratio of all entries to those that the output needs at which the others are dropped."""
 
 FEW_ROWS = 16
-"""Maximum number of objectives of a wide graph that may be split.
+"""Maximum number of objectives for which a wide graph may be split.
 
 Each objective has its own lines for every unit."""
 
@@ -53,7 +53,7 @@ class Problem:
     def small(self) -> Graph:
         """The simplified graph, or `graph` itself if nothing changes.
 
-        Gates have hulls only after this rewriting.
+        Only after this rewrite do gates have hulls.
         """
         graph, small = self.graph, _without_unread(simplify(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
@@ -71,7 +71,7 @@ class Problem:
 
     @property
     def has_few_forms(self) -> bool:
-        """Whether forward forms can bound all values of a wide graph, for few objectives."""
+        """Whether forward forms suit a wide graph: few objectives, no `Step` or `Largest` ops."""
         steps = any(isinstance(node.op, Step | Largest) for node in self.graph.nodes)
         return len(self.rows) <= FEW_ROWS and not steps
 
@@ -129,7 +129,7 @@ def _without_unread(graph: Graph) -> Graph:
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return lower bounds `(B, m)` of rows that are plus or minus one output, else `-inf`."""
+    """Return lower bounds `(B, m)` of the rows, `-inf` unless a row is plus or minus one output."""
     size = np.abs(rows)
     column = size.argmax(axis=1)
     # Entries are counted: a sum of absolute values may round away a tiny one.

@@ -164,7 +164,7 @@ class Solution:
 
     @property
     def point(self) -> np.ndarray | None:
-        """The input `(d,)` of the first objective, or None if no input is known."""
+        """The best known input `(d,)` for the first objective, or None if no input is known."""
         return None if np.isnan(self.at[0]).any() else self.at[0]
 
 

@@ -1,4 +1,4 @@
-"""Tolerances, their defaults, and the decision to stop at the coarser of two."""
+"""Tolerances, their defaults, and the decision to stop at a coarser one."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ PATIENCE = 12.0
 search."""
 
 STALLED = 0.02
-"""A search has stalled if no gap fell by this fraction in the second half of its time. Gaps fall by
-a roughly constant fraction whenever time doubles, so twice the time would gain no more."""
+"""Smallest fraction by which some gap must fall in the second half of the time; otherwise the
+search has stalled. Gaps fall by a roughly constant fraction whenever time doubles, so twice the
+time would gain no more."""
 
 MILESTONES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """Relative gaps for which the time is recorded, to show what a larger tolerance would cost."""
@@ -74,7 +75,7 @@ class Convergence:
     def __init__(self, tolerance: Tolerance) -> None:
         self.tolerance = tolerance
         self.reached: dict[float, float] = {}
-        """Seconds until all objectives were within each of `MILESTONES`."""
+        """Map from each gap of `MILESTONES` that was reached to the time, in seconds."""
         self._enough_at: tuple[float, int] | None = None
         self._gaps: list[tuple[float, np.ndarray]] = []
 
@@ -115,7 +116,7 @@ class Convergence:
 
 
 def relative_gap(gap: np.ndarray, spread: np.ndarray) -> float:
-    """Return the largest of `gap`, relative to `spread`, or infinite if a ratio is undefined."""
+    """Return the largest ratio of `gap` to `spread`, or infinity if a ratio is undefined."""
     with np.errstate(all="ignore"):
         share = np.where(gap <= 0, 0.0, gap / spread)
     return float(np.where(np.isnan(share), np.inf, share).max(initial=0.0))

@@ -8,7 +8,7 @@ LATEST = 16
 
 
 class Canvases:
-    """Points of the whole input, filled in part by part.
+    """Points of the whole input that are filled in one part at a time.
 
     Args:
         middle: `(d,)` a point of the box, which supplies all entries that no part fills.

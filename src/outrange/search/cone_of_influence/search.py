@@ -29,7 +29,7 @@ Begin = Callable[[Problem, Incumbent], Search]
 
 @dataclass(eq=False)
 class _Running:
-    """A part, its incumbent, and its search, or None before the search has started."""
+    """A part, its incumbent, and its search (None before the search has started)."""
 
     part: Part
     incumbent: Incumbent
@@ -60,7 +60,7 @@ class ConeSearch(Search):
         incumbent.start(y[0], np.tile(middle, (len(y[0]), 1)), y[0])
 
     def _incumbent_of_part(self, part: Part) -> Incumbent:
-        """Create a part's incumbent, with the targets and the time limit of the whole."""
+        """Create a part's incumbent, with the targets and the time limit of the whole problem."""
         whole, first = self.incumbent, part.places[0][0]
         left = whole.clock.left
         incumbent = Incumbent(

@@ -23,7 +23,8 @@ GAIN = 1e-3
 """Fraction of an input's root interval that a step must cut off; smaller steps are skipped."""
 
 FEW = 4
-"""If fewer than one in this many units has a nonzero slope, the matrix product uses only those."""
+"""Units with slope 0 are left out of a matrix product if fewer than one in this many units has a
+nonzero slope."""
 
 ROOT_ROUNDS = 16
 """Maximum number of rounds that lower the limits of units before the search."""

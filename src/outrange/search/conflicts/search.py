@@ -31,7 +31,8 @@ RESTART = 64
 """Number of conflicts between restarts, to be multiplied by the terms of the Luby sequence."""
 
 NOTHING = 1e-6
-"""Fraction of a unit's root range up to which its limit is treated as 0: it needs no decision."""
+"""Fraction of a unit's root range up to which its limit is treated as 0. The unit then needs no
+decision."""
 
 HELD = 0.25
 """Minimum fraction of unstable units with phases fixed by the conjunction for this search to
@@ -186,7 +187,7 @@ class ConflictSearch(Search):
         self._back_to(0)
 
     def _next(self) -> int | None:
-        """Return the open unit with the highest activity among inexactly relaxed ones, or None."""
+        """Return the most active of the open units that are relaxed inexactly, or None."""
         rows, open_ = self._rows, self.trail.phase == 0
         lo, hi = rows.sums(self.trail.lo, self.trail.hi)
         high = np.minimum(hi, rows.limit)
@@ -218,7 +219,7 @@ class ConflictSearch(Search):
             self.incumbent.start(np.array([value]), whole[None], np.array([value]))
 
     def _leaf(self) -> None:
-        """Solve the linear program that is left when all relevant phases are known."""
+        """Solve the linear program that remains when all relevant phases are known."""
         if not self._is_refuted_by_lp():
             self._stuck = not self.incumbent.met
             return

@@ -33,7 +33,7 @@ class Event(NamedTuple):
         at: Index of the input or unit.
         value: The new bound, or the phase.
         old: The previous bound or phase.
-        previous: Index of the previous event about the same bound or phase, or -1.
+        previous: Index of the previous event for the same bound or phase, or -1.
         level: Number of decisions so far.
         reason: Why the change follows.
     """
@@ -89,13 +89,13 @@ class Trail:
         del self.starts[level:]
 
     def latest(self, kind: int, at: int, before: int) -> int:
-        """Return the index of the last event before `before` about a bound or phase, or -1."""
+        """Return the index of the last event before `before` for a bound or phase, or -1."""
         index = self._last[kind][at]
         while index >= before:
             index = self.events[index].previous
         return index
 
     def literals(self) -> list[tuple[int, int]]:
-        """Return the decisions, as unit and phase."""
+        """Return the decisions as `(unit, phase)` pairs."""
         events = (self.events[start] for start in self.starts)
         return [(event.at, int(event.value)) for event in events]

@@ -16,7 +16,8 @@ MOST_ENTRIES = 1 << 20
 """Maximum number of coefficients of a layer whose counterpart is sought."""
 
 WIDEST = 1 << 10
-"""Maximum number of entries of a value: rows of longer values are cut to cones, without pairs."""
+"""Maximum number of entries of a value in a graph that is paired. Rows of longer values are cut to
+cones, which cannot use pairs."""
 
 CLOSE = 0.25
 """Maximum difference between counterparts' coefficients, as a fraction of the absolute values.
@@ -85,7 +86,7 @@ def pair_counterparts(graph: Graph) -> PairedGraph | None:
     counterparts, and their coefficients are close.
 
     Args:
-        graph: For example, the product of two copies of a network.
+        graph: Any graph, for example the product of two copies of a network.
     """
     if max([graph.size, *(node.size for node in graph.nodes)]) > WIDEST:
         return None

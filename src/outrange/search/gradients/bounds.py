@@ -18,8 +18,8 @@ from .objectives import AT_ONCE, Objectives
 
 
 FEWEST, SAMPLE_ENTRIES = 16, 1 << 26
-"""Minimum number of random points at the start, and maximum number of tangent entries over all of
-them, which take about a second. A network on images gets few points."""
+"""Minimum number of random points at the start, and maximum number of tangent entries over all
+points, which are computed in about a second. So a network on images gets few points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class DerivativeBounds:
 
 
 class DerivativeEngine:
-    """Engine that bounds objectives about derivatives over boxes within a root box.
+    """Engine that bounds derivative objectives over boxes within a root box.
 
     Args:
         graph: The network, whose outputs are differentiated.

@@ -31,7 +31,8 @@ FEW_PATTERNS = 1 << 8
 """
 
 MOST_PATTERNS = 1 << 16
-"""Number of patterns above which a box is always split, since all their bounds are in memory."""
+"""Number of patterns above which a box is always split, since the bounds of all patterns are in
+memory together."""
 
 MOST_CELLS = 1 << 13
 """Number of cells above which a box is split after all: each cell takes a millisecond or two, while
@@ -41,8 +42,8 @@ TOGETHER = 1 << 11
 """Maximum number of patterns whose slopes are bounded in one pass, if memory allows."""
 
 BOX, PATTERN, CELL = 4.0, 0.06, 1.5
-"""Costs of a box, a pattern and a cell, in milliseconds on a 2024 CPU core. These constants measure
-work, so that it is the same on every run."""
+"""Costs of a box, a pattern and a cell, in milliseconds on a 2024 CPU core. Work is measured in
+these constants, not by a clock, so that it is the same in every run."""
 
 HEAD_START, SHARE = 2000.0, 0.5
 """Limit on the work spent on boxes with many patterns: an initial allowance in milliseconds, plus
@@ -137,7 +138,7 @@ class ExactCells:
     def _slopes(
         self, patterns: np.ndarray, units: list[Unit], slopes: dict[int, Bounds]
     ) -> np.ndarray:
-        """Bound the objectives on each pattern, existing or not, `(patterns, m)`."""
+        """Bound the objectives on each pattern, whether it exists or not, `(patterns, m)`."""
         check_deadline()
         slope_ranges: dict[int, Bounds] = {
             v: (np.repeat(least[None], len(patterns), 0), np.repeat(most[None], len(patterns), 0))
@@ -269,7 +270,7 @@ class _CellEnumeration:
         return self._exact.curve(value, before, gaps)
 
     def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
-        """Adopt the exact slopes of an existing cell, and one of its points if a minimum falls."""
+        """Adopt the exact slopes of an existing cell; store one of its points for a new minimum."""
         self.count += 1
         point = self._cell_of.point(limits, best=True)
         assert point is not None

@@ -1,4 +1,4 @@
-"""Objectives about derivatives: single partial derivatives, or local Lipschitz constants."""
+"""Derivative objectives: single partial derivatives, or local Lipschitz constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The linear pieces of curves, and those on which the units of a box may lie."""
+"""The linear pieces of curves, and the pieces on which the units of a box may lie."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ METHODS = (
 )
 
 BEGIN = 1.0
-"""Seconds always allowed for first bounds and samples."""
+"""Time, in seconds, that is always granted for the first bounds and samples."""
 
 PART = 1 << 19
 """Number of tangent entries of a layer that interval bounds compute between two clock checks."""
@@ -74,7 +74,7 @@ class _CellEngine:
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
     def plain_bounds(self, box: Box) -> np.ndarray:
-        """Return bounds `(m,)` on a box, and skip the cell enumeration, which may take seconds."""
+        """Return bounds `(m,)` on a box without the cell enumeration, which may take seconds."""
         return self._engine.bound(box.lo[None], box.hi[None]).least[0]
 
     def _bound_chunk(
@@ -152,7 +152,7 @@ def minimize_derivatives(
 
     Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear networks;
     convergent for smooth ones (first order in the width of the boxes). Cost: exponential in the
-    inputs at worst.
+    number of inputs at worst.
     """
     m = derivatives.form.size
     with deadline(time_limit), np.errstate(all="ignore"):

@@ -24,7 +24,7 @@ IN_BALL = "linear forms over a box and a norm ball by duality (Boyd, Vandenbergh
 
 
 def lone_ball(region: Region) -> Distance | None:
-    """Return the ball of a region that is a ball within a box containing its center, or None."""
+    """Return the ball of a region that is a ball cut by a box around its center, else None."""
     if len(region.distances) != 1 or region.integer.any() or region.condition != TRUE:
         return None
     ball, box = region.distances[0], region.box

@@ -1,1 +1,1 @@
-"""Pre-images: boxes of inputs on which a property holds or fails (SIVIA), cut to polytopes."""
+"""Pre-images: boxes of inputs on which a property holds or fails (SIVIA), cut into polytopes."""

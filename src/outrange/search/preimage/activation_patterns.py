@@ -1,4 +1,4 @@
-"""The activation patterns of a small box, and for each the exact part where a clause holds.
+"""The activation patterns of a small box, and for each one the exact part where a clause holds.
 
 A piecewise-linear network is affine as long as no unit changes its phase. The box is cut by the
 zero planes of its unstable units, layer by layer, depth first. In each resulting cell the clauses
@@ -63,7 +63,7 @@ def enumerate_patterns(
 
     Args:
         program: Its first objectives are the values of the clauses.
-        until: Deadline on the clock of `core.clock.read_clock`; None is returned after it.
+        until: Deadline on the clock of `core.clock.read_clock`, after which None is returned.
     """
     patterns = _PatternEnumeration(program, leaf, until)
     if leaf.lo.size > SETTINGS.most_inputs:
@@ -142,7 +142,7 @@ class _PatternEnumeration:
     def _phases(
         self, status: np.ndarray, slopes: np.ndarray, constants: np.ndarray, cell: Vertices
     ) -> Iterator:
-        """Yield the combinations of phases of one layer's units that occur, with their cells."""
+        """Yield the combinations of phases that occur in one layer's units, with their cells."""
         waiting = [(status.astype(np.int8), cell)]
         while waiting:
             phase, part = waiting.pop()
@@ -165,7 +165,7 @@ class _PatternEnumeration:
             yield phase, part
 
     def only(self) -> Iterator[PatternPolytope]:
-        """Yield the parts where clauses hold, if the box has no unstable units; use no vertices."""
+        """Yield the parts where clauses hold, without vertices, for a box of stable units."""
         leaf, values = self._leaf, [self._inputs]
         for k, layer in enumerate(self._program.layers):
             slopes, constants = self._sums(k, values)

@@ -120,7 +120,7 @@ class ClauseBounds:
     def sides(
         self, result: BoxBounds, lo: np.ndarray, hi: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return masks `(B, m)` of the clauses that hold, and that fail, on a whole box.
+        """Return masks `(B, m)` of the clauses proved to hold, and to fail, everywhere in a box.
 
         If a bound is 0 up to rounding, the outputs' own bounds are substituted into the clause in
         rational arithmetic: the output of an inactive unit is exactly 0.

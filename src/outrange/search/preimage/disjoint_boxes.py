@@ -10,7 +10,7 @@ from ...core import Bounds
 
 
 def apart(box: Bounds, other: Bounds) -> tuple[Bounds | None, list[Bounds]]:
-    """Return the part of `box` in `other`, and disjoint boxes (up to faces) that cover the rest.
+    """Return the part of `box` in `other`, and the remaining part as boxes (disjoint up to faces).
 
     Example:
         >>> inside, rest = apart(([0.0], [3.0]), ([1.0], [2.0]))
@@ -37,7 +37,7 @@ def apart(box: Bounds, other: Bounds) -> tuple[Bounds | None, list[Bounds]]:
 
 
 def disjoint_boxes(boxes: Sequence[Bounds]) -> list[Bounds]:
-    """Return boxes with the same union that share at most faces."""
+    """Return boxes that have the same union and overlap at most in faces."""
     disjoint: list[Bounds] = []
     for box in boxes:
         left = [box]

@@ -4,8 +4,9 @@ After shifts and reflections, the box is `[0, 1]^d` and the plane `w @ s = t` wi
 
     volume{w @ s <= t} = sum over subsets S of (-1)^|S| max(0, t - w(S))^d / (d! prod w)
 
-Small weights make that sum cancel. Omitting some of them moves the plane by at most their sum. So
-any number of the largest weights alone yields bounds. The tightest bounds are used.
+Small weights cause cancellation in this sum. Omitting some of them moves the plane by at most their
+sum. So the largest weights alone, however many are used, yield bounds. The tightest of these bounds
+are used.
 Reference: Barrow and Smith, *Spline notation applied to a volume problem* (1979).
 """
 

@@ -230,7 +230,7 @@ class Paving:
         return None
 
     def _unenumerable_share(self, cell: PavingBox) -> float:
-        """Return a box's fraction of the volume if it has too many patterns to enumerate, or 0."""
+        """Return a box's fraction of the volume if it has too many patterns, else 0."""
         clauses = self.clauses
         too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units
         return cell.share if clauses.exact_units and too_many and cell.label == MIXED else 0.0
@@ -256,7 +256,7 @@ def _blame(result: BoxBounds, open_: np.ndarray, lo: np.ndarray, hi: np.ndarray)
 
 
 def _place(cell: PavingBox, whole: np.ndarray) -> tuple[int, float]:
-    """Return the input to bisect, or -1 if none can be, and the lower half's upper bound."""
+    """Return the input to bisect (-1 if none can be), and its upper bound in the lower half."""
     middle = 0.5 * cell.lo + 0.5 * cell.hi
     middle = np.where(whole, np.floor(middle), middle)
     splits = np.less(middle, cell.hi) & (whole | np.greater(middle, cell.lo))

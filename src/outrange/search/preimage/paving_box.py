@@ -8,7 +8,7 @@ import numpy as np
 
 
 MIXED, OUTSIDE, INSIDE = 0, 1, 2
-"""Label of a box: undecided, outside, or inside."""
+"""Labels of a box: undecided, outside, and inside."""
 
 
 class PavingBox:

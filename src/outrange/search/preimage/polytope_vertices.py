@@ -1,7 +1,7 @@
 """Convex polytopes by their vertices, cut by half-spaces in plain float64.
 
 Each vertex stores the faces that it lies on. Two vertices with `d - 1` common faces are treated as
-joined by an edge, and an edge that crosses a plane gives a vertex of the remaining part. If more
+joined by an edge, and an edge that crosses a plane yields a vertex of the remaining part. If more
 than `d` faces meet, some of these pairs are not edges. The points found on them still lie in the
 polytope. So the polytope is never cut too small; it may only have redundant points.
 Reference: Motzkin et al., the double description method (1953).
@@ -30,7 +30,7 @@ class Vertices:
     """A polytope `rows @ x <= limits` within a box.
 
     Args:
-        points: `(p, d)` its vertices, perhaps with redundant points; there are none if it is empty.
+        points: `(p, d)` its vertices, perhaps with redundant points; none if the polytope is empty.
         on: `(p, 2 d + rows)` whether a point lies on a face; the box's faces come first.
         rows: Array of shape `(rows, d)`.
         limits: Array of shape `(rows,)`.

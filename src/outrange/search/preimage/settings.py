@@ -18,12 +18,12 @@ class PavingSettings:
         starts: Number of descents in each box that may contain violations.
         retreats: Number of points tried between the middle of a box and its lowest point.
         most_inputs: Maximum number of inputs for which boxes are cut into exact cells. The cuts
-            start from all corners of a box, up to two to this power.
+            start from all corners of a box, of which there are up to `2**most_inputs`.
         most_units: Number of unstable units above which a box is bisected instead.
         most_cells: Number of cells of one box above which bisecting it is cheaper.
         most_vertices: Number of vertices of a polytope above which its volume is not computed.
-        most_weights: Maximum number of weights of a half-space that enter its volume formula, a sum
-            of two to this power terms.
+        most_weights: Maximum number of weights of a half-space that enter its volume formula, which
+            then has `2**most_weights` terms.
     """
 
     most_at_once: int = 64

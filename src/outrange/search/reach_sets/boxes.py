@@ -60,7 +60,7 @@ class FormBoxes:
 def cover_by_boxes(
     graph: Graph, box: Box, atoms: tuple[Atom, ...], tol: float, most: int
 ) -> tuple[FormBoxes, str]:
-    """Cover the part of a box where inequalities hold; return the boxes, and why it stopped.
+    """Cover the part of a box where inequalities hold; return the boxes, and why halving stopped.
 
     Args:
         box: Box of the inputs.
@@ -70,7 +70,8 @@ def cover_by_boxes(
         most: Maximum number of boxes.
 
     Returns:
-        The boxes, and `"known"`, `"rounding"`, `"time"`, `"interrupted"` or `"pieces"`.
+        The boxes, and the reason: `"known"` (all errors are tolerated), `"rounding"`, `"time"`,
+        `"interrupted"` or `"pieces"`.
 
     Sound: every output of the set is within the error of a form. Cost: a run of forward forms for
     each box; the number of boxes grows exponentially with the number of inputs.

@@ -54,7 +54,7 @@ class InputFrame:
         return cls(at, free, np.array(scale))
 
     def inside(self, ends: np.ndarray) -> list[Fraction]:
-        """Return the exact coordinates of the inputs that vary, for a point `ends` `(d,)`."""
+        """Return the exact scaled coordinates of the free inputs for a point `ends` `(d,)`."""
         places = zip(ends[self.free], self.at[self.free], self.scale, strict=True)
         return [
             (Fraction(float(x)) - Fraction(float(m))) / Fraction(float(s)) for x, m, s in places

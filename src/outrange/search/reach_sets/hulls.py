@@ -37,8 +37,8 @@ def hulls(whole: Cells, parts: Sequence[Cells]) -> Cells:
         whole: All inputs, as a single cell before the first operation.
         parts: Cells that cover the whole, all at the same value.
 
-    Sound: for every input, the hull encloses the values that its cell's forms allow. Cost: a
-    product for each vertex of a cell and each hull that it touches.
+    Sound: for every input, the hull encloses the values that the forms of the input's cell allow.
+    Cost: a product for each vertex of a cell and each hull that it touches.
     """
     (polytope,) = whole.polytopes
     most = min(NUMBERS >> polytope.size, sum(map(len, parts)))

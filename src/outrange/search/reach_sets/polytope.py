@@ -1,9 +1,9 @@
 """Convex polytopes by their vertices, cut by half-spaces exactly.
 
 Vertices are rational, and each stores the faces on which it lies. Two vertices are joined by an
-edge exactly if no third vertex lies on all their common faces. An edge that crosses a plane gives a
-vertex of both parts. Faces are float64 rows, and `d` of them determine a vertex. So the length of
-its numbers is limited, however often a polytope is cut.
+edge exactly if no third vertex lies on all their common faces. An edge that crosses a plane yields
+a vertex of both parts. Faces are float64 rows, and `d` of them determine a vertex. So the integers
+that represent a vertex have a limited length, however often a polytope is cut.
 Reference: Motzkin et al., the double description method (1953); Fukuda, Prodon (1996).
 """
 
@@ -45,7 +45,7 @@ class CutPolytope:
         faces: The other faces, in order.
 
     Sound: nothing is rounded. Cost: every pair of vertices on both sides of a cut is compared with
-    all vertices, so it is meant for few inputs.
+    all vertices, so the class is meant for few inputs.
     """
 
     points: tuple[Point, ...]

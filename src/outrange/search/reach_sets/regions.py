@@ -33,8 +33,7 @@ class LinearRegions:
         nodes = graph.nodes[:last]
         self._last = {j: v for v, node in enumerate(nodes, 1) for j in node.inputs}
         self.stopped = ""
-        """Why cells are no longer cut: `"time"`, `"interrupted"` or `"pieces"`, or `""` if they are
-        cut."""
+        """Why cells are no longer cut (`"time"`, `"interrupted"` or `"pieces"`), or `""`."""
 
     def advance(self, start: list[Cells], until: int) -> list[Cells]:
         """Propagate cells to a value; return all cells there, whether decided or enclosing.

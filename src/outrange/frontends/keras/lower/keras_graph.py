@@ -18,7 +18,8 @@ class KerasGraph:
     values: list[tuple[Any, int]]
     """Each recorded tensor that depends on the input, and the index of its value before fusion."""
     plain: Graph | None
-    """The graph before elementwise sub-graphs were fused into curves, or None if none were."""
+    """The graph before elementwise sub-graphs were fused into curves, or None if nothing was
+    fused."""
     places: dict[int, int]
     """Map from the index of each value of `graph` to its index in the graph before fusion."""
     bypassed: frozenset[int]

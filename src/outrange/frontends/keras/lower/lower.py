@@ -106,7 +106,7 @@ class _Lowering:
         return records[::-1]
 
     def count_uses(self) -> Counter[int]:
-        """Count the reads of each tensor; being a layer's output or `before` counts as a read."""
+        """Count the uses of each tensor: as an argument, an output, or a layer's `Visit.before`."""
         flatten = self.k.tree.flatten
         uses: Counter[int] = Counter()
         for record in self.trace.records:
@@ -117,7 +117,7 @@ class _Lowering:
         return uses
 
     def fuse_bias(self, record: OperationRecord, args: tuple) -> Operand | None:
-        """Fuse `affine + constant` into the affine node, or return None if it has other readers."""
+        """Fuse `affine + constant` into the affine node, or return None if this is not possible."""
         if record.kind != "Add" or len(args) != 2 or not self.builder.nodes:
             return None
         x, constant = (args[0], args[1]) if isinstance(args[0], Value) else (args[1], args[0])
@@ -217,7 +217,7 @@ class _Lowering:
         return np.asarray(self.k.ops.convert_to_numpy(x))
 
     def check_finite(self, kind: str, args: Any) -> None:
-        """Raise for a constant that is NaN, or infinite where that does not mean "no limit"."""
+        """Raise if a constant is NaN, or infinite where infinity does not mean "no limit"."""
         for x in self.k.tree.flatten(args):
             array = np.asarray(x) if isinstance(x, float | np.ndarray) else np.zeros(0)
             if array.dtype.kind != "f" or np.isfinite(array).all():
@@ -267,7 +267,7 @@ class _Lowering:
         return tuple(infos)
 
     def concatenate(self, outputs: Any, path: str) -> Value | None:
-        """Return a layer's outputs as one value, or None if the model's output ignores them."""
+        """Return a layer's outputs as one value, or None if some are unused or all are constant."""
         parts = [self.values_by_tensor.get(id(t)) for t in self.k.tree.flatten(outputs)]
         if not parts or any(part is None for part in parts):
             return None

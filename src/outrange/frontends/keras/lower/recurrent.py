@@ -18,7 +18,7 @@ from ....core import UnsupportedError
 
 
 MOST_STEPS = 2**13
-"""Limit on the number of steps. Each step has about fifteen operations to trace and to bound."""
+"""Limit on the number of steps. Each step adds about fifteen operations to trace and to bound."""
 
 
 class ConstantTensor:
@@ -75,8 +75,8 @@ def unroll(
 def _starts_at_zero(k: Any, layer: Any) -> bool:
     """Return whether a layer has one of Keras's own cells and starts from zeros of a NumPy dtype.
 
-    The backend then need not create the zeros, nor compile operations on them. In addition, the
-    recording then contains no numbers that depend on the weights.
+    If so, the backend need not create the zeros or compile operations on them, and the recording
+    contains no numbers that depend on the weights.
     """
     cell, keras_cells = layer.cell, (k.layers.LSTMCell, k.layers.GRUCell, k.layers.SimpleRNNCell)
     plain = type(layer).get_initial_state is k.layers.RNN.get_initial_state

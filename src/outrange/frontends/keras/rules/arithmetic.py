@@ -61,7 +61,7 @@ def _minimum(c: KerasCall) -> Operand:
 
 
 def largest(c: KerasCall, x: Operand, y: Operand, negate: bool) -> Operand:
-    """Return the elementwise maximum (minimum if `negate`), as a curve if one is constant."""
+    """Return the elementwise maximum (minimum if `negate`); a curve if an operand is constant."""
     b = c.builder
     if not is_value(x):
         x, y = y, x
@@ -158,11 +158,11 @@ def _einsum(c: KerasCall) -> Operand:
 
 
 _SPARE = "αβγδεζηθ"
-"""Letters that represent the axes of `...`; users' subscripts do not contain them."""
+"""Letters for the axes that `...` denotes in subscripts; users' subscripts do not contain them."""
 
 
 def _dots(operands: list, left: str) -> str:
-    """Return letters for the axes of `...`; an operand with fewer axes uses the last ones."""
+    """Return letters for the axes that `...` denotes; shorter operands use the last letters."""
     widest = 0
     for term, x in zip(left.split(","), operands, strict=True):
         if "..." in term:

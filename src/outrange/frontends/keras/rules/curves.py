@@ -24,7 +24,7 @@ PLAIN = {
     "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh", "Arctan": "atan", "Erf": "erf",
     "Reciprocal": "reciprocal",
 }  # fmt: skip
-"""Name of the curve of each operation without attributes."""
+"""For each operation without attributes, the name of its curve."""
 
 WITH = {
     "LeakyRelu": ("leaky_relu", {"negative_slope": "negative_slope"}),

@@ -50,10 +50,10 @@ def _lookup(c: KerasCall) -> Operand:
 
 
 def _limits(c: KerasCall) -> tuple[int, int, bool]:
-    """Return the first and last integer of the table, and whether its end rows apply beyond it.
+    """Return the table's first and last integers, and whether its end rows also apply beyond them.
 
     With one out-of-vocabulary index, all integers that are not keys have the same result. The table
-    then has one more row at either end, which represents all integers beyond it.
+    then has an extra row at each end, which represents all integers beyond that end.
     """
     if type(c.op).__name__ == "Hashing":
         return 0, MOST - 1, False

@@ -56,7 +56,7 @@ def _adaptive(c: KerasCall) -> Operand:
 
 
 def _is_even(c: KerasCall) -> bool:
-    """Return whether every axis gets as many padding entries before its entries as after them."""
+    """Return whether every axis is padded equally at its start and at its end."""
     _, spatial, size, stride = _geometry(c)
     padding = [same_padding(n, k, s) for n, k, s in zip(spatial, size, stride, strict=True)]
     return c.config.get("padding", "valid") != "same" or all(a == b for a, b in padding)

@@ -1,4 +1,4 @@
-"""Expansion of conditionals, and of loops with a fixed number of rounds, during a trace."""
+"""Expansion of conditionals, and of loops with a fixed number of iterations, during a trace."""
 
 from typing import Any
 

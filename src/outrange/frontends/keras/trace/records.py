@@ -10,14 +10,14 @@ from ..api import keras
 
 @dataclass(eq=False)
 class OperationRecord:
-    """One recorded operation, `outputs = op(*args, **kwargs)`, with KerasTensors as tensors."""
+    """One recorded operation, `outputs = op(*args, **kwargs)`, with KerasTensors for tensors."""
 
     op: Any
     args: tuple
     kwargs: dict
     outputs: Any
     source: str
-    """Path of the innermost enclosing layer, or of the operation itself if it is a model's step."""
+    """Path of the innermost enclosing layer, or of an operation that is itself a model's step."""
     layer: Any
     """The innermost enclosing layer, or None if the operation is a step of a functional model."""
 

@@ -88,8 +88,8 @@ class TolerantRun:
         targets: The symbols of the targets.
         opaque: Map from the `id` of an opaque record to the reason why it is opaque.
         escaped: Map from the `id` of a variable to the number of its reads outside recorded
-            operations. It is infinite if an opaque layer owns the variable, or if the model assigns
-            it although it is trainable.
+            operations. This number is infinite if an opaque layer owns the variable, or if the
+            model assigns it although it is trainable.
         assigned: The `id` of every variable that the model assigns.
         reasons: Reasons why losses could not be traced.
     """

@@ -53,7 +53,7 @@ class Tracer:
 
     @property
     def where(self) -> str:
-        """The innermost layer, for messages."""
+        """Path and class of the innermost layer, for messages."""
         layer = self.stack[-1]
         path = self.paths[id(layer)] or layer.name
         return f"Layer `{path}` ({type(layer).__name__})"
@@ -140,7 +140,7 @@ class Tracer:
         return outputs
 
     def _opaque(self, layer: Any, args: tuple, kwargs: dict) -> Any:
-        """Record a layer that calls the backend directly as one operation with its own rule."""
+        """Record a layer that calls the backend directly, as one operation with its own rule."""
         x = self.keras.tree.flatten(args)[0]
         if type(layer).__name__ in refuse.TABULATED:  # its dtype may be an integer type
             outputs = layer.compute_output_spec(x)
@@ -154,7 +154,7 @@ class Tracer:
         return outputs
 
     def _moved_shape(self, layer: Any, x: Any) -> tuple[int, ...] | None:
-        """Return an image layer's output shape by running it, since `RandomCrop` misstates it."""
+        """Run an image layer to determine its output shape, which `RandomCrop` misstates."""
         if type(layer).__name__ not in refuse.MOVING or None in x.shape:
             return None
         try:
@@ -165,7 +165,7 @@ class Tracer:
     def _native(
         self, layer: Any, args: tuple, kwargs: dict, error: Exception, start: tuple[int, int]
     ) -> Any:
-        """Record a layer that calls the backend's own functions as one operation.
+        """Record a layer that calls the backend's own functions, as one operation.
 
         This drops the records that the layer added before it failed, starting at `start`.
 
@@ -206,7 +206,7 @@ class Tracer:
         return symbol
 
     def random(self) -> None:
-        """Raise, because a random generator was called."""
+        """Raise an error, because a random generator was called."""
         where = self.where if self.stack else "The model"
         raise UnsupportedError(
             f"{where} draws random numbers at inference: its output is not a function of its input."

@@ -55,7 +55,7 @@ def batch_statistics(k: Any, model: Any, struct: Any) -> dict[str, int]:
 
 @contextlib.contextmanager
 def _report_calls(layer: Any, callback: Callable[[int | None], None]) -> Iterator[None]:
-    """Pass `callback` the number of entries in each call's batch statistics, None if unknown."""
+    """Report the number of entries in the batch statistics of each call, or None if unknown."""
     attributes, call = vars(layer), layer.call
 
     def report(inputs: Any, training: Any = None, mask: Any = None) -> Any:

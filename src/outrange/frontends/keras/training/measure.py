@@ -157,8 +157,8 @@ def renew_losses(model: Any) -> None:
 def preserve_unbuilt_loss(model: Any) -> Iterator[None]:
     """Keep a loss unbuilt, by using a new one with the same loss functions in this context.
 
-    A loss built here would restrict `fit` to the structure of these targets. `fit` would then also
-    skip its own build before the first step, which draws random numbers.
+    A loss built here would restrict `fit` to the structure of these targets. Before its first step,
+    `fit` would then also skip its own build, which draws random numbers.
     """
     compiled_loss = getattr(model, "_compile_loss", None)
     if compiled_loss is None or compiled_loss.built:

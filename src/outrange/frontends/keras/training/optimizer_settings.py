@@ -9,7 +9,7 @@ from ..api import is_keras_class
 def fresh_optimizer(
     model: Any, settings: dict[str, Any], variables: Sequence[Any] | None = None
 ) -> Any:
-    """Build an optimizer like the model's that has not taken a step.
+    """Build a new optimizer of the model's class, which has not taken any step.
 
     Args:
         model: The compiled model.
@@ -34,9 +34,10 @@ def fresh_optimizer(
 
 
 def settings_of(optimizer: Any) -> dict[str, Any]:
-    """Return the config of an optimizer, but keep a learning rate in user code as an object.
+    """Return the config of an optimizer, but keep a learning rate that is user code as an object.
 
-    Keras serializes a function, but refuses to deserialize it; a schedule must have `get_config`.
+    Keras would serialize a function but refuse to deserialize it, and would fail on a schedule that
+    has no `get_config`.
     """
     rate = getattr(optimizer, "_learning_rate", None)
     is_code = callable(rate) and not hasattr(rate, "shape")

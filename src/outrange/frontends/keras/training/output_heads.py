@@ -164,7 +164,7 @@ def _trained_part(k: Any, record: OperationRecord | None) -> str:
 
 
 def _dropout(k: Any, trace: Trace, output: Any) -> float:
-    """Return the rate of the only noisy layer that returns `output` if it is a dropout, else 0.
+    """Return the dropout rate if a dropout is the only noisy layer that returns `output`, else 0.
 
     At inference all such layers return their input, which does not reveal which one comes last.
     """

@@ -79,7 +79,7 @@ def _part(
 
 
 def _changing(k: Any, model: Any, run: TolerantRun) -> dict[int, str]:
-    """Return, for the `id` of each record that training directly changes, the reason."""
+    """Map the `id` of each record that training directly changes to the reason."""
     changeable = changeable_variables(k, model, run)
     changing = dict.fromkeys(
         unknown_records(k, model, run), "your own code may behave differently in training"

@@ -186,7 +186,7 @@ COMPILING = 1
 """Number of steps after the first that may still compile something."""
 
 AT_ONCE = 2**24
-"""Maximum number of bytes of data passed in one call, for several steps."""
+"""Maximum number of bytes of data that one call may receive for several steps."""
 
 
 def _order(rows: np.ndarray, batch: int, seed: int) -> Iterator[np.ndarray]:
@@ -211,14 +211,17 @@ def _repeat(k: Any, data: Any, count: int) -> Any:
 
 
 def _due(step: int) -> bool:
-    """Return whether to measure at a step: at every early step, and more rarely later."""
+    """Return whether to measure at a step: always for early steps, and less often later."""
     return step % (2 ** max(step.bit_length() - 2, 0)) == 0
 
 
 def _largest_changes(
     measurement: Measurement, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Map weight indices to the largest change of an entry, and to the largest initial entry."""
+    """Return the largest change, and the largest initial size, of each weight's entries.
+
+    Both maps are keyed by the index of the weight; sizes are absolute values.
+    """
     changes, size = {}, {}
     for variable, a, b in zip(measurement.model.weights, before, after, strict=True):
         if a.dtype.kind == "f" or str(a.dtype) == "bfloat16":

@@ -1,4 +1,4 @@
-"""Parts of a program that only a model without persistent state has: graphs, and runs of rows."""
+"""Parts of a program that require a model without persistent state: graphs, and runs on rows."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from .randomness import more_than_losses
 
 
 def _stateful(model: Any) -> str:
-    """Return a sentence that names a stateful layer, or `""` if there is none."""
+    """Return a clause that reports a stateful layer, or `""` if there is none."""
     names = [o.name for o in model._flatten_layers() if getattr(o, "stateful", False)]
     return f"layer `{names[0]}` is stateful, and continues from the previous batch" if names else ""
 
 
 def lasting_parts(k: Any, model: Any, *recorded: Any) -> tuple[Any, Any, list[str]]:
-    """Return the result of `parts`; a stateful model gets no graphs, since they fix its state."""
+    """Return the result of `parts`; a stateful model gets no graphs, since they fix the state."""
     stateful = _stateful(model)
     return (None, None, [f"ranges: {stateful}"]) if stateful else parts(k, model, *recorded)
 

@@ -1,4 +1,4 @@
-"""Description of a compiled optimizer's steps, and graphs with other weights."""
+"""Description of a compiled optimizer's steps, and graphs of a model with new weight values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -52,7 +52,7 @@ def describe_stepping(k: Any, model: Any) -> Stepping | None:
 
 
 def _refusal(k: Any, model: Any, optimizer: Any) -> str:
-    """Return why the steps are not a Keras optimizer's on float32 weights, or `""` if they are."""
+    """Return why steps are not those of a Keras optimizer in float32, or `""` if they are."""
     overridden = overridden_training_method(k, model)
     if overridden:
         return f"the model has its own `{overridden}`"
@@ -207,7 +207,7 @@ def _from_zeros(k: Any, inputs: tuple) -> bool:
 def steady_weights(
     k: Any, model: Any, run: TolerantRun, index: Mapping[int, int]
 ) -> frozenset[int]:
-    """Return the weights that only the optimizer changes, judged by the Keras class of their layer.
+    """Return the indices of weights that only the optimizer changes, judged by their layer's class.
 
     Args:
         index: Map from the `id` of a variable to its index.

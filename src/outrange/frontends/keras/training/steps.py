@@ -1,4 +1,4 @@
-"""Numbered steps of a recording, with the arguments that do or do not pass a gradient."""
+"""Numbered steps of a recording, and which of their arguments pass a gradient."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any

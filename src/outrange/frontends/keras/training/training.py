@@ -58,7 +58,7 @@ TRAINING = (
 
 
 def overridden_training_method(k: Any, model: Any) -> str:
-    """Return the name of a method by which a model overrides Keras's training, or `""` if none."""
+    """Return the name of a method with which a model overrides Keras's training, or `""`."""
     for name in TRAINING:
         is_inherited = getattr(type(model), name, None) is getattr(k.Model, name, None)
         if not is_inherited or name in vars(model):
@@ -112,7 +112,7 @@ def loss_record(
 
 
 EPSILON = 1e-7
-"""Keras's default epsilon, by which it keeps probabilities away from 0 and 1."""
+"""Keras's default epsilon, with which it keeps probabilities away from 0 and 1."""
 
 
 def _is_native(k: Any, loss: Any, function: Any) -> bool:
@@ -125,7 +125,7 @@ def _is_native(k: Any, loss: Any, function: Any) -> bool:
 
 
 def makes_masks(k: Any, run: TolerantRun) -> bool:
-    """Return whether a layer may create a mask, which tells later layers to ignore steps."""
+    """Return whether a layer may create a mask, which makes later layers ignore steps."""
     return any(
         isinstance(layer, k.layers.Masking)
         or getattr(layer, "mask_zero", False)

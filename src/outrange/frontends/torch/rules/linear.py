@@ -2,7 +2,7 @@
 
 Interpolation, pooling with odd windows and sums of blocks are linear. PyTorch itself runs each of
 them, in float64, on images that are 0 except for a single 1. So no second definition of their
-windows is needed. Each weight is computed by a few sums and products.
+windows is needed. Each weight results from a few sums and products.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ MOST_WEIGHTS = 2**23
 """Maximum number of entries of the weight matrix of one operation."""
 
 _ULPS = 8
-"""Bound on the rounding errors of a weight, in units in the last place: it results from two to four
-quotients and products, each of a rounded position."""
+"""Bound on the rounding errors of a weight, in units in the last place. A weight is computed from
+two to four quotients and products, each of a rounded position."""
 
 _RESIZING = [
     f"{kind}.{overload}"

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def gradients(k: Any, model: Any, value: Callable[[], Any]) -> tuple[float, list[Any]]:
-    """Compute a scalar and its gradients with respect to all trainable variables, in NumPy.
+    """Compute a scalar and its gradients with respect to all trainable variables, as NumPy arrays.
 
     Args:
         model: The model; gradients are with respect to its `trainable_variables`.

@@ -1,7 +1,7 @@
 """Loss, gradients and training steps under JAX, each compiled once for all calls.
 
-If operations ran one by one, JAX would compile each of them separately, which takes half a minute
-for a deep model. As one function they compile as fast as the first batch of `fit`.
+If operations ran one by one, JAX would compile each of them separately, which would take half a
+minute for a deep model. As one function they compile as fast as the first batch of `fit`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .gradients import jax_module
 
 @cache
 def quick_options() -> dict[str, Any]:
-    """Return XLA options that favor fast compilation, for functions that run a few hundred times.
+    """Return XLA options for fast compilation, for functions that run only a few hundred times.
 
     Optimization level 0 is not an option: it makes the slope of a maximum along an axis wrong, or
     NaN after batch statistics, because fused kernels compute a value twice and round it
@@ -244,7 +244,7 @@ def _start_with_numpy(variable: Any) -> None:
 
 
 def rate_owner(optimizer: Any) -> Any:
-    """Return the optimizer with the learning rate: the inner one if the outer scales the loss.
+    """Return the optimizer that has the learning rate: the inner one of a loss-scaling optimizer.
 
     Raises:
         TypeError: The rate follows a schedule, which cannot be multiplied.

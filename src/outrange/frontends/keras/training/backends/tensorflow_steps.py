@@ -96,9 +96,9 @@ class TensorFlowTraining:
         )
 
     def _rows(self, data: Any) -> tuple[int | None]:
-        """Return `(rows,)` for the data, or `(None,)` without user code, to avoid retracing.
+        """Return `(rows,)` if there is user code, else `(None,)` to avoid retracing.
 
-        User code may depend on the number of rows, so it is traced for each number.
+        User code may depend on the number of rows, so it is traced again for each number of rows.
         """
         return (self.k.tree.flatten(data)[0].shape[0] if self._own_code else None,)
 
@@ -156,7 +156,7 @@ class TensorFlowTraining:
         return self._functions[name](*arguments)
 
     def _same_eagerly(self, x: Any) -> bool:
-        """Return whether eager execution quickly returns the same results as the graph of `fit`.
+        """Return whether eager execution is fast and has the same results as the graph of `fit`.
 
         User code may check whether it runs in a graph, and loops over steps are slow in eager mode.
         A cross-entropy searches for the logits of its input: in a graph it finds the operation that
@@ -261,7 +261,7 @@ def _concat_flat(tf: Any, tensors: list[Any]) -> Any:
 
 
 def _output_layers(k: Any, model: Any) -> list[Any]:
-    """Return the layer that computes each output, or None if it is unknown."""
+    """Return, for each output, the layer that computes it, or None if it is unknown."""
     symbols = k.tree.flatten(getattr(model, "output", None))
     return [getattr(getattr(t, "_keras_history", None), "operation", None) for t in symbols]
 

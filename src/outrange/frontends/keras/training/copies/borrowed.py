@@ -1,4 +1,4 @@
-"""The model itself in place of a copy, for models that cannot be cloned; restored afterward."""
+"""The model itself in place of a copy, if it cannot be cloned; it is restored afterward."""
 
 import contextlib
 from collections.abc import Iterator

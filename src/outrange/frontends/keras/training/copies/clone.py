@@ -60,7 +60,7 @@ class Clone:
         self._training.load()
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take training steps until a loss is not finite, as in `Copy.steps`."""
+        """Take training steps, and stop early if a loss is not finite, as in `Copy.steps`."""
         return self._training.steps(x, y, due, rows)
 
     def look(self, x: Any, y: Any) -> Look:
@@ -125,7 +125,7 @@ def not_compiling(model: Any) -> Iterator[None]:
 def changes(
     k: Any, model: Any, without: str, bent: tuple[str, ...]
 ) -> Iterator[tuple[Any, str, Any]]:
-    """Yield owner, name and new value of each attribute to change for `without` and `bent`."""
+    """Yield `(owner, name, new value)` for each attribute to change for `without` and `bent`."""
     for layer in model._flatten_layers():
         if without == "freezing":
             yield layer, "trainable", True

@@ -29,7 +29,7 @@ class Copy(Protocol):
         ...
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take training steps until a loss is not finite.
+        """Take training steps, and stop early if a loss is not finite.
 
         Args:
             x: Inputs of each step, stacked along an additional first axis.

@@ -43,7 +43,7 @@ class ValueCopy:
         self._state = trainable, others, slots
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
-        """Take training steps until a loss is not finite, as in `Copy.steps`."""
+        """Take training steps, and stop early if a loss is not finite, as in `Copy.steps`."""
         losses: list[float] = []
         seen: list[float] = []
         for i, looks in enumerate(due):
