@@ -13,7 +13,7 @@ class Choice:
 
     Args:
         what: Subject of the choice, such as `"loss"`.
-        value: Value in Keras's notation.
+        value: Recommended value, in Keras notation.
         reason: Properties of the data that determine the choice.
     """
 
@@ -24,11 +24,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Advice(Answer):
-    """Recommended last layer, loss, optimizer and scaling for a data set; `print` shows reasons.
+    """Recommended last layer, loss, optimizer and scaling for a data set; `print` adds the reasons.
 
     Args:
         kind: Kind of the targets, such as `"binary"`.
-        meaning: The kind in words.
+        meaning: The kind, as text.
         sure: Whether the data rule out every other kind.
         other: The other kind that the data permit, which `kind=` can select; empty if `sure`.
         units: Number of units of the last layer.
@@ -40,12 +40,13 @@ class Advice(Answer):
         targets: Transformed targets as an expression in `y`; `"y"` if they need no transformation.
         inputs: Code of the layer that transforms the inputs; `""` if none is needed.
         choices: Recommendations with their reasons.
-        warnings: Sentences on other unusual properties of the data.
+        warnings: Sentences about unusual properties of the data.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     kind: str

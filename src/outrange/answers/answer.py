@@ -1,4 +1,4 @@
-"""Base class of answers, which renders them as text and HTML, tabulates them and saves them."""
+"""Base class that renders answers as text and HTML, tabulates them and saves them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Cost:
     """Work spent on an answer: time and number of sub-problems.
 
     Args:
-        seconds: Wall-clock time in seconds; with a `budget`, units of counted work.
+        seconds: Wall-clock time in seconds, or units of counted work with a `budget`.
         boxes: Number of sub-problems bounded.
         unit: `"s"`, or `"units"` with a budget.
     """
@@ -49,8 +49,9 @@ class Answer(ABC):
         sources: Models analyzed, each with its hash; empty if unknown.
         over: Input set analyzed; None if there is none or it is unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     sources: tuple[ModelSource, ...] = field(default=(), kw_only=True, repr=False)
@@ -117,7 +118,7 @@ class Answer(ABC):
         return fields | {"models": jsonable(self.sources), "warrant": name}
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the answer as JSON that `outrange.read` restores to the last bit.
+        """Write the answer as JSON that `outrange.read` restores bit for bit.
 
         The file identifies the models by their SHA-256 hash. It is written completely or not at
         all.

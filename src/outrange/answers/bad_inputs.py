@@ -38,7 +38,7 @@ MOST_SHAPES = 4000
 
 @dataclass(frozen=True, eq=False)
 class BadInputs(Answer):
-    """All inputs of a set that break a property: boxes, polytopes, and undecided boxes.
+    """All inputs of a set that break a property, as boxes and polytopes, and the undecided boxes.
 
     The bounds `share_lo <= volume(bad) / volume(set) <= share_hi` are rigorous (`FLOAT64_ROUNDED`,
     about the real-valued network with the stored weights). Every input in a box of `box_lo, box_hi`
@@ -73,8 +73,9 @@ class BadInputs(Answer):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: The boxes do not match the inputs, or the bounds on the fraction are not
@@ -127,7 +128,7 @@ class BadInputs(Answer):
 
     @property
     def reason(self) -> str:
-        """Reason why the search stopped, in words."""
+        """Reason why the search stopped, as text."""
         return STATUSES[self.status].format(tol=self.share_tol)
 
     @property
@@ -178,7 +179,10 @@ class BadInputs(Answer):
         return decisions[0] if single else decisions
 
     def _sides(self, x: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """Return 1 for bad points, -1 for good ones, 0 if unknown; `row` lists their leaves."""
+        """Return 1 for each bad point, -1 for each good one and 0 if unknown, `(n,)`.
+
+        `row` contains the row of each point's leaf in the locator.
+        """
         kind = self.locator.kind(row)
         side = np.where(kind == INSIDE, 1, np.where(kind == UNDECIDED, 0, -1))
         mixed = np.flatnonzero((kind == PIECES) | (kind == UNDECIDED))

@@ -54,8 +54,9 @@ class Counterexamples(Answer, Sequence):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     model: str
@@ -91,7 +92,7 @@ class Counterexamples(Answer, Sequence):
 
     @property
     def reason(self) -> str:
-        """Reason why the search stopped, in words."""
+        """Reason why the search stopped, as text."""
         return STATUSES[self.status].format(boxes=self.cost.boxes)
 
     def __repr__(self) -> str:
@@ -128,7 +129,7 @@ class Counterexamples(Answer, Sequence):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the listed inputs relative to the box, one row per entry. Needs matplotlib.
+        """Draw the listed inputs relative to the box, one row per entry.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

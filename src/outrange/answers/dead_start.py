@@ -24,7 +24,7 @@ class DeadLayer:
         name: Path of the layer.
         kind: Class of the layer.
         units: Size of the last axis of the layer's output: units, or channels of a convolution.
-        chance: Probability that a unit starts dead: its activation is flat at every row of the
+        chance: Probability that a unit starts dead: its activation is flat on every row of the
             data, so that no gradient reaches its weights.
         lo: Lower bound of the confidence interval of `chance`; equal to `chance` in closed form.
         hi: Upper bound of that interval.
@@ -62,8 +62,9 @@ class DeadStart(Answer):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     model: str
@@ -102,7 +103,7 @@ class DeadStart(Answer):
         return [field_dict(layer) for layer in self.layers]
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the probability that a unit starts dead, one row per layer. Needs matplotlib.
+        """Draw the probability that a unit starts dead, one row per layer.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -57,14 +57,14 @@ class Finding:
         title: The rule in a few words.
         level: Level of evidence for the finding.
         layer: Path of the layer; `""` if the finding is about the whole model.
-        message: One or two sentences with the numbers.
+        message: One or two sentences, including the relevant numbers.
         fix: Code that replaces the faulty part.
         holds_for: The set of inputs and weights for which the finding is true.
-        interval: Proved bounds `(lo, hi)` from which the finding follows; None if it needs none.
-        cost: Consequences as numbers, with keys such as `"loss_floor"`, `"share"` or
+        interval: Proved bounds `(lo, hi)` from which the finding follows, or None.
+        cost: Dict of consequences as numbers, with keys such as `"loss_floor"`, `"share"` or
             `"unreachable"`.
         note: Whether the finding is true but not a fault; notes are listed separately.
-        tried: Effect of the fix on a copy of the model, in words; empty if it was not tried.
+        tried: Effect of the fix on a copy of the model, as text; empty if it was not tried.
     """
 
     code: str
@@ -80,7 +80,7 @@ class Finding:
     tried: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields, for JSON."""
+        """Return all fields as JSON values."""
         return field_dict(self)
 
     @property
@@ -109,11 +109,11 @@ class Finding:
 
 
 MOST_UNREAD = 8
-"""Maximum number of unchecked items that are listed; the rest are only counted."""
+"""Maximum number of unchecked items that are listed; any others are only counted."""
 
 
 class FoundFault(AssertionError):
-    """Error that `raise_on` raises; its message lists the findings of the given level or above."""
+    """Error that `raise_on` raises; its message lists the findings that caused it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ class Diagnosis(Answer, Sequence):
         backend: Keras backend of the model.
         findings: Faults, those with the strongest evidence first.
         notes: True statements about the model or the data that are not faults.
-        unread: Sentences on parts of the model that could not be checked, each with the reason.
+        unread: Sentences about parts of the model that could not be checked, each with the reason.
         rules: Dict from code to title of every rule that was applied.
         explanations: Dict from code to the text that `explain` returns.
         ignored: Codes that were left out on request.
@@ -134,8 +134,9 @@ class Diagnosis(Answer, Sequence):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     model: str
@@ -201,7 +202,7 @@ class Diagnosis(Answer, Sequence):
             The diagnosis itself, if there is no such finding.
 
         Raises:
-            FoundFault: There is such a finding; an `AssertionError`.
+            FoundFault: A finding has at least this level. The error is an `AssertionError`.
             InputError: The level does not exist.
         """
         findings = self.at_least(level)
@@ -210,7 +211,7 @@ class Diagnosis(Answer, Sequence):
         return self
 
     def explain(self, code: str) -> str:
-        """Return a text on what a rule looks for, why it matters, and the evidence for each level.
+        """Explain what a rule looks for, why it matters, and the evidence for each level.
 
         Args:
             code: Code of the rule, such as `"OR001"`.
@@ -283,7 +284,7 @@ class Diagnosis(Answer, Sequence):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw findings by rule and layer, colored by level. Needs matplotlib.
+        """Draw findings by rule and layer, colored by level.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

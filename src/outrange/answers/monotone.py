@@ -44,8 +44,8 @@ class FallingPair:
         then_y: Output at the second input.
         model_y: Output of the user's model at the first input in float32; None if it was not run.
         model_then_y: Output of the user's model at the second input.
-        reproduced: Whether the model's own outputs change in the same direction; None if it was not
-            run.
+        reproduced: Whether the model's own outputs change in the same direction; None if the model
+            was not run.
     """
 
     x: np.ndarray | dict[str, np.ndarray]
@@ -63,7 +63,7 @@ class FallingPair:
 
 @dataclass(frozen=True, eq=False)
 class Trend:
-    """Direction of one output over the set as one input grows and all other inputs are fixed.
+    """Direction of one output over the set as one input grows and all other inputs stay fixed.
 
     Args:
         output: Name of the output entry, such as `"y[0]"`.
@@ -101,7 +101,7 @@ class Trend:
         return "neither" if self.rises is False and self.falls is False else "unknown"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields, for JSON."""
+        """Return all fields as JSON values."""
         return field_dict(self) | {"direction": self.direction}
 
 
@@ -115,7 +115,7 @@ class Monotone(Answer):
     Args:
         model: Name of the model.
         trends: One `Trend` per pair of output and input.
-        wanted: Requested direction, `"rises"` or `"falls"`; None for either.
+        wanted: Claimed direction, `"rises"` or `"falls"`; None if no direction is claimed.
         order: For groups: a `Verdict` on whether the chosen index never falls from one group to the
             next. None without groups.
         reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"` or
@@ -126,8 +126,9 @@ class Monotone(Answer):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     model: str
@@ -194,7 +195,7 @@ class Monotone(Answer):
 
     @property
     def is_claim(self) -> bool:
-        """Whether the question claims a direction or an order, which holds or is violated."""
+        """Whether the question claims a direction or an order, to be proved or refuted."""
         return self.wanted is not None or self.order is not None
 
     @property
@@ -279,13 +280,13 @@ class Monotone(Answer):
         )
 
     def _order(self) -> list[Block]:
-        """Return the blocks about the order of the chosen index; none without groups."""
+        """Return the blocks about the order of the chosen index; an empty list without groups."""
         if self.order is None:
             return []
         return [Paragraph(f"{self.order.claim}:"), *self.order.told]
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the direction of every pair of output and input as a matrix. Needs matplotlib.
+        """Draw the direction of every pair of output and input as a matrix.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -22,7 +22,7 @@ REASONS = STATUSES | {"infeasible": "no input satisfies the conditions"}
 
 @dataclass(frozen=True, eq=False)
 class Optimum(Answer):
-    """Bracket of the smallest or largest value of a form: `lo <= optimal value <= hi`.
+    """Bracket of the smallest or largest value of a linear form: `lo <= optimal value <= hi`.
 
     One bound is proved, and the other is attained. For a minimum, `lo` is proved and `hi` is the
     value at `at`; for a maximum, the roles are swapped. If no input is admissible, both are
@@ -32,8 +32,8 @@ class Optimum(Answer):
         model: Name of the model.
         objective: The linear form, as text.
         sense: `"min"` for the smallest value of the form, `"max"` for the largest.
-        lo: Lower bound of the optimal value.
-        hi: Upper bound of the optimal value.
+        lo: Lower bound on the optimal value.
+        hi: Upper bound on the optimal value.
         at: The best known input, in the model's input shape (a dict by name for several inputs).
         y: Output of the real-valued network at `at`, in the output's shape (a dict by name for
             several outputs).
@@ -45,13 +45,14 @@ class Optimum(Answer):
         warrant: Evidence for the proved bound (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
-        seen: Smallest and largest value of the form at some inputs of the set, as returned by the
+        seen: Smallest and largest value of the form at some inputs of the set, as computed by the
             model. They set the scale of a figure. None if the model was not run.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -109,7 +110,7 @@ class Optimum(Answer):
 
     @property
     def reason(self) -> str:
-        """Reason why the search stopped, in words."""
+        """Reason why the search stopped, as text."""
         return REASONS[self.status].format(tol=self.tol)
 
     def __repr__(self) -> str:
@@ -168,7 +169,7 @@ class Optimum(Answer):
         )
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the proved bound and the best attained value on a number line. Needs matplotlib.
+        """Draw the proved bound and the best attained value on a number line.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

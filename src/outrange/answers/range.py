@@ -75,7 +75,7 @@ class Range(Answer):
         subject: Quantity that is bounded: `"output"`, `"gradient"`, `"lipschitz"` or
             `"difference"`.
         labels: Names of all output entries; empty if they are derived from `outputs`.
-        remedies: Sentences on changes to the question that were tried and that close an open gap.
+        remedies: Sentences about changes to the question that were tried and close an open gap.
         arithmetic: `"real"`, or `"float32"`: the claim is then about every float32 run with sums in
             any order, and `seen_lo`, `seen_hi` are outputs of the model itself (if the model is not
             available, values that every float32 run reaches).
@@ -84,8 +84,9 @@ class Range(Answer):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -231,12 +232,12 @@ class Range(Answer):
 
     @property
     def reason(self) -> str:
-        """Reason why the search stopped, in words."""
+        """Reason why the search stopped, as text."""
         return STATUSES[self.status].format(tol=self.tol)
 
     @property
     def statement(self) -> str:
-        """The network that `lo` and `hi` bound, in words."""
+        """Description of the network whose outputs `lo` and `hi` bound."""
         if self.arithmetic == "float32":
             return "float32 network with the stored weights, with sums in any order"
         return "real-valued network with the stored weights"
@@ -259,7 +260,7 @@ class Range(Answer):
         return f"Range({ends}, {self.reason}{open_gap}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per output: bounds, values seen, and whether each bound is closed."""
+        """Return one dict per output: bounds, values seen, and whether each gap is closed."""
         return range_records(self)
 
     @property
@@ -287,8 +288,8 @@ class Range(Answer):
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
         """Draw one bar per output: the proved range, and inside it the range seen.
 
-        Needs matplotlib. More than 40 outputs are drawn as outlines over their indices. Derivatives
-        with mixed units get separate scales.
+        More than 40 outputs are drawn as outlines over their indices. Derivatives with mixed units
+        get separate scales.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -47,7 +47,7 @@ class RobustAccuracy(Answer):
         model: Name of the model.
         eps: Radius of the perturbations.
         norm: `"inf"`, `"1"` or `"2"`.
-        clip: Limits of every input entry, or None.
+        clip: Limits on every input entry, or None.
         x: `(n, ...)`, the inputs (a dict by name if the model has several inputs).
         labels: `(n,)`, class indices of the inputs.
         status: `(n,)`: `"wrong"`, `"robust"`, `"broken"`, `"open"`, or `""` for inputs not reached.
@@ -58,13 +58,14 @@ class RobustAccuracy(Answer):
         methods: Methods used, with references.
         threshold: Threshold of a model with one output number, whose class 1 lies above it. None
             if the largest of several outputs decides.
-        reading: Sentence on how a class is read off the output.
+        reading: Sentence about how a class is read off the output.
         scale: `(inputs,)`, maximum change of each input at radius 1; None if it is 1 for all.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: Status and evidence do not match.
@@ -121,7 +122,7 @@ class RobustAccuracy(Answer):
         return float(((self.status != WRONG) & (self.status != BROKEN)).mean())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields except `x`, for JSON; a counterexample is represented by its input."""
+        """Return all fields except `x` as JSON values; counterexamples are only their inputs."""
         inputs = {str(i): jsonable(example.x) for i, example in self.adversarial.items()}
         return super().as_dict() | {"adversarial": inputs}
 
@@ -185,7 +186,7 @@ class RobustAccuracy(Answer):
 
     @property
     def kept(self) -> str:
-        """Number of inputs that stay correctly classified, in words, with percentages."""
+        """Number of inputs that stay correctly classified, as text with percentages."""
         total, count = len(self.labels), self.count
         least = count[ROBUST]
         most = total - count[WRONG] - count[BROKEN]

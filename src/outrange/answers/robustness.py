@@ -52,7 +52,7 @@ class Robustness(Answer):
         model: Name of the model.
         claim: The property that must stay true.
         norm: `"inf"`, `"1"` or `"2"`.
-        clip: Limits of every input entry, or None.
+        clip: Limits on every input entry, or None.
         x: The input, in the model's input shape (a dict by name for several inputs).
         lo: Proved radius, within which the decision is the same everywhere.
         hi: Distance at which the decision is known to change; infinite if unknown.
@@ -62,15 +62,16 @@ class Robustness(Answer):
         warrant: Evidence for `lo` (see `Warrant`).
         cost: Time in seconds, and number of sub-problems.
         methods: Methods used, with references.
-        reading: Sentence on how the class is read off a single output number; else empty.
+        reading: Sentence about how the class is read off a single output number; else empty.
         scale: `(inputs,)`, change of each input at distance 1; None if it is 1 for all.
         arithmetic: `"real"`, or `"float32"`: both bounds are then about float32 inference with sums
             in any order.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: The evidence contradicts the claim.
@@ -115,7 +116,7 @@ class Robustness(Answer):
 
     @property
     def reason(self) -> str:
-        """Reason why the search stopped, in words."""
+        """Reason why the search stopped, as text."""
         return STATUSES[self.status].format(tol=self.tol)
 
     @property
@@ -177,7 +178,7 @@ class Robustness(Answer):
         )
 
     def _nearest(self) -> str:
-        """Return a sentence on the nearest violating input and the entry that moved most."""
+        """Return a sentence about the nearest violating input and the entry that moved most."""
         example = self.adversarial
         if example is None or self.status == "broken":
             return ""

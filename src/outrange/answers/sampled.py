@@ -39,8 +39,9 @@ class SampledRange(Answer):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     model: str
@@ -145,7 +146,7 @@ class SampledRange(Answer):
         )
 
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
-        """Draw one bar per output, from the smallest to the largest value seen. Needs matplotlib.
+        """Draw one bar per output, from the smallest to the largest value seen.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

@@ -66,7 +66,7 @@ class LayerRow:
         return int(np.count_nonzero(getattr(self, what)))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields, for JSON; states are listed as flat unit indices."""
+        """Return all fields as JSON values; states are listed as flat unit indices."""
         units = {name: jsonable(np.flatnonzero(getattr(self, name))) for name in COUNTS}
         return field_dict(self, without=COUNTS) | units
 
@@ -84,8 +84,9 @@ class Summary(Answer):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     model: str

@@ -55,8 +55,8 @@ class Counterexample:
         y: Output of the real-valued network at `x`, rounded to nearest, in the output's shape.
         model_y: Output of the user's model at `x` in float32, in the same shape; None if the model
             could not be run.
-        reproduced: Whether the model's own output violates the property too; None if it was not
-            run.
+        reproduced: Whether the model's own output violates the property too; None if the model was
+            not run.
         flat_x: All inputs, of shape `(inputs,)`.
         flat_y: All outputs, of shape `(outputs,)`: those of the user's model if it was run, else
             those of the real-valued network.
@@ -70,7 +70,7 @@ class Counterexample:
     flat_y: np.ndarray
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields except the flat copies, for JSON."""
+        """Return all fields except the flat copies as JSON values."""
         return field_dict(self, without=("flat_x", "flat_y"))
 
     @property
@@ -143,9 +143,9 @@ class Verdict(Decided, Answer):
     """Verdict on whether a property holds for every input of a set, with its evidence.
 
     `HOLDS` is a proof about the real-valued network with the stored weights. `VIOLATED` comes with
-    an input that breaks the property in real arithmetic and was run on the model. With `UNKNOWN`,
-    the answer states the proved margin and the smallest distance among the inputs tried. In a
-    condition (`if verdict:`) a verdict is true only if the property is proved.
+    an input that breaks the property in real arithmetic and on which the model was run. With
+    `UNKNOWN`, the answer states the proved margin and the smallest distance among the inputs tried.
+    In a condition (`if verdict:`) a verdict is true only if the property is proved.
 
     Args:
         model: Name of the model.
@@ -161,15 +161,16 @@ class Verdict(Decided, Answer):
         warrant: Evidence for the verdict (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
-        remedies: If time ran out: sentences on smaller sets on which the property holds.
+        remedies: If time ran out: sentences about smaller sets on which the property holds.
         arithmetic: `"real"`, or `"float32"`: then `HOLDS` is a proof about every float32 run with
             sums in any order, and `VIOLATED` was reproduced in float32 by the model itself.
-        in_real: With `"float32"`: the verdict in real arithmetic, if it differs.
+        in_real: With `"float32"`: the verdict in real arithmetic if it differs, or None.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: Verdict and evidence contradict each other.

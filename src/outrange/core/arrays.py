@@ -32,7 +32,7 @@ def linear_forms(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def distinct_rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct rows of `x` by first occurrence, and the index of each row among them.
+    """Return the distinct rows of `x` in order of occurrence, and each row's index among them.
 
     Rows are hashed by their bytes, which avoids sorting long rows.
 

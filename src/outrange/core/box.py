@@ -50,7 +50,7 @@ class Box:
                 "A box needs `lo <= hi` in every entry, and no NaN. "
                 f"Received: lo[{i}]={lo[i]:.6g} > hi[{i}]={hi[i]:.6g} ({bad.size} such entries)."
             )
-        # Zero has one sign: from 0.0 to -0.0 the width is -0.0, which NumPy takes for negative.
+        # Zero has one sign: from 0.0 to -0.0 the width is -0.0, which NumPy considers negative.
         object.__setattr__(self, "lo", lo + 0.0)
         object.__setattr__(self, "hi", hi + 0.0)
 

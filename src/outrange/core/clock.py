@@ -12,8 +12,8 @@ numerical code reports. All time limits then depend on counts, so the same quest
 answer on every machine. Worker processes, progress displays and checkpoints always need real time,
 and call `read_wall_clock`.
 
-*Cancellation.* A caller that may lose interest before the deadline (a page whose slider moved on)
-opens `stopped_by`: as soon as its event is set, the deadline is treated as passed.
+*Cancellation.* A caller that may lose interest before the deadline (a page whose slider has moved
+on) opens `stopped_by`: as soon as its event is set, the deadline is treated as passed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OPERATIONS = 1e9
 NumPy executes in a second on one core, including the time lost between large products."""
 
 READING = 1e-4
-"""Seconds of counted time that each reading or report of work adds for the surrounding code."""
+"""Counted seconds that each reading or report of work adds, to account for surrounding code."""
 
 
 START = 1000.0
@@ -38,11 +38,11 @@ START = 1000.0
 
 
 class OutOfTime(BaseException):
-    """The deadline has passed; bounds proved before it remain valid."""
+    """Exception raised after the deadline; bounds proved before the deadline remain valid."""
 
 
 class TimeSource(Protocol):
-    """A source of time, in seconds since an arbitrary moment, and the unit to print them with."""
+    """A source of time in seconds since an arbitrary moment, and the unit for printing it."""
 
     unit: str
 
@@ -169,7 +169,7 @@ def time_source(source: TimeSource) -> Iterator[None]:
 
 @contextmanager
 def deadline(seconds: float | None) -> Iterator[None]:
-    """Let `check_deadline` raise when `seconds` from now have passed; None sets no limit.
+    """Let `check_deadline` raise `OutOfTime` after `seconds`; None sets no limit.
 
     Args:
         seconds: Time limit in seconds of the ambient source, or None.
@@ -233,10 +233,10 @@ def is_stopped() -> bool:
 def check_stopped() -> None:
     """Raise `OutOfTime` if the caller no longer waits for the answer.
 
-    Used after the deadline: a late answer still gets its evidence; a cancelled one does not.
+    Used after the deadline: a late answer still gets its evidence; a canceled one does not.
 
     Raises:
-        OutOfTime: The caller cancelled the question.
+        OutOfTime: The caller canceled the question.
     """
     if is_stopped():
         raise OutOfTime

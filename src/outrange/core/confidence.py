@@ -15,8 +15,8 @@ _HALVINGS = 100
 """Number of bisections of [0, 1], more than float64 resolves."""
 
 _TERMS = 10_000
-"""Limit on the terms of the continued fraction, which needs about as many as the square root of the
-number of trials.
+"""Limit on the number of terms of the continued fraction, which needs about as many terms as the
+square root of the number of trials.
 """
 
 
@@ -28,7 +28,7 @@ def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[f
     Args:
         hits: Number of trials in which the event happened.
         trials: Number of trials, at least 1.
-        confidence: Lower bound on the probability that such an interval contains the true value.
+        confidence: Lower bound on the probability that the interval contains the true value.
 
     Returns:
         `(lo, hi)`.

@@ -16,18 +16,18 @@ class OutrangeError(Exception):
 
 
 class InputError(OutrangeError, ValueError):
-    """An argument that breaks a rule; the message states the entry and the remedy."""
+    """An invalid argument; the message names it and says how to fix it."""
 
 
 class UnknownKeyError(InputError, KeyError):
-    """A name that an answer has no entry for; the message lists the valid names."""
+    """A name for which an answer has no entry; the message lists the valid names."""
 
     # KeyError would print the message in quotes, as it prints a bare key.
     __str__ = Exception.__str__
 
 
 class UnknownIndexError(InputError, IndexError):
-    """An index that an answer has no entry for; the message states the shape."""
+    """An index at which an answer has no entry; the message states the shape."""
 
 
 class ArgumentError(InputError, TypeError):
@@ -39,7 +39,7 @@ class ModelError(OutrangeError):
 
 
 class ContradictionError(ModelError):
-    """A contradiction between the model and an answer beyond rounding: a bug in outrange.
+    """A contradiction, beyond rounding error, between the model and an answer: a bug in outrange.
 
     No answer is returned; the message names the input and both values.
     """

@@ -26,7 +26,7 @@ _listener: ContextVar[Listener | None] = ContextVar("outrange_listener", default
 
 
 _phases: ContextVar[list[tuple[float, str]] | None] = ContextVar("outrange_phases", default=None)
-"""Start and name of each phase of the question so far."""
+"""Start time and name of each phase of the question so far."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def begin_phase(name: str) -> None:
 
 @contextmanager
 def record_phases() -> Iterator[list[tuple[float, str]]]:
-    """Record the phases that begin inside the context; yield the list of their starts and names."""
+    """Record the phases that begin inside the context; yield a list of start times and names."""
     phases: list[tuple[float, str]] = []
     token = _phases.set(phases)
     try:

@@ -109,6 +109,9 @@ def _high(x: Numbers) -> Numbers:
 
 
 def _step_unless_safe(value: Numbers, error: Numbers, direction: float) -> np.ndarray:
-    """Step outward unless the error is zero or lies on the safe side."""
+    """Move a rounded `value` one step in `direction` unless it is already a bound on that side.
+
+    `error` is the exact result minus `value`.
+    """
     safe = error >= 0 if direction < 0 else error <= 0
     return np.where(safe, value, next_toward(value, direction))

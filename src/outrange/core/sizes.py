@@ -1,8 +1,8 @@
 """Limits on the size of a model, checked before anything is allocated.
 
-A file of a kilobyte may declare tensors that no computer can store. The limits lie above the
+A file of one kilobyte may declare tensors that no computer can store. The limits lie above the
 largest networks in use (VGG16 has 2^27.05 weights, Xception 2^26.2 values). They lie below the
-memory of a computer with 16 GiB: a value takes some 32 bytes while a graph is compared with its
+memory of a computer with 16 GiB: a value needs about 32 bytes while a graph is compared with its
 model.
 """
 

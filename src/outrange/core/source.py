@@ -1,7 +1,7 @@
 """Hashes that identify the model and the property of an answer.
 
-No other module hashes. A file is hashed as by `sha256sum`, a text in UTF-8, an array by its type,
-its shape and its little-endian bytes. Equal digests only show that the hashed contents are equal.
+No other module hashes. Files are hashed as by `sha256sum`, texts in UTF-8, and arrays by type,
+shape and little-endian bytes. Equal digests only show that the hashed contents are equal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 
 VERSION = "0.1.0"
-"""Version of outrange, equal to `outrange.__version__` (a test compares) and readable without
+"""Version of outrange, equal to `outrange.__version__` (checked by a test) and readable without
 imports.
 """
 
@@ -40,8 +40,8 @@ class ModelSource(_Source):
     Args:
         name: The name of the model, or of its file.
         sha256: SHA-256 in hexadecimal digits.
-        of: Hashed content: `"file"`, its bytes, as `sha256sum` prints it; or `"weights"`, each
-            array's type, shape and little-endian bytes, in the model's own order.
+        of: What is hashed: `"file"` for the bytes of the file, as by `sha256sum`; `"weights"` for
+            the type, shape and little-endian bytes of each array, in the model's own order.
     """
 
 
@@ -51,8 +51,8 @@ class PropertySource(_Source):
     Args:
         name: The name of its file, or the text of the property.
         sha256: SHA-256 in hexadecimal digits.
-        of: Hashed content: `"file"`, its bytes, as `sha256sum` prints it; or `"text"`, the text of
-            the property in UTF-8.
+        of: What is hashed: `"file"` for the bytes of the file, as by `sha256sum`; `"text"` for the
+            text of the property in UTF-8.
     """
 
 
@@ -101,7 +101,7 @@ def array_digest(arrays: Iterable[Any]) -> str:
 
 
 def value_digest(value: Any) -> str:
-    """Return the SHA-256 of an argument made of numbers, texts, arrays, records and collections.
+    """Return the SHA-256 of an argument made of numbers, strings, arrays, records and collections.
 
     For any other object only the class is hashed, since its address carries no information.
     """

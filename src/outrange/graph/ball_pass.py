@@ -54,7 +54,7 @@ class CoefficientBalls:
 
 
 def _near(value: float, off: float) -> Any:
-    """Return a ball that contains all numbers within `off` of a float64."""
+    """Return a ball that contains all numbers within `off` of `value`."""
     off = 2.0 * off + _LEAST if off else 0.0
     return ball(value - off, value + off) if off else ball(value)
 
@@ -184,7 +184,10 @@ class BallPass:
     def _through_float64(
         self, op: Curve, x: list[Any], enclosures: list[Any], open_: list[int]
     ) -> None:
-        """Enclose the entries `open_`, at which the curve's definition fails, by float64 ranges."""
+        """Replace the entries `open_` of `enclosures` by ranges computed in float64.
+
+        At these entries, the curve's definition in ball arithmetic fails.
+        """
         ends = np.array([float_ends(x[n]) for n in open_])
         lo, hi = np.clip(ends[:, 0], *op.on), np.clip(ends[:, 1], *op.on)
         if op.beyond is not None:

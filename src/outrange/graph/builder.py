@@ -40,15 +40,15 @@ class Builder:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
         source: The layer path of nodes added from now on; front-ends keep it current.
         operation: The framework's operation that adds nodes; front-ends keep it current, too.
-        within: `(entries, least, most)`: limits of integer entries of the flat input.
+        within: `(entries, least, most)`: limits on integer entries of the flat input.
         bounded: `(value, least, most)`: limits outside of which the graph differs from the model.
         moved: After `finish`: maps each remaining value to its index in the graph.
         plain: After `finish`: the graph as recorded, if it differs from the finished graph.
         whole: Maps a value to its op at the time of analysis and a mask of its integer entries.
         entries: Running total of the entries of all values.
         steps: Running count of the nodes.
-        bypassed: After `finish`: the values of the graph that a fused curve bypasses. Values that
-            depend on them read them in `plain` only.
+        bypassed: After `finish`: the values of the graph that a fused curve bypasses. Other nodes
+            read them only in `plain`.
     """
 
     inputs: Sequence[Slot]
@@ -95,8 +95,8 @@ class Builder:
         """Return the graph whose outputs are `outputs`; their slots have no batch axis.
 
         Elementwise sub-graphs of one tensor become single curves; the values in `keep` and those of
-        layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated a
-        few times needs no analysis of its curves.
+        layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated
+        only a few times needs no analysis of its curves.
         """  # fmt: skip
         slots = tuple(Slot(n, tuple(o.shape[1:])) for n, o in zip(names, outputs, strict=True))
         if len(outputs) == 1 and isinstance(outputs[0], Value):
@@ -128,7 +128,7 @@ class Builder:
 
     @property
     def places(self) -> dict[int, int]:
-        """Map from each value of the graph to the same value of `plain`; valid after `finish`."""
+        """Map from a value's index in the graph to its index in `plain`; valid after `finish`."""
         return {new: old for old, new in self.moved.items()}
 
     def add_node(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
@@ -286,7 +286,7 @@ class Builder:
         name: str = "scale",
         ulps: int = 0,
     ) -> Operand:
-        """Return `x * factor + shift`, broadcast; each factor has `ulps` rounding errors."""
+        """Return `x * factor + shift`, broadcast; factors are off by up to `ulps` roundoffs."""
         factor, shift = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         shape = np.broadcast_shapes(tuple(x.shape), factor.shape, shift.shape)
         self._fits(shape)
@@ -443,7 +443,7 @@ class Builder:
         return self.add_node(facts, [x], x.shape)
 
     def prelu(self, x: Operand, alpha: ArrayLike) -> Operand:
-        """Return `x` where positive, `alpha * x` elsewhere, as `alpha x + (1 - alpha) relu(x)`."""
+        """Return `alpha x + (1 - alpha) relu(x)`: `x` if it is positive, `alpha * x` otherwise."""
         alpha = np.asarray(alpha, np.float64)
         return self.add(
             self.affine_map(x, alpha), self.affine_map(self.curve("relu", x), 1.0 - alpha, ulps=1)

@@ -71,7 +71,7 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
 
 
 def _common(first: Slot, second: Slot) -> Slot:
-    """Merge an input of both networks: integers if either requires it, within both limits."""
+    """Merge two corresponding inputs: integer if either one is, within the limits of the two."""
     least, most = (
         np.maximum(first.limits[0], second.limits[0]),
         np.minimum(first.limits[1], second.limits[1]),

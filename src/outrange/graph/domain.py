@@ -39,7 +39,7 @@ def is_restricted(op: Op) -> bool:
 
 
 def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Move points towards the domain of the first function that is undefined at them.
+    """Move points toward the domain of the first function that is undefined at them.
 
     Each move is one step of the subgradient method, with the length that is exact for a linear
     function.

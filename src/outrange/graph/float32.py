@@ -76,8 +76,8 @@ EXTRA_TERMS = 8
 OPERATIONS = 16
 """Number of elementary operations that a model may use where the graph has one.
 
-Examples are a softmax that subtracts its largest entry first, a variance as the mean of squares
-less a square, and a gelu by its erf.
+Examples are a softmax that subtracts its largest entry first, a variance computed as the
+mean of squares less a square, and a gelu computed by its erf.
 """
 
 
@@ -146,7 +146,7 @@ def _node(
     y: np.ndarray,
     computed: FloatType,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the error of a node's value due to its inputs' errors, and its own rounding."""
+    """Return two parts of a node's error: that due to its inputs' errors, and its own rounding."""
     op = node.op
     if isinstance(op, Pointwise):
         moved = _pointwise(op, inputs, before, y)

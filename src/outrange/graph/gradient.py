@@ -1,7 +1,7 @@
 """Reverse-mode differentiation of a graph at points: the vector-Jacobian product.
 
-A step function passes on a surrogate slope, as in training of binarized networks, so that a descent
-method finds inputs where units switch. No bound depends on this slope.
+A step function passes on a surrogate slope, as in the training of binarized networks, so that a
+descent method finds inputs where units switch. No bound depends on this slope.
 
 Reference: Y. Bengio, N. Leonard, A. Courville, *Estimating or propagating gradients through
 stochastic neurons* (the straight-through estimator), 2013; F. Zenke, S. Ganguli, *SuperSpike*,
@@ -92,11 +92,11 @@ def _difference_quotients(op: Pointwise, sources: Sequence[np.ndarray]) -> list[
 def smoothed_values(
     graph: Graph, x: np.ndarray, widths: Mapping[int, np.ndarray] | None
 ) -> list[np.ndarray]:
-    """Return every value of a graph with smoothed jumps at the points `x` `(batch, d)`.
+    """Return every value of a graph at the points `x` `(batch, d)`, with its jumps smoothed.
 
-    The slopes of `vector_jacobian_product` at these values are the true ones: units switch
-    gradually, and each responds to the likely changes of the others. As the widths shrink, the
-    values become those of `Graph.run_all`.
+    At these values, `vector_jacobian_product` uses the slopes of the smoothed functions (for a
+    staircase, that of its mean line). Units switch gradually, and each responds to the likely
+    changes of the others. As the widths shrink, the values become those of `Graph.run_all`.
 
     Args:
         graph: The graph to evaluate.
@@ -179,7 +179,7 @@ def output_gradient(
 ) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return a function `(x (b, d), k (b,)) -> (outputs (b, m), gradient (b, d))`.
 
-    The gradient at `x[i]` is that of output `k[i]`; where a slope is not finite, it is 0.
+    The gradient at `x[i]` is that of output `k[i]`; slopes that are not finite are replaced by 0.
     """
 
     def gradient(x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

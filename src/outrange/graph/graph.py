@@ -46,7 +46,7 @@ class Node:
     operation: str = ""
 
     def renumber_inputs(self, moved: Mapping[int, int]) -> Node:
-        """Return the node with each input value replaced by its new number in `moved`."""
+        """Return the node with each input value replaced by its new index in `moved`."""
         inputs = tuple(moved[j] for j in self.inputs)
         return self if inputs == self.inputs else replace(self, inputs=inputs)
 
@@ -61,7 +61,7 @@ class Slot:
         whole: Whether an input accepts integers only.
         limits: The least and the largest number that an input accepts. Outside them, the graph may
             differ from the model (an integer type may overflow, a table may end).
-        column_of: The input of the model of which this slot is one column. Columns of one input
+        column_of: Name of the model input of which this slot is one column. Columns of one input
             form one vector (a norm ball covers all of them), each with a name of its own.
     """
 
@@ -97,8 +97,8 @@ class Ranking:
 
     Args:
         source: The value with the same order.
-        groups: `(n,)` the group of each entry; its rank is that of the entry at the same position
-            of `source`.
+        groups: `(n,)` the group of each entry; its rank in the group is that of the entry of
+            `source` at the same position.
     """
 
     source: int

@@ -133,9 +133,9 @@ def _is_integer(x: np.ndarray) -> np.ndarray:
 
 
 def compare_integers(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
-    """Compare integers, as 0 or 1, without a jump; return None if they may not be integers.
+    """Return 1 where a comparison of integers is true, else 0; None if they may not be integers.
 
-    Nothing lies between two integers, so a slope there is equivalent to a jump.
+    The result has no jump: nothing lies between two integers, so a slope there is equivalent.
     """
     if not any(slot.whole for slot in b.inputs):
         return None

@@ -23,7 +23,7 @@ MOST = 2.0**50
 """
 
 MOST_SQUARED = 2.0**44
-"""Largest integer whose root float64 separates from the root of the number plus one half."""
+"""Largest integer `n` for which float64 separates the square roots of `n` and `n + 1/2`."""
 
 
 def quotient(b: Builder, x: Operand, divisor: np.ndarray, *, floored: bool = False) -> Operand:

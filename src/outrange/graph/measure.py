@@ -41,8 +41,9 @@ def measure(
     """Build the graph whose output `k` is at most 0 exactly where all of `clauses[k]` holds.
 
     The value of an atom is its left-hand side. The value of an `And` is the largest value of its
-    parts, that of an `Or` the smallest. A relaxation of the largest of some forms with free slopes
-    ranges over their convex combinations: this is the Lagrangian bound of their conjunction.
+    parts, that of an `Or` the smallest. If its slopes are optimized, a relaxation of the largest of
+    several forms ranges over their convex combinations: this is the Lagrangian bound of their
+    conjunction.
     Outputs of one softmax are compared by their logits, in the unit of the logits.
 
     Args:
@@ -91,7 +92,7 @@ class _Measure:
     Args:
         builder: The builder of the encoded graph.
         graph: The network under study.
-        ranks: Rewriting of atoms into equivalent ones; None keeps their values.
+        ranks: Rewrites atoms into equivalent ones; None preserves the values of atoms.
     """
 
     def __init__(self, builder: Builder, graph: Graph, ranks: Ranks | None) -> None:

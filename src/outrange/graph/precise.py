@@ -45,10 +45,11 @@ class BallEvaluator:
     Args:
         graph: The network to evaluate.
 
-    Sound: a ball contains the real value. A curve without a definition, and a ball for which its
-    definition fails, are evaluated by float64 intervals. Complete: every op is continuous except at
-    jumps, so balls shrink to the value wherever coefficients are exact and no jump is met. Cost:
-    bounded by `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline; coefficients are read once.
+    Sound: a ball contains the real value. Float64 intervals replace balls for a curve without a
+    definition in ball arithmetic, and where that definition fails. Complete: every op is continuous
+    except at jumps, so balls shrink to the value wherever coefficients are exact and no jump is
+    met. Cost: bounded by `MOST_WORK`, by `MOST_COEFFICIENTS` and by the deadline; coefficients are
+    read once.
 
     Example:
         >>> from outrange.domains import bounds

@@ -11,7 +11,7 @@ class KernelProduct:
         kernel: Index of the weight. Its last axis counts the units, the axis before it the inputs.
         axis: The axis of the result, and of the multiplied tensor, that counts units or channels.
         own: Whether a built-in Keras layer multiplies by its own kernel.
-        bias: Index of the bias that such a layer adds next; None if it adds none.
+        bias: Index of the bias that this layer adds to the product; None if it adds none.
     """
 
     kernel: int

@@ -21,7 +21,7 @@ class Weight:
         path: The name of its layer followed by its own, for example `"dense/kernel"`.
         layer: Path of the layer that owns it.
         trainable: Whether training changes it.
-        read: Returns its current values.
+        read: Function that returns its current values.
         constrained: Whether a constraint changes it after each step.
     """
 
@@ -38,7 +38,7 @@ class RecordedStep:
     """One operation of the model or of its loss; tensors and weights are identified by numbers.
 
     Args:
-        kind: The framework's name of the operation, for example `"Matmul"`.
+        kind: The framework's name for the operation, for example `"Matmul"`.
         layer: Path of the layer that performs it; `""` in the loss.
         gives: The tensors it returns.
         reads: The tensors it reads and passes a gradient back to.
@@ -207,12 +207,12 @@ class Program:
         heads: One record per output.
         losses: One record per output that has a loss; empty if there is none.
         optimizer: The optimizer; None if the model is not compiled with one.
-        whole: The model with its stored weights; None if nothing could be read.
-        free: The model without any assumption about values that trainable weights affect.
+        whole: Graph of the model with its stored weights; None if nothing could be read.
+        free: The same without any assumption about values that trainable weights affect.
         predict: Maps data in the user's form to the outputs: float32, one array per output.
         measure: Maps `(x, y)` to the loss and its gradients.
-        rehearse: Runs a few steps, `(x, y, steps, batch, seed)`, on the first rows or on batches
-            drawn from all rows; None if the model cannot be copied.
+        rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps on a copy, on the
+            first rows or on batches drawn from all rows; None if the model cannot be copied.
         unread: The parts that could not be inspected, with the reasons.
         changed_in_training: Whether some layer may compute something different in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
@@ -220,9 +220,9 @@ class Program:
         stepping: The settings of the next optimizer steps; None if there is no optimizer.
         varied: `varied(values)` returns the graph of `whole` with other values of some weights, by
             their index; None if that graph cannot be written.
-        understood: The members of `escaped` whose use is known, with their role: `"bias"` of a
-            convolution, added to its result, or `"state"`, multiplied by the zeros that a
-            recurrent layer starts from.
+        understood: Maps each member of `escaped` whose use is known to its role: `"bias"` (added to
+            the result of a convolution) or `"state"` (multiplied by the zeros from which a
+            recurrent layer starts).
         steady: Indices of weights that only training can change.
         taken: Maps inputs to the values that the model receives in its backend's types; None if
             they are unchanged.
@@ -234,12 +234,12 @@ class Program:
         more_than_losses: Whether training may minimize more than the compiled losses: a penalty or
             a term added by user code.
         not_run: The reason why the framework cannot evaluate the data row by row, or `""`.
-        in_training: Returns the program with the steps that training records, or None if they
-            cannot be recorded. The field is None if they equal the steps of inference.
+        in_training: Function that returns the program with the steps recorded in training mode, or
+            None if they cannot be recorded. The field is None if they equal those of inference.
         dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as in
             `train.expected`; None if they cannot be computed.
-        batch_statistics: Returns the names of layers that use batch statistics in training, with
-            the number of entries of one row that each statistic covers.
+        batch_statistics: Function that returns the names of layers that use batch statistics in
+            training, with the number of entries of one row that each statistic covers.
     """
 
     name: str

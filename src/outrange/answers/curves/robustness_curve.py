@@ -28,8 +28,9 @@ class RobustnessCurve(Answer):
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that the time limit was exceeded, by how much and in which phase; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying by how much the time limit was exceeded, and in which phase; empty if
+            it was not exceeded.
 
     Raises:
         OutrangeError: There is no radius, or the radii are not ascending.
@@ -86,7 +87,7 @@ class RobustnessCurve(Answer):
         return all(answer.complete for answer in self.answers)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields except the inputs, for JSON; `answers` has one dict per radius."""
+        """Return all fields except the inputs as JSON values; `answers` has one dict per radius."""
         return super().as_dict() | {"answers": [answer.as_dict() for answer in self.answers]}
 
     def __repr__(self) -> str:

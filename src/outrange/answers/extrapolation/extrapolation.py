@@ -26,7 +26,7 @@ from ..render.text import number
 
 
 RULE = "integers, one-hot groups"
-"""Column name used for a row within all ranges that breaks another rule of the training set."""
+"""Column name for a row that is within all column ranges but breaks another rule of the data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,9 @@ class Extrapolation(Answer):
         sources: Models analyzed, each with its hash.
         over: The training set, as a box.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that the time limit was exceeded, by how much and in which phase; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying by how much the time limit was exceeded, and in which phase; empty if
+            it was not exceeded.
 
     Raises:
         OutrangeError: The shapes of the arrays do not match.
@@ -132,7 +133,7 @@ class Extrapolation(Answer):
         return entries or [{"row": row, "column": RULE, **rule}]
 
     def document(self) -> Document:
-        """Return a table of the values outside, and one of output ranges if there is a model."""
+        """Return a table of values outside their ranges and, with a model, of output ranges."""
         records = self.records()
         blocks: list[Block] = []
         if records:

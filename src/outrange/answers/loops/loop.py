@@ -27,9 +27,9 @@ class Loop(Decided, Answer):
     """The reachable states of a closed loop over time, and a verdict on its specification.
 
     `HOLDS` is a proof for every trajectory from the initial set, for every disturbance. `VIOLATED`
-    comes with a trajectory. With `UNKNOWN`, the answer states how far the proof got. In a condition
-    (`if answer:`) the answer is true only if the specification is proved. Without a specification
-    (`status` is `REACHED`), the answer contains only the pipe.
+    comes with a violating trajectory. With `UNKNOWN`, the answer states how far the proof got. In a
+    condition (`if answer:`) the answer is true only if the specification is proved. Without a
+    specification (`status` is `REACHED`), the answer contains only the pipe.
 
     Args:
         model: Name of the controller.
@@ -37,17 +37,17 @@ class Loop(Decided, Answer):
         status: `"HOLDS"`, `"VIOLATED"`, `"UNKNOWN"`, or `"REACHED"` without a specification.
         pipe: The reachable sets over time.
         counterexample: A violating trajectory, with `VIOLATED`.
-        margin: Proved minimum distance of every trajectory from violating the specification, in the
-            units of its inequalities; infinite or negative if unknown.
+        margin: Proved lower bound on the distance of every trajectory from a violation, in the
+            units of the specification's inequalities; infinite or negative if unknown.
         nearest: Smallest distance of a simulated trajectory from a violation; negative for a
             violation, None if unknown.
         reason: Why the search stopped: `"decided"`, `"time"`, `"memory"`, `"interrupted"`,
             `"error"`, `"rounding"`, `"splits"` or `"forever"`.
         safe_until: Last step (in continuous time: last time) up to which a violation is excluded;
-            -1 if not even the start is safe, None without a specification.
+            -1 if not even the initial set is proved safe, None without a specification.
         covered: Fraction of the initial set for which the specification is proved.
         helps: Sentences of advice if the specification is undecided.
-        warnings: Sentences on unusual features of the question.
+        warnings: Sentences about unusual features of the question.
         warrant: Evidence for the verdict (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
@@ -61,7 +61,8 @@ class Loop(Decided, Answer):
         over: The initial set; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Empty: certificates do not cover loops.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: Verdict and evidence contradict each other.
@@ -105,7 +106,7 @@ class Loop(Decided, Answer):
 
     @property
     def _span(self) -> str:
-        """Duration of the loop, in words."""
+        """Duration of the loop, as text."""
         if self.invariant is not None:
             return "all time"
         return f"{self.last} steps" if self.dt is None else f"{self.pipe.stop.max():g} time units"
@@ -135,7 +136,7 @@ class Loop(Decided, Answer):
         return f"Unknown: {REASONS[self.reason]}; {until}{share}.{first} {advice}".strip()
 
     def _stays(self) -> str:
-        """Return a sentence on the set in which the loop stays forever."""
+        """Return a sentence about the set in which the loop stays forever."""
         invariant = self.invariant
         if invariant is None:
             return ""
@@ -143,7 +144,7 @@ class Loop(Decided, Answer):
         return f" From {self._when(invariant.start)} on, it stays forever within {box}."
 
     def _unbounded_sentence(self) -> list[str]:
-        """Return a sentence on when states become unbounded; an empty list if they never do."""
+        """Return a list with a sentence that states when bounds become infinite; empty if never."""
         bounded = np.isfinite(self.pipe.lo).all(axis=1) & np.isfinite(self.pipe.hi).all(axis=1)
         if bounded.all():
             return []
@@ -235,11 +236,11 @@ class Loop(Decided, Answer):
     def plot(
         self, ax: Any = None, *, x: str | int | None = None, y: str | int | None = None
     ) -> Any:
-        """Draw one state against another, or one state over time. Needs matplotlib.
+        """Draw one state against another, or one state over time.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
-            x: State on the horizontal axis, by name or index; None for the time.
+            x: State on the horizontal axis, by name or index; None for time.
             y: State on the vertical axis. If both are None, the first two states are drawn.
 
         Returns:
@@ -256,7 +257,7 @@ class Loop(Decided, Answer):
         return plot_phase(*figure_data(self), [self.pipe.index(x), up], ax)
 
     def plot_times(self, *states: str | int) -> list[Any]:
-        """Draw states over time, one below the other. Needs matplotlib.
+        """Draw states over time, one below the other.
 
         Args:
             *states: Names or indices of states; without arguments, all states.

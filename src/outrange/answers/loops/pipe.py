@@ -19,7 +19,7 @@ class Invariant:
         lo: `(states,)`, smallest values from `start` on.
         hi: `(states,)`, largest values from `start` on.
         start: Step (in continuous time: time) from which the box contains all states.
-        period: Time after which the states lie again in the set that contains them at `start`.
+        period: Time after which the states are again in the set that contains them at `start`.
     """
 
     lo: np.ndarray
@@ -28,7 +28,7 @@ class Invariant:
     period: float
 
     def box_text(self, names: Sequence[str]) -> str:
-        """Return the box in words.
+        """Return the box as text.
 
         Args:
             names: Names of the states.
@@ -55,10 +55,10 @@ class Pipe:
         stop: `(times,)`, last time of each box; equal to `start` in discrete time.
         lo: `(times, states)`, proved lower bounds.
         hi: `(times, states)`, proved upper bounds.
-        seen_lo: `(times, states)`, smallest value of all simulated trajectories.
-        seen_hi: `(times, states)`, largest value of all simulated trajectories.
-        control_lo: `(steps, controls)`, proved lower bounds of the controls at the plant.
-        control_hi: `(steps, controls)`, proved upper bounds.
+        seen_lo: `(times, states)`, smallest values on the simulated trajectories.
+        seen_hi: `(times, states)`, largest values on the simulated trajectories.
+        control_lo: `(steps, controls)`, proved lower bounds on the controls that reach the plant.
+        control_hi: `(steps, controls)`, proved upper bounds on these controls.
     """
 
     states: tuple[str, ...]
@@ -112,7 +112,7 @@ class Pipe:
             Lower and upper bounds, each `(times,)`, rounded outward.
 
         Raises:
-            InputError: The number of coefficients differs, or the name does not exist.
+            InputError: There is not one coefficient per state, or the name does not exist.
         """
         if isinstance(row, str):
             i = self.index(row)

@@ -9,7 +9,7 @@ from .pipe import Pipe
 
 
 MOST_TIMES, MOST_COLUMNS = 12, 4
-"""Maximum number of times shown, and of states shown as columns; more states become rows."""
+"""Maximum number of times shown, and of states shown as columns; a larger number becomes rows."""
 
 
 def table_of(pipe: Pipe, continuous: bool) -> Table:

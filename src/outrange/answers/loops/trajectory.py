@@ -25,7 +25,7 @@ class LoopTrajectory:
         step: First step after which the specification can no longer be satisfied.
         model: `(steps + 1, states)`, the trajectory with the user's own controller in its own
             arithmetic; None if the controller could not be run.
-        reproduced: Whether `model` breaks the specification too; None if it was not run.
+        reproduced: Whether `model` breaks the specification too; None if `model` is None.
         times: `(steps + 1,)`, times of the rows; None in discrete time, where row `k` is step `k`.
     """
 

@@ -12,13 +12,13 @@ from ..render.style import CLAIM, PALE, SEEN
 
 
 MANY = 1500
-"""Maximum number of polygons drawn with edges; the edges of more would hide the areas."""
+"""Maximum number of polygons drawn with edges; more edges would hide the areas."""
 
 MOST_TICKS = 8
 """Maximum number of intervals between the ticks of the color scale."""
 
 MOST_RUNS = 12
-"""Minimum number of trajectories drawn, if available; fewer than twice as many are drawn."""
+"""At least this many trajectories are drawn, if available, and fewer than twice as many."""
 
 LIGHTER = 0.6
 """Length of the unused dark part of the color map, relative to the used part.

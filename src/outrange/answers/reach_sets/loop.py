@@ -31,8 +31,8 @@ MOST_STEPS, MOST_STATES = 12, 4
 class LoopReachSets(Answer):
     """The states that a closed loop can reach after every step, as unions of polytopes.
 
-    Every state that a trajectory from the initial set has after step `k` is in `at(k)`. This is
-    rigorous (`FLOAT64_ROUNDED`, about the real-valued controller and the plant as written). Up to
+    Every state that a trajectory from the initial set reaches after step `k` is in `at(k)`. This is
+    rigorous (`FLOAT64_ROUNDED`, for the real-valued controller and the plant as written). Up to
     step `exact_until`, every point of a set is within the set's `error` of a reachable state.
     Later sets only enclose the reachable states.
 
@@ -49,7 +49,8 @@ class LoopReachSets(Answer):
         over: The initial set; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: The parts do not match.
@@ -104,17 +105,17 @@ class LoopReachSets(Answer):
 
     @property
     def lo(self) -> np.ndarray:
-        """`(steps + 1, states)`, proved lower bounds of the states after each step."""
+        """`(steps + 1, states)`, proved lower bounds on the states after each step."""
         return np.array([union.lo for union in self.sets])
 
     @property
     def hi(self) -> np.ndarray:
-        """`(steps + 1, states)`, proved upper bounds of the states after each step."""
+        """`(steps + 1, states)`, proved upper bounds on the states after each step."""
         return np.array([union.hi for union in self.sets])
 
     @property
     def reason(self) -> str:
-        """Reason why the computation stopped, in words."""
+        """Reason why the computation stopped, as text."""
         return STATUSES[self.status]
 
     @property
@@ -141,7 +142,7 @@ class LoopReachSets(Answer):
         )
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per step: number of pieces, exactness, and bounds of every state."""
+        """Return one dict per step: number of pieces, exactness, and bounds on every state."""
         rows = []
         for k, union in enumerate(self.sets):
             row: dict[str, Any] = {"step": k, "pieces": len(union), "exact": union.is_exact}
@@ -179,7 +180,7 @@ class LoopReachSets(Answer):
         y: str | int = 1,
         seen: bool = True,
     ) -> Any:
-        """Draw the sets in the plane of two states, one color per step. Needs matplotlib.
+        """Draw the sets in the plane of two states, one color per step.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
@@ -191,7 +192,7 @@ class LoopReachSets(Answer):
             The axes.
 
         Raises:
-            InputError: matplotlib is not installed, or the states do not exist.
+            InputError: matplotlib is not installed, or a state does not exist.
         """
         if len(self.states) < 2:
             raise InputError(

@@ -7,8 +7,8 @@ more than the error. Any direction is valid, so it may be chosen in plain float6
 there, takes the value `y` somewhere in the cube (Brouwer's fixed point theorem), wherever its kinks
 are. On a piece, `f` is within `error` of `A x`, so `|I - T A C| R + |T| (|A x - y| + error)` bounds
 the image of the cube of size `R`. Any `T` and `C` are valid. At a face between two pieces, both
-pieces must satisfy the bound. The slopes of their two maps differ by a product `u w`. The bound
-holds for both if `C` moves the outputs mainly along `u`, unless the map folds at the face.
+pieces must satisfy the bound. The slopes of their two maps differ by a rank-one matrix `u w`. The
+bound holds for both if `C` moves the outputs mainly along `u`, unless the map folds at the face.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_TURNS = 60
 
 
 def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return approximate convex weights `(k,)` of the point of a convex hull nearest to `y`.
+    """Return approximate convex weights `(k,)` of the point nearest to `y` in a convex hull.
 
     The hull is that of `images`, `(k, outputs)`. Distances are measured relative to `scale`,
     `(outputs,)`. Wolfe's method moves to the nearest point of the affine hull of some corners; if
@@ -102,7 +102,7 @@ class Separation:
 
 
 class FixedPoint:
-    """Proof that outputs are attained, by a piece or by two pieces that share a face.
+    """Proof that outputs are attained at inputs in one piece, or in two that share a face.
 
     Everything independent of the outputs is computed once. The module docstring has the proof.
 

@@ -42,7 +42,7 @@ class ReachSet(Answer):
     """All outputs of a network on an input set, as a union of pieces (star sets).
 
     Every output on the set lies in some piece, and on each piece the network is within `error` of
-    the piece's affine map. Both are rigorous (`FLOAT64_ROUNDED`, about the real-valued network with
+    the piece's affine map. Both are rigorous (`FLOAT64_ROUNDED`, for the real-valued network with
     the stored weights). If `is_exact`, the error is float64 rounding alone, and every point of the
     union is within that error of an attained output.
 
@@ -51,7 +51,7 @@ class ReachSet(Answer):
         inputs: Dict from input name to shape.
         outputs: Dict from output name to shape.
         image: The union of pieces.
-        seen: `(n, outputs)`, outputs in plain float64, each at one input of a different piece.
+        seen: `(n, outputs)`, outputs in plain float64, each at an input from a different piece.
         status: `"exact"`, `"known"`, `"time"`, `"interrupted"`, `"pieces"` or `"rounding"`.
         tol: Requested tolerance, for networks that are not piecewise linear.
         warrant: Evidence for the pieces (see `Warrant`).
@@ -61,7 +61,8 @@ class ReachSet(Answer):
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
         certificate: Empty: certificates do not cover reach sets.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
 
     Raises:
         OutrangeError: The parts do not match.
@@ -100,17 +101,17 @@ class ReachSet(Answer):
 
     @property
     def error(self) -> np.ndarray:
-        """`(outputs,)`, the largest error of all pieces."""
+        """`(outputs,)`, the largest error over all pieces."""
         return self.image.error
 
     @property
     def lo(self) -> np.ndarray:
-        """`(outputs,)`, proved lower bound of each output."""
+        """`(outputs,)`, proved lower bound on each output."""
         return self.image.lo
 
     @property
     def hi(self) -> np.ndarray:
-        """`(outputs,)`, proved upper bound of each output."""
+        """`(outputs,)`, proved upper bound on each output."""
         return self.image.hi
 
     def contains(self, y: Any) -> Any:
@@ -130,7 +131,7 @@ class ReachSet(Answer):
         return self.image.contains(y)
 
     def polygons(self, x: str | int = 0, y: str | int = 1) -> list[np.ndarray]:
-        """Project the pieces to the plane of two outputs.
+        """Project the pieces onto the plane of two outputs.
 
         Args:
             x: Output on the horizontal axis, by name or index.
@@ -146,7 +147,7 @@ class ReachSet(Answer):
 
     @property
     def reason(self) -> str:
-        """Reason why the search stopped, in words."""
+        """Reason why the search stopped, as text."""
         return STATUSES[self.status].format(tol=self.tol)
 
     @property
@@ -170,7 +171,7 @@ class ReachSet(Answer):
         return f"ReachSet({count}, {self.reason}, {self.warrant.name})"
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per piece: whether it is exact, and its bounds of each output."""
+        """Return one dict per piece: whether it is exact, and its bounds on each output."""
         rows = []
         for piece in self.pieces:
             row: dict[str, Any] = {"exact": piece.exact}

@@ -20,7 +20,7 @@ class Star:
     Args:
         a: `(rows, inputs)`, coefficients of the flat inputs: zero planes of units, and conditions
             on the inputs.
-        b: `(rows,)`, right-hand sides, accurate to float64 rounding.
+        b: `(rows,)`, right-hand sides, accurate up to float64 rounding.
         planes: `(rows,)`, a number that identifies the plane of each row, the same in all pieces
             that the plane bounds; -1 for none.
         lo: `(inputs,)`, lower corner of the box.
@@ -62,7 +62,7 @@ class Star:
         return self.center + (x - self.at) @ self.slopes.T
 
     def polygon(self, outputs: np.ndarray) -> np.ndarray:
-        """Project the piece to two outputs, with its error if that exceeds rounding.
+        """Project the piece onto two outputs; a piece that is not exact is enlarged by its error.
 
         Args:
             outputs: Indices of the two outputs, `(2,)`.

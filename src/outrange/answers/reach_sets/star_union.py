@@ -56,7 +56,7 @@ class StarUnion:
 
     @cached_property
     def error(self) -> np.ndarray:
-        """`(outputs,)`, the largest error of all pieces."""
+        """`(outputs,)`, the largest error over all pieces."""
         none = np.zeros(len(self.names))
         return np.max([none, *(piece.error for piece in self.pieces)], axis=0)
 
@@ -71,12 +71,12 @@ class StarUnion:
 
     @property
     def lo(self) -> np.ndarray:
-        """`(outputs,)`, proved lower bound of each output; infinite without pieces."""
+        """`(outputs,)`, proved lower bound on each output; infinity if no pieces exist."""
         return self._ends[0].min(axis=0, initial=np.inf)
 
     @property
     def hi(self) -> np.ndarray:
-        """`(outputs,)`, proved upper bound of each output; minus infinity without pieces."""
+        """`(outputs,)`, proved upper bound on each output; minus infinity if no pieces exist."""
         return self._ends[1].max(axis=0, initial=-np.inf)
 
     def contains(self, y: Any) -> Any:
@@ -115,7 +115,7 @@ class StarUnion:
         return decisions[0] if points.ndim == 1 else decisions
 
     def _sides(self, y: np.ndarray) -> np.ndarray:
-        """Return `INSIDE` or `OUTSIDE` for each output, `(n,)`; `OPEN` if only a search can tell.
+        """Return `INSIDE` or `OUTSIDE` for each output, `(n,)`; `OPEN` if a search is needed.
 
         Each piece is compared with all outputs in one pass. First, directions across its faces
         prove that outputs lie outside of it. Then a fixed point near an input, which the
@@ -149,7 +149,7 @@ class StarUnion:
         return {}
 
     def _tests(self, i: int) -> tuple[np.ndarray, FixedPoint | None, Separation]:
-        """Return the middle of a piece, and the tests that prove outputs attained or not."""
+        """Return the center of a piece, and tests that prove outputs attained or not attained."""
         if i not in self._known_tests:
             piece, (lo, hi) = self.pieces[i], self._ends
             proof = FixedPoint([piece]) if self._is_provable(i, hi[i] - lo[i]) else None
@@ -209,7 +209,7 @@ class StarUnion:
         )
 
     def polygons(self, x: str | int = 0, y: str | int = 1) -> list[np.ndarray]:
-        """Project the pieces to the plane of two outputs.
+        """Project the pieces onto the plane of two outputs.
 
         Args:
             x: Output on the horizontal axis, by name or index.
@@ -244,7 +244,7 @@ def _numbers(y: Any) -> np.ndarray:
 
 
 def _beyond(star: Star, y: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Return weights of the piece's point nearest to `y`, and whether `y` is proved outside."""
+    """Return the weights of the piece's point nearest to `y`, and whether `y` is proved outside."""
     if not np.isfinite([*star.error, *star.images.ravel()]).all():
         return np.zeros(len(star.images)), False
     weights = nearest(star.images, y, scale)

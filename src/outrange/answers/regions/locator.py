@@ -19,7 +19,8 @@ class Locator:
         lo: `(r, d)`, lower corners of the root boxes.
         hi: `(r, d)`, upper corners of the root boxes.
         roots: `(r,)`, rows of the root boxes.
-        cut: `(n,)`, index of the input along which a box is bisected; -1 minus its kind for a leaf.
+        cut: `(n,)`, index of the input along which a box is bisected; for a leaf, -1 minus the
+            kind of the leaf.
         at: `(n,)`, position of the cut; points up to it are in the left half.
         left: `(n,)`, row of the left half; for a leaf, the index of its first piece (or of its
             band, if undecided).

@@ -18,9 +18,9 @@ NEAR = 1e-10
 class Piece:
     """A polytope of bad inputs: `a @ x <= b` within the box `[lo, hi]`.
 
-    It is the part of a box that has one activation pattern and breaks the property. As an input
-    set: `outrange.Polytope(piece.a, piece.b, (piece.lo, piece.hi))`, for a model with one flat
-    input.
+    It is the part of a box that has one activation pattern and breaks the property. For a
+    model with one flat input, `outrange.Polytope(piece.a, piece.b, (piece.lo, piece.hi))` is the
+    same set as an input set.
 
     Args:
         a: `(rows, inputs)`, coefficients of the flat inputs. The last row is the property, the
@@ -51,10 +51,10 @@ class Piece:
         return inside & (x @ self.a.T <= self.b).all(axis=1)
 
     def corners(self, at: np.ndarray) -> np.ndarray:
-        """Return the corners of the piece projected to the plane of one or two inputs.
+        """Project the piece onto the plane of one or two inputs.
 
         Args:
-            at: Indices of these inputs, `(1,)` or `(2,)`.
+            at: Indices of the inputs, `(1,)` or `(2,)`.
 
         Returns:
             The corners in order around the polygon, `(n, 2)`.
@@ -69,14 +69,14 @@ class Piece:
     def sides(self, x: np.ndarray) -> np.ndarray:
         """Classify inputs of the box as inside, outside or on a face.
 
-        At the face between two patterns the network is continuous: points on it are classified as
-        inside.
+        Points on a face between two activation patterns are classified as inside, because the
+        network is continuous there.
 
         Args:
             x: Flat inputs, `(n, inputs)`.
 
         Returns:
-            1 for inputs inside, -1 for those outside, 0 on a face: `(n,)`.
+            `(n,)`: 1 for inputs inside, -1 for those outside, 0 for those on the property's face.
         """
         height = x @ self.a.T - self.b
         near = NEAR * (np.abs(x) @ np.abs(self.a).T + np.abs(self.b))
@@ -104,7 +104,7 @@ class Slab:
             x: Flat inputs, `(n, inputs)`.
 
         Returns:
-            1 for inputs proved bad, -1 for those proved good, 0 for others: `(n,)`.
+            `(n,)`: 1 for inputs proved bad, -1 for those proved good, 0 for others.
         """
         extended = np.concatenate([x, np.ones((len(x), 1))], axis=1)
         (bad, near), (good, close) = (

@@ -14,7 +14,7 @@ def flat_inputs(x: Any, inputs: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarr
     """Convert inputs to one flat array.
 
     Args:
-        x: One input or rows of inputs, in the model's input shape; for several inputs a dict by
+        x: One input or a batch of inputs, in the model's input shape; for several inputs a dict by
             name.
         inputs: Dict from input name to shape, in the order of the flat array.
 

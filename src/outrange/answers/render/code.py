@@ -15,7 +15,7 @@ def witness_code(x: np.ndarray | Mapping[str, np.ndarray], call: str) -> str:
 
     Args:
         x: The input without its batch axis; a mapping by name for several inputs.
-        call: The last line, which uses `x`.
+        call: The last line of the code, which uses `x`.
 
     Returns:
         Several lines; every number reproduces its float32 exactly.

@@ -36,7 +36,7 @@ def plot_strips(
     Args:
         names: Names of the rows.
         shares: Dict from the name of a part to its lengths `(rows,)` and its color.
-        notes: One text per row, shown at its right if there are at most `MOST_BARS` rows.
+        notes: One text per row, shown to its right if there are at most `MOST_BARS` rows.
         ax: Matplotlib axes; None for a new figure.
         label: Label of the axis.
     """
@@ -72,7 +72,7 @@ def plot_curve(
 
     Args:
         at: Radii, `(k,)`.
-        ends: Fractions of the inputs, `(k,)` each: proved robust, and not broken by any attack.
+        ends: Fractions of the inputs, `(k,)` each: proved robust, and not broken by a known attack.
         start: Fraction classified correctly without a perturbation; NaN if unknown.
         label: Label of the axis of radii.
         ax: Matplotlib axes; None for a new figure.
@@ -128,7 +128,7 @@ def plot_matrix(
     kinds: Sequence[tuple[str, str, str]],
     ax: Any = None,
 ) -> Any:
-    """Draw a matrix of colored cells, each with a symbol in it; return the axes.
+    """Draw a matrix of colored cells that contain symbols; return the axes.
 
     Args:
         rows: Names of the rows.

@@ -91,7 +91,7 @@ class Table:
 
     @property
     def axis(self) -> tuple[float, float]:
-        """Smallest lower and largest upper bound of all bounded bars; `(0, 0)` without any."""
+        """Smallest lower and largest upper bound of all bounded bars; `(0, 0)` if none exist."""
         bars = [cell for row in self.rows for cell in row if isinstance(cell, Bar)]
         bars = [bar for bar in bars if bar.is_bounded]
         lo, hi = (bar.lo for bar in bars), (bar.hi for bar in bars)
@@ -151,7 +151,7 @@ class Code:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """Drawing of polygons in a rectangle, which plain text omits.
+    """Drawing of polygons in a rectangle. Plain text omits drawings.
 
     Args:
         polygons: For each polygon: whether its color is dark, and its corners `(n, 2)`.
@@ -196,7 +196,7 @@ class Document:
         title: Title of the document.
         lead: Outcome or evidence, on the same line as the title.
         tone: Tone of the outcome: `GOOD`, `BAD`, `OPEN`, or empty.
-        over: The input set in words, shown below the title; empty if unknown.
+        over: The input set as text, shown below the title; empty if unknown.
     """
 
     title: str

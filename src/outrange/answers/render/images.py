@@ -18,7 +18,7 @@ SHORTEST_SIDE = 5
 class Triple:
     """An input before and after a perturbation, in the model's input shape, each with its title.
 
-    `limits` are the values drawn as black and white; None for the extreme values of the images.
+    `limits` are the values drawn as black and as white; None selects the extreme values.
     """
 
     before: np.ndarray
@@ -67,7 +67,7 @@ class Triple:
 
 
 def is_image(x: np.ndarray) -> bool:
-    """Return whether an input has the shape of an image, not of a row of a table."""
+    """Return whether an input has the shape of an image rather than of a table row."""
     if np.ndim(x) not in (2, 3):
         return False
     try:

@@ -13,7 +13,7 @@ DIGITS = 6
 
 
 def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
-    """Round values to the unit of the last of `DIGITS` digits of `scale`, without negative zeros.
+    """Round values to the precision of `scale` with `DIGITS` digits, without negative zeros.
 
     For display only: a bound of -4e-16 next to a range of 2 is shown as 0.
     """
@@ -27,11 +27,11 @@ def tidy(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
 
 
 def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
-    """Round bounds outward to `DIGITS` digits of `scale`, so that a printed bound remains a bound.
+    """Round bounds outward to the precision of `scale` with `DIGITS` digits.
 
-    A bound with no more digits than that stays unchanged. A bound so small that it would become 0
-    is rounded to one significant digit: -2.9e-15 becomes -3e-15, since a whole unit of `scale`
-    would be far too wide.
+    A printed bound thus remains a bound. A bound that needs no more digits is unchanged. A bound so
+    small that it would become 0 is rounded to one significant digit instead: -2.9e-15 becomes
+    -3e-15, since a step in the last digit of `scale` would be far too wide.
 
     Args:
         scale: Magnitude that determines the digits; it broadcasts against `values`.
@@ -60,7 +60,10 @@ def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
 
 
 def _beyond(value: float, scale: float, digits: int, side: int) -> float:
-    """Return the nearest decimal number at or beyond `value` with `digits` digits of `scale`."""
+    """Return the nearest number at or beyond `value` with the precision of `scale`.
+
+    That is the unit of the last digit when `scale` is written with `digits` digits.
+    """
     if not np.isfinite(value) or not np.isfinite(scale):
         return value
     exponent = Decimal(scale).adjusted() - (digits - 1)
@@ -101,7 +104,7 @@ def short(value: float, digits: int = 4) -> float:
 
 
 def share(part: int, whole: int) -> str:
-    """Format `part / whole` as a percentage that is 0 or 100 only if `part` is 0 or `whole`."""
+    """Format `part / whole` as a percentage; 0 and 100 are shown only if they are exact."""
     percent = f"{part / whole:.1%}"
     if part > 0 and percent == "0.0%":
         return "<0.1%"

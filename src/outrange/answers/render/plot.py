@@ -21,7 +21,7 @@ OWN = "outrange"
 """Label that identifies figures created here, whose title and legend may use the whole figure."""
 
 LARGEST = (-2e307, 2e307)
-"""Limits to which drawn numbers are clipped, since their widths must not overflow in float64."""
+"""Limits to which drawn numbers are clipped, so that their differences do not overflow."""
 
 LONGEST = 34
 """Maximum number of characters of a label; longer labels lose their middle."""
@@ -42,10 +42,10 @@ def new_axes(*shape: int, **options: Any) -> Any:
 
 
 def canvas(width: float, height: float, *shape: int) -> Any:
-    """Return axes on a figure without a window, for use with `svg`; None without matplotlib.
+    """Return axes on a figure without a window, for `svg`; None if matplotlib is not installed.
 
     Args:
-        *shape: Numbers of rows and columns of axes; if omitted, a single axes is returned.
+        *shape: Number of rows and of columns of axes; if omitted, a single axes is returned.
     """
     try:
         from matplotlib.figure import Figure
@@ -124,7 +124,7 @@ def plot_bars(
     ax: Any = None,
     seen: bool = False,
 ) -> Any:
-    """Draw intervals one below the other, with the seen part inside each; return the axes.
+    """Draw intervals one below the other, and the range seen inside each; return the axes.
 
     More than `MOST_BARS` intervals are drawn as outlines over their indices. An interval with an
     infinite bound is hatched and extends to the edge.
@@ -133,7 +133,7 @@ def plot_bars(
         names: Names of the bars.
         label: Label of the value axis.
         ax: Matplotlib axes; None for a new figure.
-        seen: Whether the intervals themselves are only seen, not proved.
+        seen: Whether the intervals themselves were only observed, not proved.
     """
     few = len(bars) <= MOST_BARS
     size = (7.0, 1.5 + 0.3 * max(len(bars), 2)) if few else (7.6, 4.2)

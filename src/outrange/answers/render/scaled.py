@@ -20,7 +20,7 @@ MIXED = 20.0
 def are_mixed(bars: Sequence[Bar]) -> bool:
     """Return whether bars are too different in size for a common scale, and few enough for rows.
 
-    Unbounded bars are never mixed.
+    The result is False if a bar is unbounded.
     """
     sizes = [size for size in map(_size, bars) if size > 0]
     bounded = all(bar.is_bounded for bar in bars)

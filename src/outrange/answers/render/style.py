@@ -14,7 +14,7 @@ SIDE = 240
 """Width and maximum height of a drawing in pixels."""
 
 CLAIM, SEEN, AXIS = "#b7c9e8", "#1f4e9c", "#888"
-"""Blues that remain distinguishable on light and dark pages."""
+"""Colors of proved intervals, seen intervals and axes, for light and dark pages."""
 
 PALE_SEEN = "#7d9ccf"
 """Lighter color of seen values, on which marks remain visible."""
@@ -86,7 +86,7 @@ PAGE = (
 def bar(cell: Bar, left: float, right: float) -> str:
     """Return an SVG bar of an interval on the axis from `left` to `right`.
 
-    It shows the seen part inside the interval, and a mark at 0.
+    It shows the range seen inside the interval, and a mark at 0.
     """
 
     def at(x: float) -> float:

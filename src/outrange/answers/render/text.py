@@ -41,7 +41,7 @@ WIDTH, WIDEST = 96, 100
 """Maximum number of characters per line, in sentences and in tables."""
 
 BAR, SHORTEST_BAR = 30, 12
-"""Length of a bar in characters, and its minimum in a table that would be too wide."""
+"""Length of a bar in characters, and its minimum in a table that would otherwise be too wide."""
 
 LONGEST_LABEL = 28
 """Maximum number of characters of the label of an entry."""
@@ -266,7 +266,7 @@ def _entries(entries: Sequence[Entry]) -> list[str]:
 
 
 def fix_lines(entry: Entry) -> list[str]:
-    """Return the replacement code of an entry as lines that begin with `Fix:`, or no lines."""
+    """Return lines with `Fix:` and the replacement code of an entry; empty if it has none."""
     return f"Fix: {entry.fix}".replace("\n", "\n     ").splitlines() if entry.fix else []
 
 

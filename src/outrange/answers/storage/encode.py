@@ -27,7 +27,7 @@ FLOATS = ("inf", "-inf", "nan")
 NUMBERS = frozenset(
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 str".split()
 )
-"""Permitted types of arrays."""
+"""Permitted element types of arrays."""
 
 
 def encode(value: Any) -> Any:

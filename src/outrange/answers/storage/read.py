@@ -96,7 +96,7 @@ def _json(path: Path) -> Any:
 
 
 def known_records(kinds: Sequence[type[Answer]]) -> dict[str, type]:
-    """Return a dict from name to class of all answers `kinds` and of the types of their fields."""
+    """Return a dict from name to class, for `kinds` and the outrange classes in their fields."""
     records: dict[str, type] = {}
     waiting: list[Any] = list(kinds)
     while waiting:

@@ -26,7 +26,7 @@ class Study(Answer):
             each in the order of the arguments.
         metric: Name of the compared metric, such as `"accuracy"` or `"mse"`.
         better: Better direction, `"higher"` or `"lower"`.
-        goal: Value of the metric from which a training run is considered successful.
+        goal: Value of the metric that a successful training run reaches.
         baseline: Metric of the best constant prediction.
         ticks: Epochs at which the curves were measured, 0 first, of shape `(ticks,)`.
         epochs: Number of epochs planned.
@@ -37,13 +37,14 @@ class Study(Answer):
         plan: Arguments of the comparison, needed to continue it.
         recommended: Labels of the activation and the loss that `outrange.recommend` suggests;
             empty if the study does not contain them. They win ties in the ranking.
-        proof: Sentence on a proved property of the models that prevents them from reaching the
+        proof: Sentence about a proved property of the models that prevents them from reaching the
             goal; empty if there is none.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.
-        certificate: Path of the certificate, or why there is none; empty if none was requested.
-        late: Note that a time limit was exceeded or `effort` ended the search; else empty.
+        certificate: Path of the certificate, or why none was written; empty if none was requested.
+        late: A note saying that a time limit was exceeded or that `effort` ended the search; empty
+            if neither happened.
     """
 
     combinations: tuple[Combination, ...]
@@ -266,7 +267,7 @@ class Study(Answer):
     # ---- storage ----------------------------------------------------------------------------
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields, for JSON."""
+        """Return all fields as JSON values."""
         return super().as_dict() | {"best": self.best.name}
 
     @staticmethod

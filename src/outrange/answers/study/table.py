@@ -1,4 +1,4 @@
-"""Document of a study: the winner, a table, and a list of reasons."""
+"""Document of a study: the winner, a table, and the reasons for failures."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _notes(study: Any) -> list[str]:
 
 
 def _cells(c: Combination) -> tuple:
-    """Return the table row of a combination, rounded to few digits since starts vary."""
+    """Return the table row of a combination, rounded to a few digits since starts vary."""
     lo, hi, _ = c.interval()
     soon = None if math.isinf(c.epochs_to_goal) else round(c.epochs_to_goal)
     solved = f"{int(c.solved.sum())}/{len(c.trials)}"

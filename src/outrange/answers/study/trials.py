@@ -159,12 +159,12 @@ class Combination:
 
     @property
     def epochs_to_goal(self) -> float:
-        """Median over all starts of the epochs to the goal; infinite for starts that missed it."""
+        """Median number of epochs to the goal over all starts, infinite for those that miss it."""
         return median(np.where(np.isnan(self.reached), np.inf, self.reached))
 
     @property
     def why(self) -> tuple[Reason, ...]:
-        """Distinct reasons of the trials that missed the goal, the most frequent first."""
+        """Distinct reasons why trials missed the goal, the most frequent first."""
         groups: dict[str, list[Reason]] = {}
         for trial in self.trials:
             for reason in trial.why:
@@ -173,7 +173,7 @@ class Combination:
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:
-    """Return the median, or the lower of two middle values. NaN is sorted above all numbers."""
+    """Return the median; of two middle values, the lower one. NaN is sorted above all numbers."""
     return float(np.sort(np.asarray(values, np.float64))[(len(values) - 1) // 2])
 
 

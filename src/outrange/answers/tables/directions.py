@@ -32,7 +32,7 @@ def plot_directions(trends: Sequence[Any], counts: str, wanted: str | None, ax: 
 
     Args:
         trends: One `Trend` per pair of output and input.
-        counts: Number of pairs in each direction, in words.
+        counts: Number of pairs in each direction, as text.
         wanted: Direction claimed for all pairs, or None.
         ax: Matplotlib axes; None for a new figure.
     """

@@ -59,9 +59,9 @@ def domain_dict(domain: InputDomain | None) -> dict[str, Any] | None:
         domain: The set; None if unknown.
 
     Returns:
-        A dict of `names`, `lo`, `hi` and `cuts`. For more than 1,000 inputs: a dict of the number
-        of inputs `inputs`, the smallest `lo`, the largest `hi`, `cuts`, and `sha256`, the hash of
-        `lo` followed by `hi` as little-endian float64. None for an unknown set.
+        A dict of `names`, `lo`, `hi` and `cuts`. For more than 1,000 inputs: a dict of `inputs`
+        (their number), `lo` (the smallest), `hi` (the largest), `cuts`, and `sha256` (the hash of
+        all `lo` followed by all `hi` as little-endian float64). None for an unknown set.
     """
     if domain is None:
         return None

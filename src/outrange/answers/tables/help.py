@@ -23,7 +23,7 @@ def what_helps(status: str, remedies: Sequence[str] = ()) -> str:
 
     Args:
         status: Reason why the search stopped.
-        remedies: Sentences on changes that were tried and that help.
+        remedies: Sentences about changes that were tried and that help.
     """
     if status not in HELP:
         return ""

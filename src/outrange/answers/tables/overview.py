@@ -1,4 +1,4 @@
-"""Summary of many outputs: the widest and narrowest ranges, and the number of each kind."""
+"""Summary of many outputs: the widest and narrowest ranges, and how many are of each kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..render.text import number, outward, tidy
 
 
 FEW = 5
-"""Number of widest outputs and number of narrowest outputs that are shown."""
+"""Number of outputs shown with the widest ranges, and with the narrowest."""
 
 
 def overview(

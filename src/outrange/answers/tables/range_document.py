@@ -85,7 +85,7 @@ def steepest(names: Sequence[str], most: float) -> str:
 
 
 def _counts(answer: Any) -> list[tuple[int, str]]:
-    """Return the numbers of exact, constant, open and unbounded outputs, each with its word."""
+    """Return the numbers of exact, constant, open and unbounded outputs, each with its label."""
     closed = answer.closed_lo & answer.closed_hi
     still = constant(answer.lo, answer.hi)
     bounded = np.isfinite(answer.lo) & np.isfinite(answer.hi)
@@ -98,7 +98,7 @@ def _counts(answer: Any) -> list[tuple[int, str]]:
 
 
 def _open(answer: Any) -> str:
-    """Return a sentence on what is proved, with advice; empty if no gap is open."""
+    """Return a sentence about what is proved, with advice; empty if no gap is open."""
     if answer.is_exact or answer.status not in HELP:
         return ""
     left = int((~(answer.closed_lo & answer.closed_hi)).sum())

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def range_records(answer: Any) -> list[dict[str, Any]]:
-    """Return one dict per output: bounds, values seen, and whether each bound is closed."""
+    """Return one dict per output: bounds, values seen, and whether each gap is closed."""
     columns = {
         "output": answer.names,
         "lo": answer.lo, "hi": answer.hi, "seen_lo": answer.seen_lo, "seen_hi": answer.seen_hi,

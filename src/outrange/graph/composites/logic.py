@@ -207,7 +207,7 @@ def look_up_integer(
 ) -> Operand:
     """Return the rows `table[index - first]` for an integer `index` that depends on the input.
 
-    An index outside the table exceeds the limits of the graph, unless the first and last rows
+    An index outside the table is outside the limits of the graph, unless the first and last rows
     extend to infinity (`endless`).
     """
     if not endless:

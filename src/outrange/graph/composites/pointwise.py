@@ -31,20 +31,21 @@ def pointwise(
     otherwise: Callable[[int], Any] | None = None,
     eager: bool = False,
 ) -> Operand | None:
-    """Apply a function to broadcast operands if all varying ones depend on the same entries.
+    """Apply a function to broadcast operands if all non-constant ones depend on the same entries.
 
     Args:
         b: The graph under construction.
         name: Name shown in reports.
         compute: The function of arrays.
-        write: The same function of expressions: it takes a table and one expression per operand.
+        write: The same function of expressions; it accepts a table and one expression per operand.
         operands: The values and constants to which it is applied.
         jumps: Whether the function jumps somewhere.
         otherwise: Maps the number of entries to the op that is used if no curve is found, or None.
         eager: See the op `Pointwise`.
 
     Returns:
-        A value, an array if no operand varies, or None if the operands depend on different tensors.
+        A value, or an array if all operands are constant; None if the operands depend on different
+        tensors.
     """
     operands = tuple(operand(x) for x in operands)
     shape = np.broadcast_shapes(*(tuple(x.shape) for x in operands))
@@ -105,7 +106,10 @@ COMPARISONS: dict[str, tuple[Callable, tuple[int, int, int]]] = {
 
 
 def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
-    """Return 1 where `x` compares to `y` as `how` states, else 0."""
+    """Return 1 where the comparison `how` of `x` with `y` is true, else 0.
+
+    The result is None if the operands depend on different tensors.
+    """
     if (whole := compare_integers(b, how, x, y)) is not None:
         return whole
     function, (below, at, above) = COMPARISONS[how]
@@ -118,7 +122,10 @@ def compare(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
 
 
 def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | None:
-    """Return `x` where `condition` is not 0, else `y`."""
+    """Return `x` where `condition` is not 0, else `y`.
+
+    The result is None if the operands depend on different tensors.
+    """
 
     def write(t: Expressions, c: int, u: int, v: int) -> int:
         return t.switch(c, (0,), (u, u), (v,))

@@ -208,8 +208,8 @@ def softmax_of_filled(
 
     This is the function of a layer that masks with a large negative number, for any `x`: unmasked
     entries far below `low` lose against masked ones. Filled entries come first. In each pair of a
-    log-sum-exp, the second operand stays outside the softplus, where a number as large as `low`
-    would cost all digits of the other operand.
+    log-sum-exp, the second operand stays outside the softplus; inside it, a number as large as
+    `low` would cost the other operand all its digits.
 
     Args:
         b: The graph under construction.

@@ -30,7 +30,7 @@ def fold_constants(nodes: Sequence[Node], size: int) -> list[Node]:
         domain.
 
     Raises:
-        ModelError: A constant is not a number.
+        ModelError: A computed constant is NaN.
     """
     constants: dict[int, np.ndarray] = {}
     folded: list[Node] = []

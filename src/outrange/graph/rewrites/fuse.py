@@ -53,7 +53,7 @@ def fuse(
         keep: Values that stay even without readers.
 
     Returns:
-        The new nodes; a map from each remaining value to its new number; and the values that a
+        The new nodes; a map from each remaining value to its new index; and the values that a
         curve bypasses. A bypassed value is computed as before, but values that depend on it in the
         model no longer read it. Its bounds hold, but a path or a derivative through it is lost.
 

@@ -18,8 +18,8 @@ from .entrywise import MOST_VALUES, is_bent, is_entrywise
 
 
 MOST_BENT = 8
-"""Largest number of nonlinear ops in a region that could end earlier. The analysis of this many
-takes a quarter of a second."""
+"""Largest number of nonlinear ops in a region that could end earlier. Analyzing that many takes
+about a quarter of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def has_region(nodes: Sequence[Node], v: int) -> bool:
 
 
 def regions_behind(nodes: Sequence[Node], values: Sequence[int]) -> list[FusedRegion]:
-    """Return regions that a new op could form with the ops behind `values`, which it reads.
+    """Return regions that a new op could form with the ops that compute its inputs, `values`.
 
     The new op must have no other form than a fused curve. The regions do not include it.
     """
