@@ -43,8 +43,7 @@ def measure(
     The value of an atom is its left-hand side. The value of an `And` is the largest value of its
     parts, that of an `Or` the smallest. If its slopes are optimized, a relaxation of the largest of
     several forms ranges over their convex combinations: this is the Lagrangian bound of their
-    conjunction.
-    Outputs of one softmax are compared by their logits, in the unit of the logits.
+    conjunction. Outputs of one softmax are compared by their logits, in the unit of the logits.
 
     Args:
         graph: The network, whose flat inputs and outputs, in this order, the conditions read.
