@@ -157,7 +157,7 @@ def replace_pointwise(node: Node) -> Node:
         return node
     if node.op.otherwise is None:
         raise UnsupportedError(
-            f"The float32 error of `{node.op.name}` of several values is not known. Received: "
+            f"No float32 error of `{node.op.name}` of several variables is known. Received: "
             f"layer `{node.source}`. Use real arithmetic: arithmetic='real'."
         )
     return replace(node, op=node.op.otherwise(node.size))

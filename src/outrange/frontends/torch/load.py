@@ -151,7 +151,7 @@ def _network(program: Any, module: Any, name: str) -> tuple[Network, RowRunner]:
             )
         if shape[0] not in (1, None):
             raise ModelError(
-                f"The program must be exported for a batch of 1 or a free one. "
+                f"The program must be exported for a batch of 1 or a dynamic batch axis. "
                 f"Received: `{title}` of shape {shape}."
             )
         batches.append(shape[0])

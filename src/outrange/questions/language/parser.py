@@ -168,7 +168,7 @@ class _PropertyReader:
             elif op in ARITHMETIC:
                 left = combine(ARITHMETIC[op], left, right)
             else:
-                raise Refusal("only + - * / @ & | join two parts")
+                raise Refusal("the only operators between two expressions are + - * / @ & |")
         return left
 
     def _bool(self, node: ast.BoolOp) -> Condition:
