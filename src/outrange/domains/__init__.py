@@ -1,4 +1,4 @@
-"""Bounds of every value of a graph over boxes: one file per domain, one rule per kind of op."""
+"""Bounds on every value of a graph over boxes: one file per domain, one rule per kind of op."""
 
 import importlib
 import pkgutil

@@ -1,7 +1,7 @@
 """Back-substitution: linear lower bounds in terms of the input, one rule per kind of op.
 
 Rows `(R, n)` are the same for all boxes until they meet a nonlinear op; from there on they are `(B,
-R, n)`. Upper bounds are lower bounds of the negated row. Rounding: see `rounding`.
+R, n)`. Upper bounds are lower bounds on the negated row. Rounding: see `rounding`.
 
 Reference: H. Zhang et al., *Efficient Neural Network Robustness Certification with General
 Activation Functions* (CROWN), NeurIPS 2018; G. Singh et al., *An Abstract Domain for Certifying
@@ -35,7 +35,7 @@ class RelaxedGraph:
 
     Args:
         lines: The relaxation (lines, picks or planes) of every nonlinear node, by value.
-        rounding_terms: The rounding error on each value per unit of `|row|`; None for no error.
+        rounding_terms: The rounding error in each value per unit of `|row|`; None for no error.
         underflow: Bound on the error that underflow may cause in a row.
         rules: The rule of each kind of op.
     """
@@ -89,7 +89,7 @@ class BoxBatch:
         return BoxBatch(self.lo[index], self.hi[index], self.center[index], self.reach[index])
 
     def least(self, form: LinearForm) -> np.ndarray:
-        """Concretize: return a lower bound of each form over each box, `(B, R)`.
+        """Concretize: return a lower bound on each form over each box, `(B, R)`.
 
         An entry is `-inf` if no finite bound is known.
         """
@@ -202,7 +202,7 @@ def back_substitute(
     tilt: dict[int, np.ndarray] | None = None,
     joins: dict[int, list[RowInjection]] | None = None,
 ) -> LinearForm:
-    """Return a linear lower bound of `rows . value` in terms of the input.
+    """Return a linear lower bound on `rows . value` in terms of the input.
 
     Args:
         net: The graph and its lines; every nonlinear ancestor of `value` must have lines.

@@ -10,7 +10,7 @@ from ..ops.relaxation.relax import relax
 def slope_and_ends(
     op: Curve, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a slope per entry, and lower and upper bounds of `f(v) - slope v` on `[lo, hi]`."""
+    """Return a slope per entry, and lower and upper bounds on `f(v) - slope v` on `[lo, hi]`."""
     first, last = op.range(lo, lo), op.range(hi, hi)
     width = np.where(hi > lo, hi - lo, 1.0)
     chord = np.where(hi > lo, (last[0] - first[0]) / width, 0.0)

@@ -35,7 +35,7 @@ class Cone:
         floor: The last value of the whole graph at which the cone may end: values up to it are
             leaves.
         work: The total length of all values of `graph`: the cost of back-substituting one row.
-        widest: The length of the longest value: the most coefficients of one row at a time.
+        widest: The length of the longest value: the most coefficients that one row has at any step.
     """
 
     graph: Graph
@@ -76,7 +76,7 @@ class Cone:
         return BoxBatch.of(lo, hi, radii)
 
     def units(self, wanted: np.ndarray) -> np.ndarray:
-        """Return where the last value contains the entries `wanted` of the requested value."""
+        """Return the positions of the requested value's entries `wanted` in the last value."""
         return np.searchsorted(self.entries[-1], wanted)
 
 

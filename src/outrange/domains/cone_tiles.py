@@ -1,4 +1,4 @@
-"""Tiles: groups of entries with small cones, and bounds of rows in them.
+"""Tiles: groups of entries with small cones, and bounds on the entries of each group.
 
 The module also chooses how far back the cones reach.
 """
@@ -25,7 +25,7 @@ SHARE = 0.25
 """Fraction of the effort that is available for a cone that does not reach the input."""
 
 SMALL = 1 << 17
-"""A group is not divided if its rows have at most this many coefficients in all values together."""
+"""A group is not divided if its rows have at most this many coefficients over all values."""
 
 Tile = tuple[np.ndarray, Cone]
 """Some entries of a value, and their cone."""
@@ -141,7 +141,7 @@ def rows_in_cones(
 
     Args:
         net: The relaxed graph, with the lines of all earlier values.
-        tiles: Tiles of one value, consumed lazily, because their index arrays together are long.
+        tiles: Tiles of one value, consumed lazily, because together their index arrays are large.
         ends: Bounds of all earlier values; those of a cone's leaves serve as its boxes.
         radii: Whether rounding errors are included.
         each: The function that maps over tiles; see `Each`.

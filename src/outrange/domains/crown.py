@@ -1,12 +1,12 @@
-"""CROWN: linear bounds of every unstable unit by back-substitution to the input.
+"""CROWN: linear bounds on every unstable unit by back-substitution to the input.
 
 The pass runs forward over the graph. Each value gets intervals from the values before it, which are
 already tightened. Its entries that feed a nonlinear op and are not stable in every box of the chunk
 are bounded again by back-substitution, and the tighter bound is used. So the bounds are never
 looser than those of interval arithmetic.
 
-Cost: one chain of matrix products per nonlinear layer, with a row for each unstable unit that is as
-long as the cone the unit depends on (`cone`). Rows that do not fit into memory are batched.
+Cost: one chain of matrix products per nonlinear layer, with one row for each unstable unit. The row
+covers only the cone that the unit depends on (`cone`). Rows that do not fit into memory are batched.
 Reference: see `backward`.
 """
 
@@ -49,8 +49,8 @@ exceeds the second.
 """
 
 _AT_ONCE = 1 << 21
-"""Largest number of coefficients in the rows of a wide value that are processed at a time. A step
-needs memory for a few times as many.
+"""Largest number of coefficients of a wide value's rows that are processed together. A step needs
+memory for several times this number.
 """
 
 EFFORT = 2.0**30
@@ -300,7 +300,7 @@ class CrownPass:
 
 
 def run(graph: Graph, lo: np.ndarray, hi: np.ndarray, radii: bool = True) -> list[Bounds]:
-    """Bound every value over boxes, and the output and the layers also by back-substitution.
+    """Bound every value over boxes, using back-substitution also for the output and all layers.
 
     In a layer longer than `_WIDE` (an image), only the entries that are unstable in a nonlinear op
     are back-substituted.

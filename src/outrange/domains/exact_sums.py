@@ -27,7 +27,7 @@ The remaining bits allow for the rounding of the sum that is compared with this 
 
 
 def exact_affine(op: Affine, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds | None:
-    """Return the exact bounds of `A x + b`, or None if exactness cannot be shown.
+    """Return the exact bounds on `A x + b`, or None if exactness cannot be shown.
 
     Args:
         op: The affine op to bound.

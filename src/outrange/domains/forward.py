@@ -1,4 +1,4 @@
-"""Forward linear bounds (zonotopes): every value as one form in the inputs, and an error.
+"""Forward linear bounds (zonotopes): every value as one linear form in the inputs, plus an error.
 
 Each value satisfies `|v - (c + G^T e)| <= r`, where `e` in `[-1, 1]^k` represents the input by one
 number for each entry that varies. Affine ops act on `c` and on every row of `G`. A nonlinear op
@@ -11,8 +11,8 @@ runs of the graph; memory for `k` times the widest values that are needed at the
 
 Rounding. Let a sum have `t` terms, and let `S = |c| + sum |G| + r` of the input. The new center and
 rows are off by at most `gamma(t + 1) (|A| S + |b|)` together (`t` counts coefficients that had to
-be computed), and `|A| r` is computed up to `1 - gamma(t)`. `g = gamma(2 t + 6)` of both covers that
-and its own rounding, as in `intervals`.
+be computed), and `|A| r` is computed up to `1 - gamma(t)`. `g = gamma(2 t + 6)` times both terms
+covers these errors and its own rounding, as in `intervals`.
 
 Reference: G. Singh et al., *Fast and Effective Robustness Certification* (DeepZ), NeurIPS 2018; K.
 Xu et al., *Automatic Perturbation Analysis for Scalable Certified Robustness*, NeurIPS 2020.
@@ -39,8 +39,8 @@ from .rounding import inflate
 
 
 _AT_ONCE = 1 << 22
-"""Largest number of coefficients of a value's rows that an op processes at a time. Images need
-memory for a few times as many.
+"""Largest number of coefficients of a value's rows that an op processes together. Images need
+memory for several times this number.
 """
 
 _CARRIED = 2.0**-10
@@ -77,7 +77,7 @@ class ForwardForm:
         return self.rows.shape[1]
 
     def ends(self) -> Bounds:
-        """Return lower and upper bounds of the value, `(B, n)` each."""
+        """Return lower and upper bounds on the value, `(B, n)` each."""
         with np.errstate(invalid="ignore"):
             lo, hi = down(self.center - self.reach), up(self.center + self.reach)
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
@@ -137,7 +137,7 @@ def _curve(
 def _largest(
     op: Largest, forms: Sequence[ForwardForm], ends: Sequence[Bounds], each: Each
 ) -> ForwardForm:
-    """Return the form of one entry per window, widened by the amount that another may exceed it."""
+    """Return the form of one entry per window, widened by how far another entry may exceed it."""
     form, (lo, hi) = forms[0], ends[0]
     source, absent = np.maximum(op.windows, 0), op.windows < 0
     best = np.where(absent, -np.inf, form.center[:, source]).argmax(axis=2)
@@ -169,7 +169,7 @@ def _product(
 ) -> ForwardForm:
     """Multiply the rows of each factor by the center of the other factor.
 
-    The product of both deviations is added to `rest`.
+    The product of the two deviations is added to `rest`.
     """
     f, g = forms
     (cu, cv), (ru, rv) = (f.center[:, op.left], g.center[:, op.right]), (f.rest, g.rest)
@@ -207,7 +207,7 @@ RULES = {
 
 
 def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> list[Bounds]:
-    """Return bounds of every value, `(B, n)` each, from one pass over all boxes together.
+    """Return bounds on every value, `(B, n)` each, from a single pass over all boxes.
 
     Args:
         graph: The computation graph to bound.

@@ -1,9 +1,9 @@
 """Forward forms for all units, and back-substitution for the few that they leave unstable.
 
 Over boxes of few inputs, a forward pass costs little more than one run of the graph per input,
-however wide its layers are. Back-substitution costs as much for every row. So forward forms bound
-all units. If a value then has few unstable entries, as in small boxes, these are back-substituted.
-The smaller the boxes, the closer the bounds are to those of `CrownPass`.
+however wide its layers are. Back-substitution costs about as much as one run for each row. So
+forward forms bound all units. If a value then has few unstable entries, as in small boxes, these
+are back-substituted. The smaller the boxes, the closer the bounds are to those of `CrownPass`.
 
 Sound: every bound is the better of two sound ones. Cost: that of `forward`, plus `most` rows per
 value.

@@ -1,4 +1,4 @@
-"""Interval bound propagation: bounds of each entry of every value, in one forward pass.
+"""Interval bound propagation: bounds on each entry of every value, in one forward pass.
 
 Sound: every rule accounts for its rounding errors. Cost: two products per affine op.
 
@@ -32,7 +32,8 @@ _NOTHING = 1e-290
 """Bound that exceeds any sum of underflow errors."""
 
 _DENSE_LIMIT = 1 << 24
-"""Largest product of matrix entries and boxes for which infinite bounds are traced entry by entry.
+"""Largest number of matrix entries, times the number of boxes, for which infinite bounds are traced
+entry by entry.
 """
 
 

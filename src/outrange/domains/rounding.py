@@ -8,7 +8,7 @@ Every step replaces `a_v . v(x)` by rows on the inputs of `v`. It keeps (*) by s
 a bound on the step's own roundings. Notation: `u` is the unit roundoff, `gamma(n)` is `n u / (1 - n
 u)`, `eta` the least subnormal. `H_v >= |v(x)|` are the magnitudes proved for the boxes at hand, and
 `n_v` is the length of `v`. `r_v` is the number of times `v` is read: as many rows are added up on
-it, hence each summand passes at most `r_v` additions. `K` is twice the number of nodes plus a few,
+it, so each summand passes at most `r_v` additions. `K` is twice the number of nodes plus a few,
 the number of additions into `c`. The roundings, one by one:
 
 1. *Affine* `v = sum_i A_i v_i + b`. The new rows are `fl(A_i^T a_v)`, sums of at most `t` products,
@@ -36,7 +36,7 @@ the number of additions into `c`. The roundings, one by one:
    of all nodes are added up once, and subtracted from every row (`underflow`).
 6. *The payments themselves* are float64 sums of at most `n_v` non-negative products that pass `K`
    additions, and are computed from rounded radii. So radii are enlarged by `1 + 4 gamma(n + K +
-   8)`, and by `FLOOR` against underflow of their own.
+   8)`, and by `FLOOR` to cover underflow in the radii themselves.
 7. *Concretization* `min a . x + c` over a box of center `m` and radius `d`: `fl(a . m) - fl(|a| .
    d') + c` with `d' = d + gamma(2 n + 8) (|m| + d)` rounded up covers both sums of `n` products.
    The two remaining additions are followed by a step to the next float64 below.

@@ -1,6 +1,6 @@
 """Constructors of `Affine` ops.
 
-Each constructor defines `apply`, its transpose, and the length of its longest sum.
+Each constructor defines `apply`, its transpose, and the number of terms in the longest sum.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ SPARSE_FROM = 1 << 16
 """Number of coefficients at or above which a matrix is searched for zeros."""
 
 SPARSE = 16
-"""A matrix is stored as sums of few terms if each result reads at most one in this many inputs."""
+"""A matrix is stored in sparse form if no result reads more than `1 / SPARSE` of its inputs."""
 
 
 def dense(
@@ -80,9 +80,10 @@ def dense(
 
 
 def _few_terms(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the row indices and weights of each column's terms; None if there are too many.
+    """Return the row indices and the weights of the nonzero entries in each column, or None.
 
-    Both are `(columns, k)`.
+    Both arrays are `(columns, k)`, padded with -1 and 0. The result is None if the matrix is small,
+    or if a column has too many nonzero entries.
     """
     if weight.size < SPARSE_FROM:
         return None
@@ -269,7 +270,7 @@ def gather_sum(
 
     @cache
     def transpose() -> tuple[Scatter, np.ndarray, np.ndarray]:
-        """Return a `Scatter` by input, and each term's output index and weight in its order."""
+        """Return a `Scatter` by input, and the terms' output indices and weights in its order."""
         scatter = Scatter(index.ravel(), size)
         return scatter, scatter.order // index.shape[1], weight.ravel()[scatter.order]
 
@@ -309,7 +310,7 @@ def gather_sum(
 
 
 def _plain(index: np.ndarray) -> bool:
-    """Return whether no row contains an index twice; False if there are too many terms to check."""
+    """Return whether no row repeats an index; False if there are too many terms to check."""
     if index.size > MOST_SEEN:
         return False
     rows = np.sort(index, axis=1)

@@ -106,8 +106,8 @@ def transposed_convolution(
     Args:
         inputs: Spatial shape of the input of this op.
         kernel: The kernel of the convolution,
-            `(*spatial, output channels / groups, input channels)`, where input and output are those
-            of the transpose.
+            `(*spatial, output channels / groups, input channels)`, where "input" and "output" refer
+            to the transpose.
         bias: `(output channels,)` or None.
         outputs: Spatial shape of the result; entries that the kernel does not reach equal the bias.
         strides: Strides of the convolution.

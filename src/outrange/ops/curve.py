@@ -32,8 +32,8 @@ class Curve:
         turns: Every point where `f` may stop rising or falling, kinks and jumps included.
         on: Interval on which this description is valid. Inputs outside it get the bounds `beyond`,
             or raise an error if that is None. An endpoint at which `f` is infinite is excluded.
-        beyond: `(least, most)` of `f` over its whole domain, if `f` is defined outside `on`; else
-            None.
+        beyond: Bounds `(least, most)` on `f` over its whole domain if `f` is defined outside `on`,
+            else None.
         jumps: The knots at which `f` is discontinuous (bounds include both one-sided limits).
         exact: The definition, `exact(mp, x)`, where `mp` is the mpmath module. Tests compare `f`
             with it.
@@ -49,7 +49,7 @@ class Curve:
         part: Whether `f` is also defined at arguments that this description does not cover.
         crossings: Exact points `(x, f(x))` of a function that increases everywhere: its value is
             above `f(x)` for all arguments greater than `x`, and only for those.
-        taylor: `taylor(lo, hi, order)` returns bounds of `f^(j) / j!` over each `[lo, hi]` on which
+        taylor: `taylor(lo, hi, order)` returns bounds on `f^(j) / j!` over each `[lo, hi]` on which
             `f` is smooth, `(2, order + 1, ...)`; infinite where unknown. If None, they are derived
             from `exact`.
         origin: Name and attributes of the curve in the curve table, or None if it is not there.
@@ -86,12 +86,12 @@ class Curve:
             raise OutrangeError(f"Knots of `{self.name}` must increase. Received: {self.knots}.")
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return `f` of the single input."""
+        """Return `f` applied to the single input."""
         return self.f(xs[0])
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Whether `f` is a line in every gap, continuous, and described on the whole real line."""
+        """Whether `f` is continuous, linear in every gap, and described on the whole real line."""
         return (
             set(self.bends) == {"line"}
             and not self.jumps
@@ -107,7 +107,7 @@ class Curve:
 
     @functools.cached_property
     def rays(self) -> tuple[float, float] | None:
-        """Slopes below and above 0, if `f` is exactly two lines from the origin; else None."""
+        """Slopes below and above 0 if `f` is exactly two rays from the origin, else None."""
         if tuple(self.knots) != (0.0,) or not self.is_piecewise_linear:
             return None
         if self.lines is not None and None not in self.lines:
@@ -121,7 +121,7 @@ class Curve:
 
     @functools.cached_property
     def sides(self) -> tuple[Side, Side]:
-        """`f` and `-f`, in the form from which linear bounds are derived."""
+        """Records of `f` and `-f` from which linear bounds are derived."""
         with np.errstate(all="ignore"):
             return Side(self, 1.0), Side(self, -1.0)
 
@@ -183,7 +183,7 @@ class Curve:
         return np.where(np.isnan(least), -np.inf, least), np.where(np.isnan(most), np.inf, most)
 
     def taylor_range(self, lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-        """Return bounds of `f^(j) / j!` over each `[lo, hi]`, for `j` up to `order`.
+        """Return bounds on `f^(j) / j!` over each `[lo, hi]`, for `j` up to `order`.
 
         Returns:
             `(2, order + 1, ...)`: lower and upper bounds; infinite where `f` may not be smooth.
@@ -201,9 +201,9 @@ class Curve:
 
     @functools.cached_property
     def _turn_values(self) -> list[tuple[float, float, float, float]]:
-        """Tuples `(a, b, least, most)`: bounds at a turn, for intervals that contain `a` and `b`.
+        """Tuples `(a, b, least, most)`: bounds at a turn, for ranges that contain `a` and `b`.
 
-        At a jump, the one-sided limits apply to intervals that extend past it.
+        At a jump, the one-sided limits apply to ranges that extend past it.
         """
         values = []
         for turn in self.turns:

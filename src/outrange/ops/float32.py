@@ -1,4 +1,4 @@
-"""Stated errors of a runtime's float32 functions, relative to the real ones.
+"""Stated bounds on the errors of a runtime's float32 functions.
 
 The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tiny`. Here, `u` is
 `2^-24`, and `tiny = 2^-126` is the least normal number, below which a result may be flushed to

@@ -65,8 +65,8 @@ class Affine:
             `y = sum_i c_i x_i + b`; None otherwise.
         grid: A power of two that divides every coefficient; 0 if none is known.
         entries: `entries()` returns, for each input, the nonzero coefficients as
-            `(results, inputs, coefficients)`, each position once. None if there are too many, or if
-            they are unknown.
+            `(results, inputs, coefficients)`, listing each position once. None if there are too
+            many, or if they are unknown.
     """
 
     name: str
@@ -187,7 +187,7 @@ class Largest:
         return SubOp(Largest(self.name, moved), outputs, (used,))
 
     def scatter_add(self, parts: np.ndarray, size: int) -> np.ndarray:
-        """Sum the numbers of all window positions that select the same input entry: `(..., n)`.
+        """Return, for each input entry, the sum of `parts` over its window positions, `(..., n)`.
 
         Args:
             parts: One number per window position, `(..., m, k)`; those of absent entries are

@@ -20,7 +20,9 @@ from .table_rows import TableRows
 
 
 HUGE = 2.0**50
-"""Magnitude above which jumps are too close to be distinguished, and bounds use only the ends."""
+"""Magnitude above which the jumps of a staircase are too close to be distinguished. Bounds over
+intervals that extend beyond it use only the values at their ends.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +34,8 @@ class Step(Curve):
         start: One of the jumps of a staircase.
         rises: Whether `f` is exact and never falls, and has one jump or evenly spaced jumps of
             equal height. The hull of all limits is then known.
-        rows: The table from which an integer selects a row, if the function is a lookup. It then
-            states no jumps, because its input is an integer.
+        rows: The table from which an integer selects a row, if the function is a lookup. A
+            lookup lists no jumps, because its input is an integer.
     """
 
     spacing: float = np.inf

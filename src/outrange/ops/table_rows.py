@@ -1,4 +1,4 @@
-"""A table indexed by integers, and its bounds: the data of a `Step` with entries.
+"""A table indexed by integers, and bounds on it: the data of a `Step` that is a lookup.
 
 Between two entries there is no integer; the table is interpolated linearly there.
 """
@@ -36,7 +36,7 @@ class TableRows:
         return np.where(np.isnan(x), x, low + (at - before) * (high - low))
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return bounds of the table over each `[lo, hi]`, from the rows inside and both ends."""
+        """Return bounds on the table over each `[lo, hi]`, from the rows inside and both ends."""
         lo, hi = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
         ends = np.stack([self.at(lo), self.at(hi)])
         pad = np.where(_is_integer(lo) & _is_integer(hi), 0.0, self.off)
@@ -72,7 +72,7 @@ class TableRows:
     def line(self, sign: float, lo: np.ndarray, hi: np.ndarray) -> Line:
         """Return slope, offset, theta, pivot and gain of lines below `sign` times the table.
 
-        A line is level unless its interval spans two adjacent rows.
+        A line is level unless its interval runs from one row exactly to the next.
         """
         least, most = self.range(lo, hi)
         level = least if sign > 0 else -most

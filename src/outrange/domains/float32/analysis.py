@@ -95,7 +95,7 @@ class Float32Plan:
 
     @cached_property
     def reads(self) -> int:
-        """The largest number of times that a value is read."""
+        """The largest number of times that any value is read."""
         return max(map(len, self.graph.readers()), default=1)
 
     @cached_property

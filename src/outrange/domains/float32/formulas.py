@@ -125,7 +125,7 @@ class Formula:
 
 
 def _reaches(least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `reach` and `inverse_reach` of a factor with its magnitude in `[least, most]`."""
+    """Return `reach` and `inverse_reach` of a factor whose magnitude is in `[least, most]`."""
     return np.maximum(most, 1.0), np.maximum(1.0 / np.maximum(least, FLOAT32.tiny), 1.0)
 
 

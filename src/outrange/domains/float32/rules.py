@@ -34,8 +34,8 @@ def propagate_errors(
         op: The op of a node.
         before: Inputs with their errors.
         bounds: Bounds on the real value of the op.
-        reads: The largest number of times that a value is read, and thus that float64 adds to a
-            row.
+        reads: The largest number of times that any value is read, which is also the largest number
+            of rows that are added up in float64.
         exact: Whether the op is computed without rounding.
         alone: Whether a runtime cannot merge its sum with others: see `values.find_separate_sums`.
     """

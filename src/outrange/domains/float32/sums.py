@@ -8,13 +8,13 @@ the counted error of the sum that is read.
 
 * *A sum that one op reads, once, entry by entry*: no other op sees it, so its own rounding may be
   taken to be any number up to `r`; the op itself adds `R - |c| r`.
-* *Entries that several outputs read* (a batch norm before a matrix): each output may see a
-  different one. The entries are taken to be exact and leave `R` to each output.
-* *A sum that others read, too*: they see it rounded in some way, and the op adds `R + |c| r`.
+* *Entries that several outputs read* (a batch norm before a matrix): each output may see the
+  entry rounded differently. The entries are treated as exact, and each output adds `R`.
+* *A sum that other ops also read*: they see it rounded in some way, and the op adds `R + |c| r`.
 
 A sum with several readers is formed once; only a constant in it may move to its readers. A matrix
-is never multiplied by another matrix, nor merged with the terms of a sum: it may absorb the shift
-and the factors.
+is never multiplied by another matrix, nor merged with the terms of a sum, but it may absorb the
+shift and the factors.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from .values import MOST, TINY, Constant, InputErrors, OutputErrors, Sums, flush
 OF_EACH = 4.0
 """Number of roundings of each term of a sum before it is added.
 
-They are the rounding of its product, and those of a weight that the runtime may multiply by weights
-of the layers before and after it (a batch norm, a scale).
+One is the rounding of its product. The others are those of its weight, which the runtime may
+multiply by weights of the layers before and after it (a batch norm, a scale).
 """
 
 APART = 2.0**64
@@ -116,10 +116,10 @@ class _OwnSum(NamedTuple):
     """The sum of one op, without the sums that it reads.
 
     Args:
-        size: `(B, n)` the total magnitude of its terms.
+        size: `(B, n)` the sum of the magnitudes of its terms.
         partial: `(B, n)` bound on the magnitude of every partial sum.
         terms: The number of additions.
-        rough: `(B, n)` the roundings of individual terms, in units of roundoff.
+        rough: `(B, n)` bound on the rounding error of its individual terms, in units of roundoff.
     """
 
     size: np.ndarray
@@ -179,12 +179,12 @@ def _propagate(
     other: float | None,
     which: Callable[[Sums], bool] = lambda _: True,
 ) -> np.ndarray:
-    """Return `|A| v`, where `v` is `number` of each input's sum, and `other` for other inputs.
+    """Return `|A| v`, where `v` is `number(sum)` for inputs with a sum, and `other` for the others.
 
     Args:
         op: The affine op, with its matrices.
         pairs: The op's inputs, each with its sum as the op sees it.
-        number: A function of a sum that returns its part of `v`.
+        number: A function that returns, for the sum of an input, the part of `v` for this input.
         other: The part of `v` for other inputs; None for their magnitude.
         which: A predicate; sums that fail it are treated as other inputs.
     """
@@ -209,7 +209,7 @@ def _additions(op: Affine) -> float:
 def _visible_sum(x: InputErrors, by_entry: bool) -> Sums | None:
     """Return the sum behind an input as the op sees it, or None if it sees none.
 
-    A matrix sees only a number plus a shift; if the sum has no shift, it sees none.
+    A matrix sees the sum only as a number plus a shift, and sees no sum if there is no shift.
     """
     if x.sums is None or by_entry:
         return x.sums

@@ -14,19 +14,21 @@ is at least 1, and no node lacks less than a part of it.
   in it. If no node inside is at or below `-t`, it has at least `a` terms and only itself is large.
   Otherwise take the largest nodes inside it that are at or below `-t`: the other terms amount to at
   least `2 t` together, so there are at least as many as make up `t`. Each of these terms lacks at
-  least 1, each of those nodes, too, and the node itself is large. A node at or below `-t` lacks
-  `b - 1`.
+  least 1, each of those nodes also lacks at least 1, and the node itself is large. A node at or
+  below `-t` lacks at least `b - 1`.
 * Take the largest nodes that are large, which share no terms. If all are at or above `t` and the
   whole sum is at most `S`, the other terms are at most `S - t` together. So there are at least `c`
-  of them, the first index with `Q_c >= t - S`, and the total lack is at least `a - 1 + c`.
-* If all are at or below `-t` and the whole sum is at least `s`: `b - 1 + d`, with the first `d`
-  with `P_d >= t + s`. If there are some of both: `a - 1 + b - 1`.
+  of them, where `c` is the first index with `Q_c >= t - S`, and the total lack is at least
+  `a - 1 + c`.
+* If all are at or below `-t` and the whole sum is at least `s`, the total lack is at least
+  `b - 1 + d`, where `d` is the first index with `P_d >= t + s`. If some are at or above `t`
+  and others at or below `-t`, it is at least `a - 1 + b - 1`.
 
 So `N(t)` is at most `n` minus the least of the three. An order that adds the positive terms from
 the largest down, then the negative ones from the smallest up, attains this number.
 
-A result in `[2^e, 2^(e+1))` is rounded by at most `2^e` units of roundoff. All roundings together
-are at most `sum_e (2^e - 2^(e-1)) N(2^e)`, plus `2^e (n - 1)` for results below the last `e`
+A result in `[2^e, 2^(e+1))` is rounded by at most `2^e` units of roundoff. The total rounding error
+is at most `sum_e (2^e - 2^(e-1)) N(2^e)`, plus `2^e (n - 1)` for results below the last `e`
 considered.
 
 Sound: the numbers include the changes that float32 makes to them (`grown`). Cost: sorting the

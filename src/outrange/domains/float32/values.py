@@ -29,7 +29,7 @@ MOST = 2.0**127
 class Constant(IntEnum):
     """The kind of constant in a sum.
 
-    It is none, the bias of a matrix, or an elementwise shift, such as that of a batch norm.
+    There may be none, the bias of a matrix, or an elementwise shift, such as that of a batch norm.
     """
 
     NONE = 0
@@ -44,11 +44,12 @@ class Sums:
     Args:
         partial: `(B, n)` bound on the magnitude of every partial sum.
         added: `(B, n)` the number of additions that form it.
-        size: `(B, n)` the total magnitude of all terms.
-        counted: `(B, n)` the total amount of all its roundings, in units of roundoff.
-        rough: `(B, n)` the roundings of individual terms, in units of roundoff.
-        widest: `(B, n)` the largest number that may be multiplied while the sum is formed.
-        weights: `(B, n)` the total magnitude of all coefficients.
+        size: `(B, n)` the sum of the magnitudes of all terms.
+        counted: `(B, n)` bound on its total rounding error, in units of roundoff.
+        rough: `(B, n)` bound on the rounding error of its individual terms, in units of roundoff.
+        widest: `(B, n)` the largest magnitude of a number that may be multiplied by a coefficient
+            while the sum is formed.
+        weights: `(B, n)` the sum of the magnitudes of all coefficients.
         constant: The kind of constant that it contains.
         scaled: Whether it contains products with entry-by-entry factors.
         shared: Whether several ops read it and may see it rounded differently.
@@ -74,10 +75,11 @@ class Sums:
         return Sums(size, zero, size, zero, zero, size, np.ones(size.shape))
 
     def as_number_and_constant(self, size: np.ndarray) -> Sums:
-        """Return the sum as seen by a reader that does not form it: a number and a constant.
+        """Return the sum as seen by an op that reads only its value: a number plus a constant.
 
-        The number is formed once. The constant may move to the reader of the sum, and a product may
-        be rounded there or fused. Readers differ by no more than that.
+        The number is computed once. The constant may move to the op that reads the sum, and a
+        product may be rounded there or fused. The values that different ops see differ only in
+        these two ways.
 
         Args:
             size: `(B, n)` magnitudes of the value.

@@ -1,7 +1,7 @@
-"""GELU in its usual approximation: `y = x / 2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x**3)))`.
+"""The usual GELU approximation: `y = x / 2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x**3)))`.
 
-This equals `x * sigmoid(2 w)`, where `w` is the argument of tanh, a form that remains accurate in
-the left tail. The turning point and the inflection points are the roots of the first and second
+This equals `x * sigmoid(2 w)`, where `w` is the argument of tanh. The sigmoid form remains accurate
+in the left tail. The turning point and the inflection points are the roots of the first and second
 derivatives, computed to 50 digits.
 """
 

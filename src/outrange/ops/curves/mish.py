@@ -1,8 +1,8 @@
 """Mish: `y = x * tanh(softplus(x))`.
 
 With `e = exp(-|x|)`, `tanh(softplus(x))` is `(1 + 2e) / (1 + 2e + 2e**2)` right of 0 and
-`(e**2 + 2e) / (e**2 + 2e + 2)` left of it, so nothing cancels. The turning point and the inflection
-points are roots of the first and second derivatives, computed to 50 digits.
+`(e**2 + 2e) / (e**2 + 2e + 2)` left of it; nothing cancels in these forms. The turning point and
+the inflection points are roots of the first and second derivatives, computed to 50 digits.
 Reference: Misra 2019, arXiv:1908.08681.
 """
 

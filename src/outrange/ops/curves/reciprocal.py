@@ -1,4 +1,4 @@
-"""`y = 1 / x`, for arguments of one sign or of both; never for a range that crosses 0."""
+"""`y = 1 / x`, for positive `x`, negative `x`, or both; a range that contains 0 is an error."""
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """Squareplus: `y = (x + sqrt(x**2 + b)) / 2`.
 
-Left of 0 the sum cancels. There it is computed as `b / 4` divided by `(|x| + sqrt(x**2 + b)) / 2`.
+Left of 0, the sum suffers from cancellation. There, the function is computed as `b / 4` divided by
+`(|x| + sqrt(x**2 + b)) / 2`.
 Reference: Barron 2021, arXiv:2112.11687.
 """
 

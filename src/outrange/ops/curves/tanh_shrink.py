@@ -1,7 +1,8 @@
 """Tanh shrink: `y = x - tanh(x)`.
 
-Near 0 the difference cancels. There it is computed as `(x cosh(x) - sinh(x)) / cosh(x)`, whose
-numerator is the series of `2k / (2k + 1)! * x**(2k + 1)`. All its terms have the same sign.
+Near 0, the difference suffers from cancellation. There, the function is computed as
+`(x cosh(x) - sinh(x)) / cosh(x)`. The numerator is the power series with the terms
+`2k / (2k + 1)! * x**(2k + 1)`, which all have the same sign.
 """
 
 import math

@@ -25,7 +25,7 @@ MOST_EXPONENT = 1 << 16
 
 
 _PRECISION = RLock()
-"""Lock that is held while a precision is set, because all threads of the process share it."""
+"""Lock held inside a `precision` context, because all threads of the process share the setting."""
 
 
 @contextmanager
@@ -41,7 +41,10 @@ def precision(bits: int) -> Iterator[None]:
 
 
 def ball(lo: float | Fraction, hi: float | Fraction | None = None) -> Any:
-    """Return a ball that contains `[lo, hi]`, or only `lo` if `hi` is None (a float exactly)."""
+    """Return a ball that contains `[lo, hi]`, or only `lo` if `hi` is None.
+
+    A single float is represented exactly.
+    """
     from flint import arb
 
     if hi is None or lo == hi:
@@ -137,7 +140,7 @@ def integer_power(x: Any, n: int) -> Any:
 
 
 def _below(x: Any) -> float:
-    """Return the largest float64 that is not above a finite ball."""
+    """Return the largest float64 that is not above any number in a finite ball."""
     low = x.lower()
     near = float(low)
     if math.isinf(near):

@@ -58,7 +58,10 @@ class Definitions:
         raise UndecidedError
 
     def decide(self, certain: bool, impossible: bool) -> bool:
-        """Return the outcome of a comparison; if undecided, True first and False in a later run."""
+        """Return the outcome of a comparison.
+
+        If it is undecided, return True, and False in a later run.
+        """
         if certain or impossible:
             return certain
         self._comparisons += 1

@@ -9,7 +9,9 @@ FINEST = 2.0**-24
 """Finest grid that is searched for: sums on finer grids soon need more digits than float64 has."""
 
 FIRST = 64
-"""Number of entries checked first: hardly one trained weight in a thousand lies on a grid."""
+"""Number of entries that are checked first. They usually rule out a grid, because hardly one
+trained weight in a thousand lies on one.
+"""
 
 
 def grid_of(values: np.ndarray) -> float:

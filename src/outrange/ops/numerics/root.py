@@ -1,4 +1,4 @@
-"""Roots of many monotone functions together, by Chandrupatla's bracketed inverse interpolation.
+"""Vectorized roots of monotone functions, by Chandrupatla's bracketed inverse interpolation.
 
 Reference: T. Chandrupatla 1997, Advances in Engineering Software 28(3):145-149.
 """
@@ -13,9 +13,10 @@ ENOUGH = 2.0**-42
 
 
 def root(height: Elementwise, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return points in `[lo, hi]` near the zero of an increasing `height`, or the nearer end.
+    """Return points in `[lo, hi]` near the zero of an increasing function `height`.
 
-    Only tightness depends on the accuracy of the root, not soundness.
+    If the zero lies outside, the end nearer to it is returned. Only tightness depends on the
+    accuracy of the root, not soundness.
 
     Args:
         height: Vectorized function; it may return NaN and infinities.

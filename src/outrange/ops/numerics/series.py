@@ -17,15 +17,14 @@ from .definitions import UndecidedError
 
 
 BITS = 96
-"""Precision of the coefficients in bits. After a cancellation of 40 bits, the precision of float64
-still remains.
+"""Precision of the coefficients, in bits. Even if 40 bits cancel, the precision of float64 remains.
 """
 
 
 def taylor_of(
     exact: Callable[[Any, Any], Any], lo: np.ndarray, hi: np.ndarray, order: int
 ) -> np.ndarray:
-    """Return bounds of `f^(j) / j!` over each `[lo, hi]`; infinite where none are found.
+    """Return bounds on `f^(j) / j!` over each `[lo, hi]`; infinite where none are found.
 
     Args:
         exact: The definition of the function.
@@ -122,7 +121,7 @@ class SeriesBall:
 
     Args:
         value: Coefficients, or a series of the underlying library.
-        among: The functions of series, which define the number of coefficients.
+        among: The `Functions` that the series belongs to, which set its number of coefficients.
     """
 
     __slots__ = ("among", "value")

@@ -108,7 +108,7 @@ class Slide:
         self.put(touched, image)
 
     def put(self, touched: np.ndarray, image: np.ndarray) -> None:
-        """Copy to `image` the part of `touched`, an array over the extent, that lies inside it."""
+        """Copy to `image` the entries of `touched`, an array over the extent, that overlap it."""
         in_extent, in_image = self.overlap
         image[(..., *in_image)] = touched[(..., *in_extent)]
 

@@ -1,6 +1,6 @@
 """Taylor coefficients in closed form, enclosed in float64, for the curves used in plants.
 
-Like `series.taylor_of`, the functions return bounds of `f^(j) / j!` over each `[lo, hi]`.
+Like `series.taylor_of`, the functions return bounds on `f^(j) / j!` over each `[lo, hi]`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _NEAR = Fraction(1, 10**9)
 
 
 def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> np.ndarray:
-    """Return bounds of the Taylor coefficients of `sin(x + ahead * pi / 2)`.
+    """Return bounds on the Taylor coefficients of `sin(x + ahead * pi / 2)`.
 
     A derivative is one of `sin`, `cos`, `-sin`, `-cos`, which change no faster than their argument;
-    `2^-49` exceeds the errors of their float64 functions and of the sums here.
+    `2^-49` exceeds the errors of their float64 implementations and of the sums here.
     """
     middle = 0.5 * lo + 0.5 * hi
     with np.errstate(invalid="ignore", over="ignore"):
@@ -40,7 +40,7 @@ def sine_taylor(lo: np.ndarray, hi: np.ndarray, order: int, ahead: int = 0) -> n
 def power_taylor(
     exponent: float, factors: list[float], lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
-    """Return bounds of `factors[j] * x^(exponent - j)` over each positive `[lo, hi]`.
+    """Return bounds on `factors[j] * x^(exponent - j)` over each positive `[lo, hi]`.
 
     Args:
         exponent: Exponent of the first coefficient, at most 1.
@@ -60,7 +60,7 @@ def power_taylor(
 
 
 def reciprocal_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return bounds of the Taylor coefficients `(-1)^j x^(-1 - j)` of `1 / x`, on one side of 0."""
+    """Return bounds on the Taylor coefficients `(-1)^j x^(-1 - j)` of `1 / x`, on one side of 0."""
     down = hi < 0
     signs = [(-1.0) ** j for j in range(order + 1)]
     ends = power_taylor(-1.0, signs, np.where(down, -hi, lo), np.where(down, -lo, hi))
@@ -73,7 +73,7 @@ def reciprocal_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def root_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return bounds of the Taylor coefficients of the square root, for positive `x`."""
+    """Return bounds on the Taylor coefficients of the square root, for positive `x`."""
     factors = [1.0]
     for j in range(order):
         factors.append(factors[-1] * (0.5 - j) / (j + 1))
@@ -81,7 +81,7 @@ def root_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def exp_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return bounds of the Taylor coefficients of the exponential function."""
+    """Return bounds on the Taylor coefficients of the exponential function."""
     out = np.empty((2, order + 1, *np.shape(lo)))
     for j in range(order + 1):
         part = 1.0 / math.factorial(j)
@@ -90,7 +90,7 @@ def exp_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def square_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return bounds of the Taylor coefficients of `x^2`."""
+    """Return bounds on the Taylor coefficients of `x^2`."""
     out = np.zeros((2, order + 1, *np.shape(lo)))
     out[0, 0] = np.where((lo <= 0) & (hi >= 0), 0.0, np.minimum(lo * lo, hi * hi))
     out[1, 0] = np.maximum(lo * lo, hi * hi)
@@ -145,12 +145,12 @@ def _value(powers: list[Fraction], x: Fraction) -> Fraction:
 
 
 def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return bounds of the Taylor coefficients of the hyperbolic tangent.
+    """Return bounds on the Taylor coefficients of the hyperbolic tangent.
 
     Each is a polynomial in `tanh x`, whose extremes are attained at the endpoints or at turning
-    points. The computed `tanh` is off by at most 4 units, and a turning point by less than `_NEAR`,
-    where the polynomial is level. `2^-44` of the sum of its coefficients exceeds these errors and
-    the roundings of its evaluation.
+    points. The computed `tanh` is off by at most 4 units in the last place, and a turning point by
+    less than `_NEAR`, where the polynomial is level. `2^-44` times the sum of the magnitudes of its
+    coefficients exceeds these errors and the roundings of its evaluation.
     """
     first, last = np.tanh(lo), np.tanh(hi)
     out = np.empty((2, order + 1, *np.shape(lo)))
@@ -171,7 +171,7 @@ def tanh_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
 
 
 def logistic_taylor(lo: np.ndarray, hi: np.ndarray, order: int) -> np.ndarray:
-    """Return bounds of the Taylor coefficients of the logistic function `(1 + tanh(x / 2)) / 2`."""
+    """Return bounds on the Taylor coefficients of the logistic function `(1 + tanh(x / 2)) / 2`."""
     out = tanh_taylor(0.5 * lo, 0.5 * hi, order) * 0.5 ** np.arange(1, order + 2).reshape(
         1, -1, *[1] * np.ndim(lo)
     )

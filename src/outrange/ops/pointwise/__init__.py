@@ -1,4 +1,4 @@
-"""Elementwise functions without a file of their own, as expressions with proved properties.
+"""Elementwise functions that no curve file defines, as expressions with proved properties.
 
 `expression` represents a function, `calculus` differentiates it, `intervals` encloses it over
 cells, `pieces` cuts the real line where a branch changes, `bends` proves where each piece is convex
@@ -24,7 +24,7 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a module on first use: most networks need none of them, and loading is slow."""
+    """Load a submodule on first use: most networks need no submodule, and loading is slow."""
     if name in _PLACES:
         return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

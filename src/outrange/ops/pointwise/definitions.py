@@ -133,7 +133,7 @@ def apply_named(t: Expressions, name: str, u: int, **attributes: Any) -> int:
 
 
 def of_curve(t: Expressions, c: Curve, u: int) -> int:
-    """Apply a curve to an expression, by the curve's own expression or by its lines.
+    """Apply a curve to an expression, using the curve's expression or its lines.
 
     Raises:
         UnsupportedError: The curve has neither.

@@ -24,7 +24,7 @@ _DEEPEST = 16
 
 
 def apply_with_domain(t: Expressions, function: Callable[..., int], operands: Sequence[int]) -> int:
-    """Apply a function to expressions; the result is defined only where all of them are.
+    """Apply a function to expressions; the result is defined only where all operands are.
 
     Args:
         t: The table of expressions.
@@ -78,7 +78,7 @@ def _operands(t: Expressions, e: int) -> tuple[int, ...]:
 
 
 def _with_own(t: Expressions, e: int) -> frozenset[Need]:
-    """Return the conditions under which `e` has a value, from those of its operands."""
+    """Return the conditions under which `e` has a value, given those of its operands."""
     node = t.nodes[e]
     inner = _one_logarithm(t, node.argument) if isinstance(node, Switch) else None
     if inner is not None:
@@ -168,7 +168,7 @@ def _follows(need: Need, stated: frozenset[Need]) -> bool:
 
 
 def _sign(t: Expressions, e: int, depth: int) -> str | None:
-    """Return `POSITIVE` or `NONNEGATIVE` if an expression provably is, else None."""
+    """Return `POSITIVE` or `NONNEGATIVE` if `e` is proved to have this sign, else None."""
     node = t.nodes[e]
     if isinstance(node, Apply):
         if node.name in _POSITIVE:

@@ -91,7 +91,7 @@ class Expressions:
         return node.constant if isinstance(node, Sum) and not node.terms else None
 
     def terms(self, e: int) -> tuple[Terms, Fraction]:
-        """Return the terms and the constant of an expression, written as a sum."""
+        """Return the terms and the constant of an expression that is written as a sum."""
         node = self.nodes[e]
         if isinstance(node, Sum):
             return dict(node.terms), node.constant

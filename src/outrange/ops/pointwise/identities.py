@@ -1,4 +1,4 @@
-"""Rewriting of expressions into forms without cancellation that are equal in real arithmetic.
+"""Rewrites of expressions that avoid cancellation and are equivalent in real arithmetic.
 
 A framework writes `sigmoid` as `1 / (1 + exp(-x))` and `gelu` with `1 + erf`. Once these forms are
 recognized, the tails keep their relative accuracy and do not overflow.

@@ -1,4 +1,4 @@
-"""Enclosures of expressions over many cells of the real line together.
+"""Vectorized enclosures of expressions over many cells of the real line.
 
 Sound: every float64 operation is rounded outward. A value of known sign keeps it, even after
 underflow. Cost: a dozen array operations for each term.
@@ -124,7 +124,7 @@ def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
 
 
 def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """Enclose sine or cosine by its values at both ends, and 1 or -1 if attained between."""
+    """Enclose a sine or cosine by its values at the ends, and by 1 and -1 where attained."""
     quarter = 0.25 if name == "sin" else 0.0
     with np.errstate(all="ignore"):
         start, stop = lo / (2.0 * np.pi) - quarter, hi / (2.0 * np.pi) - quarter
@@ -140,12 +140,12 @@ def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
 
 
 def product_ends(monomial: Monomial, bounds: dict[int, Bounds]) -> Bounds:
-    """Return bounds of a monomial from bounds of its bases."""
+    """Return bounds on a monomial from bounds on its bases."""
     return reduce(_product, (_whole_power(bounds[b], p) for b, p in monomial))
 
 
 def sum_ends(node: Sum, bounds: dict[int, Bounds], shape: tuple[int, ...]) -> Bounds:
-    """Return bounds of a sum from bounds of the bases of its monomials."""
+    """Return bounds on a sum from bounds on the bases of its monomials."""
     if not node.terms:
         low, high = fraction_ends(node.constant)
         return np.full(shape, low), np.full(shape, high)
@@ -178,7 +178,7 @@ def _numbers(value: Fraction) -> tuple[np.float64, np.float64]:
 
 
 def _parts(node: Sum, bounds: dict[int, Bounds]) -> list[_Numbers]:
-    """Return bounds of every term of a sum, and of its constant unless it is 0."""
+    """Return bounds on every term of a sum, and on its constant unless it is 0."""
     parts: list[_Numbers] = []
     for monomial, c in node.terms:
         x = product_ends(monomial, bounds)
@@ -213,7 +213,7 @@ def _add(parts: list[_Numbers]) -> Bounds:
 def enclosures(
     t: Expressions, roots: list[int], lo: np.ndarray, hi: np.ndarray
 ) -> dict[int, Bounds]:
-    """Return bounds of every expression on which `roots` depend, over each cell `[lo, hi]`.
+    """Return bounds on every expression on which `roots` depend, over each cell `[lo, hi]`.
 
     Args:
         t: The table of expressions.
@@ -246,12 +246,12 @@ def enclosures(
 
 
 def _factors(node: Expression) -> int:
-    """Return the approximate number of operations for the enclosure of one cell."""
+    """Return the approximate number of operations for enclosing an expression over one cell."""
     return 1 + sum(len(m) for m, _ in node.terms) if isinstance(node, Sum) else 1
 
 
 def enclose(t: Expressions, e: int, lo: ArrayLike, hi: ArrayLike) -> Bounds:
-    """Return bounds of one expression over each cell `[lo, hi]`."""
+    """Return bounds on one expression over each cell `[lo, hi]`."""
     lo, hi = np.atleast_1d(np.asarray(lo, float)), np.atleast_1d(np.asarray(hi, float))
     low, high = enclosures(t, [e], lo, hi)[e]
     return np.broadcast_to(low, lo.shape), np.broadcast_to(high, lo.shape)

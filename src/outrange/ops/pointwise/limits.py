@@ -18,7 +18,7 @@ MOST_TERMS = 512
 """
 
 MOST_POWER = 256
-"""Largest integer power of an expression; its error bound takes that many steps."""
+"""Largest integer power of an expression; computing its error bound takes that many steps."""
 
 MOST_BITS = 4096
 """Largest number of bits in the numerator and denominator of one coefficient, enough for a hundred
@@ -28,9 +28,9 @@ SCALE = 960
 """Largest absolute binary exponent of a coefficient, well within the range of float64."""
 
 MOST_WORK = 2**25
-"""Limit on the numbers computed in all analyses of one table: about a minute on one core.
+"""Limit on how many numbers all analyses of one table compute: about a minute on one core.
 
-An activation takes about 2**15, a composition of eight of them 2**19.
+The analysis of one activation computes about 2**15 numbers, that of a composition of eight 2**19.
 """
 
 EXPRESSION_WORK = 2**8
@@ -46,7 +46,7 @@ class Effort:
     """The work of analyses so far, and its limit.
 
     Args:
-        most: Limit of the work, in numbers computed.
+        most: Limit on the work, in numbers computed.
         spent: Work so far, in numbers computed.
     """
 
@@ -81,7 +81,7 @@ def check_sum(node: Sum) -> None:
     """Reject a sum that is too long, or whose numbers are too large or too small for float64.
 
     Raises:
-        UnsupportedError: The sum is of this kind.
+        UnsupportedError: The sum violates one of these limits.
     """
     if len(node.terms) > MOST_TERMS:
         raise UnsupportedError(f"a formula with a sum of more than {MOST_TERMS} terms")

@@ -23,7 +23,7 @@ class Pointwise:
         jumps: Whether the function jumps somewhere.
         otherwise: Maps the number of entries to the op that replaces this one if no curve is found;
             None if there is no such op.
-        eager: Whether a curve is worth the full effort although there is another form.
+        eager: Whether to search for a curve with full effort even if `otherwise` is given.
     """
 
     name: str

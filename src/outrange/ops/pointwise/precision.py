@@ -16,9 +16,9 @@ from .values import program
 
 _U = 2.0**-53
 _ULPS = (0.0, *(2.0**k for k in range(-1, 25)))
-"""Relative errors that are tried, in units of roundoff. The error of `exp` grows with its argument,
-which may be 745, and may itself be the difference of larger numbers. As an absolute error, it would
-be huge at large values.
+"""Relative errors that are tried, in units of roundoff. The relative error of `exp` grows with
+its argument, which may be as large as 745 and may itself be the difference of larger numbers.
+Stated as an absolute error, it would be huge at large values.
 """
 
 

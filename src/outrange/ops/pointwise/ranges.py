@@ -1,4 +1,4 @@
-"""Ranges of expressions, from those of their curves, and removal of curves without effect.
+"""Ranges of expressions, from the ranges of their curves, and removal of redundant curves.
 
 For example, `relu(sigmoid(x))` is `sigmoid(x)`, and a second identical clip has no effect. A curve
 that is the line `y = x` on all values of its argument returns this argument. The known properties
@@ -54,7 +54,7 @@ def apply_curve(t: Expressions, c: Curve, u: int) -> int:
 
 
 def values(t: Expressions, e: int) -> Range:
-    """Return lower and upper bounds of `e` over all `x`, and record them."""
+    """Return lower and upper bounds on `e` over all `x`, and record them."""
     node = t.nodes[e]
     if e in t.ranges or not isinstance(node, Sum):
         return t.ranges.get(e, _ALL)

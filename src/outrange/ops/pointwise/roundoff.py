@@ -230,7 +230,7 @@ def _apply_error(
 
 
 def _propagated_error(effort: Effort, node: Apply, argument: Bounds, before: Bounds) -> np.ndarray:
-    """Bound the effect of an argument's error on a primitive by its slope, or by its range."""
+    """Bound the effect of an argument's error on a primitive, using its slope or its range."""
     t = Expressions(effort)
     value = t.apply(node.name, t.x, **dict(node.attributes))
     slope = PRIMITIVES[node.name].slope(t, t.x, **dict(node.attributes))

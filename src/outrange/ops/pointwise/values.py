@@ -98,7 +98,7 @@ def _switch_step(node: Switch) -> Callable[[Values, np.ndarray], np.ndarray]:
 
 
 def definition(t: Expressions, e: int) -> Callable[[Any, Any], Any]:
-    """Return `e` as a function `exact(mp, x)` for a module like mpmath; tests compare with it."""
+    """Return `e` as a function `exact(mp, x)`, where `mp` is a module like mpmath."""
     order = t.dependencies(e)
 
     def exact(mp: Any, x: Any) -> Any:

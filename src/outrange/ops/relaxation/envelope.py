@@ -65,7 +65,7 @@ def fan(
 ) -> EnvelopeLine:
     """Return a line through the knot where two exact lines form a cup.
 
-    Its slope may be any number between theirs: see `theta` in `relax`.
+    The slope may be any number between the slopes of the two lines: see `theta` in `relax`.
     """
     s, t = side.line_slope[gap], side.line_slope[gap + 1]
     knot, value = side.knots[gap], side.knot_value[gap]
@@ -140,7 +140,7 @@ def polygon(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Return a line below lines and caps only: the envelope is then the hull of ends and knots."""
+    """Return a line below a curve without cups: its envelope is the hull of its ends and knots."""
     dots = points(side, lo, hi, start, stop)
     z = 0.5 * lo + 0.5 * hi
     default, (first, last) = hull_slope(dots, z), hull_ends(dots, z)
@@ -255,7 +255,7 @@ def _with_corners(
 def several_cups(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> EnvelopeLine:
-    """Return chords between several cups, moved until they touch them; `theta` has no effect.
+    """Return chords between several cups, moved until they touch the cups; `theta` has no effect.
 
     Tangents of one slope touch each cup at a point. The hull of these points yields the next slope.
     """

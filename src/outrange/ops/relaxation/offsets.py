@@ -21,7 +21,7 @@ better.
 
 
 Dot = tuple[np.ndarray, np.ndarray, Numbers, np.ndarray]
-"""For every interval a point, its value, the error of the value, and whether it is present."""
+"""One point per interval: its `x`, its value, the value's error, and whether the point exists."""
 
 
 def points(

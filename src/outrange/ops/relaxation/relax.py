@@ -58,11 +58,12 @@ class LinePair:
 
 
 def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = None) -> LinePair:
-    """Return lines that enclose the curve on every `[lo, hi]`; by default the best at the midpoint.
+    """Return lines that enclose the curve on every `[lo, hi]`.
 
-    Where there is a choice, `theta` makes it: the point of tangency inside a cup (0 at its left
-    end, 1 at its right; only the part that the convex envelope touches), or the slope at a convex
-    corner (0 the left one, 1 the right one). Everywhere else it is ignored.
+    By default, the lines are the best ones at the midpoint. Where there is a choice, `theta` makes
+    it: the point of tangency inside a cup (0 at its left end, 1 at its right; only the part that
+    the convex envelope touches), or the slope at a convex corner (0 the left one, 1 the right one).
+    Everywhere else, `theta` is ignored.
 
     Sound: yes, for the exact function; the stated float64 error and all rounding are included.
     Cost: a few dozen array operations; about 15 evaluations of `f` and its slope for elements that
@@ -204,7 +205,7 @@ def _situations(
 
 
 def _at_point(side: Side, at: np.ndarray) -> envelope.EnvelopeLine:
-    """Return the tangent for one-point intervals, which is close to the lines of narrow ones."""
+    """Return the tangent for one-point intervals; it is close to the lines for narrow intervals."""
     slope = side.slope(at)
     slope = np.where(np.isfinite(slope), slope, 0.0)
     value = side.value(at)

@@ -115,7 +115,7 @@ class Side:
         self.knot_extra = np.array(extras, np.float64)
 
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return, for every knot, the least lower and largest upper end of intervals that miss it.
+        """Return, for every knot, the least start and the largest stop of intervals that miss it.
 
         An interval that ends at a jump touches it unless the value there is the limit from inside.
         """

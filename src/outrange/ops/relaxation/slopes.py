@@ -12,8 +12,8 @@ def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray,
     """Return bounds on the slope of `f` inside every `[lo, hi]`.
 
     On a convex gap the slope rises, and on a concave one it falls, so its values at the ends
-    suffice. At a kink inside the interval, both one-sided slopes are included; for an interval of
-    one point, all slopes there are. Between two turns, the sign of the slope is known.
+    suffice. At a kink inside the interval, both one-sided slopes are included; the same is true if
+    the interval consists of the kink alone. Between two turns, the sign of the slope is known.
 
     Args:
         curve: The curve `f`.

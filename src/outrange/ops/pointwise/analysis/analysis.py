@@ -1,4 +1,4 @@
-"""The properties of a function without a file of its own, proved from its formula.
+"""Properties of a function that no curve file defines, proved from its formula.
 
 Reference: R. Moore, R. Kearfott, M. Cloud, *Introduction to Interval Analysis*, SIAM 2009.
 """
@@ -30,7 +30,7 @@ _MOST_KNOTS = 160
 _LONGEST_NAME = 60
 
 _NO_STRETCH = 2.0**-100
-"""A stretch that is at most this wide lies between the cells next to a pole, and is negligible."""
+"""Width up to which a stretch is negligible: it then lies between the cells next to a pole."""
 
 
 def analyze(t: Expressions, e: int, name: str = "") -> Curve:
@@ -40,7 +40,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
     Cells are cut until the sign is known or does not matter. For large arguments, or where float64
     overflows, the description ends (`on`), and only an enclosure of the values is known (`beyond`).
 
-    Sound: yes; undecided parts are included in `off`. Complete: no; a function with too many
+    Sound: yes; `off` includes the error of undecided parts. Complete: no; a function with too many
     inflection points is refused. Cost: a few hundred cells, some milliseconds.
 
     Args:
@@ -52,8 +52,8 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
         The curve; its `exact` is the formula.
 
     Raises:
-        UnsupportedError: The function is nowhere defined, or it has endless branches or too many
-            inflection points.
+        UnsupportedError: The function is defined nowhere, or it has infinitely many branches or too
+            many inflection points.
 
     Example:
         >>> t = Expressions()
@@ -75,7 +75,10 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
 
 
 def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
-    """Return the pieces, and the edges between which they lie; endless branches are omitted."""
+    """Return the pieces, and the edges between which they lie.
+
+    The edges leave out any part of the line that has infinitely many branches.
+    """
     left, right = WHOLE
     for _ in range(8):
         try:
@@ -102,7 +105,7 @@ class _Facts:
     Args:
         t: The table of expressions.
         e: The expression, without its restrictions, which the pieces reflect.
-        shapes: Its pieces, measured, from left to right.
+        shapes: The measured pieces of the expression, from left to right.
         looked_at: The edges between which the pieces were computed.
         needs: The conditions of the expression and of its branches.
     """
@@ -173,7 +176,7 @@ class _Facts:
         )
 
     def guard_zero(self, f: Elementwise, lo: float, hi: float) -> Elementwise:
-        """Return `f`, changed so that it is 0 at 0 only if the function is exactly 0 there."""
+        """Return `f`, modified so that it is 0 at 0 only if the function is exactly 0 there."""
         zero = np.zeros(1)
         if not lo <= 0.0 <= hi or float(f(zero)[0]) != 0.0:
             return f
@@ -206,9 +209,10 @@ class _Facts:
         self.shapes = min(groups, key=lambda g: _distance(g[0].piece.lo, g[-1].piece.hi))
 
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
-        """Return a stretch on which no cell is broken: around 0 or, if negligible, around 1 or -1.
+        """Return a stretch around 0 on which no cell is broken.
 
-        At a pole where float64 overflows, such as that of `exp(1 / x)`, the stretch is negligible.
+        If this stretch is negligible, return one around 1 or -1 instead. It is negligible at a pole
+        where float64 overflows, such as that of `exp(1 / x)`.
         """
         stretch = self._around(0.0, lo, hi)
         for center in (1.0, -1.0):
@@ -259,7 +263,7 @@ class _Facts:
         return min(x for x, _ in ranges), max(y for _, y in ranges)
 
     def _between(self, lo: float, hi: float) -> tuple[float, float]:
-        """Bound the values on all stretches by those at ends, at turns and in unbounded cells."""
+        """Bound all stretches' values by the values at ends, at turns and in unbounded cells."""
         least, most = np.inf, -np.inf
         for gap, turn in self.stretches:
             e = gap.shape.piece.expression
@@ -283,7 +287,8 @@ class _Facts:
     ) -> tuple[float, float]:
         """Bound the values in cells outside `[lo, hi]`.
 
-        If the function moves away from its value at `lo` or `hi`, this value is one of the bounds.
+        If the function only rises, or only falls, outward from `lo` or `hi`, its value there is a
+        bound.
         """
         e = shape.piece.expression
         low, high = (np.array(x) for x in enclose(self.t, e, a, b))

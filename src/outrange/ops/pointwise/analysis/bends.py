@@ -3,9 +3,9 @@
 Between the cells on which the second derivative has a proved sign, some cells stay undecided. Let
 such a cell have width `w` and `|f''| <= M`. A function `g` of the stated convexity has
 `|g - f| <= 2 M w**2`: inside the cell, its second derivative is distributed so that the slope is
-right after the cell, and the difference in value is carried along. The curve describes `g`, so
-bounds include this error twice: once for the value they start from, and once for the difference
-between `f` and `g`.
+correct again from the end of the cell on, and the difference in value is carried along. The curve
+describes `g`, so bounds include this error twice: once for the value they start from, and once for
+the difference between `f` and `g`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Shape:
         bend: Index of the expression for its second derivative, up to positive factors.
         cells: Cells with the sign of its second derivative.
         line: `(slope, offset)` as fractions, if the piece is a line; else None.
-        error_added: The error in each cell from its undecided convexity.
+        error_added: The error that the undecided convexity of each cell adds.
         broken: Mask of the cells that cannot be described, because the convexity is undecided or
             float64 is inaccurate.
         inner: Lower and upper bounds of the cells, moved off the ends of the piece, where the
@@ -145,7 +145,7 @@ class Gap:
 
 
 def gaps(t: Expressions, shape: Shape, lo: float, hi: float) -> list[Gap]:
-    """Divide the part of a piece between `lo` and `hi`, where no cell is broken, by convexity."""
+    """Split a piece on `[lo, hi]`, where no cell is broken, into gaps of constant convexity."""
     cells = shape.cells
     if shape.line is not None:
         return [Gap(lo, hi, "line", shape)]
@@ -227,9 +227,9 @@ def _turn_cost(t: Expressions, gap: Gap, at: float, s: float) -> float:
 def _slopes(
     t: Expressions, shape: Shape, stretches: list[Gap]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Enclose the slope at all edges of cells and stretches, and over the cell of an infinite edge.
+    """Enclose the slope at the finite edges of cells and stretches, and over each unbounded cell.
 
-    Returns the edges and the lower and upper bounds of the slope.
+    Returns the edges, and lower and upper bounds on the slope.
     """
     cells = shape.cells
     ends = [end for g in stretches for end in (g.lo, g.hi)]

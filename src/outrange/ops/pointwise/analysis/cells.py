@@ -1,7 +1,7 @@
 """The sign of an expression along the line, proved cell by cell.
 
 The first cells form a fixed grid. If the enclosure of a cell leaves the sign undecided, the cell is
-cut into smaller ones. Where the sign changes, cells shrink towards the root as a geometric series.
+cut into smaller ones. Where the sign changes, the cells shrink geometrically toward the root.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _RINGS = 4.0 ** np.arange(0, 40)
 
 
 Payable = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""A function of the widths and sizes of cells that returns where the sign does not matter."""
+"""A function of the widths and sizes of cells; returns a mask of those whose sign is irrelevant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class CellGrid:
         hi: `(cells,)`: the upper ends of the cells.
         sign: 1 (nowhere negative), -1 (nowhere positive), 0 (zero) or 2 (unknown).
         size: The largest absolute value of the expression on the cell.
-        stuck: Number of successive cuts after which every part was still undecided.
+        stuck: Number of consecutive cuts that left every part of the cell undecided.
     """
 
     lo: np.ndarray
@@ -91,7 +91,7 @@ def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
 
 
 def _refine(t: Expressions, e: int, cells: CellGrid, payable: Callable, rounds: int) -> CellGrid:
-    """Cut undecided cells into four, repeatedly, until two successive cuts decide nothing."""
+    """Repeatedly cut each undecided cell into four, until two consecutive cuts decide nothing."""
     for _ in range(rounds):
         again = (cells.sign == 2) & ~payable(cells.hi - cells.lo, cells.size) & (cells.stuck < 2)
         again &= np.isfinite(cells.lo) & np.isfinite(cells.hi)
@@ -133,8 +133,8 @@ def signs(
         e: An expression without branches, defined on this interval.
         lo: Lower end; may be `-inf`.
         hi: Upper end; may be `inf`.
-        payable: Function of the widths and sizes of cells that returns where the sign does not
-            matter.
+        payable: Function of the cells' widths and of the sizes of `e` on them. It returns a mask of
+            the cells whose sign is irrelevant.
         finest: Approximate distance from a root at which a sign is still required.
     """
     edges = grid(lo, hi, has_waves(t, e))
@@ -171,7 +171,7 @@ def has_waves(t: Expressions, e: int) -> bool:
 
 
 def roots(height: Elementwise, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a point between each `a` and `b` where a function changes sign, or NaN if none."""
+    """Return a sign change of a function between each `a` and `b`, or NaN if there is none."""
     if not a.size:
         return a
     first, last = np.asarray(height(a), float), np.asarray(height(b), float)

@@ -1,4 +1,4 @@
-"""Points where an expression crosses a number, and edges between which it stays on one side."""
+"""Breakpoints where an expression crosses a given level, each enclosed by two float64 numbers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WAVES = 32.0
 
 
 class Endless(Exception):
-    """A signal that there may be endless branches outside `(lo, hi)`."""
+    """A signal that there may be infinitely many branches outside `(lo, hi)`."""
 
     def __init__(self, lo: float, hi: float) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def cut(
     right: Edge,
     touching: bool = False,
 ) -> Iterator[tuple[Edge, Edge, int]]:
-    """Cut the line between two edges where `u` passes a knot (or, if `touching`, meets it).
+    """Cut the line between two edges wherever `u` crosses (or, if `touching`, meets) a knot.
 
     Yields the two edges of each part, and the index of the gap between knots that contains `u`.
     """
@@ -130,7 +130,10 @@ def _isolate_roots(
     hi: float,
     touching: bool,
 ) -> list[Edge]:
-    """Return small intervals between which `e` provably keeps its sign (is not 0 if `touching`)."""
+    """Return small intervals between which `e` provably keeps its sign.
+
+    If `touching`, `e` is also provably not 0 between them.
+    """
     if has_waves(t, e) and (lo < -_WAVES or hi > _WAVES):
         raise Endless(max(lo, -_WAVES), min(hi, _WAVES))
     cells = signs(t, e, lo, hi, lambda width, size: np.zeros(width.shape, bool), finest=0.0)

@@ -1,4 +1,4 @@
-"""Ends of the domain of a function, and values beyond the branches that were followed."""
+"""Endpoints of a function's domain, and values beyond the branches that were followed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_ends(
     last: CurvePiece,
     on: tuple[float, float],
 ) -> list[float]:
-    """Return the finite ends of the domain that do not belong to it.
+    """Return the finite endpoints of the domain that do not belong to it.
 
     Args:
         t: The table of expressions.

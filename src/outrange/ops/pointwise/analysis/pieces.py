@@ -67,7 +67,7 @@ def pieces(
         settled: The conditions at which the line has already been cut.
 
     Raises:
-        UnsupportedError: There are endless branches, or two of them cannot be separated.
+        UnsupportedError: There are infinitely many branches, or two of them cannot be separated.
     """
     e, restrictions = t.split(e)
     conditions = conditions | set(restrictions) | needs(t, e)
@@ -137,7 +137,7 @@ def _leaves(
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:
-    """Return, for every discontinuous switch, whether its value at a knot equals neither side."""
+    """Return, for every discontinuous switch, whether a value at a knot is that of neither side."""
     has_third_value = []
     for k in t.dependencies(e):
         node = t.nodes[k]
