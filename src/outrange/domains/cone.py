@@ -138,7 +138,7 @@ def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most
 class _Dependencies:
     """The restricted nodes and the leaves that some entries depend on.
 
-    Each node comes with the entries that it computes and those that it reads of each input.
+    Each node comes with the entries that it computes and those that it reads from each input.
     """
 
     nodes: dict[int, tuple[Node, np.ndarray, tuple[np.ndarray, ...]]]

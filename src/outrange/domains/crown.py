@@ -5,8 +5,8 @@ already tightened. Its entries that feed a nonlinear op and are not stable in ev
 are bounded again by back-substitution, and the tighter bound is used. So the bounds are never
 looser than those of interval arithmetic.
 
-Cost: one chain of matrix products per nonlinear layer, with one row for each unstable unit. The row
-covers only the cone that the unit depends on (`cone`). Rows that do not fit into memory are batched.
+Cost: one chain of matrix products per nonlinear layer, with one row for each unstable unit. A row
+covers only the cone that its unit depends on (`cone`). Rows that do not fit in memory are batched.
 Reference: see `backward`.
 """
 

@@ -41,8 +41,8 @@ class Curve:
             `f(0)` is 0, its float64 value is exactly 0.
         off: Absolute part of the error; see `ulps`.
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
-        saturated: `saturated(lo, hi)` returns where `f` is nearly flat on all of `[lo, hi]`; None
-            if the function has no flat tails.
+        saturated: `saturated(lo, hi)` returns a mask of the intervals on which `f` is nearly flat;
+            None if the function has no flat tails.
         lines: Per gap `(slope, offset)` if `f` is exactly that line there, with unrounded
             coefficients; else None. All None by default.
         holes: Points at which `f` is not defined; an input range that contains one is an error.

@@ -15,7 +15,7 @@ CURVES: dict[str, Callable[..., Curve]] = {}
 
 
 STAIRS: dict[str, Callable[..., Curve]] = {}
-"""Curves with infinitely many jumps, which have their own property tests."""
+"""Factories of curves with infinitely many jumps, by name. Separate property tests cover them."""
 
 
 def register_stairs(name: str) -> Callable[[Factory], Factory]:

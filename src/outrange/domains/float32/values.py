@@ -97,7 +97,7 @@ class Sums:
 
 @dataclass(frozen=True, eq=False)
 class InputErrors:
-    """An input of an op: its real bounds, a bound on its error, and a mask of its integer entries.
+    """An input of an op: bounds on its real value and its error, and a mask of its integer entries.
 
     `sums` is None if the input is not a sum. `formula` is a `Formula` if the input is made of
     factors, else None.
@@ -122,7 +122,7 @@ class OutputErrors:
 
     Args:
         local: `(B, n)` rounding of the op itself, and the error of `lines`, if any.
-        off: `(B, n)` total error, with its inputs' errors propagated by magnitudes.
+        off: `(B, n)` bound on the total error; errors of the inputs are propagated as magnitudes.
         lines: Relaxation that propagates errors, if the op is not linear; else None.
         own_rounding: `(B, n)` rounding of the op itself, if `local` also contains the error of
             `lines`; else None.

@@ -46,7 +46,7 @@ class SlidingProduct:
 
     @cached_property
     def phases(self) -> Slide | None:
-        """The slide of the transpose as a convolution; None if this is impossible or more costly."""
+        """The slide of the transpose as a convolution; None if that is impossible or costs more."""
         slide = self.slide.transposed
         if slide is None:
             return None

@@ -117,8 +117,8 @@ def _tangent_powers(order: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     Each polynomial is given by its coefficients, lowest power first, and its approximate turning
     points in (-1, 1). Since `t' = 1 - t^2`, polynomial `j` is the derivative of the one before it,
     times `1 - t^2`, divided by `j`. All have only simple real roots, which the roots of their
-    derivatives separate. The list ends before a polynomial whose turning points float64 cannot
-    separate.
+    derivatives separate. The list ends before the first polynomial whose turning points float64
+    cannot separate.
     """
     polynomials, powers = [], [Fraction(0), Fraction(1)]
     for j in range(order + 1):
