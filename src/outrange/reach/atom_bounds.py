@@ -86,11 +86,11 @@ class AtomBounds:
         return control.take(np.array([(i - where.inputs - where.steps * n) % len(where.controls)]))
 
     def refute(self, formula: Formula) -> tuple[np.ndarray, np.ndarray]:
-        """Return which boxes refute a formula, and a lower bound of its value, `(B,)` each.
+        """Return which boxes refute a formula, and a lower bound on its value, `(B,)` each.
 
         A box refutes a formula if no trajectory that begins in the box satisfies it. The value of
-        an inequality is its left-hand side; that of a conjunction or disjunction is the largest or
-        smallest value of its parts, respectively.
+        an inequality is its left-hand side. The value of a conjunction is the largest value of its
+        parts, and the value of a disjunction is the smallest.
         """
         if isinstance(formula, Atom):
             lo = self.of(formula).ends()[0][:, 0]

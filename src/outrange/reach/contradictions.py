@@ -18,7 +18,7 @@ def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndar
     """Check that simulated trajectories stay in the pipe; enclose any that seem to leave it.
 
     Args:
-        bounds: The proved bounds of every step.
+        bounds: The proved bounds at every step.
         points: Flat inputs of the trajectories, `(batch, inputs)`.
         states: Simulated states of the trajectories in float64, `(batch, steps + 1, n)`.
 

@@ -56,7 +56,7 @@ METHODS = (
 
 @dataclass(eq=False)
 class LoopSearch:
-    """A running search for a verdict on a closed loop.
+    """State of the search for a verdict on a closed loop.
 
     Args:
         spec: The specification; None for the reachable sets alone.

@@ -1,4 +1,4 @@
-"""Bounds of the states at every step, from zonotopes and from ranges of the unrolled loop."""
+"""Bounds on the states at every step, from zonotopes and from ranges of the unrolled loop."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ MANY_BOXES = 256
 propagating each open box to the end would take too long."""
 
 MOST_ROWS = 4096
-"""Number of lower bounds to compute above which the unrolled loop is not searched."""
+"""Maximum number of lower bounds that are computed by a search of the unrolled loop. If there are
+more, the loop is not searched."""
 
 
 class LoopState(Protocol):
@@ -70,7 +71,7 @@ class LoopState(Protocol):
 
 @dataclass(eq=False)
 class Bounds:
-    """Proved bounds of the states and controls at every step.
+    """Proved bounds on the states and controls at every step.
 
     Args:
         lo: `(steps + 1, n)`: least values of the states.
@@ -101,14 +102,14 @@ class Bounds:
         )  # fmt: skip
 
     def meet(self, states: tuple[np.ndarray, ...], controls: tuple[np.ndarray, ...]) -> None:
-        """Intersect with bounds of the states from step 1 on, and with bounds of the controls."""
+        """Intersect with bounds on the states from step 1 on, and with bounds on the controls."""
         self.lo[1:] = np.maximum(self.lo[1:], states[0])
         self.hi[1:] = np.minimum(self.hi[1:], states[1])
         self.control_lo = np.maximum(self.control_lo, controls[0])
         self.control_hi = np.minimum(self.control_hi, controls[1])
 
     def margin(self, unsafe: Formula, where: Trajectory) -> float:
-        """Return a lower bound of the robustness, from the bounds of the inequalities."""
+        """Return a lower bound on the robustness, from the bounds for the inequalities."""
         if isinstance(unsafe, Atom):
             return self.forms.get(unsafe, -np.inf)
         margins = [self.margin(part, where) for part in unsafe.parts]
@@ -117,7 +118,7 @@ class Bounds:
         return min(margins, default=np.inf)
 
     def pipe(self, names: dict[str, tuple[str, ...]], states: np.ndarray) -> Pipe:
-        """Return the pipe of an answer, which consists of these bounds and the simulated ranges."""
+        """Return an answer's pipe, which consists of these bounds and the simulated ranges."""
         seen = hull(states)
         times = np.arange(len(self.lo), dtype=float)
         seen_lo, seen_hi = np.maximum(seen[0], self.lo), np.minimum(seen[1], self.hi)
@@ -134,7 +135,7 @@ def bound_pipe(search: LoopState, tol: float | None, spent: float) -> Bounds:
         search: The search for the verdict; its boxes may be refined.
         tol: The gap to reach. If it is None, the default of `output_range` applies, and the time is
             limited by `LEAST` (or `BROKEN`) and `SHARE`.
-        spent: Seconds that the verdict took.
+        spent: Time that the verdict took, in seconds.
     """
     least = LEAST if search.witness is None else BROKEN
     seconds = max(least, SHARE * spent) if tol is None else np.inf
@@ -219,7 +220,7 @@ def _sharpen(tubes: Tubes, near: float, enough: float) -> None:
 
 
 def _meet_unrolled(search: LoopState, bounds: Bounds, tol: float | None, clock: Clock) -> None:
-    """Intersect `bounds` with ranges of the unrolled loop, and add bounds of the inequalities."""
+    """Intersect `bounds` with ranges of the unrolled loop, and add bounds for the inequalities."""
     system, steps = search.system, search.system.horizon
     n, m = len(system.states), len(system.controls)
     size = steps * (n + m)

@@ -13,7 +13,7 @@ LOOSE = 0.005
 
 
 def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
-    """Cut the closed boxes with the smallest margins, to increase the least margin of all boxes.
+    """Cut the closed boxes with the smallest margins, so that the least margin increases.
 
     Args:
         tubes: The search whose boxes are cut.
@@ -89,7 +89,7 @@ def _over(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
 def looseness(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> float:
     """Return the largest relative excess of the pipe over the simulated range.
 
-    It is infinite while boxes are open.
+    The result is infinite while any box is open.
     """
     if tubes.waiting or not tubes.done:
         return np.inf

@@ -26,7 +26,7 @@ from .zonotopes import Zonotopes, affine_form, with_symbols
 
 
 WORTH = 0.999
-"""A join is used if its reach is less than this fraction of the form's reach."""
+"""A join of the branches is used if its reach is less than this fraction of the form's reach."""
 
 
 def select_branch(

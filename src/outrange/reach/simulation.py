@@ -14,7 +14,7 @@ from .system import LoopSystem, simulate
 
 
 RANDOM, KEPT = 512, 24
-"""Number of random points of a set, and also of its random corners; and number of trajectories in
+"""Number of random points, and of random corners, drawn for each set; and number of trajectories in
 an answer."""
 
 NO_STATE = (
@@ -126,7 +126,7 @@ def draw_points(region: Region, rng: np.random.Generator, count: int = RANDOM) -
 def perturb_points(
     near: np.ndarray, regions: Sequence[Region], size: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return points of the sets at random displacements from given points.
+    """Return points in the sets, randomly displaced from given points.
 
     Args:
         near: The given points.

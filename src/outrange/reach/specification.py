@@ -25,7 +25,7 @@ class Trajectory:
         inputs: Number of inputs, the first of which are the initial state.
         states: Names of the states.
         controls: Names of the controls.
-        hidden: Number of states that conditions cannot use; these are the last ones.
+        hidden: Number of states that conditions cannot use; these come last.
     """
 
     inputs: int
@@ -95,7 +95,7 @@ class _StepScope:
         return shown if kind == "x" else where.controls
 
     def place(self, kind: str, name: str | None) -> str:
-        """Return a phrase that lists the available names, for a message about an index."""
+        """Return a phrase that lists the available names, used in a message about an index."""
         names = self._names(kind)
         word = "states" if kind == "x" else "controls"
         return f"The loop has {len(names)} {word}, {', '.join(names)}"

@@ -25,16 +25,16 @@ class LoopSystem:
         initial: Sets whose union is the set of initial states.
         states: Names of the states.
         controls: Names of the controls.
-        noise: Bounds of the disturbance of one step, `(w,)` each.
+        noise: Bounds on the disturbance of one step, `(w,)` each.
         varies: Whether the disturbance may vary from step to step.
-        parameters: Bounds of the constant parameters, `(p,)` each.
-        choices: `(c,)`: number of alternatives of each choice that is made anew at every step.
+        parameters: Bounds on the constant parameters, `(p,)` each.
+        choices: `(c,)`: number of alternatives of each choice; choices are made anew at every step.
         model_step: Function that computes a step with the user's own controller in its own
             arithmetic. It maps the index of the step and inputs `(batch, inputs)` to outputs
             `(batch, states + controls)`. None if there is none.
         mode: Index of the state that selects the controller.
         of_modes: For each mode, the graphs of the steps with only the controller of that mode.
-        hidden: Number of states that are delayed controls; these are the last ones.
+        hidden: Number of states that are delayed controls; these come last.
     """
 
     steps: tuple[Graph, ...]
@@ -62,7 +62,7 @@ class LoopSystem:
 
         Args:
             k: Index of the step, from 0.
-            modes: Bounds of the mode in each box; None if unknown.
+            modes: Bounds on the mode in each box; None if unknown.
         """
         steps = self.steps
         if modes is not None and self.of_modes and modes.size and (modes == modes.flat[0]).all():

@@ -1,4 +1,4 @@
-"""Boxes of initial states, with bounds of the trajectories that begin in them."""
+"""Boxes of initial states, with bounds on the trajectories that begin in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from .zonotope_pass import Assumed, OpenCondition
 
 
 MOST_ASSUMED = 200
-"""Largest number of assumed conditions; a box with more is cut rather than split into branches."""
+"""Largest number of assumed conditions; a box with more of them is cut instead of being split into
+branches."""
 
 LOOSE_GUARD = 4.0
 """Cut the box before branching on a condition if other symbols contribute more than this multiple
@@ -24,14 +25,14 @@ SMALL = 2.0**-8
 
 @dataclass(eq=False)
 class TubeBox:
-    """A part of the initial set, and bounds of its trajectories.
+    """A part of the initial set, and bounds on its trajectories.
 
     Args:
         lo: `(d,)`: least values of the initial states, then of the constant inputs.
         hi: `(d,)`: largest values in the same order.
-        share: Fraction of the whole initial set.
-        states: `(2, steps + 1, n)`: lower and upper bounds of the states; infinite where unknown.
-        controls: `(2, steps, m)`: lower and upper bounds of the controls.
+        share: Fraction of the whole initial set that the box covers.
+        states: `(2, steps + 1, n)`: lower and upper bounds on the states; infinite where unknown.
+        controls: `(2, steps, m)`: lower and upper bounds on the controls.
         gains: `(steps + 1, n, d)`: contribution of each variable to the radius of each state.
         reached: The last step up to which no violation is possible.
         margin: Proved distance of its trajectories from a violation.
@@ -102,7 +103,7 @@ def branches(box: TubeBox) -> list[TubeBox]:
 def _shrink(
     box: TubeBox, guard: OpenCondition, signs: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the part of a box where all `sign * (argument - jump) <= 0` are possible, or None."""
+    """Return the part of a box where every `sign * (argument - jump) <= 0` is possible, or None."""
     lo, hi, size = box.lo.copy(), box.hi.copy(), np.abs(guard.rows)
     # 1e-9 of this is far more than all rounding errors below and in the form itself.
     whole = size.sum() + guard.rest + abs(guard.center) + abs(guard.jump)
@@ -158,5 +159,5 @@ def _bisect(box: TubeBox, scores: np.ndarray) -> list[tuple[TubeBox, np.ndarray]
 
 
 def levels_for(count: int, wanted: int) -> int:
-    """Return how many times, 1 to 5, to bisect each of `count` boxes for up to `wanted` boxes."""
+    """Return how many bisections per box, 1 to 5, turn `count` boxes into up to `wanted` boxes."""
     return max(1, min(5, (wanted // max(count, 1)).bit_length() - 1))

@@ -6,7 +6,7 @@ states and controls on them is never lost. Errors of earlier steps remain symbol
 remainders); if there are many, the smallest are merged. A box that leaves the specification open is
 bisected along the variable that contributes most to the open inequality.
 
-Sound: every rounding is accounted for (`zonotopes`). Not complete without splits; the bounds
+Sound: every rounding error is accounted for (`zonotopes`). Not complete without splits; the bounds
 converge as boxes shrink. Cost: for each box and step, one evaluation of the step's graph per
 symbol.
 
@@ -45,13 +45,13 @@ plant.
 
 @dataclass(eq=False)
 class Tubes:
-    """A search over boxes of the initial set, some open and some done.
+    """State of a search over boxes of the initial set, some of which are open and some done.
 
     Args:
         where: Layout of the trajectory.
         parts: The ways to violate the specification; empty to compute only the pipe.
-        gone: Fraction of the initial set that empty boxes cover, whose assumptions no trajectory
-            satisfies.
+        gone: Fraction of the initial set covered by empty boxes, for which no trajectory satisfies
+            the assumptions.
         trouble: A sentence that says where the plant may be undefined; empty if it is defined
             everywhere.
     """
@@ -220,7 +220,7 @@ class Tubes:
     def _step(
         self, k: int, step_input: Zonotopes, state: Zonotopes, batch: Sequence[TubeBox]
     ) -> Zonotopes:
-        """Propagate one step; errors are reported with the step and the bounds of the states.
+        """Propagate one step; errors are reported with the step and the bounds on the states.
 
         Raises:
             InputError: The plant may be undefined.

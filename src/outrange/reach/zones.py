@@ -45,7 +45,7 @@ def distant_zones(boxes: Sequence[LoopZone], names: Sequence[str], pipe: Pipe) -
     Args:
         boxes: The result of `zones`.
         names: Names of the states.
-        pipe: Bounds of the states at every time.
+        pipe: Bounds on the states at every time.
     """
     warnings = []
     least, most = pipe.lo.min(axis=0), pipe.hi.max(axis=0)

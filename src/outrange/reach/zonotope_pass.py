@@ -23,7 +23,7 @@ class OpenCondition:
     Args:
         node: Index of the step's value in the graph.
         entry: Index of the condition's entry in that value.
-        levels: The step's levels left of the jump, right of it, and at it.
+        levels: The step's levels to the left of the jump, to the right of it, and at it.
         jump: Position of the jump.
         center: Center of the argument's zonotope.
         rows: `(d,)`: coefficients of the initial variables in the argument.
@@ -99,7 +99,7 @@ class Assumed:
 
 
 def two_levels(op: Step) -> tuple[float, float, float] | None:
-    """Return a step's levels left of, right of and at its only jump.
+    """Return a step's levels to the left of, to the right of, and at its only jump.
 
     The result is None unless the step has one jump and just two distinct levels.
     """

@@ -55,7 +55,7 @@ class Zonotopes:
         return np.where(exact, 0.0, inflate(total * (1.0 + g) + self.rest))
 
     def ends(self) -> Bounds:
-        """Return lower and upper bounds of each entry, `(B, n)` each."""
+        """Return lower and upper bounds on each entry, `(B, n)` each."""
         reach = self.reach
         with np.errstate(invalid="ignore"):
             lo = np.where(reach == 0, self.center, down(self.center - reach))
@@ -67,7 +67,7 @@ class Zonotopes:
         return Zonotopes(self.center[:, entries], self.rows[:, :, entries], self.rest[:, entries])
 
     def of(self, count: int) -> np.ndarray:
-        """Return the rows, padded with zeros to `count` symbols, `(B, count, n)`."""
+        """Return the generators, padded with zeros to `count` symbols, `(B, count, n)`."""
         boxes, g, n = self.rows.shape
         if g == count:
             return self.rows

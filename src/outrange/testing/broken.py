@@ -4,7 +4,10 @@ from ..core import OutrangeError
 
 
 class LawBroken(OutrangeError, AssertionError):
-    """The error for a false property, or a wrong bound derived from it; it shows a witness."""
+    """Error raised if a stated property, or a bound derived from it, is wrong.
+
+    The message shows a witness.
+    """
 
 
 def require(holds: bool, message: str) -> None:

@@ -13,7 +13,7 @@ from .arithmetic import many_bits
 
 BITS = 202  # 60 decimal digits
 TINY = 1e-20
-"""Points closer to 0 than this are evaluated with enough digits for adding 1 to be exact."""
+"""Points closer to 0 than this are evaluated with enough digits to add 1 to them exactly."""
 
 FRACTIONS = np.array([0.0, 1e-3, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.999, 1.0])
 SCALES = 10.0 ** np.array([-9.0, -6.0, -3.0, -1.0, 0.0, 1.0])
@@ -90,7 +90,7 @@ class Oracle:
 
 
 def special(curve: Curve, most: int = 9) -> list[float]:
-    """Return points that the curve's description mentions, and its domain's finite endpoints.
+    """Return points that the curve's description mentions, and finite endpoints of its domain.
 
     If more than `most` points are mentioned, only those nearest to 0 and the two farthest from it
     are returned.

@@ -115,7 +115,7 @@ def check_jumps(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_domain(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check `on`, `beyond` and `holes`, which state the domain of `f` and bounds of its values."""
+    """Check `on`, `beyond` and `holes`, which state the domain of `f` and bounds on its values."""
     oracle = oracle or Oracle(curve)
     for end, sign in zip(curve.on, (-1.0, 1.0), strict=True):
         # A pole may be the end of the domain if `f` is one branch of a function.
@@ -186,7 +186,7 @@ def check_range(curve: Curve, oracle: Oracle | None = None) -> None:
 
 
 def check_saturated(curve: Curve, oracle: Oracle | None = None) -> None:
-    """Check that `saturated` excludes slopes above 2 % of the steepest, and includes flat tails."""
+    """Check that `saturated` excludes slopes above 2% of the steepest, and includes flat tails."""
     if curve.saturated is None:
         return
     x = np.linspace(-12.0, 12.0, 961)

@@ -156,7 +156,8 @@ def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 
     """Check that the default lines are tight at the midpoint.
 
     Args:
-        factor: The permitted distance between the lines, relative to that between the envelopes.
+        factor: The largest permitted distance between the lines, relative to that between the
+            envelopes.
     """
     lo, hi = boxes(curve)
     keep = (np.abs(lo) <= 100) & (np.abs(hi) <= 100) & (lo > curve.on[0]) & (hi < curve.on[1])

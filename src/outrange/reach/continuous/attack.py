@@ -20,8 +20,7 @@ from .system import FlowSystem, simulate
 
 
 POINTS = 96
-"""Number of random points for each part of the initial set, and also the number of random
-corners."""
+"""Number of random points, and number of random corners, for each part of the initial set."""
 
 LEAST, MOST = 4, 32
 """Smallest and largest number of integrator steps in a period."""
@@ -133,7 +132,7 @@ def simulate_worst(system: FlowSystem, claim: TimedClaim | None, seed: int) -> S
 def _nearer(
     system: FlowSystem, claim: TimedClaim, simulations: Simulations, rng: np.random.Generator
 ) -> Simulations:
-    """Add trajectories that begin near the initial points of those with the least robustness."""
+    """Add trajectories that begin near those with the least robustness."""
     sets = regions(system)
     for size in SIZES:
         last = simulations.robustness[0]
@@ -168,7 +167,7 @@ def refine_nearest(system: FlowSystem, claim: TimedClaim, simulations: Simulatio
 def add_simulations(
     system: FlowSystem, claim: TimedClaim, old: Simulations, points: np.ndarray
 ) -> Simulations:
-    """Simulate from more initial points, and add these trajectories to `old`."""
+    """Simulate from more initial points; return these trajectories together with those in `old`."""
     new = Simulations(
         points, old.times, *simulate(system, points, old.times), np.zeros(len(points))
     )
@@ -192,7 +191,7 @@ def _sort_by_robustness(simulations: Simulations) -> Simulations:
 
 
 def _times(system: FlowSystem, claim: TimedClaim | None, points: np.ndarray) -> list[Fraction]:
-    """Return times so close together that one integrator step between neighbors is accurate."""
+    """Return times close enough together for one accurate integrator step between neighbors."""
     pieces, last = LEAST, None
     while True:
         grid = {system.dt * k / pieces for k in range(system.horizon * pieces + 1)}
@@ -215,7 +214,7 @@ def enclose_violation(
 ) -> LoopTrajectory | None:
     """Return a trajectory proved to violate a claim, or None if no proof succeeds.
 
-    The proof is a flowpipe that begins in the initial point of a simulated trajectory.
+    The proof is a flowpipe that begins at the initial point of a simulated trajectory.
 
     Args:
         claim: The claim to refute.

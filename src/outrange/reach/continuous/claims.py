@@ -83,7 +83,7 @@ class TimedClaim:
 
 
 def exact_time(time: float) -> Fraction:
-    """Return a time as the exact fraction of its shortest decimal form: 0.1 becomes 1/10."""
+    """Return the exact value of a time's shortest decimal form: 0.1 becomes 1/10."""
     return time if isinstance(time, Fraction) else Fraction(repr(float(time)))
 
 

@@ -22,7 +22,7 @@ FINER = 8
 
 
 def check_seen(system: FlowSystem, pipe: Pipe, simulations: Simulations) -> None:
-    """Compare simulations with the pipe, and repeat the one farthest outside with finer steps.
+    """Compare simulations with the pipe; repeat the one farthest outside it with finer steps.
 
     Raises:
         ContradictionError: A simulation is far outside the pipe even with finer steps, which is a
@@ -86,7 +86,7 @@ def _finer(system: FlowSystem, simulations: Simulations, row: int) -> tuple[Simu
 
 
 def _outside(pipe: Pipe, simulations: Simulations) -> np.ndarray:
-    """Return each simulation's largest distance outside the pipe, relative to its states."""
+    """Return each simulation's largest distance from the pipe, relative to the states' size."""
     most = np.zeros(len(simulations.points))
     clock = np.array([float(t) for t in simulations.times])
     for start, stop, lo, hi in zip(pipe.start, pipe.stop, pipe.lo, pipe.hi, strict=True):

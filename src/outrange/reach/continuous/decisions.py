@@ -16,11 +16,12 @@ from .claims import TimedClaim
 
 
 EARLY = 0.1
-"""With `early`, the first time is chosen whose robustness is at least this fraction of the best."""
+"""With `early`, the chosen time is the first whose robustness is at least this fraction of the best
+robustness."""
 
 NEAR_INSTANT = 0.7
 """An instant between two periods is preferred if its robustness is at least this fraction of the
-best."""
+best robustness."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,7 @@ def choose_conditions(
         times: Times of the simulations.
         flat: States and controls of the simulations, `(batch, times, states + controls)`.
         early: Whether to take the first time with clear robustness (see `EARLY`) instead of the
-            best.
+            time with the best.
     """
     if claim.op == "all":
         return [

@@ -74,7 +74,7 @@ METHODS = (
 
 @dataclass(eq=False)
 class FlowSearch:
-    """A running search for a verdict on a loop in continuous time.
+    """State of the search for a verdict on a loop in continuous time.
 
     Args:
         spec: The specification; None for the reachable sets alone.

@@ -21,9 +21,9 @@ PARTS = 4
 
 
 def answer_pipe(system: FlowSystem, cover: Cover | None, simulations: Simulations) -> Pipe:
-    """Return the pipe of an answer: the hull of all pieces, with the ranges of the simulations.
+    """Return the pipe of an answer: the hull of all pieces' pipes, and the simulated ranges.
 
-    The bounds are infinite at times that the pipe of some piece does not reach.
+    The bounds are infinite at times that some piece's pipe does not reach.
 
     Args:
         cover: The pieces and their pipes; None if there are none.

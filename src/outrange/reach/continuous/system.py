@@ -15,7 +15,7 @@ from ..flow import SampledControl
 
 @dataclass(frozen=True, eq=False)
 class FlowSystem:
-    """A plant in continuous time with a controller that sets constant controls for each period.
+    """A plant in continuous time, with a controller that sets constant controls for each period.
 
     Args:
         plant: Graph from `x` and `u` (and `t` and `w` if it reads them) to the derivative of `x`,
@@ -25,10 +25,10 @@ class FlowSystem:
         initial: Sets whose union is the set of initial states.
         states: Names of the states.
         controls: Names of the controls.
-        fixed: Bounds of the constants: parameters, a constant disturbance, and the delayed controls
+        fixed: Bounds on the constants: parameters, a constant disturbance, and the delayed controls
             at the beginning.
         parameters: Number of the constants that are parameters.
-        noise: Bounds of a disturbance that may vary arbitrarily in time; empty without one.
+        noise: Bounds on a disturbance that may vary arbitrarily in time; empty if there is none.
         model_control: Function that runs the user's own controller in its own arithmetic; it maps
             the time and `x` to the same outputs as `controller`. None if there is none.
         memory: Indices of the entries of `x` that the controller sets; their new values are the
@@ -58,7 +58,7 @@ class FlowSystem:
 
     @property
     def disturbance(self) -> Bounds | None:
-        """Bounds of the varying disturbance; None if there is none."""
+        """Bounds on the varying disturbance; None if there is none."""
         return (self.noise.lo, self.noise.hi) if self.noise.size else None
 
     @property

@@ -5,7 +5,7 @@ between `(T_l - T) x + c_l` and `(T_u - T) x + c_u`. The least value of the firs
 value of the second, over all states, determine the band. A slope needs no proof, so it is fitted to
 values of the network (`fits`). The coefficients of squares and products of initial variables, which
 Taylor models contain anyway, need no proof either. If the network is curved, these terms remove
-most of the residual that a plane leaves. The set is then cut where the lower and upper bounds
+most of the residual that a plane would leave. The set is then cut where the lower and upper bounds
 differ most, and the residual is bounded on each part. All parts share one surface. For each part,
 linear bounds on the network are computed once, and the plant is not evaluated.
 """
@@ -84,7 +84,7 @@ class Band:
 
     @staticmethod
     def between(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> Band:
-        """Build a band from a surface and lower and upper bounds of its residual."""
+        """Build a band from a surface and lower and upper bounds on its residual."""
         fine = np.isfinite(low) & np.isfinite(high)
         with np.errstate(invalid="ignore"):
             middle = np.where(fine, 0.5 * low + 0.5 * high, 0.0)
@@ -98,7 +98,7 @@ class Pairs:
 
     Args:
         first: `(P,)`: the first variable of each product.
-        second: `(P,)`: the variable that it is multiplied by.
+        second: `(P,)`: the second variable of each product.
         monomial: `(P,)`: indices of the products among the monomials of a frame.
     """
 
@@ -154,7 +154,7 @@ class Pairs:
 
 @dataclass(frozen=True, eq=False)
 class SurfaceExpansion:
-    """The expansion `level + along . xi + [least, most]`; the last term includes the rounding."""
+    """The expansion `level + along . xi + [least, most]`; the interval covers rounding errors."""
 
     level: np.ndarray
     along: np.ndarray
@@ -167,7 +167,7 @@ class NetworkBounds:
     """Linear bounds on a network's outputs over each set, from two relaxations of the network.
 
     Args:
-        forms: For each relaxation, lower bounds of `u` and of `-u`: rows `(B, 2 m, n)` and
+        forms: For each relaxation, lower bounds on `u` and on `-u`: rows `(B, 2 m, n)` and
             constants `(B, 2 m)`.
         count: The number of outputs `m`.
     """
@@ -196,7 +196,7 @@ class NetworkBounds:
     def residual(
         self, slope: np.ndarray, bend: np.ndarray, pairs: Pairs
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return lower and upper bounds of `u - T x - Q(eps)` over each set, `(B, m)` each."""
+        """Return lower and upper bounds on `u - T x - Q(eps)` over each set, `(B, m)` each."""
         both = np.concatenate([slope, -slope], axis=1)
         size = np.abs(self.sets.center) + self.sets.reach
         size = size + np.abs(self.sets.generators).sum(axis=-1)

@@ -42,7 +42,8 @@ BENDING = 4
 """Largest number of initial variables whose squares and products the surface uses."""
 
 ENOUGH = 1e-3
-"""Remainder of the models, relative to the variation of the controls, up to which no band is tried.
+"""Remainder of the models, relative to the variation of the controls, at or below which no band is
+tried.
 """
 
 WORK = 1 << 26
@@ -124,7 +125,7 @@ class Controller:
         return Models(inputs.frame, coef, sym, rest)
 
     def band(self, inputs: Models) -> tuple[Band, Pairs]:
-        """Return a band for the controls in each box, and the products in its surface."""
+        """Return a band for the controls over each box, and the products in its surface."""
         sets = FormBatch.over(inputs)
         band, pairs = self._surface(inputs, sets)
         if self._jumps:
@@ -136,7 +137,7 @@ class Controller:
         return band, pairs
 
     def _surface(self, inputs: Models, sets: FormBatch) -> tuple[Band, Pairs]:
-        """Return a band from linear bounds of the network, and the products in its surface."""
+        """Return a band from linear bounds on the network, and the products in its surface."""
         bounded = NetworkBounds.of(self.plan, sets, self.controls)
         none = Pairs.of(inputs.frame, np.zeros(0, np.int64))
         flat = np.zeros((sets.count, self.controls, 0))

@@ -1,10 +1,10 @@
-"""Answering a question about a loop by splitting the initial set.
+"""Answers to questions about a loop, found by splitting the initial set.
 
 Each box has one pipe, which stops at the first segment that leaves the question open. The box is
 then cut across the initial variable that adds most to the width of that segment, directly or
-through the remainders that it caused. A box that stopped early is cut across two variables. The
-pieces wait in a queue, the oldest first, and many are computed together: thirty pipes hardly take
-longer than one.
+through the remainders that it caused. A box whose pipe stopped early is cut across two variables.
+The pieces wait in a queue, the oldest first, and many are computed together: thirty pipes hardly
+take longer than one.
 
 Once the question is answered, the remaining time may be used to tighten the pipes: pieces whose
 width is mostly remainder are cut and replaced by their halves.
@@ -34,7 +34,8 @@ AT_ONCE = 96
 """Number of boxes whose pipes are computed together."""
 
 EARLY = 0.6
-"""A box that stopped before this fraction of the time is cut across two variables."""
+"""A box whose pipe stopped before this fraction of the loop's duration is cut across two
+variables."""
 
 FEW = 12
 """When pipes are tightened, pieces are cut across two variables if there are at most this many."""
@@ -118,9 +119,9 @@ class _CoverSearch:
     hopeless: bool = False
 
     def run(self, pieces: Sequence[InitialPiece], more: float = 0.0) -> _PipeAndFailures:
-        """Compute the pipes of some pieces, at most `more` seconds past the limit of the clock.
+        """Compute the pipes of `pieces`, until at most `more` seconds past the clock's time limit.
 
-        Returns the pipes, and the failures by the index of the piece.
+        Returns the pipes, and the failures keyed by the index of the piece.
         """
         clock, left = Clock(), min(self.clock.left + more, self.whole.left)
         pipe = self.task.pipe(corners_of(pieces), left if left < np.inf else None)
@@ -134,7 +135,7 @@ class _CoverSearch:
         return pipe, {failure.box: failure for failure in pipe.failures}
 
     def runs(self, batches: Sequence[Sequence[InitialPiece]]) -> Iterator[_PipeAndFailures]:
-        """Yield each batch's pipes and failures; batches missing from the workers run here."""
+        """Yield each batch's pipes and failures; run here what workers did not finish."""
         pipes: dict[int, FlowPipe] = {}
         if len(batches) > 1:
             ends, limited = [corners_of(batch) for batch in batches], self.clock.limit < np.inf

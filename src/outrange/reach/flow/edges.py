@@ -45,7 +45,7 @@ class FirstBox:
         return FirstBox(lo, hi, self.tube.take(some), self.rate.take(some))
 
     def within(self, rows: np.ndarray, ends: Bounds, low: np.ndarray, high: np.ndarray) -> Bounds:
-        """Tighten bounds of `rows @ x` to the limits that the forms are proved not to cross.
+        """Tighten bounds on `rows @ x` to the limits that the forms are proved not to cross.
 
         Args:
             rows: Coefficients of the forms, `(R, n)`.
@@ -66,7 +66,7 @@ class FirstBox:
         return least, most
 
     def _at_first(self, rows: np.ndarray) -> Bounds:
-        """Return bounds of `rows @ x` on the boxes; exact where no operation is rounded."""
+        """Return bounds on `rows @ x` over the boxes; exact where no operation is rounded."""
         shape = len(self.lo), len(rows)
         least, most = np.zeros(shape), np.zeros(shape)
         for i in np.flatnonzero(rows.any(axis=0)):

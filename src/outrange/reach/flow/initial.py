@@ -67,7 +67,7 @@ def plant_inputs(
             controls.
         start: Start of the step.
         h: Length of the step.
-        w: Bounds of the varying disturbance; its half-width becomes a remainder.
+        w: Bounds on the varying disturbance; its half-width becomes a remainder.
     """
     inputs, symbols = {"x": x}, x.sym.shape[-1]
     proof = x.rest is not None

@@ -123,7 +123,7 @@ class LinearFlow:
 
 
 def _near(x: Any) -> tuple[float, float]:
-    """Return a float64 near a ball's midpoint, and a bound on its distance to any point of it."""
+    """Return a float64 near a ball's midpoint, and a bound on its distance to the ball's points."""
     low, high = float_ends(x)
     middle = 0.5 * low + 0.5 * high
     return middle, math.nextafter(max(high - middle, middle - low), math.inf)

@@ -114,10 +114,11 @@ class AllOf:
 
 @dataclass(frozen=True, eq=False)
 class AnyOf:
-    """The decision on whether, at every time, at least one part holds, as in staying out of a box.
+    """The decision on whether at least one part holds at every time.
 
-    If no part holds throughout a segment, its time is bisected: one part may hold before the
-    trajectory passes a corner, and another one afterwards.
+    An example is the claim that the states stay outside a box. If no part holds throughout a
+    segment, its time is bisected: one part may hold before the trajectory passes a corner, and
+    another one afterwards.
     """
 
     parts: Sequence[Decide]
@@ -193,8 +194,8 @@ def decide_limits(
     """Decide which boxes exceed the limits, and select each box's form with the largest excess.
 
     Args:
-        least: `(b, R)`: lower bound of each form.
-        most: `(b, R)`: upper bound of each form.
+        least: `(b, R)`: lower bound on each form.
+        most: `(b, R)`: upper bound on each form.
         low: `(R,)`: lower limits; `-inf` where there is none.
         high: `(R,)`: upper limits; `inf` where there is none.
         forms: The forms as models, `(b, R)`.
@@ -220,7 +221,7 @@ def decide_limits(
 
 
 def middle_of(tube: Models) -> Models:
-    """Return the forms at the middle of a tube's time; for blame, not for proofs."""
+    """Return the forms at the midpoint of a tube's time span; used for blame, not for proofs."""
     frame = tube.frame
     powers = 0.5 ** np.arange(frame.times)
     coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width)

@@ -49,12 +49,12 @@ def flow_pipe(
 ) -> FlowPipe:
     """Bound the states of a loop at all times, for each of many boxes of initial states.
 
-    Sound: for every initial state in a box and every disturbance, the solution of `x' = f(t, x, u,
-    w)`, with `u` set by the controller at the beginning of each period, lies in every segment of
-    its box at all times of that segment; every truncation and rounding is accounted for. Not
-    complete: boxes that are too wide fail, and each failure states its time and reason. Cost: a few
-    evaluations of the plant on Taylor models per step, for all boxes together, and linear bounds of
-    the controller once per period.
+    Sound: for every initial state in a box and every disturbance, the solution of
+    `x' = f(t, x, u, w)`, with `u` set by the controller at the beginning of each period, lies in
+    every segment of its box at all times of that segment; every truncation and rounding is
+    accounted for. Not complete: boxes that are too wide fail, and each failure states its time and
+    reason. Cost: per step, a few evaluations of the plant on Taylor models for all boxes together;
+    per period, one computation of linear bounds on the controller.
 
     Args:
         plant: The right-hand side: a graph with inputs among `t`, `x`, `u`, `w`, and one output per
@@ -63,7 +63,7 @@ def flow_pipe(
         boxes: Lower and upper corners, `(boxes, n)` each, or a pair of corners for each box.
         deadline: Time limit in seconds. After it, the results so far are returned, with failures of
             cause "time".
-        disturbance: Bounds of `w`, which may vary arbitrarily in time within them. Model a constant
+        disturbance: Bounds on `w`, which may vary arbitrarily in time within them. Model a constant
             disturbance as a state whose derivative is 0.
         decide: A question; each box stops at the first segment that leaves it open.
         keep: Whether segments keep their models, which `Segment.range` needs.
@@ -91,7 +91,7 @@ def flow_pipe(
 
 @dataclass(eq=False)
 class FlowRun:
-    """The state of a running flow; see `flow_pipe`.
+    """The state of the computation of a flowpipe; see `flow_pipe`.
 
     Args:
         powers: Highest power of time to try in the next step, by the number of bisections of the

@@ -41,7 +41,7 @@ TRIES = 5
 """Number of remainders tried before a step is given up."""
 
 REFINEMENTS = 1
-"""Number of further applications of the operator to a verified remainder, which can only shrink."""
+"""Number of further applications of the operator, which tighten a verified remainder."""
 
 LATE = 2e-4
 """A step is short enough if its truncated powers of time are at most this fraction of the
@@ -54,7 +54,8 @@ CALM = 2.0**-7
 """A step may be twice as long if its truncated powers are at most this fraction of `LATE`."""
 
 SPARE = 2.0**-12
-"""The last power of time is dropped if truncation without it is at most this fraction of `LATE`."""
+"""The last power of time is dropped if, without it, the truncated powers are at most this fraction
+of `LATE`."""
 
 
 @dataclass(frozen=True, eq=False)

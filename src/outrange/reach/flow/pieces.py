@@ -13,8 +13,8 @@ from .pipe import Failure, FlowPipe
 
 
 THINNEST = 2.0**-30
-"""Width of a side, relative to the magnitude of its endpoints, up to which it is too thin to
-cut."""
+"""Width of a side, relative to the magnitude of the side's endpoints, at or below which the side is
+too thin to cut."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The pipe of a flow: bounds of the states over time, and the failures that stopped it."""
+"""The pipe of a flow: bounds on the states over time, and the failures that stopped it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .edges import FirstBox
 
 @dataclass(eq=False)
 class Segment:
-    """Bounds of the states between two times, for some of the boxes.
+    """Bounds on the states between two times, for some of the boxes.
 
     Args:
         end: Exact end; equal to `start` for an instant.
         boxes: `(b,)`: indices of the boxes.
         lo: `(b, n)`: the least values of the states.
         hi: `(b, n)`: the largest values of the states.
-        controls: Bounds of the held controls, `(b, m)` each; None at instants.
+        controls: Bounds on the held controls, `(b, m)` each; None at instants.
         tube: Models of the states over `tau` in [0, 1], from `start` to `end`; None if not kept.
         slack: `(b,)`: proved distance of the question's forms from their limits; None if the
             question does not apply to this segment.
@@ -58,7 +58,7 @@ class Segment:
 
     @cached_property
     def hull(self) -> Hull:
-        """Control points: models whose convex combinations give the states.
+        """The control points: models whose convex combinations are the states over the segment.
 
         Raises:
             ValueError: The models were not kept.
@@ -92,7 +92,7 @@ class Segment:
         return ends if self.edge is None else self.edge.within(rows, ends, low, high)
 
     def measure(self, graph: Graph) -> Bounds:
-        """Return bounds of a function of `x` and `t` over the segment, `(b, outputs)` each.
+        """Return bounds on a function of `x` and `t` over the segment, `(b, outputs)` each.
 
         The bounds are infinite if the function may be undefined somewhere in the segment.
 
@@ -163,12 +163,12 @@ class PipeDecision:
 
 Decide = Callable[[Segment], PipeDecision]
 """A question about a pipe: a function of a segment, called for each segment and each instant while
-the models exist."""
+the models still exist."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The point at which a flow stopped.
+    """The time at which the flow of a box stopped, and the reason.
 
     Args:
         box: Index of the box.
@@ -179,7 +179,8 @@ class Failure:
         hi: The largest values of the states at that time.
         blame: Contribution of each initial variable in `free` to the excess width.
         free: Indices of the states that vary at the beginning.
-        kinds: Contributions of the controller's remainders and of the flow's to the excess width.
+        kinds: Contributions of the controller's remainders and of the flow's remainders to the
+            excess width.
     """
 
     box: int
@@ -224,7 +225,7 @@ class FlowPipe:
         return not self.failures
 
     def at(self, time: Fraction) -> list[Segment]:
-        """Return the segments with bounds at a time: its instant, or the segments around it."""
+        """Return the segments that contain a time: its instant, or the segments around it."""
         exact = [s for s in self.instants if s.start == time]
         return exact or [s for s in self.segments if s.start <= time <= s.end]
 

@@ -13,11 +13,11 @@ from ..polynomials.models import Models, with_rounding
 
 @dataclass(frozen=True, eq=False)
 class FormBatch(BoxBatch):
-    """Sets `center + generators [-1, 1]^g + [-reach, reach]`, used instead of boxes.
+    """Sets `center + generators [-1, 1]^g + [-reach, reach]`, used in place of boxes.
 
     Args:
         generators: Generators of the sets as columns, `(B, n, g)`.
-        place: `(d,)`: index of each initial variable's generator; -1 if it has none.
+        place: `(d,)`: index of each initial variable's generator; -1 if there is none.
         middle: `(B, d)`: exact middle of each initial variable's range in the set.
         half: `(B, d)`: exact half width of that range.
     """
@@ -56,7 +56,7 @@ class FormBatch(BoxBatch):
     def _of_parts(
         center: np.ndarray, generators: np.ndarray, pad: np.ndarray, *variables: np.ndarray
     ) -> FormBatch:
-        """Build sets whose reach includes the rounding of `least` and of the hull.
+        """Build sets whose reach covers the rounding errors of `least` and of the hull.
 
         `least` adds a sum of `n` products with the center, `g` absolute values of such sums with
         the generators, and a sum of `n` products with the reach.
@@ -86,13 +86,13 @@ class FormBatch(BoxBatch):
         )  # fmt: skip
 
     def least(self, form: LinearForm) -> np.ndarray:
-        """Return a lower bound of each form over each set, `(B, R)`; `-inf` if there is none."""
+        """Return a lower bound on each form over each set, `(B, R)`; `-inf` if there is none."""
         return self.least_minus(form, None)
 
     def least_minus(self, form: LinearForm, along: np.ndarray | None) -> np.ndarray:
-        """Return a lower bound of `form - along . xi`, where `xi` multiplies the generators.
+        """Return a lower bound on `form - along . xi`, where `xi` multiplies the generators.
 
-        The caller accounts for the rounding of `along` `(B, R, g)` and of its subtraction.
+        The caller accounts for the rounding errors of `along`, `(B, R, g)`, and of its subtraction.
         """
         a = form.rows
         with np.errstate(invalid="ignore", over="ignore"):

@@ -55,8 +55,9 @@ class SymbolOrigins:
     def blame(self, models: Models) -> np.ndarray:
         """Return how much a cut across each variable may tighten each form, `(B, n, d)`.
 
-        The range of a linear term together with its square is exact already, and the worst corner
-        remains after a cut. So blame is assigned only to the other monomials and the remainders.
+        The range of a linear term together with its square is already exact, and after a cut, one
+        half still contains the worst corner. So blame is assigned only to the other monomials and
+        the remainders.
         """
         frame = models.frame
         others = frame.others
@@ -70,7 +71,7 @@ class SymbolOrigins:
         return blame + share * np.asarray(rest)[..., None]
 
     def remainders(self, models: Models) -> np.ndarray:
-        """Return each variable's contribution to the radii through remainders, `(B, n, d)`."""
+        """Return each variable's contribution to the radii by way of remainders, `(B, n, d)`."""
         d = models.frame.variables
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., :d])
 
@@ -141,12 +142,12 @@ def reduce_symbols(
 def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return parallelotopes that contain sums of segments, and each segment's contribution.
 
-    Their directions `T` are the principal directions of the segments, with each state scaled by its
-    size. So the set need not be enclosed in a larger box each time the flow rotates or shears it.
-    Sound: with `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse `T' (I + F)`,
-    where `|F| <= d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where `r >= |T' g| + d / (1 -
-    d) |T'| |g|`, with the largest entry of `|g|`. Directions and sides have 26 bits, so their
-    products are exact. The bounding box is used instead if it is not larger.
+    The directions `T` of the sides are the principal directions of the segments, with each state
+    scaled by its size. So the set need not be enclosed in a larger box each time the flow rotates
+    or shears it. Sound: with `|I - T T'| <= d < 1` in the norm of row sums, `T` has an inverse
+    `T' (I + F)`, where `|F| <= d / (1 - d)`, so a segment `g` lies in `T [-r, r]` where
+    `r >= |T' g| + d / (1 - d) |T'| |g|`, with the largest entry of `|g|`. Directions and sides have
+    26 bits, so their products are exact. The bounding box is used instead if it is not larger.
 
     Args:
         parts: `(B, n, S)`: the segments `[-1, 1] g`, as columns `g`.
@@ -183,7 +184,7 @@ def parallelotopes(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _inverse_off(turns: np.ndarray) -> np.ndarray:
-    """Return upper bounds of `|I - T T'|` for matrices `T`, including rounding, `(B,)`."""
+    """Return upper bounds on `|I - T T'|` for matrices `T`, including rounding, `(B,)`."""
     n = turns.shape[1]
     off = np.abs(np.eye(n) - np.matmul(turns, turns.transpose(0, 2, 1))).sum(axis=2).max(axis=1)
     return (off + gamma(n + 2) * n * n) * (1.0 + 2.0**-20)

@@ -118,9 +118,9 @@ def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> M
 
     Args:
         x: The models at which to evaluate it.
-        low: Lower bounds of the Taylor coefficients, `(J + 1, B, n)`.
-        high: Upper bounds of the Taylor coefficients, `(J + 1, B, n)`.
-        last: Bound of the coefficient in the Lagrange remainder, `(B, n)`.
+        low: Lower bounds on the Taylor coefficients, `(J + 1, B, n)`.
+        high: Upper bounds on the Taylor coefficients, `(J + 1, B, n)`.
+        last: Bound on the coefficient in the Lagrange remainder, `(B, n)`.
     """
     middle = 0.5 * low + 0.5 * high
     off = np.where(low == high, 0.0, up(np.maximum(high - middle, middle - low)))
@@ -143,7 +143,7 @@ def _series(x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> M
 
 
 def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.ndarray) -> Models:
-    """Return models by a parabola through three points where its remainder beats the series.
+    """Return `f(x)`, by a parabola instead of the series where the parabola has less remainder.
 
     With `d` the distance from the middle point, `r` the radius and `h = NODES r`, the points are at
     0 and about `+-h`, and the remainder `f'''(z) / 6 d (d - h) (d + h)` is at most `r^3 / 4` times
@@ -155,9 +155,9 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
     Args:
         op: The curve, smooth where `low`, `high` and `last` are finite.
         x: Models at an instant, of second degree.
-        low: `(3, B, n)`: lower bounds of the Taylor coefficients at the middle.
-        high: `(3, B, n)`: upper bounds of these coefficients.
-        last: `(B, n)`: an upper bound of `|f'''| / 6` on all values of `x`.
+        low: `(3, B, n)`: lower bounds on the Taylor coefficients at the middle.
+        high: `(3, B, n)`: upper bounds on these coefficients.
+        last: `(B, n)`: an upper bound on `|f'''| / 6` over all values of `x`.
     """
     middle, radius = x.coef[..., 0], x.radius
     before, after = middle - NODES * radius, middle + NODES * radius
@@ -195,7 +195,7 @@ def _parabola(op: Curve, x: Models, low: np.ndarray, high: np.ndarray, last: np.
 def _compare_with_parabola(
     op: Curve, middle: np.ndarray, radius: np.ndarray, *coefficients: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a parabola's best shift, and the curve's distance from the shifted parabola.
+    """Return the best shift for a parabola, and the curve's distance from the shifted parabola.
 
     On each of `CELLS` parts, the difference is bounded by its value in the middle plus the change
     that its slope allows.
@@ -259,8 +259,8 @@ def apply_largest(windows: np.ndarray, x: Models) -> Models:
     """Return the largest entry of each window.
 
     The result is the entry with the largest constant coefficient, plus the excess of any other
-    entry over it. The excess lies between 0 and the largest difference, so half of that is its
-    middle.
+    entry over it. The excess lies between 0 and the largest difference, so half of that difference
+    is the middle of its range.
     """
     boxes = np.arange(x.count)[:, None]
     source = np.maximum(windows, 0)

@@ -129,7 +129,7 @@ class MonomialFrame:
 
     @cached_property
     def product(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """Table of products: both factors, the first row of each product, and the most terms.
+        """Table of products: both factors, first row of each product, and largest number of terms.
 
         The factors are two arrays `(P,)` of indices, sorted by the index of their product. The
         third entry holds, for each monomial, the first row whose product it is. The last entry is

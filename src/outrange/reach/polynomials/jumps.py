@@ -18,8 +18,8 @@ def apply_jump(op: Curve, x: Models) -> tuple[Models, np.ndarray, np.ndarray]:
     """Return a discontinuous function's range on the values of `x`, as a constant with a remainder.
 
     The range includes the limits at jumps. It contains the function's values at each value of `x`
-    and near it, and every number between them. So a proof about a right-hand side covers its convex
-    hull, whatever a solution does at a jump.
+    and near it, and every number between them. So a proof about a right-hand side covers the convex
+    hull of its values, regardless of what a solution does at a jump.
 
     Returns:
         The models; a mask `(B, n)` of the entries that may leave the domain; and a mask `(B,)` of

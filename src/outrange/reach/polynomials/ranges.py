@@ -77,7 +77,7 @@ def _weights(time: int, start: Fraction, end: Fraction) -> tuple[tuple[float, ..
 
 @dataclass(frozen=True, eq=False)
 class Hull:
-    """The control points of a tube: models whose convex combinations give the tube at every time.
+    """The control points of a tube: models whose convex combinations are its values over time.
 
     Bernstein polynomials are non-negative and add up to 1, so the range of a tube lies in the hull
     of the ranges of its control points. Their dependence on `eps` and on the symbols is preserved.

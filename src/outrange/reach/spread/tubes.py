@@ -73,7 +73,7 @@ class BoundedBoxes:
     """A worker's result for a batch.
 
     Args:
-        boxes: The boxes, with bounds of their trajectories.
+        boxes: The boxes, with bounds on their trajectories.
         closed: `(B,)`: whether each box is closed.
         blame: `(B, d)`: each variable's blame, which determines where open boxes are cut.
         margin: `(B,)`: margins of the boxes.
@@ -101,7 +101,7 @@ class BoundedBoxes:
 
 @dataclass(frozen=True, eq=False)
 class BoundedHere:
-    """Result of a batch bounded by a thread of this process, which stored the bounds in the boxes.
+    """Result for a batch whose bounds a thread of this process has stored in the boxes.
 
     Args:
         result: The result of `Bounding.bound`; None if it raised `error`.
@@ -131,7 +131,7 @@ def graphs_of(system: LoopSystem) -> list[Graph]:
 def bound_batches(
     search: Bounding, batches: Sequence[Sequence[TubeBox]]
 ) -> dict[int, BoundedBoxes | None] | dict[int, BoundedHere | None]:
-    """Bound batches on workers or threads; return available results by the index of the batch."""
+    """Bound batches on workers or threads; return results keyed by the index of the batch."""
     helpers, results = ambient_workers(), {}
     if helpers is None:
         return dict(enumerate(map_batches(partial(_bound_here, search), batches)))

@@ -67,13 +67,14 @@ class Waves:
     ) -> None:
         """Bound all batches on workers.
 
-        A batch has no result afterwards if time ran out or its workers were lost. The caller then
-        bounds it, or leaves it open.
+        A batch is missing from `results` if time ran out or its workers were lost. The caller then
+        bounds it itself, or leaves its pieces open.
 
         Args:
             batches: The data sent for each batch.
             seconds: Remaining time; infinite without a limit.
-            results: Filled with the results by index of the batch, even after an interrupt.
+            results: Filled with the results, keyed by the index of the batch, even after an
+                interrupt.
             report: Called with the index of each batch that is done.
 
         Raises:

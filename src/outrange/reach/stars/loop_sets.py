@@ -2,8 +2,8 @@
 
 The unrolled loop is one network, and each step cuts the linear regions of the previous step
 further. Rounding errors are represented by symbols, which later steps propagate like the state. If
-time runs out during a step, the step is repeated on a few hulls of all regions before it, because
-repeating it on thousands of regions would take too long.
+time runs out during a step, the step is repeated on a few hulls that cover all regions before the
+step, because repeating it on thousands of regions would take too long.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _stars(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[S
 
 
 def _in_time(parts: Sequence[Cells]) -> Iterator[Cells]:
-    """Iterate over the regions, and raise `OutOfTime` once the deadline has passed."""
+    """Iterate over the regions; raise `OutOfTime` after the deadline."""
     for cells in parts:
         check_deadline()
         yield cells

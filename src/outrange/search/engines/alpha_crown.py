@@ -1,4 +1,4 @@
-"""Lower bounds of objective rows over a chunk of boxes, by a few ascent steps on the free lines.
+"""Lower bounds on objective rows over a chunk of boxes, by a few ascent steps on the free lines.
 
 Each pair (box, objective) has its own lines. One step is a back-substitution, a forward pass of the
 chosen lines at the minimizing corner `x*`, and a move of the free lines. If a line with coefficient
@@ -39,7 +39,7 @@ DECAY = 0.8
 
 
 Relaxations = dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation]
-"""The lines, picks or planes of every nonlinear node, by value."""
+"""The lines, picks or planes of every nonlinear node, keyed by the index of its value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,8 @@ class AlphaAscent:
         box: `(P,)` index of the box of each pair.
         which: `(P,)` index of the objective of each pair.
         value: The graph value to which the rows apply; None for the output.
-        optimize_smooth: Whether to optimize the lines of curves with an inflection point in range
-            too.
+        optimize_smooth: Whether to optimize also the lines of curves with an inflection point in
+            range.
         least: Best bounds, shape `(P,)`.
         form_rows: Coefficients of the best bounds' forms, shape `(P, d)`.
         constant: Constants of the best bounds' forms, shape `(P,)`.

@@ -29,8 +29,8 @@ from .tangents import affords_tangents, boxes_at_once, tangents
 
 
 WORTH = 0.7
-"""Maximum fraction of a bound's distance to its target that may remain after a second-order form is
-used, for the form to be considered helpful."""
+"""A second-order form is considered helpful if it reduces a bound's distance to its target to at
+most this fraction."""
 
 TRIALS, OFTEN, RETRY = 256, 0.2, 8
 """Number of pairs after which second-order forms are judged, fraction of pairs for which they must
@@ -72,8 +72,8 @@ class ArrayEngine(GraphObjectives):
             lines costs more than the boxes that it saves).
         threads: Maximum number of worker threads; None for one per core of this process.
         roots: Boxes whose union contains every box to be bounded; `box` by default.
-        radii: Whether to account for rounding errors. Only tests set False, to check that bounds
-            are then violated.
+        radii: Whether to account for rounding errors. Only tests set this to False, to check that
+            bounds are then violated.
 
     Raises:
         InputError: Shapes do not match, or an op's input can leave its domain over `box`.
@@ -132,7 +132,7 @@ class ArrayEngine(GraphObjectives):
 
     @cached_property
     def _root(self) -> list[Bounds]:
-        """Bounds of every value over all boxes, computed when the first box is bounded."""
+        """Bounds on every value over all boxes, computed when the first box is bounded."""
         if len(self._roots.lo) > 1:
             return self._hulls()
         # If errors multiply from product to product, better first bounds are worth their time.
@@ -175,7 +175,7 @@ class ArrayEngine(GraphObjectives):
 
     @property
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
-        """First bounds of every output over the whole box."""
+        """First bounds on every output over the whole box."""
         return self._root[self.graph.output]
 
     def bound(
@@ -186,7 +186,10 @@ class ArrayEngine(GraphObjectives):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Bound as in `Engine.bound`; the cost per box grows with unstable units times layers."""
+        """Bound as in `Engine.bound`.
+
+        The cost per box grows with the number of unstable units times the number of layers.
+        """
         if not len(lo):
             raise InputError("`bound` needs at least one box. Received: none.")
         _ = self._root  # computed once, before threads need it
@@ -244,7 +247,7 @@ class ArrayEngine(GraphObjectives):
         return sweep, sweep.run()
 
     def _tries_second_order(self) -> bool:
-        """Return whether to try second-order forms: they help often, or a retry is due."""
+        """Return whether to try second-order forms: if they often help, or a retry is due."""
         self._calls += 1
         enough = self._tried < TRIALS or self._helped >= OFTEN * self._tried
         return enough or self._calls % RETRY == 0

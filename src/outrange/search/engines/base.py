@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class BoxBounds:
-    """Proved bounds of `m` objectives over `B` boxes, for `d` inputs and `s` units with phases.
+    """Proved bounds on `m` objectives over `B` boxes, for `d` inputs and `s` units with phases.
 
     For box `i` and objective `k`, every `x` in the box satisfies
     `objective_k(x) >= slopes[i, k] @ x + offset[i, k]`. `least[i, k]` is the least value of that

@@ -42,7 +42,7 @@ def conjunction(graph: Graph) -> tuple[Graph, np.ndarray] | None:
     """Return the graph of the parts, and the parts of each output as `(m, k)` indices.
 
     Args:
-        graph: Its outputs are objectives.
+        graph: A graph whose outputs are the objectives.
 
     Returns:
         The graph and the indices, or None if the outputs are not maxima of some parts.
@@ -59,7 +59,7 @@ class ConjunctionEngine(ArrayEngine):
     """Engine that bounds maxima of outputs over boxes, if all outputs have second-order forms.
 
     Args:
-        graph: Its outputs are the parts.
+        graph: A graph whose outputs are the parts.
         windows: `(m, k)` indices of the parts of each objective; `-1` for none.
         box: Root box, which contains every box to be bounded.
     """
@@ -190,7 +190,7 @@ class ConjunctionEngine(ArrayEngine):
 def _region_below(
     cutting: list[QuadraticForms], level: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return bounds, in units of the radii, of the region where all forms may be below `level`."""
+    """Return bounds, in units of the radii, on the region where all forms may be below `level`."""
     shape = cutting[0].rows.shape
     start, end = -np.ones(shape), np.ones(shape)
     for _ in range(CUTS):

@@ -1,7 +1,7 @@
-"""Bounds of every value with individual lines for every row, improved by ascent.
+"""Bounds on every value with individual lines for every row, improved by ascent.
 
-A plain pass chooses one set of lines for all rows; this pass chooses lines per row. It is more
-expensive, and far tighter if relaxed products feed each other (a recurrent net, attention).
+A plain pass chooses one set of lines for all rows; this pass chooses lines for each row. It is more
+expensive, but far tighter if relaxed products feed each other (a recurrent net, attention).
 
 Reference: see `alpha_crown`.
 """
@@ -21,7 +21,8 @@ STEPS = 4
 """Number of ascent steps per row."""
 
 ROOM = 1 << 24
-"""Limit on rows times entries of all nonlinear values; above it, a plain pass is used."""
+"""Limit on the number of rows times the number of entries of all nonlinear values; above it, a
+plain pass is used."""
 
 
 SHARE = 0.25
@@ -73,5 +74,5 @@ class OptimizedCrownPass(CrownPass):
         return True
 
     def _late(self, net: RelaxedGraph, value: int) -> bool:
-        """Back-substitute without ascent, unless an earlier pass has done so."""
+        """Return True if a value is settled; otherwise, back-substitute it without ascent."""
         return value in self.settled or super()._refine(net, value)

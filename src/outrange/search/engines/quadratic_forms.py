@@ -91,14 +91,14 @@ class QuadraticForms:
         return far.sum(axis=1) + quadratic + np.abs(self.constant)
 
     def _noise(self, sizes: np.ndarray) -> np.ndarray:
-        """Return bounds on the rounding errors of sums whose absolute terms add up to `sizes`."""
+        """Return bounds on the rounding errors of sums, from sums of absolute values `sizes`."""
         if not self.radii:
             return np.zeros_like(sizes)
         return gamma(4 * self.rows.shape[1] ** 2 + 64) * sizes + FLOOR
 
     @property
     def mixed_terms(self) -> np.ndarray:
-        """`(P, d)` sums `sum_j |S_ij|` without the diagonal."""
+        """`(P, d)` sums `sum_j |S_ij|`, excluding the diagonal."""
         return np.abs(self.total).sum(axis=2) - np.abs(self._straight)
 
     @property
@@ -158,7 +158,7 @@ class QuadraticForms:
         return cells.least(out)[:, 0], out, at
 
     def tangents(self) -> "QuadraticForms":
-        """Return lower forms, in which tangents near the minimum replace the convex parts."""
+        """Return lower forms in which tangents near the minimum replace the convex parts."""
         reach, center = self.cells.reach, self.cells.center
         with np.errstate(all="ignore"):
             usual = np.abs(self.total).max(axis=(1, 2)) < LARGEST

@@ -72,7 +72,8 @@ class Tangent:
 class Bend:
     """The tangents of one curve's value, and the form of its input.
 
-    Where the current line loses less, this line is kept, and `mean` and `spread` are 0.
+    Where the current line is tighter than the tangent, the line is kept, and `mean` and `spread`
+    are 0.
 
     Args:
         planes: The tangents or kept lines.
@@ -102,7 +103,7 @@ def affords_tangents(plan: CrownPlan) -> bool:
 
 
 def _smooth(plan: CrownPlan) -> list[tuple[int, int, Curve]]:
-    """Return `(value, input value, op)` per curve with closed-form Taylor coefficients."""
+    """Return `(value, input value, op)` for each curve with closed-form Taylor coefficients."""
     return [(v, source, op) for v, source, op in plan.curves if op.taylor is not None]
 
 
@@ -151,7 +152,7 @@ def _select(forms: FactorForm, index: np.ndarray) -> FactorForm:
 
 
 def _forms(sweep: CrownPass, net: RelaxedGraph, source: int) -> FactorForm:
-    """Compute forms of all entries of a value, halfway between their linear bounds."""
+    """Compute a form for each entry of a value, halfway between its linear bounds."""
     cells, size = sweep.cells, sweep.ends[source][0].shape[1]
     units = np.concatenate([np.eye(size), -np.eye(size)])
     form = back_substitute(net, source, units) if source else None

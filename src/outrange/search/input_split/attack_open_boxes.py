@@ -24,14 +24,14 @@ STARTS = 256
 
 
 class OpenBoxAttack:
-    """Attack on a decision: from time to time, gradient descent from random open boxes.
+    """Attack on a decision by occasional gradient descent from random open boxes.
 
     Args:
         roots: Boxes in which the points must stay.
     """
 
     share = 0.3
-    """Maximum fraction of the time spent on attempts."""
+    """Maximum fraction of the search time that is spent on attempts."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator
@@ -67,7 +67,7 @@ class OpenBoxAttack:
         self._count = min(STARTS, 2 * self._count)
 
     def is_due(self, seconds: float) -> bool:
-        """Return whether there is time for an attempt.
+        """Return whether an attempt is due, given the time already spent on attempts.
 
         Args:
             seconds: Time on the clock of the search.

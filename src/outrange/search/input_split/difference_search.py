@@ -34,7 +34,7 @@ UNIT_ASCENT = 4
 """Number of ascent steps on the bound of a nearly stable unit."""
 
 FIRST_SHARE, FIRST_SECONDS = 0.01, 1.0
-"""Maximum duration of hill climbing before any box is bounded: as a fraction of the time limit, and
+"""Maximum duration of hill climbing before any box is bounded, as a fraction of the time limit and
 in seconds."""
 
 Offer = Callable[[np.ndarray, np.ndarray], None]
@@ -107,7 +107,7 @@ class DifferenceSearch(KernelSearch):
         self._attack = self.climbs = RidgeAttack(gradient, evaluate, self.boxes, self._rng)
 
     def climb(self) -> None:
-        """Climb for points before any box is bounded."""
+        """Search for points by hill climbing before any box is bounded."""
         self.climbs.begin(self.incumbent, self.offer)
 
 

@@ -46,10 +46,11 @@ class BoxResult(NamedTuple):
     """Result of the search of one box.
 
     Args:
-        lower: `(m,)` lower bounds of the objectives over the box.
+        lower: `(m,)` lower bounds on the objectives over the box.
         boxes: Number of boxes bounded.
         ended: Whether no box is left open.
-        at: `(m, d)` points with the least objectives found; None if the time ran out.
+        at: `(m, d)` points at which the least values of the objectives were found; None if the time
+            ran out.
     """
 
     lower: np.ndarray
@@ -80,7 +81,7 @@ def explore_box(
     steps: int = KernelSearch.ascent,
     most: int = MOST_BOXES,
 ) -> BoxResult:
-    """Compute lower bounds of all objectives over a box by branch and bound.
+    """Compute lower bounds on all objectives over a box by branch and bound.
 
     Args:
         program: Program whose layers state how far they may deviate from their definitions.

@@ -7,15 +7,15 @@ the value deviates from the unit's definition by at most the error. So the searc
 also close the gap to the float32 range; its target is the real range, widened. An input that is
 subnormal may be read as zero, so the box includes zero too.
 
-The errors are computed for a part of the box. On a large part, where unstable units amplify each
-other, the errors exceed those at any single point by many orders of magnitude. So the worst parts
-are halved until they are good enough. The target is limited to bounds that can be proved near
-points that attain the real bounds (`float32_points`), because no part, however small, allows more.
-At the edge of a region where an output is constant, the bounds of leaves with errors as variables
-(`_signed.h`) are close to the values of actual runs. Forms with independent errors would never
-close a part at such an edge. If the errors of a part put even a single point of it below the
-target, the part is halved without a search. Otherwise the kernel bounds the part, and searches it
-if the bound does not suffice.
+The errors are computed separately for each part of the box. On a large part, where unstable units
+amplify each other, the errors exceed those at any single point by many orders of magnitude. So the
+worst parts are halved until they are good enough. The target is limited to bounds that can be
+proved near points that attain the real bounds (`float32_points`), because no part, however small,
+allows more. At the edge of a region where an output is constant, the bounds of leaves with errors
+as variables (`_signed.h`) are close to the values of actual runs. Forms with independent errors
+would never close a part at such an edge. If the errors of a part push the bound below the target
+even at a single point of the part, the part is halved without a search. Otherwise the kernel bounds
+the part, and searches it if the bound does not suffice.
 
 The magnitudes of layer values account for float64's own rounding. A half inherits the magnitudes of
 the whole part, because a float32 run on the half is also a run on the whole part.
@@ -65,13 +65,13 @@ the bound that is provable near a point."""
 
 
 AIMING = 0.2
-"""Fraction of the remaining time for adjusting the target to bounds provable near points."""
+"""Fraction of the remaining time spent on lowering the target to bounds provable near points."""
 
 FEW = 14
 """Maximum number of unstable units for which a part's bounds get many ascent steps."""
 
 MOST_ASKED = 16
-"""Maximum number of objectives of a part whose targets are checked for reachability."""
+"""Maximum number of objectives per part for which the reachability of the target is checked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class _SizedPart:
     Args:
         lo: Array of shape `(d,)`.
         hi: Array of shape `(d,)`.
-        lower: `(m,)` proved bounds of the objectives.
+        lower: `(m,)` proved bounds on the objectives.
         cut: Index of the input to halve.
         heights: Magnitudes of the values of the program's layers; None if unknown.
     """

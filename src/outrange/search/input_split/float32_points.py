@@ -23,8 +23,8 @@ NEAR = 256
 """Number of random points at each distance from a given point."""
 
 DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
-"""Distances of random points from a given point, as fractions of the box: beyond a nearby kink, a
-float32 run may deviate by more."""
+"""Distances of random points from a given point, as fractions of the box's widths. Beyond a nearby
+kink, a float32 run may deviate by more."""
 
 
 BESIDE = 8
@@ -34,7 +34,7 @@ TRIES = 24
 """Number of sign choices tried at each distance from the best point."""
 
 AROUND = (1e-6, 1e-5, 1e-4, 1e-3)
-"""Sizes of the boxes bounded around a point, as fractions of the box."""
+"""Sizes of the small boxes around a point, as fractions of the widths of the whole box."""
 
 
 def points_in(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -180,14 +180,15 @@ def programs_with_errors(
 def provable_limits(
     plan: Float32Plan, signs: np.ndarray, points: np.ndarray, box: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """Return upper limits `(m,)` on the provable bounds of objectives, from runs near some points.
+    """Return upper limits `(m,)` on the provable bounds of objectives, from runs near given points.
 
     Errors on a part are never smaller than the errors at one of its points. So no division into
     parts proves more. The limit is NaN for an objective without a point.
 
     Args:
         signs: `(m, k)` the objectives as rows over the plan's forms.
-        points: `(m, d)` points where each objective is nearly least; NaN to skip an objective.
+        points: `(m, d)` for each objective, a point at which it is nearly least; NaN to skip the
+            objective.
         box: Lower and upper corner, shape `(d,)`.
     """
     lo, hi = box
@@ -207,11 +208,12 @@ def provable_near(
     box: tuple[np.ndarray, np.ndarray],
     goal: Float32Goal,
 ) -> float:
-    """Return the best provable bound of an objective over small boxes around a point.
+    """Return the best provable bound on an objective over small boxes around a point.
 
     The result is the least bound among the finished searches of these boxes, or the best bound if
-    none has finished. The bound of an unfinished search is too low. A search finishes when no box
-    is open; its target is a real bound, which no float32 bound reaches.
+    none has finished. The bound of an unfinished search is too low. A search has finished when none
+    of its boxes is open. No box is closed early, because the target is the bound in real
+    arithmetic, which no float32 bound reaches.
 
     Args:
         program: Program whose layers state how far they may deviate from their definitions.

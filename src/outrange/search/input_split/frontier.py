@@ -182,13 +182,13 @@ class Frontier:
         return self._boxes(np.concatenate([self._front, self._alive.all]))
 
     def _boxes(self, slots: np.ndarray) -> dict[str, np.ndarray]:
-        """Copy the boxes stored in some rows."""
+        """Copy the boxes stored in the rows `slots`."""
         boxes = {name: array[slots] for name, array in self._arrays.items()}
         return boxes | {"lb": np.ascontiguousarray(self._lb[:, slots].T)}
 
     @property
     def in_hand(self) -> np.ndarray:
-        """`(m,)` the least bounds of boxes that are popped and not settled."""
+        """`(m,)` the least bounds of boxes that have been popped but not settled."""
         return np.minimum.reduce([self._in_hand, *self._lent.values()])
 
     @property
@@ -197,7 +197,7 @@ class Frontier:
         return len(self._lent)
 
     def lend(self, ticket: int) -> None:
-        """Register the boxes popped last under a ticket; `lower` includes them until `settle`."""
+        """Register the last popped boxes under a ticket; `lower` includes them until `settle`."""
         self._lent[ticket] = self._in_hand
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
@@ -226,7 +226,7 @@ class Frontier:
         self._lent = {}
 
     def close(self, bounds: np.ndarray) -> None:
-        """Record least `bounds` `(m,)` of newly closed boxes; infinite where no box was closed."""
+        """Record the least bounds `(m,)` of newly closed boxes, infinite where none was closed."""
         self.closed = np.minimum(self.closed, bounds)
 
     def lower(self) -> np.ndarray:

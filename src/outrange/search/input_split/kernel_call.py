@@ -16,13 +16,13 @@ ResultArrays = dict[str, np.ndarray]
 
 
 class ArrayPool:
-    """Pool of reusable result arrays; allocating one costs a tenth as much as bounding a box."""
+    """Pool of result arrays, reused because allocation costs a tenth as much as bounding."""
 
     def __init__(self) -> None:
         self._free: list[ResultArrays] = []
 
     def take(self, count: int, kernel: CompiledProgram) -> ResultArrays:
-        """Return arrays for `count` boxes, reused if possible."""
+        """Return arrays with room for `count` boxes, from the pool if possible."""
         while self._free:
             arrays = self._free.pop()
             if len(arrays["lo"]) >= count:

@@ -45,8 +45,8 @@ SECONDS_A_CALL = 0.1
 """Target duration of a call, in seconds; the clock is read between calls."""
 
 BUSY = 2e-3
-"""Duration of a call in seconds at or above which BLAS is limited to one thread during it. Lifting
-the limit wakes BLAS's threads, which may cost as much as a search of a few short calls."""
+"""Duration of a call in seconds at or above which BLAS is limited to one thread during the call.
+Lifting the limit wakes BLAS's threads, which may cost as much as a search of a few short calls."""
 
 
 AHEAD = 8
@@ -75,7 +75,7 @@ class Pace:
         """Return whether a call may start before the last one has ended.
 
         Args:
-            waiting: Open boxes that are in neither call.
+            waiting: Number of open boxes that are in neither call.
         """
         return self.threads > 1 and self.most >= LONG and waiting >= AHEAD * self.most
 

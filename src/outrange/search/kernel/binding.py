@@ -1,4 +1,4 @@
-"""Bindings to the compiled box kernel, which all other modules use to call the kernel."""
+"""Bindings to the compiled box kernel; all other modules call the kernel through them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ VERSION = 6
 """Version of the compiled library's interface."""
 
 DENSE_SHARE = 0.25
-"""Fraction of nonzeros above which a matrix is stored dense."""
+"""Fraction of nonzeros above which a matrix is stored as a dense array."""
 
 SWAMPED = 1e-3
-"""Ratio of new to old rounding radii below which another pass follows, because the old radii were
+"""Ratio of new to old rounding radii below which another pass is made, because the old radii were
 far too large."""
 
 MOST_PASSES = 6
-"""Maximum number of passes of `root_magnitudes`, each of which computes the rounding radii
-again."""
+"""Maximum number of passes of `root_magnitudes`, each of which recomputes the rounding radii."""
 
 _P, _I, _D = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
 
@@ -147,8 +146,8 @@ class CompiledProgram:
         reach: `(inputs,)` the largest absolute value of each input on the root box.
         values: Per layer, `(n,)` bounds on the absolute values `|h|` of its units on the root box;
             None to derive them from `reach`.
-        radii: Whether to account for rounding errors. Only tests set False, to check that bounds
-            are then violated.
+        radii: Whether to account for rounding errors. Only tests set this to False, to check that
+            bounds are then violated.
         whole: `(inputs,)` mask of the integer inputs.
         kernel: The compiled kernel; None for this processor's kernel.
     """
@@ -229,11 +228,11 @@ class CompiledProgram:
             self.handle = None
 
     def go_deep(self, deep: bool) -> None:
-        """Set whether `explore` bounds a task's least urgent box first, so that few stay open."""
+        """Set whether `explore` bounds a task's least urgent box first, to keep few boxes open."""
         self.lib.tape_deep(self.handle, int(deep))
 
     def sharpen(self, steps: int) -> None:
-        """Set the number of ascent steps by which units with counterparts are bounded again.
+        """Set the number of ascent steps used to bound units with counterparts a second time.
 
         This applies only to units that seem stable but have not been proved stable.
         """
@@ -253,8 +252,8 @@ class CompiledProgram:
         """Bound the objectives over one box.
 
         Return `(least, A, offset, scores, status, lo_z, hi_z)`: lower bounds `(m,)`; coefficients
-        `(m, d)` and constants `(m,)` of lower linear forms; scores `(m, d)` of the inputs; phases
-        `(s,)` of the units, and bounds `(s,)` on their sums, NaN if unknown.
+        `(m, d)` and constants `(m,)` of lower linear forms; branching scores `(m, d)` of the
+        inputs; phases `(s,)` of the units, and bounds `(s,)` on their sums, NaN if unknown.
         """
         m, d, s = self.objectives, self.program.inputs, self.program.states
         least, a, offset, scores = np.empty(m), np.empty((m, d)), np.empty(m), np.empty((m, d))
@@ -275,11 +274,11 @@ class CompiledProgram:
 def root_magnitudes(
     program: LayerProgram, box: Box, whole: np.ndarray | None = None
 ) -> CompiledProgram:
-    """Compile a program, with rounding radii derived from linear bounds on this box.
+    """Compile a program, with rounding radii derived from linear bounds over this box.
 
-    In a deep network, interval magnitudes are so large that their rounding errors swamp the bounds.
-    Radii derived from the bounds of the previous pass are then much smaller, so several passes are
-    made.
+    In a deep network, the magnitudes from interval arithmetic are so large that the rounding radii
+    swamp the bounds. Radii derived from the bounds of the previous pass are then much smaller, so
+    several passes are made.
     """
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
     compiled = CompiledProgram(program, reach)

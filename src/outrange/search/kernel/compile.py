@@ -25,9 +25,9 @@ class Source:
     """Source of each entry of a graph value: a unit of a layer, or a constant (layer -1).
 
     Args:
-        layer: Array of shape `(n,)`.
-        unit: Array of shape `(n,)`.
-        constant: Array of shape `(n,)`.
+        layer: `(n,)` index of each entry's layer; -1 for a constant.
+        unit: `(n,)` index of each entry's unit in its layer.
+        constant: `(n,)` values of the constants.
         more: Another source that is added to this one, or None.
     """
 
@@ -131,7 +131,7 @@ class Compiler:
         return Source(np.full(n, len(self.layers)), np.arange(n), np.zeros(n))
 
     def _rearrange(self, op: Rearrange, views: list[Source]) -> Source:
-        """Return the source of a rearrangement's value, from those of its inputs."""
+        """Return the source of a rearrangement's value, given the sources of its inputs."""
         layer, unit, constant = (
             np.concatenate([getattr(v, name) for v in views])
             for name in ("layer", "unit", "constant")

@@ -28,7 +28,7 @@ def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> lis
 def sizes_of(
     program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return `(Z, rho)` per layer: sums of absolute terms, and the radii of rounding errors."""
+    """Return `(Z, rho)` per layer: sums of the terms' absolute values, and rounding radii."""
     heights = [reach]
     feeding = [0] * (len(program.layers) + 1)
     for layer in program.layers:

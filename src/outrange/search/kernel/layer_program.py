@@ -19,8 +19,8 @@ from .sparse import Matrix
 
 
 UNSTABLE = 4
-"""Estimated ratio of all units to unstable units in a box. The work counted for each unstable unit
-is one back-substituted row."""
+"""Estimated ratio of all units to unstable units in a box. The clock is charged one
+back-substituted row for each unstable unit."""
 
 
 @dataclass(eq=False)
@@ -38,9 +38,9 @@ class ProgramLayer:
         above: Slope for `z >= 0`.
         error: `(n,)` bounds on the deviation of a unit from its definition, such as a curve's
             stated error.
-        merged: The largest number of terms that add up to one matrix entry.
-        first: For a layer of differences, the index (from 1) of the layer with sums `w`; otherwise
-            0.
+        merged: The largest number of terms that were added up to form one matrix entry.
+        first: For a layer of differences, the index, counted from 1, of the layer with sums `w`;
+            otherwise 0.
     """
 
     sources: dict[int, Matrix]

@@ -14,11 +14,11 @@ from .layer_program import UNSTABLE
 
 
 MOST_INPUTS = 64
-"""Maximum number of inputs that the simplex method of the case leaves supports."""
+"""Maximum number of inputs that the simplex method for leaves closed by cases supports."""
 
 LEAF_UNITS = 12
-"""Maximum number of undecided units of a box that is closed by cases; with more, certificates would
-become larger."""
+"""Maximum number of undecided units of a box that is closed by enumerating cases. Boxes with more
+undecided units are split, because enumeration would make certificates larger."""
 
 LEAF_LPS = 2000
 """Maximum number of linear programs for one objective on one box; if more are needed, the box is
@@ -52,8 +52,8 @@ class TreeBox:
     Args:
         lo: Array of shape `(inputs,)`.
         hi: Array of shape `(inputs,)`.
-        known_lo: `(variables,)` lower bounds of all variables, proved at the box's ancestors.
-        known_hi: `(variables,)` upper bounds of all variables, proved likewise.
+        known_lo: `(variables,)` lower bounds on all variables, proved at the box's ancestors.
+        known_hi: `(variables,)` upper bounds on all variables, also proved at the box's ancestors.
         open: `(m,)` mask of the goals that no ancestor of the box has closed.
     """
 
@@ -137,7 +137,7 @@ class TreeProver:
         self._lib.prover_resume(self._handle, *box.addresses)
 
     def take(self, spare: int = 0) -> TreeBox | None:
-        """Hand over the open box that would be processed last; its tree comes after all others.
+        """Hand over the open box that would be processed last, whose tree comes after all others.
 
         Args:
             spare: Minimum number of boxes to retain.
@@ -152,7 +152,7 @@ class TreeProver:
         return box if self._lib.prover_take(self._handle, spare, *box.addresses) else None
 
     def share(self) -> TreeProver | None:
-        """Create another prover for the last open box, or return None if too few boxes are open."""
+        """Create a prover for the box that `take` hands over; return None if too few are open."""
         box = self.take(spare=1)
         if box is None:
             return None

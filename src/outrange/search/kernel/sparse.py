@@ -135,8 +135,8 @@ def regroup_by_units(
     Args:
         part: Array of shape `(n, entries)`.
         size: Absolute values of the terms of each coefficient, of the same shape.
-        here: `(entries,)` whether an entry is a unit of the layer.
-        unit: `(entries,)` index of each such entry's unit.
+        here: `(entries,)` mask of the entries that are units of the layer.
+        unit: `(entries,)` for each entry in the mask, the index of its unit.
         width: Number of units of the layer.
 
     Returns:

@@ -30,7 +30,7 @@ FEASIBILITY = 1e-9
 
 
 class MilpBound(NamedTuple):
-    """Result of HiGHS for one minimum.
+    """Result of one minimization by HiGHS.
 
     Args:
         lower: The dual bound, or the cutoff if no point lies below it.

@@ -1,4 +1,4 @@
-"""Lets a MILP solver take turns if input splitting stalls on few inputs and unstable neurons.
+"""Lets a stalled box search with few inputs and unstable neurons alternate with a MILP solver.
 
 The solver's dual bound is not a proof. So its bounds carry `Warrant.SOLVER_TOLERANCE`, and are
 lowered by its feasibility tolerance. Objectives that the solver does not close keep their proved
@@ -64,7 +64,7 @@ class MilpTurns(Search):
 
     @property
     def _counts(self) -> bool:
-        """Whether a bound of the solver exceeds every proved bound."""
+        """Whether a bound from the solver exceeds every proved bound."""
         proved = np.maximum(self._boxes.lower(), self.incumbent.known)
         return bool(np.any(self._closed > proved))
 

@@ -20,7 +20,7 @@ MOST_ENTRIES = 1 << 23
 
 
 def drop_inactive(net: RelaxedNet) -> RelaxedNet:
-    """Return an equal net on the same box with fewer units, or `net` if none can be dropped."""
+    """Return an equivalent net over the same box with fewer units, or `net` if none is dropped."""
     entries = _kept_entries(net)
     if not entries:
         return net
@@ -56,7 +56,7 @@ def drop_inactive(net: RelaxedNet) -> RelaxedNet:
 
 
 def _kept_entries(net: RelaxedNet) -> dict[int, np.ndarray]:
-    """Return the entries to keep, for each value that gets smaller."""
+    """Return the entries to keep, for each value that loses entries."""
     readers = net.graph.readers()
     sources = [b.source for b in net.activations]
     entries = {}

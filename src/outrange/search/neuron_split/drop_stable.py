@@ -53,7 +53,7 @@ class StableForm:
 
 
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equal net with only unstable units, or `net` if little would be gained."""
+    """Return an equivalent net with only unstable units, or `net` if the gain is too small."""
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
     if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:
@@ -64,7 +64,7 @@ def drop_stable(net: RelaxedNet) -> RelaxedNet:
 
 
 def without_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equal net with only unstable units and affine ops, even if it is more expensive."""
+    """Return an equivalent net of affine ops and unstable units, even if it is more expensive."""
     return _StableElimination(net).build()
 
 
@@ -75,7 +75,7 @@ def _products(graph: Graph) -> int:
 
 
 def _products_after(net: RelaxedNet) -> int:
-    """Count the multiplications of one row in the net to be built, from the bases of each value."""
+    """Count the multiplications to back-substitute one row in the net that would be built."""
     at = {b.value: b for b in net.activations}
     bases: list[dict[int, int]] = [{0: net.graph.size}]
     total = 0

@@ -19,11 +19,12 @@ from .relaxed_net import RelaxedNet
 
 
 SCALES = (1.0, *(10.0 ** np.arange(-3, 7)))
-"""Factors of the multipliers that are tried for an infeasibility certificate."""
+"""Factors by which the multipliers are scaled, one after another, until the bound reaches the
+cutoff. Factors other than 1 serve infeasibility certificates."""
 
 
 def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[float, np.ndarray]:
-    """Return a proved bound of one sub-problem, and a candidate point `(d,)`.
+    """Return a proved bound for one sub-problem, and a candidate point `(d,)`.
 
     Args:
         net: The relaxed graph over its box.

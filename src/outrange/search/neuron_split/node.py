@@ -19,7 +19,7 @@ class SplitNode:
         alpha: Slopes of the node's bound.
         beta: Multipliers of the node's bound.
         score: The branching score of each unit.
-        least: The proved bound of the objective.
+        least: The proved bound on the objective.
         age: Number of splits since the ranges were last tightened.
     """
 
@@ -50,10 +50,10 @@ class Splits:
     """Split constraints and ranges of the first `s` units: `(P, s)` each.
 
     Args:
-        low: The constraint `z >= low`, whose multiplier may be used; `-inf` if there is none.
-        high: The constraint `z <= high`; `inf` if there is none.
-        lo: Lower bound of each unit's input in the sub-problem, split or not.
-        hi: Upper bound of each unit's input in the sub-problem, split or not.
+        low: The split constraint `z >= low`, which may have a multiplier; `-inf` if there is none.
+        high: The split constraint `z <= high`; `inf` if there is none.
+        lo: Lower bound on each unit's input in the sub-problem, split or not.
+        hi: Upper bound on each unit's input in the sub-problem, split or not.
         same: `(P,)` label of each row: rows with the same label are equal. None if unknown.
     """
 

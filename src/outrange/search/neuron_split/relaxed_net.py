@@ -1,8 +1,8 @@
 """A relaxed graph over one box, which bounds rows under split constraints.
 
-Rows are bounded by back-substitution. Each unit that a sub-problem splits at `p` adds its
-multiplier. The constraint `z >= p` lowers a bound by `beta (z - p)` with `beta >= 0`, and `z <= p`
-by the same term with `beta <= 0`. So one signed number per unit is enough.
+Rows are bounded by back-substitution. Each unit that a sub-problem splits at `p` contributes a term
+with a multiplier. The constraint `z >= p` lowers a bound by `beta (z - p)` with `beta >= 0`, and
+`z <= p` by the same term with `beta <= 0`. So one signed number per unit is enough.
 
 Reference: S. Wang et al., *Beta-CROWN: Efficient Bound Propagation with Per-neuron Split
 Constraints for Neural Network Robustness Verification*, NeurIPS 2021.
@@ -200,7 +200,7 @@ class RelaxedNet:
         return beta_rows
 
     def _join(self, value: int, rows: np.ndarray) -> RowInjection:
-        """Return an injection of rows at a value, with the rounding error of the sum."""
+        """Return an injection that adds `rows` at a value, with the rounding error of the sum."""
         return RowInjection(rows[:, None], inflate(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
@@ -232,7 +232,7 @@ class RelaxedNet:
         beta: np.ndarray | None,
         splits: Splits,
     ) -> Proof:
-        """Bound like `backward`, with every rounding error accounted for."""
+        """Bound rows as `backward` does, with every rounding error accounted for."""
         relaxed = self.relax(self.prepare(splits), alpha)
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {
             b.value: self._widen(b, relaxed[b.value])

@@ -44,7 +44,7 @@ class NeuronSplitSearch(Search):
     """Search by neuron splits with alpha-beta-CROWN bounds, one tree per objective.
 
     Args:
-        graph: Its outputs are the objectives, each to be minimized; see `supports`.
+        graph: A graph whose outputs are the objectives, each to be minimized; see `supports`.
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
         splits: Whether to split; if False, the search ends before the first split, without attacks.
@@ -124,7 +124,7 @@ class NeuronSplitSearch(Search):
             yield True
 
     def _bound_by_moments(self) -> Iterator[bool]:
-        """Bound all open objectives by semidefinite relaxations, as long as bounds improve."""
+        """Bound all open objectives by semidefinite relaxations until the bounds stop improving."""
         net = self._net
         assert net is not None
         incumbent, which = self.incumbent, self._open

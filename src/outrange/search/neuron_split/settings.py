@@ -9,23 +9,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NeuronSplitSettings:
-    """Effort that a search by neuron splits spends on each part of its work.
+    """Amount of effort that neuron splitting spends on each part of its work.
 
     Args:
-        root_steps: Steps of ascent on the bounds of the objectives before the first split; the
-            bounds of all sub-problems start from these.
-        layer_steps: Steps of ascent on intermediate bounds, which are many.
-        steps: Steps of ascent on a new sub-problem, which starts from its parent's slopes.
-        tight_steps: Steps of ascent on intermediate bounds of a sub-problem.
+        root_steps: Number of ascent steps on the bounds of the objectives before the first split;
+            the bounds of all sub-problems start from these.
+        layer_steps: Number of ascent steps on each intermediate bound; there are many of them.
+        steps: Number of ascent steps on a new sub-problem, which starts from its parent's slopes.
+        tight_steps: Number of ascent steps on intermediate bounds of a sub-problem.
         together: Maximum number of entries in the rows of objectives bounded together. These rows
             stay in cache, and a pass over them takes well under a second.
-        most_rounds: Maximum rounds of tighter intermediate bounds before the first split.
+        most_rounds: Maximum number of rounds that tighten intermediate bounds before the first
+            split.
         worth: Fraction of the gap that a round must close; a round that closes less is the last
             one.
-        slope_pace: Step of Adam on slopes between 0 and 1, before its decay.
-        beta_pace: Step of Adam on multipliers of splits, as a fraction of their size.
-        gamma_pace: Step of Adam on multipliers of the output constraint, as a fraction of their
-            size.
+        slope_pace: Step size of Adam for slopes between 0 and 1, before its decay.
+        beta_pace: Step size of Adam for multipliers of splits, as a fraction of their size.
+        gamma_pace: Step size of Adam for multipliers of the output constraint, as a fraction of
+            their size.
         gamma_start: Initial multipliers of the output constraint, as a fraction of their size.
         decay: Ratio of successive step sizes.
         candidates: Number of units of each nonlinear value that look-ahead tries. Scores are not
@@ -35,12 +36,13 @@ class NeuronSplitSettings:
         least_gain: Lower limit on the gain of a half, as a fraction of the distance to the cutoff.
             So the product of the two gains is not 0 if only one half gains.
         batch: Maximum number of sub-problems bounded together.
-        tighten_every: Splits between two tightenings of intermediate bounds.
-        tighten_share: Fraction of the total score that the tightened units must carry, after
-            splits.
+        tighten_every: Number of splits after which intermediate bounds are tightened again.
+        tighten_share: Fraction of the total score that the tightened units must account for, after
+            a split.
         root_tighten_share: The same fraction before the first split.
         most_units: Maximum number of units tightened together in a sub-problem.
-        most_tried: Maximum entries of the candidate sub-problems in one batch; limits memory.
+        most_tried: Maximum number of entries of the candidate sub-problems in one batch, which
+            limits memory.
         large: Number of units above which nets get fewer steps and rows before the first split.
         least_share: Number of entries (units times sub-problems) that justify using one more core.
         chunk: Maximum number of rows of intermediate bounds optimized together.

@@ -50,7 +50,7 @@ def tighten_layer(net: RelaxedNet, activation: Activation, steps: int) -> None:
 def _ranges(
     net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
 ) -> tuple[list[np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
-    """Return groups of unit indices, and for each group the proved bounds of its units."""
+    """Return groups of unit indices, and for each group the proved bounds on its units."""
     windows: list[tuple[np.ndarray, Cone | None]] = [(units, None)]
     if max(net.graph.size, *(node.size for node in net.graph.nodes[:value])) > _WIDE:
         windows = list(ConeTiles(net.graph, value, _ROOM, np.inf).of(units))
@@ -74,7 +74,7 @@ def _ranges(
 def _ends(
     net: RelaxedNet, value: int, units: np.ndarray, steps: int, enough: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return proved lower and upper bounds of some entries of a value on the whole box."""
+    """Return proved lower and upper bounds on some entries of a value over the whole box."""
     count = 2 * units.size
     start = np.zeros((count, net.graph.value_size(value)))
     start[np.arange(units.size), units] = 1.0

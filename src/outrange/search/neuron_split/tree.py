@@ -2,8 +2,8 @@
 
 A node is a sub-problem: its split constraints, and the ranges of all units. The ascent of a child
 starts from its parent's slopes and multipliers. Before a node is split, its ranges are tightened
-under the cutoff. Branching looks ahead: the units with the best scores are split on trial and
-bounded once, and the product of the gains of both halves decides.
+under the cutoff. Branching looks ahead: the units with the best scores are split as a trial, both
+halves are bounded once, and the unit whose halves have the largest product of gains is chosen.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; A. De Palma et al., *Improved Branch and
 Bound for Neural Network Verification via Lagrangian Decomposition* (FSB), 2021; R. Bunel et al.,
@@ -68,7 +68,7 @@ class SplitTree:
 
     @property
     def lower(self) -> float:
-        """The proved bound of the objective."""
+        """The proved bound on the objective."""
         return min(self.closed, self._heap[0][0] if self._heap else np.inf)
 
     def sharpen(self, cutoff: float) -> np.ndarray:
@@ -283,7 +283,7 @@ class SplitTree:
         return out
 
     def _branching_scores(self, leaf: SplitNode) -> np.ndarray:
-        """Return the branching scores; if all are 0, prefer wide ranges and early layers."""
+        """Return branching scores; if all are 0, scores that favor wide ranges and early layers."""
         if (leaf.score > 0).any():
             return leaf.score
         out = np.where(self.net.unstable(leaf.lo, leaf.hi), leaf.hi - leaf.lo, 0.0)

@@ -22,7 +22,8 @@ SHORT = 0.1
 """Step length below which a first direction is not used to predict the next `mu`."""
 
 RIDGE = 1e-12
-"""Relative increase of the equations' diagonal, since products may be linearly dependent."""
+"""Relative increase of the diagonal of the equations' matrix, needed because products may be
+linearly dependent."""
 
 
 class ProductSums:
@@ -37,12 +38,13 @@ class ProductSums:
         self.signed = np.concatenate([[False], ~products.free])
         """Mask of the entries of `(height, multipliers)` that must be at least 0."""
         self.degree = len(self.left) + int(self.signed.sum())
-        """The number of complementary products."""
+        """The number of complementarity products."""
 
     def weighted_sum(self, dual: np.ndarray) -> np.ndarray:
-        """Return the matrix `(n, n)` of the height minus the products weighted by multipliers.
+        """Return the matrix `(n, n)` of `height - sum_k lambda_k (left_k . y)(right_k . y)`.
 
-        `dual` is `(height, multipliers)`.
+        The expression is a quadratic form in `y`, where `y_0 = 1`. `dual` is the height, followed
+        by the multiplier of each product.
         """
         half = (self.left * dual[1:]) @ self.right.T
         out = -0.5 * (half + half.T)
@@ -50,14 +52,14 @@ class ProductSums:
         return out
 
     def values_at(self, moments: np.ndarray) -> np.ndarray:
-        """Return `(1 + m,)`: the square of the constant, then minus each product, at `moments`."""
+        """Return the constant's square, then minus each product, at `moments`: `(1 + m,)`."""
         products = np.einsum("nm,nm->m", self.left, moments @ self.right)
         return np.concatenate([[moments[0, 0]], -products])
 
 
 @dataclass(eq=False)
 class Iterate:
-    """Moments `X`, slacks of the products that are at least 0, and `(height, multipliers)`."""
+    """Moments `X`, slacks of products that must be at least 0, and `(height, multipliers)`."""
 
     moments: np.ndarray
     slack: np.ndarray
@@ -91,7 +93,7 @@ class Direction:
         self._wanted[signed] -= now.slack
         product = float((now.moments * self._matrix).sum() + now.slack @ now.dual[signed])
         self.complementarity = product / sums.degree
-        """The mean of all complementary products."""
+        """The mean of all complementarity products."""
         schur = self._schur()
         schur[signed, signed] += now.slack / now.dual[signed]
         diagonal = np.arange(len(schur))
@@ -129,10 +131,10 @@ class Direction:
         moments_of: np.ndarray | None = None,
         slack_of: np.ndarray | float = 0.0,
     ) -> NewtonStep:
-        """Compute the direction toward complementary products equal to `mu`.
+        """Compute the direction toward complementarity products that all equal `mu`.
 
         Args:
-            mu: Target of the complementary products.
+            mu: Target of the complementarity products.
             moments_of: Second-order correction of the moments, from a first direction.
             slack_of: Second-order correction of the slacks.
         """

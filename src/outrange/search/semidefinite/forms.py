@@ -24,7 +24,7 @@ GUARD = 1.0 + 1e-9
 """Factor that covers the rounding of an error, which is a sum of non-negative numbers."""
 
 TINY = 1e-290
-"""Number that exceeds the effect of underflow in a form, and is far below any useful accuracy."""
+"""Upper bound on the effect of underflow in a form, far below any useful accuracy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class BoundedForms:
         return Forms(rows, np.zeros(box.size))
 
     def _affine(self, op: Affine, before: list[Forms], own: np.ndarray | float) -> Forms:
-        """Return the forms of an affine op."""
+        """Return the forms of an affine op's value, from the forms of its inputs."""
         rows = op.apply(tuple(form.coefficients for form in before), False)
         inherited = op.apply(tuple(form.error[None] for form in before), True)[0]
         sizes = tuple(np.abs(form.coefficients).sum(axis=0)[None] for form in before)

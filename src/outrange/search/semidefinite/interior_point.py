@@ -9,7 +9,7 @@ be 0. This is the case if the matrix `S` of this quadratic form is positive semi
 height is the value of a semidefinite program. Its primal variable `X` represents moments `E[y y^T]`
 of a distribution of points. The method starts from moments of real points, which satisfy every
 product, and from the analytic center of the multipliers, which is the same for all rows. The
-multipliers of every iterate are feasible, so there is a bound at any time.
+multipliers of every iterate are feasible, so a bound is available at any time.
 
 A product is a matrix of rank two, so one step takes about `12 n m^2` multiplications.
 
@@ -37,14 +37,15 @@ CENTERED = 0.1
 """Distance of the mean complementarity from 1 below which the center is accepted."""
 
 NEAR = 0.02
-"""Lower limit on the magnitude of the height to which the gap is relative, as a fraction of the
-row's size."""
+"""The gap is measured relative to the magnitude of the height, or to this number if it is larger.
+The size of a row is about 1."""
 
 LEAST_SLACK = 1e-6
 """Lower limit on the initial slack of a product, which the first moments may violate."""
 
 MOST_DOUBLINGS = 60
-"""Maximum number of doublings of the squares' multipliers, until they outweigh all the others."""
+"""Maximum number of times that the multipliers of the squares are doubled so that they outweigh all
+the others."""
 
 
 class NoCenterError(Exception):
@@ -71,7 +72,7 @@ class InteriorPoint:
 
     Args:
         products: `m` products of `n` variables.
-        moments: `(n, n)` moments of points at which the products hold.
+        moments: `(n, n)` moments of points at which the constraints on the products hold.
         near: Method for the first few of the products, whose center is extended to all of them;
             None to find the center anew.
 

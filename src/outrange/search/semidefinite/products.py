@@ -6,8 +6,8 @@ For an input `y` in `[-1, 1]`: `(1 + y)(1 - y) >= 0`. For a unit with input `z` 
     p q = 0,    p (hi - p) >= 0,    q (-lo - q) >= 0.
 
 The equation ties the square of a unit to products of earlier units, which lines cannot do. So the
-relaxation captures that no input makes many units of random signs large together. The line above a
-unit, from `(lo, 0)` to `(hi, hi)`, does not noticeably improve bounds.
+relaxation captures that no input makes many units with weights of random signs large at the same
+time. The line above a unit, from `(lo, 0)` to `(hi, hi)`, does not noticeably improve bounds.
 
 Reference: A. Raghunathan, J. Steinhardt, P. Liang, *Semidefinite relaxations for certifying
 robustness to adversarial examples*, NeurIPS 2018; H. Sherali, W. Adams, *A
@@ -167,7 +167,7 @@ def _exact(forms: BoundedForms, places: np.ndarray, sign: float) -> Forms:
 
 
 def _scale(form: Forms, factor: np.ndarray) -> Forms:
-    """Return forms times factors, each of which may be off by up to two rounding errors."""
+    """Return forms times factors; each factor may be off by up to two rounding errors."""
     rows = form.coefficients * factor
     lost = 8 * np.finfo(np.float64).eps * np.abs(rows).sum(axis=0)
     return Forms(rows, (np.abs(factor) * form.error * GUARD + lost) * GUARD + TINY)

@@ -30,7 +30,7 @@ from .products import Products
 
 
 def prove_bound(products: Products, row: np.ndarray, multipliers: Multipliers) -> float:
-    """Return a proved upper bound on `row . y` over all `y` that satisfy the products.
+    """Return a proved upper bound on `row . y` over all `y` that meet the product constraints.
 
     The result is `inf` if no bound can be proved.
 

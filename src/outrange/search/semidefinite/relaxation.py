@@ -1,4 +1,4 @@
-"""Bounds of rows of a net by semidefinite relaxations, each tightened in several turns.
+"""Bounds on rows of a net by semidefinite relaxations, which are tightened in several turns.
 
 The first turn of a row uses the products of single units and inputs (`products`). Each later turn
 adds the products of parts of two units that the row's last relaxation violates most, and bounds the
@@ -28,7 +28,7 @@ POINTS = 2048
 """Minimum number of points from whose moments a method starts."""
 
 EACH = 8
-"""Minimum number of points per variable."""
+"""Minimum number of these points per variable."""
 
 MIXED = 1e-6
 """Weight of the identity in the moments, since a unit may be active at none of the points."""
@@ -95,7 +95,7 @@ class SemidefiniteRelaxation:
         return self._methods[count] is not None
 
     def turn(self, row: SemidefiniteRow) -> None:
-        """Bound a row with more products than in its last turn, and update it in place."""
+        """Bound a row, using more products than in its last turn, and update it in place."""
         began = read_clock()
         count = self._forms.variables_of(row.value)
         products, method = self._products.first(count), self._methods[count]
@@ -118,7 +118,7 @@ class SemidefiniteRelaxation:
     def _add(
         self, row: SemidefiniteRow, added: Products, multipliers: Multipliers, base_count: int
     ) -> None:
-        """Choose the products to add in the row's next turn: active ones, and violated ones."""
+        """Choose the products to add in the row's next turn: those that are active or violated."""
         if self._parts is None:
             row.ended = True
             return
@@ -135,7 +135,7 @@ class SemidefiniteRelaxation:
     def _bound_row(
         self, method: InteriorPoint, products: Products, row: SemidefiniteRow, count: int
     ) -> tuple[float, Multipliers]:
-        """Return a proved lower bound of a row, and its multipliers."""
+        """Return a proved lower bound on a row, and its multipliers."""
         forms = self._forms.values[row.value]
         form = -row.sign * forms.coefficients[:count, row.entry]
         constant, form[0] = form[0], 0.0

@@ -33,12 +33,12 @@ MOST_TURNS = 12
 
 
 class SemidefiniteTurns:
-    """Semidefinite bounds of several objectives, improved in turns.
+    """Semidefinite bounds on several objectives, improved in turns.
 
     Args:
         net: A net whose outputs are the objectives.
         which: Indices of the objectives to bound, shape `(k,)`.
-        lower: `(objectives,)` proved bounds of the objectives.
+        lower: `(objectives,)` proved bounds on the objectives.
         rng: Generator of the points that start the method.
     """
 

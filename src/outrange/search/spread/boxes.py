@@ -69,8 +69,8 @@ class SearchState:
     Args:
         rows: `(m, outputs)` the objectives' rows.
         best: Best values, shape `(m,)`.
-        at: Points of the best values, shape `(m, inputs)`.
-        most: `(m,)` the largest known values.
+        at: Points at which the best values are attained, shape `(m, inputs)`.
+        most: `(m,)` the largest known values of the objectives.
         dropped: `(m,)` mask of the objectives closed elsewhere.
         proved: `(m,)` bounds proved elsewhere.
         floor: `(m,)` gaps that rounding may cause.
@@ -135,7 +135,7 @@ class SubtreeReport:
         boxes: Boxes that are still open.
         closed: `(m,)` the least bounds of closed boxes.
         best: Best values, shape `(m,)`.
-        at: Points of the best values, shape `(m, inputs)`.
+        at: Points at which the best values are attained, shape `(m, inputs)`.
         bounded: Number of boxes bounded.
         seconds: Duration of the search on the worker, in seconds.
     """

@@ -24,7 +24,7 @@ EVERY = 30.0
 """Minimum time between two checkpoints, in seconds."""
 
 SHARE = 0.05
-"""Maximum fraction of the time spent writing checkpoints."""
+"""Maximum fraction of the search time that is spent writing checkpoints."""
 
 FORMAT = "outrange.search.checkpoint 1"
 """Identifier of the file format."""
@@ -38,10 +38,10 @@ class TreeState:
         boxes: Boxes that are open or in hand (assigned to a task).
         closed: `(m,)` the least bounds of closed boxes.
         best: Best values, shape `(m,)`.
-        at: Points of the best values, shape `(m, inputs)`.
-        most: `(m,)` the largest known values.
+        at: Points at which the best values are attained, shape `(m, inputs)`.
+        most: `(m,)` the largest known values of the objectives.
         bounded: Number of boxes bounded so far.
-        given: Number of tasks so far, which determines the seeds of later tasks.
+        given: Number of tasks sent so far, which determines the seeds of later tasks.
     """
 
     boxes: Boxes

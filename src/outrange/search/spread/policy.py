@@ -1,4 +1,4 @@
-"""Policy for the sizes of tasks, which simulations of the scheduler use too.
+"""Policy for the sizes of tasks, which is also used by simulations of the scheduler.
 
 Tasks go to nodes, whose cores share a sub-tree. The number of cores that can be kept busy is
 limited by the one process that handles all reports, and a node of many cores reports no more often
@@ -13,7 +13,7 @@ import numpy as np
 
 
 FEWEST = 8
-"""Minimum number of boxes of a task, for any network."""
+"""Minimum number of boxes in a task, for any network."""
 
 RAMP = 4
 """Maximum number of boxes of a task, as a multiple of the number of boxes bounded so far. So the
@@ -27,9 +27,9 @@ SERVED = 32
 longer in proportion, because all reports pass through one process."""
 
 FEW = 4
-"""Maximum number of nodes for which reports are cheap. If the search has a time limit, tasks then
-return as many boxes as it takes to raise all bounds together, since the answer is only as good as
-its worst box. Closing a whole tree takes longer this way, because all of these boxes are
+"""Maximum number of nodes for which reports are cheap. With at most this many nodes and a time
+limit, tasks return as many boxes as it takes to raise all bounds together, since the answer is only
+as good as its worst box. Closing a whole tree takes longer this way, because all of these boxes are
 transferred."""
 
 WIDE_PART = 2
@@ -51,9 +51,10 @@ LEAST_ROOTS, MOST_ROOTS = 32, 8192
 megabytes)."""
 
 OPEN, OPEN_WIDE, OPEN_DECISION = 1 << 16, 1 << 24, 1 << 19
-"""Limits on the memory of open boxes, in bytes (see `open_bytes`): per core of a node plus one, per
-core plus one if all bounds are raised together, and in total for a decision. A decision primarily
-searches for points, and these rarely lie in nearly closed boxes."""
+"""Limits on the memory of open boxes, in bytes (see `open_bytes`). The first two are multiplied by
+one plus the number of cores of the node: the first if boxes are closed one after another, and the
+second if all bounds are raised together. The third is the total for a decision. A decision
+primarily searches for points, and these rarely lie in nearly closed boxes."""
 
 WORTH = 0.08
 """Minimum fraction of a task's budget that the sub-trees of its roots should use up: about 40 ms,
@@ -114,9 +115,9 @@ class Roots:
     """Adaptive number of open boxes for a node: about as many as it can close, sub-trees included.
 
     Boxes that the node cannot close come back as many more boxes, each of which has to be
-    transferred. If the node closes all of them early, its report was worth little. The first boxes
-    of a tree have millions of boxes below them, and the last boxes have only a few. So the number
-    is learned from reports.
+    transferred. If the node closes all of its boxes early, its report is worth little. The first
+    boxes of a tree have millions of boxes below them, and the last boxes have only a few. So the
+    number is learned from reports.
     """
 
     def __init__(self) -> None:
@@ -200,10 +201,11 @@ def _size(now: Standing, budget: int) -> int:
 
 
 def open_bytes(now: Standing, cores: int) -> int:
-    """Return the bytes that open boxes may use before a task bounds nearly closed boxes first.
+    """Return how many bytes of open boxes a task may store before it changes its order.
 
-    Few boxes are then returned. Below this limit, a task bounds the worst boxes first. The limit is
-    higher if all bounds should rise together.
+    Below this limit, a task bounds the worst boxes first. Above it, the task bounds nearly closed
+    boxes first, so that it returns few boxes. The limit is higher if all bounds should rise
+    together.
 
     Args:
         now: Progress of the tree.

@@ -42,7 +42,7 @@ sub-boxes."""
 WIDE_SHARE, WIDE_MOST, WIDE_BUDGET = 32, 512, 4
 """Sizes of calls if many urgent boxes are open: divisor of their number, maximum number of boxes
 per core, and number of boxes that the kernel bounds for each. Since the other urgent boxes wait for
-the end of the call, this last number is small: with 16, the worst box was a tenth worse after the
+the end of the call, this last number is small: with 16, the worst bound was 10% worse after the
 same work."""
 
 STEP = 256
@@ -160,7 +160,8 @@ class Machine:
 
         Args:
             problem: Objectives and their boxes.
-            program: The problem's layers; None if it has none, or the kernel may not run.
+            program: The problem's layers; None if the problem has none, or the kernel must not be
+                used.
         """
         domain = problem.domain
         if program is None:
@@ -271,7 +272,7 @@ def products_of_box(problem: Problem, program: LayerProgram | None) -> float:
 
     Args:
         problem: Objectives and their boxes.
-        program: The problem's layers; None if it has none.
+        program: The problem's layers; None if the search does not use the kernel.
     """
     if program is None:
         return 64.0 * sum(node.size for node in problem.small.nodes)

@@ -18,7 +18,8 @@ from .relaxed_net import Tensor, TensorPlacement, TorchRelaxedNet
 
 
 FLOAT32_SHORT = 1e-5
-"""Relative margin above the target in float32, so that the bound reaches it in float64 too."""
+"""Relative margin by which a float32 bound must exceed its target, so that the bound in float64
+reaches the target too."""
 
 
 class TorchBackend:

@@ -1,6 +1,6 @@
 """A net of kinks on PyTorch arrays: every linear op is a matrix or a gather.
 
-Convolutions become matrices too: these devices are fastest on dense products.
+Convolutions become matrices too, because GPUs are fastest at dense products.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TensorPlacement:
     """The module, device and type with which tensors are created.
 
     Args:
-        t: The module `torch`, passed in.
+        t: The module `torch`.
         device: A device in PyTorch's notation.
         dtype: Type of the numbers, float32 or float64.
     """
@@ -46,7 +46,7 @@ class TensorPlacement:
 
 @dataclass(eq=False)
 class TensorMatrix:
-    """`y = sum_i M_i x_i + b`; `parts` are `(m, n_i)`, or `(m,)` for elementwise factors."""
+    """The op `y = sum_i M_i x_i + b`; `parts` are `(m, n_i)`, or `(m,)` for elementwise factors."""
 
     parts: list[Tensor]
     bias: Tensor
