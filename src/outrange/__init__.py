@@ -154,7 +154,7 @@ __all__ = sorted([*_HOME, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name on first use."""
+    """Import a public name on first use, and return it."""
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name in _RENAMED:

@@ -53,7 +53,7 @@ def examples(count: int = EXAMPLES, seed: int = 0) -> tuple[np.ndarray, np.ndarr
 
 
 def train(keras: ModuleType, epochs: int = EPOCHS, units: int = 32) -> tuple[Any, float]:
-    """Train a network to predict the torques.
+    """Train the example network to predict the torques of a robot arm.
 
     Args:
         keras: The Keras module, on any backend.

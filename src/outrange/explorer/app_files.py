@@ -21,5 +21,5 @@ def bundle() -> str:
 
 
 def style() -> str:
-    """Return the style sheet."""
+    """Return the CSS style sheet of the explorer page."""
     return (STATIC / "explorer.css").read_text(encoding="utf-8")

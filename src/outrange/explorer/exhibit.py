@@ -130,7 +130,7 @@ class Exhibit:
 
     @property
     def is_large(self) -> bool:
-        """Whether linear bounds take too long while a slider is dragged."""
+        """Whether the network is too large to compute linear bounds while a slider is dragged."""
         return entries(self.network.graph) > LARGE
 
     def hello(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ KINDS = ("range", "point", "end", "verify", "sample", "report")
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """One question of a page.
+    """One question that a page sends to the explorer.
 
     Args:
         kind: Kind of the question, one of `KINDS`.

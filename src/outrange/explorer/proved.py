@@ -25,7 +25,7 @@ class ProvedRanges:
         self._ranges: tuple[tuple[Box, Bounds], ...] = ()
 
     def add(self, box: Box, ends: Bounds) -> None:
-        """Add proved bounds on the outputs.
+        """Add proved bounds on the outputs over one input set.
 
         Args:
             box: The input set.

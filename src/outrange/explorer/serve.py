@@ -1,4 +1,4 @@
-"""Serves the page until Ctrl-C. Only this module imports uvicorn."""
+"""Server of the explorer page. Only this module imports uvicorn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def serve(
     token: str | None = None,
     allow_remote: bool = False,
 ) -> None:
-    """Serve the page until Ctrl-C.
+    """Serve the explorer page until Ctrl-C.
 
     Args:
         exhibit: Content of the page.

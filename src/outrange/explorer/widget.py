@@ -1,4 +1,4 @@
-"""The explorer in a notebook. Only this module imports anywidget."""
+"""Notebook widget of the explorer. Only this module imports anywidget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Computes the answers of the explorer as plain data.
+"""Computation of the explorer's answers as plain data.
 
 Every bound comes from `domains` or `questions`.
 """

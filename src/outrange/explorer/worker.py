@@ -49,7 +49,7 @@ class NewestWorker:
             self._changed.notify()
 
     def rest(self, seconds: float) -> None:
-        """Wait for some seconds, or until a newer task arrives.
+        """Wait for the given time, and raise if a newer task arrives meanwhile.
 
         A task calls this before work that should not delay a newer task.
 

@@ -88,7 +88,7 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
 
 
 def _limited_reals(b: Builder, slots: list[Slot], wanted: Sequence[ValueLimit]) -> list[Slot]:
-    """Return the slots, with the same range for all real-valued inputs."""
+    """Return the slots, limited to one common range for which all `wanted` limits hold."""
 
     def narrow(first: float, last: float) -> list[Slot]:
         return [replace(s, limits=(first, last)) for s in slots]

@@ -39,11 +39,11 @@ class RowsMixed(Exception):
 
 @dataclass(frozen=True, eq=False)
 class BatchGraph:
-    """A model as a graph of several rows.
+    """The graph of a model that is applied to a batch of several rows.
 
     Args:
-        graph: The nodes as they are written. Value 0 contains the inputs one after another, each
-            for all rows.
+        graph: The graph before operations are fused into curves. Value 0 contains the inputs one
+            after another, each for all rows.
         sizes: Number of entries of one row of each input.
         shapes: Shape of each output.
     """
@@ -79,7 +79,7 @@ class BatchGraph:
 
 
 def split_rows(leaf: np.ndarray, alone: tuple[int, ...], rows: int) -> np.ndarray:
-    """Return an output of a batch as `(rows, entries)`.
+    """Reshape a model's output for a batch to `(rows, entries)`.
 
     The batch axis is the one where the shape differs from `alone`, the shape for a single row. An
     output without such an axis is the same for all rows.
@@ -194,7 +194,7 @@ def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bo
 
 
 def _kinds(graph: Graph) -> list[tuple[type, str]]:
-    """Return the kinds of the nonlinear operations, in order."""
+    """Return the type and the name of each nonlinear operation of a graph, in order."""
     behind = graph.ancestors(graph.output)
     return [
         (type(node.op), node.op.name)

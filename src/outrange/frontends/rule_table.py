@@ -10,7 +10,7 @@ RuleFunction = TypeVar("RuleFunction", bound=Callable)
 
 
 def add_rules(table: dict[str, Callable], rules: Mapping[str, Callable]) -> None:
-    """Add rules to a table.
+    """Add lowering rules to a table that has at most one rule per operation.
 
     Args:
         rules: Map from name to rule; no name may be in `table` already.

@@ -1,4 +1,4 @@
-"""Values of choices, computed from the indices of the selected values."""
+"""Lookup of the values that the choices in a closed loop select by index."""
 
 from __future__ import annotations
 

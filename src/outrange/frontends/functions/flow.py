@@ -42,7 +42,7 @@ class FlowGraphs:
 
 
 def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
-    """Build the graphs of a loop in continuous time.
+    """Build the graphs of a closed loop in continuous time.
 
     Parameters and a constant disturbance become states with the derivative 0, which follow the
     states in `x`. The controller's memory and the pending controls also have the derivative 0, and
@@ -85,7 +85,7 @@ def _concat(b: Builder, first: Value, *more: Value) -> Value:
 
 
 def _after_graph(parts: StepParts, n: int, more: int) -> Graph:
-    """Build `FlowGraphs.after`."""
+    """Build `FlowGraphs.after`, the graph of the controls and of the next memory."""
     net = parts.controllers[0]
     raw_slot = Slot("raw", (net.value_size(net.output),))
     b = Builder([Slot("x", (n + more,)), raw_slot, *_clock(parts)])
@@ -99,7 +99,7 @@ def _after_graph(parts: StepParts, n: int, more: int) -> Graph:
 
 
 def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], pending: int) -> Graph:
-    """Build `FlowGraphs.plant`."""
+    """Build `FlowGraphs.plant`, the graph of the derivative of `x`."""
     n, constant = (
         len(parts.states),
         parts.memory_size + pending + sum(parts.sizes[k] for k in fixed),

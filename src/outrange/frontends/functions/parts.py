@@ -1,4 +1,4 @@
-"""The parts of a closed loop's step."""
+"""Record of the functions and graphs that make up one step of a closed loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .formulas import mentions_time
 
 @dataclass(frozen=True, eq=False)
 class StepParts:
-    """The parts of a closed loop's step.
+    """Functions, graphs and sizes that define one step of a closed loop.
 
     Args:
         controllers: The controller graph of each mode; a single graph if there are no modes.
@@ -78,7 +78,7 @@ class StepParts:
 
     @property
     def uses_clock(self) -> bool:
-        """Whether the controller uses the time."""
+        """Whether `observe` or `memory` uses the time."""
         return any("t" in accepted_arguments(*callback) for callback in self._callbacks)
 
     @property

@@ -66,7 +66,7 @@ class StepGraphs:
 
 
 def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
-    """Build the graphs of one step.
+    """Build the graphs of one step of a closed loop.
 
     Args:
         parts: Parts of the loop.
@@ -94,7 +94,7 @@ def step_graphs(parts: StepParts, t: float = 0.0) -> StepGraphs:
 
 
 def plain_after(parts: StepParts, t: float = 0.0) -> Graph:
-    """Build `StepGraphs.after` quickly: with the plant as written, without fusing curves."""
+    """Build `StepGraphs.after` with the plant as written, without fusing curves, to save time."""
     n, raw = len(parts.states), parts.controllers[0].value_size(parts.controllers[0].output)
     slots = [Slot("x", (n + len(parts.pending),))]
     slots += [Slot(k, (parts.sizes[k],), whole=k == "c") for k in "wpc" if parts.sizes[k]]

@@ -169,7 +169,7 @@ def used_framework(function: Any) -> str | None:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """Return the names in a function's code and in nested functions."""
+    """Return the global and attribute names that a function and its nested functions use."""
     inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
     return {*code.co_names}.union(*map(_names, inner))
 

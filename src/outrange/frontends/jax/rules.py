@@ -1,4 +1,4 @@
-"""Lowering rules of JAX primitives."""
+"""Lowering rules for JAX primitives."""
 
 from __future__ import annotations
 

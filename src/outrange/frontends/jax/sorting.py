@@ -1,4 +1,4 @@
-"""JAX primitives that round, sort, select or write entries."""
+"""Lowering rules for JAX primitives that round, sort, select or write entries."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def is_opaque(k: Any, layer: Any, args: tuple, kwargs: dict) -> bool:
 
 
 def unsupported_operation(kind: str, where: str) -> UnsupportedError:
-    """Build the error for an operation without a rule."""
+    """Build the error for an operation without a lowering rule."""
     reason = _REASON.get(kind, f"`keras.ops` operation {kind} is")
     return UnsupportedError(
         f"{where} uses the operation {kind}: {reason} not supported yet. "

@@ -58,7 +58,7 @@ class Tensor:
 
     @classmethod
     def of(cls, array: np.ndarray) -> Tensor:
-        """Build the tensor of a constant."""
+        """Build a `Tensor` from a constant array."""
         array = np.asarray(array)
         return cls(array, kind_of(array))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A declared input or output.
+    """An input or output that an ONNX file declares.
 
     Args:
         name: Name of the tensor.
@@ -25,7 +25,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class OnnxNode:
-    """One node of the file.
+    """One node of an ONNX file.
 
     Args:
         op: Operator type, such as `"Gemm"`.
@@ -71,7 +71,7 @@ class Opaque:
 
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """The records of one file.
+    """Inputs, constants, nodes and outputs of one ONNX file.
 
     Args:
         name: The file's name without its suffixes.

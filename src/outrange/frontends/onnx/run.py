@@ -1,4 +1,4 @@
-"""Evaluation of the file itself on flat points."""
+"""Evaluation of an ONNX file on flat points, by `onnxruntime` or the reference evaluator."""
 
 import numpy as np
 

@@ -55,7 +55,7 @@ class Call:
         return self.path or type(self.estimator).__name__.lower()
 
     def visit(self, name: str, kind: str, count: int, before: Any, after: Operand) -> None:
-        """Record a part for the summary."""
+        """Add one part of the estimator to `visits`, for the summary."""
         self.builder.mark_layer(name, after)
         self.visits.append((name, kind, count, before, after))
 

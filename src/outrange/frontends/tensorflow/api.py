@@ -27,7 +27,7 @@ def tensorflow() -> Any:
 
 
 def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> TracedProgram:
-    """Trace a function of tensors.
+    """Trace a TensorFlow function, and return its operations as a program.
 
     Args:
         function: Function of one tensor per spec that returns a flat list of tensors.

@@ -169,7 +169,7 @@ class OperationLog:
         return self._places[id(result)]
 
     def __call__(self, *inputs: Any) -> list[Any]:
-        """Run the operations on other inputs of the same shapes."""
+        """Run the recorded operations on other inputs of the same shapes."""
         values = self._values.copy()
         values[: len(inputs)] = inputs
         with torch().inference_mode():

@@ -98,7 +98,7 @@ def _array(t: Any, tensor: Any) -> np.ndarray:
 
 
 def _nodes(tree: Any) -> list[Any]:
-    """Return the nodes in nested arguments, in order."""
+    """Return all nodes of the program that occur in nested arguments, in order."""
     if hasattr(tree, "op") and hasattr(tree, "meta"):
         return [tree]
     if isinstance(tree, list | tuple):

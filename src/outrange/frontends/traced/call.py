@@ -19,7 +19,7 @@ INTEGERS = frozenset(RANGES) - {"bool"}
 
 @dataclass(eq=False)
 class TracedStep:
-    """One operation of a recording.
+    """One recorded operation of framework code.
 
     Args:
         kind: The framework's name for the operation.

@@ -95,7 +95,7 @@ def _lookup(operands: Mapping[Hashable, Operand], keys: Sequence[Hashable]) -> l
 
 
 def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) -> list[Operand]:
-    """Compute the results of a step.
+    """Lower one recorded operation by its rule, or run it if it has none and reads only constants.
 
     Raises:
         ModelError: The step cannot be lowered; the message names the step and its line of code.

@@ -12,7 +12,7 @@ from .terms import Term, at_most
 
 @dataclass(frozen=True)
 class Not:
-    """Negation of `part`; `push_negations` removes all of them in one pass."""
+    """The negation of `part`; `push_negations` rewrites a formula without negations."""
 
     part: Draft
 

@@ -28,7 +28,7 @@ Part: TypeAlias = "str | Term | Draft | tuple[Any, ...]"
 
 
 class FormReader:
-    """Evaluator of forms, from the innermost outward.
+    """Evaluator of SMT-LIB forms (parenthesized expressions), from the innermost outward.
 
     The parts of an evaluated form are tokens, terms or conditions.
 

@@ -1,4 +1,4 @@
-"""VNN-LIB 1.0: SMT-LIB commands on the variables `X_i` and `Y_j`.
+"""Reader of VNN-LIB 1.0: SMT-LIB commands on the variables `X_i` and `Y_j`.
 
 The reader makes one pass over the tokens. It evaluates a form when its parenthesis closes, so it
 needs no recursion. It keeps only the formula, never a list of tokens.
@@ -25,7 +25,7 @@ _IGNORED = frozenset("set-logic set-info set-option check-sat get-model exit".sp
 
 
 def read(text: str, name: str, file: str) -> Specification:
-    """Parse the specification that `text` states.
+    """Parse the text of a VNN-LIB 1.0 file.
 
     Args:
         text: Text of a file in version 1.0.
@@ -46,7 +46,7 @@ def read(text: str, name: str, file: str) -> Specification:
 
 
 class _Version1Reader:
-    """Reader of one text, in one pass.
+    """Reader of one VNN-LIB 1.0 text, in a single pass.
 
     Args:
         text: Text of the file.
@@ -141,7 +141,7 @@ class _Version1Reader:
         return start + next(islice(places, count, None))
 
     def _open_frame(self, frame: list, stack: list[list]) -> list:
-        """Return a new frame for a form that opens inside `frame`."""
+        """Return the initial list of parts for a form that opens inside `frame`."""
         if len(stack) > DEEPEST:
             raise Fault(f"parentheses may nest at most {DEEPEST} deep.", UnsupportedError)
         if len(stack) == 1:

@@ -49,7 +49,7 @@ _COMPARISONS = {
 
 
 def read(text: str, name: str, file: str) -> Specification:
-    """Parse the specification that `text` states.
+    """Parse the text of a VNN-LIB 2.0 file.
 
     Multiple inputs (or outputs) are concatenated in the order of their declarations, and those of
     multiple networks in the order of the networks.
@@ -227,7 +227,7 @@ class _Version2Reader:
 
 
 def _check(text: str, file: str) -> None:
-    """Reject texts that would crash the package's process or exhaust memory."""
+    """Reject texts that would make the parser of the package `vnnlib` crash or exhaust memory."""
     if len(text) > LARGEST_SECOND:
         raise ModelError(
             f"`{file}`: a file of version 2.0 may have at most {LARGEST_SECOND} characters. "

@@ -40,7 +40,7 @@ class KerasCall:
         return self.operand(0, "x")
 
     def operand(self, place: int, name: str) -> Operand:
-        """Return an argument as a value or a float64 array."""
+        """Return an argument as a graph value or a float64 array."""
         return operand(self.get(place, name))
 
     def constant(self, place: int, name: str) -> np.ndarray | None:
@@ -66,7 +66,7 @@ class KerasCall:
 
 
 def operand(x: Any) -> Operand:
-    """Return a value unchanged, and anything else as a float64 array."""
+    """Return a graph value unchanged, and anything else as a float64 array."""
     if isinstance(x, Value):
         return x
     return np.asarray(round_to_float32(x) if isinstance(x, float) else x, np.float64)
@@ -82,7 +82,7 @@ def round_to_float32(number: float) -> float:
 
 
 def is_value(x: Any) -> "TypeIs[Value]":
-    """Return whether `x` depends on the model's input."""
+    """Return whether `x` is a graph value, that is, depends on the model's input."""
     return isinstance(x, Value)
 
 

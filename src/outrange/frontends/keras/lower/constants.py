@@ -56,7 +56,7 @@ def with_roundings(rule: Callable, record: OperationRecord, call: KerasCall) -> 
 
 
 def _is_rounded(results: list[Any], operands: list[np.ndarray]) -> bool:
-    """Return whether folding may have rounded a result.
+    """Return whether evaluating an operation on constants may have rounded a result.
 
     A result is exact if its entries are entries of the operands up to sign, or zero, or if all
     operands and the result are integers.

@@ -33,7 +33,7 @@ INTEGERS = frozenset(RANGES) - {"bool"}
 def lower(
     trace: Trace, inputs: list[Slot], outputs: list[str], *, fused: bool = True
 ) -> KerasGraph:
-    """Lower every record on which the outputs depend.
+    """Lower every recorded operation on which the outputs depend.
 
     Args:
         trace: The recording of a model.
@@ -134,7 +134,7 @@ class _Lowering:
         return x
 
     def record(self, record: OperationRecord) -> None:
-        """Lower one operation."""
+        """Lower one recorded operation."""
         where = f"Layer `{record.source}` ({type(record.layer or record.op).__name__})"
         self.builder.source, self.builder.operation = record.source, record.kind
         rule = RULES.get(record.kind)

@@ -150,7 +150,7 @@ def _record_nonzero(k: Any, tensor: Any, constant: Callable[[Any], Any]) -> Any:
 
 
 def _loop(k: Any, layer: Any) -> Callable:
-    """Return the replacement for `layer.inner_loop`."""
+    """Return a function for `layer.inner_loop` that runs the cell step by step."""
     ops, tree = k.ops, k.tree
     # On JAX, a rolled loop repeats the first state at a masked step, other loops the last output.
     by_state = k.backend.backend() == "jax" and not layer.unroll

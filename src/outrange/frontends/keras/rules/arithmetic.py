@@ -1,4 +1,4 @@
-"""Rules for sums, products with constants, and contractions."""
+"""Lowering rules for sums, products with constants, and contractions."""
 
 import string
 from collections.abc import Callable

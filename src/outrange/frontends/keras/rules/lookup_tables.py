@@ -74,7 +74,7 @@ def _limits(c: KerasCall) -> tuple[int, int, bool]:
 
 
 def _encode(c: KerasCall, index: Operand, mode: str, shape: tuple[int, ...]) -> Operand:
-    """Encode the looked-up integers in the output mode of the layer."""
+    """Encode the looked-up integers as the layer's output mode requires."""
     if mode == "int":
         return c.builder.reshape(index, shape)
     hot = logic.one_hot(c.builder, index, shape[-1])

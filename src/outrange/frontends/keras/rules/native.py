@@ -1,4 +1,4 @@
-"""Rule for layers that call the backend's own functions."""
+"""Lowering rule for layers that call the backend's own functions."""
 
 from collections.abc import Callable
 

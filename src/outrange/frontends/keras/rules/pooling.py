@@ -1,4 +1,4 @@
-"""Rules for pooling: windows that slide over the spatial axes."""
+"""Lowering rules for pooling, which reduces windows that slide over the spatial axes."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rules for operations over whole axes."""
+"""Lowering rules for sums, means, norms, softmax and other operations over whole axes."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Rules for resizing images, by selecting entries or by averaging neighbors."""
+"""Lowering rules for resizing images, by selecting entries or by averaging neighbors."""
 
 from collections.abc import Callable
 from fractions import Fraction

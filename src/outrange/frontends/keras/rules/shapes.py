@@ -85,7 +85,7 @@ def _many(c: KerasCall) -> Operand:
 
 
 def _move_entries(c: KerasCall, operands: list) -> Operand:
-    """Run the operation on the positions of the entries of `operands`."""
+    """Lower an operation that only moves entries, by running it on their positions."""
     tree, ops = c.keras.tree, c.keras.ops
 
     def run(marked: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:

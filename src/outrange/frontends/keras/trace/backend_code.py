@@ -33,11 +33,11 @@ class NativeCall:
             return self.layer.call(*args, **kwargs)
 
     def get_config(self) -> dict:
-        """Return an empty config; the layer has its own."""
+        """Return an empty dict; the configuration belongs to the layer."""
         return {}
 
     def outputs(self) -> Any:
-        """Return symbols of the results, as inferred by the backend itself."""
+        """Return KerasTensors for the call's results, from the layer's `compute_output_spec`."""
         stated = self.layer.compute_output_spec(*self.args, **self.kwargs)
         tensor = self.keras.KerasTensor
         rows = next((t.shape[0] for t in self.symbols if t.shape), 1)

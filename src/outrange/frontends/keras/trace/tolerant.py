@@ -68,7 +68,7 @@ class TolerantTracer(Tracer):
 
 
 def _spec(k: Any, layer: Any, args: tuple, kwargs: dict) -> Any:
-    """Return symbols with the shapes of a layer's outputs."""
+    """Return KerasTensors with the shapes of a layer's outputs."""
     try:
         return layer.compute_output_spec(*args, **kwargs)
     except Exception:
@@ -107,7 +107,7 @@ class TolerantRun:
 def follow(
     model: Any, struct: Any, losses: list[tuple[Any, int, Any, float]], training: bool = False
 ) -> TolerantRun:
-    """Run a model and then its losses on symbols.
+    """Record a run of a model, and then of its losses, on symbolic tensors.
 
     Args:
         model: A built Keras model.

@@ -53,7 +53,7 @@ class Tracer:
 
     @property
     def where(self) -> str:
-        """Path and class of the innermost layer, for messages."""
+        """Path and class of the innermost layer that is running, for error messages."""
         layer = self.stack[-1]
         path = self.paths[id(layer)] or layer.name
         return f"Layer `{path}` ({type(layer).__name__})"
@@ -196,7 +196,7 @@ class Tracer:
         return k.tree.map_structure(symbol, outputs)
 
     def constant(self, tensor: Any) -> Any:
-        """Record a tensor as a constant, and return its symbol."""
+        """Record a tensor as a constant, and return the KerasTensor that represents it."""
         symbol = self.keras.KerasTensor(tensor.shape, dtype=tensor.dtype)
         layer = self.stack[-1]
         path = self.paths[id(layer)]
@@ -219,7 +219,7 @@ def _is_step_of(op: Any, layer: Any) -> bool:
 
 
 def trace(model: Any, struct: Any, *, record_zeros: bool = False) -> Trace:
-    """Run `model` on symbols, at inference, and record its operations.
+    """Run `model` on symbolic tensors, at inference, and record its operations.
 
     Args:
         model: A built Keras layer or model.

@@ -77,7 +77,7 @@ class Measurement:
         return self.k.tree.flatten(self.model(x, training=False))
 
     def array(self, array: Any) -> Any:
-        """Cast an array as `fit` does for the model."""
+        """Cast a float64 array to Keras's default float type, as `fit` does."""
         return array.astype(self.k.backend.floatx()) if array.dtype == np.float64 else array
 
     def tensor(self, array: Any) -> Any:
@@ -86,7 +86,7 @@ class Measurement:
         return array if self.jitted is not None else self.k.ops.convert_to_tensor(array)
 
     def numpy(self, tensor: Any) -> np.ndarray:
-        """Convert a tensor to NumPy."""
+        """Convert a tensor to a NumPy array."""
         return np.asarray(self.k.ops.convert_to_numpy(tensor))
 
     def measure(self, x: Any, y: Any) -> Measured:

@@ -69,7 +69,7 @@ class Mode:
 
 
 def is_own(layer: Any) -> bool:
-    """Return whether a layer's own computation is user code."""
+    """Return whether a layer is a `Lambda`, or its class is not part of Keras."""
     return type(layer).__name__ == "Lambda" or not is_keras_class(type(layer))
 
 

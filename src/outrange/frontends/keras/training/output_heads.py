@@ -155,7 +155,7 @@ def _recovers_logits(k: Any, model: Any, output: Any, record: OperationRecord, l
 
 
 def _trained_part(k: Any, record: OperationRecord | None) -> str:
-    """Return which trained weight an operation applies last, as in `Head.moved`."""
+    """Return `"bias"` or `"kernel"`, the trained weight that an operation applies, or `""`."""
     if record is None or record.kind not in AFFINE:
         return ""
     flat = k.tree.flatten((record.args, record.kwargs))

@@ -19,7 +19,7 @@ LARGEST = 20_000_000
 
 
 def model_part(run: TolerantRun) -> Trace:
-    """Return the recording without the losses."""
+    """Return the recorded run of the model, without the operations of its losses."""
     trace = run.trace
     return Trace(trace.inputs, trace.outputs, trace.records[: run.inside], trace.visits)
 

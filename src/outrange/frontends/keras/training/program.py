@@ -124,7 +124,10 @@ def _heads(
 
 
 def _untraced_weights(run: TolerantRun | None, index: dict[int, int]) -> frozenset[int]:
-    """Return the indices of the weights that have unrecorded uses."""
+    """Return the indices of the weights that are read outside recorded operations.
+
+    Without a recording, these are all weights.
+    """
     read = run.escaped if run else index
     return frozenset(index[i] for i in read if i in index)
 

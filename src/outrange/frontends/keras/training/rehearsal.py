@@ -32,7 +32,7 @@ class Rehearser:
 
     @property
     def possible(self) -> bool:
-        """Whether there is an optimizer, and training is Keras's own."""
+        """Whether the model has an optimizer and overrides none of Keras's training methods."""
         k, model = self.measurement.k, self.measurement.model
         return getattr(model, "optimizer", None) is not None and not overridden_training_method(
             k, model

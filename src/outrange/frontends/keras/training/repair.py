@@ -42,7 +42,7 @@ def repairer(
 
 
 def _kinds(k: Any, x: Any, y: Any) -> list[tuple[tuple[int, ...], str]]:
-    """Return the row shape and the dtype of each array."""
+    """Return the row shape and the dtype of each array of inputs and targets."""
     return [(a.shape[1:], str(a.dtype)) for a in k.tree.flatten((x, y)) if a is not None]
 
 

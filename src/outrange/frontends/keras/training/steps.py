@@ -37,7 +37,7 @@ OPTIONS = ("axis", "dtype", "from_logits", "num_classes", "axes", "keepdims")
 def steps(
     k: Any, run: TolerantRun, weights: Mapping[int, int]
 ) -> tuple[list[RecordedStep], dict[int, int]]:
-    """Convert every record to a `RecordedStep`.
+    """Convert every recorded operation to a `RecordedStep`.
 
     Args:
         weights: Map from the `id` of a variable to its index.
@@ -103,7 +103,7 @@ DENSE, CONVOLUTIONS = ("Dense",), ("Conv1D", "Conv2D", "Conv3D")
 
 
 def _layout_fields(k: Any, record: OperationRecord, weights: Mapping[int, int]) -> tuple[Any, ...]:
-    """Return the fields of a `RecordedStep`, starting with `shape`."""
+    """Return the fields `shape`, `product`, `over` and `arrays` of a `RecordedStep`."""
     outputs = [t for t in k.tree.flatten(record.outputs) if isinstance(t, k.KerasTensor)]
     shape = tuple(outputs[0].shape) if outputs else ()
     if not is_keras_class(type(record.op)):

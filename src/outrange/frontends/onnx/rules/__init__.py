@@ -1,1 +1,1 @@
-"""Lowering rules of ONNX operators, one module per topic."""
+"""Lowering rules for ONNX operators, one module per topic."""

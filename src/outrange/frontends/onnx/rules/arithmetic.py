@@ -1,4 +1,4 @@
-"""Rules of sums, products and matrix products."""
+"""Lowering rules for sums, products and matrix products."""
 
 import string
 

@@ -1,4 +1,4 @@
-"""Rules of convolutions and transposed convolutions."""
+"""Lowering rules for convolutions and transposed convolutions."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Rules of operators that apply one function to each entry."""
+"""Lowering rules for operators that apply one function to each entry."""
 
 import numpy as np
 

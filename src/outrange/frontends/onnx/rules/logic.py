@@ -1,4 +1,4 @@
-"""Rules of operators that compare, select, round and sort."""
+"""Lowering rules for operators that compare, select, round and sort."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Rules of operators that reduce axes: sums, maxima, softmax."""
+"""Lowering rules for operators that reduce axes: sums, maxima, softmax."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Rules of resizing, by nearest entries and by linear interpolation."""
+"""Lowering rules for resizing, by nearest entries and by linear interpolation."""
 
 import math
 from fractions import Fraction

@@ -46,7 +46,7 @@ TYPES: dict[str, Types] = {}
 def op(
     *names: str, types: str, chooses: bool = False, **allowed: frozenset[str]
 ) -> Callable[[Callable], Callable]:
-    """Add the decorated function to the table under each of `names`.
+    """Add the decorated lowering rule to `TABLE` under each of `names`.
 
     The function accepts an `OnnxCall`, and returns one operand or a list with one per output.
 
@@ -70,7 +70,7 @@ def op(
 
 @dataclass(eq=False)
 class OnnxCall:
-    """One node being lowered.
+    """The argument of a lowering rule, which consists of one ONNX node and its inputs.
 
     Args:
         node: The record of the node.
@@ -145,7 +145,7 @@ class OnnxCall:
 
     @property
     def x(self) -> Operand:
-        """Input 0."""
+        """Input 0 as an operand, which is then marked as read."""
         return self.operand(0)
 
     def all_operands(self) -> list[Operand]:
@@ -206,14 +206,14 @@ class OnnxCall:
         return f"node `{self.node.name}` ({self.node.op})"
 
     def refuse(self, reason: str) -> UnsupportedError:
-        """Build an error that names the node."""
+        """Build the error that the node is not supported, with a reason."""
         return UnsupportedError(
             f"Node `{self.node.name}` ({self.node.op}) is not supported: {reason}. "
             f"Received: {self.node.op} of operator set {self.opset}."
         )
 
     def refuse_kind(self, kind: str, reason: str) -> UnsupportedError:
-        """Build an error that names the node and the element type."""
+        """Build the error that the node is not supported for an element type, with a reason."""
         return UnsupportedError(
             f"Node `{self.node.name}` ({self.node.op}) is not supported for the element type "
             f"{kind}: {reason}. Received: {self.node.op} of operator set {self.opset}."

@@ -1,4 +1,4 @@
-"""Arguments of an ATen operation, by the names in its schema."""
+"""Lookup of an ATen operation's arguments by their names in its schema."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tensor(c: TracedCall, name: str) -> Operand:
 
 
 def number(c: TracedCall, name: str, default: float) -> float:
-    """Return a plain number, rounded as in the model."""
+    """Return the argument `name` as a plain number, rounded as in the model."""
     value = get(c, name, default)
     return round_as_model(c, default if value is None else value)
 

@@ -1,1 +1,1 @@
-"""Training steps in each backend."""
+"""Training steps, implemented separately for each Keras backend."""

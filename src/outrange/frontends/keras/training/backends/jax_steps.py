@@ -129,7 +129,7 @@ class JaxTraining:
 
     @cached_property
     def outputs(self) -> Any:
-        """Function from `(trainable, others, x)` to the outputs at inference."""
+        """Compiled function from `(trainable, others, x)` to the model's outputs at inference."""
 
         def run(trainable: list[Any], others: list[Any], x: Any) -> Any:
             results, _ = self.model.stateless_call(trainable, others, x, training=False)
@@ -154,7 +154,7 @@ class JaxTraining:
 
     @cached_property
     def _optimizer(self) -> Any:
-        """A new optimizer with the model's settings."""
+        """A new optimizer with the settings of the model's optimizer."""
         return self._fresh(settings_of(self.model.optimizer))
 
     def _fresh(self, settings: dict[str, Any]) -> Any:

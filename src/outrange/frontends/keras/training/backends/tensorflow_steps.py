@@ -127,7 +127,7 @@ class TensorFlowTraining:
             compiled.build(pack_targets(self.k, targets, output), output)
 
     def outputs(self, x: Any) -> list[Any]:
-        """Compute the outputs at inference."""
+        """Compute the model's outputs at inference."""
         return self._call_few_times(self._outputs, x)
 
     def _outputs(self, x: Any) -> list[Any]:

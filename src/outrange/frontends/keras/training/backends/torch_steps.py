@@ -65,7 +65,10 @@ class TorchTraining:
 
     @contextlib.contextmanager
     def single_threaded(self) -> Iterator[None]:
-        """Use one thread for small operations, since several would mostly wait."""
+        """Limit PyTorch to one thread in this context if training steps are recorded.
+
+        In the small operations of such models, additional threads would mostly wait.
+        """
         before = torch().get_num_threads()
         torch().set_num_threads(1 if self._records else before)
         try:
@@ -143,7 +146,7 @@ class TorchTraining:
             value.copy_(before)
 
     def _step_of_each(self, x: Any, y: Any) -> list[Any]:
-        """Take a step that updates the weights one by one.
+        """Take one training step that updates the weights one by one.
 
         When some optimizers update all weights together, they read their learning rate as a number,
         which prevents recording.

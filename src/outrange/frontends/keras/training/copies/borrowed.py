@@ -32,7 +32,7 @@ class BorrowedModel(Clone):
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Train within this context, starting from the stored weights."""
+        """Open a context for training the copy, starting from the stored weights."""
         with self._apply_changes():
             self.restart()
             yield

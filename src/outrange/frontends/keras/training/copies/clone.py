@@ -32,18 +32,18 @@ class Clone:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Train within this context, starting from the stored weights."""
+        """Open a context for training the copy, starting from the stored weights."""
         self.restart()
         yield
 
     def restart(self) -> None:
-        """Restore the initial values; compiled and recorded functions are kept."""
+        """Restore the clone's initial weights and optimizer state, without compiling again."""
         for variable, value in self._first:
             variable.assign(value)
         self._training.load()
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate; raise if it follows a schedule."""
+        """Multiply the learning rate by `factor`, or raise if it follows a schedule."""
         optimizer = rate_owner(self._model.optimizer)
         optimizer.learning_rate = factor * float(
             self._k.ops.convert_to_numpy(optimizer.learning_rate)

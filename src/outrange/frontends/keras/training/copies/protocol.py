@@ -25,7 +25,7 @@ class Copy(Protocol):
     """A stand-in for the model that can be trained."""
 
     def in_use(self) -> AbstractContextManager[None]:
-        """Train within this context, starting from the stored weights."""
+        """Open a context for training the copy, starting from the stored weights."""
         ...
 
     def steps(self, x: Any, y: Any, due: Any, rows: Any) -> tuple[list[float], list[float]]:
@@ -51,7 +51,7 @@ class Copy(Protocol):
         ...
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate; raise if it follows a schedule."""
+        """Multiply the learning rate by `factor`, or raise if it follows a schedule."""
         ...
 
     def start_with(self, values: Mapping[int, np.ndarray | None]) -> None:

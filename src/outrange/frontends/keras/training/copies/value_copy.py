@@ -21,11 +21,11 @@ class ValueCopy:
         self._state = jitted.start()
 
     def in_use(self) -> AbstractContextManager[None]:
-        """Train within this context; nothing has to be restored."""
+        """Open a context for training the copy; nothing has to be restored afterward."""
         return nullcontext()
 
     def multiply_rate(self, factor: float) -> None:
-        """Multiply the learning rate; raise if it follows a schedule."""
+        """Multiply the learning rate by `factor`, or raise if it follows a schedule."""
         trainable, others, slots = self._state
         place = self._jitted.rate_slot
         slots = [s * np.float32(factor) if i == place else s for i, s in enumerate(slots)]
