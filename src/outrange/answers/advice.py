@@ -100,7 +100,7 @@ class Advice(Answer):
         return [{"what": c.what, "value": c.value, "reason": c.reason} for c in self.choices]
 
     def document(self) -> Document:
-        """Return a document with the choices, the warnings and the code."""
+        """Return a document with the choices, the warnings, and Keras code for a model."""
         doubt = [] if self.sure else [f'The targets may also be read as kind="{self.other}".']
         return Document(
             f"The targets are {self.meaning}.",

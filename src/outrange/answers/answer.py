@@ -78,7 +78,7 @@ class Answer(ABC):
 
     @abstractmethod
     def records(self) -> list[dict[str, Any]]:
-        """Return the answer as plain values, for `to_frame`.
+        """Return the rows of the table that `to_frame` returns.
 
         Returns:
             One dict per output, layer, pair or finding, all with the same keys; unknown values may
@@ -148,7 +148,7 @@ class Answer(ABC):
         return html(self._in_full())
 
     def _in_full(self) -> Document:
-        """Return the document with methods and provenance, which only pages show."""
+        """Return the document with the methods and provenance, which only HTML pages show."""
         shown = self.annotated_document()
         methods = Listing("Methods:", getattr(self, "methods", ()))
         found_by = Fold("How this was found", (methods,), in_text=False)

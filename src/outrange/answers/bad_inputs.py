@@ -239,7 +239,7 @@ class BadInputs(Answer):
 
     @property
     def varying(self) -> np.ndarray:
-        """Flat indices of the inputs that vary over the set."""
+        """Flat indices of the inputs that are not constant on the input set."""
         if not len(self.lo):
             return np.zeros(0, np.int64)
         return np.flatnonzero(self.lo.min(axis=0) < self.hi.max(axis=0))
@@ -273,7 +273,7 @@ class BadInputs(Answer):
         return Drawing(shapes, hull[0], hull[2], (right, up), caption)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the set with bad inputs filled and undecided boxes pale.
+        """Draw the input set, with bad inputs filled and undecided boxes pale.
 
         Unless one or two inputs vary, a bar with the proved fractions is drawn instead.
 

@@ -104,7 +104,7 @@ class Counterexamples(Answer, Sequence):
         return [{"example": i} | example.row() for i, example in enumerate(self.examples)]
 
     def document(self) -> Document:
-        """Return a table with one row per input."""
+        """Return a document with a table of the counterexamples, one per row."""
         rows = [
             (
                 i,

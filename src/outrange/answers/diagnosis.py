@@ -85,7 +85,7 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """The layer, as a prefix of the message."""
+        """Name of the layer, as a prefix for the message; empty if no layer is named."""
         return f"layer '{self.layer}': " if self.layer else ""
 
     def entry(self) -> Entry:

@@ -90,12 +90,12 @@ class Optimum(Answer):
 
     @property
     def value(self) -> float:
-        """The best attained value (infinite if no admissible input is known)."""
+        """Best attained value of the linear form; infinite if no admissible input is known."""
         return self.hi if self.sense == "min" else self.lo
 
     @property
     def bound(self) -> float:
-        """The proved bound."""
+        """Proved bound on the optimal value (`lo` for a minimum, `hi` for a maximum)."""
         return self.lo if self.sense == "min" else self.hi
 
     @property

@@ -202,7 +202,7 @@ class Range(Answer):
         return replace(self, outputs={name: where.shape}, labels=labels, **parts)
 
     def __getitem__(self, key: Any) -> Range:
-        """Return some of the outputs, so that `answer[key].lo` is `answer.lo[key]`.
+        """Return the range of selected outputs, so that `answer[key].lo` is `answer.lo[key]`.
 
         Args:
             key: Name of an output (`"force"`) or of an entry (`"force[2]"`); or an index as in

@@ -80,7 +80,7 @@ class Counterexample:
         return entry_names({name: np.shape(part) for name, part in parts.items()})
 
     def row(self) -> dict[str, Any]:
-        """Return the counterexample as a dict of numbers.
+        """Return the counterexample as one row of a table, a dict from column to value.
 
         Returns:
             Every input and every output by name, and whether the model breaks the property too.
@@ -98,7 +98,7 @@ class Counterexample:
 
     @property
     def digits(self) -> str:
-        """One line per array, with digits that reproduce every number exactly."""
+        """Inputs and outputs as text in full precision; if too many, where to find them."""
         if self.flat_x.size + self.flat_y.size > MOST_NUMBERS:
             return "The counterexample in full: counterexample.x, as_dict(), or --json."
         shown = {"x": self.x, "y, in real arithmetic": self.y}

@@ -1,4 +1,4 @@
-"""Arguments that public questions share: the model, the property, the time limit."""
+"""Arguments that public functions share: the model, the property, the time limit."""
 
 from __future__ import annotations
 

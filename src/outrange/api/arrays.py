@@ -1,4 +1,4 @@
-"""Selects the array library that searches use: `use_torch`."""
+"""The public function `use_torch`, which lets searches compute with PyTorch."""
 
 from __future__ import annotations
 

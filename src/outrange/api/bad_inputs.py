@@ -1,4 +1,4 @@
-"""Public questions about inputs that violate a property: `counterexamples`, `bad_inputs`."""
+"""Public functions that find inputs that violate a property: `counterexamples`, `bad_inputs`."""
 
 from __future__ import annotations
 

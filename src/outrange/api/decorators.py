@@ -1,6 +1,6 @@
-"""Decorators of public questions: provenance, efforts, and budgets of counted work.
+"""Decorators of the public functions: provenance, efforts, and budgets of counted work.
 
-With a budget, a question has the same answer on every machine; with a time limit, it may not.
+With a budget, a function returns the same answer on every machine. With a time limit, it may not.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def with_budget(ask: Ask) -> Ask:
     """Decorate a question with the argument `budget`, a limit in units of work instead of seconds.
 
     Args:
-        ask: A public question with the parameters `budget` and `time_limit`.
+        ask: A public function with the parameters `budget` and `time_limit`.
     """
 
     @wraps(ask)
@@ -120,7 +120,7 @@ def with_effort(ask: Ask) -> Ask:
     If the search runs out of this time, the answer says so.
 
     Args:
-        ask: A public question with the parameters `effort` and `time_limit`.
+        ask: A public function with the parameters `effort` and `time_limit`.
     """
     if "effort" not in signature(ask).parameters:
         return ask
@@ -204,7 +204,7 @@ def report_lateness(ask: Ask) -> Ask:
     """Decorate a question so that a late answer states its delay and the phase mainly responsible.
 
     Args:
-        ask: A public question.
+        ask: A public function.
     """
     takes = signature(ask)
 

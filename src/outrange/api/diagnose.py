@@ -1,4 +1,4 @@
-"""Public questions about training: `diagnose`, and `assert_no_findings` for tests."""
+"""Public functions that diagnose training: `diagnose`, and `assert_no_findings` for tests."""
 
 from __future__ import annotations
 

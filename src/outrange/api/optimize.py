@@ -1,4 +1,4 @@
-"""Public questions about extreme values: `minimize` and `maximize`."""
+"""The public functions `minimize` and `maximize`, for extreme values of linear forms."""
 
 from __future__ import annotations
 

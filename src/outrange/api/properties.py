@@ -1,4 +1,4 @@
-"""The public question `verify`."""
+"""The public function `verify`, which proves or refutes a property of a network."""
 
 from __future__ import annotations
 

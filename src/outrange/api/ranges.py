@@ -1,4 +1,4 @@
-"""Public questions about ranges: `output_range`, `summary`, `sample_range` and related ones."""
+"""Public functions for ranges: `output_range`, `summary`, `sample_range` and related ones."""
 
 from __future__ import annotations
 

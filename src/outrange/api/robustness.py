@@ -1,4 +1,4 @@
-"""Public questions: `robustness` of one input, and `robust_accuracy` on a data set."""
+"""Public functions: `robustness` of one input, and `robust_accuracy` on a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public questions about slopes: `monotone`, `gradient_range`, `lipschitz`."""
+"""Public functions for slopes of outputs: `monotone`, `gradient_range`, `lipschitz`."""
 
 from __future__ import annotations
 

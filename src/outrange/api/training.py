@@ -1,4 +1,4 @@
-"""Public questions about training: `recommend`, `compare`, and `dead_start` for dead units."""
+"""Public functions for training: `recommend`, `compare`, and `dead_start` for dead units."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ PART = ".part"
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The network of a certificate.
+    """The network that a certificate is about, and its model file.
 
     Args:
         network: The network in exact numbers.
@@ -175,7 +175,7 @@ def _forms(about: Subject, claim: Claim) -> list[Form]:
 
 
 def _prove_parts(about: Subject, parts: Sequence[Part], again: bool) -> list[ProvedBox]:
-    """Return the proof trees of all claims."""
+    """Return every box with its claims and the tree that proves them."""
     proved_boxes = []
     for box, claims in parts:
         goals = [Goal(_forms(about, claim), claim.least, scale) for claim, scale in claims]

@@ -146,7 +146,7 @@ def attach_certificate(
 
 
 def make_notes(question: str, words: str) -> dict[str, Any]:
-    """Return the notes stored in a certificate, which are not certified."""
+    """Return notes for a certificate file, which the certificate does not prove."""
     return {"made by": f"outrange {VERSION}", "question": question, "in words": words}
 
 

@@ -43,7 +43,7 @@ CALL = 64
 
 @dataclass(eq=False)
 class _TreePart:
-    """A part of the tree.
+    """A part of a proof tree.
 
     Args:
         boxes: The boxes whose trees form the part, in order.

@@ -59,7 +59,7 @@ def certify_verdict(
 
 
 def check_covered(inputs: int, unsafe: Formula, regions: Sequence[Region]) -> None:
-    """Reject a question that certificates do not cover.
+    """Reject a property or an input set that certificates do not cover.
 
     Args:
         inputs: Number of flat inputs.

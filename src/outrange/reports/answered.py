@@ -1,4 +1,4 @@
-"""Sections with answers, and sections whose question has no answer."""
+"""Sections of a report with answers, and sections for questions without an answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def answered_section(
     late: bool = False,
     reader: Reader | None = None,
 ) -> Section:
-    """Return a section with answers.
+    """Return a report section that shows answers.
 
     Args:
         key: Key of the section, from `TITLES`.
@@ -55,7 +55,7 @@ def answered_section(
 
 
 def unanswered_section(key: str, why: str, cut: bool = True) -> Section:
-    """Return a section whose question has no answer.
+    """Return a report section that states why its question has no answer.
 
     Args:
         key: Key of the section, from `TITLES`.

@@ -63,7 +63,7 @@ def _with_heading(answer: Answer, shown: Document) -> Document:
 
 
 def titled_section(key: str, outcome: str = "", blocks: Sequence[Block] = ()) -> Section:
-    """Return a section without answers, with its heading from `TITLES`.
+    """Return a section without answers, with the heading that `TITLES` has for its key.
 
     Args:
         key: A key of `TITLES`.

@@ -54,7 +54,7 @@ class RobustnessCurve(Answer):
         return iter(self.answers)
 
     def __getitem__(self, index: int) -> RobustAccuracy:
-        """Return the answer at one radius.
+        """Return the robust accuracy at one radius.
 
         Args:
             index: Index of the radius, from 0.
@@ -63,7 +63,7 @@ class RobustnessCurve(Answer):
 
     @property
     def radii(self) -> np.ndarray:
-        """`(k,)`, the radii."""
+        """Radii of the perturbations, `(k,)`."""
         return np.array([answer.eps for answer in self.answers])
 
     @property

@@ -1,1 +1,1 @@
-"""The answer about rows outside a training set."""
+"""The answer of `outrange.extrapolation`, about rows that lie outside a training set."""

@@ -15,7 +15,7 @@ from .trajectory import LoopTrajectory, LoopZone
 
 
 class LoopFigure(Protocol):
-    """Fields that figures read from an answer about a loop."""
+    """Fields of an answer about a closed loop that its figures use."""
 
     @property
     def status(self) -> str: ...

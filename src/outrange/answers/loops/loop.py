@@ -193,7 +193,7 @@ class Loop(Decided, Answer):
         return rows
 
     def to_frame(self) -> Any:
-        """Convert the pipe to a table.
+        """Convert the bounds on the states over time to a table.
 
         Returns:
             A `pandas.DataFrame` with one row per step; in continuous time one row per interval,
@@ -288,7 +288,7 @@ class Loop(Decided, Answer):
         write_text("page", loop_page(self, self._in_full()), path)
 
     def csv(self, path: str | os.PathLike) -> None:
-        """Write the pipe as a table with one row per time.
+        """Write the bounds on the states to a CSV file, with one row per step or interval.
 
         Args:
             path: The file, replaced if it exists.

@@ -28,7 +28,7 @@ class Invariant:
     period: float
 
     def box_text(self, names: Sequence[str]) -> str:
-        """Return the box as text.
+        """Return the bounds of the box on each state, as text.
 
         Args:
             names: Names of the states.

@@ -48,7 +48,7 @@ class LoopTrajectory:
 
     @property
     def states(self) -> np.ndarray:
-        """`(steps + 1, states)`, midpoints of the enclosure."""
+        """Midpoints of the bounds on each state at every step, `(steps + 1, states)`."""
         return 0.5 * self.lo + 0.5 * self.hi
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Restriction of an answer to the states of the user's plant."""
+"""Restriction of an answer about a closed loop to the states of the user's plant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .loop import Loop
 
 
 def first_states(answer: Loop, count: int) -> Loop:
-    """Return the answer restricted to the first states.
+    """Return an answer restricted to the first `count` states.
 
     Later states are internal, such as delayed controls.
 

@@ -49,7 +49,7 @@ def nearest(images: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Return the weights after one major cycle of Wolfe's method.
+    """Return the convex weights of `points` after one major cycle of Wolfe's method.
 
     The nearest point of the corners' affine hull is the result if it lies inside of their convex
     hull. Otherwise the corners not needed at the boundary are dropped, and the step is repeated.
@@ -158,7 +158,7 @@ class FixedPoint:
 
 
 def directions(star: Star) -> np.ndarray:
-    """Return directions `(k, outputs)` that may separate outputs from a piece.
+    """Return directions `(k, outputs)` that may separate an output from the image of a piece.
 
     They are normal to the images of the piece's planes if its map is invertible. With two outputs,
     they are also normal to the edges of its image. No proof depends on their choice.

@@ -91,7 +91,7 @@ class ReachSet(Answer):
 
     @property
     def pieces(self) -> tuple[Star, ...]:
-        """The pieces of the union."""
+        """Pieces whose union is the reach set."""
         return self.image.pieces
 
     @property
@@ -101,7 +101,7 @@ class ReachSet(Answer):
 
     @property
     def error(self) -> np.ndarray:
-        """`(outputs,)`, the largest error over all pieces."""
+        """Largest error of each output over all pieces, `(outputs,)`."""
         return self.image.error
 
     @property
@@ -199,7 +199,7 @@ class ReachSet(Answer):
         return Document("Reach set", self.model, blocks, GOOD if self.is_exact else OPEN)
 
     def drawing(self) -> Drawing:
-        """Return the pieces in the plane of the first two outputs."""
+        """Return a drawing of the pieces in the plane of the first two outputs."""
         shapes = zip(self.pieces, self.polygons(), strict=True)
         lo, hi = self.lo[:2], self.hi[:2]
         pad = np.maximum(0.04 * (hi - lo), 1e-9 * np.maximum(np.abs(lo), np.abs(hi)) + 1e-300)

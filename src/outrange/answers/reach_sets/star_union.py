@@ -56,7 +56,7 @@ class StarUnion:
 
     @cached_property
     def error(self) -> np.ndarray:
-        """`(outputs,)`, the largest error over all pieces."""
+        """Largest error of each output over all pieces, `(outputs,)`."""
         none = np.zeros(len(self.names))
         return np.max([none, *(piece.error for piece in self.pieces)], axis=0)
 
@@ -140,7 +140,7 @@ class StarUnion:
 
     @cached_property
     def _attained(self) -> frozenset[bytes]:
-        """Exact outputs of corners, each as the bytes of a row."""
+        """Exact outputs at corners of the pieces, each as the bytes of its float64 array."""
         rows = np.zeros((0, len(self.names))) if self.attained is None else self.attained
         return frozenset(row.tobytes() for row in np.asarray(rows, np.float64) + 0.0)
 

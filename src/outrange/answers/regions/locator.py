@@ -13,7 +13,7 @@ INNER, OUTSIDE, INSIDE, PIECES, UNDECIDED = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True, eq=False)
 class Locator:
-    """Bisection trees of boxes as arrays, with one row per box.
+    """Trees of bisected boxes, stored as arrays with one row per box.
 
     Args:
         lo: `(r, d)`, lower corners of the root boxes.
@@ -57,7 +57,7 @@ class Locator:
             row[moving] = np.where(below, self.left[here], self.right[here])
 
     def kind(self, row: np.ndarray) -> np.ndarray:
-        """Return the kind of each leaf.
+        """Return the kind of the given leaves.
 
         Args:
             row: Rows of the leaves, `(k,)`.

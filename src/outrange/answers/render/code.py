@@ -1,4 +1,4 @@
-"""Python code of a counterexample, ready to paste."""
+"""Python code that runs a model on a counterexample, ready to paste."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def plot_curve(
 
 
 def plot_beyond(title: str, names: Sequence[str], shares: np.ndarray, ax: Any = None) -> Any:
-    """Draw how far points lie beyond the ranges of some columns.
+    """Draw how far points lie beyond the training ranges of columns.
 
     Args:
         names: Names of the columns.

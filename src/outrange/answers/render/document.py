@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Word:
-    """Table cell with a text in the color of its tone.
+    """Table cell with a text in the color of `tone`.
 
     Args:
         tone: `GOOD`, `BAD`, `OPEN`, or empty.

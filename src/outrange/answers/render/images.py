@@ -1,4 +1,4 @@
-"""Inputs as images: an input, its perturbation, and the result."""
+"""Figures of inputs as images: an input, its perturbation, and the perturbed input."""
 
 from __future__ import annotations
 

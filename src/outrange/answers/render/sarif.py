@@ -10,7 +10,7 @@ SEVERITY = {"PROVED": "error", "MEASURED": "warning", "SUSPECTED": "note"}
 
 
 def sarif(record: Mapping[str, Any], explanations: Mapping[str, str], uri: str) -> dict[str, Any]:
-    """Return the SARIF log of one run.
+    """Return the SARIF log of one diagnosis.
 
     Args:
         record: The diagnosis as returned by `Diagnosis.as_dict`.

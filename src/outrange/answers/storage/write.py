@@ -1,4 +1,4 @@
-"""Writer of answer files, with the models and the format version."""
+"""Writer of answer files, which also record the models and the format version."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class Study(Answer):
 
     @property
     def best(self) -> Combination:
-        """The first combination of `ranking`."""
+        """Best combination, which is the first in `ranking`."""
         return self.ranking[0]
 
     @property

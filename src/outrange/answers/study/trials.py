@@ -58,12 +58,12 @@ class Trial:
 
     @property
     def loss(self) -> float:
-        """The final loss."""
+        """Loss over all the data, as last measured."""
         return float(self.losses[-1])
 
     @property
     def metric(self) -> float:
-        """The final metric."""
+        """Metric of the study, as last measured."""
         return float(self.metrics[-1])
 
 
@@ -108,7 +108,7 @@ class Combination:
         return median([t.loss for t in self.trials])
 
     def interval(self, what: str = "metric") -> tuple[float, float, float]:
-        """Compute a confidence interval for the median over all possible starts.
+        """Compute a confidence interval for the median metric or loss over all possible starts.
 
         Args:
             what: `"metric"` or `"loss"`.

@@ -1,4 +1,4 @@
-"""Figure of the directions of pairs of outputs and inputs."""
+"""Figure that shows for each output and input whether the output rises or falls with the input."""
 
 from __future__ import annotations
 

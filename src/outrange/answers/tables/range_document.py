@@ -1,4 +1,4 @@
-"""Conversion of a range to a document."""
+"""Conversion of a `Range` to the document that displays it."""
 
 from __future__ import annotations
 

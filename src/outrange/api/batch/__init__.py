@@ -1,1 +1,1 @@
-"""Batch runs: the public question `verify_all`, its instances, worker processes and results."""
+"""Batch runs: the public function `verify_all`, its instances, worker processes and results."""

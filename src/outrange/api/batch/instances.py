@@ -46,7 +46,7 @@ class Instance:
 
     @property
     def files(self) -> str:
-        """Digest of the current contents of the two files."""
+        """Digest of the current contents of the model file and the property file."""
         return digest_of(self.model_file, self.property_file)
 
 
@@ -63,7 +63,7 @@ def key_of(onnx: str, vnnlib: str) -> Key:
 def read_instances(
     path: Path, root: Path | None, seconds: float | None, only: str | None
 ) -> list[Instance]:
-    """Read the instances of a list, without duplicates.
+    """Read the instances from a CSV file, without duplicates.
 
     Args:
         path: A CSV file with rows `onnx,vnnlib,timeout`, optionally after a header row.
@@ -170,7 +170,7 @@ def read_expected(path: Path) -> dict[Key, str]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the fields of each nonempty row."""
+    """Yield the line number and the fields of each nonempty row of a CSV file."""
     if not path.is_file():
         raise InputError(f"The list of instances does not exist. Received: `{path}`.")
     try:

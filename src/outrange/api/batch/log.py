@@ -14,7 +14,7 @@ from .summary import BatchProgress, batch_live_text
 
 
 class ResultStore(Protocol):
-    """A protocol for stores of results."""
+    """Protocol of objects that store the results of instances."""
 
     known: dict[Key, Result]
 

@@ -110,7 +110,7 @@ def result_of(
 
 
 class Results:
-    """The two result files, kept open and locked.
+    """Writer of two result files, a table and a record, which stay open and locked.
 
     Args:
         path: The table, a `.csv` file; the record has the same name with `.jsonl`.
@@ -154,7 +154,7 @@ class Results:
         self._file = self._table = -1
 
     def add(self, result: Result) -> None:
-        """Write a result to disk before returning.
+        """Write a result to both files, and return once it is on disk.
 
         Raises:
             InputError: The files cannot be written.

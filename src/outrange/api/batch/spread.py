@@ -53,7 +53,7 @@ class Folder:
         self._own = threading.local()
 
     def decide(self, model: str, name: str, content: bytes, seconds: float, seed: int) -> dict:
-        """Return a `Worker`'s answer for one property.
+        """Decide one property of the model with a `Worker`, and return its answer.
 
         Args:
             model: File name of the model; its suffix determines the format.

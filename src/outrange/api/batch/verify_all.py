@@ -1,4 +1,4 @@
-"""The public question `verify_all`: many properties, decided one by one."""
+"""The public function `verify_all`, which decides many properties, each on its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Management of worker processes by the parent: start, task, answer, end."""
+"""Worker processes as the parent controls them: start, send a task, receive its answer, end."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class WorkerProcess:
 
     @property
     def left(self) -> float:
-        """Seconds until the task is overdue."""
+        """Seconds until the worker's current task is overdue."""
         assert self.task is not None
         limit = 1.1 * self.task.seconds + GRACE if self._ready else START
         return self._since + limit - read_wall_clock()

@@ -1,4 +1,4 @@
-"""The public question `closed_loop`."""
+"""The public function `closed_loop`, which verifies a controller and a plant together."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def _run_question(
     seed: int,
     hear: Callable[[VerifyProgress], None] | None,
 ) -> Loop:
-    """Answer the question for a fixed number of steps."""
+    """Return the answer about a closed loop for a fixed number of steps."""
     from ...reach.continuous.flow_search import FlowSearch
     from ...reach.loop_search import LoopSearch
     from ...reach.system import LoopSystem

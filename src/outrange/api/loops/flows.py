@@ -46,7 +46,7 @@ def flow_system(
     dt: Fraction,
     steps: int,
 ) -> FlowSystem:
-    """Build a loop in continuous time.
+    """Build a closed loop with a plant in continuous time.
 
     Args:
         parts: Parts of the loop.

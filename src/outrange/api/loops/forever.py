@@ -48,7 +48,7 @@ Ask = Callable[..., Loop]
 
 
 def forever(ask: Ask, loop: Mapping[str, Any], spec: Any, tol: float | None, clock: Clock) -> Loop:
-    """Answer a question about all time.
+    """Return the answer about a closed loop for all time.
 
     Args:
         ask: Function that answers the question for a fixed number of steps.

@@ -113,7 +113,7 @@ def _discrete_system(
     boxes: tuple[Box, Box],
     times: tuple[bool, int],
 ) -> LoopSystem:
-    """Build a loop in discrete time.
+    """Build a closed loop with a plant in discrete time.
 
     Args:
         parts: Parts of the loop.

@@ -1,4 +1,4 @@
-"""Reads the uncertain quantities of a plant: disturbance, parameters, choices."""
+"""Conversion of the arguments for a plant's disturbance, parameters and choices."""
 
 from __future__ import annotations
 

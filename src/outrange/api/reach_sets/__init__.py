@@ -1,1 +1,1 @@
-"""Public questions about reach sets of networks and closed loops."""
+"""Public functions that compute reach sets of networks and closed loops."""

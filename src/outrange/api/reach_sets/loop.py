@@ -1,4 +1,4 @@
-"""The public question `loop_reach_sets`."""
+"""The public function `loop_reach_sets`, for the reachable states after every step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public question `reach_set`: the image of an input set."""
+"""The public function `reach_set`, for all outputs of a network on an input set."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class Questions:
         self._claims = claims(self.network, self.properties, self.box, self.clock)
 
     def sections(self, command: str, standard: str | None) -> list[Section]:
-        """Return all sections in the order of the page.
+        """Return all sections of the report, in the order of the page.
 
         Args:
             command: Command or code that repeats this report.

@@ -59,7 +59,7 @@ WORST = 1e30
 
 @dataclass(eq=False)
 class _BoxNode:
-    """A box of the tree; a leaf if `axis` is None."""
+    """A box of the tree of bisected boxes; a leaf if `axis` is None."""
 
     lo: np.ndarray
     hi: np.ndarray
@@ -116,7 +116,7 @@ class _BoxProver:
         self.unit = np.ones(len(targets))
 
     def prove(self, box: Box) -> bytes | None:
-        """Return the tree for a box; see `prove_boxes`."""
+        """Return the bytes of a proof tree for the box; None if no tree was found."""
         self.smallest = SMALLEST * (box.hi - box.lo)
         root = self._nodes(box.lo[None], box.hi[None])[0]
         self.unit = np.where(root.lack > 0, root.lack, 1.0 + np.abs(self.targets))

@@ -84,7 +84,7 @@ class FloatBounds:
         return gate_lines(*slopes, low, high)
 
     def sign_bounds(self, weights: Mapping[int, np.ndarray], bias: np.ndarray) -> np.ndarray:
-        """Return lower bounds on rows of gates, `(boxes, rows)`.
+        """Return lower bounds on linear forms of gates, one form per row, `(boxes, rows)`.
 
         The bound of a row without negative terms is at least 0.
 
@@ -107,7 +107,7 @@ class FloatBounds:
         return 2 * (self.net.inputs + sum(block.size for block in self.net.blocks[:k]))
 
     def _interval_bounds(self, weights: Rows, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bound rows by interval arithmetic, in which all variables vary independently."""
+        """Bound linear forms, one per row, by interval arithmetic (all variables independent)."""
         low = np.broadcast_to(bias, (len(self.lo), len(bias))).copy()
         high = low.copy()
         for source, w in weights.items():

@@ -1,4 +1,4 @@
-"""The checker's lines in float64: `outrange_check.curves.lines`, for arrays of units.
+"""Lines above and below curves in float64, by the method of `outrange_check.curves.lines`.
 
 These lines are not trusted: one that is wrong in its last digits may cost a proof, not soundness.
 """

@@ -38,7 +38,7 @@ class FloatBlock:
 
     @property
     def size(self) -> int:
-        """Number of units."""
+        """Number of units in the block."""
         return len(self.bias)
 
 

@@ -44,12 +44,12 @@ class Cases:
     score: np.ndarray
 
     def take(self, index: np.ndarray) -> Cases:
-        """Select cases by index."""
+        """Return the cases at the given indices."""
         return Cases(*(part[index] for part in vars(self).values()))
 
 
 class PhaseAscent:
-    """Ascent that improves the bounds on one goal's form over cases.
+    """Gradient ascent that raises lower bounds on one goal's linear form, for many cases at once.
 
     Args:
         units: The undecided units over the box.
@@ -93,7 +93,7 @@ class PhaseAscent:
         return cases
 
     def improve(self, cases: Cases, steps: int, target: float) -> None:
-        """Improve shares and multipliers in place.
+        """Raise the bounds of cases by changing their shares and multipliers in place.
 
         Args:
             cases: The cases to improve.
@@ -184,7 +184,7 @@ class PhaseAscent:
         return bound, met, (of_share, -signs * sums)
 
     def _scores(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
-        """Return how much each undecided unit's line loosens the bounds.
+        """Return how much the linear relaxation of each undecided unit loosens the bounds.
 
         The amount is halved for free lines.
         """

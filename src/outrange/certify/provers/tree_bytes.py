@@ -1,4 +1,4 @@
-"""The bytes of a proof tree, as `outrange_check.tree.Proof` reads them."""
+"""Conversion of the parts of a proof tree to the bytes that `outrange_check.tree.Proof` reads."""
 
 from __future__ import annotations
 

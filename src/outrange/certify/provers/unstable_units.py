@@ -47,7 +47,7 @@ class UnstableLevel:
 
     @property
     def stop(self) -> int:
-        """Index of the column after the last unit."""
+        """Index of the column that follows the column of the last unit."""
         return self.start + len(self.low)
 
 
@@ -73,7 +73,7 @@ class UnstableUnits:
 
     @property
     def count(self) -> int:
-        """Number of undecided units."""
+        """Number of undecided units in all levels."""
         return self.width - self.net.inputs
 
     def rows(self, forms: list[Form]) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +120,7 @@ class UnstableUnits:
         self._most = np.concatenate([self._most, most])
 
     def lower_bounds(self, form: np.ndarray, constant: np.ndarray) -> np.ndarray:
-        """Compute lower bounds on rows by back-substitution through all levels, `(rows,)`.
+        """Return lower bounds on linear forms by back-substitution through all levels, `(rows,)`.
 
         Args:
             form: Coefficients of the rows, `(rows, columns)`.

@@ -20,7 +20,7 @@ from .trends import trend_document, trend_outcome
 
 
 def outcome(answers: Sequence[Any], reader: Reader) -> str:
-    """Return the result of a section as a sentence.
+    """Return the result of the answers in a section, in a few words.
 
     Args:
         answers: At least one answer; all are of the same kind.

@@ -1,4 +1,4 @@
-"""Properties and robustness in plain sentences."""
+"""Answers about properties and robustness, in plain sentences."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class OutputEnds:
 
     @property
     def proved(self) -> str:
-        """A sentence on the proved range of the output."""
+        """Clause that states the proved range of the output."""
         low, high = np.isfinite([self.lo, self.hi]).tolist()
         if not (low or high):
             return f"no bound of {self.name} is proved yet"
@@ -90,7 +90,7 @@ class OutputEnds:
 
     @property
     def is_open(self) -> bool:
-        """Whether a bound is not known to all the digits shown."""
+        """Whether at least one bound might still improve in the digits shown."""
         return not ((self.closed_lo or self.below == self.least)
                     and (self.closed_hi or self.above == self.most))  # fmt: skip
 

@@ -87,11 +87,11 @@ class Reader:
         object.__setattr__(self, "_first", first)
 
     def input(self, i: int) -> str:
-        """Return the name of an input on the page."""
+        """Return the name that the page uses for an input."""
         return self.inputs[i] if i < len(self.inputs) else f"input {i}"
 
     def output(self, i: int, entry: str = "") -> str:
-        """Return the name of an output on the page.
+        """Return the name that the page uses for an output.
 
         Args:
             i: Flat index of the output.
