@@ -83,7 +83,7 @@ class CountedTime:
         self.unit, self._seconds = unit, START
 
     def read(self) -> float:
-        """Advance by one reading, and return the time."""
+        """Advance the counted time by the cost of one reading, and return it."""
         self._seconds += READING
         return self._seconds
 
@@ -92,7 +92,7 @@ class CountedTime:
         return self.read()
 
     def charge(self, operations: float) -> None:
-        """Advance by reported work.
+        """Advance the counted time by the cost of reported work.
 
         Args:
             operations: Multiplications with an addition each, or their equivalent.

@@ -1,4 +1,4 @@
-"""Exceptions.
+"""The exceptions that outrange raises, as a tree.
 
 * OutrangeError
   + InputError             an argument from the caller breaks a rule (box, tolerance, shape, path)

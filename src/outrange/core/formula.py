@@ -153,7 +153,7 @@ def clauses(formula: Formula, most: int = MOST_CLAUSES) -> list[tuple[Formula, .
 
 
 def value(formula: Formula, v: np.ndarray) -> np.ndarray:
-    """Return the violation of a formula.
+    """Return the violation of a formula for each row of `v`.
 
     It is at most 0 (below 0 for strict atoms) exactly where the formula holds.
 
@@ -177,7 +177,7 @@ def value(formula: Formula, v: np.ndarray) -> np.ndarray:
 
 
 def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
-    """Bound the rounding error of `value`, `(batch,)`.
+    """Return bounds on the rounding errors of `value`, `(batch,)`.
 
     Each atom is a sum of rounded products. The error of a maximum or minimum is at most the largest
     error of its arguments.

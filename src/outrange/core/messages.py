@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Suggest the nearest name.
+    """Return a sentence that suggests the known name nearest to `name`.
 
     Args:
         name: The name that is unknown.
@@ -20,7 +20,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def pip_install(*packages: str) -> str:
-    """Quote the command that installs packages.
+    """Return the `pip install` command for the given packages, in backticks.
 
     Packages are listed by name rather than as an extra of outrange, because this works with an
     index, with a wheel and in a checkout.

@@ -43,7 +43,7 @@ class Stage:
 
 
 def current_listener() -> Listener | None:
-    """Return the ambient listener; None if there is none."""
+    """Return the ambient listener for progress events; None if there is none."""
     return _listener.get()
 
 

@@ -24,7 +24,7 @@ imports.
 
 @dataclass(frozen=True)
 class _Source:
-    """A name with the hash of its content."""
+    """The name of a model or a property, with the hash of its content."""
 
     name: str
     sha256: str

@@ -12,7 +12,7 @@ EPSILON = 1e-7
 
 
 def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
-    """Compute the value of a loss as Keras does.
+    """Compute the loss of predictions `p` for targets `y`, as Keras does.
 
     Args:
         y: Targets of the output, float64, with rows along the first axis.

@@ -54,7 +54,7 @@ class Case(Protocol):
         ...
 
     def head(self, loss: Loss) -> Head | None:
-        """Return the head that a loss reads."""
+        """Return the last operations of the output that a loss reads; None if they are unknown."""
         ...
 
 

@@ -106,7 +106,7 @@ class DiagnosisContext:
         return array.astype(np.float64) if array.dtype.kind in "biuf" else None
 
     def head(self, loss: Loss) -> Head | None:
-        """Return the head that a loss reads."""
+        """Return the last operations of the output that a loss reads; None if they are unknown."""
         heads = self.program.heads
         return heads[loss.output] if loss.output < len(heads) else None
 
@@ -132,7 +132,7 @@ class DiagnosisContext:
 
     @cached_property
     def over_box(self) -> Ranges | None:
-        """Ranges over the box of the data with the stored weights."""
+        """Ranges of the model's values over the box of the data, with the stored weights."""
         part = self.program.whole
         return None if part is None else self._over_box(part, part.graph)
 
@@ -168,7 +168,7 @@ class DiagnosisContext:
 
     @cached_property
     def bounded_rows(self) -> np.ndarray:
-        """Indices of the rows for which tensors are bounded."""
+        """Indices of the rows for which `at_rows` contains bounds."""
         part = self.program.whole
         rows = np.flatnonzero(self.finite_rows)
         if part is None:
@@ -241,7 +241,7 @@ class DiagnosisContext:
 
     @property
     def complete_measurement(self) -> Measured | None:
-        """The measurement if it covers all rows and succeeded; otherwise None."""
+        """The value of `measurement`; None if it failed or does not cover all rows."""
         measurement = self.measurement if self.rows <= ROWS else None
         return None if measurement is None or measurement.error else measurement
 

@@ -183,12 +183,12 @@ class UnitsPath:
 
     @property
     def kernel(self) -> int:
-        """Weight index of the first kernel."""
+        """Index of the weight that is the kernel of `step`."""
         return self.step.weights[0]
 
     @property
     def behind(self) -> int:
-        """Weight index of the second kernel."""
+        """Index of the weight that is the kernel of `follower`."""
         return self.follower.weights[0]
 
 

@@ -51,7 +51,7 @@ HARMLESS = " A proved fact becomes a note if trained copies do as well without i
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of the diagnosis.
+    """A rule of the diagnosis, with its check, its explanation and its examples.
 
     Args:
         code: Permanent code of the rule, for example `"OR001"`; codes are never reused.

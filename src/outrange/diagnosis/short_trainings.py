@@ -55,7 +55,7 @@ class ShortTrainings:
 
     @property
     def batch(self) -> int:
-        """Number of rows per step."""
+        """Number of rows per training step."""
         return min(self._case.batch_size or BATCH, self._case.rows)
 
     def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:

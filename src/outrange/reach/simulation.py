@@ -126,7 +126,7 @@ def draw_points(region: Region, rng: np.random.Generator, count: int = RANDOM) -
 def perturb_points(
     near: np.ndarray, regions: Sequence[Region], size: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return points in the sets, randomly displaced from given points.
+    """Return points in `regions` that are randomly displaced from given points.
 
     Args:
         near: The given points.

@@ -14,7 +14,7 @@ NOISE = 6
 
 
 def concatenate_values(parts: Sequence[tuple[Zonotopes, int]], total: int) -> Zonotopes:
-    """Concatenate the entries of values that share symbols.
+    """Concatenate the entries of zonotopes that share symbols.
 
     Args:
         parts: Values, each with the index of its first symbol in the result.
@@ -39,7 +39,7 @@ def fresh_symbols(lo: np.ndarray, hi: np.ndarray, count: int) -> Zonotopes:
 
 
 def select_boxes(form: Zonotopes, which: np.ndarray) -> Zonotopes:
-    """Select boxes of a batch."""
+    """Return the zonotopes of the boxes that `which` selects from a batch."""
     return Zonotopes(form.center[which], form.rows[which], form.rest[which])
 
 

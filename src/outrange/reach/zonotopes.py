@@ -63,7 +63,7 @@ class Zonotopes:
         return np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
 
     def take(self, entries: np.ndarray) -> Zonotopes:
-        """Select entries of the values."""
+        """Return the zonotopes of the entries that `entries` selects."""
         return Zonotopes(self.center[:, entries], self.rows[:, :, entries], self.rest[:, entries])
 
     def of(self, count: int) -> np.ndarray:

@@ -64,7 +64,7 @@ class Oracle:
         return value if isinstance(value, mp.mpf) else mp.nan
 
     def at(self, x: float) -> Any:
-        """Return the value at the float64 `x`, as an mpmath number."""
+        """Return the curve's value at the float64 `x`, as an mpmath number."""
         # In 60 digits, a sum of 1 and a smaller number would lose that number.
         mp = self._finest if 0.0 < abs(x) < TINY else self.mp
         return self.real(mp.mpf(float(x)), mp)
@@ -76,7 +76,7 @@ class Oracle:
         return (self.real(x + step) - self.real(x - step)) / (2 * step)
 
     def values(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the values at `x` as two float64 arrays `(high, low)`.
+        """Return the curve's values at `x` as two float64 arrays `(high, low)`.
 
         The exact sum of the two is the value to 106 bits.
         """

@@ -153,7 +153,7 @@ def envelopes(
 
 
 def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 1.02) -> None:
-    """Check that the default lines are tight at the midpoint.
+    """Check that the default lines around a curve are tight at each interval's midpoint.
 
     Args:
         factor: The largest permitted distance between the lines, relative to that between the

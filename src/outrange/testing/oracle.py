@@ -16,7 +16,7 @@ BITS = 200
 
 
 def _matrices(op: Affine) -> list[np.ndarray]:
-    """Return the matrix by which an affine op multiplies each input.
+    """Return the matrices by which an affine op multiplies its inputs, one for each input.
 
     The op is applied to unit vectors, so each entry is a product with 1, which is exact.
     """

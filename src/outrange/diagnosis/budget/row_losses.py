@@ -83,7 +83,7 @@ def _is_mean(loss: Loss) -> bool:
 
 
 def _alike(targets: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Return whether targets match an output entry by entry, without broadcasting.
+    """Return whether the shapes of targets and an output match without broadcasting.
 
     Keras adds or removes a last axis of size 1, so shapes that differ by such an axis match.
     """

@@ -37,7 +37,7 @@ CONVOLUTIONS = ("Conv", "DepthwiseConv")
 
 @dataclass(frozen=True, eq=False)
 class Perturbed:
-    """The role of the weights in one affine op.
+    """An affine op whose matrix or bias contains trainable weights.
 
     Args:
         ones: The op with 1 in place of each weight.
@@ -52,7 +52,7 @@ class Perturbed:
 
 @dataclass(frozen=True, eq=False)
 class WeightBox:
-    """A network with a box of trainable weights.
+    """A network whose trainable weights may vary within a box around their stored values.
 
     Args:
         graph: The network with its stored weights, as written.

@@ -95,7 +95,7 @@ def compare_with_fixes(case: DiagnosisContext, repairs: Sequence[Repair]) -> Har
 
 
 def score_copies(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -> list[Scores]:
-    """Train copies and score them on held-out rows.
+    """Train copies of the model, and score their predictions for held-out rows.
 
     Args:
         case: The program to copy.

@@ -15,7 +15,7 @@ WORST = -1.0
 
 
 class Score(NamedTuple):
-    """The value of one metric.
+    """The value of one metric, both normalized and as it is reported.
 
     Args:
         value: The normalized score: 1 for perfect predictions, 0 for the best constant.
@@ -116,7 +116,7 @@ def _in_unit(loss: Loss, head: Head, y: np.ndarray) -> bool:
 
 
 def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> Score | None:
-    """Return the balanced accuracy, averaged over the columns."""
+    """Return the balanced accuracy, averaged over the columns with at least two labels."""
     values, rates = [], []
     for true, guess in zip(truth.T, predicted.T, strict=True):
         labels = np.unique(true)

@@ -119,7 +119,7 @@ def _optimizer(match: re.Match, _: str) -> Iterator[ModelChange]:
 
 
 def _single_change(kind: str, **fixed: object) -> Callable[[re.Match, str], Iterator[ModelChange]]:
-    """Return a parser that yields one change of the finding's layer.
+    """Return a function that converts a match in a fix's text to one change of a layer.
 
     The value of the change is the first group of the match. If the pattern has no group, it is the
     keyword argument `value`.

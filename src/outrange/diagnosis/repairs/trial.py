@@ -33,7 +33,7 @@ POWERS = {"mean_squared_error": 2, "mean_absolute_error": 1}
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The effect of a fix on a trained copy.
+    """The effect of a fix, measured by training a copy of the model.
 
     Args:
         repair: The fix that was applied.

@@ -42,12 +42,12 @@ class RoundedCase(Protocol):
 
     @property
     def finite_rows(self) -> np.ndarray:
-        """Mask of the finite rows."""
+        """Mask of the rows that are finite as the model receives them."""
         ...
 
     @property
     def bounded_rows(self) -> np.ndarray:
-        """Indices of the rows for which tensors are bounded."""
+        """Indices of the rows for which `at_rows` contains bounds."""
         ...
 
     @property
@@ -57,7 +57,7 @@ class RoundedCase(Protocol):
 
     @property
     def written_over_box(self) -> Ranges | None:
-        """Ranges over the box of the data in real arithmetic."""
+        """Ranges of the model's values in real arithmetic over the box of the data."""
         ...
 
 
@@ -120,7 +120,7 @@ class Roundings:
 
 
 def coarsest(dtypes: Iterable[str]) -> FloatType:
-    """Return the least precise of float32 and the given types."""
+    """Return the least precise float type among float32 and the types with the given names."""
     names = set(dtypes)
     return BFLOAT16 if "bfloat16" in names else FLOAT16 if "float16" in names else FLOAT32
 

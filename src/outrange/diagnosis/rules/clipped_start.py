@@ -82,7 +82,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
-    """Describe the consequence of clipping in a phrase.
+    """Describe in a phrase the consequence of clipped rows for training.
 
     Rows that are not clipped, other losses and penalties may still have gradients.
     """
@@ -127,7 +127,7 @@ def _find_clipped_rows(case: DiagnosisContext, loss: Loss, head: Head) -> np.nda
 
 
 def _is_contradicted(case: DiagnosisContext, loss: Loss, clipped: np.ndarray) -> bool:
-    """Return whether the backend's measured loss or gradient contradicts the proof."""
+    """Return whether the measured loss or gradient contradicts the proof of clipping."""
     measured = case.measurement
     if measured is None or measured.error:
         return False

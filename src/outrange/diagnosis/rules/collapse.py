@@ -78,7 +78,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report outputs that are affine up to their last activation."""
+    """Report outputs that are affine in the inputs, apart from their last activation."""
     program = case.program
     part = program.whole
     if part is None:

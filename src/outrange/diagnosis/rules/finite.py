@@ -47,7 +47,7 @@ def _missing(keras: ModuleType, value: float) -> ModelAndData:
     Example(lambda k: _missing(k, np.nan), lambda k: _missing(k, 0.0)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Check the data, the outputs and the loss, in this order.
+    """Report values that are not finite: in the data, else in the outputs, else in the loss.
 
     A failure explains the later ones, so the check stops at the first kind of failure.
     """

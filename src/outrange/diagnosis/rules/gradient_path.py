@@ -143,7 +143,7 @@ def _operation_name(kind: str) -> str:
 
 
 def _is_contradicted(case: DiagnosisContext, weights: Iterable[int]) -> bool:
-    """Return whether the backend measures a nonzero gradient of some weights.
+    """Return whether the backend measures a nonzero gradient for any of the given weights.
 
     Also returns True if gradients cannot be measured, so that nothing is claimed. Losses that
     layers add themselves are part of the measured gradient, but not of the recorded steps.

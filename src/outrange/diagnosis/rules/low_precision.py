@@ -167,6 +167,6 @@ def _widen(ends: Bounds, share: float) -> Bounds:
 
 
 def _apply_overflow(ends: Bounds, limit: float) -> Bounds:
-    """Replace bounds beyond the largest finite number with infinity."""
+    """Replace bounds beyond `limit`, the largest finite number of a type, with infinity."""
     lo, hi = ends
     return np.where(lo < -limit, -np.inf, lo), np.where(hi > limit, np.inf, hi)

@@ -49,7 +49,7 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
     Example(lambda k: _ridge(k, 1.0), lambda k: _ridge(k, 1e-5), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report large penalties if copies without penalties learn much more.
+    """Report large penalties, unless copies of the model learn little more without them.
 
     The penalties are computed as the measured total loss minus the loss on the data.
     """

@@ -219,7 +219,7 @@ LIMITS = ("clipnorm", "global_clipnorm", "clipvalue")
 def _clips_too_much(
     case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 ) -> Said | None:
-    """Report gradient clipping if copies without it learn much more."""
+    """Report gradient clipping if copies of the model learn much more without it."""
     limit = next((n for n in LIMITS if optimizer.options.get(n)), "")
     measured = case.measurement
     if not limit or measured is None or measured.error:

@@ -65,7 +65,7 @@ def find_certificate(margins: Margins) -> Certificate | None:
 
 
 def exact_certificate(margins: Margins, near: np.ndarray, room: np.ndarray) -> Certificate | None:
-    """Correct approximate multipliers to exact ones.
+    """Build a certificate from approximate multipliers, corrected to exact fractions.
 
     Args:
         margins: The margins, one column each.

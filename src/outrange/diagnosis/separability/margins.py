@@ -93,7 +93,7 @@ class HomogeneousRows:
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """Margins of rows and wrong classes, one column each.
+    """Margins of rows over wrong classes, as linear functions of the weights, one column each.
 
     Column `j` is the outer product `effects[j] (x) points[rows[j]]`. Invertible maps of the points
     do not change the multipliers, so each computation may use the most convenient coordinates.
@@ -135,7 +135,7 @@ class Margins:
 
     @cached_property
     def scaled(self) -> np.ndarray:
-        """The columns in the coordinates of `HomogeneousRows.scaled`, `(equations, columns)`."""
+        """The columns for the rows in `HomogeneousRows.scaled`, `(equations, columns)`."""
         points = self.points.scaled[self.rows]
         return (self.effects[:, :, None] * points[:, None, :]).reshape(len(self.rows), -1).T
 

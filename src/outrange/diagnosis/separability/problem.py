@@ -41,7 +41,7 @@ BEND = 0.15
 
 @dataclass(frozen=True, eq=False)
 class LinearProblem:
-    """The rows and classes of a linear classifier.
+    """Rows and class labels that a linear classifier is to separate.
 
     Args:
         x: The rows as the model receives them, `(n, d)`.
@@ -59,7 +59,7 @@ class LinearProblem:
 
     @cached_property
     def margins(self) -> Margins:
-        """The margins of all rows and wrong classes."""
+        """The margins of all rows over their wrong classes."""
         return Margins.of_classes(self.x, self.labels, len(self.names))
 
     @cached_property

@@ -88,7 +88,7 @@ def exact_time(time: float) -> Fraction:
 
 
 def read_claim(spec: Any, where: Trajectory, end: Fraction) -> TimedClaim:
-    """Convert a specification to a claim.
+    """Convert a specification to a `TimedClaim`.
 
     Args:
         spec: A condition, a temporal condition, or several joined by `&`, `|` and `~`.

@@ -76,7 +76,7 @@ class ConstantDecision:
 
 @dataclass(frozen=True, eq=False)
 class DuringWindow:
-    """A decision restricted to the times of a window.
+    """A function that decides a condition on the part of a segment within a time window.
 
     Args:
         window: The times at which `part` must hold; segments are cut to these.
@@ -99,7 +99,7 @@ def build_decision(
     states: int,
     early: bool = False,
 ) -> Decide:
-    """Build a decision that implies a claim if it is positive.
+    """Build a decision function whose positive result proves a claim.
 
     Where a claim allows several times or alternatives, the decision is about those that simulations
     suggest. So a positive decision proves the claim, but a negative one does not refute it.
@@ -128,7 +128,7 @@ def reads_controls(formula: Formula, states: int) -> bool:
 
 
 def throughout(formula: Formula, states: int) -> Decide:
-    """Build the decision on whether a condition holds throughout a segment."""
+    """Build a function that decides whether a condition holds throughout a segment."""
     if formula in (TRUE, FALSE):
         return ConstantDecision(formula == TRUE)
     if isinstance(formula, Atom):

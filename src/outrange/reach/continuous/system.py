@@ -82,7 +82,7 @@ class FlowSystem:
         )  # fmt: skip  # pyright: ignore[reportReturnType]
 
     def slope(self, t: float, x: np.ndarray, u: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """Return the derivative in float64, `(batch, x)`."""
+        """Return the time derivative of the states in float64, `(batch, x)`."""
         inputs = {"x": x, "u": u, "w": w, "t": np.full((len(x), 1), t)}
         return self.plant.run(np.concatenate([inputs[s.name] for s in self.plant.inputs], axis=1))
 

@@ -94,7 +94,7 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """The squares and products of initial variables in a surface.
+    """The second-degree terms of a surface: squares and products of initial variables.
 
     Args:
         first: `(P,)`: the first variable of each product.
@@ -120,7 +120,7 @@ class Pairs:
 
     @property
     def count(self) -> int:
-        """The number of pairs `P`."""
+        """The number `P` of squares and products."""
         return self.first.size
 
     def values(self, eps: np.ndarray) -> np.ndarray:

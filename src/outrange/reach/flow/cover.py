@@ -55,7 +55,7 @@ TIGHT = 0.1
 
 @dataclass(eq=False)
 class Cover:
-    """The pieces of an initial set, with the result for each.
+    """The pieces of an initial set, with the flowpipe computed for each.
 
     Args:
         lo: `(N, n)`: lower corners of the pieces.
@@ -83,7 +83,7 @@ class Cover:
 
     @property
     def complete(self) -> bool:
-        """Whether the question is answered for the whole initial set."""
+        """Whether every piece of the initial set is proved."""
         return bool(self.proved.all())
 
     @property
@@ -106,7 +106,7 @@ class Cover:
 
 @dataclass(eq=False)
 class _CoverSearch:
-    """The state of a search; see `decide_by_splits`."""
+    """The state of the search that `decide_by_splits` runs."""
 
     task: FlowTask
     clock: Clock

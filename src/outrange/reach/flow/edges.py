@@ -38,7 +38,7 @@ class FirstBox:
     rate: Models | None = None
 
     def take(self, some: np.ndarray) -> FirstBox:
-        """Select boxes."""
+        """Return the initial boxes that `some` selects."""
         lo, hi = self.lo[some], self.hi[some]
         if self.tube is None or self.rate is None:
             return replace(self, lo=lo, hi=hi)

@@ -1,4 +1,4 @@
-"""Surfaces fitted to values of a network, which need no proof.
+"""Surfaces fitted to values of a network, without a proof of their errors.
 
 Lawson's iteration repeats least squares with weights that grow where the error is large. It
 converges to the surface with the least maximal error.

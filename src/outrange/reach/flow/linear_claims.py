@@ -21,7 +21,7 @@ HALVINGS = 5
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """The times `[start, end]` that a question is about.
+    """The time window `[start, end]` of a question about a flowpipe.
 
     Args:
         end: Exact last time; equal to `start` for a single instant.
@@ -150,7 +150,7 @@ class AnyOf:
 
 
 def nothing_open(segment: Segment) -> PipeDecision:
-    """Return a decision that leaves no box open."""
+    """Return a `PipeDecision` that leaves no box of the segment open."""
     count = segment.boxes.size
     return PipeDecision(np.zeros(count, bool), None, np.zeros(count))
 

@@ -278,7 +278,7 @@ class FlowRun:
     def _fail(
         self, span: Span, i: int, time: Fraction, cause: str, text: str, form: Models | None = None
     ) -> None:
-        """Record that a box stopped.
+        """Record the failure of a box that stopped at `time`.
 
         Blame is assigned for the width of `form`, or for the widths of all states if `form` is
         None.

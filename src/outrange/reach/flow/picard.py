@@ -60,7 +60,7 @@ of `LATE`."""
 
 @dataclass(frozen=True, eq=False)
 class PicardStep:
-    """The result of one step for a batch of boxes.
+    """Taylor models over one time step for a batch of boxes, and whether they are verified.
 
     Args:
         tube: Models over `tau` in [0, 1]; valid where `verified`.
@@ -143,7 +143,7 @@ def step(
 def ordered_step(
     field: Field, x0: Models, start: Fraction, h: Fraction, time: int, frames: MonomialFrames
 ) -> tuple[PicardStep, int]:
-    """Enclose one step with as many powers of `tau` as needed.
+    """Enclose the states over one step in models with as many powers of `tau` as needed.
 
     Powers are added, up to `TIME`, until every box is verified and none would benefit from a
     shorter step. Returns the step, and the highest power of `tau` to try first in the next step.

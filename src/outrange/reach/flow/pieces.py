@@ -1,4 +1,4 @@
-"""Pieces of an initial set, and the result for each."""
+"""Pieces of an initial set, and the flowpipe computed for each."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Segment:
 
     @property
     def models(self) -> Models:
-        """The Taylor models.
+        """The Taylor models of the states over the segment.
 
         Raises:
             ValueError: The models were not kept.
@@ -133,7 +133,7 @@ class Segment:
         return Segment.of(start, end, self.boxes, part, self.controls, self.edge)
 
     def take(self, some: np.ndarray, keep: bool) -> Segment:
-        """Select boxes, with their models if `keep` is true."""
+        """Return the segment for the boxes that `some` selects, with models if `keep` is true."""
         controls = None
         if self.controls is not None:
             controls = self.controls[0][some], self.controls[1][some]
@@ -146,7 +146,7 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class PipeDecision:
-    """The answer to a question about a segment.
+    """The answer to a question about a segment of a flowpipe, for each box.
 
     Args:
         open: `(b,)`: whether the segment leaves the question open for each box, which then stops.
@@ -196,7 +196,7 @@ class Failure:
 
 @dataclass(eq=False)
 class FlowPipe:
-    """The proved bounds of a flow, and its failures.
+    """Proved bounds on the states over time, and the failures of boxes that stopped early.
 
     Args:
         segments: Segments between instants, which together cover all times up to `reached`.
@@ -221,7 +221,7 @@ class FlowPipe:
 
     @property
     def complete(self) -> bool:
-        """Whether every box reached the end."""
+        """Whether every box reached the end of the flow without a failure."""
         return not self.failures
 
     def at(self, time: Fraction) -> list[Segment]:

@@ -79,7 +79,7 @@ class FormBatch(BoxBatch):
         return len(self.center)
 
     def take(self, index: np.ndarray) -> FormBatch:
-        """Select sets by index; an index may be repeated."""
+        """Return the sets with the given indices; an index may be repeated."""
         return FormBatch(
             self.lo[index], self.hi[index], self.center[index], self.reach[index],
             self.generators[index], self.place, self.middle[index], self.half[index],

@@ -1,4 +1,4 @@
-"""A batch of boxes at an instant within a period."""
+"""The states of a batch of boxes at an instant within a period."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Span:
         return self.boxes.size
 
     def take(self, some: np.ndarray) -> Span:
-        """Select boxes."""
+        """Return the span of the boxes that `some` selects."""
         return Span(
             self.boxes[some], self.states.take(some), self.origins.take(some), self.levels[some],
             self.calm[some], None if self.controls is None else self.controls.take(some),

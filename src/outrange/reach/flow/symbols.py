@@ -20,7 +20,7 @@ KINDS = ("controller", "flow")
 
 @dataclass(frozen=True, eq=False)
 class SymbolOrigins:
-    """The attribution of every symbol to its causes.
+    """The causes of each symbol in a batch of Taylor models, as fractions.
 
     Args:
         shares: `(B, S, d + 2)`: for each symbol, the fractions due to each initial variable, which
@@ -30,18 +30,18 @@ class SymbolOrigins:
     shares: np.ndarray
 
     def take(self, boxes: np.ndarray) -> SymbolOrigins:
-        """Select boxes."""
+        """Return the attributions for the boxes that `boxes` selects."""
         return SymbolOrigins(self.shares[boxes])
 
     def pad(self, symbols: int) -> SymbolOrigins:
-        """Pad with zeros to at least `symbols` symbols."""
+        """Pad the fractions with zeros to at least `symbols` symbols."""
         short = symbols - self.shares.shape[1]
         return (
             self if short <= 0 else SymbolOrigins(np.pad(self.shares, [(0, 0), (0, short), (0, 0)]))
         )
 
     def concatenate(self, other: SymbolOrigins) -> SymbolOrigins:
-        """Concatenate two batches with equal numbers of symbols."""
+        """Concatenate the attributions of two batches with equal numbers of symbols."""
         return SymbolOrigins(np.concatenate([self.shares, other.shares]))
 
     def widths(self, models: Models) -> np.ndarray:

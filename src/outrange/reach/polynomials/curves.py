@@ -237,7 +237,7 @@ def _compare_with_parabola(
 
 
 def _value(op: Curve, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return approximate values of a curve, and bounds on their errors."""
+    """Return approximate values of a curve at the points `at`, and bounds on their errors."""
     low, high = op.taylor_range(at, at, 0)[:, 0]
     middle = 0.5 * low + 0.5 * high
     return middle, up(np.maximum(high - middle, middle - low))
@@ -256,7 +256,7 @@ def _line(op: Curve, x: Models, lo: np.ndarray, hi: np.ndarray) -> Models:
 
 
 def apply_largest(windows: np.ndarray, x: Models) -> Models:
-    """Return the largest entry of each window.
+    """Return Taylor models of the largest entry of each window.
 
     The result is the entry with the largest constant coefficient, plus the excess of any other
     entry over it. The excess lies between 0 and the largest difference, so half of that difference

@@ -91,7 +91,7 @@ def primitive(op: Op, size: int) -> Op:
 
 
 def _join_inputs(graph: Graph, given: Mapping[str, Models]) -> Models:
-    """Return the concatenated inputs, which are value 0 of the graph."""
+    """Concatenate the given models in the order of the graph's inputs."""
     parts = []
     for slot in graph.inputs:
         if slot.name not in given or given[slot.name].entries != slot.size:

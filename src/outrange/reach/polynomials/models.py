@@ -80,7 +80,7 @@ class Models:
 
     @cached_property
     def norm(self) -> np.ndarray:
-        """Norm `(B, n)` of all coefficients."""
+        """Sum of the absolute coefficients of all monomials, `(B, n)`."""
         return self.norms.sum(axis=-1)
 
     @cached_property
@@ -90,7 +90,7 @@ class Models:
 
     @cached_property
     def sym_norm(self) -> np.ndarray:
-        """Norm `(B, n)` of the coefficients of all symbols."""
+        """Sum of the absolute coefficients of all symbols, `(B, n)`."""
         return self.sym_norms.sum(axis=-1)
 
     @property
@@ -100,30 +100,30 @@ class Models:
         return with_rounding(around if self.rest is None else around + self.rest)
 
     def take(self, boxes: np.ndarray) -> Models:
-        """Select boxes."""
+        """Return the models over the boxes that `boxes` selects."""
         rest = None if self.rest is None else self.rest[boxes]
         return Models(self.frame, self.coef[boxes], self.sym[boxes], rest)
 
     def pick(self, index: np.ndarray) -> Models:
-        """Select entries of the vectors."""
+        """Return the models of the entries that `index` selects from the vectors."""
         rest = None if self.rest is None else self.rest[:, index]
         return Models(self.frame, self.coef[:, index], self.sym[:, index], rest)
 
     def pad(self, symbols: int) -> Models:
-        """Pad with zeros to at least `symbols` symbols."""
+        """Pad the coefficients with zeros to at least `symbols` symbols."""
         short = symbols - self.sym.shape[-1]
         if short <= 0:
             return self
         return replace(self, sym=np.pad(self.sym, [(0, 0)] * 3 + [(0, short)]))
 
     def to_frame(self, frame: MonomialFrame) -> Models:
-        """Convert to a frame that has higher powers of `tau`."""
+        """Convert the models to a frame that has higher powers of `tau`."""
         more = frame.times - self.frame.times
         coef = np.pad(self.coef, [(0, 0), (0, 0), (0, more * frame.width)])
         return Models(frame, coef, np.pad(self.sym, [(0, 0), (0, 0), (0, more), (0, 0)]), self.rest)
 
     def plain(self) -> Models:
-        """Return the polynomial alone."""
+        """Return the models without their remainders."""
         return replace(self, rest=None)
 
 
@@ -241,7 +241,7 @@ def scale(a: Models, factor: np.ndarray, off: np.ndarray) -> Models:
 def constant(
     frame: MonomialFrame, middle: np.ndarray, off: np.ndarray | None, symbols: int
 ) -> Models:
-    """Return the constant `middle` `(B, n)`, known up to `off`."""
+    """Return models of the constants `middle`, `(B, n)`, known up to an error of `off`."""
     coef = np.zeros((*middle.shape, frame.size))
     coef[..., 0] = middle
     return Models(frame, coef, np.zeros((*middle.shape, frame.times, symbols)), off)
@@ -254,7 +254,7 @@ def known_rests(xs: Sequence[Models]) -> list[np.ndarray] | None:
 
 
 def affine(op: Affine, xs: Sequence[Models]) -> Models:
-    """Return `sum_i A_i x_i + b`.
+    """Return models of `sum_i A_i x_i + b`.
 
     Each coefficient is a sum of at most `terms` products, whose factors may themselves be off by
     `ulps` units in the last place, and `b` is added to the constant: `gamma(2 terms + 6)` covers

@@ -15,7 +15,7 @@ from .models import Models, with_rounding
 
 
 def ends(frame: MonomialFrame, coef: np.ndarray, sym: np.ndarray, rest: np.ndarray) -> Bounds:
-    """Return the least and largest values of models at an instant.
+    """Return lower and upper bounds on the values of models at an instant.
 
     The first and second power of each variable are bounded together: `a x^2 + b x` on [-1, 1] has
     its extremes at the endpoints and at `-b / 2a`. Every other monomial is bounded separately.
@@ -96,7 +96,7 @@ class Hull:
 
     @staticmethod
     def of(tube: Models, start: Fraction = Fraction(0), end: Fraction = Fraction(1)) -> Hull:
-        """Return the control points of a piece of a tube.
+        """Return the control points of the part of a tube between two times.
 
         Args:
             tube: Models over `tau` in [0, 1].
@@ -119,7 +119,7 @@ class Hull:
         return Hull(frame, coef, sym, rest)
 
     def ends(self) -> Bounds:
-        """Return the least and largest values, `(B, n)` each."""
+        """Return lower and upper bounds on the values of the tube, `(B, n)` each."""
         low, high = ends(self.frame, self.coef, self.sym, self.rest[:, None])
         return low.min(axis=1), high.max(axis=1)
 
@@ -157,7 +157,7 @@ def piece(tube: Models, start: Fraction, end: Fraction) -> Models:
 
 
 def at_end(tube: Models, instant: MonomialFrame) -> Models:
-    """Return the models at `tau = 1`."""
+    """Return models of the values of a tube at its end, `tau = 1`."""
     frame = tube.frame
     coef = tube.coef.reshape(*tube.coef.shape[:2], frame.times, frame.width).sum(axis=2)
     sym = tube.sym.sum(axis=2, keepdims=True)

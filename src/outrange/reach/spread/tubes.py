@@ -70,7 +70,7 @@ class SentBox:
 
 @dataclass(frozen=True, eq=False)
 class BoundedBoxes:
-    """A worker's result for a batch.
+    """A worker's result for a batch: the boxes with their bounds, and which are closed.
 
     Args:
         boxes: The boxes, with bounds on their trajectories.

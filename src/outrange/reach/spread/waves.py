@@ -65,7 +65,7 @@ class Waves:
         results: dict[int, Any],
         report: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Bound all batches on workers.
+        """Send all batches to the workers, and collect the results.
 
         A batch is missing from `results` if time ran out or its workers were lost. The caller then
         bounds it itself, or leaves its pieces open.

@@ -158,7 +158,7 @@ def _stars(parts: list[_InitialPart], value: int, entries: np.ndarray) -> list[S
 
 
 def _in_time(parts: Sequence[Cells]) -> Iterator[Cells]:
-    """Iterate over the regions; raise `OutOfTime` after the deadline."""
+    """Iterate over `parts`; raise `OutOfTime` after the deadline."""
     for cells in parts:
         check_deadline()
         yield cells

@@ -88,7 +88,7 @@ def _ignore(boxes: int) -> None:
 
 
 def bound_flow(payload: CachedPayload, ends: Bounds, seconds: float) -> FlowPipe:
-    """Compute the pipes of a batch, on a worker.
+    """Compute the flowpipes of a batch of boxes, on a worker.
 
     Args:
         payload: The `FlowTask` in serialized form.
