@@ -49,7 +49,7 @@ class RelaxedGraph:
 
 @dataclass(frozen=True, eq=False)
 class LinearForm:
-    """A form `rows @ x + constant`, rounding included.
+    """Linear forms `rows @ x + constant` whose constants account for rounding errors.
 
     The shapes are `(R, d)` and `(R,)`; both parts may have a leading axis for boxes.
     """

@@ -23,7 +23,7 @@ from .rounding import RoundingTerm
 
 @dataclass(frozen=True, eq=False)
 class Cone:
-    """A subgraph, stored as a graph.
+    """The part of a graph that some entries of a value depend on, stored as a graph.
 
     Args:
         graph: The subgraph; its last value contains the requested entries, and perhaps others.
@@ -83,7 +83,7 @@ class Cone:
 def cone(
     graph: Graph, value: int, wanted: np.ndarray, floor: int = 0, *, zeros: bool = False
 ) -> Cone:
-    """Return the cone of the entries `wanted` (increasing) of one value.
+    """Return the cone of influence of the entries `wanted` (increasing) of one value.
 
     Values up to `floor` are its leaves. With `zeros`, the cone omits entries that a plain matrix
     multiplies only by zeros; this requires reading every coefficient. Cost: one pass over the nodes
@@ -126,7 +126,7 @@ def entries_needed(graph: Graph, value: int, wanted: np.ndarray) -> dict[int, np
 
 
 def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most: float) -> bool:
-    """Return whether the `work` of a cone is at most `most`.
+    """Return whether the `work` of the cone of the entries `wanted` is at most `most`.
 
     Cost: bounded by `most`, so that the cost for a layer does not depend on the depth of the graph.
     """
@@ -136,7 +136,7 @@ def costs_at_most(graph: Graph, value: int, wanted: np.ndarray, floor: int, most
 
 @dataclass(eq=False)
 class _Dependencies:
-    """The restricted nodes and the leaves that some entries depend on.
+    """The nodes and the leaves that some entries of a value depend on.
 
     Each node comes with the entries that it computes and those that it reads from each input.
     """
@@ -188,7 +188,7 @@ class _Plan:
 
     @staticmethod
     def from_leaves(leaves: Sequence[tuple[int, np.ndarray]]) -> _Plan:
-        """Return a plan that contains only the leaves."""
+        """Start the construction of a cone, which first contains only its leaves."""
         if len(leaves) == 1:
             ((value, some),) = leaves
             return _Plan([], [value], [some], {value: 0})

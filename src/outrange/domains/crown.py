@@ -91,7 +91,7 @@ class CrownPlan:
 
     @staticmethod
     def of(graph: Graph) -> "CrownPlan":
-        """Return the plan of a graph."""
+        """Compute the plan for analyzing a graph, which is the same for all boxes."""
         nodes = list(enumerate(graph.nodes, 1))
         curves = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Curve))
         tops = tuple((v, n.inputs[0], n.op) for v, n in nodes if isinstance(n.op, Largest))
@@ -119,7 +119,7 @@ def _row_selecting_inputs(graph: Graph, curves: Sequence[tuple[int, int, Curve]]
 
 @dataclass(eq=False)
 class CrownPass:
-    """A pass that bounds every value over one chunk of boxes.
+    """A pass that bounds every value of a graph over one chunk of boxes.
 
     Args:
         plan: The plan of the graph.
@@ -187,7 +187,7 @@ class CrownPass:
         return lo, hi
 
     def _relax(self, net: RelaxedGraph, value: int, node: Node, sizes: list[np.ndarray]) -> None:
-        """Add a node's lines and rounding terms to the net."""
+        """Add the linear bounds and the rounding terms of a node to the relaxed graph `net`."""
         op, budget, source = node.op, self.plan.budget, node.inputs[0]
         paying, ends, reads = budget if self.radii else None, self.ends[source], budget.reads
         if isinstance(op, Curve):

@@ -230,7 +230,7 @@ def forward(graph: Graph, lo: np.ndarray, hi: np.ndarray, each: Each = map) -> l
 
 
 def form_of_boxes(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
-    """Return the form of the boxes themselves.
+    """Return the forward form of the input over the given boxes.
 
     Each box has one row per input that varies in it, padded with zero rows to the largest count.
     """
@@ -250,7 +250,7 @@ def form_of_boxes(lo: np.ndarray, hi: np.ndarray) -> ForwardForm:
 def forward_step(
     node: Node, forms: list[ForwardForm], ends: list[Bounds], each: Each
 ) -> tuple[ForwardForm, Bounds]:
-    """Compute a node's form and bounds.
+    """Compute the forward form and the bounds of a node's value.
 
     An entry drops its form if its interval is less than half as wide as the form.
     """

@@ -168,7 +168,7 @@ def _reach_of_infinities(
 
 
 def rearrange(op: Rearrange, los: Sequence[np.ndarray], his: Sequence[np.ndarray]) -> Bounds:
-    """Rearrange the bounds like the entries."""
+    """Rearrange the lower and upper bounds as `op` rearranges entries."""
     return op.run(los), op.run(his)
 
 

@@ -74,7 +74,7 @@ def inflate(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class RoundingTerm:
-    """Non-negative errors per unit of `|row|`.
+    """Bounds on the rounding errors of a node's entries, per unit of coefficient magnitude.
 
     Infinite errors are stored separately, so that 0 times infinity is 0.
     """
@@ -128,7 +128,7 @@ class OperationCounts:
 
 
 def magnitude(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return `H`: the largest absolute value over all boxes, `(n,)`."""
+    """Return the largest magnitude of each entry over all boxes, `(n,)`."""
     return np.maximum(-lo.min(axis=0), hi.max(axis=0))
 
 

@@ -41,7 +41,7 @@ class TangentPlan:
 
     @staticmethod
     def of(graph: Graph) -> TangentPlan:
-        """Return the plan of a graph.
+        """Remove the additive constants from the affine ops of a graph.
 
         Raises:
             UnsupportedError: The graph contains a kind of op without a rule.
@@ -75,7 +75,7 @@ def tangents(
     ends: list[Bounds],
     directions: np.ndarray,
 ) -> list[Bounds]:
-    """Bound the tangents of every value over `B` boxes.
+    """Bound the derivatives of every value with respect to some inputs, over `B` boxes.
 
     Args:
         plan: The plan of the graph.

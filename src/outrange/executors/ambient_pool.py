@@ -31,11 +31,11 @@ class Workers:
         self._callbacks: list[Callable[[], None]] = []
 
     def on_close(self, callback: Callable[[], None]) -> None:
-        """Register a callback for the end of the question."""
+        """Register a function for `close` to call."""
         self._callbacks.append(callback)
 
     def close(self) -> None:
-        """Call each registered callback exactly once, because the question has ended."""
+        """Call each function registered with `on_close`, exactly once."""
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()

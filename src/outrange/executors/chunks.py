@@ -62,7 +62,7 @@ class Chunks:
         self._lately: deque[float] = deque(maxlen=WINDOW)
 
     def add(self, seconds: float) -> None:
-        """Record the duration of one question."""
+        """Record how many seconds it took to answer one question."""
         self._lately.append(seconds)
 
     def size(self, waiting: int, workers: int) -> int:
@@ -93,7 +93,7 @@ class Chunks:
 
     @property
     def _usual(self) -> float:
-        """The median duration of a question in seconds."""
+        """The median of the recently recorded durations of questions, in seconds."""
         return max(median(self._lately), 1e-3)
 
 

@@ -1,4 +1,4 @@
-"""Handles the arguments `executor` and `resume` of the public questions."""
+"""Handles the arguments `executor` and `resume` of the public functions."""
 
 from __future__ import annotations
 

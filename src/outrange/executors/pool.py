@@ -17,7 +17,7 @@ SIZES = ("_max_workers", "max_workers", "num_workers")
 
 
 class Pool(Protocol):
-    """A set of workers behind any kind of executor."""
+    """Common interface to the workers of any kind of executor."""
 
     @property
     def size(self) -> int:

@@ -92,13 +92,13 @@ class CachedPayload:
         return self._objects[name]
 
     def drop(self, name: str) -> None:
-        """Remove a derived object that is large and not needed soon."""
+        """Remove the derived object `name`, so that its memory can be reused."""
         self._objects.pop(name, None)
 
 
 @cache
 def process_cache() -> WorkerCache:
-    """Return the cache of this process."""
+    """Return the cache of payloads that all tasks in this process share."""
     return WorkerCache()
 
 

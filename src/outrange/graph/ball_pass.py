@@ -23,7 +23,7 @@ _LEAST = 2.0**-1060
 
 @dataclass(frozen=True, eq=False)
 class CoefficientBalls:
-    """The coefficients of an affine op, as balls.
+    """The coefficients of an affine op, enclosed in balls (intervals of arbitrary precision).
 
     Args:
         parts: For each input, the matrix `(m, n_i)`: a matrix of balls if many entries are nonzero,
@@ -36,7 +36,7 @@ class CoefficientBalls:
 
     @classmethod
     def of(cls, op: Affine) -> CoefficientBalls:
-        """Return the coefficients of an op as balls."""
+        """Enclose the coefficients of an op in balls."""
         exact = op.plain and op.ulps == 0
         off = 0.0 if exact else gamma(2 * op.terms + 6)
         parts = []
@@ -211,7 +211,7 @@ class BallPass:
 def _on_lines(
     knots: Sequence[float], lines: Sequence[tuple[float, float]], x: list[Any], ends: Bounds
 ) -> list[Any]:
-    """Evaluate a piecewise-linear curve without jumps at balls.
+    """Evaluate a continuous piecewise-linear curve at each of the balls `x`.
 
     Each result is the hull of the lines on which a ball may lie. Where float64 intervals determine
     the line, the ball is not compared with the knots.
@@ -235,7 +235,7 @@ def _on_lines(
 
 
 def _along(line: tuple[float, Any, Any], b: Any) -> Any:
-    """Evaluate one line at a ball.
+    """Evaluate one line of a piecewise-linear curve at the ball `b`.
 
     Slopes 1 and 0 need no product, so that an infinite ball is not multiplied.
     """

@@ -25,7 +25,9 @@ MOST_FORMULAS = 512
 
 @dataclass(frozen=True, eq=False)
 class EntryExpressions:
-    """Expressions `value[j] = ids[j](root[source[j]])`.
+    """Expressions for the entries of a value in terms of entries of one earlier value, the root.
+
+    Entry `j` of the value is the expression `ids[j]` of entry `source[j]` of the root.
 
     Args:
         source: `(n,)`: positions in the root; `-1` where the entry is a constant.
@@ -36,7 +38,7 @@ class EntryExpressions:
     ids: np.ndarray
 
     def distinct(self, table: Expressions) -> list[int]:
-        """Return the distinct expressions, except constants that are float64 numbers."""
+        """Return the indices of the distinct expressions, without constants that are float64."""
         expressions = []
         for e in np.unique(self.ids).tolist():
             value = table.value_of(e)

@@ -186,9 +186,10 @@ def _node(
 def _sums(
     op: Affine, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return `|W| e` and `|W| (|x| + e) + |b|`.
+    """Bound the propagated error, `|W| e`, and the magnitude of the result, `|W| (|x| + e) + |b|`.
 
-    Both are computed in one product, because reading the weights dominates its time.
+    `W` and `b` are the coefficients and the bias of `op`, `x` its inputs, and `e` their errors.
+    Both bounds are computed in one product, because reading the weights dominates its time.
     """
     largest = tuple(np.abs(x) + e for x, e in zip(inputs, before, strict=True))
     if not any(e.any() for e in before):

@@ -162,7 +162,7 @@ class Graph:
         return self.run_all(x)[self.output]
 
     def readers(self) -> list[list[int]]:
-        """Return for every value the values whose ops read it."""
+        """Return, for each value, the indices of the values computed directly from it."""
         readers: list[list[int]] = [[] for _ in range(len(self.nodes) + 1)]
         for i, node in enumerate(self.nodes):
             for j in set(node.inputs):

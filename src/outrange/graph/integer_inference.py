@@ -51,7 +51,7 @@ def cast_to_integer(b: Builder, x: Operand, dtype: str) -> Operand | None:
 
 
 def input_slot(name: str, shape: tuple[int, ...], dtype: str) -> Slot:
-    """Return an input of the given dtype."""
+    """Build the slot of an input, with the limits of its dtype if that is an integer type."""
     return Slot(name, shape, dtype in INTEGER_LIMITS, INTEGER_LIMITS.get(dtype, (-np.inf, np.inf)))
 
 

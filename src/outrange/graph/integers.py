@@ -45,7 +45,7 @@ def quotient(b: Builder, x: Operand, divisor: np.ndarray, *, floored: bool = Fal
 
 
 def remainder(b: Builder, x: Operand, divisor: np.ndarray, *, floored: bool = True) -> Operand:
-    """Return the remainder that `quotient` leaves.
+    """Return the remainder of the integer division `quotient(b, x, divisor)`.
 
     It has the sign of the divisor if `floored`, else the sign of `x`.
     """

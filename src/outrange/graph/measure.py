@@ -102,7 +102,7 @@ class _Measure:
         self._count = 1
 
     def entry(self, formula: Formula) -> int:
-        """Return the index of the entry for the formula's value."""
+        """Return the index of the entry that encodes the value of a formula."""
         if isinstance(formula, Atom):
             return self._atom(formula)
         if formula not in self._joins:

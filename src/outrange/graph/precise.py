@@ -113,11 +113,11 @@ class BallEvaluator:
 
     @property
     def graph(self) -> Graph:
-        """The network."""
+        """The graph that is evaluated."""
         return self._graph
 
     def _map_of(self, k: int, op: Affine) -> CoefficientBalls:
-        """Return the coefficients of node `k`, which are cached."""
+        """Return the coefficients of node `k` as balls, which are computed once."""
         if k not in self._maps:
             self._maps[k] = CoefficientBalls.of(op)
         return self._maps[k]

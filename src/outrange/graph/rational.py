@@ -156,7 +156,7 @@ class _Dyadic:
 
     @classmethod
     def of(cls, values: np.ndarray) -> _Dyadic:
-        """Convert finite float64 values."""
+        """Convert finite float64 values to dyadic numbers."""
         values = np.asarray(values, np.float64)
         part, power = np.frexp(values)
         whole = np.ldexp(part, 53).astype(np.int64)
@@ -171,7 +171,7 @@ class _Dyadic:
 
     @classmethod
     def from_fractions(cls, values: Sequence[Fraction]) -> _Dyadic:
-        """Convert fractions whose denominators are powers of two."""
+        """Convert fractions whose denominators are powers of two to dyadic numbers."""
         power = -max((v.denominator.bit_length() - 1 for v in values), default=0)
         numbers = np.empty(len(values), object)
         numbers[:] = [int(v * (1 << -power)) for v in values]

@@ -1,4 +1,4 @@
-"""Verification of a property on an input set, with provenance."""
+"""Verification of a property on an input set, with the provenance recorded in the answer."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ FEW_BITS = 2.0**-40
 def find_attained_outputs(
     graph: Graph, value: int, entries: np.ndarray, pieces: Sequence[Star], sets: Sequence[Region]
 ) -> np.ndarray:
-    """Return the exact outputs at corners of pieces, `(n, outputs)`.
+    """Return exact outputs of the network at corners of the given pieces, `(n, outputs)`.
 
     Outputs that float64 cannot represent are omitted.
 

@@ -228,7 +228,7 @@ def behaviour(
 
 
 def _between(left: float, right: float) -> float:
-    """Return a point strictly inside a gap between knots."""
+    """Return a finite number strictly between `left` and `right`, which may be infinite."""
     if np.isinf(left) and np.isinf(right):
         return 0.0
     if np.isinf(left):

@@ -78,7 +78,7 @@ Beyond it, errors of the value are only propagated forward.
 
 @dataclass(frozen=True, eq=False)
 class Float32Plan:
-    """The part of the analysis that does not depend on boxes.
+    """The part of a graph's float32 error analysis that does not depend on boxes.
 
     Args:
         graph: The graph, operation by operation as the model computes it.

@@ -1,4 +1,4 @@
-"""Rounding of sums with known terms, in any tree of additions.
+"""Bounds on the rounding errors of sums with known terms, for any order of additions.
 
 A sum of `n` terms has `n - 1` additions in any association: the inner nodes of a tree. The `k`
 largest positive terms add up to `P_k`, the `k` largest negative ones to `-Q_k`; no node over `k`
@@ -97,7 +97,7 @@ def by_terms(
 
 
 class _Side(NamedTuple):
-    """Sums of terms of one sign.
+    """Sums of the positive terms of each result, or of the negative ones.
 
     Args:
         most: `(B, n, T)` the largest term, the sum of the two largest, and so on.

@@ -118,7 +118,7 @@ class InputErrors:
 
 @dataclass(frozen=True, eq=False)
 class OutputErrors:
-    """The errors of an op's value.
+    """Bounds on the float32 errors of the results of an op.
 
     Args:
         local: `(B, n)` rounding of the op itself, and the error of `lines`, if any.
@@ -139,7 +139,7 @@ class OutputErrors:
 
     @property
     def rounding(self) -> np.ndarray:
-        """The rounding of the op itself, without the error of `lines`."""
+        """Bound on the rounding error of the op itself, without the error of `lines`."""
         return self.local if self.own_rounding is None else self.own_rounding
 
 

@@ -54,7 +54,7 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 
 
 def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
-    """Return the inputs of the composition.
+    """Return the input slots of the composed graph.
 
     An input that shares some entries with earlier inputs becomes a vector of its other entries.
 

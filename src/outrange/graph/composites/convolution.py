@@ -120,7 +120,7 @@ def convolve_transposed(
 
 
 def _image(x: Operand, channels_first: bool) -> tuple[tuple[int, ...], int]:
-    """Return the spatial shape and the number of channels."""
+    """Return the spatial shape and the number of channels of the images `x`."""
     shape = tuple(x.shape)
     return (shape[2:], shape[1]) if channels_first else (shape[1:-1], shape[-1])
 

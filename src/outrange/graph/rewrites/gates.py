@@ -188,7 +188,7 @@ def _factors(nodes: list[Node], value: int) -> tuple[int, int] | None:
 
 
 def _is_rest(nodes: list[Node], value: int, of: int) -> bool:
-    """Return whether `value` is `1 - of`."""
+    """Return whether the graph computes value `value` as 1 minus value `of`."""
     node = nodes[value - 1] if value else None
     if node is None or not isinstance(node.op, Affine) or node.inputs != (of,):
         return False

@@ -53,7 +53,7 @@ def regions(nodes: Sequence[Node], v: int, readers: Sequence[Set[int]] | None) -
 
 
 def has_region(nodes: Sequence[Node], v: int) -> bool:
-    """Return whether a fusible region may end at `v`, ignoring readers.
+    """Return whether a fusible region may end at value `v`, regardless of which nodes read it.
 
     This is a cheap necessary condition for fusion.
     """
@@ -76,7 +76,7 @@ def _grow(
     forced: bool = False,
     bent: int = 0,
 ) -> Iterator[FusedRegion]:
-    """Yield regions in increasing size; each contains the previous ones."""
+    """Yield fusible regions grown backwards from `inner`; each contains the previous ones."""
     ends_here = False
     for v in inner:
         forced, bent = forced or _is_forced(nodes, v), bent + is_bent(nodes[v - 1].op)

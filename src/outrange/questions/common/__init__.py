@@ -1,1 +1,1 @@
-"""Arguments, names and targets that all questions share."""
+"""Helpers that the modules of `questions` share: argument checks, entry names, and targets."""

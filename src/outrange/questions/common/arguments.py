@@ -8,7 +8,7 @@ from ...core import InputError
 
 
 def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
-    """Check that `tol` and `time_limit` are usable numbers.
+    """Check that `tol` is at least 0 and `time_limit` is positive, unless they are None.
 
     Args:
         tol: Relative tolerance, or None.
@@ -16,7 +16,7 @@ def check_limits(tol: Any, time_limit: Any, *, default: bool = True) -> None:
         default: Whether `tol` may be None.
 
     Raises:
-        InputError: A limit is not usable.
+        InputError: `tol` or `time_limit` is not such a number, or `tol` is None without `default`.
     """
     usable = default if tol is None else _is_finite_number(tol) and tol >= 0
     if not usable:

@@ -12,7 +12,7 @@ Named = np.ndarray | dict[str, np.ndarray]
 
 
 def split_by_name(slots: Sequence[Slot], flat: np.ndarray) -> Named:
-    """Split a flat vector into arrays with the slots' shapes.
+    """Split a flat vector into one array per slot, each with the shape of its slot.
 
     Returns:
         The array of a single slot; for several slots, a dict from name to array.

@@ -1,4 +1,4 @@
-"""Interface of networks that questions use and front ends implement."""
+"""Protocols for networks, which the front ends implement and the package `questions` uses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Conversion of search progress to the progress of a question."""
+"""Conversion of the progress of a search to the `RangeProgress` that a user receives."""
 
 from __future__ import annotations
 

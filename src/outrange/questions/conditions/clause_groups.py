@@ -23,7 +23,7 @@ MOST_TOGETHER = 256
 
 @dataclass(frozen=True, eq=False)
 class ExpandedClauses:
-    """The clauses that remain to be decided.
+    """The clauses of an expanded formula that remain to be decided.
 
     Args:
         groups: Clauses, grouped by their boxes.
@@ -38,7 +38,7 @@ class ExpandedClauses:
 def expand_groups(
     formula: Formula, regions: Sequence[Region], name_input: Callable[[int], str]
 ) -> list[ClauseGroup]:
-    """Return the groups of `expand_clauses`."""
+    """Expand a formula into groups of clauses; `expand_clauses` also returns a bound."""
     return expand_clauses(formula, regions, name_input).groups
 
 

@@ -67,7 +67,7 @@ def merge_equal_inputs(specification: Specification) -> tuple[Specification, np.
 
 
 def _renumber(specification: Specification, index: np.ndarray) -> Formula | None:
-    """Return the unsafe formula in terms of the remaining inputs.
+    """Rewrite the unsafe formula over the inputs that remain after equal ones are merged.
 
     The result is None if a merged coefficient is not a float64 number.
     """

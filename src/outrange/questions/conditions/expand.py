@@ -18,7 +18,7 @@ BETWEEN_CHECKS = 1 << 10
 
 @dataclass
 class PartialClause:
-    """A conjunction under construction.
+    """A conjunction that is built step by step while a formula is expanded.
 
     Args:
         lo: Lower bounds of the inputs, then of the outputs.
@@ -74,7 +74,7 @@ class Expansion:
         """Lower bound, at least 0, on the values of all refuted alternatives; infinite at first."""
 
     def of(self, formula: Formula) -> Iterator[PartialClause]:
-        """Yield the conjunctions of a formula one by one.
+        """Yield the conjunctions into which a formula expands, one by one.
 
         Raises:
             OutOfTime: The deadline passed during the expansion.
@@ -154,9 +154,10 @@ class Expansion:
         return bool(case.lo[i] <= case.hi[i])
 
     def _propagate(self, case: PartialClause) -> bool:
-        """Remove the alternatives that the case refutes, until nothing changes.
+        """Remove refuted alternatives from the pending disjunctions, until nothing changes.
 
-        Return False if all alternatives of a disjunction are refuted.
+        An alternative is refuted if it holds nowhere in the box of `case`. Return False if all
+        alternatives of a disjunction are refuted.
         """
         changed = True
         while changed:

@@ -18,7 +18,7 @@ LONG = 32
 
 @dataclass(frozen=True)
 class Bound:
-    """Bound `end` stated by an inequality in one variable.
+    """The bound on a variable that an inequality in this variable alone states.
 
     Args:
         variable: Index into `[x, y]`.
@@ -75,7 +75,7 @@ class SplitConjunction:
     rest: tuple[Formula, ...]
 
     def truth_on(self, lo: np.ndarray, hi: np.ndarray) -> bool | None:
-        """Return whether the bounds hold throughout a box.
+        """Return whether the bounds stored in the arrays hold throughout a box.
 
         The result is False if they hold nowhere in the box, and None in all other cases.
         """

@@ -43,7 +43,7 @@ _TOGETHER = 2**18
 
 @dataclass(frozen=True)
 class EvidenceBudget:
-    """Time for evaluating the points of an answer.
+    """Time reserved for evaluating the points that an answer reports.
 
     Args:
         seconds: Part of the time limit, in seconds, that the search must leave for the points.

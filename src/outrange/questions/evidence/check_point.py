@@ -212,7 +212,7 @@ def float_above(value: float | Fraction) -> float:
 
 
 def nearby(x: np.ndarray, regions: Sequence[Region]) -> list[np.ndarray]:
-    """Return points at or next to `x`, without duplicates.
+    """Return `x` and at most two points near it, without duplicates.
 
     These are `x` rounded to float32, the rounded point moved back into the box of `x` if it is
     outside, and `x` itself.

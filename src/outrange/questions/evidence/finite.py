@@ -15,7 +15,7 @@ MOST_POINTS = 256
 
 
 def holds_nowhere(groups: Sequence[ClauseGroup], judge: ExactChecker) -> bool:
-    """Return whether enumeration proves that a condition fails at every input.
+    """Return whether checking all inputs one by one proves that a condition never holds.
 
     Args:
         groups: Clause groups, whose boxes contain all inputs at which the condition could hold. The

@@ -63,7 +63,7 @@ def _compare_with_number(op: str, choice: IndexChoice, number: Number) -> Formul
 
 
 def _is(choice: IndexChoice, k: int) -> Formula:
-    """Build the formula stating that the choice is `k`.
+    """Build the formula stating that the index `choice` equals `k`.
 
     Entry `k` is then larger than all entries before it, and at least as large as all after it.
     """
@@ -76,7 +76,7 @@ def _is(choice: IndexChoice, k: int) -> Formula:
 
 
 def _among_first(choice: IndexChoice, count: int) -> Formula:
-    """Build the formula stating that the choice is below `count`.
+    """Build the formula stating that the index `choice` is less than `count`.
 
     This is the case if one of the first `count` entries is at least as large as all later ones.
     """

@@ -182,7 +182,7 @@ class Expression(ExpressionNode):
         return Index("argmin", (self,), axis)
 
     def ravel(self) -> Expression:
-        """Flatten the entries into one row."""
+        """Flatten the expression to one axis."""
         return self.reshape(-1)
 
     def reshape(self, *shape: Any) -> Expression:

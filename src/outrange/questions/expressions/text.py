@@ -1,4 +1,4 @@
-"""Text of nodes in Python's notation; long texts are abbreviated."""
+"""Text of expressions and conditions in Python's notation; long texts are abbreviated."""
 
 from __future__ import annotations
 

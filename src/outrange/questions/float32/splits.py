@@ -31,7 +31,7 @@ PATIENCE = 24
 
 @dataclass(frozen=True, eq=False)
 class Float32Ends:
-    """Proved bounds on forms in float32.
+    """Proved bounds on linear forms of the outputs computed in float32.
 
     Args:
         lo: `(k,)` lower bounds on the forms.

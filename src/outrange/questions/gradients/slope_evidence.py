@@ -50,7 +50,7 @@ def check_count(count: int, inputs: int) -> None:
 
 
 def both_ends(partials: Partials) -> Partials:
-    """Return the slopes, followed by their negatives."""
+    """Return the given partial derivatives, followed by their negatives."""
     sign = np.concatenate([partials.sign, -partials.sign])
     return Partials(np.tile(partials.form, 2), np.tile(partials.direction, 2), sign)
 

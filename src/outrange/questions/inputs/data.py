@@ -104,7 +104,7 @@ def ball(
 
 
 def _radius_of(radius: Any, name: str, names: Any) -> Any:
-    """Return the radius of one of several inputs."""
+    """Return the radius of the input `name`, given one radius for all inputs or one per input."""
     if hasattr(radius, "index") and hasattr(radius, "to_dict"):
         radius = radius.to_dict()
     if isinstance(radius, Mapping):

@@ -119,7 +119,7 @@ def _evaluate_point(solution: Solution, formed: Graph, domain: DomainBoxes) -> S
 
 
 class _Chain:
-    """Minimization by decisions at thresholds until the bracket is narrow enough."""
+    """Minimization that compares the minimum with thresholds until its bracket is narrow enough."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class _Chain:
         return self._solution(stopped or Status.ROUNDING)
 
     def _start(self) -> Status | None:
-        """Find a feasible input and first bounds.
+        """Find a feasible input and first bounds on the minimum.
 
         Returns a status if the search is over, else None.
         """

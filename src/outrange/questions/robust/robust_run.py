@@ -107,7 +107,7 @@ class RobustRun:
         return bool(self._wrong[i])
 
     def settle(self, i: int, left: float) -> None:
-        """Decide input `i` in this process."""
+        """Decide in this process whether input `i` is robust."""
         begin = read_clock()
         verdict = self.question(i, left).decide(self.network)
         if verdict.reason == "interrupted":

@@ -172,7 +172,7 @@ def _name(chunk: Sequence[SentInput]) -> str:
 
 
 def _conclude(run: RobustRun, sent: SentInput, result: InputResult) -> bool:
-    """Record a worker's result.
+    """Record the result that a worker returned for one input.
 
     Returns False for a counterexample that the user's model does not reproduce. In that case, the
     input must be searched again with the model itself, later and in this process, because this
