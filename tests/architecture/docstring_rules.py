@@ -216,7 +216,7 @@ def _example_problems(name: str, doc: Docstring) -> Iterator[str]:
 
 
 def _bounding_problems(name: str, doc: Docstring) -> Iterator[str]:
-    same = re.search(r"^Sound, complete, cost, reference: as `outrange\.(\w+)`", doc.text, re.M)
+    same = re.search(r"^Sound, complete, cost, reference: as for `outrange\.(\w+)`", doc.text, re.M)
     if same:
         other = Docstring(inspect.getdoc(getattr(outrange, same[1], None)) or "")
         if not all(other.paragraph(word) for word in BOUNDING):

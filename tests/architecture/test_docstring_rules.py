@@ -83,7 +83,7 @@ def test_no_docstring_lacks_everything():
 
 def test_a_reference_to_another_function_counts_only_if_that_one_says_it():
     tail = GOOD[GOOD.index("Sound:") : GOOD.index('"""', 3)]
-    shared = "Sound, complete, cost, reference: as `outrange.{}`.\n"
+    shared = "Sound, complete, cost, reference: as for `outrange.{}`.\n"
     assert _problems(GOOD.replace(tail, shared.format("verify"))) == []
     (problem,) = _problems(GOOD.replace(tail, shared.format("load")))
     assert "does not say it either" in problem

@@ -64,7 +64,7 @@ def assert_holds(
         >>> assert_holds(model, y[0] <= 2.5, (0, 1))
         Verdict(HOLDS, 'y[0] <= 2.5')
 
-    Sound, complete, cost, reference: as `outrange.verify`.
+    Sound, complete, cost, reference: as for `outrange.verify`.
     """
     __tracebackhide__ = True
     _check(unknown, options)
@@ -112,7 +112,7 @@ def assert_range(
         >>> assert_range(model, (0, 1), -0.5, 2.5)
         Verdict(HOLDS, '(y >= -0.5).all() & (y <= 2.5).all()')
 
-    Sound, complete, cost, reference: as `outrange.verify`.
+    Sound, complete, cost, reference: as for `outrange.verify`.
     """
     __tracebackhide__ = True
     _check(unknown, options)

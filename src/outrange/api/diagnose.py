@@ -206,7 +206,7 @@ def assert_no_findings(
         >>> assert_no_findings(model, x, 2 * x, level="proved")
         Diagnosis('line', 0 PROVED, 0 MEASURED, 0 SUSPECTED)
 
-    Sound, complete, cost, reference: as `outrange.diagnose`.
+    Sound, complete, cost, reference: as for `outrange.diagnose`.
     """
     __tracebackhide__ = True
     return diagnose(model, x, y, **options).raise_on(level)

@@ -41,7 +41,7 @@ def explore(model: Any, box: Any = None, *, time_limit: float = 60.0) -> Explore
         >>> widget = explore(keras.Sequential([keras.Input((2,)), layer]), (0, 1))
         >>> widget.close()
 
-    Sound, complete, cost, reference: as `outrange.output_range`.
+    Sound, complete, cost, reference: as for `outrange.output_range`.
     """
     from ..explorer.exhibit import Exhibit
 

@@ -137,7 +137,7 @@ def maximize(
         >>> maximize(model, y[0] - x[0], (0, 1), where=(y[0] <= 1.5))
         Optimum(max y[0] - x[0] = 1, exact to 1e-06, FLOAT64_ROUNDED)
 
-    Sound, complete, cost, reference: as `outrange.minimize`.
+    Sound, complete, cost, reference: as for `outrange.minimize`.
     """
     return _optimum("max", model, objective, box, where, tol, time_limit, seed, certificate, check)
 

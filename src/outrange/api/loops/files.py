@@ -65,7 +65,7 @@ def loop_file(path: str | os.PathLike, controller: Any = None) -> dict[str, Any]
         >>> closed_loop(**loop_file(path, controller=lambda x: [-x[0]])).status
         'HOLDS'
 
-    Sound, complete, cost, reference: as `outrange.closed_loop`.
+    Sound, complete, cost, reference: as for `outrange.closed_loop`.
     """
     keys = _read_keys(path)
     variables = _variables(keys)
