@@ -16,7 +16,7 @@ UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 
 def run(arguments: list[str] | None = None, vnnlib: bool = False) -> int:
-    """Run the command line.
+    """Run the command that the command-line arguments specify.
 
     Args:
         arguments: Arguments without the program name; None for those of the process.

@@ -38,7 +38,7 @@ Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 
 class Screen(Protocol):
-    """A destination for frames."""
+    """A place where the frames of a live view are shown, such as a terminal or a notebook."""
 
     def show(self, frame: Frame) -> None: ...
 
@@ -97,7 +97,7 @@ class Display:
             self._news = {**self._news, type(report): report}
 
     def frame(self) -> Frame:
-        """Return the current frame."""
+        """Return a frame that shows the latest progress reports."""
         from .frame import frame
 
         return frame(self._title, read_wall_clock() - self._begin, self._news)
@@ -178,7 +178,7 @@ def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
 
 
 def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
-    """Return a decorator that shows the progress of a long question.
+    """Return a decorator that shows the progress of a long-running function.
 
     Args:
         title: Title of the question, in a few words.

@@ -22,7 +22,7 @@ LONGEST_NAME, LONGEST_LINE = 28, 100
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a view.
+    """A line of a frame: a label, a progress bar and a text.
 
     Args:
         name: Label of the line.
@@ -53,7 +53,7 @@ class Between:
 
 
 def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
-    """Return the view of the latest reports.
+    """Return a frame that shows the latest progress reports.
 
     Args:
         title: Title of the question.

@@ -20,7 +20,7 @@ BENDS = ("line", "cup", "cap")
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """The elementwise function `y = f(x)`.
+    """An elementwise function `y = f(x)`, with the properties from which bounds are derived.
 
     Args:
         name: Name of the op in reports.

@@ -34,7 +34,7 @@ def check_finite(op: Any, source: str) -> None:
 
 
 def check_attributes(name: str, attributes: Mapping[str, Any], source: str) -> None:
-    """Reject a function with a NaN attribute.
+    """Raise `ModelError` if an attribute of a function is NaN.
 
     Args:
         name: Name of the function.

@@ -1,4 +1,4 @@
-"""Stated bounds on the errors of a runtime's float32 functions.
+"""Stated bounds on the errors of float32 functions, which every runtime must satisfy.
 
 The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tiny`. Here, `u` is
 `2^-24`, and `tiny = 2^-126` is the least normal number, below which a result may be flushed to
@@ -19,7 +19,7 @@ from .curve import Curve
 
 @dataclass(frozen=True)
 class Float32Error:
-    """Error bound of a function, in units of roundoff.
+    """Error bound of a float32 function, in units of the roundoff `2^-24`.
 
     Args:
         relative: The part that is relative to the value of the function.

@@ -1,4 +1,4 @@
-"""The kinds of ops.
+"""Three kinds of ops: affine maps, rearrangements of entries, and maxima of windows.
 
 An op states properties of a real function. It never refers to a domain, a framework or an
 algorithm. Domains read these properties, so a new op is one new file, and a new domain is one new
@@ -85,11 +85,11 @@ class Affine:
     entries: "Callable[[], tuple[Entries, ...]] | None" = None
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the result, in the precision of `xs`."""
+        """Return the value of the op at the inputs `xs`, in their precision."""
         return self.apply(xs, False) + self.bias
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
-        """Return the op restricted to the results `outputs` and perhaps others."""
+        """Return a `SubOp` that computes the results `outputs` of this op, and perhaps others."""
         if self.part is not None:
             part = self.part(outputs)
             # The op's bias may have been replaced after its construction.
@@ -132,7 +132,7 @@ class Rearrange:
         return tuple(out[..., a:b] for a, b in pairwise(ends))
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
-        """Return the op restricted to the results `outputs`; unread inputs become empty."""
+        """Return a `SubOp` that computes only the results `outputs`; unread inputs become empty."""
         index = self.index[outputs]
         ends = np.cumsum((0, *self.sizes))
         # An op needs an input, even if it is constant.
@@ -180,7 +180,7 @@ class Largest:
         return len(self.windows)
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
-        """Return the op restricted to the results `outputs`."""
+        """Return a `SubOp` that computes only the results `outputs` of this op."""
         windows = self.windows[outputs]
         used = np.unique(windows[windows >= 0])
         moved = np.where(windows < 0, -1, np.searchsorted(used, windows))
@@ -202,6 +202,6 @@ class Largest:
         return cache(lambda size: Scatter(self.windows.ravel(), size))
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the result, in the precision of `xs`."""
+        """Return the value of the op at the inputs `xs`, in their precision."""
         picked = xs[0][..., np.maximum(self.windows, 0)]
         return np.where(self.windows < 0, -np.inf, picked).max(axis=-1)

@@ -48,7 +48,7 @@ class Product:
         return self.left.size
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the result, in the precision of `xs`."""
+        """Return the value of the op at the inputs `xs`, in their precision."""
         return xs[0][..., self.left] * xs[1][..., self.right]
 
     def pull(self, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +63,7 @@ class Product:
         )
 
     def restrict(self, outputs: np.ndarray) -> SubOp:
-        """Return the op restricted to the results `outputs`."""
+        """Return a `SubOp` that computes only the results `outputs` of this op."""
         left, first = np.unique(self.left[outputs], return_inverse=True)
         right, second = np.unique(self.right[outputs], return_inverse=True)
         sizes = left.size, right.size

@@ -1,4 +1,4 @@
-"""The only table of curves, filled when `outrange.ops` is imported."""
+"""The table of all curves by name, filled when `outrange.ops` is imported."""
 
 import dataclasses
 import functools

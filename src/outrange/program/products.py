@@ -1,4 +1,4 @@
-"""Products with a kernel whose last axis counts units."""
+"""A record of products with a kernel, made by dense layers and convolutions."""
 
 from dataclasses import dataclass
 

@@ -208,7 +208,8 @@ class Program:
         losses: One record per output that has a loss; empty if there is none.
         optimizer: The optimizer; None if the model is not compiled with one.
         whole: Graph of the model with its stored weights; None if nothing could be read.
-        free: The same without any assumption about values that trainable weights affect.
+        free: The graph without any assumption about values that trainable weights affect; None as
+            for `whole`.
         predict: Maps data in the user's form to the outputs: float32, one array per output.
         measure: Maps `(x, y)` to the loss and its gradients.
         rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps on a copy, on the

@@ -1,4 +1,4 @@
-"""A mechanical edit of a model."""
+"""A record of one mechanical edit of a model, such as another activation or loss."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

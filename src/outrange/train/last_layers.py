@@ -20,7 +20,7 @@ SCALES = (0.1, 10.0)
 
 @dataclass(frozen=True)
 class LastLayer:
-    """A last layer with its loss, and the reasons for both.
+    """A recommended last layer with its loss, and the reasons for both.
 
     Args:
         units: Width of the last layer.

@@ -130,7 +130,7 @@ class RangeMonitor(keras().callbacks.Callback):
 
     @property
     def spent(self) -> float:
-        """Seconds of processor time spent so far."""
+        """Seconds of processor time that the monitor has spent so far."""
         return self.time_share.spent
 
     # ---- called by Keras --------------------------------------------------------------------
@@ -175,7 +175,7 @@ class RangeMonitor(keras().callbacks.Callback):
     # ---- measuring --------------------------------------------------------------------------
 
     def close(self, epoch: int) -> None:
-        """Make the last measurement.
+        """Bound the layers of the model for the last time in this training run.
 
         If there has been no time for any measurement with linear bounds, use interval arithmetic.
 
@@ -192,7 +192,7 @@ class RangeMonitor(keras().callbacks.Callback):
             warnings.warn(self.time_share.explain_missing(), UserWarning, stacklevel=2)
 
     def look(self, epoch: int) -> None:
-        """Measure if the time budget allows it.
+        """Bound the layers of the model after an epoch if the time budget allows it.
 
         Args:
             epoch: Index of the epoch, from 0.

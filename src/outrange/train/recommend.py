@@ -114,7 +114,7 @@ def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
 
 
 def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
-    """Return the optimizer, its learning rate, and the reason for them.
+    """Return the recommended optimizer, its learning rate, and the reason for both.
 
     The reason states a rate above which plain SGD diverges.
 

@@ -25,7 +25,7 @@ NUMBERS = 32_000_000
 
 @dataclass(frozen=True, eq=False)
 class LayerMoment:
-    """The measurements of one layer with an activation.
+    """The measurements of one layer with an activation, at one moment of training.
 
     Args:
         name: Path of the layer, followed by a call number if the layer is called several times.
@@ -48,7 +48,7 @@ class LayerMoment:
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """The measurements of all layers at one moment.
+    """The measurements of a model at one moment of training: its layers and output bounds.
 
     Args:
         layers: The layers with an activation.

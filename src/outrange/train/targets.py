@@ -32,7 +32,7 @@ factor."""
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Targets with their kind.
+    """Training targets with their kind, such as class numbers or real values.
 
     Args:
         kind: The kind, a key of `KINDS`.

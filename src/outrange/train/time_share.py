@@ -129,7 +129,7 @@ class TimeShare:
         return self.pays(self.look)
 
     def allows_glance(self) -> bool:
-        """Return whether there is time for a last measurement with intervals."""
+        """Return whether there is time for a last measurement with interval arithmetic."""
         needed = GLANCE * self.reading
         return needed <= CHEAP or self.pays(needed, reserve=0.0)
 

@@ -23,7 +23,7 @@ def ask_explore(
     seconds: float,
     unsafe: bool,
 ) -> int:
-    """Serve the page until Ctrl-C.
+    """Serve the explorer page of a model until the user presses Ctrl-C.
 
     Args:
         model: File of the model.

@@ -118,7 +118,7 @@ def ask_loop(
 def _parts(
     network: Any, box: BoxOptions, parts: dict[str, Any], formulas: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return the arguments `controller`, `plant` and `initial` of `closed_loop`, among others."""
+    """Return arguments of `closed_loop`: `controller`, `initial`, `states` and those in `parts`."""
     from ...graph import Slot
 
     names = box.feature_names

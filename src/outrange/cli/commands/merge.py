@@ -74,7 +74,7 @@ def _better(earlier: tuple[Result, Path] | None, result: Result, path: Path) -> 
 
 
 def _order(origins: Sequence[Origin]) -> list[Key]:
-    """Return the keys of the whole list in its order."""
+    """Return the keys of all instances, in the order of the list that was sharded."""
     parts = {origin.number: origin.keys for origin in origins}
     count = origins[0].count
     longest = max(map(len, parts.values()))

@@ -1,4 +1,4 @@
-"""`outrange range` and `outrange summary`."""
+"""`outrange range` and `outrange summary`: bound the outputs or all layers of a model."""
 
 from __future__ import annotations
 

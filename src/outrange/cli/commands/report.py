@@ -140,7 +140,7 @@ def _output_names(
 
 
 def read_units(texts: Sequence[str]) -> dict[str, str] | str:
-    """Return units in the form that `outrange.report` accepts.
+    """Return the units of the outputs in the form that `outrange.report` accepts.
 
     Raises:
         InputError: There are several parts, and one is not `name=unit`.

@@ -23,7 +23,7 @@ from ..exit_codes import CONTRADICTED, EXACT, INTERRUPTED, OPEN, VIOLATED, fail
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """The parsed options of the command.
+    """The parsed options of `outrange verify-all`.
 
     Args:
         root: Folder to which file names are relative; None for the folder of the list.

@@ -1,4 +1,4 @@
-"""Commands that the standard prescribes: `verify`, `supports`, `--name`, `--version`."""
+"""Commands that VNN-LIB 2.0 prescribes: `verify`, `supports`, `--name`, `--version`."""
 
 from __future__ import annotations
 

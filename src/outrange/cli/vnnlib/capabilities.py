@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Capability:
-    """A capability, that is, one option of `supports`.
+    """A capability of this verifier that an option of `supports` prints.
 
     Args:
         lines: Function that returns the lines to print.

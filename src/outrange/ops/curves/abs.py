@@ -1,4 +1,4 @@
-"""Absolute value."""
+"""Absolute value: `y = |x|`."""
 
 import numpy as np
 

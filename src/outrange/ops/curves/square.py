@@ -1,4 +1,4 @@
-"""Square."""
+"""Square: `y = x**2`."""
 
 import numpy as np
 

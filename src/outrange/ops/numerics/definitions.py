@@ -1,4 +1,4 @@
-"""Definitions of curves, evaluated on balls.
+"""Evaluates definitions of curves on balls, each given by a midpoint and a radius.
 
 A definition `exact(mp, x)` is written for numbers that can be compared. Two balls may overlap, and
 then a comparison is undecided. The definition is run once for each outcome, and the hull of the
@@ -58,9 +58,9 @@ class Definitions:
         raise UndecidedError
 
     def decide(self, certain: bool, impossible: bool) -> bool:
-        """Return the outcome of a comparison.
+        """Return the outcome of a comparison of two balls.
 
-        If it is undecided, return True, and False in a later run.
+        If the comparison is undecided, return True in one run and False in a later one.
         """
         if certain or impossible:
             return certain
@@ -71,12 +71,12 @@ class Definitions:
 
     @property
     def pi(self) -> RealBall:
-        """The number pi."""
+        """A ball that contains the number pi."""
         return RealBall(constant("pi"), self)
 
     @property
     def nan(self) -> RealBall:
-        """A number about which nothing is known."""
+        """A ball that stands for a number about which nothing is known."""
         return RealBall(constant("nan"), self)
 
     def mpf(self, value: Any) -> RealBall:

@@ -1,4 +1,4 @@
-"""Flat indices of image windows."""
+"""Converts between boxes of positions in an image and indices of its flat vector."""
 
 from __future__ import annotations
 

@@ -10,6 +10,6 @@ def logistic(x: np.ndarray) -> np.ndarray:
 
 
 def logistic_slope(x: np.ndarray) -> np.ndarray:
-    """Return the derivative of `logistic`."""
+    """Return the derivative of `logistic` at `x`."""
     e = np.exp(-np.abs(x))
     return e / np.square(1.0 + e)

@@ -4,7 +4,7 @@ import numpy as np
 
 
 class Scatter:
-    """Sums of entries by target, with any batch axes.
+    """Sums of the array entries that share a target index, with any batch axes.
 
     The entries are sorted by target once. A sum of adjacent entries is then many times as fast as
     `np.add.at`.
@@ -30,7 +30,7 @@ class Scatter:
         """The largest number of entries that share a target."""
 
     def sums(self, entries: np.ndarray) -> np.ndarray:
-        """Return the sum for every target, `(..., size)`.
+        """Return the sum of the entries of each target, `(..., size)`.
 
         The `entries`, `(..., n)`, must be in the order `order`.
         """

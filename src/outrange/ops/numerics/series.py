@@ -78,7 +78,7 @@ class Functions:
 
     @property
     def pi(self) -> SeriesBall:
-        """The number pi."""
+        """The number pi, as a constant series."""
         return SeriesBall([constant("pi")], self)
 
     @property
@@ -91,15 +91,15 @@ class Functions:
         return self.of(value)
 
     def tanh(self, x: Any) -> SeriesBall:
-        """Return the hyperbolic tangent, computed with the exponential function."""
+        """Return the hyperbolic tangent of `x`, computed with the exponential function."""
         return 1 - 2 / (self.exp(2 * self.of(x)) + 1)
 
     def sinh(self, x: Any) -> SeriesBall:
-        """Return the hyperbolic sine, computed with the exponential function."""
+        """Return the hyperbolic sine of `x`, computed with the exponential function."""
         return (self.exp(x) - self.exp(-self.of(x))) / 2
 
     def cosh(self, x: Any) -> SeriesBall:
-        """Return the hyperbolic cosine, computed with the exponential function."""
+        """Return the hyperbolic cosine of `x`, computed with the exponential function."""
         return (self.exp(x) + self.exp(-self.of(x))) / 2
 
     def expm1(self, x: Any) -> SeriesBall:
@@ -132,7 +132,7 @@ class SeriesBall:
 
     @property
     def coefficients(self) -> list[Any]:
-        """The balls of all coefficients."""
+        """The coefficients of the series, one ball each, in order of increasing power."""
         return [self.value[j] for j in range(self.among.length)]
 
     def _wrap(self, value: Any) -> SeriesBall:

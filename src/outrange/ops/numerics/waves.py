@@ -1,4 +1,4 @@
-"""Multiples of a quarter turn, each rounded only once."""
+"""Multiples of half of pi, each rounded only once."""
 
 from fractions import Fraction
 

@@ -120,7 +120,7 @@ expression."""
 
 
 def apply_named(t: Expressions, name: str, u: int, **attributes: Any) -> int:
-    """Apply the registered function `name` to an expression.
+    """Return the expression of the registered function `name`, applied to `u`.
 
     Raises:
         UnsupportedError: The function has no expression.

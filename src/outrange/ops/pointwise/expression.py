@@ -78,7 +78,7 @@ class Expressions:
     # ---- construction -----------------------------------------------------------------------
 
     def constant(self, value: Number) -> int:
-        """Return the expression of a number; a float is converted exactly.
+        """Return a number as a constant expression; a float is converted exactly.
 
         Raises:
             UnsupportedError: The number is not finite.
@@ -128,15 +128,15 @@ class Expressions:
         return self.sum(total, rest)
 
     def add(self, a: int, b: int) -> int:
-        """Return `a + b`."""
+        """Return the expression `a + b`."""
         return self.combine([(1, a), (1, b)])
 
     def subtract(self, a: int, b: int) -> int:
-        """Return `a - b`."""
+        """Return the expression `a - b`."""
         return self.combine([(1, a), (-1, b)])
 
     def scale(self, a: int, factor: Number, shift: int | Fraction = 0) -> int:
-        """Return `factor * a + shift`."""
+        """Return the expression `factor * a + shift`."""
         return self.combine([(factor, a)], shift)
 
     def as_monomial(self, e: int) -> tuple[Monomial, Fraction] | None:
@@ -172,14 +172,14 @@ class Expressions:
         return self.sum(total, constant)
 
     def monomial(self, monomial: Monomial, coefficient: Number = Fraction(1)) -> int:
-        """Return `coefficient * monomial`."""
+        """Return the expression `coefficient * monomial`."""
         monomial = identities.in_product(self, monomial)
         if not monomial:
             return self.constant(coefficient)
         return self.sum({monomial: Fraction(coefficient)}, Fraction(0))
 
     def power(self, a: int, exponent: int) -> int:
-        """Return `a ** exponent`, with an integer exponent."""
+        """Return the expression `a ** exponent`, with an integer exponent."""
         if exponent == 0:
             return self.one
         if exponent > 0 and exponent <= 8 and self.is_polynomial(a):
@@ -193,7 +193,7 @@ class Expressions:
         return self.monomial(tuple((b, p * exponent) for b, p in m), c**exponent)
 
     def divide(self, a: int, b: int) -> int:
-        """Return `a / b`."""
+        """Return the expression `a / b`."""
         return self.multiply(a, self.power(b, -1))
 
     def apply(self, name: str, argument: int, **attributes: float) -> int:
@@ -223,7 +223,7 @@ class Expressions:
         return self._enter(Switch(argument, knots, tuple(branches), tuple(at)))
 
     def restrict(self, value: int, needs: Iterable[Need]) -> int:
-        """Return `value` where all `needs` hold, undefined elsewhere."""
+        """Return the expression that is `value` where all `needs` hold, and undefined elsewhere."""
         return self._enter(Restricted(value, tuple(sorted(needs))))
 
     # ---- inspection -------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def in_product(t: Expressions, monomial: Monomial) -> Monomial:
 
 
 def _one_plus_exp(t: Expressions, base: int) -> int | None:
-    """Return `u` if the base is `1 + exp(u)`, else None."""
+    """Return `u` if the expression `base` is `1 + exp(u)`, else None."""
     node = t.nodes[base]
     if not isinstance(node, Sum) or node.constant != 1 or len(node.terms) != 1:
         return None
@@ -94,7 +94,7 @@ def _one_plus_exp(t: Expressions, base: int) -> int | None:
 
 
 def _exp_times_gate(t: Expressions, monomial: Monomial) -> Monomial:
-    """Replace `exp(u) sigmoid(-u)` by `sigmoid(u)`."""
+    """Return the monomial, with `sigmoid(u)` in place of `exp(u) sigmoid(-u)`."""
     powers = dict(monomial)
     for base, power in monomial:
         node = t.nodes[base]

@@ -54,7 +54,7 @@ class Effort:
     spent: int = 0
 
     def spend(self, count: int) -> None:
-        """Count work before it is done.
+        """Add `count` to the work so far, before that work is done.
 
         Raises:
             EffortError: The work would exceed the limit.
@@ -67,7 +67,7 @@ class Effort:
 
 
 def exact(value: float) -> Fraction:
-    """Convert a float exactly.
+    """Return a float as a fraction, without rounding.
 
     Raises:
         UnsupportedError: The float is not finite.

@@ -30,7 +30,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Apply:
-    """`curve(argument)`: a smooth function with a name in `outrange.ops`."""
+    """A smooth function, registered in `outrange.ops` as `name`, applied to an expression."""
 
     name: str
     attributes: tuple[tuple[str, float], ...]

@@ -34,6 +34,6 @@ class Pointwise:
     eager: bool = False
 
     def run(self, xs: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the result, in the precision of `xs`."""
+        """Return the value of the op at the inputs `xs`, in their precision."""
         with np.errstate(all="ignore"):
             return self.compute(*xs)

@@ -1,6 +1,6 @@
-"""The smooth functions in expressions: their derivatives and domains.
+"""Derivatives and domains of the smooth functions that occur in expressions.
 
-The value and the stated error of each come from its own file in `outrange/ops/curves`.
+The value and the stated error of each function come from its own file in `outrange/ops/curves`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ PRIMITIVES: dict[str, Primitive] = {
 
 
 def facts(node: Apply) -> Curve:
-    """Return the registered curve of a primitive."""
+    """Return the registered curve of the function that `node` applies."""
     return curve(node.name, **dict(node.attributes))
 
 

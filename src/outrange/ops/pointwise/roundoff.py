@@ -21,7 +21,7 @@ _U = 2.0**-53
 def error_bound(
     t: Expressions, e: int, lo: np.ndarray, hi: np.ndarray, large: float = 1e300
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the error of `program` at float64 points of each cell.
+    """Bound the rounding error of the values that `program` computes at float64 points of cells.
 
     This is Wilkinson's running error analysis over cells. Each step has an absolute and a relative
     bound, and the better of the two is propagated.
@@ -176,7 +176,7 @@ def _is_power_of_two(factor: float) -> bool:
 
 
 def _sizes(value: Bounds, factor: float) -> Bounds:
-    """Return the least and largest absolute value of a term."""
+    """Return the least and the largest absolute value in each interval, times `factor`."""
     least = np.where(value[0] > 0, value[0], np.where(value[1] < 0, -value[1], 0.0))
     return least * factor, np.maximum(np.abs(value[0]), np.abs(value[1])) * factor
 

@@ -1,4 +1,4 @@
-"""Formulas as text, for reports."""
+"""Converts expressions to formulas as text, for reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def format_formula(t: Expressions, e: int, most: int | None = None) -> str:
-    """Return the formula of an expression.
+    """Return the formula of an expression as text.
 
     The table stores repeated parts once, but the formula repeats them. So its length may be
     exponential in the number of expressions if it is not limited.

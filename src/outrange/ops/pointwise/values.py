@@ -1,4 +1,4 @@
-"""Expressions as functions of arrays, and of numbers in multiple precision."""
+"""Converts expressions to functions of arrays, and of numbers in multiple precision."""
 
 from __future__ import annotations
 

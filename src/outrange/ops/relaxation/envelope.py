@@ -109,7 +109,7 @@ def hull_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
 
 
 def span_slope(dots: Sequence[Dot], z: np.ndarray) -> np.ndarray:
-    """Return the slope of the lowest chord over `z`.
+    """Return the slope of the chord between two of the `dots` that is lowest at `z`.
 
     Away from corners this equals `hull_slope`, and it costs less for many points.
     """

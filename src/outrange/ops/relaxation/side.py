@@ -170,7 +170,7 @@ class Side:
         return 1.01 * self.curve.slope_error * (1.0 + np.abs(slope))
 
     def gaps(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the first and the last gap that `[lo, hi]` touches."""
+        """Return indices of the first and last intervals between knots that `[lo, hi]` touches."""
         return (
             np.searchsorted(self._after, lo, side="right"),
             np.searchsorted(self._before, hi, side="left"),

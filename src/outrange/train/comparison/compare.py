@@ -188,7 +188,7 @@ class Comparison:
         return read_clock() - self.begun
 
     def seconds_left(self) -> float:
-        """Return the seconds until the time limit."""
+        """Return the seconds until the time limit, infinite if there is none."""
         return math.inf if self.limit is None else self.limit - self.seconds
 
     def advance(self, record: ComparisonRecord, group: int, tick: int) -> None:
@@ -256,7 +256,7 @@ def _data(x: Any, rows: int) -> TrainingData:
 
 
 def _default_optimizers() -> dict[str, Any]:
-    """Return optimizers with which a small problem converges within a minute."""
+    """Return three optimizers by label, with which small problems converge within a minute."""
     o = keras().optimizers
     return {
         "sgd 0.1": o.SGD(0.1),

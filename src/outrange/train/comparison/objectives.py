@@ -111,7 +111,7 @@ def objective(
 
 
 def _kind(k: Any, loss: Any) -> str:
-    """Return the loss's own name, such as `"sparse_categorical_crossentropy"`."""
+    """Return the name of a loss in lowercase, such as `"sparse_categorical_crossentropy"`."""
     name = getattr(loss, "__name__", None) or getattr(loss, "name", None) or type(loss).__name__
     return str(name).lower()
 

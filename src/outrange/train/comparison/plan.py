@@ -53,7 +53,7 @@ class OptimizerChoice:
 
 @dataclass(frozen=True)
 class Options:
-    """The settings of every training run.
+    """The settings that all training runs of a comparison share.
 
     Args:
         epochs: Number of passes over the data.
@@ -140,7 +140,7 @@ class Group(ABC):
         return optimizer, loss, start
 
     def advance_from(self, tick: int) -> None:
-        """Train from a tick to the next one."""
+        """Train all lanes from one tick, that is, point of the curves, to the next."""
         before, after = self.options.epoch(tick), self.options.epoch(tick + 1)
         self.advance(epoch_orders(self.options, self.data.rows, before, after - before))
 
@@ -173,7 +173,7 @@ class Group(ABC):
 
     @abstractmethod
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
-        """Resume from a result of `state`.
+        """Set the state of all lanes to an earlier result of `state`.
 
         Raises:
             InputError: The arrays belong to other training runs.

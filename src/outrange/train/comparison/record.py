@@ -151,7 +151,7 @@ class ComparisonRecord:
         return max(base, self.attainable.accuracy)
 
     def study(self, status: str, seconds: float) -> Study:
-        """Return the measurements as a study, without reasons."""
+        """Return the measurements as a `Study`, without the reasons for failed runs."""
         goal, better = self.target(), self.yardstick.better
         ticks = np.array([self.epoch(t) for t in range(max(map(len, self.losses)))])
         combinations = []
@@ -217,7 +217,7 @@ class ComparisonRecord:
         (study or self.study(status, seconds)).save(path)
 
     def matches(self, old: Study, path: Path) -> bool:
-        """Return True if a saved study has the same settings.
+        """Return True if a saved study has the same settings as this comparison.
 
         Raises:
             InputError: A setting differs; the message identifies it.

@@ -65,7 +65,7 @@ class Loops(Group):
         return model
 
     def _predict(self, model: Any) -> Any:
-        """Return the predictions for all the data."""
+        """Return the predictions of a model for all the data."""
         parts = []
         for start in range(0, self.data.rows, ROWS):
             rows = np.arange(start, min(start + ROWS, self.data.rows))
@@ -93,7 +93,10 @@ class Loops(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """Train as `Group.advance` does; an interrupted call leaves all lanes unchanged."""
+        """Train all lanes, as `Group.advance` specifies.
+
+        An interrupted call leaves all lanes unchanged.
+        """
         size, rows = self.options.batch_size, self.data.rows
         after = []
         for lane in range(self.lanes):
@@ -110,7 +113,10 @@ class Loops(Group):
         self.carried = after
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Evaluate as `Group.evaluate` does, with the loss that Keras's `evaluate` computes."""
+        """Return the loss, metric and spread of each lane, as `Group.evaluate` specifies.
+
+        The loss is the one that Keras's `evaluate` computes.
+        """
         results = []
         for lane in range(self.lanes):
             objective = self.objectives[self.place(lane)[1]]
@@ -124,7 +130,7 @@ class Loops(Group):
         return losses, metrics, spreads
 
     def steepness(self) -> np.ndarray:
-        """Return the norms of `Group.steepness`, by the backend's automatic differentiation."""
+        """Return the gradient norm of each lane, computed by automatic differentiation."""
         norms = np.zeros(self.lanes)
         for lane in range(self.lanes):
             objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)
@@ -146,7 +152,7 @@ class Loops(Group):
         return [array for state in self.carried for array in state]
 
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
-        """Resume as `Group.restore` does."""
+        """Set the state of all lanes, as `Group.restore` specifies."""
         check_shapes(arrays, self.state())
         rest, states = list(arrays), []
         for state in self.carried:

@@ -21,7 +21,7 @@ from .trainings import Trainings
 
 @dataclass(frozen=True)
 class TrainingSlice:
-    """A slice of training for a worker.
+    """A task for a worker: to train the models of one activation for a limited time.
 
     Args:
         label: Label of the activation.

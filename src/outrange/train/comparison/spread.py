@@ -84,7 +84,7 @@ class Laps:
 
 
 class Spread:
-    """A running distribution over workers; the arguments are those of `spread`."""
+    """A comparison distributed over workers; the arguments are those of `spread`."""
 
     def __init__(
         self,
@@ -143,12 +143,12 @@ class Spread:
             )
 
     def hear(self, seconds: float) -> None:
-        """Process the slices that end within a short wait."""
+        """Wait briefly, and process the training slices that have ended."""
         for done in self.dispatcher.wait(max(0.0, min(TICK, seconds))):
             self.conclude(int(str(done.key)), done)
 
     def conclude(self, group: int, done: TaskResult) -> None:
-        """Process the end of one slice."""
+        """Record the result of one training slice, or the loss of the worker that trained it."""
         if done.lost:
             if not self.pool.broken:
                 self.laps.lose(group)

@@ -26,7 +26,7 @@ from ...questions.inputs.parse_box import input_box
 
 
 class Structure:
-    """The recorded structure of a model in training.
+    """The recorded operations of a model in training.
 
     The operations are recorded once, and compared with the model once: at construction, or when
     `compare` is called. Later, only the current weights are inserted into the recording. Some
@@ -79,7 +79,7 @@ class Structure:
         self.compared = True
 
     def now(self, *, fused: bool = True) -> Network:
-        """Return the network with the current weights, without another comparison.
+        """Return the network with the current weights, without comparing it with the model.
 
         Args:
             fused: Whether to fuse elementwise subgraphs into single curves. Fusing tightens bounds,

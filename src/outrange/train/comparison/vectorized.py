@@ -166,11 +166,11 @@ class Lanes(Group):
     # ---- the protocol of a group -----------------------------------------------------------
 
     def advance(self, orders: np.ndarray) -> None:
-        """Train as `Group.advance` does."""
+        """Train all lanes, as `Group.advance` specifies."""
         self.carried = self._advance(self.carried, jax.numpy.asarray(orders), len(orders))
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Evaluate as `Group.evaluate` does."""
+        """Return the loss, metric and spread of each lane, as `Group.evaluate` specifies."""
         losses, metrics, spreads = self._evaluate(self.carried)
         return _double(losses), _double(metrics), _double(spreads)
 
@@ -184,12 +184,12 @@ class Lanes(Group):
         return [np.asarray(leaf) for leaf in jax.tree.leaves(self.carried)]
 
     def predictions(self, lane: int) -> np.ndarray:
-        """Predict as `Group.predictions` does."""
+        """Return the predictions of a lane's model for the data."""
         weights, rest, _ = jax.tree.map(lambda a: a[lane], (*self.carried[:2], []))
         return np.asarray(self.model.stateless_call(weights, rest, self.inputs)[0])
 
     def restore(self, arrays: Sequence[Any]) -> None:
-        """Resume as `Group.restore` does."""
+        """Set the state of all lanes, as `Group.restore` specifies."""
         check_shapes(arrays, jax.tree.leaves(self.carried))
         tree = jax.tree.structure(self.carried)
         self.carried = jax.tree.unflatten(tree, [jax.numpy.asarray(a) for a in arrays])

@@ -26,7 +26,7 @@ def pick_channels(x: Any, part: Sequence[int], axis: int) -> Any:
 def apply_by_groups(
     x: Any, parts: Sequence[Sequence[int]], functions: Sequence[Callable | None], axis: int
 ) -> Any:
-    """Apply a function to each part of the channels.
+    """Apply a separate function to each part of the channels of a tensor.
 
     Args:
         x: A tensor whose axis `axis` has a known length.
@@ -67,7 +67,7 @@ def axis_of(axis: int, rank: int, where: str) -> int:
 
 
 def channels(shape: Sequence[int | None], axis: int, where: str) -> tuple[int, int]:
-    """Return the axis counted from 0, and its length.
+    """Return the index of a tensor's channel axis, counted from 0, and its length.
 
     Raises:
         InputError: There is no such axis, or its length is not known.

@@ -65,14 +65,14 @@ def check_disjoint(parts: Sequence[Sequence[int]], where: str) -> None:
 
 
 def encode_key(key: Any) -> Any:
-    """Convert a key to a form that JSON can represent."""
+    """Convert a key, which selects channels, to a form that JSON can represent."""
     if isinstance(key, slice):
         return {"start": key.start, "stop": key.stop, "step": key.step}
     return [int(i) for i in key] if isinstance(key, range | tuple | list) else int(key)
 
 
 def decode_key(key: Any) -> Any:
-    """Convert a key back from the form of `encode_key`."""
+    """Convert a result of `encode_key` back to a key."""
     if isinstance(key, dict):
         return slice(key["start"], key["stop"], key["step"])
     return tuple(key) if isinstance(key, list) else key

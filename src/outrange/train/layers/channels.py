@@ -98,7 +98,7 @@ class ChannelActivation(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, with keys in JSON form."""
+        """Return the arguments of the layer, with the keys of `activations` in JSON form."""
         saved = [keras.saving.serialize_keras_object(f) for f in self._functions]
         pairs = [[encode_key(k), f] for k, f in zip(self._keys, saved[:-1], strict=True)]
         return {

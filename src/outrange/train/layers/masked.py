@@ -131,7 +131,7 @@ class MaskedDense(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Map `(..., inputs)` to `(..., units)`."""
+        """Map a tensor of shape `(..., inputs)` to one of shape `(..., units)`."""
         x = keras.ops.matmul(inputs, self.kernel)
         if self.use_bias:
             x = keras.ops.add(x, self.bias)

@@ -70,7 +70,7 @@ class MonotoneIndexHead(keras.layers.Layer):
         self.kernel = self.bias = None
 
     def build(self, input_shape: Shape) -> None:
-        """Create the weights."""
+        """Create the kernel and the bias of the layer."""
         columns = self.classes + (self.groups - 1) * (self.classes - 1)
         self.kernel = self.add_weight(
             name="kernel",

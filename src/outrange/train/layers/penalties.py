@@ -43,7 +43,7 @@ class GroupedCrossentropy(keras.losses.Loss):
         self.groups, self.from_logits = saved_groups(groups), bool(from_logits)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return one number per sample, `(batch,)`."""
+        """Return the sum of the cross-entropies of all groups for each sample, `(batch,)`."""
         where = "GroupedCrossentropy"
         sizes = {y_true.shape[-1], y_pred.shape[-1]} - {None}
         if len(sizes) > 1:
@@ -121,7 +121,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         self.loss = None if loss is None else loss_of(loss, "MonotoneIndexPenalty")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return one number per sample, `(batch,)`."""
+        """Return the weighted penalty plus the `loss`, if any, of each sample, `(batch,)`."""
         paid = self.weight * self.penalty(y_pred)
         if self.loss is None:
             return paid
@@ -129,7 +129,7 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         return function(y_true, y_pred) + paid
 
     def penalty(self, y_pred: Any) -> Any:
-        """Compute the penalty alone, without its weight.
+        """Compute the penalty of each sample, without the factor `weight` and the added `loss`.
 
         Args:
             y_pred: The model's predictions, `(batch, channels)`.

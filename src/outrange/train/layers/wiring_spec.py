@@ -43,7 +43,7 @@ class EdgeSpec:
 
 @dataclass(frozen=True)
 class Wiring:
-    """A wiring that has been checked.
+    """A checked list of the nodes and edges from which `outrange.layers.wire` builds a model.
 
     Args:
         nodes: Dict from name to node. Each node comes after all nodes whose values it reads in the

@@ -75,7 +75,7 @@ def analyze(t: Expressions, e: int, name: str = "") -> Curve:
 
 
 def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
-    """Return the pieces, and the edges between which they lie.
+    """Return the pieces of the expression `e`, and the two edges between which they lie.
 
     The edges leave out any part of the line that has infinitely many branches.
     """
@@ -100,7 +100,7 @@ _MODERATE = 2.0**20
 
 @dataclass(eq=False)
 class _Facts:
-    """A curve under construction.
+    """A `Curve` under construction, with what is known so far about its expression.
 
     Args:
         t: The table of expressions.
@@ -121,7 +121,7 @@ class _Facts:
     """Whether the description ends although the function continues with moderate values."""
 
     def curve(self) -> Curve:
-        """Assemble the curve."""
+        """Assemble and return the `Curve`."""
         self.count = len(self.shapes)
         self.keep_connected()
         ends = self.shapes[0].piece.left, self.shapes[-1].piece.right
@@ -190,7 +190,7 @@ class _Facts:
         return f
 
     def restrict_to_pieces(self, f: Elementwise, shapes: list[Shape]) -> Elementwise:
-        """Return `f`, with NaN on the pieces that were omitted."""
+        """Return `f`, modified to return NaN on the pieces that are not in `shapes`."""
         first, last = shapes[0], shapes[-1]
         least = -np.inf if first is self.shapes[0] else first.piece.lo
         most = np.inf if last is self.shapes[-1] else last.piece.hi
@@ -209,10 +209,10 @@ class _Facts:
         self.shapes = min(groups, key=lambda g: _distance(g[0].piece.lo, g[-1].piece.hi))
 
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
-        """Return a stretch around 0 on which no cell is broken.
+        """Return an interval around 0 that contains no cell marked as broken in its `Shape`.
 
-        If this stretch is negligible, return one around 1 or -1 instead. It is negligible at a pole
-        where float64 overflows, such as that of `exp(1 / x)`.
+        If its length is negligible, return an interval around 1 or -1 instead. The length is
+        negligible at a pole where float64 overflows, such as that of `exp(1 / x)`.
         """
         stretch = self._around(0.0, lo, hi)
         for center in (1.0, -1.0):
@@ -285,7 +285,7 @@ class _Facts:
     def _tail(
         self, shape: Shape, a: np.ndarray, b: np.ndarray, lo: float, hi: float
     ) -> tuple[float, float]:
-        """Bound the values in cells outside `[lo, hi]`.
+        """Bound the values of a piece in its cells outside `[lo, hi]`.
 
         If the function only rises, or only falls, outward from `lo` or `hi`, its value there is a
         bound.
@@ -307,5 +307,5 @@ class _Facts:
 
 
 def _distance(lo: float, hi: float) -> float:
-    """Return the distance of a stretch from the number 1."""
+    """Return the distance of the interval `[lo, hi]` from the number 1."""
     return max(lo - 1.0, 1.0 - hi, 0.0)

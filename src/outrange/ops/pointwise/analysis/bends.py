@@ -36,7 +36,7 @@ _BEND = {1: "cup", -1: "cap"}
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """The measured convexity and errors of one piece.
+    """The convexity of one piece of a function, and the float64 errors on it.
 
     Args:
         slope: Index of the expression for the piece's derivative.
@@ -71,7 +71,7 @@ def open_cell_error(width: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def measure(t: Expressions, piece: CurvePiece) -> Shape:
-    """Measure the convexity and the errors of one piece."""
+    """Determine the convexity of one piece of a function, and bound the float64 errors on it."""
     e = piece.expression
     first = factor_out(t, derivative(t, e))
     polynomial = t.polynomial(e)
@@ -136,7 +136,7 @@ def _off_the_ends(x: np.ndarray, end: float, inwards: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch of a piece with constant convexity."""
+    """An interval `[lo, hi]` on which a piece of a function is linear, convex or concave."""
 
     lo: float
     hi: float

@@ -83,7 +83,7 @@ def _measure_sign(
 
 
 def _subdivide(lo: np.ndarray, hi: np.ndarray, count: int) -> np.ndarray:
-    """Cut each cell into `count` cells."""
+    """Cut each cell into `count` parts, and return their edges, `(cells, count + 1)`."""
     with np.errstate(invalid="ignore"):
         parts = lo[:, None] + (hi - lo)[:, None] * (np.arange(1, count) / count)
     edges = np.concatenate([lo[:, None], parts, hi[:, None]], axis=1)
@@ -126,7 +126,7 @@ def _merge(cells: CellGrid, mask: np.ndarray, new: CellGrid) -> CellGrid:
 def signs(
     t: Expressions, e: int, lo: float, hi: float, payable: Callable, finest: float = 1e-9
 ) -> CellGrid:
-    """Determine the sign of `e` between `lo` and `hi`.
+    """Divide `[lo, hi]` into cells, and determine the sign of `e` on each of them.
 
     Args:
         t: The table of expressions.
@@ -183,7 +183,7 @@ def roots(height: Elementwise, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _rings(at: float, a: float, b: float, finest: float) -> np.ndarray:
-    """Return points that approach `at`, down to the distance `finest`."""
+    """Return points of `[a, b]` that approach `at`, the nearest about `finest` away from it."""
     steps = max(finest, 16.0 * float(np.spacing(max(abs(at), 2.0**-20)))) * _RINGS
     points = np.concatenate([[a, b], at - steps, at + steps])
     return np.unique(points[(points >= a) & (points <= b)])

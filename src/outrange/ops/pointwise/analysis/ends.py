@@ -56,7 +56,7 @@ def _jumps(t: Expressions, whole: int, piece: CurvePiece, edge: Edge) -> bool:
 def is_defined_outside(
     t: Expressions, conditions: Iterable[Need], looked_at: tuple[Edge, Edge]
 ) -> bool:
-    """Return whether the conditions hold everywhere outside the two edges."""
+    """Return whether the conditions provably hold everywhere outside the edges `looked_at`."""
     for a, b in ((-np.inf, looked_at[0].at), (looked_at[1].at, np.inf)):
         for need in conditions if a < b else ():
             low, high = (float(end[0]) for end in enclose(t, need.argument, a, b))
@@ -66,7 +66,7 @@ def is_defined_outside(
 
 
 def restrict_to(f: Elementwise, on: tuple[float, float], holes: Sequence[float]) -> Elementwise:
-    """Return `f` with NaN outside `on` and at the holes."""
+    """Return `f`, modified to return NaN outside the interval `on` and at the holes."""
 
     def run(x: np.ndarray) -> np.ndarray:
         inside = (on[0] <= x) & (x <= on[1])
@@ -78,7 +78,7 @@ def restrict_to(f: Elementwise, on: tuple[float, float], holes: Sequence[float])
 
 
 def with_outside(f: Elementwise, outside: Elementwise, looked_at: tuple[Edge, Edge]) -> Elementwise:
-    """Return `f`, replaced by the function `outside` beyond the two edges."""
+    """Return `f`, replaced by the function `outside` beyond the edges `looked_at`."""
     if looked_at == WHOLE:
         return f
     lo, hi = (edge.at for edge in looked_at)

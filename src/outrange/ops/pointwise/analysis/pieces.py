@@ -15,7 +15,7 @@ from .crossings import WHOLE, Edge, cut
 
 @dataclass(frozen=True)
 class CurvePiece:
-    """An `expression` without branches, between two edges.
+    """A piece of a function: an `expression` without branches, between two edges.
 
     Args:
         expression: Index of the expression.
