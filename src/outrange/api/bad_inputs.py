@@ -79,8 +79,8 @@ def counterexamples(
         'proved: there are none'
 
     Sound: `status` `"none"` is a proof.
-    Complete: as `outrange.verify` for the first counterexample. The others are found by gradient
-    descent in successively smaller boxes.
+    Complete: as for `outrange.verify`, but only for the first counterexample. The others are found
+    by gradient descent in successively smaller boxes.
     Cost: exponential in the number of inputs in the worst case; with few inputs, milliseconds per
     counterexample.
 

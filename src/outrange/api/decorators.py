@@ -37,7 +37,7 @@ MOST_BUDGET = 1e15
 distinguished."""
 
 EFFORTS = {"quick": 5.0, "normal": 45.0, "exact": None}
-"""Time limit in seconds of each effort, for questions without another limit. None means no limit.
+"""Time limit in seconds of each effort, for calls without another limit. None means no limit.
 The default is less than a minute, because few users wait longer."""
 
 EARLY = 0.9
@@ -60,9 +60,9 @@ LONGEST = 80
 
 
 def with_provenance(ask: Ask) -> Ask:
-    """Decorate a question so that its answer carries the arguments and the version of outrange.
+    """Decorate a function so that its answer carries the arguments and the version of outrange.
 
-    Arguments are formatted before the question runs, since arrays may change afterwards.
+    Arguments are formatted before the function runs, since arrays may change afterwards.
     """
     takes = signature(ask)
 
@@ -97,7 +97,7 @@ def counted_work() -> Iterator[None]:
 
 
 def with_budget(ask: Ask) -> Ask:
-    """Decorate a question with the argument `budget`, a limit in units of work instead of seconds.
+    """Decorate a function with the argument `budget`, a limit in units of work instead of seconds.
 
     Args:
         ask: A public function with the parameters `budget` and `time_limit`.
@@ -115,7 +115,7 @@ def with_budget(ask: Ask) -> Ask:
 
 
 def with_effort(ask: Ask) -> Ask:
-    """Decorate a question with the argument `effort`, which limits its time if nothing else does.
+    """Decorate a function with the argument `effort`, which limits its time if nothing else does.
 
     If the search runs out of this time, the answer says so.
 
@@ -162,7 +162,7 @@ def with_effort(ask: Ask) -> Ask:
 
 
 def _ran_out(answer: Answer) -> bool:
-    """Return whether a question ran out of time, at least for some of its inputs."""
+    """Return whether a call ran out of time, at least for some of its inputs."""
     ends = [getattr(answer, name, None) for name in ("status", "reason")]
     return "time" in [end for end in ends if isinstance(end, str)] or any(
         bool(np.isin(end, ("", "open")).any()) for end in ends if isinstance(end, np.ndarray)
@@ -201,7 +201,7 @@ def question(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
 
 
 def report_lateness(ask: Ask) -> Ask:
-    """Decorate a question so that a late answer states its delay and the phase mainly responsible.
+    """Decorate a function so that a late answer states its delay and the phase mainly responsible.
 
     Args:
         ask: A public function.
@@ -230,9 +230,9 @@ def late_sentence(
     """Return a sentence with the excess over a time limit and the phase mainly responsible for it.
 
     Args:
-        begin: Start time of the question in seconds.
-        limit: Time limit of the question in seconds.
-        end: End time of the question in seconds.
+        begin: Start time of the call in seconds.
+        limit: Time limit of the call in seconds.
+        end: End time of the call in seconds.
         phases: Start time in seconds and name of each phase, in order.
 
     Example:
@@ -303,10 +303,10 @@ def _is_plain(value: Any) -> bool:
 def with_arguments(answer: Answer, **arguments: Any) -> Any:
     """Return an answer whose provenance shows the user's arguments instead of converted ones.
 
-    The command line uses this, since it converts arguments before it calls a question.
+    The command line uses this, since it converts arguments before it calls a function.
 
     Args:
-        answer: The result of a question.
+        answer: The result of a public function.
         **arguments: The user's arguments by name.
     """
     provenance = answer.provenance

@@ -286,8 +286,8 @@ def difference_range(
         >>> difference_range(line(2.0), line(1.5), (0, 1)).hi.round(6)
         array([0.5])
 
-    Sound: as `outrange.output_range`.
-    Complete: as `outrange.output_range`.
+    Sound: as for `outrange.output_range`.
+    Complete: as for `outrange.output_range`.
     Cost: that of the product network.
 
     Reference: Paulsen, Wang, Wang, *ReluDiff: differential verification of deep neural networks*,

@@ -109,7 +109,7 @@ def robustness(
 
     Sound: `lo` is proved for the real-valued network, and the proof accounts for every float64
     rounding error; `hi` is the distance of an input that was run on the model.
-    Complete: as `outrange.verify`.
+    Complete: as for `outrange.verify`.
     Cost: ten to twenty decisions, each as expensive as one `outrange.verify`.
 
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer
@@ -261,7 +261,7 @@ def robust_accuracy(
 
     Sound: `lo` counts inputs with a proof about the real-valued network. `hi` excludes inputs that
     the model misclassifies, and those with an adversarial example that was run on the model.
-    Complete: as `outrange.verify` within `each` seconds.
+    Complete: as for `outrange.verify`, within `each` seconds.
     Cost: at most `each` seconds per input.
 
     Reference: Tjeng, Xiao, Tedrake, *Evaluating robustness of neural networks with mixed integer

@@ -1,4 +1,4 @@
-"""The certificate of slopes: lower bounds on the growth of outputs per unit of one input."""
+"""Certificates of slopes: bounds on the growth of outputs per unit of one input."""
 
 from __future__ import annotations
 

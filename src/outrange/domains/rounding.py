@@ -119,7 +119,10 @@ class OperationCounts:
         return OperationCounts(tuple(reads), 2 * len(graph.nodes) + 8)
 
     def excess(self, length: int) -> float:
-        """Return the factor of point 6, by which radii of values of this length are enlarged."""
+        """Return the factor by which radii of values of this length are enlarged.
+
+        Point 6 of the module docstring derives it.
+        """
         return 1.0 + 4.0 * gamma(length + self.additions + 8)
 
     def constant(self, length: int) -> float:
@@ -135,7 +138,9 @@ def magnitude(lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def radius(
     budget: OperationCounts, node: Node, sizes_of: list[np.ndarray], size: np.ndarray
 ) -> np.ndarray:
-    """Return the radius `rho_v` of one node (points 1, 2 and 4), `(n_v,)`.
+    """Return the rounding radius `rho_v` of one node, `(n_v,)`.
+
+    Points 1, 2 and 4 of the module docstring derive it.
 
     Args:
         budget: Operation counts of the graph.
@@ -181,7 +186,10 @@ def reach(op: Affine, sizes_of: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:
-    """Return the error that underflow in one node's step may cause in any row (point 5)."""
+    """Return the error that underflow in one node's step may cause in any row.
+
+    Point 5 of the module docstring derives it.
+    """
     op = node.op
     terms = 1 if isinstance(op, Curve | Largest) else op.terms
     total = 4.0 * node.size + 4.0
@@ -191,7 +199,7 @@ def underflow(node: Node, sizes_of: list[np.ndarray]) -> float:
 
 
 def underflow_of_boxes(size: int) -> float:
-    """Return the error of point 5 for concretizing over boxes of `size` inputs."""
+    """Return the error that underflow may cause in a concretization over boxes of `size` inputs."""
     return TINY * (8.0 * size + 16.0)
 
 
@@ -203,7 +211,9 @@ def widen_offset(
     offset: np.ndarray,
     size_of: np.ndarray,
 ) -> np.ndarray:
-    """Move the offsets of lines outward (point 3): the first down and the second up.
+    """Move the offsets of lines outward to cover rounding: the lower one down, the upper one up.
+
+    Point 3 of the module docstring derives the distances.
 
     Args:
         budget: Operation counts of the graph.
@@ -222,7 +232,9 @@ def widen_offsets(
     parts: Sequence[tuple[int, np.ndarray, np.ndarray]],
     offset: np.ndarray,
 ) -> np.ndarray:
-    """Move offsets outward (point 3) for lines of one or several variables.
+    """Move the offsets of lines or planes outward to cover rounding.
+
+    Points 3 and 4 of the module docstring derive the distances.
 
     Args:
         budget: Operation counts of the graph.

@@ -1,9 +1,10 @@
 """Activation phases: the linear piece of its curve to which a unit is confined over a box.
 
-A unit is *stable* if its whole range lies in one gap between knots on which the curve is a straight
-line, or if the range is a single point. Its linear bounds are then exact, and stay exact on every
-smaller box. A stable unit's gap is stored in one byte: `-1` for the first gap, `1` for the last,
-`1 + g` for an inner gap `g`. `0` marks an unstable unit, or one whose gap is not linear.
+A unit is *stable* if its whole range lies in one interval between adjacent knots on which the curve
+is a straight line, or if the range is a single point. Its linear bounds are then exact, and stay
+exact on every smaller box. A stable unit's interval is stored in one byte: `-1` for the first
+interval, `1` for the last, `1 + g` for an inner interval `g`. `0` marks an unstable unit, or one
+on whose interval the curve is not linear.
 """
 
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from ..ops import Curve, Largest, Step
 
 
 def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]:
-    """Yield `(code, least, most, strict)` for every gap on which the curve is a straight line.
+    """Yield `(code, least, most, strict)` for every linear piece of a curve.
 
-    `strict` states for each end of the gap whether the curve jumps there.
+    `least` and `most` are the ends of the piece. `strict` states for each end whether the curve
+    jumps there.
     """
     ends = (-np.inf, *curve.knots, np.inf)
     last = len(curve.bends) - 1
@@ -49,7 +51,7 @@ def is_stable(curve: Curve, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
 def clip_to_phases(
     curve: Curve, codes: np.ndarray, lo: np.ndarray, hi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clip `lo` and `hi`, in place, to the gap that each unit's phase code denotes."""
+    """Clip `lo` and `hi`, in place, to the linear piece that each unit's phase code denotes."""
     for code, least, most, _ in _gaps(curve):
         in_gap = codes == code
         if in_gap.any():

@@ -44,6 +44,7 @@ class BatchGraph:
     Args:
         graph: The graph before operations are fused into curves. Value 0 contains the inputs one
             after another, each for all rows.
+        rows: Number of rows in the batch.
         sizes: Number of entries of one row of each input.
         shapes: Shape of each output.
     """

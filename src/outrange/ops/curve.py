@@ -28,7 +28,8 @@ class Curve:
         df: Its slope (at a kink, either one-sided slope).
         knots: Increasing points; between neighbors `f` is linear, convex or concave. Kinks are
             knots.
-        bends: `"line"`, `"cup"` (convex) or `"cap"` (concave) per gap: `len(knots) + 1` of them.
+        bends: `"line"`, `"cup"` (convex) or `"cap"` (concave) for each gap. The gaps are the
+            `len(knots) + 1` intervals between adjacent knots, the two infinite ones included.
         turns: Every point where `f` may stop rising or falling, kinks and jumps included.
         on: Interval on which this description is valid. Inputs outside it get the bounds `beyond`,
             or raise an error if that is None. An endpoint at which `f` is infinite is excluded.
@@ -43,7 +44,7 @@ class Curve:
         slope_error: `|df(x) - f'(x)| <= slope_error * (1 + |f'(x)|)`.
         saturated: `saturated(lo, hi)` returns a mask of the intervals on which `f` is nearly flat;
             None if the function has no flat tails.
-        lines: Per gap `(slope, offset)` if `f` is exactly that line there, with unrounded
+        lines: For each gap, `(slope, offset)` if `f` is exactly that line there, with unrounded
             coefficients; else None. All None by default.
         holes: Points at which `f` is not defined; an input range that contains one is an error.
         part: Whether `f` is also defined at arguments that this description does not cover.

@@ -208,8 +208,8 @@ class Program:
         losses: One record per output that has a loss; empty if there is none.
         optimizer: The optimizer; None if the model is not compiled with one.
         whole: Graph of the model with its stored weights; None if nothing could be read.
-        free: The graph without any assumption about values that trainable weights affect; None as
-            for `whole`.
+        free: Graph of the model in which nothing is assumed about tensors that training may change;
+            None if nothing could be read.
         predict: Maps data in the user's form to the outputs: float32, one array per output.
         measure: Maps `(x, y)` to the loss and its gradients.
         rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps on a copy, on the
@@ -227,7 +227,8 @@ class Program:
         steady: Indices of weights that only training can change.
         taken: Maps inputs to the values that the model receives in its backend's types; None if
             they are unchanged.
-        uneven: The mechanism that may move entries of one weight by different rules, or `""`.
+        uneven: Description of code that may treat entries of one weight differently by position, or
+            `""` if there is no such code.
         slots: Maps a weight index to the optimizer's slot variables for it, each in the weight's
             shape; None if slot variables cannot be assigned to weights.
         repair: Maps `(changes, x, y)` to the changed program; None if the model has no copy.

@@ -28,7 +28,7 @@ def translate_property(
         network: The network under study.
         condition: A condition on the network's inputs and outputs.
         box: The set of inputs.
-        where: Additional conditions on the inputs of the set, or None.
+        where: Condition on the inputs that restricts `box` further, or None.
     """
     slots, outputs = network.graph.inputs, network.graph.outputs
     unsafe = negate(resolve(condition, slots, outputs))

@@ -75,8 +75,8 @@ def verify_all(
         ...
         outrange.core.errors.InputError: 2 of 2 files are missing; ...
 
-    Sound: as `outrange.verify` for each verdict; no verdict is lost if a worker fails.
-    Complete: as `outrange.verify` within each limit.
+    Sound: as for `outrange.verify`, for each verdict; no verdict is lost if a worker fails.
+    Complete: as for `outrange.verify`, within each limit.
     Cost: at most the limit of each instance, divided among the workers.
 
     Reference: Brix, Bak, Johnson, Wu, *The fifth international verification of neural networks

@@ -40,7 +40,8 @@ def scores(case: DiagnosisContext, outputs: Sequence[np.ndarray], rows: np.ndarr
 
     Args:
         case: The program, with its targets.
-        outputs: The model's outputs, one array per output, for at least the first rows.
+        outputs: The model's outputs, one array per output. They may end after the last row that
+            `rows` selects.
         rows: Indices of the rows to score.
 
     Returns:

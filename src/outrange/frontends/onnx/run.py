@@ -25,7 +25,10 @@ class Runner:
 
     @property
     def uses_runtime(self) -> bool:
-        """Whether points are evaluated by `onnxruntime`."""
+        """Whether `onnxruntime` evaluates points, instead of the reference evaluator of `onnx`.
+
+        False until `choose` or `predict` starts one of them.
+        """
         return self._session is not None
 
     def choose(self, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Lowering rules of fitted scikit-learn estimators.
+"""Lowering rules for fitted scikit-learn estimators.
 
 A rule accepts a `Call` and returns an operand of shape `(1, n)`. This module does not import
 scikit-learn: it identifies an estimator by its class and reads its numbers from attributes.

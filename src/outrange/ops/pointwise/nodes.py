@@ -39,7 +39,7 @@ class Apply:
 
 @dataclass(frozen=True)
 class Switch:
-    """The branch for the gap between `knots` that contains `argument`; at a knot, one of `at`."""
+    """The branch for the interval between `knots` around `argument`; at a knot, one of `at`."""
 
     argument: int
     knots: tuple[Fraction, ...]

@@ -221,7 +221,8 @@ def _shape(
 ) -> tuple[int, ...]:
     """Return the shape of the array of derivatives: the outputs' axes, then the inputs' axes.
 
-    If outputs or inputs are selected, they have a single flat axis.
+    If some outputs are selected, or if the model has several output arrays, the outputs have a
+    single flat axis. The same rule holds for the inputs.
     """
     front = (rows.size,)
     if outputs is None and len(graph.outputs) == 1:

@@ -59,7 +59,7 @@ def flat_rows(slots: Sequence[Slot], rows: Any) -> tuple[np.ndarray, bool]:
     """Convert rows, which contain a value for every input, to a flat array.
 
     Args:
-        slots: The inputs of the set.
+        slots: The inputs of the model.
         rows: A DataFrame or a row of one, a dict from name to values, or an array.
 
     Returns:

@@ -53,7 +53,9 @@ class UsedRelaxation:
 
 @dataclass(eq=False)
 class AlphaAscent:
-    """Ascent of the bounds of pairs of boxes and objectives, and the best bound of each pair.
+    """Ascent steps that improve a lower bound for each of `P` pairs of a box and an objective.
+
+    Each pair has its own free lines, which the steps move. The best bound of each pair is kept.
 
     Args:
         rows: Array of shape `(m, outputs)`.

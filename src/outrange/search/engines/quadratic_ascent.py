@@ -25,7 +25,12 @@ from .tangents import Bend, Tangent
 
 @dataclass(eq=False)
 class QuadraticAscent(AlphaAscent):
-    """Ascent of the bounds of pairs, with tangents instead of planes.
+    """An `AlphaAscent` that relaxes products by tangent planes and second-order remainders.
+
+    Like `AlphaAscent`, it improves a lower bound for each of `P` pairs of a box and an objective.
+    `AlphaAscent` encloses a product between two planes. Here, a product is its tangent plane at the
+    center of the box, plus a remainder. The remainders of all products in a row add up to one
+    quadratic form of the inputs. Smooth curves are treated in the same way.
 
     Args:
         tangents: Tangents of every product; `net` contains their planes.

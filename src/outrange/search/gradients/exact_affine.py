@@ -54,7 +54,10 @@ class AffineForms:
 
 
 class ExactGraph:
-    """Exact forms of a graph's values, for a chosen gap between knots of every curve unit.
+    """Computation of exact affine forms of a graph's values, one value at a time.
+
+    The caller chooses one linear piece for every curve unit, and passes the forms of the earlier
+    values. A linear piece is the interval between two adjacent knots.
 
     Args:
         graph: Affine ops without stated error, rearrangements and piecewise-linear curves.
@@ -120,7 +123,7 @@ class ExactGraph:
         return AffineForms(whole, top)
 
     def curve(self, value: int, before: AffineForms, gaps: np.ndarray) -> AffineForms:
-        """Return the forms of a curve's value, with unit `j` on gap `gaps[j]`."""
+        """Return the forms of a curve's value, with unit `j` on its linear piece `gaps[j]`."""
         op = self.graph.nodes[value - 1].op
         assert isinstance(op, Curve)
         lines = np.array(op.lines, np.float64)[gaps]
@@ -133,14 +136,15 @@ class ExactGraph:
 
 
 def positive_in(op: Curve, before: AffineForms, j: int, gap: int) -> list[list[int]]:
-    """Return forms that are positive exactly where unit `j` is inside a gap.
+    """Return forms that are positive exactly where unit `j` is inside a linear piece.
 
-    Forms that are 0 everywhere are left out: in this case the unit never leaves a knot.
+    Forms that are 0 everywhere are omitted: in this case, the argument of the unit always equals a
+    knot.
 
     Args:
         before: The forms of the curve's source.
         j: Index of the unit.
-        gap: Index of the gap between its knots.
+        gap: Index of the linear piece, which is an interval between adjacent knots.
     """
     forms = []
     for knot, sign in [(k, 1) for k in op.knots[:gap][-1:]] + [(k, -1) for k in op.knots[gap:][:1]]:

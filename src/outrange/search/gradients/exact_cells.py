@@ -157,14 +157,14 @@ class ExactCells:
 
 @dataclass(eq=False)
 class _Branch:
-    """Cells that share the gaps chosen so far.
+    """Cells that share the linear pieces chosen so far.
 
     Args:
         values: The affine forms of the values computed so far, or None if a value has none.
         rows: Indices of the patterns that are still possible.
         limits: Forms that are positive on these cells.
         at: A point of these cells.
-        chosen: The number of units of the next curve whose gaps are already chosen.
+        chosen: The number of units of the next curve whose linear pieces are already chosen.
     """
 
     values: list[AffineForms | None]
@@ -217,7 +217,7 @@ class _CellEnumeration:
         return self.count <= MOST_CELLS
 
     def _follow(self, branch: _Branch) -> list[_Branch]:
-        """Compute values up to a unit with several gaps; return a branch for each gap.
+        """Compute values up to a unit with several linear pieces; return a branch for each piece.
 
         A branch that reaches the output is a cell; it has no further branches.
         """
@@ -241,7 +241,7 @@ class _CellEnumeration:
     def _choices(
         self, branch: _Branch, before: AffineForms | None, place: int
     ) -> Iterator[_Branch]:
-        """Yield a branch for every possible gap of `units[place]`, given the gaps chosen before."""
+        """Yield a branch for every linear piece of `units[place]` that is still possible."""
         v, j, gaps = self.units[place]
         op = curve_of(self.graph, v)
         for gap in gaps:
@@ -259,7 +259,7 @@ class _CellEnumeration:
     def _curve(
         self, value: int, before: AffineForms | None, places: list[int], rows: np.ndarray
     ) -> AffineForms | None:
-        """Compute the forms of a curve whose units with several gaps have all been chosen."""
+        """Compute the forms of a curve on the chosen linear pieces; return None if it has none."""
         op = curve_of(self.graph, value)
         if before is None or not op.has_exact_lines:
             return None

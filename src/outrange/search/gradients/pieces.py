@@ -10,7 +10,10 @@ from ...ops import Curve
 
 
 Unit = tuple[int, int, list[int]]
-"""`(value, unit, gaps)`: a unit, and the gaps between knots in which its argument may lie."""
+"""`(value, unit, gaps)`: a unit, and the linear pieces on which its argument may lie.
+
+A linear piece is given by the index of the interval between two adjacent knots.
+"""
 
 
 def curve_of(graph: Graph, value: int) -> Curve:
@@ -21,12 +24,15 @@ def curve_of(graph: Graph, value: int) -> Curve:
 
 
 def lines_of(op: Curve) -> list[tuple[float, float]]:
-    """Return `(slope, offset)` of each gap of a piecewise-linear curve."""
+    """Return `(slope, offset)` of each linear piece of a piecewise-linear curve."""
     return [line for line in op.lines or () if line is not None]
 
 
 def gaps_touched(op: Curve, lo: float, hi: float) -> list[int]:
-    """Return the gaps that share more than a point with `[lo, hi]`."""
+    """Return the indices of the intervals between adjacent knots that overlap `[lo, hi]`.
+
+    An interval that shares only an end point with `[lo, hi]` counts only if `lo == hi`.
+    """
     ends = (-np.inf, *op.knots, np.inf)
     gaps = [
         g for g in range(len(op.bends))
@@ -36,7 +42,7 @@ def gaps_touched(op: Curve, lo: float, hi: float) -> list[int]:
 
 
 def open_units(graph: Graph, slopes: dict[int, Bounds], ends: list[Bounds]) -> list[Unit]:
-    """Return `(value, unit, possible gaps)` for every unit whose slope is not a single number."""
+    """Return every piecewise-linear unit whose slope is not a single number."""
     units = []
     for v, (least, most) in slopes.items():
         if not curve_of(graph, v).has_exact_lines:

@@ -274,9 +274,11 @@ def derivative_signs(
         A `Solution`, whose `lower` is proved for every unbroken objective, and `(m,)` bool: the
         objectives for which a witness was accepted.
 
-    Sound, complete, cost: as for `minimize_derivatives`. A slope that touches 0 without crossing it
-    is decided if the network is piecewise linear, or if its curves are nondecreasing and its
-    weights agree in sign.
+    Sound: as for `minimize_derivatives`.
+    Complete: as for `minimize_derivatives`. A slope that touches 0 without crossing it is decided
+    if the network is piecewise linear, or if its curves are nondecreasing and its weights agree in
+    sign.
+    Cost: as for `minimize_derivatives`.
     """
     m = derivatives.form.size
     broken = np.zeros(m, bool)

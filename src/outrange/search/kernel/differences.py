@@ -63,9 +63,14 @@ class _DifferenceCompiler(Compiler):
         return replace(source, more=self._rearrange(blank, rest))
 
     def _apart(self, value: int, node: Node) -> bool:
-        """Append the layer of differences between the units of a later copy and their counterparts.
+        """Append a layer that represents one curve of the later of two copies of a network.
 
-        Return whether this is possible.
+        The layer contains the differences between the curve's units and their counterparts in the
+        earlier copy. Return whether this is possible.
+
+        Args:
+            value: Index of the curve's value.
+            node: Node of the curve.
         """
         z, _, a = (self.views[j] for j in node.inputs)
         here, there = self._whole(z), self._whole(a)

@@ -130,7 +130,10 @@ class Loops(Group):
         return losses, metrics, spreads
 
     def steepness(self) -> np.ndarray:
-        """Return the gradient norm of each lane, computed by automatic differentiation."""
+        """Return, for each lane, the Euclidean norm of the loss gradient over all the data.
+
+        The backend's automatic differentiation computes the gradient.
+        """
         norms = np.zeros(self.lanes)
         for lane in range(self.lanes):
             objective, model = self.objectives[self.place(lane)[1]], self._enter(lane)

@@ -9,7 +9,7 @@ from ..api import is_keras_class
 def fresh_optimizer(
     model: Any, settings: dict[str, Any], variables: Sequence[Any] | None = None
 ) -> Any:
-    """Build a new optimizer of the model's class, which has not taken any step.
+    """Build a new optimizer, of the same class as the model's optimizer, that has taken no steps.
 
     Args:
         model: The compiled model.

@@ -47,7 +47,10 @@ def _kinds(k: Any, x: Any, y: Any) -> list[tuple[tuple[int, ...], str]]:
 
 
 def apply_changes(k: Any, model: Any, changes: Sequence[ModelChange]) -> Any:
-    """Return a compiled copy with the changes, and with the weights that still fit.
+    """Return a compiled copy of the model with the changes.
+
+    A layer keeps its weights if their shapes stay the same and no change concerns its initializers
+    or units, or inserts a layer before it. Other weights are newly initialized.
 
     Raises:
         ValueError: No layer fits a change.

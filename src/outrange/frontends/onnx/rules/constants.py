@@ -1,4 +1,4 @@
-"""Rules of casts, and of operators whose results do not depend on the input, such as shapes."""
+"""Lowering rules for casts, and for operators with constant results, such as shapes."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Rules of recurrent operators, which are unrolled, and of normalization by input statistics."""
+"""Lowering rules for unrolled recurrent operators, and for normalization by input statistics."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rules of operators that only move entries; constants keep their element type."""
+"""Lowering rules for operators that only move entries; constants keep their element type."""
 
 import math
 from collections.abc import Iterable

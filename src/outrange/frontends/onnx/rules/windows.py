@@ -1,4 +1,4 @@
-"""Rules of pooling: operators on windows that slide over the spatial axes."""
+"""Lowering rules for pooling operators, whose windows slide over the spatial axes."""
 
 import math
 from collections.abc import Sequence

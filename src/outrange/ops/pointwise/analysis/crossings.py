@@ -60,7 +60,8 @@ def cut(
 ) -> Iterator[tuple[Edge, Edge, int]]:
     """Cut the line between two edges wherever `u` crosses (or, if `touching`, meets) a knot.
 
-    Yields the two edges of each part, and the index of the gap between knots that contains `u`.
+    Yields the two edges of each part, and the index of the interval between adjacent knots that
+    contains `u`.
     """
     edges = [left]
     crossings = {r for k in knots for r in _crossings(t, u, k, left, right, touching)}
@@ -82,7 +83,7 @@ def _place(edge: Edge) -> float:
 
 
 def _gap(t: Expressions, u: int, knots: Sequence[Fraction], a: Edge, b: Edge) -> int:
-    """Return the index of the gap between knots that contains `u` between two edges."""
+    """Return the index of the interval between knots that contains `u` between two edges."""
     middle = between(a.after, b.before)
     low, high = (float(end[0]) for end in enclose(t, u, middle, middle))
     for gap in range(len(knots) + 1):
