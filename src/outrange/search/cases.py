@@ -113,7 +113,7 @@ class CaseSearch(Search):
         self._begun: list[_SearchedBox] = []
 
     def _start(self) -> None:
-        """Offer the middle of the first box."""
+        """Offer the middle of the first box to the incumbent as the first point."""
         problem, middle = self._problem, self._problem.domain.middle()
         with no_deadline():
             y = linear_forms(problem.rows, problem.graph.run(middle)) + problem.offset
@@ -134,7 +134,7 @@ class CaseSearch(Search):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods of the cases, and the branching method."""
+        """The branching method, and the methods that the searches of the cases used."""
         return (METHOD, *self._methods)
 
     @property
@@ -233,7 +233,7 @@ class CaseSearch(Search):
         return stop
 
     def _adopt(self, i: int, search: Search) -> None:
-        """Adopt the bounds that the search of a case has proved."""
+        """Adopt the bounds that the search of case `i` has proved."""
         proved = np.fmax(search.lower(), search.incumbent.known)
         better = proved > self._lower[i]
         if better.any():

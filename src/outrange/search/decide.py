@@ -1,4 +1,4 @@
-"""Decide whether some input satisfies a condition."""
+"""Decides whether some input of a network satisfies a condition on inputs and outputs."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class GroupSearch:
 
     @property
     def lower(self) -> np.ndarray:
-        """`(m,)` proved bounds of the clauses' values."""
+        """`(m,)` proved lower bounds on the clauses' values."""
         return np.minimum(np.fmax(self.search.lower(), self.incumbent.known), self.apart)
 
     @property
@@ -99,7 +99,7 @@ class GroupSearch:
 
     @property
     def least(self) -> tuple[float, np.ndarray]:
-        """The lowest value found, and its point."""
+        """The lowest clause value found, and the input at which it is attained."""
         k = int(np.argmin(self.incumbent.best))
         return float(self.incumbent.best[k]), self.incumbent.best_at[k, : self._inputs]
 

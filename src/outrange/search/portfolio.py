@@ -206,7 +206,7 @@ class DeferredSearch(Search):
             self._search.recover()
 
     def advance(self) -> bool:
-        """Start the search, or advance it."""
+        """Start the search at the first call, and advance it at later calls."""
         if self._search is None:
             self._search = self._begin()
             return True

@@ -77,7 +77,7 @@ class SharedBoxSearch(Search):
         """`(m,)` smallest of the bounds over the closed boxes."""
 
     def _start(self, seed: int) -> None:
-        """Offer random points of the box."""
+        """Offer random points of the box to the incumbent."""
         box, rng = self._problem.domain.hull, np.random.default_rng(seed)
         x = box.uniform(rng, SAMPLES)
         y = self._values(x)
@@ -88,7 +88,7 @@ class SharedBoxSearch(Search):
         return np.where(np.isnan(y), np.inf, y)
 
     def _bound_boxes(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return lower bounds `(boxes, m)`."""
+        """Return lower bounds of the objectives over boxes, `(boxes, m)`."""
         parts = []
         for start in range(0, len(lo), self._together):
             part = slice(start, start + self._together)

@@ -137,7 +137,7 @@ class OpenBoxes:
 
     @property
     def free(self) -> np.ndarray:
-        """`(n, d)` whether each input is free."""
+        """`(n, d)` whether each input varies within each box."""
         return self.lo < self.hi
 
     def halvable(self, most: int) -> np.ndarray:

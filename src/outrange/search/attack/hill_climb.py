@@ -108,7 +108,7 @@ def hill_climb(
 
 @dataclass(eq=False)
 class _Climbers:
-    """Points, each with the objective that it minimizes.
+    """Current points of several climbs, each with the objective to be minimized.
 
     Args:
         k: Indices of the objectives, shape `(b,)`.
@@ -125,13 +125,13 @@ class _Climbers:
     step: np.ndarray
 
     def propose(self, box: DomainBoxes, rng: np.random.Generator) -> np.ndarray:
-        """Propose points to try, `(b, d)`."""
+        """Propose the next point of each climb, `(b, d)`."""
         lo, hi = box.hull.lo, box.hull.hi
         move = (hi - lo) * self.step[:, None] * _moves(self.slope * (hi - lo), rng)
         return box.snap(np.clip(self.x - move, lo, hi))
 
     def learn(self, x: np.ndarray, above: np.ndarray, slope: np.ndarray) -> None:
-        """Move to better points, and adapt the step lengths.
+        """Accept each tried point that is better, and adapt the step lengths of all climbs.
 
         Args:
             x: `(b, d)` the points tried.
@@ -145,7 +145,7 @@ class _Climbers:
         self.step = np.clip(step, LEAST_STEP, MOST_STEP)
 
     def nearest(self, count: int) -> _Climbers:
-        """Select the points nearest to their goals."""
+        """Select the `count` climbs whose values are nearest to their goals."""
         near = np.argsort(self.above)[:count]
         parts = (self.k, self.x, self.above, self.slope, self.step)
         return _Climbers(*(part[near] for part in parts))

@@ -69,12 +69,12 @@ PATIENCE = 400
 
 
 def has_jumps(graph: Graph) -> bool:
-    """Return whether some curve of a graph jumps."""
+    """Return whether some curve of a graph has a jump (discontinuity)."""
     return any(is_discontinuous(node.op) for node in graph.nodes)
 
 
 class JumpAttack(Search):
-    """An attack that runs step by step, and proves nothing.
+    """A stepwise attack on networks with jumps; it proves no bounds.
 
     Args:
         graph: Its outputs are the objectives, each to be minimized.
@@ -152,7 +152,7 @@ class JumpAttack(Search):
         return np.nan_to_num(above[:, self._open], nan=np.inf).min(axis=1)
 
     def _random(self, count: int) -> np.ndarray:
-        """Return random points of random boxes: uniform, or at corners."""
+        """Return `count` random points, each uniform in a random box or at one of its corners."""
         which = self._rng.integers(len(self.domain.lo), size=count)
         lo, hi = self.domain.lo[which], self.domain.hi[which]
         share = self._rng.random(lo.shape)
@@ -210,7 +210,7 @@ class JumpAttack(Search):
         return np.concatenate(y).astype(np.float64), np.concatenate(slope)
 
     def _evaluate(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate the network at points in float32, on all cores."""
+        """Return the network's outputs at points, evaluated in float32 on all cores."""
 
         def work(part: np.ndarray) -> np.ndarray:
             return smoothed_values(self.graph, part, None)[self.graph.output]

@@ -32,7 +32,7 @@ Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Descent:
-    """Settings of one descent.
+    """Settings of one projected gradient descent.
 
     Args:
         steps: Number of evaluations; the points move between them.
@@ -216,5 +216,5 @@ def scatter(
 
 
 def _first_of(boxes: DomainBoxes, count: int) -> DomainBoxes:
-    """Select the first few boxes."""
+    """Return a copy of the domain with only its first `count` boxes."""
     return boxes.with_ends(boxes.lo[:count], boxes.hi[:count])

@@ -1,4 +1,4 @@
-"""Groups of clauses over the same boxes."""
+"""Groups of clauses; all clauses of a group apply to the same boxes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .domain_boxes import DomainBoxes
 
 @dataclass(frozen=True, eq=False)
 class ClauseGroup:
-    """Clauses over the same boxes.
+    """A group of clauses that apply to the same boxes.
 
     Args:
         clauses: `m` conjunctions over `[x, y]`.

@@ -60,5 +60,5 @@ class DomainBoxes:
         return self.with_ends(self.lo[which], self.hi[which])
 
     def snap(self, x: np.ndarray) -> np.ndarray:
-        """Round the integer inputs of points."""
+        """Return points with their integer inputs rounded to the nearest integers."""
         return np.where(self.whole, np.rint(x), x) if self.whole.any() else x

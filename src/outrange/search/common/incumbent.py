@@ -64,7 +64,7 @@ class Incumbent:
         """
 
     def start(self, least: np.ndarray, at: np.ndarray, most: np.ndarray) -> None:
-        """Set the first points.
+        """Set the first values and points, or offer them if there are some already.
 
         Args:
             least: The least values, shape `(m,)`.

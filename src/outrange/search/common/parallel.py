@@ -37,7 +37,7 @@ def threads() -> int:
 
 
 def cores_for(numbers: int, most: int | None) -> int:
-    """Return the number of cores that this many entries justify.
+    """Return the number of cores worth using for arrays with `numbers` entries.
 
     With few entries, threads wait for the interpreter.
 

@@ -151,7 +151,7 @@ def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
 
 
 def _joint_cone(graph: Graph, group: list[_Support]) -> Cone:
-    """Compute the cone of all outputs of a group."""
+    """Compute the cone of influence of all outputs that a group of objectives reads."""
     return _cone(graph, np.unique(np.concatenate([columns for columns, _ in group])))
 
 

@@ -89,7 +89,7 @@ class Problem:
         return with_rows(graph, self.rows, self.offset)
 
     def by_intervals(self, graph: Graph) -> np.ndarray:
-        """Compute interval bounds of the objectives over all boxes, `(m,)`."""
+        """Compute lower bounds of the objectives over all boxes by interval arithmetic, `(m,)`."""
         lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
         return self.by_outputs(lo, hi).min(axis=0)
 
@@ -161,7 +161,7 @@ def sums_of_outputs(
 
 
 def with_rows(graph: Graph, rows: np.ndarray, offset: np.ndarray) -> Graph:
-    """Return the graph with outputs `rows @ output + offset`."""
+    """Return a copy of the graph whose outputs are `rows @ output + offset`."""
     builder = Builder(graph.inputs, nodes=list(graph.nodes), source="objectives")
     y = Value(builder, graph.output, (1, graph.value_size(graph.output)))
     terms = max(1, int(np.count_nonzero(rows, axis=1).max(initial=0)))

@@ -34,7 +34,7 @@ class Search(ABC):
 
     @abstractmethod
     def lower(self) -> np.ndarray:
-        """Return the bounds of the objectives proved so far, `(m,)`."""
+        """Return the lower bounds proved so far for the objectives, `(m,)`."""
 
     @abstractmethod
     def advance(self) -> bool:
@@ -47,7 +47,7 @@ class Search(ABC):
 
     @property
     def warrant(self) -> Warrant:
-        """The warrant of the bounds in `lower`."""
+        """The kind of evidence behind the bounds that `lower` returns."""
         return Warrant.FLOAT64_ROUNDED
 
     @property

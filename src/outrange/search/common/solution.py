@@ -36,7 +36,7 @@ EARLY = (Stop.TIME, Stop.MEMORY, Stop.INTERRUPTED, Stop.ERROR)
 
 
 class Status(StrEnum):
-    """Result of a search; the values are those of public answers."""
+    """Outcome of a search; public answers report the same values."""
 
     EXACT = "exact"
     """Every gap is within its tolerance."""

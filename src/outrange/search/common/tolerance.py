@@ -80,7 +80,7 @@ class Convergence:
         self._gaps: list[tuple[float, np.ndarray]] = []
 
     def watch(self, gaps: np.ndarray, seconds: float) -> None:
-        """Keep the gaps of all objectives for `has_stalled`.
+        """Record the gaps of all objectives, for later comparison by `has_stalled`.
 
         Args:
             gaps: `(m,)`, zero where an objective is closed.

@@ -1,4 +1,4 @@
-"""Points of the whole input that combine points of several cones."""
+"""Points of the whole input, assembled from points of several cones of influence."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Canvases:
         return self._put(len(self.points) - 1, entries, values)
 
     def _put(self, i: int, entries: np.ndarray, values: np.ndarray) -> int:
-        """Write values to a point, and mark the entries as filled."""
+        """Write values to entries of point `i`, mark the entries as filled, and return `i`."""
         self.points[i][entries] = values
         self._filled[i][entries] = True
         return i

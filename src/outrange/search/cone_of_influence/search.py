@@ -75,7 +75,7 @@ class ConeSearch(Search):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods of the parts, and the division into them."""
+        """The method that divides the problem into parts, and the methods used for the parts."""
         division = "cone of influence reduction (Clarke, Grumberg, Peled 1999)"
         begun = (run.search.methods for run in self._parts if run.search is not None)
         return tuple(dict.fromkeys((division, *(m for methods in begun for m in methods))))
@@ -100,7 +100,7 @@ class ConeSearch(Search):
             self._adopt(run)
 
     def advance(self) -> bool:
-        """Give the next part of the round its turn."""
+        """Run the next part for one turn, and return whether any part is unfinished."""
         run = self._going[self._at]
         self._share(run)
         stop = None if run.incumbent.decided else self._take_turn(run)

@@ -49,7 +49,7 @@ class Clauses:
         return number
 
     def rewind(self) -> None:
-        """Adjust to a trail from which events were removed."""
+        """Adjust to the trail after events were removed from it."""
         self._read = min(self._read, len(self._trail.events))
 
     def run(self) -> Antecedent | None:
@@ -146,5 +146,5 @@ class Clauses:
         return [trail.latest(PHASE, unit, everything) for unit, _ in clause if unit != but]
 
     def _bump_activity(self, unit: int) -> None:
-        """Increase the activity of a unit."""
+        """Increase the activity of a unit, so that it is decided earlier."""
         self.activity[unit] += self._bump

@@ -24,7 +24,7 @@ MOST_ENTRIES = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class OneLayer:
-    """Rows of a conjunction; arrays are float64.
+    """A conjunction over a network with one hidden layer, as rows; all arrays are float64.
 
     Args:
         inner: Array of shape `(U, d)`.
@@ -49,7 +49,7 @@ class OneLayer:
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """Values as affine forms of inputs `x` and units `h`.
+    """The values of one layer as affine forms of the inputs `x` and the hidden units `h`.
 
     Args:
         x: Array of shape `(n, d)`.
@@ -139,7 +139,7 @@ def _compose(program: LayerProgram, box: Box) -> OneLayer | None:
 
 
 def _affine(layer: ProgramLayer, levels: list[_Level], width: int) -> _Level:
-    """Apply the affine part of a layer to forms."""
+    """Return the forms of a layer's pre-activations, given the forms of the layers before it."""
     first = levels[0]
     x = np.zeros((layer.size, first.x.shape[1]))
     h = np.zeros((layer.size, first.h.shape[1]))

@@ -195,7 +195,7 @@ class Propagation:
         return self._row_events(reason, -1, LOW, 0.0)
 
     def _sum_events(self, reason: Antecedent, lower: bool, spare: int | None) -> list[int]:
-        """Return the events that imply a bound of a unit's sum.
+        """Return the indices of the events that imply a bound on a unit's pre-activation sum.
 
         Args:
             reason: Reason with the unit's row.
@@ -265,14 +265,14 @@ class Propagation:
         return lo, hi
 
     def _form_of(self, row: int, used: dict[int, int]) -> tuple[np.ndarray, float]:
-        """Return a row's form under the phases of some events."""
+        """Return `form` and `height` of a row if only the phases `used` are known."""
         phase = np.zeros(self.net.bias.size, np.int8)
         for unit, event in used.items():
             phase[unit] = int(self.trail.events[event].value)
         return self.form(row, phase)
 
     def _follows(self, step: _Step, used: dict[int, int], lo: np.ndarray, hi: np.ndarray) -> bool:
-        """Return whether a step follows from these phases and this box."""
+        """Return whether the phases `used` and the box `[lo, hi]` imply a step."""
         form, height = self._form_of(step.row, used)
         left = self.net.slack[step.row] - _least(form, height, lo, hi)
         if left < 0:

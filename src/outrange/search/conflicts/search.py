@@ -69,7 +69,7 @@ class ConflictSearch(Search):
         self._begin()
 
     def _begin(self) -> None:
-        """Reset the search, and propagate at the root."""
+        """Reset the search, and propagate bounds before the first decision."""
         self._rows = Propagation(self.net)
         self.trail = self._rows.trail
         doubt = np.abs(self.net.weights).sum(axis=0) * np.minimum(
@@ -166,7 +166,7 @@ class ConflictSearch(Search):
         self.trail.push(PHASE, *clause[0], Antecedent("clause", number, len(self.trail.events)))
 
     def _back_to(self, level: int) -> None:
-        """Undo every event of later levels."""
+        """Undo every event of decision levels above `level`."""
         if level < self.trail.level:
             # Phases are saved, so that the search resumes in the same region.
             for event in self.trail.events[self.trail.starts[level] :]:
@@ -207,7 +207,7 @@ class ConflictSearch(Search):
         self._offer_point(point)
 
     def _offer_point(self, point: np.ndarray) -> None:
-        """Offer a point of the free inputs."""
+        """Offer a point `(d,)` of the free inputs, with its objective value, to the incumbent."""
         net = self.net
         z = net.inner @ point + net.bias
         value = float((net.direct @ point + net.weights @ np.maximum(z, 0.0) + net.height).max())
@@ -234,7 +234,7 @@ class ConflictSearch(Search):
         self.trail.push(PHASE, *clause[0], Antecedent("clause", number, len(self.trail.events)))
 
     def _is_refuted_by_lp(self) -> bool:
-        """Return whether the remaining program is infeasible, proved by its multipliers."""
+        """Return whether the multipliers of a linear program prove that no solution remains."""
         net, trail = self.net, self.trail
         pairs = [self._rows.form(row, trail.phase) for row in range(len(net.height))]
         forms = [form for form, _ in pairs]

@@ -12,7 +12,7 @@ ACTIVE, INACTIVE = 1, -1
 
 
 class Antecedent(NamedTuple):
-    """Reason for an event.
+    """Reason for a conflict or for an event of the trail.
 
     Args:
         kind: `"decision"`, `"clause"`, `"unit"` (a unit's row) or `"row"` (of the conjunction).
@@ -26,7 +26,7 @@ class Antecedent(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One change of a bound or a phase.
+    """One change of an input's bound or a unit's phase, as recorded on the trail.
 
     Args:
         kind: `LOW` or `HIGH` for a bound of an input, `PHASE` for the phase of a unit.
@@ -80,7 +80,7 @@ class Trail:
         store[at] = value
 
     def back_to(self, level: int) -> None:
-        """Undo every event of later levels."""
+        """Undo every event of decision levels above `level`."""
         start = self.starts[level]
         for event in reversed(self.events[start:]):
             (self.lo, self.hi, self.phase)[event.kind][event.at] = event.old

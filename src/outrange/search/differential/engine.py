@@ -52,7 +52,10 @@ class DifferentialEngine(GraphObjectives):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """See `Engine.bound`. Cost: about twice that of the two separate networks."""
+        """Bound the objectives over boxes; see `Engine.bound`.
+
+        Cost: about twice that of the two separate networks.
+        """
         widest = max(node.size for node in self.graph.nodes)
         most = cores_for(len(lo) * widest**2, None)
         step = max(1, min(self.together, -(-len(lo) // most)))

@@ -44,7 +44,7 @@ class PairedCurve:
 
 @dataclass(frozen=True, eq=False)
 class PairedAffine:
-    """Difference between an affine value and its counterpart.
+    """Coefficients of the difference between an affine value and its counterpart.
 
     Args:
         inputs: Pairs of a value that this op reads and the value that its counterpart reads.
@@ -64,7 +64,7 @@ class PairedAffine:
 
 @dataclass(frozen=True, eq=False)
 class PairedGraph:
-    """A graph with counterparts, and the differences between them.
+    """A graph, its pairs of counterparts, and the differences within the affine pairs.
 
     Args:
         graph: The graph, in which later copies of curves are `PairedCurve`s.
@@ -109,7 +109,7 @@ def pair_counterparts(graph: Graph) -> PairedGraph | None:
 
 @dataclass(eq=False)
 class _Pairing:
-    """Counterparts of a graph, and the differences between affine counterparts."""
+    """Pairs of counterparts in a graph, and the differences within the affine pairs."""
 
     graph: Graph
     counterparts: dict[int, int] = field(default_factory=dict)

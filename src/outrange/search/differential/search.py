@@ -1,4 +1,4 @@
-"""Input splits with differential bounds."""
+"""Branch and bound over the inputs, with the bounds of the differential engine."""
 
 from __future__ import annotations
 

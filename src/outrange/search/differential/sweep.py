@@ -141,7 +141,7 @@ class PairedCrownPass(CrownPass):
         return _without_nan(middle - radius, middle + radius)
 
     def _rearrange(self, op: Rearrange, node: Node, first: int) -> Bounds:
-        """Rearrange the differences of the inputs; filled-in entries have difference 0."""
+        """Rearrange bounds on the inputs' differences; constant entries have difference 0."""
         theirs = self.plan.graph.nodes[first - 1].inputs
         zero = np.zeros((len(self.cells.lo), 1))
         parts = [
@@ -185,7 +185,7 @@ class PairedCrownPass(CrownPass):
         return True
 
     def _substitute_apart(self, net: RelaxedGraph, value: int, rows: np.ndarray) -> None:
-        """Bound the difference between entries and their counterparts by back-substitution."""
+        """Tighten the bounds on the differences of entries `rows` by back-substitution."""
         first = self.pairs.counterparts[value]
         size_of = magnitude(*self.ends[first])
         if not np.isfinite(size_of).all():

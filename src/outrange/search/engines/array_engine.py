@@ -175,7 +175,7 @@ class ArrayEngine(GraphObjectives):
 
     @property
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
-        """First bounds on every output over the whole box."""
+        """Initial lower and upper bounds on every output over the whole box."""
         return self._root[self.graph.output]
 
     def bound(
@@ -186,7 +186,7 @@ class ArrayEngine(GraphObjectives):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Bound as in `Engine.bound`.
+        """Bound the objectives over boxes; see `Engine.bound`.
 
         The cost per box grows with the number of unstable units times the number of layers.
         """
@@ -290,7 +290,7 @@ class ArrayEngine(GraphObjectives):
 
 
 def concatenate_bounds(parts: Sequence[BoxBounds]) -> BoxBounds:
-    """Concatenate the bounds of several chunks."""
+    """Concatenate the bounds of several chunks of boxes."""
     names = ("least", "slopes", "offset", "scores", "status", "undecided")
     arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
     at = [p.at for p in parts if p.at is not None]

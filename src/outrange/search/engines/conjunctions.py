@@ -138,7 +138,7 @@ class ConjunctionEngine(ArrayEngine):
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """Combine the bounds of the parts into bounds of the objectives.
+        """Return bounds of the objectives, combined from the bounds of their parts.
 
         Args:
             ascent: Bounds of the pairs of boxes and parts.
@@ -246,7 +246,7 @@ def _mixture(
 
 
 def _minimizers(forms: QuadraticForms) -> np.ndarray:
-    """Return approximate minimizers of forms, `(P, d)`."""
+    """Return an approximate minimizer of each form, `(P, d)`."""
     return forms.tangents().corner()
 
 

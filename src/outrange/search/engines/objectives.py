@@ -9,7 +9,7 @@ from ...graph.gradient import vector_jacobian_product
 
 
 class GraphObjectives:
-    """Values and gradients of `rows @ output + offset`; see `Engine`.
+    """Objectives `rows @ output + offset` of a graph, with their gradients; see `Engine`.
 
     Args:
         rows: Float64 array of shape `(m, outputs)`.

@@ -1,4 +1,4 @@
-"""Lower bounds on objective rows with second-order forms of their products.
+"""Lower bounds on objective rows, by second-order forms of the products in each row.
 
 A row is a linear form, plus the quadratic form `d Q d` that its products leave (`tangents`).
 `QuadraticForms` computes its least value; the tangent there is the linear form of the row.

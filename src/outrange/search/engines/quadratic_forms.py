@@ -24,7 +24,7 @@ from ...domains.rounding import FLOOR
 
 @dataclass(eq=False)
 class QuadraticForms:
-    """Second-order lower forms, one per box.
+    """Quadratic lower bounds `g . x + z S z + c`, one per box.
 
     Args:
         rows: Slopes `g`, shape `(P, d)`.
@@ -44,13 +44,13 @@ class QuadraticForms:
 
     @staticmethod
     def nothing(cells: BoxBatch, radii: bool) -> "QuadraticForms":
-        """Create forms with constant minus infinity, which bound nothing yet."""
+        """Create forms that bound nothing yet: their constants are minus infinity."""
         pairs, d = cells.lo.shape
         none = np.full(pairs, -np.inf)
         return QuadraticForms(cells, np.zeros((pairs, d)), none, np.zeros((pairs, d, d)), radii)
 
     def take(self, index: np.ndarray) -> "QuadraticForms":
-        """Return the forms at `index`, which may contain repeats."""
+        """Return the forms at the indices `index`, which may contain repeats."""
         parts = (self.rows[index], self.constant[index], self.total[index])
         return QuadraticForms(self.cells.take(index), *parts, self.radii)
 
@@ -103,7 +103,7 @@ class QuadraticForms:
 
     @property
     def _straight(self) -> np.ndarray:
-        """`(P, d)` the diagonal of `S`."""
+        """`(P, d)` the diagonals of the matrices `S`."""
         return np.einsum("pii->pi", self.total)
 
     @property

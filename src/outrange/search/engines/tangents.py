@@ -1,4 +1,4 @@
-"""Products about their centers: tangent planes, and second-order remainders.
+"""Products expanded about the center of a box: tangent planes, and second-order remainders.
 
 For factors `u = u0 + L d + e` and `v = v0 + M d + e'`, where `d` is the offset from the center of
 the box, `|e| <= r` and `|e'| <= r'`,

@@ -1,1 +1,1 @@
-"""Bounds of partial derivatives: monotonicity and Lipschitz constants."""
+"""Bounds on partial derivatives: monotonicity and Lipschitz constants."""

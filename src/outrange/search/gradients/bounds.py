@@ -24,7 +24,7 @@ points, which are computed in about a second. So a network on images gets few po
 
 @dataclass(frozen=True, eq=False)
 class DerivativeBounds:
-    """Proved bounds of `m` objectives over `B` boxes.
+    """Proved lower bounds on `m` derivative objectives over `B` boxes.
 
     Args:
         least: `(B, m)` lower bounds of the objectives on each box.
@@ -95,7 +95,7 @@ class DerivativeEngine:
         tangent_ranges: list[Bounds],
         width: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Attribute the variation of derivatives, times their factors, to the inputs.
+        """Attribute the widths of slope ranges, times the tangents they multiply, to the inputs.
 
         Return the blame of each input `(B, d)` and the number of undecided units `(B,)`.
         """
@@ -143,7 +143,7 @@ class DerivativeEngine:
         return np.concatenate(parts) if parts else self._at(x)
 
     def _at(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate the objectives at points whose tangents all fit in memory."""
+        """Evaluate the objectives at points `x`, few enough that all tangents fit in memory."""
         check_deadline()
         values = self.graph.run_all(x)
         with np.errstate(all="ignore"):

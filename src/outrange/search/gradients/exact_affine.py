@@ -49,7 +49,7 @@ class AffineForms:
         return self.whole * (1 << (scale - self.scale))
 
     def row(self, i: int) -> list[int]:
-        """Return one form times `2**scale`: slopes, then its constant."""
+        """Return form `i`, multiplied by `2**scale`, as integers: its slopes, then its constant."""
         return [int(c) for c in self.whole[i]]
 
 
@@ -157,7 +157,7 @@ def positive_in(op: Curve, before: AffineForms, j: int, gap: int) -> list[list[i
 
 
 def _product(rows: list[Row], whole: np.ndarray) -> np.ndarray:
-    """Return the products of sparse rows with the integers of forms."""
+    """Return the product of sparse integer rows and the integer matrix `whole`."""
     out = np.zeros((len(rows), whole.shape[1]), object)
     for i, (columns, entries) in enumerate(rows):
         if columns.size:
@@ -167,7 +167,7 @@ def _product(rows: list[Row], whole: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class RationalPoint:
-    """The point `x = whole / over`, exactly."""
+    """A point with rational coordinates, exactly `whole / over`."""
 
     whole: list[int]
     over: int
@@ -256,7 +256,7 @@ class ArrangementCell:
 
 
 def _reduce(whole: list[int], over: int) -> RationalPoint:
-    """Cancel common factors of a point's coordinates."""
+    """Return the point `whole / over`, with common factors canceled."""
     common = gcd(over, *whole)
     return RationalPoint([x // common for x in whole], over // common)
 
@@ -278,7 +278,7 @@ def _leaving(table: list[list[int]], enter: int, basis: list[int]) -> int:
 
 
 def _pivot(table: list[list[int]], leave: int, enter: int, over: int) -> int:
-    """Exchange a basic and a non-basic variable; return the new denominator."""
+    """Exchange a basic and a non-basic variable of `table` in place; return the new denominator."""
     row = table[leave]
     pivot = row[enter]
     for i, other in enumerate(table):

@@ -53,7 +53,7 @@ networks."""
 
 @dataclass(frozen=True, eq=False)
 class CellBounds:
-    """Bounds of the slopes on one box.
+    """Lower bounds on the derivative objectives over one box.
 
     Args:
         least: `(m,)` proved lower bounds of the objectives on the box.

@@ -36,7 +36,7 @@ class Partials:
 
     @property
     def directions(self) -> np.ndarray:
-        """The distinct inputs with respect to which to differentiate."""
+        """The distinct flat inputs with respect to which outputs are differentiated, ascending."""
         return np.unique(self.direction)
 
     @property
@@ -50,7 +50,7 @@ class Partials:
         return np.where(self.sign > 0, low, -high)
 
     def reads_marked(self, marks: np.ndarray) -> np.ndarray:
-        """Return whether `marks` `(B, D)` marks each objective's direction, `(B, m)`."""
+        """Return a mask `(B, m)` of the objectives whose direction `marks` `(B, D)` marks."""
         return marks[:, self._column]
 
     def exact(self, k: int, slopes: Exact) -> float | None:

@@ -98,7 +98,7 @@ class _CellEngine:
         return least, result.blame, undecided
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
-        """See `Engine.evaluate`."""
+        """Evaluate the objectives at points; see `Engine.evaluate`."""
         return self._engine.at(x)
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -140,7 +140,7 @@ def minimize_derivatives(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> Solution:
-    """Minimize every objective over a box.
+    """Minimize every derivative objective over a box.
 
     Args:
         box: Finite box of the inputs.

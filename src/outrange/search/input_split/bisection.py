@@ -43,7 +43,7 @@ points."""
 
 
 class BoxSearch(Protocol):
-    """A search on the kernel, in this process or over workers."""
+    """A search on the compiled kernel, in this process or distributed over workers."""
 
     incumbent: Incumbent
     methods: tuple[str, ...]
@@ -74,7 +74,7 @@ class _Part:
 
     @property
     def noise(self) -> np.ndarray:
-        """Rounding error of each objective."""
+        """`(m,)` the smallest gaps that rounding errors allow for the objectives."""
         return self.search.kernel.radius
 
 

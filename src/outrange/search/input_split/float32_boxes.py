@@ -63,7 +63,7 @@ class _Bounding(KernelSearch):
     """Kernel search that only bounds boxes, without attacks between splits."""
 
     def advance(self) -> bool:
-        """Explore some boxes."""
+        """Bound some boxes, and replace those that stay open with sub-boxes; return True."""
         self._explore()
         self.frontier.settle()
         return True

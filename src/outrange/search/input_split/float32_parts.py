@@ -76,7 +76,7 @@ MOST_ASKED = 16
 
 @dataclass(frozen=True, eq=False)
 class _SizedPart:
-    """A part of the box, with its bounds and its magnitudes.
+    """A part of the box, with proved bounds and the magnitudes of the layers' values on it.
 
     Args:
         lo: Array of shape `(d,)`.

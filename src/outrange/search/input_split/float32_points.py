@@ -152,7 +152,7 @@ def lowest_run_near(
 def amounts(
     plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
 ) -> dict[int, np.ndarray]:
-    """Return each graph value's errors `(n,)` in box `box`; see `Deviations.roundings`."""
+    """Return each graph value's rounding errors `(n,)` in box `box`; see `Deviations.roundings`."""
     return {
         v: amount[box if len(amount) > 1 else 0]
         for v, amount in roundings.items()

@@ -22,7 +22,7 @@ class _Slots:
         self._room, self.size = first, first.size
 
     def add(self, slots: np.ndarray) -> None:
-        """Push some indices."""
+        """Push indices onto the stack."""
         size = self.size + slots.size
         if size > self._room.size:
             room = np.empty(2 * size, np.int64)
@@ -75,7 +75,7 @@ class Frontier:
 
     @classmethod
     def of(cls, roots: DomainBoxes, objectives: int, states: int) -> Frontier:
-        """Create a frontier of the roots, without bounds."""
+        """Create a frontier of the root boxes, for which no bounds are proved yet."""
         count = len(roots.lo)
         pool = cls(roots.lo.shape[1], objectives, states)
         pool.push(
@@ -159,7 +159,7 @@ class Frontier:
         return boxes
 
     def _order(self, count: int) -> None:
-        """Sort the next `count` boxes to the front."""
+        """Move the next `count` boxes, in order of priority, to the front."""
         alive = np.concatenate([self._front, self._alive.all])
         key = self._arrays["priority"][alive]
         self._ordered_full = self.full

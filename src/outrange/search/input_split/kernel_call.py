@@ -113,10 +113,10 @@ class KernelCall:
 
     @property
     def left(self) -> ResultArrays:
-        """The boxes that stay open."""
+        """The arrays of the boxes that stay open, by name."""
         return {name: array[: self.count] for name, array in self.arrays.items()}
 
     @property
     def bounded(self) -> int:
-        """Number of boxes bounded."""
+        """Number of boxes that the call bounded."""
         return int(self._stats[0])

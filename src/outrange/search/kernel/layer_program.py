@@ -25,7 +25,7 @@ back-substituted row for each unstable unit."""
 
 @dataclass(eq=False)
 class ProgramLayer:
-    """One layer of units.
+    """One layer of a layer program, with pre-activations `z` and values `h`.
 
     Args:
         sources: Maps the index of each layer that is read to a float64 matrix `(n, units of that
@@ -58,11 +58,11 @@ class ProgramLayer:
         return self.bias.size
 
     def slopes(self, z: np.ndarray) -> np.ndarray:
-        """Return the slopes of `f` at `z`."""
+        """Return the slopes of the layer's activation function at the pre-activations `z`."""
         return np.where(z < 0, self.below, self.above)
 
     def curve(self, z: np.ndarray) -> np.ndarray:
-        """Return `f(z)`."""
+        """Return the values of the layer's activation function at the pre-activations `z`."""
         return np.maximum(z, 0.0) if self._is_relu else z * self.slopes(z)
 
     def pull_back(self, a: np.ndarray, z: np.ndarray) -> np.ndarray:

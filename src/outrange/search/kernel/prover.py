@@ -27,7 +27,7 @@ split."""
 
 @dataclass(frozen=True, eq=False)
 class KinkBlock:
-    """Units with one kink at 0.
+    """A block of units whose activation has one kink, at 0.
 
     Args:
         first: Index of the first unit's variable.
@@ -129,7 +129,7 @@ class TreeProver:
             self._handle = None
 
     def begin(self, lo: np.ndarray, hi: np.ndarray) -> None:
-        """Start the tree at a box."""
+        """Start the proof tree with the box `[lo, hi]` as its root."""
         self._lib.prover_begin(self._handle, self._keep(lo, np.float64), self._keep(hi, np.float64))
 
     def resume(self, box: TreeBox) -> None:

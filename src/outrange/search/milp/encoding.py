@@ -95,7 +95,7 @@ class Encoding:
 
     @property
     def binaries(self) -> int:
-        """Number of binary columns."""
+        """Number of binary variables of the program."""
         return sum(self.integer)
 
     def minimize(
@@ -142,7 +142,7 @@ class Encoding:
         ends: list[tuple[np.ndarray, np.ndarray]],
         where: str,
     ) -> np.ndarray:
-        """Encode an op; return the forms of its value."""
+        """Add the variables and constraints that an op needs; return the forms of its value."""
         if isinstance(op, Affine):
             form = op.apply(parts, False)
             form[0] += op.bias

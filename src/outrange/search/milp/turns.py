@@ -64,7 +64,7 @@ class MilpTurns(Search):
 
     @property
     def _counts(self) -> bool:
-        """Whether a bound from the solver exceeds every proved bound."""
+        """Whether the solver's bound on some objective exceeds that objective's proved bound."""
         proved = np.maximum(self._boxes.lower(), self.incumbent.known)
         return bool(np.any(self._closed > proved))
 
@@ -99,7 +99,7 @@ class MilpTurns(Search):
             self._turn_ends = self.incumbent.clock.seconds + self._patience
 
     def _solve(self, encoding: Encoding) -> None:
-        """Solve for every objective that is still open."""
+        """Minimize every objective that is still open with the MILP solver."""
         incumbent = self.incumbent
         proved = np.maximum(self._boxes.lower(), incumbent.known)
         gap = incumbent.best - proved

@@ -198,7 +198,7 @@ class _StableElimination:
         self.sizes.append(self.net.magnitudes[value][index])
 
     def build(self) -> RelaxedNet:
-        """Build the net of the new graph."""
+        """Build the relaxed net of the graph without stable units."""
         old = self.net.graph
         graph = Graph(old.inputs, tuple(self.nodes), len(self.nodes), old.outputs)
         budget = OperationCounts.of(graph)

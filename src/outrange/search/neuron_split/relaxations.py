@@ -63,7 +63,7 @@ class PreparedActivation(Protocol):
     """An activation layer on given pre-activation ranges."""
 
     def relax(self, alpha: np.ndarray) -> Relaxation:
-        """Return the lines for `alpha` `(P, n)`."""
+        """Return the units' lower and upper lines for the parameters `alpha`, `(P, n)`."""
         ...
 
     def take(self, index: np.ndarray) -> PreparedActivation:
@@ -146,7 +146,7 @@ class PreparedKink:
     upper: tuple[np.ndarray, np.ndarray]
 
     def relax(self, alpha: np.ndarray) -> Relaxation:
-        """Return the lines for `alpha` `(P, n)`."""
+        """Return the units' lower and upper lines for the parameters `alpha`, `(P, n)`."""
         free = (
             alpha
             if (self.below, self.above) == (0.0, 1.0)

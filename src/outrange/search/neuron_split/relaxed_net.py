@@ -92,7 +92,7 @@ class RelaxedNet:
         return out
 
     def start(self) -> np.ndarray:
-        """Return the initial `alpha`, `(s,)`."""
+        """Return the initial line parameter `alpha` of each unit, `(s,)`."""
         out = np.zeros(self.units)
         for b in self.activations:
             out[b.place] = b.start(self.lo[b.place], self.hi[b.place])
@@ -126,7 +126,7 @@ class RelaxedNet:
     def relax(
         self, prepared: Mapping[int, PreparedActivation], alpha: np.ndarray
     ) -> dict[int, Relaxation]:
-        """Return the lines of the prepared values for `alpha` `(P, s)`."""
+        """Return the lines of each prepared value for the parameters `alpha`, `(P, s)`."""
         return {
             b.value: prepared[b.value].relax(alpha[:, b.place])
             for b in self.activations
@@ -204,7 +204,7 @@ class RelaxedNet:
         return RowInjection(rows[:, None], inflate(2.0 * UNIT * self.magnitudes[value]))
 
     def corner(self, form: np.ndarray) -> np.ndarray:
-        """Return the minimizer of a form on the box."""
+        """Return, for each linear form, the corner of the box at which it is least."""
         return np.where(form > 0, self.box.lo, self.box.hi)
 
     def forward(self, result: BackwardPass, x: np.ndarray, top: int) -> tuple[np.ndarray, list]:

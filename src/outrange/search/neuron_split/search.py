@@ -147,7 +147,7 @@ class NeuronSplitSearch(Search):
         self.settled = True
 
     def _has_work(self, k: int) -> bool:
-        """Return whether a tree has work left."""
+        """Return whether the tree of objective `k` has work left."""
         progress = self._trees[k]
         return len(progress.tree) > 0 and (self.splits or progress.rounds > 0)
 

@@ -58,7 +58,7 @@ class SmoothActivation:
         """Return None: stable units may still have an offset."""
 
     def start(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return the initial `alpha`."""
+        """Return the initial line parameter `alpha` of each unit: 0.5."""
         return np.full(np.shape(lo), 0.5)
 
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -179,7 +179,7 @@ class PreparedSmooth:
         )
 
     def relax(self, alpha: np.ndarray) -> Relaxation:
-        """Return the lines for `alpha`."""
+        """Return the units' lower and upper lines for the parameters `alpha`."""
         slopes, offsets, gains, pivots = [], [], [], []
         for side, family in zip(self.curve.sides, self.sides, strict=True):
             slope, offset, at = self._lines(side, family, alpha)

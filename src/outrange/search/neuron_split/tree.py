@@ -48,7 +48,7 @@ class SplitTree:
         self._bound_and_push([self._root(-np.inf)], cutoff, SETTINGS.root_steps)
 
     def _root(self, least: float) -> SplitNode:
-        """Create the sub-problem without splits."""
+        """Create the root sub-problem, without splits and with the proved bound `least`."""
         net = self.net
         nothing = np.full(net.units, np.inf)
         return SplitNode(
@@ -68,7 +68,7 @@ class SplitTree:
 
     @property
     def lower(self) -> float:
-        """The proved bound on the objective."""
+        """The proved lower bound on the objective."""
         return min(self.closed, self._heap[0][0] if self._heap else np.inf)
 
     def sharpen(self, cutoff: float) -> np.ndarray:

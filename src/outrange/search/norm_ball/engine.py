@@ -56,7 +56,7 @@ class BallEngine:
         wanted: np.ndarray,
         cutoff: np.ndarray,
     ) -> BoxBounds:
-        """See `Engine.bound`."""
+        """Bound the objectives over the parts of boxes inside the ball; see `Engine.bound`."""
         result = self._engine.bound(lo, hi, status, wanted, cutoff)
         part = least_in_ball(result.slopes, result.offset, lo, hi, self.ball)
         least = np.where(wanted, np.fmax(result.least, part.least), -np.inf)
@@ -67,7 +67,7 @@ class BallEngine:
         return self._inside(x, self._engine.evaluate(x))
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Engine.gradient`; objectives are infinite outside the ball."""
+        """Return objectives, infinite outside the ball, and gradients; see `Engine.gradient`."""
         values, slope = self._engine.gradient(x, k)
         return self._inside(x, values), slope
 

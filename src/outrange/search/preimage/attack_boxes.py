@@ -83,5 +83,5 @@ def _descend(
 
 
 def _least(values: np.ndarray, open_: np.ndarray) -> np.ndarray:
-    """Return the value of the lowest open clause, `(n,)`."""
+    """Return the least value of the open clauses at each point, `(n,)`."""
     return np.where(open_, np.nan_to_num(values, nan=np.inf), np.inf).min(axis=1)

@@ -89,7 +89,7 @@ class ClauseBounds:
         return self._kernel is not None
 
     def bound(self, lo: np.ndarray, hi: np.ndarray, status: np.ndarray) -> BoxBounds:
-        """Bound `[values, -values]` over boxes `(B, free inputs)`; see `BoxBounds`."""
+        """Bound the clauses' values and their negatives over boxes; see `BoxBounds`."""
         with np.errstate(all="ignore"):
             return (self._by_kernel if self._kernel else self._by_engine)(lo, hi, status)
 

@@ -60,7 +60,7 @@ class Paving:
         self._slip = gamma(8 * d + 32)
 
     def _sizes(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return the volumes of boxes, in units of the hull's widths."""
+        """Return the volumes of boxes, as fractions of the hull's volume."""
         return np.prod((hi - lo) / self._unit, axis=1)
 
     # ---- results ----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class Paving:
             return "memory"
 
     def _refine(self, tol: float, until: float, most: int) -> str | None:
-        """Refine as `refine` does; raise on interrupts."""
+        """Refine as `refine` does, but let exceptions such as interrupts pass."""
         fresh = [c for c in self.leaves() if c.blame is None]
         while fresh:
             if read_clock() > until:

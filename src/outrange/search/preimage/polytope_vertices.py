@@ -1,4 +1,4 @@
-"""Convex polytopes by their vertices, cut by half-spaces in plain float64.
+"""Convex polytopes, represented by their vertices and cut by half-spaces in plain float64.
 
 Each vertex stores the faces that it lies on. Two vertices with `d - 1` common faces are treated as
 joined by an edge, and an edge that crosses a plane yields a vertex of the remaining part. If more
@@ -58,7 +58,7 @@ class Vertices:
         return np.where(np.abs(height) <= TOLERANCE * size, 0.0, height)
 
     def cut(self, row: np.ndarray, constant: float) -> Vertices:
-        """Return the part where `row @ x + constant <= 0`.
+        """Return the part of the polytope where `row @ x + constant <= 0`.
 
         Raises:
             TooManyVertices: There are more than `PavingSettings.most_vertices`.

@@ -23,7 +23,7 @@ AT_ONCE = 64
 
 @dataclass(eq=False)
 class FormBoxes:
-    """Boxes, and the outputs' forms on them.
+    """Boxes, and affine forms of the outputs over each box.
 
     Args:
         lo: Array of shape `(B, d)`.
@@ -41,7 +41,7 @@ class FormBoxes:
         return len(self.lo)
 
     def select(self, rows: np.ndarray) -> FormBoxes:
-        """Select some of the boxes."""
+        """Return the boxes at the indices `rows`."""
         f = self.form
         form = ForwardForm(f.center[rows], f.rows[rows], f.rest[rows])
         return FormBoxes(self.lo[rows], self.hi[rows], form, self.continuous[rows])

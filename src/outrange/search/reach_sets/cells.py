@@ -32,7 +32,7 @@ cells earlier.
 
 @dataclass(frozen=True, eq=False)
 class InputFrame:
-    """The scaled coordinates of the inputs.
+    """Scaled coordinates of the inputs, relative to the center of a box.
 
     Args:
         at: Array of shape `(d,)`.
@@ -46,7 +46,7 @@ class InputFrame:
 
     @classmethod
     def of(cls, box: Box) -> InputFrame:
-        """Create the frame of a box."""
+        """Create the scaled coordinates for a box."""
         free = np.flatnonzero(box.lo < box.hi)
         at = box.lo + (0.5 * box.hi - 0.5 * box.lo)
         apart = np.maximum(np.nextafter(box.hi - at, np.inf), np.nextafter(at - box.lo, np.inf))
@@ -114,7 +114,7 @@ class Cells:
         return len(self.polytopes)
 
     def select(self, cells: np.ndarray, polytopes: Sequence[CutPolytope] | None = None) -> Cells:
-        """Select some cells, perhaps repeatedly, optionally with new polytopes."""
+        """Return the cells at indices `cells` (repeats allowed), optionally with new polytopes."""
         forms = {
             v: ForwardForm(f.center[cells], f.rows[cells], f.rest[cells])
             for v, f in self.forms.items()
@@ -123,7 +123,7 @@ class Cells:
         return Cells(polytopes_of, forms, self.exact[cells], self.value)
 
     def with_symbols(self, value: int) -> Cells:
-        """Turn the errors of a value's entries into symbols."""
+        """Return the cells with the errors of a value's entries turned into symbols."""
         k, form = self.polytopes[0].size, self.forms[value]
         fold = form.count - k > MOST_SYMBOLS
         forms = {}

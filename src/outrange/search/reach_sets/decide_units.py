@@ -76,7 +76,7 @@ def enclose(op: Curve, source: int, cells: Cells) -> Cells:
 
 
 def concatenate_cells(parts: list[Cells]) -> Cells:
-    """Concatenate cells, all at the same value."""
+    """Concatenate cells that have all reached the same graph value."""
     if len(parts) == 1:
         return parts[0]
     forms = {

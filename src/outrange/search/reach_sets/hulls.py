@@ -82,7 +82,7 @@ def _meeting(
 
 
 def _hull(whole: Cells, polytope: CutPolytope, parts: Sequence[Cells]) -> Cells:
-    """Return one cell of a polytope that encloses the given cells."""
+    """Return one cell on `polytope`, whose forms enclose those of the cells `parts`."""
     forms = {v: _around_all(parts, v) for v in parts[0].forms if v}
     if 0 in parts[0].forms:
         forms[0] = whole.forms[0]

@@ -1,4 +1,4 @@
-"""Convex polytopes by their vertices, cut by half-spaces exactly.
+"""Convex polytopes, represented by their vertices and cut by half-spaces exactly.
 
 Vertices are rational, and each stores the faces on which it lies. Two vertices are joined by an
 edge exactly if no third vertex lies on all their common faces. An edge that crosses a plane yields
@@ -86,11 +86,11 @@ class CutPolytope:
         return self._side(values, 1, face, new), self._side(values, -1, face, new)
 
     def is_somewhere_below(self, face: Face) -> bool:
-        """Return whether a form is below 0 at some point."""
+        """Return whether the affine form `face` is below 0 at some point of the polytope."""
         return any(v < 0 for v in self._values(face))
 
     def _values(self, face: Face) -> list[int]:
-        """Return a form at each vertex, times a positive number."""
+        """Return the affine form `face` at each vertex, times a positive number per vertex."""
         slopes, constant = face
         return [
             sum(s * w for s, w in zip(slopes, whole, strict=True)) + constant * over
@@ -122,7 +122,7 @@ class CutPolytope:
         return CutPolytope(tuple(points), tuple(on), (*self.faces, outward))
 
     def _is_edge(self, common: int) -> bool:
-        """Return whether exactly two vertices lie on all the given faces."""
+        """Return whether exactly two vertices lie on all faces in the bit mask `common`."""
         return sum(on & common == common for on in self.on) == 2
 
     def _crossing(self, i: int, j: int, common: int, values: list[int]) -> tuple[Point, int]:

@@ -1,4 +1,4 @@
-"""Directions of a primal-dual interior-point method for matrices of rank two.
+"""Search directions of a primal-dual interior-point method with rank-two constraints.
 
 Reference: C. Helmberg, F. Rendl, R. Vanderbei, H. Wolkowicz, *An interior-point method for
 semidefinite programming*, SIAM J. Optim. 6 (1996), for the direction (HKM).
@@ -27,7 +27,7 @@ linearly dependent."""
 
 
 class ProductSums:
-    """Weighted sums of products, and the values of products at moments.
+    """Weighted sums of product matrices, and the values of the products at given moments.
 
     Args:
         products: `m` products of `n` variables.

@@ -29,7 +29,7 @@ TINY = 1e-290
 
 @dataclass(frozen=True, eq=False)
 class Forms:
-    """Forms of the entries of a value.
+    """Linear forms of the entries of one graph value.
 
     Args:
         coefficients: Coefficients of the variables, shape `(n, entries)`.
@@ -41,7 +41,7 @@ class Forms:
 
     @property
     def size(self) -> np.ndarray:
-        """`(entries,)` bounds on the absolute values, errors included."""
+        """`(entries,)` bounds on the entries' absolute values, errors included."""
         n = len(self.coefficients)
         bound = np.abs(self.coefficients).sum(axis=0) * (1.0 + gamma(n + 2))
         return (bound + self.error) * GUARD + TINY

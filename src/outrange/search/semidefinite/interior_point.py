@@ -1,4 +1,4 @@
-"""Multipliers of products, by a primal-dual interior-point method.
+"""Multipliers of products, computed by a primal-dual interior-point method.
 
 `row . y <= height` holds wherever all products are at least 0, or equal to 0 where required, if
 

@@ -134,7 +134,7 @@ def _below(forms: BoundedForms, activation: KinkActivation) -> Forms:
 
 
 def _of_inputs(forms: BoundedForms) -> Products:
-    """Return the products of the inputs, one each."""
+    """Return the products for the inputs, one per input."""
     places = 1 + np.arange(forms.net.box.size)
     shape = forms.count, places.size
     above, below = (_exact(forms, places, sign) for sign in (1.0, -1.0))
@@ -142,7 +142,7 @@ def _of_inputs(forms: BoundedForms) -> Products:
 
 
 def _of_units(forms: BoundedForms, activation: KinkActivation) -> Products:
-    """Return the products of an activation's units, three each."""
+    """Return the products for an activation's units, three per unit."""
     places = forms.places(activation)
     constant = _exact(forms, places, 0.0)
     # p / (hi / 2) is exactly `1 + y`; its distance to 2 is `1 - y`.

@@ -85,7 +85,7 @@ reports can be processed one after another."""
 
 @dataclass(frozen=True)
 class Standing:
-    """Progress of a tree, and the nodes that work on it.
+    """Progress of a search tree, and the numbers of nodes and cores that work on it.
 
     Args:
         open: Number of open boxes that belong to no task.
@@ -147,7 +147,7 @@ class Roots:
         return max(LEAST_ROOTS, worth, min(most, 4 * now.open * cores // now.cores))
 
     def learn(self, size: int, roots: int, bounded: int, left: int) -> None:
-        """Adjust the number of roots after a finished task.
+        """Adjust the number of boxes per task to the report of a finished task.
 
         Args:
             size: Maximum number of boxes of the task.

@@ -105,7 +105,7 @@ class SpreadSearch(Search):
 
     @property
     def kernel(self) -> CompiledProgram:
-        """The kernel of the search in this process."""
+        """The compiled kernel that the search in this process uses."""
         assert isinstance(self.local, KernelSearch)
         return self.local.kernel
 
@@ -194,7 +194,7 @@ class SpreadSearch(Search):
         del self._hands[self._tasks]
 
     def _lift(self, count: int) -> Boxes:
-        """Pop boxes from the frontier, and register them as in hand."""
+        """Pop boxes from the frontier, and register them as assigned to a new task."""
         boxes = Boxes.pop(self.frontier, count)
         self._tasks += 1
         self._hands[self._tasks] = boxes

@@ -86,7 +86,7 @@ class StepPace(Pace):
 
 
 class StepAttack(OpenBoxAttack):
-    """Descents from open boxes every few steps."""
+    """An attack by descents from open boxes, every few steps."""
 
     steps = 0
 
@@ -103,7 +103,7 @@ class StepKernelSearch(KernelSearch):
     pace = StepPace
 
     def use_cores(self, cores: int) -> None:
-        """Let this many cores share a call."""
+        """Let `cores` cores share each call of the kernel."""
         self._pace = self._steps = StepPace(cores)
 
     def _explore(self) -> None:
@@ -128,7 +128,7 @@ class StepArraySearch(ArraySearch):
     _together = STEP
 
     def use_cores(self, cores: int) -> None:
-        """Let this many cores share a step."""
+        """Let `cores` cores share each step."""
         self._together = STEP * cores
 
     def drain(self) -> None:
@@ -156,7 +156,7 @@ class Machine:
 
     @classmethod
     def of(cls, problem: Problem, program: LayerProgram | None) -> Machine:
-        """Compile a problem.
+        """Compile a problem, or create its array engine if there is no program.
 
         Args:
             problem: Objectives and their boxes.

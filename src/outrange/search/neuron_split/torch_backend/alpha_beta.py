@@ -43,7 +43,7 @@ class TorchBackend:
 
 @dataclass(eq=False)
 class _PreparedKink:
-    """A kink on given ranges, as `relaxations.PreparedKink`, on the device."""
+    """A kink activation on given ranges, like `relaxations.PreparedKink`, but on the device."""
 
     below: float
     turn: float
@@ -127,7 +127,7 @@ class _TorchAscent:
         return True
 
     def _rows(self) -> dict[int, Tensor]:
-        """Return the rows, including those of the output constraint."""
+        """Return the rows to bound, by value, with the output constraint's row added."""
         rows = dict(self.start)
         if self.below is not None:
             out = self.net.graph.output
@@ -136,7 +136,7 @@ class _TorchAscent:
         return rows
 
     def _backward(self) -> None:
-        """Back-substitute like `RelaxedNet.backward`: bounds, coefficients, active lines."""
+        """Compute bounds, coefficients and active lines, as `RelaxedNet.backward` does."""
         placed = self.placed
         waiting, beta_rows = self._rows(), self._beta_rows()
         self.top = max(waiting)

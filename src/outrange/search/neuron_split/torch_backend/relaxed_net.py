@@ -52,7 +52,7 @@ class TensorMatrix:
     bias: Tensor
 
     def pull(self, rows: Tensor) -> list[Tensor]:
-        """Return `rows` pulled back to each of the op's inputs."""
+        """Return the coefficients `rows`, substituted back to each of the op's inputs."""
         return [rows @ m if m.ndim == 2 else rows * m for m in self.parts]
 
     def offset(self, rows: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class TensorGather:
     sizes: tuple[int, ...]
 
     def pull(self, rows: Tensor) -> list[Tensor]:
-        """Return `rows` pulled back to each of the op's inputs."""
+        """Return the coefficients `rows`, substituted back to each of the op's inputs."""
         out = rows.new_zeros(len(rows), sum(self.sizes))
         out.index_add_(1, self.index, rows * self.present)
         ends = np.cumsum((0, *self.sizes))
@@ -94,7 +94,7 @@ class TensorGather:
 
 @dataclass(eq=False)
 class TorchRelaxedNet:
-    """A relaxed net on the device."""
+    """A relaxed net whose arrays are tensors on the device."""
 
     net: RelaxedNet
     on: TensorPlacement
@@ -127,7 +127,7 @@ class TorchRelaxedNet:
 
 
 def _weights(op: Op) -> int:
-    """Return the number of matrix entries of an op."""
+    """Return the number of entries of an op's dense matrices; 0 if it has none."""
     if not isinstance(op, Affine) or op.factor is not None or op.coefficients is not None:
         return 0
     return op.size * sum(op.sizes)
