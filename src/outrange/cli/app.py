@@ -149,7 +149,7 @@ def verify_command(model: str, property_: str, **options: Any) -> int:
 @click.argument("instances")
 @_with(*VERIFY_ALL_OPTIONS)
 def verify_all_command(instances: str, **options: Any) -> int:
-    """Decide every instance of a list, as in VNN-COMP.
+    """Decide every instance in a list, as in VNN-COMP.
 
     INSTANCES is a CSV file with rows `onnx,vnnlib,timeout`. Each result is written to disk as soon
     as it is known. Run the command again to resume: instances with a result are skipped, unless

@@ -32,7 +32,7 @@ def count_start_up() -> None:
 
 
 def command_began() -> float:
-    """Return the start time of the command, in seconds on the clock `core.clock.read_clock`."""
+    """Return the start time of the command in seconds, as a value of `core.clock.read_clock`."""
     return read_clock() - _seconds.get()
 
 

@@ -164,8 +164,8 @@ class Trials(ShortTrainings):
     def inference_ratios(self, change: Change) -> list[float]:
         """Return every training run's loss in inference mode, divided by the best constant's loss.
 
-        Unlike in `ratios`, the loss is always computed with the moving statistics of batch
-        normalization, as in `evaluate`.
+        The least possible loss is subtracted from both. Unlike in `ratios`, the loss is always
+        computed with the moving statistics of batch normalization, as in `evaluate`.
 
         Returns:
             One ratio per training run; empty if one of them is unknown.
@@ -263,7 +263,7 @@ class Trials(ShortTrainings):
     def _heldout_ratios(self, change: Change) -> list[float]:
         """Return every run's loss on held-out rows, divided by the best constant's loss on them.
 
-        The list is empty if a ratio is unknown.
+        The least possible loss is subtracted from both. The list is empty if a ratio is unknown.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
         losses, ratios = self._case.program.losses, []

@@ -91,7 +91,7 @@ class BallPass:
         map_of: Function that returns the coefficients of a node.
         count: The number of points.
         ends: Float64 intervals of every value, `(count, n)` each.
-        until: Time at which to give up, on the clock of `core.clock.read_clock`.
+        until: Deadline, as a value of `core.clock.read_clock`.
     """
 
     def __init__(

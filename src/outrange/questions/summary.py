@@ -42,8 +42,8 @@ def _intersect_known(ends: Bounds, known: Range, network: LayeredNetwork, where:
     """Intersect the bounds on the output with a known output range.
 
     Sound if `known` is a range of this model, since the bounds and the range are then both valid. A
-    range of another model is refused if the hashes of the models show it. A range over a set that
-    does not cover `where` is always refused.
+    range is refused if its recorded hashes show that it is a range of another model. A range over
+    a set that does not cover `where` is always refused.
     """
     outputs = {slot.name: slot.shape for slot in network.graph.outputs}
     source = getattr(network, "source", None)

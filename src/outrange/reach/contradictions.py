@@ -15,7 +15,10 @@ LOOKED_AT = 3
 
 
 def check_pipe(graph: Graph, bounds: Bounds, points: np.ndarray, states: np.ndarray) -> None:
-    """Check that simulated trajectories stay in the pipe; enclose any that seem to leave it.
+    """Check that simulated trajectories stay in the pipe.
+
+    Of the trajectories that seem to leave it, the `LOOKED_AT` farthest outside are enclosed in
+    exact bounds.
 
     Args:
         bounds: The proved bounds at every step.

@@ -1,4 +1,4 @@
-"""Fixed texts of a report; the texts about proofs repeat `docs/soundness.md`."""
+"""Fixed wording of a report; the passages about proofs repeat `docs/soundness.md`."""
 
 STATEMENT = (
     "Let f be the network in real arithmetic. Its weights are the numbers stored in the model "

@@ -31,7 +31,8 @@ class PooledClauses:
     """A group of clauses and the graph that they constrain.
 
     Args:
-        graph: The network, with the varying constants as extra inputs after its own inputs.
+        graph: The network. After its own inputs, it has one more input for each constant of the
+            clauses that varies from box to box.
         group: Clauses, and boxes of the graph's inputs.
     """
 
@@ -48,7 +49,7 @@ def pool_clauses(graph: Graph, groups: Sequence[ClauseGroup]) -> list[PooledClau
     Args:
         groups: Clauses and their boxes.
 
-    Sound: yes; the clauses keep their meaning, and a varying constant merely becomes an input.
+    Sound: yes; a constant that varies merely becomes an input, so clauses keep their meaning.
     """
     kinds: dict[Hashable, list[tuple[ClauseGroup, list[float]]]] = {}
     left: list[ClauseGroup] = []

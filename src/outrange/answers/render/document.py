@@ -107,7 +107,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Listing:
-    """Short texts under a heading, shown as a list."""
+    """A list of short items under a heading."""
 
     heading: str
     items: Sequence[str]

@@ -28,7 +28,7 @@ LONGEST = 34
 
 
 def new_axes(*shape: int, **options: Any) -> Any:
-    """Return the axes of a new figure whose layout leaves room for texts next to them."""
+    """Return the axes of a new figure whose layout leaves room for labels next to them."""
     try:
         from matplotlib import pyplot
     except ImportError:

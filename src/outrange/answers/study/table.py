@@ -57,7 +57,11 @@ def study_document(study: Any) -> Document:
 
 
 def _reasons(study: Any) -> list[str]:
-    """Return each distinct reason once, with the combinations that it applies to."""
+    """Return one line for each kind of reason why training runs missed the goal.
+
+    A line contains one reason of its kind as an example, the name of the first combination to which
+    the kind applies, and the number of the other combinations.
+    """
     names_by_code: dict[str, list[str]] = {}
     sentences: dict[str, str] = {}
     for c in study.ranking:

@@ -1,4 +1,4 @@
-"""Shards of a list, which are decided separately and merged only if they are consistent."""
+"""Shards of a list of instances: decided separately, and merged only if they are consistent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEP, COUNT = "SLURM_ARRAY_TASK_STEP", "SLURM_ARRAY_TASK_COUNT"
 
 @dataclass(frozen=True)
 class Shard:
-    """Every `count`-th instance of a list, starting with the `number`-th."""
+    """Every `count`-th instance in a list, starting with the `number`-th."""
 
     number: int
     count: int

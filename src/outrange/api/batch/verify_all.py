@@ -35,7 +35,7 @@ def verify_all(
     executor: Any = None,
     progress: bool | None = None,
 ) -> list[Result]:
-    """Decide every instance of a list; an instance is a model, a property and a time limit.
+    """Decide every instance in a list; an instance is a model, a property and a time limit.
 
     This is `outrange verify-all` as a function. Both use the same result files, so either can
     resume what the other began.

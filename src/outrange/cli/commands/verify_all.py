@@ -1,4 +1,4 @@
-"""`outrange verify-all`: decides every instance of a list, each in a separate process."""
+"""`outrange verify-all`: decides every instance in a list, each in a separate process."""
 
 from __future__ import annotations
 

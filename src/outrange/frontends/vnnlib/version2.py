@@ -227,7 +227,7 @@ class _Version2Reader:
 
 
 def _check(text: str, file: str) -> None:
-    """Reject texts that would make the parser of the package `vnnlib` crash or exhaust memory."""
+    """Reject a text that would make the parser of the package `vnnlib` crash or exhaust memory."""
     if len(text) > LARGEST_SECOND:
         raise ModelError(
             f"`{file}`: a file of version 2.0 may have at most {LARGEST_SECOND} characters. "

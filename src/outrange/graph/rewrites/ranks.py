@@ -66,7 +66,16 @@ class Ranks:
         return atom
 
     def _decider(self, variable: int) -> tuple[int, int, int] | None:
-        """Return the source, group and entry that determine an output's rank; None if unranked."""
+        """Return the logit whose order among other logits is that of an output.
+
+        Args:
+            variable: Variable of the output in a condition, numbered after the inputs.
+
+        Returns:
+            `(source, group, entry)`: the value that contains the logit, its group and its index
+            (see `Ranking`). Outputs with the same source and group are ordered like their logits.
+            None if the output has no known ranking.
+        """
         graph = self._graph
         value, entry = origin(graph, graph.output, variable - graph.size)
         ranking = graph.rankings.get(value)

@@ -85,7 +85,7 @@ def smaller_sets(
         box: The set of inputs.
         names: Labels of the flat inputs.
         clock: The question's clock, which limits the time for trials.
-        wording: Two texts for the sentences: a clause stating that an answer is complete, and an
+        wording: Two phrases for the sentences: a clause stating that an answer is complete, and an
             adjective for such an answer.
         quickest: Minimum duration of a trial in seconds.
     """

@@ -1,4 +1,4 @@
-"""Text of expressions and conditions in Python's notation; long texts are abbreviated."""
+"""Text of expressions and conditions in Python's notation, abbreviated if long."""
 
 from __future__ import annotations
 

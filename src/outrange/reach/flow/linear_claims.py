@@ -191,7 +191,10 @@ def select_boxes(mask: np.ndarray, a: Models, b: Models) -> Models:
 def decide_limits(
     least: np.ndarray, most: np.ndarray, low: np.ndarray, high: np.ndarray, forms: Models
 ) -> PipeDecision:
-    """Decide which boxes exceed the limits, and select each box's form with the largest excess.
+    """Decide for which boxes the bounds on all forms satisfy the limits; the others stay open.
+
+    The form to blame in an open box is the one whose bounds exceed its limits most, relative to
+    their width.
 
     Args:
         least: `(b, R)`: lower bound on each form.

@@ -64,7 +64,12 @@ def document(answer: Any, reader: Reader) -> Document:
 
 
 def with_page_names(answer: Any, reader: Reader) -> Any:
-    """Replace the names in an answer with the page's names, for use in its figure."""
+    """Rename the inputs and outputs of an answer for its figure on a report page.
+
+    Args:
+        answer: A range, trends or a verdict; any other answer is returned unchanged.
+        reader: Names of the inputs and outputs on the page.
+    """
     if isinstance(answer, Range) and len(reader.outputs) == answer.lo.size:
         return replace(answer, labels=tuple(reader.outputs))
     if isinstance(answer, Monotone):

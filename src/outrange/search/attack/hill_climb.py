@@ -159,7 +159,14 @@ def _samples(lo: np.ndarray, hi: np.ndarray, rng: np.random.Generator) -> np.nda
 
 
 def _moves(slopes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return random moves `(b, d)` of size about 1, along `slopes` scaled by the box's widths."""
+    """Return random moves `(b, d)` of size about 1 that tend to increase the objectives.
+
+    A move is the slope divided by its largest magnitude, or else the signs of the slope. It skips
+    random inputs, and half of the moves contain noise.
+
+    Args:
+        slopes: Gradients times the widths of the box, `(b, d)`.
+    """
     slopes = np.nan_to_num(slopes)
     size = np.abs(slopes).max(axis=1, keepdims=True, initial=0.0)
     signs, noisy = rng.random((2, len(slopes), 1)) < 0.5

@@ -13,7 +13,7 @@ from .tolerance import TOL
 
 
 class Stop(StrEnum):
-    """Reason for which a search returned to its caller."""
+    """Reason why a search returned to its caller."""
 
     FINISHED = "finished"
     """Every gap is closed, or open only because of rounding."""

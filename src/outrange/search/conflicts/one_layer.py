@@ -52,9 +52,9 @@ class _Level:
     """The values of one layer as affine forms of the inputs `x` and the hidden units `h`.
 
     Args:
-        x: Array of shape `(n, d)`.
-        h: Array of shape `(n, U)`.
-        height: Array of shape `(n,)`.
+        x: Coefficients of the inputs, `(n, d)`.
+        h: Coefficients of the hidden units, `(n, U)`.
+        height: Constants of the forms, `(n,)`.
         off: `(n,)` bounds on the error of the form, rounding included.
         size: `(n,)` bounds on the sum of the absolute values of its terms.
     """

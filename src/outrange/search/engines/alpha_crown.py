@@ -5,7 +5,8 @@ chosen lines at the minimizing corner `x*`, and a move of the free lines. If a l
 `a` turns about `pivot`, the bound changes by `a (z(x*) - pivot)` per unit of slope, where `z` is
 the relaxed pre-activation. The bounds of the units themselves are not changed.
 
-Sound: each step's bound is valid, and the best is kept. Cost: about one row per step.
+Sound: each step's bound is valid, and the best is kept. Cost: each step back-substitutes one row
+per pair and runs one forward pass.
 
 Reference: K. Xu et al., *Fast and Complete: Enabling Complete Neural Network Verification with
 Rapid and Massively Parallel Incomplete Verifiers* (alpha-CROWN), ICLR 2021.

@@ -70,6 +70,6 @@ class OpenBoxAttack:
         """Return whether an attempt is due, given the time already spent on attempts.
 
         Args:
-            seconds: Time on the clock of the search.
+            seconds: Elapsed search time.
         """
         return seconds >= PATIENCE and self._spent <= self.share * seconds

@@ -63,7 +63,7 @@ def enumerate_patterns(
 
     Args:
         program: Its first objectives are the values of the clauses.
-        until: Deadline on the clock of `core.clock.read_clock`, after which None is returned.
+        until: Deadline, as a value of `core.clock.read_clock`, after which None is returned.
     """
     patterns = _PatternEnumeration(program, leaf, until)
     if leaf.lo.size > SETTINGS.most_inputs:

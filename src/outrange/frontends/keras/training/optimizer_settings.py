@@ -51,6 +51,6 @@ def settings_of(optimizer: Any) -> dict[str, Any]:
 
 
 def without_clipping(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return an optimizer's settings without gradient clipping."""
+    """Return an optimizer's settings with all gradient clipping disabled, that is, set to None."""
     limits = ("clipnorm", "clipvalue", "global_clipnorm")
     return {name: None if name in limits else value for name, value in settings.items()}

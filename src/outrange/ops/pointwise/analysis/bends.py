@@ -1,11 +1,13 @@
 """Convexity and turning points of a piece without branches, with an error for undecided cells.
 
 Between the cells on which the second derivative has a proved sign, some cells stay undecided. Let
-such a cell have width `w` and `|f''| <= M`. A function `g` of the stated convexity has
-`|g - f| <= 2 M w**2`: inside the cell, its second derivative is distributed so that the slope is
-correct again from the end of the cell on, and the difference in value is carried along. The curve
-describes `g`, so bounds include this error twice: once for the value they start from, and once for
-the difference between `f` and `g`.
+such a cell have width `w` and `|f''| <= M`. There is a function `g` that has the convexity reported
+by this module and for which `|g - f| <= 2 M w**2`. Inside the cell, `g''` is distributed so that
+`g' = f'` at the end of the cell. Beyond the cell, `g - f` is constant.
+
+The reported convexity and turning points are those of `g`, but bounds are computed from values of
+`f` and must enclose `f`. So bounds include the error twice: once because they start from a value of
+`f` instead of `g`, and once because they enclose `f` instead of `g`.
 """
 
 from __future__ import annotations
