@@ -118,7 +118,7 @@ types: setup  ## Check types with pyright, unless nothing changed since it passe
 	  $(BIN)/pyright --pythonpath $(BIN)/python && mv .cache/types.now .cache/types; fi
 
 backends: setup $(VENV)/backends  ## Run the tests that need JAX, TensorFlow and PyTorch together
-	$(PYTEST) -m backends tests
+	$(PYTEST) -n $(JOBS) --dist loadfile -m backends tests
 
 browser: setup  ## Test the explorer's page in Chromium (Debian's, installed if run as root)
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \

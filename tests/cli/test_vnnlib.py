@@ -142,7 +142,7 @@ ERRORS = [
     ((F.replace("1,2", "1,3"), "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx"], 2, "sizes"),
     ((F, G.format(""), UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx"], 2, "networks f, g"),
     ((F, G.format("(equal-to f)"), "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx", "g=g.onnx"], 2,
-     "g equal to one"),
+     "g, equal to one"),
     ((FLOAT32, UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=double.onnx"], 2, "float64"),
     ((F.replace("real", "float16"), UNIT, "(assert (>= Y[0,0] 1.0))"), ["f=f.onnx"], 4,
      "`float16`"),
