@@ -253,7 +253,7 @@ def test_a_study_goes_on_where_it_was_stopped(tmp_path, engine):
     assert again.as_dict() == after.as_dict()
     with pytest.raises(outrange.InputError, match=r"epochs.*20, not 21"):
         outrange.compare(mlp(1), X, XOR, engine=engine, file=file, **(ASKED | {"epochs": 21}))
-    with pytest.raises(outrange.InputError, match="other data"):
+    with pytest.raises(outrange.InputError, match="whose data differs"):
         outrange.compare(mlp(1), X, AND, engine=engine, file=file, **ASKED)
 
 

@@ -227,7 +227,7 @@ class ComparisonRecord:
                 what = "" if key == "data" else f" `{key}`: {old.plan.get(key)!r}, not {value!r}"
                 raise InputError(
                     "A study can only be resumed with its original settings. "
-                    f"Received: `{path}` with a different {key}.{what} Choose another file, or "
+                    f"Received: `{path}`, whose {key} differs.{what} Choose another file, or "
                     "delete this one."
                 )
         return True
