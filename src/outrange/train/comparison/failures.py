@@ -133,8 +133,8 @@ def _slow(f: Facts) -> list[Reason]:
         collected.append(
             _reason(
                 "T6",
-                f"no start with this activation has a lower loss than {end:.4g}, so a lower loss "
-                f"is not the way to a better {f.metric}.",
+                f"no start with this activation has a lower loss than {end:.4g}, so minimizing "
+                f"the loss does not lead to a better {f.metric}.",
                 "another loss or activation",
             )
         )
