@@ -14,16 +14,9 @@ import numpy as np
 import pytest
 
 from cases import some
-from cli.verify_files import (
-    command,
-    hard,
-    random_net,
-    run_model,
-    sum_and_difference,
-    vnnlib,
-)
+from cli.verify_files import command, hard, random_net, run_model, sum_and_difference, vnnlib
 from outrange import __version__
-from outrange.api.batch import worker_process as crew
+from outrange.api.batch import worker_process
 from outrange.api.batch.results import COLUMNS, OLD_COLUMNS, ORIGIN, Result, Results
 
 
@@ -196,9 +189,9 @@ def test_open_instances_are_asked_again_only_if_told(call, folder):
     assert verdicts() == {"hard.vnnlib": "unsat", "p0.5.vnnlib": "sat"}
 
 
-def signal_workers(monkeypatch, number, name="hard.vnnlib", times=crew.ATTEMPTS):
+def signal_workers(monkeypatch, number, name="hard.vnnlib", times=worker_process.ATTEMPTS):
     """Send a signal to workers once they have received the instance `name`, a number of times."""
-    give, left = crew.WorkerProcess._hand_over, [None] * times
+    give, left = worker_process.WorkerProcess._hand_over, [None] * times
 
     def hand_over(self):
         give(self)
@@ -207,7 +200,7 @@ def signal_workers(monkeypatch, number, name="hard.vnnlib", times=crew.ATTEMPTS)
             time.sleep(0.5)
             os.kill(self._process.pid, number)
 
-    monkeypatch.setattr(crew.WorkerProcess, "_hand_over", hand_over)
+    monkeypatch.setattr(worker_process.WorkerProcess, "_hand_over", hand_over)
 
 
 def among_others(folder):
@@ -219,7 +212,7 @@ def among_others(folder):
 def test_a_worker_that_dies_costs_one_instance(call, folder, monkeypatch):
     among_others(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(crew, "ATTEMPTS", 1)
+        patch.setattr(worker_process, "ATTEMPTS", 1)
         signal_workers(patch, signal.SIGKILL)
         code, out, _ = call("list.csv")
     assert code == 3
@@ -241,14 +234,14 @@ def test_a_worker_that_is_killed_once_costs_nothing(call, folder, monkeypatch):
 def test_a_worker_that_hangs_is_ended(call, folder, monkeypatch):
     among_others(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(crew, "GRACE", 0.5)
+        patch.setattr(worker_process, "GRACE", 0.5)
         signal_workers(patch, signal.SIGSTOP)
         assert call("list.csv", "--time", 2)[0] == 3
     assert verdicts() == {**KNOWN, "hard.vnnlib": "timeout"}
 
 
 def test_a_worker_that_never_starts_is_told(call, monkeypatch):
-    monkeypatch.setattr(crew, "PROGRAM", "raise SystemExit('no room')")
+    monkeypatch.setattr(worker_process, "PROGRAM", "raise SystemExit('no room')")
     code, out, err = call("list.csv")
     assert (code, out) == (2, "")
     assert "does not start" in err and "no room" in err
