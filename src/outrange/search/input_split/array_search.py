@@ -31,7 +31,8 @@ MOST_BOXES = 4096
 """Maximum number of boxes per call."""
 
 SECONDS_A_CALL = 0.2
-"""Duration of a call, in seconds, below which the next call gets twice as many boxes."""
+"""Duration of a call, in seconds, below which the next call gets twice as many boxes.
+After a longer call, the next one gets half as many."""
 
 
 class ArraySearch(BestFirstSearch):
@@ -127,6 +128,8 @@ def _clip(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shrink boxes to the region where some open objective may still be below its cutoff.
 
+    Return the lower and the upper corners of the boxes in the mask `alive`.
+
     `A x + b <= cutoff` limits each coordinate, with the other coordinates at their minimizing
     values. The offset `b` already covers the rounding errors of the form. The small pads here cover
     the rounding errors of this function.
@@ -167,7 +170,7 @@ def _split_boxes(
     alive: np.ndarray,
     whole: np.ndarray,
 ) -> None:
-    """Split boxes along the input with the largest blame, and push the parts."""
+    """Split boxes along the input with the largest branching score, and push the parts."""
     if whole.any():
         lo, hi = np.where(whole, np.ceil(lo), lo), np.where(whole, np.floor(hi), hi)
         full = np.all(lo <= hi, axis=1)

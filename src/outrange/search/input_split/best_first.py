@@ -50,7 +50,12 @@ class BestFirstSearch(Search):
         self._rng = np.random.default_rng(seed)
 
     def _begin(self, gradient: PacedGradient, points: Points, states: int) -> None:
-        """Start from `points`, which have the form that `first_points.first_points` returns."""
+        """Create the attack and the frontier, and pass the first points to the incumbent.
+
+        Args:
+            points: First points, in the form that `first_points.first_points` returns.
+            states: Number of units whose status is stored per box.
+        """
         least, at, most = points
         self._gradient = gradient
         self.incumbent.start(least, self.full(at), most)

@@ -27,14 +27,13 @@ MOST_SPLITS = 1024
 
 SHRINKS = 0.9
 """Upper limit on the ratio of a half's rounding error to that of the whole part. The halves are
-searched only if at least one of the two ratios is below it."""
+searched only if the ratio is below this limit for at least one half and one open objective."""
 
 FINEST = 2.0**-64
-"""Rounding error, as a fraction of an objective's range, below which a gap stays open only because
-of a tie.
+"""Rounding error, as a fraction of an objective's range, up to which halving does not help.
 
-Around a point that attains the target exactly, halving would continue down to the smallest
-floating-point numbers.
+If the rounding error is so small and the gap is still open, some point attains the target exactly.
+Around this point, halving would continue down to the smallest floating-point numbers.
 """
 
 SAMPLES = 16
@@ -86,7 +85,8 @@ class BisectionSearch(Search):
             that finds the first points; None selects the usual one.
 
     Sound: every part's bound is proved, and the parts cover the box. Complete: up to rounding on
-    the smallest parts. Cost: nothing if the first search closes every gap.
+    the smallest parts, of which there are at most `MOST_SPLITS + 1`. Cost: nothing if the first
+    search closes every gap.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class BisectionSearch(Search):
         self._open = [_Part(domain, first, np.full(m, -np.inf))]
         self._closed = np.full(m, np.inf)
         self._floor = self.incumbent.floor = np.zeros(m)
-        """Rounding errors on parts that could not be halved: a lower limit on every gap."""
+        """`(m,)` the gaps that rounding errors may cause on parts that could not be halved."""
         self._left = MOST_SPLITS
 
     def lower(self) -> np.ndarray:
@@ -142,7 +142,7 @@ class BisectionSearch(Search):
         self._open = [*self._open[:-1], *halves]
 
     def _halve(self, part: _Part, open_: np.ndarray) -> list[_Part]:
-        """Return searches on both halves, or `[]` if the part is too small or nothing is gained."""
+        """Return searches on both halves, or `[]` if halving is impossible or does not help."""
         domain = part.domain
         lo, hi = domain.lo[0], domain.hi[0]
         free = np.flatnonzero(part.search.free & ~domain.whole)
@@ -177,7 +177,10 @@ def few_points(
     objectives: int,
     rng: np.random.Generator,
 ) -> Points:
-    """Sample a few points, since a search on a half already has the best known points."""
+    """Return each objective's least value, its point, and its largest value on a few samples.
+
+    A search on a half needs no more, because it already has the best known points.
+    """
     x = boxes.snap(boxes.hull.uniform(rng, SAMPLES))
     y = evaluate(x)
     return y.min(axis=0), x[y.argmin(axis=0)], y.max(axis=0)

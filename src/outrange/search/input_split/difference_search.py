@@ -34,8 +34,8 @@ UNIT_ASCENT = 4
 """Number of ascent steps on the bound of a nearly stable unit."""
 
 FIRST_SHARE, FIRST_SECONDS = 0.01, 1.0
-"""Maximum duration of hill climbing before any box is bounded, as a fraction of the time limit and
-in seconds."""
+"""Two limits on the duration of hill climbing before any box is bounded: as a fraction of the time
+limit, and in seconds. The smaller one applies."""
 
 Offer = Callable[[np.ndarray, np.ndarray], None]
 """Function that is called with values `(m,)` and points `(m, free)`, and offers them to the
@@ -45,9 +45,9 @@ incumbent."""
 class RidgeAttack(OpenBoxAttack):
     """Hill climbing (`hill_climb`) on the whole box: several rounds first, then one per attempt.
 
-    If two copies differ by more than a tolerance, they often do so only in small regions, which the
-    search for bounds reaches late. Descents from open boxes are left to the usual search, which
-    alternates with this one.
+    If two copies of a network differ by more than a tolerance, they often do so only in small
+    regions, which the search for bounds reaches late. Descents from open boxes are left to the
+    usual search, which alternates with this one.
 
     Args:
         evaluate: Function that evaluates the objectives, `x (b, d) -> (b, m)`.
@@ -66,7 +66,10 @@ class RidgeAttack(OpenBoxAttack):
         self._evaluate = evaluate
 
     def begin(self, incumbent: Incumbent, offer: Offer) -> None:
-        """Climb at least once before any box is bounded; stop after `FIRST_SHARE` of the time."""
+        """Climb for several rounds, until no round is worthwhile or the time for them is over.
+
+        See `FIRST_SHARE` and `FIRST_SECONDS` for that time.
+        """
         clock = incumbent.clock
         until = clock.seconds + min(FIRST_SECONDS, FIRST_SHARE * clock.limit)
         while self._climb(incumbent, offer) and clock.seconds < until:
@@ -114,12 +117,16 @@ class DifferenceSearch(KernelSearch):
 def difference_search(
     problem: Problem, graph: Graph, curves: Collection[int], incumbent: Incumbent, seed: int
 ) -> BisectionSearch | None:
-    """Start the search, or return None if the kernel is missing or cannot represent the problem.
+    """Create a search with layers of differences over the problem's box.
+
+    Return None if there is no compiled kernel, if the domain is not one box of real inputs, or if
+    the graph has no layer program.
 
     Args:
         problem: Objectives and their boxes.
         graph: The problem's graph, with counterparts.
-        curves: Indices of the graph values whose activations have counterparts.
+        curves: Indices of the graph values that are curves of the later copy; see
+            `compile_differences`.
         incumbent: Clock, tolerances and the best points.
         seed: Seed of the samples.
     """

@@ -32,7 +32,8 @@ class Float32Goal:
         real: `(m,)` lower bounds proved in real arithmetic; `-inf` where none is known.
         target: `(m,)` lower bounds to reach.
         scale: `(m,)` positive units in which shortfalls are measured.
-        points: `(m, d)` points at which the real objectives attain `real`; NaN if unknown.
+        points: `(m, d)` points at which the real objectives are nearly least; a row is NaN if its
+            point is unknown. None if no point is known.
     """
 
     signs: np.ndarray
@@ -92,7 +93,7 @@ def explore_box(
         proved: `(m,)` bounds that are already proved.
         seconds: Time limit in seconds.
         steps: Number of slope ascent steps per box.
-        most: Maximum number of boxes.
+        most: Number of bounded boxes after which the search stops.
     """
     incumbent = Incumbent(rows, 0.0, seconds, None)
     incumbent.prove(proved)

@@ -3,9 +3,9 @@
 The kernel charges the error of each unit's own definition to every row (`ProgramLayer.error`). If
 these errors include the float32 rounding error of each unit, the kernel's bounds hold for every
 float32 run. The reason is that back-substitution never reads a unit's real value. It uses only that
-the value deviates from the unit's definition by at most the error. So the search for a range can
-also close the gap to the float32 range; its target is the real range, widened. An input that is
-subnormal may be read as zero, so the box includes zero too.
+the value deviates from the unit's definition by at most the error. So this search also bounds
+float32 ranges; its target is the real range, slightly widened. A float32 run may read a subnormal
+input as zero, so the box is first widened by the resulting error.
 
 The errors are computed separately for each part of the box. On a large part, where unstable units
 amplify each other, the errors exceed those at any single point by many orders of magnitude. So the
@@ -13,12 +13,13 @@ worst parts are halved until they are good enough. The target is limited to boun
 proved near points that attain the real bounds (`float32_points`), because no part, however small,
 allows more. At the edge of a region where an output is constant, the bounds of leaves with errors
 as variables (`_signed.h`) are close to the values of actual runs. Forms with independent errors
-would never close a part at such an edge. If the errors of a part push the bound below the target
-even at a single point of the part, the part is halved without a search. Otherwise the kernel bounds
-the part, and searches it if the bound does not suffice.
+would never close a part at such an edge. The kernel first bounds each part as a single box. If that
+bound misses the target, the part is searched. But if a run with worst-case errors at some point of
+the part lies below the target, the part is halved without a search.
 
-The magnitudes of layer values account for float64's own rounding. A half inherits the magnitudes of
-the whole part, because a float32 run on the half is also a run on the whole part.
+The kernel derives float64's own rounding errors from the magnitudes of layer values. A half
+inherits the magnitudes of the whole part, because a float32 run on the half is also a run on the
+whole part.
 
 Sound: yes, because the kernel's bounds are sound and the parts cover the box. Complete: no. Cost: a
 few milliseconds per part, plus a search of some parts.
@@ -83,7 +84,8 @@ class _SizedPart:
         hi: Array of shape `(d,)`.
         lower: `(m,)` proved bounds on the objectives.
         cut: Index of the input to halve.
-        heights: Magnitudes of the values of the program's layers; None if unknown.
+        heights: Per layer of the program, `(n,)` bounds on the absolute values of its units; None
+            if unknown.
     """
 
     lo: np.ndarray
@@ -130,7 +132,10 @@ class _PartSearch:
     boxes: int = 0
 
     def run(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Halve the worst parts until all suffice or time runs out; return lower bounds `(m,)`."""
+        """Halve the worst parts until all reach the target; return lower bounds `(m,)`.
+
+        The search ends early if time runs out or the worst gap stops improving.
+        """
         self.target = self.goal.target.copy()
         signs, fixed = self.goal.signs, np.where(self.free, np.nan, lo)
         self.program = compile_layers(self.plan.graph, signs, np.zeros(len(signs)), fixed)
@@ -178,14 +183,15 @@ class _PartSearch:
                 self.target[k] = min(self.target[k], goal)
 
     def _miss(self, lower: np.ndarray) -> np.ndarray:
-        """Return how far bounds lie below the target, in units of `scale`."""
+        """Return how far each bound lies below its target, in units of `scale`; inf for NaN."""
         miss = (self.target - lower) / self._scale
         return np.where(np.isnan(miss), np.inf, miss)
 
     def _distance(self, lower: np.ndarray) -> float:
         """Return the distance of the worst bound from the real bound, in units of `scale`.
 
-        If no real bound is known, return the worst bound's distance from the target.
+        The worst bound is the one that lies furthest below its target. If no real bound is known,
+        return its distance from the target.
         """
         k = int(self._miss(lower).argmax())
         wide = max(0.0, (self.goal.real[k] - self.target[k]) / self._scale[k])
@@ -211,7 +217,7 @@ class _PartSearch:
             return None, []
 
     def _bound_halves(self, parts: list[_SizedPart]) -> list[_SizedPart]:
-        """Bound the forms over several parts, whose deviations are computed together."""
+        """Return parts with new bounds, from deviations that are computed for all of them."""
         lo, hi = np.stack([p.lo for p in parts]), np.stack([p.hi for p in parts])
         return self._bound_parts(parts, bound_deviations(self.plan, lo, hi))
 
@@ -236,7 +242,11 @@ class _PartSearch:
         return out
 
     def _search_part(self, part: _SizedPart, program: LayerProgram) -> _SizedPart:
-        """Bound a part by the kernel, and choose the input along which to halve it."""
+        """Return a part with bounds from the kernel, and with the input along which to halve it.
+
+        Args:
+            program: Program whose layers' errors cover the float32 errors on the part.
+        """
         lo, hi = part.lo[self.free], part.hi[self.free]
         if part.heights is None:
             kernel = root_magnitudes(program, Box(lo, hi))
@@ -262,7 +272,10 @@ class _PartSearch:
         return replace(part, cut=cut)
 
     def _is_hopeless(self, program: LayerProgram, part: _SizedPart) -> bool:
-        """Return whether the part's errors keep some point of the part below the target."""
+        """Return whether a run with the part's worst-case errors lies below the target.
+
+        Only a few points of the part are checked.
+        """
         lo, hi = part.lo[self.free], part.hi[self.free]
         objectives = np.argsort(-self._miss(part.lower), kind="stable")[:MOST_ASKED]
         objectives = objectives[self._miss(part.lower)[objectives] > 0]

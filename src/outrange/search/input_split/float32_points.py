@@ -20,7 +20,8 @@ SAMPLES = 8
 """Number of random points of a part at which the reachability of the target is checked."""
 
 NEAR = 256
-"""Number of random points at each distance from a given point."""
+"""Number of random points at each distance from a given point, and maximum number of boxes of a
+search near it."""
 
 DISTANCES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 """Distances of random points from a given point, as fractions of the box's widths. Beyond a nearby
@@ -152,7 +153,12 @@ def lowest_run_near(
 def amounts(
     plan: Float32Plan, roundings: Mapping[int, np.ndarray], box: int
 ) -> dict[int, np.ndarray]:
-    """Return each graph value's rounding errors `(n,)` in box `box`; see `Deviations.roundings`."""
+    """Return the rounding errors `(n,)` of graph values in one box, without rearrangements.
+
+    Args:
+        roundings: See `Deviations.roundings`.
+        box: Index of the box.
+    """
     return {
         v: amount[box if len(amount) > 1 else 0]
         for v, amount in roundings.items()
@@ -183,7 +189,8 @@ def provable_limits(
     """Return upper limits `(m,)` on the provable bounds of objectives, from runs near given points.
 
     Errors on a part are never smaller than the errors at one of its points. So no division into
-    parts proves more. The limit is NaN for an objective without a point.
+    parts proves more, up to the difference between the errors at a given point and near it. The
+    limit is NaN for an objective without a point, or if time ran out or the graph has no program.
 
     Args:
         signs: `(m, k)` the objectives as rows over the plan's forms.
@@ -208,12 +215,12 @@ def provable_near(
     box: tuple[np.ndarray, np.ndarray],
     goal: Float32Goal,
 ) -> float:
-    """Return the best provable bound on an objective over small boxes around a point.
+    """Estimate the best bound on an objective that can be proved near a point.
 
-    The result is the least bound among the finished searches of these boxes, or the best bound if
-    none has finished. The bound of an unfinished search is too low. A search has finished when none
-    of its boxes is open. No box is closed early, because the target is the bound in real
-    arithmetic, which no float32 bound reaches.
+    Small boxes around the point are searched. The result is the least bound among the finished
+    searches, or the largest bound if none has finished. The bound of an unfinished search is too
+    low. A search has finished when none of its boxes is open. No box is closed early, because the
+    target is the bound in real arithmetic, which no float32 bound reaches.
 
     Args:
         program: Program whose layers state how far they may deviate from their definitions.

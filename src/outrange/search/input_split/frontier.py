@@ -133,15 +133,16 @@ class Frontier:
         return sum(array[0].nbytes for array in self._arrays.values()) + self._lb[:, 0].nbytes
 
     def pop(self, count: int) -> dict[str, np.ndarray]:
-        """Remove and return `count` boxes of high priority, best first.
+        """Remove up to `count` boxes, and return their arrays by name, with one row per box.
 
-        Bounds `lb` are infinite for objectives for which a box is not open.
+        The names are "lo", "hi", "status", "open", "priority" and "lb". An entry of "lb" is
+        infinite if the box is not open for that objective.
 
-        The order is that of the last sort, see `SHARE_AHEAD`. Once the memory is full, the boxes of
-        lowest priority are popped first: they are the closest to being closed, so the frontier
-        shrinks. All boxes sorted in that order are popped, even if the memory is no longer full,
-        because switching back immediately would require a sort at every call. The bounds are valid
-        either way.
+        Boxes of high priority are popped first, in the order of the last sort (see `SHARE_AHEAD`).
+        Once the memory is full, the boxes of lowest priority are popped first: they are the closest
+        to being closed, so the frontier shrinks. All boxes sorted in that order are popped, even if
+        the memory is no longer full, because switching back immediately would require a sort at
+        every call. The bounds are valid either way.
 
         Until `settle` is called, `lower` includes the popped boxes, in case work on them is
         interrupted.
@@ -209,7 +210,7 @@ class Frontier:
         self._alive, self._front = _Slots(np.empty(0, np.int64)), np.empty(0, np.int64)
 
     def settle(self, ticket: int | None = None) -> None:
-        """Confirm that popped boxes are closed, or pushed back as sub-boxes.
+        """Discard the bounds of popped boxes, which have been closed or pushed back as sub-boxes.
 
         Args:
             ticket: Ticket of the boxes to settle; None for the boxes without a ticket.
@@ -220,7 +221,7 @@ class Frontier:
         self._in_hand = np.full_like(self._in_hand, np.inf)
 
     def lose(self) -> None:
-        """Record the bounds of popped boxes whose processing was interrupted."""
+        """Treat popped boxes that are not settled as closed at the bounds they were popped with."""
         self.close(self.in_hand)
         self.settle()
         self._lent = {}

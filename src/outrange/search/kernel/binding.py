@@ -232,9 +232,10 @@ class CompiledProgram:
         self.lib.tape_deep(self.handle, int(deep))
 
     def sharpen(self, steps: int) -> None:
-        """Set the number of ascent steps used to bound units with counterparts a second time.
+        """Set the number of ascent steps on the bounds of nearly stable units; 0 for none.
 
-        This applies only to units that seem stable but have not been proved stable.
+        These units have the same phase at all sample points, and have nearly been proved stable.
+        Units in layers of differences are left out.
         """
         self.lib.tape_climbs(self.handle, steps)
 

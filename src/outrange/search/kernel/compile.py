@@ -59,7 +59,8 @@ def compile_layers(
 ) -> LayerProgram | None:
     """Compile objectives `rows @ output + offset`, or return None if the graph has no program.
 
-    A graph has no program if a curve is not piecewise linear, or a layer is too wide to be stored.
+    A graph has no program if the compiler does not support one of its ops, such as a curve that is
+    not piecewise linear, or if a matrix has more than `MOST_WEIGHTS` entries.
 
     Args:
         graph: A graph without `Largest` nodes (rewrite them first).
@@ -174,7 +175,7 @@ class Compiler:
         return self._push(layer)
 
     def _curve(self, value: int, node: Node, op: Curve) -> bool:
-        """Append the layers of a piecewise-linear curve."""
+        """Append the layers of a piecewise-linear curve; return True."""
         knots = np.array(op.knots)
         if not knots.size:
             return self._straight(value, node, op)

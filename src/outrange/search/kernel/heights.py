@@ -11,7 +11,7 @@ from .layer_program import LayerProgram
 def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> list[np.ndarray]:
     """Return bounds `(n,)` on `|h|` for the units of each layer, from bounds on their sums.
 
-    For a linear layer, the bounds are infinite.
+    The bounds are infinite for a linear layer, and for a sum whose bound is NaN.
     """
     values, at = [], 0
     for layer in program.layers:

@@ -36,9 +36,10 @@ class ProgramLayer:
         linear: Whether `h = z`.
         below: Slope for `z < 0`.
         above: Slope for `z >= 0`.
-        error: `(n,)` bounds on the deviation of a unit from its definition, such as a curve's
+        error: `(n,)` bounds on the deviation of each `z` from its definition, such as a curve's
             stated error.
-        merged: The largest number of terms that were added up to form one matrix entry.
+        merged: Bound on the number of roundings in the computation of one matrix entry, such as
+            additions of terms.
         first: For a layer of differences, the index, counted from 1, of the layer with sums `w`;
             otherwise 0.
     """
@@ -81,8 +82,9 @@ class LayerProgram:
     Args:
         inputs: The number of inputs.
         layers: The layers, without the input.
-        defined: For each graph value, the index of the layer with its units, and the factor that
-            converts an error of the value to an error of the layer's sums.
+        defined: Maps each graph value, except inputs and rearrangements, to the position in
+            `layers`, counted from 0, of the layer with its units, and the factor that converts an
+            error of the value to an error of the layer's sums.
     """
 
     inputs: int
@@ -90,7 +92,7 @@ class LayerProgram:
     defined: Mapping[int, tuple[int, float]] = field(default_factory=dict)
 
     def off_by(self, errors: Mapping[int, np.ndarray]) -> LayerProgram:
-        """Return the same program, but for values that may deviate from their definitions.
+        """Return a copy of the program whose graph values may deviate from their definitions.
 
         Args:
             errors: Maps graph values, which must not be rearrangements, to `(n,)` bounds on their

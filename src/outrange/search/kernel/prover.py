@@ -137,7 +137,9 @@ class TreeProver:
         self._lib.prover_resume(self._handle, *box.addresses)
 
     def take(self, spare: int = 0) -> TreeBox | None:
-        """Hand over the open box that would be processed last, whose tree comes after all others.
+        """Remove and return the open box that would be processed last.
+
+        The proof tree of this box comes after the trees of all other open boxes.
 
         Args:
             spare: Minimum number of boxes to retain.

@@ -120,7 +120,7 @@ def identity(size: int) -> Matrix:
 
 
 def matrices(op: Affine) -> tuple[Matrix, ...]:
-    """Return a matrix of coefficients `(results, entries)` for each input of an op."""
+    """Return the matrix of coefficients `(results, entries)` of each input of an affine op."""
     if op.entries is None or op.size * sum(op.sizes) < SPARSE_FROM:
         return op.adjoint(np.eye(op.size))
     pairs = zip(op.entries(), op.sizes, strict=True)
@@ -134,7 +134,7 @@ def regroup_by_units(
 
     Args:
         part: Array of shape `(n, entries)`.
-        size: Absolute values of the terms of each coefficient, of the same shape.
+        size: Sum of the absolute values of the terms of each coefficient, of the same shape.
         here: `(entries,)` mask of the entries that are units of the layer.
         unit: `(entries,)` for each entry in the mask, the index of its unit.
         width: Number of units of the layer.

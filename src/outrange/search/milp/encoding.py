@@ -33,7 +33,7 @@ class MilpBound(NamedTuple):
     """Result of one minimization by HiGHS.
 
     Args:
-        lower: The dual bound, or the cutoff if no point lies below it.
+        lower: The dual bound, or the cutoff if no point lies below it; `-inf` if HiGHS found none.
         at: `(d,)` the inputs of the best point, inside the box; None if no point was found.
         optimal: Whether HiGHS closed the gap, or excluded points below the cutoff.
     """
@@ -58,7 +58,7 @@ def milp_bound(
         graph: A graph whose curves are all piecewise linear, without jumps.
         box: Box of the inputs.
         row: Array of shape `(outputs,)`.
-        bounds: `(lo, hi)` of every value of the graph, each of the value's length, finite.
+        bounds: Finite bounds `(lo, hi)` on every value of the graph, each of the value's length.
         cutoff: Only minima below this value are searched for.
         time_limit: Time limit in seconds.
 
@@ -66,7 +66,8 @@ def milp_bound(
         The bound; see `MilpBound`.
 
     Raises:
-        UnsupportedError: A curve is not piecewise linear.
+        UnsupportedError: An op of the graph is not piecewise linear.
+        InputError: The bounds on some value have the wrong length or are not finite.
     """
     encoding = Encoding(graph, box, bounds)
     return encoding.minimize(row, cutoff=cutoff, time_limit=time_limit)
@@ -177,7 +178,12 @@ class Encoding:
     def _pieces(
         self, op: Curve, entry: np.ndarray, ends: np.ndarray, out: np.ndarray, j: int
     ) -> np.ndarray:
-        """Encode entry `j` of a curve, whose pieces `ends` separates; return the updated `out`."""
+        """Encode entry `j` of a curve, and return the updated forms `out`.
+
+        Args:
+            entry: Form of the curve's input, `(1 + columns,)`.
+            ends: Lower bound of the input, the knots in its range, and its upper bound.
+        """
         lengths = np.diff(ends)
         slopes = np.asarray(op.df(0.5 * (ends[1:] + ends[:-1])), np.float64)
         along = [self._column(0.0, length) for length in lengths]
@@ -271,7 +277,11 @@ class Encoding:
 def _finite(
     ends: tuple[np.ndarray, np.ndarray], graph: Graph, value: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bounds of a value as vectors; raise if their size is wrong or one is infinite."""
+    """Return the bounds of a value as vectors.
+
+    Raises:
+        InputError: The bounds have the wrong length, or one of them is infinite or NaN.
+    """
     lo, hi = (np.asarray(end, np.float64).reshape(-1) for end in ends)
     size = graph.value_size(value)
     if lo.shape != (size,) or hi.shape != (size,) or not np.isfinite([lo, hi]).all():

@@ -1,8 +1,8 @@
-"""Lets a stalled box search with few inputs and unstable neurons alternate with a MILP solver.
+"""Lets a box search alternate with a MILP solver if the network has few unstable neurons.
 
 The solver's dual bound is not a proof. So its bounds carry `Warrant.SOLVER_TOLERANCE`, and are
-lowered by its feasibility tolerance. Objectives that the solver does not close keep their proved
-bounds.
+lowered by a multiple of its feasibility tolerance. Objectives that the solver does not close keep
+their proved bounds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ MOST_BINARIES = 48
 """Maximum number of unstable neurons for which the solver is used."""
 
 PATIENCE = 3.0
-"""Length of the first turn of the box search, in seconds; each later turn is twice as long."""
+"""Length of the first turn of the box search, in seconds. Each later turn is twice as long as the
+one before it."""
 
 
 class MilpTurns(Search):
@@ -47,7 +48,7 @@ class MilpTurns(Search):
         self._encoding: Encoding | None = None
         self._tried = False
         self._closed = np.full(len(rows), -np.inf)
-        """`(m,)` bounds of the objectives that the solver has closed."""
+        """`(m,)` the solver's bounds on the objectives it has closed; `-inf` for the others."""
         self._patience = PATIENCE
         self._turn_ends = self.incumbent.clock.seconds + PATIENCE
 

@@ -56,7 +56,7 @@ class BoundProblem:
         return BoundProblem(start, splits, alpha, beta, np.full(len(alpha), -np.inf), below)
 
     def whole(self, net: RelaxedNet) -> tuple[dict[int, np.ndarray], np.ndarray | float]:
-        """Return the constrained rows, and the constant to subtract from their bounds."""
+        """Return the rows with the output constraint, and the constants to subtract from bounds."""
         return _with_output_constraint(net, dict(self.start), self.below)
 
 
@@ -89,7 +89,10 @@ def _with_output_constraint(
 
 
 def optimize_bounds(net: RelaxedNet, task: BoundProblem, steps: int, target: np.ndarray) -> None:
-    """Improve `alpha` and `beta` in place until every bound reaches its target.
+    """Improve the bounds of a problem by ascent until each one reaches its target.
+
+    The best bounds, slopes and multipliers are stored in `task`. They are not proved yet; see
+    `RelaxedNet.proof`.
 
     Args:
         net: The relaxed graph over its box.

@@ -83,7 +83,10 @@ def _is_dense(graph: Graph, value: int) -> bool:
 
 
 def _restrict(op: Affine, inside: np.ndarray | None, out: np.ndarray | None) -> Affine:
-    """Restrict an affine op to input entries `inside` and output entries `out`."""
+    """Restrict an affine op to input entries `inside` and output entries `out`; None for all.
+
+    An op with several inputs is returned unchanged.
+    """
     if not hasattr(op, "sizes") or len(op.sizes) != 1:
         return op
     out = np.arange(op.size) if out is None else out

@@ -53,7 +53,7 @@ class StableForm:
 
 
 def drop_stable(net: RelaxedNet) -> RelaxedNet:
-    """Return an equivalent net with only unstable units, or `net` if the gain is too small."""
+    """Return an equivalent net with only unstable units, or `net` if that is not worthwhile."""
     unstable = net.unstable(net.lo, net.hi)
     widest = max([net.graph.size, *(node.size for node in net.graph.nodes)])
     if unstable.all() or widest * (net.graph.size + int(unstable.sum())) > MOST_ENTRIES:
@@ -92,7 +92,10 @@ def _products_after(net: RelaxedNet) -> int:
 
 
 def _slopes(net: RelaxedNet, activation: Activation) -> tuple[np.ndarray, np.ndarray]:
-    """Return the slopes of units, 0 if unstable, and the indices of the unstable units."""
+    """Return the slopes of units, 0 if unstable, and the indices of the unstable units.
+
+    All units of a smooth activation are treated as unstable.
+    """
     lo, hi = net.lo[activation.place], net.hi[activation.place]
     slope, unstable = activation.stable_slope(lo, hi), ~activation.is_stable(lo, hi)
     if slope is None:
@@ -181,7 +184,10 @@ class _StableElimination:
         return StableForm(parts, form.constant * slope, error)
 
     def _add(self, form: StableForm, index: np.ndarray | slice, value: int, source: str) -> int:
-        """Append an affine node for some entries of a value, and return the new value's index."""
+        """Append an affine node for the entries `index` of the old net's `value`.
+
+        Return the index of the new value.
+        """
         parts = {base: matrix[:, index] for base, matrix in form.parts.items()}
         used = {base: matrix for base, matrix in parts.items() if matrix.any()}
         used = used or {0: parts.get(0, np.zeros((self.net.graph.size, form.constant[index].size)))}
@@ -191,7 +197,7 @@ class _StableElimination:
         return len(self.nodes)
 
     def _append(self, node: Node, value: int, index: np.ndarray | slice) -> None:
-        """Append a node whose entries are those of `value` at `index`."""
+        """Append a node whose entries are the entries `index` of the old net's `value`."""
         self.nodes.append(node)
         lo, hi = self._ends[value]
         self.ends.append((lo[index], hi[index]))

@@ -26,6 +26,8 @@ cutoff. Factors other than 1 serve infeasibility certificates."""
 def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[float, np.ndarray]:
     """Return a proved bound for one sub-problem, and a candidate point `(d,)`.
 
+    If the linear program is not solved, return `-inf` and the center of the box.
+
     Args:
         net: The relaxed graph over its box.
         task: One sub-problem; its `start` is the objective's row.
@@ -63,7 +65,10 @@ def bound_by_lp(net: RelaxedNet, task: BoundProblem, cutoff: float) -> tuple[flo
 def _form(
     net: RelaxedNet, start: Mapping[int, np.ndarray], task: BoundProblem
 ) -> tuple[np.ndarray, float]:
-    """Return `(form, height)`: a row of a net without unstable units is `form . x + height`."""
+    """Return `(form, height)` such that the row `start` equals `form . x + height`.
+
+    This holds because the sub-problem `task` has no unstable units.
+    """
     splits = task.splits.first(net.units_before(max(start)))
     relaxed = net.relax(net.prepare(splits), task.alpha)
     result = net.backward(start, relaxed, None, None)

@@ -16,8 +16,8 @@ class SplitNode:
         high: Split constraints `z <= high`; `inf` if there is none.
         lo: Lower bounds of the units' ranges.
         hi: Upper bounds of the units' ranges.
-        alpha: Slopes of the node's bound.
-        beta: Multipliers of the node's bound.
+        alpha: Line parameters from the last ascent; a new node has those of its parent.
+        beta: Multipliers of the split constraints from the same ascent.
         score: The branching score of each unit.
         least: The proved bound on the objective.
         age: Number of splits since the ranges were last tightened.

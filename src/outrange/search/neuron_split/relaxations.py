@@ -38,7 +38,7 @@ class Activation(Protocol):
     """An activation layer: `KinkActivation`, or `smooth_relaxations.SmoothActivation`.
 
     `below` is the slope to the left of the only kink, or NaN if the activation has no single kink.
-    The lower bound of a range need not be tightened beyond `enough`.
+    The ascent on a lower bound of a unit's input, or of its negative, stops at `enough`.
     """
 
     value: int
@@ -127,7 +127,11 @@ class KinkActivation:
     def gap(
         self, lo: np.ndarray, hi: np.ndarray, alpha: np.ndarray, rows: np.ndarray
     ) -> np.ndarray:
-        """Return the largest distance between the curve and the line that `rows` use."""
+        """Return the largest distance between the curve and the line that is active.
+
+        Args:
+            rows: Coefficients of the units; the upper line is active where they are negative.
+        """
         width = np.where(hi > lo, hi - lo, 1.0)
         turn = self.above - self.below
         above = turn * np.maximum(hi, 0) * np.maximum(-lo, 0) / width

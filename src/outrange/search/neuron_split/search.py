@@ -124,7 +124,10 @@ class NeuronSplitSearch(Search):
             yield True
 
     def _bound_by_moments(self) -> Iterator[bool]:
-        """Bound all open objectives by semidefinite relaxations until the bounds stop improving."""
+        """Bound all open objectives by semidefinite relaxations, if these suit the net.
+
+        Yield True after every turn, until the bounds stop improving.
+        """
         net = self._net
         assert net is not None
         incumbent, which = self.incumbent, self._open

@@ -39,7 +39,8 @@ class NeuronSplitSettings:
         tighten_every: Number of splits after which intermediate bounds are tightened again.
         tighten_share: Fraction of the total score that the tightened units must account for, after
             a split.
-        root_tighten_share: The same fraction before the first split.
+        root_tighten_share: Fraction of the total score that the tightened units must account for,
+            before the first split.
         most_units: Maximum number of units tightened together in a sub-problem.
         most_tried: Maximum number of entries of the candidate sub-problems in one batch, which
             limits memory.

@@ -1,8 +1,9 @@
 """Relaxations of smooth activations for neuron splitting: movable tangents, fixed chords.
 
-If a range intersects one convex part of the curve, each tangent there, lowered by as much as the
-range's bounds and the knots require, is a lower line; `alpha` moves the tangent point. On other
-ranges, the line is fixed. Upper lines are lower lines of the mirrored curve.
+If a range meets exactly one convex part of the curve, its lower line is a tangent to that part, and
+`alpha` selects the tangent point. The tangent is lowered until it lies below the curve at the
+range's bounds and at the knots. On other ranges, the lower line is fixed. Upper lines are lower
+lines of the mirrored curve.
 
 Reference: Z. Shi et al., *Neural Network Verification with Branch-and-Bound for General
 Nonlinearities* (GenBaB), TACAS 2025, for splitting the ranges of smooth units.
@@ -50,7 +51,7 @@ class SmoothActivation:
         return self.place.stop - self.place.start
 
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return a mask of the units that are stable, or whose ranges are points up to rounding."""
+        """Return a mask of the units that are stable, or whose ranges are too thin to split."""
         thin = hi - lo <= THIN * (1.0 + np.abs(lo))
         return np.asarray(is_stable(self.curve, lo, hi) | thin)
 
@@ -62,7 +63,11 @@ class SmoothActivation:
         return np.full(np.shape(lo), 0.5)
 
     def split_point(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return the points at which to split: a knot well inside the range, or its middle."""
+        """Return the points at which to split ranges.
+
+        A range is split at the knot nearest to its middle, or at its middle if no knot lies well
+        inside the range.
+        """
         middle = 0.5 * lo + 0.5 * hi
         out = middle.copy()
         margin = 0.0 if self.curve.is_piecewise_linear else 0.1
@@ -104,7 +109,11 @@ class SmoothActivation:
 
 @dataclass(eq=False)
 class _TangentFamily:
-    """Lower lines of one side: tangents from `first` to `last` where `free`, else fixed lines."""
+    """Lower lines of a curve or of its mirror image.
+
+    The lines are tangents at points between `first` and `last` where `free` is True, and fixed
+    lines (`slope` and `offset`) elsewhere.
+    """
 
     free: np.ndarray
     first: np.ndarray
@@ -138,7 +147,10 @@ def _family(
     first: np.ndarray,
     last: np.ndarray,
 ) -> _TangentFamily:
-    """Return lower lines of one side; they are free if a range meets just one convex part."""
+    """Return the lower lines of a curve or of its mirror image.
+
+    A unit's tangent point is free if its range meets exactly one convex part.
+    """
     start, stop = side.gaps(lo, hi)
     top = side.cups_before.size - 2
     cups = side.cups_before[np.minimum(stop, top) + 1] - side.cups_before[np.minimum(start, top)]
@@ -197,7 +209,7 @@ class PreparedSmooth:
     def _lines(
         self, side: Side, family: _TangentFamily, alpha: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return slopes, offsets and pivots of the lower lines of one side."""
+        """Return slopes, offsets and pivots of the lower lines of a curve or its mirror image."""
         slope, offset = family.slope.copy(), family.offset.copy()
         pivot = np.zeros(slope.shape)
         some = np.nonzero(family.free)

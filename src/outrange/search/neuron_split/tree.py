@@ -72,7 +72,7 @@ class SplitTree:
         return min(self.closed, self._heap[0][0] if self._heap else np.inf)
 
     def sharpen(self, cutoff: float) -> np.ndarray:
-        """Tighten all ranges before the first split; return candidate points `(c, d)`."""
+        """Tighten ranges of the root before the first split; return candidate points `(c, d)`."""
         _, _, leaf = heapq.heappop(self._heap)
         large = self.net.units > SETTINGS.large
         steps, most = (
@@ -134,7 +134,7 @@ class SplitTree:
     def _tighten(
         self, leaves: list[SplitNode], cutoff: float, steps: int, share: float, most: int
     ) -> list[SplitNode]:
-        """Tighten the ranges of leaves; close leaves that become empty, and return the others."""
+        """Tighten ranges of leaves; close leaves with an empty range, and return the others."""
         task = self._stack(leaves)
         far = np.array([cutoff - leaf.least for leaf in leaves])
         assert task.beta is not None
@@ -217,7 +217,11 @@ class SplitTree:
         return [leaves[i] for i in still], proof.form[still], closed
 
     def _scores(self, task: BoundProblem, rows: np.ndarray) -> np.ndarray:
-        """Return `|a|` times each unit's largest distance from its active line, `(P, s)`."""
+        """Return `|a|` times the largest distance from curve to active line per unit, `(P, s)`.
+
+        Args:
+            rows: `(P, s)` coefficients `a` of the units.
+        """
         lo, hi = task.splits.lo, task.splits.hi
         out = np.zeros(rows.shape)
         for b in self.net.activations:
