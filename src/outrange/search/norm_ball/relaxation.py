@@ -21,7 +21,7 @@ from ...core import Distance, gamma
 
 
 STEPS = 50
-"""Number of bisections of the multiplier, down to the last bits that matter for the point."""
+"""Number of bisection steps for the multiplier; further steps would hardly move the point."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Minimizes linear forms of a network over a norm ball."""
+"""Minimizes linear forms of a network's outputs over a norm ball."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ IN_BALL = "linear forms over a box and a norm ball by duality (Boyd, Vandenbergh
 
 
 def lone_ball(region: Region) -> Distance | None:
-    """Return the ball of a region that is a ball cut by a box around its center, else None."""
+    """Return the ball of a region, or None if the region is not a ball cut by a box.
+
+    The box must contain the ball's center. The region must have no integer inputs and no other
+    condition.
+    """
     if len(region.distances) != 1 or region.integer.any() or region.condition != TRUE:
         return None
     ball, box = region.distances[0], region.box

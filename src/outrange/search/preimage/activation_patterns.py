@@ -1,4 +1,4 @@
-"""The activation patterns of a small box, and for each one the exact part where a clause holds.
+"""The activation patterns of a small box, and for each one the part where a clause holds.
 
 A piecewise-linear network is affine as long as no unit changes its phase. The box is cut by the
 zero planes of its unstable units, layer by layer, depth first. In each resulting cell the clauses
@@ -28,7 +28,7 @@ class PatternPolytope:
         clause: Index of the clause.
         a: `(rows, d)`; the last row is the clause itself.
         b: Array of shape `(rows,)`.
-        at: `(d,)` a point inside.
+        at: `(d,)` a point of the polytope.
     """
 
     clause: int
@@ -46,7 +46,7 @@ class PatternBox:
         hi: Array of shape `(d,)`.
         status: `(units,)` phases of the units in the box: 1 above 0, -1 below, 0 unknown.
         open_: `(m,)` mask of the clauses that may hold somewhere in the box.
-        strict: `(m,)` mask of the clauses that do not hold where their value is 0.
+        strict: `(m,)` mask of the clauses that may fail where their value is 0.
     """
 
     lo: np.ndarray
@@ -59,7 +59,11 @@ class PatternBox:
 def enumerate_patterns(
     program: LayerProgram, leaf: PatternBox, until: float = np.inf
 ) -> list[PatternPolytope] | None:
-    """Return every part of a box where a clause holds, or None if there are too many patterns.
+    """Return polytopes that cover the part of a box where some clause holds.
+
+    Return None if there are too many patterns or vertices. A box with more than
+    `PavingSettings.most_inputs` inputs must not have units of unknown phase; otherwise, return
+    None.
 
     Args:
         program: Its first objectives are the values of the clauses.
@@ -96,7 +100,7 @@ class _PatternEnumeration:
             at += 0 if layer.linear else layer.size
 
     def cells(self) -> Iterator[tuple[Vertices, Forms]]:
-        """Yield every activation pattern of the box, with the clauses' forms on it.
+        """Yield the cell of every activation pattern of the box, with the clauses' forms on it.
 
         Branches are stored in a list: a network may be deeper than Python's stack.
         """
@@ -165,7 +169,10 @@ class _PatternEnumeration:
             yield phase, part
 
     def only(self) -> Iterator[PatternPolytope]:
-        """Yield the parts where clauses hold, without vertices, for a box of stable units."""
+        """Yield the parts where clauses hold in a box whose units all have known phases.
+
+        No vertices are computed.
+        """
         leaf, values = self._leaf, [self._inputs]
         for k, layer in enumerate(self._program.layers):
             slopes, constants = self._sums(k, values)
@@ -182,7 +189,10 @@ class _PatternEnumeration:
                 yield PatternPolytope(int(k), row[None], np.array([-constant]), at)
 
     def parts(self, cell: Vertices, forms: Forms) -> Iterator[PatternPolytope]:
-        """Yield the parts of one cell where clauses hold, or one part if a clause always holds."""
+        """Yield the parts of a cell where clauses hold, one part per clause.
+
+        If some clause holds everywhere in the cell, yield only the whole cell.
+        """
         polytopes = []
         for k in np.flatnonzero(self._leaf.open_):
             row, constant = forms[0][k], float(forms[1][k])

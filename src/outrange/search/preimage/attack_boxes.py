@@ -22,10 +22,11 @@ def violations_in(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> list[list[np.ndarray]]:
-    """Return, for each box, some points where an open clause holds in float64, best point first.
+    """Return, for each box, up to two points where an open clause has a value of at most 0.
 
-    The point with the lowest value often lies on a face that two boxes share. So a point nearer to
-    the middle, where the clause still holds with a margin, comes first.
+    The values are computed in plain float64. The point with the lowest value often lies on a face
+    that two boxes share. So a point nearer to the middle of the box comes first, if the clause
+    still holds there with a margin. The list of a box is empty if no point was found.
 
     Args:
         clauses: The clauses and their values.

@@ -151,7 +151,7 @@ class ClauseBounds:
         return whole
 
     def values(self, x: np.ndarray) -> np.ndarray:
-        """Return the values `(n, m)` in plain float64 at points of the free inputs."""
+        """Return the clauses' values `(n, m)` in plain float64 at points of the free inputs."""
         with np.errstate(all="ignore"):
             return self.graph.run(self.full(x))
 

@@ -12,6 +12,8 @@ from ...core import Bounds
 def apart(box: Bounds, other: Bounds) -> tuple[Bounds | None, list[Bounds]]:
     """Return the part of `box` in `other`, and the remaining part as boxes (disjoint up to faces).
 
+    If the boxes do not meet, return None and `box` itself.
+
     Example:
         >>> inside, rest = apart(([0.0], [3.0]), ([1.0], [2.0]))
         >>> inside, len(rest)
@@ -56,7 +58,7 @@ def _without(box: Bounds, other: Bounds) -> list[Bounds]:
 
 
 def _overlaps(inside: Bounds, box: Bounds) -> bool:
-    """Return whether two boxes share more than a face of the first."""
+    """Return whether `inside`, the common part of `box` and another box, is not just a face."""
     return bool(np.all((inside[0] < inside[1]) | (box[0] == box[1])))
 
 

@@ -80,7 +80,10 @@ def _unit_shares(
 
 
 def _corner(weight: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum over subsets, minus and plus a bound on its rounding; NaN on overflow."""
+    """Return the module's sum over subsets, minus and plus a bound on its rounding error.
+
+    Both are NaN on overflow.
+    """
     r = weight.shape[1]
     charge(2**r * 8 * (work.ARRAY + len(t)))
     scale = weight[:, 0]

@@ -130,7 +130,10 @@ class Paving:
         return least, np.minimum(most * (1.0 + gamma(m + 4)), 1.0)
 
     def halve(self, cells: Sequence[PavingBox]) -> list[PavingBox]:
-        """Bisect cells along the inputs with the largest blame, and bound the halves."""
+        """Bisect cells along the inputs to blame for the most slack; return the bounded halves.
+
+        Cells that cannot be bisected are skipped.
+        """
         pairs: list[tuple[PavingBox, int, float, PavingBox, PavingBox]] = []
         for cell in cells:
             cut, at = _place(cell, self._whole)
@@ -200,7 +203,7 @@ class Paving:
     ) -> str | None:
         """Bisect the boxes of largest weight until all weights sum to at most `tol`.
 
-        Return why this stopped early, or None.
+        Return the reason for an early stop (`"pieces"` or `"time"`), or None.
         """
         count, heap, total = 0, [], 0.0
         number = 0

@@ -83,7 +83,7 @@ class Vertices:
         return Vertices(points, on, rows, limits)
 
     def _edges(self, inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return pairs of vertices on opposite sides that an edge may join."""
+        """Return the pairs of a vertex of `inside` and one of `outside` that an edge may join."""
         if not (inside.size and outside.size):
             return np.empty(0, np.int64), np.empty(0, np.int64)
         left, right = (self.on[i].astype(np.float32) for i in (inside, outside))

@@ -22,7 +22,8 @@ from .polytope import CutPolytope, Face, face_of
 
 
 MOST_SYMBOLS = 48
-"""Maximum number of symbols for rounding errors; more are merged into one symbol per entry."""
+"""Maximum number of symbols for rounding errors. If a form has more, all of its symbols are merged
+into one error per entry."""
 
 AT_ONCE = 128
 """Number of cells processed together: more would save NumPy calls, fewer would finish the first

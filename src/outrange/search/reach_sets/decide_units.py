@@ -104,7 +104,7 @@ def _knot_ends(op: Curve, cells: Cells, form: ForwardForm) -> Ends:
 
 
 def _crossing_knots(ends: Ends, error: np.ndarray) -> np.ndarray:
-    """Return which knots cross a cell by more than the errors of the forms, `(B, knots, n)`."""
+    """Return a mask `(B, knots, n)` of the knots that cross a cell by more than all errors."""
     low, high, pad = ends
     slack = pad + error[:, None]
     return (low < -slack) & (high > slack)

@@ -1,7 +1,7 @@
 """A few hulls that replace many cells if there is no time to process each cell.
 
-An affine map is fitted to all cells, and used for the entries where it is tighter than a box. The
-largest distance of a cell's form from the map is added to the error.
+An affine map is fitted to all cells, and used for the entries where it is much tighter than a box.
+The largest distance of a cell's form from the map is added to the error.
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ def _hull(whole: Cells, polytope: CutPolytope, parts: Sequence[Cells]) -> Cells:
 
 
 def _around_all(parts: Sequence[Cells], value: int) -> ForwardForm:
-    """Enclose a value of all cells by a fitted map or a box, whichever is tighter per entry."""
+    """Enclose a value of all cells by a fitted map, or by a box where the map is not much tighter.
+
+    Each entry of the value is treated separately; see `WORTH`.
+    """
     k, n = parts[0].polytopes[0].size, parts[0].forms[value].center.shape[1]
     with np.errstate(over="ignore", invalid="ignore"):
         box = _around(parts, value, np.zeros((1 + k, n)))

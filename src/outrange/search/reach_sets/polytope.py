@@ -54,7 +54,7 @@ class CutPolytope:
 
     @classmethod
     def box(cls, lo: Sequence[Fraction], hi: Sequence[Fraction]) -> CutPolytope:
-        """Create the polytope of a box; every upper bound is larger than the lower bound."""
+        """Create the polytope of a box, whose upper bounds must exceed its lower bounds."""
         d = len(lo)
         points, on = [], []
         for corner in itertools.product((0, 1), repeat=d):
