@@ -25,8 +25,8 @@ class Behaviour:
 def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
     """Return the scalar functions that a layer's activation applies to its input.
 
-    The list is empty if the layer's output also depends on values that pass through no such
-    function.
+    The list is empty if the layer has no known activation, or if its output also depends on values
+    that pass through no such function.
     """
     part, ends = case.program.whole, [t for t in (layer.before, layer.after) if t is not None]
     if part is None or len(ends) < 2 or not all(t in part.places for t in ends):
@@ -39,7 +39,9 @@ def curves_of(case: DiagnosisContext, layer: Layer) -> list[Curve]:
 def behaviour_at(
     case: DiagnosisContext, layer: Layer, lo: np.ndarray, hi: np.ndarray
 ) -> Behaviour | None:
-    """Return masks of the dead, linear and saturated units; None if `curves_of` is empty.
+    """Return masks of the dead, linear and saturated units over input ranges.
+
+    Returns None if `curves_of` finds no activation.
 
     Sound: for the values that the backend computes, including its roundings, if the masks are worth
     confirming (see `_matters`). All other masks hold for real arithmetic only.
@@ -70,15 +72,18 @@ def behaviour_at(
 def _matters(masks: Behaviour, at_rows: bool) -> bool:
     """Return whether the masks are worth confirming with rounding errors taken into account.
 
-    They are worth confirming if most entries are saturated or if a unit is dead for every row. For
-    ranges over a box, one unit that is dead or linear is enough.
+    They are worth confirming if more than half of the entries are saturated or if a unit is dead
+    for every row. For ranges over a box, one unit that is dead or linear is enough.
     """
     dead = masks.dead.all(axis=0) if at_rows else masks.dead | masks.always_on
     return bool(dead.any()) or float(masks.saturated.mean()) > 0.5
 
 
 def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether a layer's output is affine in its activation's input and in curves of it."""
+    """Return whether a layer's output is affine in its activation's input and the curves' results.
+
+    The curves are those that the activation applies to its input.
+    """
     part = case.program.whole
     before = None if part is None or layer.before is None else part.places.get(layer.before)
     if part is None or before is None or layer.after not in part.places:
@@ -101,8 +106,8 @@ def _with_edges(
     A relu's bound of exactly 0 is not moved if nothing is rounded.
 
     In float32 an input near a kink may lie at the kink or beyond it, where the curve may be flat.
-    At the kink itself the slope depends on the backend: 0 for a relu on all backends; for a clip,
-    1 on TensorFlow and 0.5 on JAX.
+    At its kink, a relu has the slope 0 on all backends. The slope of a clip at its kink depends on
+    the backend: it is 1 on TensorFlow and 0.5 on JAX.
 
     Args:
         off: Bound on the rounding errors of the inputs, in the shape of `lo`, or 0.

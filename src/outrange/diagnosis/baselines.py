@@ -32,14 +32,15 @@ def value(loss: Loss, y: np.ndarray, p: np.ndarray) -> float | None:
 
 
 def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
-    """Compute the smallest loss that can be reached by predicting the same output for every row.
+    """Compute the least loss of any prediction that is the same for every row.
 
     Args:
         y: Targets of the output, float64, with rows along the first axis.
         width: Number of entries of a prediction along its last axis.
 
     Returns:
-        The loss. None if the loss is not supported, or if the targets do not fit the loss.
+        The loss. None if the loss is not supported, or if the targets are empty, not finite or
+        unsuitable for the loss.
     """
     function = _CONSTANTS.get(loss.name)
     if function is None or not loss.known or not y.size or not np.isfinite(y).all():
@@ -48,9 +49,10 @@ def constant(loss: Loss, y: np.ndarray, width: int) -> float | None:
 
 
 def least(loss: Loss, y: np.ndarray) -> float:
-    """Compute the smallest loss that any predictions can have.
+    """Compute the least loss that any predictions can have.
 
-    It is 0 unless the targets are probabilities or counts.
+    It can differ from 0 only for a binary or categorical cross-entropy with soft or smoothed
+    labels, and for a Poisson loss.
 
     Args:
         loss: A loss that `constant` supports.

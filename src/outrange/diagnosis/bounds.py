@@ -1,6 +1,7 @@
 """Bounds of every value of a graph whose inputs may be unbounded.
 
-The bounds hold for real arithmetic; `rounding` bounds the distance of the backend's values.
+The bounds hold for real arithmetic. The package `rounding` bounds how far the backend's values are
+from those of real arithmetic.
 """
 
 from collections.abc import Callable, Iterable
@@ -46,8 +47,8 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
     """Compute interval bounds of every value of a graph over boxes that may be unbounded.
 
     If an op is not defined on its whole input range, its result is unbounded and its value is
-    listed in `leaves`. The result of an op without an interval rule is unbounded too. Only graphs
-    as written contain such ops.
+    listed in `leaves`. The result of an op without an interval rule is unbounded too. Only unfused
+    graphs contain such ops.
 
     Sound: the rules are those of the domain `intervals`. Cost: one forward pass.
 
@@ -79,8 +80,12 @@ def interval_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> Ranges:
 def linear_ends(graph: Graph, lo: np.ndarray, hi: np.ndarray) -> list[Bounds] | None:
     """Compute bounds of every value over one finite box with the domain `linear`.
 
-    They are tighter than the bounds of `interval_ends`. Returns None if an op has no interval rule
-    or if its input may leave its domain.
+    They are usually tighter than the bounds of `interval_ends`. Returns None if an op has no
+    interval rule or if its input may leave its domain.
+
+    Args:
+        lo: Finite lower bounds of the inputs, `(1, graph.size)`.
+        hi: Finite upper bounds of the inputs, `(1, graph.size)`.
     """
     if any(type(node.op) not in RULES for node in graph.nodes):
         return None
@@ -96,10 +101,11 @@ def ends_of(
     """Return the lower and upper bounds of a tensor over the first box, `(units,)` each.
 
     Args:
-        ends: Bounds of every value of `part.graph`.
+        ends: Bounds of every value of `part.graph`, `(boxes, size)` each.
 
     Returns:
-        The bounds. None if an argument is None, or if the graph does not contain the tensor.
+        The bounds; both are the tensor itself if it is constant. None if an argument is None, or if
+        the graph does not contain the tensor.
     """
     if part is None or ends is None or tensor is None:
         return None
@@ -115,10 +121,14 @@ def ends_of(
 def ends_of_both(
     part: PartialGraph | None, tensor: int, fused: Ranges | None, written: Ranges | None
 ) -> Bounds | None:
-    """Intersect a tensor's range in the fused graph with its range in the graph as written.
+    """Intersect a tensor's range in the fused graph with its range in the unfused graph.
 
     Over an infinite range, a fused curve may have infinite bounds although each of the curves that
     it combines has finite bounds.
+
+    Returns:
+        Lower and upper bounds over the first box, `(units,)` each. None if the fused graph has no
+        range for the tensor.
     """
     ends = ends_of(part, tensor, fused.ends if fused else None)
     if part is None or ends is None or written is None or tensor not in part.places:

@@ -41,7 +41,7 @@ class Case(Protocol):
 
     @property
     def batch_size(self) -> int | None:
-        """Rows per batch; None if the user did not specify it."""
+        """Rows per batch in the planned training; None if there is no plan."""
         ...
 
     @property
@@ -70,10 +70,10 @@ class Change:
         without: The mechanism that is disabled: `"penalties"`, `"noise"`, `"clipping"` or
             `"freezing"`.
         held_out: Whether a quarter of the rows is excluded from the batches.
-        bent: Layers whose activation is replaced by a relu.
+        bent: Names of the layers whose activation is replaced by a relu.
         loss: Name of a different loss to train with; results are still compared by the user's loss.
         steps: Maximum number of steps; 0 for the default maximum of short training runs.
-        batch: Rows per step; 0 for the program's batch size.
+        batch: Rows per step; 0 for the planned batch size, or 32 if there is no plan.
     """
 
     rate: float = 1.0
@@ -103,11 +103,13 @@ def standardize(data: Any) -> Any:
 
 
 def redraw_weights(program: Program, seed: int) -> dict[int, np.ndarray]:
-    """Draw matrices and kernels as `glorot_uniform` does, and set biases to 0.
+    """Draw new values for a program's trainable weights; the program itself is unchanged.
+
+    Matrices and kernels are drawn as `glorot_uniform` does, and biases are 0.
 
     Returns:
-        Map from the index of each redrawn weight to its new value. Other vectors, such as scales,
-        are omitted.
+        Map from the index of each redrawn weight to its new value. Other trainable vectors, such as
+        scales, are omitted, and so are weights that are not trainable.
     """
     rng, weights = np.random.default_rng(seed), {}
     for i, weight in enumerate(program.weights):

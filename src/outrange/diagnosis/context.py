@@ -114,17 +114,24 @@ class DiagnosisContext:
 
     @cached_property
     def free(self) -> Ranges | None:
-        """Ranges over the box of the data that hold for all values of the trainable weights."""
+        """Ranges over the box of the data that hold for all values of the trainable weights.
+
+        None if the model could not be converted to a graph.
+        """
         part = self.program.free
         return None if part is None else interval_ends(part.graph, *self._box(part))
 
     def free_ends(self, tensor: int) -> Bounds | None:
-        """Return bounds of a tensor that hold for all trainable weights, `(units,)` each."""
+        """Return bounds of a tensor that hold for all values of the trainable weights.
+
+        Returns:
+            Lower and upper bounds over the box of the data, `(units,)` each; None if unknown.
+        """
         return ends_of_both(self.program.free, tensor, self.free, self.free_written)
 
     @cached_property
     def free_written(self) -> Ranges | None:
-        """Ranges as in `free`, but for the graph as written; None if both graphs are the same."""
+        """Ranges as in `free`, but for the unfused graph; None if both graphs are the same."""
         part = self.program.free
         if part is None or part.written is part.graph:
             return None
@@ -132,13 +139,16 @@ class DiagnosisContext:
 
     @cached_property
     def over_box(self) -> Ranges | None:
-        """Ranges of the model's values over the box of the data, with the stored weights."""
+        """Ranges of the model's values over the box of the data, with the stored weights.
+
+        None if the model could not be converted to a graph.
+        """
         part = self.program.whole
         return None if part is None else self._over_box(part, part.graph)
 
     @cached_property
     def written_over_box(self) -> Ranges | None:
-        """Ranges as in `over_box`, but for the values of the graph as written."""
+        """Ranges as in `over_box`, but for the values of the unfused graph."""
         part = self.program.whole
         if part is not None and part.written is part.graph:
             return self.over_box
@@ -155,7 +165,11 @@ class DiagnosisContext:
         return ranges
 
     def box_ends(self, tensor: int | None) -> Bounds | None:
-        """Return bounds of a tensor over the box of the data with the stored weights."""
+        """Return bounds of a tensor over the box of the data with the stored weights.
+
+        Returns:
+            Lower and upper bounds, `(units,)` each; None if unknown.
+        """
         return ends_of(self.program.whole, tensor, self.over_box.ends if self.over_box else None)
 
     def _box(self, part: PartialGraph) -> Bounds:
@@ -168,7 +182,10 @@ class DiagnosisContext:
 
     @cached_property
     def bounded_rows(self) -> np.ndarray:
-        """Indices of the rows for which `at_rows` contains bounds."""
+        """Indices of the rows for which `at_rows` contains bounds.
+
+        These are the first finite rows, as many as `WORK` permits.
+        """
         part = self.program.whole
         rows = np.flatnonzero(self.finite_rows)
         if part is None:
@@ -241,7 +258,7 @@ class DiagnosisContext:
 
     @property
     def complete_measurement(self) -> Measured | None:
-        """The value of `measurement`; None if it failed or does not cover all rows."""
+        """The value of `measurement`; None if it is missing, failed or does not cover all rows."""
         measurement = self.measurement if self.rows <= ROWS else None
         return None if measurement is None or measurement.error else measurement
 
@@ -266,15 +283,18 @@ class DiagnosisContext:
 
     @cached_property
     def measurement(self) -> Measured | None:
-        """Loss and gradients at the stored weights; None if the model cannot be measured."""
+        """Loss and gradients at the stored weights; None if there is no loss or nothing is run.
+
+        If the backend raises an exception, the attribute `error` contains its message.
+        """
         measure: Callable | None = self.program.measure
         return measure(*self.user_data) if measure is not None and self.runs else None
 
     def is_nonfinite_at(self, rows: np.ndarray) -> bool | None:
         """Return whether the loss or a gradient is not finite on the given rows.
 
-        A program without a loss is judged by its outputs. Returns None if the values cannot be
-        measured.
+        If the program has no loss, its outputs are checked instead. Returns None if the values
+        cannot be measured.
         """
         if not self.runs:
             return None
@@ -289,9 +309,10 @@ class DiagnosisContext:
         )
 
     def _repeat_rows(self, rows: np.ndarray) -> tuple[Any, Any]:
-        """Return the given rows of the data, repeated to the row count of the other measurements.
+        """Return inputs and targets of the given rows, repeated until there are enough rows.
 
-        For arrays of the same shape, the model does not have to be compiled again.
+        Other measurements use the same number of rows, so the model does not have to be compiled
+        again.
         """
         rows = np.resize(rows, max(len(rows), min(self.rows, 512)))
         return cut(self.user_data[0], rows), cut(self.user_data[1], rows)
@@ -310,7 +331,7 @@ class DiagnosisContext:
 
     @property
     def batch_size(self) -> int | None:
-        """Rows per batch; None if the user did not specify it."""
+        """Rows per batch in the planned training; None if there is no plan."""
         return None if self.plan is None else self.plan.batch_size
 
     @property

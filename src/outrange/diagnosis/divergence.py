@@ -16,8 +16,9 @@ WILD = 10.0
 def diverges(training: Rehearsal | None) -> bool:
     """Return whether a training run diverged.
 
-    It diverged if its loss became NaN or infinite. It also diverged if the loss grew more than a
-    thousandfold and, at the end, still exceeds ten times the initial loss.
+    It diverged if its loss was finite at first and became NaN or infinite later. It also diverged
+    if the loss grew more than a thousandfold and, at the end, still exceeds ten times the initial
+    loss. The result is False if there is no training run.
     """
     if training is None or not training.looks or not np.isfinite(training.losses[0]):
         return False
@@ -29,7 +30,7 @@ def diverges(training: Rehearsal | None) -> bool:
 
 
 def late_loss(training: Rehearsal) -> float:
-    """Return the mean loss over the second half of a run; infinite if any loss is not finite."""
+    """Return the mean loss over the second half of a run; infinity if any loss is not finite."""
     steps = len(training.losses)
     looks = [loss for i, loss in training.looks if i >= steps / 2]
     fine = np.isfinite(training.losses).all() and np.isfinite(looks).all()
@@ -37,9 +38,13 @@ def late_loss(training: Rehearsal) -> float:
 
 
 def curvature(case: DiagnosisContext, optimizer: Optimizer) -> tuple[str, float, float] | None:
-    """Return the layer, a lower bound on the curvature, and an upper bound on stable step sizes.
+    """Bound the curvature of a linear model's loss if its learning rate is provably too large.
 
-    Returns None unless the model is linear and its learning rate provably exceeds the upper bound.
+    Returns:
+        The path of the model's layer, a lower bound on the largest curvature of the loss, and an
+        upper bound on the learning rates at which gradient descent is stable. None unless plain
+        SGD trains a linear model with a mean squared error at a rate above that upper bound. If a
+        batch does not contain all rows, a short training run must diverge as well.
     """
     program = case.program
     if not _plain_descent(program, optimizer) or len(program.losses) != 1:

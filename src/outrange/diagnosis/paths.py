@@ -12,15 +12,15 @@ from ..program import Program, RecordedStep
 def lost_weights(program: Program) -> list[tuple[list[RecordedStep], list[int]]]:
     """Return the trainable weights that no gradient of the losses reaches.
 
-    All uses of the returned weights are recorded. If training computes something other than
-    inference, no gradient reaches them in training either.
+    All uses of the returned weights are recorded. If the model computes something else in training
+    than at inference, no gradient reaches these weights in either mode.
 
     Args:
         program: A program whose losses were all traced.
 
     Returns:
-        Groups `(steps, weights)`: the steps that block the gradient (none if the loss does not
-        depend on the weights at all), and the indices of the weights.
+        At most two groups `(steps, weights)`: the steps that block the gradient (an empty list if
+        the loss does not depend on the weights at all), and the indices of the weights.
     """
     groups = _find_lost_weights(program)
     if not groups or program.in_training is None:
@@ -92,7 +92,8 @@ def _behind(
     Args:
         makers: Map from tensor number to the step that computes the tensor.
         starts: The tensors whose dependencies are collected. They are included in the result.
-        blocked: Whether to include dependencies through which no gradient passes.
+        blocked: Whether to include dependencies through which no gradient passes. Those of
+            untraced steps are always included.
     """
     tensors, weights, waiting = set(starts), set(), list(starts)
     while waiting:
@@ -114,7 +115,7 @@ def _behind(
 def _blocks_gradient(
     step: RecordedStep, reached: set[int], makers: dict[int, RecordedStep], lost: list[int]
 ) -> bool:
-    """Return whether `step` receives a gradient and keeps it from reaching a lost weight."""
+    """Return whether `step` receives a gradient and keeps it from reaching a weight of `lost`."""
     if not reached.intersection(step.gives) or not (step.blocked or step.blocked_weights):
         return False
     _, weights = _behind(makers, step.blocked, blocked=True)

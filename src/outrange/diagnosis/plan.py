@@ -1,4 +1,4 @@
-"""The user's description of a planned or finished training run."""
+"""The user's description of a planned or finished training run, and functions that select rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Plan:
     batch_size: int = BATCH
 
     def steps(self, rows: int) -> int:
-        """Return the maximum number of optimizer steps in training on `rows` rows."""
+        """Return the number of optimizer steps that all epochs on `rows` rows take."""
         return self.epochs * -(-rows // self.batch_size)
 
 
@@ -53,7 +53,7 @@ def plan_of(epochs: Any, batch_size: Any) -> Plan | None:
 
 
 def history_of(history: Any) -> dict[str, np.ndarray] | None:
-    """Return the logged values by name, one per epoch; None if `history` is None.
+    """Return a dict from each logged name to its values, one per epoch; None if `history` is None.
 
     Args:
         history: The result of `fit`, or its attribute `history`, which maps names to lists of

@@ -57,7 +57,7 @@ class Rule:
         code: Permanent code of the rule, for example `"OR001"`; codes are never reused.
         title: A title of a few words.
         why: The explanation: what the rule checks, the basis of its levels, and remedies.
-        check: The function that returns the findings of the rule on a case.
+        check: The function that returns the findings of the rule for a program under diagnosis.
         examples: Pairs of a faulty and a healthy program.
         may_be_harmless: Whether a program may learn as well with the proved fault as without it. If
             so, trained copies decide whether the fault is reported as a finding or as a note.
@@ -90,10 +90,12 @@ RULES: dict[str, Rule] = {}
 def register(
     code: str, title: str, why: str, *examples: Example, may_be_harmless: bool = False
 ) -> Callable[[Check], Check]:
-    """Register the decorated check, which is called as `check(rule, case)`.
+    """Return a decorator that registers a check, which is called as `check(rule, case)`.
+
+    The arguments describe the rule; see `Rule`.
 
     Raises:
-        OutrangeError: Another rule has this code.
+        OutrangeError: Another rule has this code; raised by the decorator.
     """
 
     def enter(check: Check) -> Check:

@@ -31,7 +31,7 @@ for _module in pkgutil.iter_modules(rules.__path__):
 SEE_OTHERS = "see the other findings"
 
 CONSEQUENCES = ("OR025", "OR030")
-"""Rules whose findings follow from a bad initialization or bad data, which other rules report."""
+"""Rules whose findings may follow from bad initial weights or data, which other rules report."""
 
 DATA_RULES = ("OR036", "OR037")
 """Rules about the data. Their findings come first within a level, because bad data may cause
@@ -41,9 +41,12 @@ dead units."""
 def resolve_references(findings: Sequence[Finding]) -> list[Finding]:
     """Complete each finding whose fix refers to other findings.
 
-    Such a finding gets the layer and the fix of its most certain cause among the other findings. If
-    none of them is at least measured and has a fix that can be parsed, only the reference is
-    removed from its fix.
+    It gets the layer and the fix of the first other finding that may be its cause. A cause is at
+    least measured, is no note, and has a fix that can be parsed. If there is no cause, only the
+    reference is removed from the fix.
+
+    Args:
+        findings: The findings, with the most certain ones first.
     """
     causes = [
         f for f in findings
@@ -76,7 +79,7 @@ def drop_redundant_budget(case: DiagnosisContext, findings: Sequence[Finding]) -
     """Drop the finding about too few steps if another finding proves nearly the same loss bound.
 
     The bound of the other finding holds for all weights. More epochs would therefore not help, but
-    the fix of the other finding may.
+    the fix of the other finding may. If the program has several losses, nothing is dropped.
     """
     floors = [
         float(f.cost["loss_floor"]) for f in findings
@@ -89,7 +92,7 @@ def drop_redundant_budget(case: DiagnosisContext, findings: Sequence[Finding]) -
 
 
 def merge_notes(notes: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Merge notes that have the same message about several layers or several calls of a layer."""
+    """Merge notes of a rule that have the same message for several layers or calls of a layer."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for note in notes:
         groups.setdefault((note.code, note.message), []).append(note)

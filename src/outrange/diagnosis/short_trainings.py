@@ -14,8 +14,8 @@ from .plan import BATCH
 
 
 STEPS, LONG = 200, 600
-"""Maximum numbers of steps of a training run: without a plan, and with one. For slow models, a time
-limit ends the run earlier."""
+"""Default maximum number of steps of a training run without a plan, and the upper limit of that
+maximum with a plan. For slow models, a time limit ends the run earlier."""
 
 SEEDS = 3
 """Number of training runs per change; each uses a different order of the rows."""
@@ -24,7 +24,7 @@ ALLOWED = 7.0
 """Total processor time, in seconds, after which no further training run is started."""
 
 OWN, OTHER = 4.0, 1.5
-"""Time limits, in seconds, for the first training run and for each further one."""
+"""Time limits, in seconds: for the first run of the unchanged program, and for every other run."""
 
 
 class ShortTrainings:
@@ -41,13 +41,20 @@ class ShortTrainings:
 
     @property
     def steps(self) -> int:
-        """Maximum number of steps of one training run: `STEPS`, or up to `LONG` with a plan."""
+        """Default maximum number of steps of one training run.
+
+        It is `STEPS` without a plan. With a plan, it is the planned number of steps, but at least
+        `STEPS` and at most `LONG`. The argument `steps` of the diagnosis replaces this default.
+        """
         plan = self._case.plan
         return STEPS if plan is None else min(max(STEPS, plan.steps(self._case.rows)), LONG)
 
     @property
     def complete(self) -> bool:
-        """Whether the first training run took at least half of the planned steps."""
+        """Whether the first training run took at least half of the planned steps.
+
+        It is False if there is no plan.
+        """
         plan, first = self._case.plan, self.run()
         return plan is not None and first is not None and (
             2 * len(first.losses) >= plan.steps(self._case.rows)
@@ -55,13 +62,18 @@ class ShortTrainings:
 
     @property
     def batch(self) -> int:
-        """Number of rows per training step."""
+        """Number of rows per training step: the planned batch size or 32, but at most all rows."""
         return min(self._case.batch_size or BATCH, self._case.rows)
 
     def run(self, change: Change = AS_IS, seed: int = 0) -> Rehearsal | None:
         """Train a copy with a change and return the result, which is cached.
 
-        Returns None if training is not possible, if it fails, or if no time is left.
+        Returns None if training is not possible, if it fails, or if no time is left. Training is
+        not possible if a row is not finite.
+
+        Args:
+            change: How the run differs from the user's program.
+            seed: Seed of the row order and of newly drawn weights.
         """
         if (change, seed) not in self._runs:
             case, training = self._case, None

@@ -22,9 +22,9 @@ class Signal:
         by_chance: Explained fractions after random permutations of the targets' rows, one number
             per permutation; empty if `explained` is clearly above chance.
         rows: Number of rows used.
-        linear: Skill of linear ridge regression, from 0 for the best constant to 1 for perfect
-            predictions. It is measured by accuracy if the targets are 0 or 1, else by explained
-            variance.
+        linear: Cross-validated skill of linear ridge regression: 1 for perfect predictions, 0 for
+            those of the best constant, and negative for worse ones. It is measured by accuracy if
+            all targets are 0 or 1, else by explained variance.
     """
 
     explained: float
@@ -42,8 +42,8 @@ def signal(x: np.ndarray, y: np.ndarray, tries: int = 19) -> Signal | None:
         tries: Number of random permutations of the targets.
 
     Returns:
-        The signal. None if there are too few rows or too many features, or if the inputs or the
-        targets are constant.
+        The signal. None if there are fewer than 40 rows or more than `FEATURES` features, or if the
+        inputs or the targets are constant.
     """
     rng = np.random.default_rng(0)
     pick = rng.permutation(len(x))[:ROWS]

@@ -122,8 +122,9 @@ class Trials(ShortTrainings):
     def ratio(self, training: Rehearsal, change: Change = AS_IS) -> float | None:
         """Return a training run's loss divided by the best constant's loss.
 
-        The least possible loss is subtracted from both. The ratio is infinite if the loss is not
-        finite, and None if unknown.
+        The least possible loss is subtracted from both. If the targets are scaled, the last
+        recorded loss is divided by the best constant's loss on scaled targets, and nothing is
+        subtracted. The ratio is infinite if the loss is not finite, and None if unknown.
         """
         constant = self.constant
         least = 0.0 if constant is None else self.least
@@ -168,7 +169,7 @@ class Trials(ShortTrainings):
         computed with the moving statistics of batch normalization, as in `evaluate`.
 
         Returns:
-            One ratio per training run; empty if one of them is unknown.
+            One ratio per training run; empty if one of them is unknown or a run failed.
         """
         constant, ratios = self.constant, []
         if constant is None or constant - self.least < 1e-12:
@@ -182,7 +183,10 @@ class Trials(ShortTrainings):
 
     @cached_property
     def stuck(self) -> bool | None:
-        """True if every training run ends no better than the best constant; None if unknown."""
+        """Whether no training run ends more than `GAIN` below the best constant's loss.
+
+        It is None if unknown, for example because a run has fewer than `LEAST` steps.
+        """
         for seed in range(SEEDS):
             training = self.run(AS_IS, seed)
             ratio = (
@@ -196,6 +200,9 @@ class Trials(ShortTrainings):
 
     def helps(self, change: Change) -> tuple[float, float] | None:
         """Return the losses without and with a change if the model learns only with it.
+
+        The model learns only with the change if `stuck` is true and every run with the change gets
+        to `LEARNED` of the best constant's loss or below.
 
         Returns:
             Two fractions of the best constant's loss: the least without the change, and the largest
@@ -217,9 +224,9 @@ class Trials(ShortTrainings):
 
         Returns:
             The correlation coefficient, averaged over the entries of the output and multiplied by
-            the square root of the number of held-out rows, so that 1 corresponds to one standard
-            deviation of the coefficient of unrelated data. The result is the largest over all
-            training runs. None if unknown.
+            the square root of the number of held-out rows. For unrelated data, its standard
+            deviation is then about 1. The result is the largest over all training runs. None if
+            unknown.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
         y, runs = self._columns(loss), self.all(change)
@@ -248,7 +255,8 @@ class Trials(ShortTrainings):
         """Return the losses on held-out rows, without and with a change, if the gain is clear.
 
         Args:
-            change: The change to evaluate. Both training runs also hold out a quarter of the rows.
+            change: The change to evaluate. The training runs with and without it also hold out a
+                quarter of the rows.
 
         Returns:
             Two fractions of the best constant's loss, as in `gain`; None if unknown, or if the gain
@@ -263,7 +271,8 @@ class Trials(ShortTrainings):
     def _heldout_ratios(self, change: Change) -> list[float]:
         """Return every run's loss on held-out rows, divided by the best constant's loss on them.
 
-        The least possible loss is subtracted from both. The list is empty if a ratio is unknown.
+        The least possible loss is subtracted from both. The list is empty if a ratio is unknown,
+        if a run failed, or if fewer than 20 rows are held out.
         """
         rest = np.setdiff1d(np.arange(min(self._case.rows, ROWS)), self.fitted)
         losses, ratios = self._case.program.losses, []

@@ -115,7 +115,10 @@ def units_of(count: int, total: int, width: int) -> str:
 
 
 def names(items: Iterable[str], most: int = 3) -> str:
-    """Quote and join names: `a, b, c and 4 more`."""
+    """Join the first `most` names, each in backticks, and count the others.
+
+    For example, seven names become the first three, separated by commas, and `and 4 more`.
+    """
     items = list(items)
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(f"`{item}`" for item in items[:most]) + more

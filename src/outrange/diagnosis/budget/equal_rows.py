@@ -24,7 +24,10 @@ ROUNDED = 1e-9
 
 
 def is_plain_mean(program: Program, loss: Loss) -> bool:
-    """Return whether a loss is the mean of its values over all entries, without masks."""
+    """Return whether a loss is the mean of its values over all entries, without masks.
+
+    The result is False for losses that are not in `FLOORS`, and for label smoothing.
+    """
     makers = {t: step for step in program.steps if not step.inside for t in step.gives}
     last = makers.get(-1 if loss.tensor is None else loss.tensor)
     if not loss.known or loss.name not in FLOORS or loss.smoothing or last is None:
@@ -159,8 +162,8 @@ def _are_classes(y: np.ndarray, width: int) -> bool:
 def floor_of(program: Program, loss: Loss, y: np.ndarray) -> Callable[[np.ndarray], float] | None:
     """Return a function that computes a lower bound on a loss from the group of each row.
 
-    The function accepts the group number of each row, `(rows,)`. All rows of a group have the same
-    output.
+    Its argument is the group number of each row, `(rows,)`. The bound is at least 0. It holds for
+    all models that compute the same output for all rows of a group.
 
     Args:
         loss: A loss for which `is_plain_mean` holds.

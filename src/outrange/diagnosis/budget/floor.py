@@ -32,7 +32,7 @@ class BudgetedLoss:
         program: The program with its optimizer.
         box: The network with a box of weights.
         x: The rows as the model receives them, `(rows, inputs)` float64.
-        rows: The loss of each row as a function of the output.
+        rows: The loss of each row as a function of the output or the logits.
         loss: The loss to bound.
     """
 
@@ -90,7 +90,8 @@ class BudgetedLoss:
     def least_steps(self, mark: float, known: int) -> int:
         """Find a number of steps that is provably too small to reach a loss of `mark`.
 
-        The search stops at a limit of steps or time, so a larger number may be too small as well.
+        The result is at least `known`. The search stops at a limit of steps or time, so a larger
+        number may be too small as well.
 
         Args:
             mark: The target loss.

@@ -45,7 +45,8 @@ def common_weights_floor(
 ) -> float:
     """Compute a lower bound on the mean loss that uses the same last-layer weights for all rows.
 
-    The bound is 0 if the layer is too large or has no weight matrix.
+    The bound is 0 if the layer is too large, has no trainable weight matrix, or may have an
+    unbounded input.
 
     Args:
         op: The last layer with the stored weights.
@@ -80,7 +81,7 @@ def common_weights_floor(
 def _best_bound(
     base: np.ndarray, inputs: np.ndarray, width: np.ndarray, slack: np.ndarray, loss: RowLoss
 ) -> float:
-    """Run accelerated projected gradient descent and return the best lower bound found.
+    """Run accelerated projected gradient descent and return the best lower bound, at least 0.
 
     The variables are the changes of the weights, scaled so that the box is `[-1, 1]`.
 
@@ -89,6 +90,7 @@ def _best_bound(
         inputs: Midpoints of the layer's inputs and a column of ones, `(rows, inputs + 1)`.
         width: Half the width of the box of each weight and bias, `(units, inputs + 1)`.
         slack: Bound on the change of each output due to the ranges of the inputs, `(rows, units)`.
+        loss: The loss as a function of the outputs.
     """
     rows = len(inputs)
     scaled = np.abs(inputs) @ width.T  # (rows, units): largest movement of each output

@@ -70,7 +70,8 @@ class Reach:
 
     Args:
         steps: The maximum number of steps.
-        far: Bound on the distance of the weight from the interval between `w` and `shrunk * w`.
+        far: Bound on the distance of the weight from the interval between `w` and `shrunk * w`,
+            apart from the rounding errors in `stored`.
         shrunk: The factor by which weight decay alone multiplies `w` in `steps` steps.
         stored: Bound on the total relative rounding error of storing the weight after each step.
     """
@@ -103,7 +104,7 @@ class _Settings:
 
     @property
     def numbers(self) -> np.ndarray:
-        """The indices of the coming steps, counted from 1 at the optimizer's very first step."""
+        """The indices of the coming steps; the optimizer's very first step has the index 1."""
         return self.taken + np.arange(1, len(self.rates) + 1)
 
     @property
@@ -118,8 +119,8 @@ class _Settings:
 def reach_of(stepping: Stepping, steps: int) -> Reach | str:
     """Bound how far `steps` more steps can move any weight, or return why there is no bound.
 
-    Sound: for float32 weights, as derived above, if all weights stay finite. Complete: some
-    gradients attain the bounds of Adam, Adamax and Lion, up to rounding.
+    Sound: for float32 weights, as derived in the module's docstring, if all weights stay finite.
+    Complete: some gradients attain the bounds of Adam, Adamax and Lion, up to rounding.
     Cost: `O(steps)`.
     """
     if stepping.refusal:

@@ -24,11 +24,11 @@ class RowLoss:
 
     Args:
         least: Maps `lo` and `hi`, `(rows, units)` each, to a lower bound on the loss, `(rows,)`.
-        slope: The derivative of `least`, `(rows, units)`, if `lo` and `hi` are shifted together;
-            `least` is convex in that shift.
+        slope: Maps `lo` and `hi` to the derivative of `least` with respect to a common shift of
+            both bounds of an entry, `(rows, units)`. `least` is convex in these shifts.
         curved: The approximate largest curvature of `least`.
-        constant: The loss of the best constant prediction.
-        says: A description of the best constant for messages.
+        constant: The mean loss of the best constant prediction.
+        says: A phrase that describes the best constant, such as `"the mean of the targets"`.
         logits: Whether `lo` and `hi` bound the input of the last activation.
         inside: `inside(lo, hi)` returns whether Keras clips no value between the bounds. If so, the
             loss is convex there.

@@ -55,7 +55,7 @@ class WeightBox:
     """A network whose trainable weights may vary within a box around their stored values.
 
     Args:
-        graph: The network with its stored weights, as written.
+        graph: The unfused graph of the network with its stored weights.
         moved: Map from the index of each affine node with weights to the role of these weights.
         tables: Indices of nodes whose results consist of entries of a weight table (an embedding).
     """
@@ -107,7 +107,17 @@ class WeightBox:
 
 
 def change(op: Affine, moved: Perturbed, size: tuple[np.ndarray, ...], reach: Reach) -> np.ndarray:
-    """Bound how much the movement of the weights changes `A x + b`, for `|x| <= size`."""
+    """Bound how much the movement of the weights changes `A x + b`, for `|x| <= size`.
+
+    Args:
+        op: The affine op `A x + b` with the stored weights.
+        moved: The role of the weights in the op.
+        size: Bounds on the absolute values of each input of the op, `(rows, n)` each.
+        reach: Bounds on the movement of the weights.
+
+    Returns:
+        Bounds on the absolute change of each entry of the result, `(rows, op.size)`.
+    """
     far, part = far_and_part(reach)
     out = far * moved.bias
     if np.any(moved.bias):
@@ -126,7 +136,7 @@ def far_and_part(reach: Reach) -> tuple[float, float]:
 
 
 def weight_box(program: Program) -> WeightBox | str:
-    """Build the weight box of a program's network, or return the reason why that is impossible."""
+    """Return a program's network with a box of weights, or the reason why there is none."""
     part = program.whole
     if part is None or part.unknown or program.varied is None:
         return "the model cannot be written as a graph"
@@ -223,7 +233,9 @@ def _hidden_biases(program: Program) -> set[int] | None:
 def _locate_weights(
     graph: Graph, ones: Graph, zeros: Graph, biases: set[int]
 ) -> dict[int, Perturbed] | str:
-    """Locate the weights in the affine nodes, or return the reason why that is impossible.
+    """Return a map from the index of each affine node with weights to the role of its weights.
+
+    If the weights cannot be located, returns the reason instead.
 
     Args:
         graph: The graph with the stored weights.
@@ -258,7 +270,9 @@ def _locate_weights(
 
 
 def box_or_reason(program: Program, x: np.ndarray, reach: Reach) -> list[Bounds] | str:
-    """Compute ranges of all values of `program.whole.written`, or return why that is impossible.
+    """Compute ranges of all values of `program.whole.written` over a box of weights.
+
+    If that is impossible, returns the reason instead.
 
     Args:
         x: The inputs, `(rows, inputs)`.

@@ -35,7 +35,8 @@ ALL = 0.97
 
 SLIGHT, CLEAR = 0.03, 0.08
 """Largest improvements by a fix that are ignored: in the mean over training runs, and in a single
-run. In a single run, an improvement up to the standard deviation of the score is ignored too."""
+run. In a single run, an improvement up to `1 / sqrt(rows)` is ignored too, which is about the
+standard deviation of a score."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Harmless:
             runs and outputs.
         after: Map from each metric to its reported value with the fix; empty if no fix was tried.
         changed: The change as a phrase, for example "the fix (`Dense(1)`)".
-        lost: The largest improvement of an average score by the fix, at most `SLIGHT`. It is
-            negative if the fix makes all scores worse.
+        lost: The largest improvement by the fix of a score that is averaged over the training runs,
+            at most `SLIGHT`. It is negative if the fix makes all scores worse.
     """
 
     steps: int
@@ -65,11 +66,12 @@ def compare_with_fixes(case: DiagnosisContext, repairs: Sequence[Repair]) -> Har
     """Compare copies with a fault to copies in which one of the fixes is applied.
 
     Args:
+        case: The program with the fault.
         repairs: Fixes for the fault. If there are none, the copies must have almost perfect scores.
 
     Returns:
-        The scores without a fix and with the best fix. None if the scores with some fix are clearly
-        better, or if the comparison is not possible.
+        The scores without a fix, and with the fix that improves a score most. None if the scores
+        with some fix are clearly better, or if the comparison is not possible.
     """
     rows = np.setdiff1d(np.arange(min(case.rows, ROWS)), case.trials.fitted)
     before = score_copies(case, rows, ALL if not repairs else 0.0)
@@ -103,7 +105,8 @@ def score_copies(case: DiagnosisContext, rows: np.ndarray, least: float = 0.0) -
         least: Minimum of each score, in addition to `LEARNS` or `NEARLY`.
 
     Returns:
-        The scores of each copy. Empty if a copy learned too little or if there are too few rows.
+        The scores of each copy, one per training run. Empty if a copy learned too little or if
+        there are fewer than `LEAST_ROWS` rows.
     """
     trainings: list[Scores] = []
     if len(rows) < LEAST_ROWS:
@@ -148,8 +151,8 @@ def score_unless_better(
         renamed: Whether the change renumbers the labels, so that losses are not comparable.
 
     Returns:
-        The scores of each copy. None if they are clearly better or not comparable. Empty if a loss
-        is not finite.
+        The scores of each copy of the changed program. None if they are clearly better or not
+        comparable. Empty if a loss of the changed program is not finite.
     """
     names = [[loss.name for loss in base.program.losses] for base in (case, fixed)]
     same_losses = names[0] == names[1] and not renamed
@@ -174,7 +177,10 @@ def score_unless_better(
 
 
 def _largest_gain(before: Sequence[Scores], after: Sequence[Scores]) -> float:
-    """Return the improvement, averaged over all training runs, of the score that improves most."""
+    """Return the largest improvement of a score, averaged over all training runs.
+
+    It is negative if all scores get worse.
+    """
     pairs = list(zip(before, after, strict=True))
     return max(
         float(np.mean([b[key].value - a[key].value for a, b in pairs if key in b]))

@@ -19,7 +19,7 @@ METRIC_NAMES = {"right": "a balanced accuracy", "explained": "an R²", "loss": "
 """Phrases for the reported metrics, in the order of the message."""
 
 ORDER = "OR028"
-"""The rule whose fix is to reorder the rows. Its findings are only measured on the data."""
+"""The rule whose fix is to shuffle the rows. Its measured findings, too, start a comparison."""
 
 NEGLIGIBLE = 0.005
 """Largest improvement by a fix for which a message says that the fault does no harm."""
@@ -28,10 +28,12 @@ NEGLIGIBLE = 0.005
 def demote_harmless(case: DiagnosisContext, findings: Sequence[Finding]) -> list[Finding]:
     """Turn proved findings that do no harm into notes.
 
-    Copies are trained only if every certain finding may be harmless. Otherwise another fault could
-    keep a program bad even after one fault is fixed, which would prove nothing about the fixed
-    fault. A measured finding may be a consequence of a proved one, and becomes a note together with
-    it.
+    A finding is certain if it is proved or measured. Copies are trained only if every certain
+    finding may be harmless. Otherwise another fault could keep a program bad even after one fault
+    is fixed, which would prove nothing about the fixed fault. If the comparison shows no harm, all
+    certain findings become notes, since a measured finding may be a consequence of a proved one.
+
+    The findings are unchanged if the weights may already have been trained.
     """
     certain = [
         finding for finding in findings if not finding.note and finding.level >= Level.MEASURED

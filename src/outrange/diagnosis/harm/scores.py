@@ -40,16 +40,17 @@ def scores(case: DiagnosisContext, outputs: Sequence[np.ndarray], rows: np.ndarr
 
     Args:
         case: The program, with its targets.
-        outputs: The model's outputs, one array per output. They may end after the last row that
-            `rows` selects.
+        outputs: The model's outputs, one array per output. They must contain all rows that `rows`
+            selects, but may omit later ones.
         rows: Indices of the rows to score.
 
     Returns:
-        If the targets are classes or binary labels, `"right"` is the balanced accuracy. If the
-        loss is a cross-entropy, `"chances"` is the Brier score of the probabilities. For other
-        targets, `"explained"` is the explained fraction of the variance. `"loss"` is present if
-        `baselines` supports the loss. The result is empty if the targets of some output cannot
-        be scored.
+        Map from output index and metric name to the score. If the targets are classes or binary
+        labels, `"right"` is the balanced accuracy. For other targets, `"explained"` is the
+        explained fraction of the variance. If the loss is a cross-entropy and the targets are
+        classes or labels, `"chances"` is the Brier skill score of the probabilities. `"loss"` is
+        present if `baselines` supports the loss. The result is empty if some output cannot be
+        scored.
     """
     result: dict[tuple[int, str], Score] = {}
     for loss in case.program.losses:
@@ -117,7 +118,14 @@ def _in_unit(loss: Loss, head: Head, y: np.ndarray) -> bool:
 
 
 def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> Score | None:
-    """Return the balanced accuracy, averaged over the columns with at least two labels."""
+    """Return the balanced accuracy, averaged over the columns with at least two labels.
+
+    Returns None if there is no such column.
+
+    Args:
+        truth: The true labels, `(rows, columns)`.
+        predicted: The predicted labels, in the shape of `truth`.
+    """
     values, rates = [], []
     for true, guess in zip(truth.T, predicted.T, strict=True):
         labels = np.unique(true)
@@ -131,7 +139,9 @@ def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> Score | None
 def _explained_variance(y: np.ndarray, p: np.ndarray) -> Score | None:
     """Return the explained fraction of the variance (R²), averaged over the columns.
 
-    Targets are broadcast to the shape of `p`.
+    The fraction of a column is at least `WORST`, and columns with constant targets are ignored.
+    Targets are broadcast to the shape of `p`. Returns None if that is impossible or if all columns
+    are constant.
     """
     if y.size != p.size:
         try:
@@ -150,9 +160,10 @@ def _explained_variance(y: np.ndarray, p: np.ndarray) -> Score | None:
 def _brier_score(
     loss: Loss, head: Head, classes: np.ndarray | None, labels: np.ndarray | None, p: np.ndarray
 ) -> Score | None:
-    """Return the Brier score of the class probabilities; None unless the loss is a cross-entropy.
+    """Return the Brier skill score of the class probabilities: 1 if perfect, 0 for a constant.
 
-    Also returns None if the targets are not classes, or if they are all equal.
+    Returns None if the loss is not a cross-entropy, if the targets are neither classes nor labels,
+    or if they are all equal.
     """
     if loss.name not in CROSSENTROPIES:
         return None
@@ -174,7 +185,10 @@ def _brier_score(
 
 
 def _loss(loss: Loss, head: Head, y: np.ndarray, p: np.ndarray) -> Score | None:
-    """Score the loss: 1 for the least possible loss, 0 for the best constant; None if unknown."""
+    """Return the score of the loss: 1 for the least possible loss, 0 for the best constant.
+
+    Returns None if one of these losses is unknown.
+    """
     constant = baselines.constant(loss, y, head.width)
     if constant is None or constant - baselines.least(loss, y) < 1e-12:
         return None

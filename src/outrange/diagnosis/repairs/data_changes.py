@@ -40,7 +40,7 @@ class DataChange:
 
 
 def leaves(data: Any) -> list[np.ndarray]:
-    """Return the arrays in a nested structure; the arrays of a dict are ordered by key."""
+    """Return a list of the arrays in a nested structure; those of a dict are ordered by key."""
     if isinstance(data, dict):
         return [leaf for key in sorted(data) for leaf in leaves(data[key])]
     if isinstance(data, list | tuple):
@@ -70,7 +70,7 @@ def standardize_jointly(array: np.ndarray) -> np.ndarray:
 
 
 def scale_into(lo: float, hi: float) -> DataChange:
-    """Return the change that scales the targets linearly to the interval `[lo, hi]`."""
+    """Return the change that maps the range of the targets linearly onto `[lo, hi]`."""
 
     def make(array: np.ndarray) -> np.ndarray:
         wide = array.astype(np.float64)
@@ -90,7 +90,10 @@ def map_signs_to_labels() -> DataChange:
 
 
 def scale_targets() -> DataChange:
-    """Return the change that scales the targets to mean 0 and standard deviation 1."""
+    """Return the change that scales the targets to mean 0 and standard deviation 1.
+
+    Mean and standard deviation are computed over all entries.
+    """
     return DataChange(
         "y", standardize_jointly, lambda array: float(array.astype(np.float64).std()) or 1.0
     )
@@ -115,13 +118,16 @@ def add_column_axis() -> DataChange:
 
 
 def restore_classes(scale: float) -> DataChange:
-    """Return the change that restores class numbers that were divided by `scale`."""
+    """Return the change that multiplies the targets by `scale` and rounds them to integers.
+
+    It restores class numbers that were divided by `scale`.
+    """
     return DataChange("y", lambda array: np.rint(array * scale).astype(np.float32))
 
 
 def map_labels_to_0_and_1() -> DataChange:
-    """Return the change that maps two labels to 0 and 1.
+    """Return the change that maps the lower of two labels to 0 and the higher one to 1.
 
-    Losses before and after it are not comparable.
+    Losses before and after this change are not comparable.
     """
     return replace(scale_into(0.0, 1.0), unit=None)

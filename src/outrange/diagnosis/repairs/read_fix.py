@@ -25,8 +25,8 @@ class Repair:
         model: Changes of the model, its loss and its optimizer.
         data: Changes of the data.
         plan: The new length of training; None if it stays the same.
-        layers: Paths of the layers that are changed together; empty if only one finding has the
-            fix.
+        layers: Paths of the layers of all findings with this fix, which are changed together; empty
+            in the results of `parse_repairs`.
     """
 
     text: str
@@ -53,7 +53,7 @@ def strip_comments(fix: str) -> str:
 def parse_joint_repairs(fix: str, layers: Sequence[str]) -> list[Repair]:
     """Return the alternatives of a fix, each of which changes all the given layers.
 
-    Changing only one of the layers would not repair the fault.
+    Changing only one of the layers might not repair the fault.
 
     Args:
         fix: The fix as printed.
@@ -121,8 +121,8 @@ def _optimizer(match: re.Match, _: str) -> Iterator[ModelChange]:
 def _single_change(kind: str, **fixed: object) -> Callable[[re.Match, str], Iterator[ModelChange]]:
     """Return a function that converts a match in a fix's text to one change of a layer.
 
-    The value of the change is the first group of the match. If the pattern has no group, it is the
-    keyword argument `value`.
+    The value of the change is the first group of the match. If the pattern has no group, the value
+    is the keyword argument `value`, or None without that argument.
     """
 
     def make(match: re.Match, layer: str) -> Iterator[ModelChange]:
@@ -218,4 +218,4 @@ PATTERNS: tuple[tuple[re.Pattern, Callable], ...] = tuple(
         (r"layer\.trainable = True", _single_change("trainable")),
     )
 )
-"""Pairs of a pattern in the text of a fix and its parser; longer patterns come first."""
+"""Pairs of a pattern in the text of a fix and its parser; more specific patterns come first."""

@@ -40,9 +40,9 @@ class Outcome:
         steps: Numbers of training steps: with the fix, and without it.
         before: The final loss without the fix; NaN if it was not measured.
         after: The final loss with the fix, in the same unit as `before` if `comparable`.
-        comparable: Whether the two losses are comparable.
-        shares: The losses without and with the fix, divided by the loss of the best constant; NaN
-            if unknown.
+        comparable: Whether `before` and `after` are comparable.
+        shares: The losses without and with the fix, each as a fraction of the loss of the best
+            constant; NaN if unknown.
         gone: Whether the fix makes the finding disappear.
     """
 
@@ -113,7 +113,10 @@ def add_trials(case: DiagnosisContext, findings: Iterable[Finding]) -> list[Find
 
 
 def _group_key(finding: Finding) -> tuple[str, str]:
-    """Return a key; findings with equal keys have their layers repaired in the same copy."""
+    """Return a key of a finding: its rule code and its fix without comments.
+
+    The layers of findings with equal keys are repaired together in the same copy.
+    """
     return finding.code, strip_comments(finding.fix)
 
 
@@ -180,7 +183,10 @@ def _outcome(case: DiagnosisContext, finding: Finding, repair: Repair) -> Outcom
 
 
 def _loss_at(training: Rehearsal, step: int) -> float:
-    """Return the loss on the first rows as last measured at or before a step."""
+    """Return the last loss on the first rows that was measured at or before a step.
+
+    If there is none, returns the first measured loss.
+    """
     return next((loss for at, loss in reversed(training.looks) if at <= step), training.looks[0][1])
 
 
@@ -229,7 +235,7 @@ def _unit(case: DiagnosisContext, repair: Repair) -> float | None:
 
 
 def _relative_loss(case: DiagnosisContext, training: Rehearsal | None) -> float:
-    """Return a training run's loss divided by that of the best constant; NaN if unknown."""
+    """Return a training run's loss divided by the best constant's loss; NaN if unknown."""
     ratio = None if training is None or not training.losses else case.trials.ratio(training)
     return np.nan if ratio is None else float(ratio)
 

@@ -73,16 +73,16 @@ class Roundings:
         self.computed = coarsest(layer.dtype for layer in case.program.layers)
 
     def at_rows(self, tensor: int | None) -> np.ndarray | float:
-        """Return the bound on a tensor's error for each of the bounded rows, `(rows, units)`.
+        """Return a bound on a tensor's error for each of the bounded rows, `(rows, units)`.
 
-        It is 0 for a constant and infinite if no bound is known.
+        It is the number 0 for a constant, and infinity if no bound is known.
         """
         return self._of_constant(tensor, self._at_rows)
 
     def over_box(self, tensor: int | None) -> np.ndarray | float:
         """Return a bound on a tensor's error anywhere in the box of the data, `(units,)`.
 
-        It is 0 for a constant and infinite if no bound is known.
+        It is the number 0 for a constant, and infinity if no bound is known.
         """
         part, off = self.part, self._over_box
         at = {} if part is None or off is None else {t: off[v][0] for t, v in part.places.items()}
@@ -112,7 +112,10 @@ class Roundings:
 
     @cached_property
     def ranges(self) -> Ranges | None:
-        """Ranges of the backend's values over the box of the data, for the graph as written."""
+        """Ranges of the backend's values over the box of the data, for the unfused graph.
+
+        None if the model could not be converted to a graph.
+        """
         off, real = self._over_box, self.case.written_over_box
         if off is None or real is None:
             return None
@@ -131,9 +134,9 @@ def rows_off(
     """Bound the distance between the backend's values and the real values of tensors on given rows.
 
     Args:
-        part: The model; its operations are evaluated as written.
+        part: The model; its operations are evaluated in the unfused graph.
         x: The rows as the model receives them, `(rows, part.data)`.
-        tensors: Tensor numbers; those outside the graph as written have no entry in the result.
+        tensors: Tensor numbers; those outside the unfused graph have no entry in the result.
         computed: The floating-point type of the backend's arithmetic.
 
     Returns:
@@ -157,9 +160,10 @@ def rows_off(
 
 
 def within_limits(part: PartialGraph, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return a mask `(boxes,)` of the boxes in which the graph is known to equal the model.
+    """Return a mask `(boxes,)` of the boxes that lie within the limits of all inputs.
 
-    Outside the limits of an input, its integer type wraps around.
+    There, the graph is known to compute what the model computes. Outside the limits of an input,
+    its integer type wraps around.
 
     Args:
         lo: Lower bounds of the inputs, `(boxes, part.data)`.
@@ -177,7 +181,7 @@ def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[n
     """Bound the distance between the backend's values and the real values anywhere in a box.
 
     Args:
-        graph: The model's graph as written.
+        graph: The model's unfused graph.
         ends: Ranges of the graph's values over the box, `(1, n)` each.
         computed: The floating-point type of the backend's arithmetic.
 
@@ -199,7 +203,7 @@ def box_off(graph: Graph, ends: Sequence[Bounds], computed: FloatType) -> list[n
 def _node_error(
     node: Node, ends: Sequence[Bounds], before: tuple[np.ndarray, ...], computed: FloatType
 ) -> np.ndarray:
-    """Bound the error of a node's value; see `graph.float32` for the derivation.
+    """Bound the error of a node's value, `(1, n)`; see `graph.float32` for the derivation.
 
     Args:
         ends: Ranges of the node's inputs in real arithmetic, `(1, n)` each.

@@ -35,7 +35,8 @@ TIMES, USUAL_BATCH = 3, 32
 of the longer run if the planned batches contain more than half of the rows."""
 
 FASTER = 3.0
-"""Factor by which the loss is allowed to fall faster per step than it ever did when measured."""
+"""The largest fall of the loss per step that is regarded as possible, divided by the largest one
+that was measured."""
 
 
 def _prices(keras: ModuleType, offset: float) -> ModelAndData:
@@ -103,7 +104,10 @@ class _Case:
 
     @property
     def which(self) -> str:
-        """A phrase with the name of the output of the loss; empty if there is only one output."""
+        """A phrase with the name of the output that the loss reads.
+
+        It is empty if the model has only one output.
+        """
         outputs = self.context.program.outputs
         return f"of output `{outputs[self.loss.output][0]}` " if len(outputs) > 1 else ""
 
@@ -179,7 +183,7 @@ def _prove_floor(case: _Case, box: WeightBox, reach: Reach) -> Finding | None:
 
 
 def _farthest(case: _Case, reach: Reach) -> str:
-    """Describe how far a weight can move, and how much weight decay can additionally shrink it."""
+    """Describe in a phrase how far a weight can move, and how much weight decay can shrink it."""
     sizes = [float(np.abs(w.read()).max(initial=0.0)) for w in case.context.program.weights
              if w.trainable]  # fmt: skip
     size = max(sizes, default=0.0) + reach.far
@@ -191,7 +195,7 @@ def _farthest(case: _Case, reach: Reach) -> str:
 
 
 def _fix(case: _Case, most: int | None) -> str:
-    """Propose more or larger steps, and scaled targets if the targets are far from 0.
+    """Propose more epochs, a larger learning rate if it is small, and scaling of large targets.
 
     Args:
         most: The largest number of epochs that is provably too small; None if none is proved.
@@ -212,7 +216,11 @@ def _fix(case: _Case, most: int | None) -> str:
 
 
 def _measure_pace(case: _Case, steps: int) -> Finding | None:
-    """Report a loss that stays too high even at three times its fastest measured fall per step."""
+    """Return a finding if the loss stays too high even at `FASTER` times its measured pace.
+
+    The pace is the fastest fall of the loss per step in a short training run. Returns None if the
+    loss may get low enough, or if its pace is unknown.
+    """
     context, head = case.context, case.context.head(case.loss)
     training = context.trials.run()
     if head is None or training is None or len(training.losses) < 4:

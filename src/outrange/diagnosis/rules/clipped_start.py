@@ -17,7 +17,7 @@ CLIP = -np.log(0.5e-7)
 """Difference of logits beyond which a probability is clearly below 1e-7, where Keras clips."""
 
 MOST = 0.2
-"""Minimum fraction of clipped rows to report; fewer are regarded as outliers."""
+"""Minimum fraction of clipped rows for a finding; fewer clipped rows are regarded as outliers."""
 
 
 def _sure(keras: ModuleType, scale: float, classes: int) -> ModelAndData:
@@ -95,9 +95,9 @@ def _consequence(case: DiagnosisContext, clipped: np.ndarray) -> str:
 
 
 def _find_clipped_rows(case: DiagnosisContext, loss: Loss, head: Head) -> np.ndarray | None:
-    """Return a mask of the bounded rows for which clipping provably makes the gradient 0.
+    """Return a mask of the bounded rows for which clipping provably makes the loss gradient 0.
 
-    Returns None if that cannot be decided for this loss and head.
+    Returns None if that cannot be decided for this loss and this last activation.
     """
     rows, y = case.rows_of(head.logits), case.targets(loss)
     if rows is None or y is None or not len(rows.lo):

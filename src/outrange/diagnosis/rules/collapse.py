@@ -16,7 +16,7 @@ from ..registry import Example, ModelAndData, Rule, register
 
 
 ENOUGH = 0.9
-"""Fraction of the best constant's error that a linear model must remove to be good enough."""
+"""A model is good enough if it removes more than this fraction of the best constant's error."""
 
 
 def _digits(keras: ModuleType, activation: str | None) -> ModelAndData:
@@ -70,15 +70,19 @@ def _stretch(keras: ModuleType, activation: str | None) -> ModelAndData:
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report layers that together compute a single affine map.
 
-    An output is reported if all layers up to its last activation compose to an affine map. If there
-    is no output of this kind, hidden layers without a nonlinearity between them are reported.
+    An output is reported if two or more layers up to its last activation compose to an affine map.
+    If there is no output of this kind, hidden layers without a nonlinearity between them are
+    reported.
     """
     findings = list(_check_outputs(rule, case))
     yield from findings or _find_stretches(rule, case)
 
 
 def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report outputs that are affine in the inputs, apart from their last activation."""
+    """Report outputs that are affine in the inputs, apart from their last activation.
+
+    At least two layers with trainable kernels must compute such an output.
+    """
     program = case.program
     part = program.whole
     if part is None:
@@ -123,7 +127,10 @@ def _name_layers(paths: list[str]) -> str:
 
 
 def _suffices(case: DiagnosisContext) -> bool:
-    """Return whether ridge regression or a short training run removes most of the error."""
+    """Return whether ridge regression or a short training run removes most of the error.
+
+    The error is that of the best constant prediction, and `ENOUGH` defines most of it.
+    """
     signal = case.trials.signal
     if signal is not None and signal.linear > ENOUGH:
         return True
@@ -157,10 +164,10 @@ def _find_stretches(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def stretches(program: Program) -> list[tuple[str, str]]:
-    """Return the paths of pairs of successive layers without a nonlinearity between them.
+    """Return pairs of paths of successive layers without a nonlinearity between them.
 
-    Max pooling is not regarded as a nonlinearity here. Bottlenecks and layers that are called
-    several times are omitted.
+    Max pooling is not regarded as a nonlinearity here. Pairs with a bottleneck or a layer that is
+    called several times are omitted.
     """
     readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:
@@ -190,9 +197,10 @@ STRAIGHT = frozenset({"Add", "Reshape", "ConvertToTensor", "Cast", "MaxPool", "A
 def _follower(
     program: Program, readers: dict[int, list[RecordedStep]], tensor: int
 ) -> RecordedStep | None:
-    """Return the step that reads a tensor, skipping biases, reshapes and pooling.
+    """Return the first step after a tensor that does more than add a bias, reshape, cast or pool.
 
-    Returns None unless the tensor and each intermediate result has exactly one reader.
+    Returns None unless exactly one step reads the tensor, and exactly one reads each intermediate
+    result.
     """
     while True:
         following = readers.get(tensor, [])
@@ -220,7 +228,9 @@ def _reads_unknown(part: PartialGraph, nodes: Sequence[Node]) -> bool:
 def _layers_with_weights(
     program: Program, behind: Iterable[int], part: PartialGraph
 ) -> list[Layer]:
-    """Return the layers that have a trainable kernel and depend on, or feed, another such layer.
+    """Return the layer calls with a trainable kernel that an output depends on.
+
+    A call is omitted if it neither depends on another of these calls nor feeds one.
 
     Args:
         behind: Indices of the graph values that the output depends on.

@@ -71,7 +71,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _loss(case: DiagnosisContext, head: Head) -> str:
-    """Describe in a sentence how the loss behaves in training on this backend, or return `""`."""
+    """Describe in a sentence how the loss behaves in training on this backend.
+
+    Returns `""` if that is not known.
+    """
     if head.recovered:
         return (
             "The loss still falls, because on TensorFlow it reads the logits before the softmax; "

@@ -107,7 +107,10 @@ def _of_output(case: DiagnosisContext, loss: Loss) -> str:
 
 
 def _missing(rule: Rule, case: DiagnosisContext, loss: Loss, y: np.ndarray) -> Iterator[Finding]:
-    """Report classes of a multi-class output that occur in no row."""
+    """Report classes of a multi-class output that occur in no row.
+
+    Nothing is reported if there are fewer than `OF_A_CLASS` labels per class on average.
+    """
     head = case.head(loss)
     if head is None or not loss.known or head.width < 2:
         return

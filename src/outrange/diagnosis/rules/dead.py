@@ -67,7 +67,10 @@ def _hidden(keras: ModuleType, bias: float) -> ModelAndData:
     Example(lambda k: _hidden(k, -20.0), lambda k: _hidden(k, 0.1)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report layers whose activations are flat for every row, based on bounds on their inputs."""
+    """Report layers whose activations are flat for every row, based on bounds on their inputs.
+
+    A hidden layer is reported if all its units are dead, an output layer if any of them is.
+    """
     outputs = set(case.program.output_tensors)
     for layer in case.program.layers:
         rows = case.rows_of(layer.before)
@@ -93,7 +96,9 @@ TINY = 2.0**-150
 
 
 def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bool | None:
-    """Return whether the measured gradients of some units' weights are all 0; None if unknown.
+    """Return whether the measured gradients of the weights of some units are all 0.
+
+    Returns None if no gradient of the layer's weights is measured.
 
     Args:
         units: Mask of the units.
@@ -110,9 +115,9 @@ def _gets_nothing(case: DiagnosisContext, layer: Layer, units: np.ndarray) -> bo
 
 
 def _nothing_before(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether the weights before a layer have measured gradients of 0, penalties included.
+    """Return whether all weights that a layer's output depends on have measured gradients of 0.
 
-    Returns False if that is unknown.
+    The gradients include those of penalties. Returns False if they are unknown.
     """
     behind, measured = weights_behind(case.program, layer.after), case.measurement
     if behind is None or measured is None or measured.error:
@@ -152,7 +157,10 @@ def _finding(
 
 
 def _width(layer: Layer) -> int:
-    """Return the unit count of a layer that treats each position separately; 0 for other layers."""
+    """Return the number of units of a layer that treats each position of a sequence separately.
+
+    Returns 0 for other layers.
+    """
     return layer.shape[-1] if len(layer.shape) > 1 and "Conv" not in layer.kind else 0
 
 

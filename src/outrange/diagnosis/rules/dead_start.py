@@ -19,7 +19,7 @@ FEW = 8
 """Maximum number of units of a checked layer. A wider layer hardly ever starts dead by chance."""
 
 OFTEN = 0.05
-"""Minimum probability of a dead start for a layer to be reported."""
+"""A layer is reported if the lower bound on its probability of a dead start is at least this."""
 
 LOOK = 40
 """Number of initializations drawn first. If the probability of a dead start is 9 %, the chance that

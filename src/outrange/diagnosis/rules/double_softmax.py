@@ -60,8 +60,8 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _inside(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report softmaxes between two layers with kernels.
 
-    Copies in which a relu replaces each softmax are trained, to measure whether the softmax does
-    harm.
+    Copies in which a relu replaces each of these softmaxes are trained, to measure whether the
+    softmaxes do harm.
     """
     program = case.program
     makers = {t: step for step in program.steps for t in step.gives}

@@ -46,7 +46,7 @@ def _dropout_model(keras: ModuleType, rate: float) -> ModelAndData:
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report large dropout rates, and dropout before a batch normalization."""
+    """Report dropout rates of at least `MOST`, and dropout before a batch normalization."""
     layers = case.program.layers
     strong = {
         layer.path: layer.rate for layer in layers if layer.kind in DROPOUTS and layer.rate >= MOST

@@ -24,10 +24,10 @@ from .targets import POWERS
 
 
 LARGE, NOTED = 0.5, 0.2
-"""Thresholds on the fraction of the possible gain over the best constant that equal rows make
-impossible. At or above the first, the rule reports a finding, since most of the gain is lost
-whatever else is changed. At or above the second, it reports a note, since data with few distinct
-values (a truth table, single words) naturally have duplicates."""
+"""Thresholds on the lost fraction of the gain over the best constant: the part of the gain that
+equal rows make impossible. At or above the first threshold, the rule reports a finding. Between the
+second threshold and the first, it reports a note, since data with few distinct values (a truth
+table, single words) naturally have duplicates."""
 
 ALIKE = 1e-3
 """Permitted difference between the outputs of equal rows, relative to the largest output."""
@@ -126,10 +126,11 @@ def _groups(case: DiagnosisContext) -> np.ndarray:
 
 
 def _same_outputs(case: DiagnosisContext, groups: np.ndarray) -> bool:
-    """Return whether the measured outputs of equal rows are equal; True if nothing is measured.
+    """Return whether the measured outputs of equal rows are equal, up to `ALIKE`.
 
     User code may compute different outputs for equal rows, for example if it counts its calls or
-    reads the positions of rows.
+    reads the positions of rows. Returns True if nothing is measured, and False if the measurement
+    failed.
     """
     measured = case.measurement
     if measured is None:

@@ -98,7 +98,12 @@ HOLDING = (
 
 
 def _harm(case: DiagnosisContext, measured: Measured | None) -> str:
-    """Return what becomes non-finite in one step: `"weights"`, only the `"gradient"`, or `""`."""
+    """Return what becomes non-finite in one training step.
+
+    Returns:
+        `"weights"` if a weight provably becomes NaN, `"gradient"` if only a gradient is known to be
+        non-finite, and `""` if every gradient is finite or unknown.
+    """
     if measured is None or not measured.has_nonfinite_gradient:
         return ""
     steps, program = case.program.stepping, case.program
@@ -121,9 +126,9 @@ def _witness(case: DiagnosisContext, rows: np.ndarray) -> tuple[int | None, bool
         rows: Indices of the candidate rows.
 
     Returns:
-        The row and whether it was confirmed by running the model; `(None, True)` if no candidate is
-        such a row. If nothing can be run, `(rows[0], False)`, since the program may handle that
-        row.
+        The index of the row, and whether running the model confirmed that its loss or gradient is
+        not finite. `(None, True)` if no candidate is such a row. If nothing can be run,
+        `(rows[0], False)`, since the program may handle that row.
     """
     for start in range(0, len(rows), AT_ONCE):
         left = rows[start : start + AT_ONCE]

@@ -61,7 +61,10 @@ def _bias(weight: Weight) -> np.ndarray:
 
 
 def _looks_drawn(weight: Weight) -> bool:
-    """Return whether a kernel has mean 0 and the spread of a usual initializer for its shape."""
+    """Return whether a kernel's mean and spread are those of a usual initializer for its shape.
+
+    Both may differ by the deviations that random drawing causes.
+    """
     kernel = np.asarray(weight.read(), np.float64)
     field = float(np.prod(weight.shape[:-2]))
     fans = field * weight.shape[-2], field * weight.shape[-1]

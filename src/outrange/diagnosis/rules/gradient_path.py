@@ -69,7 +69,7 @@ SOFT = {
     "Sign": "ops.tanh(beta * x)   # a soft sign",
     "StopGradient": "remove the stop_gradient, or set trainable = False on purpose",
 }
-"""Replacements to propose for operations that pass no gradient."""
+"""Map from an operation that passes no gradient to the proposed fix."""
 
 SOFT_COMPARISON = "ops.sigmoid(beta * (a - b))   # a soft comparison"
 
@@ -127,7 +127,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _learns(case: DiagnosisContext) -> bool:
-    """Return whether every short training run gets below half of the best constant's loss."""
+    """Return whether every short training run gets below half of the best constant's loss.
+
+    Returns False if that is unknown.
+    """
     ratios = case.trials.ratios()
     return bool(ratios) and max(ratios) < 0.5
 
@@ -196,7 +199,7 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
     """Return a layer, a reason and a fix for gradients that exist but are exactly 0.
 
     Args:
-        layer: The layer to return if no reason is found.
+        layer: The layer to return, with an empty reason, if no reason is found.
     """
     for weight in case.program.weights:
         if weight.trainable and len(weight.shape) >= 2 and np.prod(weight.shape[:-1]) > 1:
@@ -228,7 +231,8 @@ def _zero(case: DiagnosisContext, layer: str) -> tuple[str, str, str]:
 def _only_at_first(case: DiagnosisContext, weights: Iterable[int]) -> bool:
     """Return whether the gradient of some weights is blocked only by a kernel that starts at 0.
 
-    In that case the weights move in a short training run of a copy.
+    In that case the kernel has a nonzero gradient, and the weights move in a short training run of
+    a copy.
     """
     measured, training = case.measurement, case.trials.run()
     if measured is None or training is None:

@@ -1,4 +1,4 @@
-"""A lower bound on a hinge loss whose output is confined to a range; part of rule OR006."""
+"""A lower bound on a hinge loss of an output that is confined to a range; part of rule OR006."""
 
 import numpy as np
 
@@ -19,7 +19,8 @@ def hinge_floor(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Level, 
     """Bound a hinge loss from below, using bounds of the output that hold for all weights.
 
     Returns:
-        The level, the message and the fix of a finding; None if the bound is unknown or too small.
+        The level, the message and the fix of a finding. None if the bound is unknown or too small,
+        or if the last activation is not a softmax, a sigmoid or a relu.
     """
     y = case.targets(loss)
     ends = computed_ends(case, case.program.output_tensors[loss.output])

@@ -19,19 +19,19 @@ STILL = 1e-4
 """Largest relative change of the loss over a whole training run that is regarded as no change."""
 
 GREW = 2.0
-"""Minimum factor by which the last loss of a diverging training run exceeds the first loss."""
+"""In a diverging training run, the last loss exceeds the first one by more than this factor."""
 
 FAR = 10.0
 """Ratio of the last loss to the first that shows divergence whatever the losses in between are."""
 
 SWING = 0.3
-"""Minimum typical change of an oscillating loss per epoch, relative to the loss."""
+"""A loss may oscillate if its median change per epoch exceeds this fraction of the median loss."""
 
 DEPARTS = 1.3
-"""Minimum factor by which the validation loss of an overfitting model exceeds its least value."""
+"""A model overfits if its last validation losses exceed the least one by more than this factor."""
 
 NEAR = 0.98
-"""Fraction of the best constant's loss at or above which nothing was learned."""
+"""Nothing was learned if the last losses are at least this fraction of the best constant's loss."""
 
 
 def _line(keras: ModuleType) -> ModelAndData:
@@ -59,7 +59,7 @@ def _history_option(*losses: float, **more: list[float]) -> dict[str, dict[str, 
     ),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report the first symptom in the training loss, and a rising validation loss."""
+    """Report at most one symptom in the training loss, and a rising validation loss."""
     history = case.history
     if history is None or "loss" not in history:
         return

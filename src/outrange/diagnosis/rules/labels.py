@@ -126,7 +126,11 @@ def _of_classes(
 
 
 def _restore_classes(y: np.ndarray, classes: int) -> str:
-    """Propose code that restores scaled class numbers, with a scale of `SCALES` if one fits."""
+    """Propose code that restores class numbers that were divided by a scale.
+
+    The scale is the first of `SCALES` that fits. If none fits, the code only converts the labels to
+    integers.
+    """
     for scale in SCALES:
         near = np.abs(y * scale - np.rint(y * scale)).max() < 1e-3
         if near and np.rint(y.max() * scale) < classes:
@@ -182,9 +186,11 @@ def _of_probabilities(
 
 
 ROUNDING = 1e-6
-"""Permitted distance of a label from [0, 1], which the rounding of a scaler may cause. Such a label
-makes the loss only slightly negative: a probability clipped at 1e-7 costs `16.1 * 1e-6` less and
-1e-7 more."""
+"""Permitted distance of a label from [0, 1], which the rounding of a scaler may cause.
+
+A label at this distance makes the loss only slightly negative: at a probability that is clipped at
+1e-7, the loss is lower by `16.1 * 1e-6` and higher by 1e-7.
+"""
 
 
 def _exact(value: float) -> str:

@@ -14,10 +14,10 @@ from ..wording import share, short, span
 
 
 KEPT = ("Cast", "ConvertToTensor", "ExpandDims", "Flatten", "Identity", "Reshape", "Squeeze")
-"""Operations that return the numbers of their argument unchanged or truncated."""
+"""Operations whose results are the numbers of their argument, unchanged or truncated."""
 
 WIDE = (None, "float32", "float64", "int32", "int64")
-"""Types that can represent the indices of any table."""
+"""Types that can represent the indices of any table; None is the type of the argument."""
 
 MOST = 2.0**31
 """Limit on the absolute value of the numbers that are checked. Larger numbers are not valid indices

@@ -27,7 +27,7 @@ def computed_ends(case: DiagnosisContext, tensor: int) -> Bounds | None:
 
     The bounds of `case.free_ends` hold for a copy that computes in 32 bits. If an operation after
     the last trainable weights computes in 16 bits, its rounded result may lie outside these bounds.
-    In that case, only the range of a final activation is known.
+    In that case, only the natural range of a final activation is known.
 
     Returns:
         Lower and upper bounds, `(units,)` each; None if no bounds are known.

@@ -26,7 +26,8 @@ TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133}
 """The smallest positive number of each format."""
 
 FEW = 4
-"""Relative error of an operation, in unit roundoffs, in addition to the errors of its sum."""
+"""Bound on the relative error of an operation, in unit roundoffs. The errors of summation are not
+included."""
 
 AT_ONCE = 4_000_000
 """Limit on the number of graph values times the number of rows that are bounded in one pass."""
@@ -122,7 +123,7 @@ def rounded_ends(graph: Graph, box: Bounds, value: int, dtype: str) -> Bounds:
     operations are exact up to a few unit roundoffs of their inputs and results.
 
     Args:
-        graph: The model's graph as written.
+        graph: The model's unfused graph.
         box: Bounds of the inputs, `(boxes, graph.size)` each.
         value: Index of the value to bound.
         dtype: Name of the 16-bit format.
@@ -151,7 +152,10 @@ def rounded_ends(graph: Graph, box: Bounds, value: int, dtype: str) -> Bounds:
 
 
 def _ends(rule: Callable | None, node: Node, before: Sequence[Bounds], boxes: int) -> Bounds:
-    """Bound a node's result; the bounds are infinite if `rule` is None."""
+    """Bound a node's result, `(boxes, node.size)` each.
+
+    The bounds are infinite if `rule` is None or if the op may be undefined for its input.
+    """
     ends = None
     with contextlib.suppress(InputError):  # the input leaves the domain
         if rule is not None:

@@ -206,7 +206,10 @@ def _probabilities(case: DiagnosisContext, loss: Loss, head: Head) -> tuple[Leve
 
 
 def _one_or_several(case: DiagnosisContext, loss: Loss) -> str:
-    """Propose a fix for sigmoid outputs that depends on whether each row of labels adds up to 1."""
+    """Propose a fix for sigmoids with a categorical loss: a softmax, a binary loss, or either.
+
+    The fix depends on whether each row of labels adds up to 1.
+    """
     single = 'activation="softmax" in the last layer'
     several = 'loss="binary_crossentropy"   # a row may have several labels'
     y = case.targets(loss)
@@ -242,9 +245,10 @@ def _is_constrained(case: DiagnosisContext, head: Head) -> bool:
 def _leaves(case: DiagnosisContext, loss: Loss, head: Head) -> bool:
     """Return whether the output provably lies outside [0, 1] for some weights.
 
-    This is proved in three cases: the last layer has a trained bias; it has a trained kernel whose
-    input is nonzero for some row, which is certain if the activation maps 0 to 0 and an output is
-    nonzero; or the current output is already outside [0, 1].
+    This is proved in three cases. First, the last layer has a trained bias without constraints.
+    Second, it has a trained kernel without constraints and a nonzero input for some row. The input
+    is nonzero if the activation maps 0 to 0 and an output is nonzero. Third, a current output is
+    already outside [0, 1].
     """
     free = bool(head.moved) and not _is_constrained(case, head)
     if free and head.moved == "bias":

@@ -53,7 +53,10 @@ def _classes(keras: ModuleType, units: int) -> ModelAndData:
     Example(lambda k: _classes(k, 1), lambda k: _classes(k, 16), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a narrow layer if copies in which only this layer is wider learn much more."""
+    """Report a narrow layer if copies in which only this layer is wider learn much more.
+
+    At most one layer is reported.
+    """
     for layer, width, entering in _narrow(case.program):
         if _returns_inputs(case):
             return
@@ -103,6 +106,9 @@ def _returns_inputs(case: DiagnosisContext) -> bool:
 
 def _narrow(program: Program) -> list[tuple[Layer, int, int]]:
     """Return narrow layers that are on every path to an output.
+
+    A hidden dense layer is narrow if it has fewer units than inputs, and either fewer units than
+    the output or a single unit.
 
     Returns:
         Each layer with its number of units and its number of inputs.

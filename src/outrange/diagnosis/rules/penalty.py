@@ -49,8 +49,9 @@ def _ridge(keras: ModuleType, strength: float) -> ModelAndData:
     Example(lambda k: _ridge(k, 1.0), lambda k: _ridge(k, 1e-5), level=Level.MEASURED),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report large penalties, unless copies of the model learn little more without them.
+    """Report large penalties if copies of the model learn much more without them.
 
+    If nothing could be trained, penalties that exceed the best constant's loss are reported too.
     The penalties are computed as the measured total loss minus the loss on the data.
     """
     measured, trials = case.measurement, case.trials

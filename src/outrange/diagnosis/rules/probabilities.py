@@ -11,7 +11,10 @@ CLASSES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
 
 def outside(case: DiagnosisContext, loss: Loss) -> str:
-    """Describe in a sentence how many current predictions are outside [0, 1], and the effect."""
+    """Describe in a sentence at how many rows the current predictions are outside [0, 1].
+
+    The sentence also states the effect on the loss or its gradient.
+    """
     entries = _entries(case, loss) if loss.known and case.predictions else None
     if entries is None:
         return "Nothing confines these numbers to probabilities."

@@ -40,8 +40,8 @@ FEWEST_STEPS = 4
 loss that is not finite is evidence."""
 
 STAYS = 0.02
-"""Maximum change of the loss, as a fraction of the best constant's loss, in a training run that
-makes no progress."""
+"""A training run makes no progress if its loss changes by less than this fraction of the best
+constant's loss."""
 
 MANY = 20_000
 """Number of training steps that is assumed if there is no plan."""
@@ -169,7 +169,10 @@ def _with_rate(optimizer: Optimizer, factor: float) -> str:
 
 
 def _too_large(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> Said | None:
-    """Report a rate if training gets below the best constant's loss only at a smaller rate."""
+    """Return a finding if training gets below the best constant's loss only at a smaller rate.
+
+    If a run gets below that loss at the current rate, returns the result of `_jumps` instead.
+    """
     trials = case.trials
     level = trials.constant or abs(training.looks[0][1])
     trainings = (trials.run(AS_IS, seed) for seed in range(SEEDS))
@@ -266,7 +269,7 @@ def _too_small(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal
 
 
 def _stands_still(case: DiagnosisContext) -> bool:
-    """Return whether the loss hardly changes in any of the short training runs."""
+    """Return whether the loss hardly changes in every short training run; False if unknown."""
     trials = case.trials
     if trials.constant is None:
         return False
@@ -279,7 +282,10 @@ def _stands_still(case: DiagnosisContext) -> bool:
 
 
 def _larger(optimizer: Optimizer) -> list[float]:
-    """Return up to three factors above 1 for the rate; the first leads closest to a usual rate."""
+    """Return up to three powers of 10 by which to multiply the rate, the most promising first.
+
+    The first one leads closest to a usual rate, and none leads beyond the largest rate to try.
+    """
     adaptive = optimizer.kind not in UNSCALED
     factors = [10.0**i for i in range(1, 8) if optimizer.rate * 10.0**i <= LARGEST[adaptive]]
     return sorted(factors, key=lambda f: abs(np.log(optimizer.rate * f / USUAL[adaptive])))[:3]
@@ -291,7 +297,7 @@ def _moved_weights(
     """Yield, for each trained weight, whether it moved by more than a given fraction of its size.
 
     Args:
-        least: The fraction.
+        least: The fraction. A size below 1e-3 is replaced by 1e-3.
     """
     for i, weight in enumerate(case.program.weights):
         if weight.trainable and i in training.moved:
@@ -325,7 +331,12 @@ def _slow(case: DiagnosisContext, optimizer: Optimizer, training: Rehearsal) -> 
 def _pace(case: DiagnosisContext, losses: Sequence[float], steps: int) -> float | None:
     """Return the number of steps in which a regression's error would reach 0 at the measured pace.
 
-    Returns None if the program is not a regression with a squared or an absolute error.
+    The result is infinite if the error did not fall, and None if the program is not a regression
+    with a squared or an absolute error.
+
+    Args:
+        losses: Losses before the first and after the last step, and possibly in between.
+        steps: Number of steps between the first and the last loss.
     """
     names = [loss.name for loss in case.program.losses]
     if names not in (["mean_squared_error"], ["mean_absolute_error"]) or losses[0] <= 0:

@@ -22,7 +22,7 @@ MOST = 512
 """Maximum number of rows to check; measurements are compiled for this many rows anyway."""
 
 APART = 1e-3
-"""Minimum relative change of an output to count as evidence; rounding alone causes about 1e-6."""
+"""Relative change of an output above which it is evidence; rounding alone causes about 1e-6."""
 
 
 def _classes(keras: ModuleType, axis: int) -> ModelAndData:
@@ -83,10 +83,11 @@ class BatchDependence:
 def find_batch_dependence(case: DiagnosisContext) -> BatchDependence | None:
     """Find the first row whose output changes with the other rows; return None if there is none.
 
-    The model runs on the data, on the same rows in reverse order, and with every second row
-    replaced by a copy of one row. The rows that are not replaced must keep their outputs. Rows that
-    are not finite are replaced beforehand. A model whose outputs change with every call provides no
-    evidence, nor does one whose code may draw noise that depends on the position of a row.
+    The model runs on at most `MOST` rows, on the same rows in reverse order, and with every second
+    row replaced by a copy of one row. The rows that are not replaced must keep their outputs. Rows
+    that are not finite are replaced beforehand. A model whose outputs change with every call
+    provides no evidence, nor does one whose code may draw noise that depends on the position of a
+    row.
     """
     count = min(case.rows, MOST)
     sound = case.finite_rows[:count]
@@ -141,7 +142,10 @@ def look_for_mixed_rows(case: DiagnosisContext) -> None:
 
 
 def without_graphs(program: Program) -> Program:
-    """Return the program without its graphs and heads, which describe a single row."""
+    """Return the program without the parts that describe a single row.
+
+    These are its graphs, the last activations of its outputs and its dead-start estimates.
+    """
     heads = tuple(replace(h, activation="other", logits=None, inner="") for h in program.heads)
     return replace(program, whole=None, free=None, heads=heads, dead_start=None)
 

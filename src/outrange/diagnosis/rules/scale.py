@@ -19,9 +19,10 @@ APART = 1000.0
 """Largest ratio between the spreads of two features that are regarded as scaled."""
 
 FAR, SMALL = 20.0, 0.01
-"""The largest ratio of a feature's mean to its spread, and the smallest spread, of scaled inputs.
+"""Limits for inputs that are regarded as scaled: the largest ratio of a feature's mean to its
+spread, and the smallest permitted value of the largest spread of a feature.
 
-Above the ratio all rows look alike, and below the spread the features have hardly any effect.
+Above the first limit all rows look alike. Below the second one the features have hardly any effect.
 """
 
 ALIKE = 0.1
@@ -120,7 +121,10 @@ def check_inputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     Example(lambda k: _houses(k, False), lambda k: _houses(k, True), level=Level.SUSPECTED),
 )  # fmt: skip
 def check_targets(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report targets of a regression that are far larger than the initial outputs."""
+    """Report targets above 1000 in magnitude, which are far larger than the initial outputs.
+
+    Targets of cross-entropies are not checked.
+    """
     for loss in case.program.losses:
         y, head = case.targets(loss), case.head(loss)
         if y is None or head is None or not loss.known or loss.name.endswith("crossentropy"):

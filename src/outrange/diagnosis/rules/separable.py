@@ -126,7 +126,7 @@ def _cost(
 
 
 def _others(problem: LinearProblem, certificate: Certificate) -> np.ndarray:
-    """Return the wrong class of each margin in a certificate, as a class number."""
+    """Return the wrong class of each margin in a certificate, as an index into `problem.names`."""
     margins, classes = certificate.margins, len(problem.names)
     unit = np.eye(classes, dtype=np.int64)[:, :-1]
     wrong = unit[problem.labels[margins.rows]] - margins.effects
@@ -155,7 +155,10 @@ def _why(problem: LinearProblem, certificate: Certificate) -> str:
 
 
 def _rows(problem: LinearProblem, rows: np.ndarray) -> str:
-    """Format the indices of data rows: `rows 0 and 3`."""
+    """Format the indices of data rows: `rows 0 and 3`.
+
+    If there are more than `LISTED` rows, only their number is given.
+    """
     numbers = [str(n) for n in problem.indices[rows].tolist()]
     if len(numbers) > LISTED:
         return f"{len(numbers)} rows"

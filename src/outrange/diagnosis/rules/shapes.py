@@ -69,7 +69,12 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _of_a_batch(y: tuple[int, ...], p: tuple[int, ...]) -> str:
-    """Format the broadcast shape, with `batch` for axes whose length is the number of rows."""
+    """Format the broadcast shape of targets and predictions, with `batch` for the number of rows.
+
+    Args:
+        y: Shape of the targets, with the number of rows first.
+        p: Shape of the predictions, with the number of rows first.
+    """
     joint, other = (np.broadcast_shapes((n, *y[1:]), (n, *p[1:])) for n in (y[0], 1))
     axes = ["batch" if a != b else str(a) for a, b in zip(joint, other, strict=True)]
     return f"({', '.join(axes)})"

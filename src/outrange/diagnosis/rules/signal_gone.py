@@ -14,8 +14,8 @@ from ..wording import format_steps, short
 
 
 EQUAL = 1e-3
-"""Largest spread of the outputs over the rows, relative to the spread of the targets, that is
-regarded as 0."""
+"""Largest spread of the outputs over the rows that is regarded as 0, relative to the spread of the
+targets or, if that exceeds 1, relative to 1."""
 
 SMALL = 0.05
 """Spread of the inputs below which the inputs, rather than the network, are the likely cause."""
@@ -97,7 +97,10 @@ def _is_constant(case: DiagnosisContext, tensor: int) -> bool:
 
 
 def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
-    """Return whether the outputs are equal for all rows although inputs and targets differ."""
+    """Return whether the outputs are equal for all rows although inputs and targets differ.
+
+    Outputs are regarded as equal up to `EQUAL`.
+    """
     arrays = [np.asarray(p, np.float64) for p in outputs]
     varies = False
     for loss in case.program.losses:
@@ -115,7 +118,8 @@ def _differ(case: DiagnosisContext, outputs: Sequence[np.ndarray]) -> bool:
 def _where(case: DiagnosisContext) -> tuple[str, str]:
     """Return the path of the first layer with equal outputs for all rows, and a phrase about it.
 
-    Returns two empty strings if there is no such layer.
+    Outputs are regarded as equal if their spread is at most 1e-4 of their size. Returns two empty
+    strings if there is no such layer.
     """
     for layer in case.program.layers:
         rows = case.rows_of(layer.after)

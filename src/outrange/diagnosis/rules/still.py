@@ -32,7 +32,7 @@ def _plain(keras: ModuleType, rate: float = 0.1, trainable: bool = True) -> Mode
     Example(lambda k: _plain(k, trainable=False), lambda k: _plain(k)),
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report a program without trainable weights, without a positive rate, or without gradients."""
+    """Report a program that has no trainable weight, no positive rate, or only zero gradients."""
     program = case.program
     if program.optimizer is None or not program.losses:
         return

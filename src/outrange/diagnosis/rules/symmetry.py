@@ -74,7 +74,11 @@ def _bars(keras: ModuleType, initializer: str) -> ModelAndData:
     may_be_harmless=True,
 )  # fmt: skip
 def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
-    """Report layers whose units have equal weights in their own kernel and in the next one."""
+    """Report layers whose units have equal incoming weights and therefore compute the same number.
+
+    If the outgoing weights differ, the layer is reported only if copies learn much more with newly
+    drawn weights.
+    """
     program = case.program
     readers: dict[int, list[RecordedStep]] = {}
     for step in program.steps:

@@ -30,9 +30,10 @@ REGRESSION = (
 """Keras losses that are 0 only if the output equals the target."""
 
 SLACK = 1e-5
-"""Distance by which targets may lie outside the range, as a fraction of the span of the targets.
+"""Distance by which targets may lie outside the range, as a fraction of the size of the targets.
 
-The rounding of a scaler may move them that far.
+The size is the larger of their span and their largest absolute value. The rounding of a scaler may
+move targets that far.
 """
 
 LITTLE = 0.01
@@ -91,7 +92,7 @@ def _sums(head: Head, loss: Loss, y: np.ndarray) -> np.ndarray | None:
     """Return the distance between 1 and the sum of each target row, `(rows,)`.
 
     Returns None if the output is not a softmax trained with a squared error, or if all target rows
-    add up to 1.
+    add up to 1 within 1e-3.
     """
     if head.activation != "softmax" or head.axis != -1 or not 1 < y.shape[1] == head.width:
         return None
@@ -130,7 +131,7 @@ def weight_shown(case: DiagnosisContext, loss: Loss) -> float:
 
 
 def as_shown(case: DiagnosisContext, floor: float) -> float:
-    """Lower a bound by the rounding error of the loss that Keras reports.
+    """Return a bound minus the rounding error of the loss that Keras reports.
 
     Keras sums the losses of the batches in float32. A relative error up to 1e-5 is ignored, since
     it does not show in four digits.

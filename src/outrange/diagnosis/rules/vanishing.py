@@ -21,8 +21,8 @@ RATIO = 1e-6
 ROOM = 10.0
 """Safety factor in the test of whether a measured gradient contradicts a small proved bound.
 
-If a gradient exceeds `ROOM * RATIO` times the largest measured gradient and the largest input, it
-cannot have come through the output alone.
+If a gradient exceeds `ROOM * RATIO` times the product of the largest measured gradient and the
+largest input, it cannot have come through the output alone. Inputs below 1 are treated as 1.
 """
 
 FEWEST = 4
@@ -104,10 +104,10 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _prove_small_bound(
     rule: Rule, case: DiagnosisContext, kernels: list[tuple[int, Weight]], fix: str
 ) -> Finding | None:
-    """Report a first layer with a provably small effect on the output.
+    """Return a finding if the first layer has a provably small effect on the output.
 
     The bound for the last layer must be much larger, so that the scale of the outputs does not
-    matter.
+    matter. Returns None if nothing is proved.
     """
     index, weight = kernels[0]
     calls = _calls(case, weight.layer) if _only_in(case, index, weight.layer) else []
@@ -217,7 +217,10 @@ def _check_flat_stack(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _oversized_outputs(case: DiagnosisContext) -> float | None:
-    """Return the largest absolute output if it far exceeds the largest target; None otherwise."""
+    """Return the largest absolute output if it far exceeds the largest absolute target.
+
+    Returns None otherwise, and if outputs or targets are unknown.
+    """
     if case.y is None or not case.predictions:
         return None
     most = max(float(np.abs(p[np.isfinite(p)]).max(initial=0.0)) for p in case.predictions)

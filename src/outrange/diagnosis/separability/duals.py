@@ -16,8 +16,8 @@ from .margins import HomogeneousRows, Margins
 
 
 STEPS, DAMPED = 60, 1e-7
-"""Maximum number of Newton steps, and the weight per row of the ridge penalty, which keeps the
-classifier's weights finite."""
+"""Maximum number of Newton steps, and the factor of the ridge penalty for each row. The penalty
+keeps the classifier's weights finite."""
 
 ROUNDED, OFF = 1e-10, 1e-12
 """Amounts by which a bound is lowered to cover rounding: a relative amount for its own arithmetic,
@@ -30,7 +30,8 @@ SCALES = np.linspace(0.05, 1.0, 20)
 def entropies(margins: Margins, q: np.ndarray) -> np.ndarray:
     """Compute the entropy of each row that has a margin, from the probabilities of its classes.
 
-    The probability of the right class is 1 minus the sum of the given probabilities.
+    The probability of the right class is 1 minus the sum of the given probabilities. The result has
+    one entry per distinct row of `margins`, in ascending order of the row index.
 
     Args:
         margins: The margins of the rows, one column each.

@@ -46,8 +46,8 @@ def find_certificate(margins: Margins) -> Certificate | None:
     """Find a certificate with few rows and verify it in integers.
 
     Returns:
-        The certificate. None if the linear program has no solution (the classes are separable), or
-        if its solution cannot be verified exactly.
+        The certificate. None if the linear program has no solution (the classes are separable), if
+        its solution cannot be verified exactly, or if there are fewer than two margins.
     """
     columns = len(margins.rows)
     if columns < 2:
@@ -70,8 +70,8 @@ def exact_certificate(margins: Margins, near: np.ndarray, room: np.ndarray) -> C
     Args:
         margins: The margins, one column each.
         near: Approximate multipliers in float64, `(columns,)`.
-        room: Size of the change that each multiplier tolerates, `(columns,)`. Multipliers with the
-            most room are corrected first.
+        room: Size of the change that each multiplier tolerates, `(columns,)`. Multipliers with
+            more room are preferred when the ones to correct are chosen.
 
     Returns:
         The certificate. None if the exact multipliers cannot be verified or one is negative.
@@ -84,7 +84,7 @@ def exact_certificate(margins: Margins, near: np.ndarray, room: np.ndarray) -> C
 
 
 def disjoint_certificates(margins: Margins, first: Certificate) -> list[Certificate]:
-    """Find certificates that have no rows in common.
+    """Return a list of certificates that have no rows in common, as many as are found.
 
     For any weights, each certificate contains a misclassified row.
 

@@ -75,7 +75,7 @@ class HomogeneousRows:
     def scaled(self) -> np.ndarray:
         """The rows with features of mean 0 and standard deviation 1, `(n, d + 1)`.
 
-        The scaling is an invertible map of the rows.
+        Constant features become 0. The scaling is an invertible map of the rows.
         """
         x = self.values[:, :-1]
         spread = x.std(axis=0)
@@ -161,11 +161,12 @@ class Margins:
 
         Args:
             near: Approximate multipliers, `(columns,)`.
-            room: Size of the change that each multiplier tolerates, `(columns,)`. The independent
-                columns are chosen in descending order of their room.
+            room: Size of the change that each multiplier tolerates, `(columns,)`. Columns with more
+                room are preferred in the choice of the independent columns.
 
         Returns:
-            The multipliers; None if the sums cannot be made zero. Signs are not checked.
+            The multipliers; None if the sums cannot be made zero, or only by multipliers that are
+            all 0. Signs are not checked.
         """
         whole = np.array([round(float(v) * 2.0**BITS) for v in near], object)
         basis = self._basis(room)
@@ -190,7 +191,10 @@ class Margins:
         return (points[:, :, None] * effects[:, None, :]).reshape(len(chosen), -1)
 
     def _basis(self, room: np.ndarray) -> np.ndarray:
-        """Choose independent columns by pivoted Gram-Schmidt, after scaling each by its room."""
+        """Return the indices of independent columns, chosen by pivoted Gram-Schmidt.
+
+        Each column is scaled by its room first.
+        """
         left = self.scaled * room
         chosen: list[int] = []
         sizes = np.square(left).sum(axis=0)

@@ -85,7 +85,7 @@ class LinearProblem:
 
     @cached_property
     def unexplained(self) -> float:
-        """The fraction of the class entropy that linear scores cannot explain.
+        """A lower bound on the fraction of the class entropy that linear scores cannot explain.
 
         The entropy within groups of equal rows is excluded, since no network can explain it.
         """
@@ -96,7 +96,12 @@ class LinearProblem:
 
 
 def conditional_entropy(labels: np.ndarray, groups: np.ndarray) -> float:
-    """Compute the mean entropy of the labels within groups of rows, in nats."""
+    """Compute the mean entropy of the labels within groups of rows, in nats.
+
+    Args:
+        labels: The class number of each row, `(n,)`.
+        groups: The group number of each row, `(n,)`.
+    """
     counts = np.zeros((int(groups.max()) + 1, int(labels.max()) + 1))
     np.add.at(counts, (groups, labels), 1.0)
     shares = counts / counts.sum(axis=1, keepdims=True)
@@ -112,8 +117,9 @@ def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
         loss: The loss of the output.
 
     Returns:
-        The problem. None if the network is not linear up to a last monotone activation or softmax,
-        if the targets do not contain two or more classes, or if the program cannot be traced.
+        The problem. None if the network is not known to be linear up to a last monotone activation
+        or softmax, if the targets do not contain two or more classes, if an input is not finite or
+        has no exact float32 value, or if the model mixes the rows of a batch.
     """
     program, head, y = case.program, case.head(loss), case.targets(loss)
     if head is None or y is None or not is_linear(program, loss.output) or case.mixed_row:
@@ -141,6 +147,10 @@ def linear_problem(case: DiagnosisContext, loss: Loss) -> LinearProblem | None:
 def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool:
     """Return whether a nonlinear model would explain the data clearly better than a linear one.
 
+    Linear scores must leave at least `LOST` of the class entropy unexplained. If the data suffice
+    for a cross-validation, kernel ridge regression must also explain clearly more of the held-out
+    rows than linear ridge regression.
+
     Args:
         case: The program with its data.
         loss: The loss of the output.
@@ -155,9 +165,10 @@ def is_fault(case: DiagnosisContext, loss: Loss, problem: LinearProblem) -> bool
 
 
 def is_linear(program: Program, output: int) -> bool:
-    """Return whether an output, before its last activation, is affine in the inputs.
+    """Return whether an output is affine in the inputs, apart from its last activation.
 
-    The result is True only if this is the case for all weights.
+    The result is True only if this is the case for all weights. The last activation must be a
+    softmax or one of `MONOTONE`.
 
     Args:
         output: Index of the output.
