@@ -81,8 +81,8 @@ class Answer(ABC):
         """Return the rows of the table that `to_frame` returns.
 
         Returns:
-            One dict per output, layer, pair or finding, all with the same keys; unknown values may
-            be left out.
+            One dict per row, such as an output, a layer, a step or a finding. Unknown values may be
+            missing or None.
         """
 
     def to_frame(self) -> Any:
@@ -103,7 +103,11 @@ class Answer(ABC):
         return None if self.over is None else (self.over.lo, self.over.hi)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON values, preceded by the name and version of the format."""
+        """Return the fields as JSON values, preceded by the name and version of the format.
+
+        Fields named in `OMITTED` are left out, and properties named in `DERIVED` are added. The
+        input set `over` has the key `"box"`.
+        """
         derived = {name: jsonable(getattr(self, name)) for name in self.DERIVED}
         head = {"format": self.FORMAT, "version": 1}
         fields = field_dict(self, without=(*self.OMITTED, "over", "provenance"))

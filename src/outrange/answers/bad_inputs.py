@@ -165,7 +165,7 @@ class BadInputs(Answer):
             True, False or None for one input; for a batch, an object array `(n,)` of these.
 
         Raises:
-            InputError: `x` does not match the model's inputs.
+            InputError: `x` does not match the model's inputs, or is not finite.
         """
         flat, single = flat_inputs(x, self.inputs)
         code = np.full(len(flat), -1)
@@ -222,7 +222,10 @@ class BadInputs(Answer):
         ]
 
     def document(self) -> Document:
-        """Return a document with the proved fractions, and a drawing if one or two inputs vary."""
+        """Return a document with the proved fractions, and a drawing if one or two inputs vary.
+
+        More than `MOST_SHAPES` boxes and polytopes are not drawn.
+        """
         count = len(self.box_lo) + len(self.pieces) + len(self.undecided_lo)
         drawn = len(self.varying) in (1, 2) and count <= MOST_SHAPES
         return Document(

@@ -123,7 +123,7 @@ class DeadStart(Answer):
         return plot_chances(title, names, ends, "probability that a unit starts dead", ax)
 
     def document(self) -> Document:
-        """Return a table with one row per layer."""
+        """Return a document with a table that has one row per layer."""
         title = f"Dead starts of {self.model}"
         if not self.layers:
             lead = "no activation has a flat piece; no unit is ever dead."

@@ -169,7 +169,7 @@ class Diagnosis(Answer, Sequence):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Codes of the findings, those with the strongest evidence first."""
+        """Distinct codes of the findings, those with the strongest evidence first."""
         return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
     @property
@@ -211,7 +211,7 @@ class Diagnosis(Answer, Sequence):
         return self
 
     def explain(self, code: str) -> str:
-        """Explain what a rule looks for, why it matters, and the evidence for each level.
+        """Return a text on what a rule looks for, why it matters, and what evidence it can have.
 
         Args:
             code: Code of the rule, such as `"OR001"`.

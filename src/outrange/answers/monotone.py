@@ -118,8 +118,8 @@ class Monotone(Answer):
         wanted: Claimed direction, `"rises"` or `"falls"`; None if no direction is claimed.
         order: For groups: a `Verdict` on whether the chosen index never falls from one group to the
             next. None without groups.
-        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"` or
-            `"rounding"`.
+        reason: Reason why the search stopped: `"decided"`, `"time"`, `"memory"`, `"interrupted"`,
+            `"error"` or `"rounding"`.
         warrant: Evidence for the proofs (see `Warrant`).
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
@@ -158,7 +158,11 @@ class Monotone(Answer):
 
     @property
     def status(self) -> str:
-        """`"VIOLATED"` if any claim is refuted, `"HOLDS"` if all are proved, else `"UNKNOWN"`."""
+        """`"VIOLATED"` if any claim is refuted, `"HOLDS"` if all are proved, else `"UNKNOWN"`.
+
+        If no direction is claimed, the claim about each pair is that it has some direction: proved
+        if one direction is proved, refuted if both are refuted.
+        """
         each = self._each()
         return VIOLATED if VIOLATED in each else (UNKNOWN if UNKNOWN in each else HOLDS)
 
@@ -210,7 +214,11 @@ class Monotone(Answer):
         return ", ".join(f"{n:,} {w if n == 1 else PLURALS.get(w, w)}" for w, n in counts)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one dict per pair of output and input: direction, proofs and counterexamples."""
+        """Return one dict per pair of output and input, with its direction and its two verdicts.
+
+        The verdicts `"rises"` and `"falls"` are True, False or None. With groups, the verdict on
+        the order of the chosen index follows as the last dict.
+        """
         rows = [
             {
                 "output": t.output, "input": t.input, "direction": t.direction,
@@ -224,7 +232,7 @@ class Monotone(Answer):
         return rows
 
     def document(self) -> Document:
-        """Return a table with one row per pair, and the inputs that refute a direction."""
+        """Return a document with one table row per pair, and inputs that refute both directions."""
         return Document(
             f"Monotonicity of {self.model}",
             f"{self.headline} ({REASONS[self.reason]}); {self.warrant.name}, {self.cost}.",
@@ -260,7 +268,10 @@ class Monotone(Answer):
         return Word(trend.direction, tones.get(trend.direction, BAD))
 
     def _steps(self) -> list[str]:
-        """Return one line for each pair of inputs that shows a fall or a rise."""
+        """Return lines that describe falls and rises, for trends without a proved direction.
+
+        Only the first `MOST_PRINTED` trends are considered.
+        """
         return [
             f"{trend.output} {word} in {trend.input} {step}"
             for trend in self.trends[:MOST_PRINTED]
@@ -269,7 +280,7 @@ class Monotone(Answer):
         ]
 
     def _advice(self) -> str:
-        """Return advice on pairs of unknown direction; empty if there are none."""
+        """Return advice on pairs of unknown direction; empty without them, or if all is decided."""
         left = sum(trend.direction == "unknown" for trend in self.trends)
         if not left or self.reason == "decided":
             return ""
@@ -288,6 +299,8 @@ class Monotone(Answer):
     def plot(self, ax: Any = None) -> Any:
         """Draw the direction of every pair of output and input as a matrix.
 
+        An answer without pairs draws the verdict on the order of the chosen index instead.
+
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.
 
@@ -303,6 +316,6 @@ class Monotone(Answer):
 
 
 def _some(names: Iterable[str]) -> str:
-    """Return up to four names for an error message, separated by `|`."""
+    """Return the first four distinct names for an error message, separated by `|`."""
     distinct = list(dict.fromkeys(names))
     return "|".join(map(repr, distinct[:4])) + ("|..." if len(distinct) > 4 else "")

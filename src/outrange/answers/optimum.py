@@ -34,9 +34,10 @@ class Optimum(Answer):
         sense: `"min"` for the smallest value of the form, `"max"` for the largest.
         lo: Lower bound on the optimal value.
         hi: Upper bound on the optimal value.
-        at: The best known input, in the model's input shape (a dict by name for several inputs).
+        at: The best known input, in the model's input shape (a dict by name for several inputs);
+            None if no admissible input is known.
         y: Output of the real-valued network at `at`, in the output's shape (a dict by name for
-            several outputs).
+            several outputs); None if `at` is None.
         model_y: Output of the user's model at `at` in float32, in the shape of `y`; None if the
             model could not be run.
         tol: Requested tolerance, relative to the range of values seen for the form.
@@ -148,7 +149,7 @@ class Optimum(Answer):
         return f"{seen[0].upper()}{seen[1:]}; {claim}."
 
     def document(self) -> Document:
-        """Return a table with one row, and the best known input."""
+        """Return a document with the bracket as a table of one row, and the best known input."""
         row = (f"{self.sense} {self.objective}", self.lo, self.hi)
         attained = "No admissible input is known."
         if self.at is not None:

@@ -137,7 +137,7 @@ class Range(Answer):
 
     @property
     def gap(self) -> np.ndarray:
-        """Larger gap at the two bounds of each output, in the output's unit."""
+        """Larger of the gaps at the two bounds of each output, in the output's unit."""
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.maximum(self.seen_lo - self.lo, self.hi - self.seen_hi)
         return np.where(np.isnan(gap), np.inf, gap)
@@ -149,7 +149,7 @@ class Range(Answer):
 
     @property
     def widening(self) -> np.ndarray | None:
-        """Distance by which float32 widens each output's bounds; None in real arithmetic."""
+        """Larger distance by which float32 moves a bound of an output; None in real arithmetic."""
         if self.real_lo is None or self.real_hi is None:
             return None
         return np.maximum(self.real_lo - self.lo, self.hi - self.real_hi)
@@ -192,7 +192,7 @@ class Range(Answer):
         return parts
 
     def _pick(self, where: np.ndarray, name: str) -> Range:
-        """Return the outputs at the flat indices `where`, in the shape of `where`."""
+        """Return a `Range` of the outputs at the flat indices `where`, in the shape of `where`."""
         fields = ("lo", "hi", "seen_lo", "seen_hi", "at_lo", "at_hi", "model_lo", "model_hi")
         fields += ("real_lo", "real_hi")
         parts = {n: pick_entries(getattr(self, n), where, self.lo.shape) for n in fields}
@@ -282,7 +282,7 @@ class Range(Answer):
         return f"{what} in {ends}{how} for every input of the set ({standing})"
 
     def document(self) -> Document:
-        """Return a table of the outputs, or a summary if there are many, and the extreme inputs."""
+        """Return a document with a table or a summary of the outputs, and the extreme inputs."""
         return range_document(self)
 
     def plot(self, ax: Any = None, *, unit: str = "") -> Any:
@@ -299,7 +299,7 @@ class Range(Answer):
             The axes.
 
         Raises:
-            InputError: A bound is infinite, or matplotlib is not installed.
+            InputError: matplotlib is not installed.
         """
         every = bars(self.lo, self.hi, self.seen_lo, self.seen_hi)
         word = SUBJECTS[self.subject][1] + f" [{unit}]" * bool(unit)

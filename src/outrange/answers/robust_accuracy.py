@@ -102,7 +102,7 @@ class RobustAccuracy(Answer):
 
     @property
     def count(self) -> dict[str, int]:
-        """Number of inputs with each status."""
+        """Dict from status to number of inputs; inputs that were not reached are not counted."""
         return {name: int((self.status == name).sum()) for name in MEANING}
 
     @property
@@ -122,7 +122,7 @@ class RobustAccuracy(Answer):
         return float(((self.status != WRONG) & (self.status != BROKEN)).mean())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields except `x` as JSON values; counterexamples are only their inputs."""
+        """Return all fields except `x` as JSON values; `adversarial` has only perturbed inputs."""
         inputs = {str(i): jsonable(example.x) for i, example in self.adversarial.items()}
         return super().as_dict() | {"adversarial": inputs}
 
@@ -148,7 +148,7 @@ class RobustAccuracy(Answer):
         ]
 
     def document(self) -> Document:
-        """Return a table with one row per status."""
+        """Return a document with a table that has one row per status."""
         rows = [
             (
                 Word(name, TONE[name]),
@@ -197,7 +197,11 @@ class RobustAccuracy(Answer):
 
     @property
     def _tone(self) -> str:
-        """Tone of the answer: good only if every input is proved robust; bad for a known attack."""
+        """Tone of the answer.
+
+        It is bad if an attack is known or every input is wrong, open if an input is undecided or
+        was not reached, good if every input is robust, and otherwise empty.
+        """
         count = self.count
         if count[BROKEN] or count[WRONG] == len(self.labels):
             return BAD

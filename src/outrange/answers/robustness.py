@@ -111,7 +111,7 @@ class Robustness(Answer):
 
     @property
     def is_exact(self) -> bool:
-        """Whether the radius is known to within `tol`."""
+        """Whether the radius is known to within `tol`, or is 0 as the input breaks the property."""
         return self.status in ("exact", "broken")
 
     @property
@@ -166,7 +166,7 @@ class Robustness(Answer):
         return Document(f"Robustness of {self.model}", self.claim, (body,), tone)
 
     def _advice(self) -> str:
-        """Return advice if the radius is not known to within `tol`; else an empty string."""
+        """Return advice after the end of time or memory, an interruption or rounding; else empty."""
         if self.status not in ("time", "memory", "interrupted", "rounding"):
             return ""
         where = f"Between {bound(self.lo, -1)} and {bound(self.hi, 1)}"
@@ -228,8 +228,8 @@ class Robustness(Answer):
     def plot(self, ax: Any = None) -> Any:
         """Draw an image, the perturbation that breaks the property, and the result.
 
-        If the input is not an image or no violating input is known, the figure is that of
-        `plot_distances`.
+        If the input is not an image, no violating input is known, or `ax` is not None, the figure
+        is that of `plot_distances`.
 
         Args:
             ax: Matplotlib axes for the distances; a new figure if None.

@@ -72,7 +72,7 @@ class SampledRange(Answer):
         """Return some of the outputs, by index or by name, as for a `Range`.
 
         Args:
-            key: Name of an entry, or an index as in NumPy.
+            key: Name of an output or of an entry, or an index as in NumPy.
         """
         if isinstance(key, str) and key in self.outputs and key not in self.names:
             if len(self.outputs) == 1:
@@ -125,7 +125,7 @@ class SampledRange(Answer):
         return f"In {self.samples:,} samples all outputs lay in {ends}; the true range may be wider"
 
     def document(self) -> Document:
-        """Return a table of the outputs, or a summary if there are many."""
+        """Return a document with a table of the outputs, or a summary if there are many."""
         lo, hi = (np.ravel(ends) for ends in self.display_bounds())
         head, names = ("output", "least seen", "largest seen", "range"), self.names
 

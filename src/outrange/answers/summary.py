@@ -59,7 +59,8 @@ class LayerRow:
             what: `"dead"`, `"always_on"`, `"saturated"` or `"constant"`.
 
         Returns:
-            The number of units; None if the layer has no activation.
+            The number of units; None if the layer has no activation and the state is not
+            `"constant"`.
         """
         if self.before is None and what != "constant":
             return None
@@ -208,7 +209,7 @@ class Summary(Answer):
 
     @property
     def sentence(self) -> str:
-        """Number of units in each state, as one plain sentence."""
+        """Number of units in each state as one sentence, for all layers with an activation."""
         bent = [row for row in self.layers if row.before is not None]
         count = sum(row.constant.size for row in bent)
         counts = {what: sum(row.count(what) or 0 for row in bent) for what in COUNTS}

@@ -143,7 +143,7 @@ class Verdict(Decided, Answer):
     """Verdict on whether a property holds for every input of a set, with its evidence.
 
     `HOLDS` is a proof about the real-valued network with the stored weights. `VIOLATED` comes with
-    an input that breaks the property in real arithmetic and on which the model was run. With
+    an input that breaks the property in real arithmetic, and with the model's own output there. With
     `UNKNOWN`, the answer states the proved margin and the smallest distance among the inputs tried.
     In a condition (`if verdict:`) a verdict is true only if the property is proved.
 
@@ -155,8 +155,9 @@ class Verdict(Decided, Answer):
         margin: Proved lower bound on the distance of every input from breaking the property, in the
             units of its inequalities (of the logits if those decide it). Negative if undecided.
         nearest: Smallest distance among the inputs tried, negative if broken; None if unknown.
-        reason: `"decided"`, `"time"`, `"memory"`, `"interrupted"`, `"error"`, `"rounding"` or
-            `"float32"` (decided in real arithmetic by less than the float32 rounding error).
+        reason: Reason why the search stopped: `"decided"`, `"time"`, `"memory"`, `"interrupted"`,
+            `"error"`, `"rounding"` or `"float32"` (decided in real arithmetic by less than the
+            float32 rounding error).
         vacuous: Whether no input satisfies the property's assumptions.
         warrant: Evidence for the verdict (see `Warrant`).
         cost: Time in seconds, and number of boxes.
@@ -164,7 +165,7 @@ class Verdict(Decided, Answer):
         remedies: If time ran out: sentences about smaller sets on which the property holds.
         arithmetic: `"real"`, or `"float32"`: then `HOLDS` is a proof about every float32 run with
             sums in any order, and `VIOLATED` was reproduced in float32 by the model itself.
-        in_real: With `"float32"`: the verdict in real arithmetic if it differs, or None.
+        in_real: With `"float32"`: the status in real arithmetic if it differs; else empty.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.

@@ -48,7 +48,7 @@ class Subject:
 
 
 def read_subject(graph: Graph, file: str | None, known: str | None = None) -> Subject:
-    """Return a model's network in exact numbers; a model file is read by the checker's own reader.
+    """Return the `Subject` of a model; a model file is read by the checker's own reader.
 
     Args:
         graph: The graph that outrange read from the model.
@@ -101,7 +101,8 @@ def certify(
         about: The network in exact numbers.
         parts: The boxes and their claims.
         notes: Notes that are stored in the file but not certified.
-        check: Whether to run the checker on the certificate.
+        check: Whether to run the checker on the certificate. The tree of a second search, after the
+            first has failed, is always checked.
 
     Returns:
         Whether the checker ran and accepted the certificate.

@@ -252,7 +252,8 @@ class Certifier:
 def search_time(certifier: Certifier | None, clock: Clock, left: float | None) -> float | None:
     """Return the time limit of the search, in seconds.
 
-    It is `left` without a certificate, and a fraction of the remaining time with one.
+    It is `left` without a certificate or without a time limit of the question. Otherwise it is the
+    fraction `SEARCH_SHARE` of the remaining time, and at least `LEAST_TIME`.
     """
     if certifier is None or clock.limit == float("inf"):
         return left

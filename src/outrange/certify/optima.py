@@ -27,6 +27,8 @@ def certify_optimum(
 ) -> Optimum:
     """Write the certificate of an optimum's proved bound, and return the certified optimum.
 
+    Its proved bound is slightly weaker than that of `answer`.
+
     Args:
         path: The file to write.
         about: The network in exact numbers.

@@ -56,7 +56,7 @@ class _TreePart:
     rest: list[_TreePart] = field(default_factory=list)
 
     def join(self) -> bytes:
-        """Return the bytes of this part and of those in `rest`, all of which must be written."""
+        """Return the bytes of this part and of the parts in `rest`; all must be complete."""
         return b"".join([self.tree, *(part.join() for part in self.rest)])
 
 
@@ -67,7 +67,8 @@ def prove_on_workers(prover: TreeProver, pool: Pool) -> bytes | None:
         prover: A prover that is at the root of its tree.
 
     Raises:
-        NoCertificateError: The tree is larger than the checker accepts, or workers were lost.
+        NoCertificateError: The tree is larger than the checker accepts, or too many workers were
+            lost.
         OutOfTime: The deadline passed.
     """
     root = prover.take()

@@ -78,7 +78,7 @@ class RobustnessCurve(Answer):
 
     @property
     def accuracy(self) -> float:
-        """Fraction of inputs classified correctly without a perturbation; NaN if unknown."""
+        """Fraction of the inputs reached that are correct without a perturbation; NaN if none."""
         return self.answers[0].accuracy
 
     @property
@@ -106,7 +106,7 @@ class RobustnessCurve(Answer):
         ]
 
     def document(self) -> Document:
-        """Return a table with one row per radius."""
+        """Return a document with a table that has one row per radius."""
         total = len(self[0].labels)
         rows = [
             (

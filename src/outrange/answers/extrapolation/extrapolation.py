@@ -113,7 +113,8 @@ class Extrapolation(Answer):
     def records(self) -> list[dict[str, Any]]:
         """Return one dict per value outside its column's range, the farthest row first.
 
-        A row within all ranges has one dict, for the column `RULE`.
+        Rows inside the training set have none. A row that is outside only because it breaks another
+        rule has one dict, with the column name `RULE`.
         """
         by, shares = self.by, self.shares
         order = np.argsort(-shares.max(axis=1, initial=0.0), kind="stable")

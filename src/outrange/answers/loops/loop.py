@@ -225,7 +225,7 @@ class Loop(Decided, Answer):
         return Document(self.status, title, blocks, TONE.get(self.status, ""))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields as lists, strings and numbers for JSON."""
+        """Return the fields as JSON values, without the simulated trajectories and their times."""
         fields = super().as_dict() | {"pipe": field_dict(self.pipe)}
         example, invariant = self.counterexample, self.invariant
         return fields | {
@@ -263,7 +263,7 @@ class Loop(Decided, Answer):
             *states: Names or indices of states; without arguments, all states.
 
         Returns:
-            The axes.
+            A list with the axes of each state.
 
         Raises:
             InputError: matplotlib is not installed, or a state does not exist.

@@ -9,11 +9,13 @@ from .pipe import Pipe
 
 
 MOST_TIMES, MOST_COLUMNS = 12, 4
-"""Maximum number of times shown, and of states shown as columns; a larger number becomes rows."""
+"""Maximum number of times shown, and of states shown as columns; more states become rows."""
 
 
 def table_of(pipe: Pipe, continuous: bool) -> Table:
-    """Return a table of a pipe with one row per time; with many states, one row per state.
+    """Return a table of a pipe with one row per time, or with many states one row per state.
+
+    At most `MOST_TIMES` times are shown. With more than `MOST_COLUMNS` states, each state is a row.
 
     Args:
         continuous: Whether the loop runs in continuous time.

@@ -18,10 +18,10 @@ class LoopTrajectory:
         x: `(states,)`, initial state in float64.
         lo: `(steps + 1, states)`, lower bounds.
         hi: `(steps + 1, states)`, upper bounds.
-        controls: `(steps, controls)`, in float64, not enclosed.
-        disturbance: `(steps, disturbances)`, or empty.
-        parameters: `(parameters,)`, or empty.
-        choice: `(steps, choices)`, discrete choices of the plant at every step, or empty.
+        controls: `(steps, controls)`, controls in float64, computed without an enclosure.
+        disturbance: `(steps, disturbances)`, disturbances at every step; may be empty.
+        parameters: `(parameters,)`, values of the plant's parameters; may be empty.
+        choice: `(steps, choices)`, discrete choices of the plant at every step; may be empty.
         step: First step after which the specification can no longer be satisfied.
         model: `(steps + 1, states)`, the trajectory with the user's own controller in its own
             arithmetic; None if the controller could not be run.

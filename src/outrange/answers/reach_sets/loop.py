@@ -192,7 +192,8 @@ class LoopReachSets(Answer):
             The axes.
 
         Raises:
-            InputError: matplotlib is not installed, or a state does not exist.
+            InputError: matplotlib is not installed, the loop has only one state, or a state does
+                not exist.
         """
         if len(self.states) < 2:
             raise InputError(

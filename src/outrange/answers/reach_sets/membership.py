@@ -3,12 +3,13 @@
 *Not attained*: in some direction the output lies beyond the images of all vertices of the piece by
 more than the error. Any direction is valid, so it may be chosen in plain float64.
 
-*Attained*: `s - T (f(x + C s) - y)` maps a cube of `s` into itself. Then `f`, if it is continuous
-there, takes the value `y` somewhere in the cube (Brouwer's fixed point theorem), wherever its kinks
-are. On a piece, `f` is within `error` of `A x`, so `|I - T A C| R + |T| (|A x - y| + error)` bounds
-the image of the cube of size `R`. Any `T` and `C` are valid. At a face between two pieces, both
-pieces must satisfy the bound. The slopes of their two maps differ by a rank-one matrix `u w`. The
-bound holds for both if `C` moves the outputs mainly along `u`, unless the map folds at the face.
+*Attained*: the map from `s` to `s - T (f(x + C s) - y)` maps a cube around 0 into itself. If `f` is
+continuous there, the map has a fixed point (Brouwer's theorem), so `f` takes the value `y` at some
+`x + C s`. This is true wherever the kinks of `f` are. On a piece, `f` is within `error` of `A x`,
+so `|I - T A C| R + |T| (|A x - y| + error)` bounds the image of the cube of half-width `R`. Any `T`
+and `C` are valid. At a face between two pieces, both pieces must satisfy the bound. The slopes of
+their two maps differ by a rank-one matrix `u w`. Both can satisfy the bound if `C` moves the
+outputs mainly along `u`, unless the map folds at the face.
 """
 
 from __future__ import annotations
@@ -128,13 +129,14 @@ class FixedPoint:
             self.worst = max(self.worst, float(off.sum(axis=1).max()))
 
     def is_reached(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return, for each output, whether it is proved attained by an input near a given one.
+        """Return whether each output is proved attained at some input near a starting input.
 
         Args:
+            y: Outputs, `(n, outputs)`.
             x: Starting inputs, `(n, inputs)` or `(inputs,)`.
 
         Returns:
-            `(n,)`.
+            A bool array, `(n,)`.
         """
         if not self.worst < 0.99:
             return np.zeros(len(y), bool)
@@ -181,7 +183,7 @@ def directions(star: Star) -> np.ndarray:
 
 
 def shared_face(star: Star, other: Star) -> np.ndarray:
-    """Return, for each row of `star`, whether `other` lies on the other side of its plane."""
+    """Return, for each row of `star`, whether `other` borders on its plane from the other side."""
     opposite = (star.a[:, None] == -other.a[None]).all(axis=2)
     # Two planes may have equal rounded rows, and still a gap between them.
     same = (star.planes[:, None] == other.planes[None]) & (star.planes[:, None] >= 0)

@@ -182,7 +182,11 @@ class ReachSet(Answer):
         return rows
 
     def document(self) -> Document:
-        """Return a document with the sentence, a drawing of two outputs, and a table of ranges."""
+        """Return a document with the sentence, a drawing of two outputs, and a table of ranges.
+
+        There is no drawing for a single output, for infinite bounds, or for more than `MOST_SHAPES`
+        pieces.
+        """
         count = len(self.image.names)
         drawn = count > 1 and 0 < len(self.pieces) <= MOST_SHAPES
         ends = list(zip(self.image.names, self.lo, self.hi, strict=True))

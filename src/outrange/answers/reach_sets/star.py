@@ -31,7 +31,7 @@ class Star:
         corners: `(k, inputs)`, vertices of the polytope, rounded to float64. If the piece is not
             exact, they may be the vertices of a box around it.
         images: `(k, outputs)`, images of the corners under the map.
-        error: `(outputs,)`, maximum deviation of the network from the map.
+        error: `(outputs,)`, proved bound on the deviation of the network from the map.
         exact: Whether the network is affine on the piece; `error` is then float64 rounding alone.
         continuous: Whether the network is proved continuous on the piece.
     """

@@ -51,7 +51,9 @@ class Piece:
         return inside & (x @ self.a.T <= self.b).all(axis=1)
 
     def corners(self, at: np.ndarray) -> np.ndarray:
-        """Project the piece onto the plane of one or two inputs.
+        """Return the polygon of the piece in the plane of the one or two inputs that vary.
+
+        All other inputs are fixed at `lo`. With one input, the polygon has a height of 1.
 
         Args:
             at: Indices of the inputs, `(1,)` or `(2,)`.

@@ -11,14 +11,15 @@ MOST_NUMBERS = 10_000
 
 
 def witness_code(x: np.ndarray | Mapping[str, np.ndarray], call: str) -> str:
-    """Return lines that build an input and run a model on it.
+    """Return Python code that builds an input and runs a model on it.
 
     Args:
         x: The input without its batch axis; a mapping by name for several inputs.
         call: The last line of the code, which uses `x`.
 
     Returns:
-        Several lines; every number reproduces its float32 exactly.
+        Several lines; every number reproduces its float32 exactly. For an input of more than
+        `MOST_NUMBERS` numbers, a remark that it is too large.
 
     Example:
         >>> print(witness_code(np.array([0.5, 0.1]), "model(x)"))

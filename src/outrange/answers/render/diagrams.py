@@ -128,7 +128,9 @@ def plot_matrix(
     kinds: Sequence[tuple[str, str, str]],
     ax: Any = None,
 ) -> Any:
-    """Draw a matrix of colored cells that contain symbols; return the axes.
+    """Draw a matrix of colored cells; return the axes.
+
+    The cells contain symbols if there are at most `MOST_BARS` rows and columns.
 
     Args:
         rows: Names of the rows.
@@ -226,8 +228,8 @@ def plot_in_box(
 ) -> Any:
     """Draw points relative to a box, one row per input; return the axes.
 
-    Each input has its own scale, from its smallest to its largest value, with these values as text
-    next to it. More than `MOST_BARS` inputs are drawn as dots over the input index instead.
+    Each input has its own scale, from its lower to its upper bound, with these bounds as text next
+    to it. More than `MOST_BARS` inputs are drawn as dots over the input index instead.
 
     Args:
         names: Names of the inputs.

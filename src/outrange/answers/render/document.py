@@ -1,7 +1,8 @@
 """Content of an answer as plain data; text and HTML are two renderings of one `Document`.
 
 An answer states its title and its blocks once; `render.text` and `render.html` convert them to
-characters and to tags. Neither depends on the answer's class, and both show the same content.
+characters and to tags. Neither depends on the answer's class. Plain text omits drawings, and some
+of the blocks that HTML pages fold.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ MOST_ROWS = 100
 """Maximum number of rows of a folded table; data frames contain all rows."""
 
 MOST_PRINTED = 20
-"""Maximum number of rows shown in full; if there are more, extreme rows and counts are shown."""
+"""Maximum number of rows shown outside of a fold; longer tables are abridged or summarized."""
 
 GOOD, BAD, OPEN = "good", "bad", "open"
 """Tones of outcomes: as desired, refuted, unknown. Pages show them as colors, text in words."""

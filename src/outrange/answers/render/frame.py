@@ -7,7 +7,13 @@ from ...core import InputError, pip_install
 
 
 def frame(rows: Sequence[dict[str, Any]], index: Sequence[str]) -> Any:
-    """Return a `pandas.DataFrame` with one row per dict, indexed by the columns `index`."""
+    """Return a `pandas.DataFrame` with one row per dict, indexed by the columns `index`.
+
+    The frame is not indexed by columns if `rows` or `index` is empty.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
     try:
         import pandas
     except ImportError:

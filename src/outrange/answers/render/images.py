@@ -79,7 +79,8 @@ def is_image(x: np.ndarray) -> bool:
 def to_image(x: np.ndarray) -> np.ndarray:
     """Convert an input to an image `(height, width)` or `(height, width, 3)`.
 
-    A vector becomes a square if its length permits, otherwise a strip.
+    A vector becomes a square if its length is the square of a number above 3, otherwise a strip. A
+    leading channel axis is moved to the end, and a fourth channel is dropped.
 
     Raises:
         InputError: The shape is not that of an image.

@@ -49,6 +49,9 @@ def plot_phase(
         worst: The violating trajectory; None if there is none.
         places: Indices of the two states.
         ax: Matplotlib axes; None for a new figure.
+
+    Returns:
+        The axes.
     """
     from numpy import isfinite
 
@@ -195,7 +198,7 @@ def _draw_violation(
 
 
 def _set_limits(ax: Any, lo: np.ndarray, hi: np.ndarray, runs: np.ndarray) -> None:
-    """Set the axis limits around the boxes, unless they are far wider than the trajectories."""
+    """Set the axis limits around the boxes, but at most four widths beyond the trajectories."""
     seen = runs[np.isfinite(runs).all(axis=-1)] if runs.size else lo[:0]
     points = np.concatenate([lo, hi]) if len(lo) else seen
     for axis, limit in enumerate((ax.set_xlim, ax.set_ylim)):

@@ -1,4 +1,4 @@
-"""Formatting of numbers: few digits, no rounding residues, and percentages that stay truthful."""
+"""Formatting of numbers with few digits, of bounds rounded outward, and of percentages."""
 
 from __future__ import annotations
 

@@ -26,7 +26,10 @@ def clip_polygon(corners: np.ndarray, row: np.ndarray, limit: float) -> np.ndarr
 
 
 def convex_hull(points: np.ndarray) -> np.ndarray:
-    """Return the corners of the convex hull of points `(n, 2)` in order (Andrew's algorithm)."""
+    """Return the corners of the convex hull of points `(n, 2)` in order (Andrew's algorithm).
+
+    Fewer than three points, or points that are not all finite, are returned without duplicates.
+    """
     points = np.unique(points, axis=0)
     if len(points) < 3 or not np.isfinite(points).all():
         return points

@@ -1,4 +1,4 @@
-"""Rendering of numbers and documents as plain text, without any library."""
+"""Rendering of names, vectors and documents as plain text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Lossless conversion of record values to JSON and back, without running code.
 
-Numbers, strings, booleans and None represent themselves, and a tuple becomes a list. Every other
-value becomes an object whose key `"@"` names its kind, such as
+Finite numbers, strings, booleans and None represent themselves, and a tuple becomes a list. Every
+other value becomes an object whose key `"@"` names its kind, such as
 `{"@": "array", "dtype": "float64", "shape": [2], "data": [0.5, "inf"]}`.
 Decoding builds only the kinds defined here and the record classes that the caller permits.
 """
@@ -71,7 +71,7 @@ def _array(array: np.ndarray, scalar: bool) -> dict[str, Any]:
 
 
 def decode(tree: Any, records: Mapping[str, type]) -> Any:
-    """Convert the output of `encode` back to the original value.
+    """Convert the output of `encode` back to the original value; a set becomes a list.
 
     Args:
         tree: A value from JSON.

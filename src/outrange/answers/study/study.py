@@ -267,7 +267,7 @@ class Study(Answer):
     # ---- storage ----------------------------------------------------------------------------
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON values."""
+        """Return all fields and the name of the best combination as JSON values."""
         return super().as_dict() | {"best": self.best.name}
 
     @staticmethod
@@ -281,7 +281,7 @@ class Study(Answer):
             The `Study`.
 
         Raises:
-            InputError: The file is not a study.
+            InputError: The file cannot be read, or is not a study.
         """
         return cast(Study, read_answer(path, [Study]))
 

@@ -10,7 +10,7 @@ from ..render.diagrams import plot_matrix
 
 
 def plot_findings(diagnosis: Any, ax: Any) -> Any:
-    """Draw the findings as a matrix of rules (rows) and layers (columns); return the axes."""
+    """Draw findings and notes as a matrix of rules (rows) and layers (columns); return the axes."""
     findings = (*diagnosis.findings, *diagnosis.notes)
     layers = list(dict.fromkeys(f.layer or "the whole" for f in findings)) or ["all layers"]
     codes = list(dict.fromkeys(f"{f.code} {f.title}" for f in findings)) or [

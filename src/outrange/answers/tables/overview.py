@@ -23,7 +23,9 @@ def overview(
     align: str,
     proved: bool = False,
 ) -> list[Block]:
-    """Return a paragraph of counts, a table of the widest and narrowest outputs, and a full table.
+    """Return a paragraph of counts, a table of the widest and narrowest outputs, and a long table.
+
+    The long table is folded and has the first `MOST_ROWS` outputs.
 
     Args:
         head: Column titles.

@@ -43,7 +43,7 @@ MOST_GAP = 1000
 
 
 def range_document(answer: Any) -> Document:
-    """Return a table of the outputs, or a summary if there are many, and the extreme inputs."""
+    """Return a document with a table or a summary of the outputs, and the extreme inputs."""
     names = answer.names
     lo, hi = (np.ravel(ends) for ends in answer.display_bounds())
     gaps, seen_lo, seen_hi = map(np.ravel, (answer.relative_gap, answer.seen_lo, answer.seen_hi))
@@ -132,7 +132,8 @@ def _evidence(answer: Any, names: list[str]) -> list[str]:
     """Return one line per bound: the value seen, its input, and whether it is the extreme value.
 
     A value that is extreme up to the tolerance is called least or most; any other is called least
-    seen or most seen.
+    seen or most seen. With many inputs or outputs, and for derivatives, a single line refers to the
+    fields with these inputs.
     """
     closed_lo, closed_hi = np.ravel(answer.closed_lo), np.ravel(answer.closed_hi)
     width = sum(int(np.prod(shape, dtype=np.int64)) for shape in answer.inputs.values())

@@ -120,16 +120,17 @@ class FloatBounds:
     def lower_bounds(
         self, rows: Rows, constant: np.ndarray, top: int
     ) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-        """Compute lower bounds on rows by back-substitution through the first `top` blocks.
+        """Compute lower bounds on linear forms by back-substitution through the first `top` blocks.
 
         Args:
-            rows: Dict from source to coefficients, `(rows, size)`.
-            constant: Constants of the rows, `(rows,)`.
-            top: Number of leading blocks on which the rows may depend.
+            rows: Dict from source to coefficients, `(rows, size)`, with one form per row.
+            constant: Constants of the forms, `(rows,)`.
+            top: Number of leading blocks on which the forms may depend.
 
         Returns:
-            The bounds, `(boxes, rows)`; the rows as forms in the inputs, `(boxes, rows, inputs)`;
-            and for each block, the coefficients of its units in the rows.
+            The bounds, `(boxes, rows)`; the coefficients of the inputs after back-substitution,
+            `(boxes, rows, inputs)`; and a dict from block to the coefficients of its units just
+            before they are substituted, `(boxes, rows, units)`.
         """
         boxes, count = len(self.lo), len(constant)
         total = np.broadcast_to(constant, (boxes, count)).copy()

@@ -70,7 +70,7 @@ def float_values(
 
 
 def turns_up(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return whether a kink's free line has, by default, the slope of the curve above the kink."""
+    """Return whether the line through a kink has by default the slope of the curve above it."""
     return 1025 * high > -1024 * low
 
 
