@@ -166,7 +166,10 @@ class Robustness(Answer):
         return Document(f"Robustness of {self.model}", self.claim, (body,), tone)
 
     def _advice(self) -> str:
-        """Return advice after the end of time or memory, an interruption or rounding; else empty."""
+        """Return advice on an undecided radius; empty if it is decided.
+
+        It is also empty if an error or float32 rounding ended the search.
+        """
         if self.status not in ("time", "memory", "interrupted", "rounding"):
             return ""
         where = f"Between {bound(self.lo, -1)} and {bound(self.hi, 1)}"

@@ -143,7 +143,7 @@ class Verdict(Decided, Answer):
     """Verdict on whether a property holds for every input of a set, with its evidence.
 
     `HOLDS` is a proof about the real-valued network with the stored weights. `VIOLATED` comes with
-    an input that breaks the property in real arithmetic, and with the model's own output there. With
+    an input that breaks the property in real arithmetic, and the model's own output there. With
     `UNKNOWN`, the answer states the proved margin and the smallest distance among the inputs tried.
     In a condition (`if verdict:`) a verdict is true only if the property is proved.
 

@@ -42,6 +42,8 @@ def certify_range(
 ) -> Range:
     """Write the certificate of a range, and return the certified range.
 
+    Its bounds are slightly wider than those of `answer`.
+
     Args:
         path: The file to write.
         about: The network in exact numbers.
@@ -54,6 +56,7 @@ def certify_range(
     Raises:
         OutOfTime: The ambient deadline passed.
         NoCertificateError: A bound is infinite, or `certify` failed.
+        InputError: The checker reads another number of outputs than the answer has.
     """
     count = answer.lo.size
     rows = np.eye(len(about.network.outputs)) if rows is None else np.asarray(rows, np.float64)

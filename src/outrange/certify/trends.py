@@ -74,6 +74,8 @@ def certify_slopes(
 ) -> Range:
     """Write the certificate of ranges of derivatives, and return the certified range.
 
+    Its bounds may be slightly wider than those of `answer`.
+
     Args:
         path: The file to write.
         about: The network in exact numbers.

@@ -164,7 +164,10 @@ def product(op: Product, planes: ProductRelaxation, rows: np.ndarray) -> Pulled:
 
 
 def largest(op: Largest, picks: MaxRelaxation, rows: np.ndarray) -> Pulled:
-    """Substitute the entry `arg` for positive coefficients, the upper plane for negative ones."""
+    """Substitute one entry of each window for positive coefficients, the upper plane for negative.
+
+    The entry is the one with the largest lower bound, `arg` of `MaxRelaxation`.
+    """
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     constant = dots(falling, picks.offset)
     if picks.unbounded is not None:

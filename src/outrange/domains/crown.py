@@ -205,7 +205,11 @@ class CrownPass:
                 net.rounding_terms[value] = RoundingTerm.of(errors)
 
     def _open_rows(self, value: int) -> np.ndarray:
-        """Return the entries of a value that are unstable in some box."""
+        """Return the indices of the entries of a value to bound by back-substitution.
+
+        They are all entries of a value in `extra`; otherwise those in `needed` that some nonlinear
+        op reads and that are unstable in some box.
+        """
         (lo, hi), undecided = self.ends[value], np.zeros(self.ends[value][0].shape[1], bool)
         if value in self.extra:
             return np.arange(undecided.size)

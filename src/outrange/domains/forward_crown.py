@@ -28,7 +28,7 @@ class ForwardCrownPass(CrownPass):
 
     Args:
         most: Largest number of unstable entries of a value that are back-substituted. If a value
-            has more, none of them are.
+            has more, none of them are, unless the value is in `extra`.
     """
 
     most: int = 16

@@ -58,8 +58,9 @@ def bounds(graph: Graph, lo: ArrayLike, hi: ArrayLike, domain: str = "linear") -
         graph: The computation graph to bound.
         lo: Lower corners, `(boxes, graph.size)`, or `(graph.size,)` for one box.
         hi: Upper corners, the same shape.
-        domain: `"intervals"` (one forward pass) or `"linear"` (linear bounds by back-substitution,
-            never looser than intervals, but more expensive).
+        domain: `"intervals"` (one forward pass), `"forward"` (one forward pass of linear forms) or
+            `"linear"` (linear bounds by back-substitution). The latter two are never looser than
+            intervals, but more expensive.
 
     Returns:
         One pair of arrays `(boxes, n)` per value of the graph, value 0 (the input) first. A bound

@@ -15,10 +15,10 @@ from ..ops import Curve, Largest, Step
 
 
 def _gaps(curve: Curve) -> Iterator[tuple[int, float, float, tuple[bool, bool]]]:
-    """Yield `(code, least, most, strict)` for every linear piece of a curve.
+    """Yield `(code, least, most, strict)` for every linear piece of a curve with several pieces.
 
-    `least` and `most` are the ends of the piece. `strict` states for each end whether the curve
-    jumps there.
+    `least` and `most` are the endpoints of the piece. `strict` states for each of the two whether
+    the curve jumps there.
     """
     ends = (-np.inf, *curve.knots, np.inf)
     last = len(curve.bends) - 1

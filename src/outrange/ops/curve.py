@@ -159,12 +159,17 @@ class Curve:
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return the exact range over each `[lo, hi]`, widened by the stated error.
 
+        A range of arguments that extends outside `on` gets the bounds `beyond`.
+
         Args:
             lo: Lower bounds of the argument, of any shape.
             hi: Upper bounds, of the same shape.
 
         Returns:
             `(least, most)`, arrays of that shape.
+
+        Raises:
+            InputError: A range contains a hole, or extends outside `on` although `beyond` is None.
         """
         lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
         out = self.outside(lo, hi)

@@ -1,4 +1,4 @@
-"""The table of all curves by name, filled when `outrange.ops` is imported."""
+"""The tables of all curves and staircases by name, filled when `outrange.ops` is imported."""
 
 import dataclasses
 import functools

@@ -62,7 +62,7 @@ def check_affine(op: Affine, seed: int = 0) -> None:
 
 
 def check_part(op: Affine | Rearrange | Largest, wanted: np.ndarray, seed: int = 0) -> None:
-    """Check that `restricted` returns a part of an op that agrees with the op.
+    """Check that `restrict` returns a part of an op that agrees with the op.
 
     The part must have all the results in `wanted`, read only the entries that it states, and
     compute the same values as the op.

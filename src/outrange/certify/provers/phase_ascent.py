@@ -98,7 +98,7 @@ class PhaseAscent:
         Args:
             cases: The cases to improve.
             steps: Number of ascent steps; with 0, the cases are only bounded.
-            target: Cases whose bound reaches this value are not improved further.
+            target: Cases whose bound reaches this value may be dropped from the ascent.
         """
         share, pull = cases.share.copy(), cases.pull.copy()
         cases.bound[:] = -np.inf

@@ -213,7 +213,7 @@ def _is_single(op: Affine) -> bool:
 
 
 def find_integers(op: Any, integer_inputs: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a mask of the results that must be integers, given the same masks of the inputs."""
+    """Return a mask of the results that must be integers, from masks of the inputs' integers."""
     if isinstance(op, Rearrange):
         whole = op.run([k.astype(np.float64) for k in integer_inputs], fill=False) > 0
         return np.where(op.index < 0, op.fill == np.rint(op.fill), whole)

@@ -1,4 +1,7 @@
-"""`y = x ** exponent`, for all `x` if the exponent is an integer above 1, else for positive `x`."""
+"""`y = x ** exponent`, for all `x` if the exponent is a nonnegative integer, else for `x >= 0`.
+
+A negative exponent excludes 0.
+"""
 
 import numpy as np
 

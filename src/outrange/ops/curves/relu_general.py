@@ -1,7 +1,7 @@
 """ReLU with all of its arguments, as in `keras.layers.ReLU`.
 
 `y = min(x, max_value)` above the threshold, `negative_slope * (x - threshold)` at and below it.
-There is a jump unless the threshold is 0.
+There is a jump at the threshold, unless `threshold` or `max_value` is 0.
 """
 
 from fractions import Fraction

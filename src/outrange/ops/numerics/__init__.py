@@ -1,1 +1,1 @@
-"""Numerical helpers of the ops: roots, sliding windows, scattered sums."""
+"""Numerical helpers of the ops: balls, Taylor series, roots, sliding windows, scattered sums."""

@@ -17,7 +17,8 @@ trained weight in a thousand lies on one.
 def grid_of(values: np.ndarray) -> float:
     """Return the largest power of two that divides all numbers; 0 if it is below `FINEST`.
 
-    The result is infinite if all numbers are 0, since 0 lies on any grid.
+    The result is infinite if all numbers are 0, since 0 lies on any grid. It is 0 if a number is
+    not finite.
 
     Example:
         >>> grid_of(np.array([1.0, -0.75])), grid_of(np.array([0.1])), grid_of(np.zeros(3))

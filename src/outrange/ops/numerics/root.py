@@ -15,7 +15,7 @@ ENOUGH = 2.0**-42
 def root(height: Elementwise, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Return points in `[lo, hi]` near the zero of an increasing function `height`.
 
-    If the zero lies outside, the end nearer to it is returned. Only tightness depends on the
+    If the zero lies outside, the nearer endpoint is returned. Only tightness depends on the
     accuracy of the root, not soundness.
 
     Args:

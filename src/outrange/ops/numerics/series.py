@@ -83,7 +83,7 @@ class Functions:
 
     @property
     def nan(self) -> SeriesBall:
-        """A number about which nothing is known, and which has no series."""
+        """An unknown number; it has no series, so reading this property raises `UndecidedError`."""
         raise UndecidedError
 
     def mpf(self, value: Any) -> SeriesBall:

@@ -91,7 +91,7 @@ class Expressions:
         return node.constant if isinstance(node, Sum) and not node.terms else None
 
     def terms(self, e: int) -> tuple[Terms, Fraction]:
-        """Return the terms and the constant of an expression that is written as a sum."""
+        """Return the terms and the constant of a sum; any other expression is a single term."""
         node = self.nodes[e]
         if isinstance(node, Sum):
             return dict(node.terms), node.constant
@@ -210,7 +210,7 @@ class Expressions:
     ) -> int:
         """Return an expression that selects a branch by the value of `argument`.
 
-        For a constant argument, this is the branch itself.
+        For a constant argument, this is the selected branch itself.
         """
         knots = tuple(Fraction(k) for k in knots)
         value = self.value_of(argument)

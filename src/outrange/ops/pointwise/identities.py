@@ -23,7 +23,13 @@ _ONE_AT_0 = ("exp", "cosh", "cos", "erfc")
 def in_sum(
     t: Expressions, terms: Mapping[Monomial, Fraction], constant: Fraction
 ) -> tuple[Mapping[Monomial, Fraction], Fraction]:
-    """Replace `c + c f(u)` by a function that is 0 where `f` is -1, and `2 sigmoid - 1` by tanh."""
+    """Replace the constant and one term of a sum by one function, if the two match an identity.
+
+    For example, `1 - erf(u)` becomes `erfc(u)`, and `2 sigmoid(u) - 1` becomes `tanh(u / 2)`.
+
+    Returns:
+        The new terms and constant; those passed if nothing matches.
+    """
     for monomial, c in list(terms.items()):
         if not constant or len(monomial) != 1 or monomial[0][1] != 1:
             continue

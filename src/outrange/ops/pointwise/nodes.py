@@ -39,7 +39,11 @@ class Apply:
 
 @dataclass(frozen=True)
 class Switch:
-    """The branch for the interval between `knots` around `argument`; at a knot, one of `at`."""
+    """An expression that equals one of `branches`, depending on the value of `argument`.
+
+    There is one branch for each interval between neighboring `knots`, and one entry of `at` for the
+    value exactly at each knot.
+    """
 
     argument: int
     knots: tuple[Fraction, ...]

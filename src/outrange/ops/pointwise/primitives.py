@@ -23,7 +23,7 @@ class Primitive:
 
     Args:
         slope: A function of the table, `u` and the attributes that returns the derivative at `u`.
-        above: The number above which the function is defined; None if it is defined everywhere.
+        above: Lower endpoint of the function's domain; None if it is defined everywhere.
         waves: Whether it is a sine or cosine.
         pole: Whether it is infinite at `above`.
     """

@@ -211,7 +211,8 @@ class _Facts:
     def reach(self, lo: float, hi: float) -> tuple[float, float]:
         """Return an interval around 0 that contains no cell marked as broken in its `Shape`.
 
-        If its length is negligible, return an interval around 1 or -1 instead. The length is
+        If 0 is not inside `[lo, hi]`, the interval is around a point near the endpoint closer to 0.
+        If its length is negligible, the result is an interval around 1 or -1 instead. The length is
         negligible at a pole where float64 overflows, such as that of `exp(1 / x)`.
         """
         stretch = self._around(0.0, lo, hi)

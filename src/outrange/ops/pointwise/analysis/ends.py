@@ -29,6 +29,9 @@ def open_ends(
         t: The table of expressions.
         whole: The expression, with its branches.
         f: The function in float64.
+        first: The leftmost piece of the function.
+        last: The rightmost piece of the function.
+        on: The interval on which the function is described.
     """
     ends = []
     for piece, edge in ((first, first.left), (last, last.right)):
