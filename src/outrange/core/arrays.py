@@ -13,7 +13,7 @@ Elementwise = Callable[[np.ndarray], np.ndarray]
 
 
 def linear_forms(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return `values @ rows.T`, `(batch, k)`, by indexing if no row has several nonzero entries.
+    """Return `values @ rows.T`, `(batch, k)`, by indexing if no row has two nonzero entries.
 
     For example, the range of thousands of outputs has one single-entry form per output, and the
     matrix product would cost more than the network.

@@ -26,8 +26,11 @@ from typing import Protocol
 
 
 OPERATIONS = 1e9
-"""Operations (a multiplication and an addition) in one second of counted time: about as many as
-NumPy executes in a second on one core, including the time lost between large products."""
+"""Number of operations (a multiplication and an addition each) in one second of counted time.
+
+NumPy executes about as many in a second on one core, including the time lost between large
+products.
+"""
 
 READING = 1e-4
 """Counted seconds that each reading or report of work adds, to account for surrounding code."""
@@ -184,7 +187,10 @@ def deadline(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def no_deadline() -> Iterator[None]:
-    """Suspend the deadline for work without which an answer would be lost."""
+    """Suspend the deadline and all flags of `stopped_by` inside the context.
+
+    Used for work without which an answer would be lost.
+    """
     token, stop = _deadline.set(float("inf")), _stops.set(())
     try:
         yield
@@ -243,15 +249,19 @@ def check_stopped() -> None:
 
 
 def seconds_left() -> float:
-    """Return the seconds until the deadline: infinite without one, negative after it."""
+    """Return the seconds until the deadline.
+
+    The result is infinite without a deadline, negative after it, and minus infinity if a flag of
+    `stopped_by` is set.
+    """
     return -float("inf") if is_stopped() else _deadline.get() - read_clock()
 
 
 def check_deadline() -> None:
-    """Raise `OutOfTime` if the deadline has passed.
+    """Raise `OutOfTime` if the deadline has passed or the caller has canceled the question.
 
     Raises:
-        OutOfTime: The deadline has passed.
+        OutOfTime: The deadline has passed, or a flag of `stopped_by` is set.
     """
     if read_clock() > _deadline.get() or is_stopped():
         raise OutOfTime
@@ -277,10 +287,10 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds left until the limit: 0 after it, infinite without one."""
+        """Seconds left until the limit: 0 after it, infinite without a limit and a deadline."""
         return 0.0 if is_stopped() else max(0.0, self.limit - self.seconds)
 
     @property
     def expired(self) -> bool:
-        """Whether the limit has passed."""
+        """Whether the limit has passed or a flag of `stopped_by` is set."""
         return self.seconds > self.limit or is_stopped()

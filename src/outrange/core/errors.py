@@ -12,7 +12,7 @@
 
 
 class OutrangeError(Exception):
-    """Base class of every error this library raises on purpose."""
+    """Base class of every error that this library raises on purpose."""
 
 
 class InputError(OutrangeError, ValueError):

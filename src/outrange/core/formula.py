@@ -97,7 +97,7 @@ def negate(formula: Formula) -> Formula:
 
 
 def atoms(formula: Formula) -> Iterator[Atom]:
-    """Yield every atom, left to right."""
+    """Yield every atom of the formula, from left to right."""
     pending = [formula]
     while pending:
         part = pending.pop()
@@ -195,7 +195,7 @@ def rounding(formula: Formula, v: np.ndarray) -> np.ndarray:
 
 
 def holds(formula: Formula, lo: Point, hi: Point) -> bool | None:
-    """Return True if the formula holds everywhere in `[lo, hi]`, False if nowhere, else None.
+    """Return whether the formula holds everywhere in `[lo, hi]`: True, False if nowhere, else None.
 
     Args:
         formula: A formula over the entries of `lo`.

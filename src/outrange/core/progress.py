@@ -31,11 +31,14 @@ _phases: ContextVar[list[tuple[float, str]] | None] = ContextVar("outrange_phase
 
 @dataclass(frozen=True)
 class Stage:
-    """Event that marks the start of a stage of a computation and the end of the previous one.
+    """Event that announces a stage of a computation and the names of the outputs.
+
+    A stage lasts until the next event of this class that has a text.
 
     Args:
-        text: Short description of the stage; None if the stage is unchanged.
-        names: Names of the outputs.
+        text: Short description of the new stage. None means that the current stage goes on, and
+            that the event only announces `names`.
+        names: Names of the outputs; empty if they are not known yet.
     """
 
     text: str | None

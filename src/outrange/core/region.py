@@ -68,7 +68,7 @@ class DeclaredTensor:
 
     Args:
         name: Name in the file; the model's own name may differ.
-        element: Its element type, as the file writes it: `"real"`, `"float32"`.
+        element: Element type in the notation of the file, such as `"real"` or `"float32"`.
         shape: Sizes of all axes; empty for a scalar.
     """
 
@@ -101,7 +101,7 @@ class DeclaredNetwork:
 
 @dataclass(frozen=True, eq=False)
 class Specification:
-    """A property read from a file: the network is safe if no input and output satisfy `unsafe`.
+    """A property read from a file; a network is safe if no input and its output satisfy `unsafe`.
 
     Args:
         name: Name shown in reports.

@@ -33,7 +33,7 @@ def up(x: float, ulps: int = 1) -> float: ...
 @overload
 def up(x: np.ndarray, ulps: int = 1) -> np.ndarray: ...
 def up(x: Numbers, ulps: int = 1) -> Numbers:
-    """Return a float64 at least `ulps` steps above `x`."""
+    """Return the float64 number `ulps` steps above `x`, entry by entry."""
     for _ in range(ulps):
         x = next_toward(x, np.inf)
     return x
@@ -44,7 +44,7 @@ def down(x: float, ulps: int = 1) -> float: ...
 @overload
 def down(x: np.ndarray, ulps: int = 1) -> np.ndarray: ...
 def down(x: Numbers, ulps: int = 1) -> Numbers:
-    """Return a float64 at least `ulps` steps below `x`."""
+    """Return the float64 number `ulps` steps below `x`, entry by entry."""
     for _ in range(ulps):
         x = next_toward(x, -np.inf)
     return x

@@ -80,8 +80,8 @@ class Tally:
         """Count a tensor of `shape` before it is allocated.
 
         Args:
-            shape: Its sizes, a batch axis included.
-            where: The tensor and its layer, as the message names them.
+            shape: Sizes of all axes of the tensor, including a batch axis.
+            where: Phrase that names the tensor and its layer in the error message.
 
         Raises:
             ModelError: The total exceeds the limit.
@@ -89,7 +89,7 @@ class Tally:
         self.total += self.check_room(shape, where)
 
     def check_room(self, shape: Iterable[int], where: str) -> int:
-        """Return the number of entries of a tensor if it fits, without adding it to the total.
+        """Return the number of entries of a tensor if it fits, and leave the total unchanged.
 
         Raises:
             ModelError: The tensor does not fit.

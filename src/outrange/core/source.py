@@ -58,7 +58,7 @@ class PropertySource(_Source):
 
 @dataclass(frozen=True)
 class Provenance:
-    """The question behind an answer; repeating it with the same model yields the same answer.
+    """The question behind an answer; the same question about the same model has the same answer.
 
     The models are the answer's `sources`; the strength of its proof is its `warrant`.
 
@@ -103,7 +103,8 @@ def array_digest(arrays: Iterable[Any]) -> str:
 def value_digest(value: Any) -> str:
     """Return the SHA-256 of an argument made of numbers, strings, arrays, records and collections.
 
-    For any other object only the class is hashed, since its address carries no information.
+    Tables and instances of this library's classes are hashed by their contents. For any other
+    object, only the name of its class is hashed.
     """
     digest = hashlib.sha256()
     _hash_value(digest, value)

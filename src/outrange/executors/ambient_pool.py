@@ -53,6 +53,8 @@ def ambient_workers() -> Workers | None:
 def use_workers(workers: Workers | None) -> Iterator[None]:
     """Divide the searches that start inside the context among `workers`.
 
+    When the context ends, `workers` is closed.
+
     Args:
         workers: The ambient worker pool inside the context; None for no pool.
     """

@@ -21,7 +21,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 TASK_SECONDS = 0.5
-"""Target duration of a task of several questions, in seconds."""
+"""Largest expected duration of a task of several questions, in seconds."""
 
 MIN_TASK_SECONDS = 0.04
 """Minimum duration of a task of short questions, in seconds.
@@ -78,7 +78,7 @@ class Chunks:
         return max(1, min(fit, max(least, waiting // (TASKS_PER_WORKER * max(workers, 1)))))
 
     def ahead(self, waiting: int, workers: int) -> int:
-        """Return the number of tasks to queue at each worker, 0 or 1.
+        """Return the number of tasks to queue at each worker behind its running task, 0 or 1.
 
         Args:
             waiting: Number of questions that have not been sent to a worker.
@@ -88,7 +88,10 @@ class Chunks:
         return int(is_short and waiting > workers)
 
     def patience(self, size: int) -> float:
-        """Return how long, in seconds, a task of `size` questions may keep starting new ones."""
+        """Return how long, in seconds, a task of `size` questions may keep starting new ones.
+
+        The result is 0 before any duration is known.
+        """
         return PATIENCE * size * self._usual if self._lately else 0.0
 
     @property

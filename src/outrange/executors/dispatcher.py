@@ -42,7 +42,8 @@ class TaskResult:
     Args:
         key: The identifier under which the task was submitted.
         value: The return value of the task; None if it failed or was lost.
-        error: The exception that the task raised, or that describes how it was lost.
+        error: The exception that the task raised, or that describes how it was lost; None if the
+            task succeeded.
         lost: True if the task's worker disappeared or hung. The outcome is then unknown, and the
             task may be submitted again.
         node: The node that ran the task, if it was submitted to a node.
@@ -86,7 +87,7 @@ class Dispatcher:
         self._warned = False
 
     def __len__(self) -> int:
-        """Return the number of unfinished tasks."""
+        """Return the number of submitted tasks whose results have not been collected yet."""
         return len(self._running) + len(self._lost)
 
     @property
@@ -95,7 +96,9 @@ class Dispatcher:
         return list(self._running)
 
     def free_slots(self, ahead: int) -> int:
-        """Return how many more tasks can be submitted; it is negative if there are too many.
+        """Return how many more tasks can be submitted now.
+
+        The result is negative if there are too many tasks, and 0 if the pool is broken.
 
         Args:
             ahead: Number of tasks to queue at each worker, so that it need not wait for its next
@@ -104,7 +107,7 @@ class Dispatcher:
         return 0 if self.pool.broken else (1 + ahead) * self.pool.size - len(self)
 
     def next_node(self, ahead: int, results: Sequence[TaskResult] = ()) -> WorkerNode | None:
-        """Return the node with the fewest tasks, or None if all nodes have enough tasks.
+        """Return the node with the fewest tasks, or None if each has more than `ahead` tasks.
 
         Args:
             ahead: Number of tasks to queue at each node, as in `free_slots`.

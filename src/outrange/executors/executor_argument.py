@@ -16,6 +16,8 @@ from .cores import cores
 def use_executor(executor: Any, resume: str | os.PathLike | None) -> Iterator[None]:
     """Distribute the searches inside the context to workers, and checkpoint their state.
 
+    If both arguments are None, the context changes nothing.
+
     Args:
         executor: The public argument. If it is None and `resume` is given, threads of this process
             are used.

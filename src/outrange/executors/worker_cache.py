@@ -135,6 +135,7 @@ def run_task(
 
     Raises:
         WrongVersion: The worker has another version of outrange.
+        TimeoutError: The task ran out of time.
     """
     if version != VERSION:
         raise WrongVersion(

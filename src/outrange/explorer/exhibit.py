@@ -47,7 +47,7 @@ class Exhibit:
 
     Args:
         network: The network to explore.
-        box: The initial input set, which the slider tracks span.
+        box: Bounding box of the initial input set. The slider tracks span it.
         given: Whether the user chose the initial input set.
         seconds: Time limit of the search for the ranges of one input set.
         integer: `(inputs,)` bool, True for inputs that are integers.
@@ -72,7 +72,8 @@ class Exhibit:
             seconds: Time limit of the search for the ranges of one input set.
 
         Raises:
-            InputError: The box is invalid, or the model has too many inputs or outputs to draw.
+            InputError: The box or `seconds` is invalid, or the model has too many inputs or outputs
+                to draw.
         """
         graph = network.graph
         for what, count, most in (
@@ -107,6 +108,8 @@ class Exhibit:
     def input_set(self, box: Box) -> Box | Mixed:
         """Return the inputs of a box that satisfy the integer and one-hot constraints.
 
+        If the box fixes every input with such a constraint, the result is `box` itself.
+
         Args:
             box: The box that the sliders show.
 
@@ -121,7 +124,7 @@ class Exhibit:
         return sampled_set(self.network.graph.inputs, self.input_set(box))[1]
 
     def regions(self, box: Box) -> list[Region]:
-        """Return regions whose union is the same set of inputs as `input_set(box)`."""
+        """Return regions whose union contains the inputs of a box that satisfy the constraints."""
         return regions(self.network.graph.inputs, self._with_integers(box))
 
     def _with_integers(self, box: Box) -> Mixed:
@@ -130,7 +133,7 @@ class Exhibit:
 
     @property
     def is_large(self) -> bool:
-        """Whether the network is too large to compute linear bounds while a slider is dragged."""
+        """Whether the network is so large that interval bounds are shown before linear bounds."""
         return entries(self.network.graph) > LARGE
 
     def hello(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class NewestWorker:
         self._thread: threading.Thread | None = None
 
     def post(self, task: Callable[[], None]) -> None:
-        """Run `task` as soon as the current one has stopped.
+        """Stop the current task, and run `task` as soon as the current one has ended.
 
         Args:
             task: A function that raises no exception except `OutOfTime`.

@@ -1,4 +1,4 @@
-"""The computation graph: the one form that every front-end produces and every domain reads."""
+"""The computation graph, which every front-end builds and every abstract domain analyzes."""
 
 from .builder import Builder as Builder
 from .composites.convolution import convolve as convolve, convolve_transposed as convolve_transposed

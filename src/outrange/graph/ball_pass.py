@@ -26,8 +26,8 @@ class CoefficientBalls:
     """The coefficients of an affine op, enclosed in balls (intervals of arbitrary precision).
 
     Args:
-        parts: For each input, the matrix `(m, n_i)`: a matrix of balls if many entries are nonzero,
-            else a list of pairs `(entry, coefficient)` per row.
+        parts: For each input, its matrix of coefficients `(m, n_i)`. If many entries are nonzero,
+            it is a matrix of balls, else a list of pairs `(entry, coefficient)` for each row.
         bias: Balls `(m,)`, one per result.
     """
 
@@ -90,7 +90,7 @@ class BallPass:
         graph: The network to evaluate.
         map_of: Function that returns the coefficients of a node.
         count: The number of points.
-        ends: Float64 intervals of every value, `(count, n)` each.
+        ends: Float64 lower and upper bounds of every value, `(count, n)` each.
         until: Deadline, as a value of `core.clock.read_clock`.
     """
 
@@ -107,9 +107,10 @@ class BallPass:
         self._definitions = Definitions()
 
     def values(self, x: list[Any], wanted: Sequence[int]) -> list[Any] | None:
-        """Return the balls of the values `wanted`, one value after another; None if time ran out.
+        """Return one list with the balls of all values in `wanted`; None if time ran out.
 
-        Each value lists the balls of its first entry at all points, then those of the next entry.
+        The list contains one value after another. For each value, the balls of its first entry at
+        all points come first, then the balls of its second entry, and so on.
         """
         graph = self._graph
         last = {j: k for k, node in enumerate(graph.nodes, 1) for j in node.inputs}
@@ -213,8 +214,8 @@ def _on_lines(
 ) -> list[Any]:
     """Evaluate a continuous piecewise-linear curve at each of the balls `x`.
 
-    Each result is the hull of the lines on which a ball may lie. Where float64 intervals determine
-    the line, the ball is not compared with the knots.
+    Each result is the hull of the values on all lines that apply to some point of the ball. Where
+    the float64 intervals determine the line, the ball is not compared with the knots.
     """
     lo, hi = (end.T.ravel() for end in ends)
     firsts = np.searchsorted(knots, np.where(np.isnan(lo), -np.inf, lo), "right").tolist()

@@ -38,17 +38,17 @@ class Builder:
 
     Args:
         inputs: The model's inputs (shapes without the batch axis), in a fixed order.
-        source: The layer path of nodes added from now on; front-ends keep it current.
-        operation: The framework's operation that adds nodes; front-ends keep it current, too.
+        source: The layer path of nodes added from now on. Front-ends set it for every layer.
+        operation: The framework's operation to which nodes added from now on belong.
         within: `(entries, least, most)`: limits on integer entries of the flat input.
-        bounded: `(value, least, most)`: limits outside of which the graph differs from the model.
-        moved: After `finish`: maps each remaining value to its index in the graph.
+        bounded: `(value, least, most)`: limits on a value, valid where graph and model agree.
+        moved: After `finish`: maps the index of each remaining value to its index in the graph.
         plain: After `finish`: the graph as recorded, if it differs from the finished graph.
         whole: Maps a value to its op at the time of analysis and a mask of its integer entries.
         entries: Running total of the entries of all values.
         steps: Running count of the nodes.
-        bypassed: After `finish`: the values of the graph that a fused curve bypasses. Other nodes
-            read them only in `plain`.
+        bypassed: After `finish`: values of the graph that lie inside a fused region. Some nodes
+            that read them in `plain` read the root of the region in the graph.
     """
 
     inputs: Sequence[Slot]
@@ -147,7 +147,7 @@ class Builder:
         return Value(self, len(self.nodes), shape)
 
     def mark_layer(self, path: str, value: Operand) -> None:
-        """Record that the layer `path` returned `value` (once per call)."""
+        """Record that a call of the layer `path` returned `value`; ignore a constant."""
         if isinstance(value, Value):
             self.layers.setdefault(path, []).append(value.index)
 
@@ -171,7 +171,7 @@ class Builder:
         *,
         name: str = "rearrange",
     ) -> Value:
-        """Select output entries from the flattened, concatenated `values`; `-1` selects `fill`."""
+        """Select entries of the concatenated, flat `values` by `index`; `-1` selects `fill`."""
         index = np.asarray(index, np.int64)
         flat = index.ravel()
         sizes = tuple(v.size for v in values)
@@ -207,7 +207,7 @@ class Builder:
             operands: Values and constants to rearrange.
 
         Returns:
-            A value per array that `function` returned, in the same form (array or list).
+            One value, or a list, as `function` returned; arrays if all operands are constants.
         """
         values = [v for v in operands if isinstance(v, Value)]
         if not values:
@@ -403,7 +403,7 @@ class Builder:
     def largest(self, x: Value, windows: ArrayLike, shape: Shape, *, negate: bool = False) -> Value:
         """Return the largest entry of each window, or the smallest with `negate`.
 
-        `-1` in `windows` marks an absent entry.
+        Each row of `windows` lists positions in the flattened `x`, with `-1` for an absent entry.
         """
         if negate:
             flipped = self.largest(self.affine_map(x, -1.0), windows, shape)

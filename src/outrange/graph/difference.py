@@ -26,7 +26,8 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
             runs may round differently, or overflow; intermediate values explain such a difference.
 
     Returns:
-        A graph with the inputs and outputs of `first`.
+        A graph with the input and output names of `first`. Each input has the limits of both
+        networks, and accepts integers only if either network does.
 
     Raises:
         InputError: The sizes differ.
@@ -71,7 +72,7 @@ def difference(first: Graph, second: Graph, *, in_full: bool = False) -> Graph:
 
 
 def _common(first: Slot, second: Slot) -> Slot:
-    """Merge two corresponding inputs: integer if either one is, within the limits of the two."""
+    """Return the input `first`, limited to the numbers that `second` accepts, too."""
     least, most = (
         np.maximum(first.limits[0], second.limits[0]),
         np.minimum(first.limits[1], second.limits[1]),
@@ -84,7 +85,10 @@ def _format_slots(slots: tuple[Slot, ...]) -> str:
 
 
 def _same(a: Op, b: Op) -> bool:
-    """Return whether two ops of one kind compute the same function with the same numbers."""
+    """Return whether two ops of one kind compute the same function with the same numbers.
+
+    Two curves are the same only if they are one object.
+    """
     if a is b:
         return True
     if isinstance(a, Affine) and isinstance(b, Affine):

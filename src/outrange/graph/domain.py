@@ -25,7 +25,7 @@ def is_inside(graph: Graph, values: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def restricted_functions(graph: Graph) -> Iterator[tuple[Curve, int]]:
-    """Yield the functions that are not defined everywhere, each with the value it reads."""
+    """Yield the functions that are not defined everywhere, each with the index of its argument."""
     for node in graph.nodes:
         if isinstance(node.op, Curve) and is_restricted(node.op):
             yield node.op, node.inputs[0]

@@ -38,7 +38,7 @@ class EntryExpressions:
     ids: np.ndarray
 
     def distinct(self, table: Expressions) -> list[int]:
-        """Return the indices of the distinct expressions, without constants that are float64."""
+        """Return the indices of the distinct expressions, without those of float64 constants."""
         expressions = []
         for e in np.unique(self.ids).tolist():
             value = table.value_of(e)
@@ -52,7 +52,8 @@ def entry_expressions(
 ) -> EntryExpressions | None:
     """Express the entries of `value` in terms of `root`, through the values `inner`.
 
-    Returns None if an entry depends on several entries of `root`.
+    Returns None if an entry depends on several entries of `root`, or on a value that is neither
+    `root` nor in `inner`.
     """
     size = _root_size(nodes, root, inner)
     expressions = {root: EntryExpressions(np.arange(size), np.full(size, table.x))}

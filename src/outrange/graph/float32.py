@@ -1,9 +1,10 @@
 """Float32 deviation: how far float32 inference may be from the real-valued graph at a point.
 
-Two estimates run side by side. The *bound* carries every local rounding forward by the magnitudes
-of the weights: it holds in any order of summation, and is loose for deep networks. The *noise*
-carries random roundings of the same local sizes through the graph itself: it is tight, but misses a
-jump that rounding may step across. A point near a jump is judged by the bound alone.
+There are two estimates. The *bound*, computed here, carries every local rounding forward by the
+magnitudes of the weights: it is valid for any order of summation, and loose for deep networks. The
+*noise*, computed in `frontends.tolerance`, carries random roundings of the same local sizes through
+the graph: it is tight, but misses a jump that rounding may step across. A point near a jump is
+judged by the bound alone.
 
 The bound, for an op that float32 computes from operands with an error of `e`:
 
@@ -257,7 +258,7 @@ def _flush_error(y: np.ndarray, moved: np.ndarray, computed: FloatType) -> np.nd
 def _pointwise(
     op: Pointwise, inputs: Sequence[np.ndarray], before: Sequence[np.ndarray], y: np.ndarray
 ) -> np.ndarray:
-    """Return the largest change of a product, quotient or comparison due to its inputs' errors."""
+    """Return the largest change of `op` when every input moves by its error, up or down."""
     out = np.zeros(y.shape)
     for signs in product((-1.0, 1.0), repeat=len(inputs)):
         moved = op.run(tuple(x + s * e for x, e, s in zip(inputs, before, signs, strict=True)))

@@ -123,7 +123,7 @@ def smoothed_values(
 
 
 def is_discontinuous(op: Op) -> TypeGuard[Curve]:
-    """Return whether an op is a curve that jumps and that is not a table of unordered rows."""
+    """Return whether an op is a curve with jumps, including a staircase but no table lookup."""
     if isinstance(op, Step) and (op.rows is not None or op.is_staircase):
         return op.rows is None
     return isinstance(op, Curve) and bool(op.jumps)
@@ -179,7 +179,8 @@ def output_gradient(
 ) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return a function `(x (b, d), k (b,)) -> (outputs (b, m), gradient (b, d))`.
 
-    The gradient at `x[i]` is that of output `k[i]`; slopes that are not finite are replaced by 0.
+    The gradient at `x[i]` is that of output `k[i]`. NaN is replaced by 0, and an infinite slope by
+    the finite number of largest magnitude.
     """
 
     def gradient(x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -40,7 +40,8 @@ RANGES = {
 def cast_to_integer(b: Builder, x: Operand, dtype: str) -> Operand | None:
     """Return `x` as another integer type, whose range becomes a limit on `x`.
 
-    Returns None if `x` is not known to be an integer, or if `dtype` is bool or not an integer type.
+    Returns None if `x` is not known to be an integer, if no input of the graph is one, or if
+    `dtype` is bool or not an integer type.
     """
     if dtype == "bool" or dtype not in RANGES or not any(slot.whole for slot in b.inputs):
         return None
@@ -133,9 +134,11 @@ def _is_integer(x: np.ndarray) -> np.ndarray:
 
 
 def compare_integers(b: Builder, how: str, x: Operand, y: Operand) -> Operand | None:
-    """Return 1 where a comparison of integers is true, else 0; None if they may not be integers.
+    """Return 1 where the comparison `how` of integers is true, else 0.
 
-    The result has no jump: nothing lies between two integers, so a slope there is equivalent.
+    The result is None if an operand may not be an integer, or if no input of the graph is one.
+
+    Otherwise, it has no jump: between two integers, a slope is equivalent to a jump.
     """
     if not any(slot.whole for slot in b.inputs):
         return None

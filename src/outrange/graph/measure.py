@@ -16,13 +16,15 @@ from .values import Operand, Value
 
 
 def objective(graph: Graph, form: Atom) -> Graph:
-    """Build the graph whose only output is the value of a form of inputs and outputs.
+    """Build the graph whose only output is a linear form of the inputs and outputs of `graph`.
 
-    `measure` preserves only the sign of a form; an objective needs its value.
+    `measure` preserves only the sign of an inequality's left-hand side; an objective needs its
+    value.
 
     Args:
         graph: The network under study.
-        form: A form over the flat inputs and outputs, in this order; its comparison is ignored.
+        form: An inequality over the flat inputs and outputs, in this order. Its left-hand side is
+            the form, and the comparison is ignored.
 
     Returns:
         A graph with the same inputs.

@@ -80,15 +80,15 @@ class BallEvaluator:
 
         Args:
             points: Finite points, `(batch, inputs)`.
-            ends: Float64 intervals of every value of the graph: least and largest entries `(batch,
-                n)`.
+            ends: Float64 lower and upper bounds of every value of the graph, `(batch, n)` each.
             values: Indices of the requested values.
             bits: The precision of the first pass.
             until: Time at which to give up, as `read_clock` counts it; `latest()` by default.
 
         Yields:
             One ball per entry and point, ordered by entry and then by point. Passes end when time
-            or work is used up, or when more digits do not help.
+            or work is used up, after `MOST_BITS`, or when more digits do not help. There is no pass
+            if the graph has too many coefficients or a point is not finite.
         """
         if not self.affordable or not np.isfinite(points).all():
             return
@@ -139,7 +139,12 @@ class BallEvaluator:
 
 
 def latest(seconds: float = math.inf) -> float:
-    """Return the time, as `read_clock` counts it, at which an evaluation gives up."""
+    """Return the time, as `read_clock` counts it, at which an evaluation gives up.
+
+    Args:
+        seconds: Time limit from now. The ambient deadline shortens it, but never to less than
+            `LEAST_SECONDS`.
+    """
     return read_clock() + max(min(seconds, seconds_left()), LEAST_SECONDS)
 
 

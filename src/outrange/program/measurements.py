@@ -45,7 +45,8 @@ class Rehearsal:
         error: The message of the backend's exception, or `""`.
         looks: `(step, loss on the first rows)` before some of the steps and after the last.
         outputs: The copy's outputs on the first rows after the last step, one array per output.
-        in_training: These outputs in training mode; empty if that mode computes the same values.
+        in_training: The copy's outputs on the first rows in training mode; empty if training mode
+            computes the same values as inference.
     """
 
     losses: tuple[float, ...]

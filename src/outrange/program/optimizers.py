@@ -13,7 +13,7 @@ class Optimizer:
 
     Args:
         kind: Name of its Keras class, for example `"SGD"`.
-        rate: The learning rate; for a schedule, the largest rate of its first thousand steps.
+        rate: The learning rate; for a schedule, the largest rate at steps 0, 1, 10, 100 and 1000.
         momentum: The momentum; 0 for optimizers without one.
         options: Its other numeric hyperparameters, by their Keras names.
         scheduled: Whether the rate changes from step to step.

@@ -8,8 +8,10 @@ class KernelProduct:
     """The product of a dense layer, or of a convolution in which every output reads all channels.
 
     Args:
-        kernel: Index of the weight. Its last axis counts the units, the axis before it the inputs.
-        axis: The axis of the result, and of the multiplied tensor, that counts units or channels.
+        kernel: Index of the weight. Its last axis has one entry per unit, and the axis before it
+            one entry per input.
+        axis: The axis of the result that has one entry per unit, and of the multiplied tensor that
+            has one entry per input.
         own: Whether a built-in Keras layer multiplies by its own kernel.
         bias: Index of the bias that this layer adds to the product; None if it adds none.
     """

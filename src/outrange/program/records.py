@@ -177,7 +177,7 @@ class PartialGraph:
         written: The same graph operation by operation, as the model computes it. Dependencies
             are read from this graph, because `graph` fuses curves across layers.
         bypassed: The values of `graph` that a fused curve bypasses. Their bounds hold, but later
-            values do not read them.
+            values may not read them.
     """
 
     graph: Graph
@@ -211,9 +211,10 @@ class Program:
         free: Graph of the model in which nothing is assumed about tensors that training may change;
             None if nothing could be read.
         predict: Maps data in the user's form to the outputs: float32, one array per output.
-        measure: Maps `(x, y)` to the loss and its gradients.
+        measure: Maps `(x, y)` to the loss and its gradients; None if the program has no targets.
         rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps on a copy, on the
-            first rows or on batches drawn from all rows; None if the model cannot be copied.
+            first rows or on batches drawn from all rows. None if the model cannot be copied, or if
+            the program has no targets.
         unread: The parts that could not be inspected, with the reasons.
         changed_in_training: Whether some layer may compute something different in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
@@ -238,8 +239,8 @@ class Program:
         not_run: The reason why the framework cannot evaluate the data row by row, or `""`.
         in_training: Function that returns the program with the steps recorded in training mode, or
             None if they cannot be recorded. The field is None if they equal those of inference.
-        dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as in
-            `train.expected`; None if they cannot be computed.
+        dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as
+            `outrange.dead_start` computes them; None if they cannot be computed.
         batch_statistics: Function that returns the names of layers that use batch statistics in
             training, with the number of entries of one row that each statistic covers.
     """

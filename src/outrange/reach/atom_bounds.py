@@ -31,7 +31,12 @@ class UnsafePart:
 
 
 def unsafe_parts(violation: Formula, where: Trajectory) -> list[UnsafePart]:
-    """Return the ways to violate a specification, ordered by their last step."""
+    """Return one record for each disjunct of `violation`, ordered by the last step mentioned.
+
+    Args:
+        violation: The negated specification.
+        where: Layout of the trajectory.
+    """
     parts = violation.parts if isinstance(violation, Or) else (violation,)
     unsafe = [UnsafePart(part, where.last(part)) for part in parts if part != FALSE]
     return sorted(unsafe, key=lambda part: part.last)

@@ -216,7 +216,10 @@ class LoopSearch:
             raise OutOfTime
 
     def nearest(self) -> float | None:
-        """Return the least robustness of any simulated trajectory; None if there is none."""
+        """Return the robustness of the first simulated trajectory, to which the others are sorted.
+
+        The result is None without a specification or a trajectory.
+        """
         if self.unsafe is None or not len(self.points):
             return None
         far = robustness(self.unsafe, self.points[:1], self.states[:1], self.controls[:1])

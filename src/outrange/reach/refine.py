@@ -21,7 +21,8 @@ def sharpen(tubes: Tubes, nearest: float, near: float = LOOSE) -> bool:
         near: Tolerated distance of a margin from `nearest`, relative to `nearest`.
 
     Returns:
-        Whether a box was cut.
+        Whether boxes were replaced by their parts. False if no box needs a cut or can be cut, or if
+        a part is not closed.
     """
     wanted = nearest - near * abs(nearest)
     low = sorted((box for box in tubes.done if box.margin < wanted), key=lambda b: b.margin)
@@ -52,7 +53,7 @@ def refine(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray, near: float =
         near: Tolerated excess over the simulated range, relative to its width.
 
     Returns:
-        Whether a box was cut.
+        Whether boxes were replaced by their parts. False if no box needs a cut or can be cut.
     """
     over = _over(tubes, seen_lo, seen_hi)
     worst = over.max(axis=0)
@@ -89,7 +90,7 @@ def _over(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> np.ndarray:
 def looseness(tubes: Tubes, seen_lo: np.ndarray, seen_hi: np.ndarray) -> float:
     """Return the largest relative excess of the pipe over the simulated range.
 
-    The result is infinite while any box is open.
+    The result is infinite while any box is open, or if there is no box.
     """
     if tubes.waiting or not tubes.done:
         return np.inf

@@ -64,7 +64,11 @@ class _StepScope:
         self._where, self._k = where, k
 
     def variables(self, kind: str, name: str | None) -> np.ndarray:
-        """Return the indices of the states `x` or controls `u`, or of the one with the given name.
+        """Return the states `x` or the controls `u` at this step, as an array of affine forms.
+
+        Args:
+            kind: `"x"` for the states, `"u"` for the controls.
+            name: Name of a single state or control; None for all that conditions may use.
 
         Raises:
             InputError: The loop has no variable of that kind or name.

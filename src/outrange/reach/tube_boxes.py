@@ -70,7 +70,9 @@ def assumptions_at(batch: Sequence[TubeBox], k: int, graph: Graph) -> Assumed:
 
 
 def branches(box: TubeBox) -> list[TubeBox]:
-    """Split a box on its first undecided condition; return [] if cutting the box is better.
+    """Split a box on its first undecided condition, `box.guard`.
+
+    Return [] if there is none, or if cutting the box is better.
 
     Each trajectory belongs to one of the branches. A branch is shrunk to the part of the box in
     which its outcome is possible.

@@ -84,7 +84,7 @@ class Tubes:
 
     @property
     def margin(self) -> float:
-        """Least proved distance of any closed box from a violation."""
+        """Least proved distance of any closed box from a violation; infinite if none is closed."""
         return min((box.margin for box in self.done), default=np.inf)
 
     @property

@@ -136,7 +136,8 @@ def with_symbols(
 ) -> Zonotopes:
     """Return a form in which large errors are fresh symbols, and small ones are added to `rest`.
 
-    An error is large if it exceeds `FEW` times the largest error in any of the boxes.
+    The errors of an entry are large if, in some box of the batch, the entry's error exceeds `FEW`
+    times the largest error in that box.
     """
     finite = np.where(np.isfinite(errors), errors, 0.0)
     share = (finite > FEW * finite.max(axis=1, keepdims=True)) & (finite > 0)

@@ -36,7 +36,8 @@ def attention(
         scale: Factor of the scores.
         bias: A term added to the scores, which broadcasts to `(1, N, T, S)`, or None.
         mask: Constant truth values that broadcast to `(1, N, T, S)`; False entries are masked out.
-        soft_cap: If given, `c tanh(scores / c)` replaces the scores.
+        soft_cap: If given, a number `c`: `c tanh(scores / c)` replaces the scaled scores before
+            `bias` is added.
     """
     scores = b.affine_map(b.einsum("btnh,bsnh->bnts", query, key), scale)
     if soft_cap:
@@ -48,7 +49,10 @@ def attention(
 
 
 def masked_softmax(b: Builder, x: Operand, mask: ArrayLike | None = None) -> Operand:
-    """Return the softmax along the last axis over entries whose `mask` is True; others are 0."""
+    """Return the softmax along the last axis over entries whose `mask` is True.
+
+    Masked entries are 0. In a row in which every entry is masked, all are `1 / n`.
+    """
     if mask is None:
         return softmax(b, x, -1)
     mask = np.broadcast_to(np.asarray(mask, bool), x.shape)

@@ -1,4 +1,4 @@
-"""Conjunctions of inequalities as outputs of a graph that is otherwise unchanged."""
+"""Conjunctions of inequalities as the output of a graph whose nodes are unchanged."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..graph import Graph, Node
 
 
 def add_clause_outputs(graph: Graph, clauses: Sequence[Sequence[Atom]]) -> Graph:
-    """Add one output per clause to a graph: the largest left-hand side of its inequalities.
+    """Return a graph whose output has one entry per clause, its largest left-hand side.
 
-    Unlike `measure`, this rewrites nothing in the graph: its values keep their indices.
+    This output replaces the outputs of `graph`. Unlike `measure`, this function only appends nodes:
+    existing values keep their indices.
 
     Args:
         graph: The network under study.

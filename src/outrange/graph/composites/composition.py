@@ -17,7 +17,7 @@ from ..graph import Graph, Node, Slot
 
 
 def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) -> Graph:
-    """Build the graph of all networks side by side.
+    """Build one graph that evaluates all networks, each at its own inputs.
 
     Args:
         graphs: Maps names to graphs. The names become prefixes of inputs and outputs.
@@ -56,10 +56,11 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
 def _inputs(graphs: Mapping[str, Graph], index: np.ndarray) -> tuple[Slot, ...]:
     """Return the input slots of the composed graph.
 
-    An input that shares some entries with earlier inputs becomes a vector of its other entries.
+    An input that shares some entries with earlier inputs becomes a vector of its other entries. An
+    input that shares all of them is dropped.
 
     Raises:
-        InputError: An integer input is identified with a real one, which would add a condition.
+        InputError: Two identified inputs have different types (integer or real) or limits.
     """
     slots = [_add_prefix(name, slot) for name, graph in graphs.items() for slot in graph.inputs]
     remaining: list[Slot] = []

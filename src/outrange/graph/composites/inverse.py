@@ -1,7 +1,7 @@
-"""Tangent, inverse trigonometric and hyperbolic functions and cube roots, written with curves.
+"""Tangent, inverse trigonometric and hyperbolic functions, cube root and logarithm, from curves.
 
-Odd functions are written as `f(relu(x)) - f(relu(-x))`, so that nothing cancels and nothing jumps
-at 0.
+The inverse hyperbolic sine and the cube root are written as `f(relu(x)) - f(relu(-x))`, so that
+nothing cancels and nothing jumps at 0.
 """
 
 from __future__ import annotations

@@ -241,7 +241,10 @@ def sort(b: Builder, x: Value, axis: int = -1) -> Operand:
 
 
 def argsort(b: Builder, x: Value, axis: int = -1, *, downward: bool = False) -> Operand:
-    """Return the indices that sort `x` along `axis`; equal entries keep their order."""
+    """Return the indices that sort `x` along `axis`, in descending order if `downward`.
+
+    Equal entries keep their order.
+    """
     x = _last(b, x, axis)
     n = x.shape[-1]
     _few(b, n * n)

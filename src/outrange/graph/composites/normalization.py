@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def standardize(b: Builder, x: Operand, axes: Sequence[int], epsilon: float) -> Operand:
     """Return `(x - mean) / sqrt(variance + epsilon)` over `axes`.
 
-    With `n` entries, no result exceeds `sqrt(n - 1)` in size. The deviations from the mean add up
-    to 0, so if one deviation is `d`, the squares of the others add up to at least `d^2 / (n - 1)`.
+    If `epsilon` is not negative, no result among `n` entries exceeds `sqrt(n - 1)` in size. The
+    deviations from the mean add up to 0, so if one deviation is `d`, the squares of the others add
+    up to at least `d^2 / (n - 1)`.
     """
     centered = b.subtract(x, b.reduce("mean", x, axes, True))
     n = int(np.prod([x.shape[i] for i in axes]))
@@ -28,7 +29,10 @@ def standardize(b: Builder, x: Operand, axes: Sequence[int], epsilon: float) -> 
 
 
 def by_root_mean_square(b: Builder, x: Operand, axes: Sequence[int], epsilon: float) -> Operand:
-    """Return `x / sqrt(mean(x ** 2) + epsilon)` over `axes`; no entry exceeds `sqrt(n)`."""
+    """Return `x / sqrt(mean(x ** 2) + epsilon)` over `axes`.
+
+    If `epsilon` is not negative, no result among `n` entries exceeds `sqrt(n)` in size.
+    """
     n = int(np.prod([x.shape[i] for i in axes]))
     return _scale_by_rms(b, x, axes, epsilon, float(n))
 
@@ -53,7 +57,7 @@ def multiply_within(b: Builder, x: Operand, factor: Operand, most: float) -> Ope
 def by_norm(b: Builder, x: Operand, axes: Sequence[int], order: float, epsilon: float) -> Operand:
     """Return `x / max(norm(x), epsilon)` over `axes`, with a norm of order 1, 2 or infinity.
 
-    No entry exceeds 1.
+    No entry exceeds 1 in size.
     """
     if order == 2:
         square = b.reduce("sum", b.curve("square", x), axes, True)

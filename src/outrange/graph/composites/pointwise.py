@@ -1,4 +1,4 @@
-"""Products, quotients, comparisons and selections of values that are functions of one tensor."""
+"""Products, comparisons, selections and signs of operands that are functions of one tensor."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def pointwise(
         eager: See the op `Pointwise`.
 
     Returns:
-        A value, or an array if all operands are constant; None if the operands depend on different
-        tensors.
+        A value, or an array if all operands are constant. None if the operands depend on different
+        tensors, or if a table lookup computes one of them.
     """
     operands = tuple(operand(x) for x in operands)
     shape = np.broadcast_shapes(*(tuple(x.shape) for x in operands))
@@ -64,6 +64,8 @@ def pointwise(
 
 def shares_root(nodes: Sequence[Node], values: Sequence[int], size: int) -> bool:
     """Return whether values of one size are, entry by entry, functions of the same earlier entries.
+
+    The result is False if a table lookup computes one of the values.
 
     Args:
         nodes: Nodes of the graph.
@@ -134,7 +136,7 @@ def select(b: Builder, condition: Operand, x: Operand, y: Operand) -> Operand | 
 
 
 def sign(b: Builder, x: Operand) -> Operand | None:
-    """Return the sign of `x`: -1, 0 or 1."""
+    """Return the sign of `x`: -1, 0 or 1; None if a table lookup computes `x`."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.constant(-1), t.one), (t.zero,))
@@ -143,7 +145,7 @@ def sign(b: Builder, x: Operand) -> Operand | None:
 
 
 def logical_not(b: Builder, x: Operand) -> Operand | None:
-    """Return 1 where `x` is 0, else 0."""
+    """Return 1 where `x` is 0, else 0; None if a table lookup computes `x`."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.zero, t.zero), (t.one,))
@@ -152,7 +154,7 @@ def logical_not(b: Builder, x: Operand) -> Operand | None:
 
 
 def truth(b: Builder, x: Operand) -> Operand | None:
-    """Return 0 where `x` is 0, else 1."""
+    """Return 0 where `x` is 0, else 1; None if a table lookup computes `x`."""
 
     def write(t: Expressions, u: int) -> int:
         return t.switch(u, (0,), (t.one, t.one), (t.zero,))

@@ -39,7 +39,10 @@ def product(
     name: str = "multiply",
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> Value:
-    """Return `x_flat[left] * y_flat[right]` in the shape of `left`, within `limits`."""
+    """Return `x_flat[left] * y_flat[right]`, in the shape of `left`.
+
+    The caller guarantees that the products lie within `limits`.
+    """
     op = Product(name, np.ravel(left), np.ravel(right), (x.size, y.size), limits)
     return b.add_node(op, [x, y], left.shape)
 

@@ -50,7 +50,10 @@ def variance(
 def vector_norm(
     b: Builder, x: Operand, order: float, axes: Axes, keepdims: bool = False
 ) -> Operand:
-    """Return `sum(|x| ** order) ** (1 / order)` over axes; for infinity, the largest magnitude.
+    """Return `sum(|x| ** order) ** (1 / order)` over axes.
+
+    Order 0 counts the nonzero entries. Infinity returns the largest magnitude, and minus infinity
+    the smallest.
 
     Raises:
         UnsupportedError: The order is negative and finite.

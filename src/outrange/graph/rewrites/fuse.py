@@ -130,7 +130,11 @@ class _Fusion:
         return is_bent(op) or (isinstance(op, Affine) and op.coefficients is not None)
 
     def region(self, v: int) -> tuple[FusedRegion, EntryExpressions] | None:
-        """Return the best region that ends at `v`, with the expressions of the entries."""
+        """Return the best region that ends at `v`, with the expressions of the entries, or None.
+
+        Raises:
+            UnsupportedError: No region can be analyzed, and `v` has no form other than a curve.
+        """
         if not self.may_end(v):
             return None
         op: Any = self.nodes[v - 1].op

@@ -33,7 +33,7 @@ def simplify(graph: Graph) -> Graph:
 
 
 def merge_gates(graph: Graph) -> Graph:
-    """Rewrite every sum of two products whose first factors add up to 1 as one product.
+    """Rewrite every sum `z a + (1 - z) b` of two products with a single product.
 
     The result is equal to the original in real arithmetic. Values that are no longer needed remain.
     """
@@ -75,7 +75,10 @@ def _within_hull(
     mixed: tuple[int, int, int],
     known: dict[int, Ends],
 ) -> int:
-    """Clip the mixture `value` of `mixed = (z, a, b)` to the hull of `a` and `b`, if known."""
+    """Clip the mixture `value` of `mixed = (z, a, b)` to the hull of `a` and `b`.
+
+    If the hull is unknown, or `z` is not known to lie in [0, 1], return `value` itself.
+    """
     gate, *parts = (bound_for_all_inputs(nodes, v, known) for v in mixed)
     least, most = min(p[0] for p in parts), max(p[1] for p in parts)
     # The stated range of a sigmoid includes its rounding, by which a mixture may leave the hull.

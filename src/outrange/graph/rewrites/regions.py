@@ -28,9 +28,9 @@ class FusedRegion:
 
     Args:
         root: The value that the whole region depends on.
-        inner: The values that depend on it, in ascending order.
+        inner: The values of the region without the root, in ascending order.
         bent: The number of nonlinear functions among them.
-        forced: Whether one of them has no form other than a fused curve.
+        forced: Whether one of them is the result of a `Pointwise` op.
     """
 
     root: int
@@ -63,7 +63,7 @@ def has_region(nodes: Sequence[Node], v: int) -> bool:
 def regions_behind(nodes: Sequence[Node], values: Sequence[int]) -> list[FusedRegion]:
     """Return regions that a new op could form with the ops that compute its inputs, `values`.
 
-    The new op must have no other form than a fused curve. The regions do not include it.
+    The new op is counted as a nonlinear `Pointwise` op, but its value is not part of the regions.
     """
     return list(_grow(nodes, set(), set(values), None, forced=True, bent=1))
 

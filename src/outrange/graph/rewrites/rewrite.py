@@ -61,9 +61,9 @@ def fold(graph: Graph) -> Graph:
     """Drop nodes without effect, and merge nodes that only move entries.
 
     Identities are dropped. A rearrangement of rearrangements becomes a single rearrangement. A
-    shift (the mean of a batch normalization) becomes the bias of the affine op before it. Nodes
-    that the output does not need are dropped. Values are unchanged to the last bit. A layer whose
-    value is merged away is removed from `layers`.
+    shift (the mean of a batch normalization) becomes the bias of the affine op before it, if that
+    op has no bias and no other reader. Nodes that the output does not need are dropped. Values are
+    unchanged to the last bit. A layer whose value is merged away is removed from `layers`.
     """
     nodes: list[Node] = []
     moved: dict[int, int] = {0: 0}

@@ -53,7 +53,9 @@ def explain_undecided(
 
 
 def safe_until(cover: Cover | None, proved: bool, end: Fraction) -> float:
-    """Return the time up to which every piece is proved, or -1 if one is open from the start.
+    """Return the time up to which every piece is proved.
+
+    The result is -1 if a piece is open from the start, or if no piece was tried.
 
     Args:
         cover: The pieces of the initial set that were tried; None if none were.

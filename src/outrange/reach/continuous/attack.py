@@ -46,15 +46,15 @@ TRIED = 4
 
 @dataclass(frozen=True, eq=False)
 class Simulations:
-    """Simulated trajectories, sorted with the one nearest to a violation of the claim first.
+    """Simulated trajectories; with a claim, the one nearest to a violation comes first.
 
     Args:
-        points: Initial points, `(batch, x + w)`.
+        points: Initial states, constants and a constant disturbance, `(batch, x + w)`.
         times: Times of the states, ascending.
         states: States at these times, `(batch, times, n)`.
         controls: Controls held from these times on, `(batch, times, m)`.
-        robustness: `(batch,)`: distance of each trajectory from violating the claim; 0 without a
-            claim.
+        robustness: `(batch,)`: distance of each trajectory from violating the claim, negative if
+            it violates the claim; 0 without a claim.
     """
 
     points: np.ndarray
@@ -219,7 +219,7 @@ def enclose_violation(
     Args:
         claim: The claim to refute.
         simulations: Simulated trajectories, the one nearest to a violation first.
-        deadline: Time limit in seconds.
+        deadline: Time limit in seconds, or None.
     """
     size, sets = len(system.states) + system.fixed.size, regions(system)
     clock = Clock(deadline)

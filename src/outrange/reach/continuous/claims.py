@@ -115,7 +115,7 @@ def window(spec: Temporal, end: Fraction) -> tuple[Fraction, Fraction]:
     """Return the first and the last time at which a temporal condition applies.
 
     Raises:
-        InputError: One of the times is later than the end of the loop.
+        InputError: One of the times is later than the end of the loop, or not finite.
     """
     ends = (0.0 if spec.start is None else spec.start, spec.stop)
     are_finite = all(time is None or isfinite(time) for time in ends)

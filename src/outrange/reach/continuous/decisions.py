@@ -107,7 +107,8 @@ def build_decision(
     Args:
         claim: The claim to imply.
         times: Times of the simulations, up to the end of the loop.
-        flat: States and controls of at least one simulation, `(batch, times, states + controls)`.
+        flat: States and controls of the simulations, `(batch, times, states + controls)`. At least
+            one simulation is needed if `claim.chooses`.
         early: See `choose_conditions`.
     """
     parts = []
@@ -150,8 +151,9 @@ def choose_conditions(
         claim: The claim to imply.
         times: Times of the simulations.
         flat: States and controls of the simulations, `(batch, times, states + controls)`.
-        early: Whether to take the first time with clear robustness (see `EARLY`) instead of the
-            time with the best.
+        early: Whether to take the first time with clear robustness (see `EARLY`). If False, the
+            time with the best robustness is taken, or an instant between two periods whose
+            robustness is almost as good (see `NEAR_INSTANT`).
     """
     if claim.op == "all":
         return [

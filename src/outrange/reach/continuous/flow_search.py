@@ -38,15 +38,15 @@ from .system import FlowSystem
 
 
 LEAST, SHARE = 1.0, 1.25
-"""Time allowed for tightening the pipe if no `tol` was given: a minimum in seconds, and a multiple
-of the time that the verdict took. The larger of the two applies."""
+"""Time allowed for computing and tightening the pipe if no `tol` was given: a minimum in seconds,
+and a multiple of the time that the verdict took. The larger of the two applies."""
 
 AIMED = 120.0
 """Time limit, in seconds, for making the pipe as narrow as `tol` requires."""
 
 BROKEN, BROKEN_SHARE = 1.0, 0.25
 """Time allowed for the pipe if the specification is violated and no `tol` was given: a minimum in
-seconds, and a fraction of the time that the verdict took."""
+seconds, and a fraction of the time that the verdict took. The larger of the two applies."""
 
 REACH = 8.0
 """Time limit, in seconds, for a pipe that reaches the time of the violation."""

@@ -96,7 +96,10 @@ def _meet(lo: np.ndarray, hi: np.ndarray, k: int, segment: Segment, n: int) -> N
 
 
 def _controls(system: FlowSystem, cover: Cover, m: int) -> np.ndarray:
-    """Return the range of the held controls over each period that every piece completes."""
+    """Return the least and largest held controls over each period, `(2, periods, m)`.
+
+    The bounds are infinite for a period that some piece does not complete.
+    """
     ranges = np.full((2, system.horizon, m), np.inf) * np.array([1.0, -1.0])[:, None, None]
     for segment in cover.pipe.segments:
         if segment.controls is None:

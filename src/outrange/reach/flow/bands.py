@@ -108,7 +108,10 @@ class Pairs:
 
     @staticmethod
     def of(frame: MonomialFrame, chosen: np.ndarray) -> Pairs:
-        """Return all pairs of the chosen variables, or none if the frame's degree is below 2."""
+        """Return all squares and products of the variables with the indices `chosen`.
+
+        There are none if the order of the frame is below 2.
+        """
         rows = np.flatnonzero(frame.degrees == 2)
         pairs = []
         for monomial in rows:
@@ -270,8 +273,9 @@ def _one_slope(
 ) -> CurveRelaxation:
     """Return two parallel lines around a curve.
 
-    Their slope is that of the chord for piecewise-linear curves. For smooth curves, it is the
-    smaller of the slopes at the two endpoints of the interval.
+    For a piecewise-linear curve, their slope is that of the upper line of `relaxation`. For a
+    smooth curve, it is the flatter of the slopes at the two endpoints of the interval. Where no
+    finite offsets exist for this slope, the lines of `relaxation` are kept.
     """
     with np.errstate(all="ignore"):
         if op.is_piecewise_linear:

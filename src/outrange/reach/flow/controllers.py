@@ -78,6 +78,7 @@ class Controller:
     Args:
         controller: A graph, or a controller with memory. A scalar input `t` is optional; the other
             inputs together form the state.
+        states: Number of states of the plant.
 
     Raises:
         InputError: The total size of the inputs other than `t` differs from the number of states.
@@ -281,7 +282,10 @@ def _with_new_symbols(models: Models) -> Models:
 
 
 def _is_smooth(graph: Graph) -> bool:
-    """Return whether a graph is smooth and reads one state, in which case models suit it best."""
+    """Return whether a graph is smooth and has exactly one input besides `t`.
+
+    The controls of such a graph are evaluated on Taylor models.
+    """
     if sum(slot.name != "t" for slot in graph.inputs) != 1:
         return False
     try:

@@ -46,8 +46,8 @@ TROUBLES = "domain", "step", "controller"
 """Causes of failures other than an open question or the time limit."""
 
 SMALLEST = 2.0**-10
-"""A piece on which the plant is undefined ends the search if it is at most this fraction of the
-initial set, because further cuts do not help."""
+"""A piece on which the plant is undefined at time 0 ends the search if it is at most this fraction
+of the initial set, because further cuts do not help."""
 
 TIGHT = 0.1
 """A piece is tight if remainders are at most this fraction of each width."""
@@ -88,7 +88,10 @@ class Cover:
 
     @property
     def margin(self) -> float:
-        """The least proved distance of any form from its limits over the proved pieces."""
+        """The least proved distance of any form from its limits over the proved pieces.
+
+        It is infinite if no distance was computed.
+        """
         parts = [*self.pipe.segments, *self.pipe.instants]
         slacks = [s.slack[self.proved[s.boxes]] for s in parts if s.slack is not None]
         return float(min((s.min() for s in slacks if s.size), default=np.inf))

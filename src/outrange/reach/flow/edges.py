@@ -47,6 +47,8 @@ class FirstBox:
     def within(self, rows: np.ndarray, ends: Bounds, low: np.ndarray, high: np.ndarray) -> Bounds:
         """Tighten bounds on `rows @ x` to the limits that the forms are proved not to cross.
 
+        At the instant 0, tighten them to the range over the initial boxes instead.
+
         Args:
             rows: Coefficients of the forms, `(R, n)`.
             ends: The known bounds, `(b, R)` each.

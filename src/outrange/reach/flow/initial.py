@@ -14,7 +14,10 @@ from ..polynomials.models import Models, constant
 
 
 def corners(boxes: Sequence | Bounds) -> Bounds:
-    """Return lower and upper corners of boxes, `(B, n)` each, from two matrices or pairs of rows.
+    """Return lower and upper corners of boxes, `(B, n)` each.
+
+    Args:
+        boxes: A tuple of these two matrices, or a sequence of pairs of corners, one for each box.
 
     Raises:
         InputError: The values do not describe boxes.

@@ -47,7 +47,10 @@ class LinearFlow:
 
     @staticmethod
     def of(graph: Graph) -> LinearFlow | None:
-        """Return the flow of a graph that is affine in `x`, `u` and `t`, or None for any other."""
+        """Return the flow of a graph; None if the graph has no exact flow.
+
+        A graph has one if it is affine in `x`, `u` and `t` and has at most `MOST` inputs.
+        """
         plain = all(isinstance(node.op, Affine | Rearrange) for node in graph.nodes)
         has_known_inputs = all(slot.name in ("x", "u", "t") for slot in graph.inputs)
         return LinearFlow(graph) if plain and has_known_inputs and graph.size <= MOST else None

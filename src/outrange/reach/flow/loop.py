@@ -61,6 +61,8 @@ def flow_pipe(
             state.
         controller: Graph from the state (and `t`) to the controls; None without controls.
         boxes: Lower and upper corners, `(boxes, n)` each, or a pair of corners for each box.
+        dt: Length of a period.
+        steps: Number of periods.
         deadline: Time limit in seconds. After it, the results so far are returned, with failures of
             cause "time".
         disturbance: Bounds on `w`, which may vary arbitrarily in time within them. Model a constant
@@ -250,7 +252,10 @@ class FlowRun:
     def _record(
         self, span: Span, tube: Models, start: Fraction, end: Fraction, by: FirstBox | None = None
     ) -> Span:
-        """Record the bounds over a segment or at an instant; return the boxes not stopped by it."""
+        """Record the bounds over a segment or at an instant; return the boxes that go on.
+
+        A box stops if the segment leaves the question open.
+        """
         if not span.size:
             return span
         held = None if span.controls is None or start == end else Hull.of(span.controls).ends()

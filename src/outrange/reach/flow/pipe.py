@@ -25,8 +25,8 @@ class Segment:
     Args:
         end: Exact end; equal to `start` for an instant.
         boxes: `(b,)`: indices of the boxes.
-        lo: `(b, n)`: the least values of the states.
-        hi: `(b, n)`: the largest values of the states.
+        lo: `(b, n)`: lower bounds on the states.
+        hi: `(b, n)`: upper bounds on the states.
         controls: Bounds on the held controls, `(b, m)` each; None at instants.
         tube: Models of the states over `tau` in [0, 1], from `start` to `end`; None if not kept.
         slack: `(b,)`: proved distance of the question's forms from their limits; None if the
@@ -77,11 +77,11 @@ class Segment:
         return self.tube
 
     def range(self, rows: Sequence[Sequence[float]] | np.ndarray) -> Bounds:
-        """Return the least and largest values of `rows @ x`, `(b, R)` each."""
+        """Return lower and upper bounds on `rows @ x`, `(b, R)` each."""
         return self.hull.forms(np.atleast_2d(np.asarray(rows, np.float64)))
 
     def within(self, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> Bounds:
-        """Return the range of `rows @ x`, tightened to limits that no trajectory crosses.
+        """Return bounds on `rows @ x`, `(b, R)` each, tightened to limits that no state exceeds.
 
         Args:
             rows: Coefficients of the forms, `(R, n)`.
@@ -175,8 +175,8 @@ class Failure:
         time: The time up to which the pipe of the box is valid.
         cause: "open" (the question could not be decided), "step", "controller", "domain" or "time".
         text: Explanation of the cause for messages.
-        lo: The least values of the states at that time.
-        hi: The largest values of the states at that time.
+        lo: Lower bounds on the states at that time.
+        hi: Upper bounds on the states at that time.
         blame: Contribution of each initial variable in `free` to the excess width.
         free: Indices of the states that vary at the beginning.
         kinds: Contributions of the controller's remainders and of the flow's remainders to the
@@ -238,9 +238,9 @@ class FlowPipe:
     def range(
         self, rows: Sequence[Sequence[float]] | np.ndarray, segments: Iterable[Segment]
     ) -> Bounds:
-        """Return the range of `rows @ x` of each box over segments, `(boxes, R)` each.
+        """Return lower and upper bounds on `rows @ x` over segments, `(boxes, R)` each.
 
-        A box that appears in no segment has the empty range from `inf` to `-inf`.
+        A box that appears in no segment has the lower bound `inf` and the upper bound `-inf`.
         """
         rows = np.atleast_2d(np.asarray(rows, np.float64))
         least = np.full((self.boxes, len(rows)), np.inf)

@@ -41,7 +41,7 @@ class SymbolOrigins:
         )
 
     def concatenate(self, other: SymbolOrigins) -> SymbolOrigins:
-        """Concatenate the attributions of two batches with equal numbers of symbols."""
+        """Return the attributions of two batches of boxes with equal numbers of symbols, joined."""
         return SymbolOrigins(np.concatenate([self.shares, other.shares]))
 
     def widths(self, models: Models) -> np.ndarray:
@@ -80,12 +80,18 @@ class SymbolOrigins:
         return np.matmul(np.abs(models.sym[:, :, 0]), self.shares[..., -2:])
 
     def with_controls(self, held: Models) -> SymbolOrigins:
-        """Add the last symbols of `held`, each attributed to the causes of its control's width."""
+        """Return these origins extended by the last symbols of `held`, the controls.
+
+        Each new symbol is attributed to the causes of its control's width.
+        """
         old = replace(held, sym=held.sym[..., : self.shares.shape[1]])
         return self._with(self.widths(old), 0)
 
     def with_flow(self, states: Models) -> SymbolOrigins:
-        """Add one symbol for each state, attributed to the causes of the widths of all states."""
+        """Return these origins extended by one symbol for each state.
+
+        Each new symbol is attributed to the causes of the widths of all states.
+        """
         shares = self.widths(states)
         with np.errstate(all="ignore"):
             shares = shares / shares.sum(axis=-1, keepdims=True)

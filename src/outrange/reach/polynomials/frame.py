@@ -132,8 +132,8 @@ class MonomialFrame:
         """Table of products: both factors, first row of each product, and largest number of terms.
 
         The factors are two arrays `(P,)` of indices, sorted by the index of their product. The
-        third entry holds, for each monomial, the first row whose product it is. The last entry is
-        the largest number of rows with the same product.
+        third array contains, for each monomial, the index of the first row whose product it is.
+        The last number is the largest number of rows with the same product.
         """
         left, right, to = self._pairs
         parts = []

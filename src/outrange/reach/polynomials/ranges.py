@@ -124,7 +124,7 @@ class Hull:
         return low.min(axis=1), high.max(axis=1)
 
     def forms(self, rows: np.ndarray) -> Bounds:
-        """Return the least and largest values of `rows @ x`, `(B, R)` each, for rows `(R, n)`."""
+        """Return lower and upper bounds on `rows @ x`, `(B, R)` each, for rows `(R, n)`."""
         coef = np.einsum("rn,bcnm->bcrm", rows, self.coef)
         sym = np.einsum("rn,bcns->bcrs", rows, self.sym)
         sizes = np.abs(self.coef).sum(axis=-1) + np.abs(self.sym).sum(axis=-1)

@@ -27,7 +27,10 @@ Result = TypeVar("Result")
 
 
 def batches_at_once() -> int:
-    """Return how many batches this process submits together; 1 if time is counted in operations."""
+    """Return how many batches this process submits together.
+
+    The result is 1 on a single core, and if time is counted in operations.
+    """
     cores = 1 if is_counted() else threads()
     return AHEAD * cores if cores > 1 else 1
 

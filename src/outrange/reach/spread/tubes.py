@@ -116,7 +116,12 @@ class BoundedHere:
     def enter(
         self, search: Bounding, batch: Sequence[TubeBox]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the stored result of `bound`, or raise the stored error."""
+        """Return the stored result of `bound`, or raise the stored error.
+
+        Raises:
+            InputError: `bound` raised this error.
+            OutOfTime: There is no result and no stored error.
+        """
         search.trouble = self.trouble or search.trouble
         if self.result is None:
             raise self.error or OutOfTime
@@ -131,7 +136,10 @@ def graphs_of(system: LoopSystem) -> list[Graph]:
 def bound_batches(
     search: Bounding, batches: Sequence[Sequence[TubeBox]]
 ) -> dict[int, BoundedBoxes | None] | dict[int, BoundedHere | None]:
-    """Bound batches on workers or threads; return results keyed by the index of the batch."""
+    """Bound batches on workers or threads; return results keyed by the index of the batch.
+
+    The result of a batch is absent or None if time ran out, or if its workers were lost.
+    """
     helpers, results = ambient_workers(), {}
     if helpers is None:
         return dict(enumerate(map_batches(partial(_bound_here, search), batches)))

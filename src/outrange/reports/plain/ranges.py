@@ -215,7 +215,10 @@ def _digits(answer: Range, ends: list[OutputEnds]) -> list[Block]:
 
 
 def slope_outcome(answer: Range, reader: Reader) -> str:
-    """Return a sentence on how much each output can change if no input changes by more than 1."""
+    """Return a phrase on how much outputs can change if no input changes by more than 1.
+
+    It describes the first `MOST_IN_VIEW` outputs, and states how many there are.
+    """
     parts = []
     for i in range(min(answer.hi.size, MOST_IN_VIEW)):
         end = OutputEnds(answer, i, reader)

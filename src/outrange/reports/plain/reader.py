@@ -42,7 +42,8 @@ class Category:
     def of(cls, names: Sequence[str], members: tuple[int, ...]) -> Category:
         """Return a group that is named after the common prefix of its columns.
 
-        For example, the columns `city_A` and `city_B` have the name `city`.
+        For example, the columns `city_A` and `city_B` have the name `city`. Columns without a
+        common prefix have the name `category`.
 
         Args:
             names: Names of the columns.
