@@ -12,17 +12,18 @@ from .pgd import FIRST, Evaluate, Lowest, PacedGradient, Points, descend
 
 
 First = Callable[[PacedGradient, Evaluate, DomainBoxes, int, np.random.Generator], Points]
-"""Function that finds the first points: see `first_points`."""
+"""Type of a function that finds the first points of a search; see `first_points`."""
 
 SAMPLES = 2048
-"""Maximum number of random points evaluated before any descent."""
+"""Number of points evaluated before any descent; more if the domain has many boxes."""
 
 AT_LEAST, TOGETHER = 16, 256
-"""Numbers of samples evaluated regardless of the clock, and between two checks of the clock."""
+"""Number of samples evaluated regardless of the clock, and number of samples evaluated between two
+checks of the clock."""
 
 ENOUGH = 1.0
-"""Time, in seconds, after which a value below its goal ends the sampling: lower values would cost
-too much.
+"""Time, in seconds, after which a value below its goal ends the samples and the descents. Lower
+values would cost too much.
 """
 
 LONG = 3.0
@@ -30,7 +31,8 @@ LONG = 3.0
 bounds."""
 
 SAMPLE_ENTRIES = 4_000_000 // 8
-"""Maximum number of entries in all samples together, in case the set has very many inputs."""
+"""Maximum number of entries in all samples together, in case the set has very many inputs. At least
+64 samples are drawn regardless."""
 
 STARTS = 12
 """Maximum number of descents per objective."""
@@ -56,13 +58,13 @@ def first_points(
         boxes: Boxes of the inputs.
         objectives: The number `m` of objectives.
         rng: Random generator for the samples.
-        late: Function that returns whether to stop descending.
-        goal: `(m,)` goals of a decision, or None for ranges. A value below its goal decides the
-            question.
+        late: Function that returns whether to stop.
+        goal: `(m,)` goals of a decision, or None if the search computes ranges. A value below its
+            goal ends the search for points after `ENOUGH` seconds.
 
     Returns:
         `(least (m,), at (m, d), most (m,))`: the least value of each objective in plain float64,
-        its point, and the largest known value (tolerances are relative to the range).
+        its point, and its largest known value (tolerances are relative to the range).
     """
     d = boxes.lo.shape[1]
     count = max(64, min(SAMPLES, SAMPLE_ENTRIES // max(1, d)))
@@ -93,8 +95,9 @@ def _starts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the samples from which to descend, and their objectives, `(b,)` each.
 
-    If not all descents are affordable, each objective gets fewer. In a decision, any objective
-    suffices, so the lowest values come first.
+    If not all descents are affordable, each objective gets fewer, but at least one. If these are
+    still too many for a decision, only those from the lowest values run, since one objective
+    suffices.
     """
     objectives = y.shape[1]
     with no_deadline():
@@ -112,7 +115,7 @@ def _starts(
 def _samples(
     boxes: DomainBoxes, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sample uniform points, corners and midpoints of the boxes.
+    """Sample uniform points, corners and midpoints of the first `count` boxes.
 
     Return the points `(n, d)` and the index of each point's box, `(n,)`.
     """

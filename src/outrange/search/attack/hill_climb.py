@@ -1,13 +1,14 @@
 """Hill climbing with adaptive step lengths, for objectives that consist of kinks and ridges.
 
 The slope of the difference of two nearly equal networks jumps where a unit changes phase, so the
-gradient is valid only in a small region. Descents with scheduled steps fall off ridges that they
-have climbed, and do not reach others. Here a point moves only to a better point. Steps grow after a
-success and shrink after a failure (the success rule of evolution strategies). A move follows the
-gradient, or its signs, in some of the inputs, and noise is added to half of the moves.
+gradient is valid only in a small region. Descents with scheduled steps leave the good regions that
+they have found, and do not reach others. Here a point moves only to a better point. Steps grow
+after a success and shrink after a failure (the success rule of evolution strategies). A move
+follows the gradient, or its signs, in some of the inputs, and noise is added to half of the moves.
 
-All objectives are climbed together. Most starts lead nowhere. So the half of the points farthest
-from their goals is dropped repeatedly (sequential halving): many starts are tried, and few go far.
+All objectives are searched together. Most starts lead nowhere. So the half of the points farthest
+from their goals is dropped repeatedly (sequential halving): there are many starts, but few points
+make all moves.
 
 References: I. Rechenberg, *Evolutionsstrategie*, 1973 (the success rule); Z. Karnin, T. Koren,
 O. Somekh, *Almost Optimal Exploration in Multi-Armed Bandits*, ICML 2013 (sequential halving).
@@ -32,11 +33,11 @@ TIMED = 64
 """Number of points whose gradients are timed first, enough to outweigh the overhead of a call."""
 
 CLIMBERS, LEFT = 32, 8
-"""Number of points per objective that start to climb, and of points over all objectives that are
-always kept."""
+"""Number of points per objective that start to climb, and minimum number of points, over all
+objectives, that remain after each halving."""
 
 STEPS, HALVED = 120, 15
-"""Number of moves per round, and of moves between two halvings: enough for step lengths to
+"""Number of moves per round, and number of moves between two halvings: enough for step lengths to
 adapt."""
 
 FIRST_STEP, LEAST_STEP, MOST_STEP = 0.15, 1e-5, 0.3
@@ -50,10 +51,11 @@ ENDS = 0.15
 """Fraction of the sampled coordinates at each bound of the box, where extremes often lie."""
 
 MOVED, NOISE = 0.7, 0.3
-"""Fraction of the inputs that a move changes, and noise as a fraction of the step."""
+"""Fraction of the inputs in which a move follows the slope, and standard deviation of the noise, as
+a fraction of the step."""
 
 TINY = 1e-300
-"""Replacement for a divisor of 0."""
+"""Lower limit of divisors, which prevents divisions by 0."""
 
 
 def hill_climb(
@@ -64,7 +66,7 @@ def hill_climb(
     open_: np.ndarray,
     rng: np.random.Generator,
 ) -> Points:
-    """Run one round of climbing from new samples; stop if some value falls below its goal.
+    """Run one round of climbing from new samples; stop once an open objective is below its goal.
 
     Args:
         gradient: Gradients of the objectives.
@@ -75,7 +77,8 @@ def hill_climb(
         rng: Random generator for samples and moves.
 
     Returns:
-        See `first_points.first_points`.
+        `(least (m,), at (m, d), most (m,))`: the least value of each objective, its point, and the
+        largest value.
     """
     hull = box.hull
     x = box.snap(_samples(hull.lo, hull.hi, rng))
@@ -145,14 +148,14 @@ class _Climbers:
         self.step = np.clip(step, LEAST_STEP, MOST_STEP)
 
     def nearest(self, count: int) -> _Climbers:
-        """Select the `count` climbs whose values are nearest to their goals."""
+        """Return the `count` climbs with the smallest distances above their goals."""
         near = np.argsort(self.above)[:count]
         parts = (self.k, self.x, self.above, self.slope, self.step)
         return _Climbers(*(part[near] for part in parts))
 
 
 def _samples(lo: np.ndarray, hi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sample points of a box, many of which have some inputs at their bounds."""
+    """Sample `SAMPLES` points of a box; each input lies at either bound with probability `ENDS`."""
     place, chance = rng.random((2, SAMPLES, lo.size))
     place = np.where(chance < ENDS, 0.0, np.where(chance > 1.0 - ENDS, 1.0, place))
     return np.clip(lo + (hi - lo) * place, lo, hi)
@@ -161,8 +164,8 @@ def _samples(lo: np.ndarray, hi: np.ndarray, rng: np.random.Generator) -> np.nda
 def _moves(slopes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return random moves `(b, d)` of size about 1 that tend to increase the objectives.
 
-    A move is the slope divided by its largest magnitude, or else the signs of the slope. It skips
-    random inputs, and half of the moves contain noise.
+    Half of the moves are slopes divided by their largest magnitude, and half are signs of slopes.
+    Each move leaves out random inputs, and half of the moves contain noise.
 
     Args:
         slopes: Gradients times the widths of the box, `(b, d)`.

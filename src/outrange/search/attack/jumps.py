@@ -2,9 +2,9 @@
 
 Two kinds of work alternate. *Descents* follow the gradient of the network with smoothed jumps,
 which get steeper from step to step. So units switch in groups, and each reacts to the likely
-behavior of the others. *Generations* change the best points by moves that need no gradient, and
-keep points that are no worse, so that they can cross plateaus. Points are always judged by the
-network itself.
+behavior of the others. *Generations* change the best points by random moves, which need no new
+gradients, and keep points that are no worse, so that they can cross plateaus. Points are always
+compared by outputs of the original network, never by outputs of the smoothed one.
 
 Sound: points are only offered, in float64; the caller validates them. Complete: no.
 """
@@ -40,25 +40,27 @@ NARROWER = 0.9
 
 WIDTHS = (1.0, 8.0)
 """Range of the initial widths of smoothed jumps, in units of the spread of each jump's argument
-over the box. Jumps much further away are out of reach."""
+over the box (in units of 1 for staircases)."""
 
 SAMPLES = 16
 """Number of random points at which the spread of a jump's argument is measured."""
 
 LEAST_SPREAD = 0.1
-"""Lower limit of an entry's spread, as a fraction of the mean spread of its value's entries."""
+"""Lower limit of an entry's spread, as a fraction of the mean spread over all entries of the same
+value."""
 
 MOMENTUM = 0.7
-"""Fraction of the mean direction that carries over from step to step."""
+"""Fraction of the mean direction that carries over to the next step."""
 
 KEPT = 6
-"""Number of best points from which a generation starts."""
+"""Number of best points that are kept, and from which a generation starts."""
 
 SECONDS = 0.3
 """Target duration of one call, in seconds; the number of points per evaluation adapts to it."""
 
 MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
-"""Maximum number of points per evaluation, and of graph entries over all of these points."""
+"""Maximum number of points per evaluation, and maximum number of graph entries over all of these
+points. At least 4 points are evaluated regardless."""
 
 EARLY, EARLY_SECONDS, LATER = 4.0, 4.0, 0.25
 """Relative length of early turns, the number of seconds of work during which turns are early, and
@@ -77,8 +79,10 @@ class JumpAttack(Search):
     """A stepwise attack on networks with jumps; it proves no bounds.
 
     Args:
-        graph: Its outputs are the objectives, each to be minimized.
+        graph: Graph whose outputs are the objectives, each to be minimized.
+        domain: Boxes of the inputs.
         incumbent: Clock, goals and the best points.
+        seed: Seed of the random generator.
     """
 
     gradual = False
@@ -106,7 +110,7 @@ class JumpAttack(Search):
 
     @property
     def share(self) -> float:
-        """Relative turn length, longer at first: a witness would make a proof unnecessary."""
+        """Relative turn length, longer at first because a witness makes a proof unnecessary."""
         return EARLY if sum(self._spent) < EARLY_SECONDS else LATER
 
     def recover(self) -> None:
@@ -126,7 +130,11 @@ class JumpAttack(Search):
         return self._idle < PATIENCE
 
     def _measure_spreads(self) -> dict[int, np.ndarray]:
-        """Measure the spread of each jump's argument over random points, `(n,)` per value."""
+        """Return the spread of each jump's argument over random points.
+
+        The keys are the values with jumps, and each spread has shape `(n,)`. Spreads of staircases
+        are 1.
+        """
         x = self._random(SAMPLES).astype(np.float32)
         values = smoothed_values(self.graph, x, None)
         spreads = {}
@@ -140,13 +148,16 @@ class JumpAttack(Search):
 
     @property
     def _open(self) -> np.ndarray:
-        """Indices of the open objectives, or of all objectives if none is open."""
+        """Indices of the open objectives, or indices of all objectives if none is open."""
         cutoff = self.incumbent.cutoff()
         open_ = np.flatnonzero(np.isfinite(cutoff))
         return open_ if open_.size else np.arange(cutoff.size)
 
     def _values(self, y: np.ndarray) -> np.ndarray:
-        """Return how far the best open objective of each point is above its goal, `(b,)`."""
+        """Return how far the best open objective of each point is above its goal, `(b,)`.
+
+        Without goals, return the least value of an open objective at each point.
+        """
         goal = self.incumbent.goal
         above = y if goal is None else y - goal
         return np.nan_to_num(above[:, self._open], nan=np.inf).min(axis=1)
@@ -188,8 +199,9 @@ class JumpAttack(Search):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return objectives `(b, m)`, and slopes `(b, d)` of one smoothed objective per point.
 
-        This objective is `targets[i]` where `fixed[i]` is set. Elsewhere it is the open objective
-        with the lowest smoothed value.
+        The objectives are those of the original network. The smoothed objective of point `i` is
+        `targets[i]` if `fixed[i]` is set, and otherwise the open objective with the lowest
+        smoothed value.
         """
         open_ = self._open
 
@@ -245,7 +257,7 @@ class JumpAttack(Search):
         return self.incumbent.met or self.incumbent.clock.expired
 
     def _take(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Keep the best points, newer ones first among equals, and offer improvements."""
+        """Keep the `KEPT` best points, newer ones first among equals, and offer improvements."""
         value = self._values(y)
         every = np.concatenate([value, self._value])
         order = np.argsort(every, kind="stable")[:KEPT]

@@ -1,4 +1,4 @@
-"""Projected gradient descent with momentum on the outputs of a graph, for many inputs."""
+"""Projected gradient descent with momentum on the outputs of a graph with many inputs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from .pgd import Descent, Lowest, descend
 
 
 MOMENTUM = Descent(steps=41, step=0.25, momentum=0.7, floor=0.005)
-"""Settings for the attacks before and between splits."""
+"""Settings of the descents in `attack`."""
 
 ATTACK_ENTRIES = 1 << 23
-"""Maximum number of entries in all points of one attack."""
+"""Maximum number of entries in all points of one attack, unless two points per objective have more.
+"""
 
 CORNERS = 0.3
 """Fraction of the starts that are corners."""
@@ -26,7 +27,11 @@ CORNERS = 0.3
 def initial_samples(
     graph: Graph, box: Box, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Evaluate a box's middle, two corners and random points: see `first_points.first_points`."""
+    """Evaluate the outputs of a graph at the middle, two corners and 29 random points of a box.
+
+    Return `(least (m,), at (m, d), most (m,))`: the least value of each output, its point, and the
+    largest value.
+    """
     middle = np.stack([0.5 * box.lo + 0.5 * box.hi, box.lo, box.hi])
     x = np.concatenate([middle, box.uniform(rng, 29)])
     return Lowest(graph.run(x), x).points
@@ -51,7 +56,8 @@ def attack(
         late: Function that returns whether to stop.
 
     Returns:
-        The least value of every objective, and its point.
+        `(least (m,), at (m, d))`: the least value of every objective at any point of the descents,
+        and its point. The values are infinite if no step was made.
     """
     starts = max(2, min(starts, ATTACK_ENTRIES // (box.size * which.size)))
     k = np.repeat(which, starts)
@@ -70,7 +76,11 @@ def attack_from(
     descent: Descent,
     late: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Descend from `x`; return the least value of every objective, and its point."""
+    """Descend on output `k[i]` from point `x[i]`.
+
+    Return `(least (m,), at (m, d))`: the least value of every output at any point of the descents,
+    and its point. The values are infinite if no step was made.
+    """
     objectives = graph.value_size(graph.output)
     steps = descend(output_gradient(graph), x, k, DomainBoxes.of(box), descent, late=late)
     return Lowest(np.full((1, objectives), np.inf), x[:1].copy()).take(steps).points[:2]

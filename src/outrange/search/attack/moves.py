@@ -1,4 +1,4 @@
-"""Gradient-free moves of points within a box: blocks, relevant entries, crossings.
+"""Random moves of points within a box: blocks, entries with large slopes, crossings.
 
 A network with jumps is constant almost everywhere. Changing a single input has no effect, or causes
 a jump. Changing a block of neighboring inputs often has a larger effect than the sum of the single
@@ -19,7 +19,11 @@ from ...graph import Slot
 
 
 class Blocks:
-    """Random blocks of neighboring inputs, in the original shapes of the inputs."""
+    """Generator of random blocks of neighboring inputs within one input tensor.
+
+    Args:
+        slots: The input tensors with their shapes.
+    """
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         ends = np.cumsum([slot.size for slot in slots])
@@ -33,7 +37,7 @@ class Blocks:
         self.size = int(sizes.sum())
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw a mask `(d,)` of one block; blocks of all sizes are about equally likely."""
+        """Draw a mask `(d,)` of one block; small and large blocks are about equally likely."""
         start, shape = self._slots[rng.choice(len(self._slots), p=self._chance)]
         size = int(np.prod(shape))
         side = (0.5 * float(size) ** -rng.random()) ** (1.0 / len(shape))
@@ -59,11 +63,12 @@ def neighbors(
     blocks: Blocks,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return one point near each point of `x`.
+    """Return a randomly changed copy of each point of `x`, `(b, d)`.
 
     Args:
         x: Array of shape `(b, d)`.
-        slope: `(b, d)` slopes of a smoothed network; inputs with slope 0 move to their upper bound.
+        slope: `(b, d)` slopes of a smoothed network. A move along the slopes sets an input to its
+            lower bound if its slope is positive, and to its upper bound otherwise.
         lo: `(b, d)` lower bounds of each point's box.
         hi: `(b, d)` upper bounds of each point's box.
         blocks: Blocks of the inputs.

@@ -1,7 +1,7 @@
-"""Projected gradient descent (PGD), used by all searches.
+"""Projected gradient descent (PGD) from many points.
 
-PGD follows the signs of gradients with decreasing steps, and clips points to their boxes. With
-momentum it is MI-FGSM.
+PGD moves points against the signs of gradients with decreasing steps, and clips points to their
+boxes. With momentum it is MI-FGSM.
 
 Reference: A. Madry et al., *Towards Deep Learning Models Resistant to Adversarial Attacks* (PGD),
 ICLR 2018; Y. Dong et al., *Boosting Adversarial Attacks with Momentum* (MI-FGSM), CVPR 2018.
@@ -27,7 +27,7 @@ Evaluate = Callable[[np.ndarray], np.ndarray]
 """`x (b, d) -> (b, m)`: the values of all objectives at points."""
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""`(least (m,), at (m, d), most (m,))`: see `first_points.first_points`."""
+"""`(least (m,), at (m, d), most (m,))`: least value of each objective, its point, largest value."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ class Descent:
     Args:
         steps: Number of evaluations; the points move between them.
         step: First step, as a fraction of the box's width.
-        decay: Ratio of successive steps, or None for steps that fall linearly to `floor`.
-        momentum: Fraction of the mean direction that carries over from step to step.
-        floor: Last step of a linear schedule, as a fraction of the width.
+        decay: Ratio of successive steps, or None for steps that fall linearly from `step + floor`
+            to `floor`.
+        momentum: Fraction of the mean direction that carries over to the next step.
+        floor: Lower limit of linearly falling steps, as a fraction of the width.
     """
 
     steps: int
@@ -66,11 +67,11 @@ SECONDS = 2.0
 `FEWEST`), each with all its steps."""
 
 FEWEST = 4
-"""Minimum number of descents."""
+"""Minimum number of descents, even on a slow network."""
 
 
 class PacedGradient:
-    """A gradient that measures how long it takes, and so knows how many descents are affordable."""
+    """A gradient function that times its calls, to estimate how many descents are affordable."""
 
     def __init__(self, gradient: Gradient) -> None:
         self._gradient = gradient
@@ -84,7 +85,11 @@ class PacedGradient:
         return result
 
     def affords(self, wanted: int, steps: int) -> int:
-        """Return how many of `wanted` descents are affordable; before the first call, all are."""
+        """Return how many of `wanted` descents with `steps` steps run within `SECONDS`.
+
+        Return `wanted` before the first call of the gradient, and otherwise at least `FEWEST` if so
+        many are wanted.
+        """
         if not self._points:
             return wanted
         each = steps * self._seconds / self._points
@@ -136,8 +141,8 @@ class Lowest:
     """The least value of every objective with its point, and the largest value.
 
     Args:
-        y: `(b, m)` first values.
-        x: Array of shape `(b, d)`.
+        y: `(b, m)` values of the objectives at the first points.
+        x: The first points, shape `(b, d)`.
     """
 
     def __init__(self, y: np.ndarray, x: np.ndarray) -> None:
@@ -145,7 +150,7 @@ class Lowest:
         self._columns = np.arange(self.least.size)
 
     def take(self, steps: Iterator[tuple[np.ndarray, np.ndarray]]) -> Lowest:
-        """Update the values with all points of a descent; return this object."""
+        """Update the values with all points `x` and values `y` of a descent; return this object."""
         for x, y in steps:
             low = y.argmin(axis=0)
             lowest = y[low, self._columns]
@@ -156,7 +161,7 @@ class Lowest:
 
     @property
     def points(self) -> Points:
-        """The least values, their points and the largest values: `((m,), (m, d), (m,))`."""
+        """The least values `(m,)`, their points `(m, d)` and the largest values `(m,)`."""
         return self.least, self.at, self.most
 
 
@@ -170,7 +175,19 @@ def polish(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Descend again from points `at` `(c, d)` on objectives `k` `(c,)`, and from nearby points.
 
-    `box` has one box per point. If not all descents are affordable, only some points descend.
+    If not all descents are affordable, fewer nearby points are used, and then only some points of
+    `at`, chosen at random.
+
+    Args:
+        gradient: Gradients of the objectives.
+        at: `(c, d)` points.
+        k: `(c,)` index of each point's objective.
+        box: One box per point.
+        rng: Random generator for the nearby points.
+        near: Number of descents per point, including the descent from the point itself.
+
+    Returns:
+        The least values `(m,)`, their points `(m, d)` and the largest values `(m,)`.
     """
     few = gradient.affords(len(at) * near, NEAR.steps)
     near = max(1, few // len(at))
@@ -197,8 +214,8 @@ def scatter(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Descend on objective `k[i]` from a random point of box `i` of `inner`.
 
-    Steps are relative to the width of that box. If not all descents are affordable, only the first
-    ones run.
+    Steps are fractions of the width of box `i` of `inner`. If not all descents are affordable, only
+    the first ones run.
 
     Args:
         gradient: Gradients of the objectives.
@@ -206,6 +223,9 @@ def scatter(
         k: `(c,)` indices of the objectives.
         box: `c` boxes in which the descents must stay.
         rng: Random generator for the starts.
+
+    Returns:
+        The least value of every objective `(m,)`, and the points `(m, d)` that attain them.
     """
     few = gradient.affords(len(k), FIRST.steps)
     inner, box, k = _first_of(inner, few), _first_of(box, few), k[:few]

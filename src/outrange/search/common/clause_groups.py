@@ -16,9 +16,9 @@ class ClauseGroup:
     """A group of clauses that apply to the same boxes.
 
     Args:
-        clauses: `m` conjunctions over `[x, y]`.
+        clauses: `m` conjunctions of formulas over `[x, y]`.
         strict: `(m,)` whether a clause needs a value below 0 (not just 0) to hold.
-        roots: The boxes of all inputs.
+        roots: The boxes to which all clauses apply.
         distances: Norm balls that are part of every clause.
     """
 

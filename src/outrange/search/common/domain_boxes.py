@@ -14,8 +14,8 @@ class DomainBoxes:
     """Boxes of the same inputs, one per row, and a mask of the integer inputs.
 
     Args:
-        lo: Array of shape `(r, d)`.
-        hi: Array of shape `(r, d)`.
+        lo: Lower bounds of the inputs, shape `(r, d)`.
+        hi: Upper bounds of the inputs, shape `(r, d)`.
         whole: `(d,)` whether an input is an integer.
     """
 

@@ -11,7 +11,7 @@ from .tolerance import Convergence, Tolerance, relative_gap
 
 
 REPORTS = 0.5
-"""Minimum number of seconds between two reports of the bounds; a report reads all open boxes."""
+"""Minimum number of seconds between two reports of the bounds. Each report reads all open boxes."""
 
 FLOOR = 16 * np.finfo(np.float64).eps
 """Largest gap that is attributed to rounding, as a fraction of the values."""
@@ -29,7 +29,8 @@ class Incumbent:
         rows: `(m, outputs)`; a row and its negative are the two bounds of one range.
         tol: Target gap, relative to the range that each objective attains, or a `Tolerance`.
         time_limit: Wall-clock seconds, or None for no limit.
-        progress: Called a few times a second with a `SearchProgress`.
+        progress: Called with a `SearchProgress` every `REPORTS` seconds at most. If None, the
+            ambient listener is called, if there is one.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Incumbent:
         self.dropped: np.ndarray | bool = False
         """`(m,)` mask of the objectives closed elsewhere, whose sub-problems are dropped."""
         self.known = np.full(len(self._partner), -np.inf)
-        """`(m,)` best bounds proved by any of the searches."""
+        """`(m,)` best lower bounds proved by any of the searches."""
         self.floor: np.ndarray | float = 0.0
         """`(m,)` part of each gap that rounding alone may cause; set by the search."""
         self.target: np.ndarray | None = None
@@ -64,7 +65,7 @@ class Incumbent:
         """
 
     def start(self, least: np.ndarray, at: np.ndarray, most: np.ndarray) -> None:
-        """Set the first values and points, or offer them if there are some already.
+        """Set the first values and points, or offer these if the incumbent already has points.
 
         Args:
             least: The least values, shape `(m,)`.
@@ -117,13 +118,19 @@ class Incumbent:
         return None
 
     def aim(self) -> np.ndarray:
-        """Return the gap at which boxes are closed, `(m,)`: slightly less than `tolerance`."""
+        """Return the gap at which boxes are closed, `(m,)`: slightly less than `tolerance`.
+
+        The gap is infinite for objectives that are dropped or already closed.
+        """
         tolerance = self.tolerance()
         done = self.dropped | (self.best - self.known <= tolerance)
         return np.where(done, np.inf, 0.999 * tolerance)
 
     def cutoff(self) -> np.ndarray:
-        """Return the bounds `(m,)` at or above which a box is closed."""
+        """Return the bounds `(m,)` at or above which a box is closed.
+
+        The bound is `-inf` for objectives that are dropped or already closed.
+        """
         if self.target is None:
             return self.best - self.aim()
         done = self.dropped | (self.known >= self.target)
@@ -131,7 +138,10 @@ class Incumbent:
 
     @property
     def decided(self) -> bool:
-        """Whether every objective of a decision is proved to reach its target."""
+        """Whether each objective of a decision is dropped or proved to reach its target.
+
+        False if there are no targets.
+        """
         return self.target is not None and not bool((self.known < self.cutoff()).any())
 
     @property
@@ -150,7 +160,12 @@ class Incumbent:
         return self.clock.seconds - self._last_look >= REPORTS
 
     def look(self, lower: np.ndarray, waiting: int) -> None:
-        """Record the gaps reached, and report progress to the caller."""
+        """Record the gaps of a search for ranges, and report progress to the listener.
+
+        Args:
+            lower: `(m,)` proved lower bounds.
+            waiting: Number of open sub-problems.
+        """
         self._last_look = self.clock.seconds
         if self.target is None:
             gap = self.best - np.fmax(lower, self.known)

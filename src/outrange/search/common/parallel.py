@@ -81,12 +81,12 @@ def _controller() -> ThreadpoolController:
 def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
     """Return slices that deal out rows to parts in turn, so that all cores finish together.
 
-    Neighboring rows are similar: in contiguous parts, rows that finish early would share a part.
+    Neighboring rows are similar: in contiguous parts, rows that finish early would be in one part.
 
     Args:
         count: The number of rows.
         most: Maximum number of rows per part.
-        least: Number of rows that justify one more core.
+        least: Number of rows per core from which the number of parts is a multiple of the cores.
     """
     parts, cores = -(-count // most), threads()
     if count >= least * cores:
@@ -97,7 +97,7 @@ def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
 def parallel_map(
     work: Callable[[Part], Result], parts: Sequence[Part], most: int | None = None
 ) -> list[Result]:
-    """Apply `work` to every part, on all cores if there are several parts.
+    """Apply `work` to every part, in threads if there are several; return the results in order.
 
     Threads inherit the caller's context: its deadline and its ascent backend.
 
@@ -117,7 +117,9 @@ def parallel_map(
 
 
 def parallel_batches(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
-    """Apply `work` to every part on all cores, in batches, because all parts may not fit in memory.
+    """Apply `work` to every part on all cores, and yield the results in order.
+
+    The parts are consumed in batches, because all parts together may not fit in memory.
 
     Args:
         work: Called with one part.

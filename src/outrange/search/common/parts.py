@@ -1,8 +1,8 @@
 """Splits a problem into independent parts by cones of influence.
 
 An output of two stacked convolutions depends on a window of the image, not on the whole image. Its
-cone of influence is a network of few inputs, which input splits solve exactly. If the input box is
-uniform, the cones of a layer are many copies of one problem, which is solved once.
+cone of influence is a network with few inputs, which input splits solve exactly. If the input box
+is uniform, the cones of a layer are many copies of one problem, which is solved once.
 
 Reference: E. Clarke, O. Grumberg, D. Peled, *Model Checking* (cone of influence reduction), MIT
 Press 1999.
@@ -23,21 +23,23 @@ from .domain_boxes import DomainBoxes
 
 
 MOST_CONES = 4096
-"""Maximum number of output sets whose cones are computed; each set takes a pass of about a
-millisecond."""
+"""Maximum number of different output sets whose cones are computed; each set takes a pass of about
+a millisecond."""
 
 MOST_PROBLEMS = 1024
 """Maximum number of different problems: the start of each search takes tens of milliseconds."""
 
 OVERLAP = 8.0
-"""Maximum number of entries in the cones of all different problems, relative to the number in the
-network. Above it, sharing the bounds of the whole network saves more time than cones would."""
+"""Maximum number of entries in the cones of all different problems, relative to the number of
+entries in the network. Above it, sharing the bounds of the whole network saves more time than cones
+would."""
 
 MOST_COEFFICIENTS = 1 << 20
-"""Maximum number of coefficients of an op that are compared in full with those of other ops."""
+"""Maximum number of coefficients of an affine op. Up to this number, ops are compared in full. A
+network with a larger op that cannot be restricted to a cone is not split."""
 
 _Support = tuple[np.ndarray, np.ndarray]
-"""A set of outputs, and the objectives that read it."""
+"""Indices of some outputs, and indices of the objectives that read exactly these outputs."""
 
 _Groups = dict[tuple[int, ...], list[_Support]]
 """Supports, keyed by the free inputs on which they depend."""
@@ -67,7 +69,10 @@ class Part:
 def independent_parts(
     graph: Graph, rows: np.ndarray, offset: np.ndarray, domain: DomainBoxes
 ) -> list[Part] | None:
-    """Split a problem by cones of influence, or return None if the parts would not be smaller.
+    """Split a problem by cones of influence, or return None if the problem should not be split.
+
+    It should not be split if a part would read all free inputs, or if there are too many parts or
+    too large ones.
 
     Args:
         rows: Objectives, shape `(m, outputs)`.
@@ -106,7 +111,7 @@ def _supports(rows: np.ndarray) -> list[_Support]:
 
 
 def _matrices(graph: Graph) -> Iterator[Affine]:
-    """Yield the affine ops that cannot be restricted: a cone reads all their coefficients."""
+    """Yield the affine ops that cannot be restricted to a cone, which reads all coefficients."""
     for node in graph.nodes:
         if isinstance(node.op, Affine) and node.op.part is None and node.op.plain:
             yield node.op
@@ -124,7 +129,7 @@ def _inputs(part: Cone) -> np.ndarray:
 
 
 def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
-    """Return one part per different problem, or None if they are too many or too large."""
+    """Return one part per different problem, or None if there are too many or too large ones."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
     free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}

@@ -21,17 +21,18 @@ from .parts import Part, independent_parts
 
 
 SPARSE = 64
-"""Minimum ratio of the number of outputs to a row's nonzero entries at which rows are stored as
-sparse sums."""
+"""Minimum ratio of the number of outputs to the largest number of nonzero entries of a row. From
+this ratio on, rows are stored as sparse sums."""
 
 
 MANY_UNREAD = 2
-"""Minimum ratio of all entries to those that the output needs at which the others are dropped."""
+"""Minimum ratio of the number of all entries of a graph to the number of entries that its output
+needs. From this ratio on, the unneeded entries are dropped."""
 
 FEW_ROWS = 16
-"""Maximum number of objectives for which a wide graph may be split.
+"""Maximum number of objectives for which the inputs of a wide graph may be split.
 
-Each objective has its own lines for every unit."""
+Each objective has its own relaxation lines for every unit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class Problem:
     def small(self) -> Graph:
         """The simplified graph, or `graph` itself if nothing changes.
 
-        Only after this rewrite do gates have hulls.
+        The simplification also finds the gates, which then have hulls.
         """
         graph, small = self.graph, _without_unread(simplify(self.graph))
         same = [*map(id, small.nodes)] == [*map(id, graph.nodes)] and small.output == graph.output
@@ -61,7 +62,7 @@ class Problem:
 
     @cached_property
     def parts(self) -> list[Part] | None:
-        """The independent parts by cones of influence, or None if they would not be smaller."""
+        """The independent parts by cones of influence, or None if splitting does not pay."""
         return independent_parts(self.small, self.rows, self.offset, self.domain)
 
     @property
@@ -71,7 +72,10 @@ class Problem:
 
     @property
     def has_few_forms(self) -> bool:
-        """Whether forward forms suit a wide graph: few objectives, no `Step` or `Largest` ops."""
+        """Whether the problem has at most `FEW_ROWS` objectives and no `Step` or `Largest` ops.
+
+        Forward forms then suit a wide graph.
+        """
         steps = any(isinstance(node.op, Step | Largest) for node in self.graph.nodes)
         return len(self.rows) <= FEW_ROWS and not steps
 
@@ -89,15 +93,22 @@ class Problem:
         return with_rows(graph, self.rows, self.offset)
 
     def by_intervals(self, graph: Graph) -> np.ndarray:
-        """Compute lower bounds of the objectives over all boxes by interval arithmetic, `(m,)`."""
+        """Compute lower bounds `(m,)` of the objectives by interval arithmetic over every box.
+
+        Args:
+            graph: A graph with the same outputs as the network.
+        """
         lo, hi = bounds(graph, self.domain.lo, self.domain.hi, "intervals")[graph.output]
         return self.by_outputs(lo, hi).min(axis=0)
 
     def by_linear_bounds(self, domain: str = "linear") -> np.ndarray:
-        """Bound the objectives once over the hull of the boxes by an abstract domain, `(m,)`.
+        """Compute lower bounds `(m,)` of the objectives over the hull of the boxes, without splits.
 
         If both factors of a product depend on the same source, forward forms keep this dependence.
         Planes, which use only the factors' intervals, lose it.
+
+        Args:
+            domain: Name of the abstract domain.
         """
         hull = self.domain.hull
         ends = bounds(self.small, hull.lo[None], hull.hi[None], domain)[self.small.output]
@@ -129,7 +140,10 @@ def _without_unread(graph: Graph) -> Graph:
 
 
 def by_outputs(rows: np.ndarray, offset: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-    """Return lower bounds `(B, m)` of the rows, `-inf` unless a row is plus or minus one output."""
+    """Return lower bounds `(B, m)` of rows that are plus or minus one output, with offset 0.
+
+    The bounds of all other rows are `-inf`.
+    """
     size = np.abs(rows)
     column = size.argmax(axis=1)
     # Entries are counted: a sum of absolute values may round away a tiny one.

@@ -23,12 +23,12 @@ class Search(ABC):
     gradual: bool = True
     """Whether the bounds rise step by step; otherwise, the search proves all or nothing."""
     settled: bool = True
-    """Whether the bounds are representative; False while objectives are bounded one by one."""
+    """Whether all objectives have been bounded; False while they are bounded one by one."""
     proves: bool = True
     """Whether the search proves bounds; otherwise, it only finds points while other searches
     run."""
     share: float = 1.0
-    """Length of the search's turns, relative to other searches of the same problem."""
+    """Length of the search's turns, relative to the turns of other searches of the same problem."""
     methods: tuple[str, ...]
     """Methods of the search with references, as shown in the answer."""
 
@@ -57,7 +57,7 @@ class Search(ABC):
 
     @abstractmethod
     def recover(self) -> None:
-        """Restore a consistent state after `advance` was interrupted."""
+        """Restore a consistent state after an interruption of `advance`."""
 
     def run(self, until: float = np.inf) -> Stop:
         """Advance until there is a reason to stop, and return this reason.

@@ -16,13 +16,13 @@ class Stop(StrEnum):
     """Reason why a search returned to its caller."""
 
     FINISHED = "finished"
-    """Every gap is closed, or open only because of rounding."""
+    """Every objective is closed, the gaps suffice, or no work is left."""
     GOAL = "goal"
     """A value lies below its goal; its point awaits validation."""
     PAUSED = "paused"
     """The turn of the search is over; it can be resumed."""
     TIME = "time"
-    """The time limit has passed."""
+    """The time limit has passed, or the search has stalled."""
     MEMORY = "memory"
     """The system is out of memory; bounds proved so far remain valid."""
     INTERRUPTED = "interrupted"
@@ -56,7 +56,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class SearchProgress:
-    """State of a running search; every number is already valid.
+    """State of a running search; the bounds are already proved.
 
     Args:
         seconds: Wall-clock seconds so far.
@@ -74,7 +74,7 @@ class SearchProgress:
 
 
 Progress = Callable[[SearchProgress], object]
-"""Callback that is called a few times a second."""
+"""Callback that receives the state of a running search about twice a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,10 @@ class Solution:
         lower: float = -np.inf,
         methods: tuple[str, ...] = (),
     ) -> Solution:
-        """Create a solution without a search: only `lower` is known."""
+        """Create a solution without a search, in which `lower` bounds all objectives.
+
+        No input is known, and all tolerances are 0.
+        """
         return cls(
             status,
             np.full(objectives, lower),
@@ -146,7 +149,7 @@ class Solution:
 
     @classmethod
     def least_of(cls, parts: Sequence[Solution]) -> Solution:
-        """Combine the solutions of one objective over the sets of a union."""
+        """Combine solutions of one objective over several sets into a solution over their union."""
         best = min(parts, key=lambda part: float(part.seen[0]))
         lower = min(float(part.lower[0]) for part in parts)
         # An unfinished set matters only if the least value may lie in it.
@@ -169,7 +172,7 @@ class Solution:
 
 
 def _cost(parts: Sequence[Solution]) -> dict:
-    """Combine the costs, methods, warrants and tolerances of several solutions."""
+    """Return total boxes, all methods, the weakest warrant and the largest relative tolerance."""
     return {
         "boxes": sum(part.boxes for part in parts),
         "methods": tuple(dict.fromkeys(m for part in parts for m in part.methods)),

@@ -24,7 +24,8 @@ GRACE = 2.0
 """Minimum number of seconds granted for the step from `ENOUGH` to `TOL`."""
 
 AGAIN = 2.0
-"""Limit on the number of sub-problems for `TOL`, as a multiple of those for `ENOUGH`."""
+"""Maximum total number of sub-problems for `TOL`, as a multiple of the number at which the search
+reached `ENOUGH`."""
 
 PATIENCE = 12.0
 """Number of seconds before a search may be considered stalled, so that portfolios can try every
@@ -41,7 +42,7 @@ MILESTONES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Relative gaps to reach, as fractions of the range that an objective attains.
+    """Relative gaps that a search must reach, as fractions of the range that an objective attains.
 
     Args:
         fine: Target gap.
@@ -75,7 +76,8 @@ class Convergence:
     def __init__(self, tolerance: Tolerance) -> None:
         self.tolerance = tolerance
         self.reached: dict[float, float] = {}
-        """Map from each gap of `MILESTONES` that was reached to the time, in seconds."""
+        """Map from each reached gap of `MILESTONES` to the time in seconds at which it was
+        reached."""
         self._enough_at: tuple[float, int] | None = None
         self._gaps: list[tuple[float, np.ndarray]] = []
 
@@ -89,7 +91,10 @@ class Convergence:
         self._gaps.append((seconds, gaps))
 
     def has_stalled(self) -> bool:
-        """Return whether no watched gap fell by `STALLED` in the second half of the time."""
+        """Return whether no watched gap fell by `STALLED` in the second half of the time.
+
+        Return False before `PATIENCE` seconds.
+        """
         if not self._gaps or self._gaps[-1][0] < PATIENCE:
             return False
         seconds, now = self._gaps[-1]
@@ -100,7 +105,13 @@ class Convergence:
         return not bool((now < (1.0 - STALLED) * then).any())
 
     def record(self, gap: float, seconds: float, boxes: int) -> None:
-        """Record the largest relative gap, and when the search reached it."""
+        """Record the first time at which the search reached each milestone and the acceptable gap.
+
+        Args:
+            gap: The largest relative gap of all objectives.
+            seconds: Time since the search began.
+            boxes: Number of sub-problems bounded so far.
+        """
         for mark in MILESTONES:
             if gap <= mark:
                 self.reached.setdefault(mark, seconds)
@@ -108,7 +119,12 @@ class Convergence:
             self._enough_at = seconds, boxes
 
     def suffices(self, seconds: float, boxes: int) -> bool:
-        """Return whether the gap is acceptable, and a smaller gap would cost too much."""
+        """Return whether the gap is acceptable, and the finer target has cost too much since then.
+
+        Args:
+            seconds: Time since the search began.
+            boxes: Number of sub-problems bounded so far.
+        """
         if self._enough_at is None or self.tolerance.enough == self.tolerance.fine:
             return False
         before, fewer = self._enough_at

@@ -20,7 +20,11 @@ class Canvases:
         self._filled: list[np.ndarray] = []
 
     def place(self, entries: np.ndarray, values: np.ndarray) -> int:
-        """Write `values` to `entries` of a point where they do not conflict; return its index."""
+        """Write `values` to `entries` of a point, and return the index of this point.
+
+        The point is one of the last `LATEST` points if the values do not conflict with it, or else
+        a new point.
+        """
         for i in range(len(self.points) - 1, max(-1, len(self.points) - 1 - LATEST), -1):
             free = ~self._filled[i][entries]
             if (free | (self.points[i][entries] == values)).all():

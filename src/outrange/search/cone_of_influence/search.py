@@ -60,7 +60,7 @@ class ConeSearch(Search):
         incumbent.start(y[0], np.tile(middle, (len(y[0]), 1)), y[0])
 
     def _incumbent_of_part(self, part: Part) -> Incumbent:
-        """Create a part's incumbent, with the targets and the time limit of the whole problem."""
+        """Create a part's incumbent, with its targets and the time left for the whole problem."""
         whole, first = self.incumbent, part.places[0][0]
         left = whole.clock.left
         incumbent = Incumbent(
@@ -100,7 +100,11 @@ class ConeSearch(Search):
             self._adopt(run)
 
     def advance(self) -> bool:
-        """Run the next part for one turn, and return whether any part is unfinished."""
+        """Run the next part for one turn, and return whether any part is unfinished.
+
+        Raises:
+            SearchFailedError: All parts have ended, and at least one of them failed.
+        """
         run = self._going[self._at]
         self._share(run)
         stop = None if run.incumbent.decided else self._take_turn(run)
@@ -160,7 +164,7 @@ class ConeSearch(Search):
         self._gather(run)
 
     def _raise_floor(self, run: _Running) -> None:
-        """Adopt a part's rounding errors for all objectives that the part represents."""
+        """Set the rounding floor of all objectives that a part represents to the part's floor."""
         whole = self.incumbent
         floor = np.broadcast_to(whole.floor, self._lower.shape).copy()
         for objectives, _ in run.part.places:

@@ -22,7 +22,7 @@ RESCALE = 1e100
 """Weight of a conflict above which all activities are scaled down."""
 
 Literal = tuple[int, int]
-"""A unit and a phase."""
+"""Index of a unit and one of its phases; the literal holds if the unit has this phase."""
 
 
 class Clauses:
@@ -41,7 +41,7 @@ class Clauses:
         self._bump = 1.0
 
     def add(self, literals: list[Literal]) -> int:
-        """Add a clause of at least two literals, latest levels first; return its index."""
+        """Add a clause of at least two literals, sorted by falling level; return its index."""
         number = len(self._clauses)
         self._clauses.append(literals)
         for literal in literals[:2]:
@@ -70,7 +70,10 @@ class Clauses:
         return int(self._trail.phase[literal[0]]) * literal[1]
 
     def _falsify(self, literal: Literal) -> Antecedent | None:
-        """Update the clauses that watch a false literal; return the reason for a conflict."""
+        """Update the clauses that watch a false literal, and record the phases that they imply.
+
+        Return the reason for a conflict, or None.
+        """
         watching, still_watching = self._watching[literal], []
         for place, number in enumerate(watching):
             clause = self._clauses[number]
@@ -97,7 +100,8 @@ class Clauses:
         """Return the clause learned from a conflict; it is empty if no decision is involved.
 
         Events are replaced by their reasons, the latest first, until only one phase of the latest
-        level is left. The remaining phases, all of earlier levels, imply the opposite of this one.
+        level is left. The other phases, which belong to earlier levels, imply the opposite of this
+        phase.
         """
         events = self._trail.events
         if conflict.kind == "clause":
@@ -140,7 +144,7 @@ class Clauses:
         return learnt
 
     def _events_of(self, clause: list[Literal], but: int | None) -> list[int]:
-        """Return the events that falsified the literals of a clause, except those of unit `but`."""
+        """Return the indices of the events that set the phases of a clause's units but `but`."""
         trail = self._trail
         everything = len(trail.events)
         return [trail.latest(PHASE, unit, everything) for unit, _ in clause if unit != but]

@@ -27,12 +27,12 @@ class OneLayer:
     """A conjunction over a network with one hidden layer, as rows; all arrays are float64.
 
     Args:
-        inner: Array of shape `(U, d)`.
-        bias: Array of shape `(U,)`.
+        inner: Coefficients of the inputs in `z`, shape `(U, d)`.
+        bias: Constants of `z`, shape `(U,)`.
         off: `(U,)` bounds on the error of a computed `z`, due to rounding and stated errors.
-        direct: Array of shape `(K, d)`.
-        weights: Array of shape `(K, U)`.
-        height: Array of shape `(K,)`.
+        direct: Coefficients of the inputs in the rows, shape `(K, d)`.
+        weights: Coefficients of `max(z, 0)` in the rows, shape `(K, U)`.
+        height: Constants of the rows, shape `(K,)`.
         slack: `(K,)` bounds on the rounding error of a computed row.
         box: Box of the inputs that vary.
     """
@@ -68,6 +68,9 @@ class _Level:
 
 def one_layer(problem: Problem) -> OneLayer | None:
     """Return a decision as rows, or None unless the network has exactly one layer of kinks.
+
+    Also return None for other problems, several boxes, integer inputs or more than `MOST_ENTRIES`
+    coefficients.
 
     Args:
         problem: One objective over one box: a maximum of linear forms, or a single form.

@@ -63,9 +63,9 @@ class Propagation:
         return pair[:, 0] + self.net.bias, pair[:, 1] + self.net.bias
 
     def _root_lines(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return slopes and heights of `weight * max(z, 0) >= weight * (slope z + height)`.
+        """Return arrays `(slope, height)`, each `(K, U)`, of the units' bounding lines in each row.
 
-        Both arrays have shape `(K, U)`.
+        They satisfy `weight * max(z, 0) >= weight * (slope z + height)` over the root box.
         """
         lo, hi = np.minimum(self.lo, 0.0), np.maximum(self.hi, 0.0)
         chord = hi / np.where(hi > lo, hi - lo, 1.0)
@@ -90,7 +90,7 @@ class Propagation:
         return slope @ net.inner + net.direct[row], height
 
     def limit_units(self) -> None:
-        """Lower the upper limits of units at the root to the room that each row leaves for them."""
+        """Lower the upper limits of units to the largest values that the rows allow at the root."""
         net, trail = self.net, self.trail
         for row in range(len(net.height)):
             form, height = self.form(row, trail.phase)
@@ -140,7 +140,7 @@ class Propagation:
         return None
 
     def _near(self, left: np.ndarray) -> np.ndarray:
-        """Return the units whose rows may tighten a bound, given their distances from limits."""
+        """Return the units whose sums may tighten a bound, given their distances from limits."""
         width = np.maximum(self.trail.hi - self.trail.lo - self.least, 0.0)
         near = np.flatnonzero(left < self._steepest * float(width.max(initial=0.0)))
         reach = (np.abs(self.net.inner[near]) * width).max(axis=1, initial=0.0)
@@ -174,7 +174,10 @@ class Propagation:
                     trail.push(LOW, int(at), min(end, trail.hi[at]), reason)
 
     def explain(self, index: int) -> list[int]:
-        """Return the earlier events that imply event `index`, whose reason is a unit or a row."""
+        """Return the indices of the events that imply event `index`.
+
+        The reason for this event is a unit or a row.
+        """
         event = self.trail.events[index]
         reason = event.reason
         if reason.kind == "unit":
@@ -185,7 +188,7 @@ class Propagation:
         return self._row_events(reason, event.at, event.kind, event.value)
 
     def explain_conflict(self, reason: Antecedent) -> list[int]:
-        """Return the events that imply a conflict in a unit or a row."""
+        """Return the indices of the events that imply a conflict in a unit or a row."""
         if reason.kind == "unit":
             lo, _ = self.sums(self.trail.lo, self.trail.hi)
             unit, off = reason.index, self.net.off[reason.index]
@@ -214,10 +217,16 @@ class Propagation:
         return events
 
     def _row_events(self, reason: Antecedent, at: int, kind: int, value: float) -> list[int]:
-        """Return the events that imply a row's bound of input `at`, or a conflict if `at` is -1.
+        """Return the indices of events that imply a row's bound of input `at`, or a conflict.
 
-        The phases of the units that read the input are tried first, then all phases. The bounds
-        that the phases need are returned with them.
+        The phases of the units that read the input are tried first, then all phases. The bounds of
+        inputs that are needed with these phases are also returned.
+
+        Args:
+            reason: Reason with the row.
+            at: Index of the input, or -1 for a conflict.
+            kind: `LOW` or `HIGH`.
+            value: The bound.
         """
         net, box = self.net, self.net.box
         read = net.weights[reason.index] != 0

@@ -1,6 +1,6 @@
 """Conflict-driven search over the phases of one hidden layer.
 
-If a conjunction leaves each unit little choice (gates, Boolean formulas, counters), most splits
+If a conjunction leaves each unit little choice (gates, Boolean formulas, counters), most phases
 follow from others. So phases are decided one by one, bounds are propagated through the rows of the
 conjunction, and every conflict is turned into a clause that excludes its cause everywhere.
 
@@ -111,7 +111,10 @@ class ConflictSearch(Search):
             self._begin()
 
     def advance(self) -> bool:
-        """Search until a few more conflicts have occurred, or a point is found."""
+        """Search until `PIECE` conflicts have occurred, or a point is found.
+
+        Return whether work is left.
+        """
         until = self._conflicts + PIECE
         while self._conflicts < until and not (self._refuted or self._stuck):
             self._step()
@@ -187,7 +190,7 @@ class ConflictSearch(Search):
         self._back_to(0)
 
     def _next(self) -> int | None:
-        """Return the most active of the open units that are relaxed inexactly, or None."""
+        """Return the most active unit of unknown phase whose relaxation is not exact, or None."""
         rows, open_ = self._rows, self.trail.phase == 0
         lo, hi = rows.sums(self.trail.lo, self.trail.hi)
         high = np.minimum(hi, rows.limit)
@@ -200,7 +203,10 @@ class ConflictSearch(Search):
         return int(np.argmax(np.where(open_, self._clauses.activity, -1.0)))
 
     def _offer(self) -> None:
-        """Offer a point with each input at a root bound, or midway if both bounds have moved."""
+        """Offer a point to the incumbent.
+
+        Each input lies at a root bound that has not moved, or midway if both bounds have moved.
+        """
         trail, box = self.trail, self.net.box
         point = 0.5 * trail.lo + 0.5 * trail.hi
         point = np.where(trail.lo <= box.lo, box.lo, np.where(trail.hi >= box.hi, box.hi, point))

@@ -1,4 +1,4 @@
-"""The trail: every phase and every bound, with its reason, in the order of propagation."""
+"""The trail: every new phase and input bound with its reason, in the order of propagation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Event(NamedTuple):
         value: The new bound, or the phase.
         old: The previous bound or phase.
         previous: Index of the previous event for the same bound or phase, or -1.
-        level: Number of decisions so far.
+        level: Number of decisions that precede or cause the change and are not undone.
         reason: Why the change follows.
     """
 

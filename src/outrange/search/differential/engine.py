@@ -32,8 +32,8 @@ class DifferentialEngine(GraphObjectives):
     """
 
     units = 0
-    """No phases are stored with boxes, since a box may be split where counterparts' phases differ.
-    """
+    """Number of units whose phases are stored with a box. It is 0, since a box may be split where
+    the phases of counterparts differ."""
 
     def __init__(
         self, pairs: PairedGraph, graph: Graph, rows: np.ndarray, offset: np.ndarray
@@ -105,7 +105,10 @@ def _blame(
     relaxed: PairedRelaxation | None,
     source: int,
 ) -> np.ndarray:
-    """Attribute the losses of planes to the inputs that cause them, `(B, m, d)`."""
+    """Attribute the losses of planes to the inputs that cause them, `(B, m, d)`.
+
+    Return zeros `(1, 1, 1)` if no losses are recorded.
+    """
     if rows is None or relaxed is None or source not in sweep.shares:
         return np.zeros((1, 1, 1))
     some, shares = sweep.shares[source]

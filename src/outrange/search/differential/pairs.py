@@ -16,8 +16,8 @@ MOST_ENTRIES = 1 << 20
 """Maximum number of coefficients of a layer whose counterpart is sought."""
 
 WIDEST = 1 << 10
-"""Maximum number of entries of a value in a graph that is paired. Rows of longer values are cut to
-cones, which cannot use pairs."""
+"""Maximum number of entries of any value of a graph whose counterparts are sought. Rows of longer
+values are cut to cones, which cannot use pairs."""
 
 CLOSE = 0.25
 """Maximum difference between counterparts' coefficients, as a fraction of the absolute values.
@@ -26,7 +26,7 @@ For unrelated branches, the difference is about as large as these values."""
 
 @dataclass(frozen=True, eq=False)
 class PairedCurve:
-    """The curve `f(z)`, together with `a = f(w)` of its counterpart; it reads `z`, `w` and `a`.
+    """The curve `f(z)`, bounded relative to its counterpart `a = f(w)`; it reads `z`, `w` and `a`.
 
     Args:
         size: Length of the value.
@@ -68,7 +68,8 @@ class PairedGraph:
 
     Args:
         graph: The graph, in which later copies of curves are `PairedCurve`s.
-        sums: Differences of the affine values that these curves read.
+        sums: Map from each affine value of the later copy with a counterpart to the difference
+            between the two ops.
         counterparts: Map from each value in the later copy to its counterpart in the earlier copy.
         curves: The values that are `PairedCurve`s.
     """
@@ -80,7 +81,9 @@ class PairedGraph:
 
 
 def pair_counterparts(graph: Graph) -> PairedGraph | None:
-    """Find the counterparts of a graph, or return None if no curve has a counterpart.
+    """Find the counterparts of a graph, or return None if no curve has a usable counterpart.
+
+    Also return None if a value has more than `WIDEST` entries.
 
     Two values are counterparts if their structural key occurs exactly twice, their inputs are
     counterparts, and their coefficients are close.

@@ -71,7 +71,10 @@ class PairedRelaxation:
 
 
 def curve(op: PairedCurve, planes: PairedRelaxation, rows: np.ndarray) -> Pulled:
-    """Substitute rows back: positive coefficients use the lower plane, negative ones the upper."""
+    """Substitute rows of `f(z)` back to rows of `z`, `w` and `a`, and a constant.
+
+    Positive coefficients use the lower plane, and negative ones use the upper plane.
+    """
     rising, falling = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
     with np.errstate(invalid="ignore"):
         constant = dots(rising, planes.offset[0]) + dots(falling, planes.offset[1])

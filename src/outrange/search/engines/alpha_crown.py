@@ -32,7 +32,7 @@ from .relaxed_values import Chosen, Record, relaxed_values
 KINK_PACE = 2.0
 """Step in theta, in units of (z - pivot) / width, if theta is a slope at a kink."""
 TANGENT_PACE = 0.7
-"""Step in theta, in the same units, if theta is a tangent point; 1 would move it to z."""
+"""Step in theta, in the same units, if theta is a tangent point; a step of 1 would move it to z."""
 PLANE_PACE = 0.5
 """Step in theta of a product's plane, per unit of the point's relative distance to a corner."""
 DECAY = 0.8
@@ -264,7 +264,10 @@ class AlphaAscent:
 
 
 def _active_lines(lines: Relaxations, record: Record) -> Chosen:
-    """Return each unit's active line as slope and offset; for a product, its active plane."""
+    """Return each unit's active line as slope and offset; for a product, its active plane.
+
+    Window maxima are omitted.
+    """
     out = {}
     for v, rows in record.items():
         line = lines[v]

@@ -33,8 +33,8 @@ WORTH = 0.7
 most this fraction."""
 
 TRIALS, OFTEN, RETRY = 256, 0.2, 8
-"""Number of pairs after which second-order forms are judged, fraction of pairs for which they must
-help, and number of calls per further trial if they help less often."""
+"""Number of pairs of a box and an objective after which second-order forms are judged, fraction of
+pairs for which they must help, and number of calls per further trial if they help less often."""
 
 
 FEW_INPUTS, SOME_INPUTS = 12, 40
@@ -60,8 +60,8 @@ class ArrayEngine(GraphObjectives):
 
     It computes the linear bounds of `domains.crown` and optimizes the slopes of the objective rows.
     Chunks of boxes fit in a core's cache. If threads work on several chunks, BLAS is limited to one
-    thread. The engine is stateless between calls: activation phases are stored with the
-    boxes, one byte per unit (`domains.stability`).
+    thread. Activation phases are stored with the boxes, one byte per unit (`domains.stability`).
+    Between calls, the engine stores only how often second-order forms have helped.
 
     Args:
         rows: Float64 array of shape `(m, outputs)`.
@@ -253,7 +253,10 @@ class ArrayEngine(GraphObjectives):
         return enough or self._calls % RETRY == 0
 
     def _refine_products(self, ascent: AlphaAscent, target: np.ndarray, blame: np.ndarray) -> None:
-        """Bound pairs below their `target` by second-order forms too, and keep the better bound."""
+        """Bound pairs below their `target` by second-order forms, and keep the better bounds.
+
+        The arrays of `ascent`, and `blame`, are updated in place.
+        """
         low = np.flatnonzero(ascent.least < target)
         if not low.size or not self._tries_second_order():
             return
@@ -277,7 +280,8 @@ class ArrayEngine(GraphObjectives):
         blame[whom] = attribute_gap(second)[better]
 
     def _phases_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the phase of every unit, and the number of unstable units of each box."""
+        """Return the phase of every unit, and the number of unstable units and products of each
+        box."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:
             phases = phase_codes(op, *sweep.ends[source])

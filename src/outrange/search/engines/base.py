@@ -26,9 +26,9 @@ class BoxBounds:
     status: np.ndarray
     """`(B, s)` int8 phases, inherited by sub-boxes: 1 upper piece, -1 lower piece, 0 undecided."""
     undecided: np.ndarray
-    """`(B,)` number of unstable units."""
+    """`(B,)` number of unstable units, including products whose factors both vary."""
     at: np.ndarray | None = None
-    """`(B, m, d)` minimizers of the forms; None for the corners of the boxes."""
+    """`(B, m, d)` minimizers of the forms; None if these are corners of the boxes."""
     within: tuple[np.ndarray, np.ndarray] | None = None
     """Lower and upper bounds `(B, m, d)` on the inputs: outside these bounds, the objective is
     above its cutoff. None if only the forms are known."""

@@ -33,11 +33,13 @@ forms are tried first. These forms take a second or two, whereas a pass takes se
 
 
 def first_bounds(problem: Problem, machine: ArrayEngine, incumbent: Incumbent) -> None:
-    """Prove bounds by one pass over the hull of the boxes, and let the engine start from them.
+    """Prove bounds of a decision by one pass over the hull of the boxes, then by slope ascent.
+
+    If forward forms decide all objectives first, there is no pass.
 
     Args:
         problem: Objectives and their boxes.
-        machine: Engine that receives the bounds of the pass.
+        machine: Engine that receives the pass, if it bounds the same graph.
         incumbent: Receives the bounds of the objectives.
     """
     if problem.free * problem.small.entries <= MOST_FORMS:
@@ -65,7 +67,7 @@ def ascend_slopes(
 ) -> np.ndarray:
     """Return lower bounds `(k,)` of the rows `which`, computed by slope ascent.
 
-    The ascent stops early if time or memory runs out.
+    The ascent stops early if time or memory runs out; rows that it has not reached get `-inf`.
 
     Args:
         rows: Array of shape `(m, outputs)`.

@@ -33,10 +33,11 @@ class QuadraticAscent(AlphaAscent):
     quadratic form of the inputs. Smooth curves are treated in the same way.
 
     Args:
-        tangents: Tangents of every product; `net` contains their planes.
+        tangents: Tangents of every product and of some curves; `net` contains their planes.
         forms: Second-order forms of the best bounds.
         lost: `(P, d)` slack that errors of factors cause in the best bounds, per input.
-        blame: `(P, d)` slack that products cause in the best bounds, per input.
+        blame: `(P, d)` slack that products and tangents of curves cause in the best bounds, per
+            input; it includes `lost`.
     """
 
     tangents: dict[int, Tangent | Bend] = field(kw_only=True)

@@ -182,7 +182,13 @@ class QuadraticForms:
     def below(
         self, level: np.ndarray, start: np.ndarray, end: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return `start` and `end`, tightened to where the forms may be at most `level`."""
+        """Return `start` and `end`, tightened to where the forms may be at most `level`.
+
+        Args:
+            level: Levels of the forms, shape `(P,)`.
+            start: `(P, d)` lower bounds on `z`, in units of the radii.
+            end: `(P, d)` upper bounds on `z`, in units of the radii.
+        """
         slope, bend = self.rows * self.cells.reach, self.bend
         with np.errstate(all="ignore"):
             at = _least_on(slope, bend, start, end)
@@ -203,7 +209,7 @@ class QuadraticForms:
 
 
 SHARES = np.linspace(0.0625, 1.0, 16)
-"""Fractions of a side of a box that may be cut off, in ascending order."""
+"""Fractions of the interval of one input that `below` tries to cut off, in ascending order."""
 
 
 def _least_on(slope: np.ndarray, bend: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -11,19 +11,20 @@ Record = dict[int, np.ndarray]
 """Coefficients `(P, n)` of the rows at every nonlinear value."""
 
 Chosen = dict[int, tuple[np.ndarray, ...]]
-"""Active line of each unit of a nonlinear value: see `UsedRelaxation.line`."""
+"""Active line of each unit of a nonlinear value, as in `UsedRelaxation.line`, keyed by value."""
 
 
 def relaxed_values(
     net: RelaxedGraph, chosen: Chosen, record: Record, x: np.ndarray, last: int
 ) -> list[np.ndarray]:
-    """Evaluate every value up to `last` at the points `x` `(P, d)`.
+    """Evaluate values 0 (the inputs) to `last` of a relaxed graph at the points `x`.
 
     Args:
-        net: The graph and its picks.
-        chosen: The active lines; a value without lines is evaluated exactly.
-        record: The rows that use the lines.
-        x: Array of shape `(P, d)`.
+        net: The graph, and the picks of its window maxima.
+        chosen: The active lines; a value without lines or picks is evaluated exactly.
+        record: Coefficients of the rows, whose signs select the bounds of window maxima.
+        x: Points, shape `(P, d)`.
+        last: Index of the last value.
     """
     values = [x]
     with np.errstate(all="ignore"):

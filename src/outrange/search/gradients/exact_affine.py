@@ -179,7 +179,7 @@ class RationalPoint:
 
 
 class ArrangementCell:
-    """A box of real numbers, in which points with positive forms are sought.
+    """A box in which to find rational points where given affine forms are positive.
 
     Args:
         lo: Lower bounds, shape `(d,)`.

@@ -57,7 +57,8 @@ class CellBounds:
 
     Args:
         least: `(m,)` proved lower bounds of the objectives on the box.
-        points: `(objective, x)` pairs: points inside cells whose slope is below the cutoff.
+        points: Pairs `(k, x)`: `x` is a point inside a cell whose value of objective `k` was lower
+            than that of all earlier cells.
         settled: Whether `least` cannot be improved: it is attained, or reaches the cutoff.
     """
 
@@ -96,8 +97,8 @@ class ExactCells:
     ) -> CellBounds | None:
         """Return bounds of the objectives on the box `[lo, hi]`, or None if the box must be split.
 
-        A box must be split if it has too many patterns or cells, if the graph has products, or if
-        the graph has inexact ops and no unit of the box is open.
+        A box must be split if it has too many patterns or cells, if the budget is used up, if the
+        graph has products, or if the graph has inexact ops and no unit of the box is open.
 
         Args:
             lo: Array of shape `(d,)`.

@@ -25,8 +25,8 @@ class Partials:
     """The partial derivatives `sign_k * d(output form_k) / d(input direction_k)`.
 
     Args:
-        form: Flat outputs, shape `(m,)`.
-        direction: Flat inputs, shape `(m,)`.
+        form: Index of each objective's output in the flattened outputs, shape `(m,)`.
+        direction: Index of each objective's input in the flattened inputs, shape `(m,)`.
         sign: `(m,)` 1 or -1.
     """
 
@@ -36,7 +36,7 @@ class Partials:
 
     @property
     def directions(self) -> np.ndarray:
-        """The distinct flat inputs with respect to which outputs are differentiated, ascending."""
+        """Indices of the inputs with respect to which outputs are differentiated, ascending."""
         return np.unique(self.direction)
 
     @property
@@ -50,25 +50,25 @@ class Partials:
         return np.where(self.sign > 0, low, -high)
 
     def reads_marked(self, marks: np.ndarray) -> np.ndarray:
-        """Return a mask `(B, m)` of the objectives whose direction `marks` `(B, D)` marks."""
+        """Return a mask `(B, m)` of the objectives whose direction is True in `marks` `(B, D)`."""
         return marks[:, self._column]
 
     def exact(self, k: int, slopes: Exact) -> float | None:
-        """Return a float64 that is at most objective `k`, given exact slopes."""
+        """Return a float64 at or just below objective `k`, or None if its slope is unknown."""
         slope = slopes(int(self.form[k]))[self._column[k]]
         return None if slope is None else below(slope * int(self.sign[k]))
 
 
 @dataclass(frozen=True, eq=False)
 class LipschitzObjective:
-    """The negative norm of the gradient of each output.
+    """The negative of a norm of the gradient of each output: the norm that is dual to `norm`.
 
-    Its minimum over a box is minus the Lipschitz constant for steps measured in the dual norm.
+    Its minimum over a box is minus the Lipschitz constant for steps measured in `norm`.
 
     Args:
-        form: Flat outputs, shape `(m,)`.
-        directions: `(D,)` flat inputs that vary.
-        norm: How steps are measured: `"inf"` (largest entry), `"1"` or `"2"`.
+        form: Indices of the outputs, flattened, shape `(m,)`.
+        directions: `(D,)` indices of the inputs that vary, flattened.
+        norm: Norm of steps in the inputs: `"inf"` (largest entry), `"1"` or `"2"`.
     """
 
     form: np.ndarray
@@ -90,7 +90,7 @@ class LipschitzObjective:
         return np.repeat(np.any(marks, axis=1)[:, None], self.form.size, axis=1)
 
     def exact(self, k: int, slopes: Exact) -> float | None:
-        """Return a float64 that is at most objective `k`, given exact slopes."""
+        """Return a float64 at or just below objective `k`, or None if a slope is unknown."""
         sizes = [abs(s) for s in slopes(int(self.form[k])) if s is not None]
         if len(sizes) < self.directions.size:
             return None

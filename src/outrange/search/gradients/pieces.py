@@ -31,7 +31,8 @@ def lines_of(op: Curve) -> list[tuple[float, float]]:
 def gaps_touched(op: Curve, lo: float, hi: float) -> list[int]:
     """Return the indices of the intervals between adjacent knots that overlap `[lo, hi]`.
 
-    An interval that shares only an end point with `[lo, hi]` counts only if `lo == hi`.
+    An interval that shares only an end point with `[lo, hi]` is included only if `lo == hi`. If no
+    interval overlaps, return `[0]`.
     """
     ends = (-np.inf, *op.knots, np.inf)
     gaps = [

@@ -74,7 +74,7 @@ class _CellEngine:
         return BoxBounds(least, np.zeros(shape), least, scores, status, undecided)
 
     def plain_bounds(self, box: Box) -> np.ndarray:
-        """Return bounds `(m,)` on a box without the cell enumeration, which may take seconds."""
+        """Return lower bounds `(m,)` on a box without cell enumeration, which may take seconds."""
         return self._engine.bound(box.lo[None], box.hi[None]).least[0]
 
     def _bound_chunk(
@@ -102,7 +102,11 @@ class _CellEngine:
         return self._engine.at(x)
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all objectives at `x`, and finite-difference gradients for a smooth network."""
+        """Return all objectives `(b, m)`, and finite-difference gradients `(b, d)` of objectives
+        `k`.
+
+        The gradients of a piecewise-linear network are 0: its derivatives are piecewise constant.
+        """
         value, slope = self._engine.at(x), np.zeros_like(x)
         if self._engine.is_straight:
             return value, slope
@@ -124,7 +128,10 @@ def _first(
     objectives: int,
     rng: np.random.Generator,
 ) -> Points:
-    """Return the best of `count` random points for each objective."""
+    """Return the least values of the objectives over `count` random points, and their points.
+
+    Also return the largest finite values.
+    """
     x = boxes.hull.uniform(rng, count)
     y = evaluate(x)
     return y.min(axis=0), x[y.argmin(axis=0)], np.where(np.isfinite(y), y, -np.inf).max(axis=0)
@@ -147,7 +154,7 @@ def minimize_derivatives(
         derivatives: `m` objectives; opposite partial derivatives are the two bounds of a range.
         tol: Gap to reach, relative to the observed range of each objective; None as in `solve`.
         time_limit: Seconds, or None for no limit.
-        progress: Called a few times a second with a `SearchProgress`.
+        progress: Called about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
 
     Sound: yes, float64 rounding errors accounted for. Complete: for piecewise-linear networks;
@@ -179,6 +186,7 @@ def _begin_search(
 
     Raises:
         OutOfTime: The network is too large for this minimal work.
+        MemoryError: The network is too large for the memory.
     """
     with no_deadline(), deadline(max(BEGIN, incumbent.clock.left)):
         engine = DerivativeEngine(graph, box, derivatives)
@@ -267,7 +275,7 @@ def derivative_signs(
         accept: Called with an objective and a point where its slope is negative in float64; True
             settles the objective as broken.
         time_limit: Seconds, or None for no limit.
-        progress: Called a few times a second with a `SearchProgress`.
+        progress: Called about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
 
     Returns:
