@@ -1,10 +1,10 @@
 """Decisions through a bottleneck: many inputs affect the objectives through a few inner values.
 
 The last steps of a controller often apply physics (sines, products, floors) to a few numbers.
-Neuron splits support the network in front of these numbers, and the part behind them has few
-inputs. So the search first bounds the ranges of the bottleneck. Then it finds the boxes of
-bottleneck values on which the objectives may miss their targets. Finally it decides whether any
-input reaches these boxes.
+Neuron splits support the network before these numbers, and the part after them has few inputs. So
+the search first bounds the ranges of the bottleneck. Then it finds the boxes of bottleneck values
+on which the objectives may miss their targets. Finally it decides whether any input reaches these
+boxes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SLICE = 0.25
 """Length of one call of `advance`, in seconds."""
 
 PAVED = 256
-"""Maximum number of boxes into which a case is divided. The hull of its open boxes forms a
+"""Maximum number of open boxes into which a case is divided. The hull of these boxes is a
 region."""
 
 TOLERANCE = 1e-2
@@ -57,7 +57,7 @@ Begin = Callable[[Problem, Incumbent], Search]
 """Function that starts the search that suits a problem."""
 
 Ends = tuple[np.ndarray, np.ndarray]
-"""Lower and upper bounds of the bottleneck's entries."""
+"""Lower and upper bounds `(n,)` of the `n` entries of a bottleneck."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,10 @@ def find_bottleneck(graph: Graph) -> Bottleneck | None:
 
 
 def _widths(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Yield `(value, width)` for each cut of at most `WIDEST` entries with a supported front."""
+    """Yield `(value, width)` for each cut of at most `WIDEST` entries with a supported front.
+
+    The cut comes after `value`, and `width` is its number of entries.
+    """
     last = {j: v for v, node in enumerate(graph.nodes, 1) for j in node.inputs}
     supported, width = [True], graph.size if 0 in last else 0
     for floor, node in enumerate(graph.nodes[:-1], 1):
@@ -180,7 +183,7 @@ class BottleneckSearch(Search):
         self._region_search = None
 
     def advance(self) -> bool:
-        """Search the ranges or the last open region for one slice of time."""
+        """Search the ranges or the last open region for one slice; return whether work is left."""
         if self._is_ranging:
             self._search_ranges()
         else:
@@ -243,7 +246,10 @@ class BottleneckSearch(Search):
         return regions
 
     def _search_region(self, region: Ends) -> None:
-        """Search for an input that reaches a region; halve the region if such an input is found."""
+        """Search for an input that reaches a region; halve the region if an input reaches it.
+
+        Remove the region if the search proves that no input reaches it.
+        """
         if self._region_search is None:
             self._region_search = self._start_region_search(*region)
         search = self._region_search

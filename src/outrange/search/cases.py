@@ -52,7 +52,7 @@ Begin = Callable[[Problem, Incumbent], Search]
 
 
 class _CaseIncumbent(Incumbent):
-    """Incumbent of one relaxed case, with the cutoffs of the whole domain."""
+    """Incumbent of one relaxed case, which closes the case at the cutoffs of the whole domain."""
 
     def __init__(self, whole: Incumbent, rows: np.ndarray) -> None:
         left = whole.clock.left
@@ -69,8 +69,8 @@ class _SearchedBox:
     """A box of the search tree, with the state of its search.
 
     Args:
-        lo: Array of shape `(d,)`.
-        hi: Array of shape `(d,)`.
+        lo: Lower bounds of the inputs, shape `(d,)`.
+        hi: Upper bounds of the inputs, shape `(d,)`.
         turn: Length of the box's next turn, in seconds.
         search: The box's search, or None before the first turn and after the search was discarded.
     """
@@ -160,7 +160,13 @@ class CaseSearch(Search):
                 self._adopt(i, case.search)
 
     def advance(self) -> bool:
-        """Give the worst case a turn, then split it if further turns would gain little."""
+        """Give the worst case a turn, then split it if further turns would gain little.
+
+        Return False if no open case can be searched further.
+
+        Raises:
+            SearchFailedError: In this situation, if the search of some case failed.
+        """
         i = self._worst()
         if i is None:
             if self._failed:
@@ -200,7 +206,7 @@ class CaseSearch(Search):
         return bool(((self._lower[i] < cutoff) & (best - self._lower[i] > cutoff - best)).any())
 
     def _worst(self) -> int | None:
-        """Return the index of the open case with the lowest relative bound, or None."""
+        """Return the index of the open case whose bound is furthest below a cutoff, or None."""
         missing = (self.incumbent.cutoff() - self._lower) / self.incumbent.scale()
         missing = np.where(np.isnan(missing), 0.0, missing).max(axis=1)
         missing[self._stuck] = 0.0

@@ -43,14 +43,15 @@ def decide(
         accept: Called with a point `(d,)` whose value is low enough in float64; True ends the
             search, False continues it for lower values.
         time_limit: Wall-clock seconds, or None for no limit.
-        progress: Called a few times a second with a `SearchProgress`.
+        progress: Called about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
         engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
 
     Returns:
-        A `Solution` of one objective, the clause with the lowest bound. `status` is `SAT` (a point
-        was accepted), `UNSAT` (proved infeasible), or the reason why the search ended early.
-        `lower` bounds every open clause; `seen` is the lowest value found, at the point `at`.
+        A `Solution` of one objective, which summarizes the clauses. `status` is `SAT` (a point was
+        accepted), `UNSAT` (proved that no point satisfies a clause), `ROUNDING` (rounding errors
+        keep a clause open), or the reason why the search ended early. `lower` is a lower bound on
+        the values of all unproved clauses. `seen` is the lowest value found, at the point `at`.
 
     Raises:
         InputError: A box exceeds the limits of an input.
@@ -162,7 +163,7 @@ class _Decision:
     def _solution(
         self, status: Status, searches: list[GroupSearch], partial: bool = False
     ) -> Solution:
-        """Return a solution that summarizes the searches by the clause with the lowest bound.
+        """Return a solution with the lowest bound and the lowest value of several searches.
 
         Args:
             searches: The searches to summarize.

@@ -24,11 +24,12 @@ TIE = 1e-9
 ABOVE_ZERO = float(np.nextafter(0.0, 1.0))
 
 Accept = Callable[[np.ndarray], bool]
-"""Called with a point `(d,)` whose value is low enough in float64; True accepts it as a witness."""
+"""Callback with a point `(d,)` whose value is low enough in float64; True accepts the point as a
+witness."""
 
 
 class GroupSearch:
-    """Branch and bound for one group of clauses, against fixed targets instead of best values.
+    """Search that decides one group of clauses by comparing bounds with fixed targets.
 
     Args:
         graph: The network, perhaps with extra inputs.
@@ -84,7 +85,7 @@ class GroupSearch:
 
     @property
     def lower(self) -> np.ndarray:
-        """`(m,)` proved lower bounds on the clauses' values."""
+        """`(m,)` proved lower bounds on the clauses' values over the whole domain."""
         return np.minimum(np.fmax(self.search.lower(), self.incumbent.known), self.apart)
 
     @property
@@ -104,7 +105,10 @@ class GroupSearch:
         return float(self.incumbent.best[k]), self.incumbent.best_at[k, : self._inputs]
 
     def run(self, seconds: float, accept: Accept) -> Stop:
-        """Search for the given time; return `Stop.GOAL` if a point was accepted."""
+        """Search for `seconds`, or until a point is accepted; return the reason for the stop.
+
+        The reason is `Stop.GOAL` if a point was accepted.
+        """
         until = self.incumbent.clock.seconds + seconds
         while (stop := self.search.run(until)) is Stop.GOAL:
             if self.offer_points(accept):

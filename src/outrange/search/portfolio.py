@@ -23,7 +23,7 @@ LEAST_GAIN = 0.01
 """Fraction of its open gap that the leading search must close in a turn to remain the leader."""
 
 SHARE_BEHIND = 0.0625
-"""Fraction of a turn that each search other than the leader gets after the first round."""
+"""Fraction of a turn that each gradual search other than the leader gets after the first round."""
 
 
 class Portfolio(Search):
@@ -74,7 +74,12 @@ class Portfolio(Search):
             part.recover()
 
     def advance(self) -> bool:
-        """Advance the current search of the round."""
+        """Advance the current search of the round, and return whether a search that proves is left.
+
+        Raises:
+            MemoryError: No search is left, and the last failure was a lack of memory.
+            SearchFailedError: No search is left, and the last failure was an internal error.
+        """
         part = self._going[self._at]
         if part not in self._used:
             self._used.append(part)
@@ -110,7 +115,8 @@ class Portfolio(Search):
     def _choose_leader(self) -> None:
         """Choose the search with the best bounds as the leader.
 
-        Searches that have not settled come first, then those that have not stalled.
+        Searches whose bounds are not yet `settled` are preferred, and then searches that have not
+        stalled as leaders. Searches that are not `gradual` never lead.
         """
         rising = [part for part in self._going if part.gradual]
         if self._leader in rising:
@@ -125,7 +131,10 @@ class Portfolio(Search):
         self._stood = -np.inf if self._leader is None else self._standing(self._leader)
 
     def _standing(self, part: Search) -> float:
-        """Return minus the mean open gap of a search, relative to the observed ranges."""
+        """Return minus the mean gap of a search over all objectives, relative to observed ranges.
+
+        Closed objectives have gap 0.
+        """
         incumbent = self.incumbent
         open_ = incumbent.known < incumbent.cutoff()
         gap = (incumbent.best - part.lower()) / incumbent.scale()

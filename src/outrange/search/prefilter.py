@@ -1,4 +1,4 @@
-"""Refutes clauses before any search, by bounds over many boxes in one pass."""
+"""Refutes clauses before any search, by linear bounds over many boxes in one pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .common.search import Search
 
 
 MANY = 16
-"""Minimum number of groups that are pre-filtered; fewer are searched directly."""
+"""Minimum number of groups for the pre-filter; fewer groups are searched directly."""
 
 FEW_ROOTS = 32
 """Maximum number of boxes in a group that is pre-filtered; a search bounds more boxes together."""
@@ -31,6 +31,8 @@ def drop_refuted(
     graph: Graph, groups: Sequence[ClauseGroup], late: Callable[[], bool]
 ) -> list[ClauseGroup]:
     """Drop the clauses that linear bounds of the outputs refute, and groups with no clause left.
+
+    Fewer than `MANY` groups, and groups of more than `FEW_ROOTS` boxes, are returned unchanged.
 
     Args:
         groups: Clauses and their boxes.

@@ -40,7 +40,8 @@ attack."""
 
 
 PATIENCE = 8.0
-"""Factor that lengthens the turns of input splits of all boxes if the boxes have few inputs."""
+"""Factor that lengthens the turns of input splits if no box has `HARD_INPUTS` free inputs or
+more."""
 
 BY_NEURONS = (Kind.NEURON_SPLIT, Kind.PORTFOLIO)
 """Kinds of search that conflict-driven search may join. With few inputs, input splits are
@@ -107,7 +108,7 @@ def _with_differential_search(
 def _with_jump_attack(
     problem: Problem, incumbent: Incumbent, seed: int, splits: Callable[[], Search]
 ) -> Search:
-    """Start `splits`, alternating with an attack on jumps, which goes first if bounds are slow."""
+    """Start `splits`, alternating with an attack on jumps, which goes first on a large graph."""
     if not np.isfinite([problem.domain.lo, problem.domain.hi]).all():
         return splits()
 
@@ -176,7 +177,7 @@ def _case_search(
 def _with_case_searches(
     problem: Problem, incumbent: Incumbent, seed: int, engine: str, solver: bool
 ) -> Search:
-    """Start input splits of all boxes, alternating with searches of each box and of their hull."""
+    """Start input splits, alternating with searches of each box and, if several, of their hull."""
     if problem.small is not problem.graph:
         incumbent.prove(problem.by_intervals(problem.small))
     first = _input_split_search(problem, incumbent, seed, engine, solver)

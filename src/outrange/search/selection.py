@@ -18,7 +18,8 @@ FEW_INPUTS = 12
 """
 
 HARD_INPUTS, HARD_UNITS = 9, 32
-"""Minimum numbers of free inputs and of nonlinear entries for a range to get neuron splits too."""
+"""Minimum numbers of free inputs and of nonlinear entries for which input splits of up to
+`FEW_INPUTS` inputs alternate with neuron splits."""
 
 SOME_INPUTS = 40
 """Maximum number of free inputs for which inputs are split as well: a few inputs often dominate."""
@@ -53,7 +54,7 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     =====================================================  ==========================
     several boxes, or integer inputs                       input splits and cases, alternating
     objectives that depend on parts of the inputs          a separate search of each part
-    2^18 entries or more, except with few inputs, rows     wide passes, no splits
+    2^18 entries or more, unless inputs and rows are few   wide passes, no splits
     up to 12 free inputs                                   input splits
     an activation that neuron splits do not support        input splits
     up to 40 free inputs                                   both kinds of splits, alternating
@@ -69,8 +70,10 @@ def choose_kind(problem: Problem, engine: str = "auto") -> Kind:
     A graph with counterparts, such as two nearly equal networks, also gets differential
     verification (`differential/`), alternating with its search.
 
-    A range over 9 to 12 inputs and 32 units or more also gets neuron splits, after a first turn of
-    input splits: over wide boxes, neuron splits bound its units together.
+    A problem with 9 to 12 free inputs and 32 units or more also gets neuron splits, after a first
+    turn of input splits: over wide boxes, neuron splits bound the units together. A problem with up
+    to 4 free inputs and many single outputs first gets boxes that all objectives share
+    (`shared_boxes.py`).
 
     Input splits run on the box kernel if the graph compiles to layers, else on the array engine
     (`compile_problem`). If the caller allows it, a mixed-integer solver takes turns with them for
@@ -110,7 +113,10 @@ def compile_problem(problem: Problem) -> LayerProgram | None:
 
 
 def is_hard(problem: Problem) -> bool:
-    """Return whether input splits alone may be very slow: many units and at least 9 inputs."""
+    """Return whether input splits alone may be very slow, and neuron splits support the graph.
+
+    They may be very slow with `HARD_INPUTS` free inputs and `HARD_UNITS` units or more.
+    """
     bent = sum(node.size for node in problem.small.nodes if isinstance(node.op, Curve))
     if not problem.is_one_box or problem.free < HARD_INPUTS or bent < HARD_UNITS:
         return False

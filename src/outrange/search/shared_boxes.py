@@ -40,7 +40,7 @@ MOST_NUMBERS = 1 << 27
 
 
 def shares_boxes(problem: Problem) -> bool:
-    """Return whether a problem has few inputs, and many objectives that are single outputs.
+    """Return whether a problem has few inputs, and many objectives that each read one output.
 
     For smaller problems, a separate search for each objective finishes before a first pass here
     would.
@@ -51,7 +51,7 @@ def shares_boxes(problem: Problem) -> bool:
 
 
 class SharedBoxSearch(Search):
-    """Search that halves the boxes in which the open gaps of all objectives are largest.
+    """Search that halves the boxes whose open gaps, summed over all objectives, are largest.
 
     Args:
         problem: Objectives over one box of real inputs.

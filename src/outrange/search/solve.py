@@ -42,7 +42,7 @@ def solve(
         tol: Gap to reach, relative to the range that each form attains. None: 1e-6, or 1e-4 if the
             network is curved and a smaller gap would cost more than the whole search so far.
         time_limit: Wall-clock seconds, or None for no limit.
-        progress: Called a few times a second with a `SearchProgress`.
+        progress: Called about twice a second with a `SearchProgress`.
         seed: Seed for the samples that start the search.
         engine: `"auto"` uses the compiled kernel if the graph allows it; `"array"` never does.
         solver: Whether a mixed-integer solver may close objectives that box splits leave open; its

@@ -1,9 +1,9 @@
 """Case distinction by the values of the step functions of a graph with few inputs.
 
-In each case a step function is a constant, and its argument is limited to the interval on which the
-function has this value. Some functions of a number and its floor do not jump, such as an angle
-modulo a full turn. But over a box with a jump inside, bounds only show that the floor is one of two
-numbers.
+In each case, every step function is a constant, and its argument is limited to the interval on
+which the function has this value. Some functions of a number and its floor do not jump, such as an
+angle modulo a full turn. But over a box with a jump inside, bounds only show that the floor is one
+of two numbers.
 """
 
 from __future__ import annotations

@@ -63,11 +63,13 @@ def open_boxes(
         graph: Graph whose outputs are bounded.
         target: Targets of the outputs, shape `(m,)`.
         late: Function that returns whether to stop; the remaining boxes are then returned.
-        met: Called with the midpoints of all boxes about to be halved, and their values.
+        met: Called with the midpoints of all boxes about to be halved, and their values; True ends
+            the subdivision.
 
     Returns:
-        The open boxes (roots or parts of them), and `(m,)` bounds proved for each output on the
-        closed part of the domain.
+        The open boxes (roots or parts of them), and lower bounds `(m,)` proved for each output on
+        the closed part of the domain. Fewer than `MANY` roots are returned unchanged, with infinite
+        bounds, since nothing is closed.
 
     Sound: yes, a box is dropped only if the bounds of all outputs reach their targets. Complete:
     no. Cost: per box, about `free inputs + 2` forward passes.
@@ -104,7 +106,7 @@ def _is_piecewise_linear(graph: Graph) -> bool:
 
 
 class OpenBoxes:
-    """Boxes that no bound has closed yet: `lo` and `hi`, `(n, d)`.
+    """Boxes that no bound has closed yet, stored as their bounds `lo` and `hi`, `(n, d)`.
 
     Args:
         graph: Graph whose outputs are bounded.
@@ -127,9 +129,9 @@ class OpenBoxes:
         self._whole = roots.whole
         self.lo, self.hi = roots.lo, roots.hi
         self.apart = np.full(target.size, np.inf)
-        """`(m,)` bounds proved for the outputs on the closed part of the domain."""
+        """`(m,)` lower bounds proved for the outputs on the closed part of the domain."""
         self._missing = np.full((len(self.lo), target.size), np.inf)
-        """`(n, m)` distances of the bounds below their targets."""
+        """`(n, m)` distances by which the bounds are below their targets."""
         self._gain = np.full(self.lo.shape, np.inf)
         """`(n, d)` expected gain of halving each input, or infinite before its first halving."""
         self._unit = np.ones(target.size)
@@ -181,7 +183,10 @@ class OpenBoxes:
         )
 
     def _fall(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Sum the decrease of the deficits over all outputs, each in its own unit."""
+        """Return the decrease of the deficits, summed over all outputs, each in its own unit.
+
+        It is infinite for boxes without finite bounds.
+        """
         with np.errstate(invalid="ignore"):  # inf - inf, if neither is bounded
             decrease = np.maximum(before - after, LEAST_GAIN * after) / self._unit
         # Without finite bounds, the gain of an input is unknown.

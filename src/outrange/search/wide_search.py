@@ -38,7 +38,7 @@ METHODS = (
 )
 
 EFFORTS = tuple(2.0**k for k in (28, 30, 32, 34, 36))
-"""Limits on the size of the rows of one value, one limit per pass: see `CrownPass.effort`."""
+"""Limits on the size of the rows of one value, one limit per pass; see `CrownPass.effort`."""
 
 MOST_FORMS = 1 << 28
 """Maximum number of entries in the widest value's forward forms; a few such forms must fit in
@@ -74,8 +74,9 @@ class WideSearch(Search):
     continues indefinitely after the deepest pass.
 
     Args:
-        graph: Its outputs are the objectives, each to be minimized. A maximum over many values
-            should be a single op: as a chain of pairwise maxima, its errors would add up.
+        graph: Graph whose outputs are the objectives, each to be minimized. A maximum over many
+            values should be a single op: in a chain of pairwise maxima, errors would add up.
+        box: Box of the inputs.
         incumbent: Clock, tolerances and the best points.
         seed: Seed for the samples.
     """

@@ -280,8 +280,7 @@ class ArrayEngine(GraphObjectives):
         blame[whom] = attribute_gap(second)[better]
 
     def _phases_of(self, sweep: CrownPass, status: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the phase of every unit, and the number of unstable units and products of each
-        box."""
+        """Return the phase of every unit, and how many units and products of each box are open."""
         codes, undecided = status.copy(), np.zeros(len(status), np.int64)
         for source, op, place in self._places:
             phases = phase_codes(op, *sweep.ends[source])

@@ -102,10 +102,10 @@ class _CellEngine:
         return self._engine.at(x)
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all objectives `(b, m)`, and finite-difference gradients `(b, d)` of objectives
-        `k`.
+        """Return all objectives `(b, m)`, and finite-difference gradients `(b, d)`.
 
-        The gradients of a piecewise-linear network are 0: its derivatives are piecewise constant.
+        Row `i` is the gradient of objective `k[i]` at `x[i]`. The gradients of a piecewise-linear
+        network are 0: its derivatives are piecewise constant.
         """
         value, slope = self._engine.at(x), np.zeros_like(x)
         if self._engine.is_straight:
