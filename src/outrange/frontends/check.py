@@ -42,8 +42,8 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
     vectors, zero, and points of `box`, all within the limits of the inputs. The difference allowed
     at each point is an estimate of the model's rounding error there. Points that hit a pole, or at
     which an intermediate value overflows, are skipped. If few of the points lie in the domain of
-    the graph (of a logarithm, say), the check searches for more such points, and warns if it finds
-    none.
+    the graph (of a logarithm, say), the check searches for more such points. It warns if no point
+    lies in the domain.
 
     Args:
         network: The network built by a front-end. Without a `predict` there is nothing to compare.
@@ -53,7 +53,8 @@ def check_same(network: Network, box: Box | None = None, *, seed: int = 0) -> No
 
     Raises:
         InputError: `box` does not have one entry per input of the model.
-        ModelError: The difference exceeds what rounding explains, or the model has no outputs.
+        ModelError: A difference exceeds what rounding explains, the graph and the model have
+            different numbers of outputs, or the model has no outputs.
     """
     if not network.written.value_size(network.written.output):
         raise ModelError(
@@ -75,11 +76,13 @@ def check_at(network: Network, x: np.ndarray, actual: np.ndarray, *, seed: int =
 
     Args:
         network: The network built by a front-end.
+        x: The points, `(count, inputs)`.
         actual: The model's outputs at these points, `(count, outputs)`.
-        seed: Seed of the random roundings.
+        seed: Seed of the random roundings, which estimate the model's rounding error.
 
     Raises:
-        ModelError: The difference exceeds what rounding explains.
+        ModelError: A difference exceeds what rounding explains, or the graph and the model have
+            different numbers of outputs.
     """
     actual = np.asarray(actual, np.float64)
     for part in at_once(network.written, len(x)):
@@ -152,7 +155,10 @@ def _worst(
     strayed: PointErrors,
     x: np.ndarray,
 ) -> _Mismatch | None:
-    """Return the difference that most exceeds what is allowed; None if all are allowed."""
+    """Return the difference with the largest ratio to its allowed size; None if all are allowed.
+
+    Points at which an intermediate value overflows are skipped.
+    """
     calm = ~strayed.overflows[:, None]
     with np.errstate(all="ignore"):
         excess = np.abs(expected - actual) / allowed
@@ -197,7 +203,10 @@ def _undefined_message(network: Network, count: int) -> str:
 
 
 def _culprit(network: Network, strayed: PointErrors, x: np.ndarray, point: int) -> str:
-    """Return `" (first in layer ...)"` if the network exposes its inner values, else `""`."""
+    """Return `" (first in layer ...)"`, which names the first layer that differs at a point.
+
+    The result is `""` if the network has no `probe`, or if no layer differs.
+    """
     if network.probe is None:
         return ""
     inner_values = network.probe(x[point : point + 1].astype(network.computed.dtype))

@@ -51,8 +51,8 @@ def compose(
         side by side.
 
     Raises:
-        InputError: The names differ, or the sizes of a model's inputs or outputs differ from the
-            declaration.
+        InputError: A model is missing or not declared, or the sizes of a model's inputs or outputs
+            differ from the declaration.
         UnsupportedError: The models compute in different element types.
     """
     check_names(declared, list(models))

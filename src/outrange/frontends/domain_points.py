@@ -10,14 +10,14 @@ from .points import legal
 
 
 ENOUGH = 8
-"""Number of points in the domain that is enough; the search stops when it is reached."""
+"""With this many points in the domain, no search is needed. A search adds at most as many."""
 
 _SIZES = 10.0 ** np.arange(-3, 7)
 _STEPS = 40
 
 
 Parts = Callable[[Graph, int], Iterator[slice]]
-"""Function that splits `count` points into slices, each small enough to fit in memory."""
+"""Function from a graph and a number of points to slices of the points that fit in memory."""
 
 
 def with_points_inside(
@@ -26,12 +26,13 @@ def with_points_inside(
     """Add points at which all functions of the graph are defined, if `x` has too few such points.
 
     Args:
-        graph: The graph as written.
+        graph: The graph before curves are fused.
+        x: The points so far, `(count, inputs)`.
         parts: Function that splits points into batches for evaluation.
         seed: Seed of the random points.
 
     Returns:
-        The extended points, and whether at least one of them is in the domain of the graph.
+        `x` with any new points appended, and whether at least one point is in the domain.
     """
     if next(restricted_functions(graph), None) is None:
         return x, True
@@ -55,7 +56,7 @@ def with_points_inside(
 
 
 _EACH = 8
-"""One out of this many points is used as the start of a descent."""
+"""Every eighth point is the start of a descent."""
 
 
 def _inside(graph: Graph, x: np.ndarray, parts: Parts) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Input limits within which a graph matches its model: types do not overflow, indices are valid."""
+"""Input limits within which a graph matches its model: no overflow of a type, no invalid index."""
 
 from __future__ import annotations
 
@@ -46,15 +46,21 @@ class ValueLimit:
 
 
 def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
-    """Return the input slots, narrowed until every value provably stays within its limits.
+    """Return the input slots, narrowed if needed so that every limited value stays in its limits.
 
-    The narrowed inputs share one range `first <= x <= last`, the widest one around 0 (or around the
-    legal value nearest to 0). It is found by bisection; each trial is an interval pass. Real-valued
-    inputs are narrowed only if no input is restricted to integers; their range may lie around
-    another center.
+    That the values stay in their limits is proved by interval bounds. All narrowed inputs share
+    one range `first <= x <= last` around a center. Bisection extends the range upward as far as
+    the limits are proved to hold, and then downward. If any input is restricted to integers, only
+    the integer inputs are narrowed; the center is 0, and the range is clipped to the limits of
+    each input. Otherwise, the real-valued inputs are narrowed around the first of several centers
+    at which the limits hold.
+
+    Args:
+        b: Builder of the graph.
+        wanted: Limits to prove, besides those that the builder itself recorded in `b.bounded`.
 
     Raises:
-        UnsupportedError: No input values are known for which the limits are proved to hold.
+        UnsupportedError: The limits are not proved to hold at any center.
     """
     slots = list(limit_inputs(b))
     wanted = [*wanted] + [
@@ -88,7 +94,11 @@ def limited_inputs(b: Builder, wanted: Sequence[ValueLimit]) -> list[Slot]:
 
 
 def _limited_reals(b: Builder, slots: list[Slot], wanted: Sequence[ValueLimit]) -> list[Slot]:
-    """Return the slots, limited to one common range for which all `wanted` limits hold."""
+    """Return the slots, limited to one common range for which all `wanted` limits hold.
+
+    Raises:
+        UnsupportedError: The limits are not proved to hold at any of `_CENTERS`.
+    """
 
     def narrow(first: float, last: float) -> list[Slot]:
         return [replace(s, limits=(first, last)) for s in slots]
@@ -117,7 +127,7 @@ def _farthest(holds: Callable[[int], bool]) -> int:
 
 
 def _reach(holds: Callable[[float], bool]) -> float:
-    """Return a length that satisfies `holds`, within 0.1 % of the longest; 0 if none is found."""
+    """Return a length that satisfies `holds`, within 0.1 % of the longest; 0 if `2**-120` fails."""
     if holds(_REAL):
         return _REAL
     low, high = -_OCTAVES, _OCTAVES
@@ -158,7 +168,7 @@ def _first_broken(b: Builder, slots: Sequence[Slot], wanted: Sequence[ValueLimit
 
 
 def _ends(node: Any, lo: list, hi: list) -> tuple[np.ndarray, np.ndarray]:
-    """Compute interval bounds of one node; the bounds are infinite where none are known."""
+    """Compute lower and upper bounds of one node; they are infinite where none are known."""
     op = node.op
     unknown = np.full((1, node.size), -np.inf), np.full((1, node.size), np.inf)
     with np.errstate(all="ignore"):

@@ -37,7 +37,8 @@ def load(
 ) -> Network:
     """Read a model into a graph, and check that the graph computes what the model computes.
 
-    Only the framework that the model needs is imported.
+    Only the framework that the model needs is imported. A `Network` is returned unchanged. A
+    `Graph` becomes a network without a model to compare it with.
 
     Args:
         model: A Keras model or layer; a fitted scikit-learn estimator; a PyTorch module or
@@ -122,9 +123,10 @@ def source_of(model: Any, name: str) -> ModelSource | None:
 
 
 def warm_up(model: str) -> None:
-    """Import the modules that are needed to read a model file.
+    """Import the modules that are needed to read an ONNX or a Keras file.
 
-    A missing package is ignored here, and reported when the file is read.
+    For other files, do nothing. A missing package is ignored here, and reported when the file is
+    read.
     """
     with suppress(InputError, ModelError):
         if model.lower().endswith(_ONNX_FILES):
@@ -159,7 +161,7 @@ def is_torch(model: Any) -> bool:
 
 
 def _suggest_file(name: str) -> str:
-    """Suggest the file name with the most similar supported suffix, for an error message."""
+    """Suggest the file name with the most similar supported suffix; return `""` if none is."""
     stem, suffix = os.path.splitext(name)
     suffixes = _KERAS_FILES + _ONNX_FILES + _TORCH_FILES
     close = get_close_matches(suffix.lower(), suffixes, 1) if suffix else []
@@ -178,7 +180,7 @@ def _require_file(name: str) -> Path:
 
 
 def _hint(name: str) -> str:
-    """Suggest what to do with a path of an unsupported kind, for an error message."""
+    """Suggest what to do with a path of a known but unsupported kind; return `""` for others."""
     if os.path.isdir(name):
         return " Folders (such as a SavedModel) are not supported; save the model as `.keras`."
     if name.lower().endswith((".pt", ".pth")):

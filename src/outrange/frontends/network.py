@@ -22,21 +22,23 @@ class Network:
     Args:
         graph: The function of the model, in real arithmetic.
         predict: Function that runs the model itself, in its own arithmetic, from flat inputs
-            `(batch, graph.size)` to flat outputs `(batch, outputs)`. None if no runtime for it is
-            installed.
+            `(batch, graph.size)` to flat outputs `(batch, outputs)`. None for a bare graph, or if
+            no runtime for the model is installed.
         name: The model's name, for reports.
         origin: The framework: `"keras"` or `"onnx"`, for instance.
         layers: One entry per layer that a summary lists, in order.
-        probe: Function that evaluates the model's inner values, if the framework exposes them: one
-            flat input `(1, graph.size)` to a dict from the index of a value of `written` to that
-            value, flat in float32. A failed comparison uses it to name the layer.
-        plain: The graph before elementwise sub-graphs were fused into single curves; None if there
-            were none.
-        places: Map from the index of each value of `graph` to the index of the same value in
-            `written`, if the graphs differ.
+        probe: Function that evaluates the model's inner values; None if the framework does not
+            expose them. It maps one flat input `(1, graph.size)` to a dict. Each key is the index
+            of a value of `written`; the entry is the model's result for this value, as an array.
+            A failed comparison uses it to name the layer.
+        plain: The graph before elementwise sub-graphs were fused into single curves; None if
+            nothing was fused.
+        places: Map from the index of a value of `graph` to the index of the same value in
+            `written`; empty if nothing was fused.
         bypassed: Indices of the values of `graph` that a fused curve bypasses. Their influence on
             later values, and the slope of this influence, can be read only from `written`.
-        source: The hash of the model's file or of its weights at the time the model was read.
+        source: The hash of the model's file or of its weights at the time the model was read; None
+            for a bare graph.
         computed: The element type in which `predict` computes.
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives
@@ -77,7 +79,8 @@ class Network:
             A network with one input per feature, all of them columns of one vector.
 
         Raises:
-            InputError: The network has several inputs, or the names do not fit.
+            InputError: The network has several inputs, there is not one name per feature, or two
+                names are equal.
         """
         inputs = merge_columns(self.graph.inputs)
         features = list(names) if not isinstance(names, str) else [names]
@@ -108,12 +111,15 @@ class Network:
 
     @property
     def written(self) -> Graph:
-        """The graph operation by operation, with the same float32 roundings as the model."""
+        """The graph with one node per operation, as the model computes it, before any fusion."""
         return self.graph if self.plain is None else self.plain
 
 
 def _surplus_hint(names: Sequence[str], size: int) -> str:
-    """Suggest a fix if there are more names than features: the last columns are often targets."""
+    """Suggest dropping the last columns, often targets, if there are more names than features.
+
+    Return `""` otherwise.
+    """
     if len(names) <= size:
         return ""
     return (
@@ -131,6 +137,7 @@ class LayerInfo:
             `Graph.layers`.
         kind: Class or operator of the layer, such as `"Dense"`.
         shape: Output shape without the batch axis.
+        parameters: Number of parameters of the layer.
         before: Index of the graph value before the activation; None without an activation.
         after: Index of the graph value that the layer returns.
     """

@@ -23,9 +23,18 @@ _LONG = 2**20
 def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.ndarray:
     """Draw float64 points with float32 values, `(count, size)`; about a third as many if `few`.
 
-    If an input is so long that these points would fill the memory, only a handful is drawn. Integer
-    inputs with limits get integers within these limits. The points always include integers and
-    half-integers, which reveal errors in the reading of operations that count or round.
+    If the graph has so many inputs that these points would fill the memory, only a handful is
+    drawn. All points satisfy the limits of the inputs, as in `legal`. Integers and half-integers
+    are always among them, since they reveal errors in operations that count or round.
+
+    Args:
+        graph: The graph that needs the points.
+        box: Box in which some more points are drawn; None for no such points.
+        seed: Seed of the random points.
+        few: Whether to draw fewer points.
+
+    Raises:
+        InputError: `box` does not have one entry per input.
     """
     rng, size = np.random.default_rng(seed), graph.size
     normals, corners = (_NORMALS // 3, _CORNERS // 4) if few else (_NORMALS, _CORNERS)
@@ -53,7 +62,10 @@ def points(graph: Graph, box: Box | None, seed: int, few: bool = False) -> np.nd
 
 
 def legal(graph: Graph, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Round points to float32 numbers, or integers where required, within the inputs' limits."""
+    """Make points satisfy the limits of the inputs, and round them to float32.
+
+    The entries of integer inputs are rounded to integers.
+    """
     x = x.astype(np.float32).astype(np.float64)
     start = 0
     for slot in graph.inputs:
@@ -76,7 +88,10 @@ def _within(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarra
 
 
 def _whole(part: np.ndarray, slot: Slot, rng: np.random.Generator) -> np.ndarray:
-    """Round points to integers within an input's limits, or draw random ones in every other row."""
+    """Round and clip points to integers within an input's limits.
+
+    In every other row, the entries that this would change are replaced by random integers instead.
+    """
     least, most = slot.limits
     drawn = rng.integers(int(least), int(most), part.shape, endpoint=True)
     near = np.clip(np.rint(part), least, most)

@@ -46,7 +46,7 @@ class BatchGraph:
             after another, each for all rows.
         rows: Number of rows in the batch.
         sizes: Number of entries of one row of each input.
-        shapes: Shape of each output.
+        shapes: Shape of each output, with the batch axis.
     """
 
     graph: Graph
@@ -114,7 +114,8 @@ def mixing_part(single: Graph, batch: BatchGraph, alone: Sequence[tuple[int, ...
         alone: Shape of each output for a batch of one.
 
     Returns:
-        The operation and its layer; None if each row is computed the same way as alone.
+        Text for an error message, such as the operation and its layer; None if the batch computes
+        each row in the same way as a batch of one does.
     """
     try:
         places = batch.places(alone)
@@ -165,7 +166,10 @@ def _marks(batch: BatchGraph) -> list[np.ndarray]:
 
 
 def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
-    """Describe the first operation that mixes rows and that the output depends on."""
+    """Describe the first operation that mixes rows and that the output depends on.
+
+    If no operation mixes rows, the description states that their order changes.
+    """
     behind = graph.ancestors(graph.output)
     for value in sorted(behind - {0}):
         if marks[value].reshape(-1, 2, marks[value].shape[1]).all(axis=1).any():
@@ -178,9 +182,9 @@ def _first_mixing(graph: Graph, marks: Sequence[np.ndarray]) -> str:
 def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bool:
     """Return whether a row is mapped by a different function in a batch than when it is alone.
 
-    Curves and steps are replaced by smooth functions, so that no threshold hides a difference.
-    Graphs with different nonlinear operations are not compared. Differences that roundoff explains
-    are ignored.
+    Curves and pointwise operations are replaced by smooth functions, so that no threshold hides a
+    difference. Differences that roundoff explains are ignored. The result is False if the two
+    graphs have different nonlinear operations, since they are not compared then.
     """
     if _kinds(single) != _kinds(batch.graph):
         return False
@@ -195,7 +199,7 @@ def _depends_on_size(single: Graph, batch: BatchGraph, places: np.ndarray) -> bo
 
 
 def _kinds(graph: Graph) -> list[tuple[type, str]]:
-    """Return the type and the name of each nonlinear operation of a graph, in order."""
+    """Return type and name of each curve, maximum and pointwise operation before the output."""
     behind = graph.ancestors(graph.output)
     return [
         (type(node.op), node.op.name)
@@ -205,7 +209,7 @@ def _kinds(graph: Graph) -> list[tuple[type, str]]:
 
 
 def _smooth(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Compute the outputs with each curve and step replaced by a smooth function."""
+    """Compute the outputs with each curve and pointwise operation replaced by a cosine."""
     behind, values = graph.ancestors(graph.output), [x]
     for value, node in enumerate(graph.nodes, 1):
         check_deadline()
@@ -222,7 +226,7 @@ def _smooth(graph: Graph, x: np.ndarray) -> np.ndarray:
 
 
 def _phase(node: Node) -> np.ndarray:
-    """Return, for each entry of a node, a number that identifies the entry's curve or step."""
+    """Return, for each entry of a node, a number that identifies the curve of this entry."""
     grid = np.broadcast_to(_GRID[:, None], (len(_GRID), node.size))
     with np.errstate(all="ignore"):
         table = np.nan_to_num(node.op.run([grid]), posinf=2.0, neginf=-2.0)

@@ -22,7 +22,7 @@ def weights_source(name: str, arrays: Iterable[Any]) -> ModelSource:
 
 
 def torch_source(name: str, model: Any) -> ModelSource:
-    """Hash the state of a PyTorch module or exported program."""
+    """Hash the tensors in the state of a PyTorch module or exported program, in order."""
     state: Any = model.state_dict() if callable(model.state_dict) else model.state_dict
     # Types that NumPy lacks (bfloat16) are hashed as float64.
     plain = (t.detach().cpu() for t in state.values() if hasattr(t, "detach"))

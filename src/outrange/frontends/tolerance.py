@@ -17,8 +17,8 @@ def noise(
     """Return the largest change of the outputs over a few runs with random roundings, `(batch,)`.
 
     Args:
-        graph: The graph as written.
-        strayed: Values and roundings of the graph.
+        graph: The graph before curves are fused.
+        strayed: Values of the graph at each point, and bounds on their roundings.
         seed: Seed of the roundings.
         enough: Changes, `(batch,)`, that are large enough; the runs stop when all of them are
             reached. If None, all runs are made.
@@ -46,12 +46,12 @@ def tolerance(
     """Return the largest differences that rounding in the model's element type can explain.
 
     Safety factors leave room for the graph's own rounding if the model computes in float64 too. The
-    result has shape `(batch, outputs)`. It is infinite at a pole, an overflow, or a NaN, where no
-    bound is known.
+    result has shape `(batch, outputs)`. It is an estimate, not a proved bound. It is infinite
+    where an intermediate value overflows or the estimate is NaN.
 
     Args:
-        graph: The graph as written.
-        strayed: Values and roundings of the graph.
+        graph: The graph before curves are fused.
+        strayed: Values of the graph at each point, and bounds on their roundings.
         seed: Seed of the random roundings.
         difference: Differences to be explained, `(batch, outputs)`. If given, the runs with
             random roundings stop once they explain all differences, and the result may be smaller.

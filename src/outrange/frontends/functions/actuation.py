@@ -1,4 +1,4 @@
-"""The path from a controller's output to the control that reaches the plant, and to the memory."""
+"""Computation of the control (with its delay) and of the next memory from a controller's output."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ def apply_delay(
         parts: Parts of the loop.
         whole: The state, followed by the pending controls, oldest first.
         raw: The controller's output.
+
+    Returns:
+        The control, and the pending controls as at most two rows, the older ones first. The list
+        is empty without a delay.
     """
     u = apply_actuation(b, parts, raw)
     if not parts.delay:
@@ -34,7 +38,15 @@ def apply_delay(
 def next_memory(
     b: Builder, parts: StepParts, x: Value, raw: Value, t: float | Value | None, size: int | None
 ) -> Value:
-    """Compute the next values of the memory states, which come last in the state."""
+    """Compute the next values of the memory states, which come last in the state.
+
+    Args:
+        parts: Parts of the loop, which has a memory.
+        x: The state.
+        raw: The controller's output.
+        t: The time, for a `memory` that uses it.
+        size: Number of memory states; None if it is not known yet.
+    """
     assert parts.memory is not None
     arguments = {"x": x, "y": raw, "t": t}
     return trace_callback(b, parts.memory, MEMORY_ARGUMENTS, arguments, size, "`memory`")
@@ -48,7 +60,15 @@ def trace_callback(
     size: int | None,
     what: str,
 ) -> Value:
-    """Trace a callback of some of the arguments named in `words`, and return its result."""
+    """Trace a callback, and return its result as one row.
+
+    Args:
+        function: The callback. It accepts some of the arguments in `words`.
+        words: Names of the possible arguments, in order.
+        arguments: Map from each of these names to a value, a number, or None.
+        size: Number of entries of the result; None if any number is allowed.
+        what: Description of the callback, for messages.
+    """
     names = accepted_arguments(function, words, what)
     values: dict[str, Value] = {}
     for k in names:

@@ -19,14 +19,19 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 """Kinds of parameters that can be passed by position."""
 
 OBSERVE_ARGUMENTS, MEMORY_ARGUMENTS = ("t", "x"), ("t", "x", "y")
-"""Argument names of `observe` and `memory`: the time, the state, the controller's output."""
+"""Argument names of `observe` (time and state) and of `memory` (also the controller's output)."""
 
 
 def accepted_arguments(function: Any, words: Sequence[str], what: str) -> tuple[str, ...]:
-    """Return the names of the arguments to pass to a function, in order.
+    """Return the names of the arguments to pass to a function, in the order of its parameters.
 
-    If the function names its parameters as in `words`, return these names. Otherwise, return as
-    many of the last `words` as the function has parameters.
+    If all parameters are named in `words`, return their names. Otherwise, return as many of the
+    last `words` as the function has parameters. Optional parameters that are not named in `words`
+    are ignored. If the function has no readable signature, return the last word.
+
+    Args:
+        words: Names of the arguments that the caller can pass.
+        what: Description of the function, for messages.
 
     Raises:
         InputError: The function accepts no arguments, more arguments than there are `words`, or a
@@ -70,10 +75,18 @@ def check_order(controller: Any, plant: Any) -> None:
 
 
 def plant_arguments(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
-    """Return the names of the arguments that a plant accepts, in order.
+    """Return the names of the arguments that a plant accepts, in the order of its parameters.
+
+    A function of two, three or four arguments with other names is called as `(x, u)`, `(t, x, u)`
+    or `(t, x, u, w)`.
+
+    Args:
+        plant: A function, or a `LinearPlant`.
+        sizes: Number of entries of `w`, `p` and `c` in the loop; 0 for each that is absent.
 
     Raises:
-        InputError: The plant is not a function, or it accepts other arguments.
+        InputError: The plant is not a function, it accepts other arguments, or its arguments do not
+            match `sizes`.
     """
     rule = (
         "A plant must be a function of `(x, u)` or `(t, x, u, w)`, or of any of t (the step), x, "
@@ -111,11 +124,15 @@ def plant_arguments(plant: Any, sizes: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def check_used(names: Sequence[str], sizes: Mapping[str, int]) -> None:
-    """Reject a plant whose arguments do not match the values that are given for them.
+    """Reject a plant whose arguments do not match the disturbance, parameters and choices.
+
+    Args:
+        names: Names of the plant's arguments.
+        sizes: Number of entries of `w`, `p` and `c` in the loop; 0 for each that is absent.
 
     Raises:
-        InputError: No values are given for an argument, or values are given that the proof would
-            silently ignore.
+        InputError: The plant has an argument that is absent from the loop, or lacks an argument
+            that is present, so that the proof would silently ignore it.
     """
     missing = [k for k in names if k in "wpc" and not sizes[k]]
     if missing:

@@ -125,7 +125,7 @@ UFUNCS: Mapping[str, Rule] = MappingProxyType({
     "deg2rad": lambda b, x: b.affine_map(x, np.pi / 180.0, ulps=2),
     "rad2deg": lambda b, x: b.affine_map(x, 180.0 / np.pi, ulps=2),
 })  # fmt: skip
-"""Rule of each ufunc by name: a function of a builder and the operands."""
+"""Map from the name of each supported ufunc to its rule, a function of a builder and operands."""
 
 
 def _stack(b: Builder, of: Rule, arrays: Any, axis: int = 0) -> Operand:
@@ -229,4 +229,8 @@ FUNCTIONS: Mapping[str, Rule] = MappingProxyType({
     "take": _move_rule(np.take),
     "diagonal": _move_rule(np.diagonal),
 })  # fmt: skip
-"""Rule of each NumPy function by name: a function of a builder, a reader, and the arguments."""
+"""Map from the name of each supported NumPy function to its rule.
+
+A rule is a function of a builder, a function that converts an argument to an operand, and the
+arguments of the NumPy function.
+"""

@@ -21,9 +21,9 @@ from .step import before_graph, controller_value
 class FlowGraphs:
     """Graphs of a loop whose controls are held constant over each sampling period.
 
-    `x` contains the states (the last of which may be memory), then constant parameters and
-    disturbances, then the pending controls. The graphs `before`, `after` and `controller` also have
-    an input `t` if the controller uses the time.
+    `x` contains the states (the last of which may be memory), then the parameters, then a constant
+    disturbance, then the pending controls. The graphs `before`, `after` and `controller` also have
+    an input `t` if `observe` or `memory` uses the time.
 
     Args:
         before: Graph from `x` to the controller's observation.
@@ -31,7 +31,8 @@ class FlowGraphs:
             next pending controls.
         controller: Graph from `x` alone to the outputs of `after`.
         memory: Indices in `x` of the memory and the pending controls.
-        plant: Graph from `x`, `u`, `t` and `w` to the derivative of `x`.
+        plant: Graph from `x` and `u` to the derivative of `x`. It also has an input `t` if the
+            plant uses the time, and an input `w` if the disturbance varies.
     """
 
     before: Graph
@@ -44,9 +45,9 @@ class FlowGraphs:
 def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
     """Build the graphs of a closed loop in continuous time.
 
-    Parameters and a constant disturbance become states with the derivative 0, which follow the
-    states in `x`. The controller's memory and the pending controls also have the derivative 0, and
-    change at sampling instants only.
+    Parameters and a constant disturbance become additional entries of `x` after the states; their
+    derivative is 0. The controller's memory and the pending controls also have the derivative 0,
+    because they change at sampling instants only.
 
     Args:
         parts: Parts of the loop, without choices.
@@ -54,8 +55,8 @@ def flow_graphs(parts: StepParts, varies: bool) -> FlowGraphs:
 
     Raises:
         InputError: Sizes do not match.
-        UnsupportedError: A function computes something unsupported, or something that is
-            unsupported in continuous time.
+        UnsupportedError: A function computes something unsupported, or the plant reads a table at
+            integers, which is unsupported in continuous time.
     """
     n = len(parts.states)
     fixed = ["p"] if parts.sizes["p"] else []
@@ -85,7 +86,7 @@ def _concat(b: Builder, first: Value, *more: Value) -> Value:
 
 
 def _after_graph(parts: StepParts, n: int, more: int) -> Graph:
-    """Build `FlowGraphs.after`, the graph of the controls and of the next memory."""
+    """Build `FlowGraphs.after`; `x` has `n` states and `more` further entries."""
     net = parts.controllers[0]
     raw_slot = Slot("raw", (net.value_size(net.output),))
     b = Builder([Slot("x", (n + more,)), raw_slot, *_clock(parts)])
@@ -99,7 +100,14 @@ def _after_graph(parts: StepParts, n: int, more: int) -> Graph:
 
 
 def _plant_graph(parts: StepParts, varies: bool, fixed: Sequence[str], pending: int) -> Graph:
-    """Build `FlowGraphs.plant`, the graph of the derivative of `x`."""
+    """Build `FlowGraphs.plant`, the graph of the derivative of `x`.
+
+    Args:
+        parts: Parts of the loop.
+        varies: Whether the disturbance varies.
+        fixed: Those of `"p"` and `"w"` that are entries of `x`, in order.
+        pending: Number of pending controls in `x`.
+    """
     n, constant = (
         len(parts.states),
         parts.memory_size + pending + sum(parts.sizes[k] for k in fixed),

@@ -63,10 +63,12 @@ def formulas(
         names: Names of the entries of each argument: `{"x": ["x1", "x2"], "u": ["u1"]}`.
 
     Returns:
-        A function from a mapping of argument names to arrays, to a list with one value per state.
+        A function of one mapping from argument names to arrays. It returns a list with one value
+        per state.
 
     Raises:
-        InputError: A text is not a formula, or uses an unknown name.
+        InputError: A text is not a formula or uses an unknown name, or two entries have the same
+            name.
     """
     trees = [_tree(text, names) for text in texts]
     entries = [name for each in names.values() for name in each]
@@ -95,7 +97,7 @@ def mentions_time(text: Any) -> bool:
 
 
 def uses(texts: Sequence[Any], names: Collection[str]) -> bool:
-    """Return whether any formula uses one of these names."""
+    """Return whether any formula uses one of these names; texts that do not parse are ignored."""
     names_in_texts = set()
     for text in texts:
         try:
@@ -114,7 +116,8 @@ def evaluate(node: ast.AST, scope: Mapping[str, Any]) -> Any:
         scope: Values of the names.
 
     Raises:
-        InputError: The formula calls something that is not a function.
+        InputError: The formula calls something that is not a function, or an operation on numbers
+            fails, such as a division by 0.
     """
     match node:
         case ast.Constant():

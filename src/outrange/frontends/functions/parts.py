@@ -27,15 +27,15 @@ class StepParts:
         sizes: Number of entries of `w`, `p` and `c`; 0 for each that is absent.
         choices: The increasing values of each choice.
         controls: Names of the controls; empty for `u1`, `u2`, ...
-        modes: The value of the mode for each controller.
+        modes: The value of the mode for each controller; empty if there are no modes.
         mode: Index of the state that contains the mode.
         memory: Function from the state and the controller's output to the next memory, which is
             stored in the last states; None if the loop has no memory.
         delay: Number of steps that a control takes to reach the plant.
         idle: The control before the first one arrives: one number, or one per control.
-        control_count: Number of controls; see `with_counts`.
-        memory_size: Number of states that contain the memory, always the last ones; see
-            `with_counts`.
+        control_count: Number of controls; 0 until `with_counts` computes it.
+        memory_size: Number of states that contain the memory, always the last ones; 0 until
+            `with_counts` computes it.
     """
 
     controllers: Sequence[Graph]
@@ -91,7 +91,10 @@ class StepParts:
 
     @property
     def pending(self) -> tuple[float, ...]:
-        """Controls that are pending before the first step, oldest first, as one flat tuple."""
+        """The initially pending controls, as one flat tuple of `delay * control_count` numbers.
+
+        Each of them is `idle`. The tuple is empty without a delay.
+        """
         if not self.delay:
             return ()
         if len(self.idle) not in (1, self.control_count):

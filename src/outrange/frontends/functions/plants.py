@@ -27,7 +27,13 @@ NOUNS = {"x": "state", "u": "control", "w": "disturbance", "p": "parameter", "c"
 def plant_value(
     b: Builder, parts: StepParts, inputs: Mapping[str, Value], t: float | Value
 ) -> Value:
-    """Compute the plant's result: the next state or the derivative, without the memory."""
+    """Compute the plant's result: the next state or the derivative, without the memory.
+
+    Args:
+        parts: Parts of the loop.
+        inputs: Map from `"x"`, `"u"` and, where present, `"w"`, `"p"` and `"c"` to their values.
+        t: The time, which is a number or an input of the graph.
+    """
     n, u = len(parts.states) - parts.memory_size, inputs["u"]
     plant_inputs = {**inputs, "x": part_of(b, inputs["x"], 0, n)} if parts.memory_size else inputs
     if isinstance(parts.plant, Graph):

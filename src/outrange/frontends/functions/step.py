@@ -1,7 +1,8 @@
-"""Graph of one step of a closed loop, from state, parameters and disturbance to the next state.
+"""Graph of one step of a closed loop.
 
-Its outputs are the next state and the control that leads to it. The controller is spliced in, so
-all steps of all loops share one copy of its weights.
+Its inputs are the state, the disturbance, the parameters and the choice. Its outputs are the next
+state and the control that leads to it. The controller is spliced in, so all steps of all loops
+share one copy of its weights.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .plants import part_of, plant_value
 
 
 def with_counts(parts: StepParts) -> StepParts:
-    """Return the parts with the numbers of controls and memory states filled in.
+    """Return the parts with `control_count` and `memory_size` computed.
 
     Raises:
         InputError: The memory has more entries than there are states.
@@ -50,11 +51,14 @@ def with_counts(parts: StepParts) -> StepParts:
 class StepGraphs:
     """Graphs of a step before and after the controller, and of the whole step.
 
+    In each graph the state includes the pending controls, as its last entries.
+
     Args:
         before: Graph from the state to the controller's observation.
         after: Graph from state, disturbance, parameters, choice and the controller's output to the
             next state and the control.
-        whole: Graph from state, disturbance, parameters and choice to the next state and control.
+        whole: Graph from state, disturbance, parameters and choice to the next state and the
+            control.
         modes: Map from the value of each mode to a graph like `whole` that contains only this
             mode's controller.
     """
@@ -124,7 +128,8 @@ def controller_value(
     Args:
         parts: Parts of the loop.
         x: The state, followed by the pending controls.
-        near: Whether to use the mode with the nearest value, because the state may be inexact.
+        near: Whether to use the mode with the nearest value, because the state may be inexact. By
+            default, a mode needs its exact value; for all other values, the first one is used.
     """
     output = splice(b, parts.controllers[0], observation)
     if not parts.modes:
@@ -151,7 +156,10 @@ def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:
     Args:
         parts: Parts of the loop.
         size: Number of entries of the state and the pending controls.
-        t: Index of the step; None to make it an input `t`, if the controller uses the time.
+        t: Index of the step; None to make it an input `t`, if `observe` or `memory` uses the time.
+
+    Raises:
+        InputError: The observation does not have one entry per input of the controller.
     """
     n, needed = len(parts.states), parts.controllers[0].size
     clock = [Slot("t", (1,))] if t is None and parts.uses_clock else []
@@ -174,7 +182,7 @@ def before_graph(parts: StepParts, size: int, t: float | None) -> Graph:
 
 
 def _after(b: Builder, parts: StepParts, inputs: dict[str, Value], t: float) -> list[Value]:
-    """Compute the next state and the control."""
+    """Compute the next state (with the memory and the pending controls) and the control."""
     raw: Value = inputs.pop("raw")
     if "c" in inputs:
         inputs["c"] = choice_values(b, inputs["c"], parts.choices)

@@ -1,8 +1,9 @@
 """An array-like value of a graph under construction, for tracing NumPy code.
 
-NumPy delegates every operation on it (`__array_ufunc__`, `__array_function__`), so a function of
-arrays that is called with it records its computation. A decision based on numbers (an `if`, a loop
-until a condition holds) is rejected, since the function is called once for all inputs.
+NumPy delegates every operation on a `Symbol` to it (`__array_ufunc__`, `__array_function__`), so a
+function of arrays that is called with symbols records its computation. A decision based on numbers
+(an `if`, a loop until a condition holds) is rejected, since the function is called once for all
+inputs.
 """
 
 from __future__ import annotations
@@ -195,7 +196,13 @@ for _name in (
 
 
 def apply_rule(b: Builder, rule: Any, *inputs: Any, ends: Sequence[float] = ()) -> Any:
-    """Convert arguments to operands, with `ends` as in `unwrap`, and apply a function's rule."""
+    """Apply a rule to arguments of a NumPy function, and return the result as a symbol.
+
+    Args:
+        rule: Function of the builder and of one operand per argument.
+        inputs: The arguments.
+        ends: Infinite numbers that are allowed among the arguments.
+    """
     return wrap(rule(b, *(unwrap(b, x, ends) for x in inputs)))
 
 
@@ -211,7 +218,7 @@ def unwrap(b: Builder, x: Any, ends: Sequence[float] = ()) -> Operand:
 
     Args:
         x: Argument of a NumPy function.
-        ends: Infinite numbers that are allowed.
+        ends: Infinite numbers that are allowed: some of `-np.inf` and `np.inf`.
 
     Raises:
         InputError: A number is NaN, or infinite and not allowed.

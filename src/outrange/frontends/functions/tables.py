@@ -83,18 +83,29 @@ def piecewise(b: Builder, of: Reader, x: Any, condlist: Any, funclist: Sequence)
 
 
 def digitize(b: Builder, of: Reader, x: Any, bins: Any, right: bool = False) -> Operand:
-    """Lower `np.digitize`: the number of `bins` at or below `x`; with `right`, only below `x`."""
+    """Lower `np.digitize`: the number of `bins` at or below `x`; with `right`, only below `x`.
+
+    Raises:
+        UnsupportedError: `bins` depends on the state, or does not increase.
+    """
     return _count(b, of(b, x), _constant(b, of, bins), "greater" if right else "greater_equal")
 
 
 def search_sorted(b: Builder, of: Reader, a: Any, v: Any, side: str = "left") -> Operand:
-    """Lower `np.searchsorted`: the number of entries below `v`, or at or below `v` if "right"."""
+    """Lower `np.searchsorted`: the number of entries below `v`, or at or below `v` if "right".
+
+    Raises:
+        UnsupportedError: The table `a` depends on the state, or does not increase.
+    """
     how = "greater" if side == "left" else "greater_equal"
     return _count(b, of(b, v), _constant(b, of, a), how)
 
 
 def choose(b: Builder, of: Reader, a: Any, choices: Sequence) -> Operand:
-    """Lower `np.choose`: the entry of `choices` at an index that depends on the state."""
+    """Lower `np.choose`: the entry of `choices` at the index `a`, which may depend on the state.
+
+    An index outside the table selects the nearest entry.
+    """
     index, table = of(b, a), list(choices)
     result = of(b, table[0])
     for place, entry in enumerate(table[1:], 1):

@@ -39,7 +39,8 @@ def trace(
         nouns: Noun for each operand in messages, in the singular, such as "state".
 
     Raises:
-        InputError: The result has another size, or a number is not finite.
+        InputError: The function raises an exception, the result has another size, or a number is
+            not finite.
         UnsupportedError: The function computes something unsupported.
     """
     try:
@@ -68,9 +69,14 @@ def trace(
 
 
 def _check_finite(nodes: Sequence[Node], first: int, result: Operand) -> None:
-    """Reject a number that is not finite, in an operation of a framework or as a result.
+    """Reject constants that are not finite in the nodes of framework code or in its result.
 
     A comparison with infinity, as in `nan_to_num`, is allowed.
+
+    Args:
+        nodes: The nodes that were added by the framework code.
+        first: Number of nodes that the graph had before.
+        result: The result of the framework code.
 
     Raises:
         InputError: A number is not finite.
@@ -144,7 +150,10 @@ def _reader(framework: str) -> tuple[Callable, Callable]:
 
 
 def used_framework(function: Any) -> str | None:
-    """Return the framework that a function's code refers to; None if it refers to none."""
+    """Return the framework that a function's code refers to; None if it refers to none.
+
+    If it refers to several, return the first of them in `FRAMEWORKS`.
+    """
     modules: set[str] = set()
     waiting, seen = [function], set()
     while waiting:

@@ -41,7 +41,10 @@ def outer(b: Builder, of: Reader, x: Any, y: Any) -> Operand:
 def norm(
     b: Builder, of: Reader, x: Any, order: Any = None, axis: Any = None, keepdims: bool = False
 ) -> Operand:
-    """Lower `np.linalg.norm` of vectors: the Euclidean norm, the 1-norm or the maximum norm."""
+    """Lower `np.linalg.norm`: the Euclidean norm, the 1-norm or the maximum norm of vectors.
+
+    Without an order, the norm is taken over all entries, or over the axes in `axis`.
+    """
     operand = of(b, x)
     if axis is None and len(operand.shape) != 1 and order is not None:
         raise UnsupportedError("`np.linalg.norm` with an order needs a vector, or `axis=`")
@@ -72,7 +75,7 @@ def product(b: Builder, of: Reader, x: Any, axis: int | None = None) -> Operand:
 
 
 def difference(b: Builder, of: Reader, x: Any, n: int = 1, axis: int = -1) -> Operand:
-    """Lower `np.diff`: each entry minus the one before."""
+    """Lower `np.diff`: the differences of consecutive entries along an axis, taken `n` times."""
     entries = of(b, x)
     for _ in range(n):
         size = entries.shape[axis]

@@ -1,3 +1,3 @@
-"""Reader of JAX code in layers of a Keras model."""
+"""Reader of JAX code, such as the code in a layer of a Keras model."""
 
 from .read import read as read

@@ -46,6 +46,9 @@ def record(function: Callable, specs: Sequence[tuple[tuple[int, ...], str]]) -> 
     Args:
         function: Function of one array per spec, which returns a flat list of arrays.
         specs: Shape and dtype of each array.
+
+    Raises:
+        UnsupportedError: A loop is too long, or its number of rounds depends on the input.
     """
     import jax
 
@@ -90,7 +93,7 @@ class _Flattening:
         return [read(v) for v in jaxpr.outvars]
 
     def equation(self, eqn: Any, inputs: list[int]) -> list[int]:
-        """Flatten one primitive, or the function that it calls."""
+        """Flatten one primitive, or the function that it calls; return the keys of its results."""
         name, params = eqn.primitive.name, eqn.params
         if name in CALLS:
             inner = next(params[k] for k in _INNER if k in params)
@@ -135,7 +138,7 @@ class _Flattening:
         return run
 
     def either(self, branches: Any, inputs: list[int]) -> list[int]:
-        """Flatten both branches, and select a result by a condition that depends on the input."""
+        """Flatten both branches of a condition, and select between their results."""
         first, second = (self.run(inner.jaxpr, inner.consts, inputs[1:]) for inner in branches)
         return [self.select(inputs[0], *pair) for pair in zip(first, second, strict=True)]
 
@@ -176,7 +179,11 @@ class _Flattening:
         return key
 
     def loop(self, params: Any, inputs: list[int]) -> list[int]:
-        """Unroll a while loop whose condition depends on constants alone (such as `fori_loop`)."""
+        """Unroll a while loop whose condition depends on constants alone (such as `fori_loop`).
+
+        Raises:
+            UnsupportedError: The condition depends on the input, or the loop is too long.
+        """
         n, m = params["cond_nconsts"], params["body_nconsts"]
         test, body = params["cond_jaxpr"], params["body_jaxpr"]
         first, second, state = inputs[:n], inputs[n : n + m], list(inputs[n + m :])

@@ -28,7 +28,7 @@ def read(
 def read_float64(
     b: Builder, function: Callable, operands: Sequence[Operand], dtypes: Sequence[str]
 ) -> list[Operand]:
-    """Lower JAX code like `read`, but in float64 regardless of JAX's configuration."""
+    """Lower JAX code like `read`, with support for float64 regardless of JAX's configuration."""
     from .api import in_float64
 
     specs = [(tuple(x.shape), dtype) for x, dtype in zip(operands, dtypes, strict=True)]

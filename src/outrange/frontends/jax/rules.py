@@ -258,4 +258,4 @@ COUNTING = (
 """Primitives whose rule is also valid for integers."""
 
 TABLE = with_constant_folding({**RULES, **ORDERS}, COUNTING)
-"""Rules for operands that depend on the input; primitives of constants are evaluated by JAX."""
+"""All rules with constant folding: JAX itself evaluates primitives on constants."""

@@ -23,7 +23,7 @@ WRITES = {
     "scatter_mul": "mul", "scatter-max": "max", "scatter_max": "max", "scatter-min": "min",
     "scatter_min": "min",
 }  # fmt: skip
-"""Map from the name of a scatter primitive to its write mode."""
+"""Map from the name of a scatter primitive to the argument `how` of `write`."""
 
 _UNTOUCHED = {"set": 0.0, "add": 0.0, "mul": 1.0, "max": 0.0}
 

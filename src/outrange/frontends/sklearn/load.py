@@ -22,12 +22,13 @@ def load_sklearn(model: Any) -> Network:
     """Read a fitted estimator into a graph, and check that the graph matches the estimator.
 
     Args:
-        model: A perceptron, a linear model, or a pipeline of scalers that ends in either.
+        model: A fitted perceptron, linear model, scaler or PCA; a pipeline or a column transformer
+            of these; a regressor with a transformed target; or a hyperparameter search over one.
 
     Returns:
         The network. Its outputs are the probabilities of a classifier (`predict_proba`, in the
-        order of `classes_`), the predictions of a regressor, or the result of a transformer. Its
-        features have the names of the columns that the estimator was fitted on.
+        order of `classes_`), the predictions of a regressor, or the result of a transformer. If the
+        estimator was fitted on a table, the inputs have the names of the columns.
 
     Raises:
         ModelError: The estimator is not fitted, or the graph differs from it.
@@ -63,7 +64,7 @@ def load_sklearn(model: Any) -> Network:
 
 
 def arrays(model: Any) -> Iterator[np.ndarray]:
-    """Yield the numbers of a fitted estimator in a fixed order, for its hash."""
+    """Yield the fitted arrays of numbers of an estimator in a fixed order, for its hash."""
     steps = dict(getattr(model, "steps", ()))
     for name, _, _ in getattr(model, "transformers_", ()):
         steps[name] = model.named_transformers_[name]
@@ -86,7 +87,9 @@ def _element_type(model: Any) -> FloatType:
 
 
 class _Predictor:
-    """Function that runs the estimator itself on flat inputs, in float64.
+    """Function that runs the estimator itself on flat float64 inputs.
+
+    It calls `predict_proba`, `predict` or `transform`, whichever the estimator has first.
 
     Args:
         names: Names of the columns that the estimator was fitted on; None if it was fitted on an
@@ -112,7 +115,11 @@ class _Predictor:
 
 
 def _first_fitted(model: Any) -> Any:
-    """Return the part that stores the features: the estimator, or the first step that does so."""
+    """Return the estimator, or its first step, that stores the number of features.
+
+    Raises:
+        ModelError: The estimator is not fitted.
+    """
     for step in (model, *(step for _, step in getattr(model, "steps", ()))):
         if hasattr(step, "n_features_in_"):
             return step

@@ -36,10 +36,10 @@ class Call:
         builder: The graph being built.
         x: The operand that the estimator is applied to, of shape `(1, features)`.
         path: Name of the estimator, prefixed by the names of the enclosing steps; empty for the
-            outermost estimator and for the last step of a pipeline.
-        columns: Names of the features, if the estimator was fitted on a table.
-        visits: One entry per part that a summary lists: name, class, number of parameters, the
-            operand before its activation, and its result.
+            outermost estimator, and for its last step if it is a pipeline.
+        columns: Names of the features, if the estimator was fitted on a table; otherwise None.
+        visits: One entry per part that a summary lists: name, class or activation, number of
+            parameters, the operand before its activation (None without one), and its result.
     """
 
     builder: Builder
@@ -60,7 +60,7 @@ class Call:
         self.visits.append((name, kind, count, before, after))
 
     def affine(self, factor: Any, shift: Any) -> Operand:
-        """Compute `x * factor + shift`, feature by feature."""
+        """Compute `x * factor + shift`, feature by feature, and add the result to `visits`."""
         scaled = self.builder.affine_map(self.x, factor, shift, ulps=2)
         self.visit(self.name, type(self.estimator).__name__, 0, None, scaled)
         return scaled
@@ -120,7 +120,11 @@ def _columns(call: Call) -> Operand:
 
 
 def _places(call: Call, chosen: Any) -> np.ndarray:
-    """Return the indices of the columns that a part of a `ColumnTransformer` selects."""
+    """Return the indices of the columns that a part of a `ColumnTransformer` selects.
+
+    Args:
+        chosen: The selection: a slice, or names, indices or truth values of columns.
+    """
     every = np.arange(call.x.shape[1])
     if isinstance(chosen, slice):
         if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
@@ -276,7 +280,7 @@ def _best_estimator(call: Call) -> Operand:
 
 
 def _float64(fitted: Any, default: Any) -> np.ndarray:
-    """Return fitted numbers, or `default` if None, as float64, so that quotients are float64."""
+    """Return fitted numbers (or `default`, if they are None) as float64."""
     return np.asarray(default if fitted is None else fitted, np.float64)
 
 

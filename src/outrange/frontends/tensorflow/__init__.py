@@ -1,3 +1,3 @@
-"""Reader of TensorFlow code in layers of a Keras model."""
+"""Reader of TensorFlow code, such as the code in a layer of a Keras model."""
 
 from .read import read as read

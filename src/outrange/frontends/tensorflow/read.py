@@ -19,7 +19,7 @@ def read(
         dtypes: Dtype of each operand.
 
     Raises:
-        UnsupportedError: The code uses an operation without a rule.
+        UnsupportedError: The code draws random numbers, or uses an operation without a rule.
     """
     specs = [(tuple(x.shape), dtype) for x, dtype in zip(operands, dtypes, strict=True)]
     return lower(b, record(function, specs), operands, TABLE)

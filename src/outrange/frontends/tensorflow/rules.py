@@ -41,7 +41,7 @@ MOVING = (
     "MatrixDiagPartV3", "MatrixBandPart", "Unpack", "SplitV", "SpaceToDepth", "DepthToSpace", "Pad",
     "ResizeNearestNeighbor",
 )  # fmt: skip
-"""Operations that only move entries of their first operand."""
+"""Operations that only move entries of their first operand, or also pad it with zeros."""
 
 RULES: dict[str, Callable[[TracedCall], Any]] = {
     **{name: lambda c: c.move_entries([0]) for name in MOVING},
@@ -98,7 +98,7 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "Rank": lambda c: np.array(len(c.x.shape), np.int32),
     "ZerosLike": lambda c: np.zeros(c.x.shape), "OnesLike": lambda c: np.ones(c.x.shape),
 }  # fmt: skip
-"""Rule for each operation; the functions below add more rules."""
+"""Map from the name of an operation to its rule; the functions below add more rules."""
 
 
 rule = rule_decorator(RULES)
@@ -236,4 +236,4 @@ COUNTING = (
 """Operations whose rule is also valid for integers (not `Mean` and `Div`, which truncate)."""
 
 TABLE = with_constant_folding(RULES, COUNTING)
-"""Rules for operands that depend on the input; TensorFlow evaluates operations on constants."""
+"""`RULES` with constant folding: TensorFlow itself evaluates operations on constants."""

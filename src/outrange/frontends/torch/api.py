@@ -34,7 +34,8 @@ def dispatch_mode(handle: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any])
     """Return a context that intercepts all operations below the level of automatic differentiation.
 
     Args:
-        handle: Function that maps an operation and its arguments to the operation's result.
+        handle: Function that is called instead of each operation. Its arguments are the operation,
+            the positional arguments and the keyword arguments; it returns the result.
     """
     from torch.utils._python_dispatch import (  # pyright: ignore[reportMissingImports]  # an optional framework
         TorchDispatchMode,
@@ -140,8 +141,8 @@ def input_shapes(program: Any) -> list[tuple[str, tuple, str]]:
 def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     """Return a function that runs a module, or an exported program's module, on arrays.
 
-    Raises:
-        ModelError: PyTorch raises an error during the call.
+    The function runs the module in evaluation mode and returns its output tensors as float64
+    arrays. It raises `ModelError` if PyTorch raises an error.
     """
     t = torch()
 
@@ -162,7 +163,10 @@ def runner(module: Any) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
 
 
 def floating_type(module: Any) -> str:
-    """Return the dtype of the first floating-point parameter or buffer, or `"float32"`."""
+    """Return the dtype of the first floating-point parameter or buffer of a module.
+
+    Return `"float32"` if it has none.
+    """
     state = (*module.parameters(), *module.buffers())
     kinds = [str(x.dtype).removeprefix("torch.") for x in state if x.is_floating_point()]
     return kinds[0] if kinds else "float32"

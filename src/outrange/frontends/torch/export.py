@@ -16,11 +16,11 @@ from .places import error_place
 
 
 MOST_ROWS = 256
-"""Limit on the batch sizes at which the code is searched for a branch."""
+"""Only batch sizes below this number are searched for a branch in the code."""
 
 
 def export_module(module: Any, examples: Sequence[np.ndarray]) -> Any:
-    """Export a module in evaluation mode.
+    """Export a module in evaluation mode, and return the exported program.
 
     Args:
         examples: An array for each input of the module, with the batch axis.
@@ -49,12 +49,13 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
     """Return the numbers of rows at which a module's code takes a different branch.
 
     Args:
-        examples: An array for each input of the module, with a batch axis of at least 2.
+        examples: An array for each input of the module, with at least two rows.
 
     Returns:
-        For each condition on the number of rows that the code evaluates, the first number of rows
-        below `MOST_ROWS` at which the result changes. If the module cannot be exported for a free
-        number of rows, `COMMON_SIZES` instead.
+        In increasing order, for each condition on the number of rows that the code evaluates: the
+        first number from 3 to `MOST_ROWS - 1` at which the condition no longer holds, if there is
+        one. If the module cannot be exported for a free number of rows, the result is
+        `COMMON_SIZES`.
     """
     t = torch()
     tensors = tuple(t.as_tensor(x) for x in examples)
@@ -75,7 +76,7 @@ def branching_sizes(module: Any, examples: Sequence[np.ndarray]) -> list[int]:
 
 
 def export_function(function: Callable, tensors: Sequence[Any]) -> Any:
-    """Export a function of tensors that returns a flat list of tensors."""
+    """Export a function of tensors that returns a flat list of tensors, and return the program."""
     t = torch()
 
     class Wrapped(t.nn.Module):

@@ -13,7 +13,7 @@ from ...core import ModelError
 
 
 _OPERATION = re.compile(r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|_operator\.getitem")
-"""Pattern of the targets that a program may call; any other could be an arbitrary function."""
+"""Pattern of the permitted call targets; any other target could be an arbitrary function."""
 
 _SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=True)*\)"
 
@@ -24,11 +24,11 @@ _LARGEST = 1 << 30
 
 
 def check(path: Path) -> None:
-    """Raise if a program could run arbitrary code when opened or run.
+    """Raise if the program in a `.pt2` file could run arbitrary code when opened or run.
 
     Raises:
-        ModelError: The file is not an archive, or contains anything besides tensors and calls of
-            ATen operations.
+        ModelError: The file is not an archive with readable JSON files of moderate size, or one of
+            these files contains a call target or a size formula that is not permitted.
     """
     try:
         with zipfile.ZipFile(path) as archive:

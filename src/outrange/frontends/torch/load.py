@@ -34,16 +34,16 @@ def load_torch(
     Args:
         model: A `torch.nn.Module`, an exported program, or the path of a `.pt2` file.
         input_shape: Shape of one input, without the batch axis, for modules only. The default is
-            the number of input features of the first layer, if that is a `Linear` layer.
+            the number of input features of the first layer with weights, if that layer is `Linear`.
         safe_mode: Whether to reject files that could run arbitrary code.
 
     Returns:
         The network, with the model itself as `predict`.
 
     Raises:
-        InputError: The shape of the input is not known.
-        ModelError: The model cannot be exported, a weight is not finite, or the graph differs from
-            the model.
+        InputError: `input_shape` is invalid, or it is missing and there is no default.
+        ModelError: The file is unreadable or unsafe, the model cannot be exported, a weight is not
+            finite, or the graph differs from the model.
         UnsupportedError: An operation is not supported, or the model mixes the rows of a batch.
     """
     name = type(model).__name__
@@ -58,7 +58,7 @@ def load_torch(
 
 @contextlib.contextmanager
 def _as_model_errors(name: str) -> Iterator[None]:
-    """Convert any exception from another library, or from a bug in this one, to a `ModelError`."""
+    """Convert exceptions of other libraries, or from a bug in this one, to a `ModelError`."""
     try:
         yield
     except OutrangeError:
@@ -97,7 +97,7 @@ def _computed_type(module: Any, name: str) -> str:
     """Return the dtype in which a module computes.
 
     Raises:
-        UnsupportedError: The rounding of this dtype is not supported.
+        UnsupportedError: The dtype is neither float32 nor float64.
     """
     dtype = api.floating_type(module)
     if dtype not in ("float32", "float64"):
@@ -124,7 +124,11 @@ def _check_shape(shape: Any) -> tuple[int, ...]:
 
 
 def _first_shape(module: Any) -> tuple[int, ...]:
-    """Return the input shape of a module whose first layer is `Linear`; raise for other modules."""
+    """Return the input shape of a module whose first layer with weights is `Linear`.
+
+    Raises:
+        InputError: The first layer with weights is of another kind.
+    """
     for part in module.modules():
         features = getattr(part, "in_features", None)
         if features is not None:

@@ -23,7 +23,8 @@ def mixing_operation(module: Any, inputs: Callable[[int], Sequence[np.ndarray]])
         inputs: Function from a number of rows to the input arrays of a batch of that size.
 
     Returns:
-        The operation's name, submodule and line of code, or `""` if none was found.
+        The operation's name, submodule and line of code. The result is `""` if no such operation
+        was found, or if the module cannot be exported for a batch of several rows.
     """
     try:
         program = export_module(module, inputs(_ROWS))
@@ -42,7 +43,9 @@ def _name(node: Any) -> str:
 
 
 def _mixing_node(program: Any, parts: Sequence[np.ndarray]) -> Any:
-    """Return the first node with entries that depend on several rows, but inputs that do not.
+    """Return the first node that mixes rows; None if there is none.
+
+    An entry of its result depends on several rows, but no entry of its operands does.
 
     Args:
         program: A module of `torch.fx`.
@@ -68,7 +71,7 @@ def _mixing_node(program: Any, parts: Sequence[np.ndarray]) -> Any:
 
 
 def _values(program: Any, parts: Sequence[np.ndarray]) -> dict[Any, list[np.ndarray]]:
-    """Run a program, and return the arrays that each operation computes."""
+    """Run a program, and return a map from each operation to the arrays that it computes."""
     t = torch()
     arrays: dict[Any, list[np.ndarray]] = {}
 
@@ -86,7 +89,11 @@ def _values(program: Any, parts: Sequence[np.ndarray]) -> dict[Any, list[np.ndar
 
 
 def _counting_node(program: Any, other: Any) -> Any:
-    """Return the first operation in which programs for two batch sizes differ, or None."""
+    """Return the first operation in which programs for two batch sizes differ; None if none does.
+
+    Operations differ if they have different kinds, or different numbers as arguments that are not
+    sizes.
+    """
     for node, counterpart in zip(_operations(program), _operations(other), strict=False):
         if node.target != counterpart.target:
             return node

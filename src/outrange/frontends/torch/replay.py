@@ -16,19 +16,22 @@ from .api import dispatch_mode, torch
 
 
 MOST_BYTES = 2**28
-"""Limit in bytes on the results of all operations, which a recording keeps until it runs again.
-Functions with larger results have large operations, and gain little from a replay."""
+"""Limit in bytes on the results of all operations together, which are in memory while a recording
+is made. Functions with larger results have large operations, and gain little from a replay."""
 
 
 class NotRecordableError(Exception):
-    """Error for a function whose operations depend on values, and so may differ between calls."""
+    """Error for a function that cannot be recorded.
+
+    Its operations depend on values, and so may differ between calls; or its results are too large.
+    """
 
 
 class OperationLog:
     """The operations that a function runs below the level of automatic differentiation.
 
-    Any tensor that is neither an input nor a result (a weight, say) is kept by reference, so all
-    operations see its in-place changes.
+    A tensor that is neither an input nor a result (a weight, say) is stored by reference, so
+    replayed operations use its current value.
 
     Args:
         function: Function of tensors that returns a list of tensors. It is run once.
@@ -36,8 +39,9 @@ class OperationLog:
         variables: Tensors whose values may change before the next call.
 
     Raises:
-        NotRecordableError: The function reads the value of a tensor that is not computed only from
-            numbers in the code, or its results take too much memory.
+        NotRecordableError: The function reads the value of a tensor (unless the tensor is computed
+            from numbers in the code only), it returns a tensor that no operation computed, or its
+            results take too much memory.
     """
 
     def __init__(
@@ -154,7 +158,10 @@ class OperationLog:
         return copy
 
     def _result_places(self, result: Any) -> Any:
-        """Return the indices of an operation's results: one index, a list, or None."""
+        """Return the indices of an operation's results: one index, or a list for several results.
+
+        A result that is not a tensor has None in place of an index.
+        """
         if isinstance(result, list | tuple):
             return [self._result_places(part) for part in result]
         if not isinstance(result, torch().Tensor):
@@ -195,7 +202,7 @@ class _Call(NamedTuple):
 
 
 def _tensors(tree: Any) -> list[Any]:
-    """Return all tensors in nested lists."""
+    """Return all tensors in nested lists and tuples."""
     if isinstance(tree, list | tuple):
         return [t for part in tree for t in _tensors(part)]
     return [tree] if isinstance(tree, torch().Tensor) else []
@@ -275,7 +282,10 @@ class ReplayedFunction:
         return first
 
     def _confirm(self, record: OperationLog, inputs: Sequence[Any]) -> list[Any]:
-        """Run the recording and the function, and drop the recording if their results differ."""
+        """Run the recording and the function, and return the results of the function.
+
+        Drop the recording if its results differ from those of the function.
+        """
         before = self._state()
         recorded = [*record(*inputs), *self._variables]
         recorded = [t.clone() for t in recorded]
@@ -298,7 +308,7 @@ class ReplayedFunction:
 
 
 def _are_close(expected: Any, actual: Any) -> bool:
-    """Return whether a different order of summation could explain how two tensors differ."""
+    """Return whether two tensors differ at most as much as another order of summation explains."""
     a, b = (np.asarray(t.detach().cpu().double()) for t in (expected, actual))
     with np.errstate(invalid="ignore"):
         return bool(np.allclose(a, b, 1e-4, 1e-5 * np.abs(b).max(initial=0.0), equal_nan=True))

@@ -102,9 +102,9 @@ def check_rows_independent(network: Network, rows: RowRunner) -> None:
 
     Batches of several sizes are compared with their rows run one by one. They are also compared
     with batches of the same size in which one row is kept and all others change: the output of the
-    kept row must be the same to the last bit. A module that accepts only batches of one is a
-    function of that one row. The evaluated points may miss a step function, or a branch on the
-    number of rows, so the graphs of batches are compared as well.
+    kept row must be the same to the last bit. A module that accepts only batches of one passes. The
+    evaluated points may miss a step function, or a branch on the number of rows, so the graphs of
+    batches are compared as well.
 
     Raises:
         UnsupportedError: The output depends on other rows (the message names the operation), or
@@ -140,7 +140,7 @@ def check_rows_independent(network: Network, rows: RowRunner) -> None:
 
 
 def _points(graph: Graph) -> np.ndarray:
-    """Return a point for each row of the largest batch, in the domain of the graph if possible."""
+    """Return one point per row of the largest batch, in the domain of the graph if possible."""
     x, _ = with_points_inside(graph, points(graph, None, 0, few=True), at_once, 0)
     inside = [is_inside(graph, graph.run_all(x[part])) for part in at_once(graph, len(x))]
     good = np.concatenate(inside) & (np.abs(x).max(axis=1, initial=0.0) < _FAR)
@@ -152,7 +152,16 @@ def _points(graph: Graph) -> np.ndarray:
 def _are_independent(
     rows: RowRunner, x: np.ndarray, alone: np.ndarray, allowed: np.ndarray
 ) -> bool:
-    """Return whether the outputs of a batch equal those of its rows run one by one.
+    """Return whether the output for a row is independent of the other rows of a batch.
+
+    The outputs of the batch must agree with those of its rows run one by one, and the output of a
+    row must stay the same when the other rows change.
+
+    Args:
+        rows: The module.
+        x: The rows, `(batch, size)`.
+        alone: Outputs of the rows run one by one, `(batch, outputs)`.
+        allowed: Differences from `alone` that rounding can explain, `(batch, outputs)`.
 
     Raises:
         ModelError: The module does not run on the batch.

@@ -72,14 +72,27 @@ class TracedCall:
         return self.step.attributes.get(name, default)
 
     def constant(self, i: int, what: str) -> np.ndarray:
-        """Return an operand as an array, or raise if it depends on the input."""
+        """Return operand `i` as an array.
+
+        Args:
+            i: Index of the operand.
+            what: Plural noun for the operand, for the message.
+
+        Raises:
+            UnsupportedError: The operand depends on the input.
+        """
         operand = self.inputs[i]
         if isinstance(operand, Value):
             raise UnsupportedError(f"{self.kind} with {what} that depend on the input")
         return np.asarray(operand)
 
     def move_entries(self, data: Sequence[int], name: str = "") -> list[Operand]:
-        """Lower a step that only moves entries of operands, by running it on entry positions."""
+        """Lower a step that only moves entries of operands, by running it on entry positions.
+
+        Args:
+            data: Indices of the operands whose entries move; all others must be constants.
+            name: Name of the new node; by default the kind of the step.
+        """
 
         def run(marked: list[np.ndarray]) -> Any:
             arrays = list(self.inputs)

@@ -24,6 +24,7 @@ class TracedProgram:
         inputs: Keys of the inputs.
         steps: The operations, in order.
         outputs: Keys of the outputs.
+        constants: Map from the keys of constants to their arrays.
     """
 
     inputs: Sequence[Hashable]
@@ -54,7 +55,14 @@ def lower(
 ) -> list[Operand]:
     """Lower a program, applied to some operands, to values of the builder.
 
-    Steps on constants alone run in the framework itself; every other step needs a rule.
+    A step with a rule is lowered by this rule. A step without a rule runs in the framework itself
+    if all its operands are constants.
+
+    Args:
+        b: Builder of the graph.
+        program: The recording.
+        operands: One value or constant array per input of the program.
+        rules: Map from the kind of a step to its rule.
 
     Raises:
         UnsupportedError: A step has no rule, or its rule does not cover this use of it.
@@ -71,7 +79,7 @@ def lower(
 
 
 def _limit(b: Builder, step: TracedStep, results: Sequence[Operand]) -> None:
-    """Record the range of integer results, outside of which they would wrap around."""
+    """Record in `b.bounded` the range outside of which integer results would wrap around."""
     for x, dtype in zip(results, step.results, strict=False):
         if not isinstance(x, Value) or dtype not in INTEGERS or not x.index:
             continue
@@ -98,7 +106,7 @@ def _results(b: Builder, step: TracedStep, inputs: list[Operand], rules: Rules) 
     """Lower one recorded operation by its rule, or run it if it has none and reads only constants.
 
     Raises:
-        ModelError: The step cannot be lowered; the message names the step and its line of code.
+        OutrangeError: The step cannot be lowered; the message names its kind and line of code.
     """
     where = f", in {step.where}" * bool(step.where)
     try:
@@ -124,6 +132,9 @@ def with_constant_folding(
     rules: dict[str, Callable[[TracedCall], Any]], counting: Collection[str]
 ) -> Rules:
     """Extend rules with constant folding: steps on constants run the framework's own operation.
+
+    The extended rules also lower steps on complex operands, and reject integer operands that depend
+    on the input for all kinds but those in `counting`.
 
     Args:
         rules: Map from the kind of a step to its rule.

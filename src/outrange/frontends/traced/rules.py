@@ -129,7 +129,10 @@ def composite_rule(name: str) -> Callable[[TracedCall], Operand]:
 
 
 def cast_integer(c: TracedCall, dtype: str) -> Operand:
-    """Cast the first operand to integers of type `dtype` by truncation."""
+    """Cast the first operand to integers of type `dtype` by truncation.
+
+    The range of `dtype` is recorded as a limit of the result, because a cast would wrap around.
+    """
     if (whole := cast_to_integer(c.b, c.x, dtype)) is not None:
         return whole
     before = c.step.dtypes[0] if c.step.dtypes else ""
@@ -140,7 +143,10 @@ def cast_integer(c: TracedCall, dtype: str) -> Operand:
 
 
 def integer_quotient(c: TracedCall, floored: bool) -> Operand:
-    """Compute the integer quotient of the first two operands, rounded down or toward 0."""
+    """Compute the integer quotient of the first operand and a constant divisor.
+
+    The quotient is rounded down if `floored`, otherwise toward 0.
+    """
     divisor = _divisor(c)
     if c.integer is not None:
         return integers.quotient(c.b, c.x, divisor, floored=floored)
@@ -149,7 +155,10 @@ def integer_quotient(c: TracedCall, floored: bool) -> Operand:
 
 
 def modulo(c: TracedCall, floored: bool) -> Operand:
-    """Compute the remainder of a division whose quotient is that of `integer_quotient`."""
+    """Compute the remainder of the first operand for a constant divisor.
+
+    It belongs to the quotient that `integer_quotient` computes with the same `floored`.
+    """
     divisor = _divisor(c)
     if c.integer is not None:
         return integers.remainder(c.b, c.x, divisor, floored=floored)
@@ -233,9 +242,10 @@ def windows(
     dilation: Sequence[int],
     padding: Sequence[tuple[int, int]],
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the positions in each window over all axes of an array, and the result's shape.
+    """Return the flat positions in each window over an array, and the number of windows per axis.
 
-    A position outside the array is -1.
+    The positions have the shape `(windows, entries of a window)`. A position outside the array is
+    -1.
 
     Args:
         shape: Shape of the array.
@@ -271,7 +281,13 @@ def same_padding(
 
 
 def pool(c: TracedCall, how: str, x: Operand, gather: np.ndarray, shape: Sequence[int]) -> Operand:
-    """Compute the maximum or the mean of each window."""
+    """Compute the maximum or the mean of each window; positions outside the array are ignored.
+
+    Args:
+        how: `max` or `mean`.
+        gather: Flat positions in each window, `(windows, entries)`; -1 outside the array.
+        shape: Shape of the result.
+    """
     if how == "max":
         return c.b.largest(x if isinstance(x, Value) else c.b.constant_value(x), gather, shape)
     present = gather >= 0
@@ -282,7 +298,10 @@ def pool(c: TracedCall, how: str, x: Operand, gather: np.ndarray, shape: Sequenc
 def running_sum(
     c: TracedCall, x: Operand, axis: int, reverse: bool = False, exclusive: bool = False
 ) -> Operand:
-    """Compute the running sum along an axis; an `exclusive` sum omits the entry itself."""
+    """Compute the running sum along an axis; an `exclusive` sum omits the entry itself.
+
+    If `reverse`, each sum starts at the end of the axis.
+    """
     if not isinstance(x, Value):
         return c.step.run(*c.inputs)[0]
     axis %= len(x.shape)

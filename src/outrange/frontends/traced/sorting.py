@@ -1,4 +1,4 @@
-"""Sorting, positions of largest entries, running maxima, and writes, for all frameworks."""
+"""Lowering of sorting, argmax, running maxima, and writes to entries, for all frameworks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from .call import TracedCall
 def arg_extremum(
     c: TracedCall, x: Operand, axis: int | None, keepdims: bool = False, *, least: bool = False
 ) -> Operand:
-    """Return the position of the first largest (or least) entry; a flat one if `axis` is None."""
+    """Return the position of the first largest (or `least`) entry along an axis.
+
+    If `axis` is None, return the flat position among all entries.
+    """
     b = c.b
     x = x if isinstance(x, Value) else b.constant_value(x)
     shape = [1] * len(x.shape)
@@ -30,7 +33,7 @@ def arg_extremum(
 
 
 def sort(c: TracedCall, x: Operand, axis: int, *, downward: bool = False) -> Operand:
-    """Sort entries along an axis."""
+    """Sort entries along an axis in increasing order, or in decreasing order if `downward`."""
     if not isinstance(x, Value):
         values = np.sort(x, axis=axis)
     elif x.shape[axis] < 2:
@@ -41,7 +44,10 @@ def sort(c: TracedCall, x: Operand, axis: int, *, downward: bool = False) -> Ope
 
 
 def argsort(c: TracedCall, x: Value, axis: int, *, downward: bool = False) -> Operand:
-    """Return the positions that sort entries along an axis; equal entries keep their order."""
+    """Return the positions that sort entries along an axis; equal entries keep their order.
+
+    The order is increasing, or decreasing if `downward`.
+    """
     n = x.shape[axis]
     return c.b.clip(logic.argsort(c.b, x, axis, downward=downward), 0.0, n - 1.0)
 
@@ -54,7 +60,10 @@ def take_first(c: TracedCall, x: Operand, count: int, axis: int) -> Operand:
 def running_extremum(
     c: TracedCall, x: Operand, axis: int, *, least: bool = False, reverse: bool = False
 ) -> Operand:
-    """Compute the running maximum (or minimum, if `least`) along an axis."""
+    """Compute the running maximum (or minimum, if `least`) along an axis.
+
+    If `reverse`, it starts at the end of the axis.
+    """
     if not isinstance(x, Value):
         values = np.flip(x, axis) if reverse else x
         values = (np.minimum if least else np.maximum).accumulate(values, axis=axis)
@@ -68,14 +77,15 @@ def running_extremum(
 
 
 def write(c: TracedCall, how: str, x: Operand, updates: Operand, placed: np.ndarray) -> Operand:
-    """Write updates to some entries of an operand.
+    """Write updates to some entries of an operand, and return the changed operand.
 
     Args:
         c: The step being lowered.
-        how: `set`, `add`, `mul`, `max` or `min`.
-        updates: The entries to be written.
-        placed: Flat position of the update for each entry, in the shape of `x`; -1 for entries
-            without an update.
+        how: Way to combine an entry with its update: `set`, `add`, `mul`, `max` or `min`.
+        x: The operand.
+        updates: The updates.
+        placed: Flat position in `updates` of the update for each entry, in the shape of `x`; -1
+            for entries without an update.
     """
     b, here = c.b, placed >= 0
     source = np.where(here, placed, 0).ravel()
@@ -119,7 +129,8 @@ def placement(
         without an update.
 
     Raises:
-        UnsupportedError: Two updates have the same destination, or one is outside the array.
+        UnsupportedError: Two updates have the same destination, one is outside the array, or there
+            are too many updates.
     """
     count = int(np.prod(updates, dtype=np.int64))
     if count + 2 >= 2**24:

@@ -1,4 +1,4 @@
-"""Conditions of a VNN-LIB file: comparisons, and connectives that may still contain `not`."""
+"""Construction of the formulas of a VNN-LIB file, and elimination of `not` from them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from .terms import Term, at_most
 
 @dataclass(frozen=True)
 class Not:
-    """The negation of `part`; `push_negations` rewrites a formula without negations."""
+    """The negation of `part`; `push_negations` eliminates it."""
 
     part: Draft
 
 
 Draft = Atom | And | Or | Not
-"""A formula whose parts may also be `Not`."""
+"""A formula that may also contain `Not`."""
 
 
 def compare_neighbors(operator: str, parts: Sequence[Term]) -> Formula:
-    """Build the condition `(operator a b c ...)`, which compares each term with the next.
+    """Build the condition `(operator a b c ...)`: each term is compared with the next one.
 
-    The operators are `<=`, `>=`, `<`, `>`, `=` and `==`.
+    Args:
+        operator: `<=`, `>=`, `<`, `>`, `=` or `==`.
+        parts: The terms, in order.
     """
     atoms = []
     for left, right in pairwise(parts):
@@ -43,7 +45,9 @@ def not_equal(left: Term, right: Term) -> Formula:
 
 
 def connect(kind: type[And] | type[Or], parts: Sequence) -> Formula:
-    """Build `And` or `Or` of `parts`, flattening parts of that kind; return a single part as it is.
+    """Build `And` or `Or` of `parts`, with parts of the same kind flattened.
+
+    If only one part remains, return this part itself.
 
     Example:
         >>> connect(And, [And(()), Or(())])

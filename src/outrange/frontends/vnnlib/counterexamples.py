@@ -51,7 +51,8 @@ def read_counterexample(text: str) -> tuple[np.ndarray, np.ndarray]:
         `x` `(inputs,)` and `y` `(outputs,)`, float64.
 
     Raises:
-        ModelError: The text is not such a block, or skips or repeats an index.
+        ModelError: The text is not such a block, a value is not a number, or the indices are not
+            0, 1, 2, ... in order.
 
     Example:
         >>> read_counterexample("sat\n((X_0 0.5)\n(Y_0 2))")

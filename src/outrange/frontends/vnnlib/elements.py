@@ -43,6 +43,8 @@ def written_types(text: str) -> dict[str, str]:
 def element_type(types: Iterable[tuple[str, str]]) -> str:
     """Return the element type that all tensors of a query share: `REAL` or `FLOAT32`.
 
+    Without any tensors, the type is `REAL`.
+
     Args:
         types: Name and type of each tensor, as spelled in the file.
 
@@ -93,10 +95,12 @@ def check_exact(kind: str, parts: Iterable[Term]) -> None:
     """Raise if float32 could round the result of an operator in a float32 query.
 
     Args:
-        kind: Name of the operator.
+        kind: Name of the operator in the syntax tree, such as `Multiply`.
+        parts: Operands of the operator.
 
     Raises:
-        Fault: The operator is a sum, or a product by a factor other than 1 or -1.
+        Fault: The operator is not a product, or more than one factor of the product is something
+            other than the constants 1 and -1.
     """
     factors = [constant(part) for part in parts]
     if kind == "Multiply" and sum(factor not in (1, -1) for factor in factors) <= 1:

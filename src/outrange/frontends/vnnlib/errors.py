@@ -6,11 +6,11 @@ from ...core import ModelError
 
 
 class Fault(Exception):
-    """Error in a property file; the reader's main loop catches it and adds the line.
+    """Error in a property file; the reader catches it and raises an error that states the line.
 
     Args:
         rule: The rule that the file violates, as a sentence.
-        kind: The class of the error that is finally raised.
+        kind: The class of the error that the reader then raises.
     """
 
     def __init__(self, rule: str, kind: type[ModelError] = ModelError) -> None:

@@ -39,7 +39,9 @@ def as_path(path: str | os.PathLike[str]) -> Path:
 
 
 def read_text(path: Path) -> tuple[str, str]:
-    """Return the text of `path`, decompressed if it is a gzip file, and the SHA-256 of its bytes.
+    """Return the text of a file, and the SHA-256 of the file's bytes.
+
+    The text of a gzip file is decompressed; the hash is that of the compressed bytes.
 
     Raises:
         ModelError: The file is unreadable, does not decompress, is too large, empty, or not text.
@@ -68,7 +70,7 @@ def read_text(path: Path) -> tuple[str, str]:
 
 
 def stem(path: Path) -> str:
-    """Return the file's name without `.vnnlib` and `.gz`."""
+    """Return the file's name without the suffixes `.gz` and `.vnnlib`."""
     name = path.name
     for suffix in (".gz", ".vnnlib"):
         if name.lower().endswith(suffix):

@@ -72,7 +72,11 @@ class FormReader:
         return self._let(operator, parts)
 
     def condition(self, part: Part) -> Draft:
-        """Return a part of a form as a condition; raise if it is not one."""
+        """Return a part of a form as a condition.
+
+        Raises:
+            Fault: The part is neither a condition nor `true` or `false`.
+        """
         if isinstance(part, Atom | And | Or | Not):
             return part
         if isinstance(part, str) and part in _TRUTH:
@@ -80,7 +84,11 @@ class FormReader:
         raise Fault(f"a condition is needed here, not {_describe_part(part)}.")
 
     def term(self, part: Part) -> Term:
-        """Return a part of a form as a term; raise if it is not one."""
+        """Return a part of a form as a term; replace a name or a number by its term.
+
+        Raises:
+            Fault: The part is neither a term, nor a number, nor a name that is declared.
+        """
         if isinstance(part, dict):
             return part
         if not isinstance(part, str):
@@ -99,7 +107,11 @@ class FormReader:
         raise Fault(f"`{part[:40]}` is not declared above, and is not a number.")
 
     def bound(self, operator: str, name: str, number: str) -> Atom | None:
-        """Return `(operator name number)` as an atom if it is a bound of a variable; else None."""
+        """Return the bound `(operator name number)` of a variable as an atom.
+
+        The result is None if `name` is not a variable, if an enclosing `let` might rebind it, or
+        if `number` is malformed, very long or very large.
+        """
         place = self.places.get(name)
         if place is None or self.binds or not NUMBER.fullmatch(number) or len(number) >= 100:
             return None
@@ -134,7 +146,7 @@ class FormReader:
     def _let(self, operator: Part, parts: list) -> Part:
         """Evaluate one of the forms of `let`: a binding, the list of bindings, or the whole form.
 
-        The list of bindings opens a scope.
+        The list of bindings opens a scope, and the whole form closes it.
         """
         if operator == BINDING:
             if len(parts) != 2 or not isinstance(parts[0], str):

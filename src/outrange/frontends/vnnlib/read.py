@@ -12,7 +12,7 @@ from .tokens import words
 
 
 VERSIONS = ("2.0", "2.1")
-"""Versions that a file may state. Version 2.1 only clarifies 2.0."""
+"""Versions that a file may state. Version 2.1 only clarifies 2.0. Files in 1.0 state no version."""
 
 
 def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
@@ -52,7 +52,11 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
 
 
 def _version(name: str, text: str) -> str:
-    """Return the version that a leading form `(vnnlib-version <...>)` states, or 1.0 by default."""
+    """Return the version that a leading form `(vnnlib-version <...>)` states, or 1.0 by default.
+
+    Raises:
+        UnsupportedError: The stated version is not supported.
+    """
     opening = [match for match, _ in zip(words(text), range(3), strict=False)]
     if [match.group() for match in opening[:2]] != ["(", "vnnlib-version"]:
         return "1.0"

@@ -108,7 +108,7 @@ def at_most(left: Term, right: Term, strict: bool) -> Atom | And | Or:
     Without variables, the condition is decided exactly: `And(())` is true, `Or(())` is false.
 
     Raises:
-        Fault: A coefficient overflows or underflows a double.
+        Fault: A number is too large for a double, or a coefficient is so small that it rounds to 0.
     """
     difference = plus((left, right), (1, -1))
     offset = difference.pop(CONSTANT, 0)

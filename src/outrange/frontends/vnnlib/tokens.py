@@ -44,7 +44,7 @@ _BETWEEN_CHECKS = 1 << 12
 
 
 def words(text: str) -> Iterator[re.Match]:
-    """Yield every token except the comments.
+    """Yield a match for every token except the comments.
 
     Raises:
         OutOfTime: The deadline passed.
@@ -57,7 +57,7 @@ def words(text: str) -> Iterator[re.Match]:
 
 
 def words_and_bounds(text: str, consume: Callable[[re.Match], int]) -> Iterator[re.Match]:
-    """Yield every token except comments and the bounds that `consume` consumes in runs.
+    """Yield a match for every token, except for comments and for bounds that `consume` consumes.
 
     Args:
         text: Text of the file.

@@ -114,7 +114,11 @@ class _Version1Reader:
         return self._finish()
 
     def _consume_bounds(self, match: re.Match, frame: list, stack: list[list]) -> int:
-        """Append the bounds at the start of a run of comparisons; return where to continue."""
+        """Append the bounds at the start of a run of comparisons to `frame`.
+
+        Return the position in the text that follows these bounds. If the run is not directly in a
+        condition of an `assert`, append nothing.
+        """
         start = match.start()
         if not (stack and frame) or len(stack) >= DEEPEST or self.forms.binds:
             return start
@@ -153,7 +157,13 @@ class _Version1Reader:
         return [BINDING] if frame[0] == BINDINGS else []
 
     def _close_frame(self, frame: list, stack: list[list], at: int) -> Any:
-        """Evaluate the form `frame`; `stack` contains the enclosing forms."""
+        """Evaluate the form `frame`, and return its value; return None for a command.
+
+        Args:
+            frame: Parts of the form.
+            stack: The enclosing forms, outermost first.
+            at: Position of the form in the text.
+        """
         if len(stack) == 1:
             self._command(frame, at)
             return None

@@ -62,8 +62,8 @@ def read(text: str, name: str, file: str) -> Specification:
     Raises:
         InputError: The package `vnnlib` is not installed.
         ModelError: The text is malformed.
-        UnsupportedError: The text has hidden values, unsupported element types, or products of
-            variables.
+        UnsupportedError: The text declares hidden tensors or unsupported element types, or
+            multiplies variables.
     """
     _check(text, file)
     query = _parse(text, file)
@@ -87,7 +87,10 @@ def read(text: str, name: str, file: str) -> Specification:
 
 
 class _Version2Reader:
-    """Translator of the package's syntax tree to a formula; `line` is the line that it has reached.
+    """Translator of the package's syntax tree to a formula.
+
+    The attribute `line` is the line of the variable or number that was translated last; 0 if there
+    is none yet.
 
     Args:
         types: Map from the name of every tensor to its element type, as spelled in the file.
@@ -106,7 +109,7 @@ class _Version2Reader:
 
     @property
     def shapes(self) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
-        """The shapes of all inputs, and of all outputs."""
+        """The shapes of all input tensors and of all output tensors, as a pair."""
         return (
             tuple(tensor.shape for network in self.networks for tensor in network.inputs),
             tuple(tensor.shape for network in self.networks for tensor in network.outputs),
@@ -153,7 +156,7 @@ class _Version2Reader:
         )
 
     def _check_equivalence(self, network: DeclaredNetwork) -> None:
-        """Check the rules of `equal-to` and `isomorphic-to` for two declarations."""
+        """Raise `Fault` if a declaration breaks the rules of `equal-to` and `isomorphic-to`."""
         other = network.equal_to or network.isomorphic_to
         if not other:
             return
@@ -227,7 +230,11 @@ class _Version2Reader:
 
 
 def _check(text: str, file: str) -> None:
-    """Reject a text that would make the parser of the package `vnnlib` crash or exhaust memory."""
+    """Reject a text that would make the parser of the package `vnnlib` crash or exhaust memory.
+
+    Raises:
+        ModelError: The text is too long, nests parentheses too deeply, or has too long a number.
+    """
     if len(text) > LARGEST_SECOND:
         raise ModelError(
             f"`{file}`: a file of version 2.0 may have at most {LARGEST_SECOND} characters. "
@@ -277,7 +284,10 @@ def _parse(text: str, file: str) -> Any:
 
 
 def _reason(message: str) -> tuple[int | None, str, str]:
-    """Extract line, rule and symbol from the package's error message (JSON or a sentence)."""
+    """Extract line, rule and symbol from the package's error message (JSON or a sentence).
+
+    The line is None if the message does not state it.
+    """
     try:
         first = json.loads(message)["errors"][0]
         rule = f"{first['message']}: {first['hint']}".rstrip(".")

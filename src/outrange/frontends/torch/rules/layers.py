@@ -112,7 +112,10 @@ def _convolve(c: TracedCall) -> Operand:
 
 
 def _window(c: TracedCall, size: list[int]) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the flat positions in each window over the spatial axes, and the result's shape."""
+    """Return the flat positions in each window over the spatial axes, and the result's shape.
+
+    A position outside the image is -1.
+    """
     rank, lead = len(size), len(c.x.shape) - len(size)
 
     def each(name: str, default: list[int]) -> list[int]:

@@ -1,7 +1,7 @@
-"""Rules for ATen operations that are linear in one tensor, with weights found by running them.
+"""Rules for ATen operations that are linear in one tensor; their weights are computed by PyTorch.
 
-Interpolation, pooling with odd windows and sums of blocks are linear. PyTorch itself runs each of
-them, in float64, on images that are 0 except for a single 1. So no second definition of their
+Interpolation, average pooling in ceil mode, and sums of blocks are linear. PyTorch itself runs each
+of them, in float64, on images that are 0 except for a single 1. So no second definition of their
 windows is needed. Each weight results from a few sums and products.
 """
 
@@ -57,7 +57,11 @@ def each_plane(c: TracedCall) -> Operand:
 
 @rule("col2im.default")
 def each_row(c: TracedCall) -> Operand:
-    """Lower an operation that is linear in each row of a batch."""
+    """Lower an operation that is linear in the one row of a batch.
+
+    Raises:
+        UnsupportedError: The batch has several rows.
+    """
     if c.x.shape[0] != 1:
         raise UnsupportedError(f"{c.kind} of several rows")
     windows, weights, out = _weights(c, tuple(c.x.shape[1:]), channel=False)
@@ -68,6 +72,10 @@ def _weights(
     c: TracedCall, shape: tuple[int, ...], *, channel: bool
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
     """Compute the weights of a linear operation by running it on unit tensors.
+
+    Args:
+        shape: Shape of the tensor that the operation maps, without batch and channel axes.
+        channel: Whether the unit tensors need a channel axis after the batch axis.
 
     Returns:
         The entries that each result reads, padded with -1; their weights, padded with 0; and the

@@ -166,7 +166,10 @@ def _distance(c: TracedCall) -> Operand:
 
 
 MOST_DIRECT = 25
-"""Number of rows above which `cdist` subtracts products of matrices, which loses digits."""
+"""Largest supported number of rows in `cdist`.
+
+For more rows, PyTorch subtracts products of matrices, which loses digits.
+"""
 
 
 @rule("_cdist_forward.default")

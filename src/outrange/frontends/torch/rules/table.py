@@ -146,7 +146,10 @@ RULES: dict[str, Callable[[TracedCall], Any]] = {
     "sym_size.int": lambda c: np.asarray(c.x.shape[get(c, "dim")]),
     "_prelu_kernel.default": lambda c: c.b.prelu(c.x, c.constant(1, "slopes")),
 }  # fmt: skip
-"""Rule for each operation (named without `aten.`); the functions below add more rules."""
+"""Map from the name of an operation, without `aten.`, to its rule.
+
+The functions below add more rules.
+"""
 
 
 rule = rule_decorator(RULES)
@@ -289,8 +292,11 @@ COUNTING = frozenset(EVERY) - {
     "mean.dim", "mean.default", "avg_pool1d.default", "avg_pool2d.default",
     "round.decimals", "frac.default", *LINEAR,
 }  # fmt: skip
-"""Operations whose rule is also valid for integers, because PyTorch divides integers as real
-numbers, and functions of integers return floats."""
+"""Operations whose rule is also valid for integer operands.
+
+They are almost all operations, because PyTorch divides integers as real numbers, and its functions
+of integers return floats.
+"""
 
 TABLE = with_constant_folding(EVERY, COUNTING)
-"""Rules for operands that depend on the input; PyTorch evaluates operations on constants."""
+"""All rules with constant folding: PyTorch itself evaluates operations on constants."""

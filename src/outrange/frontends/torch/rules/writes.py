@@ -61,7 +61,10 @@ def _fill(c: TracedCall) -> Operand:
 
 @rule("index_put.default", "scatter_add.default", "index_add.default")
 def _sum_at(c: TracedCall) -> Operand:
-    """Write updates to entries, or add them to entries; added updates may share a position."""
+    """Write updates to entries, or add them to entries.
+
+    Only updates that are added may have the same position.
+    """
     x = get(c, "self")
     numbers = np.arange(x.size).reshape(x.shape)
     if c.kind.startswith("index_put"):
