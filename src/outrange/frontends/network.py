@@ -39,7 +39,8 @@ class Network:
             later values, and the slope of this influence, can be read only from `written`.
         source: The hash of the model's file or of its weights at the time the model was read; None
             for a bare graph.
-        computed: The element type in which `predict` computes.
+        computed: The element type in which points are passed to `predict`, and whose rounding
+            errors are assumed in comparisons with it.
         file: Path of the model file; None for a model in memory.
         parts: The networks composed side by side in this one, with the names that a property gives
             them; empty for a single model.

@@ -1,3 +1,3 @@
-"""Keras 3 models, live or in `.keras` and `.h5` files, on any backend."""
+"""Reader of Keras 3 models, in memory or in `.keras` and `.h5` files, on any backend."""
 
 from .load import load_keras as load_keras

@@ -20,7 +20,8 @@ def keras() -> Any:
     """Import and return `keras`, using the user's chosen backend or else an installed one.
 
     Raises:
-        ModelError: Keras is missing or too old, or no backend is installed.
+        ModelError: Keras is missing or too old, no backend is installed, or the environment
+            variable KERAS_BACKEND names one that is not installed.
         InputError: Keras is configured to use a backend that does not exist.
     """
     loaded = sys.modules.get("keras")
@@ -70,6 +71,9 @@ def _backend_to_set() -> str | None:
 
     Keras itself writes its default, TensorFlow, into its settings file. If TensorFlow is not
     installed, that entry is therefore not the user's decision.
+
+    Raises:
+        ModelError: No backend is installed, or KERAS_BACKEND names one that is not installed.
     """
     named = os.environ.get("KERAS_BACKEND")
     installed = _installed_backends()

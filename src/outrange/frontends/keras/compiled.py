@@ -42,9 +42,10 @@ def _compile(program: LoweredModel) -> Callable:
 
 
 class CompiledCall:
-    """Callable that runs a compiled model in inference mode, with the weights current at each call.
+    """Callable that compiles a model and runs it in inference mode.
 
-    The model is compiled once for each number of rows.
+    Each call uses the current weights of the model. The model is compiled once for each number of
+    rows.
 
     Args:
         model: A Keras model or layer on the JAX backend.

@@ -40,10 +40,11 @@ def check_archive(path: Path) -> int | None:
     """Raise if a member of a `.keras` file is too large after decompression.
 
     Returns:
-        Number of entries that the file stores as weights, or None if it is unreadable.
+        Number of entries that the file stores as weights; None if its `.h5` member is missing or
+        unreadable.
 
     Raises:
-        ModelError: A member is too large.
+        ModelError: A member is too large, or the weights fail `check_datasets`.
     """
     stored = None
     with zipfile.ZipFile(path) as archive:
@@ -78,7 +79,8 @@ def check_datasets(file: Any, path: Path) -> int | None:
         Number of entries that the file stores as weights, or None if it is unreadable.
 
     Raises:
-        ModelError: The file declares too many entries, or stores them in another file.
+        ModelError: The file declares too many entries, in total or for its size in bytes, or
+            stores them in another file.
     """
     # Optimizer state is read only with the optimizer, and only as far as it fits the weights.
     limit = SizeLimit(STATES * WEIGHTS.most, WEIGHTS.rule, WEIGHTS.remedy)
@@ -116,9 +118,11 @@ def check_datasets(file: Any, path: Path) -> int | None:
 def count_weights(k: Any, stored: int | None) -> Iterator[list[Tally]]:
     """Limit the sizes of weights and symbols in this context, before Keras allocates them.
 
+    Initial values that would be random are replaced by zeros, as explained in `is_drawn`.
+
     Args:
-        stored: Number of weights that the file stores. Keras creates all weights before it reads
-            the first one.
+        stored: Number of entries that the file stores as weights, or None if it is unknown. The
+            limit depends on it, since Keras creates all weights before it reads the first one.
 
     Yields:
         The tallies of weights and of symbols. Each tally stores the error that it raised, because
@@ -166,5 +170,5 @@ def is_drawn(layer: Any, initializer: Any) -> bool:
 
 
 def sizes(tensor: Any) -> list[int]:
-    """Return the shape of a symbol for one row, with each unknown size replaced by 1."""
+    """Return the shape of a symbol, with each unknown size (as of the batch) replaced by 1."""
     return [n if isinstance(n, int) else 1 for n in tensor.shape or ()]

@@ -1,4 +1,4 @@
-"""Loader of Keras models, either live or in a file."""
+"""Loader of Keras models, either in memory or in a file."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def load_keras(
 ) -> Network:
     """Read a Keras 3 model into a graph, and check that the graph matches the model.
 
-    The model is run once on symbols and its operations are recorded; the model is not changed.
+    The model is run on symbols and its operations are recorded; the model is not changed.
 
     Args:
         model: A built Keras model or layer, or the path of a `.keras`, `.h5` or `.hdf5`
@@ -143,15 +143,15 @@ def build_network(model: Any, inputs: Signature, recording: Trace) -> Network:
 def check_repeatable(
     model: Any, inputs: Signature, recording: Trace, *, record_zeros: bool = False
 ) -> None:
-    """Raise if a model behaves differently in a second run.
+    """Raise if a second recording of a model differs from the first one.
 
     Args:
         inputs: Signature of the model's inputs.
-        recording: The operations of the first run.
-        record_zeros: As in the first run.
+        recording: The first recording.
+        record_zeros: As in `record_model`, for the first recording.
 
     Raises:
-        UnsupportedError: The recording of the second run differs.
+        UnsupportedError: The second recording differs.
     """
     _check_same_recording(recording, trace(model, inputs.struct, record_zeros=record_zeros))
 
@@ -167,6 +167,7 @@ def check_batches(
     """Raise if a model's graph for a batch treats some row differently from the graph for one row.
 
     The points that `compare` evaluates may miss a step function, or a branch on the number of rows.
+    A model that requires a fixed batch size is not checked here.
 
     Args:
         network: The network for one row.
@@ -278,6 +279,10 @@ def _check_rows_independent(
         predict: Function that runs the model on a batch of rows.
         predict_one: Function that runs the model on the first row only, or on the first batch if
             the batch size is fixed.
+
+    Raises:
+        ModelError: The model fails even on one row.
+        UnsupportedError: The output depends on other rows, or differs between two runs.
     """
     begin_phase(COMPARING)
     graph = network.written

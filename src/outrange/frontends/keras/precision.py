@@ -11,8 +11,8 @@ from .refuse import LOW_PRECISION
 def formats(model: Any, wide: Any) -> dict[int, str]:
     """Map the `id` of each layer to the number format of everything that it returns.
 
-    A layer is left out if it contains user code, which may cast values, or layers with another
-    format.
+    A layer is absent if it contains user code, which may cast values, or layers with another
+    format. The result is empty if `wide` does not have the same layers as `model`.
 
     Args:
         wide: The model, or its copy that computes in float32. The keys of the result are the ids of
@@ -59,7 +59,11 @@ def copy_in_float32(k: Any, model: Any) -> Any:
 
 
 def cast_inputs(k: Any, symbols: list[Any], arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Cast inputs as `fit` does: first all floats to one type, then to the model's dtypes."""
+    """Cast each array to the dtype of its input in the same steps as `fit`.
+
+    First, float64 becomes Keras's default float type, and other dtypes become ones that the backend
+    supports. Then each array is cast to the dtype of its symbol, or to float32 for bfloat16.
+    """
 
     def backend_dtype(dtype: Any) -> str:  # a backend may not support 64 bits
         return k.backend.standardize_dtype(k.ops.convert_to_tensor(np.zeros(1, dtype)).dtype)

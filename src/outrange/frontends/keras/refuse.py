@@ -54,7 +54,10 @@ def check_layer(layer: Any, where: str) -> None:
 
 
 def is_opaque(k: Any, layer: Any, args: tuple, kwargs: dict) -> bool:
-    """Return whether one rule lowers the whole layer; False for a subclass with its own `call`."""
+    """Return whether a single rule lowers the whole layer, because the layer calls the backend.
+
+    The result is False for a subclass with its own `call`.
+    """
     softmax = k.layers.Softmax
     if isinstance(layer, softmax) and type(layer).call is softmax.call:
         # In these cases the layer calls the backend directly, not Keras's operations.

@@ -1,4 +1,4 @@
-"""Signature of a model: structures, names and shapes of its inputs and outputs."""
+"""Signature of a model's inputs (structure, names and shapes), and names of its outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Signature:
         struct: Symbols of the inputs, with a batch axis of 1, in the model's structure.
         slots: Name and shape of each input.
         dtypes: Dtype of each input.
-        batch: The batch size that the model requires, or None if it accepts any size.
+        batch: The batch size that the model declares, if it is larger than 1; otherwise None.
     """
 
     struct: Any
@@ -44,7 +44,7 @@ def signature(model: Any, like: Any = None) -> Signature:
     Raises:
         InputError: `like` does not have one array per input of the model.
         ModelError: The model is not built, or a size is left open.
-        UnsupportedError: An input contains strings or complex numbers.
+        UnsupportedError: The dtype of an input is not float32, float64 or an integer type.
     """
     k = keras()
     struct = _declared_or_like(k, model, like)
@@ -125,7 +125,9 @@ def _fill_open_sizes(names: list[str], shapes: list[tuple], arrays: list[Any]) -
 
 
 def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[int, ...]:
-    """Return the shape to which `fit` converts data: it adds or drops a last axis of length 1.
+    """Return the shape to which `fit` converts data.
+
+    If that makes the number of axes match, `fit` adds or drops a last axis of length 1.
 
     Args:
         shape: Shape of the data, rows first.
@@ -139,7 +141,11 @@ def adjust_shape(shape: Sequence[int], declared: Sequence[int | None]) -> tuple[
 
 
 def declared_struct(k: Any, model: Any) -> Any:
-    """Return KerasTensors in the structure with which the model was declared or built."""
+    """Return KerasTensors in the structure with which the model was declared or built.
+
+    Raises:
+        ModelError: The model does not know the shapes of its inputs.
+    """
     if isinstance(model, k.Sequential):
         if not model.built or not getattr(model, "inputs", None):
             raise ModelError(

@@ -1,7 +1,7 @@
 """Conversion of ONNX files to plain records; the only module that imports `onnx`.
 
 Importing `onnx` takes about as long as all other steps of reading a small network. It is therefore
-imported on the first call, and only its message types are used.
+imported on the first call.
 """
 
 import math
@@ -24,7 +24,11 @@ _LARGEST_ENTRY = 16
 
 
 def api() -> Any:
-    """Import the package `onnx` on the first call, and return it."""
+    """Import the package `onnx` on the first call, and return it.
+
+    Raises:
+        InputError: `onnx` is not installed.
+    """
     try:
         import onnx
     except ImportError as error:
@@ -36,13 +40,14 @@ def api() -> Any:
 
 
 def read_onnx(path: Path) -> OnnxModel:
-    """Read an `.onnx` or `.onnx.gz` file.
+    """Read the records of an `.onnx` or `.onnx.gz` file.
 
     Raises:
         InputError: There is no such file, or `onnx` is not installed.
         ModelError: The file is damaged, or a tensor is too large for any memory, is stored outside
             the file's folder, or contains NaN.
-        UnsupportedError: The file is not a plain graph of tensors.
+        UnsupportedError: The file has sparse initializers, or an input or an output that is not a
+            tensor.
     """
     onnx = api()
     content = read_bytes(path)
@@ -268,7 +273,11 @@ def _load_external_data(tensor: Any, folder: Path, onnx: Any) -> None:
 
 
 def _reference(proto: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-    """Return the reference evaluator of `onnx`, which is independent of this library's graph."""
+    """Return a function that runs the model with the reference evaluator of `onnx`.
+
+    It maps arrays by input name to arrays by tensor name, for all tensors of the model. Older
+    versions of `onnx` compute the outputs only.
+    """
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(proto)

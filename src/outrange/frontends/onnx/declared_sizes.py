@@ -1,4 +1,4 @@
-"""Limit on the total size of a file's tensors, checked before any tensor is allocated.
+"""Limit on the total size of a file's tensors, checked before any node is lowered.
 
 The file declares the sizes of inputs and constants. For operators that build large tensors from
 small ones, the rules below derive the size of the result. Any other size is checked when its node
@@ -26,10 +26,10 @@ def check_total_size(model: OnnxModel, inputs: Mapping[str, Shape]) -> None:
 
     Args:
         model: The records of the file.
-        inputs: The full shape of each input.
+        inputs: Map from the name of each input to its full shape, with the batch axis.
 
     Raises:
-        ModelError: The tensors are too large.
+        ModelError: The constants, or the values that depend on the input, are too large in total.
     """
     shapes: dict[str, Shape] = dict(inputs)
     shapes.update((name, array.shape) for name, array in model.constants.items())

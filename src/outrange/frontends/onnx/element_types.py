@@ -104,7 +104,10 @@ class Types:
         return cls(inputs, outputs, many, allowed, chooses)
 
     def word(self, i: int) -> str | None:
-        """Return the word of input `i`; None if there is no such input."""
+        """Return the element type or type parameter of input `i`; None if there is no such input.
+
+        If `many`, all further inputs have the word of the last one.
+        """
         if i < len(self.inputs):
             return self.inputs[i]
         return self.inputs[-1] if self.many else None
@@ -112,8 +115,12 @@ class Types:
     def bind(self, kinds: Sequence[str | None]) -> tuple[dict[str, str], int | None]:
         """Bind type parameters to element types.
 
-        Returns the bindings, and the index of the first input whose type conflicts with them; None
-        if no type does.
+        Args:
+            kinds: The element type of each input; None for an absent input.
+
+        Returns:
+            The map from type parameters to element types, and the index of the first input whose
+            type conflicts with it. The index is None if there is no conflict.
         """
         bindings: dict[str, str] = {}
         for i, kind in enumerate(kinds):
@@ -141,8 +148,8 @@ def why_not(kind: str) -> str:
 def convert_exactly(result: np.ndarray, kind: str) -> np.ndarray | None:
     """Convert a rule's constant result to an element type.
 
-    Returns None if the type is not supported, or if it is an integer or Boolean type to which an
-    entry cannot be converted exactly.
+    The result is None if the type is not supported, or if it is an integer or Boolean type to which
+    an entry cannot be converted exactly.
     """
     if kind_of(result) == kind:
         return result

@@ -19,7 +19,7 @@ def read_bytes(path: Path) -> bytes:
 
     Raises:
         InputError: There is no such file.
-        ModelError: The file is unreadable, empty, or does not decompress.
+        ModelError: The file is unreadable, empty or too large, or does not decompress.
     """
     if path.is_dir():
         raise InputError(f"A model must be a file. Received: the folder `{path}`.")

@@ -18,8 +18,8 @@ FUSED = "MatMul+Add"
 def fuse_bias(model: OnnxModel) -> list[OnnxNode]:
     """Return the nodes of `model`, with each `MatMul` by a matrix fused with the `Add` of a vector.
 
-    The matrix and the vector must be constant, and the vector must have one entry per column. No
-    other node may read the product.
+    The fused pairs have a constant matrix of floats on the right, and a constant vector with one
+    entry per column. No other node reads the product.
     """
     uses = Counter(name for node in model.nodes for name in _reads(node))
     uses.update(info.name for info in model.outputs)

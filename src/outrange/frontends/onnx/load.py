@@ -17,7 +17,10 @@ CHECKS = ("auto", "runtime", "reference", None)
 
 
 def warm_up() -> None:
-    """Import in advance the packages for reading a file, since the imports may take seconds."""
+    """Import `onnx` and `onnxruntime` in advance, since the imports may take seconds.
+
+    A missing package is ignored.
+    """
     with suppress(InputError):
         api()
         runtime_api()
@@ -26,7 +29,8 @@ def warm_up() -> None:
 def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Network:
     """Read an `.onnx` or `.onnx.gz` file.
 
-    The graph has a batch axis of 1. An input whose first axis is open or 1 is read as a batch.
+    The graph has a batch axis of 1. If an input has several axes, and the first is open or of size
+    1, this axis is the batch axis.
 
     Args:
         path: Path of the file.
@@ -37,10 +41,11 @@ def load_onnx(path: str | os.PathLike[str], *, check: str | None = "auto") -> Ne
 
     Returns:
         The network. Its `predict` runs the file itself, point by point, with the evaluator that
-        `"auto"` selects, which is started on demand.
+        `check` selects. If `check` is None, the first call of `predict` selects one as `"auto"`
+        does.
 
     Raises:
-        InputError: There is no such file, or a package is missing.
+        InputError: There is no such file, a package is missing, or `check` is invalid.
         ModelError: The file is damaged, or computes something other than the graph.
         UnsupportedError: The file uses an unsupported operator.
     """

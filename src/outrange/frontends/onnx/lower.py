@@ -52,11 +52,16 @@ def operators() -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class OnnxGraph:
-    """A graph, its layers, and the index of each of the file's tensors in the graph as written.
+    """The graph of an ONNX file, and the relation of its values to the file's layers and tensors.
 
-    `plain` is the graph as written; None unless elementwise sub-graphs were fused into curves.
-    `places` maps the index of each value of `graph` to the index of the same value in the graph as
-    written. `bypassed` lists the indices of the values of `graph` that a fused curve bypasses.
+    Args:
+        graph: The graph, after elementwise sub-graphs were fused into curves.
+        layers: One entry per node that a summary lists, in order.
+        values: Map from the name of a tensor of the file to the index of its value in `plain` (or
+            in `graph`, if `plain` is None). Constant tensors are absent.
+        plain: The graph before the fusion; None if nothing was fused.
+        places: Map from the index of a value of `graph` to the index of the same value in `plain`.
+        bypassed: Indices of the values of `graph` that a fused curve bypasses.
     """
 
     graph: Graph
@@ -68,10 +73,11 @@ class OnnxGraph:
 
 
 def input_shape(info: TensorInfo) -> tuple[int, ...]:
-    """Return the full shape of an input, including a batch axis of 1.
+    """Return the full shape of an input, with 1 as the size of an open batch axis.
 
     Raises:
-        ModelError: The file leaves an axis other than the first open, or the size is too large.
+        ModelError: The file declares no shape, leaves an axis other than the batch axis open, or
+            declares too large a size.
         UnsupportedError: The element type of the input is neither float32 nor float64.
     """
     if info.kind not in FLOATS:
@@ -133,7 +139,7 @@ def lower(model: OnnxModel) -> OnnxGraph:
 
     Raises:
         UnsupportedError: A node, or an attribute of one, is not supported.
-        ModelError: The file is not a legal graph.
+        ModelError: The file is not a legal graph, or it is too large.
     """
     if not model.inputs:
         raise ModelError(f"`{model.name}` must have an input. Received: none.")
@@ -219,7 +225,10 @@ def _lower_node(
 
 
 def _is_constant(node: OnnxNode, tensors: list[Tensor | None]) -> bool:
-    """Return whether a node's operator has no rule, and its operands are constant."""
+    """Return whether the package `onnx` evaluates a node, because its operands are constant.
+
+    This applies to ONNX's own operators without a rule, except for random ones.
+    """
     has_rule = node.domain or node.op in TABLE or node.op in RANDOM
     return not has_rule and not any(t is not None and isinstance(t.operand, Value) for t in tensors)
 
@@ -255,7 +264,7 @@ def _check_finite(node: OnnxNode, name: str, x: Operand) -> None:
 def _layer(
     model: OnnxModel, b: Builder, node: OnnxNode, env: Env, results: list[Tensor]
 ) -> list[LayerInfo]:
-    """Return the row of a summary for a node, in a list that is empty if the node has no row."""
+    """Return a list with the entry of a summary for a node; empty if the node has no entry."""
     result = results[0].operand if results else None
     if not isinstance(result, Value):
         return []

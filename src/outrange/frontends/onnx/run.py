@@ -9,11 +9,13 @@ from .runtime import has_runtime, session
 
 
 class Runner:
-    """Evaluator of the file, point by point; it starts a runtime or the reference on demand.
+    """Evaluator of an ONNX file, one point at a time.
+
+    It starts `onnxruntime` or the reference evaluator of `onnx` on demand.
 
     Args:
         model: The records of the file.
-        lowered: The graph read from the file, for the sizes and for `probe`.
+        lowered: The graph read from the file, for `probe`.
     """
 
     def __init__(self, model: OnnxModel, lowered: OnnxGraph) -> None:
@@ -32,7 +34,17 @@ class Runner:
         return self._session is not None
 
     def choose(self, kind: str) -> None:
-        """Start `"runtime"` or `"reference"`; for `"auto"`, the first that accepts the file."""
+        """Choose the evaluator for `predict`.
+
+        Args:
+            kind: `"runtime"` for `onnxruntime`, `"reference"` for the reference evaluator, or
+                `"auto"` for `onnxruntime` if it is installed and accepts the file, and otherwise
+                for the reference evaluator.
+
+        Raises:
+            InputError: `kind` is `"runtime"`, and `onnxruntime` is not installed.
+            ModelError: `kind` is `"runtime"`, and `onnxruntime` does not accept the file.
+        """
         self._kind = kind
         self._session = None
         if kind == "runtime":
@@ -62,7 +74,11 @@ class Runner:
         return np.concatenate([np.ravel(part) for part in parts])
 
     def probe(self, x: np.ndarray) -> dict[int, np.ndarray]:
-        """Return the value that the file computes for each graph value at a point `(1, inputs)`."""
+        """Return what the reference evaluator computes inside the model at a point `(1, inputs)`.
+
+        The result maps the index of a graph value (as in `OnnxGraph.values`) to the flat array of
+        the tensor with this value.
+        """
         graph_values = self._lowered.values
         tensors = self._inner(x[0])
         return {

@@ -44,7 +44,11 @@ class KerasCall:
         return operand(self.get(place, name))
 
     def constant(self, place: int, name: str) -> np.ndarray | None:
-        """Return an input-independent argument as float64, or None if it is absent."""
+        """Return an argument as a float64 array, or None if it is absent.
+
+        Raises:
+            UnsupportedError: The argument depends on the model's input.
+        """
         argument = self.get(place, name)
         if argument is None:
             return None

@@ -1,4 +1,4 @@
-"""Lowers the recorded operations on which the outputs depend, with one rule per kind."""
+"""Lowering of the recorded operations on which the outputs depend, by one rule per kind."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -106,7 +106,10 @@ class _Lowering:
         return records[::-1]
 
     def count_uses(self) -> Counter[int]:
-        """Count the uses of each tensor: as an argument, an output, or a layer's `Visit.before`."""
+        """Count the uses of each tensor as an argument, as an output, and as a `Visit.before`.
+
+        The outputs of layers and those of the model are counted separately.
+        """
         flatten = self.k.tree.flatten
         uses: Counter[int] = Counter()
         for record in self.trace.records:

@@ -38,8 +38,8 @@ def lower_part(trace: Trace, slots: list[Slot], unknown: dict[int, str]) -> Lowe
     Args:
         trace: The recording of the model (no losses).
         slots: Name and shape of each input.
-        unknown: Map from the `id` of a record to the reason why its outputs are unknown. Records
-            that cannot be lowered are added.
+        unknown: Map from the `id` of a record to the reason why its outputs are unknown. The
+            outputs of records that cannot be lowered are treated as unknown, too.
 
     Raises:
         ModelError, InputError: The other records cannot be lowered together.

@@ -22,7 +22,10 @@ MOST_STEPS = 2**13
 
 
 class ConstantTensor:
-    """A tensor from outside the trace, recorded as a constant so that nothing is rounded."""
+    """Operation that returns a constant tensor from outside the trace.
+
+    Because the tensor is recorded, operations on it become nodes of the graph with their roundings.
+    """
 
     name = "given"
 
@@ -37,7 +40,7 @@ class ConstantTensor:
 def unroll(
     k: Any, layer: Any, constant: Callable[[Any], Any], *, record_zeros: bool = False
 ) -> Iterator[None]:
-    """Replace the loop of a recurrent layer for the duration of its call.
+    """Replace the loop of a recurrent layer by an unrolled one for the duration of its call.
 
     Args:
         layer: Any layer; a layer without a loop is left unchanged.
@@ -127,7 +130,11 @@ def _current_state_attributes(k: Any, layer: Any) -> dict[str, Any]:
 
 
 def _row(k: Any, layer: Any, states: Any) -> Any:
-    """Return the state as one row, or raise if the rows of the batch have different states."""
+    """Return the state of a layer as one row.
+
+    Raises:
+        UnsupportedError: The rows of the batch have different states.
+    """
 
     def row(variable: Any) -> Any:
         array = np.asarray(k.ops.convert_to_numpy(variable))
@@ -150,7 +157,7 @@ def _record_nonzero(k: Any, tensor: Any, constant: Callable[[Any], Any]) -> Any:
 
 
 def _loop(k: Any, layer: Any) -> Callable:
-    """Return a function for `layer.inner_loop` that runs the cell step by step."""
+    """Return a replacement for `layer.inner_loop` that runs the cell step by step."""
     ops, tree = k.ops, k.tree
     # On JAX, a rolled loop repeats the first state at a masked step, other loops the last output.
     by_state = k.backend.backend() == "jax" and not layer.unroll

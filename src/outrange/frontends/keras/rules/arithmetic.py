@@ -1,4 +1,4 @@
-"""Lowering rules for sums, products with constants, and contractions."""
+"""Lowering rules for sums, products, quotients, maxima and contractions."""
 
 import string
 from collections.abc import Callable
@@ -162,7 +162,10 @@ _SPARE = "αβγδεζηθ"
 
 
 def _dots(operands: list, left: str) -> str:
-    """Return letters for the axes that `...` denotes; shorter operands use the last letters."""
+    """Return letters for the axes that `...` denotes in the operand with the most such axes.
+
+    Operands with fewer such axes use the last letters.
+    """
     widest = 0
     for term, x in zip(left.split(","), operands, strict=True):
         if "..." in term:

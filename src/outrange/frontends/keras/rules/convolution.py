@@ -1,4 +1,4 @@
-"""Rules for convolutions, which map Keras's options to those of the two graph convolutions."""
+"""Rules that lower Keras's convolutions to `convolve` and `convolve_transposed` of a graph."""
 
 from collections.abc import Callable
 from typing import Any
@@ -109,7 +109,10 @@ def _kernel(c: KerasCall, place: int, name: str) -> np.ndarray:
 
 
 def _group_by_channel(kernel: np.ndarray) -> np.ndarray:
-    """Convert a depthwise kernel `(*spatial, channels, multiplier)` to a grouped kernel."""
+    """Convert a depthwise kernel `(*spatial, channels, multiplier)` to a grouped kernel.
+
+    The grouped kernel has the shape `(*spatial, 1, channels * multiplier)`.
+    """
     return kernel.reshape(*kernel.shape[:-2], 1, -1)
 
 
@@ -121,8 +124,8 @@ def _channels_first(c: KerasCall) -> bool:
 def same_padding(length: int, reach: int, stride: int) -> tuple[int, int]:
     """Return the padding before and after an axis of `length` entries for `padding="same"`.
 
-    The result has `ceil(length / stride)` entries. If the total padding is odd, the extra entry
-    comes after the axis.
+    The convolved axis has `ceil(length / stride)` entries. If the total padding is odd, the extra
+    entry comes after the axis. The kernel spans `reach` entries, with its dilation.
     """
     total = max((-(-length // stride) - 1) * stride + reach - length, 0)
     return total // 2, total - total // 2

@@ -24,7 +24,7 @@ PLAIN = {
     "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh", "Arctan": "atan", "Erf": "erf",
     "Reciprocal": "reciprocal",
 }  # fmt: skip
-"""For each operation without attributes, the name of its curve."""
+"""Map from the name of an operation without attributes to the name of its curve."""
 
 WITH = {
     "LeakyRelu": ("leaky_relu", {"negative_slope": "negative_slope"}),
@@ -35,14 +35,17 @@ WITH = {
     "Threshold": ("threshold", {"threshold": "threshold", "default_value": "default"}),
     "Squareplus": ("squareplus", {"b": "b"}),
 }
-"""For each operation, the name of its curve, and a map from Keras's attribute names to ours."""
+"""Map from the name of an operation to its curve and a map of attribute names.
+
+The attribute names map from those of Keras to those of the curve.
+"""
 
 SCALED = {
     "Exp2": (np.log(2.0), "exp", 1.0),
     "Log2": (1.0, "log", 1.0 / np.log(2.0)),
     "Log10": (1.0, "log", 1.0 / np.log(10.0)),
 }
-"""For each operation `f`, the tuple `(a, curve, b)` such that `f(x) = b * curve(a * x)`."""
+"""Map from an operation `f` to the tuple `(a, curve, b)` such that `f(x) = b * curve(a * x)`."""
 
 
 @rule(*PLAIN)

@@ -1,4 +1,4 @@
-"""Rule for layers that map integers to integers: they are run once on every possible input."""
+"""Rule for layers that map integers to integers; a layer is run once on every possible input."""
 
 from collections.abc import Callable
 
@@ -53,7 +53,8 @@ def _limits(c: KerasCall) -> tuple[int, int, bool]:
     """Return the table's first and last integers, and whether its end rows also apply beyond them.
 
     With one out-of-vocabulary index, all integers that are not keys have the same result. The table
-    then has an extra row at each end, which represents all integers beyond that end.
+    then has an extra row at each end, which represents all integers beyond that end. A layer that
+    hashes integers has a table from 0 to `MOST - 1`.
     """
     if type(c.op).__name__ == "Hashing":
         return 0, MOST - 1, False

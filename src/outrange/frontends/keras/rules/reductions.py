@@ -94,7 +94,11 @@ _MASKED = -1e9
 
 
 def _softmax_layer(c: KerasCall) -> Operand:
-    """Lower a Softmax layer that has several axes or a mask, and therefore calls the backend."""
+    """Lower a Softmax layer that calls the backend, usually because it has a mask.
+
+    Raises:
+        UnsupportedError: The layer has several axes, or its mask depends on the input.
+    """
     axes, mask = [int(a) for a in np.ravel(c.op.axis)], c.get(1, "mask")
     if len(axes) > 1:
         # Its error grows with the scores, and no bound on it is known.

@@ -51,7 +51,8 @@ def _resize_to(c: KerasCall, size: tuple[int, int], options: Any) -> Operand:
 def resized_crop(c: KerasCall) -> Operand | None:
     """Crop the middle of an image to the aspect ratio of a larger target, and resize the crop.
 
-    Return None if the image is not smaller than the target, so that cropping alone suffices.
+    Return None if neither dimension of the image is smaller than that of the target, so that
+    cropping alone suffices.
     """
     rank, target = len(c.x.shape), (c.op.height, c.op.width)
     last = c.op.data_format == "channels_last"

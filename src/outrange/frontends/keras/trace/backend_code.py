@@ -62,7 +62,8 @@ class NativeCall:
         """Lower the call to values of the builder.
 
         Raises:
-            UnsupportedError: An operation of the backend is not supported.
+            UnsupportedError: An operation of the backend, or the backend itself, is not supported.
+            ModelError: The backend cannot trace the call; the error is `refusal`.
         """
         backend = self.keras.backend.backend()
         dtypes = [str(t.dtype) for t in self.symbols]

@@ -13,7 +13,7 @@ _LOCK = threading.RLock()
 
 @contextlib.contextmanager
 def record_activation(layer: Any, visit: Visit) -> Iterator[None]:
-    """Record the argument of `layer.activation` in `visit` while the layer runs."""
+    """Store the argument of `layer.activation` in `visit.before` when the layer runs."""
     attributes = vars(layer)
     activation = attributes.get("activation")
     if not callable(activation) or getattr(activation, "__name__", "") == "linear":
@@ -58,9 +58,10 @@ def hooks(tracer: Any) -> Iterator[None]:
 
 
 def _operators(ops: Any) -> dict[str, Any]:
-    """Return `keras.ops` functions for a variable's operators whose right operand is a symbol.
+    """Return the `keras.ops` function for each operator of a variable, such as `__add__`.
 
-    Keras would pass the symbol to the backend.
+    It replaces the operator if the right operand is a symbol, which Keras itself would pass to the
+    backend.
     """
     return {
         "__add__": ops.add, "__sub__": ops.subtract, "__mul__": ops.multiply,

@@ -49,9 +49,10 @@ class Trace:
 
 
 def first_different(first: Trace, second: Trace) -> OperationRecord | None:
-    """Return the first operation whose kind or constants differ between two runs, or None.
+    """Return the first operation of `second` whose kind or constants differ from those in `first`.
 
-    This reveals numbers from outside Keras's generators (NumPy, the time, a call counter).
+    The result is None if no operation differs. A difference reveals numbers from outside Keras's
+    generators (NumPy, the time, a call counter).
     """
     k = keras()
     for left_record, right_record in zip(first.records, second.records, strict=False):

@@ -30,7 +30,7 @@ class TolerantTracer(Tracer):
         self.busy = 0
 
     def operation(self, op: Any, args: tuple, kwargs: dict) -> Any:
-        """Record `op`; reads of variables for its shape inference do not count as uses."""
+        """Record `op`, and ignore reads of variables during its shape inference."""
         self.busy += 1
         try:
             return super().operation(op, args, kwargs)
@@ -167,7 +167,7 @@ def _loss(tracer: TolerantTracer, run: TolerantRun, loss: Any, target: Any, outp
 
 @contextlib.contextmanager
 def _note_reads(k: Any, tracer: TolerantTracer) -> Iterator[None]:
-    """Report every read of a variable's value to the tracer."""
+    """Report every read of a variable's value in this context to the tracer."""
     kind = k.Variable
     old = kind.value
     is_own = "value" in vars(kind)

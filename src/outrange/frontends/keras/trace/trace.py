@@ -154,7 +154,10 @@ class Tracer:
         return outputs
 
     def _moved_shape(self, layer: Any, x: Any) -> tuple[int, ...] | None:
-        """Run an image layer to determine its output shape, which `RandomCrop` misstates."""
+        """Run an image layer to determine its output shape, which `RandomCrop` misstates.
+
+        The result is None for other layers, for open sizes, and for layers that do not run.
+        """
         if type(layer).__name__ not in refuse.MOVING or None in x.shape:
             return None
         try:

@@ -21,7 +21,7 @@ RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLik
 Env = dict[str, Tensor]
 
 Run = Callable[[Sequence[OnnxNode], Env], None]
-"""Function that lowers nodes in order, and stores their results by name among the tensors."""
+"""Function that lowers nodes in order, and stores their results by name in an `Env`."""
 
 
 def _unsupported_node(node: OnnxNode, reason: str) -> UnsupportedError:
@@ -31,7 +31,11 @@ def _unsupported_node(node: OnnxNode, reason: str) -> UnsupportedError:
 
 
 def _constant(node: OnnxNode, env: Env, i: int, default: Any) -> Any:
-    """Return input `i` as a single constant number, or `default` if it is absent."""
+    """Return input `i` as a single constant number, or `default` if it is absent.
+
+    Raises:
+        UnsupportedError: The input depends on the network's input.
+    """
     if i >= len(node.inputs) or not node.inputs[i]:
         return default
     operand = env[node.inputs[i]].operand

@@ -83,7 +83,17 @@ def _windows(c: OnnxCall) -> tuple[np.ndarray, tuple[int, ...], np.ndarray]:
 def _outer(
     places: Sequence[np.ndarray], stated: Sequence[np.ndarray], spatial: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Combine the positions and flags of all axes into two arrays `(windows, entries)`."""
+    """Combine the positions and flags of all axes into two arrays `(windows, entries)`.
+
+    Args:
+        places: For each axis, the positions in each window along this axis; -1 outside the input.
+        stated: For each axis, flags of the positions that are in the input or its stated padding.
+        spatial: Size of each axis.
+
+    Returns:
+        The flat positions, -1 outside the input; and flags of the entries that are in the input or
+        its stated padding along every axis.
+    """
     rank = len(spatial)
     flat, absent, there = np.zeros((1,) * 2 * rank, int), False, True
     for i, (at, inside) in enumerate(zip(places, stated, strict=True)):
