@@ -45,7 +45,7 @@ LEAST_SLACK = 1e-6
 
 MOST_DOUBLINGS = 60
 """Maximum number of times that the multipliers of the squares are doubled so that they outweigh all
-the others."""
+the others, or that the multipliers of added products are halved."""
 
 
 class NoCenterError(Exception):
@@ -73,7 +73,7 @@ class InteriorPoint:
     Args:
         products: `m` products of `n` variables.
         moments: `(n, n)` moments of points at which the constraints on the products hold.
-        near: Method for the first few of the products, whose center is extended to all of them;
+        near: Method for a leading part of the products, whose center is extended to all products;
             None to find the center anew.
 
     Raises:
@@ -98,6 +98,8 @@ class InteriorPoint:
 
     def maximize(self, row: np.ndarray, gap: float) -> Multipliers:
         """Return multipliers for `row . y` whose height is least, up to a relative gap of `gap`.
+
+        The gap is larger if the method runs out of time or steps, or fails numerically.
 
         Args:
             row: `(n,)`, of size about 1.

@@ -28,7 +28,7 @@ POINTS = 2048
 """Minimum number of points from whose moments a method starts."""
 
 EACH = 8
-"""Minimum number of these points per variable."""
+"""Minimum number of points per variable, from whose moments a method starts."""
 
 MIXED = 1e-6
 """Weight of the identity in the moments, since a unit may be active at none of the points."""
@@ -51,7 +51,7 @@ class SemidefiniteRow:
         sign: 1.0 to bound the entry itself, -1.0 to bound minus the entry.
         least: The best proved bound.
         turns: Number of turns so far.
-        gain: Gain of the last turn.
+        gain: Improvement of `least` in the last turn; infinite if no bound was known before.
         seconds: Duration of the last turn, in seconds.
         added: Products to include in the row's next turn, in addition to those of single units and
             inputs; None before the first turn.

@@ -56,8 +56,8 @@ class SemidefiniteTurns:
         """Return whether these relaxations suit the size and kind of a net.
 
         Args:
-            net: A net whose units are already tightened by lines.
-            gap: Gap of each objective, as a fraction of the range that the objective attains.
+            net: A net whose units' ranges have already been tightened by linear bounds.
+            gap: `(k,)` gap of each objective, as a fraction of the range that it attains.
         """
         unstable = int(net.unstable(net.lo, net.hi).sum())
         ends = np.concatenate([net.lo, net.hi, net.box.lo, net.box.hi])
@@ -71,6 +71,8 @@ class SemidefiniteTurns:
 
     def advance(self, cutoff: np.ndarray, scale: np.ndarray) -> list[SemidefiniteRow]:
         """Advance the rows with the most to gain, one per core, and return these rows.
+
+        The list is empty if no row is worth another turn.
 
         Args:
             cutoff: `(objectives,)` bounds at or above which an objective is closed.

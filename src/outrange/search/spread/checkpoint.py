@@ -35,13 +35,13 @@ class TreeState:
     """The state from which a search resumes.
 
     Args:
-        boxes: Boxes that are open or in hand (assigned to a task).
+        boxes: Boxes that are open or assigned to a task.
         closed: `(m,)` the least bounds of closed boxes.
         best: Best values, shape `(m,)`.
         at: Points at which the best values are attained, shape `(m, inputs)`.
         most: `(m,)` the largest known values of the objectives.
         bounded: Number of boxes bounded so far.
-        given: Number of tasks sent so far, which determines the seeds of later tasks.
+        given: Number of tasks so far, which determines the seeds of later tasks.
     """
 
     boxes: Boxes
@@ -77,6 +77,9 @@ class Checkpoint:
             workers: The workers, and the folder of the checkpoints.
             problem: Objectives and their boxes.
             incumbent: Provides the targets and tolerances that close a box.
+
+        Raises:
+            InputError: The folder cannot be created.
         """
         if workers.folder is None:
             return None

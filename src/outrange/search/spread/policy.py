@@ -1,4 +1,4 @@
-"""Policy for the sizes of tasks, which is also used by simulations of the scheduler.
+"""Policy for the sizes of tasks, used by the search and by simulations of the scheduler.
 
 Tasks go to nodes, whose cores share a sub-tree. The number of cores that can be kept busy is
 limited by the one process that handles all reports, and a node of many cores reports no more often
@@ -16,8 +16,9 @@ FEWEST = 8
 """Minimum number of boxes in a task, for any network."""
 
 RAMP = 4
-"""Maximum number of boxes of a task, as a multiple of the number of boxes bounded so far. So the
-first tasks are short and leave boxes for all nodes, and a small tree is finished without delay."""
+"""Maximum number of boxes of a task, as a multiple of the number of boxes bounded so far; an eighth
+of the ordinary size is always allowed. So the first tasks are short and leave boxes for all nodes,
+and a small tree is finished without delay."""
 
 GROWS = 16
 """Maximum factor by which the tasks of a large tree grow; longer tasks send fewer messages."""
@@ -40,11 +41,11 @@ PLENTY, SCARCE = 64, 4
 """Numbers of open boxes per node at or above which tasks may grow, and below which they shrink."""
 
 ROOTS = 16
-"""Initial and minimum number of a task's roots (the boxes at its start) per core of its node: with
-fewer, the cores wait for each other."""
+"""Initial and lowest value of the learned limit on a task's roots (the boxes at its start) per core
+of its node. With a lower limit, the cores would wait for each other."""
 
 WIDE_ROOTS = 4096
-"""Minimum number of a task's roots per core of its node if all bounds are raised together."""
+"""Lowest value of the limit on a task's roots per core if all bounds are raised together."""
 
 LEAST_ROOTS, MOST_ROOTS = 32, 8192
 """Minimum number of a task's roots if there are many nodes, and maximum number in any case (two
@@ -127,10 +128,10 @@ class Roots:
     def of_task(self, now: Standing, cores: int, budget: int) -> int:
         """Return the number of boxes for the next task.
 
-        A task gets at most half of its node's fair share of all boxes, or four times that share if
-        there are many nodes. It gets more if a report would not be worthwhile otherwise: near the
-        end, sub-trees are small, and each report costs the one serving process a few milliseconds
-        (`benchmarks/scheduler.py`).
+        A task gets at most half of its node's fair share of all open boxes. If there are many
+        nodes, it may get four times that fair share. It gets more if a report would not be
+        worthwhile otherwise: near the end, sub-trees are small, and each report costs the one
+        serving process a few milliseconds (`benchmarks/scheduler.py`).
 
         Args:
             now: Progress of the tree.

@@ -47,7 +47,7 @@ TICK = 0.1
 """Seconds between two checks of the clock."""
 
 GONE = 10.0
-"""Seconds without any worker after which boxes in hand are reopened."""
+"""Seconds without any worker after which the boxes of unfinished tasks are reopened."""
 
 ATTEMPTS = 8
 """Number of failed tasks after which the search fails; tasks of lost workers do not count."""
@@ -69,9 +69,10 @@ class SpreadSearch(Search):
         workers: The workers, and the folder of the checkpoints.
         seed: Seed of the random points.
 
-    Sound: `lower` is the least bound of closed, open and in-hand boxes, at any moment. The boxes of
-        a lost worker are reopened with their previous bounds. Complete: to the same extent as a
-        search in one process. Cost: the same, plus a few milliseconds per task.
+    Sound: `lower` is, at any moment, the least bound of all closed boxes, all open boxes and all
+        boxes assigned to tasks. The boxes of a lost worker are reopened with their previous bounds.
+        Complete: to the same extent as a search in one process. Cost: the same, plus a few
+        milliseconds per task.
     """
 
     def __init__(
@@ -275,12 +276,12 @@ class SpreadSearch(Search):
         return [self._seed, self._tasks]
 
     def _continue_alone(self) -> None:
-        """Reopen the boxes in hand, and search only in this process, since the executor is lost."""
+        """Reopen the boxes of all tasks, and search only in this process: the executor is lost."""
         self._reopen()
         self._is_alone = True
 
     def _reopen(self) -> None:
-        """Return all boxes in hand to the frontier, and cancel their tasks."""
+        """Return the boxes of all tasks to the frontier, and cancel the tasks."""
         for ticket in list(self._hands):
             self._hands[ticket].put(self.frontier)
             del self._hands[ticket]

@@ -36,8 +36,9 @@ boxes per core, and number of boxes that the kernel bounds for each of them. Few
 between two calls, and few are returned."""
 
 WIDE = (16, 4, 16)
-"""The same sizes as in `DEEP`, for calls that bound the most urgent boxes, which have many
-sub-boxes."""
+"""Sizes of calls that bound the most urgent boxes: minimum number of boxes, number of boxes per
+core, and number of boxes that the kernel bounds for each of them. The calls are small because these
+boxes have many sub-boxes."""
 
 WIDE_SHARE, WIDE_MOST, WIDE_BUDGET = 32, 512, 4
 """Sizes of calls if many urgent boxes are open: divisor of their number, maximum number of boxes
@@ -181,7 +182,7 @@ class Machine:
         cores: int,
         most_bytes: int,
     ) -> StepKernelSearch | StepArraySearch:
-        """Start the search of a sub-tree.
+        """Create the search of a sub-tree, whose frontier contains the given boxes.
 
         Args:
             boxes: Roots of the sub-tree.
