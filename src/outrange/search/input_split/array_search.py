@@ -75,12 +75,12 @@ class ArraySearch(BestFirstSearch):
         self._most = min(MOST_BOXES, most * 2) if quick else max(least, most // 2)
 
     def step(self, count: int) -> None:
-        """Bound `count` boxes, close those above their cutoffs, and split the other boxes."""
+        """Pop and bound up to `count` boxes, close those at their cutoffs, and split the others."""
         _step(self, count)
 
 
 def _step(search: ArraySearch, count: int) -> None:
-    """Take one step of `search`; see `ArraySearch.step`."""
+    """Pop, bound, close and split boxes of a search; see `ArraySearch.step`."""
     state, pool, engine = search.incumbent, search.frontier, search.engine
     whole = search.boxes.whole
     box = pool.pop(count)
@@ -111,7 +111,10 @@ def _step(search: ArraySearch, count: int) -> None:
 
 
 def _close(pool: Frontier, lb: np.ndarray, wanted: np.ndarray, shut: np.ndarray) -> np.ndarray:
-    """Close the pairs of box and objective in `shut`, and return a mask of the open pairs."""
+    """Close the pairs of box and objective in the mask `shut`, and return a mask of open pairs.
+
+    All masks have shape `(B, m)`.
+    """
     shut = shut & wanted
     pool.close(np.where(shut, lb, np.inf).min(axis=0, initial=np.inf))
     return wanted & ~shut

@@ -41,7 +41,7 @@ class BestFirstSearch(Search):
         seed: int,
         free: np.ndarray,
     ) -> None:
-        """Initialize everything that the search for first points needs."""
+        """Store the incumbent, the free inputs and the root boxes; create a random generator."""
         self.incumbent, self.free = incumbent, free
         self.boxes = domain
         if not free.all():
@@ -87,7 +87,7 @@ class BestFirstSearch(Search):
         self.frontier.lose()
 
     def advance(self) -> bool:
-        """Explore some boxes, then descend from improved points and from open boxes."""
+        """Explore some boxes, descend from improved points and open boxes, and return True."""
         incumbent = self.incumbent
         before = incumbent.best.copy()
         self._explore()

@@ -118,7 +118,7 @@ class BisectionSearch(Search):
             part.search.recover()
 
     def advance(self) -> bool:
-        """Explore some boxes of the current part, and conclude the part after its last box."""
+        """Explore boxes of the current part; conclude the part if none is left. Return True."""
         part = self._open[-1]
         # This part's gap cannot fall below its own rounding error; the whole's gap perhaps can.
         self.incumbent.floor = np.maximum(self._floor, 8 * part.noise)

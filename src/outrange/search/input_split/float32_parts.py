@@ -170,7 +170,10 @@ class _PartSearch:
         return np.maximum(self.goal.scale, 1e-300)
 
     def _lower_target(self, part: _SizedPart) -> None:
-        """Lower the target to bounds that are provable near points that attain the real bounds."""
+        """Lower the target to bounds that can be proved near points that attain the real bounds.
+
+        This concerns only objectives whose bounds on `part` miss the target.
+        """
         missed = self._miss(part.lower) > 0
         if self.goal.points is None or self.program is None or not missed.any():
             return
@@ -183,7 +186,10 @@ class _PartSearch:
                 self.target[k] = min(self.target[k], goal)
 
     def _miss(self, lower: np.ndarray) -> np.ndarray:
-        """Return how far each bound lies below its target, in units of `scale`; inf for NaN."""
+        """Return how far each bound lies below its target, in units of `scale`.
+
+        The result is negative where a bound exceeds its target, and infinite where it is NaN.
+        """
         miss = (self.target - lower) / self._scale
         return np.where(np.isnan(miss), np.inf, miss)
 

@@ -160,7 +160,10 @@ class Frontier:
         return boxes
 
     def _order(self, count: int) -> None:
-        """Move the next `count` boxes, in order of priority, to the front."""
+        """Sort the `count` boxes that are to be popped next, and store them in `_front`.
+
+        They have the highest priorities, or the lowest if the memory is full.
+        """
         alive = np.concatenate([self._front, self._alive.all])
         key = self._arrays["priority"][alive]
         self._ordered_full = self.full
@@ -173,17 +176,17 @@ class Frontier:
         self._front, self._alive = front, _Slots(alive[order[count:]])
 
     def sample(self, rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
-        """Copy up to `count` open boxes, chosen at random."""
+        """Return copies of up to `count` open boxes, chosen at random, as arrays by name."""
         alive = np.concatenate([self._front, self._alive.all])
         return self._boxes(rng.choice(alive, min(count, alive.size), replace=False))
 
     @property
     def boxes(self) -> dict[str, np.ndarray]:
-        """Copies of all open boxes."""
+        """Copies of all open boxes, as arrays by name."""
         return self._boxes(np.concatenate([self._front, self._alive.all]))
 
     def _boxes(self, slots: np.ndarray) -> dict[str, np.ndarray]:
-        """Copy the boxes stored in the rows `slots`."""
+        """Return copies of the boxes in the rows `slots`, as arrays by name."""
         boxes = {name: array[slots] for name, array in self._arrays.items()}
         return boxes | {"lb": np.ascontiguousarray(self._lb[:, slots].T)}
 
@@ -194,7 +197,7 @@ class Frontier:
 
     @property
     def lent(self) -> int:
-        """Number of batches of boxes that other tasks are processing."""
+        """Number of batches of boxes that are registered under a ticket and not yet settled."""
         return len(self._lent)
 
     def lend(self, ticket: int) -> None:
@@ -231,5 +234,5 @@ class Frontier:
         self.closed = np.minimum(self.closed, bounds)
 
     def lower(self) -> np.ndarray:
-        """Return the least bound of any box, open or closed, per objective `(m,)`."""
+        """Return the least bound of all open, popped and closed boxes per objective, `(m,)`."""
         return np.minimum.reduce([self._lb.min(axis=1), self.in_hand, self.closed])

@@ -30,7 +30,7 @@ LEAF_UNITS = 14
 """Maximum number of unstable units of an exact leaf, a box whose phases are enumerated."""
 
 LEAF_LPS = 2000
-"""Maximum number of linear programs per leaf; a leaf that needs more is split."""
+"""Maximum number of linear programs per leaf and objective; a leaf that needs more is split."""
 
 ASCENT = 5
 """Number of slope ascent steps per box."""
@@ -163,7 +163,7 @@ class KernelSearch(BestFirstSearch):
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
-        """Executor with the thread that runs the calls; it ends with the search."""
+        """Executor whose only thread runs the kernel calls of this search."""
         return ThreadPoolExecutor(1, thread_name_prefix="outrange")
 
     def _call(self, count: int) -> KernelCall:

@@ -88,7 +88,10 @@ class _DifferenceCompiler(Compiler):
         return True
 
     def _whole(self, view: Source) -> int:
-        """Return the index of the layer with exactly these units, in order; 0 if none has them."""
+        """Return the index, from 1, of the layer whose units are exactly those of `view`, in order.
+
+        Return 0 if there is none.
+        """
         number = int(view.layer[0])
         whole = number > 0 and view.more is None and view.unit.size == self.widths[number]
         whole = whole and (view.layer == number).all()

@@ -28,7 +28,15 @@ def heights_of(program: LayerProgram, lo_z: np.ndarray, hi_z: np.ndarray) -> lis
 def sizes_of(
     program: LayerProgram, reach: np.ndarray, values: list[np.ndarray] | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return `(Z, rho)` per layer: sums of the terms' absolute values, and rounding radii."""
+    """Return `(Z, rho)` per layer, both of shape `(n,)`.
+
+    `Z` bounds the sums of the absolute values of the terms of each unit, and `rho` contains the
+    rounding radii.
+
+    Args:
+        reach: `(inputs,)` bounds on the absolute values of the inputs.
+        values: Per layer, `(n,)` bounds on the absolute values `|h|` of its units; None if unknown.
+    """
     heights = [reach]
     feeding = [0] * (len(program.layers) + 1)
     for layer in program.layers:

@@ -107,7 +107,7 @@ class LayerProgram:
 
     @property
     def states(self) -> int:
-        """Number of units that can be unstable."""
+        """Number of units in nonlinear layers, which can be unstable."""
         return sum(layer.size for layer in self.layers if not layer.linear)
 
     @cached_property
@@ -116,7 +116,7 @@ class LayerProgram:
         return sum(matrix.size for layer in self.layers for matrix in layer.sources.values())
 
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return the pre-activations of every layer at points `(batch, inputs)`."""
+        """Return the pre-activations `(batch, n)` of every layer at points `(batch, inputs)`."""
         charge(len(x) * (self.products + work.VALUE * self.states))
         values, sums = [x], []
         for layer in self.layers:
@@ -137,7 +137,10 @@ class LayerProgram:
         return self.forward(x)[-1]
 
     def gradient(self, x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return objectives `(batch, m)`, and the gradient of objective `k[i]` at each `x[i]`."""
+        """Return the objectives `(batch, m)`, and gradients `(batch, inputs)`.
+
+        Row `i` of the gradients is the gradient of objective `k[i]` at `x[i]`.
+        """
         sums = self.forward(x)
         charge(len(x) * self.products)
         seed = np.zeros_like(sums[-1])

@@ -127,7 +127,7 @@ def _is_straight(op: Op) -> bool:
 
 
 def _encoding(graph: Graph, box: Box) -> Encoding | None:
-    """Encode a graph as a MILP, or return None if that is impossible or too large to be useful."""
+    """Encode a graph as a MILP; return None if that is impossible or needs too many binaries."""
     if not all(_is_straight(node.op) for node in graph.nodes):
         return None
     ends = bounds(graph, box.lo[None], box.hi[None], "linear")

@@ -56,7 +56,7 @@ def drop_inactive(net: RelaxedNet) -> RelaxedNet:
 
 
 def _kept_entries(net: RelaxedNet) -> dict[int, np.ndarray]:
-    """Return the entries to keep, for each value that loses entries."""
+    """Return the indices of the entries to keep, for each value that loses entries."""
     readers = net.graph.readers()
     sources = [b.source for b in net.activations]
     entries = {}

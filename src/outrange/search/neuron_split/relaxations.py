@@ -95,7 +95,7 @@ class KinkActivation:
         return self.place.stop - self.place.start
 
     def is_stable(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
-        """Return a mask of the stable units."""
+        """Return a mask of the stable units, whose range lies on one side of the kink."""
         return (lo >= 0) | (hi <= 0)
 
     def stable_slope(self, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ class RelaxedNet:
 
     @staticmethod
     def of(graph: Graph, box: Box) -> RelaxedNet:
-        """Build a net with linear bounds on all units."""
+        """Build a net whose ranges are linear bounds (CROWN) on all values over the box."""
         plan = CrownPlan.of(graph)
         sweep = CrownPass(plan, BoxBatch.of(box.lo[None], box.hi[None]))
         net = sweep.run()
@@ -140,7 +140,7 @@ class RelaxedNet:
         beta: np.ndarray | None,
         cuts: Cuts | None,
     ) -> BackwardPass:
-        """Bound `sum of start[v] . v` over the box, in plain float64.
+        """Bound `sum of start[v] . v` over the box from below, in plain float64.
 
         Args:
             start: Rows `(P, n)` per value.
@@ -232,7 +232,7 @@ class RelaxedNet:
         beta: np.ndarray | None,
         splits: Splits,
     ) -> Proof:
-        """Bound rows as `backward` does, with every rounding error accounted for."""
+        """Bound rows from below as `backward` does, with every rounding error accounted for."""
         relaxed = self.relax(self.prepare(splits), alpha)
         lines: dict[int, CurveRelaxation | MaxRelaxation | ProductRelaxation] = {
             b.value: self._widen(b, relaxed[b.value])

@@ -166,7 +166,7 @@ class NeuronSplitSearch(Search):
             self._bound_objectives(net, which[start : start + together])
 
     def _bound_objectives(self, net: RelaxedNet, which: np.ndarray) -> None:
-        """Bound the objectives `which` on a net."""
+        """Bound the objectives `which` on a net, and offer the points that minimize the bounds."""
         rows = np.zeros((which.size, self._count))
         rows[np.arange(which.size), which] = 1.0
         start = {net.graph.output: rows}

@@ -179,7 +179,7 @@ class SplitTree:
     def _improve(
         self, leaves: list[SplitNode], cutoff: float, steps: int
     ) -> tuple[list[SplitNode], np.ndarray]:
-        """Bound sub-problems; return the open sub-problems, and the forms of their bounds."""
+        """Bound sub-problems; return the open ones, and coefficients `(c, d)` of their bounds."""
         if not leaves:
             return [], np.zeros((0, self.net.box.size))
         results = parallel_map(
@@ -196,7 +196,8 @@ class SplitTree:
         """Bound sub-problems by ascent on one core.
 
         Returns:
-            The open sub-problems, their forms, and the least bound of the closed ones.
+            The open sub-problems, the input coefficients `(c, d)` of their bounds, and the least
+            bound of the closed sub-problems.
         """
         closed = np.inf
         task = self._stack(leaves)

@@ -29,7 +29,7 @@ class BallBoxes(DomainBoxes):
     ball: Distance
 
     def snap(self, x: np.ndarray) -> np.ndarray:
-        """Move points toward the center until they are in the ball."""
+        """Move points outside the ball toward its center until they are inside."""
         away = x[..., self.ball.index] - self.ball.center
         size = norm(away, self.ball.order)
         with np.errstate(all="ignore"):

@@ -65,7 +65,7 @@ def _descend(
     whole: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least value in each box, `(B,)`, and its point, `(B, d)`."""
+    """Return the least value found in each box, `(B,)`, and its point, `(B, d)`."""
     count, d = lo.shape
     low, high, on = (np.repeat(a, SETTINGS.starts, axis=0) for a in (lo, hi, open_))
     share = rng.random((count, SETTINGS.starts, d))

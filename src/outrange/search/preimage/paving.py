@@ -82,7 +82,7 @@ class Paving:
     # ---- refinement -------------------------------------------------------------------------
 
     def look(self, cells: Sequence[PavingBox]) -> None:
-        """Bound the cells and label them."""
+        """Bound boxes of the paving, and store bounds, labels and known phases in them."""
         if not cells:
             return
         lo, hi = np.array([c.lo for c in cells]), np.array([c.hi for c in cells])
@@ -233,7 +233,7 @@ class Paving:
         return None
 
     def _unenumerable_share(self, cell: PavingBox) -> float:
-        """Return a box's fraction of the volume if it has too many patterns, else 0."""
+        """Return a mixed box's fraction of the volume if it has too many patterns, else 0."""
         clauses = self.clauses
         too_many = len(cell.lo) <= SETTINGS.most_inputs and cell.undecided > SETTINGS.most_units
         return cell.share if clauses.exact_units and too_many and cell.label == MIXED else 0.0

@@ -22,7 +22,7 @@ TOLERANCE = 1e-12
 
 
 class TooManyVertices(Exception):
-    """Error for a polytope that has more vertices than allowed."""
+    """Raised if a polytope has too many vertices, or a box too many cells for the time left."""
 
 
 @dataclass(frozen=True, eq=False)

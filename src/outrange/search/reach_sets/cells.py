@@ -105,7 +105,7 @@ class Cells:
 
     @classmethod
     def of(cls, frame: InputFrame, polytope: CutPolytope) -> Cells:
-        """Create a single cell of a whole polytope, before the first operation."""
+        """Create a single cell, the given polytope, before the first operation of the graph."""
         rows = np.zeros((1, frame.free.size, frame.at.size))
         rows[0, np.arange(frame.free.size), frame.free] = frame.scale
         form = ForwardForm(frame.at[None], rows, np.zeros((1, frame.at.size)))

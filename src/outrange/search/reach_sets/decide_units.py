@@ -60,7 +60,7 @@ def cut_by_knots(op: Curve, source: int, cells: Cells, has_room: Callable[[int],
 
 
 def enclose(op: Curve, source: int, cells: Cells) -> Cells:
-    """Enclose a curve by lines over the units' ranges on each cell."""
+    """Return the cells with a form that encloses the curve by lines over the units' ranges."""
     form = cells.forms[source]
     low, high, pad = form_ends(cells.polytopes, form)
     error = inflate(pad + error_of(form, cells.polytopes[0].size))

@@ -68,7 +68,7 @@ class CutPolytope:
 
     @property
     def size(self) -> int:
-        """The number of inputs."""
+        """The number of inputs; 0 if the polytope is empty."""
         return len(self.points[0][0]) if self.points else 0
 
     @cached_property

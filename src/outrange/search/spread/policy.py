@@ -182,7 +182,8 @@ def size_of_task(now: Standing, cores: int, budget: int) -> int:
 
     Args:
         now: Progress of the tree.
-        cores: Number of cores of the node, to which the size is proportional.
+        cores: Number of cores of the node; unless `RAMP` limits the size, it is proportional to
+            them.
         budget: Number of boxes that one core bounds in half a second.
     """
     most = max(budget // 8, RAMP * now.bounded)
@@ -190,7 +191,11 @@ def size_of_task(now: Standing, cores: int, budget: int) -> int:
 
 
 def _size(now: Standing, budget: int) -> int:
-    """Return how many boxes a task should bound at this stage of the tree."""
+    """Return how many boxes a task should bound at this stage of the tree.
+
+    Args:
+        budget: Number of boxes that the node bounds in half a second.
+    """
     if now.is_wide:
         return budget // WIDE_PART
     each, least = now.open / now.nodes, max(1, now.nodes // SERVED)

@@ -29,14 +29,15 @@ from .subtree import Machine, explore, explore_payload, products_of_box
 METHOD = "sub-trees on workers"
 
 ALONE = 256
-"""Number of boxes that this process bounds before it uses workers; most questions need no more."""
+"""Maximum number of boxes that this process bounds before it uses workers; most questions need no
+more."""
 
 HERE = 64
 """Maximum number of roots of a task that runs in this process."""
 
 SLICE, MOST = 2e8, 100_000
-"""Approximate number of multiplications of a task (half a second on a core), and its maximum number
-of boxes.
+"""Limits on the ordinary task of one core: approximate number of multiplications (half a second),
+and number of boxes. The tasks of nodes with several cores and of large trees are longer.
 """
 
 HANGS = 120.0
@@ -44,7 +45,7 @@ HANGS = 120.0
 compile."""
 
 TICK = 0.1
-"""Seconds between two checks of the clock."""
+"""Maximum number of seconds between two checks of the clock."""
 
 GONE = 10.0
 """Seconds without any worker after which the boxes of unfinished tasks are reopened."""
@@ -195,7 +196,7 @@ class SpreadSearch(Search):
         del self._hands[self._tasks]
 
     def _lift(self, count: int) -> Boxes:
-        """Pop boxes from the frontier, and register them as assigned to a new task."""
+        """Pop up to `count` boxes, register them as assigned to a new task, and return them."""
         boxes = Boxes.pop(self.frontier, count)
         self._tasks += 1
         self._hands[self._tasks] = boxes
@@ -242,7 +243,10 @@ class SpreadSearch(Search):
         return Standing(*counts, nodes, cores, decides, rises)
 
     def _take(self, done: TaskResult) -> None:
-        """Process a worker's report; the boxes of a lost task are reopened."""
+        """Process the result of a task: store its report, or reopen its boxes if there is none.
+
+        The task's error is raised after `ATTEMPTS` failures, or if a worker has another version.
+        """
         ticket = int(str(done.key))
         size = self._sizes.pop(ticket)
         if done.error is None:

@@ -54,10 +54,10 @@ ATTACK_EVERY = 8
 
 
 class StepPace(Pace):
-    """Pace whose calls have fixed sizes, independent of the clock.
+    """Pace whose calls have sizes that do not depend on the clock.
 
     Args:
-        cores: Number of cores that share a call; on fewer cores, the same call takes longer.
+        cores: Number of cores for which calls are sized; with fewer cores, a call takes longer.
     """
 
     def __init__(self, cores: int = 1) -> None:
@@ -87,7 +87,7 @@ class StepPace(Pace):
 
 
 class StepAttack(OpenBoxAttack):
-    """An attack by descents from open boxes, every few steps."""
+    """Attack on a decision by descents from open boxes, every `ATTACK_EVERY` steps."""
 
     steps = 0
 
