@@ -165,7 +165,8 @@ class CaseSearch(Search):
         Return False if no open case can be searched further.
 
         Raises:
-            SearchFailedError: In this situation, if the search of some case failed.
+            SearchFailedError: No open case can be searched further, and the search of some case
+                failed.
         """
         i = self._worst()
         if i is None:
@@ -269,7 +270,7 @@ class CaseSearch(Search):
     ) -> tuple[int, float] | None:
         """Return the input along which to split a case, and the split value, or None.
 
-        None means that the case is searched further. A relaxation with a point below the cutoff
+        None means that the case is not split now. A relaxation with a point below the cutoff
         cannot close the case. The case is still searched while its bound is further from its best
         point than that point is from the cutoff. If a search over real inputs has ended, only
         rounding errors are left, which no split removes.

@@ -36,7 +36,7 @@ def decide(
 ) -> Solution:
     """Find a point that satisfies a clause, or prove that there is none.
 
-    First, all groups are attacked. Then their branch-and-bound searches take turns.
+    First, an attack looks for points in every group. Then the searches of the groups take turns.
 
     Args:
         groups: Clauses and the boxes on which they are decided; at least one.
@@ -49,7 +49,7 @@ def decide(
 
     Returns:
         A `Solution` of one objective, which summarizes the clauses. `status` is `SAT` (a point was
-        accepted), `UNSAT` (proved that no point satisfies a clause), `ROUNDING` (rounding errors
+        accepted), `UNSAT` (proved that no point satisfies any clause), `ROUNDING` (rounding errors
         keep a clause open), or the reason why the search ended early. `lower` is a lower bound on
         the values of all unproved clauses. `seen` is the lowest value found, at the point `at`.
 

@@ -80,7 +80,7 @@ def _can_pool(graph: Graph, group: ClauseGroup) -> bool:
 
 
 def _clause_key(formula: Formula, constants: list[float]) -> Hashable:
-    """Return a hashable key of a formula without its constants, and append those to `constants`."""
+    """Return a hashable key of a formula without its constants, and append them to `constants`."""
     if isinstance(formula, Atom):
         constants.append(formula.offset)
         return formula.terms, formula.strict

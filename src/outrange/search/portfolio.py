@@ -40,7 +40,7 @@ class Portfolio(Search):
         self._turn = FIRST_TURN
         self._leader: Search | None = None
         self._stood = -np.inf
-        """Standing of the leader at the beginning of its last turn."""
+        """Value of `_standing` for the leader when it was last chosen."""
         self._stalled: set[int] = set()
         """The `id` of each leader that gained too little in a turn."""
         self._ended_by: type[MemoryError | SearchFailedError] | None = None
@@ -74,11 +74,12 @@ class Portfolio(Search):
             part.recover()
 
     def advance(self) -> bool:
-        """Advance the current search of the round, and return whether a search that proves is left.
+        """Advance the current search of the round; return whether an open search proves bounds.
 
         Raises:
-            MemoryError: No search is left, and the last failure was a lack of memory.
-            SearchFailedError: No search is left, and the last failure was an internal error.
+            MemoryError: No open search proves bounds, and the last failure was a lack of memory.
+            SearchFailedError: No open search proves bounds, and the last failure was an internal
+                error.
         """
         part = self._going[self._at]
         if part not in self._used:
@@ -181,17 +182,17 @@ class DeferredSearch(Search):
 
     @property
     def gradual(self) -> bool:
-        """Same as for the wrapped search, or True before it has started."""
+        """Whether the wrapped search is `gradual`; True before it has started."""
         return self._search is None or self._search.gradual
 
     @property
     def settled(self) -> bool:
-        """Same as for the wrapped search, or True before it has started."""
+        """Whether the wrapped search is `settled`; True before it has started."""
         return self._search is None or self._search.settled
 
     @property
     def share(self) -> float:
-        """Same as for the wrapped search, or 1 before it has started."""
+        """Relative turn length of the wrapped search; 1 before it has started."""
         return 1.0 if self._search is None else self._search.share
 
     @property

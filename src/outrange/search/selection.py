@@ -22,7 +22,8 @@ HARD_INPUTS, HARD_UNITS = 9, 32
 `FEW_INPUTS` inputs alternate with neuron splits."""
 
 SOME_INPUTS = 40
-"""Maximum number of free inputs for which inputs are split as well: a few inputs often dominate."""
+"""Maximum number of free inputs for which input splits alternate with neuron splits, since a few
+inputs often dominate."""
 
 WIDE_ENTRIES = 1 << 18
 """Number of entries in a graph's values at or above which nothing is split; see `wide_search`."""

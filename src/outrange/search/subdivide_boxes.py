@@ -45,7 +45,7 @@ LEAST_GAIN = 1.0 / 16.0
 So an input that gained nothing in a large box is tried again in a small one."""
 
 Met = Callable[[np.ndarray, np.ndarray], bool]
-"""Called with points `(b, d)` and their values `(b, m)`; True ends the subdivision."""
+"""Callback with points `(b, d)` and their values `(b, m)`; True ends the subdivision."""
 
 
 def open_boxes(
@@ -143,7 +143,10 @@ class OpenBoxes:
         return self.lo < self.hi
 
     def halvable(self, most: int) -> np.ndarray:
-        """Return whether to halve each box, `(n,)`: at most `most` free inputs, none an integer."""
+        """Return a mask `(n,)` of the boxes to halve.
+
+        These boxes have at most `most` free inputs, all of them real, and can be halved in float64.
+        """
         free, middle = self.free, 0.5 * self.lo + 0.5 * self.hi
         few = (free.sum(axis=1) <= most) & ~(self._whole & free).any(axis=1)
         return few & ((middle > self.lo) & (middle < self.hi)).any(axis=1)

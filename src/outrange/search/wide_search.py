@@ -175,7 +175,11 @@ class WideSearch(Search):
         return self._forms_fit() and self._forms_settle()
 
     def _forms_settle(self) -> bool:
-        """Return whether forms prove most units stable in the deepest layer with a small cone."""
+        """Return whether forms prove most units stable in the cone of a sampled unit.
+
+        The sample is the middle unit of the deepest layer in which its cone is small. Return True
+        if there is no such layer.
+        """
         graph = self.graph
         for source in sorted({node.inputs[0] for node in graph.nodes}, reverse=True):
             shape = graph.nodes[source - 1].shape

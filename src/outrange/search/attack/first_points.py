@@ -22,7 +22,7 @@ AT_LEAST, TOGETHER = 16, 256
 checks of the clock."""
 
 ENOUGH = 1.0
-"""Time, in seconds, after which a value below its goal ends the samples and the descents. Lower
+"""Time, in seconds, after which sampling and descents end if an objective is below its goal. Lower
 values would cost too much.
 """
 
@@ -50,7 +50,7 @@ def first_points(
     late: Callable[[], bool] = lambda: False,
     goal: np.ndarray | None = None,
 ) -> Points:
-    """Find points that make each objective small: samples, corners, and descents from the best.
+    """Find points with small objectives by sampling, and by descents from the best samples.
 
     Args:
         gradient: Gradients of the objectives.
@@ -58,7 +58,7 @@ def first_points(
         boxes: Boxes of the inputs.
         objectives: The number `m` of objectives.
         rng: Random generator for the samples.
-        late: Function that returns whether to stop.
+        late: Function that returns whether time is up.
         goal: `(m,)` goals of a decision, or None if the search computes ranges. A value below its
             goal ends the search for points after `ENOUGH` seconds.
 
@@ -96,8 +96,8 @@ def _starts(
     """Return the indices of the samples from which to descend, and their objectives, `(b,)` each.
 
     If not all descents are affordable, each objective gets fewer, but at least one. If these are
-    still too many for a decision, only those from the lowest values run, since one objective
-    suffices.
+    still too many for a decision, only the descents from the lowest values are kept, since one
+    objective suffices.
     """
     objectives = y.shape[1]
     with no_deadline():

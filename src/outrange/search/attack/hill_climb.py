@@ -117,8 +117,8 @@ class _Climbers:
         k: Indices of the objectives, shape `(b,)`.
         x: `(b, d)` the best points so far.
         above: `(b,)` their distances above the goals.
-        slope: `(b, d)` the gradients there.
-        step: `(b,)` the lengths of the next steps.
+        slope: `(b, d)` the gradients at `x`.
+        step: `(b,)` the lengths of the next steps, as fractions of the box's width.
     """
 
     k: np.ndarray
@@ -139,7 +139,7 @@ class _Climbers:
         Args:
             x: `(b, d)` the points tried.
             above: `(b,)` their distances above the goals.
-            slope: `(b, d)` the gradients there.
+            slope: `(b, d)` the gradients at these points.
         """
         better = above < self.above
         self.x[better], self.slope[better] = x[better], slope[better]

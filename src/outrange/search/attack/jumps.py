@@ -6,7 +6,8 @@ behavior of the others. *Generations* change the best points by random moves, wh
 gradients, and keep points that are no worse, so that they can cross plateaus. Points are always
 compared by outputs of the original network, never by outputs of the smoothed one.
 
-Sound: points are only offered, in float64; the caller validates them. Complete: no.
+Sound: yes; the attack only offers points, evaluated in float64, and the caller validates them.
+Complete: no.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ KEPT = 6
 """Number of best points that are kept, and from which a generation starts."""
 
 SECONDS = 0.3
-"""Target duration of one call, in seconds; the number of points per evaluation adapts to it."""
+"""Target duration of one call of `advance`, in seconds. The number of points per evaluation adapts
+to it."""
 
 MOST_POINTS, MOST_ENTRIES = 256, 1 << 25
 """Maximum number of points per evaluation, and maximum number of graph entries over all of these

@@ -48,7 +48,7 @@ def attack(
     """Descend on some objectives from the middle of a box, random points and corners.
 
     Args:
-        graph: Its outputs are the objectives.
+        graph: Graph whose outputs are the objectives.
         box: Box of the inputs.
         which: Indices of the objectives to attack.
         starts: Number of descents per objective.

@@ -66,7 +66,7 @@ def neighbors(
     """Return a randomly changed copy of each point of `x`, `(b, d)`.
 
     Args:
-        x: Array of shape `(b, d)`.
+        x: Points, shape `(b, d)`.
         slope: `(b, d)` slopes of a smoothed network. A move along the slopes sets an input to its
             lower bound if its slope is positive, and to its upper bound otherwise.
         lo: `(b, d)` lower bounds of each point's box.

@@ -20,14 +20,16 @@ from ..common.domain_boxes import DomainBoxes
 
 
 Gradient = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""`(x (b, d), k (b,)) -> (all objectives (b, m), gradient of objective k (b, d))`."""
+"""Function from points `(b, d)` and one objective index per point, `(b,)`, to all objectives at the
+points, `(b, m)`, and the gradients `(b, d)` of the indexed objectives."""
 
 
 Evaluate = Callable[[np.ndarray], np.ndarray]
-"""`x (b, d) -> (b, m)`: the values of all objectives at points."""
+"""Function from points `(b, d)` to the values of all objectives at them, `(b, m)`."""
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""`(least (m,), at (m, d), most (m,))`: least value of each objective, its point, largest value."""
+"""Arrays `(least (m,), at (m, d), most (m,))`: the least value of each objective, the point that
+attains it, and the largest value."""
 
 
 @dataclass(frozen=True)

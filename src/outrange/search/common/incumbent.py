@@ -26,7 +26,7 @@ class Incumbent:
     Searches that share an incumbent see each other's points and bounds.
 
     Args:
-        rows: `(m, outputs)`; a row and its negative are the two bounds of one range.
+        rows: Objectives as rows, `(m, outputs)`; a row and its negative bound the same range.
         tol: Target gap, relative to the range that each objective attains, or a `Tolerance`.
         time_limit: Wall-clock seconds, or None for no limit.
         progress: Called with a `SearchProgress` every `REPORTS` seconds at most. If None, the
@@ -51,7 +51,7 @@ class Incumbent:
         self._last_look = 0.0
         self.best = self.best_at = self.most = np.empty(0)
         self.dropped: np.ndarray | bool = False
-        """`(m,)` mask of the objectives closed elsewhere, whose sub-problems are dropped."""
+        """`(m,)` mask of the objectives that need no more work; their sub-problems are dropped."""
         self.known = np.full(len(self._partner), -np.inf)
         """`(m,)` best lower bounds proved by any of the searches."""
         self.floor: np.ndarray | float = 0.0
@@ -86,7 +86,10 @@ class Incumbent:
         self.best[better] = least[better]
 
     def prove(self, lower: np.ndarray) -> None:
-        """Adopt lower bounds `(m,)` proved elsewhere; NaN means no bound."""
+        """Raise the known bounds to the proved bounds `lower` `(m,)` where these are higher.
+
+        NaN in `lower` means that no bound is proved.
+        """
         self.known = np.fmax(self.known, lower)
 
     def spread(self) -> np.ndarray:
@@ -98,7 +101,7 @@ class Incumbent:
         """Return the absolute gap at which each objective is closed, `(m,)`.
 
         Args:
-            tol: Relative to the attained range, or None for the finest requested tolerance.
+            tol: Gap as a fraction of the attained range, or None for the finest requested one.
         """
         rounding = np.maximum(self.floor, FLOOR * np.abs(self.best)) + UNDERFLOW
         tol = self.convergence.tolerance.fine if tol is None else tol

@@ -86,7 +86,8 @@ def even_parts(count: int, most: int, least: int = 1) -> list[slice]:
     Args:
         count: The number of rows.
         most: Maximum number of rows per part.
-        least: Number of rows per core from which the number of parts is a multiple of the cores.
+        least: Minimum number of rows per core at which the number of parts is rounded up to a
+            multiple of the number of cores.
     """
     parts, cores = -(-count // most), threads()
     if count >= least * cores:

@@ -51,8 +51,8 @@ class Part:
 
     Args:
         graph: The cone, as a graph from the inputs that it reads.
-        rows: `(objectives, outputs of the cone)`.
-        offset: Array of shape `(objectives,)`.
+        rows: Coefficients of the objectives, shape `(objectives, outputs of the cone)`.
+        offset: Constants of the objectives, shape `(objectives,)`.
         domain: Boxes of the inputs that the cone reads.
         places: A pair `(objectives, inputs)` per copy. The first lists objectives of the whole
             problem, in the order of the part's objectives. The second lists entries of the whole
@@ -71,12 +71,12 @@ def independent_parts(
 ) -> list[Part] | None:
     """Split a problem by cones of influence, or return None if the problem should not be split.
 
-    It should not be split if a part would read all free inputs, or if there are too many parts or
-    too large ones.
+    It should not be split if a part would read all free inputs, if there are too many parts, or if
+    the parts are too large.
 
     Args:
-        rows: Objectives, shape `(m, outputs)`.
-        offset: Array of shape `(m,)`.
+        rows: Coefficients of the objectives, shape `(m, outputs)`.
+        offset: Constants of the objectives, shape `(m,)`.
     """
     free = domain.hull.lo < domain.hull.hi
     supports = _supports(rows)
@@ -111,7 +111,7 @@ def _supports(rows: np.ndarray) -> list[_Support]:
 
 
 def _matrices(graph: Graph) -> Iterator[Affine]:
-    """Yield the affine ops that cannot be restricted to a cone, which reads all coefficients."""
+    """Yield the affine ops of which every cone reads all coefficients."""
     for node in graph.nodes:
         if isinstance(node.op, Affine) and node.op.part is None and node.op.plain:
             yield node.op
@@ -129,7 +129,7 @@ def _inputs(part: Cone) -> np.ndarray:
 
 
 def _distinct_parts(whole: Part, groups: _Groups) -> list[Part] | None:
-    """Return one part per different problem, or None if there are too many or too large ones."""
+    """Return one part per different problem, or None if they are too many or too large."""
     most = OVERLAP * sum(node.size for node in whole.graph.nodes)
     free = whole.domain.hull.lo < whole.domain.hull.hi
     parts: dict[Hashable, Part] = {}

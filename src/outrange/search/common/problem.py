@@ -40,8 +40,9 @@ class Problem:
     """Objectives to be minimized over boxes: `rows @ output(x) + offset`.
 
     Args:
-        rows: Array of shape `(m, outputs)`.
-        offset: Array of shape `(m,)`.
+        graph: The network.
+        rows: Coefficients of the outputs, shape `(m, outputs)`.
+        offset: Constants of the objectives, shape `(m,)`.
         domain: Boxes of all inputs.
     """
 

@@ -20,7 +20,7 @@ class Stop(StrEnum):
     GOAL = "goal"
     """A value lies below its goal; its point awaits validation."""
     PAUSED = "paused"
-    """The turn of the search is over; it can be resumed."""
+    """The turn of the search is over; the search can be resumed."""
     TIME = "time"
     """The time limit has passed, or the search has stalled."""
     MEMORY = "memory"
@@ -41,11 +41,11 @@ class Status(StrEnum):
     EXACT = "exact"
     """Every gap is within its tolerance."""
     SAT = "sat"
-    """Decision: a point was accepted."""
+    """Decision: a point was accepted as a witness."""
     UNSAT = "unsat"
-    """Decision: proved that no point satisfies any clause."""
+    """Decision: it is proved that no point satisfies any clause."""
     INFEASIBLE = "infeasible"
-    """Proved that no input is admissible."""
+    """It is proved that no input is admissible."""
     TIME = "time"
     MEMORY = "memory"
     INTERRUPTED = "interrupted"
@@ -131,7 +131,14 @@ class Solution:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Solution], seconds: float) -> Solution:
-        """Concatenate the objectives of several solutions."""
+        """Concatenate the objectives of several solutions into one solution.
+
+        Its status is `EXACT` if all statuses are, and otherwise the first other status.
+
+        Args:
+            parts: Solutions of different objectives over the same inputs.
+            seconds: Duration of the joint solution, in wall-clock seconds.
+        """
         columns = ("lower", "seen", "at", "tolerance")
         lower, seen, at, tolerance = (
             np.concatenate([getattr(part, name) for part in parts]) for name in columns

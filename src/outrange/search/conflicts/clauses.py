@@ -144,7 +144,12 @@ class Clauses:
         return learnt
 
     def _events_of(self, clause: list[Literal], but: int | None) -> list[int]:
-        """Return the indices of the events that set the phases of a clause's units but `but`."""
+        """Return the indices of the events that set the phases of a clause's units.
+
+        Args:
+            clause: Literals that are all false, except perhaps the literal of unit `but`.
+            but: Unit to leave out, or None.
+        """
         trail = self._trail
         everything = len(trail.events)
         return [trail.latest(PHASE, unit, everything) for unit, _ in clause if unit != but]

@@ -55,7 +55,8 @@ class Propagation:
         self.lo, self.hi = lo - net.off, hi + net.off
         self.slope, self.height = self._root_lines()
         self.limit = np.full(net.bias.size, np.inf)
-        """`(U,)` upper limits of the units' sums wherever the conjunction holds."""
+        """`(U,)` upper limits of the units' sums wherever the conjunction holds; infinite if
+        unknown."""
 
     def sums(self, lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the least and largest sums of the units over a box in float64, `(U,)` each."""
@@ -247,7 +248,12 @@ class Propagation:
         return events
 
     def _phases(self, units: np.ndarray, before: int) -> dict[int, int]:
-        """Map some units to the events before event `before` that set their phases."""
+        """Return a map from units to the events before event `before` that set their phases.
+
+        Args:
+            units: Mask of the units; units without a phase at that time are omitted.
+            before: Index of an event.
+        """
         has_phase = units & (self.trail.phase != 0)
         pairs = (
             (int(u), self.trail.latest(PHASE, int(u), before)) for u in np.flatnonzero(has_phase)

@@ -17,7 +17,7 @@ class Antecedent(NamedTuple):
     Args:
         kind: `"decision"`, `"clause"`, `"unit"` (a unit's row) or `"row"` (of the conjunction).
         index: Index of the clause, unit or row.
-        before: Only events before this one were used.
+        before: Index of an event; only earlier events were used.
     """
 
     kind: str
@@ -34,8 +34,8 @@ class Event(NamedTuple):
         value: The new bound, or the phase.
         old: The previous bound or phase.
         previous: Index of the previous event for the same bound or phase, or -1.
-        level: Number of decisions that precede or cause the change and are not undone.
-        reason: Why the change follows.
+        level: Number of decisions on the trail when the change was recorded.
+        reason: Reason for the change.
     """
 
     kind: int

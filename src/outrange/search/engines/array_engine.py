@@ -247,7 +247,10 @@ class ArrayEngine(GraphObjectives):
         return sweep, sweep.run()
 
     def _tries_second_order(self) -> bool:
-        """Return whether to try second-order forms: if they often help, or a retry is due."""
+        """Return whether to try second-order forms in this call.
+
+        They are tried before `TRIALS` pairs were refined, if they often help, or if a retry is due.
+        """
         self._calls += 1
         enough = self._tried < TRIALS or self._helped >= OFTEN * self._tried
         return enough or self._calls % RETRY == 0

@@ -35,7 +35,7 @@ class BoxBounds:
 
 
 class Engine(Protocol):
-    """Interface of an engine that bounds many boxes per call, stateless between calls."""
+    """Interface of an engine that bounds many boxes per call, and stores none between calls."""
 
     inputs: int
     objectives: int
@@ -54,8 +54,8 @@ class Engine(Protocol):
         """Bound some of the objectives over each of the boxes from `lo` to `hi`.
 
         Args:
-            lo: Array of shape `(B, d)`.
-            hi: Array of shape `(B, d)`.
+            lo: Lower bounds of the boxes, shape `(B, d)`.
+            hi: Upper bounds of the boxes, shape `(B, d)`.
             status: `(B, s)` int8, phases of units that are known from a larger box.
             wanted: `(B, m)` mask of the objectives to bound over each box.
             cutoff: `(m,)` bounds at or above which work on an objective may stop.

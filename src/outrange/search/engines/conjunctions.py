@@ -144,8 +144,8 @@ class ConjunctionEngine(ArrayEngine):
             ascent: Bounds of the pairs of boxes and parts.
             blame_of: `(pairs, d)` slack of each pair that does not come from its form.
             where: `(B, parts)` index of the pair of each box and part; -1 if there is none.
-            wanted: Array of shape `(B, m)`.
-            cutoff: Array of shape `(m,)`.
+            wanted: `(B, m)` mask of the objectives to bound.
+            cutoff: `(m,)` bounds at or above which an objective is closed.
         """
         box, k = np.nonzero(wanted)
         some = self._windows.max(axis=1, keepdims=True)
@@ -210,7 +210,7 @@ def _mixture(
     blame: np.ndarray,
     cutoff: np.ndarray,
 ) -> tuple[QuadraticForms, np.ndarray]:
-    """Return a good mixture of the forms in each row of `pair` `(Q, k)`, and each mixture's blame.
+    """Return a good mixture of the forms in each row of `pair` `(Q, k)`, and its blame `(Q, d)`.
 
     Parts are added one after another. The next part is the one that is largest at the minimum of
     the current mixture. Its weight is chosen so that the part equals the current mixture at the

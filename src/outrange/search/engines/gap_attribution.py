@@ -111,7 +111,7 @@ def curve_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
 
 
 def pick_blame(ascent: AlphaAscent, value: int) -> np.ndarray:
-    """Return the slack of windows, assigned to their picked arguments: `(P, n of the input)`."""
+    """Return the slack `(P, n)` of window maxima, assigned to the picked entries of their input."""
     sweep, picks = ascent.sweep, ascent.net.lines[value]
     node = sweep.plan.graph.nodes[value - 1]
     op, source = node.op, node.inputs[0]

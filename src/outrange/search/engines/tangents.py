@@ -40,10 +40,10 @@ class FactorForm:
     """Forms of some factors: `|u - middle - rows . d| <= error` for every entry `u`.
 
     Args:
-        rows: Array of shape `(B, n, d)`.
-        middle: Array of shape `(B, n)`.
+        rows: Slopes of the forms, shape `(B, n, d)`.
+        middle: Values of the forms at the center of the box, shape `(B, n)`.
         reach: `(B, n)` upper bounds on `|rows| . |d|`.
-        error: Array of shape `(B, n)`.
+        error: Bounds on the errors of the forms, shape `(B, n)`.
     """
 
     rows: np.ndarray
@@ -116,7 +116,7 @@ def boxes_at_once(plan: CrownPlan, rows: int) -> int:
 
 
 def tangents(sweep: CrownPass, net: RelaxedGraph) -> dict[int, Tangent | Bend]:
-    """Compute the tangents of the products and smooth curves over a chunk of bounded boxes.
+    """Compute the tangents of the products and smooth curves over the boxes of a finished pass.
 
     Returns:
         Tangents by value. A curve is absent if no tangent is better than its lines; the result is

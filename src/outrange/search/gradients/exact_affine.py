@@ -31,7 +31,7 @@ def integers(x: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 Row = tuple[np.ndarray, np.ndarray]
-"""Indices of the nonzero columns of a row, and their integers."""
+"""Indices of the nonzero columns of a row, and the integers in these columns."""
 
 Matrices = tuple[list[tuple[list[Row], int]], tuple[np.ndarray, int]]
 """The rows for each input and the bias, each with the exponent of its power-of-two denominator."""

@@ -57,8 +57,8 @@ class CellBounds:
 
     Args:
         least: `(m,)` proved lower bounds of the objectives on the box.
-        points: Pairs `(k, x)`: `x` is a point inside a cell whose value of objective `k` was lower
-            than that of all earlier cells.
+        points: Pairs `(k, x)`: `x` is a point inside a cell on which objective `k` was lower than
+            on all earlier cells.
         settled: Whether `least` cannot be improved: it is attained, or reaches the cutoff.
     """
 
@@ -68,7 +68,7 @@ class CellBounds:
 
 
 class ExactCells:
-    """Enumeration of the linear regions of small boxes, with a budget of work.
+    """Enumeration of the linear regions of small boxes, with a work budget for all boxes.
 
     Args:
         plan: Tangent plan of a graph without a `Largest`.
@@ -206,7 +206,7 @@ class _CellEnumeration:
         self.count = 0
 
     def run(self) -> bool:
-        """Refine every pattern that needs it; return whether the cells stayed within their limit.
+        """Refine every pattern that needs it; return whether at most `MOST_CELLS` cells were found.
 
         Branches are stored in a list: a network may be deeper than Python's stack.
         """
@@ -271,7 +271,10 @@ class _CellEnumeration:
         return self._exact.curve(value, before, gaps)
 
     def _cell(self, output: AffineForms | None, rows: np.ndarray, limits: list) -> None:
-        """Adopt the exact slopes of an existing cell; store one of its points for a new minimum."""
+        """Update the least values with the exact slopes of a cell.
+
+        Store a point of the cell for each new least value.
+        """
         self.count += 1
         point = self._cell_of.point(limits, best=True)
         assert point is not None

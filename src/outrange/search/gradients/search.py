@@ -273,7 +273,7 @@ def derivative_signs(
         box: Finite box of the inputs.
         derivatives: The `m` partial derivatives.
         accept: Called with an objective and a point where its slope is negative in float64; True
-            settles the objective as broken.
+            marks the objective as broken.
         time_limit: Seconds, or None for no limit.
         progress: Called about twice a second with a `SearchProgress`.
         seed: Seed for the samples.
