@@ -1,4 +1,4 @@
-"""Array types for signatures, and fast products with sparse rows."""
+"""Array types for signatures, fast products with sparse rows, and distinct rows of an array."""
 
 from collections.abc import Callable
 

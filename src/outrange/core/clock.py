@@ -1,4 +1,4 @@
-"""The clock of outrange: the only module that reads time.
+"""The clock of outrange: time sources, deadlines, and cancellation.
 
 *Deadlines are ambient.* A caller with a time limit opens `deadline`; loops with long rounds call
 `check_deadline` between rounds. The deadline is a context variable because slow code lies ten calls
@@ -239,7 +239,8 @@ def is_stopped() -> bool:
 def check_stopped() -> None:
     """Raise `OutOfTime` if the caller no longer waits for the answer.
 
-    Used after the deadline: a late answer still gets its evidence; a canceled one does not.
+    Unlike `check_deadline`, this function ignores the deadline. An answer that is late still gets
+    its evidence, but an answer that nobody awaits does not.
 
     Raises:
         OutOfTime: The caller canceled the question.

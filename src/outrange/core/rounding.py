@@ -1,6 +1,6 @@
 """Directed rounding and rounding-error bounds of float64.
 
-No other module rounds float64 numbers outward.
+The other modules use these functions to round float64 numbers outward.
 
 Reference: N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1.
 """

@@ -1,6 +1,6 @@
 """Hashes that identify the model and the property of an answer.
 
-No other module hashes. Files are hashed as by `sha256sum`, strings in UTF-8, and arrays by type,
+Files are hashed as by `sha256sum`, strings in UTF-8, and arrays by type,
 shape and little-endian bytes. Equal digests only show that the hashed contents are equal.
 """
 

@@ -25,7 +25,7 @@ COMPILED = 1 / 14
 """Cost of a product in the compiled back-substitution kernel, which computes eight at a time."""
 
 ARRAY = 2000
-"""Cost of a NumPy operation on arrays of any size, in addition to that of their entries."""
+"""Cost of a NumPy operation on arrays of any size, in addition to the cost of their entries."""
 
 MODEL = 3e5
 """Cost of a product of Taylor models, in addition to its terms: about thirty array operations."""

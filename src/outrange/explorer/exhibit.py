@@ -213,9 +213,10 @@ def default_box(slots: Sequence[Slot]) -> Box:
 
 
 def tracks(slots: Sequence[Slot], box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends `(low, high)` of each slider's track.
+    """Return the smallest and the largest value of each slider's track, `(inputs,)` each.
 
-    They are the bounds of the box. The track of a fixed input extends beyond its value.
+    They are the bounds of the box. The track of a fixed input extends beyond its value, within the
+    limits of the input.
     """
     room = np.where(box.hi > box.lo, 0.0, np.maximum(1.0, np.abs(box.lo)))
     limits = np.concatenate([np.tile(slot.limits, (slot.size, 1)) for slot in slots])

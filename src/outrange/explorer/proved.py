@@ -1,4 +1,4 @@
-"""A cache of proved ranges, which also hold on every subset of their input set."""
+"""A cache of proved ranges, which also apply to every subset of their input set."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ DIGITS = 5
 """Significant digits of a unit's range, for drawing."""
 
 STATES = ("dead", "saturated", "constant", "always_on")
-"""Proved states of a unit. The page shows the first letter of the first state that holds."""
+"""Proved states of a unit. The page shows the first letter of the first state that applies."""
 
 OPEN = "-"
 """The symbol for a unit without a proved state."""

@@ -1,8 +1,8 @@
 """Construction of a graph value by value, with constant folding.
 
-Front-ends use only this class. An *operand* is a `Value` of this builder or a NumPy array. An
-operation without a `Value` among its operands returns a NumPy array, computed in float64. Shapes
-are those of the user's model with a batch axis of length 1.
+Front-ends use this class and `composites`. An *operand* is a `Value` of this builder or a NumPy
+array. An operation without a `Value` among its operands returns a NumPy array, computed in float64.
+Shapes are those of the user's model with a batch axis of length 1.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Builder:
     ) -> Graph:
         """Return the graph whose outputs are `outputs`; their slots have no batch axis.
 
-        Elementwise sub-graphs of one tensor become single curves; the values in `keep` and those of
+        Elementwise sub-graphs of one tensor become single curves; values in `keep` and values of
         layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated
         only a few times needs no analysis of its curves.
         """  # fmt: skip

@@ -49,7 +49,7 @@ def step_inside(graph: Graph, x: np.ndarray) -> np.ndarray:
         x: Points to move, `(batch, size)`.
 
     Returns:
-        A copy of the points, with those outside the domain moved.
+        A copy of `x` in which the points outside the domain are moved.
 
     Reference: B. Polyak, *Minimization of unsmooth functionals*, 1969.
     """

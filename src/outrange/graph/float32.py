@@ -39,7 +39,7 @@ class FloatType:
     """The floating-point type of a model's arithmetic.
 
     Args:
-        name: Its name, such as `"float32"`.
+        name: Name of the type, such as `"float32"`.
         unit: Unit roundoff, round to nearest.
         whole: Size up to which every integer is exactly representable.
         largest: Size beyond which values are taken to overflow.
@@ -229,7 +229,10 @@ def gamma_of(terms: int, computed: FloatType) -> float:
 
 
 def only_picks(op: Affine | Curve, computed: FloatType) -> bool:
-    """Return whether every result is an operand, its negative or a constant, hence not rounded."""
+    """Return whether an op adds no rounding error of its own.
+
+    Every result is an operand, its negative, a constant, or an integer level of a staircase.
+    """
     if isinstance(op, Affine):
         # A factor that the model computes may differ from 1.
         if op.factor is None or op.ulps:

@@ -95,8 +95,8 @@ def smoothed_values(
     """Return every value of a graph at the points `x` `(batch, d)`, with its jumps smoothed.
 
     At these values, `vector_jacobian_product` uses the slopes of the smoothed functions (for a
-    staircase, that of its mean line). Units switch gradually, and each responds to the likely
-    changes of the others. As the widths shrink, the values become those of `Graph.run_all`.
+    staircase, the slope of its mean line). Units switch gradually, and each responds to the likely
+    changes of other units. As the widths shrink, the values converge to those of `Graph.run_all`.
 
     Args:
         graph: The graph to evaluate.
@@ -179,8 +179,8 @@ def output_gradient(
 ) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return a function `(x (b, d), k (b,)) -> (outputs (b, m), gradient (b, d))`.
 
-    The gradient at `x[i]` is that of output `k[i]`. NaN is replaced by 0, and an infinite slope by
-    the finite number of largest magnitude.
+    The gradient at `x[i]` is the gradient of output `k[i]`. NaN is replaced by 0, and an infinite
+    slope by the finite number of largest magnitude.
     """
 
     def gradient(x: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

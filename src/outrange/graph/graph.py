@@ -91,14 +91,14 @@ def merge_columns(slots: Sequence[Slot]) -> list[Slot]:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Guarantee that the entries of a value are ordered, within each group, like those of another.
+    """Guarantee that a value and its source have the same order of entries within each group.
 
     For example, a softmax has the order of its logits, so comparisons may read the logits.
 
     Args:
-        source: The value with the same order.
-        groups: `(n,)` the group of each entry; its rank in the group is that of the entry of
-            `source` at the same position.
+        source: Index of the value with the same order.
+        groups: `(n,)`: the group of each entry. Corresponding entries have the same position in the
+            value and in `source`.
     """
 
     source: int
@@ -117,8 +117,8 @@ class Graph:
         output: The value that concatenates all outputs.
         outputs: The user's outputs, in that order.
         layers: Maps a layer path to the values that the layer returned, in the order of its calls.
-        rankings: Maps a value to its ranking; entries are equal exactly where those of the source
-            are.
+        rankings: Maps a value to its ranking. Two entries of the value are equal exactly if the
+            corresponding entries of the source are equal.
     """
 
     inputs: tuple[Slot, ...]

@@ -69,7 +69,7 @@ def limit_inputs(b: Builder) -> Iterator[Slot]:
 
 
 def is_integer_valued(b: Builder, x: Value) -> bool:
-    """Return whether every entry of `x` is an integer for all inputs."""
+    """Return whether every entry of `x` is known to be an integer for all inputs."""
     return bool(_integer_entries(b, x.index).all())
 
 

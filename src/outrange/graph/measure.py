@@ -43,9 +43,10 @@ def measure(
     """Build the graph whose output `k` is at most 0 exactly where all of `clauses[k]` holds.
 
     The value of an atom is its left-hand side. The value of an `And` is the largest value of its
-    parts, that of an `Or` the smallest. If its slopes are optimized, a relaxation of the largest of
-    several forms ranges over their convex combinations: this is the Lagrangian bound of their
-    conjunction. Outputs of one softmax are compared by their logits, in the unit of the logits.
+    parts, and the value of an `Or` is the smallest. If its slopes are optimized, a relaxation of
+    the largest of several forms ranges over their convex combinations: this is the Lagrangian bound
+    of their conjunction. Outputs of one softmax are compared by their logits, in the unit of the
+    logits.
 
     Args:
         graph: The network, whose flat inputs and outputs, in this order, the conditions read.

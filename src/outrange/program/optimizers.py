@@ -32,7 +32,7 @@ class Stepping:
 
     Args:
         kind: Name of its Keras class, for example `"Adam"`.
-        options: Its numeric hyperparameters and switches, without those that are unset.
+        options: Its numeric hyperparameters and switches, except unset ones.
         taken: The number of steps it has already taken.
         rates: `rates(n)` returns the learning rates of the first `n` steps as float64, or None if
             they cannot be computed in advance.

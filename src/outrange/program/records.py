@@ -49,7 +49,7 @@ class RecordedStep:
         opaque: Whether its inner computation is unknown.
         options: The operation's plain arguments.
         shape: Shape of the first tensor it returns, including the batch axis of size 1.
-        product: The kernel it multiplies by, if that has one column per unit.
+        product: The kernel it multiplies by; None if there is no kernel with one column per unit.
         over: The axes that a pooling reduces, counted from the front.
         arrays: Whether it reads arrays that are neither tensors of the model nor its weights. Also
             true for operations outside the framework, whose arguments cannot be inspected.
@@ -213,8 +213,8 @@ class Program:
         predict: Maps data in the user's form to the outputs: float32, one array per output.
         measure: Maps `(x, y)` to the loss and its gradients; None if the program has no targets.
         rehearse: `rehearse(x, y, steps, batch, seed)` runs a few training steps on a copy, on the
-            first rows or on batches drawn from all rows. None if the model cannot be copied, or if
-            the program has no targets.
+            first rows or on batches drawn from all rows. None if the model cannot be copied, or
+            if the program has no targets.
         unread: The parts that could not be inspected, with the reasons.
         changed_in_training: Whether some layer may compute something different in training.
         chance_in_training: Whether training may draw random numbers that inference does not.
@@ -238,7 +238,8 @@ class Program:
             a term added by user code.
         not_run: The reason why the framework cannot evaluate the data row by row, or `""`.
         in_training: Function that returns the program with the steps recorded in training mode, or
-            None if they cannot be recorded. The field is None if they equal those of inference.
+            None if they cannot be recorded. The field itself is None if training and inference
+            have the same steps.
         dead_start: Maps `(trials=…, names=…, least=…)` to the probabilities of a dead start, as
             `outrange.dead_start` computes them; None if they cannot be computed.
         batch_statistics: Function that returns the names of layers that use batch statistics in

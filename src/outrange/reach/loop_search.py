@@ -41,7 +41,7 @@ from .zones import distant_zones, zones
 
 
 FIRST_TURN = 1.0
-"""Duration of the first turn of either search, in seconds; it doubles with every round."""
+"""Duration of the first turn of each of the two searches, in seconds; it doubles in every round."""
 
 CURVED_SHARE = 0.25
 """Duration of a turn that searches the unrolled loop, relative to a turn that splits the initial

@@ -34,8 +34,8 @@ def select_branch(
 ) -> Zonotopes | None:
     """Return the factor of a product that its other factor, an undecided condition, selects.
 
-    A factor is regarded as a condition if it lies in [0, 1]. Returns None if no factor does, or if
-    the value of the condition is known.
+    A factor is regarded as a condition if it lies in [0, 1]. Returns None if no factor is a
+    condition, or if the value of the condition is known.
 
     Args:
         op: The product.
@@ -84,7 +84,7 @@ def join_branches(
 
 
 def _join(a: Zonotopes, b: Zonotopes) -> Zonotopes:
-    """Return a form that contains both forms; its range is the hull of their ranges."""
+    """Return a form that contains the forms `a` and `b`; its range is the hull of their ranges."""
     (lo_a, hi_a), (lo_b, hi_b) = a.ends(), b.ends()
     center = 0.5 * np.minimum(lo_a, lo_b) + 0.5 * np.maximum(hi_a, hi_b)
     small = np.minimum(np.abs(a.rows), np.abs(b.rows))

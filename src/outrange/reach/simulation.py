@@ -114,7 +114,7 @@ def check_modes(system: LoopSystem, states: np.ndarray) -> None:
 def draw_points(region: Region, rng: np.random.Generator, count: int = RANDOM) -> np.ndarray:
     """Draw the middle of a region's box, `count` random corners and `count` random points.
 
-    Returns those that lie in the region.
+    Returns only the points that lie in the region.
     """
     lo, hi = region.box.lo, region.box.hi
     corners = np.where(rng.integers(0, 2, (count, lo.size)), lo, hi)

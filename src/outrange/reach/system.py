@@ -182,5 +182,5 @@ def simulate(
 
 
 def make_names(prefix: str, count: int, names: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the given names, or numbered ones such as `x1`, `x2`, ... for the prefix "x"."""
+    """Return the given names, or numbered names such as `x1`, `x2`, ... for the prefix "x"."""
     return tuple(names) if names is not None else tuple(f"{prefix}{i + 1}" for i in range(count))

@@ -104,7 +104,7 @@ class Tubes:
         return min(each, default=self.where.steps)
 
     def advance(self) -> None:
-        """Propagate waiting boxes through the loop, and cut those that stay open."""
+        """Propagate waiting boxes through the loop, and cut the boxes that stay open."""
         count = full_batches(len(self.waiting), AT_ONCE)
         batches = [self.waiting[k * AT_ONCE : (k + 1) * AT_ONCE] for k in range(count)]
         self.waiting = self.waiting[count * AT_ONCE :]

@@ -26,8 +26,8 @@ def composition(graphs: Mapping[str, Graph], index: np.ndarray | None = None) ->
             if all inputs differ.
 
     Returns:
-        A graph whose flat input is that of the first graph, then the new inputs of the second, and
-        so on; its flat output concatenates theirs.
+        A graph whose flat input consists of the inputs of the first graph, then the new inputs of
+        the second, and so on. Its flat output concatenates the outputs of all graphs.
     """
     if index is None:
         index = np.arange(sum(graph.size for graph in graphs.values()))

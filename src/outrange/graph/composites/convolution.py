@@ -83,7 +83,9 @@ def convolve_transposed(
     groups: int = 1,
     channels_first: bool = False,
 ) -> Operand:
-    """Apply the transpose of a convolution that maps images of shape `outputs` to those of `x`.
+    """Apply the transpose of a convolution to the images `x`.
+
+    The convolution maps images of the spatial shape `outputs` to images of the shape of `x`.
 
     Args:
         b: The graph under construction.

@@ -156,7 +156,14 @@ def _log_sum_exp_of_others(b: Builder, x: Value, axis: int) -> Operand:
 
 
 def _outside_of_children(b: Builder, outside: Value, level: Value, axis: int) -> Value:
-    """Return the log-sum-exp outside each node of a level, from those outside the parents."""
+    """Return the log-sum-exp outside each node of a level.
+
+    Args:
+        b: The graph under construction.
+        outside: The log-sum-exp outside each parent of these nodes.
+        level: The log-sum-exp inside each node.
+        axis: The axis along which the nodes lie.
+    """
     n = level.shape[axis]
     node = np.arange(n - n % 2)
     # The second of a pair stays outside the softplus. It is the part with the last entry, the least

@@ -118,7 +118,10 @@ class _Fusion:
     # ---- regions ----------------------------------------------------------------------------
 
     def may_fuse(self, v: int) -> bool:
-        """Return whether a region of several nonlinear ops may end at `v` (a cheap pre-check)."""
+        """Return whether fusion may start at `v` (a cheap pre-check).
+
+        The value is the result of a `Pointwise` op, or the end of a possible region.
+        """
         op = self.nodes[v - 1].op
         if isinstance(op, Pointwise):
             return True

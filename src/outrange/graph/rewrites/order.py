@@ -13,7 +13,7 @@ from .rewrite import extract_subgraph
 
 
 def reduce_to_logits(graph: Graph, groups: Sequence[Sequence[int]]) -> Graph:
-    """Build a graph whose outputs have the order of those of `graph`, group by group.
+    """Build a graph whose output entries have, in each group, the same order as those of `graph`.
 
     Each group lists flat output entries.
 

@@ -66,7 +66,7 @@ class Ranks:
         return atom
 
     def _decider(self, variable: int) -> tuple[int, int, int] | None:
-        """Return the logit whose order among other logits is that of an output.
+        """Return the logit that is ordered among other logits as an output is among other outputs.
 
         Args:
             variable: Variable of the output in a condition, numbered after the inputs.

@@ -18,8 +18,8 @@ from .entrywise import MOST_VALUES, is_bent, is_entrywise
 
 
 MOST_BENT = 8
-"""Largest number of nonlinear ops in a region that could end earlier. Analyzing that many takes
-about a quarter of a second."""
+"""Largest number of nonlinear ops in a region that contains a smaller region with the same last
+value. Analyzing that many takes about a quarter of a second."""
 
 
 @dataclass(frozen=True, eq=False)

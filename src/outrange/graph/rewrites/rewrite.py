@@ -25,7 +25,7 @@ def extract_subgraph(graph: Graph, values: Sequence[int], slots: Sequence[Slot])
 
     Returns:
         A graph with the same inputs whose output concatenates `values` in that order. Its `layers`
-        are those whose values it still computes.
+        are the layers whose values it still computes.
 
     Raises:
         InputError: A value does not exist, or its slot has another size.

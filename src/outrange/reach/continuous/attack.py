@@ -33,7 +33,7 @@ SIZES = (0.3, 0.1, 0.03)
 """Sizes of the random perturbations in an attack, relative to the initial set."""
 
 GAIN = 0.02
-"""Relative decrease of the least robustness in one round below which an attack ends."""
+"""An attack ends if a round decreases the least robustness by less than this fraction."""
 
 BETWEEN, NEAREST = 16, 8
 """Number of parts into which `refine_nearest` splits an interval of time, and the number of

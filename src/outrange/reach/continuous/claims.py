@@ -22,9 +22,9 @@ class TimedClaim:
 
     Args:
         op: "always", "eventually", "all" or "any".
-        parts: The claims that "all" or "any" combines; empty for the other two.
+        parts: The claims that "all" or "any" combines; empty for "always" and "eventually".
         formula: The condition of "always" or "eventually", over `[states, controls]` at one time;
-            None for the other two.
+            None for "all" and "any".
         start: First time at which the condition applies.
         stop: Last time at which the condition applies.
     """

@@ -101,8 +101,9 @@ def build_decision(
 ) -> Decide:
     """Build a decision function whose positive result proves a claim.
 
-    Where a claim allows several times or alternatives, the decision is about those that simulations
-    suggest. So a positive decision proves the claim, but a negative one does not refute it.
+    Where a claim allows several times or alternatives, simulations suggest one of them, and the
+    decision is about this one. So a positive decision proves the claim, but a negative decision
+    does not refute it.
 
     Args:
         claim: The claim to imply.

@@ -107,7 +107,9 @@ class FlowSearch:
             self.warnings = claim_warnings(self.spec, self.where, system.end)
 
     def run(self, tol: float | None) -> Loop:
-        """Search for a violation, then for a proof, then bound the states; return the answer.
+        """Search for a violation, then for a proof, and return the answer.
+
+        Without a proof, the states are then bounded regardless of the specification.
 
         Args:
             tol: See `outrange.closed_loop`.

@@ -284,7 +284,7 @@ def _with_new_symbols(models: Models) -> Models:
 def _is_smooth(graph: Graph) -> bool:
     """Return whether a graph is smooth and has exactly one input besides `t`.
 
-    The controls of such a graph are evaluated on Taylor models.
+    Only a graph of this kind is evaluated on Taylor models.
     """
     if sum(slot.name != "t" for slot in graph.inputs) != 1:
         return False

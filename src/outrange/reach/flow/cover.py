@@ -254,7 +254,8 @@ def decide_by_splits(
     """Split the initial set until a question is answered on all of it or time runs out.
 
     Sound: every proof is a pipe, see `flow_pipe`. Not complete: if the answer is no, some piece
-    stays open. Cost: that of `flow_pipe` for all pieces; their number may double with each cut.
+    stays open. Cost: one run of `flow_pipe` for each piece. Each cut may double the number of
+    pieces.
 
     See `flow_pipe` for `disturbance` and the arguments before `decide`.
 

@@ -25,9 +25,9 @@ class Window:
 
     Args:
         end: Exact last time; equal to `start` for a single instant.
-        period: Period of the loop. If it is given, a window that is an instant between two periods
-            uses the segment of that instant. If it is None, such a window uses the less sharp
-            segments before and after the instant.
+        period: Period of the loop. It matters for a window that is an instant between two periods:
+            if it is given, the question is about the segment of the instant only. If it is None,
+            the question is also about the less sharp segments before and after the instant.
         held_to: End of the loop, for questions about controls, which are constant over each period;
             None for other questions. If it is given, an instant belongs to the period that begins
             there, and the end of the loop belongs to the last period.
@@ -193,8 +193,8 @@ def decide_limits(
 ) -> PipeDecision:
     """Decide for which boxes the bounds on all forms satisfy the limits; the others stay open.
 
-    The form to blame in an open box is the one whose bounds exceed its limits most, relative to
-    their width.
+    In an open box, the form whose bounds exceed its limits most, relative to their width, is to
+    blame.
 
     Args:
         least: `(b, R)`: lower bound on each form.

@@ -205,7 +205,7 @@ def _inflate(rest: np.ndarray | None, guess: Models) -> np.ndarray:
 
 
 def _truncation_estimates(tube: Models) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate the error of truncation after the last power of `tau`, and after the one before."""
+    """Estimate the truncation error after the last power of `tau`, and after the previous power."""
     step_of = tube.frame.order + 1
     by_time = tube.norms.reshape(*tube.norms.shape[:2], -1, step_of).sum(axis=-1)
     by_time = by_time + tube.sym_norms

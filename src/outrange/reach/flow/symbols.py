@@ -24,7 +24,7 @@ class SymbolOrigins:
 
     Args:
         shares: `(B, S, d + 2)`: for each symbol, the fractions due to each initial variable, which
-            add up to at most 1, then those of the two `KINDS`.
+            add up to at most 1, then the fractions due to the two `KINDS`.
     """
 
     shares: np.ndarray
@@ -206,7 +206,11 @@ def _few_bits(x: np.ndarray) -> np.ndarray:
 def reduce_symbols_jointly(
     states: Models, controls: Models | None, origins: SymbolOrigins, most: int
 ) -> tuple[Models, Models | None, SymbolOrigins]:
-    """Limit the number of symbols that states and controls share, merging them together."""
+    """Merge the smallest symbols of states and controls, so that at most `most` symbols remain.
+
+    States and controls share their symbols. Returns both with the new symbols, and the origins of
+    these symbols.
+    """
     if controls is None:
         reduced, origins = reduce_symbols(states, origins, most)
         return reduced, None, origins

@@ -194,7 +194,11 @@ def _toeplitz(powers: np.ndarray, frame: MonomialFrame) -> np.ndarray:
 
 
 def _symbols_lost(a: Models, b: Models, a0: np.ndarray, b0: np.ndarray) -> np.ndarray:
-    """Bound truncated products of symbols: those too high in `tau`, with `eps`, or with symbols."""
+    """Bound the products with symbols that are truncated.
+
+    A product is truncated if its power of `tau` is too high, or if it contains an `eps` or a second
+    symbol.
+    """
     step = a.frame.order + 1
     a_rest = a.norm if step == 1 else _without(a.norms, step)
     b_rest = b.norm if step == 1 else _without(b.norms, step)

@@ -19,7 +19,7 @@ from ...search.common.parallel import parallel_map, single_blas_thread, threads
 
 
 AHEAD = 2
-"""Number of batches per core that are submitted together; with more, they would take longer than a
+"""Number of batches per core that are submitted together; more batches would take longer than a
 turn."""
 
 Batch = TypeVar("Batch")
