@@ -92,7 +92,7 @@ class Builder:
         *,
         fused: bool = True,
     ) -> Graph:
-        """Return the graph whose outputs are `outputs`; their slots have no batch axis.
+        """Return the graph that computes `outputs`; its output slots have no batch axis.
 
         Elementwise sub-graphs of one tensor become single curves; values in `keep` and values of
         layers stay. With `fused=False` every node stays as recorded: a graph that is evaluated
@@ -152,7 +152,7 @@ class Builder:
             self.layers.setdefault(path, []).append(value.index)
 
     def constant_value(self, array: np.ndarray) -> Value:
-        """Return a constant as a value of the graph (an output that depends on no input)."""
+        """Return a value of the graph that equals the constant `array` for every input."""
         array = np.asarray(array, np.float64)
         index = np.full(array.size, -1)
         op = Rearrange("constant", index, (self._flat_input().size,), array.ravel())

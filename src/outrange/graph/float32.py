@@ -61,7 +61,7 @@ FLOAT32 = FloatType("float32", 2.0**-24, 2.0**24, LARGEST32, 2.0**-126, 2e-6, np
 """The usual type of Keras, ONNX and PyTorch models."""
 
 FLOAT16 = FloatType("float16", 2.0**-11, 2.0**11, 2.0**14, 2.0**-14, 2.0**-8, np.float16)
-"""The type of layers with the dtype `"float16"`, which may also accumulate in it."""
+"""The type of layers with the dtype `"float16"`. Such layers may also compute sums in float16."""
 
 BFLOAT16 = FloatType("bfloat16", 2.0**-8, 2.0**8, LARGEST32, 2.0**-126, 2.0**-5, np.float32)
 """The type of layers with the dtype `"bfloat16"`."""
@@ -89,7 +89,7 @@ class PointErrors:
     values: list[np.ndarray]
     """Every value of the graph, `(batch, n)`, in float64."""
     bounds: list[np.ndarray]
-    """For each value, the most that float32 roundings can move it, `(batch, n)`."""
+    """For each value, a bound on how far float32 roundings can move it, `(batch, n)`."""
     roundings: list[np.ndarray]
     """For each value, the part of `bounds` that its own op adds."""
     near_jump: np.ndarray
@@ -147,7 +147,10 @@ def _node(
     y: np.ndarray,
     computed: FloatType,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return two parts of a node's error: that due to its inputs' errors, and its own rounding."""
+    """Return bounds on two parts of a node's error.
+
+    The first part is due to the errors of its inputs, and the second to its own rounding.
+    """
     op = node.op
     if isinstance(op, Pointwise):
         moved = _pointwise(op, inputs, before, y)

@@ -130,7 +130,7 @@ def is_discontinuous(op: Op) -> TypeGuard[Curve]:
 
 
 def _smooth(op: Curve, x: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Evaluate a function with the slope `_surrogate_slope` that replaces the jumps of `op`.
+    """Evaluate `op` with each jump replaced by a smooth rise of the slope `_surrogate_slope`.
 
     A staircase is blended with its mean line.
     """

@@ -166,7 +166,10 @@ def integer_comparison(b: Builder, how: str, x: Operand, y: Operand) -> Operand:
 
 
 def input_entries(b: Builder, x: Value) -> np.ndarray:
-    """Return the indices of the flat input's entries that appear unchanged in `x`."""
+    """Return the indices of the flat input's entries that appear unchanged in `x`.
+
+    The result is empty unless `x` is computed from the input by rearrangements of one value only.
+    """
     value, index = x.index, np.arange(x.size)
     while value:
         node = b.nodes[value - 1]

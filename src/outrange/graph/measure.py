@@ -152,7 +152,7 @@ class _Measure:
         )
 
     def _best(self, join: _Join, parts: list[tuple[np.ndarray, Operand]]) -> Operand:
-        """Return the largest or the smallest of the entries of a join, which precede it."""
+        """Return the largest or the smallest of the entries of a join, which `parts` contains."""
         if not join.entries:
             return np.full((1, 1), -1.0 if join.largest else 1.0)
         place = np.concatenate([p for p, _ in parts])

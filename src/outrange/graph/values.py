@@ -48,9 +48,10 @@ def positions(
         operands: Values and constants to number.
 
     Returns:
-        An int32 array of position + 1 per operand, in its shape. Two arrays are indexed by these
-        numbers: the position of an entry in the concatenation of the flattened values (`-1` for a
-        constant), and the constant. Number 0 is the constant 0.
+        An int32 array of numbers per operand, in its shape; the first entry of the first operand
+        has the number 1. Two arrays are indexed by these numbers. The first contains the position
+        of an entry in the concatenation of the flattened values (`-1` for a constant), and the
+        second contains the constant. Number 0 is the constant 0.
     """
     marked, start, offset = [], 1, 0
     places, constants = [np.full(1, -1, np.int64)], [np.zeros(1)]

@@ -216,9 +216,10 @@ class LoopSearch:
             raise OutOfTime
 
     def nearest(self) -> float | None:
-        """Return the robustness of the first simulated trajectory, to which the others are sorted.
+        """Return the robustness of the first simulated trajectory.
 
-        The result is None without a specification or a trajectory.
+        The attack sorts its trajectories by robustness, the least first. The result is None
+        without a specification or a trajectory.
         """
         if self.unsafe is None or not len(self.points):
             return None

@@ -74,12 +74,12 @@ class Bounds:
     """Proved bounds on the states and controls at every step.
 
     Args:
-        lo: `(steps + 1, n)`: least values of the states.
-        hi: `(steps + 1, n)`: largest values of the states.
-        control_lo: `(steps, m)`: least values of the controls.
-        control_hi: `(steps, m)`: largest values of the controls.
-        forms: The lower bounds that were computed for left-hand sides of inequalities, by
-            inequality.
+        lo: `(steps + 1, n)`: lower bounds on the states.
+        hi: `(steps + 1, n)`: upper bounds on the states.
+        control_lo: `(steps, m)`: lower bounds on the controls.
+        control_hi: `(steps, m)`: upper bounds on the controls.
+        forms: Maps an inequality to a lower bound on its left-hand side; contains only the
+            inequalities for which a bound was computed.
     """
 
     lo: np.ndarray

@@ -120,8 +120,9 @@ def unroll(system: LoopSystem, steps: int) -> Graph:
         steps: Number of steps, at least 1.
 
     Returns:
-        A graph with inputs `x`, `w`, `p`, `c`, and outputs `states` `(steps, n)` after each step,
-        and `controls` `(steps, m)`.
+        A graph with outputs `states` `(steps, n)`, after each step, and `controls` `(steps, m)`.
+        Its inputs are the initial state `x`, the disturbances `w`, the parameters `p` and the
+        choices `c`, as far as the loop has them.
     """
     n, w, p, c = system.sizes
     m = len(system.controls)

@@ -35,8 +35,8 @@ class TubeBox:
         controls: `(2, steps, m)`: lower and upper bounds on the controls.
         gains: `(steps + 1, n, d)`: contribution of each variable to the radius of each state.
         reached: The last step up to which no violation is possible.
-        margin: Proved distance of its trajectories from a violation.
-        blame: `(d,)`: contribution of each variable to the form with that margin.
+        margin: Proved distance of the box's trajectories from a violation.
+        blame: `(d,)`: contribution of each variable to the form with this margin.
         assumed: Levels assumed for conditions. The key is the step, its graph, the condition's
             value in the graph, and its entry.
         guard: The first undecided condition, with its step and graph; None if there is none.

@@ -51,7 +51,7 @@ def attention(
 def masked_softmax(b: Builder, x: Operand, mask: ArrayLike | None = None) -> Operand:
     """Return the softmax along the last axis over entries whose `mask` is True.
 
-    Masked entries are 0. In a row in which every entry is masked, all are `1 / n`.
+    Masked entries are 0. If all `n` entries of a row are masked, each of them is `1 / n`.
     """
     if mask is None:
         return softmax(b, x, -1)

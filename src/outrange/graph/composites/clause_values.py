@@ -14,7 +14,7 @@ from ..graph import Graph, Node
 
 
 def add_clause_outputs(graph: Graph, clauses: Sequence[Sequence[Atom]]) -> Graph:
-    """Return a graph whose output has one entry per clause, its largest left-hand side.
+    """Return a graph with one output entry per clause: its largest left-hand side.
 
     This output replaces the outputs of `graph`. Unlike `measure`, this function only appends nodes:
     existing values keep their indices.

@@ -80,10 +80,10 @@ def is_finite(b: Builder, x: Value) -> Operand:
 
 
 def constant_where_defined(b: Builder, x: Value, truth_value: float | np.ndarray) -> Operand:
-    """Return a constant truth value where `x` is defined.
+    """Return the constant `truth_value` where `x` is defined.
 
-    The result is an array if `x` is defined at every input, and else a value with the domain of
-    `x`.
+    The result is an array if `x` is defined at every input. Otherwise, it is a value of the graph
+    that is undefined wherever `x` is.
     """
     needed, waiting = set(), [x.index]
     while waiting:

@@ -55,7 +55,7 @@ def fuse(
     Returns:
         The new nodes; a map from each remaining value to its new index; and the values that a
         curve bypasses. A bypassed value is computed as before, but values that depend on it in the
-        model no longer read it. Its bounds hold, but a path or a derivative through it is lost.
+        model may no longer read it. Its bounds hold, but a path or a derivative through it is lost.
 
     Raises:
         UnsupportedError: A `Pointwise` op depends on several tensors, or its curve cannot be
@@ -177,9 +177,10 @@ class _Fusion:
     def try_region(
         self, region: FusedRegion, v: int, work: int
     ) -> tuple[EntryExpressions | None, UnsupportedError | None]:
-        """Return the expressions of the entries of `v`, all of them analyzed.
+        """Return the analyzed expressions of the entries of `v`, and None.
 
-        If the analysis fails, return None, and an error that explains the failure, if there is one.
+        If the analysis fails, return None and the error. If the entries of `v` are no functions of
+        single entries of the root, return None twice.
         """
         from ..entries import entry_expressions
 

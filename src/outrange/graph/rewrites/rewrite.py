@@ -173,7 +173,7 @@ def _absorb_shift(nodes: list[Node], node: Node) -> bool:
 
 
 def _merge_rearrangements(node: Node, op: Rearrange, nodes: list[Node]) -> Node:
-    """Merge the rearrangement `op` of `node` with those that it reads, and return the new node."""
+    """Return `node` with its rearrangement `op` merged with the rearrangements that it reads."""
     sources: list[int] = []
     starts: dict[int, int] = {}
     size_of: dict[int, int] = {}
@@ -248,7 +248,11 @@ def _tournament(nodes: list[Node], node: Node, op: Largest, size: int) -> int:
 def _round(
     append: Callable[..., int], windows: np.ndarray, value: int, size: int
 ) -> tuple[np.ndarray, int, int]:
-    """Append one round; return windows half as wide, and the value they index with its size."""
+    """Append one round of the tournament.
+
+    Return the windows of the next round, which are half as wide, the value that they index, and the
+    size of this value.
+    """
     half = windows.shape[1] // 2
     first, second = windows[:, : 2 * half : 2].ravel(), windows[:, 1 : 2 * half : 2].ravel()
     played = second >= 0

@@ -132,7 +132,7 @@ def simulate_worst(system: FlowSystem, claim: TimedClaim | None, seed: int) -> S
 def _nearer(
     system: FlowSystem, claim: TimedClaim, simulations: Simulations, rng: np.random.Generator
 ) -> Simulations:
-    """Add trajectories that begin near those with the least robustness."""
+    """Add trajectories that begin near the beginnings of the least robust trajectories."""
     sets = regions(system)
     for size in SIZES:
         last = simulations.robustness[0]

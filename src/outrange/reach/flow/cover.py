@@ -263,7 +263,7 @@ def decide_by_splits(
         decide: The question (see `Decide`). If None, only the pipes are computed.
         deadline: Time limit in seconds.
         keep: Whether segments keep their models.
-        most: Largest number of pipes.
+        most: Number of pipes after which open boxes are no longer cut.
         tighten: Function that maps the seconds that the answer took to the seconds that may be
             spent on tightening the pipes afterward, within the deadline. None means no tightening.
         tight: A piece is tight if remainders are at most this fraction of each width.

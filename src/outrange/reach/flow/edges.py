@@ -30,6 +30,7 @@ class FirstBox:
         lo: `(b, n)`: exact lower corners.
         hi: `(b, n)`: exact upper corners.
         tube: The states over the segment; None for the instant 0.
+        rate: The derivatives of the states over the segment; None for the instant 0.
     """
 
     lo: np.ndarray

@@ -118,7 +118,7 @@ class AnyOf:
 
     An example is the claim that the states stay outside a box. If no part holds throughout a
     segment, its time is bisected: one part may hold before the trajectory passes a corner, and
-    another one afterwards.
+    another part afterward.
     """
 
     parts: Sequence[Decide]

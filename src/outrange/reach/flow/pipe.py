@@ -27,11 +27,12 @@ class Segment:
         boxes: `(b,)`: indices of the boxes.
         lo: `(b, n)`: lower bounds on the states.
         hi: `(b, n)`: upper bounds on the states.
-        controls: Bounds on the held controls, `(b, m)` each; None at instants.
+        controls: Bounds on the held controls, `(b, m)` each; None at instants and without controls.
         tube: Models of the states over `tau` in [0, 1], from `start` to `end`; None if not kept.
         slack: `(b,)`: proved distance of the question's forms from their limits; None if the
             question does not apply to this segment.
-        edge: The initial boxes, for a segment that begins at time 0; None for any other.
+        edge: The initial boxes, for a segment that begins at time 0. None for any other segment,
+            and where a controller's memory changes the states at time 0.
     """
 
     start: Fraction
@@ -151,7 +152,7 @@ class PipeDecision:
     Args:
         open: `(b,)`: whether the segment leaves the question open for each box, which then stops.
         forms: For each box, the form to blame if the box is open. None if no box is open.
-        excess: `(b,)`: how far that form exceeds its limits, relative to its width.
+        excess: `(b,)`: how far the form to blame exceeds its limits, relative to its width.
         slack: `(b,)`: least distance of any form from its limits; None outside the window.
     """
 

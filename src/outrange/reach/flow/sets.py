@@ -19,7 +19,7 @@ class FormBatch(BoxBatch):
         generators: Generators of the sets as columns, `(B, n, g)`.
         place: `(d,)`: index of each initial variable's generator; -1 if there is none.
         middle: `(B, d)`: exact middle of each initial variable's range in the set.
-        half: `(B, d)`: exact half width of that range.
+        half: `(B, d)`: exact half width of this range.
     """
 
     generators: np.ndarray

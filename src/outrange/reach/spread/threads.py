@@ -45,8 +45,8 @@ def on_one_core() -> Iterator[None]:
 def map_batches(work: Callable[[Batch], Result], batches: Sequence[Batch]) -> list[Result]:
     """Apply `work` to every batch, on all cores.
 
-    An interrupt stops running batches when they next check the clock. It is raised once all of them
-    have ended, so no batch changes its pieces afterwards.
+    An interrupt stops running batches when they next check the clock. The interrupt is raised once
+    all batches have ended, so no batch changes its pieces afterward.
 
     Args:
         work: Function of one batch, which must not raise exceptions.
