@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 
 
 PATIENCE, EAGER = 2.0, 0.5
-"""Seconds before progress appears: by default, and with `progress=True`."""
+"""Seconds before progress appears: with `progress=None`, which is the default, and with
+`progress=True`."""
 
 IN_A_SCRIPT = 30.0
 """Seconds before one line is printed if there is neither a terminal nor a notebook."""
 
 EVERY = 0.5
-"""Seconds between two frames. Drawing takes milliseconds, and readers need no faster updates."""
+"""Seconds between two frames. Drawing takes milliseconds, and users need no faster updates."""
 
 Progress: TypeAlias = bool | Callable[..., object] | None
-"""The argument `progress`: True, False, a function, or None (show only if the call is slow)."""
+"""The argument `progress`: True or False, a function that receives the progress reports, or None to
+show progress only if the call is slow."""
 
 Ask = TypeVar("Ask", bound=Callable[..., Any])
 
@@ -63,7 +65,7 @@ class Display:
     """A progress listener that stores the latest report of each kind and draws it in a thread.
 
     Args:
-        title: Title of the question.
+        title: Title of the call, for the headline.
         opened: Function that creates the `Screen`; None to show nothing.
         patience: Seconds before the `Screen` is created.
     """
@@ -133,7 +135,8 @@ class Display:
 def progress_listener(progress: Progress) -> Callable[..., None] | None:
     """Return `progress` if it is a function, otherwise None.
 
-    If there is a display, `with_progress` has already replaced True and None with its listener.
+    If there is a display, `with_progress` has already replaced True or None with the display, which
+    is callable.
     """
     return progress if callable(progress) else None  # pyright: ignore[reportReturnType]
 
@@ -143,8 +146,8 @@ def show_progress(title: str, progress: Progress) -> Iterator[Listener | None]:
     """Show the progress of the computations in the `with` block.
 
     Args:
-        title: Title of the question.
-        progress: The user's argument.
+        title: Title of the call, for the headline.
+        progress: The argument `progress` of the call.
 
     Yields:
         The listener for progress reports, or None if there is none.
@@ -181,10 +184,10 @@ def with_progress(title: str, reports: bool = True) -> Callable[[Ask], Ask]:
     """Return a decorator that shows the progress of a long-running function.
 
     Args:
-        title: Title of the question, in a few words.
-        reports: Whether the decorated function has an argument `progress`, which it calls with its
-            progress. If not, only the computations inside it report, and the user's `progress`
-            cannot be a function.
+        title: Title of the function's calls, in a few words.
+        reports: Whether the decorated function has an argument `progress`, a function that it calls
+            with its progress reports. If not, only the computations inside it report progress, and
+            the user's `progress` cannot be a function.
     """
 
     def wrap(ask: Ask) -> Ask:

@@ -26,7 +26,7 @@ class Row:
 
     Args:
         name: Label of the line.
-        share: Completed fraction, from 0 to 1; None if the line has no bar.
+        share: Filled fraction of the bar, from 0 to 1; None if the line has no bar.
         text: Text next to the bar.
     """
 
@@ -46,7 +46,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Between:
-    """A lower and an upper bound on the number that a question asks for."""
+    """A lower and an upper bound on the number that a call computes."""
 
     lo: float
     hi: float
@@ -56,8 +56,8 @@ def frame(title: str, seconds: float, news: Mapping[type, Any]) -> Frame:
     """Return a frame that shows the latest progress reports.
 
     Args:
-        title: Title of the question.
-        seconds: Seconds since the start of the question.
+        title: Title of the call, for the headline.
+        seconds: Seconds since the start of the call.
         news: Dict from the type of a report to the latest report of that type.
     """
     stage = news.get(Stage, Stage(""))

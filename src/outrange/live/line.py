@@ -1,4 +1,4 @@
-"""Progress output for scripts: one line on stderr if a question takes a long time."""
+"""Progress output for scripts: one line on stderr if a call takes a long time."""
 
 from __future__ import annotations
 

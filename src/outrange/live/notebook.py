@@ -37,7 +37,7 @@ class NotebookScreen:
 
 
 def view(frame: Frame) -> str:
-    """Render a frame as HTML, with every name escaped."""
+    """Render a frame as HTML, with all texts escaped."""
     rows = "".join(map(_row, frame.rows))
     table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
     foot = f"<p>{escape(frame.foot)}</p>" if frame.foot else ""

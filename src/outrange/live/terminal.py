@@ -31,7 +31,7 @@ class TerminalScreen:
         self._live.update(_render(frame), refresh=True)
 
     def close(self) -> None:
-        """Restore the terminal."""
+        """Remove the view and restore the terminal."""
         self._live.stop()
 
 

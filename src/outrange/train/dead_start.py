@@ -31,7 +31,7 @@ FEW = 64
 needed."""
 
 FIRST = 20
-"""Minimum number of random initializations, even beyond the time limit."""
+"""Number of random initializations that are drawn even if they exceed the time limit."""
 
 
 def dead_start(
@@ -53,9 +53,9 @@ def dead_start(
         trials: Number of random initializations to draw.
         confidence: Confidence level of the intervals.
         seed: Seed of the random initializations.
-        names: Paths of the layers to report; None for all.
-        least: A layer is skipped if the probability that it or a layer before it starts entirely
-            dead is provably below this value.
+        names: Paths of the layers to report; None for all layers whose activation has a flat piece.
+        least: A layer is skipped if the probability that this layer or a layer before it starts
+            entirely dead is provably below this value.
         seconds: Time limit in seconds of processor time. At least `FIRST` initializations are drawn
             in any case.
     """
@@ -159,10 +159,10 @@ def _layer(model: Any, info: LayerInfo) -> Any:
 
 
 def _independent(model: Any, network: Network, info: LayerInfo) -> bool:
-    """Return whether the units of a layer start dead independently of each other.
+    """Return whether the units of a layer are known to start dead independently of each other.
 
-    The result is True for a dense layer on the model's inputs with independently drawn weights. Its
-    inputs are data rather than outputs of random layers.
+    The result is True for a dense layer on the model's inputs with independently drawn weights, and
+    False for every other layer. The inputs of such a layer are data, not outputs of random layers.
     """
     layer = _layer(model, info)
     before = info.before
@@ -182,7 +182,8 @@ def _bound_dead_start(model: Any, network: Network, info: LayerInfo) -> float:
     A unit `relu(w . x)` is dead if no row has `w . x > 0`. The weights `-w` are equally likely, and
     with them the unit is dead only if no row has `w . x < 0`. Both hold only if `w . x` is 0 at
     every row, which has probability 0. So each unit is dead in at most half of the starts. The
-    units are drawn independently, so the bound is `0.5 ** units`. It is 1 for other layers.
+    units are drawn independently, so the bound is `0.5 ** units`. For layers without this symmetry,
+    the bound is 1.
     """
     layer = _layer(model, info)
     sums = type(layer).__name__ in SUMS and is_keras_own(layer)
@@ -217,7 +218,11 @@ def closed_form(model: Any, network: Network, info: LayerInfo, rows: np.ndarray)
     symmetric weights, and an activation that is flat up to 0 and increases after it. A unit is dead
     if `w · x <= 0` at every row. If all rows are multiples of one direction `d`, the sign of
     `w · d` decides. The probability is one half if all rows point in the same direction. It is 0 if
-    both directions occur, since the unit would be dead only if `w · d = 0`.
+    both directions occur, since the unit would be dead only if `w · d = 0`. Rows of zeros are
+    ignored; if there are no other rows, the probability is 1.
+
+    Args:
+        rows: The data as graph inputs, `(n, inputs)`.
     """
     if not _independent(model, network, info):
         return None
@@ -247,7 +252,8 @@ def _sample_dead_shares(
     """Draw random initializations and measure the fraction of units that are dead at every row.
 
     Returns:
-        A dict from the path of each layer to its fractions, one per initialization.
+        A dict from the path of each layer to its fractions, one per initialization. There are fewer
+        than `trials` fractions if the time limit was reached.
     """
     start = read_processor_clock()
     rng = np.random.default_rng(seed)

@@ -9,7 +9,8 @@ from .targets import Targets
 
 
 OUTLIERS = 10.0
-"""A target is an outlier beyond this distance from the median, in median absolute deviations."""
+"""A target is an outlier if it is farther than this from the median, in median absolute
+deviations."""
 
 FAR = 0.005
 """Fraction of outliers among the targets at or above which they dominate the squared error."""
@@ -20,7 +21,7 @@ SCALES = (0.1, 10.0)
 
 @dataclass(frozen=True)
 class LastLayer:
-    """A recommended last layer with its loss, and the reasons for both.
+    """A recommended last layer with its loss, and the reasons for both choices.
 
     Args:
         units: Width of the last layer.
@@ -29,7 +30,7 @@ class LastLayer:
         metric: Keras name of the metric to watch.
         activation_why: The reason for the activation.
         loss_why: The reason for the loss.
-        targets: The targets to train on, as an expression in `y`.
+        targets: The targets to train on, as a Python expression in `y`.
         targets_why: The reason for transforming the targets; empty if they are `y` itself.
     """
 

@@ -32,9 +32,9 @@ class RangeMonitor(keras().callbacks.Callback):
     If the training run is too short for any such measurement, the monitor measures after the last
     epoch with interval arithmetic, whose bounds are also proved but wider. It does so if the
     measurement fits into the time budget or takes less than a hundredth of a second. Otherwise, a
-    `UserWarning` at the end of training reports that nothing was measured. If a later callback
-    stops training early, the last measurement is made for the final weights when training ends, and
-    appears only in `model.history`.
+    `UserWarning` at the end of training reports that nothing was measured, unless `warn` is False.
+    If a later callback stops training early, the last measurement is made for the final weights
+    when training ends, and appears only in `model.history`.
 
     The recording is also compared with the model itself. This comparison compiles the model, so it
     is made as soon as the time budget allows (with `share=1`, before the first step). In a long
@@ -70,7 +70,7 @@ class RangeMonitor(keras().callbacks.Callback):
         share: Maximum fraction of the training time to use; 1 measures after every epoch.
         layers: Whether to log numbers for each layer.
         warn: Whether to warn, once for each rule of `outrange.diagnose`, when a finding becomes
-            provable.
+            provable. These warnings require `y`.
         prefix: Prefix of the names in `logs`.
 
     Raises:
@@ -175,9 +175,10 @@ class RangeMonitor(keras().callbacks.Callback):
     # ---- measuring --------------------------------------------------------------------------
 
     def close(self, epoch: int) -> None:
-        """Bound the layers of the model for the last time in this training run.
+        """Measure the model for the last time in this training run, if the time budget allows it.
 
         If there has been no time for any measurement with linear bounds, use interval arithmetic.
+        If there is no time for that either, and if `warn` is true, warn that nothing was measured.
 
         Args:
             epoch: Index of the last epoch, from 0.
@@ -192,7 +193,7 @@ class RangeMonitor(keras().callbacks.Callback):
             warnings.warn(self.time_share.explain_missing(), UserWarning, stacklevel=2)
 
     def look(self, epoch: int) -> None:
-        """Bound the layers of the model after an epoch if the time budget allows it.
+        """Measure the model with linear bounds after an epoch if the time budget allows it.
 
         Args:
             epoch: Index of the epoch, from 0.
@@ -207,7 +208,7 @@ class RangeMonitor(keras().callbacks.Callback):
     def measure(self, epoch: int, *, compared: bool, linear: bool) -> None:
         """Measure the model with its current weights, and store the numbers for `logs`.
 
-        An error is reported as a warning and does not end the training.
+        An error is reported as a warning. It ends the measurements, but not the training.
 
         Args:
             epoch: Index of the epoch, from 0.
@@ -235,10 +236,10 @@ class RangeMonitor(keras().callbacks.Callback):
         """Warn about proved findings if a new fault has become provable.
 
         The findings come from a diagnosis of the current model, and each rule warns only once.
+        Without targets, nothing happens.
 
         Args:
-            alarms: The proved faults: names of dead layers, `"constant"`, `"targets"` or
-                `"weights"`.
+            alarms: The proved faults of the latest measurement, as `Watched.measure` returns them.
         """
         fresh = alarms - self.alarms
         self.alarms |= alarms

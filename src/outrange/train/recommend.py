@@ -14,7 +14,7 @@ from .targets import KINDS, Targets, read_targets
 
 
 RARE = 0.1
-"""Fraction of the average class size below which a class gets a warning."""
+"""Fraction of the average class size below which the smallest class gets a warning."""
 
 
 def recommend(x: Any, y: Any, *, kind: str | None = None) -> Advice:
@@ -89,7 +89,7 @@ def _inputs(x: Any, rows: int) -> np.ndarray:
 
 
 def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
-    """Return a scaling layer for the inputs (or `""`), the reason, and warnings."""
+    """Return code for a scaling layer of the inputs (or `""`), the reason, and warnings."""
     odd = []
     if x.ndim == 4 and x.min() >= 0 and 1 < x.max() <= 255:
         return "keras.layers.Rescaling(1 / 255)", "images from 0 to 255 become 0 to 1", odd
@@ -116,10 +116,10 @@ def _scaling(x: np.ndarray) -> tuple[str, str, list[str]]:
 def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
     """Return the recommended optimizer, its learning rate, and the reason for both.
 
-    The reason states a rate above which plain SGD diverges.
+    The reason states a rate above which plain SGD diverges for a linear layer and a squared error.
 
     Args:
-        scaling: The recommended scaling layer, as from `_scaling`.
+        scaling: The recommended scaling layer; the first result of `_scaling`.
     """
     flat = x.reshape(len(x), -1)
     if "Normalization" in scaling:
@@ -142,7 +142,8 @@ def _optimizer(x: np.ndarray, scaling: str) -> tuple[str, float, str]:
 def _curvature(x: np.ndarray) -> float:
     """Compute the largest eigenvalue of the Hessian of the mean squared error of `x w + b`.
 
-    For large data, the sum of all eigenvalues is returned instead, which is an upper bound.
+    If both the rows and the columns of `x` number more than about `_DENSE`, the sum of all
+    eigenvalues is returned instead, which is an upper bound.
     """
     whole = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     small = whole if len(whole) <= whole.shape[1] else whole.T

@@ -29,13 +29,14 @@ class LayerMoment:
 
     Args:
         name: Path of the layer, followed by a call number if the layer is called several times.
+        units: Number of entries of the layer's output.
         dead: Number of units whose activation is flat for every input in the box (proved).
         saturated: Number of units in the flat tail of a smooth activation for every input in the
             box (proved).
-        idle: Number of units whose activation is flat at every row of the data.
-        gradient: Least and largest norm, over the rows of the data, of the derivatives of the
-            outputs with respect to the activation's input; NaN if an operation in between has no
-            supported derivative.
+        idle: Number of units whose activation is flat at every measured row of the data.
+        gradient: Least and largest norm, over the measured rows, of the derivatives of the outputs
+            with respect to the activation's input; NaN if an operation in between has no supported
+            derivative.
     """
 
     name: str
@@ -61,7 +62,11 @@ class Moment:
     hi: np.ndarray
 
     def share(self, what: str) -> float:
-        """Return the fraction of the units of all layers that are `what`, such as `"dead"`."""
+        """Return the fraction of the units of all layers that are in a given state.
+
+        Args:
+            what: The state: `"dead"`, `"saturated"` or `"idle"`.
+        """
         units = sum(layer.units for layer in self.layers)
         return sum(getattr(layer, what) for layer in self.layers) / max(units, 1)
 
@@ -93,7 +98,8 @@ def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True)
 def names_of(network: Network) -> list[str]:
     """Return a name for each call of a layer with an activation.
 
-    The name is the path of the layer. If there are several calls of a layer, they are numbered.
+    The name is the path of the layer. If there are several calls of a layer, each path is followed
+    by a colon and the number of the call, from 0.
     """
     paths = [info.path for info in network.layers if info.before is not None]
     return [
@@ -103,7 +109,10 @@ def names_of(network: Network) -> list[str]:
 
 
 def _ends(graph: Graph, box: Box, linear: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Bound every value over the box; bounds are infinite if an op may be undefined on it."""
+    """Compute lower and upper bounds of every value over the box, `(size,)` each.
+
+    The bounds of an op's result are infinite if the op may be undefined for its input.
+    """
     if linear:
         with contextlib.suppress(InputError):
             return [(lo[0], hi[0]) for lo, hi in bounds(graph, box.lo, box.hi, "linear")]
@@ -206,6 +215,8 @@ op's result, `(outputs, n, size)`, to the derivatives with respect to the op's i
 
 def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
     """Compute the norm of the outputs' derivatives with respect to each value, at each row.
+
+    Only the first `OUTPUTS` outputs are differentiated.
 
     Args:
         values: All values at the rows, as `Graph.run_all` returns them.

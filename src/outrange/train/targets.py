@@ -26,8 +26,8 @@ ROWS_PER_CLASS = 2
 """Minimum average number of rows per distinct integer for integers to be read as class numbers."""
 
 MAGNITUDES = 20.0
-"""Targets span orders of magnitude if the largest positive one exceeds the median by this
-factor."""
+"""Positive targets span several orders of magnitude if the largest one exceeds the median by more
+than this factor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,8 @@ class Targets:
         values: Class numbers from 0, or the targets themselves, `(rows, columns)` float64.
         classes: Number of classes for `"binary"`, `"classes"` and `"one_hot"`; number of columns
             for other kinds.
-        names: The user's label of each class number.
+        names: The user's label of each class number; empty for kinds other than `"binary"` and
+            `"classes"`.
         sure: Whether the data allow no other interpretation.
         other: The kind of the other plausible interpretation, or `""`.
     """
@@ -62,11 +63,11 @@ def read_targets(y: Any, kind: str | None = None) -> Targets:
 
     Args:
         y: Numbers, booleans or labels, `(rows,)` or `(rows, columns)`.
-        kind: A key of `KINDS`, to resolve an ambiguity.
+        kind: A key of `KINDS`, to resolve an ambiguity; None to infer the kind.
 
     Raises:
         InputError: Targets are missing or not finite, have more than two axes, or are not of the
-            given kind.
+            given kind. Also raised if `kind` is unknown.
     """
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -146,7 +147,11 @@ def _numbers(values: np.ndarray) -> str:
 
 
 def _as(kind: str, values: np.ndarray) -> Targets:
-    """Interpret the targets as the kind that the user specified."""
+    """Interpret the targets as the kind that the user specified.
+
+    Raises:
+        InputError: The targets are not of this kind.
+    """
     column = values if values.ndim == 2 else values[:, None]
     fits = {
         "one_hot": values.ndim == 2,

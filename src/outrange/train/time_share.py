@@ -84,7 +84,10 @@ class TimeShare:
 
     @property
     def to_come(self) -> float:
-        """Estimated duration of the remaining epochs, in seconds."""
+        """Estimated duration of the remaining epochs, in seconds.
+
+        It is 0 until two epochs have ended, since the first one includes compilation.
+        """
         if self.ended < 2 or self.epoch is None:  # the first epoch compiles, the others do not
             return 0.0
         return max(0, self.epochs - self.epoch - 1) * self.last_epoch
@@ -96,6 +99,8 @@ class TimeShare:
 
     def pays(self, seconds: float, later: float = 0.0, *, reserve: float = RESERVE) -> bool:
         """Return whether the budget allows the callback to use some more seconds.
+
+        The result is always True if `share` is 1.
 
         Args:
             seconds: The additional seconds of processor time.
@@ -112,9 +117,10 @@ class TimeShare:
     def allows_measurement(self, compared: bool, *, last: bool = False) -> bool:
         """Return whether there is time for a measurement.
 
-        For the first measurement, half of the estimated duration of the remaining epochs counts
-        toward the budget, but not more, since training may be stopped early. After that, time is
-        reserved for the comparison if training is long enough.
+        Before the first measurement, half of the estimated duration of the remaining epochs is
+        added to the training time from which the budget is computed. The other half is not added,
+        since training may be stopped early. After the first measurement, no further one is allowed
+        before the comparison if the remaining epochs will provide enough time for the comparison.
 
         Args:
             compared: Whether the recording has been compared with the model.
@@ -134,7 +140,7 @@ class TimeShare:
         return needed <= CHEAP or self.pays(needed, reserve=0.0)
 
     def explain_missing(self) -> str:
-        """Return a sentence that explains why nothing was measured, with the times in seconds."""
+        """Return a message that explains why nothing was measured, with the times in seconds."""
         return (
             f"RangeMonitor had no time to measure: reading the model took {self.reading:.2g} s and "
             f"a measurement takes about {self.look:.2g} s, while {100 * self.share:.3g} % of this "

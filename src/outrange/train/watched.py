@@ -12,7 +12,7 @@ from .snapshot import Moment, moment, names_of
 
 
 ROWS = 128
-"""Number of evenly spaced rows of the data to measure."""
+"""Maximum number of rows of the data to measure; they are evenly spaced."""
 
 SLACK = 1e-9
 """Distance up to which targets outside the bounds are ignored, because it may be due to rounding.
@@ -36,7 +36,7 @@ class Watched:
         compared: Whether to compare the recording with the model at construction.
 
     Raises:
-        InputError: The data do not fit the model.
+        InputError: The data do not fit the model, or no row is finite.
         ModelError, UnsupportedError: The model cannot be read.
     """
 
@@ -77,7 +77,8 @@ class Watched:
 
         Returns:
             The numbers by their name in `logs`, and the set of proved faults: names of dead layers,
-            `"constant"`, `"targets"` or `"weights"`.
+            `"constant"` for a constant output, `"targets"` for unreachable targets, and `"weights"`
+            for weights that are not finite.
 
         Raises:
             ModelError: The recording differs from the model.
@@ -138,8 +139,9 @@ class Watched:
         """Return whether some target may be out of the model's reach, whatever its weights are.
 
         The current bounds alone would not show that, since they hold for the current weights only.
-        Each bound on the outputs is moved outward to -1, 0, 1 or infinity. Labels of 0 and 1 are
-        thus not reported for a sigmoid, although they are always outside its open range.
+        So each bound on the outputs is moved outward to the next of -1, 0, 1 and infinity. Labels
+        of 0 and 1 are thus not reported for a sigmoid, although they are always outside its open
+        range. The result is False if the last operation is affine, since it may reach any target.
         """
         graph, y = self.structure.network.graph, self.fitting_targets()
         if y is None or not graph.output or isinstance(graph.nodes[graph.output - 1].op, Affine):

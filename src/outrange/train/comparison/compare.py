@@ -27,10 +27,10 @@ from .trainings import Trainings, engine_of
 
 
 POINTS = 100
-"""Number of points in a training curve."""
+"""Maximum number of points of a training curve after the initial one."""
 
 SAVE_EVERY = 5.0
-"""Seconds between two writes of the study's file."""
+"""Minimum number of seconds between two writes of the study's file during training."""
 
 ACTIVATIONS = {
     "binary": ("sigmoid", "tanh", "relu", "softplus"),
@@ -145,7 +145,11 @@ class Comparison:
     def run(self) -> Study:
         """Train until all runs are complete, the time limit is reached, or the user presses Ctrl-C.
 
-        If the file contains an unfinished study with the same settings, resume it.
+        If the file contains a study with the same settings, resume it, or return it if it is
+        complete.
+
+        Raises:
+            InputError: The file contains a study with other settings.
         """
         record = self.make_groups()
         if self.file is not None and self.file.exists():
@@ -226,7 +230,11 @@ class Comparison:
 
 
 def seconds_of(time_limit: Any) -> float | None:
-    """Convert `60`, `"60s"`, `"2min"`, `"1.5h"` or None to seconds."""
+    """Convert a duration such as `60`, `"60s"`, `"2min"` or `"1.5h"` to seconds; None to None.
+
+    Raises:
+        InputError: `time_limit` is not such a duration.
+    """
     if time_limit is None:
         return None
     units = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}

@@ -14,7 +14,8 @@ from .seeds import weights_of
 
 
 FALLING = 0.01
-"""A loss is still falling if it fell by this fraction over the last tenth of the training run."""
+"""A loss is still falling if it fell by at least this fraction over the last tenth of the training
+run."""
 
 STATIONARY = 1e-3
 """A training run is stationary if a step along the gradient, whose length is 1 % of the weights'
@@ -39,7 +40,7 @@ class Facts:
         spread: Largest difference in any output between two rows.
         moved: Whether any weight differs from its initial value.
         size: Euclidean norm of the weights.
-        least: The lowest loss that any start with the same activation and loss reached.
+        least: The lowest final loss of all runs with the same activation and loss.
         metric: Name of the metric, for messages.
         epochs: Number of planned epochs.
     """
@@ -94,7 +95,7 @@ def measured_reasons(f: Facts) -> list[Reason]:
 
 
 def _slow(f: Facts) -> list[Reason]:
-    """Return the reasons why a run did not converge, from its loss curve and its gradient."""
+    """Return at least one reason why a run did not converge, from its loss curve and gradient."""
     losses, collected = f.trial.losses, []
     last = max(1, len(losses) // 10)
     begin, end = float(losses[-1 - last if len(losses) > last else 0]), float(losses[-1])

@@ -36,7 +36,10 @@ class Initializers:
                 self.makers.append((variable, maker, config if seeded else None))
 
     def draw(self, rng: np.random.Generator) -> list[tuple[Any, Any]]:
-        """Draw new initial values; return pairs of a variable and its value."""
+        """Draw new initial values, and return pairs of a variable and its new value.
+
+        The variables themselves are unchanged. Variables without a known initializer are omitted.
+        """
         values = []
         for variable, maker, config in self.makers:
             if config is not None:
@@ -77,7 +80,7 @@ def is_zero(initializer: Any) -> bool:
 
 
 def is_fixed(initializer: Any) -> bool:
-    """Return whether an initializer creates the same numbers every time."""
+    """Return whether an initializer is Keras's own and creates the same numbers every time."""
     return is_keras_own(initializer) and "seed" not in initializer.get_config()
 
 

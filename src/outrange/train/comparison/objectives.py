@@ -31,14 +31,14 @@ class Yardstick:
 
 
 def label_things(things: Any, what: str) -> dict[str, Any]:
-    """Convert a dict, a list or a single thing to a dict from label to thing.
+    """Convert a dict, a list or a single object to a dict from labels to objects.
 
     Args:
         things: Activations, losses or optimizers.
         what: Name of the argument in messages.
 
     Raises:
-        InputError: There are no things, or two have the same label.
+        InputError: `things` is empty, or two entries have the same label.
     """
     if isinstance(things, Mapping):
         labelled = {str(key): value for key, value in things.items()}
@@ -117,7 +117,10 @@ def _kind(k: Any, loss: Any) -> str:
 
 
 def _threshold(loss: Any, kind: str, targets: Targets) -> float:
-    """Return the threshold at which a single output decides between two classes."""
+    """Return the threshold at which a single output decides between two classes: 0 or 0.5.
+
+    It is 0 for hinge losses, for losses that read logits, and for labels of -1 and 1.
+    """
     margin = kind in ("hinge", "squared_hinge") or getattr(loss, "from_logits", False)
     return 0.0 if margin or targets.names == (-1, 1) else 0.5
 
@@ -221,7 +224,7 @@ def _metric(
 
 
 def _share(k: ModuleType, right: Any, predictions: Any) -> Any:
-    """Compute the fraction of correct answers; it is 0 if a prediction is not finite."""
+    """Compute the fraction of correct answers; it is 0 if any prediction is not finite."""
     fine = k.ops.all(k.ops.isfinite(predictions))
     share = k.ops.mean(k.ops.cast(right, "float32"))
     return k.ops.where(fine, share, k.ops.zeros_like(share))

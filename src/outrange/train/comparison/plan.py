@@ -59,7 +59,8 @@ class Options:
         epochs: Number of passes over the data.
         batch_size: Number of rows per step.
         stride: Number of epochs between consecutive points of a curve.
-        seed: Seed of the first start; the other starts use the following integers.
+        seed: Seed of the row order and of the initial weights of the first start. The other starts
+            use the following integers for their initial weights.
     """
 
     epochs: int
@@ -140,7 +141,7 @@ class Group(ABC):
         return optimizer, loss, start
 
     def advance_from(self, tick: int) -> None:
-        """Train all lanes from one tick, that is, point of the curves, to the next."""
+        """Train all lanes from one tick to the next; each tick is a point of the curves."""
         before, after = self.options.epoch(tick), self.options.epoch(tick + 1)
         self.advance(epoch_orders(self.options, self.data.rows, before, after - before))
 
@@ -181,11 +182,14 @@ class Group(ABC):
 
 
 def epoch_orders(options: Options, rows: int, first: int, count: int) -> np.ndarray:
-    """Return the row order of each of `count` epochs from `first` on, an array `(count, rows)`.
+    """Return the row order of each of `count` epochs, an array `(count, rows)`.
 
     The order depends only on the seed and the epoch. So all combinations and starts get the same
     batches, and a resumed study gets the batches of an uninterrupted one. With one batch per epoch
     there is nothing to shuffle, and the shape is `(count, 0)`.
+
+    Args:
+        first: Index of the first of these epochs, from 0.
     """
     if options.batch_size >= rows:
         return np.zeros((count, 0), np.int32)

@@ -57,7 +57,7 @@ class ComparisonRecord:
 
     @property
     def first_tick(self) -> int:
-        """The last measured tick of the group that is furthest behind."""
+        """The last measured tick of the group that is furthest behind; -1 if it has none."""
         return min(self.at(g) for g in range(len(self.groups)))
 
     def epoch(self, tick: int) -> int:
@@ -65,7 +65,7 @@ class ComparisonRecord:
         return self.options.epoch(tick)
 
     def at(self, group: int) -> int:
-        """Return the last measured tick of a group."""
+        """Return the last measured tick of a group; -1 if nothing has been measured."""
         return len(self.losses[group]) - 1
 
     def note(self, group: int) -> None:
@@ -75,7 +75,7 @@ class ComparisonRecord:
         self.metrics[group].append(metrics)
 
     def enter(self, group: int, part: TrainedPart) -> None:
-        """Add the results of a worker that continued from the group's state."""
+        """Add the measurements of a worker to a group's curves, and adopt the resulting state."""
         trained = self.groups[group]
         before = trained.carried, self.losses[group], self.metrics[group], self.spreads[group]
         try:
@@ -109,7 +109,8 @@ class ComparisonRecord:
     def leaders(self) -> tuple[tuple[str, float, float, float], ...]:
         """The best combinations so far, at most `LEADERS`.
 
-        Each has its label and the median, the least and the largest metric of its starts.
+        Each entry consists of the label of the combination and the median, the least and the
+        largest metric of its starts.
         """
         sign = -1.0 if self.yardstick.better == "higher" else 1.0
         ranked = []
@@ -233,7 +234,11 @@ class ComparisonRecord:
         return True
 
     def restore(self, old: Study, path: Path) -> float:
-        """Load the state of a saved study; return the time it has taken so far, in seconds."""
+        """Load the state of a saved study; return the time it has taken so far, in seconds.
+
+        Raises:
+            InputError: The state file is missing, cannot be read, or belongs to other models.
+        """
         try:
             with np.load(state_path(path), allow_pickle=False) as saved:
                 arrays = {name: saved[name] for name in saved.files}

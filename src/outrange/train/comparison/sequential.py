@@ -12,14 +12,14 @@ from .plan import Group, Objective, OptimizerChoice, Options, TrainingData, chec
 
 
 ROWS = 4096
-"""Maximum number of rows in one call of the model."""
+"""Maximum number of rows in one call of the model when predictions and losses are evaluated."""
 
 
 class Loops(Group):
     """The training runs of one activation, advanced in turn; see `Group`.
 
-    There is one compiled model per loss and optimizer. The states of the lanes are loaded into it
-    in turn, so that all lanes have trained equally long when the time runs out.
+    There is one compiled model for each pair of a loss and an optimizer. The states of its lanes
+    are loaded into it in turn, so that all lanes have trained equally long when the time runs out.
     """
 
     engine = "one by one"

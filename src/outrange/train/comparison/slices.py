@@ -28,7 +28,7 @@ class TrainingSlice:
         first: The tick at which the slice starts.
         until: The latest tick at which the slice may end.
         seconds: Time limit of the training after its first tick, which may compile the model.
-        left: Remaining seconds of the whole comparison.
+        left: Remaining seconds of the whole comparison when the slice was submitted.
     """
 
     label: str

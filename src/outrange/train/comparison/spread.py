@@ -28,10 +28,11 @@ LATE = 10.0
 """Seconds to wait after the time limit for running tasks to end on their own."""
 
 SLOWER = 10.0
-"""Maximum time of a slice, in multiples of the longest slice so far; a new worker must compile."""
+"""Factor by which a slice may exceed the longest slice so far until it is treated as hung. It is
+large because a new worker must compile."""
 
 GRACE = 60.0
-"""Additional seconds until a slice is treated as hung, since its worker may still be starting."""
+"""Seconds that are added to this time limit of a slice, since its worker may still be starting."""
 
 
 class Laps:
@@ -58,7 +59,11 @@ class Laps:
         ]
 
     def until(self, group: int) -> int:
-        """Return the tick to which a group may train: not far beyond that of the slowest group."""
+        """Return the tick to which a group may train: not far beyond that of the slowest group.
+
+        The first slice of a group may last until the last tick. Later, the group must wait at its
+        own tick until the slowest group has completed a slice.
+        """
         if group not in self.gained:
             return self.record.ticks
         last = min(self.open, key=self.record.at)
@@ -67,7 +72,13 @@ class Laps:
         return min(self.record.ticks, self.record.at(last) + 2 * self.gained[last])
 
     def next(self, busy: set[int]) -> int | None:
-        """Return the group furthest behind of those that are idle and may continue, or None."""
+        """Return the index of the group that is furthest behind, among those that may continue.
+
+        Returns None if no group may continue.
+
+        Args:
+            busy: Indices of the groups that a worker is training now.
+        """
         ready = [g for g in self.open if g not in busy and self.record.at(g) < self.until(g)]
         return min(ready, key=self.record.at, default=None)
 

@@ -144,7 +144,10 @@ class Structure:
 
 
 def _holds_numbers(recording: Trace) -> bool:
-    """Return whether a recorded operation reads a backend tensor that is not a variable."""
+    """Return whether a recording contains numbers that were computed from weights.
+
+    They are backend tensors, other than variables, that an operation reads or the model returns.
+    """
     k = keras()
     read = [(record.args, record.kwargs) for record in recording.records]
     return any(

@@ -56,7 +56,14 @@ class Trainings:
         return list(self.activations), list(self.losses), [o.label for o in self.optimizers]
 
     def group(self, label: str) -> tuple[Group, Yardstick]:
-        """Create the group of one activation at its initial weights, and the metric to compare."""
+        """Create the group of one activation at its initial weights.
+
+        Returns:
+            The group, and the metric by which training runs are compared.
+
+        Raises:
+            InputError: `build` or the metric is unsuitable, or the model does not fit the data.
+        """
         activation, seed = self.activations[label], self.options.seed
         models = [build_model(self.build, activation, seed + s) for s in range(self.starts)]
         check_takes(models[0], self.data.x)

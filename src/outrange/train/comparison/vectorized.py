@@ -22,7 +22,10 @@ Array = Any
 """A JAX array, or a tracer while JAX traces a function."""
 
 Carried = tuple[list[Array], list[Array], list[list[Array]]]
-"""Trainable weights, other variables, and the state of each optimizer, with one row per lane."""
+"""Trainable weights, other variables, and the state of each optimizer, with one row per lane.
+
+The state of an optimizer has one row for each lane that this optimizer trains.
+"""
 
 
 class Lanes(Group):
@@ -81,7 +84,7 @@ class Lanes(Group):
     def _losses(
         self, weights: list[Array], rest: list[Array], rows: Array | None, training: bool
     ) -> tuple[Array, tuple[Array, list[Array]]]:
-        """Return the loss, the outputs and the updated variables of every lane.
+        """Return the loss with penalties, the outputs and the updated variables of every lane.
 
         Args:
             weights: Trainable weights, one row per lane.

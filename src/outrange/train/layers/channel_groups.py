@@ -12,7 +12,7 @@ from ..framework import keras
 
 
 def pick_channels(x: Any, part: Sequence[int], axis: int) -> Any:
-    """Return the channels `part` of `x` along `axis`; contiguous channels are sliced."""
+    """Return a tensor with only the channels `part` of `x` along `axis`, in the order of `part`."""
     first, last = part[0], part[-1]
     if list(part) == list(range(first, last + 1)):
         if last - first + 1 == x.shape[axis]:

@@ -12,7 +12,7 @@ def places(key: Any, size: int, where: str) -> list[int]:
     """Return the channels that `key` selects on an axis of length `size`.
 
     Args:
-        key: An integer (negative ones count from the end), a slice, a range, or a list of
+        key: An integer (negative ones count from the end), a slice, a range, or a list or tuple of
             integers.
         size: Length of the axis.
         where: Description of the caller, for messages.

@@ -30,7 +30,8 @@ class ChannelActivation(keras.layers.Layer):
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Raises:
-        InputError: Keys overlap or exceed the axis (raised when the layer is built).
+        InputError: An argument is invalid, or keys overlap or exceed the axis (raised when the
+            layer is built).
 
     Example:
         >>> import numpy as np

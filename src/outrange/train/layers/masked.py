@@ -12,7 +12,12 @@ from ..framework import Shape, keras, registered
 
 
 class _KeepZero:
-    """A constraint that sets the forbidden entries of a kernel to 0 after every optimizer step."""
+    """A constraint that sets the forbidden entries of a kernel to 0 after every optimizer step.
+
+    Args:
+        allowed: A bool matrix in the shape of the kernel, False for forbidden entries.
+        inner: Another constraint that is applied first, or None.
+    """
 
     def __init__(self, allowed: np.ndarray, inner: Any) -> None:
         self.allowed, self.inner = allowed, inner

@@ -16,10 +16,10 @@ class MonotoneIndexHead(keras.layers.Layer):
     """Computes scores of grouped classes whose argmax never decreases from group to group.
 
     The logits of group `g` are those of group `g - 1` plus increments that increase with the class:
-    `l[g, i] = l[g - 1, i] + sum_{j <= i} softplus(d[g, j])`. If class `i` beats a lower class in
-    one group, it beats that class in the next group by a larger margin. So the order holds in real
-    arithmetic for every input and all weights: before, during and after training. (In float32 two
-    classes may round to a tie.)
+    `l[g, i] = l[g - 1, i] + sum_{1 <= j <= i} softplus(d[g, j])`. If class `i` beats a lower class
+    in one group, it beats that class in the next group by a larger margin. So the argmax never
+    decreases in real arithmetic, for every input and all weights: before, during and after
+    training. (In float32 two classes may round to a tie.)
 
     Args:
         groups: Number of groups, at least 2.
@@ -94,12 +94,12 @@ class MonotoneIndexHead(keras.layers.Layer):
         return self._normalize(logits) if self.softmax else logits
 
     def _sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return two matrices: one repeats the first group's logits, one sums the increments.
+        """Return two matrices: the first repeats logits, and the second sums increments.
 
         The logits of all groups are the first group's logits times the first matrix, plus the
         increments times the second matrix. The first matrix repeats the logits of the first group
-        in every group. The second adds to each logit of a later group all increments of groups and
-        classes up to its own.
+        in every group. The second matrix adds to each logit of a later group all increments of
+        groups and classes up to its own group and class.
         """
         g, k = self.groups, self.classes
         repeat = np.tile(np.eye(k, dtype="float32"), (1, g))

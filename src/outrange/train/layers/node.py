@@ -39,13 +39,17 @@ class WiredNode(keras.layers.Layer):
         self.bias = None
 
     def build(self, input_shape: Any) -> None:
-        """Create the bias."""
+        """Create the bias, unless `use_bias` is False."""
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Map a tensor, or a list of tensors of shape `(..., units)`, to a tensor of that shape."""
+        """Map one or several tensors of a shape `(..., units)` to a tensor of that shape.
+
+        Raises:
+            InputError: The list is empty.
+        """
         parts = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         if not parts:
             raise InputError(

@@ -24,7 +24,8 @@ class GroupedCrossentropy(keras.losses.Loss):
         **kwargs: Further arguments of `keras.losses.Loss`.
 
     Raises:
-        InputError: `groups` is invalid; when called, the shapes differ or do not fit `groups`.
+        InputError: `groups` is invalid, or the shapes differ or do not fit `groups` (raised when
+            the loss is called).
 
     Example:
         >>> import numpy as np
@@ -67,13 +68,14 @@ class GroupedCrossentropy(keras.losses.Loss):
 class MonotoneIndexPenalty(keras.losses.Loss):
     """Penalty for a chosen index that decreases from one group to the next.
 
-    `argmax` passes no gradient, so the index is measured by the probabilities `p` of each group.
+    The chosen index of a group is the argmax of its class probabilities. Since `argmax` passes no
+    gradient, the index is measured by the probabilities `p` of each group instead.
     `by` selects one of two measures:
 
     * `by="index"`: the expected index `E_g = sum_i i p[g, i]` costs
       `relu(E_g - E_{g+1} + margin)`;
-    * `by="cumulative"`: with `F_g[j] = p[g, 0] + ... + p[g, j]`, every class `j` costs
-      `relu(F_{g+1}[j] - F_g[j] + margin)`, so the whole distribution must move up.
+    * `by="cumulative"`: with `F_g[j] = p[g, 0] + ... + p[g, j]`, every class `j` except the last
+      costs `relu(F_{g+1}[j] - F_g[j] + margin)`, so the whole distribution must move up.
 
     A penalty of 0 on samples proves nothing; use `outrange.monotone(model, box, groups=...)`.
 
@@ -158,6 +160,10 @@ class MonotoneIndexPenalty(keras.losses.Loss):
         """Return the probability that the index exceeds `j`, for each class `j` except the last.
 
         All groups are padded to the number of classes of the largest group.
+
+        Args:
+            p: The class probabilities of one group, `(batch, classes)`.
+            parts: The class probabilities of all groups.
         """
         ops = keras.ops
         longest = max(int(part.shape[-1]) for part in parts)

@@ -50,7 +50,7 @@ class Wiring:
             same pass.
         edges: The edges, in the user's order.
         passes: The number of times that the nodes are computed.
-        outputs: Names of the nodes whose last values are the outputs.
+        outputs: Names of the nodes whose values in the last pass are the outputs.
     """
 
     nodes: dict[str, NodeSpec]
@@ -59,12 +59,12 @@ class Wiring:
     outputs: tuple[str, ...]
 
     def into(self, name: str) -> list[EdgeSpec]:
-        """Return the edges that end at a node."""
+        """Return the edges that end at the node with the given name."""
         return [edge for edge in self.edges if edge.target == name]
 
 
 def read_wiring(spec: Any) -> Wiring:
-    """Check a wiring and sort its nodes by the edges within a pass.
+    """Convert a user's dict to a checked wiring, with its nodes in the order of computation.
 
     Raises:
         InputError: The wiring is invalid; the message identifies the node or edge.
@@ -205,7 +205,11 @@ def _check_duplicates(edges: tuple[EdgeSpec, ...]) -> None:
 
 
 def _check_shared_shapes(nodes: Mapping[str, NodeSpec], edges: tuple[EdgeSpec, ...]) -> None:
-    """Check that edges, and nodes, with the same label agree in their shapes and settings."""
+    """Check that edges with the same label, and nodes with the same label, can share one layer.
+
+    Raises:
+        InputError: Two of them differ in a shape or a setting.
+    """
     shapes: dict[str, tuple] = {}
     labels: dict[str, tuple] = {}
     for edge in edges:
