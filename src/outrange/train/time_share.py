@@ -16,7 +16,7 @@ the first epoch in that estimate.
 
 LOOK, GLANCE = 3.0, 0.75
 """Estimated time of a first measurement with linear bounds and with intervals, in multiples of the
-reading time (1.4 to 4 and 0.3 to 1 for networks of 5 to 150 operations).
+reading time. For networks of 5 to 150 operations, the measured multiples are 1.4 to 4 and 0.3 to 1.
 """
 
 RESERVE = 0.2

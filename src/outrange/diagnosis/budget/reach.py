@@ -29,8 +29,8 @@ multiplies the sum by at most `1 / (1 - mu)`.
 
 An optimizer that has already taken steps continues with its moments, which are sums over all its
 past gradients. The bounds of its later steps hold if it started from zeros with the same settings.
-Its step count may have been reset, so the sums may contain any number of gradients (`R` at its
-limit). States with a stored momentum or Nadam product are not supported.
+Since its step count may have been reset, the sums may contain any number of gradients. The bounds
+therefore use the limit of `R_t`. States with a stored momentum or Nadam product are not supported.
 
 *Float32.* Each operation has a relative error of at most `u = 2^-24`. The decay coefficients of the
 numerators are raised by `ROUNDINGS u`, and those of the denominators are lowered by the same

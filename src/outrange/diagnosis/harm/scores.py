@@ -109,7 +109,7 @@ def _labels(y: np.ndarray, p: np.ndarray) -> np.ndarray | None:
 
 
 def _in_unit(loss: Loss, head: Head, y: np.ndarray) -> bool:
-    """Return whether the threshold between the two labels is 0.5 rather than 0."""
+    """Return whether predictions of the two labels are separated at 0.5 rather than at 0."""
     if y.min() < 0 and loss.name not in CROSSENTROPIES:
         return False
     if head.activation in ("sigmoid", "softmax"):

@@ -26,13 +26,13 @@ SHARE = 0.9
 """Fraction of the best constant's loss that training must be able to get below."""
 
 TOO_FEW = ((0.7, 0.5), (0.25, 0.2))
-"""Pairs of thresholds for too few steps: the minimum loss after the planned steps, as a fraction of
-the best constant's loss, and the maximum loss after more steps, as a fraction of the loss after the
-planned steps. The lower the first threshold, the more the additional steps must reduce the loss."""
+"""Pairs of thresholds. The steps are too few if the loss after the planned steps is at least the
+first threshold times the best constant's loss, and if more steps reduce it to at most the second
+threshold times its value. One pair is sufficient."""
 
 TIMES, USUAL_BATCH = 3, 32
-"""Minimum ratio of the steps of the longer training run to the planned steps, and the rows per step
-of the longer run if the planned batches contain more than half of the rows."""
+"""Minimum ratio of the steps of a longer training run to the planned steps, and the batch size of
+this run if the planned batches contain more than half of the rows."""
 
 FASTER = 3.0
 """The largest fall of the loss per step that is regarded as possible, divided by the largest one

@@ -129,7 +129,7 @@ def _name_layers(paths: list[str]) -> str:
 def _suffices(case: DiagnosisContext) -> bool:
     """Return whether ridge regression or a short training run removes most of the error.
 
-    The error is that of the best constant prediction, and `ENOUGH` defines most of it.
+    It must remove more than `ENOUGH` of the error of the best constant prediction.
     """
     signal = case.trials.signal
     if signal is not None and signal.linear > ENOUGH:

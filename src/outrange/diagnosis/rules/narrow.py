@@ -21,8 +21,8 @@ WIDE = 32
 """Number of units of the widened layer in a copy, unless the layer has fewer inputs."""
 
 STUCK = 0.8
-"""Minimum loss of the other two copies, as a fraction of the best constant's loss, if one of
-the three copies learns."""
+"""If one of the three copies learns, the other two must keep at least this fraction of the best
+constant's loss."""
 
 
 def _classes(keras: ModuleType, units: int) -> ModelAndData:

@@ -21,7 +21,7 @@ SMALL = 0.05
 """Spread of the inputs below which the inputs, rather than the network, are the likely cause."""
 
 DEEP = 3
-"""Minimum number of sigmoids at which the fix replaces them instead of the initial weights."""
+"""Minimum number of sigmoids for which the fix proposes a relu in place of each of them."""
 
 
 def _deep(keras: ModuleType, deviation: float) -> ModelAndData:

@@ -45,10 +45,10 @@ class WiredNode(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Map one or several tensors of a shape `(..., units)` to a tensor of that shape.
+        """Map one tensor `(..., units)`, or a list of them, to a tensor of the same shape.
 
         Raises:
-            InputError: The list is empty.
+            InputError: The list of tensors is empty.
         """
         parts = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         if not parts:

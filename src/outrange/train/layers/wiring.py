@@ -18,7 +18,7 @@ def wire(spec: Any, *, name: str = "wired") -> Any:
     `passes` times with the same weights and inputs. A feedback edge carries the value of the
     previous pass, and nothing in the first pass. The outputs are the values of the last pass.
 
-    The result is an ordinary functional model for `fit`, `save` and every question of this library.
+    The result is an ordinary functional model for `fit`, `save` and every function of this library.
     A node's layer has the node's name and is called once per pass (`layer="B"` bounds it in every
     pass).
 
