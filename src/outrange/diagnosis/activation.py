@@ -80,9 +80,10 @@ def _matters(masks: Behaviour, at_rows: bool) -> bool:
 
 
 def _linear_behind(case: DiagnosisContext, layer: Layer) -> bool:
-    """Return whether a layer's output is affine in its activation's input and the curves' results.
+    """Return whether a layer's output is an affine function of two kinds of values.
 
-    The curves are those that the activation applies to its input.
+    They are the activation's input, and the results of the scalar functions that the activation
+    applies to this input.
     """
     part = case.program.whole
     before = None if part is None or layer.before is None else part.places.get(layer.before)

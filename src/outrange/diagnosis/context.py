@@ -283,7 +283,7 @@ class DiagnosisContext:
 
     @cached_property
     def measurement(self) -> Measured | None:
-        """Loss and gradients at the stored weights; None if there is no loss or nothing is run.
+        """Loss and gradients at the stored weights; None if there is no loss or the model is not run.
 
         If the backend raises an exception, the attribute `error` contains its message.
         """

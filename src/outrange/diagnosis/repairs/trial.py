@@ -41,8 +41,8 @@ class Outcome:
         before: The final loss without the fix; NaN if it was not measured.
         after: The final loss with the fix, in the same unit as `before` if `comparable`.
         comparable: Whether `before` and `after` are comparable.
-        shares: The losses without and with the fix, each as a fraction of the loss of the best
-            constant; NaN if unknown.
+        shares: The losses without and with the fix, each divided by the best constant's loss as in
+            `Trials.ratio`; NaN if unknown.
         gone: Whether the fix makes the finding disappear.
     """
 
@@ -235,7 +235,7 @@ def _unit(case: DiagnosisContext, repair: Repair) -> float | None:
 
 
 def _relative_loss(case: DiagnosisContext, training: Rehearsal | None) -> float:
-    """Return a training run's loss divided by the best constant's loss; NaN if unknown."""
+    """Return the `Trials.ratio` of a training run, or NaN if it is unknown."""
     ratio = None if training is None or not training.losses else case.trials.ratio(training)
     return np.nan if ratio is None else float(ratio)
 

@@ -24,10 +24,10 @@ from .targets import POWERS
 
 
 LARGE, NOTED = 0.5, 0.2
-"""Thresholds on the lost fraction of the gain over the best constant: the part of the gain that
-equal rows make impossible. At or above the first threshold, the rule reports a finding. Between the
-second threshold and the first, it reports a note, since data with few distinct values (a truth
-table, single words) naturally have duplicates."""
+"""Thresholds on the fraction of the possible improvement over the best constant that equal rows make
+impossible. At or above the first threshold, the rule reports a finding. Between the second
+threshold and the first, it reports a note, since data with few distinct values (a truth table,
+single words) naturally have duplicates."""
 
 ALIKE = 1e-3
 """Permitted difference between the outputs of equal rows, relative to the largest output."""
