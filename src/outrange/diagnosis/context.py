@@ -283,9 +283,9 @@ class DiagnosisContext:
 
     @cached_property
     def measurement(self) -> Measured | None:
-        """Loss and gradients at the stored weights; None if there is no loss or the model is not run.
+        """Loss and gradients at the stored weights.
 
-        If the backend raises an exception, the attribute `error` contains its message.
+        None if the program has no loss or targets, or if the model is not run. If the backend raises an exception, the attribute `error` contains its message.
         """
         measure: Callable | None = self.program.measure
         return measure(*self.user_data) if measure is not None and self.runs else None

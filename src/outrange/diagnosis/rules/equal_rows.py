@@ -24,7 +24,7 @@ from .targets import POWERS
 
 
 LARGE, NOTED = 0.5, 0.2
-"""Thresholds on the fraction of the possible improvement over the best constant that equal rows make
+"""Thresholds on the fraction of the possible gain over the best constant that equal rows make
 impossible. At or above the first threshold, the rule reports a finding. Between the second
 threshold and the first, it reports a note, since data with few distinct values (a truth table,
 single words) naturally have duplicates."""
