@@ -285,7 +285,8 @@ class DiagnosisContext:
     def measurement(self) -> Measured | None:
         """Loss and gradients at the stored weights.
 
-        None if the program has no loss or targets, or if the model is not run. If the backend raises an exception, the attribute `error` contains its message.
+        None if the program has no loss or targets, or if the model is not run. If the backend
+        raises an exception, the attribute `error` contains its message.
         """
         measure: Callable | None = self.program.measure
         return measure(*self.user_data) if measure is not None and self.runs else None

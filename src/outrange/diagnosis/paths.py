@@ -1,4 +1,4 @@
-"""Paths through the recorded steps: of gradients to weights, and of units to the next layer."""
+"""Follows gradients to weights, and a layer's units to the next layer, through recorded steps."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -51,7 +51,7 @@ class ShortTrainings:
 
     @property
     def complete(self) -> bool:
-        """Whether the first training run took at least half of the planned steps.
+        """Whether the first run of the unchanged program took at least half of the planned steps.
 
         It is False if there is no plan.
         """

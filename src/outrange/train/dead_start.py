@@ -249,7 +249,7 @@ def _sample_dead_shares(
     seed: int,
     seconds: float,
 ) -> dict[str, np.ndarray]:
-    """Draw random initializations and measure the fraction of units that are dead at every row.
+    """Draw random initializations and measure the fraction of units that are dead for every row.
 
     Returns:
         A dict from the path of each layer to its fractions, one per initialization. There are fewer
@@ -279,7 +279,7 @@ def _dead(
 ) -> dict[str, np.ndarray]:
     """Return a dict from the path of each wanted layer to a mask of its dead units, `(units,)`.
 
-    A unit is dead if its activation is flat at all rows and positions.
+    A unit is dead if its activation is flat for all rows at all positions.
     """
     values = graph.run_all(rows)
     masks = {}

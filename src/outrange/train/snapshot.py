@@ -33,7 +33,7 @@ class LayerMoment:
         dead: Number of units whose activation is flat for every input in the box (proved).
         saturated: Number of units in the flat tail of a smooth activation for every input in the
             box (proved).
-        idle: Number of units whose activation is flat at every measured row of the data.
+        idle: Number of units whose activation is flat for every measured row of the data.
         gradient: Least and largest norm, over the measured rows, of the derivatives of the outputs
             with respect to the activation's input; NaN if an operation in between has no supported
             derivative.
@@ -72,7 +72,7 @@ class Moment:
 
 
 def moment(network: Network, box: Box, rows: np.ndarray, *, linear: bool = True) -> Moment:
-    """Measure the layers of a network: bounds over a box, idle units and gradients at data rows.
+    """Measure a network: bounds over a box, and idle units and gradients for rows of data.
 
     Args:
         box: The inputs for which bounds are proved.
@@ -134,7 +134,7 @@ def _layer(
 
 
 class _Rows:
-    """Idle units and gradient norms of layers at rows of data, accumulated in batches.
+    """Idle units and gradient norms of layers for rows of data, accumulated in batches.
 
     Args:
         network: The network with its current weights.
@@ -214,12 +214,12 @@ op's result, `(outputs, n, size)`, to the derivatives with respect to the op's i
 
 
 def gradient_norms(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
-    """Compute the norm of the outputs' derivatives with respect to each value, at each row.
+    """Compute the norm of the outputs' derivatives with respect to each value, for each row.
 
     Only the first `OUTPUTS` outputs are differentiated.
 
     Args:
-        values: All values at the rows, as `Graph.run_all` returns them.
+        values: All values for `n` rows, as `Graph.run_all` returns them.
 
     Returns:
         One array `(n,)` per value. It is NaN if an op between the value and the outputs has no rule

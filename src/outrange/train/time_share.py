@@ -47,7 +47,10 @@ class TimeShare:
     # ---- events -----------------------------------------------------------------------------
 
     def has_read(self) -> None:
-        """Record that the model has been read; all processor time so far is reading time."""
+        """Record that the model has been read.
+
+        All processor time since construction is regarded as the reading time.
+        """
         self.spent = self.reading = _now()[1] - self.begun[1]
         self.look = LOOK * self.reading
 

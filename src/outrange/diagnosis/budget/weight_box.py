@@ -1,4 +1,4 @@
-"""Ranges of every value of a network over a box of weights, at given inputs.
+"""Ranges of every value of a network over a box of weights, for given inputs.
 
 The graph is lowered three times: with the stored weights, with 1 in place of each trainable entry,
 and with 0 in place of each trainable entry. Weights are read only by operations that are linear in

@@ -1,4 +1,4 @@
-"""Tests whether it does harm that the rows held out for validation differ from the others."""
+"""Tests whether the order of the rows does harm: whether copies learn more from shuffled rows."""
 
 from __future__ import annotations
 

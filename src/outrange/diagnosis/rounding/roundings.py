@@ -162,8 +162,9 @@ def rows_off(
 def within_limits(part: PartialGraph, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Return a mask `(boxes,)` of the boxes that lie within the limits of all inputs.
 
-    There, the graph is known to compute what the model computes. Outside the limits of an input,
-    its integer type wraps around.
+    In these boxes, the graph is known to compute what the model computes. Outside the limits of an
+    input, its integer type wraps around. If an input that is not data has limits, the mask is False
+    for every box.
 
     Args:
         lo: Lower bounds of the inputs, `(boxes, part.data)`.

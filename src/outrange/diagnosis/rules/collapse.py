@@ -81,7 +81,7 @@ def check(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
     """Report outputs that are affine in the inputs, apart from their last activation.
 
-    At least two layers with trainable kernels must compute such an output.
+    Outputs of fewer than two layers with trainable kernels are not reported.
     """
     program = case.program
     part = program.whole
@@ -116,9 +116,10 @@ def _check_outputs(rule: Rule, case: DiagnosisContext) -> Iterator[Finding]:
 
 
 def _name_layers(paths: list[str]) -> str:
-    """Return a phrase with the names of the layers of some calls, without repetition.
+    """Return a phrase with the number of different layers and the names of the first four.
 
-    A recurrent layer is called at every time step, so its path occurs several times.
+    A recurrent layer is called at every time step, so its path occurs several times. If all paths
+    are equal, the phrase states the number of calls of that layer.
     """
     named = list(dict.fromkeys(paths))
     if len(named) == 1:

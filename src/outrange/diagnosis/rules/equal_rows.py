@@ -1,9 +1,9 @@
 """OR036: rows of x that are equal while their targets differ.
 
 A network is a function of its input, so equal rows get the same output for all weights. The loss
-with the best output for each group of equal rows is therefore a lower bound. Within a group, the
-best output is the mean of the targets for squared errors and cross-entropies, and their median for
-absolute errors.
+with the best output for each group of equal rows is therefore a lower bound for every network.
+Within a group, the best output is the mean of the targets for squared errors and cross-entropies,
+and their median for absolute errors.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from ..wording import at_least, at_most, format_steps, short
 
 
 STILL = 1e-5
-"""Change of a weight in the measured steps, as a fraction of the weight's size, up to which the
-weight is regarded as unchanged."""
+"""A weight is regarded as unchanged if the measured steps change it by at most this fraction of its
+size."""
 
 FOREVER = 1e7
-"""Number of steps beyond which training, at the measured pace, practically never converges."""
+"""Training that would take more steps than this at the measured pace practically never ends."""
 
 SMALLER = (0.1, 0.01)
 """Factors for smaller learning rates, which are tried if a training run learns nothing."""
