@@ -128,7 +128,7 @@ class Diagnosis(Answer, Sequence):
         unread: Sentences about parts of the model that could not be checked, each with the reason.
         rules: Dict from code to title of every rule that was applied.
         explanations: Dict from code to the text that `explain` returns.
-        ignored: Codes that were left out on request.
+        ignored: Codes of rules that were left out on request.
         rows: Number of data rows.
         seconds: Wall-clock time in seconds.
         sources: Models analyzed, each with its hash.

@@ -30,7 +30,7 @@ from .verdict import HOLDS, REASONS, TONE, UNKNOWN, VIOLATED, Verdict
 
 
 PLURALS = {"rises": "rise", "falls": "fall"}
-"""Directions in the plural, for several pairs."""
+"""Plural forms of directions, for texts about several pairs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +160,8 @@ class Monotone(Answer):
     def status(self) -> str:
         """`"VIOLATED"` if any claim is refuted, `"HOLDS"` if all are proved, else `"UNKNOWN"`.
 
-        If no direction is claimed, the claim about each pair is that it has some direction: proved
-        if one direction is proved, refuted if both are refuted.
+        If no direction is claimed, the claim about each pair is that its output never falls or
+        never rises. It is proved if either is proved, and refuted if both are refuted.
         """
         each = self._each()
         return VIOLATED if VIOLATED in each else (UNKNOWN if UNKNOWN in each else HOLDS)
@@ -280,7 +280,10 @@ class Monotone(Answer):
         ]
 
     def _advice(self) -> str:
-        """Return advice on pairs of unknown direction; empty without them, or if all is decided."""
+        """Return advice on pairs of unknown direction.
+
+        The result is empty if there are none, or if `reason` is `"decided"`.
+        """
         left = sum(trend.direction == "unknown" for trend in self.trends)
         if not left or self.reason == "decided":
             return ""
@@ -299,7 +302,7 @@ class Monotone(Answer):
     def plot(self, ax: Any = None) -> Any:
         """Draw the direction of every pair of output and input as a matrix.
 
-        An answer without pairs draws the verdict on the order of the chosen index instead.
+        If there are no pairs, the verdict on the order of the chosen index is drawn instead.
 
         Args:
             ax: Matplotlib axes to draw on; a new figure if None.

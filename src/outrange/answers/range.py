@@ -149,7 +149,7 @@ class Range(Answer):
 
     @property
     def widening(self) -> np.ndarray | None:
-        """Larger distance by which float32 moves a bound of an output; None in real arithmetic."""
+        """Larger shift of each output's two bounds due to float32; None in real arithmetic."""
         if self.real_lo is None or self.real_hi is None:
             return None
         return np.maximum(self.real_lo - self.lo, self.hi - self.real_hi)

@@ -111,7 +111,7 @@ class Robustness(Answer):
 
     @property
     def is_exact(self) -> bool:
-        """Whether the radius is known to within `tol`, or is 0 as the input breaks the property."""
+        """Whether the radius is known to within `tol`, or the input itself breaks the property."""
         return self.status in ("exact", "broken")
 
     @property

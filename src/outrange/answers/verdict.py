@@ -98,7 +98,7 @@ class Counterexample:
 
     @property
     def digits(self) -> str:
-        """Inputs and outputs as text in full precision; if too many, where to find them."""
+        """Inputs and outputs as text in full precision, or a reference to them if too many."""
         if self.flat_x.size + self.flat_y.size > MOST_NUMBERS:
             return "The counterexample in full: counterexample.x, as_dict(), or --json."
         shown = {"x": self.x, "y, in real arithmetic": self.y}

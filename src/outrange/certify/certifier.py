@@ -34,7 +34,7 @@ A = TypeVar("A", bound=Answer)
 
 
 def exact_subject(network: Any, arithmetic: str = "real", graph: Graph | None = None) -> Subject:
-    """Return the network in exact numbers, or reject it before the search starts.
+    """Return the `Subject` of a network, or reject the network before the search starts.
 
     Args:
         network: The network, as loaded.
@@ -129,7 +129,7 @@ def _may_be_replaced(path: Path) -> bool:
 def attach_certificate(
     answer: A, clock: Clock, certificate: str | os.PathLike, write: Callable[[A], A]
 ) -> A:
-    """Return `write(answer)`; if that fails, return the answer with the reason for the failure."""
+    """Return `write(answer)`; if that fails, return the answer with the reason as `certificate`."""
     report_progress(Stage("writing and checking the certificate"))
     try:
         with deadline(None if clock.limit == float("inf") else clock.left):

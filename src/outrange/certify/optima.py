@@ -27,7 +27,7 @@ def certify_optimum(
 ) -> Optimum:
     """Write the certificate of an optimum's proved bound, and return the certified optimum.
 
-    Its proved bound is slightly weaker than that of `answer`.
+    The certified bound is slightly weaker than the proved bound of `answer`.
 
     Args:
         path: The file to write.

@@ -42,7 +42,7 @@ def certify_range(
 ) -> Range:
     """Write the certificate of a range, and return the certified range.
 
-    Its bounds are slightly wider than those of `answer`.
+    The certified bounds are slightly wider than the bounds of `answer`.
 
     Args:
         path: The file to write.

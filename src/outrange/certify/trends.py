@@ -33,7 +33,7 @@ def certify_monotone(
         path: The file to write.
         about: The network in exact numbers.
         answer: The result of the search.
-        pairs: Flat output and flat input of each trend.
+        pairs: Indices of the flat output and the flat input of each trend.
         box: The flat input set.
         check: Whether to run the checker.
         notes: Notes that are stored in the file but not certified.
@@ -74,13 +74,13 @@ def certify_slopes(
 ) -> Range:
     """Write the certificate of ranges of derivatives, and return the certified range.
 
-    Its bounds may be slightly wider than those of `answer`.
+    The certified bounds may be slightly wider than the bounds of `answer`.
 
     Args:
         path: The file to write.
         about: The network in exact numbers.
         answer: The result of the search.
-        pairs: Flat output and flat input of each entry.
+        pairs: Indices of the flat output and the flat input of each entry of `answer`.
         box: The flat input set.
         check: Whether to run the checker.
         notes: Notes that are stored in the file but not certified.

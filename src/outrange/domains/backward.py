@@ -34,7 +34,7 @@ class RelaxedGraph:
     """A graph whose nonlinear ops are replaced by linear bounds.
 
     Args:
-        lines: The relaxation (lines, picks or planes) of every nonlinear node, by value.
+        lines: The relaxation (lines or planes) of every nonlinear node, by value.
         rounding_terms: The rounding error in each value per unit of `|row|`; None for no error.
         underflow: Bound on the error that underflow may cause in a row.
         rules: The rule of each kind of op.

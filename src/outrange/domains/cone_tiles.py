@@ -137,7 +137,7 @@ class ConeTiles:
 def rows_in_cones(
     net: RelaxedGraph, tiles: Iterable[Tile], ends: Sequence[Bounds], radii: bool, each: Each
 ) -> Iterator[RowBounds]:
-    """Bound the entries of every tile.
+    """Bound the entries of every tile, and yield one `RowBounds` per tile.
 
     Args:
         net: The relaxed graph, with the lines of all earlier values.

@@ -1,4 +1,4 @@
-"""Functions that are constant between jumps: they have no gradient, and limits are not attained.
+"""Functions that are constant between jumps, where their limits need not be attained.
 
 A step function with finitely many jumps is an ordinary curve of level pieces. A *staircase* has
 infinitely many jumps, evenly spaced and of equal height. So the limits at its jumps lie on two
@@ -21,7 +21,7 @@ from .table_rows import TableRows
 
 HUGE = 2.0**50
 """Magnitude above which the jumps of a staircase are too close to be distinguished. Bounds over
-intervals that extend beyond it use only the values at their ends.
+intervals that extend beyond it use only the values at their endpoints.
 """
 
 
@@ -31,7 +31,7 @@ class Step(Curve):
 
     Args:
         spacing: Distance between the jumps of a staircase; infinite if `jumps` lists them all.
-        start: One of the jumps of a staircase.
+        start: One of the jumps of a staircase; the only jump of another function that rises.
         rises: Whether `f` is exact and never falls, and has one jump or evenly spaced jumps of
             equal height. The hull of all limits is then known.
         rows: The table from which an integer selects a row, if the function is a lookup. A
@@ -114,7 +114,7 @@ def lower_line(
     """Return slope, offset, theta, pivot and gain of lines below `sign * f`, for a rising `f`.
 
     The convex hull is level up to the first jump, runs along the limits to the last jump, and then
-    up to the end. For `-f`, it is mirrored. `theta` runs through the hull's slopes.
+    to the right endpoint. For `-f`, it is mirrored. `theta` runs through the hull's slopes.
     """
     if sign < 0:
         flipped = None if theta is None else theta
@@ -163,7 +163,7 @@ def lowest(
     first: np.ndarray,
     last: np.ndarray,
 ) -> np.ndarray:
-    """Return a lower bound on `g(x) - slope * x`, from both ends and the first and last jumps."""
+    """Bound `g(x) - slope * x` from below, at both endpoints and just before two given jumps."""
     least = np.minimum(fall(g(lo), slope, lo), fall(g(hi), slope, hi))
     for at in (first, last):
         inside = (at > lo) & (at <= hi)

@@ -36,7 +36,7 @@ class TableRows:
         return np.where(np.isnan(x), x, low + (at - before) * (high - low))
 
     def range(self, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return bounds on the table over each `[lo, hi]`, from the rows inside and both ends."""
+        """Return bounds on the table over each `[lo, hi]`, from rows inside and both endpoints."""
         lo, hi = np.broadcast_arrays(np.asarray(lo, np.float64), np.asarray(hi, np.float64))
         ends = np.stack([self.at(lo), self.at(hi)])
         pad = np.where(_is_integer(lo) & _is_integer(hi), 0.0, self.off)

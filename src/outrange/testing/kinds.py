@@ -165,7 +165,7 @@ def check_product(op: Product, seed: int = 0) -> None:
 def check_planes(seed: int = 0, count: int = 2000) -> None:
     """Check in exact arithmetic that the planes for any `theta` enclose the product.
 
-    On the unit box, `theta = 0` must give the planes of McCormick's envelope.
+    On the unit box, `theta = 0` must yield the planes of McCormick's envelope.
     """
     rng = np.random.default_rng(seed)
     size = 10.0 ** rng.uniform(-12, 12, (2, count))

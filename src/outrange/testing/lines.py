@@ -81,7 +81,7 @@ def _check_below(
 def check_relax(curve: Curve, oracle: Oracle | None = None) -> None:
     """Check that the lines of `relax` enclose the curve for any `theta`.
 
-    The offsets from `least_offset` and `most_offset` must also give sound lines for any slope.
+    The offsets from `least_offset` and `most_offset` must also be sound for any slope.
     """
     oracle = oracle or Oracle(curve)
     lo, hi = boxes(curve)
@@ -156,8 +156,8 @@ def check_tightness(curve: Curve, oracle: Oracle | None = None, factor: float = 
     """Check that the default lines around a curve are tight at each interval's midpoint.
 
     Args:
-        factor: The largest permitted distance between the lines, relative to that between the
-            envelopes.
+        factor: Each line may be looser than its envelope by `factor - 1` times the distance between
+            the two envelopes.
     """
     lo, hi = boxes(curve)
     keep = (np.abs(lo) <= 100) & (np.abs(hi) <= 100) & (lo > curve.on[0]) & (hi < curve.on[1])

@@ -15,7 +15,7 @@ from .trajectory import LoopTrajectory, LoopZone
 
 
 class LoopFigure(Protocol):
-    """Fields of an answer about a closed loop that its figures use."""
+    """Interface of an answer about a closed loop: the fields that its figures use."""
 
     @property
     def status(self) -> str: ...

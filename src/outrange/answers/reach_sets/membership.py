@@ -80,7 +80,7 @@ def _to_edge(points: np.ndarray, weights: np.ndarray, corners: np.ndarray) -> np
 
 
 class Separation:
-    """Proof that outputs lie outside of a piece because they are beyond it in some direction.
+    """Test that proves outputs outside of a piece, because they are beyond it in some direction.
 
     Args:
         along: Directions to try, `(k, outputs)`; None for those that `directions` returns.
@@ -103,7 +103,7 @@ class Separation:
 
 
 class FixedPoint:
-    """Proof that outputs are attained at inputs in one piece, or in two that share a face.
+    """Test that proves outputs attained at inputs in one piece, or in two that share a face.
 
     Everything independent of the outputs is computed once. The module docstring has the proof.
 
@@ -183,7 +183,7 @@ def directions(star: Star) -> np.ndarray:
 
 
 def shared_face(star: Star, other: Star) -> np.ndarray:
-    """Return, for each row of `star`, whether `other` borders on its plane from the other side."""
+    """Return, for each row of `star`, whether its plane bounds `other` from the other side."""
     opposite = (star.a[:, None] == -other.a[None]).all(axis=2)
     # Two planes may have equal rounded rows, and still a gap between them.
     same = (star.planes[:, None] == other.planes[None]) & (star.planes[:, None] >= 0)

@@ -62,7 +62,7 @@ class StarUnion:
 
     @cached_property
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper corners of the box around each piece, `(pieces, outputs)` each."""
+        """Lower and upper bounds on the outputs of each piece, `(pieces, outputs)` each."""
         shape = len(self.pieces), len(self.names)
         lo = [piece.images.min(axis=0) - piece.error for piece in self.pieces]
         hi = [piece.images.max(axis=0) + piece.error for piece in self.pieces]

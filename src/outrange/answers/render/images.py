@@ -16,7 +16,7 @@ SHORTEST_SIDE = 5
 
 @dataclass(frozen=True, eq=False)
 class Triple:
-    """An input before and after a perturbation, in the model's input shape, each with its title.
+    """An input before and after a perturbation, in the model's input shape, and two titles.
 
     `limits` are the values drawn as black and as white; None selects the extreme values.
     """

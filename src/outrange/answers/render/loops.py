@@ -22,7 +22,7 @@ Ends = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 Worst = tuple[np.ndarray, int, np.ndarray]
-"""A violating trajectory, the index of the violation, and the times of its rows."""
+"""A violating trajectory: its states, the row of the violation, and the times of the rows."""
 
 
 class Runs(NamedTuple):
@@ -198,7 +198,10 @@ def _draw_violation(
 
 
 def _set_limits(ax: Any, lo: np.ndarray, hi: np.ndarray, runs: np.ndarray) -> None:
-    """Set the axis limits around the boxes, but at most four widths beyond the trajectories."""
+    """Set the axis limits around the boxes, but not far beyond the trajectories.
+
+    On each axis, the distance from the trajectories is at most about four times their range.
+    """
     seen = runs[np.isfinite(runs).all(axis=-1)] if runs.size else lo[:0]
     points = np.concatenate([lo, hi]) if len(lo) else seen
     for axis, limit in enumerate((ax.set_xlim, ax.set_ylim)):

@@ -62,7 +62,7 @@ def outward(values: ArrayLike, scale: ArrayLike, side: int) -> np.ndarray:
 def _beyond(value: float, scale: float, digits: int, side: int) -> float:
     """Return the nearest number at or beyond `value` with the precision of `scale`.
 
-    That is the unit of the last digit when `scale` is written with `digits` digits.
+    The precision is the unit of the last digit when `scale` is written with `digits` digits.
     """
     if not np.isfinite(value) or not np.isfinite(scale):
         return value

@@ -18,7 +18,8 @@ MOST_BARS = 40
 """Maximum number of separate bars; more entries are drawn as an outline over their indices."""
 
 OWN = "outrange"
-"""Label that identifies figures created here, whose title and legend may use the whole figure."""
+"""Label of figures from `new_axes` and `canvas`; their titles and legends may use the whole figure.
+"""
 
 LARGEST = (-2e307, 2e307)
 """Limits to which drawn numbers are clipped, so that their differences do not overflow."""

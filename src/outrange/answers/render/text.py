@@ -154,7 +154,7 @@ def more(block: Table | Listing) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """Format a table cell as text; a bar, passed only if it is infinite, as "unbounded"."""
+    """Format a table cell as text; a `Bar`, which must be infinite here, becomes "unbounded"."""
     match cell:
         case str():
             return cell if cell.isprintable() else cell.encode("unicode_escape").decode()

@@ -164,7 +164,7 @@ class Combination:
 
     @property
     def why(self) -> tuple[Reason, ...]:
-        """Reasons why trials missed the goal, one per code, those with the most frequent first."""
+        """Reasons why trials missed the goal, one per code, the most frequent code first."""
         groups: dict[str, list[Reason]] = {}
         for trial in self.trials:
             for reason in trial.why:

@@ -70,7 +70,7 @@ def float_values(
 
 
 def turns_up(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return whether the line through a kink has by default the slope of the curve above it."""
+    """Return whether the default slope of a line through a kink is the slope above the kink."""
     return 1025 * high > -1024 * low
 
 

@@ -1,8 +1,9 @@
 """Bounds on one goal over a batch of cases, by ascent on slopes and multipliers.
 
 A case fixes the signs of some units. The ascent is that of alpha-beta-CROWN, in the formulation
-that the checker reads. Every undecided unit has a share, which is the position of its free line
-between the two slopes. Every decided unit has a multiplier.
+that the checker reads. Every undecided unit has a line through its kink, with a free slope. The
+unit's share is the position of this slope between the two slopes of the curve. Every decided unit
+has a multiplier.
 
 Reference: S. Wang et al. (beta-CROWN), NeurIPS 2021; D. Kingma, J. Ba, *Adam*, ICLR 2015.
 """
@@ -31,7 +32,8 @@ class Cases:
 
     Args:
         signs: `(cases, units)`: -1, 1, or 0 if undecided.
-        share: `(cases, units)`, between 0 and 1: positions of the free lines of undecided units.
+        share: `(cases, units)`: the free slopes of undecided units, from the slope below the kink
+            (0) to the slope above it (1).
         pull: `(cases, units)`, at least 0: the multipliers of decided units.
         bound: `(cases,)`: the best lower bounds.
         score: `(cases, units)`: estimated benefit of deciding a unit.
@@ -186,7 +188,7 @@ class PhaseAscent:
     def _scores(self, signs: np.ndarray, met: np.ndarray) -> np.ndarray:
         """Return how much the linear relaxation of each undecided unit loosens the bounds.
 
-        The amount is halved for free lines.
+        The amount is halved where the line with the free slope is used.
         """
         certain = (met < 0) == self.convex
         score = np.abs(met) * self.gap * np.where(certain, 1.0, 0.5)

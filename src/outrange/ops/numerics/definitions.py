@@ -76,7 +76,7 @@ class Definitions:
 
     @property
     def nan(self) -> RealBall:
-        """A ball that stands for a number about which nothing is known."""
+        """A ball for a number about which nothing is known."""
         return RealBall(constant("nan"), self)
 
     def mpf(self, value: Any) -> RealBall:

@@ -59,7 +59,7 @@ class Slide:
 
     @cached_property
     def most(self) -> tuple[int, int]:
-        """The most image entries that one result sees, and the most results that see one entry."""
+        """Largest number of image entries seen by one result, and of results that see one entry."""
         seen, seeing = 1, 1
         for n, k, m, s, d, lead in zip(
             self.inputs,

@@ -1,4 +1,4 @@
-"""Taylor coefficients in closed form, enclosed in float64, for the curves used in plants.
+"""Taylor coefficients of some curves in closed form, enclosed in float64.
 
 Like `series.taylor_of`, the functions return bounds on `f^(j) / j!` over each `[lo, hi]`.
 """

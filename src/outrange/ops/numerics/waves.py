@@ -1,4 +1,4 @@
-"""Multiples of half of pi, each rounded only once."""
+"""Multiples of pi / 2, each rounded only once."""
 
 from fractions import Fraction
 

@@ -124,7 +124,7 @@ def _apply_primitive(node: Apply, x: Bounds) -> Bounds:
 
 
 def _waves(name: str, c: Curve, lo: np.ndarray, hi: np.ndarray) -> Bounds:
-    """Enclose a sine or cosine by its values at the ends, and by 1 and -1 where attained."""
+    """Enclose a sine or cosine by its values at the endpoints, and by 1 and -1 where attained."""
     quarter = 0.25 if name == "sin" else 0.0
     with np.errstate(all="ignore"):
         start, stop = lo / (2.0 * np.pi) - quarter, hi / (2.0 * np.pi) - quarter

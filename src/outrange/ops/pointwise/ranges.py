@@ -1,8 +1,8 @@
 """Ranges of expressions, from the ranges of their curves, and removal of redundant curves.
 
 For example, `relu(sigmoid(x))` is `sigmoid(x)`, and a second identical clip has no effect. A curve
-that is the line `y = x` on all values of its argument returns this argument. The known properties
-of the curve show whether it is that line.
+that is the line `y = x` on all values of its argument is replaced by this argument. The known
+properties of the curve show whether it is that line.
 """
 
 from __future__ import annotations

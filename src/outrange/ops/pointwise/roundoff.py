@@ -29,8 +29,8 @@ def error_bound(
     Args:
         t: The table of expressions.
         e: An expression without branches.
-        lo: `(cells,)`: the lower ends of the cells.
-        hi: `(cells,)`: the upper ends of the cells.
+        lo: `(cells,)`: the lower endpoints of the cells.
+        hi: `(cells,)`: the upper endpoints of the cells.
         large: Values of greater magnitude may overflow; their error bounds are infinite.
 
     Returns:

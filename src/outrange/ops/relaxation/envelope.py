@@ -48,7 +48,7 @@ def tangent(
 
 
 def chord(side: Side, lo: np.ndarray, hi: np.ndarray) -> EnvelopeLine:
-    """Return the line through both ends, below a cap or below two lines that meet like a cap."""
+    """Return the chord between both endpoints, below a cap or two lines that meet like a cap."""
     low, high = side.value(lo), side.value(hi)
     slope = (high - low) / (hi - lo)
     # Rounding spoils the slope of a very short chord, where any other slope is as good.
@@ -140,7 +140,7 @@ def polygon(
     stop: np.ndarray,
     theta: np.ndarray | None,
 ) -> EnvelopeLine:
-    """Return a line below a curve without cups: its envelope is the hull of its ends and knots."""
+    """Return a line below a curve without cups: below the hull of its endpoints and knots."""
     dots = points(side, lo, hi, start, stop)
     z = 0.5 * lo + 0.5 * hi
     default, (first, last) = hull_slope(dots, z), hull_ends(dots, z)
@@ -161,7 +161,7 @@ def _touch(
     """Find the tangent of a cup that meets the points on one side; return both points of contact.
 
     As the tangent steepens it rises above points on its right (`sign = 1`); as it flattens, above
-    points on its left (`sign = -1`). If it is always or never above them, an end of the cup is
+    points on its left (`sign = -1`). If it is always or never above them, an endpoint of the cup is
     returned.
     """
 

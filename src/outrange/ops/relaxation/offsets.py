@@ -2,7 +2,7 @@
 
 On a convex gap (a cup), `f(x) - m x >= f(z) - m z + (f'(z) - m)(x - z)` for every `z`, so any `z`
 yields a bound, and `f'(z) = m` yields the best one: the root need not be exact. On a line or a
-concave gap (a cap), the minimum is at an end.
+concave gap (a cap), the minimum is at an endpoint.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ Dot = tuple[np.ndarray, np.ndarray, Numbers, np.ndarray]
 def points(
     side: Side, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, stop: np.ndarray
 ) -> list[Dot]:
-    """Return the ends and knots of every interval, in order, as `(x, value, extra, present)`."""
+    """Return the endpoints and knots of every interval, in order, one `Dot` for each."""
     first, last = side.value(lo), side.value(hi)
     everywhere = np.ones(lo.shape, bool)
     out = [(lo, first, side.error(first), everywhere)]

@@ -22,14 +22,14 @@ from .side import Side
 Rule = Callable[
     [np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], envelope.EnvelopeLine
 ]
-"""A rule of `envelope`: a function of the interval ends, the first and last gap, and theta."""
+"""A rule of `envelope`: a function of the interval endpoints, the first and last gap, and theta."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinePair:
     """Lines `lo_slope * x + lo_offset <= f(x) <= hi_slope * x + hi_offset` on every `[lo, hi]`.
 
-    All fields have the shape of `lo`. The last six describe the dependence of each line on `theta`:
+    All fields have the shape of `lo`. The last six describe the dependence of each line on `theta`.
 
     Args:
         lo_slope: Slope of the lower line; finite.
@@ -61,8 +61,8 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
     """Return lines that enclose the curve on every `[lo, hi]`.
 
     By default, the lines are the best ones at the midpoint. Where there is a choice, `theta` makes
-    it: the point of tangency inside a cup (0 at its left end, 1 at its right; only the part that
-    the convex envelope touches), or the slope at a convex corner (0 the left one, 1 the right one).
+    it: the point of tangency inside a cup (0 at its left endpoint, 1 at its right; only the part
+    that the convex envelope touches), or the slope at a convex corner (0: left slope, 1: right).
     Everywhere else, `theta` is ignored.
 
     Sound: yes, for the exact function; the stated float64 error and all rounding are included.
@@ -71,8 +71,8 @@ def relax(curve: Curve, lo: ArrayLike, hi: ArrayLike, theta: ArrayLike | None = 
 
     Args:
         curve: The curve `f`.
-        lo: Lower ends of the intervals, of any shape; may be `-inf`.
-        hi: Upper ends, of the same shape, with `lo <= hi`.
+        lo: Lower endpoints of the intervals, of any shape; may be `-inf`.
+        hi: Upper endpoints, of the same shape, with `lo <= hi`.
         theta: Numbers in [0, 1], of the same shape, or None.
 
     Returns:
@@ -115,8 +115,8 @@ def least_offset(curve: Curve, slope: ArrayLike, lo: ArrayLike, hi: ArrayLike) -
     Args:
         curve: The curve `f`.
         slope: Any finite slopes.
-        lo: Lower ends of the intervals, in the shape of `slope`; may be `-inf`.
-        hi: Upper ends, of the same shape.
+        lo: Lower endpoints of the intervals, in the shape of `slope`; may be `-inf`.
+        hi: Upper endpoints, of the same shape.
     """
     return _any_slope(curve.sides[0], slope, lo, hi)
 

@@ -11,14 +11,14 @@ from ..step import Step
 def slope_range(curve: Curve, lo: ArrayLike, hi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds on the slope of `f` inside every `[lo, hi]`.
 
-    On a convex gap the slope rises, and on a concave one it falls, so its values at the ends
+    On a convex gap the slope rises, and on a concave one it falls, so its values at the endpoints
     suffice. At a kink inside the interval, both one-sided slopes are included; the same is true if
     the interval consists of the kink alone. Between two turns, the sign of the slope is known.
 
     Args:
         curve: The curve `f`.
-        lo: Lower ends of the intervals, of any shape.
-        hi: Upper ends, of the same shape.
+        lo: Lower endpoints of the intervals, of any shape.
+        hi: Upper endpoints, of the same shape.
 
     Returns:
         `(least, most)` of that shape; infinite where a jump or a hole lies inside, or nothing is
@@ -74,7 +74,7 @@ def _gap(
 
 
 def _limit(curve: Curve, slope: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Replace slopes at infinite ends by the slope for large arguments, if it is constant there.
+    """Replace slopes at infinite endpoints by the slope for large arguments, if that is constant.
 
     Otherwise, replace them by infinity if the slope grows there, and by minus infinity if not.
     """

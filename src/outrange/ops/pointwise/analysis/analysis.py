@@ -90,8 +90,8 @@ def _all_pieces(t: Expressions, e: int) -> tuple[list[CurvePiece], Edge, Edge]:
 
 
 _NEAR_END = 2.0**-20
-"""Relative distance from the end of a piece within which the function, or at least its slope, may
-have a pole."""
+"""Relative distance from an endpoint of a piece within which the function, or at least its slope,
+may have a pole."""
 
 _MODERATE = 2.0**20
 """Magnitude of the function above which an early end of its description is considered an overflow.
@@ -100,7 +100,7 @@ _MODERATE = 2.0**20
 
 @dataclass(eq=False)
 class _Facts:
-    """A `Curve` under construction, with what is known so far about its expression.
+    """A `Curve` under construction, with the properties of its expression collected so far.
 
     Args:
         t: The table of expressions.
@@ -199,7 +199,7 @@ class _Facts:
         return lambda x: np.where((least <= x) & (x <= most), f(x), np.nan)
 
     def keep_connected(self) -> None:
-        """Keep only the group of connected pieces nearest to 1; poles within it become holes."""
+        """Keep only the group of adjacent pieces nearest to 1; the pieces may meet at poles."""
         groups = [[self.shapes[0]]]
         for shape in self.shapes[1:]:
             if shape.piece.left == groups[-1][-1].piece.right:
@@ -264,7 +264,7 @@ class _Facts:
         return min(x for x, _ in ranges), max(y for _, y in ranges)
 
     def _between(self, lo: float, hi: float) -> tuple[float, float]:
-        """Bound all stretches' values by the values at ends, at turns and in unbounded cells."""
+        """Bound the values of all stretches by those at endpoints, turns and in unbounded cells."""
         least, most = np.inf, -np.inf
         for gap, turn in self.stretches:
             e = gap.shape.piece.expression

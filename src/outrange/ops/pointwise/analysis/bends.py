@@ -48,7 +48,7 @@ class Shape:
         error_added: The error that the undecided convexity of each cell adds.
         broken: Mask of the cells that cannot be described, because the convexity is undecided or
             float64 is inaccurate.
-        inner: Lower and upper bounds of the cells, moved off the ends of the piece, where the
+        inner: Lower and upper bounds of the cells, moved off the endpoints of the piece, where the
             function or its slope may have a pole.
         error: `(absolute, relative)` error of the float64 value in each cell.
         slope_error: `(absolute, relative)` error of the slope in each cell.
@@ -132,7 +132,7 @@ def _useless(error: tuple[np.ndarray, np.ndarray], most: float) -> np.ndarray:
 
 
 def _off_the_ends(x: np.ndarray, end: float, inwards: float) -> np.ndarray:
-    """Move `x` off a finite end of a piece, where the function or its slope may have a pole."""
+    """Move `x` off a finite endpoint of a piece, where the function or its slope may diverge."""
     return np.where((x == end) & np.isfinite(end), np.nextafter(x, inwards), x)
 
 

@@ -43,8 +43,8 @@ class CellGrid:
     """Neighboring cells in order, with the sign and size of an expression on each.
 
     Args:
-        lo: `(cells,)`: the lower ends of the cells.
-        hi: `(cells,)`: the upper ends of the cells.
+        lo: `(cells,)`: the lower endpoints of the cells.
+        hi: `(cells,)`: the upper endpoints of the cells.
         sign: 1 (nowhere negative), -1 (nowhere positive), 0 (zero) or 2 (unknown).
         size: The largest absolute value of the expression on the cell.
         stuck: Number of consecutive cuts that left every part of the cell undecided.
@@ -65,7 +65,7 @@ class CellGrid:
 
 
 def grid(lo: float, hi: float, waves: bool = False) -> np.ndarray:
-    """Return points from `lo` to `hi`, close together near 0 and near finite ends."""
+    """Return points from `lo` to `hi`, close together near 0 and near finite endpoints."""
     steps = np.concatenate([_STEPS, _WAVES]) if waves else _STEPS
     points = [np.array([lo, hi]), steps, -steps]
     for end, sign in ((lo, 1.0), (hi, -1.0)):
@@ -131,8 +131,8 @@ def signs(
     Args:
         t: The table of expressions.
         e: An expression without branches, defined on this interval.
-        lo: Lower end; may be `-inf`.
-        hi: Upper end; may be `inf`.
+        lo: Lower endpoint; may be `-inf`.
+        hi: Upper endpoint; may be `inf`.
         payable: Function of the cells' widths and of the sizes of `e` on them. It returns a mask of
             the cells whose sign is irrelevant.
         finest: Approximate distance from a root at which a sign is still required.

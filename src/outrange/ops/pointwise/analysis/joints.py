@@ -185,7 +185,7 @@ class Joints:
 
 
 def _line(gap: Gap) -> tuple[float, float] | None:
-    """Return the line of a stretch if its ends and coefficients are float64 numbers, else None."""
+    """Return the line of a stretch; None unless endpoints and coefficients are float64 numbers."""
     line, piece = gap.shape.line, gap.shape.piece
     if line is None or not (piece.left.exact and piece.right.exact):
         return None

@@ -16,8 +16,8 @@ def has_root(polynomial: Mapping[int, Fraction], lo: Fraction, hi: Fraction) -> 
 
     Args:
         polynomial: Maps powers to coefficients, not all of which are 0.
-        lo: Lower end of the interval.
-        hi: Upper end of the interval.
+        lo: Lower endpoint of the interval.
+        hi: Upper endpoint of the interval.
 
     Example:
         >>> square = {2: Fraction(1), 0: Fraction(-2)}
