@@ -32,7 +32,7 @@ class DeadLayer:
         all_lo: Lower bound of the confidence interval of `all_dead`.
         all_hi: Upper bound of that interval.
         method: `"closed form"` or `"sampled"`.
-        trials: Number of initializations drawn.
+        trials: Number of initializations drawn; 0 in closed form.
     """
 
     name: str
@@ -54,7 +54,7 @@ class DeadStart(Answer):
 
     Args:
         model: Name of the model.
-        layers: One entry per layer whose activation has a flat piece.
+        layers: One entry per analyzed layer whose activation has a flat piece.
         rows: Number of data rows.
         confidence: Confidence level of each interval.
         seed: Seed of the draws.

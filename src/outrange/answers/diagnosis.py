@@ -211,7 +211,7 @@ class Diagnosis(Answer, Sequence):
         return self
 
     def explain(self, code: str) -> str:
-        """Return a text on what a rule looks for, why it matters, and what evidence it can have.
+        """Return a text about a rule: its purpose, its importance, and its levels of evidence.
 
         Args:
             code: Code of the rule, such as `"OR001"`.

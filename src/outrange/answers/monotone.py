@@ -40,7 +40,7 @@ class FallingPair:
     Args:
         x: The first input, in the model's input shape (a dict by name for several inputs).
         then: The second input, in the same shape.
-        y: Output at the first input in real arithmetic, rounded to nearest.
+        y: Output at the first input in real arithmetic: the midpoint of a proved enclosure.
         then_y: Output at the second input.
         model_y: Output of the user's model at the first input in float32; None if it was not run.
         model_then_y: Output of the user's model at the second input.

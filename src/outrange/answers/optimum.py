@@ -47,7 +47,8 @@ class Optimum(Answer):
         cost: Time in seconds, and number of boxes.
         methods: Methods used, with references.
         seen: Smallest and largest value of the form at some inputs of the set, as computed by the
-            model. They set the scale of a figure. None if the model was not run.
+            model. They set the scale of a figure. None if the model was not run, or if the question
+            has conditions.
         sources: Models analyzed, each with its hash.
         over: Input set analyzed; None if unknown.
         provenance: The question, its arguments and the outrange version; None if not recorded.

@@ -59,8 +59,9 @@ class Range(Answer):
         hi: Proved upper bounds, in the output's shape.
         seen_lo: Smallest values attained, each rounded up by its evaluation error; same shape.
         seen_hi: Largest values attained, each rounded down by its evaluation error; same shape.
-        at_lo: Inputs that attain `seen_lo`: shape `(*output shape, *input shape)`, or for
-            several inputs a dict from input name to such arrays.
+        at_lo: Inputs that attain `seen_lo`, NaN where none is known: shape
+            `(*output shape, *input shape)`, or for several inputs a dict from input name to such
+            arrays.
         at_hi: Inputs that attain `seen_hi`, in the same shape.
         model_lo: Outputs of the model itself at `at_lo`, in the shape of `lo`; None if it was not
             run.

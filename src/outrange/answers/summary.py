@@ -24,7 +24,7 @@ class LayerRow:
     """Proved ranges and states of the units of one layer.
 
     Args:
-        name: Name of the layer.
+        name: Path of the layer.
         kind: Class of the layer, such as `"Dense"`.
         shape: Output shape without the batch axis.
         parameters: Number of weights of the layer.

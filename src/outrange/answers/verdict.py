@@ -52,7 +52,8 @@ class Counterexample:
 
     Args:
         x: The input in float64, in the model's input shape (a dict by name for several inputs).
-        y: Output of the real-valued network at `x`, rounded to nearest, in the output's shape.
+        y: Output of the real-valued network at `x`, in the output's shape: the midpoint of a proved
+            enclosure.
         model_y: Output of the user's model at `x` in float32, in the same shape; None if the model
             could not be run.
         reproduced: Whether the model's own output violates the property too; None if the model was

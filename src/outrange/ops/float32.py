@@ -5,7 +5,7 @@ The error at a float32 argument is at most `u (relative |f(x)| + absolute) + tin
 zero. The numbers are at least four times the maxima that `benchmarks/float32_functions.py` measures
 over every exponent on JAX, TensorFlow, PyTorch and onnxruntime (docs/float32.md has the table). For
 a function that only selects its argument or a constant, or that is a single correctly rounded
-operation, the error is that of IEEE 754.
+operation, the error is the rounding error of IEEE 754.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ class Largest:
         """Return, for each input entry, the sum of `parts` over its window positions, `(..., n)`.
 
         Args:
-            parts: One number per window position, `(..., m, k)`; those of absent entries are
+            parts: One number per window position, `(..., m, k)`; numbers for absent entries are
                 ignored.
             size: Length `n` of the input.
         """

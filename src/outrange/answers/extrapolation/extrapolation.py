@@ -42,8 +42,8 @@ class Extrapolation(Answer):
         outside: `(k,)`, indices of the rows outside the training set, from 0.
         values: `(k, columns)`, values of these rows.
         inner: Output range over the training set; None without a model.
-        outer: Output range over the smallest box that contains the training set and the rows
-            outside it; None without a model, or if no row is outside.
+        outer: Output range over the training set, widened to contain the rows outside it; None
+            without a model, or if no row is outside.
         sources: Models analyzed, each with its hash.
         over: The training set, as a box.
         provenance: The question, its arguments and the outrange version; None if not recorded.

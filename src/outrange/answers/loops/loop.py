@@ -33,12 +33,13 @@ class Loop(Decided, Answer):
 
     Args:
         model: Name of the controller.
-        claim: The specification as written; empty without one.
+        claim: The specification, as text; empty without one.
         status: `"HOLDS"`, `"VIOLATED"`, `"UNKNOWN"`, or `"REACHED"` without a specification.
         pipe: The reachable sets over time.
         counterexample: A violating trajectory, with `VIOLATED`.
-        margin: Proved lower bound on the distance of every trajectory from a violation, in the
-            units of the specification's inequalities; infinite or negative if unknown.
+        margin: With `HOLDS`, proved lower bound on the distance of every trajectory from a
+            violation, in the units of the specification's inequalities; it may be infinite.
+            Otherwise minus infinity.
         nearest: Smallest distance of a simulated trajectory from a violation; negative for a
             violation, None if unknown.
         reason: Why the search stopped: `"decided"`, `"time"`, `"memory"`, `"interrupted"`,

@@ -63,7 +63,7 @@ def _figure_dict(answer: LoopFigure) -> dict[str, Any]:
 
 
 def _numbers(values: Any) -> Any:
-    """Return nested lists of numbers rounded to `DIGITS` digits; those not finite become None."""
+    """Return nested lists of numbers rounded to `DIGITS` digits; infinity and NaN become None."""
     if np.ndim(values):
         return [_numbers(v) for v in values]
     return float(f"{float(values):.{DIGITS}g}") if np.isfinite(values) else None

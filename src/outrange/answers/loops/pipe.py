@@ -16,8 +16,8 @@ class Invariant:
     """Box that is proved to contain all states of a loop from some time on, forever.
 
     Args:
-        lo: `(states,)`, smallest values from `start` on.
-        hi: `(states,)`, largest values from `start` on.
+        lo: `(states,)`, lower bounds on the states from `start` on.
+        hi: `(states,)`, upper bounds on the states from `start` on.
         start: Step (in continuous time: time) from which the box contains all states.
         period: Time after which the states are again in the set that contains them at `start`.
     """
@@ -45,7 +45,7 @@ class Pipe:
     """The reachable sets of a closed loop, one box per time (or interval of time).
 
     Every trajectory from the initial set lies in `[lo, hi]` at each time of the box's interval.
-    `seen_lo` and `seen_hi` come from simulated trajectories, which include those found to have
+    `seen_lo` and `seen_hi` come from simulated trajectories, some of which were selected for their
     extreme values.
 
     Args:

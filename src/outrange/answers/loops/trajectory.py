@@ -19,7 +19,8 @@ class LoopTrajectory:
         lo: `(steps + 1, states)`, lower bounds.
         hi: `(steps + 1, states)`, upper bounds.
         controls: `(steps, controls)`, controls in float64, computed without an enclosure.
-        disturbance: `(steps, disturbances)`, disturbances at every step; may be empty.
+        disturbance: `(steps, disturbances)`, disturbances at every step, or one row if they are
+            constant; may be empty.
         parameters: `(parameters,)`, values of the plant's parameters; may be empty.
         choice: `(steps, choices)`, discrete choices of the plant at every step; may be empty.
         step: First step after which the specification can no longer be satisfied.

@@ -32,9 +32,9 @@ class LoopReachSets(Answer):
     """The states that a closed loop can reach after every step, as unions of polytopes.
 
     Every state that a trajectory from the initial set reaches after step `k` is in `at(k)`. This is
-    rigorous (`FLOAT64_ROUNDED`, for the real-valued controller and the plant as written). Up to
-    step `exact_until`, every point of a set is within the set's `error` of a reachable state.
-    Later sets only enclose the reachable states.
+    rigorous (`FLOAT64_ROUNDED`, for the controller and the plant in real arithmetic). Up to step
+    `exact_until`, every point of a set is within the set's `error` of a reachable state. Later sets
+    only enclose the reachable states.
 
     Args:
         model: Name of the controller.

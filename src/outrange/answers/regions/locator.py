@@ -24,7 +24,7 @@ class Locator:
         at: `(n,)`, position of the cut; points up to it are in the left half.
         left: `(n,)`, row of the left half; for a leaf, the index of its first piece (or of its
             band, if undecided).
-        right: `(n,)`, row of the right half; for a leaf, the index after that of its last piece.
+        right: `(n,)`, row of the right half; for a leaf, the index that follows its last piece.
     """
 
     lo: np.ndarray

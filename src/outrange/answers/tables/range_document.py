@@ -98,7 +98,7 @@ def _counts(answer: Any) -> list[tuple[int, str]]:
 
 
 def _open(answer: Any) -> str:
-    """Return a sentence about what is proved, with advice; empty if no gap is open."""
+    """Return a sentence about the proved bounds, with advice; empty if there is no advice."""
     if answer.is_exact or answer.status not in HELP:
         return ""
     left = int((~(answer.closed_lo & answer.closed_hi)).sum())

@@ -51,7 +51,7 @@ class Cases:
 
 
 class PhaseAscent:
-    """Gradient ascent that raises lower bounds on one goal's linear form, for many cases at once.
+    """Gradient ascent that raises lower bounds on one goal's linear form, for many cases together.
 
     Args:
         units: The undecided units over the box.

@@ -9,7 +9,7 @@ the same input. Each op propagates `d` and adds its own rounding error, `|r_v| <
   that is flushed to zero adds an absolute error of the least normal number. If a sum is read by
   another sum, both are also bounded as one sum (`sums`).
 * *Curve*: `f(x + d) - f(x) = s d` with a slope `s` that `f` has somewhere on `[lo - e, hi + e]`, `e
-  >= |d|`. This gives lines `m d +- r e` with the middle `m` and the radius `r` of all slopes. A
+  >= |d|`. This yields lines `m d +- r e` with the middle `m` and the radius `r` of all slopes. A
   jump within reach is added at its full height. The rounding `r_v` is the error that
   `ops.float32.float32_error` states.
 * *Product*: `u dv + v du + du dv`, around the middles of `u` and `v`. *Largest*: the error of one

@@ -165,7 +165,7 @@ def add_rewriting_errors(
     Args:
         op: The op; if it has no formula, no error is added.
         before: Inputs with their errors.
-        output: The errors of the op as written.
+        output: The errors of the op without rewriting.
         size: `(B, n)` bound on the magnitude of the op's real value.
     """
     value_formula = formula(op, before)

@@ -28,7 +28,7 @@ def in_sum(
     For example, `1 - erf(u)` becomes `erfc(u)`, and `2 sigmoid(u) - 1` becomes `tanh(u / 2)`.
 
     Returns:
-        The new terms and constant; those passed if nothing matches.
+        The new terms and constant; `terms` and `constant` themselves if nothing matches.
     """
     for monomial, c in list(terms.items()):
         if not constant or len(monomial) != 1 or monomial[0][1] != 1:

@@ -218,8 +218,8 @@ def enclosures(
     Args:
         t: The table of expressions.
         roots: Expressions, defined on the whole of each cell; all branches are included.
-        lo: `(cells,)`: lower ends; may be `-inf`.
-        hi: `(cells,)`: upper ends; may be `inf`.
+        lo: `(cells,)`: lower endpoints; may be `-inf`.
+        hi: `(cells,)`: upper endpoints; may be `inf`.
 
     Raises:
         EffortError: The work limit of the table is exceeded.

@@ -46,7 +46,7 @@ def open_ends(
 
 
 def _jumps(t: Expressions, whole: int, piece: CurvePiece, edge: Edge) -> bool:
-    """Return whether the value of the function at an edge differs from that of the piece."""
+    """Return whether the function and the piece have different values at an edge."""
     try:
         at_edge = t.substitute(whole, {t.x: t.constant(edge.at)})
     except UnsupportedError:  # a pole

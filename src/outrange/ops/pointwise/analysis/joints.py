@@ -127,7 +127,7 @@ class Joints:
         return False
 
     def _refuse_single_point(self, left: CurvePiece, right: CurvePiece, edge: Edge) -> None:
-        """Reject a function whose value at the edge is that of neither side.
+        """Reject a function whose value at the edge differs from the values on both sides.
 
         Raises:
             UnsupportedError: The function has such a value, or may have one because the edge is not

@@ -137,7 +137,7 @@ def _leaves(
 
 
 def jumping(t: Expressions, e: int) -> list[bool]:
-    """Return, for every discontinuous switch, whether a value at a knot is that of neither side."""
+    """Return, for every discontinuous switch, whether a value at a knot differs from both sides."""
     has_third_value = []
     for k in t.dependencies(e):
         node = t.nodes[k]
