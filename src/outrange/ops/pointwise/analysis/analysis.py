@@ -264,7 +264,7 @@ class _Facts:
         return min(x for x, _ in ranges), max(y for _, y in ranges)
 
     def _between(self, lo: float, hi: float) -> tuple[float, float]:
-        """Bound the values of all stretches, from values at endpoints, turns and unbounded cells."""
+        """Bound the values of all stretches, from endpoints, turns and unbounded cells."""
         least, most = np.inf, -np.inf
         for gap, turn in self.stretches:
             e = gap.shape.piece.expression
