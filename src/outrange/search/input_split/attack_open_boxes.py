@@ -1,7 +1,7 @@
 """Projected gradient descent from random open boxes, between branch-and-bound steps.
 
 The open boxes lie where the bounds are low. So descent from them finds small violations that
-descent from uniform points misses.
+descent from uniformly sampled points misses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class OpenBoxAttack:
     """
 
     share = 0.3
-    """Maximum fraction of the search time that is spent on attempts."""
+    """Fraction of the elapsed search time; no attempt starts if earlier attempts took longer."""
 
     def __init__(
         self, gradient: PacedGradient, roots: DomainBoxes, rng: np.random.Generator

@@ -11,9 +11,10 @@ The errors are computed separately for each part of the box. On a large part, wh
 amplify each other, the errors exceed those at any single point by many orders of magnitude. So the
 worst parts are halved until they are good enough. The target is limited to bounds that can be
 proved near points that attain the real bounds (`float32_points`), because no part, however small,
-allows more. At the edge of a region where an output is constant, the bounds of leaves with errors
-as variables (`_signed.h`) are close to the values of actual runs. Forms with independent errors
-would never close a part at such an edge. The kernel first bounds each part as a single box. If that
+allows more. Near the edge of a region where an output is constant, the kernel's exact leaves
+count the error of each unit only once (`_signed.h`). So their bounds are close to the values of
+actual runs. Bounds that treat the errors of different forms as independent would never close a part
+at such an edge. The kernel first bounds each part as a single box. If that
 bound misses the target, the part is searched. But if a run with worst-case errors at some point of
 the part lies below the target, the part is halved without a search.
 

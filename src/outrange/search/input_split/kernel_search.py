@@ -45,7 +45,7 @@ SECONDS_A_CALL = 0.1
 """Target duration of a call, in seconds; the clock is read between calls."""
 
 BUSY = 2e-3
-"""Duration of a call in seconds at or above which BLAS is limited to one thread during the next.
+"""Duration of a call in seconds at or above which BLAS has only one thread during the next call.
 Lifting the limit wakes BLAS's threads, which may cost as much as a search of a few short calls."""
 
 

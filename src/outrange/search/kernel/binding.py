@@ -279,7 +279,10 @@ def root_magnitudes(
 
     In a deep network, the magnitudes from interval arithmetic are so large that the rounding radii
     swamp the bounds. Radii derived from the bounds of the previous pass are then much smaller, so
-    several passes are made.
+    up to `MOST_PASSES` passes are made.
+
+    Args:
+        whole: `(inputs,)` mask of the integer inputs.
     """
     reach = np.maximum(np.abs(box.lo), np.abs(box.hi))
     compiled = CompiledProgram(program, reach)

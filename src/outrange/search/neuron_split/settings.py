@@ -41,7 +41,8 @@ class NeuronSplitSettings:
             a split.
         root_tighten_share: Fraction of the total score that the tightened units must account for,
             before the first split.
-        most_units: Maximum number of units tightened together in a sub-problem.
+        most_units: Maximum number of units tightened together in a sub-problem. Before the first
+            split, a multiple of this number is allowed.
         most_tried: Maximum number of entries of the candidate sub-problems in one batch, which
             limits memory.
         large: Number of units above which nets get fewer steps and rows before the first split.

@@ -61,9 +61,8 @@ def enumerate_patterns(
 ) -> list[PatternPolytope] | None:
     """Return polytopes that cover the part of a box where some clause holds.
 
-    Return None if there are too many patterns or vertices. A box with more than
-    `PavingSettings.most_inputs` inputs must not have units of unknown phase; otherwise, return
-    None.
+    Return None if there are too many patterns or vertices, if time runs out, or if the box has more
+    than `PavingSettings.most_inputs` inputs and a unit of unknown phase.
 
     Args:
         program: Its first objectives are the values of the clauses.

@@ -59,7 +59,13 @@ def share_below(
 def _unit_shares(
     weight: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bound `volume{w @ s <= t}` for `t` in `[low, high]`; weights in descending order."""
+    """Return a lower and an upper bound, `(B,)` each, on `volume{w @ s <= t}` for each box.
+
+    Args:
+        weight: `(B, d)` the weights `w`, in descending order.
+        low: `(B,)` lower bounds on `t`.
+        high: `(B,)` upper bounds on `t`.
+    """
     d = weight.shape[1]
     total = weight.sum(axis=1) * (1 + gamma(d + 2))
     least = np.where(low >= total, 1.0, 0.0)

@@ -2,8 +2,8 @@
 
 Each box has lower and upper linear bounds of every clause, which may prove that the box is entirely
 outside or inside. For a mixed box, the volumes of two half-spaces bound the fraction inside. The
-box with the least certain fraction is bisected first. The boxes form bisection trees, which locate
-points.
+box with the largest uncertain volume is bisected first. The boxes form bisection trees, which
+locate points.
 """
 
 from __future__ import annotations
@@ -247,7 +247,8 @@ def _gap(cell: PavingBox) -> float:
 def _blame(result: BoxBounds, open_: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
     """Attribute the slack of the bounds to the inputs, `(B, d)`.
 
-    The volume of a half-space is known exactly, so the slope of a bound hardly matters.
+    The volume of a half-space is computed from the slopes of its form. So the slack of a bound
+    matters, and its slopes hardly do.
     """
     both = np.concatenate([open_, open_], axis=1)[:, :, None]
     width = (hi - lo)[:, None]

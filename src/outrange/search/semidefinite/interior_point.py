@@ -11,7 +11,8 @@ of a distribution of points. The method starts from moments of real points, whic
 product, and from the analytic center of the multipliers, which is the same for all rows. The
 multipliers of every iterate are feasible, so a bound is available at any time.
 
-A product is a matrix of rank two, so one step takes about `12 n m^2` multiplications.
+A product is a matrix of rank two, so the equations of one step take about `4 n m^2`
+multiplications.
 
 Not sound on its own: `proof.py` turns its multipliers into a proved bound. Reference: C. Helmberg,
 F. Rendl, R. Vanderbei, H. Wolkowicz, *An interior-point method for semidefinite programming*, SIAM

@@ -13,8 +13,8 @@ most `slack_k`. Also `y^T S y >= -n e` if no eigenvalue of `S` lies below `-e`. 
 For `e`: `S` is computed as `S'`, whose entries are off by at most `gamma(m + 8)` times the same
 sum, taken over absolute values. A factor `L` of `S'`, however inaccurate, leaves `R = S' - L L^T`,
 which is computed up to `gamma(n + 4) (|L| |L|^T + |S'|)`. As `L L^T` has no negative eigenvalue,
-`e` is at most the largest row sum of `|R|` plus both error bounds. Cost: three products of `n` by
-`n` matrices.
+`e` is at most the largest row sum of `|R|` plus both error bounds. Cost: two products of an `n` by
+`m` with an `m` by `n` matrix, two products of `n` by `n` matrices, and a Cholesky factorization.
 
 Reference: S. M. Rump, *Verification of positive definiteness*, BIT 46 (2006).
 """

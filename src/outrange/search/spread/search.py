@@ -1,4 +1,5 @@
-"""Search of one tree by workers, which search sub-trees; this process stores the open boxes."""
+"""Search of one tree by workers: each one searches sub-trees, and this process stores open
+boxes."""
 
 from __future__ import annotations
 
@@ -57,10 +58,11 @@ ATTEMPTS = 8
 class SpreadSearch(Search):
     """Best-first search by workers, which search the sub-trees of the most urgent boxes.
 
-    A worker is a node of one or more cores, which share its task. It receives a few boxes, and the
-    state of the whole search. It bounds a number of boxes below them, and reports its bounds, its
-    best points and the boxes that are still open. These go to one frontier, which serves all nodes.
-    So an idle node receives some of the boxes that other nodes have left open.
+    A worker is a node of one or more cores, which share its task. It receives a few boxes and the
+    state of the whole search. It bounds these boxes and some of their sub-boxes. Then it reports
+    its bounds, its best points and the boxes that are still open. All open boxes are stored in one
+    frontier in this process. So an idle node receives some of the boxes that other nodes have left
+    open.
 
     Args:
         problem: The objectives and their boxes.
